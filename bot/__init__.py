@@ -1,0 +1,1 @@
+"""People: who reads, and how an edition reaches them. Stands on `digest`."""

@@ -1,0 +1,1 @@
+"""Papers: how an edition is made. Knows no reader (that is `bot`)."""

@@ -1,0 +1,251 @@
+"""The values that the digest is made of: frozen, compared by content, free of behaviour that does anything.
+
+Times are aware and in UTC. Text fields hold plain text in the project's one stored form of markup:
+`$…$` for a formula in TeX, `**…**` for strong words, a pair of backticks for code. Everything else in them
+is literal, whatever it looks like.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class PaperId:
+    """An arXiv identifier without its version, such as `2602.11145` or `hep-ex/0406020`.
+
+    Made by `digest.ids`, which knows the scheme (https://info.arxiv.org/help/arxiv_identifier.html).
+    """
+
+    value: str
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class VersionId:
+    """One version of a paper; `str()` gives arXiv's form, such as `2602.11145v1`."""
+
+    paper: PaperId
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.paper}v{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """What arXiv says of one version of a paper.
+
+    `categories` are in arXiv's order. `published` is the submission of version 1, `updated` that of this
+    version; neither tells when it was announced. A paper taken over from an old post has no abstract, no
+    primary category and no times: posts do not hold them.
+    """
+
+    version: VersionId
+    title: str
+    authors: tuple[str, ...]
+    categories: tuple[str, ...]
+    primary_category: str | None
+    abstract: str | None
+    published: datetime | None
+    updated: datetime | None
+    comment: str | None = None
+
+    @property
+    def id(self) -> PaperId:
+        return self.version.paper
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What made a translation or a reading: part of its key in the store."""
+
+    model: str
+    prompt: str
+    """The prompt's version: a hash of its templates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """A paper version's title, abstract and one-line summary in one language (a BCP 47 tag).
+
+    One that was taken over from an old post has no title and no summary: posts show neither.
+    """
+
+    version: VersionId
+    language: str
+    title: str | None
+    abstract: str
+    summary: str | None
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One item of a reading's list, with the items under it."""
+
+    text: str
+    claims: tuple["Claim", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The detailed reading of one paper version's full text in one language: three lists of claims.
+
+    The lists answer, in this order: what was known and what was wrong with it; how the paper's method mends
+    that; on which tasks it has which effect.
+    """
+
+    version: VersionId
+    language: str
+    background: tuple[Claim, ...]
+    method: tuple[Claim, ...]
+    results: tuple[Claim, ...]
+    origin: Origin
+
+    @property
+    def parts(self) -> tuple[tuple[Claim, ...], ...]:
+        return (self.background, self.method, self.results)
+
+
+class TextSource(StrEnum):
+    """Where a full text was taken from."""
+
+    HTML = "html"
+    PDF = "pdf"
+
+
+@dataclass(frozen=True, slots=True)
+class FullText:
+    """The text of one paper version without navigation and references, appendices kept.
+
+    Headings stand on lines of their own behind `#` marks, formulas between `$` marks, table cells between
+    tabs.
+    """
+
+    version: VersionId
+    source: TextSource
+    text: str
+
+
+class NoTextReason(StrEnum):
+    """Why a paper has no full text that could be read."""
+
+    NOT_FOUND = "not-found"
+    """404 for page and PDF: common in the hours after the announcement."""
+    SCAN = "scan"
+    """The pages are pictures."""
+    ENCRYPTED = "encrypted"
+    """Opens only with a password."""
+    GARBLED = "garbled"
+    """The fonts do not tell which characters their glyphs stand for."""
+    DAMAGED = "damaged"
+    """No reader can make sense of the file."""
+    TOO_LARGE = "too-large"
+    """Over the cap on bytes, or needs more memory than a paper may take."""
+    TOO_SLOW = "too-slow"
+    """Needs more time than a paper may take."""
+    TOO_SHORT = "too-short"
+    """Holds hardly more than an abstract."""
+    UNREACHABLE = "unreachable"
+    """arXiv did not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoText:
+    """The outcome of looking for a full text where there is none, at least not now."""
+
+    version: VersionId
+    reason: NoTextReason
+
+
+class Gap(StrEnum):
+    """Why an edition shows a paper without its translation or its reading. Posts have a sentence for each."""
+
+    NO_KEY = "no-key"
+    """No model is configured."""
+    BUDGET = "budget"
+    """The daily token budget is spent."""
+    MODEL = "model"
+    """The model failed or answered nothing usable: due at the next run."""
+    NO_TEXT = "no-text"
+    """There is no full text to read."""
+    DUE = "due"
+    """Not made yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """From the previous edition's anchor (excluded) to this edition's own (included)."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A paper as an edition shows it."""
+
+    paper: Paper
+    translation: Translation | Gap
+    reading: Reading | Gap
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """The digest of one day: `date` is a day in the configured time zone.
+
+    `fetched` counts the papers that were collected, before selection.
+    """
+
+    date: date
+    window: Window
+    language: str
+    categories: tuple[str, ...]
+    fetched: int
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedEdition:
+    """What was decided when an edition closed: its papers, in the order in which it shows them.
+
+    `archived_at` is when its post was last written, None before that.
+    """
+
+    date: date
+    window: Window
+    language: str
+    categories: tuple[str, ...]
+    fetched: int
+    versions: tuple[VersionId, ...]
+    closed_at: datetime
+    archived_at: datetime | None = None
+
+
+class Purpose(StrEnum):
+    """What a model is called for."""
+
+    TRANSLATION = "translation"
+    READING = "reading"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One finished call of a language model, whatever came of it; token counts are the endpoint's own.
+
+    `outcome` is "ok" or the name of what was wrong with the answer. `cached_tokens` are those prompt tokens
+    that the provider had in its prompt cache.
+    """
+
+    at: datetime
+    purpose: Purpose
+    version: VersionId
+    language: str
+    origin: Origin
+    outcome: str
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
