@@ -18,7 +18,14 @@ class UnreachableError(SourceError):
 
 
 class ThrottledError(SourceError):
-    """arXiv asks for fewer requests: 429, 503, or a 406 on an Accept header that it takes otherwise."""
+    """arXiv asks for fewer requests: 429, 503, or 406 (since September 2026).
+
+    `retry_after` is the pause that it asked for, in seconds, or None.
+    """
+
+    def __init__(self, sentence: str, retry_after: float | None = None) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after
 
 
 class MalformedError(SourceError):
@@ -71,6 +78,10 @@ class MalformedAnswerError(ModelError):
 
 class BudgetSpentError(ModelError):
     """The operator's daily token budget leaves no room for this call."""
+
+
+class StoreError(DigestError):
+    """The database could not be opened, upgraded, read or written."""
 
 
 class ArchiveError(DigestError):

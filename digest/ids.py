@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from digest.errors import InvalidPaperIdError
 from digest.models import PaperId, VersionId
 
-_ARCHIVES = (
+_ARCHIVES = (  # noqa: SIM905 - a list of words reads best as words
     "acc-phys adap-org alg-geom ao-sci astro-ph atom-ph bayes-an chao-dyn chem-ph cmp-lg comp-gas cond-mat "
     "cs dg-ga funct-an gr-qc hep-ex hep-lat hep-ph hep-th math math-ph mtrl-th nlin nucl-ex nucl-th patt-sol "
     "physics plasm-ph q-alg q-bio quant-ph solv-int supr-con"

@@ -1,0 +1,140 @@
+"""Papers from arXiv's query API, read with the `arxiv` package (https://info.arxiv.org/help/api/user-manual.html).
+
+The package pages and parses. Everything that it leaves open is closed here: its requests go through the Gate,
+and each body is examined before the package sees it, because the package takes half a document, an error page
+and an empty first page for good answers.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+import arxiv
+import requests
+from lxml import etree
+
+from digest import ids
+from digest.errors import EmptyPageError, InvalidPaperIdError, MalformedError, RefusedError, UnknownPaperError
+from digest.ids import PaperRef
+from digest.models import Paper
+from digest.sources.cleaning import clean
+from digest.sources.gate import Gate
+
+_PAGE_SIZE = 500  # entries; arXiv allows 2,000, and answers large pages slowly
+_PAGE_LIMIT_BYTES = 64_000_000
+_ACCEPT = "application/atom+xml"
+_ATOM = "{http://www.w3.org/2005/Atom}"
+_OPENSEARCH = "{http://a9.com/-/spec/opensearch/1.1/}"
+
+
+class QueryApi:
+    """Asks the query API at `url` through `gate`."""
+
+    def __init__(self, gate: Gate, url: str) -> None:
+        self._gate = gate
+        self._url = url
+
+    async def submitted(self, categories: Sequence[str], start: datetime, end: datetime) -> list[Paper]:
+        """The papers in any of `categories` whose first version was submitted from `start` to `end`.
+
+        Newest first; to the minute, as the API counts. Raises SourceError.
+        """
+        anywhere = " OR ".join(f"cat:{category}" for category in categories)
+        query = f"({anywhere}) AND submittedDate:[{start:%Y%m%d%H%M} TO {end:%Y%m%d%H%M}]"
+        return await self._results(
+            arxiv.Search(query=query, max_results=None, sort_by=arxiv.SortCriterion.SubmittedDate)
+        )
+
+    async def named(self, ref: PaperRef) -> Paper:
+        """The paper that `ref` names, in that version or the latest.
+
+        Raises UnknownPaperError where arXiv has none, or another SourceError.
+        """
+        papers = await self._results(arxiv.Search(id_list=[str(ref)], max_results=1))
+        if not papers:
+            raise UnknownPaperError(f"arXiv has no paper {ref}.")
+        return papers[0]
+
+    async def _results(self, search: arxiv.Search) -> list[Paper]:
+        client = arxiv.Client(page_size=search.max_results or _PAGE_SIZE, delay_seconds=0, num_retries=0)
+        client.query_url_format = self._url + "?{}"
+        # The package has no public place for a transport of one's own. It asks its session for one thing only:
+        # the answer to a GET.
+        session = _GateSession(self._gate, asyncio.get_running_loop())
+        client._session = cast(requests.Session, session)  # noqa: SLF001
+        return await asyncio.to_thread(lambda: _papers(client.results(search)))
+
+
+class _GateSession:
+    """Stands where the package has its `requests.Session`, in the thread in which the package runs."""
+
+    def __init__(self, gate: Gate, loop: asyncio.AbstractEventLoop) -> None:
+        self._gate = gate
+        self._loop = loop
+
+    def get(self, url: str, headers: object) -> "_Page":  # noqa: ARG002 - the gate says who we are
+        page = self._gate.fetch(url, accept=_ACCEPT, limit_bytes=_PAGE_LIMIT_BYTES, check=examine)
+        return _Page(asyncio.run_coroutine_threadsafe(page, self._loop).result())
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    content: bytes
+    status_code: int = 200
+
+
+def examine(body: bytes) -> None:
+    """Says what is wrong with an answer of the query API.
+
+    Raises MalformedError, EmptyPageError, or RefusedError with arXiv's own words.
+    """
+    feed = _feed(body)
+    entries = feed.findall(f"{_ATOM}entry")
+    for entry in entries:
+        if "/api/errors" in (entry.findtext(f"{_ATOM}id") or ""):
+            raise RefusedError(f"arXiv refused the query: {clean(entry.findtext(f'{_ATOM}summary') or '')}.")
+    total, first = (_number(feed, name) for name in ("totalResults", "startIndex"))
+    if total > first and not entries:
+        raise EmptyPageError(f"arXiv announced {total} papers and sent a page without any.")
+
+
+def _feed(body: bytes) -> etree._Element:
+    parser = etree.XMLParser(resolve_entities=False, no_network=True)
+    try:
+        root = etree.fromstring(body, parser)
+    except etree.XMLSyntaxError:
+        raise MalformedError("arXiv sent something that is no complete feed.") from None
+    if root.tag != f"{_ATOM}feed":
+        raise MalformedError("arXiv sent a page in place of a feed.")
+    return root
+
+
+def _number(feed: etree._Element, name: str) -> int:
+    text = (feed.findtext(f"{_OPENSEARCH}{name}") or "").strip()
+    if not text.isdecimal():
+        raise MalformedError(f"arXiv sent a feed without its {name}.")
+    return int(text)
+
+
+def _papers(results: Iterable[arxiv.Result]) -> list[Paper]:
+    return [_paper(result) for result in results]
+
+
+def _paper(result: arxiv.Result) -> Paper:
+    try:
+        version = ids.version(result.entry_id)
+    except InvalidPaperIdError as error:
+        raise MalformedError(f"arXiv sent an entry without a usable identifier: {error}") from None
+    return Paper(
+        version=version,
+        title=clean(result.title),
+        authors=tuple(clean(author.name) for author in result.authors),
+        categories=tuple(result.categories),
+        primary_category=result.primary_category or None,
+        abstract=clean(result.summary),
+        published=result.published,
+        updated=result.updated,
+        comment=clean(result.comment) if result.comment else None,
+    )

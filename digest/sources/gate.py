@@ -1,0 +1,192 @@
+"""The one way from this process to arXiv: one connection, one request in three seconds, patient when asked.
+
+Rules: https://info.arxiv.org/help/api/tou.html (over the API, the feeds and the site together).
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+import httpx
+import stamina
+
+from digest.errors import (
+    EmptyPageError,
+    MalformedError,
+    NotFoundError,
+    RefusedError,
+    SourceError,
+    ThrottledError,
+    TooLargeError,
+    UnreachableError,
+)
+
+_REDIRECTS = 5  # followed for one request
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long arXiv is waited for; all in seconds but `attempts`.
+
+    `silence` is the longest pause within an answer, `answer` the longest for a whole one. Between attempts the
+    wait doubles from `wait_initial` to `wait_max`; a Retry-After over `retry_after` ends the attempts.
+    """
+
+    connect: float = 10
+    silence: float = 30
+    answer: float = 180
+    attempts: int = 6
+    wait_initial: float = 5
+    wait_max: float = 60
+    retry_after: float = 300
+
+
+def open_client(contact: str | None, patience: Patience) -> httpx.AsyncClient:
+    """An HTTP client with one connection, which says who asks.
+
+    `contact` is an address under which arXiv can reach the operator.
+    """
+    agent = f"arxiv-daily/0.1 ({contact})" if contact else "arxiv-daily/0.1"
+    return httpx.AsyncClient(
+        headers={"User-Agent": agent},
+        limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
+        timeout=httpx.Timeout(patience.silence, connect=patience.connect),
+    )
+
+
+class Gate:
+    """Sends this process's requests to arXiv one after another, `interval` seconds apart at least."""
+
+    def __init__(
+        self, client: httpx.AsyncClient, *, interval: float = 3, patience: Patience | None = None
+    ) -> None:
+        self._client = client
+        self._interval = interval
+        self._patience = patience or Patience()
+        self._turn = asyncio.Lock()
+        self._free_at = 0.0  # on the monotonic clock
+
+    async def fetch(
+        self, url: str, *, accept: str, limit_bytes: int, check: Callable[[bytes], None] | None = None
+    ) -> bytes:
+        """The body behind `url`, of `limit_bytes` at the most.
+
+        `check` reads the body and raises a SourceError where it is not what was asked for; a MalformedError or
+        an EmptyPageError of its is a reason to ask again. Raises a SourceError after the last attempt.
+        """
+        async for attempt in self._attempts():
+            with attempt:
+                async with self._answer(url, accept) as response:
+                    body = b"".join([chunk async for chunk in _bounded(response, limit_bytes)])
+                if check is not None:
+                    check(body)
+                if response.status_code != httpx.codes.OK:
+                    raise RefusedError(f"arXiv refused the request (HTTP {response.status_code}).")
+                return body
+        raise AssertionError  # stamina returns or raises
+
+    async def download(self, url: str, target: Path, *, accept: str, limit_bytes: int) -> None:
+        """Streams what is behind `url` to the file `target`. Raises as `fetch` does."""
+        async for attempt in self._attempts():
+            with attempt:
+                async with self._answer(url, accept) as response:
+                    if response.status_code != httpx.codes.OK:
+                        raise RefusedError(f"arXiv refused the request (HTTP {response.status_code}).")
+                    with target.open("wb") as file:
+                        async for chunk in _bounded(response, limit_bytes):
+                            file.write(chunk)
+
+    def _attempts(self) -> AsyncIterator[stamina.Attempt]:
+        patience = self._patience
+        return stamina.retry_context(
+            on=self._worth_another,
+            attempts=patience.attempts,
+            timeout=None,
+            wait_initial=patience.wait_initial,
+            wait_max=patience.wait_max,
+            wait_jitter=patience.wait_initial / 4,
+        )
+
+    def _worth_another(self, error: Exception) -> bool | float:
+        if isinstance(error, ThrottledError) and error.retry_after is not None:
+            return error.retry_after if error.retry_after <= self._patience.retry_after else False
+        return isinstance(error, ThrottledError | UnreachableError | MalformedError | EmptyPageError)
+
+    @asynccontextmanager
+    async def _answer(self, url: str, accept: str) -> AsyncIterator[httpx.Response]:
+        """One request in its turn; its answer if that is one to read (200, or a 4xx with a body to explain it)."""
+        async with self._turn:
+            try:
+                async with asyncio.timeout(self._patience.answer), self._follow(url, accept) as response:
+                    self._judge(response)
+                    yield response
+            except TimeoutError:
+                raise UnreachableError(f"arXiv's answer took over {self._patience.answer:g} s.") from None
+            except httpx.TimeoutException:
+                raise UnreachableError("arXiv did not answer in time.") from None
+            except httpx.HTTPError as error:
+                raise UnreachableError(f"arXiv cannot be reached: {_cause(error)}.") from None
+            finally:
+                self._free_at = max(self._free_at, time.monotonic() + self._interval)
+
+    @asynccontextmanager
+    async def _follow(self, url: str, accept: str) -> AsyncIterator[httpx.Response]:
+        """The answer at the end of the redirects; each of them is a request of its own, and waits like one."""
+        for _ in range(_REDIRECTS):
+            await asyncio.sleep(self._free_at - time.monotonic())
+            async with self._client.stream("GET", url, headers={"Accept": accept}) as response:
+                if response.next_request is None:
+                    yield response
+                    return
+                self._free_at = time.monotonic() + self._interval
+                url = _same_site(response.request.url, response.next_request.url)
+        raise RefusedError(f"arXiv redirected more than {_REDIRECTS} times.")
+
+    def _judge(self, response: httpx.Response) -> None:
+        status = response.status_code
+        if status in (404, 410):
+            raise NotFoundError(f"arXiv has nothing at {response.request.url.path} (HTTP {status}).")
+        if status in (406, 429, 503):
+            pause = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
+            if pause is not None:
+                self._free_at = time.monotonic() + min(pause, self._patience.retry_after)
+            raise ThrottledError(f"arXiv asks for fewer requests (HTTP {status}).", pause)
+        if status >= 500:
+            raise UnreachableError(f"arXiv has a fault of its own (HTTP {status}).")
+
+
+def retry_after(value: str | None, now: datetime) -> float | None:
+    """The pause that a Retry-After header asks for, in seconds, or None (RFC 9110, 10.2.3)."""
+    if value is None:
+        return None
+    if value.strip().isdigit():
+        return float(value)
+    try:
+        asked = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (asked - now).total_seconds()) if asked.tzinfo else None
+
+
+async def _bounded(response: httpx.Response, limit_bytes: int) -> AsyncIterator[bytes]:
+    size = 0
+    async for chunk in response.aiter_bytes():
+        size += len(chunk)
+        if size > limit_bytes:
+            raise TooLargeError(f"{response.request.url.path} is larger than {limit_bytes:,} bytes.")
+        yield chunk
+
+
+def _same_site(origin: httpx.URL, target: httpx.URL) -> str:
+    if target.host != origin.host and not f".{target.host}".endswith(".arxiv.org"):
+        raise SourceError(f"arXiv redirected to another site ({target.host}).")
+    return str(target)
+
+
+def _cause(error: Exception) -> str:
+    return str(error) or type(error).__name__
