@@ -171,7 +171,9 @@ class Gap(StrEnum):
     MODEL = "model"
     """The model failed or answered nothing usable: due at the next run."""
     NO_TEXT = "no-text"
-    """There is no full text to read."""
+    """There is a full text, but none that can be read."""
+    NO_TEXT_YET = "no-text-yet"
+    """There is no full text so far, or arXiv did not give it: due at the next run."""
     DUE = "due"
     """Not made yet."""
 

@@ -1,22 +1,27 @@
 """arXiv on loopback: the query API, pages and PDFs, with scripted faults and an eye on manners."""
 
+import argparse
 import asyncio
 import re
+import textwrap
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from xml.sax.saxutils import escape
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from digest.models import Paper
+from tests.fakes.documents import html_page, pdf_file, sentences
 from tests.fakes.server import serving
+from tests.papers import MONDAY_MORNING, paper
 
 _RANGE = re.compile(r"submittedDate:\[(\d{12}) TO (\d{12})\]")
 _ATOM = "application/atom+xml"
@@ -154,3 +159,32 @@ def _entry(paper: Paper) -> str:
 
 def _stamp(moment: datetime | None) -> str:
     return (moment or _EPOCH).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def holding(count: int, submitted: datetime, characters: int) -> FakeArxiv:
+    """An arXiv with `count` papers submitted in the minutes from `submitted` on; one in four has only its PDF."""
+    arxiv = FakeArxiv()
+    for number in range(1, count + 1):
+        made = paper(number, submitted=submitted + timedelta(minutes=number))
+        arxiv.papers.append(made)
+        if number % 4:
+            arxiv.html[str(made.version)] = html_page(made.title, number, characters)
+        else:
+            arxiv.pdf[str(made.version)] = pdf_file(textwrap.wrap(sentences(number, characters), 90))
+    return arxiv
+
+
+def main() -> None:
+    """Serves such an arXiv until the process is ended: `python -m tests.fakes.arxiv --port 8901 --papers 200`."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--papers", type=int, default=200)
+    parser.add_argument("--submitted", type=datetime.fromisoformat, default=MONDAY_MORNING)
+    parser.add_argument("--characters", type=int, default=36_000)
+    asked = parser.parse_args()
+    arxiv = holding(asked.papers, asked.submitted, asked.characters)
+    uvicorn.run(arxiv.app(), port=asked.port, log_level="error")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""Log lines: events with ids, to standard error; never a key, an address or a body."""
+
+import logging
+import sys
+from typing import Literal, TextIO, cast
+
+import structlog
+
+
+def configure(form: Literal["text", "json"]) -> None:
+    """Sets up this process's logs in the form that LOG_FORMAT names."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            *_last(form),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _CurrentStderr())),
+        cache_logger_on_first_use=False,
+    )
+    # The libraries log addresses with their queries at INFO; what they warn of is enough.
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
+
+
+class _CurrentStderr:
+    """Standard error as it is at each line: progress bars put themselves in its place for a while."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
+def _last(form: Literal["text", "json"]) -> list[structlog.types.Processor]:
+    if form == "json":
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]

@@ -1,0 +1,138 @@
+"""The operator's settings, from the environment and from `.env` (the environment wins)."""
+
+import re
+from datetime import time
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import (
+    AnyHttpUrl,
+    BeforeValidator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    SecretStr,
+    UrlConstraints,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from digest.errors import DigestError
+
+# https://arxiv.org/category_taxonomy: an archive, or an archive and a subject class.
+_CATEGORY = re.compile(r"[a-z]{2,8}(?:-[a-z]{2,4})?(?:\.[A-Za-z]{2}|\.[a-z]{2,4}(?:-[a-z]{2,4})?)?")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
+
+
+class SettingsError(DigestError):
+    """Settings that cannot be used; the sentence lists every fault, one a line."""
+
+
+def _words(value: object) -> object:
+    return re.split(r"[\s,+]+", value.strip()) if isinstance(value, str) and value.strip() else value
+
+
+def _categories(value: object) -> object:
+    names = _words(value)
+    if isinstance(names, list):
+        for name in names:
+            if not _CATEGORY.fullmatch(str(name)):
+                raise ValueError(f"“{name}” is no arXiv category; give names such as cs.SD, eess.AS")
+    return names
+
+
+def _language(value: object) -> object:
+    if not _LANGUAGE.fullmatch(str(value)):
+        raise ValueError(f"“{value}” is no language tag; give one such as zh-CN")
+    return value
+
+
+def _zone(value: object) -> object:
+    if isinstance(value, str):
+        if value not in available_timezones():
+            raise ValueError(f"“{value}” is no time zone; give one such as Asia/Shanghai")
+        return ZoneInfo(value)
+    return value
+
+
+def _time_of_day(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+        raise ValueError(f"“{value}” is no time of day; give hours and minutes such as 08:50")
+    return value
+
+
+def _database(value: object) -> object:
+    if not re.match(r"(sqlite|postgresql)(\+\w+)?://", str(value)):
+        raise ValueError("give an address that begins with sqlite:/// or postgresql://")
+    return value
+
+
+Categories = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_categories)]
+HttpUrl = Annotated[AnyHttpUrl, UrlConstraints(max_length=2000)]
+
+
+class Settings(BaseSettings):
+    """Every setting with its default; `.env.example` explains each.
+
+    Units: seconds for ARXIV_REQUEST_INTERVAL, tokens a day for LLM_DAILY_TOKENS (0: no limit).
+    """
+
+    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True)
+
+    arxiv_categories: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_categories)] = (
+        "cs.SD",
+        "eess.AS",
+    )
+    arxiv_api_url: HttpUrl = AnyHttpUrl("https://export.arxiv.org/api/query")
+    arxiv_site_url: HttpUrl = AnyHttpUrl("https://arxiv.org")
+    arxiv_request_interval: NonNegativeFloat = 3.0
+    arxiv_contact: Annotated[str, Field(max_length=200, pattern=r"^[\x20-\x27\x2a-\x7e]*$")] | None = None
+
+    openai_api_key: SecretStr | None = None
+    openai_base_url: HttpUrl = AnyHttpUrl("https://api.openai.com/v1")
+    translation_model: str = "gpt-4.1-mini"
+    reading_model: str = "gpt-4.1-mini"
+    llm_concurrency: PositiveInt = 8
+    llm_daily_tokens: NonNegativeInt = 0
+
+    target_language: Annotated[str, BeforeValidator(_language)] = "zh-CN"
+    timezone: Annotated[ZoneInfo, BeforeValidator(_zone)] = ZoneInfo("Asia/Shanghai")
+    digest_time: Annotated[time, BeforeValidator(_time_of_day)] = time(8, 50)
+
+    data_dir: Path = Path("data")
+    database_url: Annotated[str, BeforeValidator(_database)] = ""
+    archive_dir: Path | None = None
+    archive_git: bool = False
+
+    log_format: Literal["text", "json"] = "text"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _database_in_data_dir(cls, values: dict[str, Any]) -> dict[str, Any]:
+        folder = values.get("data_dir", "data")
+        return {"database_url": f"sqlite:///{Path(folder) / 'arxiv-daily.db'}", **values}
+
+
+def load() -> Settings:
+    """The settings of this process. Raises SettingsError with every fault at once."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError("\n".join(_sentence(fault) for fault in error.errors())) from None
+    except (OSError, UnicodeError) as error:
+        raise SettingsError(f".env cannot be read: {error}") from None
+
+
+def _sentence(fault: ErrorDetails) -> str:
+    name = str(fault["loc"][0])
+    if fault["type"] == "extra_forbidden":
+        near = get_close_matches(name, Settings.model_fields, n=1)
+        return f"{name.upper()} in .env: there is no such setting." + (
+            f" Did you mean {near[0].upper()}?" if near else ""
+        )
+    return f"{name.upper()}: {fault['msg'].removeprefix('Value error, ')}."

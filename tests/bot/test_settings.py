@@ -1,0 +1,74 @@
+import re
+from datetime import time
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bot import settings
+from bot.settings import Settings, SettingsError
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    return tmp_path
+
+
+def test_everything_has_a_default() -> None:
+    loaded = settings.load()
+    assert loaded.arxiv_categories == ("cs.SD", "eess.AS")
+    assert (loaded.timezone, loaded.digest_time) == (ZoneInfo("Asia/Shanghai"), time(8, 50))
+    assert loaded.database_url == "sqlite:///data/arxiv-daily.db"
+    assert loaded.openai_api_key is None
+
+
+def test_the_database_lies_in_the_data_directory_unless_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATA_DIR", "/srv/arxiv")
+    assert settings.load().database_url == "sqlite:////srv/arxiv/arxiv-daily.db"
+    monkeypatch.setenv("DATABASE_URL", "postgresql://me@db/arxiv")
+    assert settings.load().database_url == "postgresql://me@db/arxiv"
+
+
+def test_the_environment_wins_over_the_file(nothing_set: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (nothing_set / ".env").write_text(
+        "ARXIV_CATEGORIES=cs.CL cs.LG, math-ph\nTIMEZONE=UTC\nOPENAI_API_KEY=\n"
+    )
+    monkeypatch.setenv("TIMEZONE", "Europe/Berlin")
+    loaded = settings.load()
+    assert loaded.arxiv_categories == ("cs.CL", "cs.LG", "math-ph")
+    assert loaded.timezone == ZoneInfo("Europe/Berlin")
+    assert loaded.openai_api_key is None
+
+
+def test_every_fault_is_reported_at_once_and_no_secret_with_it(
+    nothing_set: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (nothing_set / ".env").write_text(
+        "ARXIV_CATEGORY=cs.SD\nDIGEST_TIME=8:50\nTIMEZONE=Shanghai\nLLM_CONCURRENCY=0\nFROB=1\n"
+        "DATABASE_URL=mysql://root:hunter2@db/x\nTARGET_LANGUAGE=Chinese!\n"
+    )
+    monkeypatch.setenv("ARXIV_CATEGORIES", "cs.SD; DROP")
+    with pytest.raises(SettingsError) as raised:
+        settings.load()
+    lines = str(raised.value).splitlines()
+    assert len(lines) == 8
+    assert "ARXIV_CATEGORY in .env: there is no such setting. Did you mean ARXIV_CATEGORIES?" in lines
+    assert "FROB in .env: there is no such setting." in lines
+    assert any(line.startswith("DIGEST_TIME: “8:50” is no time of day") for line in lines)
+    assert "hunter2" not in str(raised.value)
+
+
+def test_the_example_names_every_setting_and_no_other() -> None:
+    example = (Path(settings.__file__).parents[1] / ".env.example").read_text("utf-8")
+    named = re.findall(r"^# ([A-Z_]+)=", example, re.MULTILINE)
+    assert sorted(named) == sorted(name.upper() for name in Settings.model_fields)
+
+
+def test_the_example_shows_the_defaults(nothing_set: Path) -> None:
+    example = (Path(settings.__file__).parents[1] / ".env.example").read_text("utf-8")
+    defaults = settings.load()
+    (nothing_set / ".env").write_text(re.sub(r"^# ([A-Z_]+=)", r"\1", example, flags=re.MULTILINE))
+    assert settings.load() == defaults
