@@ -1,0 +1,12 @@
+"""What Alembic runs at each upgrade: on the connection of `bot.store.upgrade`, in its transaction."""
+
+from alembic import context
+
+from digest.store.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,  # SQLite changes a table by copying it
+)
+context.run_migrations()

@@ -1,0 +1,64 @@
+"""Bringing a database up to the tables that this program knows."""
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, func, inspect, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from digest.errors import StoreError
+from digest.store.engine import reading, writing
+
+_SCRIPTS = "bot.store:migrations"
+_LOCK = 0x61725869  # any number, if always the same: PostgreSQL's advisory locks are numbers
+
+
+async def upgrade(engine: AsyncEngine) -> None:
+    """Run the migrations that the database lacks, all or none; who starts second waits, and finds it done.
+
+    Raises StoreError where the database is newer than this program, holds other tables, or fails.
+    """
+    async with writing(engine) as connection:
+        await connection.run_sync(_upgrade)
+
+
+async def check(engine: AsyncEngine) -> None:
+    """Raises StoreError where `upgrade` has something to do, or would refuse."""
+    async with reading(engine) as connection:
+        state = await connection.run_sync(_state)
+    if state != _scripts().get_current_head():
+        raise StoreError("The database is older than this program: run `arxiv-daily db upgrade`.")
+
+
+def _upgrade(connection: Connection) -> None:
+    # On SQLite, the transaction itself has locked the whole database.
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+    if _state(connection) is None and inspect(connection).has_table("papers"):
+        raise StoreError("The database holds tables of something else: name an empty one in DATABASE_URL.")
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _state(connection: Connection) -> str | None:
+    """The newest migration that the database has seen; None before the first."""
+    known = {script.revision for script in _scripts().walk_revisions()}
+    heads = MigrationContext.configure(connection).get_current_heads()
+    if not known.issuperset(heads):
+        raise StoreError(
+            f"The database was made by a newer arxiv-daily (its state is {', '.join(heads)}): "
+            "install that version or a later one."
+        )
+    return heads[0] if heads else None
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", _SCRIPTS)
+    return config

@@ -1,0 +1,58 @@
+"""Many rows in few statements, alike on SQLite and PostgreSQL."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+_LOOKUP_SIZE = 400  # two variables a key stay under the 999 of older SQLite
+
+
+def insert_into(connection: AsyncConnection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT that knows ON CONFLICT, in the connection's own dialect."""
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+async def add_missing(connection: AsyncConnection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Insert `rows`; those that clash with one that is there are left out."""
+    await insert_all(connection, insert_into(connection, table).on_conflict_do_nothing(), rows)
+
+
+async def put(connection: AsyncConnection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Insert `rows`, each in place of the one with its primary key."""
+    insert = insert_into(connection, table)
+    rest = [column for column in insert.excluded if not table.c[column.name].primary_key]
+    statement = insert.on_conflict_do_update(
+        index_elements=list(table.primary_key), set_={column.name: column for column in rest}
+    )
+    await insert_all(connection, statement, rows)
+
+
+async def insert_all(
+    connection: AsyncConnection,
+    statement: sqlite.Insert | postgresql.Insert,
+    rows: Iterable[Mapping[str, Any]],
+) -> None:
+    """Run `statement` for each of `rows`, of which there may be none.
+
+    Rows that other processes may write too have to come in the order of their papers: then PostgreSQL lets
+    one process wait for another, never two for each other.
+    """
+    if given := [dict(row) for row in rows]:
+        await connection.execute(statement, given)
+
+
+async def rows_among(
+    connection: AsyncConnection, query: Select[Any], key: ColumnElement[Any], values: Iterable[Any]
+) -> list[Row[Any]]:
+    """The rows of `query` whose `key` is among `values`, in no order."""
+    rows: list[Row[Any]] = []
+    for some in _parts(sorted(set(values))):
+        rows += (await connection.execute(query.where(key.in_(some)))).all()
+    return rows
+
+
+def _parts(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    return (values[start : start + _LOOKUP_SIZE] for start in range(0, len(values), _LOOKUP_SIZE))

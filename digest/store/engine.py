@@ -1,0 +1,164 @@
+"""The database: how it is opened, and the two ways in.
+
+    async with writing(engine) as connection:   one transaction, committed at the end, undone by an exception
+    async with reading(engine) as connection:   waits for no writer, and keeps none waiting
+
+On SQLite a writer takes its lock at once (BEGIN IMMEDIATE), so that writers wait for each other instead of
+failing halfway; readers see the last commit meanwhile (WAL).
+"""
+
+import asyncio
+import json
+import sqlite3
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as NoFreeConnectionError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from digest.errors import StoreError
+from digest.store.types import storable
+
+_DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "sqlite+aiosqlite": "sqlite+aiosqlite",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
+_LOCK_WAIT_SECONDS = 30
+_SWITCH_PAUSE_SECONDS = 0.02
+# libpq's own options, unless the URL says otherwise: seconds, seconds, milliseconds. A server that fell silent
+# is noticed within a minute.
+_PATIENCE = {"connect_timeout": "10", "keepalives_idle": "30", "tcp_user_timeout": "30000"}
+_POOL_WAIT_SECONDS = 60  # longer than a lock may take: the lock's own message tells more
+# The first is for `_begin_sqlite`; the second makes PostgreSQL refuse a write that would never be committed.
+_READS_ONLY = {"reads_only": True, "postgresql_readonly": True}
+
+
+def open_engine(url: str) -> AsyncEngine:
+    """The engine for a `DATABASE_URL`. PostgreSQL is not reached yet; SQLite's folder is made if missing.
+
+    Raises StoreError where the URL cannot be read, names another kind of database, or has no usable folder.
+    """
+    parsed = _parse(url)
+    return _open_sqlite(parsed) if parsed.drivername.startswith("sqlite") else _open_postgresql(parsed)
+
+
+@asynccontextmanager
+async def writing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A transaction that may write. Raises StoreError where the database fails; nothing is written then."""
+    try:
+        async with engine.begin() as connection:
+            yield connection
+    except (DBAPIError, NoFreeConnectionError) as error:
+        raise StoreError(_sentence(engine.url, error)) from error
+
+
+@asynccontextmanager
+async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A transaction that only reads. Raises StoreError where the database fails."""
+    try:
+        async with engine.connect() as connection:
+            yield await connection.execution_options(**_READS_ONLY)
+    except (DBAPIError, NoFreeConnectionError) as error:
+        raise StoreError(_sentence(engine.url, error)) from error
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        # The cause would repeat a part of the URL, which may be the password.
+        raise StoreError("DATABASE_URL cannot be read: give sqlite:///FILE or postgresql://…") from None
+    driver = _DRIVERS.get(parsed.drivername)
+    if driver is None:
+        raise StoreError(
+            f"DATABASE_URL starts with “{parsed.drivername}”: only sqlite:///FILE and postgresql://… work."
+        )
+    return parsed.set(drivername=driver)
+
+
+def _open_sqlite(url: URL) -> AsyncEngine:
+    if not url.database or url.database == ":memory:" or url.host:
+        raise StoreError(
+            "DATABASE_URL names no SQLite file: give sqlite:///FILE, or sqlite:////ABSOLUTE/FILE."
+        )
+    try:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"The folder of {_shown(url)} cannot be made: {error.strerror}.") from error
+    engine = create_async_engine(
+        url,
+        # No isolation level: the driver leaves BEGIN to us.
+        connect_args={"isolation_level": None, "timeout": _LOCK_WAIT_SECONDS},
+        pool_timeout=_POOL_WAIT_SECONDS,
+        json_serializer=_json,
+    )
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.run_async(_set_pragmas)
+
+
+async def _set_pragmas(connection: aiosqlite.Connection) -> None:
+    await _switch_to_wal(connection)
+    await connection.execute_fetchall("PRAGMA synchronous = FULL")
+    await connection.execute_fetchall("PRAGMA foreign_keys = ON")
+
+
+async def _switch_to_wal(connection: aiosqlite.Connection) -> None:
+    """Two that switch a new file at the same moment refuse each other at once, so this has its own patience."""
+    deadline = time.monotonic() + _LOCK_WAIT_SECONDS
+    while True:
+        try:
+            await connection.execute_fetchall("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(_SWITCH_PAUSE_SECONDS)
+        else:
+            return
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reads_only = connection.get_execution_options().get("reads_only")
+    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+
+def _open_postgresql(url: URL) -> AsyncEngine:
+    return create_async_engine(
+        url.set(query=_PATIENCE | dict(url.query)),
+        pool_pre_ping=True,  # connections outlive a restart of the server
+        pool_timeout=_POOL_WAIT_SECONDS,
+        json_serializer=_json,
+    )
+
+
+def _json(value: Any) -> str:
+    return storable(json.dumps(value, ensure_ascii=False))
+
+
+def _sentence(url: URL, error: DBAPIError | NoFreeConnectionError) -> str:
+    if isinstance(error, NoFreeConnectionError):
+        return f"The database {_shown(url)} is too busy: no connection became free in {_POOL_WAIT_SECONDS} s."
+    reason = str(error.orig).strip().partition("\n")[0].rstrip(".")
+    if url.password:
+        reason = reason.replace(url.password, "***")
+    return f"The database {_shown(url)} failed: {reason}."
+
+
+def _shown(url: URL) -> str:
+    """The URL without password and options."""
+    return URL.create(
+        url.get_backend_name(), url.username, host=url.host, port=url.port, database=url.database
+    ).render_as_string()

@@ -1,0 +1,61 @@
+"""The full texts of papers, and the tries that found none."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from digest.models import FullText, NoText, NoTextReason, TextSource, VersionId
+from digest.store.bulk import insert_all, insert_into
+from digest.store.tables import fulltexts
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What came of looking for a full text: at the last time, the `tries`-th."""
+
+    outcome: FullText | NoText
+    tried_at: datetime
+    tries: int
+
+
+async def save(connection: AsyncConnection, outcome: FullText | NoText, at: datetime) -> None:
+    """Keep what a try at `at` gave. A text is never given up for the lack of one."""
+    insert = insert_into(connection, fulltexts)
+    new = insert.excluded
+    statement = insert.on_conflict_do_update(
+        index_elements=list(fulltexts.primary_key),
+        set_={name: new[name] for name in ("source", "text", "reason", "tried_at")}
+        | {"tries": fulltexts.c.tries + 1},
+        where=or_(new.text.is_not(None), fulltexts.c.text.is_(None)),
+    )
+    await insert_all(connection, statement, [_row(outcome, at)])
+
+
+async def find(connection: AsyncConnection, version: VersionId) -> Attempt | None:
+    """The outcome of the last try, or None where there was none."""
+    query = select(fulltexts).where(
+        fulltexts.c.paper_id == str(version.paper), fulltexts.c.version == version.number
+    )
+    row = (await connection.execute(query)).first()
+    return None if row is None else Attempt(_outcome(row, version), row.tried_at, row.tries)
+
+
+def _row(outcome: FullText | NoText, at: datetime) -> dict[str, Any]:
+    row = {
+        "paper_id": str(outcome.version.paper),
+        "version": outcome.version.number,
+        "tried_at": at,
+        "tries": 1,
+    }
+    if isinstance(outcome, NoText):
+        return row | {"source": None, "text": None, "reason": outcome.reason}
+    return row | {"source": outcome.source, "text": outcome.text, "reason": None}
+
+
+def _outcome(row: Row[Any], version: VersionId) -> FullText | NoText:
+    if row.text is None:
+        return NoText(version, NoTextReason(row.reason))
+    return FullText(version, TextSource(row.source), row.text)

@@ -1,0 +1,48 @@
+"""What translations and readings share: a key that names their origin, and which of several is shown.
+
+What was made with exactly the wanted model and prompt is shown before all else; failing that, the newest in
+the language, because what is stored is never paid for again.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Row, Table, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from digest.models import Origin, PaperId, Reading, Translation, VersionId
+from digest.store.bulk import rows_among
+
+
+def key(made: Translation | Reading) -> dict[str, Any]:
+    """The columns of the primary key."""
+    return {
+        "paper_id": str(made.version.paper),
+        "version": made.version.number,
+        "language": made.language,
+        "model": made.origin.model,
+        "prompt": made.origin.prompt,
+    }
+
+
+async def rows_to_show(
+    connection: AsyncConnection,
+    table: Table,
+    versions: Iterable[VersionId],
+    language: str,
+    wanted: Origin | None,
+) -> list[Row[Any]]:
+    """The row to show of each of `versions` that has one, in no order."""
+    query = select(table).where(table.c.language == language)
+    pair = tuple_(table.c.paper_id, table.c.version)
+    rows = await rows_among(connection, query, pair, [(str(v.paper), v.number) for v in versions])
+    rows.sort(key=lambda row: (origin(row) == wanted, row.made_at, row.model, row.prompt))
+    return list({version(row): row for row in rows}.values())
+
+
+def version(row: Row[Any]) -> VersionId:
+    return VersionId(PaperId(row.paper_id), row.version)
+
+
+def origin(row: Row[Any]) -> Origin:
+    return Origin(row.model, row.prompt)

@@ -1,0 +1,83 @@
+"""What arXiv said of papers, version by version."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, or_, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from digest.models import Paper, PaperId, VersionId
+from digest.store.bulk import add_missing, insert_all, insert_into, rows_among
+from digest.store.tables import papers, versions
+
+_OPTIONAL = ("primary_category", "abstract", "published", "updated", "comment")
+
+
+async def save(connection: AsyncConnection, records: Iterable[Paper], at: datetime) -> None:
+    """Keep `records`, seen at `at`.
+
+    A record with an abstract stands in place of the one before, of which it keeps only what it does not say
+    itself. A record without one (from an old post) changes nothing about a paper whose abstract is known.
+    """
+    found = {record.version: record for record in records}
+    seen = sorted({version.paper for version in found})
+    await add_missing(connection, papers, [{"id": str(paper), "first_seen_at": at} for paper in seen])
+    insert = insert_into(connection, versions)
+    new = insert.excluded
+    statement = insert.on_conflict_do_update(
+        index_elements=list(versions.primary_key),
+        set_={name: new[name] for name in ("title", "authors", "categories")}
+        | {name: func.coalesce(new[name], versions.c[name]) for name in _OPTIONAL},
+        where=or_(new.abstract.is_not(None), versions.c.abstract.is_(None)),
+    )
+    await insert_all(connection, statement, [_row(found[version]) for version in sorted(found)])
+
+
+async def find(connection: AsyncConnection, version: VersionId) -> Paper | None:
+    """The record of exactly this version, if it is stored."""
+    return (await load(connection, [version])).get(version)
+
+
+async def latest(connection: AsyncConnection, paper: PaperId) -> Paper | None:
+    """The newest version of `paper` that is stored; arXiv may know a newer one."""
+    query = select(versions).where(versions.c.paper_id == str(paper))
+    row = (await connection.execute(query.order_by(versions.c.version.desc()).limit(1))).first()
+    return None if row is None else _paper(row)
+
+
+async def load(connection: AsyncConnection, wanted: Sequence[VersionId]) -> dict[VersionId, Paper]:
+    """The stored records among `wanted`, in its order."""
+    key = tuple_(versions.c.paper_id, versions.c.version)
+    rows = await rows_among(connection, select(versions), key, [(str(v.paper), v.number) for v in wanted])
+    found = {paper.version: paper for paper in map(_paper, rows)}
+    return {version: found[version] for version in wanted if version in found}
+
+
+def _row(paper: Paper) -> dict[str, Any]:
+    return {
+        "paper_id": str(paper.id),
+        "version": paper.version.number,
+        "title": paper.title,
+        "authors": paper.authors,
+        "categories": paper.categories,
+        "primary_category": paper.primary_category,
+        "abstract": paper.abstract,
+        "published": paper.published,
+        "updated": paper.updated,
+        "comment": paper.comment,
+    }
+
+
+def _paper(row: Row[Any]) -> Paper:
+    return Paper(
+        version=VersionId(PaperId(row.paper_id), row.version),
+        title=row.title,
+        authors=row.authors,
+        categories=row.categories,
+        primary_category=row.primary_category,
+        abstract=row.abstract,
+        published=row.published,
+        updated=row.updated,
+        comment=row.comment,
+    )

@@ -1,0 +1,50 @@
+"""Readings: made once for a version, a language and an origin."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from digest.models import Origin, Reading, VersionId
+from digest.store import origins
+from digest.store.bulk import put
+from digest.store.tables import readings
+
+
+async def save(connection: AsyncConnection, reading: Reading, at: datetime) -> None:
+    """Keep `reading`, made at `at`, in place of one with the same key. The version must be stored."""
+    content = {
+        "background": reading.background,
+        "method": reading.method,
+        "results": reading.results,
+        "made_at": at,
+    }
+    await put(connection, readings, [origins.key(reading) | content])
+
+
+async def find(
+    connection: AsyncConnection, version: VersionId, language: str, origin: Origin | None
+) -> Reading | None:
+    """The reading made by `origin`, else the newest in `language`, else None."""
+    return (await load(connection, [version], language, origin)).get(version)
+
+
+async def load(
+    connection: AsyncConnection, versions: Sequence[VersionId], language: str, origin: Origin | None
+) -> dict[VersionId, Reading]:
+    """What `find` gives for each of `versions` that has a reading, for a whole edition at once."""
+    rows = await origins.rows_to_show(connection, readings, versions, language, origin)
+    return {origins.version(row): _reading(row) for row in rows}
+
+
+def _reading(row: Row[Any]) -> Reading:
+    return Reading(
+        version=origins.version(row),
+        language=row.language,
+        background=row.background,
+        method=row.method,
+        results=row.results,
+        origin=origins.origin(row),
+    )

@@ -1,0 +1,152 @@
+"""The tables of the digest. They are the truth: what is not in them did not happen.
+
+A paper is named by arXiv's identifier as it stands, a version by that and its number. Rows are made and
+changed, never deleted.
+"""
+
+from sqlalchemy import (
+    Column,
+    Date,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from digest.store.types import Claims, PlainText, Strings, UtcDateTime
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(referred_table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+def _of_known_version() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["paper_id", "version"], ["versions.paper_id", "versions.version"])
+
+
+papers = Table(
+    "papers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("first_seen_at", UtcDateTime, nullable=False),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("paper_id", Text, ForeignKey("papers.id"), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("title", PlainText, nullable=False),
+    Column("authors", Strings, nullable=False),
+    Column("categories", Strings, nullable=False),
+    Column("primary_category", Text),
+    Column("abstract", PlainText),
+    Column("published", UtcDateTime),
+    Column("updated", UtcDateTime),
+    Column("comment", PlainText),
+)
+
+# Every paper that was ever seen in a listing of the watched categories. One that moderation held for weeks
+# is recognised as new when it first turns up here; one from before the first edition never counts as new.
+listings = Table(
+    "listings",
+    metadata,
+    Column("paper_id", Text, primary_key=True),
+    Column("listed_at", UtcDateTime, nullable=False),
+)
+
+# The outcome of the last try: either `source` and `text`, or `reason`.
+fulltexts = Table(
+    "fulltexts",
+    metadata,
+    Column("paper_id", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("source", Text),
+    Column("text", PlainText),
+    Column("reason", Text),
+    Column("tried_at", UtcDateTime, nullable=False),
+    Column("tries", Integer, nullable=False),
+    _of_known_version(),
+)
+
+# `model` and `prompt` are the origin: a better model or prompt makes a row of its own.
+translations = Table(
+    "translations",
+    metadata,
+    Column("paper_id", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("language", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("prompt", Text, primary_key=True),
+    Column("title", PlainText),
+    Column("abstract", PlainText, nullable=False),
+    Column("summary", PlainText),
+    Column("made_at", UtcDateTime, nullable=False),
+    _of_known_version(),
+)
+
+readings = Table(
+    "readings",
+    metadata,
+    Column("paper_id", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("language", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("prompt", Text, primary_key=True),
+    Column("background", Claims, nullable=False),
+    Column("method", Claims, nullable=False),
+    Column("results", Claims, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    _of_known_version(),
+)
+
+# What was spent. A log: no row depends on another table's.
+calls = Table(
+    "calls",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", UtcDateTime, nullable=False, index=True),
+    Column("purpose", Text, nullable=False),
+    Column("paper_id", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("prompt", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("prompt_tokens", Integer, nullable=False),
+    Column("completion_tokens", Integer, nullable=False),
+    Column("cached_tokens", Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+editions = Table(
+    "editions",
+    metadata,
+    Column("date", Date, primary_key=True),
+    Column("window_start", UtcDateTime, nullable=False),
+    Column("window_end", UtcDateTime, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("categories", Strings, nullable=False),
+    Column("fetched", Integer, nullable=False),
+    Column("closed_at", UtcDateTime, nullable=False),
+    Column("archived_at", UtcDateTime),
+)
+
+edition_papers = Table(
+    "edition_papers",
+    metadata,
+    Column("edition_date", Date, ForeignKey("editions.date"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("paper_id", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    UniqueConstraint("paper_id"),  # A paper is in exactly one edition, whichever version of it.
+    _of_known_version(),
+)

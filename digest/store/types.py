@@ -1,0 +1,78 @@
+"""What a column holds beyond text and numbers, alike on SQLite and PostgreSQL."""
+# ruff: noqa: ARG002 - SQLAlchemy hands the dialect to every type, also to those that treat all alike.
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Dialect, Text
+from sqlalchemy.types import TypeDecorator
+
+from digest.models import Claim
+
+
+def storable(text: str) -> str:
+    """`text` without what PDFs and models produce and no database takes: NUL, and halves of characters."""
+    return text.replace("\0", "").encode(errors="replace").decode()
+
+
+class PlainText(TypeDecorator[str]):
+    """Text from outside; see `storable` for what is left out of it."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else storable(value)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment. Goes in with any time zone, comes out in UTC; one without a zone raises ValueError."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.utcoffset() is None:
+            raise ValueError(f"{value!r} has no time zone, so it names no moment.")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        # SQLite knows no zones: it keeps the digits of the UTC that went in.
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Strings(TypeDecorator[tuple[str, ...]]):
+    """Names or categories, in their order."""
+
+    impl = JSON
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[str, ...]:
+        return tuple(value or ())
+
+
+class Claims(TypeDecorator[tuple[Claim, ...]]):
+    """One part of a reading: a list of `{"text": …, "claims": […]}`, the latter only where there are some."""
+
+    impl = JSON
+    cache_ok = True
+
+    def process_bind_param(self, value: Sequence[Claim] | None, dialect: Dialect) -> list[dict[str, Any]]:
+        return [_to_json(claim) for claim in value or ()]
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[Claim, ...]:
+        return tuple(_from_json(item) for item in value or ())
+
+
+def _to_json(claim: Claim) -> dict[str, Any]:
+    inner = {"claims": [_to_json(child) for child in claim.claims]} if claim.claims else {}
+    return {"text": claim.text, **inner}
+
+
+def _from_json(item: dict[str, Any]) -> Claim:
+    return Claim(item["text"], tuple(_from_json(child) for child in item.get("claims", ())))

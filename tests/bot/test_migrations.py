@@ -1,0 +1,107 @@
+"""Bringing a database up to date, on SQLite and PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.store.upgrade import check, upgrade
+from digest.errors import StoreError
+from digest.store.engine import open_engine, reading, writing
+from digest.store.tables import metadata
+
+Step = Callable[[AsyncEngine], Awaitable[None]]
+
+
+@pytest.fixture
+async def engine(empty_database_url: str) -> AsyncIterator[AsyncEngine]:
+    opened = open_engine(empty_database_url)
+    yield opened
+    await opened.dispose()
+
+
+def differences(connection: Connection) -> list[Any]:
+    return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+
+def schema(connection: Connection) -> list[str]:
+    """Every column, constraint and index with its name, which comparing the metadata does not look at."""
+    inspector = inspect(connection)
+    aspects = ("columns", "pk_constraint", "foreign_keys", "unique_constraints", "indexes")
+    return [
+        f"{table} {aspect} {item}"
+        for table in sorted(metadata.tables)
+        for aspect in aspects
+        for item in _sorted(getattr(inspector, f"get_{aspect}")(table))
+    ]
+
+
+def _sorted(found: Any) -> list[str]:
+    return sorted(map(str, found)) if isinstance(found, list) else [str(found)]
+
+
+async def test_the_migrations_make_exactly_the_tables(engine: AsyncEngine) -> None:
+    await upgrade(engine)
+    async with reading(engine) as connection:
+        assert await connection.run_sync(differences) == []
+        migrated = await connection.run_sync(schema)
+    async with writing(engine) as connection:
+        await connection.run_sync(metadata.drop_all)
+        await connection.run_sync(metadata.create_all)
+        assert await connection.run_sync(schema) == migrated
+
+
+async def test_upgrading_twice_changes_nothing(engine: AsyncEngine) -> None:
+    await upgrade(engine)
+    await upgrade(engine)
+    await check(engine)
+
+
+async def test_an_upgrade_writes_nothing_to_the_terminal(
+    engine: AsyncEngine, capfd: pytest.CaptureFixture[str]
+) -> None:
+    await upgrade(engine)
+    assert capfd.readouterr() == ("", "")
+
+
+async def test_two_programs_that_start_at_once_upgrade_once(empty_database_url: str) -> None:
+    engines = [open_engine(empty_database_url) for _ in range(4)]
+    await asyncio.gather(*(upgrade(engine) for engine in engines))
+    await check(engines[0])
+    for engine in engines:
+        await engine.dispose()
+
+
+async def test_an_empty_database_asks_for_an_upgrade(engine: AsyncEngine) -> None:
+    with pytest.raises(StoreError, match="run `arxiv-daily db upgrade`"):
+        await check(engine)
+
+
+@pytest.mark.parametrize("step", [upgrade, check])
+async def test_a_database_of_a_newer_program_is_left_alone(engine: AsyncEngine, step: Step) -> None:
+    await upgrade(engine)
+    async with writing(engine) as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreError, match=r"newer arxiv-daily \(its state is 9999\)"):
+        await step(engine)
+
+
+async def test_a_database_of_another_program_is_left_alone(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        await connection.execute(text("CREATE TABLE papers (title text)"))
+    with pytest.raises(StoreError, match="tables of something else"):
+        await upgrade(engine)
+
+
+async def test_a_migration_that_fails_leaves_nothing_behind(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        await connection.execute(text("CREATE TABLE editions (day text)"))
+    with pytest.raises(StoreError, match="editions"):
+        await upgrade(engine)
+    async with reading(engine) as connection:
+        assert await connection.run_sync(lambda sync: inspect(sync).get_table_names()) == ["editions"]

@@ -1,0 +1,183 @@
+"""What is made of papers: full texts, translations, readings, and the calls that they took."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from digest.errors import StoreError
+from digest.models import (
+    Call,
+    Claim,
+    FullText,
+    NoText,
+    NoTextReason,
+    Origin,
+    Purpose,
+    Reading,
+    TextSource,
+    Translation,
+    VersionId,
+)
+from digest.store import calls, fulltexts, papers, readings, translations
+from digest.store.calls import Totals
+from digest.store.engine import writing
+from digest.store.fulltexts import Attempt
+from tests.papers import MONDAY_MORNING, paper
+
+NOW = MONDAY_MORNING
+HOUR = timedelta(hours=1)
+VERSION = paper(1).version
+OLD, NEW, WANTED = Origin("old-model", "p1"), Origin("new-model", "p2"), Origin("wanted-model", "p3")
+TEXT = FullText(VERSION, TextSource.HTML, "# Introduction\n$x^2$\t12.5%")
+
+
+@pytest.fixture
+async def connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """One transaction on a store that knows a few papers."""
+    async with writing(engine) as opened:
+        await papers.save(opened, [paper(number) for number in range(1, 6)], NOW)
+        yield opened
+
+
+def translation(origin: Origin = WANTED, version: VersionId = VERSION, language: str = "zh") -> Translation:
+    return Translation(version, language, "标题", f"摘要 $x$ {origin.model}", "一句话", origin)
+
+
+def reading_of(origin: Origin = WANTED, version: VersionId = VERSION, language: str = "zh") -> Reading:
+    nested = Claim("方法", (Claim("**编码器**", (Claim("`conv1d`"),)), Claim("解码器")))
+    return Reading(version, language, (Claim("背景"),), (nested, Claim("训练")), (), origin)
+
+
+def call(purpose: Purpose = Purpose.READING, outcome: str = "ok", tokens: int = 10) -> Call:
+    return Call(NOW, purpose, VERSION, "zh", WANTED, outcome, tokens, tokens * 2, 1)
+
+
+async def test_a_full_text_comes_out_as_it_went_in(connection: AsyncConnection) -> None:
+    assert await fulltexts.find(connection, VERSION) is None
+    await fulltexts.save(connection, TEXT, NOW)
+    assert await fulltexts.find(connection, VERSION) == Attempt(TEXT, NOW, 1)
+
+
+async def test_tries_without_a_text_are_counted(connection: AsyncConnection) -> None:
+    await fulltexts.save(connection, NoText(VERSION, NoTextReason.NOT_FOUND), NOW)
+    await fulltexts.save(connection, NoText(VERSION, NoTextReason.SCAN), NOW + HOUR)
+    last = Attempt(NoText(VERSION, NoTextReason.SCAN), NOW + HOUR, 2)
+    assert await fulltexts.find(connection, VERSION) == last
+
+
+async def test_a_text_stands_in_place_of_the_reason_why_there_was_none(connection: AsyncConnection) -> None:
+    await fulltexts.save(connection, NoText(VERSION, NoTextReason.NOT_FOUND), NOW)
+    await fulltexts.save(connection, TEXT, NOW + HOUR)
+    assert await fulltexts.find(connection, VERSION) == Attempt(TEXT, NOW + HOUR, 2)
+
+
+async def test_a_text_is_not_given_up_when_arxiv_is_silent(connection: AsyncConnection) -> None:
+    await fulltexts.save(connection, TEXT, NOW)
+    await fulltexts.save(connection, NoText(VERSION, NoTextReason.UNREACHABLE), NOW + HOUR)
+    assert await fulltexts.find(connection, VERSION) == Attempt(TEXT, NOW, 1)
+
+
+async def test_a_full_text_from_a_pdf_may_hold_what_no_database_takes(connection: AsyncConnection) -> None:
+    await fulltexts.save(connection, replace(TEXT, text="fi\0nal \udc80"), NOW)
+    stored = await fulltexts.find(connection, VERSION)
+    assert stored == Attempt(replace(TEXT, text="final ?"), NOW, 1)
+
+
+async def test_a_translation_comes_out_as_it_went_in(connection: AsyncConnection) -> None:
+    await translations.save(connection, translation(), NOW)
+    assert await translations.find(connection, VERSION, "zh", WANTED) == translation()
+
+
+async def test_a_translation_from_an_old_post_has_neither_title_nor_summary(
+    connection: AsyncConnection,
+) -> None:
+    bare = replace(translation(), title=None, summary=None)
+    await translations.save(connection, bare, NOW)
+    assert await translations.find(connection, VERSION, "zh", WANTED) == bare
+
+
+async def test_saving_a_translation_twice_is_saving_it_once(connection: AsyncConnection) -> None:
+    await translations.save(connection, translation(), NOW)
+    await translations.save(connection, translation(), NOW)
+    mended = replace(translation(), abstract="改正")
+    await translations.save(connection, mended, NOW + HOUR)
+    assert await translations.find(connection, VERSION, "zh", WANTED) == mended
+
+
+async def test_the_translation_of_the_wanted_origin_goes_before_newer_ones(
+    connection: AsyncConnection,
+) -> None:
+    await translations.save(connection, translation(WANTED), NOW)
+    await translations.save(connection, translation(NEW), NOW + HOUR)
+    assert await translations.find(connection, VERSION, "zh", WANTED) == translation(WANTED)
+
+
+@pytest.mark.parametrize("wanted", [WANTED, None])
+async def test_without_the_wanted_origin_the_newest_translation_is_given(
+    connection: AsyncConnection, wanted: Origin | None
+) -> None:
+    await translations.save(connection, translation(NEW), NOW + HOUR)
+    await translations.save(connection, translation(OLD), NOW)
+    assert await translations.find(connection, VERSION, "zh", wanted) == translation(NEW)
+
+
+async def test_another_language_or_version_is_not_a_substitute(connection: AsyncConnection) -> None:
+    await translations.save(connection, translation(language="de"), NOW)
+    await translations.save(connection, translation(version=paper(2).version), NOW)
+    assert await translations.find(connection, VERSION, "zh", WANTED) is None
+
+
+async def test_the_translations_of_a_whole_edition_come_at_once(connection: AsyncConnection) -> None:
+    versions = [paper(number).version for number in range(1, 6)]
+    for version in versions[1:]:
+        await translations.save(connection, translation(OLD, version), NOW)
+    await translations.save(connection, translation(WANTED, versions[2]), NOW)
+    assert await translations.load(connection, versions, "zh", WANTED) == {
+        version: translation(WANTED if version == versions[2] else OLD, version) for version in versions[1:]
+    }
+
+
+async def test_a_translation_of_an_unknown_paper_is_refused(engine: AsyncEngine) -> None:
+    with pytest.raises(StoreError, match=r"(?i)foreign key"):
+        async with writing(engine) as connection:
+            await translations.save(connection, translation(), NOW)
+
+
+async def test_a_reading_keeps_its_nested_claims(connection: AsyncConnection) -> None:
+    await readings.save(connection, reading_of(), NOW)
+    assert await readings.find(connection, VERSION, "zh", WANTED) == reading_of()
+
+
+async def test_readings_are_chosen_as_translations_are(connection: AsyncConnection) -> None:
+    await readings.save(connection, reading_of(NEW), NOW + HOUR)
+    await readings.save(connection, reading_of(OLD), NOW)
+    await readings.save(connection, reading_of(WANTED, paper(2).version), NOW)
+    loaded = await readings.load(connection, [paper(2).version, VERSION], "zh", WANTED)
+    assert loaded == {
+        VERSION: reading_of(NEW),
+        paper(2).version: reading_of(WANTED, paper(2).version),
+    }
+
+
+async def test_a_day_without_calls_took_no_tokens(connection: AsyncConnection) -> None:
+    assert await calls.tokens_since(connection, NOW) == 0
+    assert await calls.totals(connection, NOW) == {}
+
+
+async def test_tokens_are_counted_from_a_moment_on(connection: AsyncConnection) -> None:
+    for at in (NOW - HOUR, NOW, NOW + HOUR):
+        await calls.save(connection, replace(call(tokens=10), at=at))
+    assert await calls.tokens_since(connection, NOW) == 60
+    assert await calls.tokens_since(connection, NOW + timedelta(microseconds=1)) == 30
+
+
+async def test_calls_are_totalled_by_purpose_with_those_that_failed(connection: AsyncConnection) -> None:
+    for made in (call(), call(outcome="malformed"), call(Purpose.TRANSLATION, tokens=1)):
+        await calls.save(connection, made)
+    assert await calls.totals(connection, NOW) == {
+        Purpose.READING: Totals(calls=2, ok=1, tokens=60),
+        Purpose.TRANSLATION: Totals(calls=1, ok=1, tokens=3),
+    }
