@@ -1,0 +1,207 @@
+"""Questions to a language model behind any OpenAI-compatible endpoint: a prompt in, a validated value out.
+
+Here is the asynchronous edge; what is decided about a call is decided in the modules beside it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic
+
+import openai
+import stamina
+import structlog
+
+from digest.errors import BudgetSpentError
+from digest.llm.answers import A
+from digest.llm.availability import Availability
+from digest.llm.budget import Budget, estimate_tokens
+from digest.llm.completion import completion
+from digest.llm.endpoint import exchange
+from digest.llm.faults import NOT_COUNTED, CallError, Outcome, Usage
+from digest.llm.formats import Rung
+from digest.llm.patience import Patience, Tries
+from digest.llm.prompts import Prompt
+from digest.llm.question import Question, request, value
+from digest.models import Call, Origin, Purpose, VersionId
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply(Generic[A]):
+    """What came of one call."""
+
+    result: A | CallError
+    usage: Usage
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.result.outcome if isinstance(self.result, CallError) else Outcome.OK
+
+
+class Model:
+    """The models behind one endpoint, asked by at most `concurrency` calls at a time.
+
+    `client` is made by `endpoint.connect`; `clock` gives aware UTC; `record` stores each call as it ends.
+    """
+
+    def __init__(
+        self,
+        client: openai.AsyncOpenAI,
+        *,
+        concurrency: int,
+        patience: Patience,
+        budget: Budget,
+        clock: Callable[[], datetime],
+        record: Callable[[Call], Awaitable[None]],
+    ) -> None:
+        self._client = client
+        self._slots = asyncio.Semaphore(concurrency)
+        self._patience = patience
+        self._budget = budget
+        self._clock = clock
+        self._record = record
+        self._availability = Availability(patience)
+        self._rungs: dict[str, Rung] = {}
+        self._said: set[str] = set()
+
+    async def ask(
+        self,
+        prompt: Prompt,
+        form: type[A],
+        *,
+        purpose: Purpose,
+        version: VersionId,
+        language: str,
+        model: str,
+    ) -> A:
+        """The model's answer, valid as a `form`; its validators find `language` in their context.
+
+        Raises ModelError: when the faults of the calls outlast the patience, when the budget is spent, and
+        without any call while the endpoint is known to take none.
+        """
+        question = Question(prompt, form, purpose, version, language, model)
+        tries = Tries(self._patience)
+        try:
+            async for attempt in self._attempts(tries):
+                with attempt:
+                    return await self._once(question, tries.room_tokens)
+        except CallError as fault:
+            raise fault.error() from fault
+        raise AssertionError  # stamina returns or raises
+
+    def _attempts(self, tries: Tries) -> AsyncIterator[stamina.Attempt]:
+        return stamina.retry_context(
+            on=tries.wait_before_next,
+            attempts=None,
+            timeout=None,
+            wait_initial=self._patience.backoff_initial_seconds,
+            wait_max=self._patience.backoff_max_seconds,
+            wait_jitter=self._patience.backoff_jitter_seconds,
+        )
+
+    async def _once(self, question: Question[A], room_tokens: int | None) -> A:
+        async with self._slot(question.model):
+            rung = self._rungs.get(question.model, Rung.JSON_SCHEMA)
+            reply = await self._paid(question, request(question, rung, room_tokens))
+            self._learn(question, rung, reply)
+        await self._note(question, reply)
+        if isinstance(reply.result, CallError):
+            raise reply.result
+        return reply.result
+
+    @asynccontextmanager
+    async def _slot(self, model: str) -> AsyncIterator[None]:
+        """One of the endpoint's slots, taken once `model` may be called: nobody waits for that in a slot."""
+        while True:
+            await self._availability.wait(model)
+            await self._slots.acquire()
+            if self._availability.is_open(model):
+                break
+            self._slots.release()
+        try:
+            yield
+        finally:
+            self._slots.release()
+
+    async def _paid(self, question: Question[A], body: dict[str, Any]) -> _Reply[A]:
+        """The reply to the request `body`, its tokens reserved before and counted after. Raises BudgetSpentError."""
+        prompt = question.prompt.system + question.prompt.user
+        reserved = used = estimate_tokens(question.purpose, prompt)
+        self._reserve(question.purpose, reserved)
+        try:
+            reply = await self._reply(question, body)
+            used = _tokens(reply, reserved)
+        finally:
+            self._budget.settle(reserved, used, self._clock())
+        return reply
+
+    def _reserve(self, purpose: Purpose, tokens: int) -> None:
+        try:
+            self._budget.reserve(purpose, tokens, self._clock())
+        except BudgetSpentError as error:
+            if str(error) not in self._said:
+                self._said.add(str(error))
+                _log.warning("budget_spent", purpose=purpose, error=str(error))
+            raise
+
+    async def _reply(self, question: Question[A], body: dict[str, Any]) -> _Reply[A]:
+        usage = NOT_COUNTED
+        try:
+            told = completion(await exchange(self._client, body, self._patience.call_seconds, self._clock()))
+            usage = told.usage
+            return _Reply(value(question, told), usage)
+        except CallError as fault:
+            return _Reply(_final(fault, body), usage if fault.usage is NOT_COUNTED else fault.usage)
+
+    def _learn(self, question: Question[A], rung: Rung, reply: _Reply[A]) -> None:
+        if not isinstance(reply.result, CallError):
+            self._availability.succeeded(question.model)
+            return
+        self._availability.failed(question.model, question.version, reply.result)
+        if reply.outcome is Outcome.UNSUPPORTED_FORMAT:
+            lower = min(self._rungs.get(question.model, rung), rung.below)
+            self._rungs[question.model] = lower
+            _log.info("format_stepped_down", model=question.model, format=lower.name.lower())
+
+    async def _note(self, question: Question[A], reply: _Reply[A]) -> None:
+        call = Call(
+            at=self._clock(),
+            purpose=question.purpose,
+            version=question.version,
+            language=question.language,
+            origin=Origin(question.model, question.prompt.version),
+            outcome=reply.outcome.value,
+            prompt_tokens=reply.usage.prompt_tokens,
+            completion_tokens=reply.usage.completion_tokens,
+            cached_tokens=reply.usage.cached_tokens,
+        )
+        _log.info(
+            "model_called",
+            purpose=call.purpose,
+            paper=str(call.version),
+            model=question.model,
+            outcome=call.outcome,
+            prompt_tokens=call.prompt_tokens,
+            completion_tokens=call.completion_tokens,
+            cached_tokens=call.cached_tokens,
+        )
+        await self._record(call)
+
+
+def _final(fault: CallError, body: dict[str, Any]) -> CallError:
+    """Where no format was asked for, none can be the fault."""
+    if fault.outcome is Outcome.UNSUPPORTED_FORMAT and "response_format" not in body:
+        return CallError(Outcome.REFUSED)
+    return fault
+
+
+def _tokens(reply: _Reply[A], reserved: int) -> int:
+    """What a call counts for: what the endpoint says, else what was reserved if the model was at work."""
+    if reply.usage.total_tokens:
+        return reply.usage.total_tokens
+    unpaid = isinstance(reply.result, CallError) and not reply.result.answered
+    return 0 if unpaid else reserved

@@ -1,0 +1,139 @@
+"""What can be wrong with one call of a model: a name for the records, a fault and a sentence for people."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from digest.errors import (
+    MalformedAnswerError,
+    ModelError,
+    ModelRefusedError,
+    ModelThrottledError,
+    ModelUnreachableError,
+    QuotaSpentError,
+)
+
+
+class Outcome(StrEnum):
+    """What came of a call: `models.Call.outcome`."""
+
+    OK = "ok"
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    SERVER_ERROR = "server-error"
+    THROTTLED = "throttled"
+    QUOTA = "quota"
+    UNAUTHORISED = "unauthorised"
+    REDIRECTED = "redirected"
+    NO_MODEL = "no-model"
+    REFUSED = "refused"
+    FILTERED = "filtered"
+    UNSUPPORTED_FORMAT = "unsupported-format"
+    """The way in which structured output was asked for: another one may be understood."""
+    CUT_PROMPT = "cut-prompt"
+    TOO_LARGE = "too-large"
+    NO_COMPLETION = "no-completion"
+    ERROR_BODY = "error-body"
+    NO_CHOICE = "no-choice"
+    MANY_CHOICES = "many-choices"
+    LENGTH = "length"
+    UNFINISHED = "unfinished"
+    REFUSAL = "refusal"
+    BLANK = "blank"
+    PROSE = "prose"
+    HALF_JSON = "half-json"
+    WRONG_SHAPE = "wrong-shape"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """The tokens of one call, as the endpoint counts them; zeros where it does not say."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        return self.prompt_tokens + self.completion_tokens
+
+
+NOT_COUNTED = Usage()
+
+_MEANING: dict[Outcome, tuple[type[ModelError], str]] = {
+    Outcome.UNREACHABLE: (ModelUnreachableError, "The model's endpoint cannot be reached"),
+    Outcome.TIMEOUT: (ModelUnreachableError, "The model gave no whole answer before the deadline"),
+    Outcome.SERVER_ERROR: (ModelUnreachableError, "The model's endpoint has a fault of its own"),
+    Outcome.THROTTLED: (ModelThrottledError, "The model's endpoint asks for fewer requests"),
+    Outcome.QUOTA: (QuotaSpentError, "The account behind OPENAI_API_KEY has no quota left"),
+    Outcome.UNAUTHORISED: (ModelRefusedError, "The model's endpoint does not accept OPENAI_API_KEY"),
+    Outcome.REDIRECTED: (
+        ModelRefusedError,
+        "The model's endpoint redirects, which is not followed with a key in hand: correct OPENAI_BASE_URL",
+    ),
+    Outcome.NO_MODEL: (
+        ModelRefusedError,
+        "The endpoint does not offer this model to this key: correct the model's name or OPENAI_BASE_URL",
+    ),
+    Outcome.REFUSED: (ModelRefusedError, "The model's endpoint refused the request"),
+    Outcome.FILTERED: (ModelRefusedError, "The endpoint's content filter refused this paper"),
+    Outcome.UNSUPPORTED_FORMAT: (ModelRefusedError, "The endpoint knows no structured output of this kind"),
+    Outcome.CUT_PROMPT: (ModelRefusedError, "The endpoint read only a part of the prompt"),
+    Outcome.TOO_LARGE: (MalformedAnswerError, "The model's answer is too large"),
+    Outcome.NO_COMPLETION: (
+        MalformedAnswerError,
+        "The endpoint answered with something else than a completion",
+    ),
+    Outcome.ERROR_BODY: (
+        MalformedAnswerError,
+        "The endpoint answered with an error in the place of a completion",
+    ),
+    Outcome.NO_CHOICE: (MalformedAnswerError, "The model's answer holds no choice"),
+    Outcome.MANY_CHOICES: (MalformedAnswerError, "The model's answer holds several choices"),
+    Outcome.LENGTH: (MalformedAnswerError, "The model's answer was cut off at its length limit"),
+    Outcome.UNFINISHED: (MalformedAnswerError, "The model's answer was not finished"),
+    Outcome.REFUSAL: (ModelRefusedError, "The model declined to answer"),
+    Outcome.BLANK: (MalformedAnswerError, "The model's answer is blank"),
+    Outcome.PROSE: (MalformedAnswerError, "The model's answer holds no JSON object"),
+    Outcome.HALF_JSON: (MalformedAnswerError, "The model's answer is broken JSON"),
+    Outcome.WRONG_SHAPE: (MalformedAnswerError, "The model's answer is not in the form that was asked for"),
+}
+
+
+class CallError(Exception):
+    """One call failed. Stays inside this package: `ask` raises `error()` when it gives up.
+
+    `detail` must be fit to be shown: never the endpoint's own words, which can repeat a key or a prompt.
+    `retry_after` is the wait that the endpoint asks for, in seconds.
+    """
+
+    def __init__(
+        self,
+        outcome: Outcome,
+        detail: str = "",
+        *,
+        retry_after: float | None = None,
+        usage: Usage = NOT_COUNTED,
+    ) -> None:
+        self.outcome = outcome
+        self.retry_after = retry_after
+        self.usage = usage
+        sentence = _MEANING[outcome][1]
+        super().__init__(f"{sentence} ({detail})." if detail else f"{sentence}.")
+
+    def error(self) -> ModelError:
+        """The fault that callers of the package see."""
+        return _MEANING[self.outcome][0](str(self))
+
+    @property
+    def answered(self) -> bool:
+        """Whether the model was at work, so that the call may have to be paid."""
+        return self.outcome is Outcome.TIMEOUT or _MEANING[self.outcome][0] is MalformedAnswerError
+
+    @property
+    def malformed(self) -> bool:
+        """Whether there was an answer that the next one may be better than."""
+        return _MEANING[self.outcome][0] is MalformedAnswerError
+
+    @property
+    def unreachable(self) -> bool:
+        return _MEANING[self.outcome][0] is ModelUnreachableError

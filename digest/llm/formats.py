@@ -1,0 +1,49 @@
+"""Structured output: the JSON schema of an answer, and the three ways of asking for it. Pure."""
+
+from collections.abc import Mapping
+from enum import IntEnum
+from typing import Any
+
+from pydantic import BaseModel
+
+
+class Rung(IntEnum):
+    """A way of asking for structured output; an endpoint that knows none of it gets the next one down."""
+
+    TEXT = 0
+    """Only the prompt asks."""
+    JSON_OBJECT = 1
+    JSON_SCHEMA = 2
+
+    @property
+    def below(self) -> "Rung":
+        return Rung(max(self - 1, Rung.TEXT))
+
+
+def response_format(rung: Rung, name: str, form: type[BaseModel]) -> dict[str, Any] | None:
+    """The request's `response_format`, None for none."""
+    if rung is Rung.TEXT:
+        return None
+    if rung is Rung.JSON_OBJECT:
+        return {"type": "json_object"}
+    return {"type": "json_schema", "json_schema": {"name": name, "strict": True, "schema": schema(form)}}
+
+
+def schema(form: type[BaseModel]) -> dict[str, Any]:
+    """The JSON schema of `form` in the subset that every strict server takes.
+
+    No references, no bounds, no descriptions; every field required, and no others allowed.
+    """
+    full = form.model_json_schema()
+    return _plain(full, full.get("$defs", {}))
+
+
+def _plain(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
+    if "$ref" in node:
+        return _plain(definitions[node["$ref"].rpartition("/")[2]], definitions)
+    if node["type"] == "array":
+        return {"type": "array", "items": _plain(node["items"], definitions)}
+    if node["type"] == "object":
+        fields = {name: _plain(field, definitions) for name, field in node["properties"].items()}
+        return {"type": "object", "properties": fields, "required": [*fields], "additionalProperties": False}
+    return {"type": node["type"]}

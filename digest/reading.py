@@ -1,0 +1,123 @@
+"""The detailed reading of a paper's full text in three parts, by a model."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator
+
+from digest.llm.client import Model
+from digest.llm.markup import one_line
+from digest.llm.prompts import Prompt, PromptTemplate
+from digest.models import Claim, FullText, Origin, Paper, Purpose, Reading
+
+TEXT_LIMIT = 120_000
+"""Characters of a full text that a model gets to read; most papers have fewer."""
+
+_TAIL = 24_000  # of them from the end, where results and limits stand
+_STATEMENT_LIMIT = 3_000  # characters
+_ITEMS = 12  # in one list
+
+_BULLETS = re.compile(
+    r"(?:[-*+–—]\s+|[•·・●○◦▪■□◆▶►]\s*|[①-⑳]\s*|[(（]\d{1,2}[)）]\s*|\d{1,2}(?:[)）、]|\.(?!\d))\s*)+"
+)
+_MARKS = re.compile(r"#{1,6}\s+")
+_LABEL = re.compile(r"#{1,6}\s.*|\*\*[^*]{1,60}(?:[:：]\*\*|\*\*[:：])|[^。.!?！？]{1,40}[:：]")
+
+
+class Reader:
+    """Reads papers in `language` (a BCP 47 tag) with the model `model_name`."""
+
+    def __init__(self, model: Model, model_name: str, language: str) -> None:
+        self._model = model
+        self._language = language
+        self._prompt = PromptTemplate(Purpose.READING, ReadingAnswer, language)
+        self.origin = Origin(model_name, self._prompt.version)
+
+    async def read(self, paper: Paper, text: FullText) -> Reading:
+        """The reading of `paper`, whose text is `text`. Raises ModelError."""
+        answer = await self._model.ask(
+            self._prompt_for(paper, text.text),
+            ReadingAnswer,
+            purpose=Purpose.READING,
+            version=paper.version,
+            language=self._language,
+            model=self.origin.model,
+        )
+        return Reading(
+            version=paper.version,
+            language=self._language,
+            background=claims(answer.background),
+            method=claims(answer.method),
+            results=claims(answer.results),
+            origin=self.origin,
+        )
+
+    def _prompt_for(self, paper: Paper, text: str) -> Prompt:
+        omitted = max(0, len(text) - TEXT_LIMIT)
+        return self._prompt.render(
+            id=paper.version,
+            title=paper.title,
+            head=text[: TEXT_LIMIT - _TAIL] if omitted else text,
+            omitted=omitted,
+            tail=text[-_TAIL:] if omitted else "",
+        )
+
+
+def _wording(text: str) -> str:
+    """One statement in the stored form, without the bullet or number that a list gives it anyway."""
+    line = one_line(text)
+    if len(line) > _STATEMENT_LIMIT:
+        raise ValueError("too long")
+    bullets = _BULLETS.match(line)
+    return line[bullets.end() :] if bullets else line
+
+
+def _form(raw: object) -> object:
+    """Where no schema binds them, models write a plain text for an item that has no others under it."""
+    return {"text": raw} if isinstance(raw, str) else raw
+
+
+class _Statement(BaseModel):
+    text: Annotated[str, AfterValidator(_wording)]
+
+
+class _Item(_Statement):
+    claims: list[Annotated[_Statement, BeforeValidator(_form)]] = []
+
+
+def _bounded(items: list[_Item]) -> list[_Item]:
+    if not claims(items):
+        raise ValueError("nothing said")
+    if len(items) > _ITEMS or any(len(item.claims) > _ITEMS for item in items):
+        raise ValueError("too many items")
+    return items
+
+
+_Part = Annotated[list[Annotated[_Item, BeforeValidator(_form)]], AfterValidator(_bounded)]
+
+
+class ReadingAnswer(BaseModel):
+    """What the model is asked for: three lists of items, with statements under them."""
+
+    background: _Part
+    method: _Part
+    results: _Part
+
+
+def claims(items: list[_Item]) -> tuple[Claim, ...]:
+    """What one part of an answer says."""
+    return tuple(claim for item in items for claim in _said(item))
+
+
+def _said(item: _Item) -> tuple[Claim, ...]:
+    """What `item` says: a heading that stands alone, a label without a statement and a blank say nothing."""
+    under = tuple(Claim(each.text) for each in item.claims if not _is_label(each.text))
+    if not item.text:
+        return under
+    if not under and _is_label(item.text):
+        return ()
+    return (Claim(_MARKS.sub("", item.text, count=1), under),)
+
+
+def _is_label(text: str) -> bool:
+    return not text or _LABEL.fullmatch(text) is not None

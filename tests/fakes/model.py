@@ -1,0 +1,226 @@
+"""A language model on loopback: an OpenAI-compatible endpoint, strict about requests, sound unless told otherwise.
+
+For benchmarks it runs on its own: `python -m tests.fakes.model --port 8899 --reading-seconds 8`;
+`GET /_fake/requests` then tells how often it was asked for what.
+"""
+
+import argparse
+import asyncio
+import json
+import re
+from collections import Counter, deque
+from types import TracebackType
+from typing import Annotated, Any, Literal, Self
+
+import uvicorn
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from digest.models import Purpose
+from tests.fakes import model_answers
+from tests.fakes.model_faults import Asked, Fault, problem
+from tests.fakes.server import serving
+
+KEY = "sk-fake-key"
+
+_PAPER = re.compile(r"^Paper arXiv:(\S+)$", re.MULTILINE)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class _Message(_Strict):
+    role: Literal["system", "user"]
+    content: Annotated[str, Field(min_length=1)]
+
+
+class _Schema(_Strict):
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    strict: Literal[True]
+    schema_: Annotated[dict[str, Any], Field(alias="schema")]
+
+
+class _Format(_Strict):
+    type: Literal["json_schema", "json_object"]
+    json_schema: _Schema | None = None
+
+
+class _Request(_Strict):
+    model: Annotated[str, Field(min_length=1)]
+    messages: list[_Message]
+    response_format: _Format | None = None
+    max_tokens: Annotated[int, Field(gt=0)] | None = None
+
+
+class FakeModel:
+    """`async with FakeModel() as model`: serves at `model.url`; `faults` are taken one a request, oldest first.
+
+    `always` answers every request that no fault is left for; `formats` are the structured outputs it knows;
+    the delays are in seconds.
+    """
+
+    def __init__(
+        self,
+        *faults: Fault,
+        always: Fault | None = None,
+        formats: tuple[str, ...] = ("json_schema", "json_object"),
+        translation_seconds: float = 0,
+        reading_seconds: float = 0,
+        key: str = KEY,
+    ) -> None:
+        self.faults = deque(faults)
+        self.always = always
+        self.requests: list[dict[str, Any]] = []
+        self.asked_for: Counter[tuple[Purpose, str]] = Counter()
+        self.headers: list[dict[str, str]] = []
+        self.most_at_once = 0
+        self.url = ""
+        self._at_once = 0
+        self._formats = formats
+        self._seconds = {Purpose.TRANSLATION: translation_seconds, Purpose.READING: reading_seconds}
+        self._key = key
+        self._prefixes: set[str] = set()
+
+    async def __aenter__(self) -> Self:
+        self._serving = serving(self.app())
+        self.url = f"{await self._serving.__aenter__()}/v1"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._serving.__aexit__(kind, error, trace)
+
+    def app(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/v1/chat/completions", self._complete, methods=["POST"]),
+                Route("/_fake/requests", self._counts),
+            ]
+        )
+
+    async def _complete(self, request: Request) -> Response:
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            return await self._answer(request)
+        finally:
+            self._at_once -= 1
+
+    async def _answer(self, request: Request) -> Response:
+        body = await request.json()
+        self.requests.append(body)
+        self.headers.append(dict(request.headers))
+        if request.headers.get("Authorization") != f"Bearer {self._key}":
+            return problem(401, "Incorrect API key provided", "invalid_api_key")
+        refused = self._refusal(body)
+        if refused is not None:
+            return refused
+        purpose, paper = _subject(body)
+        self.asked_for[purpose, paper] += 1
+        await asyncio.sleep(self._seconds[purpose])
+        answer = _sound(body, purpose, paper)
+        asked = Asked(request, body, answer, self._completion(body, answer))
+        fault = self.faults.popleft() if self.faults else self.always
+        return fault(asked) if fault else JSONResponse(asked.completion)
+
+    def _refusal(self, body: dict[str, Any]) -> Response | None:
+        """What a strict endpoint has against the request."""
+        try:
+            asked = _Request.model_validate(body)
+        except ValidationError as error:
+            return problem(400, f"Invalid request: {error}")
+        kind = asked.response_format.type if asked.response_format else None
+        if kind is None:
+            return None
+        if kind not in self._formats:
+            return problem(400, f"This response_format type is unavailable now: {kind}")
+        if kind == "json_object" and "json" not in json.dumps(body["messages"]).lower():
+            return problem(400, "'messages' must contain the word 'json'", param="messages")
+        schema = body["response_format"]["json_schema"]["schema"] if kind == "json_schema" else None
+        if schema is not None and not _is_strict(schema):
+            return problem(400, "Invalid schema for response_format", param="response_format")
+        return None
+
+    def _completion(self, body: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
+        text = json.dumps(answer, ensure_ascii=False)
+        system, user = (message["content"] for message in body["messages"])
+        cached = len(system) // 4 if system in self._prefixes else 0
+        self._prefixes.add(system)
+        prompt_tokens, completion_tokens = (len(system) + len(user)) // 4, len(text)
+        return {
+            "id": "chatcmpl-1",
+            "object": "chat.completion",
+            "created": 1770627600,
+            "model": body["model"],
+            "choices": [
+                {
+                    "index": 0,
+                    "message": {"role": "assistant", "content": text, "refusal": None},
+                    "logprobs": None,
+                    "finish_reason": "stop",
+                }
+            ],
+            "usage": {
+                "prompt_tokens": prompt_tokens,
+                "completion_tokens": completion_tokens,
+                "total_tokens": prompt_tokens + completion_tokens,
+                "prompt_tokens_details": {"cached_tokens": cached},
+            },
+        }
+
+    async def _counts(self, request: Request) -> Response:  # noqa: ARG002 - Starlette hands it over
+        counts: dict[str, dict[str, int]] = {purpose.value: {} for purpose in Purpose}
+        for (purpose, paper), number in self.asked_for.items():
+            counts[purpose][paper] = number
+        return JSONResponse({**counts, "most_at_once": self.most_at_once})
+
+
+def _is_strict(schema: dict[str, Any]) -> bool:
+    """The subset of JSON schema that every strict server takes."""
+    if schema["type"] == "object":
+        fields = schema["properties"]
+        whole = schema.get("additionalProperties") is False and schema.get("required") == [*fields]
+        known = set(schema) == {"type", "properties", "required", "additionalProperties"}
+        return whole and known and all(_is_strict(field) for field in fields.values())
+    if schema["type"] == "array":
+        return set(schema) == {"type", "items"} and _is_strict(schema["items"])
+    return schema == {"type": "string"}
+
+
+def _subject(body: dict[str, Any]) -> tuple[Purpose, str]:
+    """What the prompt asks for, and of which paper: told by its form, as the schema may not be sent."""
+    system, user = (message["content"] for message in body["messages"])
+    paper = _PAPER.search(user)
+    return Purpose.READING if '"background"' in system else Purpose.TRANSLATION, paper[1] if paper else ""
+
+
+def _sound(body: dict[str, Any], purpose: Purpose, paper: str) -> dict[str, Any]:
+    system, user = (message["content"] for message in body["messages"])
+    if purpose is Purpose.READING:
+        return model_answers.reading(user, paper)
+    return model_answers.translation(system, user)
+
+
+def main() -> None:
+    """Serves until it is interrupted."""
+    parser = argparse.ArgumentParser(description="A language model that answers at once, or after a delay.")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--translation-seconds", type=float, default=0)
+    parser.add_argument("--reading-seconds", type=float, default=0)
+    parser.add_argument("--key", default=KEY)
+    options = parser.parse_args()
+    fake = FakeModel(
+        translation_seconds=options.translation_seconds,
+        reading_seconds=options.reading_seconds,
+        key=options.key,
+    )
+    uvicorn.run(fake.app(), host="127.0.0.1", port=options.port, lifespan="off", log_level="warning")
+
+
+if __name__ == "__main__":
+    main()

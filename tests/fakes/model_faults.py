@@ -1,0 +1,148 @@
+"""What goes wrong between a model and us: each fault answers one request in the place of the sound answer."""
+
+# ruff: noqa: ARG002, ARG005 - all faults have one signature, and so have ASGI's responses
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it came in, and the sound answer to it: the object and the whole completion."""
+
+    request: Request
+    body: dict[str, Any]
+    answer: dict[str, Any]
+    completion: dict[str, Any]
+
+
+Fault = Callable[[Asked], Response]
+
+
+def problem(status: int, message: str, code: str | None = None, param: str | None = None) -> Response:
+    """An error in OpenAI's form."""
+    error = {"message": message, "type": "invalid_request_error", "param": param, "code": code}
+    return JSONResponse({"error": error}, status)
+
+
+def status(number: int, *, code: str | None = None, retry_after: str | float | None = None) -> Fault:
+    def fault(asked: Asked) -> Response:
+        response = problem(
+            number, f"The key {asked.request.headers['Authorization']} did something wrong", code
+        )
+        if retry_after is not None:
+            response.headers["Retry-After"] = str(retry_after)
+        return response
+
+    return fault
+
+
+def says(text: str | None, *, finish_reason: str | None = "stop", refusal: str | None = None) -> Fault:
+    """A completion around `text`."""
+
+    def fault(asked: Asked) -> Response:
+        message = {"role": "assistant", "content": text, "refusal": refusal}
+        choice = {"index": 0, "message": message, "finish_reason": finish_reason}
+        return JSONResponse({**asked.completion, "choices": [choice]})
+
+    return fault
+
+
+def around(before: str, after: str = "") -> Fault:
+    """The sound answer between two texts: thoughts, fences, politeness."""
+    return lambda asked: says(before + json.dumps(asked.answer, ensure_ascii=False) + after)(asked)
+
+
+def half_json(asked: Asked) -> Response:
+    text = json.dumps(asked.answer)
+    return says(text[: len(text) // 2])(asked)
+
+
+def cut_at_length(asked: Asked) -> Response:
+    text = json.dumps(asked.answer)
+    return says(text[: len(text) // 2], finish_reason="length")(asked)
+
+
+def html(asked: Asked) -> Response:
+    return HTMLResponse("<!doctype html><title>Welcome to the hotel's network</title>")
+
+
+def error_with_200(asked: Asked) -> Response:
+    return JSONResponse({"error": {"message": "upstream went away"}})
+
+
+def choices(value: object) -> Fault:
+    return lambda asked: JSONResponse({**asked.completion, "choices": value})
+
+
+def raw(body: bytes) -> Fault:
+    return lambda asked: Response(body, media_type="application/json")
+
+
+def redirect(url: str) -> Fault:
+    return lambda asked: RedirectResponse(url, 307)
+
+
+@dataclass
+class Huge:
+    """A body of many megabytes, with or without an error's status; `sent_bytes` is how much of it was taken."""
+
+    megabytes: int = 90
+    status: int = 200
+    sent_bytes: int = field(default=0, init=False)
+
+    def __call__(self, asked: Asked) -> Response:
+        return StreamingResponse(self._chunks(asked.request), self.status, media_type="application/json")
+
+    async def _chunks(self, request: Request) -> AsyncIterator[bytes]:
+        chunk = b" " * 65_536
+        while self.sent_bytes < self.megabytes * 1024**2 and not await request.is_disconnected():
+            self.sent_bytes += len(chunk)
+            yield chunk
+
+
+def drip(seconds: float) -> Fault:
+    """The sound completion in ten pieces over `seconds`."""
+
+    def fault(asked: Asked) -> Response:
+        body = json.dumps(asked.completion).encode()
+        size = len(body) // 10 + 1
+
+        async def pieces() -> AsyncIterator[bytes]:
+            for start in range(0, len(body), size):
+                await asyncio.sleep(seconds / 10)
+                yield body[start : start + size]
+
+        return StreamingResponse(pieces(), media_type="application/json")
+
+    return fault
+
+
+class _Hang(Response):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+
+def hang(asked: Asked) -> Response:
+    """Silence, until the other side gives up."""
+    return _Hang()
+
+
+class _Cut(Response):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1000")]})
+        await send({"type": "http.response.body", "body": b'{"id": ', "more_body": True})
+        # Ended without its last piece: the server closes the connection.
+
+
+def disconnect(asked: Asked) -> Response:
+    """A connection that breaks within the answer."""
+    return _Cut()
