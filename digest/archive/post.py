@@ -1,0 +1,159 @@
+"""A post, as this program or its predecessor wrote it, -> the edition that it shows. Pure.
+
+A post holds no English abstracts, no submission times and no primary categories; the papers of a parsed edition lack
+them.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+from digest import ids
+from digest.archive import readings
+from digest.errors import ArchiveError, InvalidPaperIdError
+from digest.models import Edition, Entry, Gap, Origin, Paper, Reading, Translation, VersionId, Window
+from digest.render import jekyll, kramdown, words
+
+IMPORTED = Origin("imported", "imported")
+"""What made the translations and readings of older posts: nobody knows any more."""
+
+LEAKED = re.compile(
+    r"解读失败|\b[45]\d\d (?:Client|Server) Error|Traceback \(most recent call|Error code: \d{3}"
+    r"|\b[A-Z]\w*(?:Error|Exception): |HTTPS?ConnectionPool|Max retries exceeded|\"error\": *[{\"]"
+)
+"""What programs say when they fail; no reading says it."""
+
+_LANGUAGES = ("zh-CN", "en")
+_FRONT = re.compile(r"---\nlayout: post\ntitle: \"arXiv Daily – (\d{4}-\d\d-\d\d)\"\ntags: \[arxiv(.*)\]\n---\n")
+_MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d"
+_WINDOW = re.compile(rf"^- (?:时间窗口|Window).*[：:] ?({_MOMENT}) — ({_MOMENT})$", re.MULTILINE)
+_COUNTS = re.compile(r"^- (?:抓取总数：|Fetched: )(\d+)(?: 篇)? \\?\| (?:本页显示：|Shown: )(\d+)", re.MULTILINE)
+_SECTION = re.compile(r"^## (?=.*\n- \*\*Authors\*\*:)", re.MULTILINE)
+_FIELD = r"^- \*\*{}\*\*: ?(.*)$"
+_DETAILS = re.compile(r"^<details>\n<summary>.*</summary>\n(.*?)(?:^</details>|\Z)", re.MULTILINE | re.DOTALL)
+_WRAPPER = re.compile(r"^(?:<div markdown=\"1\">|</div>)$", re.MULTILINE)
+_RULE = re.compile(r"\n+---\s*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One paper's part of a post: its source, and the number of its first line."""
+
+    line: int
+    source: str
+
+
+def sections(text: str) -> list[Section]:
+    """The parts of a post that hold a paper each."""
+    starts = [found.start() for found in _SECTION.finditer(text)]
+    ends = [*starts[1:], len(text)]
+    return [
+        Section(text.count("\n", 0, start) + 1, text[start:end])
+        for start, end in zip(starts, ends, strict=True)
+    ]
+
+
+def parse(text: str, zone: ZoneInfo) -> Edition:
+    """The edition that a post shows; the times in it are in `zone`.
+
+    A leaked error in a reading's place, and a reading without its three parts, count as a reading that is due.
+    Raises ArchiveError where the post is none, with the line.
+    """
+    front = _required(_FRONT.match(text), 1, "the front matter of a post is missing")
+    window = _required(_WINDOW.search(text), front[0].count("\n"), "the line with the window is missing")
+    counts = _required(_COUNTS.search(text), front[0].count("\n"), "the line with the counts is missing")
+    language = "zh-CN" if "抓取总数" in counts[0] else "en"
+    return Edition(
+        date=date.fromisoformat(front[1]),
+        window=Window(_moment(window[1], zone), _moment(window[2], zone)),
+        language=language,
+        categories=tuple(front[2].removeprefix(", ").split(", ")) if front[2] else (),
+        fetched=int(counts[1]),
+        entries=tuple(_entry(section, language) for section in sections(text)),
+    )
+
+
+def shown(text: str) -> int | None:
+    """The number of papers that a post's counts line claims to show."""
+    counts = _COUNTS.search(text)
+    return int(counts[2]) if counts else None
+
+
+def _entry(section: Section, language: str) -> Entry:
+    version = _version(section)
+    head, details = _halves(section.source)
+    spoken = words.words(jekyll.FOLDER, language)
+    mark, _, rest = head.partition("\n\n")
+    gap = _gap(spoken.untranslated, mark)
+    abstract = _abstract(rest if gap else head)
+    translation = Translation(version, language, None, abstract, None, IMPORTED)
+    return Entry(
+        paper=_paper(section, version, abstract if gap else None),
+        translation=gap or translation,
+        reading=_reading(details, version, language, spoken.unread),
+    )
+
+
+def _halves(source: str) -> tuple[str, str]:
+    """What stands between the links and the fold, and what is folded."""
+    details = _DETAILS.search(source)
+    end = details.start() if details else len(source)
+    behind_links = max((found.end() for found in re.finditer(r"^- \*\*\w+\*\*:.*\n?", source, re.MULTILINE)), default=0)
+    head = _RULE.sub("", source[behind_links:end]).strip()
+    return head, details[1] if details else ""
+
+
+def _abstract(source: str) -> str:
+    paragraphs = (" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", source))
+    return "\n\n".join(kramdown.text(paragraph) for paragraph in paragraphs if paragraph)
+
+
+def _paper(section: Section, version: VersionId, abstract: str | None) -> Paper:
+    title = section.source.partition("\n")[0].removeprefix("## ")
+    return Paper(
+        version=version,
+        title=kramdown.text(title.strip()),
+        authors=_list(section, "Authors"),
+        categories=_list(section, "Categories"),
+        primary_category=None,
+        abstract=abstract,
+        published=None,
+        updated=None,
+    )
+
+
+def _list(section: Section, name: str) -> tuple[str, ...]:
+    found = re.search(_FIELD.format(name), section.source, re.MULTILINE)
+    return tuple(kramdown.text(part) for part in found[1].strip().split(", ")) if found and found[1].strip() else ()
+
+
+def _version(section: Section) -> VersionId:
+    found = re.search(_FIELD.format("arXiv"), section.source, re.MULTILINE)
+    try:
+        return ids.version(found[1] if found else "")
+    except InvalidPaperIdError:
+        raise ArchiveError(f"line {section.line}: the link to arXiv is missing, or names no version.") from None
+
+
+def _reading(details: str, version: VersionId, language: str, unread: dict[str, str]) -> Reading | Gap:
+    body = _WRAPPER.sub("", details).strip()
+    gap = _gap(unread, body)
+    if gap is not None:
+        return gap
+    parts = None if LEAKED.search(body) else readings.parse(body)
+    return Reading(version, language, *parts, IMPORTED) if parts else Gap.DUE
+
+
+def _gap(sentences: dict[str, str], text: str) -> Gap | None:
+    return next((Gap(name) for name, sentence in sentences.items() if sentence == text), None)
+
+
+def _required(found: re.Match[str] | None, line: int, fault: str) -> re.Match[str]:
+    if found is None:
+        raise ArchiveError(f"line {line}: {fault}.")
+    return found
+
+
+def _moment(local: str, zone: ZoneInfo) -> datetime:
+    return datetime.fromisoformat(local).replace(tzinfo=zone).astimezone(UTC)

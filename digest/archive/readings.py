@@ -1,0 +1,103 @@
+"""A reading's Markdown, of whatever make, -> three lists of claims. Pure.
+
+Older posts number the parts `1)`, `1.` or not at all, with or without headings, on a line of their own or not; their
+lists have three kinds of bullets, and indents of two to eight columns. Headings and bullets are dropped, every other
+word is kept, in its order and depth.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from digest.models import Claim
+from digest.render import kramdown
+
+_PART = re.compile(r"\#{2,4}\s+(?P<heading>.+)|(?P<number>[123])[.)）](?:\s+(?P<rest>.*)|\s*)$")
+_ITEM = re.compile(r"(?P<indent>[ \t\u3000]*)(?:[-*+]\s+|[・•·]\s*|\d{1,2}[.)]\s+)(?P<text>.*)")
+# The headings that the older prompts asked for; each part has one of its own now.
+_OLD_HEADINGS = frozenset(
+    {"研究背景与既有方法的问题", "论文核心方法如何解决上述问题", "核心方法如何解决这些问题", "在哪些任务上取得了怎样的效果"}
+)
+_COLUMNS = {" ": 1, "\t": 4, "\u3000": 2}
+
+
+@dataclass
+class _Node:
+    """A claim in the making; `column` is where the items under it must begin behind."""
+
+    text: str
+    column: int
+    nodes: list["_Node"] = field(default_factory=list)
+
+    def claim(self) -> Claim:
+        return Claim(kramdown.text(self.text), tuple(node.claim() for node in self.nodes))
+
+
+def parse(source: str) -> tuple[tuple[Claim, ...], ...] | None:
+    """The three parts of a reading, None where there are not three."""
+    parts: list[_Outline] = []
+    for line in source.splitlines():
+        begun = _part(line, len(parts))
+        if begun is not None:
+            parts.append(_Outline())
+            line = begun  # noqa: PLW2901 - what stands behind the number belongs to the part
+        if parts:
+            parts[-1].add(line)
+    read = tuple(part.claims() for part in parts)
+    return read if len(read) == 3 and all(read) else None
+
+
+def _part(line: str, begun: int) -> str | None:
+    """What follows on a line that begins the next part, None on any other."""
+    found = _PART.fullmatch(line.rstrip())
+    if found is None or (found["number"] and int(found["number"]) != begun + 1):
+        return None
+    return found["rest"] or ""
+
+
+class _Outline:
+    """The claims of one part, added line by line."""
+
+    def __init__(self) -> None:
+        self._root = _Node("", -2)
+        self._open = [self._root]
+        self._may_continue = False
+
+    def add(self, line: str) -> None:
+        stripped = line.strip(" \t\u3000")
+        if not stripped:
+            self._may_continue = False
+        elif stripped.strip("*# ：:") in _OLD_HEADINGS:
+            return
+        elif found := _ITEM.fullmatch(line.rstrip()):
+            self._item(_columns(found["indent"]), found["text"].strip())
+        elif self._may_continue and _indent(line) > self._open[-1].column:
+            self._open[-1].text += " " + stripped
+        else:
+            self._paragraph(_indent(line), stripped)
+
+    def claims(self) -> tuple[Claim, ...]:
+        return tuple(node.claim() for node in self._root.nodes)
+
+    def _item(self, column: int, text: str) -> None:
+        self._append(_Node(text, column), below=column)
+        self._may_continue = True
+
+    def _paragraph(self, column: int, text: str) -> None:
+        """A paragraph that leads a list has the list's items under it, though they begin in its own column."""
+        leads = text.endswith(("：", ":")) or re.fullmatch(r"\*\*[^*]+\*\*", text) is not None
+        self._append(_Node(text, column - 1 if leads else column), below=column - 1)
+        self._may_continue = False
+
+    def _append(self, node: _Node, below: int) -> None:
+        while self._open[-1].column >= below and len(self._open) > 1:
+            self._open.pop()
+        self._open[-1].nodes.append(node)
+        self._open.append(node)
+
+
+def _indent(line: str) -> int:
+    return _columns(line[: len(line) - len(line.lstrip(" \t\u3000"))])
+
+
+def _columns(blank: str) -> int:
+    return sum(_COLUMNS[character] for character in blank)

@@ -1,0 +1,140 @@
+"""The stored form of text, read into spans that each output renders in its own way. Pure.
+
+Formulas are accepted in each form in which papers and models write them: `$…$`, `$$…$$`, `\\(…\\)`, `\\[…\\]`.
+What only looks like a formula (money, an odd dollar sign) is text.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Characters that stand for themselves."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Math:
+    """A formula in TeX, without its delimiters."""
+
+    tex: str
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Characters set as code."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A bare http(s) address, without the punctuation behind it."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Strong:
+    """Emphasised spans; they hold no further Strong."""
+
+    spans: tuple["Span", ...]
+
+
+Span = Text | Math | Code | Link | Strong
+
+_SPANS = re.compile(
+    r"\$\$(?P<display>[^$]+?)\$\$"
+    r"|(?<!\\)\$(?P<dollar>[^$]+?)(?<!\\)\$"
+    r"|\\\((?P<round>.+?)\\\)"
+    r"|\\\[(?P<square>.+?)\\\]"
+    r"|(?<!`)`(?P<code>[^`]+)`(?!`)"
+    r"|(?<!\*)\*\*(?P<strong>[^\s*](?:[^*]|\*(?!\*))*?(?<![\s*]))\*\*(?!\*)"
+    r"|(?P<link>https?://[A-Za-z0-9][!-~]*)",
+    re.DOTALL,
+)
+_WORD = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{3,}")
+_MONEY = re.compile(r"\d[\d,.]*(?:\s+[A-Za-z]|\s*[-–/]\s*$)")  # $5 million …, $5-$10
+_BEHIND_A_LINK = ".,;:!?'\")]}>*_`|\\"
+
+
+def parse(text: str) -> tuple[Span, ...]:
+    """The spans of `text`; joined they hold all of its characters but the delimiters."""
+    return tuple(_joined(_spans(text)))
+
+
+def _spans(text: str) -> Iterator[Span]:
+    at = 0
+    while found := _SPANS.search(text, at):
+        span, end = _span(found)
+        yield Text(text[at : found.start()])
+        yield span
+        at = end
+    yield Text(text[at:])
+
+
+def _span(found: re.Match[str]) -> tuple[Span, int]:
+    """The span that begins where `found` does, and where it ends."""
+    kind = found.lastgroup or ""
+    content = found[kind]
+    if kind == "code":
+        return Code(content), found.end()
+    if kind == "strong":
+        return Strong(tuple(_joined(_spans(content)))), found.end()
+    if kind == "link":
+        url = _trimmed(content)
+        return Link(url), found.start() + len(url)
+    if is_formula(content):
+        return Math(content.strip()), found.end()
+    return Text(found[0][0]), found.start() + 1  # a delimiter that opens nothing; what follows is read anew
+
+
+def is_formula(content: str) -> bool:
+    """Whether what stands between delimiters is a formula.
+
+    Fewer than three plain words, balanced braces, no blank at its edges unless it holds a backslash, no money.
+    """
+    has_command = "\\" in content
+    if content.endswith("\\") or re.search(r"(?<!\\)\$", content):
+        return False
+    if content != content.strip() and not has_command:
+        return False
+    if not content.strip() or not _balanced(content):
+        return False
+    return has_command or (len(_WORD.findall(content)) < 3 and not _MONEY.match(content))
+
+
+def _balanced(tex: str) -> bool:
+    depth = 0
+    for brace in re.findall(r"(?<!\\)[{}]", tex):
+        depth += 1 if brace == "{" else -1
+        if depth < 0:
+            return False
+    return depth == 0
+
+
+def _trimmed(url: str) -> str:
+    """`url` without what ends the sentence, or closes the bracket, around it."""
+    while url and url[-1] in _BEHIND_A_LINK:
+        if url[-1] == ")" and url.count("(") >= url.count(")"):
+            break
+        url = url[:-1]
+    return url
+
+
+def _joined(spans: Iterator[Span]) -> Iterator[Span]:
+    """The same spans with neighbouring texts in one, and none that is empty."""
+    pending = ""
+    for span in spans:
+        if isinstance(span, Text):
+            pending += span.value
+            continue
+        if pending:
+            yield Text(pending)
+            pending = ""
+        yield span
+    if pending:
+        yield Text(pending)

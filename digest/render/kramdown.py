@@ -1,0 +1,111 @@
+"""Spans -> Markdown for kramdown (GFM, as Jekyll runs it), and back. Pure.
+
+The built page shows the literal text and the formulas; nothing in them becomes markup, Liquid or HTML. Escaped is
+only what kramdown 2.4 would take for something, so that ordinary prose stays as it is. Straight quotes become curly
+ones on the page, as they always did.
+"""
+
+import re
+from collections.abc import Iterable
+from html import unescape
+
+from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse
+
+_SIGNS = re.compile(
+    r"[\\`*\[{|$<]"  # escapes, code, emphasis, links and footnotes, attributes, tables, formulas, tags
+    r"|_(?<![A-Za-z0-9]_)|_(?![A-Za-z0-9])"  # underscores, but inside words
+    r"|(?<=~)~|~(?=~)|(?<=-)-|-(?=-)|(?<=>)>|>(?=>)"  # strikethrough, dashes, guillemets
+    # entities, Liquid, and what would look like a formula of ours
+    r"|&(?=\#?\w*(?:;|$))|(?<=\{)%|(?<=\\)[(\[]",
+    re.ASCII,
+)
+_ENTITIES = {"&": "&amp;", "%": "&#37;"}
+# At the beginning of a block: headings, quotes, lists, definitions, underlines of headings, ends of blocks.
+_OPENING = re.compile(r"\#+(?=\s|$)|>|[:+-](?=\s|$)|=+$|\^$|\d+(?=\.(?:\s|$))", re.ASCII)
+_PLAIN_TEX = re.compile(r"[^|\n`]+")
+_ESCAPED = re.compile(r"\\([\\.*_+`<>()\[\]{}#!:|\"'$=~-])")
+_LONE_FORMULA = re.compile(r"\$\$[^$]+\$\$")
+_WRITTEN = re.compile(
+    r"\$\$(?P<plain>[^$]+)\$\$|(?<!\\)\\\\\((?P<escaped>.+?)\\\\\)"
+    r"|(?<!\\)(?P<verbatim>\$[^$\n]+\$|`[^`\n]+`)"  # older posts have formulas between single dollar signs
+)
+
+
+def markdown(text: str) -> str:
+    """Stored `text` as the source of one paragraph, heading or list item."""
+    return block(parse(" ".join(text.split())))
+
+
+def block(spans: Iterable[Span]) -> str:
+    """`spans` as the source of one block."""
+    source = " ".join("".join(map(_source, spans)).split())
+    if _LONE_FORMULA.fullmatch(source):
+        return _escaped_formula(source[2:-2])  # alone, it would be a display formula in a paragraph of its own
+    if source.endswith(r"\\"):
+        source = source[:-2] + "&#92;"  # two at the end of a line break it
+    if source.endswith("#"):
+        source = source[:-1] + r"\#"
+    opening = _OPENING.match(source)
+    return source if opening is None else _opened(source, opening.end())
+
+
+def _opened(source: str, end: int) -> str:
+    """`source` with what opens it made harmless: a number by its full stop, a sign by itself."""
+    if source[0].isdigit():
+        return rf"{source[:end]}\{source[end:]}"
+    return "&#94;" + source[1:] if source[0] == "^" else "\\" + source
+
+
+def _source(span: Span) -> str:
+    match span:
+        case Text(value) | Link(value):
+            return _SIGNS.sub(_escape, value)
+        case Math(tex):
+            return formula(tex)
+        case Code(value):
+            return f"`{value}`" if _is_plain_code(value) else _SIGNS.sub(_escape, value)
+        case Strong(spans):
+            return f"**{''.join(map(_source, spans))}**"
+
+
+def formula(tex: str) -> str:
+    r"""`tex` so that the page holds `\(tex\)`, which MathJax finds, to the letter.
+
+    kramdown's own form for that is `$$tex$$`. A pipe in it would make a table of the line, and Liquid comes before
+    kramdown: there every sign is escaped by itself.
+    """
+    if _PLAIN_TEX.fullmatch(tex) and "{{" not in tex and "{%" not in tex:
+        return f"$${tex}$$"
+    return _escaped_formula(tex)
+
+
+def _escaped_formula(tex: str) -> str:
+    signs = re.sub(r"[!-/:-@\[-`{-~]", lambda sign: _entity(sign[0]), " ".join(tex.split()))
+    return rf"\\({signs}\\)"
+
+
+def _entity(sign: str) -> str:
+    return rf"\{sign}" if _ESCAPED.fullmatch(rf"\{sign}") else f"&#{ord(sign)};"
+
+
+def _escape(sign: re.Match[str]) -> str:
+    return _ENTITIES.get(sign[0]) or rf"\{sign[0]}"
+
+
+def _is_plain_code(value: str) -> bool:
+    return not re.search(r"[`|\n]|\{\{|\{%", value) and value == value.strip()
+
+
+def text(source: str) -> str:
+    """The stored form of a block's source: what `markdown` wrote, or what older posts hold."""
+    parts, at = [], 0
+    for found in _WRITTEN.finditer(source):
+        parts.append(_unescaped(source[at : found.start()]))
+        tex = found["plain"] or _unescaped(found["escaped"] or "")
+        parts.append(found["verbatim"] or f"${tex}$")
+        at = found.end()
+    return "".join(parts) + _unescaped(source[at:])
+
+
+def _unescaped(source: str) -> str:
+    return unescape(_ESCAPED.sub(r"\1", source))
