@@ -7,8 +7,8 @@ from typing import Literal, TextIO, cast
 import structlog
 
 
-def configure(form: Literal["text", "json"]) -> None:
-    """Sets up this process's logs in the form that LOG_FORMAT names."""
+def configure(form: Literal["text", "json"], *, quiet: bool = False) -> None:
+    """Sets up this process's logs in the form that LOG_FORMAT names; `quiet` leaves only warnings."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -16,7 +16,7 @@ def configure(form: Literal["text", "json"]) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *_last(form),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if quiet else logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _CurrentStderr())),
         cache_logger_on_first_use=False,
     )

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from digest.editions import Progress, Report, Stage
+from digest.progress import Progress, Report, Stage
 
 _log = structlog.get_logger()
 _LABELS = {Stage.COLLECT: "Collecting", Stage.TRANSLATE: "Translating", Stage.READ: "Reading"}

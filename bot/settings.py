@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from digest.errors import DigestError
 
@@ -116,6 +116,26 @@ class Settings(BaseSettings):
     def _database_in_data_dir(cls, values: dict[str, Any]) -> dict[str, Any]:
         folder = values.get("data_dir", "data")
         return {"database_url": f"sqlite:///{Path(folder) / 'arxiv-daily.db'}", **values}
+
+
+class _Given(Settings):
+    """Settings that neither the environment nor a file has a part in."""
+
+    @classmethod
+    def settings_customise_sources(  # the signature is the library's
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+def given(**values: object) -> Settings:
+    """The defaults with `values` in their place, whatever the environment says."""
+    return _Given.model_validate(values)
 
 
 def load() -> Settings:

@@ -1,129 +1,24 @@
-"""The day: what is new is collected, the edition closes over it, every paper in it is made, the post is written.
+"""The papers of a closed edition are translated and read, all at once.
 
-Each step is in the database before the next begins. To run it again is to go on where it stopped.
+What is made is in the database as soon as it is there: to make an edition again is to go on where it stopped.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from enum import StrEnum
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from digest import calendar, selection
+from digest.errors import StoreError
 from digest.library import Library
-from digest.models import ClosedEdition, Edition, Entry, Gap, Paper, Reading, Translation, Window
-from digest.selection import Selection
-from digest.sources.api import QueryApi
-from digest.store import editions, listings, papers
+from digest.models import ClosedEdition, Edition, Entry, Gap, Paper, Reading, Translation
+from digest.progress import Progress, Report, Stage
 from digest.store import engine as database
+from digest.store import papers
 
 _log = structlog.get_logger()
-_LONGEST_GAP = timedelta(days=31)
-
-
 Made = TypeVar("Made", Translation | Gap, Reading | Gap)
-
-
-class Stage(StrEnum):
-    """A part of the work on an edition."""
-
-    COLLECT = "collect"
-    TRANSLATE = "translate"
-    READ = "read"
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a stage is: `done` of `total` papers; collecting counts as one."""
-
-    stage: Stage
-    done: int
-    total: int
-
-
-Report = Callable[[Progress], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What the operator has arXiv watched for, and when an edition is due."""
-
-    categories: tuple[str, ...]
-    language: str
-    zone: ZoneInfo
-    digest_time: time
-
-
-async def close(
-    engine: AsyncEngine, api: QueryApi, plan: Plan, at: datetime, report: Report
-) -> ClosedEdition | None:
-    """The edition that is due at `at`, closed now if it was not; None where there is nothing new for it.
-
-    Without papers an edition stays open, so that a later run of the same day can still fill it. Raises
-    SourceError.
-    """
-    day = calendar.due(at, plan.digest_time, plan.zone)
-    async with database.reading(engine) as connection:
-        closed = await editions.find(connection, day)
-        previous = await editions.last_before(connection, day)
-    if closed is not None:
-        return closed
-    window = _window(plan, day, previous)
-    report(Progress(Stage.COLLECT, 0, 1))
-    found = await api.submitted(plan.categories, selection.look_back(window), at)
-    report(Progress(Stage.COLLECT, 1, 1))
-    candidates = selection.announced(found, plan.categories, at)
-    selected = await _select(engine, candidates, previous, window)
-    _log.info("collected", date=str(day), found=len(found), new=len(selected.new))
-    return await _close(engine, plan, day, window, selected, at) if selected.new else None
-
-
-async def _select(
-    engine: AsyncEngine, candidates: Sequence[Paper], previous: ClosedEdition | None, window: Window
-) -> Selection:
-    ids = [paper.id for paper in candidates]
-    async with database.reading(engine) as connection:
-        taken = await editions.assigned(connection, ids)
-        unlisted = await listings.unlisted(connection, ids)
-        listed_before = await listings.any_listed(connection)
-    free = [paper for paper in candidates if paper.id not in taken]
-    follows = listed_before and previous is not None and previous.window.end == window.start
-    watched = previous.categories if previous is not None and follows else ()
-    return selection.select(free, set(ids) - unlisted, watched, window)
-
-
-def _window(plan: Plan, day: date, previous: ClosedEdition | None) -> Window:
-    """From the previous edition's anchor; after a silence of over a month, from the day before."""
-    end = calendar.anchor(day, plan.digest_time, plan.zone)
-    if previous is not None and end - previous.window.end <= _LONGEST_GAP:
-        return Window(previous.window.end, end)
-    return Window(calendar.anchor(day - timedelta(days=1), plan.digest_time, plan.zone), end)
-
-
-async def _close(
-    engine: AsyncEngine, plan: Plan, day: date, window: Window, selected: Selection, at: datetime
-) -> ClosedEdition | None:
-    closed = ClosedEdition(
-        date=day,
-        window=window,
-        language=plan.language,
-        categories=plan.categories,
-        fetched=len(selected.new),
-        versions=tuple(paper.version for paper in selected.new),
-        closed_at=at,
-    )
-    async with database.writing(engine) as connection:
-        await papers.save(connection, selected.new, at)
-        await listings.note(connection, [paper.id for paper in (*selected.new, *selected.earlier)], at)
-        if await editions.close(connection, closed):
-            return closed
-    async with database.reading(engine) as connection:  # another process was faster: its edition stands
-        return await editions.find(connection, day)
 
 
 async def make(engine: AsyncEngine, library: Library, closed: ClosedEdition, report: Report) -> Edition:
@@ -153,9 +48,20 @@ async def _each(
 
     async def one(paper: Paper) -> Made:
         nonlocal done
-        made = await work(paper)
+        made = await _guarded(work, paper)
         done += 1
         report(Progress(stage, done, len(ordered)))
         return made
 
     return await asyncio.gather(*(one(paper) for paper in ordered))
+
+
+async def _guarded(work: Callable[[Paper], Awaitable[Made]], paper: Paper) -> Made:
+    """One paper's fault, foreseen or not, must not cost the others their place. A failing database must."""
+    try:
+        return await work(paper)
+    except StoreError:
+        raise
+    except Exception:  # noqa: BLE001 - the edge of what one paper can do
+        _log.exception("paper_failed", paper=str(paper.version))
+        return Gap.MODEL

@@ -17,7 +17,7 @@ from digest.reading import Reader
 from digest.sources.api import QueryApi
 from digest.sources.fulltext import FullTexts
 from digest.store import engine as database
-from digest.store import fulltexts, papers, readings, translations
+from digest.store import calls, fulltexts, papers, readings, translations
 from digest.translation import Translator
 
 _log = structlog.get_logger()
@@ -78,11 +78,12 @@ class Library:
         if paper.abstract is None:
             return Gap.DUE
         try:
-            made = await self._translator.translate(paper)
+            made, call = await self._translator.translate(paper)
         except ModelError as error:
             return _gap("translation_failed", paper, error)
         async with database.writing(self._engine) as connection:
             await translations.save(connection, made, self._clock())
+            await calls.save(connection, call)
         return made
 
     async def reading(self, paper: Paper) -> Reading | Gap:
@@ -102,11 +103,12 @@ class Library:
 
     async def _read(self, reader: Reader, paper: Paper, text: FullText) -> Reading | Gap:
         try:
-            made = await reader.read(paper, text)
+            made, call = await reader.read(paper, text)
         except ModelError as error:
             return _gap("reading_failed", paper, error)
         async with database.writing(self._engine) as connection:
             await readings.save(connection, made, self._clock())
+            await calls.save(connection, call)
         return made
 
     async def _text(self, paper: Paper) -> FullText | NoText:

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator
 from digest.llm.client import Model
 from digest.llm.markup import one_line
 from digest.llm.prompts import Prompt, PromptTemplate
-from digest.models import Claim, FullText, Origin, Paper, Purpose, Reading
+from digest.models import Call, Claim, FullText, Origin, Paper, Purpose, Reading
 
 TEXT_LIMIT = 120_000
 """Characters of a full text that a model gets to read; most papers have fewer."""
@@ -33,9 +33,9 @@ class Reader:
         self._prompt = PromptTemplate(Purpose.READING, ReadingAnswer, language)
         self.origin = Origin(model_name, self._prompt.version)
 
-    async def read(self, paper: Paper, text: FullText) -> Reading:
-        """The reading of `paper`, whose text is `text`. Raises ModelError."""
-        answer = await self._model.ask(
+    async def read(self, paper: Paper, text: FullText) -> tuple[Reading, Call]:
+        """The reading of `paper`, whose text is `text`, and the call that it took. Raises ModelError."""
+        answered = await self._model.ask(
             self._prompt_for(paper, text.text),
             ReadingAnswer,
             purpose=Purpose.READING,
@@ -43,7 +43,8 @@ class Reader:
             language=self._language,
             model=self.origin.model,
         )
-        return Reading(
+        answer = answered.value
+        reading = Reading(
             version=paper.version,
             language=self._language,
             background=claims(answer.background),
@@ -51,6 +52,7 @@ class Reader:
             results=claims(answer.results),
             origin=self.origin,
         )
+        return reading, answered.call
 
     def _prompt_for(self, paper: Paper, text: str) -> Prompt:
         omitted = max(0, len(text) - TEXT_LIMIT)

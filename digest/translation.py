@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ValidationInfo, field_validator
 from digest.llm.client import Model
 from digest.llm.markup import CJK, one_line, paragraphs
 from digest.llm.prompts import PromptTemplate
-from digest.models import Origin, Paper, Purpose, Translation
+from digest.models import Call, Origin, Paper, Purpose, Translation
 
 _TITLE_LIMIT = 500  # characters, as all limits here
 _ABSTRACT_LIMIT = 10_000
@@ -49,11 +49,14 @@ class Translator:
         self._prompt = PromptTemplate(Purpose.TRANSLATION, TranslationAnswer, language)
         self.origin = Origin(model_name, self._prompt.version)
 
-    async def translate(self, paper: Paper) -> Translation:
-        """The translation of `paper`, which must have an abstract (ValueError). Raises ModelError."""
+    async def translate(self, paper: Paper) -> tuple[Translation, Call]:
+        """The translation of `paper`, which must have an abstract (ValueError), and the call that it took.
+
+        Raises ModelError.
+        """
         if paper.abstract is None:
             raise ValueError(f"{paper.version} has no abstract")
-        answer = await self._model.ask(
+        answered = await self._model.ask(
             self._prompt.render(id=paper.version, title=paper.title, abstract=paper.abstract),
             TranslationAnswer,
             purpose=Purpose.TRANSLATION,
@@ -61,7 +64,8 @@ class Translator:
             language=self._language,
             model=self.origin.model,
         )
-        return Translation(
+        answer = answered.value
+        translation = Translation(
             version=paper.version,
             language=self._language,
             title=answer.title,
@@ -69,3 +73,4 @@ class Translator:
             summary=answer.summary,
             origin=self.origin,
         )
+        return translation, answered.call

@@ -24,7 +24,8 @@ def paper(
         authors=("Ada Lovelace", "Jan Černocký"),
         categories=categories,
         primary_category=categories[0],
-        abstract=abstract or f"We present EchoNet-{number}, which lowers the error of room {number} by up to 12.5%.",
+        abstract=abstract
+        or f"We present EchoNet-{number}, which lowers the error of room {number} by up to 12.5%.",
         published=moment,
         updated=moment,
     )

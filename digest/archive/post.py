@@ -25,10 +25,14 @@ LEAKED = re.compile(
 """What programs say when they fail; no reading says it."""
 
 _LANGUAGES = ("zh-CN", "en")
-_FRONT = re.compile(r"---\nlayout: post\ntitle: \"arXiv Daily – (\d{4}-\d\d-\d\d)\"\ntags: \[arxiv(.*)\]\n---\n")
+_FRONT = re.compile(
+    r"---\nlayout: post\ntitle: \"arXiv Daily – (\d{4}-\d\d-\d\d)\"\ntags: \[arxiv(.*)\]\n---\n"
+)
 _MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d"
 _WINDOW = re.compile(rf"^- (?:时间窗口|Window).*[：:] ?({_MOMENT}) — ({_MOMENT})$", re.MULTILINE)
-_COUNTS = re.compile(r"^- (?:抓取总数：|Fetched: )(\d+)(?: 篇)? \\?\| (?:本页显示：|Shown: )(\d+)", re.MULTILINE)
+_COUNTS = re.compile(
+    r"^- (?:抓取总数：|Fetched: )(\d+)(?: 篇)? \\?\| (?:本页显示：|Shown: )(\d+)", re.MULTILINE
+)
 _SECTION = re.compile(r"^## (?=.*\n- \*\*Authors\*\*:)", re.MULTILINE)
 _FIELD = r"^- \*\*{}\*\*: ?(.*)$"
 _DETAILS = re.compile(r"^<details>\n<summary>.*</summary>\n(.*?)(?:^</details>|\Z)", re.MULTILINE | re.DOTALL)
@@ -99,7 +103,9 @@ def _halves(source: str) -> tuple[str, str]:
     """What stands between the links and the fold, and what is folded."""
     details = _DETAILS.search(source)
     end = details.start() if details else len(source)
-    behind_links = max((found.end() for found in re.finditer(r"^- \*\*\w+\*\*:.*\n?", source, re.MULTILINE)), default=0)
+    behind_links = max(
+        (found.end() for found in re.finditer(r"^- \*\*\w+\*\*:.*\n?", source, re.MULTILINE)), default=0
+    )
     head = _RULE.sub("", source[behind_links:end]).strip()
     return head, details[1] if details else ""
 
@@ -125,7 +131,11 @@ def _paper(section: Section, version: VersionId, abstract: str | None) -> Paper:
 
 def _list(section: Section, name: str) -> tuple[str, ...]:
     found = re.search(_FIELD.format(name), section.source, re.MULTILINE)
-    return tuple(kramdown.text(part) for part in found[1].strip().split(", ")) if found and found[1].strip() else ()
+    return (
+        tuple(kramdown.text(part) for part in found[1].strip().split(", "))
+        if found and found[1].strip()
+        else ()
+    )
 
 
 def _version(section: Section) -> VersionId:
@@ -133,7 +143,9 @@ def _version(section: Section) -> VersionId:
     try:
         return ids.version(found[1] if found else "")
     except InvalidPaperIdError:
-        raise ArchiveError(f"line {section.line}: the link to arXiv is missing, or names no version.") from None
+        raise ArchiveError(
+            f"line {section.line}: the link to arXiv is missing, or names no version."
+        ) from None
 
 
 def _reading(details: str, version: VersionId, language: str, unread: dict[str, str]) -> Reading | Gap:
@@ -142,7 +154,10 @@ def _reading(details: str, version: VersionId, language: str, unread: dict[str, 
     if gap is not None:
         return gap
     parts = None if LEAKED.search(body) else readings.parse(body)
-    return Reading(version, language, *parts, IMPORTED) if parts else Gap.DUE
+    if parts is None:
+        return Gap.DUE
+    background, method, results = parts
+    return Reading(version, language, background, method, results, IMPORTED)
 
 
 def _gap(sentences: dict[str, str], text: str) -> Gap | None:
@@ -157,3 +172,8 @@ def _required(found: re.Match[str] | None, line: int, fault: str) -> re.Match[st
 
 def _moment(local: str, zone: ZoneInfo) -> datetime:
     return datetime.fromisoformat(local).replace(tzinfo=zone).astimezone(UTC)
+
+
+def due_sentences() -> list[str]:
+    """What posts say, in each language, where a reading is due."""
+    return [words.words(jekyll.FOLDER, language).unread[Gap.DUE] for language in _LANGUAGES]

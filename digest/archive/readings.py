@@ -15,7 +15,12 @@ _PART = re.compile(r"\#{2,4}\s+(?P<heading>.+)|(?P<number>[123])[.)）](?:\s+(?P
 _ITEM = re.compile(r"(?P<indent>[ \t\u3000]*)(?:[-*+]\s+|[・•·]\s*|\d{1,2}[.)]\s+)(?P<text>.*)")
 # The headings that the older prompts asked for; each part has one of its own now.
 _OLD_HEADINGS = frozenset(
-    {"研究背景与既有方法的问题", "论文核心方法如何解决上述问题", "核心方法如何解决这些问题", "在哪些任务上取得了怎样的效果"}
+    {
+        "研究背景与既有方法的问题",
+        "论文核心方法如何解决上述问题",
+        "核心方法如何解决这些问题",
+        "在哪些任务上取得了怎样的效果",
+    }
 )
 _COLUMNS = {" ": 1, "\t": 4, "\u3000": 2}
 
@@ -32,7 +37,10 @@ class _Node:
         return Claim(kramdown.text(self.text), tuple(node.claim() for node in self.nodes))
 
 
-def parse(source: str) -> tuple[tuple[Claim, ...], ...] | None:
+Part = tuple[Claim, ...]
+
+
+def parse(source: str) -> tuple[Part, Part, Part] | None:
     """The three parts of a reading, None where there are not three."""
     parts: list[_Outline] = []
     for line in source.splitlines():
@@ -42,8 +50,10 @@ def parse(source: str) -> tuple[tuple[Claim, ...], ...] | None:
             line = begun  # noqa: PLW2901 - what stands behind the number belongs to the part
         if parts:
             parts[-1].add(line)
-    read = tuple(part.claims() for part in parts)
-    return read if len(read) == 3 and all(read) else None
+    if len(parts) != 3 or not all(part.claims() for part in parts):
+        return None
+    background, method, results = parts
+    return background.claims(), method.claims(), results.claims()
 
 
 def _part(line: str, begun: int) -> str | None:
@@ -75,7 +85,7 @@ class _Outline:
         else:
             self._paragraph(_indent(line), stripped)
 
-    def claims(self) -> tuple[Claim, ...]:
+    def claims(self) -> Part:
         return tuple(node.claim() for node in self._root.nodes)
 
     def _item(self, column: int, text: str) -> None:

@@ -42,10 +42,23 @@ class _Reply(Generic[A]):
         return self.result.outcome if isinstance(self.result, CallError) else Outcome.OK
 
 
+@dataclass(frozen=True, slots=True)
+class Answered(Generic[A]):
+    """An answer, and the call that brought it.
+
+    Whoever keeps what is made of the answer keeps the call with it, in one transaction: a process that dies between
+    the two would pay again, or not know that it had paid.
+    """
+
+    value: A
+    call: Call
+
+
 class Model:
     """The models behind one endpoint, asked by at most `concurrency` calls at a time.
 
-    `client` is made by `endpoint.connect`; `clock` gives aware UTC; `record` stores each call as it ends.
+    `client` is made by `endpoint.connect`; `clock` gives aware UTC; `record` stores each call that brought no
+    answer, as it ends.
     """
 
     def __init__(
@@ -77,7 +90,7 @@ class Model:
         version: VersionId,
         language: str,
         model: str,
-    ) -> A:
+    ) -> Answered[A]:
         """The model's answer, valid as a `form`; its validators find `language` in their context.
 
         Raises ModelError: when the faults of the calls outlast the patience, when the budget is spent, and
@@ -103,15 +116,16 @@ class Model:
             wait_jitter=self._patience.backoff_jitter_seconds,
         )
 
-    async def _once(self, question: Question[A], room_tokens: int | None) -> A:
+    async def _once(self, question: Question[A], room_tokens: int | None) -> Answered[A]:
         async with self._slot(question.model):
             rung = self._rungs.get(question.model, Rung.JSON_SCHEMA)
             reply = await self._paid(question, request(question, rung, room_tokens))
             self._learn(question, rung, reply)
-        await self._note(question, reply)
+        call = self._call(question, reply)
         if isinstance(reply.result, CallError):
+            await self._record(call)
             raise reply.result
-        return reply.result
+        return Answered(reply.result, call)
 
     @asynccontextmanager
     async def _slot(self, model: str) -> AsyncIterator[None]:
@@ -167,7 +181,7 @@ class Model:
             self._rungs[question.model] = lower
             _log.info("format_stepped_down", model=question.model, format=lower.name.lower())
 
-    async def _note(self, question: Question[A], reply: _Reply[A]) -> None:
+    def _call(self, question: Question[A], reply: _Reply[A]) -> Call:
         call = Call(
             at=self._clock(),
             purpose=question.purpose,
@@ -189,7 +203,7 @@ class Model:
             completion_tokens=call.completion_tokens,
             cached_tokens=call.cached_tokens,
         )
-        await self._record(call)
+        return call
 
 
 def _final(fault: CallError, body: dict[str, Any]) -> CallError:

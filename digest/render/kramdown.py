@@ -23,6 +23,7 @@ _ENTITIES = {"&": "&amp;", "%": "&#37;"}
 # At the beginning of a block: headings, quotes, lists, definitions, underlines of headings, ends of blocks.
 _OPENING = re.compile(r"\#+(?=\s|$)|>|[:+-](?=\s|$)|=+$|\^$|\d+(?=\.(?:\s|$))", re.ASCII)
 _PLAIN_TEX = re.compile(r"[^|\n`]+")
+_SPECIAL = re.compile(r"[\\.*_+`<>()\[\]{}#!:|\"'$=~&%-]")
 _ESCAPED = re.compile(r"\\([\\.*_+`<>()\[\]{}#!:|\"'$=~-])")
 _LONE_FORMULA = re.compile(r"\$\$[^$]+\$\$")
 _WRITTEN = re.compile(
@@ -40,7 +41,9 @@ def block(spans: Iterable[Span]) -> str:
     """`spans` as the source of one block."""
     source = " ".join("".join(map(_source, spans)).split())
     if _LONE_FORMULA.fullmatch(source):
-        return _escaped_formula(source[2:-2])  # alone, it would be a display formula in a paragraph of its own
+        return _escaped_formula(
+            source[2:-2]
+        )  # alone, it would be a display formula in a paragraph of its own
     if source.endswith(r"\\"):
         source = source[:-2] + "&#92;"  # two at the end of a line break it
     if source.endswith("#"):
@@ -80,12 +83,8 @@ def formula(tex: str) -> str:
 
 
 def _escaped_formula(tex: str) -> str:
-    signs = re.sub(r"[!-/:-@\[-`{-~]", lambda sign: _entity(sign[0]), " ".join(tex.split()))
+    signs = _SPECIAL.sub(lambda sign: _ENTITIES.get(sign[0]) or rf"\{sign[0]}", " ".join(tex.split()))
     return rf"\\({signs}\\)"
-
-
-def _entity(sign: str) -> str:
-    return rf"\{sign}" if _ESCAPED.fullmatch(rf"\{sign}") else f"&#{ord(sign)};"
 
 
 def _escape(sign: re.Match[str]) -> str:

@@ -1,21 +1,24 @@
 """A translator and a reader before a fake model, for the tests of everything between them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Generic, ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
 
 from digest.llm.budget import Budget
 from digest.llm.client import Model
 from digest.llm.endpoint import connect
 from digest.llm.patience import Patience
-from digest.models import Call, FullText, Paper, TextSource
+from digest.models import Call, FullText, Paper, Reading, TextSource, Translation
 from digest.reading import Reader
 from digest.translation import Translator
 from tests.fakes.model import KEY, FakeModel
 
 NOW = datetime(2026, 2, 9, 12, 0, tzinfo=UTC)
+P = ParamSpec("P")
+M = TypeVar("M")
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 QUICK = Patience(
     call_seconds=5,
@@ -28,10 +31,25 @@ QUICK = Patience(
 
 
 @dataclass(frozen=True)
+class Keeping(Generic[P, M]):
+    """A translator or a reader whose calls are kept, as the library keeps them."""
+
+    make: Callable[P, Awaitable[tuple[M, Call]]]
+    calls: list[Call]
+
+    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> M:
+        made, call = await self.make(*args, **kwargs)
+        self.calls.append(call)
+        return made
+
+
+@dataclass(frozen=True)
 class World:
     model: Model
     translator: Translator
     reader: Reader
+    translate: Keeping[[Paper], Translation]
+    read: Keeping[[Paper, FullText], Reading]
     calls: list[Call]
 
     @property
@@ -64,8 +82,9 @@ async def world(
             clock=lambda: NOW,
             record=record,
         )
-        translator = Translator(model, "fake-small", language)
-        yield World(model, translator, Reader(model, "fake-large", language), calls)
+        translator, reader = Translator(model, "fake-small", language), Reader(model, "fake-large", language)
+        keep = Keeping(translator.translate, calls), Keeping(reader.read, calls)
+        yield World(model, translator, reader, *keep, calls)
 
 
 def full_text(paper: Paper, text: str = "# Introduction\nRooms have shapes.\n" * 200) -> FullText:

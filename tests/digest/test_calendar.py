@@ -8,6 +8,11 @@ from hypothesis import strategies as st
 from digest import calendar
 from digest.calendar import NEW_YORK
 
+TEN_YEARS = st.datetimes(
+    datetime(2025, 1, 1),  # noqa: DTZ001 - hypothesis adds the zone
+    datetime(2035, 1, 1),  # noqa: DTZ001
+    timezones=st.just(UTC),
+)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
@@ -32,7 +37,7 @@ def test_a_submission_is_announced_when_the_schedule_says(submitted: datetime, a
     assert calendar.announced_at(submitted) == announced
 
 
-@given(st.datetimes(datetime(2025, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC)))
+@given(TEN_YEARS)
 def test_no_announcement_falls_on_a_day_without_one(submitted: datetime) -> None:
     local = calendar.announced_at(submitted).astimezone(NEW_YORK)
     assert local > submitted
@@ -41,7 +46,7 @@ def test_no_announcement_falls_on_a_day_without_one(submitted: datetime) -> None
     assert local.date() not in calendar.HOLIDAYS
 
 
-@given(st.datetimes(datetime(2025, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC)))
+@given(TEN_YEARS)
 def test_the_edition_that_is_due_is_the_newest_whose_anchor_has_passed(at: datetime) -> None:
     day = calendar.due(at, time(8, 50), SHANGHAI)
     assert calendar.anchor(day, time(8, 50), SHANGHAI) <= at
@@ -49,4 +54,6 @@ def test_the_edition_that_is_due_is_the_newest_whose_anchor_has_passed(at: datet
 
 
 def test_the_anchor_lies_at_the_digest_time_of_the_configured_zone() -> None:
-    assert calendar.anchor(date(2026, 2, 12), time(8, 50), SHANGHAI) == datetime(2026, 2, 12, 0, 50, tzinfo=UTC)
+    assert calendar.anchor(date(2026, 2, 12), time(8, 50), SHANGHAI) == datetime(
+        2026, 2, 12, 0, 50, tzinfo=UTC
+    )

@@ -10,7 +10,9 @@ from digest.errors import NotFoundError, RefusedError, ThrottledError, TooLargeE
 from digest.sources.gate import Gate, Patience, open_client, retry_after
 from tests.fakes.arxiv import FakeArxiv
 
-QUICK = Patience(connect=1, silence=0.3, answer=1, attempts=3, wait_initial=0.01, wait_max=0.05, retry_after=2)
+QUICK = Patience(
+    connect=1, silence=0.3, answer=1, attempts=3, wait_initial=0.01, wait_max=0.05, retry_after=2
+)
 
 
 @asynccontextmanager
@@ -28,7 +30,9 @@ async def get(gate: Gate, url: str, limit_bytes: int = 1000) -> bytes:
 async def test_requests_go_one_by_one_with_a_pause_between_them() -> None:
     arxiv = FakeArxiv(html={"a": b"A", "b": b"B"}, pdf={"a": b"P"})
     async with gate_to(arxiv, interval=0.2) as (gate, url):
-        await asyncio.gather(get(gate, f"{url}/html/a"), get(gate, f"{url}/html/b"), get(gate, f"{url}/pdf/a"))
+        await asyncio.gather(
+            get(gate, f"{url}/html/a"), get(gate, f"{url}/html/b"), get(gate, f"{url}/pdf/a")
+        )
     gaps = [later - earlier for earlier, later in zip(arxiv.starts, arxiv.starts[1:], strict=False)]
     assert arxiv.most_at_once == 1
     assert len(gaps) == 2

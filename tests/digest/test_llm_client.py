@@ -25,14 +25,14 @@ async def _error(fake: FakeModel, patience: Patience = QUICK) -> tuple[Exception
     """What a translation ends with, and the outcomes of its calls."""
     async with world(fake, patience=patience) as it:
         with pytest.raises(ModelError) as caught:
-            await it.translator.translate(paper())
+            await it.translate(paper())
         return caught.value, it.outcomes
 
 
 async def test_a_sound_answer_costs_one_call_and_is_recorded_with_its_tokens() -> None:
     async with FakeModel() as fake, world(fake) as it:
-        await it.translator.translate(paper(1))
-        await it.translator.translate(paper(2))
+        await it.translate(paper(1))
+        await it.translate(paper(2))
         first, second = it.calls
         assert (first.outcome, first.purpose, first.version) == ("ok", Purpose.TRANSLATION, paper(1).version)
         assert first.origin == it.translator.origin
@@ -43,8 +43,8 @@ async def test_a_sound_answer_costs_one_call_and_is_recorded_with_its_tokens() -
 
 async def test_requests_share_their_beginning_so_that_a_prompt_cache_works() -> None:
     async with FakeModel() as fake, world(fake) as it:
-        await it.translator.translate(paper(1))
-        await it.translator.translate(paper(2))
+        await it.translate(paper(1))
+        await it.translate(paper(2))
         one, two = fake.requests
         assert [message["role"] for message in one["messages"]] == ["system", "user"]
         assert one["messages"][0] == two["messages"][0]
@@ -80,7 +80,7 @@ async def test_what_a_model_does_wrong_once_is_mended_by_another_call() -> None:
     async with FakeModel() as fake, world(fake) as it:
         for fault, outcome in WRONG_ONCE:
             fake.faults.append(fault)
-            assert isinstance(await it.translator.translate(paper()), Translation)
+            assert isinstance(await it.translate(paper()), Translation)
             assert it.outcomes == [outcome, "ok"]
             assert len(fake.requests) == 2
             it.calls.clear()
@@ -120,8 +120,8 @@ async def test_a_model_that_stays_wrong_is_asked_three_times_and_no_more(
 async def test_a_refusal_is_not_argued_with_and_holds_for_one_paper_only(fault: Fault, outcome: str) -> None:
     async with FakeModel(fault) as fake, world(fake) as it:
         with pytest.raises(ModelRefusedError):
-            await it.translator.translate(paper(1))
-        await it.translator.translate(paper(2))
+            await it.translate(paper(1))
+        await it.translate(paper(2))
         assert it.outcomes == [outcome, "ok"]
 
 
@@ -144,8 +144,8 @@ async def test_a_cut_answer_is_asked_for_once_more_with_more_room() -> None:
 )
 async def test_thoughts_fences_and_politeness_around_an_answer_cost_no_further_call(fault: Fault) -> None:
     async with FakeModel(fault) as fake, world(fake) as it:
-        made = await it.translator.translate(paper())
-        plain = await it.translator.translate(paper())
+        made = await it.translate(paper())
+        plain = await it.translate(paper())
         assert made == plain
         assert it.outcomes == ["ok", "ok"]
 
@@ -161,7 +161,7 @@ async def test_a_drip_past_the_deadline_ends_at_the_deadline() -> None:
 
 async def test_a_slow_answer_within_the_deadline_is_read() -> None:
     async with FakeModel(faults.drip(0.5)) as fake, world(fake) as it:
-        await it.translator.translate(paper())
+        await it.translate(paper())
         assert it.outcomes == ["ok"]
 
 
@@ -169,7 +169,7 @@ async def test_a_slow_answer_within_the_deadline_is_read() -> None:
 async def test_of_ninety_megabytes_little_is_read(status: int) -> None:
     huge = faults.Huge(90, status)
     async with FakeModel(huge) as fake, world(fake) as it:
-        await it.translator.translate(paper())
+        await it.translate(paper())
         assert it.outcomes == ["too-large", "ok"]
         assert huge.sent_bytes < 16 * 1024**2
 
@@ -181,9 +181,9 @@ async def test_a_redirect_is_not_followed_and_the_other_host_sees_nothing() -> N
             world(fake) as it,
         ):
             with pytest.raises(ModelRefusedError, match="OPENAI_BASE_URL"):
-                await it.translator.translate(paper(1))
+                await it.translate(paper(1))
             with pytest.raises(ModelRefusedError, match="No further call"):
-                await it.translator.translate(paper(2))
+                await it.translate(paper(2))
             assert len(fake.requests) == 1
         assert other.requests == []
 
@@ -200,8 +200,8 @@ async def test_structured_output_steps_down_to_what_the_endpoint_knows_and_remem
     formats: tuple[str, ...], used: list[str | None]
 ) -> None:
     async with FakeModel(formats=formats) as fake, world(fake) as it:
-        await it.translator.translate(paper(1))
-        await it.translator.translate(paper(2))
+        await it.translate(paper(1))
+        await it.translate(paper(2))
         kinds = [request.get("response_format", {"type": None})["type"] for request in fake.requests]
         assert kinds == used
         assert len({request["messages"][0]["content"] for request in fake.requests}) == 1
@@ -210,7 +210,7 @@ async def test_structured_output_steps_down_to_what_the_endpoint_knows_and_remem
 async def test_stepping_down_costs_none_of_the_three_calls() -> None:
     wrong = faults.says("No.")
     async with FakeModel(wrong, wrong, formats=()) as fake, world(fake) as it:
-        await it.translator.translate(paper())
+        await it.translate(paper())
         assert it.outcomes == ["unsupported-format", "unsupported-format", "prose", "prose", "ok"]
 
 
@@ -226,7 +226,7 @@ async def test_an_endpoint_that_dislikes_formats_where_none_is_sent_refuses_for_
 
 async def test_many_papers_at_once_step_down_together() -> None:
     async with FakeModel(formats=("json_object",)) as fake, world(fake, concurrency=8) as it:
-        await asyncio.gather(*(it.translator.translate(paper(number)) for number in range(1, 30)))
+        await asyncio.gather(*(it.translate(paper(number)) for number in range(1, 30)))
         assert it.outcomes.count("unsupported-format") <= 8
         assert it.outcomes.count("ok") == 29
 
@@ -237,7 +237,7 @@ async def test_a_prompt_that_the_endpoint_cut_is_noticed() -> None:
 
     async with FakeModel(short_context) as fake, world(fake) as it:
         with pytest.raises(ModelRefusedError, match="4,096 tokens"):
-            await it.reader.read(paper(), full_text(paper(), "A long paper. " * 5000))
+            await it.read(paper(), full_text(paper(), "A long paper. " * 5000))
         assert it.outcomes == ["cut-prompt"]
 
 
@@ -254,7 +254,7 @@ async def test_an_answer_without_sensible_counts_is_as_good() -> None:
     ]
     async with FakeModel(*map(with_usage, senseless)) as fake, world(fake) as it:
         for _ in senseless:
-            await it.translator.translate(paper())
+            await it.translate(paper())
         assert [(call.outcome, call.prompt_tokens) for call in it.calls] == [("ok", 0)] * 5
 
 

@@ -66,7 +66,10 @@ async def test_no_papers_is_an_answer_too() -> None:
 
 
 async def test_a_hostile_feed_reaches_no_file_and_no_memory() -> None:
-    bomb = b'<!DOCTYPE f [<!ENTITY a SYSTEM "file:///etc/passwd">]>' + feed([paper(1, title="X")]).split(b"?>", 1)[1]
+    bomb = (
+        b'<!DOCTYPE f [<!ENTITY a SYSTEM "file:///etc/passwd">]>'
+        + feed([paper(1, title="X")]).split(b"?>", 1)[1]
+    )
     arxiv = FakeArxiv(recorded=bomb.replace(b"<title>X", b"<title>&a;"))
     async with api_of(arxiv) as query:
         found = await query.submitted(["cs.SD"], MONDAY_MORNING, MONDAY_MORNING)
@@ -114,7 +117,10 @@ async def test_the_recorded_refusal_is_repeated_in_arxivs_own_words() -> None:
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        (r"Jan \v{C}ernock\'y and Sch{\"o}lkopf, \L{}ukasz Gro\ss{}", "Jan Černocký and Schölkopf, Łukasz Groß"),
+        (
+            r"Jan \v{C}ernock\'y and Sch{\"o}lkopf, \L{}ukasz Gro\ss{}",
+            "Jan Černocký and Schölkopf, Łukasz Groß",
+        ),
         ("a title\n  over two lines", "a title over two lines"),
         (r"by 30\% with $\bar{x}_{\'e}$ and \(\v{c}\)", r"by 30% with $\bar{x}_{\'e}$ and \(\v{c}\)"),
         (r"\textbf{kept} for the model", r"\textbf{kept} for the model"),

@@ -1,0 +1,153 @@
+"""The composition root: every part is built here, once, and handed to those that use it."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, time
+from pathlib import Path
+
+import httpx
+import openai
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.settings import Settings
+from bot.store.upgrade import upgrade
+from digest.collection import Plan
+from digest.library import Library
+from digest.llm.budget import Budget
+from digest.llm.client import Model
+from digest.llm.endpoint import connect
+from digest.llm.patience import Patience as ModelPatience
+from digest.models import Call
+from digest.reading import Reader
+from digest.sources.api import QueryApi
+from digest.sources.fulltext import FullTexts
+from digest.sources.gate import Gate, Patience, open_client
+from digest.store import calls
+from digest.store import engine as database
+from digest.translation import Translator
+
+Clock = Callable[[], datetime]
+_AHEAD = 2  # papers on their way from text to reading, for each place that the model has
+
+
+@dataclass(frozen=True, slots=True)
+class FarEnds:
+    """How the far ends are reached and waited for; clients here stand in for those that the settings describe."""
+
+    arxiv: httpx.AsyncClient | None = None
+    model: openai.AsyncOpenAI | None = None
+    patience: Patience = Patience()
+    model_patience: ModelPatience = ModelPatience()
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The parts that the commands use. `posts` is the folder of the posts."""
+
+    engine: AsyncEngine
+    api: QueryApi
+    library: Library
+    plan: Plan
+    posts: Path
+    with_git: bool
+    clock: Clock
+
+
+@asynccontextmanager
+async def open_app(
+    settings: Settings,
+    clock: Clock,
+    far_ends: FarEnds | None = None,
+) -> AsyncIterator[App]:
+    """The program's parts as `settings` want them, on an up-to-date database; closed at the end.
+
+    Raises DigestError.
+    """
+    ends = far_ends or FarEnds()
+    async with AsyncExitStack() as stack:
+        engine = await stack.enter_async_context(open_database(settings))
+        client = ends.arxiv or open_client(settings.arxiv_contact, ends.patience)
+        gate = Gate(
+            await stack.enter_async_context(client),
+            interval=settings.arxiv_request_interval,
+            patience=ends.patience,
+        )
+        api = QueryApi(gate, str(settings.arxiv_api_url))
+        models = await _model(settings, engine, clock, ends, stack)
+        language = settings.target_language
+        library = Library(
+            engine,
+            api,
+            FullTexts(gate, str(settings.arxiv_site_url).rstrip("/")),
+            Translator(models, settings.translation_model, language) if models else None,
+            Reader(models, settings.reading_model, language) if models else None,
+            language=language,
+            ahead=_AHEAD * settings.llm_concurrency,
+            clock=clock,
+        )
+        yield App(engine, api, library, plan(settings), posts(settings), settings.archive_git, clock)
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
+    """The database, brought up to date. Raises StoreError."""
+    engine = database.open_engine(settings.database_url)
+    try:
+        await upgrade(engine)
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+def plan(settings: Settings) -> Plan:
+    """What the settings say about editions."""
+    return Plan(settings.arxiv_categories, settings.target_language, settings.timezone, settings.digest_time)
+
+
+def posts(settings: Settings) -> Path:
+    """The folder of the posts; the default one is made where it is missing."""
+    if settings.archive_dir is not None:
+        return settings.archive_dir
+    folder = settings.data_dir / "posts"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+async def _model(
+    settings: Settings,
+    engine: AsyncEngine,
+    clock: Clock,
+    ends: FarEnds,
+    stack: AsyncExitStack,
+) -> Model | None:
+    client = ends.model
+    if client is None:
+        if settings.openai_api_key is None:
+            return None
+        client = connect(settings.openai_api_key.get_secret_value(), str(settings.openai_base_url))
+    await stack.enter_async_context(client)
+
+    async def record(call: Call) -> None:
+        async with database.writing(engine) as connection:
+            await calls.save(connection, call)
+
+    return Model(
+        client,
+        concurrency=settings.llm_concurrency,
+        patience=ends.model_patience,
+        budget=await _budget(settings, engine, clock()),
+        clock=clock,
+        record=record,
+    )
+
+
+async def _budget(settings: Settings, engine: AsyncEngine, now: datetime) -> Budget:
+    """The day's budget, less what was spent of it before this process began."""
+    today = now.astimezone(settings.timezone).date()
+    midnight = datetime.combine(today, time(), settings.timezone)
+    async with database.reading(engine) as connection:
+        spent = await calls.tokens_since(connection, midnight)
+    budget = Budget(settings.llm_daily_tokens or None, settings.timezone)
+    budget.resume(today, spent)
+    return budget

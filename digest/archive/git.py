@@ -1,0 +1,148 @@
+"""Posts in the Git repository around them: committed alone, pushed, and nothing else touched.
+
+Git itself does the work, as the operator's own configuration has it: credentials, signing, hooks.
+"""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+
+import stamina
+import structlog
+
+from digest.errors import ArchiveError
+
+_log = structlog.get_logger()
+_SECONDS = 120  # for one command of Git
+_ATTEMPTS = 3
+
+
+class Published(StrEnum):
+    """What publishing came to."""
+
+    PUSHED = "pushed"
+    UP_TO_DATE = "up to date"
+    COMMITTED = "committed"
+    """There is no remote branch to push to."""
+
+
+class _GitError(ArchiveError):
+    """A command of Git that failed."""
+
+
+class _NotPushedError(_GitError):
+    """The remote has moved on, or was not to be reached."""
+
+
+async def publish(folder: Path, posts: Sequence[Path], message: str, *, pause: float = 5) -> Published:
+    """Commits `posts`, which lie in `folder`, and pushes the branch.
+
+    Other changes in that repository, staged or not, stay as they are. `pause` is the wait before a second push, in
+    seconds. Raises ArchiveError; what was committed then is pushed by the next call.
+    """
+    await _git(folder, "rev-parse", "--is-inside-work-tree", fault=f"{folder} lies in no Git repository")
+    await _refuse_unfinished(folder)
+    committed = await _commit(folder, posts, message)
+    if not await _upstream(folder):
+        return Published.COMMITTED if committed else Published.UP_TO_DATE
+    async for attempt in stamina.retry_context(
+        on=_NotPushedError, attempts=_ATTEMPTS, timeout=None, wait_initial=pause, wait_jitter=pause / 5
+    ):
+        with attempt:
+            return await _push(folder)
+    raise AssertionError  # stamina returns or raises
+
+
+async def _refuse_unfinished(folder: Path) -> None:
+    """A merge or a rebase that somebody has begun is theirs to end."""
+    git_dir = Path(await _git(folder, "rev-parse", "--absolute-git-dir"))
+    for name in ("MERGE_HEAD", "rebase-merge", "rebase-apply", "CHERRY_PICK_HEAD"):
+        if (git_dir / name).exists():
+            raise ArchiveError(
+                f"The repository of {folder} is in the middle of a merge or a rebase: end it first."
+            )
+
+
+async def _commit(folder: Path, posts: Sequence[Path], message: str) -> bool:
+    names = [str(post.resolve()) for post in posts]
+    await _git(folder, "add", "--", *names, fault="the post could not be added")
+    if not await _git(folder, "status", "--porcelain", "--", *names):
+        return False
+    await _git(
+        folder, "commit", "--quiet", "--only", "-m", message, "--", *names, fault="the post was not committed"
+    )
+    return True
+
+
+async def _upstream(folder: Path) -> bool:
+    return bool(await _git(folder, "for-each-ref", "--format=%(upstream)", await _branch(folder)))
+
+
+async def _branch(folder: Path) -> str:
+    return await _git(folder, "symbolic-ref", "HEAD", fault=f"no branch is checked out in {folder}")
+
+
+async def _push(folder: Path) -> Published:
+    try:
+        await _pull(folder)
+        if await _git(folder, "rev-list", "--count", "@{upstream}..HEAD") == "0":
+            return Published.UP_TO_DATE
+        await _git(folder, "push", "--quiet", fault="the push failed")
+    except _NotPushedError:
+        raise
+    except _GitError as error:
+        raise _NotPushedError(str(error)) from error
+    return Published.PUSHED
+
+
+async def _pull(folder: Path) -> None:
+    """Puts our commits on top of the remote's. Uncommitted work of others is set aside meanwhile, by Git."""
+    await _git(folder, "fetch", "--quiet", fault="the remote could not be reached")
+    if await _git(folder, "rev-list", "--count", "HEAD..@{upstream}") == "0":
+        return
+    try:
+        await _git(folder, "rebase", "--quiet", "--autostash", "@{upstream}")
+    except _GitError:
+        await _git(folder, "rebase", "--abort")
+        raise ArchiveError(
+            f"The post conflicts with what was pushed to the repository of {folder} by others: settle it by hand."
+        ) from None
+
+
+async def _git(folder: Path, *arguments: str, fault: str | None = None) -> str:
+    """What Git says. Raises _GitError with `fault` and the last line of Git's own complaint."""
+    process = await asyncio.create_subprocess_exec(
+        "git",
+        *arguments,
+        cwd=folder,
+        env={**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "true", "LC_ALL": "C"},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(_SECONDS):
+            output, complaint = await process.communicate()
+    except TimeoutError:
+        raise _GitError(f"{_sentence(fault)} git {arguments[0]} took over {_SECONDS} s.") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        _log.info("git_failed", command=arguments[0], status=process.returncode)
+        raise _GitError(f"{_sentence(fault)} {_last_line(complaint) or _last_line(output)}")
+    return output.decode(errors="replace").strip()
+
+
+def _sentence(fault: str | None) -> str:
+    return f"{fault[0].upper()}{fault[1:]}:" if fault else "Git failed:"
+
+
+def _last_line(output: bytes) -> str:
+    """The last line, without the address of the remote: it can hold a password."""
+    lines = [line for line in output.decode(errors="replace").splitlines() if line.strip()]
+    words = lines[-1].split() if lines else []
+    return " ".join("(the remote)" if "://" in word else word for word in words)[:200]

@@ -1,0 +1,36 @@
+"""Editions of older posts, into the tables."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from digest.models import ClosedEdition, Edition, Reading, Translation
+from digest.store import editions, papers, readings, translations
+from digest.store import engine as database
+
+
+async def take_over(engine: AsyncEngine, edition: Edition, at: datetime) -> bool:
+    """Stores a parsed `edition` with all that it holds, all or nothing; False where its day is stored already.
+
+    Raises StoreError, also where one of its papers is in another edition.
+    """
+    closed = ClosedEdition(
+        date=edition.date,
+        window=edition.window,
+        language=edition.language,
+        categories=edition.categories,
+        fetched=edition.fetched,
+        versions=tuple(entry.paper.version for entry in edition.entries),
+        closed_at=at,
+        archived_at=at,
+    )
+    async with database.writing(engine) as connection:
+        await papers.save(connection, [entry.paper for entry in edition.entries], at)
+        if not await editions.close(connection, closed):
+            return False
+        for entry in edition.entries:
+            if isinstance(entry.translation, Translation):
+                await translations.save(connection, entry.translation, at)
+            if isinstance(entry.reading, Reading):
+                await readings.save(connection, entry.reading, at)
+    return True

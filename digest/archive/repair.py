@@ -1,0 +1,42 @@
+"""A damaged post -> a sound one. Pure: the file is the caller's."""
+
+import re
+from zoneinfo import ZoneInfo
+
+from digest.archive import faults, post
+from digest.errors import ArchiveError
+from digest.render import jekyll
+
+_HUNK = re.compile(
+    r"^<{7}[^\n]*\n(?P<ours>.*?)(?:^\|{7}[^\n]*\n.*?)?^={7}\n(?P<theirs>.*?)^>{7}[^\n]*\n?",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+def repair(text: str, zone: ZoneInfo) -> str:
+    """The post in its uniform form, sound; a post that was sound and uniform comes back as it was.
+
+    Of two halves in conflict the fuller is kept; a leaked error becomes a reading that is due. The times in the post
+    are in `zone`. Raises ArchiveError naming the line of what cannot be mended.
+    """
+    edition = post.parse(_without_conflicts(text), zone)
+    mended = jekyll.render(edition, zone)
+    remaining = faults.check(mended)
+    if remaining:
+        fault = remaining[0]
+        raise ArchiveError(f"line {fault.line} of the mended post: {fault.sentence} ({fault.kind}).")
+    return mended
+
+
+def _without_conflicts(text: str) -> str:
+    resolved = _HUNK.sub(lambda hunk: max(hunk["ours"], hunk["theirs"], key=_fullness), text)
+    marker = re.search(r"^(?:<{7}|>{7})(?: |$)", resolved, re.MULTILINE)
+    if marker:
+        line = resolved.count("\n", 0, marker.start()) + 1
+        raise ArchiveError(f"line {line}: a merge conflict without both of its halves.")
+    return resolved
+
+
+def _fullness(half: str) -> tuple[int, int]:
+    """A half with more readings is fuller; with as many, the longer one."""
+    return half.count("<details>"), len(half)

@@ -1,0 +1,25 @@
+"""How far the work on an edition is, for whoever watches."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Stage(StrEnum):
+    """A part of the work on an edition."""
+
+    COLLECT = "collect"
+    TRANSLATE = "translate"
+    READ = "read"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a stage is: `done` of `total` papers; collecting counts as one."""
+
+    stage: Stage
+    done: int
+    total: int
+
+
+Report = Callable[[Progress], None]

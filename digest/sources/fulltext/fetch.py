@@ -1,0 +1,93 @@
+"""The full text of one paper version: arXiv's HTML page where it has one worth reading, or else its PDF."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+from digest.errors import NotFoundError, SourceError, ThrottledError, TooLargeError
+from digest.models import FullText, NoText, NoTextReason, TextSource, VersionId
+from digest.sources.fulltext import html, pdf
+from digest.sources.fulltext.characters import MINIMUM_CHARACTERS
+from digest.sources.fulltext.pdf import Limits
+from digest.sources.gate import Gate
+
+HTML_LIMIT_BYTES = 20_000_000
+PDF_LIMIT_BYTES = 60_000_000
+TEXT_LIMIT_CHARACTERS = 1_000_000
+ENOUGH_CHARACTERS = 4_000
+"""Without references: a page with fewer may be a conversion that broke off, so that the PDF is asked too."""
+_PDFS_AT_ONCE = 2  # each may take a gibibyte
+
+
+class FullTexts:
+    """Full texts from the site behind `site_url`. Nothing that is fetched is kept."""
+
+    def __init__(self, gate: Gate, site_url: str = "https://arxiv.org") -> None:
+        self._gate = gate
+        self._site_url = site_url.rstrip("/")
+        self._openings = asyncio.Semaphore(_PDFS_AT_ONCE)
+
+    async def fetch(self, version: VersionId) -> FullText | NoText:
+        """The text of `version`, or why it has none."""
+        page = await self._from_html(version)
+        if isinstance(page, NoTextReason):
+            return NoText(version, page)
+        if len(page) >= ENOUGH_CHARACTERS:
+            return _text(version, TextSource.HTML, page)
+        return _longer(version, page, await self._from_pdf(version))
+
+    async def _from_html(self, version: VersionId) -> str | NoTextReason:
+        """The page's text, "" where there is no page to read; a reason where arXiv should be left alone."""
+        try:
+            page = await self._gate.fetch(
+                f"{self._site_url}/html/{version}", accept="text/html", limit_bytes=HTML_LIMIT_BYTES
+            )
+        except ThrottledError:
+            return NoTextReason.UNREACHABLE
+        except SourceError:
+            return ""
+        return await asyncio.to_thread(html.extract, page)
+
+    async def _from_pdf(self, version: VersionId) -> str | NoTextReason:
+        with tempfile.TemporaryDirectory(prefix="arxiv-daily-") as folder:
+            path = Path(folder) / "paper.pdf"
+            try:
+                await self._gate.download(
+                    f"{self._site_url}/pdf/{version}",
+                    path,
+                    accept="application/pdf",
+                    limit_bytes=PDF_LIMIT_BYTES,
+                )
+            except SourceError as error:
+                return _reason(error)
+            if not _is_pdf(path):
+                return NoTextReason.UNREACHABLE
+            async with self._openings:
+                return await pdf.extract(path, Limits(text_characters=TEXT_LIMIT_CHARACTERS))
+
+
+def _reason(error: SourceError) -> NoTextReason:
+    if isinstance(error, NotFoundError):
+        return NoTextReason.NOT_FOUND
+    return NoTextReason.TOO_LARGE if isinstance(error, TooLargeError) else NoTextReason.UNREACHABLE
+
+
+def _is_pdf(path: Path) -> bool:
+    """Whether the file says that it is one. A page that asks for patience comes with status 200 as well."""
+    with path.open("rb") as file:
+        return b"%PDF-" in file.read(1024)
+
+
+def _longer(version: VersionId, page: str, paper: str | NoTextReason) -> FullText | NoText:
+    """The longer of a short page's text and the PDF's outcome. A PDF that may yet come is waited for."""
+    if not isinstance(paper, NoTextReason) and len(paper) > len(page):
+        return _text(version, TextSource.PDF, paper)
+    if len(page) >= MINIMUM_CHARACTERS and paper is not NoTextReason.UNREACHABLE:
+        return _text(version, TextSource.HTML, page)
+    return NoText(version, paper if isinstance(paper, NoTextReason) else NoTextReason.TOO_SHORT)
+
+
+def _text(version: VersionId, source: TextSource, text: str) -> FullText | NoText:
+    if len(text) > TEXT_LIMIT_CHARACTERS:
+        return NoText(version, NoTextReason.TOO_LARGE)
+    return FullText(version, source, text)

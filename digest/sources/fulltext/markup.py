@@ -1,0 +1,105 @@
+"""What the elements of a LaTeXML page are to a reader of the paper."""
+
+import re
+from enum import Enum, auto
+
+from lxml import etree
+
+from digest.sources.fulltext.characters import plain
+
+
+class Role(Enum):
+    """What an element is."""
+
+    DROPPED = auto()
+    """Furniture, and what no reader sees."""
+    BIBLIOGRAPHY = auto()
+    """References, but for any section within: an appendix may stand there."""
+    SECTION = auto()
+    FORMULA = auto()
+    EQUATION = auto()
+    """One line of displayed formulas, often in several cells, and its number."""
+    HEADING = auto()
+    CAPTION = auto()
+    FOOTNOTE = auto()
+    TABLE = auto()
+    ROW = auto()
+    CELL = auto()
+    MARK = auto()
+    """The bullet or number of a list's item."""
+    BLOCK = auto()
+    INLINE = auto()
+
+
+_TAGS = {
+    **dict.fromkeys(("script", "style", "noscript", "template", "iframe", "svg", "object"), Role.DROPPED),
+    **dict.fromkeys(
+        ("nav", "header", "footer", "button", "form", "dialog", "select", "textarea"), Role.DROPPED
+    ),
+    "math": Role.FORMULA,
+    **dict.fromkeys(("h1", "h2", "h3", "h4", "h5", "h6"), Role.HEADING),
+    "figcaption": Role.CAPTION,
+    "caption": Role.CAPTION,
+    "table": Role.TABLE,
+    "tr": Role.ROW,
+    "td": Role.CELL,
+    "th": Role.CELL,
+    **dict.fromkeys(("p", "div", "section", "article", "figure", "blockquote", "pre", "br"), Role.BLOCK),
+    **dict.fromkeys(("ul", "ol", "dl", "li", "dt", "dd"), Role.BLOCK),
+}
+# A class says more than a tag: LaTeXML also makes tables and paragraphs out of spans.
+_CLASSES = {
+    **dict.fromkeys(("ltx_bibliography", "ltx_biblist"), Role.BIBLIOGRAPHY),
+    **dict.fromkeys(("ltx_section", "ltx_appendix", "ltx_chapter", "ltx_part"), Role.SECTION),
+    **dict.fromkeys(("ltx_TOC", "ltx_toclist", "ltx_page_navbar", "ltx_pagination"), Role.DROPPED),
+    # A footnote's number stands there three times.
+    **dict.fromkeys(
+        ("ltx_note_mark", "ltx_note_type", "ltx_tag_note", "ltx_role_footnotemark"), Role.DROPPED
+    ),
+    **dict.fromkeys(("ltx_ERROR", "ltx_phantom", "ltx_rdf", "ltx_listing_data", "sr-only"), Role.DROPPED),
+    "ltx_Math": Role.FORMULA,
+    "ltx_eqn_row": Role.EQUATION,
+    "ltx_caption": Role.CAPTION,
+    "ltx_note_content": Role.FOOTNOTE,
+    "ltx_tag_item": Role.MARK,
+    "ltx_tabular": Role.TABLE,
+    "ltx_tr": Role.ROW,
+    "ltx_td": Role.CELL,
+    "ltx_th": Role.CELL,
+    **dict.fromkeys(("ltx_p", "ltx_para", "ltx_listingline"), Role.BLOCK),
+}
+_UNSEEN_STYLE = re.compile(
+    r"(?:^|;)\s*(?:(?:--ltx-fg-)?color\s*:\s*(?:white|#fff(?:fff)?)\b"
+    r"|display\s*:\s*none|visibility\s*:\s*hidden|opacity\s*:\s*0(?![.\d])"
+    r"|font-size\s*:\s*(?:\d(?:\.\d+)?%|[01](?:\.\d+)?(?:pt|px)?\s*(?:;|$)))",
+    re.IGNORECASE,
+)
+_SECTIONS = {"ltx_title_abstract", "ltx_title_keywords", "ltx_title_acknowledgements"}  # though set in h6
+_LINE_BREAK = re.compile(r"(?<!\\)%\s*\n\s*")  # a comment, with which LaTeXML breaks long formulas
+
+
+def role(element: etree._Element) -> Role:
+    """What `element` is. LaTeXML keeps white and tiny text as such, so that hidden orders are told by style."""
+    if _UNSEEN_STYLE.search(element.get("style", "")):
+        return Role.DROPPED
+    named = [_CLASSES[name] for name in element.get("class", "").split() if name in _CLASSES]
+    return min(named, key=lambda meaning: meaning.value, default=_TAGS.get(str(element.tag), Role.INLINE))
+
+
+def heading_marks(element: etree._Element) -> str:
+    """The `#` marks for a heading's level."""
+    section = _SECTIONS & set(element.get("class", "").split())
+    return "## " if section else "#" * int(str(element.tag)[1]) + " "
+
+
+def tex(element: etree._Element) -> str:
+    """A formula's TeX on one line, without its dollars; its characters where the page has no TeX of it."""
+    source = (
+        element.get("alttext") or element.get("alt") or _annotated(element) or "".join(element.itertext())
+    )
+    one_line = " ".join(_LINE_BREAK.sub("", plain(source)).split())
+    return one_line.removeprefix(r"\displaystyle").strip()
+
+
+def _annotated(element: etree._Element) -> str | None:
+    return element.findtext(".//annotation[@encoding='application/x-tex']")

@@ -1,0 +1,99 @@
+"""The whole program before an arXiv and a model on loopback."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bot import day, settings
+from bot.app import App, FarEnds, open_app
+from bot.day import Account
+from digest.llm.patience import Patience as ModelPatience
+from digest.models import Purpose
+from digest.progress import Progress
+from digest.sources.gate import Patience
+from tests.fakes.arxiv import FakeArxiv
+from tests.fakes.documents import html_page
+from tests.fakes.model import KEY, FakeModel
+from tests.papers import paper
+
+QUICK = FarEnds(
+    patience=Patience(silence=1, answer=2, attempts=2, wait_initial=0.01, wait_max=0.01),
+    model_patience=ModelPatience(
+        call_seconds=5, backoff_initial_seconds=0.01, backoff_max_seconds=0.05, backoff_jitter_seconds=0.01
+    ),
+)
+TUESDAY_NOON = datetime(2026, 2, 10, 4, 0, tzinfo=UTC)
+"""12:00 in Shanghai, three hours after arXiv announced what was submitted until Monday 14:00 in New York."""
+
+
+@dataclass
+class World:
+    """A machine with a data folder and a folder of posts, on which runs come one after another."""
+
+    folder: Path
+    arxiv: FakeArxiv
+    model: FakeModel
+    arxiv_url: str
+    overrides: dict[str, object]
+    progress: list[Progress] = field(default_factory=list)
+
+    @property
+    def posts(self) -> Path:
+        return self.folder / "posts"
+
+    def post(self, day: str) -> str:
+        return (self.posts / f"{day}-arxiv.md").read_text("utf-8")
+
+    def kept(self) -> set[tuple[Purpose, str]]:
+        """The calls whose results are in the database."""
+        with closing(sqlite3.connect(self.folder / "arxiv-daily.db")) as database:
+            rows = database.execute(
+                "SELECT 'translation', paper_id, version FROM translations "
+                "UNION ALL SELECT 'reading', paper_id, version FROM readings"
+            )
+            return {(Purpose(purpose), f"{paper}v{number}") for purpose, paper, number in rows}
+
+    async def run(self, at: datetime = TUESDAY_NOON, **overrides: object) -> Account | None:
+        async with self.app(at, **overrides) as app:
+            return await day.work(app, at, self.progress.append)
+
+    @asynccontextmanager
+    async def app(self, at: datetime, **overrides: object) -> AsyncIterator[App]:
+        chosen = settings.given(
+            **{
+                "data_dir": self.folder,
+                "archive_dir": self.posts,
+                "arxiv_api_url": f"{self.arxiv_url}/api/query",
+                "arxiv_site_url": self.arxiv_url,
+                "arxiv_request_interval": 0,
+                "openai_api_key": KEY,
+                "openai_base_url": self.model.url,
+                **self.overrides,
+                **overrides,
+            }
+        )
+        async with open_app(chosen, lambda: at, QUICK) as app:
+            yield app
+
+
+@asynccontextmanager
+async def world(
+    folder: Path, model: FakeModel | None = None, papers: int = 3, **overrides: object
+) -> AsyncIterator[World]:
+    """A world whose arXiv has `papers` new ones, with full texts; `overrides` are settings."""
+    arxiv = FakeArxiv()
+    for number in range(1, papers + 1):
+        publish(arxiv, number)
+    (folder / "posts").mkdir()
+    async with arxiv.serve() as url, model or FakeModel() as served:
+        yield World(folder, arxiv, served, url, overrides)
+
+
+def publish(arxiv: FakeArxiv, number: int, submitted: datetime | None = None) -> None:
+    """Lets arXiv show paper `number`, and its page."""
+    made = paper(number, submitted=submitted)
+    arxiv.papers.append(made)
+    arxiv.html[str(made.version)] = html_page(made.title, number)

@@ -1,0 +1,130 @@
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from digest.models import FullText, NoText, NoTextReason, PaperId, TextSource, VersionId
+from digest.sources.fulltext import FullTexts
+from digest.sources.gate import Gate, Patience, open_client
+from tests import pdfs
+from tests.fakes.arxiv import FakeArxiv
+from tests.pdfs import prose, shown
+
+VERSION = VersionId(PaperId("2602.11145"), 1)
+QUICK = Patience(
+    connect=1, silence=0.3, answer=1, attempts=2, wait_initial=0.01, wait_max=0.05, retry_after=2
+)
+
+
+def page(lines: int) -> bytes:
+    body = "".join(f"<p class='ltx_p'>{line}</p>" for line in prose(lines))
+    return f"<html><body><article class='ltx_document'>{body}</article></body></html>".encode()
+
+
+def paper(lines: int) -> bytes:
+    return pdfs.pdf(shown(prose(lines)))
+
+
+LONG, SHORT, SCRAP = 60, 25, 5  # lines: over 4,000 characters; between that and 1,250; fewer
+
+
+@asynccontextmanager
+async def full_texts(arxiv: FakeArxiv) -> AsyncIterator[FullTexts]:
+    async with arxiv.serve() as url, open_client("ops@example.org", QUICK) as client:
+        yield FullTexts(Gate(client, interval=0, patience=QUICK), url)
+
+
+async def fetched(html: bytes | None, pdf: bytes | None, *faults: str) -> tuple[FullText | NoText, list[str]]:
+    """What comes of the paper, and which requests it took."""
+    arxiv = FakeArxiv(
+        html={str(VERSION): html} if html is not None else {},
+        pdf={str(VERSION): pdf} if pdf is not None else {},
+    )
+    arxiv.faults.extend(faults)
+    async with full_texts(arxiv) as texts:
+        return await texts.fetch(VERSION), arxiv.requests
+
+
+async def test_a_page_worth_reading_is_taken_without_asking_for_the_pdf() -> None:
+    text, requests = await fetched(page(LONG), paper(LONG))
+    assert text == FullText(VERSION, TextSource.HTML, "\n".join(prose(LONG)))
+    assert requests == ["/html/2602.11145v1"]
+
+
+@pytest.mark.parametrize("html", [None, b"", b"<html><body>Conversion failed</body></html>"])
+async def test_without_a_page_to_read_the_pdf_is_taken(html: bytes | None) -> None:
+    text, requests = await fetched(html, paper(SHORT))
+    assert text == FullText(VERSION, TextSource.PDF, "\n".join(prose(SHORT)))
+    assert requests == ["/html/2602.11145v1", "/pdf/2602.11145v1"]
+
+
+@pytest.mark.parametrize(
+    ("html", "pdf", "source"),
+    [
+        (page(SHORT), paper(LONG), TextSource.PDF),
+        (page(SHORT + 1), paper(SHORT), TextSource.HTML),
+        (page(SHORT), paper(SCRAP), TextSource.HTML),
+        (page(SHORT), None, TextSource.HTML),
+        (page(SCRAP), paper(SHORT), TextSource.PDF),
+    ],
+)
+async def test_of_a_short_page_and_the_pdf_the_longer_is_taken(
+    html: bytes, pdf: bytes | None, source: TextSource
+) -> None:
+    text, _ = await fetched(html, pdf)
+    assert isinstance(text, FullText)
+    assert text.source is source
+
+
+@pytest.mark.parametrize(
+    ("html", "pdf", "reason"),
+    [
+        (None, None, NoTextReason.NOT_FOUND),
+        (page(SCRAP), None, NoTextReason.NOT_FOUND),
+        (page(SCRAP), paper(SCRAP), NoTextReason.TOO_SHORT),
+        (None, paper(SCRAP), NoTextReason.TOO_SHORT),
+        (None, pdfs.pdf(b"/I1 Do"), NoTextReason.SCAN),
+        (None, b"%PDF-1.7 and nothing more", NoTextReason.DAMAGED),
+        (None, b"<html>The PDF is being made</html>", NoTextReason.UNREACHABLE),
+        (page(20_000), None, NoTextReason.TOO_LARGE),
+    ],
+)
+async def test_a_paper_without_text_gives_a_reason(
+    html: bytes | None, pdf: bytes | None, reason: NoTextReason
+) -> None:
+    outcome, _ = await fetched(html, pdf)
+    assert outcome == NoText(VERSION, reason)
+
+
+async def test_when_arxiv_asks_for_patience_the_pdf_is_not_asked_for() -> None:
+    outcome, requests = await fetched(page(LONG), paper(LONG), "429", "429")
+    assert outcome == NoText(VERSION, NoTextReason.UNREACHABLE)
+    assert set(requests) == {"/html/2602.11145v1"}
+
+
+async def test_a_page_that_fails_for_good_does_not_cost_the_paper() -> None:
+    outcome, _ = await fetched(page(LONG), paper(LONG), "500", "500")
+    assert isinstance(outcome, FullText)
+    assert outcome.source is TextSource.PDF
+
+
+async def test_a_short_page_does_not_stand_in_for_a_pdf_that_may_still_come() -> None:
+    outcome, _ = await fetched(page(SHORT), paper(LONG), "", "500", "500")
+    assert outcome == NoText(VERSION, NoTextReason.UNREACHABLE)
+
+
+async def test_a_pdf_over_the_cap_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("digest.sources.fulltext.fetch.PDF_LIMIT_BYTES", 1_000)
+    outcome, _ = await fetched(None, paper(LONG) + b" " * 1_000)
+    assert outcome == NoText(VERSION, NoTextReason.TOO_LARGE)
+
+
+async def test_nothing_fetched_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    await fetched(None, paper(LONG))
+    await fetched(None, b"%PDF-1.7 broken")
+    await fetched(None, paper(LONG), "", "500", "500")
+    assert os.listdir(tmp_path) == []  # noqa: PTH208 - a look at an empty folder

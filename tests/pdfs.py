@@ -1,0 +1,52 @@
+"""PDFs as the tests of the full text need them: written by hand, page by page."""
+
+import zlib
+from collections.abc import Sequence
+
+_FONT = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>"
+_TYPE3 = b"<< /Type /Font /Subtype /Type3 /FontBBox [0 0 1 1] /FontMatrix [1 0 0 1 0 0] /Encoding /WinAnsiEncoding >>"
+_IMAGE = (
+    b"<< /Type /XObject /Subtype /Image /Width 1 /Height 1 /ColorSpace /DeviceGray /BitsPerComponent 8 /Length 1 >>\n"
+    b"stream\n\xff\nendstream"
+)
+LINE = "Every room answers the same question with another echo and another error"
+
+
+def prose(lines: int) -> list[str]:
+    """Lines of English, each with its number."""
+    return [f"{LINE} {number}." for number in range(lines)]
+
+
+def shown(lines: Sequence[str], *, before: str = "", size: float = 10, left: float = 40) -> bytes:
+    """A content stream that shows `lines` from the top of the page down, `before` being set."""
+    rows = " ".join(f"({line}) Tj T*" for line in lines)
+    return f"q {before} BT /F1 {size:g} Tf {left:g} 780 Td 12 TL {rows} ET Q\n".encode("cp1252")
+
+
+def pdf(*pages: bytes, type3: bool = False) -> bytes:
+    """A PDF with one page for each content stream; /F1 is its font, /I1 an image of one pixel."""
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Count %d /Kids [%s] >>"
+        % (len(pages), b" ".join(b"%d 0 R" % (5 + 2 * at) for at in range(len(pages)))),
+        _TYPE3 if type3 else _FONT,
+        _IMAGE,
+    ]
+    for at, content in enumerate(pages):
+        packed = zlib.compress(content)
+        objects += [
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents %d 0 R "
+            b"/Resources << /Font << /F1 3 0 R >> %s >> >>"
+            % (6 + 2 * at, b"/XObject << /I1 4 0 R >>" if b"/I1" in content else b""),
+            b"<< /Length %d /Filter /FlateDecode >>\nstream\n%s\nendstream" % (len(packed), packed),
+        ]
+    return _file(objects)
+
+
+def _file(objects: Sequence[bytes]) -> bytes:
+    body, table = b"%PDF-1.4\n", b"0000000000 65535 f \n"
+    for number, content in enumerate(objects, start=1):
+        table += b"%010d 00000 n \n" % len(body)
+        body += b"%d 0 obj\n%s\nendobj\n" % (number, content)
+    trailer = b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, len(body))
+    return body + b"xref\n0 %d\n" % (len(objects) + 1) + table + trailer
