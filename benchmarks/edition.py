@@ -23,6 +23,7 @@ from pathlib import Path
 
 _TRANSLATION_SECONDS, _READING_SECONDS = 2, 8
 _ROOT = Path(__file__).resolve().parents[1]
+_KEY = "benchmark"
 _AT = "2026-02-10T12:00:00+08:00"
 
 
@@ -46,6 +47,7 @@ def main() -> None:
     with far_ends(asked.papers) as environment, tempfile.TemporaryDirectory() as folder:
         environment |= {"LLM_CONCURRENCY": str(asked.concurrency)}
         whole = finished(start(environment, Path(folder, "whole")))
+        print(Path(folder, "whole", "told").read_text("utf-8"))
         print(f"papers {asked.papers}, places {asked.concurrency}, exit status {whole.status}")
         print(
             f"wall time   {whole.seconds:6.1f} s   bound {bound:6.1f} s   ratio {whole.seconds / bound:.3f} (at most 1.15)"
@@ -65,7 +67,7 @@ def repeated_calls(environment: dict[str, str], folder: Path, bound: float) -> i
     before = stored(folder)
     finished(start(environment, folder))
     after = stored(folder)
-    print(f"stored at the kill: {len(before)}, at the end: {len(after)}")
+    print(f"calls stored at the kill: {len(before)}, at the end: {len(after)}")
     return sum(after[key] != made for key, made in before.items())
 
 
@@ -84,7 +86,7 @@ def start(environment: dict[str, str], folder: Path) -> subprocess.Popen[bytes]:
         [Path(sys.executable).with_name("arxiv-daily"), "run", "--at", _AT],
         cwd=folder,
         env=environment,
-        stdout=subprocess.DEVNULL,
+        stdout=(folder / "told").open("wb"),
         stderr=(folder / "log").open("ab"),
     )
 
@@ -104,7 +106,7 @@ def far_ends(papers: int) -> Iterator[dict[str, str]]:
         serve("tests.fakes.arxiv", "--port", str(arxiv), "--papers", str(papers)),
         serve(
             "tests.fakes.model",
-            *("--port", str(model)),
+            *("--port", str(model), "--key", _KEY),
             *("--translation-seconds", str(_TRANSLATION_SECONDS)),
             *("--reading-seconds", str(_READING_SECONDS)),
         ),
@@ -117,7 +119,7 @@ def far_ends(papers: int) -> Iterator[dict[str, str]]:
             "ARXIV_API_URL": f"http://127.0.0.1:{arxiv}/api/query",
             "ARXIV_SITE_URL": f"http://127.0.0.1:{arxiv}",
             "ARXIV_REQUEST_INTERVAL": "0",
-            "OPENAI_API_KEY": "benchmark",
+            "OPENAI_API_KEY": _KEY,
             "OPENAI_BASE_URL": f"http://127.0.0.1:{model}/v1",
         }
     finally:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time
 from pathlib import Path
 
@@ -37,8 +37,8 @@ class FarEnds:
 
     arxiv: httpx.AsyncClient | None = None
     model: openai.AsyncOpenAI | None = None
-    patience: Patience = Patience()
-    model_patience: ModelPatience = ModelPatience()
+    patience: Patience = field(default_factory=Patience)
+    model_patience: ModelPatience = field(default_factory=ModelPatience)
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,7 +140,7 @@ async def _upgrade(loaded: Settings) -> None:
 
 def _told(account: Account) -> str:
     return (
-        f"Edition of {account.date}: {account.post}\n"
+        f"Edition of {account.edition.date}: {account.post}\n"
         f"papers {account.papers} · translated {account.translated} · read {account.read} · "
         f"waiting {account.waiting} · failed {account.failed} · tokens {account.tokens:,} · "
         f"{account.seconds:.1f} s"

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -24,21 +24,36 @@ _PASSING = frozenset({Gap.NO_KEY, Gap.BUDGET, Gap.NO_TEXT_YET, Gap.DUE})
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What a run came to.
+    """What a run came to: the edition as it stands, its post, and this run's own tokens and seconds."""
 
-    `translated` and `read` count papers, whenever that was done; `waiting` and `failed` those for which a
-    translation or a reading is still to come, or could not be made this time. `tokens` are this run's own.
-    """
-
-    date: date
-    papers: int
-    translated: int
-    read: int
-    waiting: int
-    failed: int
+    edition: Edition
+    post: Path
     tokens: int
     seconds: float
-    post: Path
+
+    @property
+    def papers(self) -> int:
+        return len(self.edition.entries)
+
+    @property
+    def translated(self) -> int:
+        """Papers with a translation, whenever it was made."""
+        return sum(isinstance(entry.translation, Translation) for entry in self.edition.entries)
+
+    @property
+    def read(self) -> int:
+        """Papers with a reading, whenever it was made."""
+        return sum(isinstance(entry.reading, Reading) for entry in self.edition.entries)
+
+    @property
+    def waiting(self) -> int:
+        """Papers whose translation or reading is still to come."""
+        return sum(bool(_gaps(entry) & _PASSING) for entry in self.edition.entries)
+
+    @property
+    def failed(self) -> int:
+        """Papers whose translation or reading could not be made this time."""
+        return sum(bool(_gaps(entry) - _PASSING) for entry in self.edition.entries)
 
 
 async def work(app: App, at: datetime, report: Report) -> Account | None:
@@ -55,9 +70,8 @@ async def work(app: App, at: datetime, report: Report) -> Account | None:
     post = await _archive(app, edition)
     async with database.reading(app.engine) as connection:
         totals = await calls.totals(connection, began)
-    return account(
-        edition, post, sum(total.tokens for total in totals.values()), (app.clock() - began).total_seconds()
-    )
+    tokens = sum(total.tokens for total in totals.values())
+    return Account(edition, post, tokens, (app.clock() - began).total_seconds())
 
 
 async def _archive(app: App, edition: Edition) -> Path:
@@ -72,22 +86,6 @@ async def _archive(app: App, edition: Edition) -> Path:
         except ArchiveError as error:
             raise ArchiveError(f"The post {post.name} is written, but not published. {error}") from error
     return post
-
-
-def account(edition: Edition, post: Path, tokens: int, seconds: float) -> Account:
-    """The account of `edition` as it stands."""
-    entries = edition.entries
-    return Account(
-        date=edition.date,
-        papers=len(entries),
-        translated=sum(isinstance(entry.translation, Translation) for entry in entries),
-        read=sum(isinstance(entry.reading, Reading) for entry in entries),
-        waiting=sum(bool(_gaps(entry) & _PASSING) for entry in entries),
-        failed=sum(bool(_gaps(entry) - _PASSING) for entry in entries),
-        tokens=tokens,
-        seconds=seconds,
-        post=post,
-    )
 
 
 def _gaps(entry: Entry) -> set[Gap]:

@@ -16,8 +16,8 @@ from digest.models import FullText, Gap, NoText, NoTextReason, Paper, Reading, T
 from digest.reading import Reader
 from digest.sources.api import QueryApi
 from digest.sources.fulltext import FullTexts
-from digest.store import engine as database
 from digest.store import calls, fulltexts, papers, readings, translations
+from digest.store import engine as database
 from digest.translation import Translator
 
 _log = structlog.get_logger()

@@ -1,9 +1,13 @@
 """The templates of everything that people read, and the words of each language in them."""
 
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from digest.models import Edition, Gap
 
 FALLBACK = "en"
 
@@ -11,7 +15,7 @@ FALLBACK = "en"
 @cache
 def environment() -> Environment:
     """The templates as plain text: each output adds its own filters to an overlay, and escapes by them."""
-    return Environment(
+    made = Environment(
         loader=PackageLoader("templates", ""),
         autoescape=False,  # noqa: S701 - Markdown and plain text; pages switch it on
         undefined=StrictUndefined,
@@ -19,6 +23,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    made.tests["gap"] = lambda value: isinstance(value, Gap)
+    return made
 
 
 def words_of(folder: str, language: str) -> str:
@@ -30,3 +36,26 @@ def words_of(folder: str, language: str) -> str:
 def words(folder: str, language: str) -> Any:
     """The words of the templates in `folder`, as attributes; `language` comes from `words_of`."""
     return environment().get_template(f"{folder}/{language}.j2").module
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A time zone as texts name it: by its abbreviation at the time."""
+
+    key: str
+    abbreviation: str
+
+    def __str__(self) -> str:
+        return self.abbreviation
+
+
+def material(edition: Edition, zone: ZoneInfo) -> dict[str, Any]:
+    """What the templates of an edition are given; the times are in `zone`."""
+    start, end = (moment.astimezone(zone) for moment in (edition.window.start, edition.window.end))
+    return {
+        "edition": edition,
+        "language": words_of("post", edition.language),
+        "zone": Zone(zone.key, end.tzname() or ""),
+        "start": start,
+        "end": end,
+    }

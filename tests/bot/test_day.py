@@ -6,7 +6,6 @@ import pytest
 from starlette.responses import JSONResponse, Response
 
 from digest.errors import ArchiveError, EmptyPageError, MalformedError
-from digest.models import Purpose
 from digest.progress import Stage
 from tests.bot.world import TUESDAY_NOON, publish, world
 from tests.fakes.model import FakeModel

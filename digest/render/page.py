@@ -1,0 +1,48 @@
+"""An edition as one HTML page that needs no network: what a post comes to, without a site around it."""
+
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+from pylatexenc.latex2text import LatexNodes2Text
+
+from digest.models import Edition
+from digest.render import words
+from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse
+
+_TO_TEXT = LatexNodes2Text()
+
+
+def render(edition: Edition, zone: ZoneInfo) -> str:
+    """The page of `edition`, its times in `zone`. Formulas are shown in Unicode, as far as that goes."""
+    environment = words.environment().overlay(autoescape=True)
+    environment.filters = {**environment.filters, "html": html, "paragraphs": _paragraphs}
+    return environment.get_template("page/edition.html.j2").render(words.material(edition, zone))
+
+
+def html(text: str) -> Markup:
+    """Stored `text` as HTML; all that is not our own markup is escaped."""
+    return Markup().join(map(_html, parse(text)))
+
+
+def _html(span: Span) -> Markup:
+    match span:
+        case Text(value):
+            return Markup.escape(value)
+        case Link(url):
+            return Markup('<a href="{0}">{0}</a>').format(url)
+        case Math(tex):
+            return Markup('<i class="math" title="{}">{}</i>').format(tex, _unicode(tex))
+        case Code(value):
+            return Markup("<code>{}</code>").format(value)
+        case Strong(spans):
+            return Markup("<strong>{}</strong>").format(Markup().join(map(_html, spans)))
+
+
+def _unicode(tex: str) -> str:
+    return str(_TO_TEXT.latex_to_text(f"${tex}$")).strip() or tex
+
+
+def _paragraphs(text: str) -> Markup:
+    return Markup("\n").join(
+        Markup("<p>{}</p>").format(html(part)) for part in text.split("\n\n") if part.strip()
+    )
