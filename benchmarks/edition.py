@@ -49,9 +49,8 @@ def main() -> None:
         whole = finished(start(environment, Path(folder, "whole")))
         print(Path(folder, "whole", "told").read_text("utf-8"))
         print(f"papers {asked.papers}, places {asked.concurrency}, exit status {whole.status}")
-        print(
-            f"wall time   {whole.seconds:6.1f} s   bound {bound:6.1f} s   ratio {whole.seconds / bound:.3f} (at most 1.15)"
-        )
+        ratio = whole.seconds / bound
+        print(f"wall time   {whole.seconds:6.1f} s   bound {bound:6.1f} s   ratio {ratio:.3f} (at most 1.15)")
         print(f"peak memory {whole.megabytes:6.0f} MB  (at most 300 MB)")
         print(
             f"repeated after SIGKILL halfway: {repeated_calls(environment, Path(folder, 'killed'), bound)} (at most 0)"

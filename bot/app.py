@@ -28,7 +28,6 @@ from digest.store import engine as database
 from digest.translation import Translator
 
 Clock = Callable[[], datetime]
-_AHEAD = 2  # papers on their way from text to reading, for each place that the model has
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +48,7 @@ class App:
     api: QueryApi
     library: Library
     plan: Plan
+    concurrency: int
     posts: Path
     with_git: bool
     clock: Clock
@@ -83,10 +83,18 @@ async def open_app(
             Translator(models, settings.translation_model, language) if models else None,
             Reader(models, settings.reading_model, language) if models else None,
             language=language,
-            ahead=_AHEAD * settings.llm_concurrency,
             clock=clock,
         )
-        yield App(engine, api, library, plan(settings), posts(settings), settings.archive_git, clock)
+        yield App(
+            engine=engine,
+            api=api,
+            library=library,
+            plan=plan(settings),
+            concurrency=settings.llm_concurrency,
+            posts=posts(settings),
+            with_git=settings.archive_git,
+            clock=clock,
+        )
 
 
 @asynccontextmanager

@@ -96,7 +96,7 @@ def upgrade() -> None:
 
 def _settings() -> Settings:
     loaded = settings.load()
-    logs.configure(loaded.log_format)
+    logs.configure(loaded.log_format, quiet=sys.stderr.isatty())
     return loaded
 
 

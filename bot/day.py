@@ -66,7 +66,7 @@ async def work(app: App, at: datetime, report: Report) -> Account | None:
     closed = await collection.close(app.engine, app.api, app.plan, at, report)
     if closed is None:
         return None
-    edition = await editions.make(app.engine, app.library, closed, report)
+    edition = await editions.make(app.engine, app.library, closed, app.concurrency, report)
     post = await _archive(app, edition)
     async with database.reading(app.engine) as connection:
         totals = await calls.totals(connection, began)

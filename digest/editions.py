@@ -21,14 +21,23 @@ _log = structlog.get_logger()
 Made = TypeVar("Made", Translation | Gap, Reading | Gap)
 
 
-async def make(engine: AsyncEngine, library: Library, closed: ClosedEdition, report: Report) -> Edition:
-    """The edition with whatever can be made of each of its papers; one that fails holds back no other."""
+async def make(
+    engine: AsyncEngine, library: Library, closed: ClosedEdition, concurrency: int, report: Report
+) -> Edition:
+    """The edition with whatever can be made of each of its papers; one that fails holds back no other.
+
+    `concurrency` is how many calls the model takes at once. Translations get half of that, so that the long readings
+    begin at once and no call waits for a wave of others to end; twice as many papers are on their way to a reading,
+    so that texts are there when a place is free, and memory holds few of them.
+    """
     async with database.reading(engine) as connection:
         found = await papers.load(connection, closed.versions)
     ordered = [found[version] for version in closed.versions]
     async with asyncio.TaskGroup() as group:
-        translated = group.create_task(_each(ordered, library.translation, Stage.TRANSLATE, report))
-        read = group.create_task(_each(ordered, library.reading, Stage.READ, report))
+        translated = group.create_task(
+            _each(ordered, library.translation, (concurrency + 1) // 2, Stage.TRANSLATE, report)
+        )
+        read = group.create_task(_each(ordered, library.reading, 2 * concurrency, Stage.READ, report))
     return Edition(
         date=closed.date,
         window=closed.window,
@@ -40,15 +49,21 @@ async def make(engine: AsyncEngine, library: Library, closed: ClosedEdition, rep
 
 
 async def _each(
-    ordered: Sequence[Paper], work: Callable[[Paper], Awaitable[Made]], stage: Stage, report: Report
+    ordered: Sequence[Paper],
+    work: Callable[[Paper], Awaitable[Made]],
+    width: int,
+    stage: Stage,
+    report: Report,
 ) -> list[Made]:
-    """`work` done on every paper at once, in the order of the papers."""
+    """`work` done on every paper, on `width` of them at once; in the order of the papers."""
+    places = asyncio.Semaphore(width)
     done = 0
     report(Progress(stage, 0, len(ordered)))
 
     async def one(paper: Paper) -> Made:
         nonlocal done
-        made = await _guarded(work, paper)
+        async with places:
+            made = await _guarded(work, paper)
         done += 1
         report(Progress(stage, done, len(ordered)))
         return made

@@ -3,7 +3,6 @@
 Every result is committed as soon as it is there, so a process that dies repeats no call that had ended.
 """
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
@@ -26,8 +25,7 @@ _log = structlog.get_logger()
 class Library:
     """Papers, kept in the database behind `engine`.
 
-    `translator` and `reader` are None where no model is configured. `ahead` papers at the most are on their
-    way from their text to their reading at once, so that memory holds few texts; `clock` gives aware UTC.
+    `translator` and `reader` are None where no model is configured; `clock` gives aware UTC.
     """
 
     def __init__(
@@ -39,7 +37,6 @@ class Library:
         reader: Reader | None,
         *,
         language: str,
-        ahead: int,
         clock: Callable[[], datetime],
     ) -> None:
         self._engine = engine
@@ -48,7 +45,6 @@ class Library:
         self._translator = translator
         self._reader = reader
         self._language = language
-        self._ahead = asyncio.Semaphore(ahead)
         self._clock = clock
 
     async def paper(self, ref: PaperRef) -> Paper:
@@ -95,11 +91,10 @@ class Library:
             return stored
         if self._reader is None:
             return Gap.NO_KEY
-        async with self._ahead:
-            text = await self._text(paper)
-            if isinstance(text, NoText):
-                return Gap.NO_TEXT_YET if _passing(text) else Gap.NO_TEXT
-            return await self._read(self._reader, paper, text)
+        text = await self._text(paper)
+        if isinstance(text, NoText):
+            return Gap.NO_TEXT_YET if _passing(text) else Gap.NO_TEXT
+        return await self._read(self._reader, paper, text)
 
     async def _read(self, reader: Reader, paper: Paper, text: FullText) -> Reading | Gap:
         try:

@@ -9,12 +9,12 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx2
 import openai
 
+from digest import retry_after
 from digest.llm.faults import CallError, Outcome
 
 BODY_LIMIT_BYTES = 4 * 1024 * 1024
@@ -59,8 +59,8 @@ async def exchange(
 
 
 def _status_fault(error: openai.APIStatusError, now: datetime) -> CallError:
-    retry_after = retry_after_seconds(error.response.headers.get("Retry-After"), now)
-    return fault_for(error.status_code, error.body, retry_after)
+    wait = retry_after.seconds(error.response.headers.get("Retry-After"), now)
+    return fault_for(error.status_code, error.body, wait)
 
 
 def fault_for(status: int, body: object, retry_after: float | None = None) -> CallError:
@@ -106,18 +106,6 @@ def _code(body: object) -> str:
 def _param(body: object) -> str | None:
     param = body.get("param") if isinstance(body, Mapping) else None
     return param if isinstance(param, str) else None
-
-
-def retry_after_seconds(header: str | None, now: datetime) -> float | None:
-    """The wait that a Retry-After header asks for, None without one that can be read (RFC 9110, 10.2.3)."""
-    value = (header or "").strip()
-    if re.fullmatch(r"\d{1,9}(?:\.\d*)?", value, re.ASCII):
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, (moment - now).total_seconds()) if moment.tzinfo else None
 
 
 class _CappedStream(httpx2.AsyncByteStream):

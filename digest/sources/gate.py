@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import httpx
 import stamina
 
+from digest import retry_after
 from digest.errors import (
     EmptyPageError,
     MalformedError,
@@ -152,25 +152,12 @@ class Gate:
         if status in (404, 410):
             raise NotFoundError(f"arXiv has nothing at {response.request.url.path} (HTTP {status}).")
         if status in (406, 429, 503):
-            pause = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
+            pause = retry_after.seconds(response.headers.get("Retry-After"), datetime.now(UTC))
             if pause is not None:
                 self._free_at = time.monotonic() + min(pause, self._patience.retry_after)
             raise ThrottledError(f"arXiv asks for fewer requests (HTTP {status}).", pause)
         if status >= 500:
             raise UnreachableError(f"arXiv has a fault of its own (HTTP {status}).")
-
-
-def retry_after(value: str | None, now: datetime) -> float | None:
-    """The pause that a Retry-After header asks for, in seconds, or None (RFC 9110, 10.2.3)."""
-    if value is None:
-        return None
-    if value.strip().isdigit():
-        return float(value)
-    try:
-        asked = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, (asked - now).total_seconds()) if asked.tzinfo else None
 
 
 async def _bounded(response: httpx.Response, limit_bytes: int) -> AsyncIterator[bytes]:

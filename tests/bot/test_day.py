@@ -28,6 +28,15 @@ async def test_an_edition_goes_from_arxiv_to_a_post(tmp_path: Path) -> None:
     assert {progress.stage for progress in here.progress} == set(Stage)
 
 
+async def test_an_edition_is_made_on_either_database(tmp_path: Path, database_url: str) -> None:
+    async with world(tmp_path, database_url=database_url) as here:
+        await here.run()
+        account = await here.run(TUESDAY_NOON + timedelta(hours=1))
+    assert account
+    assert (account.papers, account.translated, account.read, account.tokens) == (3, 3, 3, 0)
+    assert len(here.model.requests) == 6
+
+
 async def test_a_second_run_asks_the_model_nothing_and_changes_nothing(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         await here.run()

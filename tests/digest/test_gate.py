@@ -1,13 +1,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from digest.errors import NotFoundError, RefusedError, ThrottledError, TooLargeError, UnreachableError
-from digest.sources.gate import Gate, Patience, open_client, retry_after
+from digest.sources.gate import Gate, Patience, open_client
 from tests.fakes.arxiv import FakeArxiv
 
 QUICK = Patience(
@@ -115,12 +114,3 @@ async def test_a_cancelled_request_frees_the_gate() -> None:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(get(gate, f"{url}/html/a"), 0.05)
         assert await get(gate, f"{url}/html/a") == b"A"
-
-
-def test_retry_after_is_read_in_both_of_its_forms() -> None:
-    now = datetime(2026, 2, 9, 12, 0, tzinfo=UTC)
-    assert retry_after("7", now) == 7
-    assert retry_after("Mon, 09 Feb 2026 12:01:00 GMT", now) == 60
-    assert retry_after("Mon, 09 Feb 2026 11:00:00 GMT", now) == 0
-    assert retry_after("soon", now) is None
-    assert retry_after(None, now) is None

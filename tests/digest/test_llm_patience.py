@@ -5,7 +5,7 @@ import pytest
 
 from digest.errors import ModelThrottledError, ModelUnreachableError, QuotaSpentError
 from digest.llm.availability import Availability
-from digest.llm.endpoint import fault_for, retry_after_seconds
+from digest.llm.endpoint import fault_for
 from digest.llm.faults import CallError, Outcome
 from digest.llm.patience import Patience, Tries
 from tests.papers import paper
@@ -24,26 +24,6 @@ class Clock:
 
 def throttled(retry_after: float | None = None) -> CallError:
     return CallError(Outcome.THROTTLED, retry_after=retry_after)
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        (None, None),
-        ("", None),
-        ("soon", None),
-        ("-1", None),
-        ("nan", None),
-        ("1", 1.0),
-        (" 1.5 ", 1.5),
-        ("٣", None),
-        ("Mon, 09 Feb 2026 12:01:00 GMT", 60.0),
-        ("Mon, 09 Feb 2026 11:00:00 GMT", 0.0),
-        ("Mon, 99 Feb 2026 11:00:00 GMT", None),
-    ],
-)
-def test_retry_after_is_seconds_or_a_date_or_nothing(header: str | None, seconds: float | None) -> None:
-    assert retry_after_seconds(header, NOW) == seconds
 
 
 @pytest.mark.parametrize(
