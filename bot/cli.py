@@ -4,7 +4,7 @@ import asyncio
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -47,8 +47,21 @@ def main() -> None:
     try:
         app()
     except DigestError as error:
-        typer.echo(f"arxiv-daily: {error}", err=True)
-        sys.exit(1)
+        _fail(error)
+    except ExceptionGroup as group:  # of tasks that failed side by side: the first sentence tells enough
+        first = _first(group)
+        if not isinstance(first, DigestError):
+            raise
+        _fail(first)
+
+
+def _first(error: Exception) -> Exception:
+    return _first(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
+
+
+def _fail(error: DigestError) -> NoReturn:
+    typer.echo(f"arxiv-daily: {error}", err=True)
+    sys.exit(1)
 
 
 @app.command()

@@ -5,6 +5,7 @@ Git itself does the work, as the operator's own configuration has it: credential
 
 import asyncio
 import os
+import tempfile
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -42,23 +43,26 @@ async def publish(folder: Path, posts: Sequence[Path], message: str, *, pause: f
     Other changes in that repository, staged or not, stay as they are. `pause` is the wait before a second push, in
     seconds. Raises ArchiveError; what was committed then is pushed by the next call.
     """
-    await _git(folder, "rev-parse", "--is-inside-work-tree", fault=f"{folder} lies in no Git repository")
+    await _git(
+        folder, "rev-parse", "--is-inside-work-tree", fault=f"the folder {folder} lies in no Git repository"
+    )
     await _refuse_unfinished(folder)
+    branch = await _branch(folder)
     committed = await _commit(folder, posts, message)
-    if not await _upstream(folder):
+    if not await _git(folder, "for-each-ref", "--format=%(upstream)", branch):
         return Published.COMMITTED if committed else Published.UP_TO_DATE
     async for attempt in stamina.retry_context(
         on=_NotPushedError, attempts=_ATTEMPTS, timeout=None, wait_initial=pause, wait_jitter=pause / 5
     ):
         with attempt:
-            return await _push(folder)
+            return await _push(folder, branch)
     raise AssertionError  # stamina returns or raises
 
 
 async def _refuse_unfinished(folder: Path) -> None:
     """A merge or a rebase that somebody has begun is theirs to end."""
     git_dir = Path(await _git(folder, "rev-parse", "--absolute-git-dir"))
-    for name in ("MERGE_HEAD", "rebase-merge", "rebase-apply", "CHERRY_PICK_HEAD"):
+    for name in ("MERGE_HEAD", "rebase-merge", "rebase-apply", "CHERRY_PICK_HEAD", "REVERT_HEAD"):
         if (git_dir / name).exists():
             raise ArchiveError(
                 f"The repository of {folder} is in the middle of a merge or a rebase: end it first."
@@ -76,52 +80,91 @@ async def _commit(folder: Path, posts: Sequence[Path], message: str) -> bool:
     return True
 
 
-async def _upstream(folder: Path) -> bool:
-    return bool(await _git(folder, "for-each-ref", "--format=%(upstream)", await _branch(folder)))
-
-
 async def _branch(folder: Path) -> str:
     return await _git(folder, "symbolic-ref", "HEAD", fault=f"no branch is checked out in {folder}")
 
 
-async def _push(folder: Path) -> Published:
+async def _push(folder: Path, branch: str) -> Published:
     try:
-        await _pull(folder)
-        if await _git(folder, "rev-list", "--count", "@{upstream}..HEAD") == "0":
+        if await _exists(folder, "@{upstream}") and not await _count(folder, "@{upstream}..HEAD"):
             return Published.UP_TO_DATE
+        await _git(folder, "fetch", "--quiet", fault="the remote could not be reached")
+        if await _exists(folder, "@{upstream}") and await _count(folder, "HEAD..@{upstream}"):
+            await _rebase(folder, branch)
         await _git(folder, "push", "--quiet", fault="the push failed")
-    except _NotPushedError:
-        raise
     except _GitError as error:
         raise _NotPushedError(str(error)) from error
     return Published.PUSHED
 
 
-async def _pull(folder: Path) -> None:
-    """Puts our commits on top of the remote's. Uncommitted work of others is set aside meanwhile, by Git."""
-    await _git(folder, "fetch", "--quiet", fault="the remote could not be reached")
-    if await _git(folder, "rev-list", "--count", "HEAD..@{upstream}") == "0":
-        return
+async def _exists(folder: Path, revision: str) -> bool:
+    """False for the upstream of a branch that is the first to be pushed."""
     try:
-        await _git(folder, "rebase", "--quiet", "--autostash", "@{upstream}")
+        return bool(await _git(folder, "rev-parse", "--quiet", "--verify", revision))
     except _GitError:
-        await _git(folder, "rebase", "--abort")
+        return False
+
+
+async def _count(folder: Path, revisions: str) -> int:
+    return int(await _git(folder, "rev-list", "--count", revisions))
+
+
+async def _rebase(folder: Path, branch: str) -> None:
+    """Puts our commits on top of the remote's, in a work tree of its own.
+
+    The operator's work tree and index follow only when they can carry all uncommitted work along, staged or not.
+    Git's autostash would forget what was staged.
+    """
+    upstream = await _git(folder, "rev-parse", "@{upstream}")
+    with tempfile.TemporaryDirectory(prefix="arxiv-daily-") as parent:
+        aside = Path(parent, "rebase")
+        await _git(folder, "worktree", "add", "--quiet", "--detach", str(aside))
+        try:
+            rebased = await _rebased(folder, aside, upstream)
+        finally:
+            await _git(folder, "worktree", "remove", "--force", str(aside))
+    try:
+        await _git(
+            folder,
+            "checkout",
+            "--quiet",
+            "--no-overwrite-ignore",
+            "-B",
+            branch.removeprefix("refs/heads/"),
+            rebased,
+        )
+    except _GitError:
         raise ArchiveError(
-            f"The post conflicts with what was pushed to the repository of {folder} by others: settle it by hand."
+            f"Uncommitted changes in the repository of {folder} are in the way of what others pushed: commit them."
         ) from None
+
+
+async def _rebased(folder: Path, aside: Path, upstream: str) -> str:
+    try:
+        await _git(aside, "rebase", "--quiet", upstream)
+    except _GitError:
+        if not await _git(aside, "ls-files", "--unmerged"):
+            raise
+        raise ArchiveError(
+            f"What is committed in the repository of {folder} conflicts with what others pushed: settle it by hand."
+        ) from None
+    return await _git(aside, "rev-parse", "HEAD")
 
 
 async def _git(folder: Path, *arguments: str, fault: str | None = None) -> str:
     """What Git says. Raises _GitError with `fault` and the last line of Git's own complaint."""
-    process = await asyncio.create_subprocess_exec(
-        "git",
-        *arguments,
-        cwd=folder,
-        env={**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "true", "LC_ALL": "C"},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            "git",
+            *arguments,
+            cwd=folder,
+            env={**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "true", "LC_ALL": "C"},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+    except OSError as error:
+        raise _GitError(f"Git could not be started: {error.strerror}.") from None
     try:
         async with asyncio.timeout(_SECONDS):
             output, complaint = await process.communicate()
@@ -143,6 +186,10 @@ def _sentence(fault: str | None) -> str:
 
 def _last_line(output: bytes) -> str:
     """The last line, without the address of the remote: it can hold a password."""
-    lines = [line for line in output.decode(errors="replace").splitlines() if line.strip()]
+    lines = [
+        line
+        for line in output.decode(errors="replace").splitlines()
+        if line.strip() and not line.startswith("hint:")
+    ]
     words = lines[-1].split() if lines else []
     return " ".join("(the remote)" if "://" in word else word for word in words)[:200]

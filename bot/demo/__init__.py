@@ -1,0 +1,79 @@
+"""The demonstration: the whole program at work on a sample, with no network and no key.
+
+Only the far ends are stood in for. The sample holds what arXiv and a model would answer; papers and answers were
+written for this project, under identifiers that arXiv never reaches.
+"""
+
+import json
+import tempfile
+from datetime import UTC, datetime
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+import httpx
+import httpx2
+import openai
+
+from bot import day, settings
+from bot.app import FarEnds, open_app
+from bot.day import Account
+from digest import ids
+from digest.archive import files
+from digest.errors import ArchiveError, DigestError
+from digest.progress import Report
+from digest.render import page
+
+_SAMPLE = resources.files(__name__) / "sample"
+_AT = datetime(2026, 2, 12, 4, 0, tzinfo=UTC)
+
+
+async def demonstrate(out: Path, report: Report) -> Account:
+    """Makes the sample's edition and leaves it in the folder `out`. Raises DigestError."""
+    _make(out)
+    with tempfile.TemporaryDirectory(prefix="arxiv-daily-") as folder:
+        chosen = settings.given(data_dir=folder, archive_dir=out, arxiv_request_interval=0)
+        arxiv = httpx.AsyncClient(transport=httpx.MockTransport(_arxiv))
+        model = openai.AsyncOpenAI(
+            api_key="demo",
+            base_url="http://model.invalid/v1",
+            http_client=openai.DefaultAsyncHttpxClient(transport=httpx2.MockTransport(_model)),
+        )
+        async with open_app(chosen, lambda: datetime.now(UTC), FarEnds(arxiv, model)) as app:
+            account = await day.work(app, _AT, report)
+    if account is None:
+        raise DigestError("The sample holds no papers.")
+    files.write(account.post.with_suffix(".html"), page.render(account.edition, chosen.timezone))
+    return account
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArchiveError(f"The folder {folder} cannot be made: {error.strerror}.") from error
+
+
+def _arxiv(request: httpx.Request) -> httpx.Response:
+    """arXiv: the query API, and a page for each paper that has one."""
+    if request.url.path == "/api/query":
+        return httpx.Response(200, content=_sample("papers.xml"))
+    page = _sample(f"html/{request.url.path.rpartition('/')[2]}.html")
+    is_page = request.url.path.startswith("/html/") and page is not None
+    return httpx.Response(200, content=page) if is_page else httpx.Response(404)
+
+
+def _model(request: httpx2.Request) -> httpx2.Response:
+    """The model: the prepared answer to what is asked about a paper."""
+    asked = json.loads(request.content)
+    name = ids.find(asked["messages"][-1]["content"])[0]
+    purpose = asked["response_format"]["json_schema"]["name"]
+    answer = (_sample(f"answers/{name}.{purpose}.json") or b"").decode()
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": answer}}
+    usage = {"prompt_tokens": len(request.content) // 4, "completion_tokens": len(answer) // 2}
+    return httpx2.Response(200, json={"object": "chat.completion", "choices": [choice], "usage": usage})
+
+
+def _sample(name: str) -> bytes | None:
+    file: Traversable = _SAMPLE.joinpath(name)
+    return file.read_bytes() if file.is_file() else None

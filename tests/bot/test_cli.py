@@ -1,0 +1,335 @@
+"""The program as its users have it: a process of its own, in a folder of its own, with nothing else around it."""
+
+import asyncio
+import re
+import sqlite3
+import sys
+from asyncio.subprocess import PIPE, Process
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.bot.posts import edition, rendered
+from tests.bot.world import TUESDAY_NOON, World, world
+from tests.fakes.model import KEY, FakeModel
+
+PROGRAM = str(Path(sys.executable).with_name("arxiv-daily"))
+NOON = ("--at", "2026-02-10T12:00")
+POST = "2026-02-10-arxiv.md"
+NOBODY = "http://127.0.0.1:9"
+"""The port of the discard service, behind which nobody listens."""
+IMPATIENT = "import stamina; stamina.set_testing(True, attempts=2); from bot.cli import main; main()"
+"""The program, but for the minutes that it gives a far end to come back."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """How the program ended, and what it said."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def sentence(self) -> str:
+        """The one line about what went wrong."""
+        assert "Traceback" not in self.err
+        [line] = [line for line in self.err.splitlines() if line.startswith("arxiv-daily:")]
+        assert self.err.endswith(f"{line}\n")
+        return line.removeprefix("arxiv-daily: ")
+
+    @property
+    def usage(self) -> str:
+        """What is said to a wrong call, without its frame and its line breaks."""
+        return " ".join(re.sub(r"[╭╮╰╯─│]", " ", self.err).split())
+
+
+async def start(folder: Path, *command: str, **env: str) -> Process:
+    return await asyncio.create_subprocess_exec(
+        *command, cwd=folder, env={"PYTHONUTF8": "1", **env}, stdin=PIPE, stdout=PIPE, stderr=PIPE
+    )
+
+
+async def ended(process: Process) -> Told:
+    async with asyncio.timeout(30):
+        out, err = await process.communicate()
+    assert process.returncode is not None
+    return Told(process.returncode, out.decode(), err.decode())
+
+
+async def call(folder: Path, *arguments: str, **env: str) -> Told:
+    return await ended(await start(folder, PROGRAM, *arguments, **env))
+
+
+def environment(here: World, **others: str) -> dict[str, str]:
+    return {
+        "DATA_DIR": str(here.folder),
+        "ARCHIVE_DIR": str(here.posts),
+        "ARXIV_API_URL": f"{here.arxiv_url}/api/query",
+        "ARXIV_SITE_URL": here.arxiv_url,
+        "ARXIV_REQUEST_INTERVAL": "0",
+        "OPENAI_API_KEY": KEY,
+        "OPENAI_BASE_URL": here.model.url,
+        **others,
+    }
+
+
+async def asked(model: FakeModel, calls: int) -> None:
+    """Returns when the model was asked so often."""
+    async with asyncio.timeout(30):
+        while model.asked_for.total() < calls:  # noqa: ASYNC110 - the far end tells nobody
+            await asyncio.sleep(0.01)
+
+
+def rows(here: World, query: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(here.folder / "arxiv-daily.db")) as database:
+        return database.execute(query).fetchall()
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+async def test_run_writes_the_post_and_sums_up(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        told = await call(tmp_path, "run", *NOON, **environment(here))
+    assert told.status == 0
+    first, summary = told.out.splitlines()
+    assert first == f"Edition of 2026-02-10: {here.posts / POST}"
+    assert re.fullmatch(
+        r"papers 3 · translated 3 · read 3 · waiting 0 · failed 0 · tokens [\d,]{4,} · \d+\.\d s", summary
+    )
+    assert here.post("2026-02-10").count("\n## EchoNet-") == 3
+    assert "Traceback" not in told.err
+    assert KEY not in told.out + told.err
+
+
+async def test_a_time_may_be_a_day_which_stands_for_the_moment_when_its_edition_is_due(
+    tmp_path: Path,
+) -> None:
+    async with world(tmp_path, papers=1) as here:
+        told = await call(tmp_path, "run", "--at", "2026-02-11", **environment(here))
+    assert told.status == 0
+    assert told.out.startswith("Edition of 2026-02-11: ")
+
+
+async def test_settings_are_read_from_the_file_beside_which_the_program_runs(tmp_path: Path) -> None:
+    async with world(tmp_path, papers=1) as here:
+        lines = [f"{name}={value}\n" for name, value in environment(here).items()]
+        (tmp_path / ".env").write_text("".join(lines))
+        told = await call(tmp_path, "build", "--at", "2026-02-10T04:00Z")
+    assert told.status == 0
+    assert "papers 1 · translated 1 · read 1" in told.out
+
+
+async def test_a_day_without_papers_is_no_failure(tmp_path: Path) -> None:
+    async with world(tmp_path, papers=0) as here:
+        told = await call(tmp_path, "run", *NOON, **environment(here))
+    assert (told.status, told.out) == (0, "arXiv shows no new papers; no edition was made.\n")
+
+
+async def test_log_lines_are_json_for_those_who_ask_for_it(tmp_path: Path) -> None:
+    async with world(tmp_path, papers=1) as here:
+        told = await call(tmp_path, "run", *NOON, **environment(here, LOG_FORMAT="json"))
+    lines = told.err.splitlines()
+    assert lines
+    assert all(line.startswith("{") and line.endswith("}") for line in lines)
+
+
+async def test_a_key_that_is_refused_is_shown_nowhere_and_costs_no_edition(tmp_path: Path) -> None:
+    secret = "sk-very-secret"
+    async with world(tmp_path) as here:
+        told = await call(tmp_path, "run", *NOON, **environment(here, OPENAI_API_KEY=secret))
+    assert told.status == 0
+    assert "papers 3 · translated 0 · read 0 · waiting 0 · failed 3" in told.out
+    assert secret not in told.out + told.err + here.post("2026-02-10")
+
+
+async def test_what_cannot_be_used_is_named_in_one_sentence_before_anything_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("This is no database, no folder and no post.\n" * 100)
+    cases = {
+        "The folder of the posts, nowhere, is not there": ("ARCHIVE_DIR", "nowhere"),
+        "The folder of sqlite:///file/arxiv-daily.db cannot be made": ("DATA_DIR", "file"),
+        "The database sqlite:///file failed: file is not a database": ("DATABASE_URL", "sqlite:///file"),
+        "The database postgresql://ada@127.0.0.1:9/x failed": (
+            "DATABASE_URL",
+            "postgresql://ada:hunter2@127.0.0.1:9/x",
+        ),
+    }
+    async with world(tmp_path) as here:
+        ends = [call(tmp_path, "run", *NOON, **environment(here, **{k: v})) for k, v in cases.values()]
+        every = await asyncio.gather(*ends)
+    for sentence, told in zip(cases, every, strict=True):
+        assert (told.status, told.out) == (1, "")
+        assert told.sentence.startswith(sentence)
+        assert "hunter2" not in told.err
+    assert here.arxiv.requests == []
+    assert here.model.requests == []
+
+
+async def test_an_unknown_setting_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("ARXIV_CATEGORY=cs.SD\n")
+    told = await call(tmp_path, "run", *NOON)
+    assert told.status == 1
+    assert told.sentence.startswith("ARXIV_CATEGORY in .env: there is no such setting.")
+    assert names(tmp_path) == [".env"]
+
+
+async def test_arxiv_out_of_reach_is_one_sentence(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        env = environment(here, ARXIV_API_URL=NOBODY)
+        process = await start(tmp_path, sys.executable, "-c", IMPATIENT, "run", *NOON, **env)
+        told = await ended(process)
+    assert (told.status, told.out) == (1, "")
+    assert told.sentence.startswith("arXiv cannot be reached")
+
+
+async def test_arxiv_that_asks_for_a_long_pause_is_one_sentence(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        here.arxiv.faults.append("429:900")
+        told = await call(tmp_path, "run", *NOON, **environment(here))
+    assert (told.status, told.out) == (1, "")
+    assert told.sentence == "arXiv asks for fewer requests (HTTP 429)."
+
+
+async def test_a_post_that_cannot_be_written_costs_no_call_again(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        blocked = here.posts / POST
+        blocked.mkdir()
+        told = await call(tmp_path, "run", *NOON, **environment(here))
+        assert told.status == 1
+        assert told.sentence.startswith(f"{blocked} cannot be written")
+        blocked.rmdir()
+        told = await call(tmp_path, "run", *NOON, **environment(here))
+    assert told.status == 0
+    assert "translated 3 · read 3 · waiting 0 · failed 0 · tokens 0" in told.out
+    assert set(here.model.asked_for.values()) == {1}
+
+
+@pytest.mark.parametrize("arguments", [("run", *NOON), ("paper", "2602.00001")])
+async def test_a_database_that_fails_halfway_is_one_sentence(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    async with world(tmp_path) as here:
+        async with here.app(TUESDAY_NOON):
+            pass  # the tables are there now
+        rows(
+            here,
+            "CREATE TRIGGER full BEFORE INSERT ON translations "
+            "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END",
+        )
+        told = await call(tmp_path, *arguments, **environment(here))
+        assert told.status == 1
+        assert "database or disk is full" in told.sentence
+
+
+async def test_a_wrong_call_is_answered_with_what_is_wrong(tmp_path: Path) -> None:
+    cases = {
+        ("paper", "abc"): "“abc” names no arXiv paper",
+        ("run", "--at", "tomorrow"): "“tomorrow” is no time; give one such as 2026-02-12T09:00.",
+        ("frob",): "No such command 'frob'.",
+    }
+    every = await asyncio.gather(*(call(tmp_path, *arguments) for arguments in cases))
+    for sentence, told in zip(cases.values(), every, strict=True):
+        assert (told.status, told.out) == (2, "")
+        assert sentence in told.usage
+        assert "Traceback" not in told.err
+    assert names(tmp_path) == []
+
+
+async def test_paper_shows_the_translation_and_the_reading(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        told = await call(tmp_path, "paper", "2602.00002", **environment(here))
+        again = await call(tmp_path, "paper", "https://arxiv.org/abs/2602.00002v1", **environment(here))
+    assert told.status == 0
+    assert "EchoNet-2: Hearing the Shape of Room 2" in told.out
+    assert "https://arxiv.org/abs/2602.00002v1" in told.out
+    assert "■ 研究背景与既有方法的问题" in told.out
+    assert "错误率最多下降 12.5%" in told.out
+    assert (again.status, again.out) == (0, told.out)
+    assert set(here.model.asked_for.values()) == {1}
+
+
+async def test_a_paper_that_arxiv_does_not_know_is_one_sentence(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        told = await call(tmp_path, "paper", "2602.00099", **environment(here))
+    assert told.status == 1
+    assert "2602.00099" in told.sentence
+
+
+@pytest.mark.parametrize("calls", [6, 11])
+async def test_a_run_that_is_killed_is_finished_by_the_next_and_repeats_no_kept_call(
+    tmp_path: Path, calls: int
+) -> None:
+    async with world(tmp_path, FakeModel(translation_seconds=0.05, reading_seconds=0.15), papers=8) as here:
+        env = environment(here, LLM_CONCURRENCY="2")
+        process = await start(tmp_path, PROGRAM, "run", *NOON, **env)
+        await asked(here.model, calls)
+        process.kill()
+        await ended(process)
+        kept = here.kept()
+        told = await call(tmp_path, "run", *NOON, **env)
+    assert told.status == 0
+    assert "papers 8 · translated 8 · read 8 · waiting 0 · failed 0" in told.out
+    assert here.post("2026-02-10").count("\n## EchoNet-") == 8
+    assert len(kept) >= calls - 3
+    assert {here.model.asked_for[key] for key in kept} == {1}
+    assert here.model.asked_for.total() <= 16 + 2
+
+
+async def test_two_runs_at_once_make_one_edition(tmp_path: Path) -> None:
+    async with world(tmp_path, FakeModel(reading_seconds=0.1), papers=6) as here:
+        both = [await start(tmp_path, PROGRAM, "run", *NOON, **environment(here)) for _ in range(2)]
+        told = await asyncio.gather(*map(ended, both))
+    assert [one.status for one in told] == [0, 0]
+    assert all("papers 6 · translated 6 · read 6 · waiting 0 · failed 0" in one.out for one in told)
+    assert names(here.posts) == [POST]
+    assert here.post("2026-02-10").count("\n## EchoNet-") == 6
+    assert rows(here, "SELECT count(*) FROM editions") == [(1,)]
+
+
+async def test_the_database_is_made_and_brought_up_to_date(tmp_path: Path) -> None:
+    upgrade = ("db", "upgrade")
+    both = [call(tmp_path, *upgrade, DATABASE_URL="sqlite:///kept/here.db") for _ in range(2)]
+    for told in await asyncio.gather(*both):
+        assert (told.status, told.out, told.err) == (0, "The database is up to date.\n", "")
+    assert names(tmp_path / "kept") == ["here.db"]
+
+
+async def test_the_demo_needs_no_network_no_key_and_no_settings(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("NONSENSE=1\nTIMEZONE=Nowhere\n")
+    cut_off = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), NOBODY)
+    async with asyncio.timeout(10):
+        told = await call(
+            tmp_path, "demo", "--out", "shown", ARCHIVE_DIR="nowhere", LLM_CONCURRENCY="0", **cut_off
+        )
+    assert (told.status, told.err) == (0, "")
+    post, page = tmp_path / "shown" / "2026-02-12-arxiv.md", tmp_path / "shown" / "2026-02-12-arxiv.html"
+    assert str(post.relative_to(tmp_path)) in told.out
+    assert str(page.relative_to(tmp_path)) in told.out
+    assert "papers 3 · translated 3 · read 2 · waiting 1 · failed 0" in told.out
+    assert post.read_text("utf-8").count("\n- **arXiv**:") == 3
+    assert page.read_text("utf-8").startswith("<!")
+    assert names(tmp_path) == [".env", "shown"]
+    assert names(tmp_path / "shown") == [page.name, post.name]
+
+
+async def test_a_place_where_the_demo_cannot_write_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    told = await call(tmp_path, "demo", "--out", "file")
+    assert told.status == 1
+    assert told.sentence.startswith("The folder file cannot be made")
+
+
+async def test_old_posts_are_taken_over_and_rebuilt_without_a_call_for_what_they_hold(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        (here.posts / POST).write_text(rendered(edition()), "utf-8")
+        told = await call(tmp_path, "archive", "import", "posts", **environment(here))
+        assert (told.status, told.out) == (0, f"posts/{POST}: 2 papers taken over\n")
+        told = await call(tmp_path, "run", *NOON, **environment(here))
+    assert told.status == 0
+    assert "papers 2 · translated 2 · read 2 · waiting 0 · failed 0" in told.out
+    assert [str(purpose) for purpose, _ in here.model.asked_for] == ["reading"]
+    assert "第 1 间屋子的背景。" in here.post("2026-02-10")
