@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.settings import Settings
 from bot.store.upgrade import upgrade
 from digest.collection import Plan
+from digest.errors import ArchiveError
 from digest.library import Library
 from digest.llm.budget import Budget
 from digest.llm.client import Model
@@ -114,11 +115,14 @@ def plan(settings: Settings) -> Plan:
 
 
 def posts(settings: Settings) -> Path:
-    """The folder of the posts; the default one is made where it is missing."""
+    """The folder of the posts; the default one is made where it is missing. Raises ArchiveError."""
     if settings.archive_dir is not None:
         return settings.archive_dir
     folder = settings.data_dir / "posts"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArchiveError(f"The folder of the posts, {folder}, cannot be made: {error.strerror}.") from error
     return folder
 
 

@@ -51,7 +51,10 @@ async def close(
     candidates = selection.announced(found, plan.categories, at)
     selected = await _select(engine, candidates, previous, window)
     _log.info("collected", date=str(day), found=len(found), new=len(selected.new))
-    return await _close(engine, plan, day, window, selected, at) if selected.new else None
+    if selected.new:
+        return await _close(engine, plan, day, window, selected, at)
+    async with database.reading(engine) as connection:  # another process may have taken all there was
+        return await editions.find(connection, day)
 
 
 async def _select(

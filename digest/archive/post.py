@@ -65,8 +65,9 @@ def parse(text: str, zone: ZoneInfo) -> Edition:
     Raises ArchiveError where the post is none, with the line.
     """
     front = _required(_FRONT.match(text), 1, "the front matter of a post is missing")
-    window = _required(_WINDOW.search(text), front[0].count("\n"), "the line with the window is missing")
-    counts = _required(_COUNTS.search(text), front[0].count("\n"), "the line with the counts is missing")
+    behind = front[0].count("\n") + 1
+    window = _required(_WINDOW.search(text), behind, "the line with the window is missing")
+    counts = _required(_COUNTS.search(text), behind, "the line with the counts is missing")
     language = "zh-CN" if "抓取总数" in counts[0] else "en"
     return Edition(
         date=date.fromisoformat(front[1]),

@@ -1,0 +1,114 @@
+import re
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from digest.archive import faults, post, readings
+from digest.models import Claim, Gap, Reading, Translation
+from digest.render import jekyll
+from tests.editions import edition, entry
+from tests.shared import shared_data
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+SOUND = ["2025-12-25", "2026-01-28"]
+
+
+def outside_readings(text: str) -> str:
+    return re.sub(r"<details>.*?</details>", "", text, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize("day", SOUND)
+def test_a_published_post_comes_out_again_byte_for_byte_outside_its_readings(day: str) -> None:
+    published = shared_data("posts", f"{day}-arxiv.md").read_text("utf-8")
+    again = jekyll.render(post.parse(published, SHANGHAI), SHANGHAI)
+    assert outside_readings(again).replace(r" \| ", " | ") == outside_readings(published)
+
+
+@pytest.mark.parametrize("day", SOUND)
+def test_a_published_reading_keeps_every_word_in_its_place(day: str) -> None:
+    published = shared_data("posts", f"{day}-arxiv.md").read_text("utf-8")
+    again = jekyll.render(post.parse(published, SHANGHAI), SHANGHAI)
+    for old, new in zip(words(published), words(again), strict=True):
+        assert old == new or "解读失败" in old
+
+
+def words(text: str) -> list[str]:
+    """Each reading without its headings, bullets, escapes and white space."""
+    bodies = re.findall(r'<div markdown="1">(.*?)</div>', text, re.DOTALL)
+    headings = "研究背景与既有方法的问题|论文核心方法如何解决上述问题|在哪些任务上取得了怎样的效果"
+    marks = rf"^###.*$|^[123]\)|^\s*(?:-|\d\.)\s|\*\*(?:{headings})\*\*|\s|\\"
+    return [re.sub(marks, "", re.sub(marks, "", body, flags=re.MULTILINE)) for body in bodies]
+
+
+OLD_FORMS = {
+    "numbers alone": "1)  \n- 甲\n  - 子\n- 乙\n\n2)  \n- 丙\n\n3)  \n- 丁\n",
+    "headings behind the numbers": (
+        "1) **研究背景与既有方法的问题**  \n・甲  \n  - 子  \n・乙  \n"
+        "2) **论文核心方法如何解决上述问题**  \n・丙\n3) **在哪些任务上取得了怎样的效果**\n・丁"
+    ),
+    "headings below the numbers": (
+        "1)  \n**研究背景与既有方法的问题**  \n・甲\n\u3000- 子\n・乙\n\n2)\n・丙\n\n3)\n・丁"
+    ),
+    "full stops and deep indents": (
+        "1. **研究背景与既有方法的问题**\n   - 甲\n       - 子\n   - 乙\n\n"
+        "2. **核心方法如何解决这些问题**\n   - 丙\n\n3.\n- 丁"
+    ),
+}
+
+
+@pytest.mark.parametrize("form", OLD_FORMS)
+def test_every_older_form_of_a_reading_is_the_same_structure(form: str) -> None:
+    expected = ((Claim("甲", (Claim("子"),)), Claim("乙")), (Claim("丙"),), (Claim("丁"),))
+    assert readings.parse(OLD_FORMS[form]) == expected
+
+
+def test_a_paragraph_that_leads_a_list_has_its_items_under_it() -> None:
+    parts = readings.parse("1)\n方法如下：\n- 甲\n  续行\n- 乙\n\n由此解决问题。\n\n2)\n- 丙\n\n3)\n- 丁")
+    assert parts is not None
+    assert parts[0] == (Claim("方法如下：", (Claim("甲 续行"), Claim("乙"))), Claim("由此解决问题。"))
+
+
+@pytest.mark.parametrize("body", ["", "随便一段话。", "1)\n- 甲\n\n2)\n- 乙", "1)\n\n2)\n- 乙\n\n3)\n- 丙"])
+def test_a_reading_without_its_three_parts_is_none(body: str) -> None:
+    assert readings.parse(body) is None
+
+
+def test_a_leaked_error_is_a_reading_that_is_due() -> None:
+    leaked = jekyll.render(edition(entry(reading=Gap.DUE)), SHANGHAI).replace(
+        "（解读随后补上。）", "HTTPError: 503 Server Error: Backend is unhealthy"
+    )
+    assert post.parse(leaked, SHANGHAI).entries[0].reading is Gap.DUE
+
+
+@pytest.mark.parametrize("gap", list(Gap))
+def test_every_gap_is_read_back(gap: Gap) -> None:
+    shown = edition(entry(reading=gap), entry(2, translation=Gap.NO_KEY, reading=gap))
+    parsed = post.parse(jekyll.render(shown, SHANGHAI), SHANGHAI)
+    assert [each.reading for each in parsed.entries] == [gap, gap]
+    assert isinstance(parsed.entries[0].translation, Translation)
+    assert parsed.entries[1].translation is Gap.NO_KEY
+    assert parsed.entries[1].paper.abstract == shown.entries[1].paper.abstract
+
+
+PIECES = [*"a1的\\(){}|*_`<>&#-+:=~[]!\"'.^，。 ", "{{", "{%", "**", "<b>", "</div>", "---", "$x_1$ "]
+TEXTS = st.lists(st.sampled_from(PIECES), min_size=1, max_size=12).map(
+    lambda pieces: f"字{''.join(pieces)}字"
+)
+CLAIMS = st.lists(
+    st.builds(Claim, TEXTS, st.lists(st.builds(Claim, TEXTS), max_size=2).map(tuple)), min_size=1, max_size=2
+)
+
+
+@given(TEXTS, TEXTS, CLAIMS)
+@hypothesis_settings(max_examples=150, deadline=None)
+def test_a_rendered_post_is_sound_and_is_read_back_as_it_was(
+    title: str, abstract: str, claims: list[Claim]
+) -> None:
+    rendered = jekyll.render(edition(entry(title=title, abstract=abstract, claims=tuple(claims))), SHANGHAI)
+    assert faults.check(rendered) == ()
+    parsed = post.parse(rendered, SHANGHAI)
+    assert isinstance(parsed.entries[0].reading, Reading)
+    assert jekyll.render(parsed, SHANGHAI) == rendered

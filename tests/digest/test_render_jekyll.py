@@ -1,0 +1,62 @@
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from digest.models import Gap
+from digest.render import jekyll, page, text
+from tests.editions import edition, entry
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+def test_a_post_has_the_published_form() -> None:
+    assert jekyll.render(edition(entry()), SHANGHAI) == (
+        "---\nlayout: post\n"
+        'title: "arXiv Daily – 2026-02-10"\n'
+        "tags: [arxiv, cs.SD, eess.AS]\n---\n\n"
+        "以下为 2026-02-10（CST，北京时间）窗口内更新的论文中文译文：\n"
+        "- 时间窗口（锚点 08:50 CST）：2026-02-09 08:50 — 2026-02-10 08:50\n"
+        "- 抓取总数：1 篇 \\| 本页显示：1 篇（去重/过滤后）\n\n"
+        "## EchoNet-1: Hearing the Shape of Room 1\n"
+        "- **Authors**: Ada Lovelace, Jan Černocký\n"
+        "- **Categories**: cs.SD, eess.AS\n"
+        "- **arXiv**: [https://arxiv.org/abs/2602.00001v1](https://arxiv.org/abs/2602.00001v1)\n"
+        "- **PDF**: [https://arxiv.org/pdf/2602.00001v1](https://arxiv.org/pdf/2602.00001v1)\n\n"
+        "一段摘要。\n\n"
+        '<details>\n<summary>详细解读</summary>\n\n<div markdown="1">\n\n'
+        "### 研究背景与既有方法的问题\n\n- 一点。\n\n"
+        "### 核心方法如何解决这些问题\n\n- 一点。\n\n"
+        "### 在哪些任务上取得了怎样的效果\n\n- 一点。\n"
+        "</div>\n\n</details>\n\n---\n"
+    )
+
+
+def test_another_zone_is_named_by_its_abbreviation() -> None:
+    rendered = jekyll.render(edition(entry()), ZoneInfo("Europe/Berlin"))
+    assert "（CET）" in rendered
+    assert "锚点 01:50 CET" in rendered
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "en", "fr"])
+@pytest.mark.parametrize("gap", list(Gap))
+def test_every_gap_has_its_sentence_in_every_output(gap: Gap, language: str) -> None:
+    untranslated = gap if gap not in (Gap.NO_TEXT, Gap.NO_TEXT_YET) else Gap.MODEL
+    shown = edition(entry(translation=untranslated, reading=gap), language=language)
+    paper = shown.entries[0].paper
+    for output in (
+        jekyll.render(shown, SHANGHAI),
+        page.render(shown, SHANGHAI),
+        text.paper(paper, untranslated, gap, language),
+    ):
+        assert "lowers the error of room 1 by up to 12.5%" in output
+        assert ("未翻译" in output) == (language == "zh-CN")
+        assert ("ranslat" in output) == (language != "zh-CN")
+
+
+def test_a_page_shows_content_literally_and_fetches_nothing() -> None:
+    hostile = '<script>alert(1)</script> "><img src=x> {{ x }} https://a.org/"onclick=x'
+    shown = page.render(edition(entry(title=hostile, abstract=hostile)), SHANGHAI)
+    assert "<script" not in shown
+    assert "<img" not in shown
+    assert '"onclick' not in shown.replace("&#34;", "'")
+    assert "src=" not in shown.replace("src=x&gt;", "")
