@@ -9,10 +9,8 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
 
 import arxiv
-import requests
 from lxml import etree
 
 from digest import ids
@@ -62,8 +60,7 @@ class QueryApi:
         client.query_url_format = self._url + "?{}"
         # The package has no public place for a transport of one's own. It asks its session for one thing only:
         # the answer to a GET.
-        session = _GateSession(self._gate, asyncio.get_running_loop())
-        client._session = cast(requests.Session, session)  # noqa: SLF001
+        client._session = _GateSession(self._gate, asyncio.get_running_loop())  # noqa: SLF001
         return await asyncio.to_thread(lambda: _papers(client.results(search)))
 
 

@@ -50,7 +50,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (posts / name).write_text(repair.repair(text, SHANGHAI), "utf-8")
     target = source.parent / "built"
     command = [program("jekyll"), "build", "--source", str(source), "--destination", str(target)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return target
 
