@@ -11,17 +11,21 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import arxiv
+import structlog
 from lxml import etree
 
 from digest import ids
 from digest.errors import EmptyPageError, InvalidPaperIdError, MalformedError, RefusedError, UnknownPaperError
 from digest.ids import PaperRef
-from digest.models import Paper
+from digest.models import Paper, VersionId
 from digest.sources.cleaning import clean
 from digest.sources.gate import Gate
 
 _PAGE_SIZE = 500  # entries; arXiv allows 2,000, and answers large pages slowly
 _PAGE_LIMIT_BYTES = 64_000_000
+_log = structlog.get_logger()
+# Far above what arXiv itself admits: an abstract has 1,920 characters at the most.
+_TITLE_LIMIT, _ABSTRACT_LIMIT, _AUTHORS_LIMIT = 1_000, 20_000, 10_000
 _ACCEPT = "application/atom+xml"
 _ATOM = "{http://www.w3.org/2005/Atom}"
 _OPENSEARCH = "{http://a9.com/-/spec/opensearch/1.1/}"
@@ -126,12 +130,20 @@ def _paper(result: arxiv.Result) -> Paper:
         raise MalformedError(f"arXiv sent an entry without a usable identifier: {error}") from None
     return Paper(
         version=version,
-        title=clean(result.title),
-        authors=tuple(clean(author.name) for author in result.authors),
+        title=_text(version, result.title, _TITLE_LIMIT),
+        authors=tuple(
+            _text(version, author.name, _TITLE_LIMIT) for author in result.authors[:_AUTHORS_LIMIT]
+        ),
         categories=tuple(result.categories),
         primary_category=result.primary_category or None,
-        abstract=clean(result.summary),
+        abstract=_text(version, result.summary, _ABSTRACT_LIMIT),
         published=result.published,
         updated=result.updated,
-        comment=clean(result.comment) if result.comment else None,
+        comment=_text(version, result.comment, _ABSTRACT_LIMIT) if result.comment else None,
     )
+
+
+def _text(version: VersionId, text: str, limit: int) -> str:
+    if len(text) > limit:
+        _log.warning("text_cut", paper=str(version), characters=len(text), limit=limit)
+    return clean(text[:limit])

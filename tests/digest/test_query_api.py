@@ -76,6 +76,12 @@ async def test_a_hostile_feed_reaches_no_file_and_no_memory() -> None:
     assert "root:" not in found[0].title
 
 
+async def test_an_endless_abstract_is_cut() -> None:
+    async with api_of(FakeArxiv(papers=[paper(1, abstract="$ a " * 1_000_000)])) as query:
+        found = await query.submitted(["cs.SD"], MONDAY_MORNING - DAY, MONDAY_MORNING + DAY)
+    assert len(found[0].abstract or "") <= 20_000
+
+
 @pytest.mark.parametrize(
     ("name", "count"),
     [
