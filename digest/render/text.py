@@ -9,7 +9,7 @@ def paper(found: Paper, translation: Translation | Gap, reading: Reading | Gap, 
     """The record, the translation and the reading of a paper; formulas stay in TeX."""
     environment = words.environment().overlay()
     environment.filters = {**environment.filters, "plain": plain}
-    return environment.get_template("text/paper.txt.j2").render(
+    rendered = environment.get_template("text/paper.txt.j2").render(
         paper=found,
         translation=None if isinstance(translation, Gap) else translation,
         reading=None if isinstance(reading, Gap) else reading,
@@ -17,6 +17,7 @@ def paper(found: Paper, translation: Translation | Gap, reading: Reading | Gap, 
         unread=reading if isinstance(reading, Gap) else None,
         words=words.words("post", words.words_of("post", language)),
     )
+    return rendered.strip("\n")
 
 
 def plain(text: str) -> str:
