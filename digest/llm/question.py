@@ -10,6 +10,7 @@ from digest.llm.formats import Rung, response_format
 from digest.llm.prompts import Prompt
 from digest.models import Purpose, VersionId
 
+_SMALLEST_WINDOW_TOKENS = 2_000  # no endpoint cuts to less; a smaller count is a made-up one, as some report
 _LEAST_TOKENS_A_CHARACTER = 1 / 10  # no tokenizer makes fewer of a prompt, so fewer is a prompt that was cut
 
 
@@ -46,6 +47,6 @@ def value(question: Question[A], told: Completion) -> A:
     """The answer in `told`. Raises CallError, also where the endpoint cut the prompt and did not say so."""
     read = told.usage.prompt_tokens + told.usage.cached_tokens
     sent = len(question.prompt.system) + len(question.prompt.user)
-    if 0 < read < sent * _LEAST_TOKENS_A_CHARACTER:
+    if _SMALLEST_WINDOW_TOKENS <= read < sent * _LEAST_TOKENS_A_CHARACTER:
         raise CallError(Outcome.CUT_PROMPT, f"{read:,} tokens of {sent:,} characters")
     return answer(told.text, question.form, question.language)

@@ -241,6 +241,15 @@ async def test_a_prompt_that_the_endpoint_cut_is_noticed() -> None:
         assert it.outcomes == ["cut-prompt"]
 
 
+async def test_a_count_that_is_made_up_is_not_taken_for_a_cut_prompt() -> None:
+    def made_up(asked: Asked) -> Response:
+        return faults.raw(json.dumps({**asked.completion, "usage": {"prompt_tokens": 100}}).encode())(asked)
+
+    async with FakeModel(made_up) as fake, world(fake) as it:
+        await it.read(paper(), full_text(paper(), "A long paper. " * 5000))
+        assert it.outcomes == ["ok"]
+
+
 async def test_an_answer_without_sensible_counts_is_as_good() -> None:
     def with_usage(usage: object) -> Fault:
         return lambda asked: faults.raw(json.dumps({**asked.completion, "usage": usage}).encode())(asked)
