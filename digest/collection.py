@@ -49,25 +49,24 @@ async def close(
     found = await api.submitted(plan.categories, selection.look_back(window), at)
     report(Progress(Stage.COLLECT, 1, 1))
     candidates = selection.announced(found, plan.categories, at)
-    selected = await _select(engine, candidates, previous, window)
+    selected = await _select(engine, candidates, window, at)
     _log.info("collected", date=str(day), found=len(found), new=len(selected.new))
     if selected.new:
-        return await _close(engine, plan, day, window, selected, at)
+        shown = {category for paper in candidates for category in paper.categories}
+        return await _close(engine, plan, day, window, selected, shown & set(plan.categories), at)
     async with database.reading(engine) as connection:  # another process may have taken all there was
         return await editions.find(connection, day)
 
 
 async def _select(
-    engine: AsyncEngine, candidates: Sequence[Paper], previous: ClosedEdition | None, window: Window
+    engine: AsyncEngine, candidates: Sequence[Paper], window: Window, at: datetime
 ) -> Selection:
     ids = [paper.id for paper in candidates]
     async with database.reading(engine) as connection:
         taken = await editions.assigned(connection, ids)
         unlisted = await listings.unlisted(connection, ids)
-        listed_before = await listings.any_listed(connection)
+        watched = await listings.watched(connection, since=at - _LONGEST_GAP)
     free = [paper for paper in candidates if paper.id not in taken]
-    follows = listed_before and previous is not None and previous.window.end == window.start
-    watched = previous.categories if previous is not None and follows else ()
     return selection.select(free, set(ids) - unlisted, watched, window)
 
 
@@ -80,8 +79,15 @@ def _window(plan: Plan, day: date, previous: ClosedEdition | None) -> Window:
 
 
 async def _close(
-    engine: AsyncEngine, plan: Plan, day: date, window: Window, selected: Selection, at: datetime
+    engine: AsyncEngine,
+    plan: Plan,
+    day: date,
+    window: Window,
+    selected: Selection,
+    listed: set[str],
+    at: datetime,
 ) -> ClosedEdition | None:
+    """Closes the edition over what was `selected`; `listed` are the watched categories that arXiv showed."""
     closed = ClosedEdition(
         date=day,
         window=window,
@@ -94,6 +100,7 @@ async def _close(
     async with database.writing(engine) as connection:
         await papers.save(connection, selected.new, at)
         await listings.note(connection, [paper.id for paper in (*selected.new, *selected.earlier)], at)
+        await listings.watch(connection, listed, at)
         if await editions.close(connection, closed):
             return closed
     async with database.reading(engine) as connection:  # another process was faster: its edition stands

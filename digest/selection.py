@@ -46,13 +46,16 @@ def select(
 ) -> Selection:
     """What no listing has shown before, as far as the listings go.
 
-    `watched` are the categories of the edition before, empty for the first one. A paper in none of them could
-    not be listed so far: it is new if the schedule puts its announcement behind the beginning of `window`.
+    `watched` are the categories whose listings were noted lately. A paper in none of them could not be listed: it is
+    new if the schedule puts its announcement behind the beginning of `window`, or into the newest batch, so that a
+    first edition has something to show on any day.
     """
     unseen = [paper for paper in papers if paper.id not in listed]
-    new = [p for p in unseen if set(watched) & set(p.categories) or _announced_at(p) > window.start]
-    ordered = sorted(new, key=lambda paper: (paper.published, paper.id), reverse=True)
-    return Selection(tuple(ordered), tuple(paper for paper in unseen if paper not in new))
+    unwatched = [paper for paper in unseen if not set(watched) & set(paper.categories)]
+    newest = max(map(_announced_at, unwatched), default=window.end)
+    earlier = tuple(p for p in unwatched if _announced_at(p) <= window.start and _announced_at(p) < newest)
+    new = set(unseen) - set(earlier)
+    return Selection(tuple(sorted(new, key=lambda p: (p.published, p.id), reverse=True)), earlier)
 
 
 def _announced_at(paper: Paper) -> datetime:

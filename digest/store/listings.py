@@ -7,12 +7,12 @@ time, however long moderation held it.
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from digest.models import PaperId
-from digest.store.bulk import add_missing, rows_among
-from digest.store.tables import listings
+from digest.store.bulk import add_missing, put, rows_among
+from digest.store.tables import listings, watches
 
 
 async def unlisted(connection: AsyncConnection, papers: Iterable[PaperId]) -> set[PaperId]:
@@ -29,6 +29,14 @@ async def note(connection: AsyncConnection, papers: Iterable[PaperId], at: datet
     await add_missing(connection, listings, rows)
 
 
-async def any_listed(connection: AsyncConnection) -> bool:
-    """Whether a listing was ever noted; before that, `unlisted` cannot tell new from old."""
-    return bool(await connection.scalar(select(exists(select(listings.c.paper_id)))))
+async def watch(connection: AsyncConnection, categories: Iterable[str], at: datetime) -> None:
+    """Remember that the listings of `categories` were noted at `at`, so that what they lack later is new."""
+    await put(
+        connection, watches, [{"category": category, "listed_at": at} for category in sorted(set(categories))]
+    )
+
+
+async def watched(connection: AsyncConnection, since: datetime) -> set[str]:
+    """The categories whose listings were noted at `since` or later."""
+    rows = await connection.execute(select(watches.c.category).where(watches.c.listed_at >= since))
+    return set(rows.scalars())

@@ -63,6 +63,13 @@ listings = Table(
     Column("listed_at", UtcDateTime, nullable=False),
 )
 
+watches = Table(
+    "watches",
+    metadata,
+    Column("category", Text, primary_key=True),
+    Column("listed_at", UtcDateTime, nullable=False),
+)
+
 # The outcome of the last try: either `source` and `text`, or `reason`.
 fulltexts = Table(
     "fulltexts",

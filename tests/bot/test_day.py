@@ -64,6 +64,18 @@ async def test_each_paper_is_in_the_edition_of_the_day_on_which_it_first_shows(t
     assert "EchoNet-5" in post
 
 
+async def test_what_shows_only_after_a_run_is_in_the_next_days_edition(tmp_path: Path) -> None:
+    async with world(tmp_path, papers=0) as here:
+        publish(here.arxiv, 1, submitted=TUESDAY_NOON - 5 * DAY)
+        first = await here.run()
+        publish(here.arxiv, 2)  # Monday's batch, which lagged behind that run
+        account = await here.run(TUESDAY_NOON + DAY)
+    assert first
+    assert account
+    assert (first.papers, account.papers) == (1, 1)
+    assert "EchoNet-2" in here.post("2026-02-11")
+
+
 async def test_a_day_without_papers_leaves_no_post_and_the_day_open(tmp_path: Path) -> None:
     async with world(tmp_path, papers=0) as here:
         assert await here.run() is None

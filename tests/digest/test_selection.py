@@ -29,6 +29,12 @@ def test_the_first_edition_does_not_bring_the_month_before_it() -> None:
     assert (selected.new, selected.earlier) == ((fresh,), (held,))
 
 
+def test_a_first_edition_shows_the_newest_batch_when_the_window_holds_none() -> None:
+    friday = paper(3, submitted=datetime(2026, 2, 6, 15, 0, tzinfo=UTC))
+    selected = selection.select([held, friday], set(), (), WINDOW)
+    assert (selected.new, selected.earlier) == ((friday,), (held,))
+
+
 def test_a_category_that_is_watched_anew_does_not_bring_its_past() -> None:
     old_neighbour = paper(3, categories=("cs.CL",), submitted=datetime(2026, 1, 20, 9, 0, tzinfo=UTC))
     new_neighbour = paper(4, categories=("cs.CL",))

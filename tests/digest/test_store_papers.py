@@ -101,8 +101,17 @@ async def test_what_no_database_takes_is_left_out_of_a_text(engine: AsyncEngine)
 
 async def test_nothing_was_listed_at_first(engine: AsyncEngine) -> None:
     async with reading(engine) as connection:
-        assert not await listings.any_listed(connection)
+        assert await listings.watched(connection, MONDAY_MORNING) == set()
         assert await listings.unlisted(connection, [paper(1).id]) == {paper(1).id}
+
+
+async def test_a_category_is_watched_while_its_listing_was_noted_lately(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        await listings.watch(connection, ["cs.SD", "eess.AS"], MONDAY_MORNING)
+        await listings.watch(connection, ["cs.SD"], LATER)
+    async with reading(engine) as connection:
+        assert await listings.watched(connection, MONDAY_MORNING) == {"cs.SD", "eess.AS"}
+        assert await listings.watched(connection, LATER) == {"cs.SD"}
 
 
 async def test_a_paper_that_was_ever_listed_is_not_new_again(engine: AsyncEngine) -> None:
@@ -110,7 +119,6 @@ async def test_a_paper_that_was_ever_listed_is_not_new_again(engine: AsyncEngine
         await listings.note(connection, [paper(number).id for number in range(1, 1500)], MONDAY_MORNING)
         await listings.note(connection, [paper(1).id, paper(1500).id], LATER)
     async with reading(engine) as connection:
-        assert await listings.any_listed(connection)
         asked = [paper(number).id for number in range(1, 1502)]
         assert await listings.unlisted(connection, asked) == {paper(1501).id}
         assert await listings.unlisted(connection, []) == set()

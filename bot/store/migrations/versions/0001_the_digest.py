@@ -40,6 +40,11 @@ def _papers() -> None:
         sa.Column("paper_id", sa.Text, primary_key=True),
         sa.Column("listed_at", MOMENT, nullable=False),
     )
+    op.create_table(
+        "watches",
+        sa.Column("category", sa.Text, primary_key=True),
+        sa.Column("listed_at", MOMENT, nullable=False),
+    )
 
 
 def _what_was_made_of_them() -> None:
