@@ -17,6 +17,7 @@ _LIQUID = re.compile(r"\{\{|\{%")
 _TAG = re.compile(r"(?<!\\)<(?:/?[A-Za-z][\w:-]*(?:\s[^<>]*)?/?>|!--|!\[CDATA\[|\?)")
 _FURNITURE = re.compile(r"<details>|</details>|<div markdown=\"1\">|</div>|<summary>[^<>]*</summary>")
 _CODE = re.compile(r"(?<!\\)`[^`]+`")
+_FORMULA = re.compile(r"(?<!\\)\$\$[^$]+\$\$")
 _PIPE = re.compile(r"(?<!\\)\|")
 _FIELDS = ("Authors", "Categories", "arXiv", "PDF")
 
@@ -63,7 +64,7 @@ def _line_faults(at: int, line: str) -> Iterator[Fault]:
     if liquid := _LIQUID.search(line):
         yield Fault(at, FaultKind.LIQUID, f"Jekyll takes {liquid[0]} for a tag of its own")
     bare = _CODE.sub("", line)
-    if not _FURNITURE.fullmatch(line.strip()) and (tag := _TAG.search(bare)):
+    if not _FURNITURE.fullmatch(line.strip()) and (tag := _TAG.search(_FORMULA.sub("", bare))):
         yield Fault(at, FaultKind.HTML, f"a live HTML tag: {tag[0][:40]}")
     if _PIPE.search(bare):
         yield Fault(at, FaultKind.TABLE, "kramdown makes a table of a line with a bare |")

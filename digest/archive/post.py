@@ -7,6 +7,7 @@ them.
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from digest import ids
@@ -33,7 +34,7 @@ _WINDOW = re.compile(rf"^- (?:时间窗口|Window).*[：:] ?({_MOMENT}) — ({_M
 _COUNTS = re.compile(
     r"^- (?:抓取总数：|Fetched: )(\d+)(?: 篇)? \\?\| (?:本页显示：|Shown: )(\d+)", re.MULTILINE
 )
-_SECTION = re.compile(r"^## (?=.*\n- \*\*Authors\*\*:)", re.MULTILINE)
+_SECTION = re.compile(r"^## (?=.*\n- \*\*(?:Authors|Categories|arXiv|PDF)\*\*:)", re.MULTILINE)
 _FIELD = r"^- \*\*{}\*\*: ?(.*)$"
 _DETAILS = re.compile(r"^<details>\n<summary>.*</summary>\n(.*?)(?:^</details>|\Z)", re.MULTILINE | re.DOTALL)
 _WRAPPER = re.compile(r"^(?:<div markdown=\"1\">|</div>)$", re.MULTILINE)
@@ -51,10 +52,9 @@ class Section:
 def sections(text: str) -> list[Section]:
     """The parts of a post that hold a paper each."""
     starts = [found.start() for found in _SECTION.finditer(text)]
-    ends = [*starts[1:], len(text)]
     return [
         Section(text.count("\n", 0, start) + 1, text[start:end])
-        for start, end in zip(starts, ends, strict=True)
+        for start, end in pairwise([*starts, len(text)])
     ]
 
 

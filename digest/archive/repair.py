@@ -7,10 +7,12 @@ from digest.archive import faults, post
 from digest.errors import ArchiveError
 from digest.render import jekyll
 
+_LINES = r"(?:(?!<{7}|\|{7}|={7}$|>{7}).*\n)*"
 _HUNK = re.compile(
-    r"^<{7}[^\n]*\n(?P<ours>.*?)(?:^\|{7}[^\n]*\n.*?)?^={7}\n(?P<theirs>.*?)^>{7}[^\n]*\n?",
-    re.MULTILINE | re.DOTALL,
+    rf"^<{{7}}.*\n(?P<ours>{_LINES})(?:^\|{{7}}.*\n{_LINES})?^={{7}}\n(?P<theirs>{_LINES})^>{{7}}.*(?:\n|\Z)",
+    re.MULTILINE,
 )
+_MARKER = re.compile(r"^(?:[<>|]{7}(?: |$)|={7}$)", re.MULTILINE)
 
 
 def repair(text: str, zone: ZoneInfo) -> str:
@@ -29,12 +31,11 @@ def repair(text: str, zone: ZoneInfo) -> str:
 
 
 def _without_conflicts(text: str) -> str:
-    resolved = _HUNK.sub(lambda hunk: max(hunk["ours"], hunk["theirs"], key=_fullness), text)
-    marker = re.search(r"^(?:<{7}|>{7})(?: |$)", resolved, re.MULTILINE)
+    marker = _MARKER.search(_HUNK.sub(lambda hunk: "\n" * hunk[0].count("\n"), text))
     if marker:
-        line = resolved.count("\n", 0, marker.start()) + 1
+        line = marker.string.count("\n", 0, marker.start()) + 1
         raise ArchiveError(f"line {line}: a merge conflict without both of its halves.")
-    return resolved
+    return _HUNK.sub(lambda hunk: max(hunk["ours"], hunk["theirs"], key=_fullness), text)
 
 
 def _fullness(half: str) -> tuple[int, int]:
