@@ -27,8 +27,9 @@ _SPECIAL = re.compile(r"[\\.*_+`<>()\[\]{}#!:|\"'$=~&%-]")
 _ESCAPED = re.compile(r"\\([\\.*_+`<>()\[\]{}#!:|\"'$=~-])")
 _LONE_FORMULA = re.compile(r"\$\$[^$]+\$\$")
 _WRITTEN = re.compile(
-    r"\$\$(?P<plain>[^$]+)\$\$|(?<!\\)\\\\\((?P<escaped>.+?)\\\\\)"
-    r"|(?<!\\)(?P<verbatim>\$[^$\n]+\$|`[^`\n]+`)"  # older posts have formulas between single dollar signs
+    r"\$\$(?P<plain>[^$]+)\$\$|\\\\\((?P<escaped>(?:\\.|[^\\])+?)\\\\\)"
+    r"|\\(?P<sign>[\\.*_+`<>()\[\]{}#!:|\"'$=~-])"
+    r"|(?P<verbatim>\$[^$\n]+\$|`[^`\n]+`)"  # older posts have formulas between single dollar signs
 )
 
 
@@ -48,6 +49,8 @@ def block(spans: Iterable[Span]) -> str:
         source = source[:-2] + "&#92;"  # two at the end of a line break it
     if source.endswith("#"):
         source = source[:-1] + r"\#"
+    if source.startswith(r"\$$"):
+        source = "&#36;" + source[2:]  # kramdown drops a backslash in front of a block's formula
     opening = _OPENING.match(source)
     return source if opening is None else _opened(source, opening.end())
 
@@ -99,12 +102,8 @@ def text(source: str) -> str:
     """The stored form of a block's source: what `markdown` wrote, or what older posts hold."""
     parts, at = [], 0
     for found in _WRITTEN.finditer(source):
-        parts.append(_unescaped(source[at : found.start()]))
-        tex = found["plain"] or _unescaped(found["escaped"] or "")
-        parts.append(found["verbatim"] or f"${tex}$")
+        parts.append(unescape(source[at : found.start()]))
+        tex = found["plain"] or unescape(_ESCAPED.sub(r"\1", found["escaped"] or ""))
+        parts.append(found["sign"] or found["verbatim"] or f"${tex}$")
         at = found.end()
-    return "".join(parts) + _unescaped(source[at:])
-
-
-def _unescaped(source: str) -> str:
-    return unescape(_ESCAPED.sub(r"\1", source))
+    return "".join(parts) + unescape(source[at:])

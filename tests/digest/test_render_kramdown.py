@@ -40,6 +40,8 @@ NASTY = [
     "$$x$$",
     r"\(a|b\) \[c\]",
     "$a$$b$",
+    "$$a$ at the start",
+    "a `b`\\`c` \\$d$",
     r"\textbf{x} \& \\ C:\dir\ ",
     "x\\",
     "C#",
