@@ -116,6 +116,7 @@ def far_ends(papers: int) -> Iterator[dict[str, str]]:
         yield {
             "PATH": os.environ["PATH"],
             "ARXIV_API_URL": f"http://127.0.0.1:{arxiv}/api/query",
+            "ARXIV_RSS_URL": f"http://127.0.0.1:{arxiv}/rss",
             "ARXIV_SITE_URL": f"http://127.0.0.1:{arxiv}",
             "ARXIV_REQUEST_INTERVAL": "0",
             "OPENAI_API_KEY": _KEY,

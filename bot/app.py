@@ -12,18 +12,22 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.settings import Settings
 from bot.store.upgrade import upgrade
+from digest.calendar import Calendar, with_holidays
 from digest.collection import Plan
 from digest.errors import ArchiveError
 from digest.library import Library
+from digest.listing import Sources
 from digest.llm.budget import Budget
 from digest.llm.client import Model
 from digest.llm.endpoint import connect
 from digest.llm.patience import Patience as ModelPatience
 from digest.models import Call
 from digest.reading import Reader
+from digest.selection import Rules
 from digest.sources.api import QueryApi
 from digest.sources.fulltext import FullTexts
 from digest.sources.gate import Gate, Patience, open_client
+from digest.sources.rss import AnnouncementFeed
 from digest.store import calls
 from digest.store import engine as database
 from digest.translation import Translator
@@ -46,13 +50,14 @@ class App:
     """The parts that the commands use. `posts` is the folder of the posts."""
 
     engine: AsyncEngine
-    api: QueryApi
+    sources: Sources
     library: Library
     plan: Plan
     concurrency: int
     posts: Path
     with_git: bool
     clock: Clock
+    wall_clock: Clock
 
 
 @asynccontextmanager
@@ -60,12 +65,14 @@ async def open_app(
     settings: Settings,
     clock: Clock,
     far_ends: FarEnds | None = None,
+    wall_clock: Clock | None = None,
 ) -> AsyncIterator[App]:
     """The program's parts as `settings` want them, on an up-to-date database; closed at the end.
 
-    Raises DigestError.
+    `clock` may run as if it were another time. What is spent counts by `wall_clock`, where that differs. Raises
+    DigestError.
     """
-    ends = far_ends or FarEnds()
+    ends, wall_clock = far_ends or FarEnds(), wall_clock or clock
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(open_database(settings))
         client = ends.arxiv or open_client(settings.arxiv_contact, ends.patience)
@@ -75,7 +82,7 @@ async def open_app(
             patience=ends.patience,
         )
         api = QueryApi(gate, str(settings.arxiv_api_url))
-        models = await _model(settings, engine, clock, ends, stack)
+        models = await _model(settings, engine, wall_clock, ends, stack)
         language = settings.target_language
         library = Library(
             engine,
@@ -88,13 +95,14 @@ async def open_app(
         )
         yield App(
             engine=engine,
-            api=api,
+            sources=Sources(api, AnnouncementFeed(gate, str(settings.arxiv_rss_url))),
             library=library,
             plan=plan(settings),
             concurrency=settings.llm_concurrency,
             posts=posts(settings),
             with_git=settings.archive_git,
             clock=clock,
+            wall_clock=wall_clock,
         )
 
 
@@ -111,7 +119,24 @@ async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
 
 def plan(settings: Settings) -> Plan:
     """What the settings say about editions."""
-    return Plan(settings.arxiv_categories, settings.target_language, settings.timezone, settings.digest_time)
+    return Plan(
+        calendar=calendar(settings),
+        language=settings.target_language,
+        rules=Rules(
+            categories=settings.arxiv_categories,
+            primary_only=settings.primary_only,
+            include=settings.include_keywords,
+            exclude=settings.exclude_keywords,
+            cap=settings.max_papers,
+        ),
+        catch_up=settings.catch_up,
+        replacements=settings.replacements,
+    )
+
+
+def calendar(settings: Settings) -> Calendar:
+    """When arXiv announces, and when the settings have editions due."""
+    return Calendar(settings.digest_time, settings.timezone, with_holidays(settings.arxiv_holidays))
 
 
 def posts(settings: Settings) -> Path:

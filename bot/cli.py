@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -10,12 +10,15 @@ import typer
 from rich.console import Console
 
 from bot import archive_commands, day, logs, settings
-from bot.app import open_app, open_database
-from bot.day import Account
+from bot.app import calendar, open_app, open_database
+from bot.day import Work
 from bot.demo import demonstrate
 from bot.progress import reporting
 from bot.settings import Settings
-from digest import calendar, ids
+from digest import coverage as coverages
+from digest import ids
+from digest.collection import Standing
+from digest.coverage import Coverage
 from digest.errors import DigestError, InvalidPaperIdError
 from digest.ids import PaperRef
 from digest.render import text
@@ -66,16 +69,49 @@ def _fail(error: DigestError) -> NoReturn:
 
 @app.command()
 def run(at: At = "") -> None:
-    """Makes and archives the edition that is due, and exits: for cron and CI schedules."""
+    """Makes and archives the edition that is due, and exits: for cron and CI schedules.
+
+    Without --at it waits, for hours if it must, until arXiv shows the whole batch. Editions that were missed are made
+    too, and what an earlier one still lacks is completed.
+    """
     loaded = _settings()
-    account = asyncio.run(_edition(loaded, _moment(at, loaded)))
-    typer.echo(_told(account) if account else "arXiv shows no new papers; no edition was made.")
+    _tell(loaded, asyncio.run(_work(loaded, at)))
 
 
 @app.command()
-def build(at: At = "") -> None:
+def build(
+    at: At = "",
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Shows each paper that was left out, and why.")
+    ] = False,
+) -> None:
     """The same as run, but delivers nothing."""
-    run(at)
+    loaded = _settings()
+    made = asyncio.run(_work(loaded, at))
+    if explain:
+        typer.echo(asyncio.run(_explained(loaded, made)), nl=False)
+    _tell(loaded, made)
+
+
+@app.command()
+def coverage(
+    first: Annotated[
+        str, typer.Option("--from", metavar="DATE", help="The first day.", show_default="30 days ago")
+    ] = "",
+    last: Annotated[
+        str, typer.Option("--to", metavar="DATE", help="The last day.", show_default="today")
+    ] = "",
+) -> None:
+    """Shows for each day what arXiv announced, what its edition showed, and why they differ.
+
+    Ends with 1 if a difference has no reason.
+    """
+    loaded = _settings()
+    until = _date(last, "--to") or _now().astimezone(loaded.timezone).date()
+    days = asyncio.run(_coverage(loaded, _date(first, "--from") or until - timedelta(days=30), until))
+    typer.echo(text.render("coverage", days=days), nl=False)
+    if any(day.unexplained for day in days):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -95,9 +131,9 @@ def demo(
     """Makes an edition from the bundled sample: no network, no keys."""
     logs.configure("text", quiet=True)
     with reporting(Console(stderr=True)) as report:
-        account = asyncio.run(demonstrate(out, report))
-    typer.echo(_told(account))
-    typer.echo(f"The same as a page to open in a browser: {account.post.with_suffix('.html')}")
+        account, page = asyncio.run(demonstrate(out, report))
+    typer.echo(text.render("accounts", accounts=[account]), nl=False)
+    typer.echo(f"The same as a page to open in a browser: {page}")
 
 
 @database.command("upgrade")
@@ -114,8 +150,6 @@ def _settings() -> Settings:
 
 
 def _moment(at: str, loaded: Settings) -> datetime:
-    if not at:
-        return _now()
     try:
         moment = datetime.fromisoformat(at)
     except ValueError:
@@ -123,18 +157,49 @@ def _moment(at: str, loaded: Settings) -> datetime:
             f"“{at}” is no time; give one such as 2026-02-12T09:00.", param_hint="--at"
         ) from None
     if len(at) == len("2026-02-12"):
-        return calendar.anchor(moment.date(), loaded.digest_time, loaded.timezone)
+        return calendar(loaded).anchor(moment.date())
     return (moment if moment.tzinfo else moment.replace(tzinfo=loaded.timezone)).astimezone(UTC)
+
+
+def _date(given: str, option: str) -> date | None:
+    try:
+        return date.fromisoformat(given) if given else None
+    except ValueError:
+        raise typer.BadParameter(
+            f"“{given}” is no date; give one such as 2026-02-12.", param_hint=option
+        ) from None
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
-async def _edition(loaded: Settings, at: datetime) -> Account | None:
-    async with open_app(loaded, _now) as parts:
+async def _work(loaded: Settings, at: str) -> Work:
+    began = _now()
+    moment = _moment(at, loaded) if at else began
+
+    def clock() -> datetime:
+        return moment + (_now() - began)
+
+    async def pause(time: timedelta) -> datetime:
+        await asyncio.sleep(time.total_seconds())
+        return clock()
+
+    async with open_app(loaded, clock, wall_clock=_now) as parts:
         with reporting(Console(stderr=True)) as report:
-            return await day.work(parts, at, report)
+            return await day.work(parts, moment, report, None if at else pause)
+
+
+async def _explained(loaded: Settings, made: Work) -> str:
+    async with open_database(loaded) as engine:
+        return text.render(
+            "left_out", editions=[await coverages.of_edition(engine, each.edition.date) for each in made.news]
+        )
+
+
+async def _coverage(loaded: Settings, first: date, last: date) -> list[Coverage]:
+    async with open_database(loaded) as engine:
+        return await coverages.between(engine, calendar(loaded), first, last)
 
 
 async def _paper(loaded: Settings, ref: PaperRef) -> str:
@@ -143,7 +208,8 @@ async def _paper(loaded: Settings, ref: PaperRef) -> str:
         async with asyncio.TaskGroup() as group:
             translation = group.create_task(parts.library.translation(found))
             reading = group.create_task(parts.library.reading(found))
-        return text.paper(found, translation.result(), reading.result(), loaded.target_language)
+        earlier = await parts.library.earlier_reading(found)
+        return text.paper(found, translation.result(), reading.result(), loaded.target_language, earlier)
 
 
 async def _upgrade(loaded: Settings) -> None:
@@ -151,10 +217,20 @@ async def _upgrade(loaded: Settings) -> None:
         pass
 
 
-def _told(account: Account) -> str:
-    return (
-        f"Edition of {account.edition.date}: {account.post}\n"
-        f"papers {account.papers} · translated {account.translated} · read {account.read} · "
-        f"waiting {account.waiting} · failed {account.failed} · tokens {account.tokens:,} · "
-        f"{account.seconds:.1f} s"
+def _tell(loaded: Settings, made: Work) -> None:
+    typer.echo(
+        text.render(
+            "work",
+            accounts=made.news,
+            standing=made.outcome.standing,
+            day=made.outcome.day,
+            next=calendar(loaded).next_edition(calendar(loaded).anchor(made.outcome.day)),
+            categories=loaded.arxiv_categories,
+            silent=made.outcome.silent,
+        ),
+        nl=False,
     )
+    if made.unexplained:
+        typer.echo(text.render("unexplained", papers=made.unexplained), err=True, nl=False)
+    if made.outcome.standing is Standing.MISSING:
+        raise typer.Exit(1)

@@ -1,33 +1,41 @@
 """The day's work from arXiv to the archive, and the account of it."""
 
 import asyncio
+import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import structlog
 
 from bot.app import App
-from digest import collection, editions
+from digest import collection, coverage, editions
 from digest.archive import files, git
-from digest.errors import ArchiveError
-from digest.models import Edition, Entry, Gap, Reading, Translation
+from digest.collection import Outcome, Pause
+from digest.errors import ArchiveError, SourceError
+from digest.models import ClosedEdition, Edition, Entry, Gap, PaperId, Reading, Translation
 from digest.progress import Report
 from digest.render import jekyll
 from digest.store import calls
 from digest.store import editions as closed_editions
 from digest.store import engine as database
+from digest.store.exclusive import exclusive
 
 _log = structlog.get_logger()
+_WORK = "editions"
 _PASSING = frozenset({Gap.NO_KEY, Gap.BUDGET, Gap.NO_TEXT_YET, Gap.DUE})
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What a run came to: the edition as it stands, its post, and this run's own tokens and seconds."""
+    """What a run came to for one edition: the edition as it stands, its post, and this run's own tokens and seconds.
+
+    `post` is None where the edition left out all its papers; `changed` tells whether this run wrote it.
+    """
 
     edition: Edition
-    post: Path
+    post: Path | None
+    changed: bool
     tokens: int
     seconds: float
 
@@ -56,36 +64,100 @@ class Account:
         return sum(bool(_gaps(entry) - _PASSING) for entry in self.edition.entries)
 
 
-async def work(app: App, at: datetime, report: Report) -> Account | None:
-    """Makes and archives the edition that is due at `at`; None where arXiv has nothing new for it.
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a run came to: how it stands with the edition that is due, and the editions that were worked on."""
 
-    Raises DigestError. A post that was written stays written when it could not be pushed.
+    outcome: Outcome
+    accounts: tuple[Account, ...]
+    unexplained: tuple[PaperId, ...] = ()
+
+    @property
+    def news(self) -> tuple[Account, ...]:
+        """The accounts of the edition that is due, and of those that this run closed or whose posts it wrote anew."""
+        days = {self.outcome.day, *(closed.date for closed in self.outcome.closed)}
+        return tuple(each for each in self.accounts if each.changed or each.edition.date in days)
+
+
+async def work(app: App, at: datetime, report: Report, pause: Pause | None = None) -> Work:
+    """Makes and archives the editions that are due at `at`, and completes those of which something is still due.
+
+    With `pause`, it waits until arXiv shows the whole batch. Raises DigestError: BusyError where another process does
+    this already. A post that was written stays written when it could not be pushed.
     """
-    began = app.clock()
     files.require(app.posts)
-    closed = await collection.close(app.engine, app.api, app.plan, at, report)
+    async with exclusive(app.engine, _WORK):
+        try:
+            outcome = await collection.close(app.engine, app.sources, app.plan, at, report, pause)
+        except SourceError:
+            await _complete(app, await _incomplete(app), report)  # what was closed before need not suffer
+            raise
+        days = {*await _incomplete(app)}
+        if outcome.standing is collection.Standing.CLOSED:
+            days.add(outcome.day)
+        accounts = await _complete(app, sorted(days), report)
+        return Work(outcome, accounts, await _unexplained(app, outcome.day))
+
+
+async def _unexplained(app: App, day: date) -> tuple[PaperId, ...]:
+    """Papers that arXiv announced in the week to `day`, and that no edition shows, without a reason: an alarm."""
+    days = await coverage.between(app.engine, app.plan.calendar, day - editions.WEEK, day)
+    found = tuple(paper for each in days for paper in each.unexplained)
+    if found:
+        _log.error("unexplained", papers=[str(paper) for paper in found])
+    return found
+
+
+async def _incomplete(app: App) -> list[date]:
+    async with database.reading(app.engine) as connection:
+        return await closed_editions.incomplete(connection)
+
+
+async def _complete(app: App, days: list[date], report: Report) -> tuple[Account, ...]:
+    accounts = tuple([await _edition(app, day, report) for day in days])
+    posts = [account.post for account in accounts if account.post is not None]
+    if app.with_git and posts:
+        named = ", ".join(str(account.edition.date) for account in accounts if account.changed)
+        try:
+            await git.publish(app.posts, posts, f"arXiv Daily {named or days[-1]}")
+        except ArchiveError as error:
+            written = ", ".join(post.name for post in posts)
+            raise ArchiveError(f"The post {written} is written, but not published. {error}") from error
+    return accounts
+
+
+async def _edition(app: App, day: date, report: Report) -> Account:
+    began, started = app.wall_clock(), time.monotonic()
+    async with database.reading(app.engine) as connection:
+        closed = await closed_editions.find(connection, day)
     if closed is None:
-        return None
-    edition = await editions.make(app.engine, app.library, closed, app.concurrency, report)
-    post = await _archive(app, edition)
+        raise AssertionError(f"the edition of {day} was closed a moment ago")
+    edition = await editions.make(app.engine, app.library, closed, app.clock(), app.concurrency, report)
+    post, changed = await _archive(app, edition)
+    await _mark(app, closed, edition)
     async with database.reading(app.engine) as connection:
         totals = await calls.totals(connection, began)
     tokens = sum(total.tokens for total in totals.values())
-    return Account(edition, post, tokens, (app.clock() - began).total_seconds())
+    return Account(edition, post, changed, tokens, time.monotonic() - started)
 
 
-async def _archive(app: App, edition: Edition) -> Path:
+async def _archive(app: App, edition: Edition) -> tuple[Path | None, bool]:
+    """The post and whether it was written anew; an edition that shows nothing has none."""
+    if not edition.entries and not edition.replacements:
+        return None, False
     post = app.posts / jekyll.post_name(edition.date)
-    changed = await asyncio.to_thread(files.write, post, jekyll.render(edition, app.plan.zone))
-    async with database.writing(app.engine) as connection:
-        await closed_editions.mark_archived(connection, edition.date, app.clock())
+    changed = await asyncio.to_thread(files.write, post, jekyll.render(edition, app.plan.calendar.zone))
     _log.info("archived", date=str(edition.date), changed=changed)
-    if app.with_git:
-        try:
-            await git.publish(app.posts, [post], f"arXiv Daily {edition.date}")
-        except ArchiveError as error:
-            raise ArchiveError(f"The post {post.name} is written, but not published. {error}") from error
-    return post
+    return post, changed
+
+
+async def _mark(app: App, closed: ClosedEdition, edition: Edition) -> None:
+    now = app.clock()
+    done = editions.is_complete(edition) or now >= closed.closed_at + editions.WEEK
+    async with database.writing(app.engine) as connection:
+        await closed_editions.mark_archived(connection, edition.date, now)
+        if done and closed.completed_at is None:
+            await closed_editions.mark_completed(connection, edition.date, now)
 
 
 def _gaps(entry: Entry) -> set[Gap]:

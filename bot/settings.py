@@ -1,7 +1,7 @@
 """The operator's settings, from the environment and from `.env` (the environment wins)."""
 
 import re
-from datetime import time
+from datetime import date, time
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,7 +22,10 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from digest import keywords
+from digest.closing import CatchUp
 from digest.errors import DigestError
+from digest.keywords import InvalidKeywordError, Keyword
 
 # https://arxiv.org/category_taxonomy: an archive, or an archive and a subject class.
 _CATEGORY = re.compile(r"[a-z]{2,8}(?:-[a-z]{2,4})?(?:\.[A-Za-z]{2}|\.[a-z]{2,4}(?:-[a-z]{2,4})?)?")
@@ -44,6 +47,26 @@ def _categories(value: object) -> object:
             if not _CATEGORY.fullmatch(str(name)):
                 raise ValueError(f"“{name}” is no arXiv category; give names such as cs.SD, eess.AS")
     return names
+
+
+def _keywords(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return keywords.keywords(value)
+        except InvalidKeywordError as error:
+            raise ValueError(str(error).removesuffix(".")) from None
+    return value
+
+
+def _dates(value: object) -> object:
+    dates = []
+    names = _words(value)
+    for name in names if isinstance(names, list) else []:
+        try:
+            dates.append(date.fromisoformat(name))
+        except ValueError:
+            raise ValueError(f"“{name}” is no date; give dates such as 2026-12-24") from None
+    return tuple(dates) if isinstance(value, str) else value
 
 
 def _language(value: object) -> object:
@@ -89,9 +112,19 @@ class Settings(BaseSettings):
         "eess.AS",
     )
     arxiv_api_url: HttpUrl = AnyHttpUrl("https://export.arxiv.org/api/query")
+    arxiv_rss_url: HttpUrl = AnyHttpUrl("https://rss.arxiv.org/rss")
     arxiv_site_url: HttpUrl = AnyHttpUrl("https://arxiv.org")
     arxiv_request_interval: NonNegativeFloat = 3.0
     arxiv_contact: Annotated[str, Field(max_length=200, pattern=r"^[\x20-\x27\x2a-\x7e]*$")] | None = None
+
+    arxiv_holidays: Annotated[tuple[date, ...], NoDecode, BeforeValidator(_dates)] = ()
+
+    primary_only: bool = False
+    include_keywords: Annotated[tuple[Keyword, ...], NoDecode, BeforeValidator(_keywords)] = ()
+    exclude_keywords: Annotated[tuple[Keyword, ...], NoDecode, BeforeValidator(_keywords)] = ()
+    max_papers: NonNegativeInt = 0
+    replacements: bool = False
+    catch_up: CatchUp = CatchUp.EACH
 
     openai_api_key: SecretStr | None = None
     openai_base_url: HttpUrl = AnyHttpUrl("https://api.openai.com/v1")

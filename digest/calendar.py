@@ -1,15 +1,23 @@
-"""When arXiv announces, and which day's edition is due. Pure: times come in aware, and go out in UTC.
+"""When arXiv announces, and which day's edition shows it. Pure: times come in aware, and go out in UTC.
 
 The schedule is https://info.arxiv.org/help/availability.html: announcements at 20:00 America/New_York from
 Sunday to Thursday. What is submitted until 14:00 from Monday to Thursday is announced that evening; until
 Friday 14:00, on Sunday; until Monday 14:00, on Monday. A holiday has no announcement, and what would have been
-in it joins the next.
+in it joins the next. A batch is named by the moment of its announcement.
 """
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from digest.models import Window
+
 NEW_YORK = ZoneInfo("America/New_York")
+VISIBLE_WITHIN = timedelta(hours=6)
+"""How long after its announcement a batch may take to be whole in the query API and the feeds."""
+
+_DAY = timedelta(days=1)
 _CUT_OFF = time(14)
 _ANNOUNCEMENT = time(20)
 _FRIDAY = 4
@@ -23,24 +31,96 @@ HOLIDAYS = frozenset(
 )
 
 
-def announced_at(submitted: datetime) -> datetime:
-    """The first announcement that a paper submitted at `submitted` can be in; moderation may hold it longer."""
-    local = submitted.astimezone(NEW_YORK)
-    closing = local.date() if local.time() < _CUT_OFF else local.date() + timedelta(days=1)
-    while closing.weekday() > _FRIDAY or closing in HOLIDAYS:
-        closing += timedelta(days=1)
-    evening = closing + timedelta(days=2) if closing.weekday() == _FRIDAY else closing
-    while evening.weekday() in (_FRIDAY, _FRIDAY + 1) or evening in HOLIDAYS:
-        evening += timedelta(days=1)
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """arXiv's batches and the editions that show them.
+
+    An edition is due at `digest_time` in `zone`, its anchor. `holidays` are evenings in New York without an
+    announcement.
+    """
+
+    digest_time: time
+    zone: ZoneInfo
+    holidays: frozenset[date] = HOLIDAYS
+
+    def announced_at(self, submitted: datetime) -> datetime:
+        """The first batch that a paper submitted at `submitted` can be in; moderation may hold it longer."""
+        local = submitted.astimezone(NEW_YORK)
+        closing = local.date() if local.time() < _CUT_OFF else local.date() + _DAY
+        while closing.weekday() > _FRIDAY or closing in self.holidays:
+            closing += _DAY
+        evening = closing + 2 * _DAY if closing.weekday() == _FRIDAY else closing
+        while not self.announces(evening):
+            evening += _DAY
+        return _batch(evening)
+
+    def announces(self, evening: date) -> bool:
+        """Whether arXiv announces anything on the `evening` of that date in New York."""
+        return evening.weekday() not in (_FRIDAY, _FRIDAY + 1) and evening not in self.holidays
+
+    def batches(self, window: Window) -> tuple[datetime, ...]:
+        """The batches that are announced in `window`, oldest first."""
+        evening = window.start.astimezone(NEW_YORK).date()
+        found = []
+        while _batch(evening) <= window.end:
+            if self.announces(evening) and _batch(evening) > window.start:
+                found.append(_batch(evening))
+            evening += _DAY
+        return tuple(found)
+
+    def newest(self, at: datetime) -> datetime:
+        """The newest batch that was announced by `at`."""
+        evening = at.astimezone(NEW_YORK).date()
+        while not self.announces(evening) or _batch(evening) > at:
+            evening -= _DAY
+        return _batch(evening)
+
+    def fed(self, at: datetime) -> datetime:
+        """The batch that the feeds should hold at `at`, or held last: they are rebuilt at midnight in New York."""
+        evening = at.astimezone(NEW_YORK).date() - _DAY
+        while not self.announces(evening):
+            evening -= _DAY
+        return _batch(evening)
+
+    def anchor(self, day: date) -> datetime:
+        """The moment at which the window of the edition of `day` ends."""
+        return datetime.combine(day, self.digest_time, self.zone).astimezone(UTC)
+
+    def due(self, at: datetime) -> date:
+        """The date of the newest edition whose anchor lies at or before `at`, whether it has a batch or none."""
+        today = at.astimezone(self.zone).date()
+        return today if self.anchor(today) <= at else today - _DAY
+
+    def edition_of(self, batch: datetime) -> date:
+        """The date of the edition that shows `batch`: the first whose anchor does not lie before it."""
+        day = batch.astimezone(self.zone).date()
+        return day if batch <= self.anchor(day) else day + _DAY
+
+    def editions(self, window: Window) -> tuple[date, ...]:
+        """The dates of the editions that show the batches of `window`; the other days have none."""
+        return tuple(dict.fromkeys(map(self.edition_of, self.batches(window))))
+
+    def window_of(self, day: date) -> Window:
+        """The window of the edition of `day` where there was an edition on the day before."""
+        return Window(self.anchor(day - _DAY), self.anchor(day))
+
+    def next_edition(self, at: datetime) -> date:
+        """The date of the next edition that is due after `at`."""
+        day = self.due(at) + _DAY
+        while not self.batches(self.window_of(day)):
+            day += _DAY
+        return day
+
+
+def with_holidays(extra: Iterable[date]) -> frozenset[date]:
+    """arXiv's published holidays and those in `extra`."""
+    return HOLIDAYS | frozenset(extra)
+
+
+def fed_day(batch: datetime) -> date:
+    """The day in New York that the feeds give for `batch`: they are built at the midnight after it."""
+    return batch.astimezone(NEW_YORK).date() + _DAY
+
+
+def _batch(evening: date) -> datetime:
     return datetime.combine(evening, _ANNOUNCEMENT, NEW_YORK).astimezone(UTC)
-
-
-def anchor(day: date, digest_time: time, zone: ZoneInfo) -> datetime:
-    """The moment at which the window of the edition of `day` ends."""
-    return datetime.combine(day, digest_time, zone).astimezone(UTC)
-
-
-def due(at: datetime, digest_time: time, zone: ZoneInfo) -> date:
-    """The date of the newest edition whose anchor lies at or before `at`."""
-    today = at.astimezone(zone).date()
-    return today if anchor(today, digest_time, zone) <= at else today - timedelta(days=1)

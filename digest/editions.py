@@ -5,6 +5,8 @@ What is made is in the database as soon as it is there: to make an edition again
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import structlog
@@ -18,33 +20,59 @@ from digest.store import engine as database
 from digest.store import papers
 
 _log = structlog.get_logger()
+WEEK = timedelta(days=7)
+_PASSING = frozenset({Gap.BUDGET, Gap.MODEL, Gap.NO_TEXT_YET, Gap.DUE})
 Made = TypeVar("Made", Translation | Gap, Reading | Gap)
 
 
 async def make(
-    engine: AsyncEngine, library: Library, closed: ClosedEdition, concurrency: int, report: Report
+    engine: AsyncEngine,
+    library: Library,
+    closed: ClosedEdition,
+    at: datetime,
+    concurrency: int,
+    report: Report,
 ) -> Edition:
     """The edition with whatever can be made of each of its papers; one that fails holds back no other.
 
+    What is still missing a week after the edition closed (`at` is the present time) is given up.
     `concurrency` is how many calls the model takes at once. Translations get half of that, so that the long readings
     begin at once and no call waits for a wave of others to end; twice as many papers are on their way to a reading,
     so that texts are there when a place is free, and memory holds few of them.
     """
     async with database.reading(engine) as connection:
-        found = await papers.load(connection, closed.versions)
+        found = await papers.load(connection, (*closed.versions, *closed.replacements))
     ordered = [found[version] for version in closed.versions]
     async with asyncio.TaskGroup() as group:
         translated = group.create_task(
             _each(ordered, library.translation, (concurrency + 1) // 2, Stage.TRANSLATE, report)
         )
         read = group.create_task(_each(ordered, library.reading, 2 * concurrency, Stage.READ, report))
+    entries = tuple(Entry(*made) for made in zip(ordered, translated.result(), read.result(), strict=True))
     return Edition(
         date=closed.date,
         window=closed.window,
         language=closed.language,
         categories=closed.categories,
         fetched=closed.fetched,
-        entries=tuple(Entry(*made) for made in zip(ordered, translated.result(), read.result(), strict=True)),
+        entries=entries if at < closed.closed_at + WEEK else tuple(map(_final, entries)),
+        late=closed.late,
+        replacements=tuple(found[version] for version in closed.replacements),
+    )
+
+
+def is_complete(edition: Edition) -> bool:
+    """Whether nothing of `edition` is due any more."""
+    made = {gap for entry in edition.entries for gap in (entry.translation, entry.reading)}
+    return not made & (_PASSING | {Gap.NO_KEY})
+
+
+def _final(entry: Entry) -> Entry:
+    """An entry whose gaps no later run will fill. A model may still be configured: that gap says nothing false."""
+    return replace(
+        entry,
+        translation=Gap.GIVEN_UP if entry.translation in _PASSING else entry.translation,
+        reading=Gap.GIVEN_UP if entry.reading in _PASSING else entry.reading,
     )
 
 

@@ -4,7 +4,7 @@ Every result is committed as soon as it is there, so a process that dies repeats
 """
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -17,9 +17,13 @@ from digest.sources.api import QueryApi
 from digest.sources.fulltext import FullTexts
 from digest.store import calls, fulltexts, papers, readings, translations
 from digest.store import engine as database
+from digest.store.fulltexts import Attempt
 from digest.translation import Translator
+from digest.withdrawal import is_withdrawn
 
 _log = structlog.get_logger()
+_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=30), timedelta(days=1)
+_DOUBLINGS = 6  # more than reach the longest pause
 
 
 class Library:
@@ -89,12 +93,19 @@ class Library:
             stored = await readings.find(connection, paper.version, self._language, origin)
         if stored is not None:
             return stored
+        if is_withdrawn(paper):
+            return Gap.WITHDRAWN
         if self._reader is None:
             return Gap.NO_KEY
         text = await self._text(paper)
         if isinstance(text, NoText):
             return Gap.NO_TEXT_YET if _passing(text) else Gap.NO_TEXT
         return await self._read(self._reader, paper, text)
+
+    async def earlier_reading(self, paper: Paper) -> Reading | None:
+        """The stored reading of the newest version before that of `paper`."""
+        async with database.reading(self._engine) as connection:
+            return await readings.latest_before(connection, paper.version, self._language)
 
     async def _read(self, reader: Reader, paper: Paper, text: FullText) -> Reading | Gap:
         try:
@@ -109,7 +120,7 @@ class Library:
     async def _text(self, paper: Paper) -> FullText | NoText:
         async with database.reading(self._engine) as connection:
             stored = await fulltexts.find(connection, paper.version)
-        if stored is not None and not _passing(stored.outcome):
+        if stored is not None and (not _passing(stored.outcome) or self._clock() < next_try(stored)):
             return stored.outcome
         found = await self._texts.fetch(paper.version)
         if isinstance(found, NoText):
@@ -122,6 +133,17 @@ class Library:
 def _passing(text: FullText | NoText) -> bool:
     """Whether asking again may give what was not there."""
     return isinstance(text, NoText) and text.reason in (NoTextReason.NOT_FOUND, NoTextReason.UNREACHABLE)
+
+
+def next_try(attempt: Attempt) -> datetime:
+    """When a full text that was not there is asked for again: the pauses double, from half an hour to a day.
+
+    A text that arXiv did not answer for is asked for again at once.
+    """
+    if isinstance(attempt.outcome, NoText) and attempt.outcome.reason is NoTextReason.NOT_FOUND:
+        doublings = min(attempt.tries - 1, _DOUBLINGS)
+        return attempt.tried_at + min(_FIRST_PAUSE * (1 << doublings), _LONGEST_PAUSE)
+    return attempt.tried_at
 
 
 def _gap(event: str, paper: Paper, error: ModelError) -> Gap:

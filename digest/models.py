@@ -176,6 +176,10 @@ class Gap(StrEnum):
     """There is no full text so far, or arXiv did not give it: due at the next run."""
     DUE = "due"
     """Not made yet."""
+    WITHDRAWN = "withdrawn"
+    """The paper was withdrawn: there is nothing to read."""
+    GIVEN_UP = "given-up"
+    """Tried for a week in vain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +203,9 @@ class Entry:
 class Edition:
     """The digest of one day: `date` is a day in the configured time zone.
 
-    `fetched` counts the papers that were collected, before selection.
+    `fetched` counts the papers that were collected, before selection; `late` those of its entries that an earlier
+    edition would have shown, had they been there. `replacements` are newer versions of papers, announced in the
+    window.
     """
 
     date: date
@@ -208,13 +214,16 @@ class Edition:
     categories: tuple[str, ...]
     fetched: int
     entries: tuple[Entry, ...]
+    late: int = 0
+    replacements: tuple[Paper, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ClosedEdition:
     """What was decided when an edition closed: its papers, in the order in which it shows them.
 
-    `archived_at` is when its post was last written, None before that.
+    `archived_at` is when its post was last written, `completed_at` when nothing of it was due any more; None before
+    that.
     """
 
     date: date
@@ -224,7 +233,49 @@ class ClosedEdition:
     fetched: int
     versions: tuple[VersionId, ...]
     closed_at: datetime
+    late: int = 0
+    replacements: tuple[VersionId, ...] = ()
     archived_at: datetime | None = None
+    completed_at: datetime | None = None
+
+
+class AnnounceType(StrEnum):
+    """How a batch announces a paper: arXiv's own words."""
+
+    NEW = "new"
+    CROSS = "cross"
+    REPLACE = "replace"
+    REPLACE_CROSS = "replace-cross"
+
+
+NEW_TYPES = frozenset({AnnounceType.NEW, AnnounceType.CROSS})
+"""The announcements of papers that the categories did not show before; the others are of newer versions."""
+
+
+class Reason(StrEnum):
+    """Why an edition leaves a listed paper out."""
+
+    EARLIER = "earlier"
+    """Announced before the first edition, or before its categories were watched."""
+    CATEGORY = "category"
+    """In none of the watched categories any more."""
+    PRIMARY = "primary"
+    """Only cross-listed in them."""
+    EXCLUDED = "excluded"
+    """Has a keyword that excludes."""
+    NOT_INCLUDED = "not-included"
+    """Has none of the keywords that include."""
+    CAP = "cap"
+    """Ranked behind the last that the edition has room for."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A listed paper that is not shown; `detail` is the category, keyword or rank that `reason` is about."""
+
+    paper: PaperId
+    reason: Reason
+    detail: str = ""
 
 
 class Purpose(StrEnum):

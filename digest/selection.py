@@ -1,64 +1,112 @@
-"""What belongs in an edition, and why. Pure.
+"""Which papers an edition shows, and why it leaves the others out. Pure."""
 
-arXiv does not tell when it announced a paper. So a paper counts as new when it is seen in a listing for the
-first time, whenever it was submitted: that also finds those which moderation held back. Where nothing was
-watched before (at the first edition, and in a category that is watched anew) the announcement schedule decides.
-"""
-
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 
-from digest import calendar
-from digest.models import Paper, PaperId, Window
+from digest import keywords
+from digest.keywords import Keyword
+from digest.models import LeftOut, Paper, Reason
 
-MODERATION = timedelta(days=30)
-"""How long after its submission a paper may first turn up."""
+_TITLE_WEIGHT = 3  # a keyword in the title says more of a paper than one in its abstract
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the operator wants of the papers that arXiv announces in `categories`.
+
+    `primary_only` leaves out those that are only cross-listed there. `include` and `exclude` are looked for in titles,
+    abstracts and authors. `cap` is the most papers that an edition shows; 0 means no limit.
+    """
+
+    categories: tuple[str, ...]
+    primary_only: bool = False
+    include: tuple[Keyword, ...] = ()
+    exclude: tuple[Keyword, ...] = ()
+    cap: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """`new` papers belong in the edition, newest first; `earlier` ones were announced before anyone watched."""
+    """The papers that are shown, newest first, and those that are not."""
 
-    new: tuple[Paper, ...]
-    earlier: tuple[Paper, ...] = ()
-
-
-def look_back(window: Window) -> datetime:
-    """The submission time from which papers must be asked for, so that none that is new can be missed."""
-    return window.start - MODERATION
+    shown: tuple[Paper, ...]
+    left_out: tuple[LeftOut, ...]
 
 
-def announced(papers: Iterable[Paper], categories: Collection[str], at: datetime) -> list[Paper]:
-    """Those of `papers` in a watched category that arXiv can have announced by `at`.
+def select(papers: Iterable[Paper], rules: Rules) -> Selection:
+    """What `rules` make of `papers`: each is shown or left out with the first reason that applies."""
+    wanted, left_out = [], []
+    for paper in papers:
+        reason = _unwanted(paper, rules)
+        if reason is None:
+            wanted.append(paper)
+        else:
+            left_out.append(reason)
+    shown, beyond = _capped(wanted, rules)
+    return Selection(tuple(sorted(shown, key=_newness, reverse=True)), (*left_out, *beyond))
 
-    That matters where `at` lies in the past: today's answer then holds papers that nobody had seen yet.
-    """
-    return [
-        paper
-        for paper in papers
-        if set(categories) & set(paper.categories) and paper.published and _announced_at(paper) <= at
+
+def _unwanted(paper: Paper, rules: Rules) -> LeftOut | None:
+    primary = paper.primary_category or ""
+    if not set(paper.categories) & set(rules.categories):
+        return LeftOut(paper.id, Reason.CATEGORY, primary)
+    if rules.primary_only and primary not in rules.categories:
+        return LeftOut(paper.id, Reason.PRIMARY, primary)
+    if not rules.include and not rules.exclude:
+        return None
+    text = _Text.of(paper)
+    excluding = next((keyword for keyword in rules.exclude if text.weight(keyword)), None)
+    if excluding is not None:
+        return LeftOut(paper.id, Reason.EXCLUDED, excluding.text)
+    if rules.include and not any(map(text.weight, rules.include)):
+        return LeftOut(paper.id, Reason.NOT_INCLUDED)
+    return None
+
+
+def _capped(papers: list[Paper], rules: Rules) -> tuple[list[Paper], list[LeftOut]]:
+    """The best of `papers` up to the cap, and the others with their rank."""
+    if not rules.cap or len(papers) <= rules.cap:
+        return papers, []
+    ranked = sorted(papers, key=lambda paper: _relevance(paper, rules), reverse=True)
+    beyond = [
+        LeftOut(paper.id, Reason.CAP, f"{rank}/{len(ranked)}")
+        for rank, paper in enumerate(ranked[rules.cap :], start=rules.cap + 1)
     ]
+    return ranked[: rules.cap], beyond
 
 
-def select(
-    papers: Iterable[Paper], listed: Collection[PaperId], watched: Collection[str], window: Window
-) -> Selection:
-    """What no listing has shown before, as far as the listings go.
-
-    `watched` are the categories whose listings were noted lately. A paper in none of them could not be listed: it is
-    new if the schedule puts its announcement behind the beginning of `window`, or into the newest batch, so that a
-    first edition has something to show on any day.
-    """
-    unseen = [paper for paper in papers if paper.id not in listed]
-    unwatched = [paper for paper in unseen if not set(watched) & set(paper.categories)]
-    newest = max(map(_announced_at, unwatched), default=window.end)
-    earlier = tuple(p for p in unwatched if _announced_at(p) <= window.start and _announced_at(p) < newest)
-    new = set(unseen) - set(earlier)
-    return Selection(tuple(sorted(new, key=lambda p: (p.published, p.id), reverse=True)), earlier)
+def _relevance(paper: Paper, rules: Rules) -> tuple[int, bool, int, tuple[datetime, str]]:
+    """Keywords count first, then a watched primary category, then how many are watched, then newness."""
+    text = _Text.of(paper)
+    return (
+        sum(map(text.weight, rules.include)),
+        paper.primary_category in rules.categories,
+        len(set(paper.categories) & set(rules.categories)),
+        _newness(paper),
+    )
 
 
-def _announced_at(paper: Paper) -> datetime:
-    if paper.published is None:
-        raise ValueError(f"{paper.version} has no submission time")
-    return calendar.announced_at(paper.published)
+def _newness(paper: Paper) -> tuple[datetime, str]:
+    return (paper.published or _EPOCH, str(paper.id))
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """What keywords are looked for in."""
+
+    title: keywords.Folded
+    rest: tuple[keywords.Folded, ...]
+
+    @staticmethod
+    def of(paper: Paper) -> "_Text":
+        return _Text(
+            keywords.fold(paper.title), tuple(map(keywords.fold, (paper.abstract or "", *paper.authors)))
+        )
+
+    def weight(self, keyword: Keyword) -> int:
+        """0 where the keyword is nowhere."""
+        if keywords.found_in(keyword, self.title):
+            return _TITLE_WEIGHT
+        return int(any(keywords.found_in(keyword, text) for text in self.rest))

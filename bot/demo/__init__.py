@@ -28,8 +28,8 @@ _SAMPLE = resources.files(__name__) / "sample"
 _AT = datetime(2026, 2, 12, 4, 0, tzinfo=UTC)
 
 
-async def demonstrate(out: Path, report: Report) -> Account:
-    """Makes the sample's edition and leaves it in the folder `out`. Raises DigestError."""
+async def demonstrate(out: Path, report: Report) -> tuple[Account, Path]:
+    """Makes the sample's edition and leaves it in the folder `out`; gives the page too. Raises DigestError."""
     _make(out)
     with tempfile.TemporaryDirectory(prefix="arxiv-daily-") as folder:
         chosen = settings.given(data_dir=folder, archive_dir=out, arxiv_request_interval=0)
@@ -39,12 +39,14 @@ async def demonstrate(out: Path, report: Report) -> Account:
             base_url="http://model.invalid/v1",
             http_client=openai.DefaultAsyncHttpxClient(transport=httpx2.MockTransport(_model)),
         )
-        async with open_app(chosen, lambda: datetime.now(UTC), FarEnds(arxiv, model)) as app:
-            account = await day.work(app, _AT, report)
-    if account is None:
+        async with open_app(chosen, lambda: _AT, FarEnds(arxiv, model)) as app:
+            made = await day.work(app, _AT, report)
+    if not made.accounts or made.accounts[0].post is None:
         raise DigestError("The sample holds no papers.")
-    files.write(account.post.with_suffix(".html"), page.render(account.edition, chosen.timezone))
-    return account
+    account = made.accounts[0]
+    html = made.accounts[0].post.with_suffix(".html")
+    files.write(html, page.render(account.edition, chosen.timezone))
+    return account, html
 
 
 def _make(folder: Path) -> None:
@@ -58,6 +60,8 @@ def _arxiv(request: httpx.Request) -> httpx.Response:
     """arXiv: the query API, and a page for each paper that has one."""
     if request.url.path == "/api/query":
         return httpx.Response(200, content=_sample("papers.xml"))
+    if request.url.path.startswith("/rss/"):
+        return httpx.Response(200, content=_sample("rss.xml"))
     page = _sample(f"html/{request.url.path.rpartition('/')[2]}.html")
     is_page = request.url.path.startswith("/html/") and page is not None
     return httpx.Response(200, content=page) if is_page else httpx.Response(404)

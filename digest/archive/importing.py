@@ -22,10 +22,15 @@ async def take_over(engine: AsyncEngine, edition: Edition, at: datetime) -> bool
         fetched=edition.fetched,
         versions=tuple(entry.paper.version for entry in edition.entries),
         closed_at=at,
+        late=edition.late,
+        replacements=tuple(paper.version for paper in edition.replacements),
         archived_at=at,
+        completed_at=at,
     )
     async with database.writing(engine) as connection:
-        await papers.save(connection, [entry.paper for entry in edition.entries], at)
+        await papers.save(
+            connection, [entry.paper for entry in edition.entries] + list(edition.replacements), at
+        )
         if not await editions.close(connection, closed):
             return False
         for entry in edition.entries:

@@ -5,6 +5,7 @@ them.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import pairwise
@@ -25,6 +26,7 @@ LEAKED = re.compile(
 )
 """What programs say when they fail; no reading says it."""
 
+_WITHDRAWN = "withdrawn"  # what a post says of a paper, as arXiv's records say it: in the comment
 _LANGUAGES = ("zh-CN", "en")
 _FRONT = re.compile(
     r"---\nlayout: post\ntitle: \"arXiv Daily – (\d{4}-\d\d-\d\d)\"\ntags: \[arxiv(.*)\]\n---\n"
@@ -32,9 +34,12 @@ _FRONT = re.compile(
 _MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d"
 _WINDOW = re.compile(rf"^- (?:时间窗口|Window).*[：:] ?({_MOMENT}) — ({_MOMENT})$", re.MULTILINE)
 _COUNTS = re.compile(
-    r"^- (?:抓取总数：|Fetched: )(\d+)(?: 篇)? \\?\| (?:本页显示：|Shown: )(\d+)", re.MULTILINE
+    r"^- (?:抓取总数：|Fetched: )(\d+)(?: 篇)? \\?\| (?:本页显示：|Shown: )(\d+)(?:.*(?:补收：|Late: )(\d+))?",
+    re.MULTILINE,
 )
 _SECTION = re.compile(r"^## (?=.*\n- \*\*(?:Authors|Categories|arXiv|PDF)\*\*:)", re.MULTILINE)
+_REPLACEMENTS = re.compile(r"^## (?:更新的论文|Replacements)\n\n(?=- \[)", re.MULTILINE)
+_REPLACEMENT = re.compile(r"^- \[(\S+)\]\(\S+\) (.*)$", re.MULTILINE)
 _FIELD = r"^- \*\*{}\*\*: ?(.*)$"
 _DETAILS = re.compile(r"^<details>\n<summary>.*</summary>\n(.*?)(?:^</details>|\Z)", re.MULTILINE | re.DOTALL)
 _WRAPPER = re.compile(r"^(?:<div markdown=\"1\">|</div>)$", re.MULTILINE)
@@ -51,10 +56,12 @@ class Section:
 
 def sections(text: str) -> list[Section]:
     """The parts of a post that hold a paper each."""
-    starts = [found.start() for found in _SECTION.finditer(text)]
+    replacements = _REPLACEMENTS.search(text)
+    body = text[: replacements.start()] if replacements else text
+    starts = [found.start() for found in _SECTION.finditer(body)]
     return [
         Section(text.count("\n", 0, start) + 1, text[start:end])
-        for start, end in pairwise([*starts, len(text)])
+        for start, end in pairwise([*starts, len(body)])
     ]
 
 
@@ -76,6 +83,8 @@ def parse(text: str, zone: ZoneInfo) -> Edition:
         categories=tuple(front[2].removeprefix(", ").split(", ")) if front[2] else (),
         fetched=int(counts[1]),
         entries=tuple(_entry(section, language) for section in sections(text)),
+        late=int(counts[3] or 0),
+        replacements=tuple(_replacements(text, language)),
     )
 
 
@@ -89,12 +98,14 @@ def _entry(section: Section, language: str) -> Entry:
     version = _version(section)
     head, details = _halves(section.source)
     spoken = words.words(jekyll.FOLDER, language)
+    withdrawn = head.startswith(spoken.withdrawn)
+    head = head.removeprefix(spoken.withdrawn).lstrip("\n")
     mark, _, rest = head.partition("\n\n")
     gap = _gap(spoken.untranslated, mark)
     abstract = _abstract(rest if gap else head)
     translation = Translation(version, language, None, abstract, None, IMPORTED)
     return Entry(
-        paper=_paper(section, version, abstract if gap else None),
+        paper=_paper(section, version, abstract if gap else None, withdrawn=withdrawn),
         translation=gap or translation,
         reading=_reading(details, version, language, spoken.unread),
     )
@@ -116,7 +127,25 @@ def _abstract(source: str) -> str:
     return "\n\n".join(kramdown.text(paragraph) for paragraph in paragraphs if paragraph)
 
 
-def _paper(section: Section, version: VersionId, abstract: str | None) -> Paper:
+def _replacements(text: str, language: str) -> Iterator[Paper]:
+    start = _REPLACEMENTS.search(text)
+    said = words.words(jekyll.FOLDER, language).replacement_withdrawn
+    for name, title in _REPLACEMENT.findall(text[start.end() :]) if start else ():
+        withdrawn = title.endswith(f" {said}")
+        yield Paper(
+            version=ids.version(name),
+            title=kramdown.text(title.removesuffix(f" {said}") if withdrawn else title),
+            authors=(),
+            categories=(),
+            primary_category=None,
+            abstract=None,
+            published=None,
+            updated=None,
+            comment=_WITHDRAWN if withdrawn else None,
+        )
+
+
+def _paper(section: Section, version: VersionId, abstract: str | None, *, withdrawn: bool) -> Paper:
     title = section.source.partition("\n")[0].removeprefix("## ")
     return Paper(
         version=version,
@@ -127,6 +156,7 @@ def _paper(section: Section, version: VersionId, abstract: str | None) -> Paper:
         abstract=abstract,
         published=None,
         updated=None,
+        comment=_WITHDRAWN if withdrawn else None,
     )
 
 

@@ -1,23 +1,42 @@
-"""A paper as plain text, for a terminal."""
+"""Papers and accounts as plain text, for a terminal."""
+
+from typing import Any
 
 from digest.models import Gap, Paper, Reading, Translation
 from digest.render import words
 from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse
+from digest.withdrawal import is_withdrawn
 
 
-def paper(found: Paper, translation: Translation | Gap, reading: Reading | Gap, language: str) -> str:
-    """The record, the translation and the reading of a paper; formulas stay in TeX."""
-    environment = words.environment().overlay()
-    environment.filters = {**environment.filters, "plain": plain}
-    rendered = environment.get_template("text/paper.txt.j2").render(
+def paper(
+    found: Paper,
+    translation: Translation | Gap,
+    reading: Reading | Gap,
+    language: str,
+    earlier: Reading | None = None,
+) -> str:
+    """The record, the translation and the reading of a paper; formulas stay in TeX.
+
+    `earlier` is the reading of an older version, which stands in where the newest has none.
+    """
+    rendered = render(
+        "paper",
         paper=found,
+        withdrawn=is_withdrawn(found),
         translation=None if isinstance(translation, Gap) else translation,
-        reading=None if isinstance(reading, Gap) else reading,
+        reading=earlier if isinstance(reading, Gap) else reading,
         untranslated=translation if isinstance(translation, Gap) else None,
         unread=reading if isinstance(reading, Gap) else None,
         words=words.words("post", words.words_of("post", language)),
     )
     return rendered.strip("\n")
+
+
+def render(template: str, **material: Any) -> str:
+    """One of the plain texts in `templates/text`."""
+    environment = words.environment().overlay()
+    environment.filters = {**environment.filters, "plain": plain}
+    return environment.get_template(f"text/{template}.txt.j2").render(**material)
 
 
 def plain(text: str) -> str:

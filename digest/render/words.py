@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from digest.models import Edition, Gap
+from digest.withdrawal import is_withdrawn
 
 FALLBACK = "en"
 
@@ -24,6 +25,7 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     made.tests["gap"] = lambda value: isinstance(value, Gap)
+    made.tests["withdrawn"] = is_withdrawn
     return made
 
 

@@ -17,12 +17,13 @@ from lxml import etree
 from digest import ids
 from digest.errors import EmptyPageError, InvalidPaperIdError, MalformedError, RefusedError, UnknownPaperError
 from digest.ids import PaperRef
-from digest.models import Paper, VersionId
+from digest.models import Paper, PaperId, VersionId
 from digest.sources.cleaning import clean
 from digest.sources.gate import Gate
 
 _PAGE_SIZE = 500  # entries; arXiv allows 2,000, and answers large pages slowly
 _PAGE_LIMIT_BYTES = 64_000_000
+_IDS_AT_ONCE = 100  # they go into the address
 _log = structlog.get_logger()
 # Far above what arXiv itself admits: an abstract has 1,920 characters at the most.
 _TITLE_LIMIT, _ABSTRACT_LIMIT, _AUTHORS_LIMIT = 1_000, 20_000, 10_000
@@ -58,6 +59,15 @@ class QueryApi:
         if not papers:
             raise UnknownPaperError(f"arXiv has no paper {ref}.")
         return papers[0]
+
+    async def records(self, wanted: Iterable[PaperId]) -> list[Paper]:
+        """The latest versions of those of `wanted` that the API has. Raises SourceError."""
+        ids = sorted(str(paper) for paper in wanted)
+        found = []
+        for start in range(0, len(ids), _IDS_AT_ONCE):
+            some = ids[start : start + _IDS_AT_ONCE]
+            found += await self._results(arxiv.Search(id_list=some, max_results=len(some)))
+        return found
 
     async def _results(self, search: arxiv.Search) -> list[Paper]:
         client = arxiv.Client(page_size=search.max_results or _PAGE_SIZE, delay_seconds=0, num_retries=0)

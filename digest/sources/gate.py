@@ -72,14 +72,20 @@ class Gate:
         self._free_at = 0.0  # on the monotonic clock
 
     async def fetch(
-        self, url: str, *, accept: str, limit_bytes: int, check: Callable[[bytes], None] | None = None
+        self,
+        url: str,
+        *,
+        accept: str,
+        limit_bytes: int,
+        check: Callable[[bytes], None] | None = None,
+        attempts: int | None = None,
     ) -> bytes:
-        """The body behind `url`, of `limit_bytes` at the most.
+        """The body behind `url`, of `limit_bytes` at the most; asked for `attempts` times where that is fewer.
 
         `check` reads the body and raises a SourceError where it is not what was asked for; a MalformedError or
         an EmptyPageError of its is a reason to ask again. Raises a SourceError after the last attempt.
         """
-        async for attempt in self._attempts():
+        async for attempt in self._attempts(attempts):
             with attempt:
                 async with self._answer(url, accept) as response:
                     body = b"".join([chunk async for chunk in _bounded(response, limit_bytes)])
@@ -101,11 +107,11 @@ class Gate:
                         async for chunk in _bounded(response, limit_bytes):
                             file.write(chunk)
 
-    def _attempts(self) -> AsyncIterator[stamina.Attempt]:
+    def _attempts(self, most: int | None = None) -> AsyncIterator[stamina.Attempt]:
         patience = self._patience
         return stamina.retry_context(
             on=self._worth_another,
-            attempts=patience.attempts,
+            attempts=min(most or patience.attempts, patience.attempts),
             timeout=None,
             wait_initial=patience.wait_initial,
             wait_max=patience.wait_max,

@@ -8,27 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
 
 from lxml import etree
 
 from digest import ids
 from digest.errors import InvalidPaperIdError, MalformedError
-from digest.models import VersionId
+from digest.models import AnnounceType, VersionId
 from digest.sources.gate import Gate
 
 _LIMIT_BYTES = 64_000_000
+_ATTEMPTS = 2  # the feed is the second source: an edition does not wait long for it
 _ACCEPT = "application/rss+xml"
 _ANNOUNCE_TYPE = "{http://arxiv.org/schemas/atom}announce_type"
-
-
-class AnnounceType(StrEnum):
-    """How a batch announces a paper: arXiv's own words."""
-
-    NEW = "new"
-    CROSS = "cross"
-    REPLACE = "replace"
-    REPLACE_CROSS = "replace-cross"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +27,7 @@ class Announcement:
     """One paper version of a batch."""
 
     version: VersionId
-    kind: AnnounceType
+    type: AnnounceType
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +48,11 @@ class AnnouncementFeed:
     async def batch(self, categories: Sequence[str]) -> Batch:
         """The newest batch of `categories` together. Raises SourceError."""
         body = await self._gate.fetch(
-            f"{self._url}/{'+'.join(categories)}", accept=_ACCEPT, limit_bytes=_LIMIT_BYTES, check=examine
+            f"{self._url}/{'+'.join(categories)}",
+            accept=_ACCEPT,
+            limit_bytes=_LIMIT_BYTES,
+            check=examine,
+            attempts=_ATTEMPTS,
         )
         return parse(body)
 

@@ -1,16 +1,16 @@
 """Closed editions: which papers each day shows, decided once and for all."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, Table, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from digest.errors import StoreError
 from digest.models import ClosedEdition, PaperId, VersionId, Window
 from digest.store.bulk import add_missing, insert_into, rows_among
-from digest.store.tables import edition_papers, editions
+from digest.store.tables import edition_papers, edition_replacements, editions
 
 
 class PaperTakenError(StoreError):
@@ -26,7 +26,8 @@ async def close(connection: AsyncConnection, edition: ClosedEdition) -> bool:
         insert = insert_into(connection, editions).on_conflict_do_nothing(index_elements=[editions.c.date])
         if await connection.scalar(insert.returning(editions.c.date), _row(edition)) is None:
             return False
-        await add_missing(connection, edition_papers, _paper_rows(edition))
+        await add_missing(connection, edition_papers, _rows(edition.date, edition.versions))
+        await add_missing(connection, edition_replacements, _rows(edition.date, edition.replacements))
         await _refuse_taken(connection, edition)
     return True
 
@@ -34,13 +35,34 @@ async def close(connection: AsyncConnection, edition: ClosedEdition) -> bool:
 async def find(connection: AsyncConnection, day: date) -> ClosedEdition | None:
     """The edition of `day`, if it was closed."""
     row = (await connection.execute(select(editions).where(editions.c.date == day))).first()
-    return None if row is None else _edition(row, await _versions(connection, day))
+    if row is None:
+        return None
+    versions = await _versions(connection, edition_papers, day)
+    return _edition(row, versions, await _versions(connection, edition_replacements, day))
 
 
-async def last_before(connection: AsyncConnection, day: date) -> ClosedEdition | None:
-    """The newest edition before `day`, however old."""
-    newest = await connection.scalar(select(func.max(editions.c.date)).where(editions.c.date < day))
+async def last(connection: AsyncConnection) -> ClosedEdition | None:
+    """The newest edition, however old."""
+    newest = await connection.scalar(select(func.max(editions.c.date)))
     return newest and await find(connection, newest)
+
+
+async def first_day(connection: AsyncConnection) -> date | None:
+    """The day of the oldest edition."""
+    oldest: date | None = await connection.scalar(select(func.min(editions.c.date)))
+    return oldest
+
+
+async def incomplete(connection: AsyncConnection) -> list[date]:
+    """The editions of which something is still due, oldest first."""
+    query = select(editions.c.date).where(editions.c.completed_at.is_(None)).order_by(editions.c.date)
+    return list((await connection.execute(query)).scalars())
+
+
+async def between(connection: AsyncConnection, first: date, last: date) -> list[date]:
+    """The days from `first` to `last` whose editions were closed, oldest first."""
+    query = select(editions.c.date).where(editions.c.date.between(first, last)).order_by(editions.c.date)
+    return list((await connection.execute(query)).scalars())
 
 
 async def mark_archived(connection: AsyncConnection, day: date, at: datetime) -> None:
@@ -48,6 +70,22 @@ async def mark_archived(connection: AsyncConnection, day: date, at: datetime) ->
     result = await connection.execute(update(editions).where(editions.c.date == day).values(archived_at=at))
     if result.rowcount == 0:
         raise StoreError(f"There is no closed edition of {day} whose post could be noted.")
+
+
+async def mark_completed(connection: AsyncConnection, day: date, at: datetime) -> None:
+    """Note that nothing of the edition of `day` is due any more."""
+    await connection.execute(update(editions).where(editions.c.date == day).values(completed_at=at))
+
+
+async def shown(connection: AsyncConnection, versions: Collection[VersionId]) -> set[VersionId]:
+    """Those of `versions` that an edition shows, as a paper or as a replacement."""
+    found = set()
+    for columns in (edition_papers.c, edition_replacements.c):
+        key = tuple_(columns.paper_id, columns.version)
+        query = select(columns.paper_id, columns.version)
+        rows = await rows_among(connection, query, key, [(str(v.paper), v.number) for v in versions])
+        found |= {VersionId(PaperId(row.paper_id), row.version) for row in rows}
+    return found
 
 
 async def assigned(connection: AsyncConnection, papers: Iterable[PaperId]) -> dict[PaperId, date]:
@@ -59,7 +97,7 @@ async def assigned(connection: AsyncConnection, papers: Iterable[PaperId]) -> di
 
 
 async def _refuse_taken(connection: AsyncConnection, edition: ClosedEdition) -> None:
-    if await _versions(connection, edition.date) == edition.versions:
+    if await _versions(connection, edition_papers, edition.date) == edition.versions:
         return
     held = await assigned(connection, [version.paper for version in edition.versions])
     taken = [f"{paper} is in that of {day}" for paper, day in sorted(held.items()) if day != edition.date]
@@ -67,9 +105,9 @@ async def _refuse_taken(connection: AsyncConnection, edition: ClosedEdition) -> 
     raise PaperTakenError(f"The edition of {edition.date} cannot be closed: {reason}.")
 
 
-async def _versions(connection: AsyncConnection, day: date) -> tuple[VersionId, ...]:
-    query = select(edition_papers).where(edition_papers.c.edition_date == day)
-    rows = await connection.execute(query.order_by(edition_papers.c.position))
+async def _versions(connection: AsyncConnection, table: Table, day: date) -> tuple[VersionId, ...]:
+    query = select(table).where(table.c.edition_date == day)
+    rows = await connection.execute(query.order_by(table.c.position))
     return tuple(VersionId(PaperId(row.paper_id), row.version) for row in rows)
 
 
@@ -81,16 +119,18 @@ def _row(edition: ClosedEdition) -> dict[str, Any]:
         "language": edition.language,
         "categories": edition.categories,
         "fetched": edition.fetched,
+        "late": edition.late,
         "closed_at": edition.closed_at,
         "archived_at": edition.archived_at,
+        "completed_at": edition.completed_at,
     }
 
 
-def _paper_rows(edition: ClosedEdition) -> list[dict[str, Any]]:
-    numbered = enumerate(edition.versions, start=1)
+def _rows(day: date, versions: Iterable[VersionId]) -> list[dict[str, Any]]:
+    numbered = enumerate(versions, start=1)
     return [
         {
-            "edition_date": edition.date,
+            "edition_date": day,
             "position": position,
             "paper_id": str(version.paper),
             "version": version.number,
@@ -99,7 +139,9 @@ def _paper_rows(edition: ClosedEdition) -> list[dict[str, Any]]:
     ]
 
 
-def _edition(row: Row[Any], versions: tuple[VersionId, ...]) -> ClosedEdition:
+def _edition(
+    row: Row[Any], versions: tuple[VersionId, ...], replacements: tuple[VersionId, ...]
+) -> ClosedEdition:
     return ClosedEdition(
         date=row.date,
         window=Window(row.window_start, row.window_end),
@@ -108,5 +150,8 @@ def _edition(row: Row[Any], versions: tuple[VersionId, ...]) -> ClosedEdition:
         fetched=row.fetched,
         versions=versions,
         closed_at=row.closed_at,
+        late=row.late,
+        replacements=replacements,
         archived_at=row.archived_at,
+        completed_at=row.completed_at,
     )

@@ -1,18 +1,21 @@
-"""Which papers were ever seen in a listing of the watched categories.
+"""Which papers were ever seen in a listing of the watched categories, and what became of each.
 
-A submission time says nothing certain about the announcement. A paper is new when it is listed for the first
-time, however long moderation held it.
+A paper that was listed is in an edition, or left out with its reason, or still undecided: nothing falls between.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from digest.models import PaperId
+from digest.announcements import Sighting
+from digest.models import NEW_TYPES, LeftOut, PaperId, Reason
 from digest.store.bulk import add_missing, put, rows_among
-from digest.store.tables import listings, watches
+from digest.store.tables import announcements, edition_papers, listings, versions, watches
+
+_UNDECIDED = listings.c.left_out.is_(None) & listings.c.paper_id.not_in(select(edition_papers.c.paper_id))
 
 
 async def unlisted(connection: AsyncConnection, papers: Iterable[PaperId]) -> set[PaperId]:
@@ -23,10 +26,70 @@ async def unlisted(connection: AsyncConnection, papers: Iterable[PaperId]) -> se
     return asked - {PaperId(row.paper_id) for row in rows}
 
 
+async def undecided(connection: AsyncConnection) -> set[PaperId]:
+    """The listed papers that are neither in an edition nor left out."""
+    rows = await connection.execute(select(listings.c.paper_id).where(_UNDECIDED))
+    return {PaperId(row.paper_id) for row in rows}
+
+
+async def sightings(connection: AsyncConnection, since: datetime) -> list[Sighting]:
+    """The listed papers that are undecided or were submitted since then, in no order."""
+    submitted = select(versions.c.paper_id, func.max(versions.c.published).label("submitted"))
+    records = submitted.group_by(versions.c.paper_id).subquery()
+    batch = select(announcements.c.paper_id, func.min(announcements.c.batch).label("named"))
+    named = (
+        batch.where(announcements.c.announce_type.in_(NEW_TYPES))
+        .group_by(announcements.c.paper_id)
+        .subquery()
+    )
+    query = (
+        select(listings.c.paper_id, listings.c.listed_at, records.c.submitted, named.c.named)
+        .join(records, records.c.paper_id == listings.c.paper_id)
+        .outerjoin(named, named.c.paper_id == listings.c.paper_id)
+        .where(or_(records.c.submitted >= since, _UNDECIDED), records.c.submitted.is_not(None))
+    )
+    return [_sighting(row) for row in await connection.execute(query)]
+
+
+async def first_listed_at(connection: AsyncConnection) -> datetime | None:
+    """When papers were listed for the first time, None before that."""
+    first: datetime | None = await connection.scalar(select(func.min(listings.c.listed_at)))
+    return first
+
+
 async def note(connection: AsyncConnection, papers: Iterable[PaperId], at: datetime) -> None:
     """Remember that `papers` were listed at `at`. The first time stands."""
     rows = [{"paper_id": str(paper), "listed_at": at} for paper in sorted(set(papers))]
     await add_missing(connection, listings, rows)
+
+
+async def leave_out(connection: AsyncConnection, left_out: Iterable[LeftOut], day: date | None) -> None:
+    """Remember what the edition of `day` leaves out, or what no edition will show."""
+    rows = [
+        {"paper": str(each.paper), "reason": each.reason, "about": each.detail or None, "day": day}
+        for each in sorted(left_out, key=lambda each: each.paper)
+    ]
+    statement = (
+        update(listings)
+        .where(listings.c.paper_id == bindparam("paper"))
+        .values(left_out=bindparam("reason"), detail=bindparam("about"), edition_date=bindparam("day"))
+    )
+    if rows:
+        await connection.execute(statement, rows)
+
+
+async def left_out_of(connection: AsyncConnection, day: date) -> list[LeftOut]:
+    """What the edition of `day` leaves out, in the order of the papers."""
+    query = select(listings).where(listings.c.edition_date == day, listings.c.left_out.is_not(None))
+    return [_left_out(row) for row in await connection.execute(query.order_by(listings.c.paper_id))]
+
+
+async def left_out(connection: AsyncConnection, wanted: Iterable[PaperId]) -> list[LeftOut]:
+    """Those of `wanted` that were left out, by whichever edition."""
+    query = select(listings).where(listings.c.left_out.is_not(None))
+    return [
+        _left_out(row) for row in await rows_among(connection, query, listings.c.paper_id, map(str, wanted))
+    ]
 
 
 async def watch(connection: AsyncConnection, categories: Iterable[str], at: datetime) -> None:
@@ -40,3 +103,11 @@ async def watched(connection: AsyncConnection, since: datetime) -> set[str]:
     """The categories whose listings were noted at `since` or later."""
     rows = await connection.execute(select(watches.c.category).where(watches.c.listed_at >= since))
     return set(rows.scalars())
+
+
+def _sighting(row: Row[*tuple[Any, ...]]) -> Sighting:
+    return Sighting(PaperId(row.paper_id), row.submitted, row.listed_at, row.named)
+
+
+def _left_out(row: Row[Any]) -> LeftOut:
+    return LeftOut(PaperId(row.paper_id), Reason(row.left_out), row.detail or "")

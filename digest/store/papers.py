@@ -46,6 +46,13 @@ async def latest(connection: AsyncConnection, paper: PaperId) -> Paper | None:
     return None if row is None else _paper(row)
 
 
+async def latest_of(connection: AsyncConnection, wanted: Iterable[PaperId]) -> dict[PaperId, Paper]:
+    """The newest stored version of each of `wanted` that has one."""
+    rows = await rows_among(connection, select(versions), versions.c.paper_id, map(str, wanted))
+    found = sorted(map(_paper, rows), key=lambda paper: paper.version)
+    return {paper.id: paper for paper in found}
+
+
 async def load(connection: AsyncConnection, wanted: Sequence[VersionId]) -> dict[VersionId, Paper]:
     """The stored records among `wanted`, in its order."""
     key = tuple_(versions.c.paper_id, versions.c.version)

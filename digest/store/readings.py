@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from digest.models import Origin, Reading, VersionId
@@ -29,6 +29,17 @@ async def find(
 ) -> Reading | None:
     """The reading made by `origin`, else the newest in `language`, else None."""
     return (await load(connection, [version], language, origin)).get(version)
+
+
+async def latest_before(connection: AsyncConnection, version: VersionId, language: str) -> Reading | None:
+    """The newest reading of the newest older version that has one in `language`."""
+    columns = readings.c
+    query = select(readings).where(
+        columns.paper_id == str(version.paper), columns.version < version.number, columns.language == language
+    )
+    newest = query.order_by(columns.version.desc(), columns.made_at.desc()).limit(1)
+    row = (await connection.execute(newest)).first()
+    return None if row is None else _reading(row)
 
 
 async def load(

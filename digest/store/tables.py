@@ -54,13 +54,28 @@ versions = Table(
     Column("comment", PlainText),
 )
 
-# Every paper that was ever seen in a listing of the watched categories. One that moderation held for weeks
-# is recognised as new when it first turns up here; one from before the first edition never counts as new.
+# Every paper that was ever seen in a listing of the watched categories, and so the account of what became of each:
+# it is in an edition (edition_papers), or left out with a reason, or still to be decided. `edition_date` is the
+# edition that left it out, if one did.
 listings = Table(
     "listings",
     metadata,
     Column("paper_id", Text, primary_key=True),
     Column("listed_at", UtcDateTime, nullable=False),
+    Column("left_out", Text),
+    Column("detail", Text),
+    Column("edition_date", Date, ForeignKey("editions.date"), index=True),
+)
+
+# What the feeds said. `batch` is the moment of the announcement.
+announcements = Table(
+    "announcements",
+    metadata,
+    Column("paper_id", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("announce_type", Text, primary_key=True),
+    Column("batch", UtcDateTime, nullable=False, index=True),
+    Column("seen_at", UtcDateTime, nullable=False),
 )
 
 watches = Table(
@@ -143,8 +158,10 @@ editions = Table(
     Column("language", Text, nullable=False),
     Column("categories", Strings, nullable=False),
     Column("fetched", Integer, nullable=False),
+    Column("late", Integer, nullable=False, server_default="0"),
     Column("closed_at", UtcDateTime, nullable=False),
     Column("archived_at", UtcDateTime),
+    Column("completed_at", UtcDateTime),
 )
 
 edition_papers = Table(
@@ -155,5 +172,15 @@ edition_papers = Table(
     Column("paper_id", Text, nullable=False),
     Column("version", Integer, nullable=False),
     UniqueConstraint("paper_id"),  # A paper is in exactly one edition, whichever version of it.
+    _of_known_version(),
+)
+
+edition_replacements = Table(
+    "edition_replacements",
+    metadata,
+    Column("edition_date", Date, ForeignKey("editions.date"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("paper_id", Text, nullable=False),
+    Column("version", Integer, nullable=False),
     _of_known_version(),
 )

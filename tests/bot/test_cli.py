@@ -7,17 +7,18 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from tests.bot.posts import edition, rendered
-from tests.bot.world import TUESDAY_NOON, World, world
+from tests.bot.world import WEDNESDAY_NOON, World, world
 from tests.fakes.model import KEY, FakeModel
 
 PROGRAM = str(Path(sys.executable).with_name("arxiv-daily"))
-NOON = ("--at", "2026-02-10T12:00")
-POST = "2026-02-10-arxiv.md"
+NOON = ("--at", "2026-02-11T12:00")
+POST = "2026-02-11-arxiv.md"
 NOBODY = "http://127.0.0.1:9"
 """The port of the discard service, behind which nobody listens."""
 IMPATIENT = "import stamina; stamina.set_testing(True, attempts=2); from bot.cli import main; main()"
@@ -68,6 +69,7 @@ def environment(here: World, **others: str) -> dict[str, str]:
         "DATA_DIR": str(here.folder),
         "ARCHIVE_DIR": str(here.posts),
         "ARXIV_API_URL": f"{here.arxiv_url}/api/query",
+        "ARXIV_RSS_URL": f"{here.arxiv_url}/rss",
         "ARXIV_SITE_URL": here.arxiv_url,
         "ARXIV_REQUEST_INTERVAL": "0",
         "OPENAI_API_KEY": KEY,
@@ -97,11 +99,11 @@ async def test_run_writes_the_post_and_sums_up(tmp_path: Path) -> None:
         told = await call(tmp_path, "run", *NOON, **environment(here))
     assert told.status == 0
     first, summary = told.out.splitlines()
-    assert first == f"Edition of 2026-02-10: {here.posts / POST}"
+    assert first == f"Edition of 2026-02-11: {here.posts / POST}"
     assert re.fullmatch(
         r"papers 3 · translated 3 · read 3 · waiting 0 · failed 0 · tokens [\d,]{4,} · \d+\.\d s", summary
     )
-    assert here.post("2026-02-10").count("\n## EchoNet-") == 3
+    assert here.post("2026-02-11").count("\n## EchoNet-") == 3
     assert "Traceback" not in told.err
     assert KEY not in told.out + told.err
 
@@ -119,15 +121,23 @@ async def test_settings_are_read_from_the_file_beside_which_the_program_runs(tmp
     async with world(tmp_path, papers=1) as here:
         lines = [f"{name}={value}\n" for name, value in environment(here).items()]
         (tmp_path / ".env").write_text("".join(lines))
-        told = await call(tmp_path, "build", "--at", "2026-02-10T04:00Z")
+        told = await call(tmp_path, "build", "--at", "2026-02-11T04:00Z")
     assert told.status == 0
     assert "papers 1 · translated 1 · read 1" in told.out
 
 
-async def test_a_day_without_papers_is_no_failure(tmp_path: Path) -> None:
-    async with world(tmp_path, papers=0) as here:
-        told = await call(tmp_path, "run", *NOON, **environment(here))
-    assert (told.status, told.out) == (0, "arXiv shows no new papers; no edition was made.\n")
+async def test_a_day_without_a_batch_is_no_failure(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        await call(tmp_path, "run", *NOON, **environment(here))
+        holiday = environment(here, ARXIV_HOLIDAYS="2026-02-10")
+        quiet = await call(tmp_path, "run", "--at", "2026-02-12T12:00", **holiday)
+        missing = await call(tmp_path, "run", "--at", "2026-02-12T12:00", **environment(here))
+    assert quiet.status == 0
+    assert quiet.out.startswith("No edition of 2026-02-12: arXiv announced nothing for it")
+    assert "The next one is that of 2026-02-13." in quiet.out
+    assert missing.status == 1
+    assert "arXiv should have shown its papers hours ago" in missing.out
+    assert names(here.posts) == [POST]
 
 
 async def test_log_lines_are_json_for_those_who_ask_for_it(tmp_path: Path) -> None:
@@ -144,7 +154,7 @@ async def test_a_key_that_is_refused_is_shown_nowhere_and_costs_no_edition(tmp_p
         told = await call(tmp_path, "run", *NOON, **environment(here, OPENAI_API_KEY=secret))
     assert told.status == 0
     assert "papers 3 · translated 0 · read 0 · waiting 0 · failed 3" in told.out
-    assert secret not in told.out + told.err + here.post("2026-02-10")
+    assert secret not in told.out + told.err + here.post("2026-02-11")
 
 
 async def test_what_cannot_be_used_is_named_in_one_sentence_before_anything_is_asked(tmp_path: Path) -> None:
@@ -213,7 +223,7 @@ async def test_a_database_that_fails_halfway_is_one_sentence(
     tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
     async with world(tmp_path) as here:
-        async with here.app(TUESDAY_NOON):
+        async with here.app(WEDNESDAY_NOON):
             pass  # the tables are there now
         rows(
             here,
@@ -273,19 +283,21 @@ async def test_a_run_that_is_killed_is_finished_by_the_next_and_repeats_no_kept_
         told = await call(tmp_path, "run", *NOON, **env)
     assert told.status == 0
     assert "papers 8 · translated 8 · read 8 · waiting 0 · failed 0" in told.out
-    assert here.post("2026-02-10").count("\n## EchoNet-") == 8
+    assert here.post("2026-02-11").count("\n## EchoNet-") == 8
     assert len(kept) >= calls - 4  # two were under way, two may have been on their way into the database
     assert {here.model.asked_for[key] for key in kept} == {1}
 
 
-async def test_two_runs_at_once_make_one_edition(tmp_path: Path) -> None:
-    async with world(tmp_path, FakeModel(reading_seconds=0.1), papers=6) as here:
+async def test_of_two_runs_at_once_one_makes_the_edition_and_the_other_says_so(tmp_path: Path) -> None:
+    async with world(tmp_path, FakeModel(reading_seconds=1), papers=6) as here:
         both = [await start(tmp_path, PROGRAM, "run", *NOON, **environment(here)) for _ in range(2)]
-        told = await asyncio.gather(*map(ended, both))
-    assert [one.status for one in told] == [0, 0]
-    assert all("papers 6 · translated 6 · read 6 · waiting 0 · failed 0" in one.out for one in told)
+        other, one = sorted(await asyncio.gather(*map(ended, both)), key=lambda told: -told.status)
+    assert (one.status, other.status) == (0, 1)
+    assert "papers 6 · translated 6 · read 6 · waiting 0 · failed 0" in one.out
+    assert other.sentence.startswith("Another arxiv-daily is at work on the editions")
+    assert set(here.model.asked_for.values()) == {1}
     assert names(here.posts) == [POST]
-    assert here.post("2026-02-10").count("\n## EchoNet-") == 6
+    assert here.post("2026-02-11").count("\n## EchoNet-") == 6
     assert rows(here, "SELECT count(*) FROM editions") == [(1,)]
 
 
@@ -324,11 +336,11 @@ async def test_a_place_where_the_demo_cannot_write_is_one_sentence(tmp_path: Pat
 
 async def test_old_posts_are_taken_over_and_rebuilt_without_a_call_for_what_they_hold(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
-        (here.posts / POST).write_text(rendered(edition()), "utf-8")
+        (here.posts / POST).write_text(rendered(edition(date(2026, 2, 11))), "utf-8")
         told = await call(tmp_path, "archive", "import", "posts", **environment(here))
         assert (told.status, told.out) == (0, f"posts/{POST}: 2 papers taken over\n")
         told = await call(tmp_path, "run", *NOON, **environment(here))
     assert told.status == 0
     assert "papers 2 · translated 2 · read 2 · waiting 0 · failed 0" in told.out
     assert [str(purpose) for purpose, _ in here.model.asked_for] == ["reading"]
-    assert "第 1 间屋子的背景。" in here.post("2026-02-10")
+    assert "第 1 间屋子的背景。" in here.post("2026-02-11")

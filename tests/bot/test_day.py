@@ -1,13 +1,14 @@
 import asyncio
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 from starlette.responses import JSONResponse, Response
 
+from digest.collection import Standing
 from digest.errors import ArchiveError, EmptyPageError, MalformedError
 from digest.progress import Stage
-from tests.bot.world import TUESDAY_NOON, publish, world
+from tests.bot.world import WEDNESDAY_NOON, publish, world
 from tests.fakes.model import FakeModel
 from tests.fakes.model_faults import Asked, says, status
 
@@ -21,7 +22,7 @@ async def test_an_edition_goes_from_arxiv_to_a_post(tmp_path: Path) -> None:
     assert (account.papers, account.translated, account.read) == (3, 3, 3)
     assert (account.waiting, account.failed) == (0, 0)
     assert account.tokens > 0
-    post = here.post("2026-02-10")
+    post = here.post("2026-02-11")
     assert post.count("\n## EchoNet-") == 3
     assert "抓取总数：3 篇" in post
     assert "在公开数据集上，错误率最多下降 12.5%。" in post
@@ -31,7 +32,7 @@ async def test_an_edition_goes_from_arxiv_to_a_post(tmp_path: Path) -> None:
 async def test_an_edition_is_made_on_either_database(tmp_path: Path, database_url: str) -> None:
     async with world(tmp_path, database_url=database_url) as here:
         await here.run()
-        account = await here.run(TUESDAY_NOON + timedelta(hours=1))
+        account = await here.run(WEDNESDAY_NOON + timedelta(hours=1))
     assert account
     assert (account.papers, account.translated, account.read, account.tokens) == (3, 3, 3, 0)
     assert len(here.model.requests) == 6
@@ -40,10 +41,10 @@ async def test_an_edition_is_made_on_either_database(tmp_path: Path, database_ur
 async def test_a_second_run_asks_the_model_nothing_and_changes_nothing(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         await here.run()
-        written = (here.posts / "2026-02-10-arxiv.md").stat()
+        written = (here.posts / "2026-02-11-arxiv.md").stat()
         asked = len(here.model.requests)
-        account = await here.run(TUESDAY_NOON + timedelta(hours=1))
-        again = (here.posts / "2026-02-10-arxiv.md").stat()
+        account = await here.run(WEDNESDAY_NOON + timedelta(hours=1))
+        again = (here.posts / "2026-02-11-arxiv.md").stat()
     assert account
     assert (account.papers, account.tokens) == (3, 0)
     assert len(here.model.requests) == asked == 6
@@ -53,12 +54,12 @@ async def test_a_second_run_asks_the_model_nothing_and_changes_nothing(tmp_path:
 async def test_each_paper_is_in_the_edition_of_the_day_on_which_it_first_shows(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         await here.run()
-        publish(here.arxiv, 4, submitted=TUESDAY_NOON + timedelta(hours=6))
-        publish(here.arxiv, 5, submitted=TUESDAY_NOON - 12 * DAY)  # moderation held it
-        account = await here.run(TUESDAY_NOON + DAY)
+        publish(here.arxiv, 4, submitted=WEDNESDAY_NOON - 12 * DAY)  # moderation held it
+        publish(here.arxiv, 5, submitted=WEDNESDAY_NOON - timedelta(hours=12))
+        account = await here.run(WEDNESDAY_NOON + DAY)
     assert account
     assert account.papers == 2
-    post = here.post("2026-02-11")
+    post = here.post("2026-02-12")
     assert post.count("\n## ") == 2
     assert "EchoNet-4" in post
     assert "EchoNet-5" in post
@@ -66,10 +67,10 @@ async def test_each_paper_is_in_the_edition_of_the_day_on_which_it_first_shows(t
 
 async def test_what_shows_only_after_a_run_is_in_the_next_days_edition(tmp_path: Path) -> None:
     async with world(tmp_path, papers=0) as here:
-        publish(here.arxiv, 1, submitted=TUESDAY_NOON - 5 * DAY)
+        publish(here.arxiv, 1, submitted=WEDNESDAY_NOON - 5 * DAY)
         first = await here.run()
         publish(here.arxiv, 2)  # Monday's batch, which lagged behind that run
-        account = await here.run(TUESDAY_NOON + DAY)
+        account = await here.run(WEDNESDAY_NOON + DAY)
     assert first
     assert account
     assert (first.papers, account.papers) == (1, 1)
@@ -77,13 +78,15 @@ async def test_what_shows_only_after_a_run_is_in_the_next_days_edition(tmp_path:
 
 
 async def test_a_day_without_papers_leaves_no_post_and_the_day_open(tmp_path: Path) -> None:
-    async with world(tmp_path, papers=0) as here:
-        assert await here.run() is None
-        assert list(here.posts.iterdir()) == []
-        publish(here.arxiv, 1)
-        account = await here.run(TUESDAY_NOON + timedelta(hours=2))
+    async with world(tmp_path) as here:
+        await here.run()
+        thursday = await here.work(WEDNESDAY_NOON + DAY)
+        assert thursday.outcome.standing is Standing.MISSING
+        assert [post.name for post in here.posts.iterdir()] == ["2026-02-11-arxiv.md"]
+        publish(here.arxiv, 4, submitted=WEDNESDAY_NOON - timedelta(hours=12))
+        account = await here.run(WEDNESDAY_NOON + DAY + timedelta(hours=2))
     assert account
-    assert account.papers == 1
+    assert (account.edition.date, account.papers) == (date(2026, 2, 12), 1)
 
 
 async def test_without_a_key_the_edition_is_english_and_a_later_run_translates_it(tmp_path: Path) -> None:
@@ -91,12 +94,12 @@ async def test_without_a_key_the_edition_is_english_and_a_later_run_translates_i
         account = await here.run(openai_api_key=None)
         assert account
         assert (account.translated, account.read, account.waiting) == (0, 0, 3)
-        assert "lowers the error of room 1 by up to 12.5%" in here.post("2026-02-10")
-        assert "未翻译" in here.post("2026-02-10")
+        assert "lowers the error of room 1 by up to 12.5%" in here.post("2026-02-11")
+        assert "未翻译" in here.post("2026-02-11")
         account = await here.run()
     assert account
     assert (account.translated, account.read, account.waiting) == (3, 3, 0)
-    assert "未翻译" not in here.post("2026-02-10")
+    assert "未翻译" not in here.post("2026-02-11")
 
 
 async def test_one_paper_that_fails_holds_back_no_other(tmp_path: Path) -> None:
@@ -109,7 +112,7 @@ async def test_one_paper_that_fails_holds_back_no_other(tmp_path: Path) -> None:
         account = await here.run()
     assert account
     assert (account.translated, account.read, account.failed) == (2, 2, 1)
-    post = here.post("2026-02-10")
+    post = here.post("2026-02-11")
     assert post.count("\n## ") == 3
     assert "fine paper" not in post
 
@@ -120,9 +123,9 @@ async def test_a_paper_without_a_text_waits_and_its_reading_comes_with_a_later_r
         account = await here.run()
         assert account
         assert (account.read, account.waiting, account.failed) == (2, 1, 0)
-        assert "404" not in here.post("2026-02-10")
+        assert "404" not in here.post("2026-02-11")
         here.arxiv.html["2602.00002v1"] = page
-        account = await here.run(TUESDAY_NOON + timedelta(hours=3))
+        account = await here.run(WEDNESDAY_NOON + timedelta(hours=3))
     assert account
     assert (account.read, account.waiting) == (3, 0)
 

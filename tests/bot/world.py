@@ -9,7 +9,8 @@ from pathlib import Path
 
 from bot import day, settings
 from bot.app import App, FarEnds, open_app
-from bot.day import Account
+from bot.day import Account, Work
+from digest.collection import Pause
 from digest.llm.patience import Patience as ModelPatience
 from digest.models import Purpose
 from digest.progress import Progress
@@ -25,8 +26,8 @@ QUICK = FarEnds(
         call_seconds=5, backoff_initial_seconds=0.01, backoff_max_seconds=0.05, backoff_jitter_seconds=0.01
     ),
 )
-TUESDAY_NOON = datetime(2026, 2, 10, 4, 0, tzinfo=UTC)
-"""12:00 in Shanghai, three hours after arXiv announced what was submitted until Monday 14:00 in New York."""
+WEDNESDAY_NOON = datetime(2026, 2, 11, 4, 0, tzinfo=UTC)
+"""12:00 in Shanghai. The edition that is due shows what arXiv announced on Monday evening in New York."""
 
 
 @dataclass
@@ -56,9 +57,14 @@ class World:
             )
             return {(Purpose(purpose), f"{paper}v{number}") for purpose, paper, number in rows}
 
-    async def run(self, at: datetime = TUESDAY_NOON, **overrides: object) -> Account | None:
+    async def run(self, at: datetime = WEDNESDAY_NOON, **overrides: object) -> Account | None:
+        """The account of the newest edition that a run at that time worked on."""
+        made = await self.work(at, None, **overrides)
+        return made.accounts[-1] if made.accounts else None
+
+    async def work(self, at: datetime, pause: Pause | None = None, **overrides: object) -> Work:
         async with self.app(at, **overrides) as app:
-            return await day.work(app, at, self.progress.append)
+            return await day.work(app, at, self.progress.append, pause)
 
     @asynccontextmanager
     async def app(self, at: datetime, **overrides: object) -> AsyncIterator[App]:
@@ -67,6 +73,7 @@ class World:
                 "data_dir": self.folder,
                 "archive_dir": self.posts,
                 "arxiv_api_url": f"{self.arxiv_url}/api/query",
+                "arxiv_rss_url": f"{self.arxiv_url}/rss",
                 "arxiv_site_url": self.arxiv_url,
                 "arxiv_request_interval": 0,
                 "openai_api_key": KEY,

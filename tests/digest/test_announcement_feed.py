@@ -4,9 +4,9 @@ from datetime import date
 import pytest
 
 from digest.errors import MalformedError
-from digest.models import PaperId, VersionId
+from digest.models import AnnounceType, PaperId, VersionId
 from digest.sources import rss
-from digest.sources.rss import Announcement, AnnounceType
+from digest.sources.rss import Announcement
 from tests.shared import shared_data
 
 
@@ -54,7 +54,7 @@ def test_what_is_no_feed_is_refused(body: bytes) -> None:
 def test_a_recorded_feed_is_understood() -> None:
     batch = rss.parse(shared_data("rss", "rss20_stat_2024-03-26_123items.xml").read_bytes())
     assert batch.day == date(2024, 3, 26)
-    assert Counter(announcement.kind for announcement in batch.announcements) == {
+    assert Counter(announcement.type for announcement in batch.announcements) == {
         AnnounceType.NEW: 35,
         AnnounceType.CROSS: 27,
         AnnounceType.REPLACE: 41,

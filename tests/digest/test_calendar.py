@@ -1,4 +1,6 @@
-from datetime import UTC, date, datetime, time
+"""The announcement calendar, over ten years and with every zone that people live in."""
+
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -6,14 +8,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest import calendar
-from digest.calendar import NEW_YORK
+from digest.calendar import HOLIDAYS, NEW_YORK, Calendar
+from digest.models import Window
 
-TEN_YEARS = st.datetimes(
+DAY = timedelta(days=1)
+SHANGHAI = Calendar(time(8, 50), ZoneInfo("Asia/Shanghai"))
+MOMENTS = st.datetimes(
     datetime(2025, 1, 1),  # noqa: DTZ001 - hypothesis adds the zone
     datetime(2035, 1, 1),  # noqa: DTZ001
     timezones=st.just(UTC),
 )
-SHANGHAI = ZoneInfo("Asia/Shanghai")
+DAYS = st.dates(date(2025, 1, 1), date(2035, 1, 1))
+ZONES = st.sampled_from(
+    ["Asia/Shanghai", "UTC", "America/New_York", "Europe/London", "Australia/Lord_Howe", "Pacific/Auckland"]
+)
+CALENDARS = st.builds(
+    Calendar,
+    st.times().map(lambda moment: moment.replace(second=0, microsecond=0)),
+    ZONES.map(ZoneInfo),
+    st.frozensets(DAYS, max_size=5).map(calendar.with_holidays),
+)
 
 
 def eastern(*moment: int) -> datetime:
@@ -31,29 +45,100 @@ def eastern(*moment: int) -> datetime:
         (eastern(2026, 2, 15, 12, 0), eastern(2026, 2, 16, 20)),
         (eastern(2026, 1, 16, 15, 0), eastern(2026, 1, 20, 20)),
         (eastern(2026, 7, 2, 15, 0), eastern(2026, 7, 6, 20)),
+        (eastern(2026, 3, 8, 1, 30), eastern(2026, 3, 9, 20)),
+        (eastern(2026, 11, 1, 1, 30), eastern(2026, 11, 2, 20)),
     ],
 )
 def test_a_submission_is_announced_when_the_schedule_says(submitted: datetime, announced: datetime) -> None:
-    assert calendar.announced_at(submitted) == announced
+    assert SHANGHAI.announced_at(submitted) == announced
 
 
-@given(TEN_YEARS)
-def test_no_announcement_falls_on_a_day_without_one(submitted: datetime) -> None:
-    local = calendar.announced_at(submitted).astimezone(NEW_YORK)
+@given(CALENDARS, MOMENTS)
+def test_no_announcement_falls_on_a_day_without_one(schedule: Calendar, submitted: datetime) -> None:
+    local = schedule.announced_at(submitted).astimezone(NEW_YORK)
     assert local > submitted
     assert (local.hour, local.minute) == (20, 0)
     assert local.weekday() not in (4, 5)
-    assert local.date() not in calendar.HOLIDAYS
+    assert local.date() not in schedule.holidays
 
 
-@given(TEN_YEARS)
-def test_the_edition_that_is_due_is_the_newest_whose_anchor_has_passed(at: datetime) -> None:
-    day = calendar.due(at, time(8, 50), SHANGHAI)
-    assert calendar.anchor(day, time(8, 50), SHANGHAI) <= at
-    assert calendar.anchor(date.fromordinal(day.toordinal() + 1), time(8, 50), SHANGHAI) > at
+@given(CALENDARS, MOMENTS, st.timedeltas(timedelta(0), timedelta(days=9)))
+def test_what_is_submitted_later_is_never_announced_earlier(
+    schedule: Calendar, submitted: datetime, later: timedelta
+) -> None:
+    assert schedule.announced_at(submitted) <= schedule.announced_at(submitted + later)
 
 
-def test_the_anchor_lies_at_the_digest_time_of_the_configured_zone() -> None:
-    assert calendar.anchor(date(2026, 2, 12), time(8, 50), SHANGHAI) == datetime(
-        2026, 2, 12, 0, 50, tzinfo=UTC
-    )
+@given(CALENDARS, MOMENTS)
+def test_every_batch_is_in_exactly_one_window(schedule: Calendar, moment: datetime) -> None:
+    batch = schedule.newest(moment)
+    day = schedule.edition_of(batch)
+    around = [day + n * DAY for n in range(-2, 3)]
+    assert [each for each in around if batch in schedule.batches(schedule.window_of(each))] == [day]
+
+
+@given(CALENDARS, MOMENTS, st.integers(1, 40))
+def test_the_windows_of_days_in_a_row_hold_all_batches_between_them(
+    schedule: Calendar, moment: datetime, count: int
+) -> None:
+    first = schedule.due(moment)
+    windows = [schedule.window_of(first + n * DAY) for n in range(count)]
+    together = [batch for window in windows for batch in schedule.batches(window)]
+    assert together == list(schedule.batches(Window(windows[0].start, windows[-1].end)))
+    assert together == sorted(set(together))
+
+
+@given(CALENDARS, MOMENTS)
+def test_the_edition_that_is_due_is_the_newest_whose_anchor_has_passed(
+    schedule: Calendar, at: datetime
+) -> None:
+    day = schedule.due(at)
+    assert schedule.anchor(day) <= at < schedule.anchor(day + DAY)
+
+
+@given(CALENDARS, MOMENTS)
+def test_the_feeds_hold_what_was_announced_before_the_last_midnight(schedule: Calendar, at: datetime) -> None:
+    fed = schedule.fed(at)
+    assert fed <= schedule.newest(at)
+    assert calendar.fed_day(fed) <= at.astimezone(NEW_YORK).date()
+    assert not schedule.batches(Window(fed, datetime.combine(at.astimezone(NEW_YORK), time(), NEW_YORK)))
+
+
+@given(CALENDARS, MOMENTS)
+def test_the_next_edition_has_a_batch(schedule: Calendar, at: datetime) -> None:
+    day = schedule.next_edition(at)
+    assert schedule.anchor(day) > at
+    assert schedule.batches(schedule.window_of(day))
+
+
+@pytest.mark.parametrize(
+    ("batch", "edition"),
+    [
+        (eastern(2026, 2, 9, 20), date(2026, 2, 11)),  # 09:00 in Shanghai, after the anchor
+        (eastern(2026, 7, 13, 20), date(2026, 7, 14)),  # 08:00, before it
+        (eastern(2026, 3, 8, 20), date(2026, 3, 9)),  # the clocks went forward the night before
+        (eastern(2026, 11, 1, 20), date(2026, 11, 3)),  # and back
+    ],
+)
+def test_a_batch_belongs_to_the_first_edition_whose_anchor_it_does_not_miss(
+    batch: datetime, edition: date
+) -> None:
+    assert SHANGHAI.edition_of(batch) == edition
+
+
+def test_days_without_an_announcement_have_no_edition() -> None:
+    november = Window(SHANGHAI.anchor(date(2026, 11, 20)), SHANGHAI.anchor(date(2026, 12, 1)))
+    # The 26th, Thanksgiving, announces nothing; in Shanghai that evening's edition would be the 28th.
+    days = [day.day for day in SHANGHAI.editions(november)]
+    assert days == [21, 24, 25, 26, 27, 1]
+
+
+def test_an_extra_holiday_moves_its_batch_to_the_next() -> None:
+    schedule = Calendar(time(8, 50), SHANGHAI.zone, calendar.with_holidays([date(2026, 2, 10)]))
+    assert schedule.announced_at(eastern(2026, 2, 10, 9)) == eastern(2026, 2, 11, 20)
+    assert date(2026, 1, 1) in schedule.holidays
+
+
+def test_the_published_holidays_of_2026_are_known() -> None:
+    published = {(1, 1), (1, 19), (6, 19), (7, 3), (9, 7), (11, 26), (12, 25), (12, 29), (12, 31)}
+    assert {(day.month, day.day) for day in HOLIDAYS if day.year == 2026} == published

@@ -109,13 +109,15 @@ async def test_an_edition_with_an_unknown_paper_is_refused(engine: AsyncEngine) 
     assert await find(engine, DAY) is None
 
 
-async def test_the_edition_before_a_day_may_be_weeks_old(engine: AsyncEngine) -> None:
+async def test_the_newest_edition_may_be_weeks_old(engine: AsyncEngine) -> None:
     long_ago = DAY - timedelta(weeks=5)
-    for day, number in ((long_ago - timedelta(days=1), 1), (long_ago, 2), (DAY, 3)):
+    async with reading(engine) as connection:
+        assert await editions.last(connection) is None
+    for day, number in ((long_ago, 2), (long_ago - timedelta(days=1), 1)):
         await close(engine, edition(day, number))
     async with reading(engine) as connection:
-        assert await editions.last_before(connection, DAY) == edition(long_ago, 2)
-        assert await editions.last_before(connection, long_ago - timedelta(days=1)) is None
+        assert await editions.last(connection) == edition(long_ago, 2)
+        assert await editions.first_day(connection) == long_ago - timedelta(days=1)
 
 
 async def test_archiving_is_noted(engine: AsyncEngine) -> None:

@@ -44,6 +44,10 @@ class FakeArxiv:
     starts: list[float] = field(default_factory=list)
     at_once: int = 0
     most_at_once: int = 0
+    announced: list[tuple[str, str]] | None = None
+    """What the feed holds: paper versions and how they are announced. None: there is no feed."""
+    fed_on: str = ""
+    """The date that the feed gives, as RFC 822 has it."""
     recorded: bytes | None = None
     recorded_status: int = 200
 
@@ -51,6 +55,7 @@ class FakeArxiv:
         return Starlette(
             routes=[
                 Route("/api/query", self._query),
+                Route("/rss/{categories}", self._rss),
                 Route("/html/{id:path}", self._html),
                 Route("/pdf/{id:path}", self._pdf),
                 Route("/moved/{id:path}", self._moved),
@@ -64,6 +69,10 @@ class FakeArxiv:
 
     async def _query(self, request: Request) -> Response:
         return await self._with_manners(request, self._feed(request))
+
+    async def _rss(self, request: Request) -> Response:
+        body = None if self.announced is None else rss(self.announced, self.fed_on)
+        return await self._with_manners(request, body, "application/rss+xml")
 
     async def _html(self, request: Request) -> Response:
         body = self.html.get(request.path_params["id"])
@@ -142,6 +151,19 @@ def feed(papers: Sequence[Paper], total: int | None = None, start: int = 0) -> b
         'xmlns:opensearch="http://a9.com/-/spec/opensearch/1.1/" xmlns:arxiv="http://arxiv.org/schemas/atom">'
         f"<opensearch:totalResults>{count}</opensearch:totalResults>"
         f"<opensearch:startIndex>{start}</opensearch:startIndex>" + "".join(map(_entry, papers)) + "</feed>"
+    ).encode()
+
+
+def rss(announced: Sequence[tuple[str, str]], fed_on: str = "") -> bytes:
+    """A feed of announcements."""
+    items = "".join(
+        f"<item><title>As the feed has it</title><guid>oai:arXiv.org:{version}</guid>"
+        f"<arxiv:announce_type>{kind}</arxiv:announce_type></item>"
+        for version, kind in announced
+    )
+    return (
+        '<rss xmlns:arxiv="http://arxiv.org/schemas/atom" version="2.0"><channel>'
+        f"<pubDate>{fed_on}</pubDate>{items}</channel></rss>"
     ).encode()
 
 

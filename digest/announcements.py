@@ -1,0 +1,65 @@
+"""In which batch each paper was announced. Pure.
+
+A feed says it for certain, but holds one batch only and may not have been seen. The query API says when a paper was
+submitted, from which the schedule gives the first batch that it can have been in. Moderation holds one in fifty
+back for up to weeks; its identifier shows that, because arXiv gives identifiers at the announcement, in order
+(https://info.arxiv.org/help/arxiv_identifier.html): a paper whose number comes after that of a later submission
+was announced with its neighbours.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from digest.calendar import Calendar
+from digest.models import PaperId
+
+_DISORDER = timedelta(hours=1)  # numbers of one batch follow the submissions roughly, not to the minute
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What is known of a paper's announcement: its submission, when a listing first showed it, and the batch in
+    which a feed named it, None where none did."""
+
+    paper: PaperId
+    submitted: datetime
+    listed_at: datetime
+    named: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The batch that a paper was announced in, as far as can be known, and the last that it can have been in."""
+
+    batch: datetime
+    latest: datetime
+
+
+def place(calendar: Calendar, sightings: Iterable[Sighting]) -> dict[PaperId, Placed]:
+    """The batch of each paper; `sightings` should hold its neighbours too."""
+    ordered = sorted(sightings, key=lambda sighting: sighting.paper)
+    placed = {}
+    following: datetime | None = None  # the batch of the nearest paper with a higher number that was not held
+    for sighting, held in reversed(list(zip(ordered, _held(ordered), strict=True))):
+        scheduled = calendar.announced_at(sighting.submitted)
+        latest = max(scheduled, calendar.newest(sighting.listed_at))
+        if not held:
+            following = scheduled
+        if sighting.named is not None:
+            placed[sighting.paper] = Placed(sighting.named, sighting.named)
+        elif held:
+            placed[sighting.paper] = Placed(min(following or latest, latest), latest)
+        else:
+            placed[sighting.paper] = Placed(scheduled, latest)
+    return placed
+
+
+def _held(ordered: Iterable[Sighting]) -> list[bool]:
+    """Of each paper, in the order of their numbers, whether a later submission came before it."""
+    held = []
+    newest: datetime | None = None
+    for sighting in ordered:
+        held.append(newest is not None and sighting.submitted < newest - _DISORDER)
+        newest = sighting.submitted if newest is None else max(newest, sighting.submitted)
+    return held

@@ -1,0 +1,118 @@
+"""Which editions can close, and over which papers. Pure.
+
+A batch is whole when the feed and the query API agree on it and nothing has been added for a while. What turns up
+after its edition closed is late, and goes into the next.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from digest.announcements import Placed
+from digest.calendar import VISIBLE_WITHIN, Calendar
+from digest.models import LeftOut, Paper, PaperId, Reason, Window
+
+BETWEEN_LOOKS = timedelta(minutes=10)
+LONGEST_SILENCE = timedelta(days=31)
+"""Editions of a longer time than that are not made up for."""
+_AFTER_ANCHOR = timedelta(hours=1)
+
+
+class CatchUp(StrEnum):
+    """How batches come back that were missed while nothing ran."""
+
+    EACH = "each"
+    """Each in the edition of its own day."""
+    ONE = "one"
+    """All in one edition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A paper that was listed and is in no edition so far."""
+
+    paper: Paper
+    listed_at: datetime
+    placed: Placed
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What is there for one edition: the papers of its own batches, those that missed theirs, and those that were
+    announced before anyone watched."""
+
+    window: Window
+    own: tuple[Candidate, ...]
+    late: tuple[Candidate, ...]
+    earlier: tuple[LeftOut, ...]
+
+
+def window(calendar: Calendar, day: date, last: Window | None) -> Window:
+    """The window of the edition of `day`: from the previous one's anchor; after a long silence, from the day before."""
+    end = calendar.anchor(day)
+    if last is not None and end - last.end <= LONGEST_SILENCE:
+        return Window(last.end, end)
+    return calendar.window_of(day)
+
+
+def open_days(
+    calendar: Calendar,
+    last: Window | None,
+    first_look: datetime,
+    at: datetime,
+    candidates: Iterable[Candidate],
+) -> list[date]:
+    """The days with a batch whose editions are due at `at` and not closed, oldest first.
+
+    `last` is the window of the newest edition. Before the first one, and after a long silence, the newest batch that
+    the first look (at `first_look`) showed is the one to begin with.
+    """
+    end = calendar.anchor(calendar.due(at))
+    if last is not None and end - last.end <= LONGEST_SILENCE:
+        return list(calendar.editions(Window(last.end, end)))
+    seen = {candidate.placed.batch for candidate in candidates if candidate.listed_at <= first_look}
+    due = calendar.anchor(calendar.due(first_look))
+    begin = max((batch for batch in seen if batch <= due), default=calendar.newest(due))
+    return list(calendar.editions(Window(begin - timedelta(microseconds=1), end)))
+
+
+def gather(window: Window, candidates: Iterable[Candidate], watched: Collection[str]) -> Gathered:
+    """Which of `candidates` belong in the edition of `window`.
+
+    `watched` are the categories whose listings were followed lately. A paper in none of them that was announced before
+    the window cannot have been missed. One in them that looks older than the window, but may have been announced after
+    it, waits for the next edition: no paper is shown before its announcement.
+    """
+    own, late, earlier = [], [], []
+    for candidate in candidates:
+        batch, latest = candidate.placed.batch, candidate.placed.latest
+        if window.start < batch <= window.end:
+            own.append(candidate)
+        elif batch <= window.start and not set(watched) & set(candidate.paper.categories):
+            earlier.append(LeftOut(candidate.paper.id, Reason.EARLIER))
+        elif batch <= window.start and latest <= window.end:
+            late.append(candidate)
+    return Gathered(window, tuple(own), tuple(late), tuple(earlier))
+
+
+def deadline(calendar: Calendar, day: date) -> datetime:
+    """When the edition of `day` closes over what is there."""
+    anchor = calendar.anchor(day)
+    newest = max(calendar.batches(calendar.window_of(day)), default=anchor)
+    return max(newest + VISIBLE_WITHIN, anchor + _AFTER_ANCHOR)
+
+
+def is_whole(
+    gathered: Gathered,
+    named: Collection[PaperId],
+    listed: Collection[PaperId],
+    at: datetime,
+) -> bool:
+    """Whether nothing is missing for the edition.
+
+    `named` are the papers that the feeds of its batches announced, `listed` those of them whose records are there.
+    """
+    own = {candidate.paper.id for candidate in gathered.own}
+    stood_still = all(candidate.listed_at <= at - BETWEEN_LOOKS for candidate in gathered.own)
+    return bool(own) and own <= set(named) <= set(listed) and stood_still

@@ -1,0 +1,96 @@
+"""Words that a person looks for in papers, found however they are written. Pure.
+
+Case, accents, full-width forms, plurals, hyphens and spaces make no difference: “text-to-speech models” is found in
+“Text to Speech Model”. Words of Latin script are found as whole words; Chinese, Japanese and Korean have no spaces
+between words, and are found anywhere.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from digest.errors import DigestError
+
+LONGEST = 100
+"""Characters of a keyword."""
+
+_SEPARATORS = re.compile(r"[,;\n\r，、；]")
+_CJK = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+_TOKEN = re.compile(rf"[{_CJK}]|(?:(?![{_CJK}])[^\W_]|[+#])+")
+_UNSEEN = re.compile(r"[\u00ad\u200b-\u200f\u2060\ufeff]")
+_NO_PLURAL = ("ss", "us", "is")
+
+
+class InvalidKeywordError(DigestError):
+    """A text in which there is nothing to look for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keyword:
+    """`text` as it was given, and `key`, its folded words without anything between them."""
+
+    text: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A text made ready for many keywords: its folded words in one string, and where in it words begin or end."""
+
+    joined: str
+    edges: frozenset[int]
+
+
+def keyword(text: str) -> Keyword:
+    """The keyword that `text` gives. Raises InvalidKeywordError."""
+    shown = " ".join(text.split())
+    if len(shown) > LONGEST:
+        raise InvalidKeywordError(f"“{shown[:20]}…” is longer than {LONGEST} characters.")
+    key = "".join(_words(shown))
+    if not key:
+        raise InvalidKeywordError(f"“{shown}” holds no letters to look for.")
+    return Keyword(shown, key)
+
+
+def keywords(text: str) -> tuple[Keyword, ...]:
+    """The keywords of a list with commas, semicolons or line breaks between them. Raises InvalidKeywordError."""
+    found = [keyword(part) for part in _SEPARATORS.split(text) if part.strip()]
+    return tuple({each.key: each for each in reversed(found)}.values())[::-1]
+
+
+def fold(text: str) -> Folded:
+    """`text`, ready to be searched."""
+    words = _words(text)
+    edges, at = [0], 0
+    for word in words:
+        at += len(word)
+        edges.append(at)
+    return Folded("".join(words), frozenset(edges))
+
+
+def found_in(keyword: Keyword, folded: Folded) -> bool:
+    """Whether `keyword` is in the text, from the beginning of a word to the end of one."""
+    at = folded.joined.find(keyword.key)
+    while at >= 0:
+        if at in folded.edges and at + len(keyword.key) in folded.edges:
+            return True
+        at = folded.joined.find(keyword.key, at + 1)
+    return False
+
+
+def _words(text: str) -> list[str]:
+    composed = unicodedata.normalize("NFKC", _UNSEEN.sub("", text)).casefold()
+    letters = (sign for sign in unicodedata.normalize("NFD", composed) if not unicodedata.combining(sign))
+    plain = unicodedata.normalize("NFC", "".join(letters))
+    return [_singular(word) for word in _TOKEN.findall(plain)]
+
+
+def _singular(word: str) -> str:
+    """`word` without the ending of an English plural; what is no plural but looks like one changes alike everywhere."""
+    if len(word) < 4 or not word.isascii() or word.endswith(_NO_PLURAL) or not word.endswith("s"):
+        return word
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("ches", "shes", "xes", "sses", "zzes")):
+        return word[:-2]
+    return word[:-1]

@@ -1,0 +1,99 @@
+"""Work that one process at a time may do on a database.
+
+The locks are of the operating system and of PostgreSQL: they end with the process that holds them, however it ends.
+PostgreSQL's ends with its connection too, while the work goes on: what is written must be safe without it.
+"""
+
+import fcntl
+import os
+import zlib
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from digest.errors import StoreError
+from digest.store.engine import reading
+
+_NAMESPACE = 0x61727869  # of this program's advisory locks, which are pairs of numbers
+
+
+class BusyError(StoreError):
+    """Another process does this work already."""
+
+
+@asynccontextmanager
+async def exclusive(engine: AsyncEngine, work: str) -> AsyncIterator[None]:
+    """Keeps `work` on this database to this process while the block runs.
+
+    Raises BusyError at once where another process has it, StoreError where it cannot be kept.
+    """
+    if engine.dialect.name == "postgresql":
+        async with _on_postgresql(engine, work):
+            yield
+    else:
+        with _beside_the_file(engine.url.database, work):
+            yield
+
+
+@asynccontextmanager
+async def _on_postgresql(engine: AsyncEngine, work: str) -> AsyncIterator[None]:
+    key = (_NAMESPACE, zlib.crc32(work.encode()) - 2**31)
+    async with reading(engine) as connection:
+        # Without a transaction: it would stay open for as long as the work takes.
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        if not await connection.scalar(select(func.pg_try_advisory_lock(*key))):
+            raise _busy(work)
+        try:
+            yield
+        finally:
+            await _free(connection, key)
+
+
+async def _free(connection: AsyncConnection, key: tuple[int, int]) -> None:
+    """The server frees the locks of a closed session in its own time, hence the query; a broken one asks in vain."""
+    try:
+        with suppress(DBAPIError):
+            await connection.execute(select(func.pg_advisory_unlock(*key)))
+    finally:
+        await connection.invalidate()  # it must not come back to the pool with the lock
+
+
+@contextmanager
+def _beside_the_file(database: str | None, work: str) -> Iterator[None]:
+    if not database or database == ":memory:":  # no other process can reach it
+        yield
+        return
+    # The file stays: removed, it could be locked by one process while another makes it anew.
+    path = Path(f"{os.path.realpath(database)}.{work}.lock")
+    descriptor = _opened(path)
+    try:
+        _lock(descriptor, path, work)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _opened(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreError(f"The lock {path} cannot be opened: {error.strerror}.") from error
+
+
+def _lock(descriptor: int, path: Path, work: str) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise _busy(work) from None
+    except OSError as error:
+        raise StoreError(f"The lock {path} cannot be taken: {error.strerror}.") from error
+
+
+def _busy(work: str) -> BusyError:
+    return BusyError(
+        f"Another arxiv-daily is at work on the {work} of this database; this one leaves it alone."
+    )

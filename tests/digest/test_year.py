@@ -1,0 +1,167 @@
+"""Every announced paper, exactly once: a year of arXiv, played day by day before an outside judge."""
+
+import asyncio
+import random
+import sys
+from asyncio.subprocess import DEVNULL
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.store.upgrade import upgrade
+from digest import collection, coverage
+from digest.calendar import Calendar
+from digest.closing import CatchUp
+from digest.collection import Plan
+from digest.errors import SourceError
+from digest.listing import Sources
+from digest.selection import Rules
+from digest.sources.api import QueryApi
+from digest.sources.gate import Gate, Patience, open_client
+from digest.sources.rss import AnnouncementFeed
+from digest.store import editions
+from digest.store import engine as database
+from tests.shared import shared_data
+from tests.shared_world import ArxivYear, arxiv_year
+
+DAY = timedelta(days=1)
+PROGRAM = str(Path(sys.executable).with_name("arxiv-daily"))
+CALENDAR = Calendar(time(8, 50), ZoneInfo("Asia/Shanghai"))
+FAULTS = ("503", "429", "500", "empty", "cut", "html")
+PATIENCE = Patience(attempts=3, wait_initial=0.001, wait_max=0.001, retry_after=0)
+
+
+@dataclass
+class Reader:
+    """Somebody who collects the editions of a year, day after day, from a database that outlives each process."""
+
+    year: ArxivYear
+    folder: Path
+    chance: random.Random
+    plan: Plan = field(default_factory=lambda: Plan(CALENDAR, "zh-CN", Rules(("cs.SD", "eess.AS"))))
+
+    async def collect(self, at: datetime, *, faults: float = 0, kill: bool = False) -> None:
+        """One run at `at`; `faults` is the share of answers that go wrong, `kill` ends its process somewhere."""
+        await self.year.set_clock(at)
+        for _ in range(4):
+            if self.chance.random() < faults:
+                await self.year.fail(self.chance.choice(FAULTS))
+        if kill:
+            await self._killed(at)
+            return
+        async with self._sources() as (sources, engine):
+            with suppress(SourceError):
+                await collection.close(engine, sources, self.plan, at, lambda _: None)
+
+    async def _killed(self, at: datetime) -> None:
+        """The program itself, until SIGKILL ends it a moment after its beginning."""
+        environment = {
+            "DATABASE_URL": f"sqlite:///{self.folder}/year.db",
+            "DATA_DIR": str(self.folder),
+            "ARXIV_API_URL": f"{self.year.url}/api/query",
+            "ARXIV_RSS_URL": f"{self.year.url}/rss",
+            "ARXIV_REQUEST_INTERVAL": "0",
+            "CATCH_UP": self.plan.catch_up,
+        }
+        process = await asyncio.create_subprocess_exec(
+            PROGRAM,
+            "build",
+            "--at",
+            at.isoformat(),
+            env=environment,
+            cwd=self.folder,
+            stdout=DEVNULL,
+            stderr=DEVNULL,
+        )
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.8 + self.chance.random()):
+                await process.wait()
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+    @asynccontextmanager
+    async def _sources(self) -> AsyncIterator[tuple[Sources, AsyncEngine]]:
+        engine = database.open_engine(f"sqlite:///{self.folder}/year.db")
+        await upgrade(engine)
+        async with open_client("operator@example.org", PATIENCE) as client:
+            gate = Gate(client, interval=0, patience=PATIENCE)
+            url = self.year.url
+            yield Sources(QueryApi(gate, f"{url}/api/query"), AnnouncementFeed(gate, f"{url}/rss")), engine
+        await engine.dispose()
+
+    async def judge(self, end: datetime) -> None:
+        """Compares what was shown with what arXiv announced until `end`."""
+        async with self._sources() as (_, engine):
+            async with database.reading(engine) as connection:
+                days = await editions.between(connection, date.min, date.max)
+                made = [await editions.find(connection, day) for day in days]
+            proof = await coverage.between(engine, CALENDAR, days[0], days[-1])
+        shown = {str(v.paper): each for each in made if each for v in each.versions}
+        times = Counter(str(v.paper) for each in made if each for v in each.versions)
+        truth = {each["id"]: datetime.fromisoformat(each["announced"]) for each in await self.year.truth()}
+        begin = CALENDAR.window_of(days[0]).start
+        due = {name for name, announced in truth.items() if begin < announced <= end}
+        assert due - shown.keys() == set()
+        assert {name for name, count in times.items() if count > 1} == set()
+        early = [name for name, each in shown.items() if truth[name] > each.window.end]
+        assert early == []
+        assert [day.unexplained for day in proof if day.unexplained] == []
+
+
+def shanghai(day: date, hour: int, minute: int = 0) -> datetime:
+    return datetime.combine(day, time(hour, minute), CALENDAR.zone)
+
+
+async def play(reader: Reader, first: date, last: date, *, hour: int, faults: float = 0) -> None:
+    """A run on each day, another two hours later as cron would have it after a failure; some are killed, and for a
+    week nothing runs at all."""
+    silence = first + (last - first) / 2
+    day = first
+    while day <= last:
+        if not silence <= day < silence + 7 * DAY:
+            kill = reader.chance.random() < 0.05
+            await reader.collect(shanghai(day, hour), faults=faults, kill=kill)
+            await reader.collect(shanghai(day, hour + 2), faults=faults)
+        day += DAY
+
+
+@pytest.mark.parametrize("catch_up", list(CatchUp))
+async def test_a_year_is_covered_whatever_happens(tmp_path: Path, catch_up: CatchUp) -> None:
+    async with arxiv_year("--days", "365", "--per-day", "8") as year:
+        reader = Reader(year, tmp_path, random.Random(7))
+        reader.plan = Plan(CALENDAR, "zh-CN", reader.plan.rules, catch_up)
+        await play(reader, date(2025, 9, 4), date(2026, 8, 31), hour=10, faults=0.05)
+        await reader.judge(CALENDAR.anchor(date(2026, 8, 30)))
+
+
+@pytest.mark.parametrize(
+    ("lag", "hour"),
+    [
+        (("--lag", "0"), 9),
+        (("--lag", "1"), 9),
+        (("--lag", "5"), 9),
+        (("--lag", "5"), 14),
+        (("--midnight",), 9),
+    ],
+)
+async def test_however_far_the_query_api_lags(tmp_path: Path, lag: tuple[str, ...], hour: int) -> None:
+    async with arxiv_year("--days", "90", "--from", "2026-02-01", "--per-day", "8", *lag) as year:
+        reader = Reader(year, tmp_path, random.Random(1))
+        await play(reader, date(2026, 2, 4), date(2026, 4, 28), hour=hour)
+        await reader.judge(CALENDAR.anchor(date(2026, 4, 26)))
+
+
+async def test_the_real_listings_are_covered(tmp_path: Path) -> None:
+    listings = shared_data("listings-2025.jsonl")
+    async with arxiv_year("--real", str(listings), "--from", "2025-09-01", "--days", "120") as year:
+        reader = Reader(year, tmp_path, random.Random(3))
+        await play(reader, date(2025, 9, 4), date(2025, 12, 28), hour=10, faults=0.05)
+        await reader.judge(CALENDAR.anchor(date(2025, 12, 27)))
