@@ -54,8 +54,12 @@ def keyword(text: str) -> Keyword:
 
 def keywords(text: str) -> tuple[Keyword, ...]:
     """The keywords of a list with commas, semicolons or line breaks between them. Raises InvalidKeywordError."""
-    found = [keyword(part) for part in _SEPARATORS.split(text) if part.strip()]
-    return tuple({each.key: each for each in reversed(found)}.values())[::-1]
+    found: dict[str, Keyword] = {}
+    for part in _SEPARATORS.split(text):
+        if part.strip():
+            made = keyword(part)
+            found.setdefault(made.key, made)
+    return tuple(found.values())
 
 
 def fold(text: str) -> Folded:

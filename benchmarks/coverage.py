@@ -1,0 +1,153 @@
+"""How much of what arXiv announces the editions show, beside the rule “submitted in the last 24 hours”.
+
+A year of arXiv on loopback: 12 papers a day, one in fifty held back by moderation for up to three weeks; one answer in
+twenty fails, and for a week nothing runs. Both rules look at the same hour of each day and see the same papers.
+
+    python benchmarks/coverage.py [--days 365] [--lag HOURS] [--seed 7]
+"""
+
+import argparse
+import asyncio
+import random
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from bot.store.upgrade import upgrade
+from digest import collection
+from digest.calendar import Calendar
+from digest.collection import Plan
+from digest.errors import SourceError
+from digest.listing import Sources
+from digest.models import Paper, PaperId, VersionId
+from digest.selection import Rules
+from digest.sources.api import QueryApi
+from digest.sources.gate import Gate, Patience, open_client
+from digest.sources.rss import AnnouncementFeed
+from digest.store import editions
+from digest.store import engine as database
+from tests.fakes.arxiv import FakeArxiv
+from tests.papers import paper
+
+DAY = timedelta(days=1)
+CATEGORIES = ("cs.SD", "eess.AS")
+CALENDAR = Calendar(time(8, 50), ZoneInfo("Asia/Shanghai"))
+PATIENCE = Patience(attempts=4, wait_initial=0.001, wait_max=0.001)
+FAULTS = ("503", "500", "empty", "cut", "html")
+HELD, FAULTY = 0.02, 0.05
+
+
+@dataclass(frozen=True)
+class Announced:
+    """A paper and when arXiv announced it."""
+
+    paper: Paper
+    at: datetime
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--days", type=int, default=365)
+    parser.add_argument("--lag", type=float, default=1, help="hours from the announcement to the query API")
+    parser.add_argument("--seed", type=int, default=7)
+    asked = parser.parse_args()
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    asyncio.run(compare(asked.days, timedelta(hours=asked.lag), random.Random(asked.seed)))
+
+
+async def compare(days: int, lag: timedelta, chance: random.Random) -> None:
+    """Runs both rules over the same year, and prints what each came to."""
+    year = list(announcements(date(2025, 9, 1), days, chance))
+    first = date(2025, 9, 4)
+    runs = [first + n * DAY for n in range(days - 5) if not days // 2 <= n < days // 2 + 7]
+    ours, theirs = Counter[PaperId](), Counter[PaperId]()
+    early = 0
+    with tempfile.TemporaryDirectory() as folder:
+        engine = database.open_engine(f"sqlite:///{folder}/year.db")
+        await upgrade(engine)
+        arxiv = FakeArxiv()
+        async with arxiv.serve() as url, open_client(None, PATIENCE) as client:
+            gate = Gate(client, interval=0, patience=PATIENCE)
+            sources = Sources(QueryApi(gate, f"{url}/api/query"), AnnouncementFeed(gate, f"{url}/rss"))
+            plan = Plan(CALENDAR, "zh-CN", Rules(CATEGORIES))
+            for day in runs:
+                at = datetime.combine(day, time(10), CALENDAR.zone).astimezone(UTC)
+                show(arxiv, year, at, lag)
+                theirs.update(p.id for p in arxiv.papers if p.published and at - DAY < p.published <= at)
+                arxiv.faults.extend(chance.choice(FAULTS) for _ in range(3) if chance.random() < FAULTY)
+                with suppress(SourceError):
+                    await collection.close(engine, sources, plan, at, lambda _: None)
+                arxiv.faults.clear()
+        async with database.reading(engine) as connection:
+            made = [
+                await editions.find(connection, day) for day in await editions.between(connection, *ever())
+            ]
+        await engine.dispose()
+    when = {each.paper.id: each.at for each in year}
+    for edition in filter(None, made):
+        ours.update(version.paper for version in edition.versions)
+        early += sum(when[version.paper] > edition.window.end for version in edition.versions)
+    until = CALENDAR.anchor(runs[-2])
+    due = {name for name, at in when.items() if CALENDAR.window_of(first).start < at <= until}
+    print(f"{len(due):,} papers announced in {days} days, visible {lag} after that; {len(runs)} runs")
+    tell("editions", ours, due)
+    tell("submitted in the last 24 hours", theirs, due)
+    print(f"shown before their announcement: {early}")
+
+
+def tell(rule: str, shown: Counter[PaperId], due: set[PaperId]) -> None:
+    twice = sum(count > 1 for count in shown.values())
+    print(f"{rule:32} recall {len(due & shown.keys()) / len(due):7.2%}   shown twice {twice}")
+
+
+def ever() -> tuple[date, date]:
+    return date.min, date.max
+
+
+def announcements(start: date, days: int, chance: random.Random) -> Iterator[Announced]:
+    """A year's papers in the order of their announcement, which is that of their identifiers."""
+    submitted = sorted(
+        datetime.combine(start + n * DAY, time(), UTC) + chance.random() * DAY
+        for n in range(days)
+        for _ in range(12)
+    )
+    announced = [(CALENDAR.announced_at(moment), moment) for moment in submitted]
+    batches = sorted({batch for batch, _ in announced})
+    moved = [(held_back(batch, batches, chance), moment) for batch, moment in announced]
+    numbers = Counter[str]()
+    for batch, moment in sorted(moved):
+        month = batch.strftime("%y%m")
+        numbers[month] += chance.randint(1, 30)
+        made = paper(1, submitted=moment, categories=(chance.choice(CATEGORIES),))
+        version = VersionId(PaperId(f"{month}.{numbers[month]:05d}"), 1)
+        yield Announced(
+            Paper(version, **{n: getattr(made, n) for n in made.__slots__ if n != "version"}), batch
+        )
+
+
+def held_back(batch: datetime, batches: list[datetime], chance: random.Random) -> datetime:
+    later = [each for each in batches if batch < each < batch + 21 * DAY]
+    return chance.choice(later) if later and chance.random() < HELD else batch
+
+
+def show(arxiv: FakeArxiv, year: list[Announced], at: datetime, lag: timedelta) -> None:
+    """Sets arXiv to what it shows at `at`: the query API with its lag, the feed with what it holds since midnight."""
+    arxiv.papers = [each.paper for each in year if at - 60 * DAY < each.at <= at - lag]
+    today = at.astimezone(ZoneInfo("America/New_York")).date()
+    arxiv.announced = [
+        (str(each.paper.version), "new")
+        for each in year
+        if each.at.astimezone(ZoneInfo("America/New_York")).date() == today - DAY
+    ]
+
+
+if __name__ == "__main__":
+    main()
