@@ -344,3 +344,50 @@ async def test_old_posts_are_taken_over_and_rebuilt_without_a_call_for_what_they
     assert "papers 2 · translated 2 · read 2 · waiting 0 · failed 0" in told.out
     assert [str(purpose) for purpose, _ in here.model.asked_for] == ["reading"]
     assert "第 1 间屋子的背景。" in here.post("2026-02-11")
+
+
+async def test_each_paper_that_was_left_out_has_its_reason(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        here.arxiv.announced = [(f"2602.0000{number}v1", "new") for number in (1, 2, 3)]
+        env = environment(here, EXCLUDE_KEYWORDS="room 2", MAX_PAPERS="1")
+        built = await call(tmp_path, "build", *NOON, "--explain", **env)
+        proof = await call(tmp_path, "coverage", "--from", "2026-02-09", "--to", "2026-02-12", **env)
+    assert built.status == proof.status == 0
+    assert "Edition of 2026-02-11: 3 listed, 1 shown, 2 left out." in built.out
+    assert (
+        "2602.00002v1  EchoNet-2: Hearing the Shape of Room 2\n    excluded keyword (room 2)\n" in built.out
+    )
+    assert (
+        "2602.00001v1  EchoNet-1: Hearing the Shape of Room 1\n    ranked behind the last (2/2)\n"
+        in built.out
+    )
+    assert "抓取总数：3 篇 \\| 本页显示：1 篇" in here.post("2026-02-11")
+    [header, first, second, _, total] = proof.out.splitlines()
+    assert header.startswith("edition")
+    assert first.split()[:7] == ["2026-02-11", "2026-02-10", "01:00", "3", "1", "0", "2"]
+    assert "1 excluded keyword" in first
+    assert "1 ranked behind the last" in first
+    assert second.endswith("not there yet")
+    assert total == "3 announced, 1 shown by their own edition, 0 late, 0 unexplained."
+
+
+async def test_a_paper_that_is_missing_without_a_reason_is_an_alarm(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        here.arxiv.announced = [(f"2602.0000{number}v1", "new") for number in (1, 2, 3, 4)]
+        built = await call(tmp_path, "build", *NOON, **environment(here))
+        proof = await call(
+            tmp_path, "coverage", "--from", "2026-02-11", "--to", "2026-02-11", **environment(here)
+        )
+    assert built.status == 0
+    assert "arXiv announced 1 papers that no edition shows, and nothing tells why: 2602.00004" in built.err
+    assert proof.status == 1
+    assert "UNEXPLAINED: 2602.00004" in proof.out
+
+
+@pytest.mark.parametrize(
+    "arguments", [("coverage", "--from", "yesterday"), ("coverage", "--to", "2026-02-30")]
+)
+async def test_a_day_that_is_none_is_refused(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    told = await call(tmp_path, *arguments)
+    assert told.status == 2
+    assert "is no date" in told.usage

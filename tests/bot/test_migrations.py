@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.store.upgrade import check, upgrade
+from bot.store.upgrade import _config, check, upgrade
 from digest.errors import StoreError
 from digest.store.engine import open_engine, reading, writing
 from digest.store.tables import metadata
@@ -105,3 +106,39 @@ async def test_a_migration_that_fails_leaves_nothing_behind(engine: AsyncEngine)
         await upgrade(engine)
     async with reading(engine) as connection:
         assert await connection.run_sync(lambda sync: inspect(sync).get_table_names()) == ["editions"]
+
+
+def _upgrade_to(connection: Connection, revision: str) -> None:
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+async def test_what_older_versions_stored_stays(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        await connection.run_sync(_upgrade_to, "0001")
+        for statement in (
+            "INSERT INTO papers VALUES ('2602.00001', '2026-02-10 00:00:00')",
+            (
+                "INSERT INTO versions (paper_id, version, title, authors, categories) "
+                "VALUES ('2602.00001', 1, 'A title', '[]', '[]')"
+            ),
+            "INSERT INTO listings VALUES ('2602.00001', '2026-02-10 00:00:00'), ('2602.00002', '2026-02-10 00:00:00')",
+            (
+                "INSERT INTO editions VALUES ('2026-02-10', '2026-02-09 00:50:00', '2026-02-10 00:50:00', "
+                "'zh-CN', '[]', 1, "
+                "'2026-02-10 01:00:00', '2026-02-10 01:00:00')"
+            ),
+            "INSERT INTO edition_papers VALUES ('2026-02-10', 1, '2602.00001', 1)",
+        ):
+            await connection.execute(text(statement))
+    await upgrade(engine)
+    async with reading(engine) as connection:
+        listed = await connection.execute(text("SELECT paper_id, left_out FROM listings ORDER BY paper_id"))
+        assert [tuple(row) for row in listed] == [("2602.00001", None), ("2602.00002", "earlier")]
+        edition = (
+            await connection.execute(text("SELECT late, completed_at, archived_at FROM editions"))
+        ).one()
+        assert edition.late == 0
+        assert edition.completed_at == edition.archived_at
+        assert await connection.scalar(text("SELECT count(*) FROM edition_papers")) == 1
