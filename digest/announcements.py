@@ -7,7 +7,7 @@ back for up to weeks; its identifier shows that, because arXiv gives identifiers
 was announced with its neighbours.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -39,27 +39,37 @@ class Placed:
 def place(calendar: Calendar, sightings: Iterable[Sighting]) -> dict[PaperId, Placed]:
     """The batch of each paper; `sightings` should hold its neighbours too."""
     ordered = sorted(sightings, key=lambda sighting: sighting.paper)
+    scheduled = [calendar.announced_at(sighting.submitted) for sighting in ordered]
     placed = {}
     following: datetime | None = None  # the batch of the nearest paper with a higher number that was not held
-    for sighting, held in reversed(list(zip(ordered, _held(ordered), strict=True))):
-        scheduled = calendar.announced_at(sighting.submitted)
-        latest = max(scheduled, calendar.newest(sighting.listed_at))
-        if not held:
-            following = scheduled
+    held = _held(ordered, scheduled, calendar)
+    for sighting, first, was_held in reversed(list(zip(ordered, scheduled, held, strict=True))):
+        latest = max(first, calendar.newest(sighting.listed_at))
+        if not was_held:
+            following = first
         if sighting.named is not None:
             placed[sighting.paper] = Placed(sighting.named, sighting.named)
-        elif held:
+        elif was_held:
             placed[sighting.paper] = Placed(min(following or latest, latest), latest)
         else:
-            placed[sighting.paper] = Placed(scheduled, latest)
+            placed[sighting.paper] = Placed(first, latest)
     return placed
 
 
-def _held(ordered: Iterable[Sighting]) -> list[bool]:
-    """Of each paper, in the order of their numbers, whether a later submission came before it."""
+def _held(ordered: Sequence[Sighting], scheduled: Sequence[datetime], calendar: Calendar) -> list[bool]:
+    """Of each paper, in the order of their numbers, whether it was not announced with the batch that it was due for.
+
+    That is so where a later submission came before it; and it may be so where the others of its batch were listed
+    before it, and another batch has come since.
+    """
+    seen: dict[datetime, datetime] = {}
+    for sighting, batch in zip(ordered, scheduled, strict=True):
+        seen[batch] = min(seen.get(batch, sighting.listed_at), sighting.listed_at)
     held = []
     newest: datetime | None = None
-    for sighting in ordered:
-        held.append(newest is not None and sighting.submitted < newest - _DISORDER)
+    for sighting, batch in zip(ordered, scheduled, strict=True):
+        overtaken = newest is not None and sighting.submitted < newest - _DISORDER
+        missed = sighting.listed_at > seen[batch] and calendar.newest(sighting.listed_at) > batch
+        held.append(overtaken or missed)
         newest = sighting.submitted if newest is None else max(newest, sighting.submitted)
     return held

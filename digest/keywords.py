@@ -15,10 +15,20 @@ LONGEST = 100
 """Characters of a keyword."""
 
 _SEPARATORS = re.compile(r"[,;\n\r，、；]")
-_CJK = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
+_KANA = r"\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff"  # without the dots between words
+_CJK = _KANA + r"\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 _TOKEN = re.compile(rf"[{_CJK}]|(?:(?![{_CJK}])[^\W_]|[+#])+")
 _UNSEEN = re.compile(r"[\u00ad\u200b-\u200f\u2060\ufeff]")
+_VOICING = "\u3099\u309a"  # part of a kana, not an accent: バス is not ハス
+_STROKED = str.maketrans("øłđħı", "oldhi")  # Unicode does not take these apart
 _NO_PLURAL = ("ss", "us", "is")
+_IRREGULAR = dict(
+    pair.split("/")
+    for pair in (  # noqa: SIM905 - a list of words reads best as words
+        "aids/aids analyses/analysis bias/bias biases/bias buses/bus caches/cache hypotheses/hypothesis lens/lens "
+        "lenses/lens movies/movie news/news niches/niche sars/sars viruses/virus"
+    ).split()
+)
 
 
 class InvalidKeywordError(DigestError):
@@ -47,7 +57,7 @@ def keyword(text: str) -> Keyword:
     if len(shown) > LONGEST:
         raise InvalidKeywordError(f"“{shown[:20]}…” is longer than {LONGEST} characters.")
     key = "".join(_words(shown))
-    if not key:
+    if not any(map(str.isalnum, key)):  # “+” and “#” are parts of words, but none by themselves
         raise InvalidKeywordError(f"“{shown}” holds no letters to look for.")
     return Keyword(shown, key)
 
@@ -84,13 +94,16 @@ def found_in(keyword: Keyword, folded: Folded) -> bool:
 
 def _words(text: str) -> list[str]:
     composed = unicodedata.normalize("NFKC", _UNSEEN.sub("", text)).casefold()
-    letters = (sign for sign in unicodedata.normalize("NFD", composed) if not unicodedata.combining(sign))
-    plain = unicodedata.normalize("NFC", "".join(letters))
+    signs = unicodedata.normalize("NFD", composed)
+    letters = (sign for sign in signs if sign in _VOICING or not unicodedata.combining(sign))
+    plain = unicodedata.normalize("NFC", "".join(letters)).translate(_STROKED)
     return [_singular(word) for word in _TOKEN.findall(plain)]
 
 
 def _singular(word: str) -> str:
     """`word` without the ending of an English plural; what is no plural but looks like one changes alike everywhere."""
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
     if len(word) < 4 or not word.isascii() or word.endswith(_NO_PLURAL) or not word.endswith("s"):
         return word
     if word.endswith("ies") and len(word) > 4:

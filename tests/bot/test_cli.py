@@ -15,6 +15,7 @@ import pytest
 from tests.bot.posts import edition, rendered
 from tests.bot.world import WEDNESDAY_NOON, World, world
 from tests.fakes.model import KEY, FakeModel
+from tests.papers import paper
 
 PROGRAM = str(Path(sys.executable).with_name("arxiv-daily"))
 NOON = ("--at", "2026-02-11T12:00")
@@ -391,3 +392,20 @@ async def test_a_day_that_is_none_is_refused(tmp_path: Path, arguments: tuple[st
     told = await call(tmp_path, *arguments)
     assert told.status == 2
     assert "is no date" in told.usage
+
+
+async def test_the_reading_of_a_newer_version_stands_in_place_of_the_older_and_says_so(
+    tmp_path: Path,
+) -> None:
+    async with world(tmp_path) as here:
+        env = environment(here)
+        first = await call(tmp_path, "paper", "2602.00001", **env)
+        here.arxiv.papers[0] = paper(1, version=2)
+        here.arxiv.html["2602.00001v2"] = here.arxiv.html["2602.00001v1"]
+        second = await call(tmp_path, "paper", "2602.00001", **env)
+        here.arxiv.papers[0] = paper(1, version=3, abstract="This paper has been withdrawn by its authors.")
+        third = await call(tmp_path, "paper", "2602.00001", **env)
+    assert "解读所据版本：2602.00001v1" in first.out
+    assert "解读所据版本：2602.00001v2" in second.out
+    assert "本文已撤稿" in third.out
+    assert "解读所据版本：2602.00001v2" in third.out

@@ -61,3 +61,19 @@ def test_numbers_may_be_out_of_order_by_minutes() -> None:
 def test_a_paper_can_have_been_in_any_batch_until_it_was_seen() -> None:
     seen = sighting(1, MONDAY, listed_at=WEDNESDAY + HOUR)
     assert place(CALENDAR, [seen]) == {seen.paper: Placed(MONDAY, WEDNESDAY)}
+
+
+def test_a_paper_that_shows_after_its_batch_and_another_was_announced_with_its_neighbours() -> None:
+    first_look, second_look = MONDAY + HOUR, TUESDAY + HOUR
+    on_time = sighting(1, MONDAY, listed_at=first_look)
+    held = sighting(2, MONDAY, listed_at=second_look)
+    assert batches(on_time, held, sighting(3, TUESDAY, listed_at=second_look))[1] == TUESDAY
+
+
+def test_a_paper_that_shows_late_within_the_numbers_of_its_batch_was_announced_with_it() -> None:
+    first_look, second_look = MONDAY + HOUR, TUESDAY + HOUR
+    late = sighting(2, MONDAY, listed_at=second_look)
+    assert (
+        batches(sighting(1, MONDAY, listed_at=first_look), late, sighting(3, MONDAY, listed_at=first_look))[1]
+        == MONDAY
+    )

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.keywords import InvalidKeywordError, fold, found_in, keyword, keywords
+from digest.keywords import InvalidKeywordError, _words, fold, found_in, keyword, keywords
 
 WORDS = st.lists(st.text("abcdefgsAÉ语音模型", min_size=1, max_size=6), min_size=1, max_size=8)
 
@@ -22,7 +22,14 @@ WORDS = st.lists(st.text("abcdefgsAÉ语音模型", min_size=1, max_size=6), min
         ("text to speech", "texttospeech"),
         ("self-supervised", "Self\u2011Supervised learning"),  # a hyphen that does not break
         ("datasets", "new data sets"),
+        ("cache", "KV caches"),
+        ("biases", "a bias"),
+        ("movies", "movie"),
         ("Cernocky", "Jan Černocký"),
+        ("Soren", "Søren"),
+        ("Lukasz", "Łukasz"),
+        ("ディープラーニング", "ディープ・ラーニング"),
+        ("alpha divergence", r"the $\alpha$-divergence"),
         ("ＴＴＳ", "TTS systems"),
         ("C++", "a C++ library"),
         ("语音识别", "一种基于语音识别的方法"),
@@ -42,6 +49,8 @@ def test_a_keyword_is_found_in_any_form(word: str, text: str) -> None:
         ("speech", "speechless"),
         ("C++", "vitamin C"),
         ("bus", "bu"),
+        ("news", "a new method"),
+        ("バス", "パス"),
         ("语音", "语言"),
     ],
 )
@@ -55,7 +64,7 @@ def test_a_list_may_have_chinese_commas_and_says_nothing_twice() -> None:
     assert keywords("  ") == ()
 
 
-@pytest.mark.parametrize("word", ["—", "()", "x" * 101])
+@pytest.mark.parametrize("word", ["—", "()", "+", "##", "x" * 101])
 def test_what_cannot_be_looked_for_is_refused_by_name(word: str) -> None:
     with pytest.raises(InvalidKeywordError, match="“"):
         keyword(word)
@@ -72,3 +81,15 @@ def test_the_words_of_a_text_are_found_in_it(words: list[str], data: st.DataObje
     start = data.draw(st.integers(0, len(words) - 1))
     end = data.draw(st.integers(start + 1, len(words)))
     assert found_in(keyword(" ".join(words[start:end])), fold(" ".join(words)))
+
+
+@given(st.text())
+def test_what_is_folded_stays_as_it_is(text: str) -> None:
+    once = _words(text)
+    assert _words(" ".join(once)) == once
+
+
+@given(st.text(max_size=100))
+def test_a_keyword_is_found_in_itself(word: str) -> None:
+    with suppress(InvalidKeywordError):
+        assert found_in(keyword(word), fold(word))
