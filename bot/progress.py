@@ -11,7 +11,12 @@ from rich.progress import Progress as Bars
 from digest.progress import Progress, Report, Stage
 
 _log = structlog.get_logger()
-_LABELS = {Stage.COLLECT: "Collecting", Stage.TRANSLATE: "Translating", Stage.READ: "Reading"}
+_LABELS = {
+    Stage.COLLECT: "Collecting",
+    Stage.WAIT: "Waiting for arXiv",
+    Stage.TRANSLATE: "Translating",
+    Stage.READ: "Reading",
+}
 _LINES = 10  # log lines for a stage
 
 
@@ -22,7 +27,7 @@ def reporting(console: Console) -> Iterator[Report]:
         yield _log_line
         return
     bars = Bars(
-        TextColumn("{task.description:<12}"),
+        TextColumn("{task.description:<17}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),

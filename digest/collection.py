@@ -114,7 +114,7 @@ async def close(
         if last is not None and last.date >= day:
             known = await editions.find(connection, day)
             return Outcome(day, Standing.CLOSED if known else _passed(plan, day))
-    patience = _looks(plan, day, at) if pause else 0
+    patience = looks = _looks(plan, day, at) if pause else 0
     closed: list[ClosedEdition] = []
     while True:
         standing, silent = Standing.NOT_YET, frozenset[str]()
@@ -134,6 +134,7 @@ async def close(
         if standing is not Standing.NOT_YET or pause is None or not patience:
             break
         patience -= 1
+        report(Progress(Stage.WAIT, looks - patience, looks))
         _log.info("waiting", date=str(day), looks_left=patience)
         at = await pause(BETWEEN_LOOKS)
     if silent:

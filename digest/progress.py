@@ -9,13 +9,15 @@ class Stage(StrEnum):
     """A part of the work on an edition."""
 
     COLLECT = "collect"
+    WAIT = "wait"
+    """For arXiv to show the whole batch."""
     TRANSLATE = "translate"
     READ = "read"
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a stage is: `done` of `total` papers; collecting counts as one."""
+    """How far a stage is: `done` of `total` papers; collecting counts as one, waiting in looks until the deadline."""
 
     stage: Stage
     done: int

@@ -8,6 +8,7 @@ import pytest
 from bot.day import Work
 from digest.collection import Standing
 from digest.errors import SourceError
+from digest.progress import Progress, Stage
 from tests.bot.world import WEDNESDAY_NOON, World, publish, world
 from tests.fakes.documents import html_page
 from tests.papers import paper
@@ -53,6 +54,7 @@ async def test_an_edition_closes_once_both_sources_agree_and_nothing_is_added(tm
         waiting = Waiting(SUMMER, wait_20=feed_is_built)
         made = await wait_for_summer(here, waiting)
     assert waiting.waits == 20
+    assert Progress(Stage.WAIT, 20, 31) in here.progress
     assert made.outcome.standing is Standing.CLOSED
     assert [len(closed.versions) for closed in made.outcome.closed] == [2]
 
