@@ -380,7 +380,7 @@ async def test_a_paper_that_is_missing_without_a_reason_is_an_alarm(tmp_path: Pa
             tmp_path, "coverage", "--from", "2026-02-11", "--to", "2026-02-11", **environment(here)
         )
     assert built.status == 0
-    assert "arXiv announced 1 papers that no edition shows, and nothing tells why: 2602.00004" in built.err
+    assert "arXiv announced papers that no edition shows, and nothing tells why: 2602.00004" in built.err
     assert proof.status == 1
     assert "UNEXPLAINED: 2602.00004" in proof.out
 
