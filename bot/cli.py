@@ -33,6 +33,8 @@ database = typer.Typer(help="The database.", no_args_is_help=True)
 app.add_typer(archive_commands.app, name="archive")
 app.add_typer(database, name="db")
 
+_YEARS = range(1991, 2200)
+
 At = Annotated[
     str,
     typer.Option(
@@ -156,6 +158,8 @@ def _moment(at: str, loaded: Settings) -> datetime:
         raise typer.BadParameter(
             f"“{at}” is no time; give one such as 2026-02-12T09:00.", param_hint="--at"
         ) from None
+    if moment.year not in _YEARS:
+        raise typer.BadParameter(f"arXiv announces nothing in the year {moment.year}.", param_hint="--at")
     if len(at) == len("2026-02-12"):
         return calendar(loaded).anchor(moment.date())
     return (moment if moment.tzinfo else moment.replace(tzinfo=loaded.timezone)).astimezone(UTC)
@@ -163,11 +167,14 @@ def _moment(at: str, loaded: Settings) -> datetime:
 
 def _date(given: str, option: str) -> date | None:
     try:
-        return date.fromisoformat(given) if given else None
+        day = date.fromisoformat(given) if given else None
     except ValueError:
         raise typer.BadParameter(
             f"“{given}” is no date; give one such as 2026-02-12.", param_hint=option
         ) from None
+    if day is not None and day.year not in _YEARS:
+        raise typer.BadParameter(f"arXiv announces nothing in the year {day.year}.", param_hint=option)
+    return day
 
 
 def _now() -> datetime:

@@ -10,11 +10,25 @@ was announced with its neighbours.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from digest.calendar import Calendar
 from digest.models import PaperId
 
 _DISORDER = timedelta(hours=1)  # numbers of one batch follow the submissions roughly, not to the minute
+
+
+class AnnounceType(StrEnum):
+    """How a batch announces a paper: arXiv's own words."""
+
+    NEW = "new"
+    CROSS = "cross"
+    REPLACE = "replace"
+    REPLACE_CROSS = "replace-cross"
+
+
+NEW_TYPES = frozenset({AnnounceType.NEW, AnnounceType.CROSS})
+"""The announcements of papers that the categories did not show before; the others are of newer versions."""
 
 
 @dataclass(frozen=True, slots=True)

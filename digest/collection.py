@@ -9,11 +9,12 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from digest import announcements, closing, listing, selection
+from digest.announcements import NEW_TYPES
 from digest.calendar import Calendar
 from digest.closing import BETWEEN_LOOKS, LONGEST_SILENCE, Candidate, CatchUp, Gathered
 from digest.errors import SourceError
 from digest.listing import Look, Sources
-from digest.models import NEW_TYPES, ClosedEdition, PaperId, VersionId, Window
+from digest.models import ClosedEdition, PaperId, VersionId, Window
 from digest.progress import Progress, Report, Stage
 from digest.selection import Rules
 from digest.store import announcements as named

@@ -7,10 +7,13 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from digest.announcements import NEW_TYPES
 from digest.calendar import Calendar
-from digest.models import NEW_TYPES, LeftOut, Paper, PaperId, Reason
+from digest.models import LeftOut, Paper, PaperId, Reason
 from digest.store import announcements, editions, listings, papers
 from digest.store import engine as database
+
+_AHEAD = timedelta(days=31)  # days that are accounted for after the newest edition
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +65,10 @@ async def between(engine: AsyncEngine, calendar: Calendar, first: date, last: da
         made = await editions.between(connection, first, last)
         newest = await editions.last(connection)
         begin = await editions.first_day(connection)
+        if newest is not None and begin is not None:
+            first, last = max(first, begin), min(last, newest.date + _AHEAD)
         undecided = await listings.undecided(connection)
-        days = [
-            day
-            for day in (first + timedelta(days=n) for n in range((last - first).days + 1))
-            if begin is not None and day >= begin
-        ]
+        days = [first + timedelta(days=n) for n in range((last - first).days + 1)] if newest else []
         return [
             await _day(
                 connection,
@@ -75,7 +76,7 @@ async def between(engine: AsyncEngine, calendar: Calendar, first: date, last: da
                 day,
                 undecided,
                 closed=day in made,
-                open_=newest is None or day > newest.date,
+                open_=newest is not None and day > newest.date,
             )
             for day in days
         ]

@@ -8,9 +8,10 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from digest import calendar
+from digest.announcements import NEW_TYPES
 from digest.calendar import Calendar
 from digest.errors import SourceError
-from digest.models import NEW_TYPES, Paper, PaperId
+from digest.models import Paper, PaperId
 from digest.sources.api import QueryApi
 from digest.sources.rss import Announcement, AnnouncementFeed, Batch
 from digest.store import announcements, listings, papers
@@ -19,6 +20,7 @@ from digest.store.announcements import Announced
 
 MODERATION = timedelta(days=30)
 """How long after its submission a paper may first turn up."""
+_MOST_FETCHED = 1000  # records by identifier at one look: no feed of ours names so many that the query lacks
 _log = structlog.get_logger()
 
 
@@ -134,7 +136,8 @@ async def _missing(
         for paper, record in stored.items()
         if record.abstract is not None and record.version >= unknown[paper]
     }
-    fetched = await api.records(unknown.keys() - known.keys()) if unknown.keys() - known.keys() else []
+    asked_for = sorted(unknown.keys() - known.keys())[:_MOST_FETCHED]
+    fetched = await api.records(asked_for) if asked_for else []
     return known | {paper.id: paper for paper in fetched}
 
 

@@ -239,19 +239,6 @@ class ClosedEdition:
     completed_at: datetime | None = None
 
 
-class AnnounceType(StrEnum):
-    """How a batch announces a paper: arXiv's own words."""
-
-    NEW = "new"
-    CROSS = "cross"
-    REPLACE = "replace"
-    REPLACE_CROSS = "replace-cross"
-
-
-NEW_TYPES = frozenset({AnnounceType.NEW, AnnounceType.CROSS})
-"""The announcements of papers that the categories did not show before; the others are of newer versions."""
-
-
 class Reason(StrEnum):
     """Why an edition leaves a listed paper out."""
 

@@ -23,6 +23,7 @@ from digest.sources.gate import Gate
 
 _PAGE_SIZE = 500  # entries; arXiv allows 2,000, and answers large pages slowly
 _PAGE_LIMIT_BYTES = 64_000_000
+_YEARS = range(1986, 2200)
 _IDS_AT_ONCE = 100  # they go into the address
 _log = structlog.get_logger()
 # Far above what arXiv itself admits: an abstract has 1,920 characters at the most.
@@ -147,10 +148,15 @@ def _paper(result: arxiv.Result) -> Paper:
         categories=tuple(result.categories),
         primary_category=result.primary_category or None,
         abstract=_text(version, result.summary, _ABSTRACT_LIMIT),
-        published=result.published,
-        updated=result.updated,
+        published=_moment(result.published),
+        updated=_moment(result.updated),
         comment=_text(version, result.comment, _ABSTRACT_LIMIT) if result.comment else None,
     )
+
+
+def _moment(said: datetime) -> datetime | None:
+    """A time that arXiv gives, None where it cannot be one: calendars do not reach much further."""
+    return said if said.year in _YEARS else None
 
 
 def _text(version: VersionId, text: str, limit: int) -> str:

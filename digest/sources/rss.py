@@ -12,8 +12,9 @@ from email.utils import parsedate_to_datetime
 from lxml import etree
 
 from digest import ids
+from digest.announcements import AnnounceType
 from digest.errors import InvalidPaperIdError, MalformedError
-from digest.models import AnnounceType, VersionId
+from digest.models import VersionId
 from digest.sources.gate import Gate
 
 _LIMIT_BYTES = 64_000_000

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from digest.models import NEW_TYPES, AnnounceType, PaperId, VersionId, Window
+from digest.announcements import NEW_TYPES, AnnounceType
+from digest.models import PaperId, VersionId, Window
 from digest.store.bulk import add_missing, rows_among
 from digest.store.tables import announcements
 

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Row, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from digest.announcements import Sighting
-from digest.models import NEW_TYPES, LeftOut, PaperId, Reason
+from digest.announcements import NEW_TYPES, Sighting
+from digest.models import LeftOut, PaperId, Reason
 from digest.store.bulk import add_missing, put, rows_among
 from digest.store.tables import announcements, edition_papers, listings, versions, watches
 

@@ -386,12 +386,21 @@ async def test_a_paper_that_is_missing_without_a_reason_is_an_alarm(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "arguments", [("coverage", "--from", "yesterday"), ("coverage", "--to", "2026-02-30")]
+    ("arguments", "sentence"),
+    [
+        (("coverage", "--from", "yesterday"), "is no date"),
+        (("coverage", "--to", "2026-02-30"), "is no date"),
+        (("coverage", "--from", "0001-01-01"), "nothing in the year 1"),
+        (("build", "--at", "0001-01-01"), "nothing in the year 1"),
+        (("run", "--at", "9999-12-31T23:59"), "nothing in the year 9999"),
+    ],
 )
-async def test_a_day_that_is_none_is_refused(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+async def test_a_day_on_which_nothing_can_be_announced_is_refused(
+    tmp_path: Path, arguments: tuple[str, ...], sentence: str
+) -> None:
     told = await call(tmp_path, *arguments)
     assert told.status == 2
-    assert "is no date" in told.usage
+    assert sentence in told.usage
 
 
 async def test_the_reading_of_a_newer_version_stands_in_place_of_the_older_and_says_so(

@@ -3,8 +3,9 @@ from datetime import date
 
 import pytest
 
+from digest.announcements import AnnounceType
 from digest.errors import MalformedError
-from digest.models import AnnounceType, PaperId, VersionId
+from digest.models import PaperId, VersionId
 from digest.sources import rss
 from digest.sources.rss import Announcement
 from tests.shared import shared_data
