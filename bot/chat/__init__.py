@@ -1,0 +1,1 @@
+"""Telegram: commands, the day's push, any paper on demand."""
