@@ -4,7 +4,12 @@ A channel carries editions to addresses: Telegram to chats, mail to mailboxes. I
 for what happens to one message; each kind of it says what becomes of the delivery and of the subscription.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Protocol
+
+from bot.models import Choices, Dispatch, Part, Subscriber
+from digest.models import Edition
 
 
 class DeliveryError(Exception):
@@ -41,3 +46,22 @@ class UnansweredError(DeliveryError):
 
 class HaltedError(DeliveryError):
     """The channel itself is refused, whatever the address: nothing more can be sent before the operator mends it."""
+
+
+class Channel(Protocol):
+    """A way to reach people."""
+
+    @property
+    def name(self) -> str:
+        """The word for it in the tables."""
+
+    def compose(self, dispatch: Dispatch, edition: Edition | None, choices: Choices) -> tuple[Part, ...]:
+        """The messages of `dispatch` for those with `choices`; `edition` shows only the papers that they want."""
+
+    async def send(
+        self, subscriber: Subscriber, part: Part, *, first: bool, before: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Sends one message; `before` is awaited at the last moment at which nothing has gone out.
+
+        `first` is whether it is the first of its dispatch. Raises DeliveryError, and what `before` raises.
+        """

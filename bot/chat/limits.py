@@ -1,0 +1,271 @@
+"""Lets the bot's requests through at Telegram's pace, and keeps still when Telegram asks for it.
+
+Messages wait for their turn (`pacing`); everything else passes at once. Where Telegram has asked for a pause (429),
+each request in its scope waits or, where that is too long to wait, fails with RetryAfter before it is sent.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from telegram.error import RetryAfter
+from telegram.ext import BaseRateLimiter
+
+from bot.chat.pacing import Pacing, Scope, Ticket
+from bot.chat.request import FloodError, NotSentError, ThrottledError, pause_of
+
+_log = structlog.get_logger()
+
+_Answer = bool | dict[str, Any] | list[dict[str, Any]]
+_IMPATIENT = frozenset({"getUpdates", "answerCallbackQuery", "answerInlineQuery"})
+"""Worthless when late, and no message: a pause of everything is not meant for them."""
+_BACKOFF_SECONDS = (1, 2, 4)  # after a 429 that names no pause
+_FLOOD_SECONDS, _FLOOD_CHATS = 10, 3  # 429s of so many chats within that time concern the bot as a whole
+
+
+@dataclass(frozen=True, slots=True)
+class LimitArgs:
+    """What a bot's method takes as `rate_limit_args`; nothing is for an answer that somebody waits for.
+
+    `before` is awaited before each attempt, at the last moment at which nothing has gone out; what it raises is
+    raised instead of sending.
+    """
+
+    before: Callable[[], Awaitable[None]] | None = None
+
+
+class Bulk(LimitArgs):
+    """For a message that nobody waits for: it goes after all answers."""
+
+    __slots__ = ()
+
+
+BULK = Bulk()
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    endpoint: str
+    chat: int | str | None
+
+    @property
+    def is_message(self) -> bool:
+        """Whether Telegram's rates for messages count it."""
+        if self.endpoint == "sendChatAction" or self.endpoint.endswith("Draft"):
+            return False
+        return self.endpoint.startswith(("send", "copy", "forward", "editMessage"))
+
+    @property
+    def scope(self) -> Scope:
+        """What a 429 to it concerns: its chat; a method without one (setMyCommands) is limited on its own."""
+        return self.endpoint if self.chat is None and not self.is_message else self.chat
+
+
+class _Attempts:
+    """What one request has gone through: whether it is sent again, and after which pause."""
+
+    def __init__(self, patience_seconds: float) -> None:
+        self._patience = timedelta(seconds=patience_seconds)
+        self._floods = 0
+        self._throttled = 0
+        self.another = True
+
+    def pause_after(self, error: RetryAfter | ThrottledError) -> timedelta:
+        """How long its scope is to rest; `another` then tells whether the request is tried again."""
+        if isinstance(error, RetryAfter):
+            pause = pause_of(error)
+            self.another = pause <= self._patience and self._floods == 0
+            self._floods += 1
+        else:
+            pause = timedelta(seconds=_BACKOFF_SECONDS[min(self._throttled, len(_BACKOFF_SECONDS) - 1)])
+            self.another = self._throttled < len(_BACKOFF_SECONDS)
+            self._throttled += 1
+        return pause
+
+
+class Limiter(BaseRateLimiter[LimitArgs]):
+    """The one gate of all requests of a bot but getUpdates.
+
+    `rate` is in messages a second (0: only the chats' own limits; None: no limits, but pauses are kept). A pause
+    of up to `patience_seconds` is waited out, and the request tried once more. `clock` gives monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        rate: float | None = 30,
+        *,
+        patience_seconds: float = 10,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self._pacing = Pacing(rate)
+        self._patience = patience_seconds
+        self._clock = clock
+        self._sleep = sleep
+        self._waiting: dict[Ticket, asyncio.Future[None]] = {}
+        self._naps: set[asyncio.Task[None]] = set()
+        self._alarm: tuple[float, asyncio.Task[None]] | None = None
+        self._floods: deque[tuple[float, int | str]] = deque()
+        self._open = True
+
+    async def initialize(self) -> None:
+        """Opens the gate, again after a shutdown."""
+        self._open = True
+
+    async def shutdown(self) -> None:
+        """Closes the gate: what waits, and what still comes, fails with NotSentError."""
+        self._open = False
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(_closed())
+        tasks = [*self._naps, *([self._alarm[1]] if self._alarm else [])]
+        for task in tasks:
+            task.cancel()
+        self._alarm = None
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def process_request(
+        self,
+        callback: Callable[..., Coroutine[Any, Any, _Answer]],
+        args: Any,
+        kwargs: dict[str, Any],
+        endpoint: str,
+        data: dict[str, Any],
+        rate_limit_args: LimitArgs | None,
+    ) -> _Answer:
+        """The answer to the request, sent when it may be.
+
+        Raises what `callback` and `before` raise; RetryAfter, unsent, where a pause is longer than the patience;
+        NotSentError when the gate closes.
+        """
+        request = _Request(endpoint, _chat_of(data))
+        urgent = not isinstance(rate_limit_args, Bulk)
+        ticket = self._pacing.ticket(request.scope, urgent=urgent) if request.is_message else None
+        attempts = _Attempts(self._patience)
+        while True:
+            await self._admit(request, ticket, rate_limit_args.before if rate_limit_args else None)
+            try:
+                return await callback(*args, **kwargs)
+            except (RetryAfter, ThrottledError) as error:
+                self._heed(request, attempts.pause_after(error))
+                if not attempts.another:
+                    raise
+
+    async def _admit(
+        self, request: _Request, ticket: Ticket | None, before: Callable[[], Awaitable[None]] | None
+    ) -> None:
+        while True:
+            await (self._turn(ticket) if ticket else self._pass(request))
+            if before is None:
+                return
+            await before()
+            if ticket is None or (self._open and self._paused_seconds(request.scope) <= 0):
+                return  # else a pause, or the end, has come in the meantime
+
+    async def _turn(self, ticket: Ticket) -> None:
+        """Returns when the message may go. Cancelled, it gives the place up."""
+        future = asyncio.get_running_loop().create_future()
+        self._waiting[ticket] = future
+        try:
+            self._refuse_if_closed()
+            self._refuse_if_paused(ticket.scope)
+            self._pacing.join(ticket, self._clock())
+            self._step()
+            await future
+        finally:
+            self._waiting.pop(ticket, None)
+            self._pacing.leave(ticket, self._clock())
+
+    async def _pass(self, request: _Request) -> None:
+        """Returns when nothing forbids a request that is no message."""
+        self._refuse_if_closed()
+        alone = request.endpoint in _IMPATIENT
+        while (seconds := self._paused_seconds(request.scope, alone=alone)) > 0:
+            self._refuse_if_paused(request.scope, alone=alone)
+            nap = asyncio.ensure_future(self._nap(seconds))
+            self._naps.add(nap)
+            try:
+                await asyncio.wait({nap})
+            finally:
+                nap.cancel()
+                self._naps.discard(nap)
+            self._refuse_if_closed()
+
+    def _heed(self, request: _Request, pause: timedelta) -> None:
+        """Remembers a pause: of the request's scope, or of everything."""
+        now, seconds = self._clock(), pause.total_seconds()
+        everything = request.scope is None or (request.chat is not None and self._is_flood(request.chat, now))
+        if everything:
+            self._pacing.pause_all(now + seconds)
+        self._pacing.pause(request.scope, now + seconds, now)
+        _log.warning("telegram_pause", endpoint=request.endpoint, seconds=seconds, everything=everything)
+        self._fail_the_overdue()
+        self._step()
+
+    def _is_flood(self, chat: int | str, now: float) -> bool:
+        self._floods.append((now, chat))
+        while self._floods[0][0] < now - _FLOOD_SECONDS:
+            self._floods.popleft()
+        return len({chat for _, chat in self._floods}) >= _FLOOD_CHATS
+
+    def _fail_the_overdue(self) -> None:
+        """Fails what waits for a scope that is now paused for longer than the patience."""
+        for ticket, future in self._waiting.items():
+            if not future.done():
+                try:
+                    self._refuse_if_paused(ticket.scope)
+                except FloodError as error:
+                    future.set_exception(error)
+
+    def _refuse_if_paused(self, scope: Scope, *, alone: bool = False) -> None:
+        seconds = self._paused_seconds(scope, alone=alone)
+        if seconds > self._patience:
+            raise FloodError(timedelta(seconds=seconds))
+
+    def _refuse_if_closed(self) -> None:
+        if not self._open:
+            raise _closed()
+
+    def _paused_seconds(self, scope: Scope, *, alone: bool = False) -> float:
+        until = self._pacing.paused_until(scope)
+        return (until if alone else max(until, self._pacing.all_paused_until)) - self._clock()
+
+    def _step(self) -> None:
+        """Grants all that may go now, and sets the alarm for what may next."""
+        now = self._clock()
+        while ticket := self._pacing.grant(now):
+            future = self._waiting[ticket]
+            if not future.done():
+                future.set_result(None)
+        self._set_alarm(self._pacing.next_at(now))
+
+    def _set_alarm(self, at: float | None) -> None:
+        if at is None or (self._alarm is not None and self._alarm[0] <= at):
+            return  # an alarm that is too early only sets the next one
+        if self._alarm is not None:
+            self._alarm[1].cancel()
+        self._alarm = at, asyncio.ensure_future(self._ring(at))
+
+    async def _ring(self, at: float) -> None:
+        await self._nap(at - self._clock())
+        self._alarm = None
+        self._step()
+
+    async def _nap(self, seconds: float) -> None:
+        await self._sleep(max(0, seconds))
+
+
+def _chat_of(data: dict[str, Any]) -> int | str | None:
+    chat = data.get("chat_id")
+    if isinstance(chat, str):
+        return int(chat) if chat.removeprefix("-").isdecimal() else chat.lower()
+    return chat if isinstance(chat, int) else None
+
+
+def _closed() -> NotSentError:
+    return NotSentError("The bot is shutting down.")

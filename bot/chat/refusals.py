@@ -1,0 +1,139 @@
+"""What Telegram's errors mean for a delivery, and for the message that was refused.
+
+The Bot API gives reasons as English descriptions only (https://core.telegram.org/bots/api#making-requests: "its
+contents are subject to change"), so a refusal whose words are unknown ends no subscription, unless it is a 403.
+"""
+
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    Conflict,
+    EndPointNotFound,
+    Forbidden,
+    InvalidToken,
+    RetryAfter,
+    TelegramError,
+)
+
+from bot.channels import (
+    DeferredError,
+    DeliveryError,
+    EndedError,
+    HaltedError,
+    MovedError,
+    RefusedError,
+    UnansweredError,
+)
+from bot.chat.request import NotSentError, ServerFaultError, ThrottledError, pause_of
+
+_REASON_CHARACTERS = 200  # of a description, which may quote from the message
+_ENDED = (
+    ("blocked by the user", "blocked"),
+    ("user_is_blocked", "blocked"),
+    ("user is deactivated", "deactivated"),
+    ("user_deactivated", "deactivated"),
+    ("bot was kicked", "kicked"),
+    ("not a member", "not-a-member"),
+    ("chat was deleted", "deleted"),
+    ("chat was deactivated", "deleted"),
+    ("chat was upgraded", "deleted"),
+    ("chat not found", "not-found"),
+    ("chat_not_found", "not-found"),
+    ("user not found", "not-found"),
+    ("peer_id_invalid", "not-found"),
+    ("chat_write_forbidden", "no-rights"),
+    ("chat_restricted", "no-rights"),
+    ("chat_admin_required", "no-rights"),
+    ("chat_send_plain_forbidden", "no-rights"),
+    ("not enough rights to send", "no-rights"),
+    ("no rights to send", "no-rights"),
+    ("no write access", "no-rights"),
+    ("need administrator rights", "no-rights"),
+    ("topic_closed", "topic-closed"),
+    ("topic_deleted", "topic-deleted"),
+    ("topic_id_invalid", "topic-deleted"),
+    ("message thread not found", "topic-deleted"),
+)
+"""Parts of descriptions, in lower case, and the reason that is kept for each."""
+_UNPARSABLE = (
+    "can't parse",
+    "entity_",
+    "entities_",
+    "message is too long",
+    "message_too_long",
+    "caption is too long",
+    "caption_too_long",
+    "button_",
+    "keyboard button",
+    "reply_markup_",
+)
+_NOT_MODIFIED = ("message is not modified", "message_not_modified")
+_GONE = (
+    "message to edit not found",
+    "message can't be edited",
+    "message to be replied not found",
+    "message to reply not found",
+    "replied message not found",
+    "message_id_invalid",
+)
+
+
+def delivery_error(error: TelegramError) -> DeliveryError:
+    """What `error` means for the delivery whose message met it.
+
+    What is not known to have been refused or not sent counts as unanswered.
+    """
+    match error:
+        case InvalidToken() | EndPointNotFound() if not is_missing_method(error):
+            # Its own text may hold the token: python-telegram-bot writes it there at the start.
+            return HaltedError("Telegram does not accept the bot's token.")
+        case Conflict():
+            return HaltedError("Another process uses the bot's token.")
+        case ChatMigrated():
+            return MovedError("moved", str(error.new_chat_id))
+        case RetryAfter():
+            return DeferredError("flood", pause_of(error))
+        case NotSentError() | ServerFaultError() | ThrottledError():
+            return DeferredError(_reason(error))
+        case Forbidden():
+            return EndedError(_ended(error) or "forbidden")
+        case BadRequest() | EndPointNotFound():
+            reason = _ended(error)
+            return EndedError(reason) if reason else RefusedError(_reason(error))
+        case _:
+            return UnansweredError(_reason(error))
+
+
+def is_unparsable(error: TelegramError) -> bool:
+    """Whether the message's form was refused: the same text, plain and without buttons, may pass."""
+    return isinstance(error, BadRequest) and _says(error, _UNPARSABLE)
+
+
+def is_not_modified(error: TelegramError) -> bool:
+    """Whether an edit was refused because the message already is as asked."""
+    return isinstance(error, BadRequest) and _says(error, _NOT_MODIFIED)
+
+
+def is_gone(error: TelegramError) -> bool:
+    """Whether the message that was to be edited, or answered, is no longer there for it."""
+    return isinstance(error, BadRequest) and _says(error, _GONE)
+
+
+def is_missing_method(error: TelegramError) -> bool:
+    """Whether the server does not know the method: a Bot API server that is older than it."""
+    # python-telegram-bot raises the same for a token refused in the meantime; what it comes from tells.
+    return isinstance(error, EndPointNotFound) and "unauthorized" not in str(error.__cause__).lower()
+
+
+def _ended(error: TelegramError) -> str | None:
+    description = error.message.lower()
+    return next((reason for words, reason in _ENDED if words in description), None)
+
+
+def _says(error: TelegramError, words: tuple[str, ...]) -> bool:
+    description = error.message.lower()
+    return any(part in description for part in words)
+
+
+def _reason(error: TelegramError) -> str:
+    return error.message[:_REASON_CHARACTERS]

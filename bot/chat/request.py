@@ -1,0 +1,171 @@
+"""One HTTP request to the Bot API, and what may have become of it.
+
+python-telegram-bot raises the same for a message that was never sent and for one that was sent and not answered.
+Here each has its own error, still of its tree: whether a message may be sent again depends on it.
+"""
+
+import json
+import re
+import warnings
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import httpx
+from telegram.error import NetworkError, RetryAfter, TimedOut
+from telegram.request import BaseRequest, HTTPXRequest, RequestData
+
+_NEVER_BEGAN = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+)
+_KNOWN_STATUS = frozenset({400, 401, 403, 404, 409})
+"""What python-telegram-bot has an error of its own for, 429 aside."""
+
+
+class NotSentError(NetworkError):
+    """No connection, or no room for one: the request was certainly not taken."""
+
+
+class UnansweredRequestError(TimedOut):
+    """The request had begun and no readable answer came: whether it was taken is unknown."""
+
+
+class ServerFaultError(NetworkError):
+    """The Bot API, or something before it, could not serve the request (5xx, or a refusal not in its form)."""
+
+
+class ThrottledError(NetworkError):
+    """Too many requests (429), and no word on how long to wait."""
+
+
+class FloodError(RetryAfter):
+    """Too many requests (429), with the pause that was asked for."""
+
+    @property
+    def retry_after(self) -> timedelta:
+        """The pause; always a timedelta, so that reading it does not warn of python-telegram-bot's change."""
+        return self._retry_after
+
+
+def pause_of(error: RetryAfter) -> timedelta:
+    """The pause that `error` asks for, whatever PTB_TIMEDELTA says."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pause = error.retry_after
+    return pause if isinstance(pause, timedelta) else timedelta(seconds=pause)
+
+
+class Request(HTTPXRequest):
+    """Requests over at most `pool_size` connections; timeouts in seconds.
+
+    `read_timeout` is the longest silence within an answer; a long poll adds its own time to it.
+    """
+
+    def __init__(
+        self,
+        pool_size: int = 64,
+        *,
+        connect_timeout: float = 5,
+        read_timeout: float = 20,
+        write_timeout: float = 20,
+        pool_timeout: float = 60,
+    ) -> None:
+        super().__init__(
+            connection_pool_size=pool_size,
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            write_timeout=write_timeout,
+            media_write_timeout=write_timeout,
+            pool_timeout=pool_timeout,
+            http_version="1.1",
+        )
+
+    async def do_request(
+        self,
+        url: str,
+        method: str,
+        request_data: RequestData | None = None,
+        read_timeout: Any = BaseRequest.DEFAULT_NONE,
+        write_timeout: Any = BaseRequest.DEFAULT_NONE,
+        connect_timeout: Any = BaseRequest.DEFAULT_NONE,
+        pool_timeout: Any = BaseRequest.DEFAULT_NONE,
+    ) -> tuple[int, bytes]:
+        """The answer's status and body, both such that python-telegram-bot reads them right.
+
+        Raises NotSentError, UnansweredRequestError, ServerFaultError, ThrottledError or FloodError. None of them
+        holds the address, which has the token in it.
+        """
+        try:
+            status, body = await super().do_request(
+                url, method, request_data, read_timeout, write_timeout, connect_timeout, pool_timeout
+            )
+        except NetworkError as error:
+            fault = error.__cause__
+        except (OSError, httpx.InvalidURL) as error:  # OSError: from the TLS layer, amid an answer
+            fault = error
+        else:
+            return _answer(url, method, status, body)
+        # Out of the handlers, so that it does not refer to `fault`: that knows the request, hence the token.
+        raise _meaning(url, fault)
+
+
+def _meaning(url: str, fault: BaseException | None) -> NetworkError:
+    name = type(fault).__name__
+    if isinstance(fault, _NEVER_BEGAN):
+        return NotSentError(f"Telegram cannot be reached ({name}).")
+    if isinstance(fault, httpx.TimeoutException):
+        return UnansweredRequestError("Telegram did not answer in time.")
+    return _unanswered(url, f"The connection to Telegram broke ({name}).")
+
+
+def _answer(url: str, method: str, status: int, body: bytes) -> tuple[int, bytes]:
+    if status >= 500:
+        raise ServerFaultError(f"Telegram has a fault of its own (HTTP {status}).")
+    if 200 <= status < 300:
+        if method == "POST" and not _is_result(body):
+            raise _unanswered(url, f"Telegram's answer cannot be read (HTTP {status}).")
+        return status, body
+    refusal = _object(body)
+    if status == 429:
+        raise _throttled(refusal)
+    if refusal is None or refusal.get("ok") is not False:
+        # A proxy's 403 must not end a subscription: only the Bot API's own form speaks for a chat.
+        raise ServerFaultError(f"Something between us and Telegram refused the request (HTTP {status}).")
+    return status if status in _KNOWN_STATUS else 400, _without_token(url, body)
+
+
+def _is_result(body: bytes) -> bool:
+    answer = _object(body)
+    return answer is not None and answer.get("ok") is True and "result" in answer
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(body.decode(errors="replace"))
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _throttled(refusal: Mapping[str, Any] | None) -> NetworkError | RetryAfter:
+    parameters = (refusal or {}).get("parameters")
+    seconds = parameters.get("retry_after") if isinstance(parameters, dict) else None
+    if isinstance(seconds, int | float) and seconds > 0:
+        return FloodError(timedelta(seconds=seconds))
+    return ThrottledError("Telegram asks for fewer requests (HTTP 429).")
+
+
+def _unanswered(url: str, reason: str) -> NetworkError:
+    # A poll loses nothing by being repeated, but python-telegram-bot repeats a TimedOut one without a pause.
+    return ServerFaultError(reason) if url.endswith("/getUpdates") else UnansweredRequestError(reason)
+
+
+def _without_token(url: str, body: bytes) -> bytes:
+    """`body` without the token, should a server have repeated the address."""
+    found = re.search(r"/bot([^/]+)/", url)
+    return body.replace(found[1].encode(), b"...") if found else body

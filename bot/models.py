@@ -1,0 +1,181 @@
+"""The values that reaching people is made of: frozen, compared by content. Times are aware and in UTC."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from enum import StrEnum
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from digest.keywords import Keyword
+
+
+class Detail(StrEnum):
+    """How much of each paper a subscriber gets pushed; the rest is a tap away."""
+
+    TITLES = "titles"
+    ABSTRACTS = "abstracts"
+    READINGS = "readings"
+
+
+class Kind(StrEnum):
+    """What stands behind an address: Telegram's types of chats."""
+
+    PRIVATE = "private"
+    GROUP = "group"
+    CHANNEL = "channel"
+
+
+class Standing(StrEnum):
+    """Whether a subscriber gets the digest."""
+
+    NEW = "new"
+    """Known, but never subscribed."""
+    ACTIVE = "active"
+    LEFT = "left"
+    """Unsubscribed by themselves."""
+    ENDED = "ended"
+    """Not reached any more; the reason is the channel's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What is shown to a subscriber, and in which form: equal choices get the same messages, made once.
+
+    `language` is a BCP 47 tag. Papers of any of `categories` are shown, of all where there are none. `rich` asks
+    for Telegram's rich messages.
+    """
+
+    language: str
+    detail: Detail = Detail.ABSTRACTS
+    categories: tuple[str, ...] = ()
+    include: tuple[Keyword, ...] = ()
+    exclude: tuple[Keyword, ...] = ()
+    rich: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """An address on a channel, and what it wants.
+
+    `address` is the channel's own form: a Telegram chat, with `:topic` behind it where it is one of a forum. At `hour`
+    in `zone` the digest goes out, None means as soon as it is made. Nothing is sent before `paused_until`. `silent`
+    messages make no sound; `quiet_line` asks for one line on days without papers. `awaiting` names the setting whose
+    value the next message gives.
+    """
+
+    id: int
+    channel: str
+    address: str
+    kind: Kind
+    choices: Choices
+    zone: ZoneInfo
+    standing: Standing = Standing.NEW
+    reason: str | None = None
+    hour: time | None = None
+    silent: bool = False
+    quiet_line: bool = False
+    paused_until: date | None = None
+    awaiting: str | None = None
+
+
+class Subject(StrEnum):
+    """What is sent to many."""
+
+    EDITION = "edition"
+    QUIET = "quiet"
+    """A day without papers: one line for those who asked for it."""
+    BROADCAST = "broadcast"
+    """The operator's own words."""
+    DRAFT = "draft"
+    """The same before they were confirmed: nobody gets them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """One thing that is sent to many: an edition by its date, or a text of the operator's.
+
+    `due_at` is when it goes out to those who named no hour.
+    """
+
+    id: int
+    subject: Subject
+    edition_date: date | None
+    text: str | None
+    due_at: datetime
+
+
+class Sending(StrEnum):
+    """How it stands with a delivery."""
+
+    DUE = "due"
+    SENDING = "sending"
+    """Committed before each request: what is found so after a crash is unknown."""
+    SENT = "sent"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    """The request went out, and nobody knows whether it was taken. Not sent again by itself."""
+    SKIPPED = "skipped"
+    """Nothing to send, or nobody who wants it any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One dispatch to one subscriber: the ledger's row.
+
+    `due_at` is the subscriber's hour. `part` counts the messages that were sent, `tries` the failed attempts at the
+    next one. `rendering` names the messages once they are made.
+    """
+
+    id: int
+    dispatch: Dispatch
+    subscriber: Subscriber
+    due_at: datetime
+    rendering: int | None
+    part: int
+    tries: int
+
+
+Part = dict[str, Any]
+"""One message as its channel stores it: JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a delivery becomes; a field that is None stays as it is, but `reason`, which belongs to the state."""
+
+    delivery: int
+    state: Sending
+    at: datetime
+    reason: str | None = None
+    part: int | None = None
+    next_at: datetime | None = None
+    tries: int | None = None
+    rendering: int | None = None
+
+
+class Wish(StrEnum):
+    """What a person asks of a paper."""
+
+    READING = "reading"
+    ANSWER = "answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One person's request, kept until it is answered: a restart goes on with it.
+
+    `paper` is an identifier as it was asked for, with or without a version. `status_message` is the message that
+    becomes the answer.
+    """
+
+    id: int
+    address: str
+    person: str
+    paper: str
+    wish: Wish
+    language: str
+    asked_at: datetime
+    question: str | None = None
+    reply_to: int | None = None
+    status_message: int | None = None
+    rich: bool = False
