@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, time
+from functools import cache, partial
 from pathlib import Path
 
 import httpx
@@ -12,10 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.settings import Settings
 from bot.store.upgrade import upgrade
+from digest.answering import Answerer
 from digest.calendar import Calendar, with_holidays
 from digest.collection import Plan
 from digest.errors import ArchiveError
-from digest.library import Library
+from digest.library import Library, Shelves, Staff
 from digest.listing import Sources
 from digest.llm.budget import Budget
 from digest.llm.client import Model
@@ -47,11 +49,12 @@ class FarEnds:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The parts that the commands use. `posts` is the folder of the posts."""
+    """The parts that the commands use. `posts` is the folder of the posts, `library` that of the edition's language."""
 
     engine: AsyncEngine
     sources: Sources
     library: Library
+    library_in: Callable[[str], Library]
     plan: Plan
     concurrency: int
     posts: Path
@@ -83,20 +86,20 @@ async def open_app(
         )
         api = QueryApi(gate, str(settings.arxiv_api_url))
         models = await _model(settings, engine, wall_clock, ends, stack)
-        language = settings.target_language
-        library = Library(
+        shelves = Shelves(
             engine,
             api,
             FullTexts(gate, str(settings.arxiv_site_url).rstrip("/")),
-            Translator(models, settings.translation_model, language) if models else None,
-            Reader(models, settings.reading_model, language) if models else None,
-            language=language,
+            staff=_staff(models, settings) if models else None,
             clock=clock,
         )
+        stack.push_async_callback(shelves.flights.close)
+        library_in = cache(partial(Library, shelves))
         yield App(
             engine=engine,
             sources=Sources(api, AnnouncementFeed(gate, str(settings.arxiv_rss_url))),
-            library=library,
+            library=library_in(settings.target_language),
+            library_in=library_in,
             plan=plan(settings),
             concurrency=settings.llm_concurrency,
             posts=posts(settings),
@@ -149,6 +152,17 @@ def posts(settings: Settings) -> Path:
     except OSError as error:
         raise ArchiveError(f"The folder of the posts, {folder}, cannot be made: {error.strerror}.") from error
     return folder
+
+
+def _staff(model: Model, settings: Settings) -> Callable[[str], Staff]:
+    def hired(language: str) -> Staff:
+        return Staff(
+            Translator(model, settings.translation_model, language),
+            Reader(model, settings.reading_model, language),
+            Answerer(model, settings.reading_model, language),
+        )
+
+    return hired
 
 
 async def _model(

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -12,8 +13,10 @@ from rich.console import Console
 from bot import archive_commands, day, logs, settings
 from bot.app import calendar, open_app, open_database
 from bot.day import Work
+from bot.delivering import Delivered, deliver_day, deliver_made
 from bot.demo import demonstrate
 from bot.progress import reporting
+from bot.serve import serve, stopping
 from bot.settings import Settings
 from digest import coverage as coverages
 from digest import ids
@@ -77,7 +80,10 @@ def run(at: At = "") -> None:
     too, and what an earlier one still lacks is completed.
     """
     loaded = _settings()
-    _tell(loaded, asyncio.run(_work(loaded, at)))
+    made = asyncio.run(_work(loaded, at, delivers=True))
+    if made.delivered:
+        typer.echo(text.render("delivered", states=made.delivered.states), nl=False)
+    _tell(loaded, made.work)
 
 
 @app.command()
@@ -89,10 +95,29 @@ def build(
 ) -> None:
     """The same as run, but delivers nothing."""
     loaded = _settings()
-    made = asyncio.run(_work(loaded, at))
+    made = asyncio.run(_work(loaded, at, delivers=False)).work
     if explain:
         typer.echo(asyncio.run(_explained(loaded, made)), nl=False)
     _tell(loaded, made)
+
+
+@app.command()
+def deliver(
+    day_: Annotated[str, typer.Option("--date", metavar="DATE", help="The edition's date.")],
+) -> None:
+    """Sends what is still due of an edition."""
+    loaded = _settings()
+    wanted = _date(day_, "--date")
+    if wanted is None:
+        raise typer.BadParameter("give a date such as 2026-02-12.", param_hint="--date")
+    done = asyncio.run(_deliver(loaded, wanted))
+    typer.echo(text.render("delivered", states=done.states), nl=False)
+
+
+@app.command("serve")
+def serve_() -> None:
+    """The whole bot in one process: Telegram, schedule, delivery. Ends cleanly on SIGTERM."""
+    asyncio.run(_serve(_settings()))
 
 
 @app.command()
@@ -181,7 +206,15 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-async def _work(loaded: Settings, at: str) -> Work:
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What a run came to, and what was delivered of it: None where there is no channel."""
+
+    work: Work
+    delivered: Delivered | None = None
+
+
+async def _work(loaded: Settings, at: str, *, delivers: bool) -> _Made:
     began = _now()
     moment = _moment(at, loaded) if at else began
 
@@ -194,7 +227,18 @@ async def _work(loaded: Settings, at: str) -> Work:
 
     async with open_app(loaded, clock, wall_clock=_now) as parts:
         with reporting(Console(stderr=True)) as report:
-            return await day.work(parts, moment, report, None if at else pause)
+            made = await day.work(parts, moment, report, None if at else pause)
+        delivered = await deliver_made(parts, loaded, made) if delivers else None
+        return _Made(made, delivered)
+
+
+async def _deliver(loaded: Settings, wanted: date) -> Delivered:
+    async with open_app(loaded, _now) as parts:
+        return await deliver_day(parts, loaded, wanted)
+
+
+async def _serve(loaded: Settings) -> None:
+    await serve(loaded, _now, stopping())
 
 
 async def _explained(loaded: Settings, made: Work) -> str:

@@ -99,6 +99,25 @@ async def work(app: App, at: datetime, report: Report, pause: Pause | None = Non
         return Work(outcome, accounts, await _unexplained(app, outcome.day))
 
 
+async def rebuild(app: App, wanted: date, report: Report) -> Account | None:
+    """Makes what the edition of that day lacks, and writes its post; None where there is no such edition.
+
+    Raises DigestError as `work` does.
+    """
+    files.require(app.posts)
+    async with exclusive(app.engine, _WORK):
+        async with database.reading(app.engine) as connection:
+            known = await closed_editions.find(connection, wanted)
+        return (await _complete(app, [wanted], report))[0] if known else None
+
+
+async def stored(app: App, wanted: date, language: str) -> Edition | None:
+    """The edition of that day in a language, as far as it is made; None where there is none."""
+    async with database.reading(app.engine) as connection:
+        closed = await closed_editions.find(connection, wanted)
+    return None if closed is None else await editions.stored(app.engine, app.library_in(language), closed)
+
+
 async def _unexplained(app: App, day: date) -> tuple[PaperId, ...]:
     """Papers that arXiv announced in the week to `day`, and that no edition shows, without a reason: an alarm."""
     days = await coverage.between(app.engine, app.plan.calendar, day - editions.WEEK, day)

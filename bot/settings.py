@@ -17,6 +17,7 @@ from pydantic import (
     SecretStr,
     UrlConstraints,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_core import ErrorDetails
@@ -28,7 +29,7 @@ from digest.errors import DigestError
 from digest.keywords import InvalidKeywordError, Keyword
 
 # https://arxiv.org/category_taxonomy: an archive, or an archive and a subject class.
-_CATEGORY = re.compile(r"[a-z]{2,8}(?:-[a-z]{2,4})?(?:\.[A-Za-z]{2}|\.[a-z]{2,4}(?:-[a-z]{2,4})?)?")
+_CATEGORY = re.compile(r"(?:[a-z]{2,8}(?:-[a-z]{2,4})?|q-[a-z]{3})(?:\.[A-Z]{2}|\.[a-z]{2,8}(?:-[a-z]{2,5})?)?")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 
 
@@ -69,6 +70,28 @@ def _dates(value: object) -> object:
     return tuple(dates) if isinstance(value, str) else value
 
 
+def _numbers(value: object) -> object:
+    names = _words(value)
+    for name in names if isinstance(names, list) else []:
+        if not re.fullmatch(r"-?\d{1,18}", name, re.ASCII):
+            raise ValueError(f"“{name}” is no user id; give numbers such as 123456789")
+    return tuple(map(int, names)) if isinstance(names, list) else () if value == "" else value
+
+
+def _chats(value: object) -> object:
+    names = _words(value)
+    for name in names if isinstance(names, list) else []:
+        if not re.fullmatch(r"-\d{1,18}|@[A-Za-z][A-Za-z0-9_]{3,31}", name, re.ASCII):
+            raise ValueError(f"“{name}” is no channel; give names or ids such as @my_channel, -1001234567890")
+    return tuple(names) if isinstance(names, list) else () if value == "" else value
+
+
+def _token(value: object) -> object:
+    if not re.fullmatch(r"\d{1,20}:[A-Za-z0-9_-]{10,100}", str(value), re.ASCII):
+        raise ValueError("this is no bot token; @BotFather gives one such as 123456789:AbCd…")
+    return value
+
+
 def _language(value: object) -> object:
     if not _LANGUAGE.fullmatch(str(value)):
         raise ValueError(f"“{value}” is no language tag; give one such as zh-CN")
@@ -102,7 +125,8 @@ HttpUrl = Annotated[AnyHttpUrl, UrlConstraints(max_length=2000)]
 class Settings(BaseSettings):
     """Every setting with its default; `.env.example` explains each.
 
-    Units: seconds for ARXIV_REQUEST_INTERVAL, tokens a day for LLM_DAILY_TOKENS (0: no limit).
+    Units: seconds for ARXIV_REQUEST_INTERVAL, tokens a day for LLM_DAILY_TOKENS, messages a second for TELEGRAM_RATE,
+    papers a day for QUOTA_PERSON and QUOTA_DAY; 0 means no limit in all but the first.
     """
 
     model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True)
@@ -142,6 +166,19 @@ class Settings(BaseSettings):
     archive_dir: Path | None = None
     archive_git: bool = False
 
+    telegram_bot_token: Annotated[SecretStr, BeforeValidator(_token)] | None = None
+    telegram_api_url: HttpUrl = AnyHttpUrl("https://api.telegram.org")
+    telegram_admins: Annotated[tuple[int, ...], NoDecode, BeforeValidator(_numbers)] = ()
+    telegram_channels: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_chats)] = ()
+    telegram_rate: NonNegativeFloat = 30.0
+    telegram_webhook_secret: SecretStr | None = None
+    quota_person: NonNegativeInt = 20
+    quota_day: NonNegativeInt = 500
+
+    public_url: HttpUrl | None = None
+    web_host: str = "127.0.0.1"
+    web_port: Annotated[int, Field(ge=0, le=65535)] = 8080
+
     log_format: Literal["text", "json"] = "text"
 
     @model_validator(mode="before")
@@ -149,6 +186,22 @@ class Settings(BaseSettings):
     def _database_in_data_dir(cls, values: dict[str, Any]) -> dict[str, Any]:
         folder = values.get("data_dir", "data")
         return {"database_url": f"sqlite:///{Path(folder) / 'arxiv-daily.db'}", **values}
+
+    @field_validator("telegram_webhook_secret")
+    @classmethod
+    def _fit_for_a_header(cls, secret: SecretStr | None) -> SecretStr | None:
+        """What Telegram takes (Bot API, setWebhook)."""
+        if secret and not re.fullmatch(r"[A-Za-z0-9_-]{16,256}", secret.get_secret_value(), re.ASCII):
+            raise ValueError("give 16 to 256 letters, digits, _ and -, as `openssl rand -hex 32` makes them")
+        return secret
+
+    @model_validator(mode="after")
+    def _webhook_needs_an_address(self) -> "Settings":
+        if self.telegram_webhook_secret and self.public_url is None:
+            raise ValueError(
+                "TELEGRAM_WEBHOOK_SECRET: set PUBLIC_URL too, where Telegram reaches this program"
+            )
+        return self
 
 
 class _Given(Settings):
@@ -182,6 +235,8 @@ def load() -> Settings:
 
 
 def _sentence(fault: ErrorDetails) -> str:
+    if not fault["loc"]:  # of several settings together; the sentence names them
+        return fault["msg"].removeprefix("Value error, ") + "."
     name = str(fault["loc"][0])
     if fault["type"] == "extra_forbidden":
         near = get_close_matches(name, Settings.model_fields, n=1)

@@ -2,8 +2,9 @@
 
 The schedule is https://info.arxiv.org/help/availability.html: announcements at 20:00 America/New_York from
 Sunday to Thursday. What is submitted until 14:00 from Monday to Thursday is announced that evening; until
-Friday 14:00, on Sunday; until Monday 14:00, on Monday. A holiday has no announcement, and what would have been
-in it joins the next. A batch is named by the moment of its announcement.
+Friday 14:00, on Sunday; until Monday 14:00, on Monday. A holiday has neither cut-off nor announcement, and what
+would have been in it joins the next: after a Friday's, Sunday has none. A batch is named by the moment of its
+announcement.
 """
 
 from collections.abc import Iterable
@@ -20,7 +21,7 @@ VISIBLE_WITHIN = timedelta(hours=6)
 _DAY = timedelta(days=1)
 _CUT_OFF = time(14)
 _ANNOUNCEMENT = time(20)
-_FRIDAY = 4
+_FRIDAY, _SATURDAY, _SUNDAY = 4, 5, 6
 # https://info.arxiv.org/help/availability.html; arXiv publishes each year's late in the year before.
 HOLIDAYS = frozenset(
     {
@@ -56,7 +57,8 @@ class Calendar:
 
     def announces(self, evening: date) -> bool:
         """Whether arXiv announces anything on the `evening` of that date in New York."""
-        return evening.weekday() not in (_FRIDAY, _FRIDAY + 1) and evening not in self.holidays
+        cut_off = evening - 2 * _DAY if evening.weekday() == _SUNDAY else evening
+        return evening.weekday() not in (_FRIDAY, _SATURDAY) and not self.holidays & {evening, cut_off}
 
     def batches(self, window: Window) -> tuple[datetime, ...]:
         """The batches that are announced in `window`, oldest first."""

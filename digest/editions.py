@@ -4,7 +4,7 @@ What is made is in the database as soon as it is there: to make an edition again
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from digest.errors import StoreError
 from digest.library import Library
-from digest.models import ClosedEdition, Edition, Entry, Gap, Paper, Reading, Translation
+from digest.models import ClosedEdition, Edition, Entry, Gap, Paper, Reading, Translation, VersionId
 from digest.progress import Progress, Report, Stage
 from digest.store import engine as database
 from digest.store import papers
@@ -48,17 +48,35 @@ async def make(
             _each(ordered, library.translation, (concurrency + 1) // 2, Stage.TRANSLATE, report)
         )
         read = group.create_task(_each(ordered, library.reading, 2 * concurrency, Stage.READ, report))
-    entries = tuple(Entry(*made) for made in zip(ordered, translated.result(), read.result(), strict=True))
+    entries = [Entry(*made) for made in zip(ordered, translated.result(), read.result(), strict=True)]
+    return _edition(closed, found, entries if at < closed.closed_at + WEEK else map(_final, entries))
+
+
+def _edition(closed: ClosedEdition, found: Mapping[VersionId, Paper], entries: Iterable[Entry]) -> Edition:
     return Edition(
         date=closed.date,
         window=closed.window,
         language=closed.language,
         categories=closed.categories,
         fetched=closed.fetched,
-        entries=entries if at < closed.closed_at + WEEK else tuple(map(_final, entries)),
+        entries=tuple(entries),
         late=closed.late,
         replacements=tuple(found[version] for version in closed.replacements),
     )
+
+
+async def stored(engine: AsyncEngine, library: Library, closed: ClosedEdition) -> Edition:
+    """The edition with what `library` has of it already; nothing is made."""
+    async with database.reading(engine) as connection:
+        found = await papers.load(connection, (*closed.versions, *closed.replacements))
+    made = await library.stored([found[version] for version in closed.versions])
+    entries = [
+        Entry(found[version], translation or Gap.DUE, reading or Gap.DUE)
+        for version, (translation, reading) in zip(
+            closed.versions, map(made.__getitem__, closed.versions), strict=True
+        )
+    ]
+    return _edition(closed, found, entries)
 
 
 def is_complete(edition: Edition) -> bool:

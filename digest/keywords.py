@@ -1,7 +1,8 @@
 """Words that a person looks for in papers, found however they are written. Pure.
 
 Case, accents, full-width forms, plurals, hyphens and spaces make no difference: “text-to-speech models” is found in
-“Text to Speech Model”. Words of Latin script are found as whole words; Chinese, Japanese and Korean have no spaces
+“Text to Speech Model”; but the initials of a name are no word, and “RL” is not found in “R. L. Stone”. Words of
+Latin script are found as whole words; Chinese, Japanese and Korean have no spaces
 between words, and are found anywhere.
 """
 
@@ -20,13 +21,18 @@ _CJK = _KANA + r"\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-
 _TOKEN = re.compile(rf"[{_CJK}]|(?:(?![{_CJK}])[^\W_]|[+#])+")
 _UNSEEN = re.compile(r"[\u00ad\u200b-\u200f\u2060\ufeff]")
 _VOICING = "\u3099\u309a"  # part of a kana, not an accent: バス is not ハス
+_PLURAL_CAPITALS = re.compile(r"(?<![A-Za-z0-9])([A-Z][A-Z0-9]+)s(?![A-Za-z0-9])")
 _STROKED = str.maketrans("øłđħı", "oldhi")  # Unicode does not take these apart
 _NO_PLURAL = ("ss", "us", "is")
 _IRREGULAR = dict(
     pair.split("/")
     for pair in (  # noqa: SIM905 - a list of words reads best as words
-        "aids/aids analyses/analysis bias/bias biases/bias buses/bus caches/cache hypotheses/hypothesis lens/lens "
-        "lenses/lens movies/movie news/news niches/niche sars/sars viruses/virus"
+        "aids/aids analyses/analysis appendices/appendix automata/automaton axes/axis bias/bias biases/bias "
+        "buses/bus caches/cache corpora/corpus corpuses/corpus criteria/criterion crises/crisis foci/focus "
+        "formulae/formula gases/gas hypotheses/hypothesis indices/index lens/lens lenses/lens matrices/matrix "
+        "maxima/maximum minima/minimum movies/movie news/news niches/niche optima/optimum phenomena/phenomenon "
+        "sars/sars spectra/spectrum stimuli/stimulus syntheses/synthesis theses/thesis vertices/vertex "
+        "viruses/virus"
     ).split()
 )
 
@@ -37,10 +43,14 @@ class InvalidKeywordError(DigestError):
 
 @dataclass(frozen=True, slots=True)
 class Keyword:
-    """`text` as it was given, and `key`, its folded words without anything between them."""
+    """`text` as it was given, and `key`, its folded words without anything between them.
+
+    `one_word` tells whether nothing was between them in `text` either.
+    """
 
     text: str
     key: str
+    one_word: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +66,11 @@ def keyword(text: str) -> Keyword:
     shown = " ".join(text.split())
     if len(shown) > LONGEST:
         raise InvalidKeywordError(f"“{shown[:20]}…” is longer than {LONGEST} characters.")
-    key = "".join(_words(shown))
+    words = _words(shown)
+    key = "".join(words)
     if not any(map(str.isalnum, key)):  # “+” and “#” are parts of words, but none by themselves
         raise InvalidKeywordError(f"“{shown}” holds no letters to look for.")
-    return Keyword(shown, key)
+    return Keyword(shown, key, one_word=len(words) == 1)
 
 
 def keywords(text: str) -> tuple[Keyword, ...]:
@@ -86,15 +97,20 @@ def found_in(keyword: Keyword, folded: Folded) -> bool:
     """Whether `keyword` is in the text, from the beginning of a word to the end of one."""
     at = folded.joined.find(keyword.key)
     while at >= 0:
-        if at in folded.edges and at + len(keyword.key) in folded.edges:
+        if _is_there(keyword, folded.edges, at, at + len(keyword.key)):
             return True
         at = folded.joined.find(keyword.key, at + 1)
     return False
 
 
+def _is_there(keyword: Keyword, edges: frozenset[int], start: int, end: int) -> bool:
+    initials = end - start > 1 and all(at in edges for at in range(start, end))
+    return {start, end} <= edges and not (keyword.one_word and initials)
+
+
 def _words(text: str) -> list[str]:
-    composed = unicodedata.normalize("NFKC", _UNSEEN.sub("", text)).casefold()
-    signs = unicodedata.normalize("NFD", composed)
+    composed = unicodedata.normalize("NFKC", _UNSEEN.sub("", text))
+    signs = unicodedata.normalize("NFD", _PLURAL_CAPITALS.sub(r"\1", composed).casefold())
     letters = (sign for sign in signs if sign in _VOICING or not unicodedata.combining(sign))
     plain = unicodedata.normalize("NFC", "".join(letters)).translate(_STROKED)
     return [_singular(word) for word in _TOKEN.findall(plain)]

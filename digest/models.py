@@ -110,6 +110,26 @@ class Reading:
         return (self.background, self.method, self.results)
 
 
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One thing that an answer says, with the passages of the paper that it rests on, to the letter."""
+
+    text: str
+    quotes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a paper version says to a question, in one language. Not `told`: it does not say."""
+
+    version: VersionId
+    language: str
+    question: str
+    statements: tuple[Statement, ...]
+    told: bool
+    origin: Origin
+
+
 class TextSource(StrEnum):
     """Where a full text was taken from."""
 
@@ -270,6 +290,7 @@ class Purpose(StrEnum):
 
     TRANSLATION = "translation"
     READING = "reading"
+    ANSWER = "answer"
 
 
 @dataclass(frozen=True, slots=True)

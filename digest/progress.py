@@ -15,6 +15,15 @@ class Stage(StrEnum):
     READ = "read"
 
 
+class Step(StrEnum):
+    """What is being done for one paper."""
+
+    FETCHING = "fetching"
+    """Its full text."""
+    TRANSLATING = "translating"
+    READING = "reading"
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a stage is: `done` of `total` papers; collecting counts as one, waiting in looks until the deadline."""

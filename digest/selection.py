@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from digest import keywords
 from digest.keywords import Keyword
-from digest.models import LeftOut, Paper, Reason
+from digest.models import Entry, Gap, LeftOut, Paper, Reason
 
 _TITLE_WEIGHT = 3  # a keyword in the title says more of a paper than one in its abstract
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -48,7 +48,17 @@ def select(papers: Iterable[Paper], rules: Rules) -> Selection:
     return Selection(tuple(sorted(shown, key=_newness, reverse=True)), (*left_out, *beyond))
 
 
-def _unwanted(paper: Paper, rules: Rules) -> LeftOut | None:
+def matching(entries: Iterable[Entry], rules: Rules) -> tuple[Entry, ...]:
+    """Those of an edition's `entries` that `rules` do not leave out, their translations searched too; no cap."""
+    return tuple(entry for entry in entries if _unwanted(entry.paper, rules, _translated(entry)) is None)
+
+
+def _translated(entry: Entry) -> tuple[str, ...]:
+    made = entry.translation
+    return () if isinstance(made, Gap) else (made.title or "", made.abstract, made.summary or "")
+
+
+def _unwanted(paper: Paper, rules: Rules, translated: tuple[str, ...] = ()) -> LeftOut | None:
     primary = paper.primary_category or ""
     if not set(paper.categories) & set(rules.categories):
         return LeftOut(paper.id, Reason.CATEGORY, primary)
@@ -56,7 +66,7 @@ def _unwanted(paper: Paper, rules: Rules) -> LeftOut | None:
         return LeftOut(paper.id, Reason.PRIMARY, primary)
     if not rules.include and not rules.exclude:
         return None
-    text = _Text.of(paper)
+    text = _Text.of(paper, translated)
     excluding = next((keyword for keyword in rules.exclude if text.weight(keyword)), None)
     if excluding is not None:
         return LeftOut(paper.id, Reason.EXCLUDED, excluding.text)
@@ -100,10 +110,9 @@ class _Text:
     rest: tuple[keywords.Folded, ...]
 
     @staticmethod
-    def of(paper: Paper) -> "_Text":
-        return _Text(
-            keywords.fold(paper.title), tuple(map(keywords.fold, (paper.abstract or "", *paper.authors)))
-        )
+    def of(paper: Paper, translated: tuple[str, ...] = ()) -> "_Text":
+        rest = (paper.abstract or "", *paper.authors, *translated)
+        return _Text(keywords.fold(paper.title), tuple(map(keywords.fold, rest)))
 
     def weight(self, keyword: Keyword) -> int:
         """0 where the keyword is nowhere."""

@@ -3,13 +3,11 @@
 from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
-from pylatexenc.latex2text import LatexNodes2Text
 
 from digest.models import Edition
 from digest.render import words
 from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse
-
-_TO_TEXT = LatexNodes2Text()
+from digest.render.tex import unicode
 
 
 def render(edition: Edition, zone: ZoneInfo) -> str:
@@ -31,15 +29,11 @@ def _html(span: Span) -> Markup:
         case Link(url):
             return Markup('<a href="{0}">{0}</a>').format(url)
         case Math(tex):
-            return Markup('<i class="math" title="{}">{}</i>').format(tex, _unicode(tex))
+            return Markup('<i class="math" title="{}">{}</i>').format(tex, unicode(tex) or tex)
         case Code(value):
             return Markup("<code>{}</code>").format(value)
         case Strong(spans):
             return Markup("<strong>{}</strong>").format(Markup().join(map(_html, spans)))
-
-
-def _unicode(tex: str) -> str:
-    return str(_TO_TEXT.latex_to_text(f"${tex}$")).strip() or tex
 
 
 def _paragraphs(text: str) -> Markup:

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from digest.announcements import NEW_TYPES, AnnounceType
 from digest.models import PaperId, VersionId, Window
 from digest.store.bulk import add_missing, rows_among
-from digest.store.tables import announcements
+from digest.store.tables import announcements, empty_batches, listings
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,60 @@ async def batches_of(connection: AsyncConnection, wanted: Iterable[PaperId]) -> 
     rows = await rows_among(connection, query, announcements.c.paper_id, map(str, wanted))
     ordered = sorted(rows, key=lambda row: row.batch, reverse=True)
     return {PaperId(row.paper_id): row.batch for row in ordered}
+
+
+async def noted(
+    connection: AsyncConnection, wanted: Iterable[PaperId]
+) -> dict[tuple[VersionId, AnnounceType], datetime]:
+    """The batches of all that was announced of `wanted` so far."""
+    rows = await rows_among(connection, select(announcements), announcements.c.paper_id, map(str, wanted))
+    found = map(_announced, rows)
+    return {(each.version, each.type): each.batch for each in found}
+
+
+async def unlisted(connection: AsyncConnection, since: datetime) -> list[Announced]:
+    """What batches after `since` announced as new or as cross-lists, and no listing showed so far."""
+    query = select(announcements).where(
+        announcements.c.batch > since,
+        announcements.c.announce_type.in_(NEW_TYPES),
+        announcements.c.paper_id.not_in(select(listings.c.paper_id)),
+    )
+    return [_announced(row) for row in await connection.execute(query)]
+
+
+async def awaited(connection: AsyncConnection, since: datetime) -> list[Announced]:
+    """The newer versions of batches after `since` whose records were not there when they were due."""
+    query = select(announcements).where(announcements.c.awaited, announcements.c.batch > since)
+    return [_announced(row) for row in await connection.execute(query)]
+
+
+async def mark_awaited(connection: AsyncConnection, announced: Iterable[Announced], *, awaited: bool) -> None:
+    """Note whether the records of these newer versions are still to come."""
+    rows = [
+        {"paper": str(each.version.paper), "number": each.version.number, "type": each.type}
+        for each in sorted(announced, key=lambda each: (each.version, each.type))
+    ]
+    columns = announcements.c
+    statement = (
+        update(announcements)
+        .where(columns.paper_id == bindparam("paper"), columns.version == bindparam("number"))
+        .where(columns.announce_type == bindparam("type"))
+        .values(awaited=awaited)
+    )
+    if rows:
+        await connection.execute(statement, rows)
+
+
+async def mark_empty(connection: AsyncConnection, batches: Iterable[datetime], at: datetime) -> None:
+    """Note that both sources had nothing of the watched categories in `batches`."""
+    rows = [{"batch": batch, "seen_at": at} for batch in sorted(batches)]
+    await add_missing(connection, empty_batches, rows)
+
+
+async def empty(connection: AsyncConnection, since: datetime) -> set[datetime]:
+    """The batches after `since` that held nothing."""
+    rows = await connection.execute(select(empty_batches.c.batch).where(empty_batches.c.batch > since))
+    return set(rows.scalars())
 
 
 def _announced(row: Row[Any]) -> Announced:

@@ -65,6 +65,13 @@ async def between(connection: AsyncConnection, first: date, last: date) -> list[
     return list((await connection.execute(query)).scalars())
 
 
+async def covering(connection: AsyncConnection, batch: datetime) -> date | None:
+    """The day of the edition whose window `batch` lies in."""
+    query = select(editions.c.date).where(editions.c.window_start < batch, editions.c.window_end >= batch)
+    covering: date | None = await connection.scalar(query.order_by(editions.c.date).limit(1))
+    return covering
+
+
 async def mark_archived(connection: AsyncConnection, day: date, at: datetime) -> None:
     """Note that the post of `day` was written at `at`. Raises StoreError where no such edition was closed."""
     result = await connection.execute(update(editions).where(editions.c.date == day).values(archived_at=at))

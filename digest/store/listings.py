@@ -3,7 +3,7 @@
 A paper that was listed is in an edition, or left out with its reason, or still undecided: nothing falls between.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from sqlalchemy import Row, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from digest.announcements import NEW_TYPES, Sighting
-from digest.models import LeftOut, PaperId, Reason
+from digest.models import LeftOut, PaperId, Reason, Window
 from digest.store.bulk import add_missing, put, rows_among
 from digest.store.tables import announcements, edition_papers, listings, versions, watches
 
@@ -61,6 +61,28 @@ async def note(connection: AsyncConnection, papers: Iterable[PaperId], at: datet
     """Remember that `papers` were listed at `at`. The first time stands."""
     rows = [{"paper_id": str(paper), "listed_at": at} for paper in sorted(set(papers))]
     await add_missing(connection, listings, rows)
+
+
+async def place(connection: AsyncConnection, batches: Mapping[PaperId, datetime]) -> None:
+    """Remember which batch each of these papers was taken for."""
+    rows = [{"paper": str(paper), "placed": batch} for paper, batch in sorted(batches.items())]
+    statement = update(listings).where(listings.c.paper_id == bindparam("paper"))
+    if rows:
+        await connection.execute(statement.values(batch=bindparam("placed")), rows)
+
+
+async def placed_in(connection: AsyncConnection, window: Window) -> set[PaperId]:
+    """The decided papers that were taken for a batch in `window`."""
+    batch = listings.c.batch
+    query = select(listings.c.paper_id).where(batch > window.start, batch <= window.end)
+    return {PaperId(row.paper_id) for row in await connection.execute(query)}
+
+
+async def batches_of(connection: AsyncConnection, wanted: Iterable[PaperId]) -> dict[PaperId, datetime]:
+    """The batches that those of `wanted` were taken for which were decided."""
+    query = select(listings.c.paper_id, listings.c.batch).where(listings.c.batch.is_not(None))
+    rows = await rows_among(connection, query, listings.c.paper_id, map(str, wanted))
+    return {PaperId(row.paper_id): row.batch for row in rows}
 
 
 async def leave_out(connection: AsyncConnection, left_out: Iterable[LeftOut], day: date | None) -> None:

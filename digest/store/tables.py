@@ -5,8 +5,10 @@ changed, never deleted.
 """
 
 from sqlalchemy import (
+    Boolean,
     Column,
     Date,
+    Double,
     ForeignKey,
     ForeignKeyConstraint,
     Integer,
@@ -14,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from digest.store.types import Claims, PlainText, Strings, UtcDateTime
@@ -56,7 +59,7 @@ versions = Table(
 
 # Every paper that was ever seen in a listing of the watched categories, and so the account of what became of each:
 # it is in an edition (edition_papers), or left out with a reason, or still to be decided. `edition_date` is the
-# edition that left it out, if one did.
+# edition that left it out, if one did. `batch` is the announcement that it was taken for when that was decided.
 listings = Table(
     "listings",
     metadata,
@@ -65,9 +68,11 @@ listings = Table(
     Column("left_out", Text),
     Column("detail", Text),
     Column("edition_date", Date, ForeignKey("editions.date"), index=True),
+    Column("batch", UtcDateTime, index=True),
 )
 
-# What the feeds said. `batch` is the moment of the announcement.
+# What the feeds said. `batch` is the moment of the announcement. A newer version is `awaited` where it should be
+# among an edition's replacements, and its record was not there as the edition of its batch closed.
 announcements = Table(
     "announcements",
     metadata,
@@ -75,6 +80,15 @@ announcements = Table(
     Column("version", Integer, primary_key=True),
     Column("announce_type", Text, primary_key=True),
     Column("batch", UtcDateTime, nullable=False, index=True),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("awaited", Boolean, nullable=False, server_default=false()),
+)
+
+# Batches in which both of arXiv's sources had nothing of the watched categories.
+empty_batches = Table(
+    "empty_batches",
+    metadata,
+    Column("batch", UtcDateTime, primary_key=True),
     Column("seen_at", UtcDateTime, nullable=False),
 )
 
@@ -183,4 +197,12 @@ edition_replacements = Table(
     Column("paper_id", Text, nullable=False),
     Column("version", Integer, nullable=False),
     _of_known_version(),
+)
+
+# When a far end may be asked again by any process: seconds since 1970, by the database's clock.
+turns = Table(
+    "turns",
+    metadata,
+    Column("far_end", Text, primary_key=True),
+    Column("free_at", Double, nullable=False),
 )

@@ -11,10 +11,10 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.store.tables import metadata
 from bot.store.upgrade import _config, check, upgrade
 from digest.errors import StoreError
 from digest.store.engine import open_engine, reading, writing
-from digest.store.tables import metadata
 
 Step = Callable[[AsyncEngine], Awaitable[None]]
 

@@ -8,6 +8,24 @@ import pytest
 from bot import settings
 from bot.settings import Settings, SettingsError
 
+# https://arxiv.org/category_taxonomy
+TAXONOMY = (
+    "cs: AI AR CC CE CG CL CR CV CY DB DC DL DM DS ET FL GL GR GT HC IR IT LG LO MA MM MS NA NE NI OH OS PF PL RO SC "
+    "SD SE SI SY",
+    "econ: EM GN TH",
+    "eess: AS IV SP SY",
+    "math: AC AG AP AT CA CO CT CV DG DS FA GM GN GR GT HO IT KT LO MG MP NA NT OA OC PR QA RA RT SG SP ST",
+    "astro-ph: CO EP GA HE IM SR",
+    "cond-mat: dis-nn mes-hall mtrl-sci other quant-gas soft stat-mech str-el supr-con",
+    "nlin: AO CD CG PS SI",
+    "physics: acc-ph ao-ph app-ph atm-clus atom-ph bio-ph chem-ph class-ph comp-ph data-an ed-ph flu-dyn gen-ph geo-ph "
+    "hist-ph ins-det med-ph optics plasm-ph pop-ph soc-ph space-ph",
+    "q-bio: BM CB GN MN NC OT PE QM SC TO",
+    "q-fin: CP EC GN MF PM PR RM ST TR",
+    "stat: AP CO ME ML OT TH",
+    *("gr-qc", "hep-ex", "hep-lat", "hep-ph", "hep-th", "math-ph", "nucl-ex", "nucl-th", "quant-ph"),
+)
+
 
 @pytest.fixture(autouse=True)
 def nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -59,6 +77,21 @@ def test_every_fault_is_reported_at_once_and_no_secret_with_it(
     assert "FROB in .env: there is no such setting." in lines
     assert any(line.startswith("DIGEST_TIME: “8:50” is no time of day") for line in lines)
     assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize("archive", TAXONOMY)
+def test_every_category_of_arxiv_can_be_named(archive: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, _, classes = archive.partition(": ")
+    wanted = tuple(f"{name}.{each}" for each in classes.split()) or (name,)
+    monkeypatch.setenv("ARXIV_CATEGORIES", " ".join(wanted))
+    assert settings.load().arxiv_categories == wanted
+
+
+@pytest.mark.parametrize("name", ["cs.", "cs.S", "speech!", "cs.SD.X", "CS.SD", "q"])
+def test_what_is_no_category_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARXIV_CATEGORIES", name)
+    with pytest.raises(SettingsError, match="no arXiv category"):
+        settings.load()
 
 
 def test_the_example_names_every_setting_and_no_other() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from bot import day, settings
 from bot.app import App, FarEnds, open_app
 from bot.day import Account, Work
+from bot.settings import Settings
 from digest.collection import Pause
 from digest.llm.patience import Patience as ModelPatience
 from digest.models import Purpose
@@ -66,9 +67,8 @@ class World:
         async with self.app(at, **overrides) as app:
             return await day.work(app, at, self.progress.append, pause)
 
-    @asynccontextmanager
-    async def app(self, at: datetime, **overrides: object) -> AsyncIterator[App]:
-        chosen = settings.given(
+    def settings(self, **overrides: object) -> Settings:
+        return settings.given(
             **{
                 "data_dir": self.folder,
                 "archive_dir": self.posts,
@@ -82,7 +82,10 @@ class World:
                 **overrides,
             }
         )
-        async with open_app(chosen, lambda: at, QUICK) as app:
+
+    @asynccontextmanager
+    async def app(self, at: datetime, **overrides: object) -> AsyncIterator[App]:
+        async with open_app(self.settings(**overrides), lambda: at, QUICK) as app:
             yield app
 
 

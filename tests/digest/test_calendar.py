@@ -70,6 +70,18 @@ def test_what_is_submitted_later_is_never_announced_earlier(
 
 
 @given(CALENDARS, MOMENTS)
+def test_every_batch_is_one_that_something_can_be_submitted_for(schedule: Calendar, moment: datetime) -> None:
+    batch = schedule.newest(moment)
+    assert batch in {schedule.announced_at(batch - timedelta(hours=hours)) for hours in range(7, 57)}
+
+
+@pytest.mark.parametrize("friday", [date(2026, 6, 19), date(2026, 7, 3), date(2026, 12, 25)])
+def test_the_sunday_after_a_holiday_on_friday_announces_nothing(friday: date) -> None:
+    assert not SHANGHAI.announces(friday + 2 * DAY)
+    assert SHANGHAI.announces(friday + 3 * DAY)
+
+
+@given(CALENDARS, MOMENTS)
 def test_every_batch_is_in_exactly_one_window(schedule: Calendar, moment: datetime) -> None:
     batch = schedule.newest(moment)
     day = schedule.edition_of(batch)

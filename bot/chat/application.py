@@ -1,0 +1,235 @@
+"""The bot as a whole: python-telegram-bot's Application with our parts in it, from the first request to the last."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import stamina
+import structlog
+from pydantic import SecretStr
+from telegram import (
+    BotCommand,
+    BotCommandScopeAllPrivateChats,
+    BotCommandScopeChat,
+    BotCommandScopeDefault,
+    Update,
+)
+from telegram.error import BadRequest, InvalidToken, NetworkError, TelegramError
+from telegram.ext import (
+    Application,
+    ApplicationBuilder,
+    CallbackQueryHandler,
+    ContextTypes,
+    ExtBot,
+    MessageHandler,
+    filters,
+)
+
+from bot.app import App
+from bot.chat import inline, on_demand, operators, papers, preferences, privacy, welcome, words
+from bot.chat.address import Address
+from bot.chat.desk import Desk, Quotas
+from bot.chat.incoming import ORIGINAL, Handler, incoming
+from bot.chat.limits import LimitArgs, Limiter
+from bot.chat.request import Request
+from bot.chat.sending import Outgoing
+from bot.chat.turns import Take, Turns
+from bot.models import Kind
+from bot.outbox import ChannelError, Outbox
+from bot.settings import Settings
+from bot.store import updates
+from digest.store import engine as database
+
+_log = structlog.get_logger()
+_CONNECTIONS = 64
+_POLL_SECONDS = 30
+ALLOWED_UPDATES = (
+    Update.MESSAGE,
+    Update.CHANNEL_POST,
+    Update.CALLBACK_QUERY,
+    Update.INLINE_QUERY,
+    Update.MY_CHAT_MEMBER,
+)
+_LAST_SECONDS = 8.0  # for what was taken when the program stops
+Bot = Application[Any, Any, Any, Any, Any, Any]
+
+
+def open_bot(token: SecretStr, settings: Settings) -> ExtBot[LimitArgs]:
+    """The bot behind `token`, at the pace of TELEGRAM_RATE."""
+    return ExtBot(
+        token.get_secret_value(),
+        base_url=f"{str(settings.telegram_api_url).rstrip('/')}/bot",
+        request=Request(_CONNECTIONS),
+        get_updates_request=Request(1),
+        rate_limiter=Limiter(settings.telegram_rate),
+    )
+
+
+@asynccontextmanager
+async def initialized(bot: ExtBot[LimitArgs]) -> AsyncIterator[None]:
+    """`bot`, known to Telegram; waits while that cannot be reached. Raises ChannelError for a wrong token."""
+    try:
+        async for attempt in stamina.retry_context(on=_is_passing, attempts=None, timeout=None, wait_max=60):
+            with attempt:
+                await bot.initialize()
+    except InvalidToken:
+        raise ChannelError("Telegram does not accept TELEGRAM_BOT_TOKEN.") from None
+    except TelegramError as error:
+        raise ChannelError(f"Telegram refuses the bot: {error.message}") from None
+    try:
+        yield
+    finally:
+        await bot.shutdown()
+
+
+def _is_passing(error: Exception) -> bool:
+    return isinstance(error, NetworkError) and not isinstance(error, BadRequest)
+
+
+def open_desk(app: App, outgoing: Outgoing, outbox: Outbox, settings: Settings) -> Desk:
+    """The counter, as the settings want it."""
+    return Desk(
+        app=app,
+        bot=outgoing.bot,
+        outgoing=outgoing,
+        outbox=outbox,
+        operators=frozenset(settings.telegram_admins),
+        language=settings.target_language,
+        zone=settings.timezone,
+        quotas=Quotas(settings.quota_person, settings.quota_day),
+        clock=app.clock,
+    )
+
+
+def build(desk: Desk, *, polls: bool) -> Bot:
+    """The Application with every handler; `polls` is whether it fetches its updates itself."""
+    builder = ApplicationBuilder().bot(desk.bot).concurrent_updates(Turns(_taking(desk))).job_queue(None)
+    application = (builder if polls else builder.updater(None)).build()
+    application.add_handlers(_handlers(desk))
+    application.add_error_handler(_on_error)
+    return application
+
+
+@asynccontextmanager
+async def answering(application: Bot, desk: Desk) -> AsyncIterator[None]:
+    """Has updates handled while the block runs; those that were taken are dealt with before it ends."""
+    await application.initialize()
+    await application.start()
+    await on_demand.resume(desk)
+    try:
+        yield
+    finally:
+        try:
+            await asyncio.wait_for(application.stop(), _LAST_SECONDS)
+        except TimeoutError:
+            _log.warning("updates_left_unhandled")
+        await desk.close()
+
+
+@asynccontextmanager
+async def polling(application: Bot) -> AsyncIterator[None]:
+    """Fetches updates while the block runs."""
+    updater = application.updater
+    if updater is None:
+        raise AssertionError("the application was not built to poll")
+    await updater.start_polling(
+        timeout=timedelta(seconds=_POLL_SECONDS),
+        allowed_updates=ALLOWED_UPDATES,
+        bootstrap_retries=-1,
+        error_callback=_on_polling_error,
+    )
+    try:
+        yield
+    finally:
+        await updater.stop()
+
+
+async def introduce(desk: Desk, channels: tuple[str, ...]) -> None:
+    """Tells Telegram which commands there are, in each language, and enrolls the operator's `channels`."""
+    try:
+        for language in ("", *words.languages()):
+            await _introduce_in(desk, language)
+        for operator in sorted(desk.operators):
+            says = words.of(desk.language)
+            commands = [*_commands(says.commands), *_commands(says.operator_commands)]
+            await desk.bot.set_my_commands(commands, BotCommandScopeChat(operator))
+    except (
+        TelegramError
+    ) as error:  # an operator who never wrote to the bot, or a slow start: no reason not to serve
+        _log.warning("commands_not_set", error=error.message)
+    for name in channels:
+        await _enroll(desk, name)
+
+
+async def _introduce_in(desk: Desk, language: str) -> None:
+    says, code = words.of(language or desk.language), language.partition("-")[0] or None
+    for scope in (BotCommandScopeDefault(), BotCommandScopeAllPrivateChats()):
+        await desk.bot.set_my_commands(_commands(says.commands), scope, language_code=code)
+    await desk.bot.set_my_short_description(str(says.about), language_code=code)
+
+
+async def _enroll(desk: Desk, name: str) -> None:
+    try:
+        chat = await desk.bot.get_chat(name if name.startswith("@") else int(name))
+    except TelegramError as error:
+        _log.warning("channel_unknown", channel=name, error=error.message)
+        return
+    await welcome.enroll(desk, Address(chat.id), Kind.CHANNEL, None)
+
+
+def _commands(described: dict[str, str]) -> list[BotCommand]:
+    return [BotCommand(name, what) for name, what in described.items()]
+
+
+def _handlers(desk: Desk) -> list[Handler]:
+    """In the order in which they are asked; `papers` takes every text, so what is left are unknown commands."""
+    return [
+        *welcome.handlers(desk),
+        *preferences.handlers(desk),
+        *privacy.handlers(desk),
+        *operators.handlers(desk),
+        *inline.handlers(desk),
+        *papers.handlers(desk),
+        MessageHandler(
+            filters.COMMAND & filters.ChatType.PRIVATE & ORIGINAL, partial(_unknown_command, desk)
+        ),
+        CallbackQueryHandler(partial(_unknown_button, desk)),
+    ]
+
+
+async def _unknown_command(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    if came := incoming(update):
+        reader = await desk.reader(came)
+        await desk.answer(came, words.of(reader.choices.language).unknown_command)
+
+
+async def _unknown_button(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    query = update.callback_query
+    if query is not None:
+        language = words.nearest(query.from_user.language_code, desk.language)
+        await desk.acknowledge(query, str(words.of(language).stale_button), alert=True)
+
+
+def _taking(desk: Desk) -> Take:
+    async def take(number: int) -> bool:
+        async with database.writing(desk.app.engine) as connection:
+            return await updates.take(connection, number, desk.clock())
+
+    return take
+
+
+async def _on_error(update: object, context: ContextTypes.DEFAULT_TYPE) -> None:
+    """The edge of what one update can do. Its text is nobody's business; its number finds it."""
+    error = context.error
+    number = update.update_id if isinstance(update, Update) else None
+    if isinstance(error, TelegramError):
+        _log.warning("answer_failed", update=number, error=type(error).__name__, cause=error.message[:80])
+    else:
+        _log.error("update_failed", update=number, exc_info=error)
+
+
+def _on_polling_error(error: TelegramError) -> None:
+    _log.warning("polling_failed", error=type(error).__name__)

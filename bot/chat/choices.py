@@ -1,0 +1,181 @@
+"""The settings of a chat by name, and the change that a given value makes. Pure."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, time, timedelta
+from zoneinfo import ZoneInfo, available_timezones
+
+from bot.chat.desk import with_choices
+from bot.models import Detail, Subscriber
+from bot.store.subscribers import Edit
+from digest import keywords
+from digest.keywords import InvalidKeywordError, Keyword
+
+MOST_KEYWORDS = 50
+_LONGEST_PAUSE = timedelta(days=366)
+_ZONES = {name.lower(): name for name in available_timezones()}
+_CITIES = {name.rpartition("/")[2].replace("_", " ").lower(): name for name in sorted(available_timezones())}
+_FLAGS = {"1": True, "on": True, "yes": True, "开": True, "是": True} | {
+    "0": False,
+    "off": False,
+    "no": False,
+    "关": False,
+    "否": False,
+}
+_NOTHING = frozenset({"", "-", "none", "无", "清空"})
+
+
+class UnusableValueError(Exception):
+    """A value that the setting `name` cannot take."""
+
+    def __init__(self, name: str, value: str) -> None:
+        super().__init__(f"{name} cannot be that")
+        self.name = name
+        self.value = value
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What there is to choose from: the edition's categories, the languages, and the present day."""
+
+    categories: tuple[str, ...]
+    languages: tuple[str, ...]
+    today: date
+
+
+def change(name: str, value: str, offer: Offer) -> Edit:
+    """What giving the setting `name` the `value` does to a subscriber. Raises UnusableValueError.
+
+    The same value twice does the same as once, so that two taps at once do no harm.
+    """
+    given = " ".join(value.split())
+    parse = _SETTINGS.get(name)
+    if parse is None:
+        raise UnusableValueError("name", name)
+    try:
+        return parse(given, offer)
+    except (ValueError, KeyError, InvalidKeywordError, OverflowError):
+        raise UnusableValueError(name, given) from None
+
+
+def _detail(value: str, _: Offer) -> Edit:
+    detail = Detail(value.lower())
+    return lambda reader: with_choices(reader, detail=detail)
+
+
+def _language(value: str, offer: Offer) -> Edit:
+    language = {each.lower(): each for each in offer.languages}[value.lower()]
+    return lambda reader: with_choices(reader, language=language)
+
+
+def _categories(value: str, offer: Offer) -> Edit:
+    """All of a list; none means all."""
+    known = {each.lower(): each for each in offer.categories}
+    names = (
+        []
+        if value.lower() in _NOTHING | {"all", "全部"}
+        else re.split(r"[\s,，、+]+", value.strip(",，、+ "))
+    )
+    chosen = tuple(known[name.lower()] for name in names)
+    ordered = tuple(each for each in offer.categories if each in chosen)
+    return lambda reader: with_choices(reader, categories=() if len(ordered) == len(known) else ordered)
+
+
+def _with_category(value: str, offer: Offer) -> Edit:
+    return _one_category(value, offer, wanted=True)
+
+
+def _without_category(value: str, offer: Offer) -> Edit:
+    return _one_category(value, offer, wanted=False)
+
+
+def _one_category(value: str, offer: Offer, *, wanted: bool) -> Edit:
+    if value not in offer.categories:
+        raise ValueError(value)
+
+    def edit(reader: Subscriber) -> Subscriber:
+        chosen = set(reader.choices.categories or offer.categories)
+        chosen = chosen | {value} if wanted else chosen - {value}
+        ordered = tuple(each for each in offer.categories if each in chosen)
+        return with_choices(reader, categories=() if len(ordered) == len(offer.categories) else ordered)
+
+    return edit
+
+
+def _keywords(value: str) -> tuple[Keyword, ...]:
+    found = () if value.lower() in _NOTHING else keywords.keywords(value)
+    if len(found) > MOST_KEYWORDS:
+        raise ValueError("too many")
+    return found
+
+
+def _include(value: str, _: Offer) -> Edit:
+    found = _keywords(value)
+    return lambda reader: with_choices(reader, include=found)
+
+
+def _exclude(value: str, _: Offer) -> Edit:
+    found = _keywords(value)
+    return lambda reader: with_choices(reader, exclude=found)
+
+
+def _hour(value: str, _: Offer) -> Edit:
+    if value.lower() in _NOTHING:
+        return lambda reader: replace(reader, hour=None)
+    match = re.fullmatch(r"(\d{1,2})(?:[:：点](\d{2})?)?", value, re.ASCII)
+    if match is None:
+        raise ValueError(value)
+    hour = time(int(match[1]), int(match[2] or 0))
+    return lambda reader: replace(reader, hour=hour)
+
+
+def _zone(value: str, _: Offer) -> Edit:
+    name = _ZONES.get(value.replace(" ", "_").lower()) or _CITIES[value.lower()]
+    return lambda reader: replace(reader, zone=ZoneInfo(name))
+
+
+def _pause(value: str, offer: Offer) -> Edit:
+    """A number of days, or the day on which the digest comes again."""
+    if value.lower() in _NOTHING | {"0"}:
+        return lambda reader: replace(reader, paused_until=None)
+    until = (
+        offer.today + timedelta(days=int(value))
+        if re.fullmatch(r"\d{1,3}", value, re.ASCII)
+        else date.fromisoformat(value)
+    )
+    if not offer.today < until <= offer.today + _LONGEST_PAUSE:
+        raise ValueError(value)
+    return lambda reader: replace(reader, paused_until=until)
+
+
+def _silent(value: str, _: Offer) -> Edit:
+    flag = _FLAGS[value.lower()]
+    return lambda reader: replace(reader, silent=flag)
+
+
+def _quiet(value: str, _: Offer) -> Edit:
+    flag = _FLAGS[value.lower()]
+    return lambda reader: replace(reader, quiet_line=flag)
+
+
+def _rich(value: str, _: Offer) -> Edit:
+    flag = _FLAGS[value.lower()]
+    return lambda reader: with_choices(reader, rich=flag)
+
+
+_SETTINGS: dict[str, Callable[[str, Offer], Edit]] = {
+    "categories": _categories,
+    "with": _with_category,
+    "without": _without_category,
+    "include": _include,
+    "exclude": _exclude,
+    "detail": _detail,
+    "language": _language,
+    "hour": _hour,
+    "zone": _zone,
+    "silent": _silent,
+    "quiet": _quiet,
+    "pause": _pause,
+    "rich": _rich,
+}

@@ -1,0 +1,118 @@
+"""What every command of the chat needs: the parts of the program, and who is who."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+from telegram import CallbackQuery, ChatMember
+from telegram.error import BadRequest, TelegramError
+from telegram.ext import ExtBot
+
+from bot.app import App
+from bot.chat import words
+from bot.chat.incoming import Incoming
+from bot.chat.limits import LimitArgs
+from bot.chat.parts import Message, Rows
+from bot.chat.sending import Outgoing
+from bot.models import Choices, Subscriber
+from bot.outbox import Outbox
+from bot.store import subscribers
+from bot.store.subscribers import Edit
+from digest.store import engine as database
+
+CHANNEL = Outgoing.name
+_log = structlog.get_logger()
+_ADMINS = (ChatMember.ADMINISTRATOR, ChatMember.OWNER)
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """How many papers may be made on demand in a day: for one person, and for all. 0 means no limit."""
+
+    person: int
+    everyone: int
+
+
+@dataclass(slots=True)
+class Desk:
+    """The counter that people come to."""
+
+    app: App
+    bot: ExtBot[LimitArgs]
+    outgoing: Outgoing
+    outbox: Outbox
+    operators: frozenset[int]
+    language: str
+    zone: ZoneInfo
+    quotas: Quotas
+    clock: Callable[[], datetime]
+    _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
+
+    async def reader(self, came: Incoming) -> Subscriber:
+        """Whoever stands behind the address of what came; unknown ones are made known, unsubscribed."""
+        async with database.reading(self.app.engine) as connection:
+            known = await subscribers.find(connection, CHANNEL, str(came.address))
+        if known is not None:
+            return known
+        language = words.nearest(came.language, self.language)
+        new = Subscriber(0, CHANNEL, str(came.address), came.kind, Choices(language), self.zone)
+        async with database.writing(self.app.engine) as connection:
+            return await subscribers.add(connection, new, self.clock())
+
+    async def change(self, reader: Subscriber, edit: Edit) -> Subscriber:
+        """The subscriber as `edit` makes it; one who was forgotten meanwhile stays so."""
+        async with database.writing(self.app.engine) as connection:
+            changed = await subscribers.change(connection, reader.id, edit, self.clock())
+        return changed or reader
+
+    async def answer(
+        self, came: Incoming, what: str | Message, buttons: Rows = (), *, prompt: bool = False
+    ) -> int:
+        """Says `what` in answer to what came, and gives the id of the message."""
+        said = what if isinstance(what, Message) else Message(str(what), buttons)
+        reply_to = None if came.address.is_private else came.message
+        return await self.outgoing.say(came.address, said, reply_to=reply_to, prompt=prompt)
+
+    async def acknowledge(
+        self, query: CallbackQuery, text: str | None = None, *, alert: bool = False
+    ) -> None:
+        """Ends the waiting of whoever tapped; of a tap that is too old to be answered, what it asks is still done."""
+        with suppress(BadRequest):
+            await query.answer(text, show_alert=alert)
+
+    async def may_change(self, came: Incoming) -> bool:
+        """Whether this person decides for the chat: in groups, only its administrators do."""
+        if came.address.is_private or came.anonymous_admin or came.person in self.operators:
+            return True
+        try:
+            member = await self.bot.get_chat_member(came.address.chat, came.person)
+        except TelegramError as error:
+            _log.warning("membership_unknown", error=type(error).__name__)
+            return False
+        return member.status in _ADMINS
+
+    def is_operator(self, came: Incoming) -> bool:
+        """Whether this person runs the bot."""
+        return came.person in self.operators
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Does `work` beside the updates; a clean stop ends it, and the tables say what was left undone."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Ends what was spawned."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def with_choices(reader: Subscriber, **changes: Any) -> Subscriber:
+    """`reader` with other choices."""
+    return replace(reader, choices=replace(reader.choices, **changes))

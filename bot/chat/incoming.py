@@ -1,0 +1,90 @@
+"""What a person sent, taken out of Telegram's update: who, where, and which words."""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from telegram import Chat, Message, MessageEntity, Update
+from telegram.constants import ChatType
+from telegram.ext import BaseHandler, CommandHandler, ContextTypes, filters
+
+from bot.chat.address import Address
+from bot.models import Kind
+
+_KINDS = {ChatType.PRIVATE: Kind.PRIVATE, ChatType.CHANNEL: Kind.CHANNEL}
+Handler = BaseHandler[Any, Any, Any]
+ORIGINAL = filters.UpdateType.MESSAGE | filters.UpdateType.CHANNEL_POST
+"""What is new: an edited message is not acted on again."""
+TEXT_LIMIT = 4096
+"""Characters of a text that are looked at; Telegram lets nobody send more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message or a tap.
+
+    `person` is 0 for posts of a channel and for anonymous administrators. `words` is what stands behind a command.
+    `replied` is the message of the bot's own that this one answers.
+    """
+
+    address: Address
+    kind: Kind
+    person: int
+    language: str | None
+    message: int
+    text: str = ""
+    words: str = ""
+    replied: Message | None = None
+    anonymous_admin: bool = False
+
+
+def incoming(update: Update) -> Incoming | None:
+    """What `update` brings; None where it has no message to speak of."""
+    found = update.effective_message
+    if found is None or update.effective_chat is None:
+        return None
+    user = update.effective_user if update.effective_sender is not update.effective_chat else None
+    text = (found.text or found.caption or "")[:TEXT_LIMIT]
+    _, _, words = text.partition(" ") if text.startswith("/") else ("", "", text)
+    return Incoming(
+        address=Address(
+            update.effective_chat.id, found.message_thread_id if found.is_topic_message else None
+        ),
+        kind=kind(update.effective_chat),
+        person=user.id if user else 0,
+        language=user.language_code if user else None,
+        message=found.message_id,
+        text=text,
+        words=words.strip(),
+        replied=_own(found),
+        anonymous_admin=_speaks_for_the_chat(update, found),
+    )
+
+
+def on_command(
+    name: str, callback: Callable[[Update, ContextTypes.DEFAULT_TYPE], Coroutine[Any, Any, None]]
+) -> Handler:
+    """Calls `callback` for the command `name`, also in a channel's posts."""
+    return CommandHandler(name, callback, filters=ORIGINAL)
+
+
+def kind(chat: Chat) -> Kind:
+    """What stands behind a chat."""
+    return _KINDS.get(ChatType(chat.type), Kind.GROUP)
+
+
+def links(found: Message) -> str:
+    """The addresses behind the words of a message, which its text does not show."""
+    entities = (*found.entities, *found.caption_entities)
+    return " ".join(each.url for each in entities if each.type == MessageEntity.TEXT_LINK and each.url)
+
+
+def _own(found: Message) -> Message | None:
+    replied = found.reply_to_message
+    return replied if replied and replied.from_user and replied.from_user.id == found.get_bot().id else None
+
+
+def _speaks_for_the_chat(update: Update, found: Message) -> bool:
+    """Whether the message was written as the chat itself: only administrators can. A tap tells nothing of that."""
+    written = update.callback_query is None and found.sender_chat is not None
+    return written and found.sender_chat is not None and found.sender_chat.id == found.chat_id

@@ -1,0 +1,62 @@
+"""Papers of past editions in any chat: `@bot words` offers them, and the one that is chosen is sent in short."""
+
+from functools import partial
+
+from telegram import (
+    InlineQueryResultArticle,
+    InlineQueryResultsButton,
+    InputTextMessageContent,
+    LinkPreviewOptions,
+    Update,
+)
+from telegram.constants import ParseMode
+from telegram.ext import ContextTypes, InlineQueryHandler
+
+from bot.chat import words
+from bot.chat.desk import Desk
+from bot.chat.incoming import Handler
+from bot.chat.parts import ENTITY_LIMIT, TEXT_LIMIT
+from digest.render import splitting
+from digest.store import engine as database
+from digest.store import searching
+from digest.store.searching import Hit
+
+_PAGE = 20  # results; Telegram takes 50 (Bot API, answerInlineQuery)
+_CACHE_SECONDS = 300
+_LONGEST = 100  # characters of a query
+
+
+def handlers(desk: Desk) -> list[Handler]:
+    """What this module answers to."""
+    return [InlineQueryHandler(partial(offer, desk))]
+
+
+async def offer(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """The papers that have the words; without words, those of the newest editions."""
+    query = update.inline_query
+    if query is None:
+        return
+    language = words.nearest(query.from_user.language_code, desk.language)
+    offset = int(query.offset) if query.offset.isdecimal() and len(query.offset) < 6 else 0
+    async with database.reading(desk.app.engine) as connection:
+        hits = await searching.find(connection, query.query[:_LONGEST], language, _PAGE, offset)
+    await query.answer(
+        [_article(hit, language) for hit in hits],
+        cache_time=_CACHE_SECONDS,
+        next_offset=str(offset + _PAGE) if len(hits) == _PAGE else "",
+        button=InlineQueryResultsButton(str(words.of(language).inline_button), start_parameter="inline"),
+    )
+
+
+def _article(hit: Hit, language: str) -> InlineQueryResultArticle:
+    html = words.render("short", language, hit=hit)
+    return InlineQueryResultArticle(
+        id=str(hit.version),
+        title=words.line(hit.translated or hit.title),
+        description=words.line(hit.summary or hit.title),
+        input_message_content=InputTextMessageContent(
+            splitting.split(html, TEXT_LIMIT, ENTITY_LIMIT)[0],
+            parse_mode=ParseMode.HTML,
+            link_preview_options=LinkPreviewOptions(is_disabled=True),
+        ),
+    )

@@ -1,0 +1,182 @@
+"""What only those who run the bot may do. Others get the answer that an unknown command gets."""
+
+from collections.abc import Awaitable, Callable
+from datetime import date
+from functools import partial
+from typing import Any
+
+import structlog
+from telegram import Update
+from telegram.error import TelegramError
+from telegram.ext import CallbackQueryHandler, ContextTypes
+
+from bot import day, fanout
+from bot.chat import words
+from bot.chat.address import Address
+from bot.chat.desk import CHANNEL, Desk
+from bot.chat.incoming import Handler, Incoming, incoming, on_command
+from bot.chat.parts import Button, Message
+from bot.store import deliveries, dispatches, subscribers
+from digest.errors import DigestError
+from digest.render import telegram
+from digest.store import editions
+from digest.store import engine as database
+
+_log = structlog.get_logger()
+_SHOWN = 5  # dispatches
+_Command = Callable[[Desk, Incoming, str], Awaitable[None]]
+
+
+def handlers(desk: Desk) -> list[Handler]:
+    """What this module answers to."""
+    commands: dict[str, _Command] = {
+        "stats": stats,
+        "status": status,
+        "rebuild": rebuild,
+        "resend": resend,
+        "broadcast": broadcast,
+    }
+    return [
+        *(on_command(name, partial(_guarded, desk, command)) for name, command in commands.items()),
+        CallbackQueryHandler(partial(_tapped, desk), pattern=r"^(resend|broadcast):(\d{1,9}):(yes|no)$"),
+    ]
+
+
+async def alert(desk: Desk, sentence: str) -> None:
+    """Tells every operator; one who cannot be reached keeps the others from nothing."""
+    for operator in sorted(desk.operators):
+        try:
+            await desk.outgoing.say(Address(operator), Message(telegram.literal(f"⚠️ {sentence}")))
+        except TelegramError as error:
+            _log.warning("alert_not_sent", operator=operator, error=type(error).__name__)
+
+
+async def _guarded(desk: Desk, command: _Command, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    if (came := incoming(update)) is None:
+        return
+    language = (await desk.reader(came)).choices.language
+    if desk.is_operator(came):
+        await command(desk, came, language)
+    else:
+        await desk.answer(came, words.of(language).unknown_command)
+
+
+async def stats(desk: Desk, came: Incoming, language: str) -> None:
+    """How many subscribers there are, and what became of the last dispatches."""
+    async with database.reading(desk.app.engine) as connection:
+        standings = await subscribers.standings(connection, CHANNEL)
+        sent = [
+            (each, await deliveries.counts(connection, each.id))
+            for each in await dispatches.latest(connection, _SHOWN)
+        ]
+    await desk.answer(came, words.render("stats", language, standings=standings, sent=sent))
+
+
+async def status(desk: Desk, came: Incoming, language: str) -> None:
+    """How it stands with the edition, and with what is being sent."""
+    now = desk.clock()
+    async with database.reading(desk.app.engine) as connection:
+        unknown = await deliveries.unknown(connection)
+        waiting = await deliveries.next_at(connection, CHANNEL)
+        last = await editions.last(connection)
+    html = words.render(
+        "status",
+        language,
+        last=last,
+        next=desk.app.plan.calendar.next_edition(now),
+        unknown=sum(unknown.values()),
+        waiting=waiting.astimezone(desk.zone) if waiting else None,
+    )
+    await desk.answer(came, html)
+
+
+async def rebuild(desk: Desk, came: Incoming, language: str) -> None:
+    """Makes what an edition lacks, and writes its post anew."""
+    says = words.of(language)
+    try:
+        wanted = date.fromisoformat(came.words)
+    except ValueError:
+        await desk.answer(came, says.which_day(came.words[:80]))
+        return
+    await desk.answer(came, says.rebuilding(wanted))
+    desk.spawn(_rebuild(desk, came, language, wanted))
+
+
+async def _rebuild(desk: Desk, came: Incoming, language: str, wanted: date) -> None:
+    says = words.of(language)
+    try:
+        account = await day.rebuild(desk.app, wanted, lambda _: None)
+    except DigestError as error:
+        await desk.answer(came, says.rebuild_failed(wanted, str(error)))
+        return
+    if account is None:
+        await desk.answer(came, says.no_edition(wanted))
+    else:
+        await desk.answer(came, says.rebuilt(account))
+
+
+async def resend(desk: Desk, came: Incoming, language: str) -> None:
+    """Offers what may not have arrived to be sent again, dispatch by dispatch."""
+    says = words.of(language)
+    async with database.reading(desk.app.engine) as connection:
+        unknown = await deliveries.unknown(connection)
+        found = {number: await dispatches.find(connection, number) for number in unknown}
+    if not unknown:
+        await desk.answer(came, says.nothing_unknown)
+    for number, count in sorted(unknown.items()):
+        dispatch = found[number]
+        name = str(dispatch.edition_date or f"#{number}") if dispatch else f"#{number}"
+        buttons = (
+            (
+                Button(str(says.send_again), f"resend:{number}:yes"),
+                Button(str(says.leave_it), f"resend:{number}:no"),
+            ),
+        )
+        await desk.answer(came, says.unknown_sends(name, count), buttons)
+
+
+async def broadcast(desk: Desk, came: Incoming, language: str) -> None:
+    """Shows the operator's text as everyone would get it, and asks whether to send it."""
+    says = words.of(language)
+    if not came.words:
+        await desk.answer(came, says.how_to_broadcast)
+        return
+    number = await fanout.draft_broadcast(desk.app.engine, came.words, desk.clock())
+    async with database.reading(desk.app.engine) as connection:
+        audience = await subscribers.active(connection, CHANNEL)
+    await desk.answer(came, Message(telegram.literal(came.words)))
+    buttons = (
+        (
+            Button(str(says.send_now), f"broadcast:{number}:yes"),
+            Button(str(says.leave_it), f"broadcast:{number}:no"),
+        ),
+    )
+    await desk.answer(came, says.broadcast_sure(audience), buttons)
+
+
+async def _tapped(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+    query = update.callback_query
+    match = context.matches[0] if context.matches else None
+    if query is None or match is None or (came := incoming(update)) is None:
+        return
+    says = words.of((await desk.reader(came)).choices.language)
+    if not desk.is_operator(came):
+        await desk.acknowledge(query, str(says.stale_button), alert=True)
+        return
+    await desk.acknowledge(query)
+    act = _send_again if match[1] == "resend" else _broadcast
+    said = await act(desk, int(match[2]), says) if match[3] == "yes" else says.left_alone
+    await desk.outgoing.change(came.address, came.message, Message(str(said)))
+
+
+async def _send_again(desk: Desk, number: int, says: Any) -> str:
+    async with database.writing(desk.app.engine) as connection:
+        count = await deliveries.send_again(connection, number, desk.clock())
+    desk.outbox.wake()
+    return str(says.sending_again(count))
+
+
+async def _broadcast(desk: Desk, number: int, says: Any) -> str:
+    dispatch = await fanout.confirm_broadcast(desk.app.engine, number, desk.clock())
+    desk.outbox.wake()
+    return str(says.broadcasting if dispatch else says.stale_button)

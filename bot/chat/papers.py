@@ -1,0 +1,245 @@
+"""Papers and editions that people ask for: by command, by link, by a button."""
+
+import asyncio
+import re
+from datetime import date
+from functools import partial
+
+import telegram
+from telegram import MessageEntity, Update
+from telegram.ext import CallbackQueryHandler, ContextTypes, MessageHandler, filters
+
+from bot import day
+from bot.chat import composing, on_demand, preferences, words
+from bot.chat import incoming as arrivals
+from bot.chat.desk import Desk
+from bot.chat.incoming import Handler, Incoming, incoming, on_command
+from bot.chat.parts import Button, Message, rows
+from bot.fanout import matching
+from bot.models import Kind, Subscriber, Wish
+from digest import ids
+from digest.ids import PaperRef
+from digest.models import VersionId
+from digest.store import editions, papers, searching
+from digest.store import engine as database
+
+_AT_ONCE = 5  # papers that one message may ask for
+_QUESTION = 500  # characters
+_FOUND = 8
+_VERSION = r"([0-9]{4}\.[0-9]{4,5}v[1-9][0-9]{0,2}|[a-z-]{2,8}/[0-9]{7}v[1-9][0-9]{0,2})"
+
+
+def handlers(desk: Desk) -> list[Handler]:
+    """What this module answers to; the last takes every text that nothing else took."""
+    return [
+        on_command("today", partial(today, desk)),
+        on_command("digest", partial(digest, desk)),
+        on_command("paper", partial(paper, desk)),
+        on_command("ask", partial(ask, desk)),
+        on_command("search", partial(search, desk)),
+        CallbackQueryHandler(partial(reading_tapped, desk), pattern=rf"^r:{_VERSION}:([1-9][0-9]?)$"),
+        CallbackQueryHandler(partial(paper_tapped, desk), pattern=rf"^p:{_VERSION}$"),
+        CallbackQueryHandler(partial(ask_tapped, desk), pattern=rf"^q:{_VERSION}$"),
+        CallbackQueryHandler(partial(day_tapped, desk), pattern=r"^day:(\d{4}-\d{2}-\d{2})?$"),
+        MessageHandler((filters.TEXT | filters.CAPTION) & ~filters.COMMAND, partial(text, desk)),
+    ]
+
+
+async def today(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """The newest edition."""
+    if came := incoming(update):
+        await _show(desk, came, await desk.reader(came), None)
+
+
+async def digest(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """The edition of a day."""
+    if (came := incoming(update)) is None:
+        return
+    reader = await desk.reader(came)
+    try:
+        chosen = date.fromisoformat(came.words) if came.words else None
+    except ValueError:
+        await desk.answer(came, words.of(reader.choices.language).which_day(came.words[:80]))
+        return
+    await _show(desk, came, reader, chosen)
+
+
+async def day_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """The same by a button."""
+    query = update.callback_query
+    if query is None or (came := incoming(update)) is None:
+        return
+    await desk.acknowledge(query)
+    given = (query.data or "").partition(":")[2]
+    try:
+        chosen = date.fromisoformat(given) if given else None
+    except ValueError:
+        return
+    await _show(desk, came, await desk.reader(came), chosen)
+
+
+async def _show(desk: Desk, came: Incoming, reader: Subscriber, wanted_day: date | None) -> None:
+    says = words.of(reader.choices.language)
+    async with database.reading(desk.app.engine) as connection:
+        closed = await (editions.find(connection, wanted_day) if wanted_day else editions.last(connection))
+    edition = await day.stored(desk.app, closed.date, reader.choices.language) if closed else None
+    if edition is None:
+        await desk.answer(came, says.no_edition(wanted_day) if wanted_day else says.no_edition_yet)
+        return
+    shown = matching(edition, reader.choices)
+    if not shown.entries and not shown.replacements:
+        await desk.answer(came, says.nothing_matches(edition.date))
+        return
+    composed = await asyncio.to_thread(composing.digest, shown, reader.choices)
+    desk.spawn(_say_all(desk, came, list(composed)))
+
+
+async def _say_all(desk: Desk, came: Incoming, messages: list[Message]) -> None:
+    for each in messages:
+        await desk.outgoing.say(came.address, each, silent=True)
+
+
+async def paper(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """A paper by any of its names."""
+    if (came := incoming(update)) is None:
+        return
+    reader = await desk.reader(came)
+    refs = ids.find(came.words)
+    if not refs:
+        says = words.of(reader.choices.language)
+        await desk.answer(came, says.which_paper if not came.words else says.no_such_name(came.words[:80]))
+        return
+    await wanted(desk, came, reader, refs)
+
+
+async def text(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """Words without a command: the value of a setting, a question about a paper, or papers by their names."""
+    found = update.effective_message
+    if found is None or (came := incoming(update)) is None or came.kind is Kind.CHANNEL:
+        return
+    if came.kind is Kind.GROUP and came.replied is None and not _is_mentioned(found, desk.bot.username):
+        return
+    reader = await desk.reader(came)
+    if reader.awaiting and await preferences.given(desk, came, reader):
+        return
+    refs = ids.find(f"{came.text} {arrivals.links(found)}")
+    if came.replied is not None and not refs and (asked := _subject(came)):
+        await on_demand.take(desk, came, reader, asked, Wish.ANSWER, came.text[:_QUESTION])
+    elif refs:
+        await wanted(desk, came, reader, refs)
+    elif came.kind is Kind.PRIVATE:
+        await desk.answer(came, words.of(reader.choices.language).not_understood)
+
+
+async def wanted(desk: Desk, came: Incoming, reader: Subscriber, refs: list[PaperRef]) -> None:
+    """Has each of `refs` read, a few at a time."""
+    for ref in refs[:_AT_ONCE]:
+        await on_demand.take(desk, came, reader, ref, Wish.READING)
+    if len(refs) > _AT_ONCE:
+        await desk.answer(came, words.of(reader.choices.language).too_many(_AT_ONCE, len(refs)))
+
+
+async def ask(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """A question about a paper: named first, or by answering a message about it."""
+    if (came := incoming(update)) is None:
+        return
+    reader = await desk.reader(came)
+    says = words.of(reader.choices.language)
+    name, _space, question = came.words.partition(" ")
+    refs = ids.find(name)
+    subject = refs[0] if refs else _subject(came)
+    question = (question if refs else came.words).strip()
+    if subject is None or not question:
+        await desk.answer(came, says.how_to_ask)
+    elif len(question) > _QUESTION:
+        await desk.answer(came, says.question_too_long(_QUESTION))
+    else:
+        await on_demand.take(desk, came, reader, subject, Wish.ANSWER, question)
+
+
+async def ask_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """Asks for the question; the answer to that message names the paper by itself."""
+    query = update.callback_query
+    if query is None or (came := incoming(update)) is None:
+        return
+    await desk.acknowledge(query)
+    reader = await desk.reader(came)
+    version = (query.data or "").partition(":")[2]
+    await desk.answer(came, words.of(reader.choices.language).your_question(version), prompt=True)
+
+
+async def paper_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """A paper of the digest, opened."""
+    query = update.callback_query
+    if query is None or (came := incoming(update)) is None:
+        return
+    await desk.acknowledge(query)
+    ref = ids.parse((query.data or "").partition(":")[2])
+    await on_demand.take(desk, came, await desk.reader(came), ref, Wish.READING)
+
+
+async def reading_tapped(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+    """A page of a paper's reading: beside the digest, or in place of the page that is open."""
+    query = update.callback_query
+    match = context.matches[0] if context.matches else None
+    if query is None or match is None or (came := incoming(update)) is None:
+        return
+    await desk.acknowledge(query)
+    reader = await desk.reader(came)
+    version, page = ids.version(match[1]), int(match[2])
+    library = desk.app.library_in(reader.choices.language)
+    async with database.reading(desk.app.engine) as connection:
+        record = await papers.find(connection, version)
+    found = (await library.stored([record]))[version][1] if record else None
+    if record is None or found is None:
+        await on_demand.take(desk, came, reader, ids.parse(match[1]), Wish.READING)
+        return
+    shown = composing.reading(record, found, page, reader.choices.language)
+    if _is_pager(update, version):
+        await desk.outgoing.change(came.address, came.message, shown)
+    else:
+        await desk.outgoing.say(came.address, shown, reply_to=came.message)
+
+
+def _is_pager(update: Update, version: VersionId) -> bool:
+    """Whether the tap came from a reading's own pages: only these have a button with their number."""
+    found = update.effective_message
+    markup = found.reply_markup if found else None
+    buttons = [button for row in (markup.inline_keyboard if markup else ()) for button in row]
+    return any(re.fullmatch(r"\d+/\d+", button.text) for button in buttons) and all(
+        str(button.callback_data).startswith(f"r:{version}:") for button in buttons
+    )
+
+
+async def search(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """Papers of past editions that have all the words."""
+    if (came := incoming(update)) is None:
+        return
+    reader = await desk.reader(came)
+    language = reader.choices.language
+    if not came.words:
+        await desk.answer(came, words.of(language).how_to_search)
+        return
+    async with database.reading(desk.app.engine) as connection:
+        found = await searching.find(connection, came.words, language, _FOUND)
+    buttons = [Button(str(number), f"p:{hit.version}") for number, hit in enumerate(found, start=1)]
+    html = words.render("found", language, hits=found, query=came.words)
+    await desk.answer(came, html, rows(buttons, 8))
+
+
+def _subject(came: Incoming) -> PaperRef | None:
+    """The paper that the message which is answered is about: the first that its text or its links name."""
+    if came.replied is None:
+        return None
+    shown = f"{came.replied.text or came.replied.caption or ''} {arrivals.links(came.replied)}"
+    named = ids.find(arrivals.links(came.replied)) or ids.find(shown)
+    return named[0] if named else None
+
+
+def _is_mentioned(found: telegram.Message, username: str) -> bool:
+    named = {
+        (found.text or found.caption or "")[each.offset : each.offset + each.length].lower()
+        for each in (*found.entities, *found.caption_entities)
+        if each.type == MessageEntity.MENTION
+    }
+    return f"@{username}".lower() in named

@@ -1,0 +1,75 @@
+"""Messages as the chat composes and stores them, before Telegram sees them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from telegram import InlineKeyboardButton, InlineKeyboardMarkup
+
+from bot.models import Part
+
+TEXT_LIMIT = 4096
+"""UTF-16 units of a message after entity parsing: under this, code points are too (Bot API, sendMessage)."""
+ENTITY_LIMIT = 100
+RICH_LIMIT = 32_768
+"""Characters of a rich message (Bot API 10.1, sendRichMessage)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A button under a message: it sends `data` (64 bytes at the most), or opens `url`."""
+
+    text: str
+    data: str | None = None
+    url: str | None = None
+
+
+Rows = tuple[tuple[Button, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message in classic HTML, or a rich one with the classic messages that stand in for it."""
+
+    html: str = ""
+    buttons: Rows = ()
+    rich: str | None = None
+    classic: tuple["Message", ...] = ()
+
+    def part(self) -> Part:
+        """As JSON."""
+        buttons = [[_stored(button) for button in row] for row in self.buttons]
+        if self.rich is None:
+            return {"html": self.html, "buttons": buttons}
+        return {"rich": self.rich, "buttons": buttons, "classic": [each.part() for each in self.classic]}
+
+
+def message(part: Part) -> Message:
+    """The message that was stored as `part`."""
+    return Message(
+        html=part.get("html", ""),
+        buttons=tuple(tuple(Button(**button) for button in row) for row in part["buttons"]),
+        rich=part.get("rich"),
+        classic=tuple(map(message, part.get("classic", ()))),
+    )
+
+
+def keyboard(rows: Rows) -> InlineKeyboardMarkup | None:
+    """The markup for `rows`, None for none."""
+    if not rows:
+        return None
+    return InlineKeyboardMarkup(
+        [
+            [InlineKeyboardButton(each.text, callback_data=each.data, url=each.url) for each in row]
+            for row in rows
+        ]
+    )
+
+
+def rows(buttons: list[Button], width: int) -> Rows:
+    """`buttons` in rows of `width`."""
+    return tuple(tuple(buttons[at : at + width]) for at in range(0, len(buttons), width))
+
+
+def _stored(button: Button) -> dict[str, Any]:
+    given = {"text": button.text, "data": button.data, "url": button.url}
+    return {name: value for name, value in given.items() if value is not None}

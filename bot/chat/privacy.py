@@ -1,0 +1,111 @@
+"""What the bot knows of a chat: shown, deleted, or joined with a mailbox."""
+
+import json
+from functools import partial
+from typing import Any
+
+from telegram import InputFile, Update
+from telegram.ext import CallbackQueryHandler, ContextTypes
+
+from bot.chat import words
+from bot.chat.desk import CHANNEL, Desk
+from bot.chat.incoming import Handler, incoming, on_command
+from bot.chat.parts import Button, Message
+from bot.models import Subscriber
+from bot.store import asks, deliveries, subscribers
+from digest.store import engine as database
+
+
+def handlers(desk: Desk) -> list[Handler]:
+    """What this module answers to."""
+    return [
+        on_command("export", partial(export, desk)),
+        on_command("forget", partial(forget, desk)),
+        on_command("email", partial(email, desk)),
+        CallbackQueryHandler(partial(forget_tapped, desk), pattern=r"^forget:(yes|no)$"),
+    ]
+
+
+async def export(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """Everything about the chat, as a JSON file."""
+    if (came := incoming(update)) is None:
+        return
+    reader = await desk.reader(came)
+    says = words.of(reader.choices.language)
+    if not await desk.may_change(came):
+        await desk.answer(came, says.only_admins)
+        return
+    async with database.reading(desk.app.engine) as connection:
+        known = {
+            "chat": _settings(reader),
+            "deliveries": await deliveries.of_subscriber(connection, reader.id),
+            "requests": await asks.of_address(connection, reader.address),
+        }
+    document = json.dumps(known, ensure_ascii=False, indent=2, default=str).encode()
+    await desk.bot.send_document(
+        came.address.chat,
+        InputFile(document, filename="arxiv-daily.json"),
+        message_thread_id=came.address.topic,
+        caption=str(says.exported),
+    )
+
+
+async def forget(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """Asks whether that is meant: there is no way back."""
+    if (came := incoming(update)) is None:
+        return
+    reader = await desk.reader(came)
+    says = words.of(reader.choices.language)
+    if not await desk.may_change(came):
+        await desk.answer(came, says.only_admins)
+        return
+    buttons = ((Button(str(says.forget_yes), "forget:yes"), Button(str(says.forget_no), "forget:no")),)
+    await desk.answer(came, says.forget_sure, buttons)
+
+
+async def forget_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """Deletes all that is known of the chat, or nothing."""
+    query = update.callback_query
+    if query is None or (came := incoming(update)) is None:
+        return
+    reader = await desk.reader(came)
+    says = words.of(reader.choices.language)
+    if not await desk.may_change(came):
+        await desk.acknowledge(query, str(says.only_admins), alert=True)
+        return
+    await desk.acknowledge(query)
+    if query.data == "forget:yes":
+        async with database.writing(desk.app.engine) as connection:
+            known = await subscribers.find(connection, CHANNEL, str(came.address))
+            if known is not None:
+                await subscribers.forget(connection, known.id)
+    said = says.forgotten if query.data == "forget:yes" else says.kept
+    await desk.outgoing.change(came.address, came.message, Message(str(said)))
+
+
+async def email(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """The newsletter by mail, where the operator has set it up."""
+    if came := incoming(update):
+        reader = await desk.reader(came)
+        await desk.answer(came, words.of(reader.choices.language).no_newsletter)
+
+
+def _settings(reader: Subscriber) -> dict[str, Any]:
+    chosen = reader.choices
+    return {
+        "id": reader.address,
+        "kind": reader.kind,
+        "subscription": reader.standing,
+        "reason": reader.reason,
+        "language": chosen.language,
+        "detail": chosen.detail,
+        "categories": chosen.categories,
+        "include": [keyword.text for keyword in chosen.include],
+        "exclude": [keyword.text for keyword in chosen.exclude],
+        "rich": chosen.rich,
+        "hour": reader.hour,
+        "zone": reader.zone.key,
+        "silent": reader.silent,
+        "quiet_line": reader.quiet_line,
+        "paused_until": reader.paused_until,
+    }

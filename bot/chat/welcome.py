@@ -1,0 +1,181 @@
+"""Coming and going: the first word, subscribing, leaving, and what Telegram tells of the bot's memberships."""
+
+import re
+from dataclasses import replace
+from functools import partial
+
+from telegram import ChatMember, Update
+from telegram.ext import (
+    CallbackQueryHandler,
+    ChatMemberHandler,
+    ContextTypes,
+    MessageHandler,
+    filters,
+)
+
+from bot.chat import papers, preferences, words
+from bot.chat.address import Address
+from bot.chat.desk import CHANNEL, Desk
+from bot.chat.incoming import Handler, Incoming, incoming, kind, on_command
+from bot.chat.parts import Button, Rows
+from bot.models import Choices, Kind, Standing, Subscriber
+from bot.store import subscribers
+from digest import ids
+from digest.store import engine as database
+
+_GONE = (ChatMember.LEFT, ChatMember.BANNED)
+_PAYLOAD = re.compile(r"paper_([0-9a-z_-]{6,60})", re.ASCII | re.IGNORECASE)
+
+
+def handlers(desk: Desk) -> list[Handler]:
+    """What this module answers to."""
+    return [
+        on_command("start", partial(start, desk)),
+        on_command("help", partial(help_, desk)),
+        on_command("subscribe", partial(subscribe, desk)),
+        on_command("unsubscribe", partial(unsubscribe, desk)),
+        CallbackQueryHandler(partial(tapped, desk), pattern=r"^sub:(on|off)$"),
+        ChatMemberHandler(partial(membership, desk), ChatMemberHandler.MY_CHAT_MEMBER),
+        MessageHandler(filters.StatusUpdate.MIGRATE, partial(migrated, desk)),
+    ]
+
+
+async def start(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """The first word: a link to a paper opens it; whoever was cut off is subscribed as before; others are welcomed."""
+    if (came := incoming(update)) is None:
+        return
+    reader = await desk.reader(came)
+    if reader.standing is Standing.ENDED:
+        reader = await desk.change(reader, _subscribed)
+        await desk.answer(came, words.of(reader.choices.language).welcome_back, buttons(reader))
+    if paper := _paper(came.words):
+        await papers.wanted(desk, came, reader, [paper])
+    else:
+        if reader.standing is Standing.NEW and came.address.is_private:
+            reader = await desk.change(reader, _subscribed)
+        await desk.answer(came, _welcome(reader), buttons(reader))
+
+
+async def help_(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """What the bot can do."""
+    if came := incoming(update):
+        reader = await desk.reader(came)
+        text = words.render("help", reader.choices.language, is_operator=desk.is_operator(came))
+        await desk.answer(came, text, buttons(reader))
+
+
+async def subscribe(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """From now on the chat gets the digest."""
+    if came := incoming(update):
+        await _switch(desk, came, on=True)
+
+
+async def unsubscribe(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """From now on the chat gets no digest; its settings are kept."""
+    if came := incoming(update):
+        await _switch(desk, came, on=False)
+
+
+async def tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """The same by a button."""
+    query = update.callback_query
+    if query is None or (came := incoming(update)) is None:
+        return
+    await desk.acknowledge(query)
+    await _switch(desk, came, on=query.data == "sub:on")
+
+
+async def _switch(desk: Desk, came: Incoming, *, on: bool) -> None:
+    reader = await desk.reader(came)
+    says = words.of(reader.choices.language)
+    if not await desk.may_change(came):
+        await desk.answer(came, says.only_admins)
+        return
+    was = reader.standing is Standing.ACTIVE
+    reader = await desk.change(reader, _subscribed if on else _left)
+    if on:
+        said = says.already_subscribed if was else says.subscribed(reader.hour, reader.zone.key)
+    else:
+        said = says.unsubscribed if was else says.not_subscribed
+    await desk.answer(came, said, buttons(reader))
+
+
+async def membership(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """The bot was blocked or thrown out; or taken into a group or, as an administrator, into a channel."""
+    change = update.my_chat_member
+    if change is None:
+        return
+    chat, status = change.chat, change.new_chat_member.status
+    if status in _GONE:
+        await _end(desk, Address(chat.id), "blocked" if kind(chat) is Kind.PRIVATE else "kicked")
+    elif kind(chat) is Kind.CHANNEL and status == ChatMember.ADMINISTRATOR:
+        await enroll(desk, Address(chat.id), Kind.CHANNEL, change.from_user.language_code)
+
+
+async def migrated(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """A group became a supergroup: it is the same subscriber under a new id."""
+    message = update.effective_message
+    if message is None or message.migrate_to_chat_id is None:
+        return  # the other half of the same news
+    async with database.writing(desk.app.engine) as connection:
+        known = await subscribers.find(connection, CHANNEL, str(message.chat_id))
+        if known is not None:
+            await subscribers.move(connection, known.id, str(message.migrate_to_chat_id), desk.clock())
+
+
+async def enroll(desk: Desk, address: Address, what: Kind, language: str | None) -> Subscriber:
+    """Subscribes an address that nobody speaks for, unless it was unsubscribed before."""
+    chosen = Choices(words.nearest(language, desk.language))
+    new = Subscriber(0, CHANNEL, str(address), what, chosen, desk.zone, Standing.ACTIVE)
+    async with database.writing(desk.app.engine) as connection:
+        known = await subscribers.add(connection, new, desk.clock())
+        if known.standing is Standing.ENDED:
+            known = await subscribers.change(connection, known.id, _subscribed, desk.clock()) or known
+    return known
+
+
+async def _end(desk: Desk, address: Address, reason: str) -> None:
+    async with database.writing(desk.app.engine) as connection:
+        known = await subscribers.find(connection, CHANNEL, str(address))
+        if known is not None and known.standing is Standing.ACTIVE:
+            await subscribers.end(connection, known.id, reason, desk.clock())
+
+
+def buttons(reader: Subscriber) -> Rows:
+    """What a thumb looks for under a word of the bot's."""
+    says = words.of(reader.choices.language)
+    active = reader.standing is Standing.ACTIVE
+    switch = Button(str(says.leave), "sub:off") if active else Button(str(says.join), "sub:on")
+    return ((Button(str(says.today), "day:"), Button(str(says.settings), preferences.MENU)), (switch,))
+
+
+def _welcome(reader: Subscriber) -> str:
+    return str(words.of(reader.choices.language).welcome(reader.standing is Standing.ACTIVE))
+
+
+def _paper(payload: str) -> ids.PaperRef | None:
+    """The paper of a deep link: `_` stands for the slash, and `-` for the dot, that a payload may not hold."""
+    match = _PAYLOAD.fullmatch(payload)
+    if match is None:
+        return None
+    found = ids.find(_written(match[1]))
+    return found[0] if len(found) == 1 else None
+
+
+def _written(name: str) -> str:
+    head, _, tail = name.rpartition("_")
+    return f"{head}/{tail}" if head else re.sub(r"^(\d{4})-", r"\1.", tail)
+
+
+def payload(ref: str) -> str:
+    """The payload of a deep link to a paper."""
+    return "paper_" + ref.replace("/", "_").replace(".", "-")
+
+
+def _subscribed(reader: Subscriber) -> Subscriber:
+    return replace(reader, standing=Standing.ACTIVE, reason=None)
+
+
+def _left(reader: Subscriber) -> Subscriber:
+    active = reader.standing is Standing.ACTIVE
+    return replace(reader, standing=Standing.LEFT) if active else reader

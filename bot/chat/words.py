@@ -1,0 +1,82 @@
+"""The texts of the chat: templates that escape by themselves, and the words of each language."""
+
+import re
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment
+from markupsafe import Markup
+
+from digest.models import Gap
+from digest.render import splitting, telegram, words
+
+_LANGUAGE_FILE = re.compile(r"chat/([a-z]{2,3}(?:-[A-Za-z0-9]+)*)\.j2")
+_AUTHORS = 3  # named before the rest becomes a number
+
+
+def languages() -> tuple[str, ...]:
+    """The languages that the chat speaks: a file of words each."""
+    found = map(_LANGUAGE_FILE.fullmatch, environment().list_templates())
+    return tuple(match[1] for match in found if match)
+
+
+def nearest(tag: str | None, fallback: str) -> str:
+    """The language for someone whose client names `tag` (IETF, such as zh-hans), else `fallback`, else English."""
+    known = languages()
+    wanted = (tag or "").partition("-")[0].lower()
+    same = [language for language in known if language.partition("-")[0] == wanted]
+    if same:
+        return same[0]
+    return fallback if fallback in known else words.FALLBACK
+
+
+def of(language: str) -> Any:
+    """The words of `language`, as attributes; what they are given is escaped."""
+    return _words(language if language in languages() else words.FALLBACK)
+
+
+def render(template: str, language: str, **material: Any) -> str:
+    """One of the messages in `templates/chat`, as Telegram HTML with the marks of `splitting` in it."""
+    made = environment().get_template(f"chat/{template}.html.j2")
+    return made.render(words=of(language), post=_post_words(language), language=language, **material).strip()
+
+
+def line(text: str) -> str:
+    """Stored `text` as a line without markup."""
+    return telegram.plain(splitting.finish(telegram.html(text))).replace("\n", " ")
+
+
+@cache
+def environment() -> Environment:
+    """The templates of the chat."""
+    made = words.environment().overlay(autoescape=True)
+    made.filters = {
+        **made.filters,
+        "html": telegram.html,
+        "rich": telegram.rich,
+        "literal": telegram.literal,
+        "title": _title,
+        "authors": _authors,
+    }
+    made.tests = {**made.tests, "gap": lambda value: isinstance(value, Gap)}
+    return made
+
+
+@cache
+def _words(language: str) -> Any:
+    return environment().get_template(f"chat/{language}.j2").module
+
+
+def _post_words(language: str) -> Any:
+    return words.words("post", words.words_of("post", language))
+
+
+def _title(text: str) -> Markup:
+    """A title without markup of its own: it stands in links and in bold, where code may not."""
+    return telegram.literal(line(text))
+
+
+def _authors(names: tuple[str, ...], and_others: Any) -> Markup:
+    """The first of `names`, and how many there are where that leaves some out."""
+    shown = Markup(", ").join(map(telegram.literal, names[:_AUTHORS]))
+    return shown if len(names) <= _AUTHORS else Markup("{} {}").format(shown, and_others(len(names)))

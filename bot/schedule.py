@@ -1,0 +1,127 @@
+"""When: a tick a minute asks the tables and the calendar what is due, and has it done.
+
+APScheduler only ticks. It keeps nothing, so nothing is lost with it; a tick that comes late, twice or not at all
+changes no more than the moment.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from bot import day, fanout
+from bot.app import App
+from bot.day import Work
+from digest.calendar import Calendar
+from digest.collection import Pause, Standing
+from digest.errors import DigestError
+from digest.models import ClosedEdition, Window
+from digest.store import editions
+from digest.store import engine as database
+
+_TICK = timedelta(minutes=1)
+BETWEEN_TRIES = timedelta(minutes=30)
+"""Between two runs of work that is due and not done: an edition whose batch does not show, a text that is not there."""
+_log = structlog.get_logger()
+
+
+@dataclass
+class Schedule:
+    """Has editions made and given out as their time comes.
+
+    `alert` tells the operators a sentence, `wake` that there is something to send.
+    """
+
+    app: App
+    alert: Callable[[str], Awaitable[None]]
+    wake: Callable[[], None]
+    pause: Pause
+    _tried_at: datetime | None = field(init=False, default=None)
+    _said: set[str] = field(init=False, default_factory=set)
+
+    def start(self) -> AsyncIOScheduler:
+        """Begins to tick; the caller ends it."""
+        scheduler = AsyncIOScheduler(timezone="UTC")
+        scheduler.add_job(
+            self.tick,
+            "interval",
+            seconds=_TICK.total_seconds(),
+            next_run_time=datetime.now(UTC),
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+        )
+        scheduler.start()
+        return scheduler
+
+    async def tick(self) -> None:
+        """Does what is due. No fault of one tick keeps the next from coming."""
+        try:
+            await self._tick()
+        except DigestError as error:
+            _log.error("edition_failed", error=str(error))
+            await self._alert(str(error))
+        except Exception:  # noqa: BLE001 - the edge of what one tick can do
+            _log.exception("tick_failed")
+            await self._alert("arxiv-daily failed for a reason that only its log tells.")
+
+    async def _tick(self) -> None:
+        now = self.app.clock()
+        calendar = self.app.plan.calendar
+        async with database.reading(self.app.engine) as connection:
+            last = await editions.last(connection)
+            incomplete = await editions.incomplete(connection)
+        if is_quiet(calendar, last, now):
+            await fanout.open_quiet_day(
+                self.app.engine, calendar.due(now), calendar.anchor(calendar.due(now)), now
+            )
+        recently = self._tried_at is not None and now - self._tried_at < BETWEEN_TRIES
+        if recently or not (incomplete or has_open_day(calendar, last, now)):
+            return
+        self._tried_at = now
+        made = await day.work(self.app, now, lambda _: None, self.pause)
+        await give_out(self.app, made)
+        self.wake()
+        await self._tell(made)
+
+    async def _tell(self, made: Work) -> None:
+        if made.outcome.standing is Standing.MISSING:
+            await self._alert(f"arXiv does not show the papers of the edition of {made.outcome.day}.")
+        if made.unexplained:
+            await self._alert(
+                f"{len(made.unexplained)} announced papers are in no edition, without a reason."
+            )
+
+    async def _alert(self, sentence: str) -> None:
+        """Each sentence once, as long as the program runs."""
+        if sentence not in self._said:
+            self._said.add(sentence)
+            await self.alert(sentence)
+
+
+def has_open_day(calendar: Calendar, last: ClosedEdition | None, now: datetime) -> bool:
+    """Whether a batch was announced for an edition that is due and not closed. Pure."""
+    due = calendar.due(now)
+    if last is None:
+        return True
+    return last.date < due and bool(calendar.batches(Window(last.window.end, calendar.anchor(due))))
+
+
+def is_quiet(calendar: Calendar, last: ClosedEdition | None, now: datetime) -> bool:
+    """Whether the present day has no edition because arXiv announced nothing for it. Pure."""
+    due = calendar.due(now)
+    return last is not None and last.date < due and not calendar.batches(calendar.window_of(due))
+
+
+async def give_out(app: App, made: Work) -> None:
+    """A delivery to each subscriber of each edition that was closed; where a crash kept that back, of the recent."""
+    now, calendar = app.clock(), app.plan.calendar
+    recent = calendar.due(now) - timedelta(days=1)
+    async with database.reading(app.engine) as connection:
+        days = set(await editions.between(connection, recent, calendar.due(now)))
+    for each in sorted(days | {closed.date for closed in made.outcome.closed}):
+        await fanout.open_edition(app.engine, each, calendar.anchor(each), now)
+    if made.outcome.standing in (Standing.NO_BATCH, Standing.NOTHING):
+        await fanout.open_quiet_day(app.engine, made.outcome.day, calendar.anchor(made.outcome.day), now)

@@ -1,0 +1,123 @@
+"""The whole bot in one process: Telegram, schedule, delivery; from the first request to a clean stop."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import structlog
+from telegram import Update
+
+from bot import day
+from bot.app import App, Clock, FarEnds, open_app
+from bot.chat import application, operators
+from bot.chat.desk import Desk
+from bot.chat.sending import Outgoing
+from bot.fanout import Renderings
+from bot.outbox import ChannelError, Outbox
+from bot.schedule import Schedule
+from bot.settings import Settings
+from bot.web import webhook
+from bot.web.server import listening
+from digest.models import Edition
+from digest.store.exclusive import BusyError
+
+_log = structlog.get_logger()
+_BUSY_SECONDS = 15.0  # until the other process that sends may be done
+
+
+async def serve(
+    settings: Settings, clock: Clock, stop: asyncio.Event, far_ends: FarEnds | None = None
+) -> None:
+    """Serves until `stop` is set; what is in flight ends then, within ten seconds. Raises DigestError."""
+    async with open_app(settings, clock, far_ends) as app, AsyncExitStack() as stack:
+        outgoing, outbox = await stack.enter_async_context(telegram(app, settings))
+        desk = application.open_desk(app, outgoing, outbox, settings)
+        outgoing.alert = lambda address, reason: operators.alert(desk, f"{address}: {reason}")
+        await stack.enter_async_context(_answering(desk, settings))
+        await application.introduce(desk, settings.telegram_channels)
+        scheduler = _schedule(desk).start()
+        stack.callback(scheduler.shutdown, wait=False)
+        await _send_until(stop, outbox)
+
+
+@asynccontextmanager
+async def telegram(app: App, settings: Settings) -> AsyncIterator[tuple[Outgoing, Outbox]]:
+    """What sends to Telegram. Raises ChannelError where no token is set, or a wrong one."""
+    if settings.telegram_bot_token is None:
+        raise ChannelError("TELEGRAM_BOT_TOKEN is not set: @BotFather gives one.")
+    bot = application.open_bot(settings.telegram_bot_token, settings)
+    async with application.initialized(bot):
+        outgoing = Outgoing(bot)
+
+        async def contents(wanted: date, language: str) -> Edition | None:
+            return await day.stored(app, wanted, language)
+
+        renderings = Renderings(app.engine, outgoing, contents, app.clock)
+        yield outgoing, Outbox(app.engine, outgoing, renderings, app.clock)
+
+
+def stopping() -> asyncio.Event:
+    """Set by SIGTERM and SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    return stop
+
+
+@asynccontextmanager
+async def _answering(desk: Desk, settings: Settings) -> AsyncIterator[None]:
+    """Takes updates: pushed where a webhook is set, else fetched."""
+    secret = settings.telegram_webhook_secret
+    bot = application.build(desk, polls=secret is None)
+    async with application.answering(bot, desk):
+        if secret is None:
+            async with application.polling(bot):
+                yield
+            return
+
+        async def take(update: dict[str, Any]) -> None:
+            await bot.update_queue.put(Update.de_json(update, desk.bot))
+
+        web = webhook.app(secret.get_secret_value(), take)
+        async with listening(web, settings.web_host, settings.web_port):
+            await desk.bot.set_webhook(
+                f"{str(settings.public_url).rstrip('/')}{webhook.PATH}",
+                secret_token=secret.get_secret_value(),
+                allowed_updates=application.ALLOWED_UPDATES,
+            )
+            yield
+
+
+def _schedule(desk: Desk) -> Schedule:
+    app = desk.app
+
+    async def pause(time: timedelta) -> datetime:
+        await asyncio.sleep(time.total_seconds())
+        return app.clock()
+
+    return Schedule(app, lambda sentence: operators.alert(desk, sentence), desk.outbox.wake, pause)
+
+
+async def _send_until(stop: asyncio.Event, outbox: Outbox) -> None:
+    """Sends until `stop`; a cron job's process that sends at the same time has its way first."""
+    sending = asyncio.create_task(_send(outbox))
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({sending, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    outbox.close()
+    await sending
+
+
+async def _send(outbox: Outbox) -> None:
+    while True:
+        try:
+            await outbox.run()
+        except BusyError:
+            _log.info("another_process_sends")
+            await asyncio.sleep(_BUSY_SECONDS)
+        else:
+            return

@@ -1,0 +1,202 @@
+"""The ledger: who gets what, and what became of it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Row, Table, bindparam, func, insert, literal, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.models import Delivery, Dispatch, Mark, Sending, Standing, Subscriber
+from bot.store.dispatches import dispatch as dispatched
+from bot.store.subscribers import subscriber as reader
+from bot.store.tables import deliveries, dispatches, subscribers
+from digest.store.bulk import rows_among
+from digest.store.types import UtcDateTime
+
+_COLUMNS = deliveries.c
+
+
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """An hour of the day in a zone at which some want their digest; None: as soon as it is there."""
+
+    hour: time | None
+    zone: ZoneInfo
+
+
+async def appointments(connection: AsyncConnection) -> list[Appointment]:
+    """The hours that those who are subscribed named, each once."""
+    query = select(subscribers.c.hour, subscribers.c.zone).where(subscribers.c.standing == Standing.ACTIVE)
+    rows = await connection.execute(query.distinct())
+    return [
+        Appointment(time.fromisoformat(row.hour) if row.hour else None, ZoneInfo(row.zone)) for row in rows
+    ]
+
+
+async def open_for(
+    connection: AsyncConnection,
+    dispatch: Dispatch,
+    appointment: Appointment,
+    due_at: datetime,
+    at: datetime,
+    *,
+    quiet: bool,
+) -> int:
+    """A row for each who is subscribed and named that hour; with `quiet`, who wants a line on quiet days.
+
+    Gives how many there are.
+    """
+    columns = subscribers.c
+    hour = appointment.hour.strftime("%H:%M") if appointment.hour else None
+    wanted = [columns.standing == Standing.ACTIVE, columns.zone == appointment.zone.key]
+    wanted.append(columns.hour.is_(None) if hour is None else columns.hour == hour)
+    if quiet:
+        wanted.append(columns.quiet_line)
+    moments = [literal(moment, UtcDateTime) for moment in (due_at, due_at, at)]
+    values = select(
+        literal(dispatch.id), columns.id, literal(Sending.DUE.value), *moments, literal(0), literal(0)
+    )
+    names = ["dispatch_id", "subscriber_id", "state", "due_at", "next_at", "changed_at", "part", "tries"]
+    result = await connection.execute(insert(deliveries).from_select(names, values.where(*wanted)))
+    return result.rowcount
+
+
+async def due(
+    connection: AsyncConnection, channel: str, at: datetime, limit: int, held: Iterable[int] = ()
+) -> list[Delivery]:
+    """What is to be sent on `channel` at `at`, oldest first; without those that are `held` already."""
+    query = (
+        select(deliveries)
+        .join(subscribers)
+        .where(_COLUMNS.state == Sending.DUE, _COLUMNS.next_at <= at, subscribers.c.channel == channel)
+        .order_by(_COLUMNS.next_at, _COLUMNS.id)
+        .limit(limit)
+    )
+    if taken := list(held):
+        query = query.where(_COLUMNS.id.not_in(taken))
+    rows = (await connection.execute(query)).all()
+    readers_ = await _by_id(connection, subscribers, [row.subscriber_id for row in rows])
+    sent = await _by_id(connection, dispatches, [row.dispatch_id for row in rows])
+    return [
+        Delivery(
+            id=row.id,
+            dispatch=dispatched(sent[row.dispatch_id]),
+            subscriber=reader(readers_[row.subscriber_id]),
+            due_at=row.due_at,
+            rendering=row.rendering_id,
+            part=row.part,
+            tries=row.tries,
+        )
+        for row in rows
+    ]
+
+
+async def next_at(connection: AsyncConnection, channel: str) -> datetime | None:
+    """When the next delivery on `channel` is to be tried."""
+    query = select(func.min(_COLUMNS.next_at, type_=UtcDateTime)).select_from(deliveries.join(subscribers))
+    due_there = query.where(_COLUMNS.state == Sending.DUE, subscribers.c.channel == channel)
+    moment: datetime | None = await connection.scalar(due_there)
+    return moment
+
+
+async def mark(connection: AsyncConnection, marks: Sequence[Mark]) -> None:
+    """What each delivery becomes, in the order given."""
+    kept = {
+        name: func.coalesce(bindparam(f"b_{name}", type_=_COLUMNS[column].type), _COLUMNS[column])
+        for name, column in _KEPT.items()
+    }
+    statement = (
+        update(deliveries)
+        .where(_COLUMNS.id == bindparam("b_delivery"))
+        .values(
+            state=bindparam("b_state"),
+            reason=bindparam("b_reason"),
+            changed_at=bindparam("b_at"),
+            **{column: kept[name] for name, column in _KEPT.items()},
+        )
+    )
+    rows = [
+        {"b_delivery": each.delivery, "b_state": each.state, "b_reason": each.reason, "b_at": each.at}
+        | {f"b_{name}": getattr(each, name) for name in _KEPT}
+        for each in marks
+    ]
+    if rows:
+        await connection.execute(statement, rows)
+
+
+_KEPT = {"part": "part", "next_at": "next_at", "tries": "tries", "rendering": "rendering_id"}
+
+
+async def still_wanted(connection: AsyncConnection, numbers: Iterable[int]) -> set[int]:
+    """Those of the deliveries `numbers` whose subscribers are subscribed at this moment."""
+    query = select(_COLUMNS.id).select_from(deliveries.join(subscribers))
+    active = query.where(subscribers.c.standing == Standing.ACTIVE)
+    return {row.id for row in await rows_among(connection, active, _COLUMNS.id, numbers)}
+
+
+async def reassign(connection: AsyncConnection, number: int, subscriber: Subscriber) -> None:
+    """Give the delivery `number` to `subscriber`."""
+    await connection.execute(
+        update(deliveries).where(_COLUMNS.id == number).values(subscriber_id=subscriber.id)
+    )
+
+
+async def abandon(connection: AsyncConnection, channel: str, at: datetime) -> int:
+    """What was being sent when the program ended is unknown from now on; gives how many there are."""
+    readers_ = select(subscribers.c.id).where(subscribers.c.channel == channel)
+    result = await connection.execute(
+        update(deliveries)
+        .where(_COLUMNS.state == Sending.SENDING, _COLUMNS.subscriber_id.in_(readers_))
+        .values(state=Sending.UNKNOWN, reason="interrupted", changed_at=at)
+    )
+    return result.rowcount
+
+
+async def counts(connection: AsyncConnection, dispatch_id: int) -> dict[Sending, int]:
+    """How it stands with the deliveries of a dispatch."""
+    query = select(_COLUMNS.state, func.count()).where(_COLUMNS.dispatch_id == dispatch_id)
+    return {
+        Sending(state): count for state, count in await connection.execute(query.group_by(_COLUMNS.state))
+    }
+
+
+async def unknown(connection: AsyncConnection) -> dict[int, int]:
+    """How many deliveries are unknown, by the number of their dispatch."""
+    query = select(_COLUMNS.dispatch_id, func.count()).where(_COLUMNS.state == Sending.UNKNOWN)
+    rows = await connection.execute(query.group_by(_COLUMNS.dispatch_id))
+    return {number: count for number, count in rows}  # noqa: C416 - rows are no pairs to the type checker
+
+
+async def send_again(connection: AsyncConnection, dispatch_id: int, at: datetime) -> int:
+    """What is unknown of a dispatch is due again, from the message on that may be lacking; gives how many."""
+    result = await connection.execute(
+        update(deliveries)
+        .where(_COLUMNS.dispatch_id == dispatch_id, _COLUMNS.state == Sending.UNKNOWN)
+        .values(state=Sending.DUE, reason=None, due_at=at, next_at=at, changed_at=at)
+    )
+    return result.rowcount
+
+
+async def of_subscriber(connection: AsyncConnection, number: int) -> list[dict[str, Any]]:
+    """All deliveries of a subscriber, for them to see."""
+    query = (
+        select(
+            dispatches.c.subject,
+            dispatches.c.edition_date,
+            _COLUMNS.state,
+            _COLUMNS.reason,
+            _COLUMNS.due_at,
+            _COLUMNS.changed_at,
+        )
+        .select_from(deliveries.join(dispatches))
+        .where(_COLUMNS.subscriber_id == number)
+        .order_by(_COLUMNS.id)
+    )
+    return [dict(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def _by_id(connection: AsyncConnection, table: Table, numbers: list[int]) -> dict[int, Row[Any]]:
+    return {row.id: row for row in await rows_among(connection, select(table), table.c.id, numbers)}

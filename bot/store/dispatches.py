@@ -1,0 +1,99 @@
+"""What goes out to many, and the messages that it goes out as."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.models import Dispatch, Part, Subject
+from bot.store.tables import deliveries, dispatches, renderings
+from digest.store.bulk import insert_into
+
+
+async def open_(
+    connection: AsyncConnection,
+    subject: Subject,
+    day: date | None,
+    due_at: datetime,
+    at: datetime,
+    text: str | None = None,
+) -> Dispatch | None:
+    """A new dispatch; None where that of this edition or quiet day is there already."""
+    insert = insert_into(connection, dispatches).on_conflict_do_nothing(
+        index_elements=[dispatches.c.edition_date]
+    )
+    row = {"subject": subject, "edition_date": day, "text": text, "due_at": due_at, "made_at": at}
+    number = await connection.scalar(insert.returning(dispatches.c.id), row)
+    return None if number is None else Dispatch(number, subject, day, text, due_at)
+
+
+async def of_day(connection: AsyncConnection, day: date) -> Dispatch | None:
+    """The dispatch of the edition, or of the quiet day, of `day`."""
+    row = (await connection.execute(select(dispatches).where(dispatches.c.edition_date == day))).first()
+    return None if row is None else dispatch(row)
+
+
+async def find(connection: AsyncConnection, number: int) -> Dispatch | None:
+    """The dispatch with this number."""
+    row = (await connection.execute(select(dispatches).where(dispatches.c.id == number))).first()
+    return None if row is None else dispatch(row)
+
+
+async def confirm(connection: AsyncConnection, number: int, at: datetime) -> Dispatch | None:
+    """The draft `number`, which is a broadcast from now on; None where it is none, or no longer."""
+    columns = dispatches.c
+    result = await connection.execute(
+        update(dispatches)
+        .where(columns.id == number, columns.subject == Subject.DRAFT)
+        .values(subject=Subject.BROADCAST, due_at=at)
+    )
+    return await find(connection, number) if result.rowcount else None
+
+
+async def latest(connection: AsyncConnection, limit: int) -> list[Dispatch]:
+    """The newest dispatches, newest first."""
+    sent = select(dispatches).where(dispatches.c.subject != Subject.DRAFT)
+    rows = await connection.execute(sent.order_by(dispatches.c.id.desc()).limit(limit))
+    return [dispatch(row) for row in rows]
+
+
+async def rendering(connection: AsyncConnection, dispatch_id: int, choices: str) -> int | None:
+    """The number of the messages for `choices`, if they were made."""
+    columns = renderings.c
+    query = select(columns.id).where(columns.dispatch_id == dispatch_id, columns.choices == choices)
+    return await connection.scalar(query)
+
+
+async def keep_rendering(
+    connection: AsyncConnection, dispatch_id: int, choices: str, parts: Sequence[Part], at: datetime
+) -> int:
+    """The number under which the messages for `choices` are kept: those of whoever came first."""
+    insert = insert_into(connection, renderings).on_conflict_do_nothing(
+        index_elements=[renderings.c.dispatch_id, renderings.c.choices]
+    )
+    row = {"dispatch_id": dispatch_id, "choices": choices, "parts": list(parts), "made_at": at}
+    await connection.execute(insert, row)
+    number = await rendering(connection, dispatch_id, choices)
+    if number is None:
+        raise AssertionError("a rendering was kept a moment ago")
+    return number
+
+
+async def parts(connection: AsyncConnection, number: int) -> tuple[Part, ...]:
+    """The messages of the rendering `number`."""
+    return tuple(await connection.scalar(select(renderings.c.parts).where(renderings.c.id == number)) or ())
+
+
+async def prune(connection: AsyncConnection, at: datetime, age: timedelta) -> None:
+    """Delete the messages of dispatches that are older than `age`: nothing is sent of them any more."""
+    old = select(renderings.c.id).where(renderings.c.made_at < at - age)
+    held = update(deliveries).where(deliveries.c.rendering_id.in_(old)).values(rendering_id=None)
+    await connection.execute(held)
+    await connection.execute(delete(renderings).where(renderings.c.made_at < at - age))
+
+
+def dispatch(row: Row[Any]) -> Dispatch:
+    """The value that a row of the table holds."""
+    return Dispatch(row.id, Subject(row.subject), row.edition_date, row.text, row.due_at)

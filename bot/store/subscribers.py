@@ -1,0 +1,147 @@
+"""Who reads: addresses on channels, and what they want."""
+
+from collections.abc import Callable
+from datetime import datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.models import Choices, Detail, Kind, Standing, Subscriber
+from bot.store.tables import asks, deliveries, subscribers
+from digest import keywords
+from digest.store.bulk import insert_into
+
+Edit = Callable[[Subscriber], Subscriber]
+
+
+async def find(connection: AsyncConnection, channel: str, address: str) -> Subscriber | None:
+    """The subscriber at `address`, subscribed or not."""
+    query = select(subscribers).where(subscribers.c.channel == channel, subscribers.c.address == address)
+    row = (await connection.execute(query)).first()
+    return None if row is None else subscriber(row)
+
+
+async def add(connection: AsyncConnection, new: Subscriber, at: datetime) -> Subscriber:
+    """The subscriber at the address of `new`: `new` itself under an id of its own, or the one that is there."""
+    row = _row(new) | {"channel": new.channel, "address": new.address, "made_at": at, "changed_at": at}
+    columns = subscribers.c
+    insert = insert_into(connection, subscribers).on_conflict_do_nothing(
+        index_elements=[columns.channel, columns.address]
+    )
+    await connection.execute(insert, row)
+    known = await find(connection, new.channel, new.address)
+    if known is None:
+        raise AssertionError(f"a subscriber on {new.channel} was added a moment ago")
+    return known
+
+
+async def change(connection: AsyncConnection, number: int, edit: Edit, at: datetime) -> Subscriber | None:
+    """The subscriber as `edit` makes it of what is stored; two changes at once come one after the other."""
+    query = select(subscribers).where(subscribers.c.id == number).with_for_update()
+    row = (await connection.execute(query)).first()
+    if row is None:
+        return None
+    before = subscriber(row)
+    after = edit(before)
+    if after != before:
+        changes = _row(after) | {"changed_at": at}
+        await connection.execute(update(subscribers).where(subscribers.c.id == number).values(changes))
+    return after
+
+
+async def move(connection: AsyncConnection, number: int, address: str, at: datetime) -> Subscriber | None:
+    """The subscriber `number` under its new `address`; None where another one that is active has it already.
+
+    One that is known there, but not subscribed, gives way.
+    """
+    query = select(subscribers).where(subscribers.c.id == number).with_for_update()
+    moving = subscriber((await connection.execute(query)).one())
+    there = await find(connection, moving.channel, address)
+    if there is not None and there.standing is Standing.ACTIVE:
+        await end(connection, number, "moved", at)
+        return None
+    if there is not None:
+        await forget(connection, there.id)
+    await connection.execute(
+        update(subscribers).where(subscribers.c.id == number).values(address=address, changed_at=at)
+    )
+    return await find(connection, moving.channel, address)
+
+
+async def end(connection: AsyncConnection, number: int, reason: str, at: datetime) -> None:
+    """Nobody is reached there any more, for `reason`; what was chosen is kept for a return."""
+    changes = {"standing": Standing.ENDED, "reason": reason, "changed_at": at}
+    await connection.execute(update(subscribers).where(subscribers.c.id == number).values(changes))
+
+
+async def forget(connection: AsyncConnection, number: int) -> None:
+    """Delete the subscriber and all that hangs on it."""
+    address = select(subscribers.c.address).where(subscribers.c.id == number).scalar_subquery()
+    await connection.execute(delete(asks).where(asks.c.address == address))
+    await connection.execute(delete(deliveries).where(deliveries.c.subscriber_id == number))
+    await connection.execute(delete(subscribers).where(subscribers.c.id == number))
+
+
+async def active(connection: AsyncConnection, channel: str) -> int:
+    """How many are subscribed."""
+    query = select(func.count()).where(
+        subscribers.c.channel == channel, subscribers.c.standing == Standing.ACTIVE
+    )
+    return int(await connection.scalar(query) or 0)
+
+
+async def standings(connection: AsyncConnection, channel: str) -> dict[tuple[Standing, str | None], int]:
+    """How many subscribers there are of each standing, with its reason."""
+    columns = subscribers.c
+    query = select(columns.standing, columns.reason, func.count()).where(columns.channel == channel)
+    rows = await connection.execute(query.group_by(columns.standing, columns.reason))
+    return {(Standing(standing), reason): count for standing, reason, count in rows}
+
+
+def subscriber(row: Row[Any]) -> Subscriber:
+    """The value that a row of the table holds."""
+    return Subscriber(
+        id=row.id,
+        channel=row.channel,
+        address=row.address,
+        kind=Kind(row.kind),
+        choices=Choices(
+            language=row.language,
+            detail=Detail(row.detail),
+            categories=row.categories,
+            include=tuple(map(keywords.keyword, row.include)),
+            exclude=tuple(map(keywords.keyword, row.exclude)),
+            rich=row.rich,
+        ),
+        zone=ZoneInfo(row.zone),
+        standing=Standing(row.standing),
+        reason=row.reason,
+        hour=time.fromisoformat(row.hour) if row.hour else None,
+        silent=row.silent,
+        quiet_line=row.quiet_line,
+        paused_until=row.paused_until,
+        awaiting=row.awaiting,
+    )
+
+
+def _row(value: Subscriber) -> dict[str, Any]:
+    choices = value.choices
+    return {
+        "kind": value.kind,
+        "standing": value.standing,
+        "reason": value.reason,
+        "language": choices.language,
+        "detail": choices.detail,
+        "categories": choices.categories,
+        "include": tuple(keyword.text for keyword in choices.include),
+        "exclude": tuple(keyword.text for keyword in choices.exclude),
+        "rich": choices.rich,
+        "hour": value.hour.strftime("%H:%M") if value.hour else None,
+        "zone": value.zone.key,
+        "silent": value.silent,
+        "quiet_line": value.quiet_line,
+        "paused_until": value.paused_until,
+        "awaiting": value.awaiting,
+    }

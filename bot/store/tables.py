@@ -1,0 +1,128 @@
+"""The tables of people, beside those of papers. They are the truth: what is not in them did not happen.
+
+What belongs to one chat or mailbox hangs on `subscribers` or names its address, so that forgetting it is deleting
+these rows.
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from digest.store.tables import metadata as metadata  # noqa: PLC0414 - both packages share it
+from digest.store.types import PlainText, Strings, UtcDateTime
+
+subscribers = Table(
+    "subscribers",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("channel", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("standing", Text, nullable=False),
+    Column("reason", Text),
+    Column("language", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("categories", Strings, nullable=False),
+    Column("include", Strings, nullable=False),
+    Column("exclude", Strings, nullable=False),
+    Column("rich", Boolean, nullable=False),
+    Column("hour", Text),
+    Column("zone", Text, nullable=False),
+    Column("silent", Boolean, nullable=False),
+    Column("quiet_line", Boolean, nullable=False),
+    Column("paused_until", Date),
+    Column("awaiting", Text),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    UniqueConstraint("channel", "address"),
+    Index("ix_subscribers_channel_standing", "channel", "standing"),
+    sqlite_autoincrement=True,
+)
+
+# Whatever was once given out is never given out again: one row an edition, quiet day or broadcast.
+dispatches = Table(
+    "dispatches",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("subject", Text, nullable=False),
+    Column("edition_date", Date),
+    Column("text", PlainText),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    UniqueConstraint("edition_date"),
+    sqlite_autoincrement=True,
+)
+
+# The messages of a dispatch for those with the same choices, made once: a delivery that was cut off goes on with
+# exactly these.
+renderings = Table(
+    "renderings",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("dispatch_id", Integer, ForeignKey("dispatches.id"), nullable=False),
+    Column("choices", Text, nullable=False),
+    Column("parts", JSON, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    UniqueConstraint("dispatch_id", "choices"),
+    sqlite_autoincrement=True,
+)
+
+# `due_at` is the subscriber's hour, `next_at` the next attempt.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("dispatch_id", Integer, ForeignKey("dispatches.id"), nullable=False),
+    Column("subscriber_id", Integer, ForeignKey("subscribers.id"), nullable=False, index=True),
+    Column("state", Text, nullable=False),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("next_at", UtcDateTime, nullable=False),
+    Column("rendering_id", Integer, ForeignKey("renderings.id")),
+    Column("part", Integer, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("reason", Text),
+    Column("changed_at", UtcDateTime, nullable=False),
+    UniqueConstraint("dispatch_id", "subscriber_id"),
+    Index("ix_deliveries_state_next_at", "state", "next_at"),
+    sqlite_autoincrement=True,
+)
+
+# What people asked for. `answered_at` is None while it is due; `outcome` is "answered" or why not; `made` tells
+# whether it cost a call of the model, which is what the quotas count.
+asks = Table(
+    "asks",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("address", Text, nullable=False, index=True),
+    Column("person", Text, nullable=False),
+    Column("paper", Text, nullable=False),
+    Column("wish", Text, nullable=False),
+    Column("question", PlainText),
+    Column("language", Text, nullable=False),
+    Column("rich", Boolean, nullable=False),
+    Column("reply_to", Integer),
+    Column("status_message", Integer),
+    Column("asked_at", UtcDateTime, nullable=False, index=True),
+    Column("answered_at", UtcDateTime, index=True),
+    Column("outcome", Text),
+    Column("made", Boolean, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# Telegram's updates that were taken, so that one that comes twice is acted on once.
+updates = Table(
+    "updates",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("taken_at", UtcDateTime, nullable=False, index=True),
+)

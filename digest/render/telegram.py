@@ -1,0 +1,91 @@
+"""The stored form of text as HTML that Telegram accepts, whatever stands in it. Pure.
+
+Rules: https://core.telegram.org/bots/api#html-style. Formulas are written in Unicode, for classic messages know none,
+and marked so that no message ends within one; `splitting` takes the marks out.
+"""
+
+from collections.abc import Callable, Iterator
+
+from markupsafe import Markup
+
+from digest.render import tex
+from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse
+from digest.render.telegram_cleaning import clean
+from digest.render.telegram_tokens import FORMULA, Tag, escaped, tokens
+
+
+def html(text: str) -> Markup:
+    """Stored `text` for a classic message; to be passed through `splitting.split` or `splitting.finish`."""
+    return _html(text, _formula)
+
+
+def rich(text: str) -> Markup:
+    """Stored `text` for a rich message (Bot API 10.1), in which Telegram itself sets the formulas."""
+    return _html(text, _tex)
+
+
+def literal(text: str) -> Markup:
+    """`text` that holds no markup (names, keywords, questions), to the letter."""
+    return Markup(escaped(clean(text)))  # noqa: S704 - escaped by Telegram's own rules
+
+
+def plain(html: str) -> str:
+    """The text of HTML of ours, without tags; behind a link its address, where it differs, in parentheses."""
+    shown: list[str] = []
+    links: list[tuple[str, int]] = []
+    for token in tokens(html):
+        if not isinstance(token, Tag):
+            shown.append(token.shown)
+        elif token.name == "a" and not token.is_closing:
+            links.append((token.target, len(shown)))
+        elif token.name == "a" and links:
+            target, start = links.pop()
+            shown.append("" if target in {"", "".join(shown[start:])} else f" ({target})")
+    return "".join(shown)
+
+
+def _html(text: str, formula: Callable[[str], str]) -> Markup:
+    spans = parse(tex.links(clean(text)))
+    return Markup("".join(_source(span, formula) for span in spans))  # noqa: S704 - escaped span by span
+
+
+def _source(span: Span, formula: Callable[[str], str]) -> str:
+    match span:
+        case Text(value):
+            return escaped(tex.prose(value))
+        case Link(url):
+            return f'<a href="{escaped(url)}">{escaped(url)}</a>'
+        case Math(source):
+            return formula(source)
+        case Code(value):
+            return f"<code>{escaped(value)}</code>"
+        case Strong(spans):
+            return "".join(_strong(spans, formula))
+
+
+def _strong(spans: tuple[Span, ...], formula: Callable[[str], str]) -> Iterator[str]:
+    """`spans` in bold, but for code: Telegram's code holds no other entity, and stands in none."""
+    bold = ""
+    for source in (_source(span, formula) for span in spans):
+        if source.startswith("<code>"):
+            yield _bold(bold)
+            yield source
+            bold = ""
+        else:
+            bold += source
+    yield _bold(bold)
+
+
+def _bold(source: str) -> str:
+    return f"<b>{source}</b>" if source.strip() else source
+
+
+def _formula(source: str) -> str:
+    shown = tex.unicode(source)
+    if shown is None:
+        return f"<code>{escaped(' '.join(source.split()))}</code>"
+    return f"<{FORMULA}>{escaped(shown)}</{FORMULA}>"
+
+
+def _tex(source: str) -> str:
+    return f"<tg-math>{escaped(' '.join(source.split()))}</tg-math>"

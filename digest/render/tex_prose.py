@@ -1,0 +1,102 @@
+r"""TeX that is left in prose: fonts, accents, escapes, links. Pure.
+
+Abstracts come from arXiv as their authors typed them. What is known for certain is shown as TeX would; all else stays
+to the letter. Text without a backslash is never touched.
+"""
+
+import re
+import unicodedata
+
+_FONT = re.compile(
+    r"\\(?:emph|text(?:bf|it|tt|sc|rm|sf|sl|up|md|normal)|underline|mbox|uline)\s*\{(?P<text>[^{}\\]*)\}"
+)
+_DEEPEST = 5
+_ACCENT = re.compile(
+    r"""(?P<open>\{)?\\(?:
+        (?P<sign>['`^"~=.])\s?(?:\{(?P<braced>\\?[A-Za-z])\}|(?P<letter>[A-Za-z]|\\[ij](?![A-Za-z])))
+        |(?P<name>[uvHcdbrk])\s?\{(?P<named>\\?[A-Za-z])\}
+    )(?(open)\})""",
+    re.VERBOSE,
+)
+_MARKS = {
+    "'": "\u0301", "`": "\u0300", "^": "\u0302", '"': "\u0308", "~": "\u0303", "=": "\u0304", ".": "\u0307",
+    "u": "\u0306", "v": "\u030c", "H": "\u030b", "c": "\u0327", "d": "\u0323", "b": "\u0331", "r": "\u030a",
+    "k": "\u0328",
+}  # fmt: skip
+_QUOTED = frozenset("dmst")  # what follows an apostrophe: it's, don't
+_NAMED = re.compile(
+    r"\\(?P<name>ss|ae|AE|oe|OE|aa|AA|o|O|l|L|ldots|dots|textendash|textemdash|textregistered|texttrademark"
+    r"|copyright|textpm|textdegree|texttimes|S|P|pounds|euro|texteuro|textasciitilde|textquoteright|textquoteleft)"
+    r"(?:\{\}|(?![A-Za-z])[ ]?)"
+)
+_SIGNS = {
+    "ss": "ß", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ", "aa": "å", "AA": "Å", "o": "ø", "O": "Ø", "l": "ł",
+    "L": "Ł", "ldots": "…", "dots": "…", "textendash": "–", "textemdash": "—", "textregistered": "®",
+    "texttrademark": "™", "copyright": "©", "textpm": "±", "textdegree": "°", "texttimes": "×", "S": "§", "P": "¶",
+    "pounds": "£", "euro": "€", "texteuro": "€", "textasciitilde": "~", "textquoteright": "’", "textquoteleft": "‘",
+}  # fmt: skip
+_ESCAPE = re.compile(r"\\([%&_#$])")
+_LINK = re.compile(
+    r"(?P<code>`[^`]*`)"
+    r"|(?P<dollar>\$?)\\href\s*\{(?P<target>https?://[!-z|~]+)\}\s*\{(?P<label>[^{}$]*)\}(?P=dollar)"
+    r"|\\url\s*\{(?P<url>https?://[!-z|~]+)\}"
+)
+
+
+def prose(text: str) -> str:
+    r"""`text` with what TeX makes of fonts, accents and escapes: `\emph{so}` is so, `\'e` is é.
+
+    Macros that are not known stay as they are.
+    """
+    if "\\" not in text:
+        return text
+    text = _NAMED.sub(_named, _ACCENT.sub(_accented, text))
+    for _ in range(_DEEPEST):
+        changed = _FONT.sub(r"\g<text>", text)
+        if changed == text:
+            break
+        text = changed
+    return _ESCAPE.sub(r"\1", text)
+
+
+def links(text: str) -> str:
+    r"""`text` in the stored form, with `\href` as its label with the address behind it, and `\url` as the address."""
+    return _LINK.sub(_link, text) if "\\href" in text or "\\url" in text else text
+
+
+def _link(found: re.Match[str]) -> str:
+    if found["code"]:
+        return found["code"]
+    target = _address(found["url"] or found["target"])
+    label = (found["label"] or "").strip()
+    return f"{label} ({target})" if label and label != target else target
+
+
+def _address(written: str) -> str:
+    return _ESCAPE.sub(r"\1", written)
+
+
+def _named(found: re.Match[str]) -> str:
+    sign = _SIGNS[found["name"]]
+    return f"{sign} " if found[0].endswith(" ") and not sign.isalpha() else sign
+
+
+def _accented(found: re.Match[str]) -> str:
+    """The letter under its accent, if there is such a letter; else what stood there."""
+    letter = (found["braced"] or found["letter"] or found["named"]).lstrip("\\")
+    mark = _MARKS[found["sign"] or found["name"]]
+    shown = unicodedata.normalize("NFC", letter + mark)
+    return found[0] if len(shown) > 1 or _is_quote(found) else shown
+
+
+def _is_quote(found: re.Match[str]) -> bool:
+    """Whether the sign is an escaped quotation mark, as programs leave them behind."""
+    if found["letter"] is None or found["open"] or found["sign"] not in {"'", '"'}:
+        return False
+    before, after = (
+        found.string[max(found.start() - 1, 0) : found.start()],
+        found.string[found.end() : found.end() + 1],
+    )
+    if found["sign"] == '"':
+        return not before.isalpha() and not after.isalpha()
+    return before.isalpha() and found["letter"] in _QUOTED and not after.isalpha()

@@ -1,0 +1,85 @@
+from dataclasses import replace
+from datetime import date, time
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bot.chat import choices
+from bot.chat.choices import Offer, UnusableValueError
+from bot.models import Choices, Detail, Kind, Subscriber
+
+OFFER = Offer(("cs.SD", "eess.AS", "cs.CL"), ("en", "zh-CN"), date(2026, 2, 12))
+READER = Subscriber(1, "telegram", "1001", Kind.PRIVATE, Choices("zh-CN"), ZoneInfo("Asia/Shanghai"))
+
+
+def changed(name: str, value: str, reader: Subscriber = READER) -> Subscriber:
+    return choices.change(name, value, OFFER)(reader)
+
+
+def test_hours_are_taken_in_the_ways_people_write_them() -> None:
+    assert {changed("hour", text).hour for text in ("7:45", "07:45", "７:45".translate({0xFF17: "7"}))} == {
+        time(7, 45)
+    }
+    assert changed("hour", "8").hour == time(8)
+    assert changed("hour", "8点").hour == time(8)
+    assert changed("hour", "", replace(READER, hour=time(8))).hour is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("hour", "25:00"),
+        ("hour", "7:45; DROP TABLE"),
+        ("zone", "Asia/Atlantis"),
+        ("zone", ""),
+        ("detail", "everything"),
+        ("language", "xx"),
+        ("categories", "cs.XX"),
+        ("with", "cs.LG"),
+        ("include", "!!!"),
+        ("include", "x" * 200),
+        ("exclude", ",".join(f"word{n}" for n in range(51))),
+        ("pause", "0000-00-00"),
+        ("pause", "2026-02-12"),
+        ("pause", "2030-01-01"),
+        ("silent", "maybe"),
+        ("nonsense", "1"),
+        ("__class__", "1"),
+    ],
+)
+def test_what_a_setting_cannot_be_is_refused(name: str, value: str) -> None:
+    with pytest.raises(UnusableValueError):
+        changed(name, value)
+
+
+def test_a_zone_is_found_by_its_name_or_its_city() -> None:
+    assert changed("zone", "europe/berlin").zone == ZoneInfo("Europe/Berlin")
+    assert changed("zone", "Berlin").zone == ZoneInfo("Europe/Berlin")
+    assert changed("zone", "new york").zone == ZoneInfo("America/New_York")
+
+
+def test_categories_are_taken_one_by_one_and_all_of_them_is_none_in_particular() -> None:
+    without = changed("without", "cs.CL")
+    assert without.choices.categories == ("cs.SD", "eess.AS")
+    assert changed("without", "cs.CL", without) == without
+    assert changed("with", "cs.CL", without).choices.categories == ()
+    assert changed("categories", "eess.as, CS.SD").choices.categories == ("cs.SD", "eess.AS")
+    assert changed("categories", "全部", without).choices.categories == ()
+
+
+def test_keywords_are_kept_as_they_were_given() -> None:
+    found = changed("include", "语音合成，Text-to-Speech; <b>bold</b>").choices.include
+    assert [keyword.text for keyword in found] == ["语音合成", "Text-to-Speech", "<b>bold</b>"]
+    assert changed("include", "清空").choices.include == ()
+
+
+def test_a_pause_is_a_number_of_days_or_a_day() -> None:
+    assert changed("pause", "7").paused_until == date(2026, 2, 19)
+    assert changed("pause", "2026-03-01").paused_until == date(2026, 3, 1)
+    assert changed("pause", "0", changed("pause", "7")).paused_until is None
+
+
+def test_the_same_tap_twice_does_the_same_as_once() -> None:
+    once = changed("detail", "titles", changed("silent", "1"))
+    assert changed("silent", "1", once) == once
+    assert once.choices.detail is Detail.TITLES
