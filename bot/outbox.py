@@ -37,7 +37,6 @@ _log = structlog.get_logger()
 _WIDTH = 200  # sends at once; a group that waits for its minute holds one of these places
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=15), timedelta(hours=1)
 _LAST_SECONDS = 8.0  # for what is in flight when the program stops
-_LOOK_SECONDS = 5.0  # between looks at the tables where nothing is due
 
 
 class ChannelError(DigestError):
@@ -50,13 +49,14 @@ class _LeftError(Exception):
 
 @dataclass
 class Outbox:
-    """Sends what is due on `channel`, at most `width` at once."""
+    """Sends what is due on `channel`, at most `width` at once; looks every `look_seconds` for what has become due."""
 
     engine: AsyncEngine
     channel: Channel
     renderings: Renderings
     clock: Callable[[], datetime]
     width: int = _WIDTH
+    look_seconds: float = 5
     _ledger: Ledger = field(init=False)
     _running: dict[int, "asyncio.Task[None]"] = field(init=False, default_factory=dict)
     _changed: asyncio.Event = field(init=False, default_factory=asyncio.Event)
@@ -75,7 +75,7 @@ class Outbox:
         async with self._opened():
             while not self._closing:
                 if not await self._begin_more():
-                    await self._wait(_LOOK_SECONDS)
+                    await self._wait(self.look_seconds)
 
     async def drain(self) -> None:
         """Sends until nothing is due. Raises as `run` does."""

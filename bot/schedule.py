@@ -21,7 +21,6 @@ from digest.models import ClosedEdition, Window
 from digest.store import editions
 from digest.store import engine as database
 
-_TICK = timedelta(minutes=1)
 BETWEEN_TRIES = timedelta(minutes=30)
 """Between two runs of work that is due and not done: an edition whose batch does not show, a text that is not there."""
 _log = structlog.get_logger()
@@ -41,13 +40,13 @@ class Schedule:
     _tried_at: datetime | None = field(init=False, default=None)
     _said: set[str] = field(init=False, default_factory=set)
 
-    def start(self) -> AsyncIOScheduler:
+    def start(self, tick_seconds: float) -> AsyncIOScheduler:
         """Begins to tick; the caller ends it."""
         scheduler = AsyncIOScheduler(timezone="UTC")
         scheduler.add_job(
             self.tick,
             "interval",
-            seconds=_TICK.total_seconds(),
+            seconds=tick_seconds,
             next_run_time=datetime.now(UTC),
             max_instances=1,
             coalesce=True,

@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -28,23 +29,38 @@ _log = structlog.get_logger()
 _BUSY_SECONDS = 15.0  # until the other process that sends may be done
 
 
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How often the tables are asked: what is due of editions, and what is due to be sent."""
+
+    tick_seconds: float = 60
+    look_seconds: float = 5
+
+
 async def serve(
-    settings: Settings, clock: Clock, stop: asyncio.Event, far_ends: FarEnds | None = None
+    settings: Settings,
+    clock: Clock,
+    stop: asyncio.Event,
+    far_ends: FarEnds | None = None,
+    rhythm: Rhythm | None = None,
 ) -> None:
     """Serves until `stop` is set; what is in flight ends then, within ten seconds. Raises DigestError."""
+    rhythm = rhythm or Rhythm()
     async with open_app(settings, clock, far_ends) as app, AsyncExitStack() as stack:
-        outgoing, outbox = await stack.enter_async_context(telegram(app, settings))
+        outgoing, outbox = await stack.enter_async_context(telegram(app, settings, rhythm.look_seconds))
         desk = application.open_desk(app, outgoing, outbox, settings)
         outgoing.alert = lambda address, reason: operators.alert(desk, f"{address}: {reason}")
         await stack.enter_async_context(_answering(desk, settings))
         await application.introduce(desk, settings.telegram_channels)
-        scheduler = _schedule(desk).start()
+        scheduler = _schedule(desk).start(rhythm.tick_seconds)
         stack.callback(scheduler.shutdown, wait=False)
         await _send_until(stop, outbox)
 
 
 @asynccontextmanager
-async def telegram(app: App, settings: Settings) -> AsyncIterator[tuple[Outgoing, Outbox]]:
+async def telegram(
+    app: App, settings: Settings, look_seconds: float = 5
+) -> AsyncIterator[tuple[Outgoing, Outbox]]:
     """What sends to Telegram. Raises ChannelError where no token is set, or a wrong one."""
     if settings.telegram_bot_token is None:
         raise ChannelError("TELEGRAM_BOT_TOKEN is not set: @BotFather gives one.")
@@ -56,7 +72,7 @@ async def telegram(app: App, settings: Settings) -> AsyncIterator[tuple[Outgoing
             return await day.stored(app, wanted, language)
 
         renderings = Renderings(app.engine, outgoing, contents, app.clock)
-        yield outgoing, Outbox(app.engine, outgoing, renderings, app.clock)
+        yield outgoing, Outbox(app.engine, outgoing, renderings, app.clock, look_seconds=look_seconds)
 
 
 def stopping() -> asyncio.Event:

@@ -4,17 +4,16 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bot.serve import serve
+from bot.serve import Rhythm, serve
 from tests.bot.world import QUICK, WEDNESDAY_NOON, World, world
 from tests.fakes.model import FakeModel
-from tests.fakes.telegram import FakeTelegram
+from tests.fakes.telegram import TOKEN, FakeTelegram
 
-TOKEN = "123456789:AAFakeTokenForTestsOnly-0123456789abcd"
 OPERATOR = 42
 
 
@@ -39,8 +38,6 @@ class BotWorld:
     telegram: FakeTelegram
     clock: Clock
     overrides: dict[str, object]
-    _task: asyncio.Task[None] | None = None
-    _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     @asynccontextmanager
     async def running(self, **overrides: object) -> AsyncIterator[None]:
@@ -55,7 +52,9 @@ class BotWorld:
                 **overrides,
             }
         )
-        task = asyncio.create_task(serve(chosen, self.clock, stop, QUICK))
+        task = asyncio.create_task(
+            serve(chosen, self.clock, stop, QUICK, Rhythm(tick_seconds=0.1, look_seconds=0.05))
+        )
         try:
             await self._started(task)
             yield
@@ -64,10 +63,16 @@ class BotWorld:
             await task
 
     async def _started(self, task: asyncio.Task[None]) -> None:
-        while not any(method == "getUpdates" for method in self.telegram.methods):
-            if task.done():
-                await task
-            await asyncio.sleep(0.01)
+        """Returns once the bot listens; raises what kept it from that."""
+        listens = asyncio.create_task(self._listens())
+        await asyncio.wait({task, listens}, return_when=asyncio.FIRST_COMPLETED)
+        listens.cancel()
+        if task.done():
+            await task
+
+    async def _listens(self) -> None:
+        known = self.telegram.methods["getUpdates"]
+        await self.telegram.is_asked("getUpdates", known + 1)
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """What the database holds."""
