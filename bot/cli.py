@@ -158,9 +158,10 @@ def demo(
     """Makes an edition from the bundled sample: no network, no keys."""
     logs.configure("text", quiet=True)
     with reporting(Console(stderr=True)) as report:
-        account, page = asyncio.run(demonstrate(out, report))
-    typer.echo(text.render("accounts", accounts=[account]), nl=False)
-    typer.echo(f"The same as a page to open in a browser: {page}")
+        shown = asyncio.run(demonstrate(out, report))
+    typer.echo(text.render("accounts", accounts=[shown.account]), nl=False)
+    typer.echo(f"The same as a page to open in a browser: {shown.page}")
+    typer.echo(f"What subscribers get in Telegram: {shown.chat}")
 
 
 @database.command("upgrade")

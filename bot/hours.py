@@ -18,5 +18,3 @@ def next_time(after: datetime, hour: time | None, zone: ZoneInfo) -> datetime:
     while (moment := datetime.combine(day, hour, zone).astimezone(UTC)) < after:
         day += _DAY
     return moment
-
-

@@ -29,7 +29,9 @@ from digest.errors import DigestError
 from digest.keywords import InvalidKeywordError, Keyword
 
 # https://arxiv.org/category_taxonomy: an archive, or an archive and a subject class.
-_CATEGORY = re.compile(r"(?:[a-z]{2,8}(?:-[a-z]{2,4})?|q-[a-z]{3})(?:\.[A-Z]{2}|\.[a-z]{2,8}(?:-[a-z]{2,5})?)?")
+_CATEGORY = re.compile(
+    r"(?:[a-z]{2,8}(?:-[a-z]{2,4})?|q-[a-z]{3})(?:\.[A-Z]{2}|\.[a-z]{2,8}(?:-[a-z]{2,5})?)?"
+)
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 
 

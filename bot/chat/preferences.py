@@ -14,6 +14,8 @@ from bot.chat.parts import Button, Message, Rows, rows
 from bot.models import Detail, Standing, Subscriber
 
 MENU = "s:menu"
+OPEN = "s:open"
+"""The menu as a message of its own, for the buttons of other messages."""
 _TYPED = ("include", "exclude", "hour", "zone", "pause")
 _HOURS = ("06:00", "07:00", "07:30", "08:00", "09:00", "10:00", "12:00", "18:00", "20:00", "22:00")
 _ZONES = (
@@ -73,6 +75,9 @@ async def tapped(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE)
     name, value = match[1], match[2]
     if value is None:
         await desk.acknowledge(query)
+        if name == "open":
+            await desk.answer(came, menu(desk, reader))
+            return
         await _open(desk, came, reader, name)
         return
     try:

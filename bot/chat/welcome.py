@@ -146,7 +146,7 @@ def buttons(reader: Subscriber) -> Rows:
     says = words.of(reader.choices.language)
     active = reader.standing is Standing.ACTIVE
     switch = Button(str(says.leave), "sub:off") if active else Button(str(says.join), "sub:on")
-    return ((Button(str(says.today), "day:"), Button(str(says.settings), preferences.MENU)), (switch,))
+    return ((Button(str(says.today), "day:"), Button(str(says.settings), preferences.OPEN)), (switch,))
 
 
 def _welcome(reader: Subscriber) -> str:

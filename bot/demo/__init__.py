@@ -6,6 +6,7 @@ written for this project, under identifiers that arXiv never reaches.
 
 import json
 import tempfile
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -14,13 +15,17 @@ from pathlib import Path
 import httpx
 import httpx2
 import openai
+from markupsafe import Markup
 
 from bot import day, settings
 from bot.app import FarEnds, open_app
+from bot.chat import composing, words
 from bot.day import Account
+from bot.models import Choices
 from digest import ids
 from digest.archive import files
 from digest.errors import ArchiveError, DigestError
+from digest.models import Edition, Reading
 from digest.progress import Report
 from digest.render import page
 
@@ -28,8 +33,17 @@ _SAMPLE = resources.files(__name__) / "sample"
 _AT = datetime(2026, 2, 12, 4, 0, tzinfo=UTC)
 
 
-async def demonstrate(out: Path, report: Report) -> tuple[Account, Path]:
-    """Makes the sample's edition and leaves it in the folder `out`; gives the page too. Raises DigestError."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the demonstration leaves: the edition's account, the edition as a page, and its messages in Telegram."""
+
+    account: Account
+    page: Path
+    chat: Path
+
+
+async def demonstrate(out: Path, report: Report) -> Shown:
+    """Makes the sample's edition and leaves it in the folder `out`. Raises DigestError."""
     _make(out)
     with tempfile.TemporaryDirectory(prefix="arxiv-daily-") as folder:
         chosen = settings.given(data_dir=folder, archive_dir=out, arxiv_request_interval=0)
@@ -46,7 +60,21 @@ async def demonstrate(out: Path, report: Report) -> tuple[Account, Path]:
     account = made.accounts[0]
     html = made.accounts[0].post.with_suffix(".html")
     files.write(html, page.render(account.edition, chosen.timezone))
-    return account, html
+    chat = out / f"{account.edition.date}-telegram.html"
+    files.write(chat, _chat(account.edition, chosen.target_language))
+    return Shown(account, html, chat)
+
+
+def _chat(edition: Edition, language: str) -> str:
+    """What a subscriber gets, and the reading that a tap opens."""
+    opened = [
+        composing.reading(entry.paper, entry.reading, 1, language)
+        for entry in edition.entries
+        if isinstance(entry.reading, Reading)
+    ]
+    messages = [*composing.digest(edition, Choices(language)), *opened[:1]]
+    shown = [(Markup(each.html), each.buttons) for each in messages]  # noqa: S704 - the chat's templates escape
+    return words.environment().get_template("page/chat.html.j2").render(messages=shown, language=language)
 
 
 def _make(folder: Path) -> None:

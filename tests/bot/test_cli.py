@@ -325,7 +325,10 @@ async def test_the_demo_needs_no_network_no_key_and_no_settings(tmp_path: Path) 
     assert post.read_text("utf-8").count("\n- **arXiv**:") == 3
     assert page.read_text("utf-8").startswith("<!")
     assert names(tmp_path) == [".env", "shown"]
-    assert names(tmp_path / "shown") == [page.name, post.name]
+    chat = tmp_path / "shown" / "2026-02-12-telegram.html"
+    assert str(chat.relative_to(tmp_path)) in told.out
+    assert "1 · 详细解读" in chat.read_text("utf-8")
+    assert names(tmp_path / "shown") == [page.name, post.name, chat.name]
 
 
 async def test_a_place_where_the_demo_cannot_write_is_one_sentence(tmp_path: Path) -> None:

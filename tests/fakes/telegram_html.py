@@ -7,6 +7,7 @@ in code, and flattens nested quotations. Each of them means that something was n
 import re
 from bisect import bisect_left
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from tests.fakes.telegram_errors import BotApiError, bad_request
@@ -58,7 +59,8 @@ class _Reading:
         self.length += len(text)
 
 
-def parsed(source: str) -> tuple[str, list[Entity]]:
+@lru_cache(maxsize=256)  # a digest goes to many chats
+def parsed(source: str) -> tuple[str, tuple[Entity, ...]]:
     """The text that `source` shows, and its entities; offsets and lengths in UTF-16 units.
 
     Raises BotApiError (400, "can't parse entities") where it is not Telegram's HTML.
@@ -71,7 +73,8 @@ def parsed(source: str) -> tuple[str, list[Entity]]:
     reading.add(source[position:])
     if reading.stack:
         raise _unreadable(f'Can\'t find end tag corresponding to start tag "{reading.stack[-1].tag}"')
-    return trimmed("".join(reading.pieces), reading.entities)
+    text, entities = trimmed("".join(reading.pieces), reading.entities)
+    return text, tuple(entities)
 
 
 def trimmed(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:

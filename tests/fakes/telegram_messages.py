@@ -179,11 +179,15 @@ class Messages:
         given = parameters.items("entities" if name == "text" else "caption_entities")
         if mode not in ("", "html"):
             raise bad_request("unsupported parse_mode")
-        text, entities = html.parsed(source) if mode else html.trimmed(source, _given(source, given))
+        if mode:
+            text, entities = html.parsed(source)
+        else:
+            text, placed = html.trimmed(source, _given(source, given))
+            entities = tuple(placed)
         if utf16_units(text) > most_units:
             raise bad_request(too_long)
         self._world.dropped_entities += max(0, len(entities) - ENTITIES)
-        return _Content(text, source, tuple(entities[:ENTITIES]))
+        return _Content(text, source, entities[:ENTITIES])
 
     def _rich(self, parameters: Parameters) -> _Content:
         if not self._world.rich:

@@ -74,12 +74,13 @@ class Updates:
             raise conflict(_HOOKED)
         self._choose(parameters)
         self._confirm(parameters.number("offset") or 0)
+        seconds = min(parameters.number("timeout") or 0, 50)
         limit = min(max(parameters.number("limit") or 100, 1), 100)
         if self._poll is not None and not self._poll.done():
             self._poll.set_exception(conflict(_TAKEN_OVER))
             self._poll.exception()  # so that nobody misses it when the poll has gone meanwhile
         if not self._queue:
-            await self._wait(min(parameters.number("timeout") or 0, 50), gone)
+            await self._wait(seconds, gone)
         return list(self._queue)[:limit]
 
     def _confirm(self, offset: int) -> None:

@@ -147,7 +147,7 @@ class World:
             raise BotApiError(400, why, {"migrate_to_chat_id": chat.migrated_to})
         if not chat.started:
             raise forbidden("bot can't initiate conversation with a user")
-        if chat.id in self.blocked:
+        if write and chat.id in self.blocked:
             raise forbidden("bot was blocked by the user")
         if chat.bot == "kicked":
             raise forbidden(f"bot was kicked from the {chat.type} chat")

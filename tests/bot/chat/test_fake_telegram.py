@@ -30,7 +30,10 @@ from tests.fakes.server import serving
 from tests.fakes.telegram import TOKEN, FakeTelegram
 from tests.fakes.telegram_errors import BotApiError
 from tests.fakes.telegram_html import parsed
+from tests.fakes.telegram_keyboards import checked
 from tests.fakes.telegram_people import User
+
+JSON = {"Content-Type": "application/json"}
 
 App = Application[Any, Any, Any, Any, Any, Any]
 
@@ -197,13 +200,11 @@ async def test_only_the_updates_that_were_asked_for_come(fake: FakeTelegram, api
     assert fake.updates.pending == []
 
 
-async def test_the_token_and_the_method_must_be_known(fake: FakeTelegram, api: Api) -> None:
+async def test_the_token_and_the_method_must_be_known(api: Api) -> None:
     wrong = await api.client.post("/bot1:wrong/getMe")
     assert (wrong.status_code, wrong.json()["description"]) == (401, "Unauthorized")
     unknown = await api.client.post(f"/bot{TOKEN}/sendTelepathy")
     assert (unknown.status_code, unknown.json()["description"]) == (404, "Not Found")
-    with pytest.raises(InvalidToken):
-        await ApplicationBuilder().token("1:wrong").base_url(f"{fake.url}/bot").build().initialize()
 
 
 async def test_all_three_bodies_are_read_alike(fake: FakeTelegram, api: Api, user: User) -> None:
@@ -334,7 +335,7 @@ async def test_only_chats_that_the_bot_may_write_to_are_written_to(fake: FakeTel
 
 
 def inline(*rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    return {"inline_keyboard": rows}
+    return {"inline_keyboard": list(rows)}
 
 
 @pytest.mark.parametrize(
@@ -350,11 +351,19 @@ def inline(*rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         ({"inline_keyboard": "x"}, "array"),
         ({"force_reply": False}, "reply keyboard markup"),
         ({"keyboard": [[""]]}, "non-empty"),
-        ("{", "reply keyboard markup JSON"),
     ],
 )
-async def test_keyboards_are_checked(api: Api, user: User, markup: Any, why: str) -> None:
-    assert why in (await api.sends("x", reply_markup=markup))["description"]
+def test_keyboards_are_checked(markup: dict[str, Any], why: str) -> None:
+    with pytest.raises(BotApiError, match=f"Bad Request: .*{why}"):
+        checked(markup)
+
+
+async def test_what_is_no_json_is_refused(api: Api, user: User) -> None:
+    assert "can't parse reply keyboard markup" in (await api.sends("x", reply_markup="{"))["description"]
+    assert (
+        "can't parse JSON object"
+        in (await api.client.post(f"/bot{TOKEN}/getMe", content="{", headers=JSON)).text
+    )
 
 
 async def test_good_keyboards_are_shown(api: Api, user: User) -> None:
@@ -582,7 +591,10 @@ async def test_a_group_takes_twenty_a_minute() -> None:
         assert (await api.sends("x", group.id))["ok"]
 
 
-async def test_faults_come_as_scripted(fake: FakeTelegram, user: User) -> None:
+async def test_faults_come_as_scripted(
+    fake: FakeTelegram, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PTB_TIMEDELTA", "true")  # or it warns of a change to come
     app = application(fake)
     other = fake.user(6, started=True)
     expected: list[tuple[faults.Fault, type[Exception]]] = [
