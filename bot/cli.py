@@ -20,10 +20,12 @@ from bot.serve import serve, stopping
 from bot.settings import Settings
 from digest import coverage as coverages
 from digest import ids
+from digest.answering import QUESTION_LIMIT
 from digest.collection import Standing
 from digest.coverage import Coverage
-from digest.errors import DigestError, InvalidPaperIdError
+from digest.errors import DigestError, InvalidPaperIdError, ModelError
 from digest.ids import PaperRef
+from digest.models import Gap
 from digest.render import text
 
 app = typer.Typer(
@@ -142,13 +144,20 @@ def coverage(
 
 
 @app.command()
-def paper(name: Annotated[str, typer.Argument(metavar="ID", help="An arXiv identifier or link.")]) -> None:
-    """Shows the translation and the reading of any paper."""
+def paper(
+    name: Annotated[str, typer.Argument(metavar="ID", help="An arXiv identifier or link.")],
+    ask: Annotated[str, typer.Option("--ask", metavar="QUESTION", help="Answers this from the paper.")] = "",
+) -> None:
+    """Shows the translation and the reading of any paper, or answers a question about it."""
     try:
         ref = ids.parse(name)
     except InvalidPaperIdError as error:
         raise typer.BadParameter(str(error), param_hint="ID") from None
-    typer.echo(asyncio.run(_paper(_settings(), ref)))
+    if len(ask) > QUESTION_LIMIT:
+        raise typer.BadParameter(
+            f"A question has {QUESTION_LIMIT} characters at the most.", param_hint="--ask"
+        )
+    typer.echo(asyncio.run(_answer(_settings(), ref, ask) if ask else _paper(_settings(), ref)))
 
 
 @app.command()
@@ -262,6 +271,15 @@ async def _paper(loaded: Settings, ref: PaperRef) -> str:
             reading = group.create_task(parts.library.reading(found))
         earlier = await parts.library.earlier_reading(found)
         return text.paper(found, translation.result(), reading.result(), loaded.target_language, earlier)
+
+
+async def _answer(loaded: Settings, ref: PaperRef, question: str) -> str:
+    async with open_app(loaded, _now) as parts:
+        found = await parts.library.paper(ref)
+        answer = await parts.library.answer(found, question)
+    if isinstance(answer, Gap):
+        raise ModelError(text.render("unanswered", why=answer).strip())
+    return text.render("answer", answer=answer, paper=found).strip()
 
 
 async def _upgrade(loaded: Settings) -> None:

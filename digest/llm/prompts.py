@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from digest.llm.formats import schema
 
-_DELIMITER = re.compile(r"<(?=\s*/?\s*material\b)", re.IGNORECASE)
+_DELIMITER = re.compile(r"<(?=\s*/?\s*(?:material|question)\b)", re.IGNORECASE)
 _UNSEEN = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ud800-\udfff\ufeff]"
 )

@@ -122,7 +122,7 @@ class FakeModel:
             return refused
         purpose, paper = _subject(body)
         self.asked_for[purpose, paper] += 1
-        await asyncio.sleep(self._seconds[purpose])
+        await asyncio.sleep(self._seconds.get(purpose, 0))
         answer = _sound(body, purpose, paper)
         asked = Asked(request, body, answer, self._completion(body, answer))
         fault = self.faults.popleft() if self.faults else self.always
@@ -192,17 +192,23 @@ def _is_strict(schema: dict[str, Any]) -> bool:
     return schema == {"type": "string"}
 
 
+_SIGNS = {'"background"': Purpose.READING, '"statements"': Purpose.ANSWER}
+
+
 def _subject(body: dict[str, Any]) -> tuple[Purpose, str]:
     """What the prompt asks for, and of which paper: told by its form, as the schema may not be sent."""
     system, user = (message["content"] for message in body["messages"])
     paper = _PAPER.search(user)
-    return Purpose.READING if '"background"' in system else Purpose.TRANSLATION, paper[1] if paper else ""
+    purpose = next((each for sign, each in _SIGNS.items() if sign in system), Purpose.TRANSLATION)
+    return purpose, paper[1] if paper else ""
 
 
 def _sound(body: dict[str, Any], purpose: Purpose, paper: str) -> dict[str, Any]:
     system, user = (message["content"] for message in body["messages"])
     if purpose is Purpose.READING:
         return model_answers.reading(user, paper)
+    if purpose is Purpose.ANSWER:
+        return model_answers.answer(user)
     return model_answers.translation(system, user)
 
 
