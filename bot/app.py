@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.settings import Settings
 from bot.store.upgrade import upgrade
 from digest.answering import Answerer
+from digest.backlog import Plan
 from digest.calendar import Calendar, with_holidays
-from digest.collection import Plan
 from digest.errors import ArchiveError
 from digest.library import Library, Shelves, Staff
 from digest.listing import Sources
@@ -28,10 +28,11 @@ from digest.reading import Reader
 from digest.selection import Rules
 from digest.sources.api import QueryApi
 from digest.sources.fulltext import FullTexts
-from digest.sources.gate import Gate, Patience, open_client
+from digest.sources.gate import Gate, Patience, Turn, open_client
 from digest.sources.rss import AnnouncementFeed
 from digest.store import calls
 from digest.store import engine as database
+from digest.store.turns import Turns
 from digest.translation import Translator
 
 Clock = Callable[[], datetime]
@@ -83,6 +84,7 @@ async def open_app(
             await stack.enter_async_context(client),
             interval=settings.arxiv_request_interval,
             patience=ends.patience,
+            shared=_shared(engine, settings.arxiv_request_interval),
         )
         api = QueryApi(gate, str(settings.arxiv_api_url))
         models = await _model(settings, engine, wall_clock, ends, stack)
@@ -163,6 +165,11 @@ def _staff(model: Model, settings: Settings) -> Callable[[str], Staff]:
         )
 
     return hired
+
+
+def _shared(engine: AsyncEngine, interval: float) -> Turn | None:
+    """What keeps the distance between the requests of all processes on this database, where one is wanted."""
+    return Turns(engine, "arxiv", interval).turn if interval else None
 
 
 async def _model(

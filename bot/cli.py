@@ -297,10 +297,11 @@ def _tell(loaded: Settings, made: Work) -> None:
             next=calendar(loaded).next_edition(calendar(loaded).anchor(made.outcome.day)),
             categories=loaded.arxiv_categories,
             silent=made.outcome.silent,
+            overdue=made.outcome.overdue,
         ),
         nl=False,
     )
     if made.unexplained:
         typer.echo(text.render("unexplained", papers=made.unexplained), err=True, nl=False)
-    if made.outcome.standing is Standing.MISSING:
+    if made.outcome.standing is Standing.MISSING or made.outcome.overdue:
         raise typer.Exit(1)

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import structlog
@@ -58,6 +59,17 @@ class Account:
         """Papers whose translation or reading is still to come."""
         return sum(bool(_gaps(entry) & _PASSING) for entry in self.edition.entries)
 
+    def after(self, earlier: "Account | None") -> "Account":
+        """This account together with what the same run did for the edition before."""
+        if earlier is None:
+            return self
+        return replace(
+            self,
+            changed=self.changed or earlier.changed,
+            tokens=self.tokens + earlier.tokens,
+            seconds=self.seconds + earlier.seconds,
+        )
+
     @property
     def failed(self) -> int:
         """Papers whose translation or reading could not be made this time."""
@@ -87,16 +99,50 @@ async def work(app: App, at: datetime, report: Report, pause: Pause | None = Non
     """
     files.require(app.posts)
     async with exclusive(app.engine, _WORK):
+        run = _Run(app, report)
         try:
-            outcome = await collection.close(app.engine, app.sources, app.plan, at, report, pause)
+            outcome = await collection.close(
+                app.engine, app.sources, app.plan, at, report, run.used(pause) if pause else None
+            )
         except SourceError:
-            await _complete(app, await _incomplete(app), report)  # what was closed before need not suffer
+            await run.complete(await _incomplete(app))  # what was closed before need not suffer
             raise
-        days = {*await _incomplete(app)}
-        if outcome.standing is collection.Standing.CLOSED:
-            days.add(outcome.day)
-        accounts = await _complete(app, sorted(days), report)
-        return Work(outcome, accounts, await _unexplained(app, outcome.day))
+        due = {outcome.day} if outcome.standing is collection.Standing.CLOSED else set()
+        await run.complete({*await _incomplete(app), *run.unpublished, *due})
+        return Work(outcome, run.accounts, await _unexplained(app, outcome.day))
+
+
+@dataclass
+class _Run:
+    """What one run has made so far."""
+
+    app: App
+    report: Report
+    unpublished: set[date] = field(default_factory=set)
+    _accounts: dict[date, Account] = field(default_factory=dict)
+
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        return tuple(self._accounts[day] for day in sorted(self._accounts))
+
+    async def complete(self, days: Collection[date]) -> None:
+        for account in await _complete(self.app, sorted(days), self.report):
+            day = account.edition.date
+            self._accounts[day] = account.after(self._accounts.get(day))
+
+    def used(self, pause: Pause) -> Pause:
+        """`pause`, with what is closed already made before it: hours may go by until the newest edition closes."""
+
+        async def pausing(time: timedelta) -> datetime:
+            days = {*await _incomplete(self.app)} - self._accounts.keys() - self.unpublished
+            try:
+                await self.complete(days)
+            except ArchiveError as error:  # its time comes again at the end of the run
+                _log.warning("not_archived", error=str(error))
+                self.unpublished |= days
+            return await pause(time)
+
+        return pausing
 
 
 async def rebuild(app: App, wanted: date, report: Report) -> Account | None:

@@ -31,10 +31,11 @@ _BUSY_SECONDS = 15.0  # until the other process that sends may be done
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """How often the tables are asked: what is due of editions, and what is due to be sent."""
+    """How often the tables are asked what is due, of editions and of deliveries; how long an answer may take."""
 
     tick_seconds: float = 60
     look_seconds: float = 5
+    answer_seconds: float = 20
 
 
 async def serve(
@@ -47,7 +48,7 @@ async def serve(
     """Serves until `stop` is set; what is in flight ends then, within ten seconds. Raises DigestError."""
     rhythm = rhythm or Rhythm()
     async with open_app(settings, clock, far_ends) as app, AsyncExitStack() as stack:
-        outgoing, outbox = await stack.enter_async_context(telegram(app, settings, rhythm.look_seconds))
+        outgoing, outbox = await stack.enter_async_context(telegram(app, settings, rhythm))
         desk = application.open_desk(app, outgoing, outbox, settings)
         outgoing.alert = lambda address, reason: operators.alert(desk, f"{address}: {reason}")
         await stack.enter_async_context(_answering(desk, settings))
@@ -59,12 +60,13 @@ async def serve(
 
 @asynccontextmanager
 async def telegram(
-    app: App, settings: Settings, look_seconds: float = 5
+    app: App, settings: Settings, rhythm: Rhythm | None = None
 ) -> AsyncIterator[tuple[Outgoing, Outbox]]:
     """What sends to Telegram. Raises ChannelError where no token is set, or a wrong one."""
     if settings.telegram_bot_token is None:
         raise ChannelError("TELEGRAM_BOT_TOKEN is not set: @BotFather gives one.")
-    bot = application.open_bot(settings.telegram_bot_token, settings)
+    rhythm = rhythm or Rhythm()
+    bot = application.open_bot(settings.telegram_bot_token, settings, rhythm.answer_seconds)
     async with application.initialized(bot):
         outgoing = Outgoing(bot)
 
@@ -72,7 +74,7 @@ async def telegram(
             return await day.stored(app, wanted, language)
 
         renderings = Renderings(app.engine, outgoing, contents, app.clock)
-        yield outgoing, Outbox(app.engine, outgoing, renderings, app.clock, look_seconds=look_seconds)
+        yield outgoing, Outbox(app.engine, outgoing, renderings, app.clock, look_seconds=rhythm.look_seconds)
 
 
 def stopping() -> asyncio.Event:

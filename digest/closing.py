@@ -4,14 +4,14 @@ A batch is whole when the feed and the query API agree on it and nothing has bee
 after its edition closed is late, and goes into the next.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from digest.announcements import Placed
 from digest.calendar import VISIBLE_WITHIN, Calendar
-from digest.models import LeftOut, Paper, PaperId, Reason, Window
+from digest.models import ClosedEdition, LeftOut, Paper, PaperId, Reason, Window
 
 BETWEEN_LOOKS = timedelta(minutes=10)
 LONGEST_SILENCE = timedelta(days=31)
@@ -48,33 +48,65 @@ class Gathered:
     earlier: tuple[LeftOut, ...]
 
 
-def window(calendar: Calendar, day: date, last: Window | None) -> Window:
-    """The window of the edition of `day`: from the previous one's anchor; after a long silence, from the day before."""
+def window(calendar: Calendar, day: date, last: ClosedEdition | None) -> Window:
+    """The window of the edition of `day`: from the end of the `last` one; after a long silence, from the day before."""
     end = calendar.anchor(day)
-    if last is not None and end - last.end <= LONGEST_SILENCE:
-        return Window(last.end, end)
+    if last is not None and end - last.window.end <= LONGEST_SILENCE:
+        return Window(last.window.end, end)
     return calendar.window_of(day)
 
 
 def open_days(
     calendar: Calendar,
-    last: Window | None,
+    last: ClosedEdition | None,
     first_look: datetime,
     at: datetime,
-    candidates: Iterable[Candidate],
+    candidates: Collection[Candidate],
+    empty: Collection[datetime] = (),
 ) -> list[date]:
     """The days with a batch whose editions are due at `at` and not closed, oldest first.
 
-    `last` is the window of the newest edition. Before the first one, and after a long silence, the newest batch that
-    the first look (at `first_look`) showed is the one to begin with.
+    Before the first edition, and after a long silence, the newest batch that the first look (at `first_look`) showed
+    is the one to begin with. A day whose batches were found `empty` is open only once papers of theirs turn up. One
+    up to that of `last` stays closed even where other settings would put a newer batch there: the next day has it.
     """
+    seen = {candidate.placed.batch for candidate in candidates}
+    days = {
+        calendar.edition_of(batch)
+        for batch in calendar.batches(_open(calendar, last, first_look, at, candidates))
+        if batch in seen or batch not in empty
+    }
+    return sorted(day for day in days if last is None or day > last.date)
+
+
+def _open(
+    calendar: Calendar,
+    last: ClosedEdition | None,
+    first_look: datetime,
+    at: datetime,
+    candidates: Iterable[Candidate],
+) -> Window:
+    """The time whose batches no edition shows so far."""
     end = calendar.anchor(calendar.due(at))
-    if last is not None and end - last.end <= LONGEST_SILENCE:
-        return list(calendar.editions(Window(last.end, end)))
+    if last is not None and end - last.window.end <= LONGEST_SILENCE:
+        return Window(last.window.end, end)
     seen = {candidate.placed.batch for candidate in candidates if candidate.listed_at <= first_look}
     due = calendar.anchor(calendar.due(first_look))
     begin = max((batch for batch in seen if batch <= due), default=calendar.newest(due))
-    return list(calendar.editions(Window(begin - timedelta(microseconds=1), end)))
+    return Window(begin - timedelta(microseconds=1), end)
+
+
+def chosen(gathered: Mapping[date, Gathered], catch_up: CatchUp) -> date | None:
+    """Which of the open days closes next, None where no papers of their own batches are there.
+
+    Where all missed batches come in one edition, it is that of the last day whose own batch is there: the windows of
+    the days begin together, and each holds the batches of those before it.
+    """
+    filled = [day for day in sorted(gathered) if gathered[day].own]
+    if not filled or catch_up is CatchUp.EACH:
+        return filled[0] if filled else None
+    newest = max(candidate.placed.batch for candidate in gathered[filled[-1]].own)
+    return next(day for day in filled if newest <= gathered[day].window.end)
 
 
 def gather(window: Window, candidates: Iterable[Candidate], watched: Collection[str]) -> Gathered:

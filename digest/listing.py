@@ -7,21 +7,27 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from digest import calendar
+from digest import batches
 from digest.announcements import NEW_TYPES
+from digest.batches import Fed
 from digest.calendar import Calendar
-from digest.errors import SourceError
-from digest.models import Paper, PaperId
+from digest.errors import EmptyPageError, RefusedError, SourceError
+from digest.models import Paper, PaperId, VersionId
 from digest.sources.api import QueryApi
-from digest.sources.rss import Announcement, AnnouncementFeed, Batch
+from digest.sources.rss import AnnouncementFeed, Batch
 from digest.store import announcements, listings, papers
 from digest.store import engine as database
 from digest.store.announcements import Announced
 
 MODERATION = timedelta(days=30)
 """How long after its submission a paper may first turn up."""
+_REMEMBERED = timedelta(days=31)  # what feeds named and the query API lacked is asked for that long
 _MOST_FETCHED = 1000  # records by identifier at one look: no feed of ours names so many that the query lacks
 _log = structlog.get_logger()
+
+
+class WrongCategoriesError(RefusedError):
+    """arXiv shows no paper in any of the watched categories, and never did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +40,21 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a look showed: of which watched categories there were papers at all, and which batch the feed held.
+    """What a look showed: of which watched categories there were papers at all, and the batch that held nothing new.
 
-    `batch` is None where the feed could not be had or was of another day, `names` what it announced.
+    `empty` is None where the feed could not be had, was of another day, or announced something.
     """
 
     categories: frozenset[str]
-    batch: datetime | None
-    names: tuple[Announced, ...]
+    empty: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Papers that feeds named: those that the categories did not show before, and those of newer versions."""
+
+    new: Mapping[PaperId, VersionId]
+    replaced: Mapping[PaperId, VersionId]
 
 
 async def look(
@@ -60,33 +73,26 @@ async def look(
     The feed is the second source: where it fails, the query API's answer is noted all the same. Records of newer
     versions are fetched if `replacements` are wanted. Raises SourceError where the query API fails.
     """
-    found = {
+    shown = {
         paper.id: paper for paper in await sources.api.submitted(list(categories), since - MODERATION, at)
     }
-    if not found:
-        raise SourceError(
-            f"arXiv shows no paper in {', '.join(categories)} of the last month. Are these the right categories?"
-        )
+    if not shown:
+        raise await _nothing_shown(engine, categories)
     batch = await _feed(sources.feed, categories)
-    asked = [
-        announcement
-        for announcement in (batch.announcements if batch else ())
-        if announcement.type in NEW_TYPES or replacements
-    ]
-    found |= await _missing(engine, sources.api, asked, found)
+    wanted = await _wanted(engine, batch, at, replacements=replacements)
+    found = shown | await _missing(engine, sources.api, wanted, shown, categories)
     listed = {
         paper.id: paper
         for paper in found.values()
-        if set(categories) & set(paper.categories) and announced_by(calendar, paper, at)
+        if paper.id in shown.keys() | wanted.new.keys()
+        and set(categories) & set(paper.categories)
+        and announced_by(calendar, paper, at)
     }
-    names = named(calendar, batch, found, at) if batch else None
-    await _note(engine, listed, found, names or [], at)
-    shown = {category for paper in listed.values() for category in paper.categories}
-    return Look(
-        frozenset(shown & set(categories)),
-        None if names is None else max((name.batch for name in names), default=calendar.fed(at)),
-        tuple(names or ()),
-    )
+    fed = await _fed(engine, calendar, batch, found, at)
+    names = fed.names if fed else ()
+    await _note(engine, listed, found, wanted, names, at, replacements=replacements)
+    seen = {category for paper in listed.values() for category in paper.categories}
+    return Look(frozenset(seen & set(categories)), fed.batch if fed and fed.is_empty else None)
 
 
 def announced_by(calendar: Calendar, paper: Paper, at: datetime) -> bool:
@@ -94,26 +100,16 @@ def announced_by(calendar: Calendar, paper: Paper, at: datetime) -> bool:
     return paper.published is not None and calendar.announced_at(paper.published) <= at
 
 
-def named(
-    schedule: Calendar, batch: Batch, records: Mapping[PaperId, Paper], at: datetime
-) -> list[Announced] | None:
-    """What a feed announced that was read at `at`; None where it is not of that time.
-
-    A feed can be stale by a batch, and its date a day behind. Where the records of all its new papers are there, they
-    tell which batch it is: the last that any of them can have been in. Where some are not, it is newer than what the
-    query API shows: the one that the feeds hold now.
-    """
-    fed = schedule.fed(at)
-    day = calendar.fed_day(fed)
-    if batch.day is not None and not day - timedelta(days=1) <= batch.day <= day:
-        return None
-    new = [announcement for announcement in batch.announcements if announcement.type in NEW_TYPES]
-    submitted = [records[each.version.paper].published for each in new if each.version.paper in records]
-    if len(submitted) == len(new):
-        fed = max((schedule.announced_at(moment) for moment in submitted if moment), default=fed)
-    if fed > at:
-        return None
-    return [Announced(each.version, each.type, fed) for each in batch.announcements]
+async def _nothing_shown(engine: AsyncEngine, categories: Collection[str]) -> SourceError:
+    """An answer without any paper is a fault of arXiv's where there were some, otherwise of the categories' names."""
+    async with database.reading(engine) as connection:
+        known = await listings.ever_listed(connection)
+    names = ", ".join(categories)
+    if known & set(categories):
+        return EmptyPageError(f"arXiv answered without any paper in {names}, where it has shown some before.")
+    return WrongCategoriesError(
+        f"arXiv shows no paper in {names} of the last month. Are these the right categories?"
+    )
 
 
 async def _feed(feed: AnnouncementFeed, categories: Collection[str]) -> Batch | None:
@@ -124,37 +120,85 @@ async def _feed(feed: AnnouncementFeed, categories: Collection[str]) -> Batch | 
         return None
 
 
+async def _wanted(engine: AsyncEngine, batch: Batch | None, at: datetime, *, replacements: bool) -> _Wanted:
+    """What the feed names, and what earlier feeds named that was not there so far."""
+    async with database.reading(engine) as connection:
+        unlisted = await announcements.unlisted(connection, at - _REMEMBERED)
+        awaited = await announcements.awaited(connection, at - _REMEMBERED)
+    read = batch.announcements if batch else ()
+    new = {each.version for each in read if each.type in NEW_TYPES}
+    newer = {each.version for each in read if each.type not in NEW_TYPES}
+    return _Wanted(
+        _newest(new | {each.version for each in unlisted}),
+        _newest(newer | {each.version for each in awaited} if replacements else ()),
+    )
+
+
+def _newest(versions: Iterable[VersionId]) -> dict[PaperId, VersionId]:
+    return {version.paper: version for version in sorted(versions)}
+
+
 async def _missing(
-    engine: AsyncEngine, api: QueryApi, asked: Iterable[Announcement], found: Mapping[PaperId, Paper]
+    engine: AsyncEngine,
+    api: QueryApi,
+    wanted: _Wanted,
+    shown: Mapping[PaperId, Paper],
+    categories: Collection[str],
 ) -> dict[PaperId, Paper]:
-    """The records of what the feed names and the query did not give, by name; those that are stored stay so."""
-    unknown = {each.version.paper: each.version for each in asked if each.version.paper not in found}
+    """The records of what feeds named and the query did not give, by name; those that are stored stay so.
+
+    A stored one that is in none of the `categories` is of the time before the announcement.
+    """
+    unknown = {paper: version for paper, version in wanted.new.items() if paper not in shown}
+    unknown |= {
+        paper: version
+        for paper, version in wanted.replaced.items()
+        if paper not in shown or shown[paper].version < version
+    }
     async with database.reading(engine) as connection:
         stored = await papers.latest_of(connection, unknown)
     known = {
         paper: record
         for paper, record in stored.items()
-        if record.abstract is not None and record.version >= unknown[paper]
+        if record.abstract is not None
+        and record.version >= unknown[paper]
+        and set(categories) & set(record.categories)
     }
     asked_for = sorted(unknown.keys() - known.keys())[:_MOST_FETCHED]
     fetched = await api.records(asked_for) if asked_for else []
     return known | {paper.id: paper for paper in fetched}
 
 
+async def _fed(
+    engine: AsyncEngine,
+    calendar: Calendar,
+    batch: Batch | None,
+    records: Mapping[PaperId, Paper],
+    at: datetime,
+) -> Fed | None:
+    if batch is None:
+        return None
+    async with database.reading(engine) as connection:
+        noted = await announcements.noted(connection, {each.version.paper for each in batch.announcements})
+    return batches.fed(calendar, batch, records, noted, at)
+
+
 async def _note(
     engine: AsyncEngine,
     listed: Mapping[PaperId, Paper],
     found: Mapping[PaperId, Paper],
+    wanted: _Wanted,
     names: Collection[Announced],
     at: datetime,
+    *,
+    replacements: bool,
 ) -> None:
     """Keeps the records of what is new or undecided, and of replacements; those of other papers are known."""
     async with database.writing(engine) as connection:
         new = await listings.unlisted(connection, listed)
         undecided = await listings.undecided(connection)
-        replaced = {name.version.paper for name in names if name.type not in NEW_TYPES}
-        kept = (new | undecided | replaced) & found.keys()
+        kept = (new | undecided | wanted.replaced.keys()) & found.keys()
         await papers.save(connection, [found[paper] for paper in sorted(kept)], at)
         await listings.note(connection, new, at)
-        await announcements.note(connection, names, at)
+        await announcements.note(connection, names, at, replacements=replacements)
     _log.info("looked", listed=len(listed), new=len(new), named=len(names))

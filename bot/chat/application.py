@@ -57,12 +57,12 @@ _LAST_SECONDS = 8.0  # for what was taken when the program stops
 Bot = Application[Any, Any, Any, Any, Any, Any]
 
 
-def open_bot(token: SecretStr, settings: Settings) -> ExtBot[LimitArgs]:
-    """The bot behind `token`, at the pace of TELEGRAM_RATE."""
+def open_bot(token: SecretStr, settings: Settings, answer_seconds: float) -> ExtBot[LimitArgs]:
+    """The bot behind `token`, at the pace of TELEGRAM_RATE; what is not answered in time is unknown."""
     return ExtBot(
         token.get_secret_value(),
         base_url=f"{str(settings.telegram_api_url).rstrip('/')}/bot",
-        request=Request(_CONNECTIONS),
+        request=Request(_CONNECTIONS, read_timeout=answer_seconds),
         get_updates_request=Request(1),
         rate_limiter=Limiter(settings.telegram_rate),
     )

@@ -1,4 +1,4 @@
-"""The one way from this process to arXiv: one connection, one request in three seconds, patient when asked.
+"""The one way to arXiv: one connection, one request in three seconds, patient when asked.
 
 Rules: https://info.arxiv.org/help/api/tou.html (over the API, the feeds and the site together).
 """
@@ -6,7 +6,7 @@ Rules: https://info.arxiv.org/help/api/tou.html (over the API, the feeds and the
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +27,9 @@ from digest.errors import (
 )
 
 _REDIRECTS = 5  # followed for one request
+
+Turn = Callable[[Callable[[], float]], AbstractAsyncContextManager[None]]
+"""A turn among all processes that ask arXiv; after it, arXiv is left alone for the seconds that the argument gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +63,23 @@ def open_client(contact: str | None, patience: Patience) -> httpx.AsyncClient:
 
 
 class Gate:
-    """Sends this process's requests to arXiv one after another, `interval` seconds apart at least."""
+    """Sends this process's requests to arXiv one after another, `interval` seconds apart at least.
+
+    `shared` is taken for each, so that the requests of other processes keep that distance too.
+    """
 
     def __init__(
-        self, client: httpx.AsyncClient, *, interval: float = 3, patience: Patience | None = None
+        self,
+        client: httpx.AsyncClient,
+        *,
+        interval: float = 3,
+        patience: Patience | None = None,
+        shared: Turn | None = None,
     ) -> None:
         self._client = client
         self._interval = interval
         self._patience = patience or Patience()
+        self._shared = shared or nullcontext
         self._turn = asyncio.Lock()
         self._free_at = 0.0  # on the monotonic clock
 
@@ -126,8 +138,9 @@ class Gate:
     @asynccontextmanager
     async def _answer(self, url: str, accept: str) -> AsyncIterator[httpx.Response]:
         """One request in its turn; its answer if that is one to read (200, or a 4xx with a body to explain it)."""
-        async with self._turn:
+        async with self._turn, self._shared(self._rest):
             try:
+                await asyncio.sleep(self._rest())
                 async with asyncio.timeout(self._patience.answer), self._follow(url, accept) as response:
                     self._judge(response)
                     yield response
@@ -144,14 +157,18 @@ class Gate:
     async def _follow(self, url: str, accept: str) -> AsyncIterator[httpx.Response]:
         """The answer at the end of the redirects; each of them is a request of its own, and waits like one."""
         for _ in range(_REDIRECTS):
-            await asyncio.sleep(self._free_at - time.monotonic())
             async with self._client.stream("GET", url, headers={"Accept": accept}) as response:
                 if response.next_request is None:
                     yield response
                     return
                 self._free_at = time.monotonic() + self._interval
                 url = _same_site(response.request.url, response.next_request.url)
+            await asyncio.sleep(self._rest())
         raise RefusedError(f"arXiv redirected more than {_REDIRECTS} times.")
+
+    def _rest(self) -> float:
+        """How many seconds arXiv is to be left alone."""
+        return max(0.0, self._free_at - time.monotonic())
 
     def _judge(self, response: httpx.Response) -> None:
         status = response.status_code

@@ -23,8 +23,13 @@ class Announced:
     batch: datetime
 
 
-async def note(connection: AsyncConnection, announced: Iterable[Announced], at: datetime) -> None:
-    """Keep what a feed said at `at`. The first batch that names a paper version in this way stands."""
+async def note(
+    connection: AsyncConnection, announced: Iterable[Announced], at: datetime, *, replacements: bool = False
+) -> None:
+    """Keep what a feed said at `at`. The first batch that names a paper version in this way stands.
+
+    Where `replacements` are wanted, newer versions are awaited from now on.
+    """
     rows = [
         {
             "paper_id": str(each.version.paper),
@@ -32,6 +37,7 @@ async def note(connection: AsyncConnection, announced: Iterable[Announced], at: 
             "announce_type": each.type,
             "batch": each.batch,
             "seen_at": at,
+            "awaited": replacements and each.type not in NEW_TYPES,
         }
         for each in sorted(announced, key=lambda each: (each.version, each.type))
     ]
@@ -74,13 +80,13 @@ async def unlisted(connection: AsyncConnection, since: datetime) -> list[Announc
 
 
 async def awaited(connection: AsyncConnection, since: datetime) -> list[Announced]:
-    """The newer versions of batches after `since` whose records were not there when they were due."""
+    """The newer versions of batches after `since` that no edition has shown so far."""
     query = select(announcements).where(announcements.c.awaited, announcements.c.batch > since)
     return [_announced(row) for row in await connection.execute(query)]
 
 
-async def mark_awaited(connection: AsyncConnection, announced: Iterable[Announced], *, awaited: bool) -> None:
-    """Note whether the records of these newer versions are still to come."""
+async def mark_arrived(connection: AsyncConnection, announced: Iterable[Announced]) -> None:
+    """Note that these newer versions are no longer awaited."""
     rows = [
         {"paper": str(each.version.paper), "number": each.version.number, "type": each.type}
         for each in sorted(announced, key=lambda each: (each.version, each.type))
@@ -90,7 +96,7 @@ async def mark_awaited(connection: AsyncConnection, announced: Iterable[Announce
         update(announcements)
         .where(columns.paper_id == bindparam("paper"), columns.version == bindparam("number"))
         .where(columns.announce_type == bindparam("type"))
-        .values(awaited=awaited)
+        .values(awaited=False)
     )
     if rows:
         await connection.execute(statement, rows)

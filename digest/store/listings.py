@@ -57,6 +57,17 @@ async def first_listed_at(connection: AsyncConnection) -> datetime | None:
     return first
 
 
+async def ever_listed(connection: AsyncConnection) -> set[str]:
+    """The categories in which papers were ever listed."""
+    watched = await connection.execute(select(watches.c.category))
+    of_papers = await connection.execute(
+        select(versions.c.categories)
+        .join(listings, listings.c.paper_id == versions.c.paper_id)
+        .where(_UNDECIDED)
+    )
+    return {*watched.scalars()} | {name for names in of_papers.scalars() for name in names}
+
+
 async def note(connection: AsyncConnection, papers: Iterable[PaperId], at: datetime) -> None:
     """Remember that `papers` were listed at `at`. The first time stands."""
     rows = [{"paper_id": str(paper), "listed_at": at} for paper in sorted(set(papers))]

@@ -71,8 +71,8 @@ listings = Table(
     Column("batch", UtcDateTime, index=True),
 )
 
-# What the feeds said. `batch` is the moment of the announcement. A newer version is `awaited` where it should be
-# among an edition's replacements, and its record was not there as the edition of its batch closed.
+# What the feeds said. `batch` is the moment of the announcement. A newer version is `awaited` until it is among the
+# replacements of an edition, where those are wanted.
 announcements = Table(
     "announcements",
     metadata,

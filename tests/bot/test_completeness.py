@@ -1,15 +1,23 @@
 """When an edition closes, what comes late, and what is said of it: the whole program before a scripted arXiv."""
 
+import asyncio
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from bot.day import Work
+from digest import backlog, coverage, ids, listing
+from digest.archive.importing import take_over
 from digest.collection import Standing
-from digest.errors import SourceError
+from digest.coverage import Absence
+from digest.errors import EmptyPageError, SourceError, StoreError
+from digest.listing import WrongCategoriesError
 from digest.progress import Progress, Stage
+from digest.render import text
 from tests.bot.world import WEDNESDAY_NOON, World, publish, world
+from tests.editions import edition, entry
 from tests.fakes.documents import html_page
 from tests.papers import paper
 
@@ -258,3 +266,271 @@ async def test_an_edition_that_leaves_out_all_its_papers_has_no_post(tmp_path: P
         assert account
         assert (account.post, account.papers, account.edition.fetched) == (None, 0, 3)
         assert list(here.posts.iterdir()) == []
+
+
+def in_the_feed(here: World, *announced: tuple[str, str], fed_on: str = "") -> None:
+    """Lets the feed hold these versions, each with how it is announced."""
+    here.arxiv.announced = list(announced)
+    here.arxiv.fed_on = fed_on
+
+
+def new(*numbers: int) -> list[tuple[str, str]]:
+    return [(f"2602.{number:05d}v1", "new") for number in numbers]
+
+
+OLD = WEDNESDAY_NOON - 200 * DAY
+"""A submission that no query reaches back to."""
+CROSS = ("2602.00009v1", "cross")
+
+
+@pytest.mark.parametrize("moved", [{"digest_time": "20:00"}, {"timezone": "Europe/London"}])
+async def test_after_the_digest_time_moves_no_day_closes_twice_and_nothing_is_lost(
+    tmp_path: Path, moved: dict[str, object]
+) -> None:
+    async with world(tmp_path) as here:
+        await here.run()
+        publish(here.arxiv, 4, submitted=FOR_THURSDAY)
+        async with asyncio.timeout(20):
+            await here.work(WEDNESDAY_NOON + 10 * HOUR, **moved)
+            publish(here.arxiv, 5, submitted=FOR_THURSDAY + DAY)
+            made = await here.work(WEDNESDAY_NOON + 2 * DAY, **moved)
+    [closed] = made.outcome.closed
+    assert closed.date == date(2026, 2, 12)
+    assert [str(version) for version in closed.versions] == ["2602.00005v1", "2602.00004v1"]
+    assert made.unexplained == ()
+
+
+async def test_a_day_that_another_process_closed_is_not_reported_as_closed_again(tmp_path: Path) -> None:
+    async with world(tmp_path) as here, here.app(WEDNESDAY_NOON) as app:
+        look = await listing.look(
+            app.engine,
+            app.sources,
+            app.plan.calendar,
+            app.plan.categories,
+            WEDNESDAY_NOON - DAY,
+            WEDNESDAY_NOON,
+            replacements=False,
+        )
+        before = await backlog.read(app.engine, app.plan, WEDNESDAY_NOON)
+        await backlog.close_next(app.engine, app.plan, look, before, patient=False)
+        with pytest.raises(StoreError, match="closed by another arxiv-daily"):
+            await backlog.close_next(app.engine, app.plan, look, before, patient=False)
+
+
+async def test_a_paper_that_somebody_asked_for_is_shown_when_it_is_cross_listed(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        here.arxiv.papers.append(paper(9, submitted=OLD, categories=("cs.CL",)))
+        async with here.app(WEDNESDAY_NOON - 3 * DAY) as app:
+            await app.library.paper(ids.parse("2602.00009"))
+        here.arxiv.papers[-1] = paper(9, submitted=OLD, categories=("cs.CL", "cs.SD"))
+        in_the_feed(here, CROSS, *new(1, 2, 3))
+        made = await here.work(WEDNESDAY_NOON)
+    assert made.unexplained == ()
+    assert made.accounts[-1].papers == 4
+
+
+async def test_what_the_query_api_lacked_when_an_edition_closed_is_asked_for_again(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        in_the_feed(here, CROSS, *new(1, 2, 3))
+        made = await here.work(WEDNESDAY_NOON)
+        assert [str(lacking) for lacking in made.unexplained] == ["2602.00009"]
+        here.arxiv.papers.append(paper(9, submitted=OLD))
+        publish(here.arxiv, 4, submitted=FOR_THURSDAY)
+        in_the_feed(here, *new(4))
+        made = await here.work(THURSDAY_NOON)
+    assert made.unexplained == ()
+    assert [(closed.fetched, closed.late) for closed in made.outcome.closed] == [(2, 1)]
+
+
+async def test_a_batch_of_cross_lists_alone_is_an_edition(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        in_the_feed(here, *new(1, 2, 3))
+        await here.work(WEDNESDAY_NOON)
+        here.arxiv.papers.append(paper(9, submitted=OLD))
+        in_the_feed(here, CROSS)
+        made = await here.work(THURSDAY_NOON)
+    assert made.outcome.standing is Standing.CLOSED
+    assert [(closed.fetched, closed.late) for closed in made.outcome.closed] == [(1, 0)]
+
+
+async def test_a_batch_of_replacements_alone_holds_nothing_new(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        in_the_feed(here, *new(1, 2, 3))
+        await here.work(WEDNESDAY_NOON)
+        in_the_feed(here, ("2501.00009v2", "replace"))
+        made = await here.work(THURSDAY_NOON)
+    assert (made.outcome.standing, made.outcome.closed) == (Standing.NOTHING, ())
+
+
+async def test_papers_that_missed_their_edition_do_not_wait_where_the_next_batch_is_empty(
+    tmp_path: Path,
+) -> None:
+    async with world(tmp_path) as here:
+        in_the_feed(here, CROSS, *new(1, 2, 3))
+        await here.work(WEDNESDAY_NOON)
+        here.arxiv.papers.append(paper(9, submitted=OLD))
+        in_the_feed(here, fed_on="Wed, 11 Feb 2026 00:00:00 -0500")
+        made = await here.work(THURSDAY_NOON)
+    assert made.outcome.standing is Standing.CLOSED
+    assert [(closed.fetched, closed.late) for closed in made.outcome.closed] == [(1, 1)]
+
+
+FRIDAY_IN_SUMMER = SUMMER + 3 * DAY + 8 * HOUR
+
+
+async def thursday_in_summer(here: World) -> None:
+    """The edition of the day before `FRIDAY_IN_SUMMER` is made."""
+    publish(here.arxiv, 10, submitted=FOR_SUMMER + 2 * DAY)
+    await here.work(FRIDAY_IN_SUMMER - DAY)
+
+
+async def test_after_an_empty_batch_the_days_without_one_are_quiet(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        await thursday_in_summer(here)
+        standings = []
+        for n, fed_on in enumerate(["Fri, 17 Jul 2026", "Sat, 18 Jul 2026", "Sun, 19 Jul 2026"]):
+            in_the_feed(here, fed_on=f"{fed_on} 00:00:00 -0400")
+            made = await here.work(FRIDAY_IN_SUMMER + n * DAY)
+            standings.append((made.outcome.standing, made.outcome.overdue))
+    assert standings == [(Standing.NOTHING, None), (Standing.NO_BATCH, None), (Standing.NO_BATCH, None)]
+
+
+async def test_an_empty_batch_whose_papers_show_all_the_same_has_its_edition(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        await thursday_in_summer(here)
+        in_the_feed(here, fed_on="Fri, 17 Jul 2026 00:00:00 -0400")
+        await here.work(FRIDAY_IN_SUMMER)
+        publish(here.arxiv, 11, submitted=FOR_SUMMER + 3 * DAY)
+        made = await here.work(FRIDAY_IN_SUMMER + DAY)
+    assert [closed.date for closed in made.outcome.closed] == [date(2026, 7, 17)]
+
+
+async def test_a_batch_that_is_missing_is_named_by_its_own_day_on_the_days_after_it(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        await thursday_in_summer(here)
+        friday = await here.work(FRIDAY_IN_SUMMER)
+        saturday = await here.work(FRIDAY_IN_SUMMER + DAY)
+    assert (friday.outcome.standing, friday.outcome.overdue) == (Standing.MISSING, None)
+    assert (saturday.outcome.standing, saturday.outcome.overdue) == (Standing.NO_BATCH, date(2026, 7, 17))
+
+
+async def test_wrong_categories_are_not_waited_for(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        waiting = Waiting(SUMMER)
+        with pytest.raises(WrongCategoriesError, match="right categories"):
+            await here.work(SUMMER, waiting.pause, arxiv_categories=("cs.ZZ",))
+    assert waiting.waits == 0
+
+
+async def test_an_answer_without_papers_is_a_fault_where_there_were_some(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        await monday_in_summer(here)
+        publish(here.arxiv, 11, submitted=FOR_SUMMER)
+        papers = list(here.arxiv.papers)
+        here.arxiv.papers.clear()
+        with pytest.raises(EmptyPageError, match="without any paper .* has shown some before"):
+            await here.work(SUMMER)
+        waiting = Waiting(SUMMER, wait_3=lambda: here.arxiv.papers.extend(papers))
+        made = await here.work(SUMMER, waiting.pause)
+    assert made.outcome.standing is Standing.CLOSED
+
+
+async def test_looks_that_take_long_do_not_put_off_the_deadline(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        await monday_in_summer(here)
+        here.arxiv.faults.extend(["503"] * 1000)
+        waiting = Waiting(SUMMER)
+        with pytest.raises(SourceError):
+            await here.work(SUMMER, lambda time: waiting.pause(time + HOUR / 2))
+    assert SUMMER + 5 * HOUR < waiting.at < SUMMER + 6 * HOUR
+
+
+async def test_missed_batches_in_one_edition_leave_the_next_day_open_for_its_own(tmp_path: Path) -> None:
+    async with world(tmp_path, catch_up="one") as here:
+        await here.run()
+        publish(here.arxiv, 4, submitted=FOR_THURSDAY)
+        friday = await here.work(THURSDAY_NOON + DAY)
+        publish(here.arxiv, 5, submitted=FOR_THURSDAY + DAY)
+        later = await here.work(THURSDAY_NOON + DAY + HOUR)
+    assert [closed.date for closed in friday.outcome.closed] == [date(2026, 2, 12)]
+    assert [closed.date for closed in later.outcome.closed] == [date(2026, 2, 13)]
+
+
+async def test_the_account_of_a_day_whose_batch_came_in_another_edition_names_that_edition(
+    tmp_path: Path,
+) -> None:
+    async with world(tmp_path, catch_up="one") as here:
+        await here.run()
+        publish(here.arxiv, 4, submitted=FOR_THURSDAY)
+        publish(here.arxiv, 5, submitted=FOR_THURSDAY + DAY)
+        at = THURSDAY_NOON + DAY
+        await here.work(at)
+        async with here.app(at) as app:
+            days = await coverage.between(app.engine, app.plan.calendar, date(2026, 2, 11), date(2026, 2, 13))
+    _, merged, newest = days
+    assert (merged.listed, merged.shown, merged.days_elsewhere) == (1, 0, {date(2026, 2, 13): 1})
+    assert (newest.listed, newest.shown, newest.late) == (1, 1, 0)
+    assert "1 in the edition of 2026-02-13\n" in text.render("coverage", days=days)
+
+
+async def test_the_account_says_of_days_between_old_posts_that_nobody_was_watching(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        async with here.app(WEDNESDAY_NOON) as app:
+            for day in (date(2026, 2, 5), date(2026, 2, 7)):
+                window = app.plan.calendar.window_of(day)
+                old = replace(edition(entry(day.day)), date=day, window=window)
+                await take_over(app.engine, old, WEDNESDAY_NOON)
+        await here.run()
+        async with here.app(WEDNESDAY_NOON) as app:
+            days = await coverage.between(app.engine, app.plan.calendar, date(2026, 2, 5), date(2026, 2, 11))
+    absent = {each.day.day: each.absence for each in days if each.batches}
+    assert absent == {5: None, 6: Absence.UNWATCHED, 7: None, 10: Absence.ELSEWHERE, 11: None}
+
+
+async def test_a_replacement_whose_record_lags_comes_with_the_next_edition(tmp_path: Path) -> None:
+    async with world(tmp_path, replacements=True) as here:
+        in_the_feed(here, *new(1, 2, 3))
+        await here.run()
+        publish(here.arxiv, 4, submitted=FOR_THURSDAY)
+        in_the_feed(here, *new(4), ("2602.00001v2", "replace"))
+        thursday = await here.work(THURSDAY_NOON)
+        here.arxiv.papers[0] = paper(1, version=2)
+        publish(here.arxiv, 5, submitted=FOR_THURSDAY + DAY)
+        in_the_feed(here, *new(5))
+        friday = await here.work(THURSDAY_NOON + DAY)
+        publish(here.arxiv, 6, submitted=FOR_THURSDAY + 5 * DAY)
+        in_the_feed(here, *new(6))
+        later = await here.work(THURSDAY_NOON + 6 * DAY)
+    replaced = [[str(v) for v in made.outcome.closed[0].replacements] for made in (thursday, friday, later)]
+    assert replaced == [[], ["2602.00001v2"], []]
+
+
+async def test_the_replacement_of_a_paper_from_before_the_first_edition_is_no_late_paper(
+    tmp_path: Path,
+) -> None:
+    async with world(tmp_path, replacements=True) as here:
+        in_the_feed(here, *new(1, 2, 3))
+        await here.run()
+        here.arxiv.papers.append(paper(9, version=2, submitted=OLD))
+        publish(here.arxiv, 4, submitted=FOR_THURSDAY)
+        in_the_feed(here, *new(4), ("2602.00009v2", "replace"))
+        made = await here.work(THURSDAY_NOON)
+    [closed] = made.outcome.closed
+    assert [str(version) for version in closed.versions] == ["2602.00004v1"]
+    assert [str(version) for version in closed.replacements] == ["2602.00009v2"]
+
+
+async def test_missed_editions_are_made_before_the_newest_is_waited_for(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        publish(here.arxiv, 10, submitted=FOR_SUMMER - 3 * DAY)
+        waiting = Waiting(SUMMER)
+        posts = []
+
+        async def pause(time: timedelta) -> datetime:
+            posts.append([post.name for post in here.posts.iterdir()])
+            return await waiting.pause(time)
+
+        made = await here.work(SUMMER, pause)
+        assert len(here.model.requests) == 2
+    assert posts[0] == ["2026-07-13-arxiv.md"]
+    assert [(account.edition.date, account.changed) for account in made.news] == [(date(2026, 7, 13), True)]

@@ -19,7 +19,7 @@ from bot.store.upgrade import upgrade
 from digest import collection, coverage
 from digest.calendar import Calendar
 from digest.closing import CatchUp
-from digest.collection import Plan
+from digest.backlog import Plan
 from digest.errors import SourceError
 from digest.listing import Sources
 from digest.selection import Rules

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from bot.serve import Rhythm, serve
+from bot.settings import Settings
 from tests.bot.world import QUICK, WEDNESDAY_NOON, World, world
 from tests.fakes.model import FakeModel
 from tests.fakes.telegram import TOKEN, FakeTelegram
 
 OPERATOR = 42
+RHYTHM = Rhythm(tick_seconds=0.1, look_seconds=0.05, answer_seconds=0.5)
 
 
 @dataclass
@@ -43,7 +45,18 @@ class BotWorld:
     async def running(self, **overrides: object) -> AsyncIterator[None]:
         """The bot at work while the block runs, and a clean stop at its end."""
         stop = asyncio.Event()
-        chosen = self.machine.settings(
+        chosen = self.settings(**overrides)
+        task = asyncio.create_task(serve(chosen, self.clock, stop, QUICK, RHYTHM))
+        try:
+            await self._started(task)
+            yield
+        finally:
+            stop.set()
+            await task
+
+    def settings(self, **overrides: object) -> Settings:
+        """What the bot is run with."""
+        return self.machine.settings(
             **{
                 "telegram_bot_token": TOKEN,
                 "telegram_api_url": self.telegram.url,
@@ -52,15 +65,6 @@ class BotWorld:
                 **overrides,
             }
         )
-        task = asyncio.create_task(
-            serve(chosen, self.clock, stop, QUICK, Rhythm(tick_seconds=0.1, look_seconds=0.05))
-        )
-        try:
-            await self._started(task)
-            yield
-        finally:
-            stop.set()
-            await task
 
     async def _started(self, task: asyncio.Task[None]) -> None:
         """Returns once the bot listens; raises what kept it from that."""
