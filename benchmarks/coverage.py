@@ -21,8 +21,8 @@ import structlog
 
 from bot.store.upgrade import upgrade
 from digest import collection
-from digest.calendar import Calendar
 from digest.backlog import Plan
+from digest.calendar import Calendar
 from digest.errors import SourceError
 from digest.listing import Sources
 from digest.models import Paper, PaperId, VersionId

@@ -162,8 +162,9 @@ class Renderings:
 
     async def _stored(self, number: int) -> tuple[Part, ...]:
         if number not in self._parts:
-            async with database.reading(self._engine) as connection:
-                _remember(self._parts, number, await dispatches.parts(connection, number))
+            async with self._making, database.reading(self._engine) as connection:
+                if number not in self._parts:
+                    _remember(self._parts, number, await dispatches.parts(connection, number))
         self._parts.move_to_end(number)
         return self._parts[number]
 

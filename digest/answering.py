@@ -1,15 +1,18 @@
 """Answers to questions about a paper, by a model, resting on passages that are in the paper to the letter."""
 
+import asyncio
 import re
-import unicodedata
+from contextlib import suppress
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ValidationInfo, field_validator
 
 from digest import keywords
+from digest.keywords import InvalidKeywordError, Keyword
 from digest.llm.client import Model
-from digest.llm.markup import one_line
+from digest.llm.markup import CJK, one_line
 from digest.llm.prompts import PromptTemplate
+from digest.llm.quotes import is_in, searchable
 from digest.models import Answer, Call, FullText, Origin, Paper, Purpose, Statement
 
 TEXT_LIMIT = 120_000
@@ -18,13 +21,11 @@ QUESTION_LIMIT = 500
 """Characters of a question."""
 
 _BEGINNING = 20_000  # of them, whatever the question: what the paper is about
+_PIECE = 800  # characters that are chosen or left out together
+_LEFT_OUT = "\n[…]\n"
 _STATEMENT_LIMIT = 2_000
-_QUOTE_LIMIT = 1_000
 _MOST = 8  # statements, and quotes of one
-_LEAST_QUOTED = 12  # characters: shorter ones are found anywhere
-_HYPHENATED = re.compile(r"(?<=\w)[-\u2010\u00ad]\s*\n\s*(?=\w)")
-_DASHES = re.compile(r"[\u2010-\u2015\u2212]")
-_SINGLE, _DOUBLE = re.compile(r"[\u2018\u2019\u201a\u201b`´]"), re.compile(r"[\u201c\u201d\u201e\u201f]|''")
+_WORD = re.compile(r"[^\W_]+")
 
 
 class Answerer:
@@ -43,17 +44,16 @@ class Answerer:
         """
         question = question.strip()[:QUESTION_LIMIT]
         source = text.text if text else paper.abstract or ""
+        chosen = await asyncio.to_thread(passages, source, question)  # a thesis takes a while
         answered = await self._model.ask(
-            self._prompt.render(
-                id=paper.version, title=paper.title, text=passages(source, question), question=question
-            ),
+            self._prompt.render(id=paper.version, title=paper.title, text=chosen, question=question),
             AnswerAnswer,
             purpose=Purpose.ANSWER,
             version=paper.version,
             language=self._language,
             model=self._origin.model,
         )
-        statements = supported(answered.value, source)
+        statements = await asyncio.to_thread(supported, answered.value, source)
         answer = Answer(paper.version, self._language, question, statements, bool(statements), self._origin)
         return answer, answered.call
 
@@ -85,46 +85,71 @@ class AnswerAnswer(BaseModel):
 
 def supported(said: AnswerAnswer, source: str) -> tuple[Statement, ...]:
     """The statements that rest on something: with those of their quotes that are in `source`. Pure."""
-    known = _comparable(source)
+    known = searchable(source)
     statements = []
     for each in said.statements:
-        quotes = tuple(" ".join(quote.split()) for quote in each.quotes if _is_in(quote, known))
+        quotes = tuple(quote for quote in map(one_line, each.quotes) if is_in(quote, known))
         if quotes and each.text:
             statements.append(Statement(each.text, quotes))
     return tuple(statements)
 
 
 def passages(text: str, question: str, limit: int = TEXT_LIMIT) -> str:
-    """`text` as far as `limit` characters go: its beginning, and the paragraphs that have most of the question's words,
-    in their order. Pure."""
+    """`text` as far as `limit` characters go: its beginning, and what has the question's rarest words, in its order.
+
+    What room is left goes to what follows the beginning and, a fourth as much, to the end. Pure.
+    """
     if len(text) <= limit:
         return text
     beginning = text[: min(_BEGINNING, limit // 4)]
-    paragraphs = text[len(beginning) :].split("\n\n")
-    sought = {word for word in re.findall(r"\w+", question.lower()) if len(word) > 2 or not word.isascii()}
-    found = [keywords.keyword(word) for word in sorted(sought) if any(map(str.isalnum, word))]
-
-    def weight(paragraph: str) -> int:
-        folded = keywords.fold(paragraph)
-        return sum(keywords.found_in(word, folded) for word in found)
-
-    ranked = sorted(range(len(paragraphs)), key=lambda number: -weight(paragraphs[number]))
-    room, chosen = limit - len(beginning), set()
-    for number in ranked:
-        if len(paragraphs[number]) + 2 <= room:
-            room -= len(paragraphs[number]) + 2
-            chosen.add(number)
-    return "\n\n".join([beginning, *(paragraphs[number] for number in sorted(chosen))])
+    pieces = _pieces(text[len(beginning) :])
+    room, chosen = limit - len(beginning) - len(_LEFT_OUT), []
+    for number in _ranked(pieces, _sought(question)):
+        room -= len(pieces[number]) + len(_LEFT_OUT)
+        if room < 0:
+            break
+        chosen.append(number)
+    return beginning + _joined(pieces, sorted(chosen))
 
 
-def _is_in(quote: str, known: str) -> bool:
-    wanted = _comparable(quote)
-    return _LEAST_QUOTED <= len(wanted) <= _QUOTE_LIMIT and wanted in known
+def _pieces(text: str) -> list[str]:
+    """`text` in pieces, each of whole lines where these are no longer than a piece."""
+    lines = text.splitlines(keepends=True)
+    pieces = [""]
+    for part in (line[at : at + _PIECE] for line in lines for at in range(0, len(line), _PIECE)):
+        if len(pieces[-1]) + len(part) > _PIECE:
+            pieces.append("")
+        pieces[-1] += part
+    return pieces
 
 
-def _comparable(text: str) -> str:
-    """What is left when white space, hyphenation, ligatures and the shapes of quotes and dashes make no difference."""
-    joined = _HYPHENATED.sub("", text)
-    plain = unicodedata.normalize("NFKC", joined)
-    plain = _DOUBLE.sub('"', _SINGLE.sub("'", _DASHES.sub("-", plain)))
-    return "".join(plain.split())
+def _sought(question: str) -> list[Keyword]:
+    """The words of `question` but those in Chinese characters: its names and terms stand in the paper's script."""
+    found = {}
+    for word in _WORD.findall(CJK.sub(" ", question)):
+        with suppress(InvalidKeywordError):
+            made = keywords.keyword(word)
+            found[made.key] = made
+    return list(found.values())
+
+
+def _ranked(pieces: list[str], sought: list[Keyword]) -> list[int]:
+    """The numbers of the pieces, those first that have the most of what few others have."""
+    folded = [keywords.fold(piece) for piece in pieces]
+    weights = [0.0] * len(pieces)
+    for word in sought:
+        having = [number for number, each in enumerate(folded) if keywords.found_in(word, each)]
+        for number in having:
+            weights[number] += 1 / len(having)
+    last = len(pieces) - 1
+    return sorted(range(len(pieces)), key=lambda number: (-weights[number], min(number, 4 * (last - number))))
+
+
+def _joined(pieces: list[str], chosen: list[int]) -> str:
+    """The chosen pieces, with a sign wherever some between them are left out."""
+    before = [-1, *chosen]
+    parts = [
+        ("" if number == previous + 1 else _LEFT_OUT) + pieces[number]
+        for previous, number in zip(before, chosen, strict=False)
+    ]
+    return "".join(parts) + ("" if before[-1] == len(pieces) - 1 else _LEFT_OUT)

@@ -44,7 +44,7 @@ from bot.store import updates
 from digest.store import engine as database
 
 _log = structlog.get_logger()
-_CONNECTIONS = 64
+_CONNECTIONS = 32
 _POLL_SECONDS = 30
 ALLOWED_UPDATES = (
     Update.MESSAGE,

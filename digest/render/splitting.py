@@ -5,58 +5,38 @@ lengths are in UTF-16 units here, which are never fewer than characters. What be
 (up to its `<x-break/>`), else a paragraph, a line, a sentence, a word; a formula, code and the text of a link.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-
-import regex
+from collections.abc import Sequence
+from itertools import accumulate
 
 from digest.render.telegram_tokens import BREAK, FORMULA, Tag, escaped, tokens
+from digest.render.telegram_units import Break, Unit, units
 
-_WHOLE = frozenset({FORMULA, "code", "a"})  # not cut, where a message has room for them
-_NO_ENTITY = frozenset({FORMULA, BREAK})
-_GRAPHEMES = regex.compile(r"\X", flags=regex.VERSION1)
-_BEHIND = regex.compile(
-    r"(?P<sentence>(?:[。！？…][」』”’）》】]*|[.!?][\"'”’)\]]*(?=\s+(?![a-z])|\s*$))\s*)"
-    r"|(?P<word>\s+|(?<=[\p{Han}\p{Hiragana}\p{Katakana}，、；：])(?=\X))",
-    flags=regex.VERSION1,
-)
-_PAPER, _PARAGRAPH, _LINE, _SENTENCE, _WORD, _GRAPHEME = range(6)  # where to cut, best first
-_LEAST = 0.5  # of the room that a better place may leave unused
-
-
-@dataclass(frozen=True, slots=True)
-class _Atom:
-    """The smallest piece that may stand at the end of a message; `cut` is how good a place is behind it."""
-
-    shown: str
-    units: int
-    tags: tuple[Tag, ...]
-    cut: int
+_OURS = frozenset({FORMULA, BREAK})
+_LEAST = 1 / 2  # of what fits: a message is not cut sooner for the sake of a better place
+_TAIL = 1 / 4  # of a message: what is left for the last one, where that costs no better place
 
 
 def split(html: str, limit: int = 4096, entities: int = 100) -> list[str]:
-    """The messages for `html`: at most `limit` UTF-16 units and `entities` entities each; none where nothing shows."""
-    atoms = list(_atoms(html, limit))
-    messages, start = [], 0
-    while (start := _first_shown(atoms, start)) < len(atoms):
-        some = atoms[
-            start : start + 2 * limit + 1
-        ]  # no message takes more, but for breaks, which show nothing
-        end = _end(some, limit, entities)
-        messages.append(_source(_without_tail(some[:end])))
-        start += end
+    """The messages for `html`: at most `limit` UTF-16 units and `entities` entities each; none where nothing shows.
+
+    White space at the edges of a message is dropped. A message never ends within a grapheme cluster that has room in
+    one; what is open at its end is closed, and opened again in the next.
+    """
+    shown = units(html, limit)
+    upto = [0, *accumulate(unit.size for unit in shown)]
+    messages, start = [], _next(shown, 0)
+    while start < len(shown):
+        end = _end(shown, upto, start, limit, entities)
+        messages.append(_source(shown[start:end]))
+        start = _next(shown, end)
     return messages
 
 
 def measure(html: str) -> tuple[int, int]:
-    """The UTF-16 units that `html` shows, and its entities."""
-    units = count = 0
-    for token in tokens(html):
-        if isinstance(token, Tag):
-            count += not token.is_closing and token.name not in _NO_ENTITY
-        else:
-            units += _units(token.shown)
-    return units, count
+    """The UTF-16 units that `html` shows, white space at its edges among them, and its entities."""
+    shown = units(html, len(html))
+    opened = (_opened(tags, unit) for tags, unit in zip(_tags_before(shown), shown, strict=True))
+    return sum(unit.size for unit in shown), sum(opened)
 
 
 def finish(html: str) -> str:
@@ -64,101 +44,71 @@ def finish(html: str) -> str:
     return "".join(
         token.source if isinstance(token, Tag) else escaped(token.shown)
         for token in tokens(html)
-        if not (isinstance(token, Tag) and token.name in _NO_ENTITY)
+        if not (isinstance(token, Tag) and token.name in _OURS)
     )
 
 
-def _units(text: str) -> int:
-    return len(text.encode("utf-16-le", errors="surrogatepass")) // 2
+def _next(shown: Sequence[Unit], start: int) -> int:
+    """The first unit from `start` on that is not blank; their number where none is left."""
+    while start < len(shown) and shown[start].is_blank:
+        start += 1
+    return start
 
 
-def _atoms(html: str, limit: int) -> Iterator[_Atom]:
-    open_: list[Tag] = []
-    whole = ""  # the text of what is not to be cut, while its tag is open
-    for token in tokens(html):
-        if not isinstance(token, Tag):
-            if any(tag.name in _WHOLE for tag in open_):
-                whole += token.shown
-            else:
-                yield from _pieces(token.shown, tuple(open_))
-        elif token.name == BREAK:
-            yield _Atom("", 0, tuple(open_), _PAPER)
-        elif not token.is_closing:
-            open_.append(token)
-        elif any(tag.name == token.name for tag in open_):
-            while open_:
-                tags = tuple(open_)
-                closed = open_.pop()
-                if closed.name in _WHOLE and not any(tag.name in _WHOLE for tag in open_):
-                    yield from _kept(whole, tags, limit)
-                    whole = ""
-                if closed.name == token.name:
-                    break
-    if whole:
-        yield from _kept(whole, tuple(open_), limit)
+def _end(shown: Sequence[Unit], upto: Sequence[int], start: int, limit: int, entities: int) -> int:
+    """Where the message that begins at `start` ends: the first unit that is not in it."""
+    over = _over(shown, upto, start, limit, entities)
+    if over == len(shown):
+        return over
+    places = [at for at in range(start + 1, over + 1) if shown[at].before > Break.NEVER]
+    if not places:
+        return over
+    end = _best(shown, upto, start, places)
+    left = upto[-1] - upto[end]
+    if left >= limit * _TAIL or shown[end].before == Break.PAPER:
+        return end
+    fuller = upto[-1] - limit * _TAIL
+    kinder = [at for at in places if upto[at] <= fuller and shown[at].before >= shown[end].before]
+    return kinder[-1] if kinder else end
 
 
-def _kept(text: str, tags: tuple[Tag, ...], limit: int) -> Iterator[_Atom]:
-    """One atom, unless no message has room for it."""
-    if text and _units(text) <= limit:
-        yield _Atom(text, _units(text), tags, _WORD)
-    elif text:
-        yield from _graphemes(text, tags, _GRAPHEME)
+def _over(shown: Sequence[Unit], upto: Sequence[int], start: int, limit: int, entities: int) -> int:
+    """The first unit for which a message that begins at `start` has no room; one always has."""
+    count, tags = 0, ()  # type: int, tuple[Tag, ...]
+    for at in range(start, len(shown)):
+        unit = shown[at]
+        count += _opened(tags, unit)
+        tags = unit.tags
+        if unit.is_blank or at == start:
+            continue
+        if upto[at + 1] - upto[start] > limit or count > entities:
+            return at
+    return len(shown)
 
 
-def _pieces(text: str, tags: tuple[Tag, ...]) -> Iterator[_Atom]:
-    """Lines, sentences and words, down to grapheme clusters within a word."""
-    for line in regex.findall(r"[^\n]*\n+|[^\n]+", text):
-        body = line.rstrip("\n")
-        breaks = len(line) - len(body)
-        at = 0
-        for found in _BEHIND.finditer(body):
-            if found.end() > at:
-                yield from _graphemes(body[at : found.end()], tags, _SENTENCE if found["sentence"] else _WORD)
-                at = found.end()
-        if body[at:]:
-            yield from _graphemes(body[at:], tags, _GRAPHEME)
-        if breaks:
-            yield _Atom("\n" * breaks, breaks, tags, _PARAGRAPH if breaks > 1 else _LINE)
+def _best(shown: Sequence[Unit], upto: Sequence[int], start: int, places: Sequence[int]) -> int:
+    """The last of the best `places`; a paper, and a word, may end a message however short it is."""
+    least = upto[start] + (upto[places[-1]] - upto[start]) * _LEAST
+    last: dict[Break, int] = {}
+    for at in places:
+        kind = shown[at].before
+        last[min(kind, Break.WORD) if kind != Break.PAPER and upto[at] < least else kind] = at
+    return last[max(last)]
 
 
-def _graphemes(text: str, tags: tuple[Tag, ...], cut: int) -> Iterator[_Atom]:
-    clusters = _GRAPHEMES.findall(text)
-    for number, cluster in enumerate(clusters, start=1):
-        yield _Atom(cluster, _units(cluster), tags, cut if number == len(clusters) else _GRAPHEME)
+def _tags_before(shown: Sequence[Unit]) -> list[tuple[Tag, ...]]:
+    return [(), *(unit.tags for unit in shown)][: len(shown)]
 
 
-def _end(atoms: Sequence[_Atom], limit: int, entities: int) -> int:
-    """How many of `atoms` go into the next message: the best place to cut that leaves no more than half of it empty."""
-    fits = _fitting(atoms, limit, entities)
-    if fits == len(atoms):
-        return fits
-    room = sum(atom.units for atom in atoms[:fits])
-    best: dict[int, int] = {}
-    used = 0
-    for number, atom in enumerate(atoms[:fits], start=1):
-        used += atom.units
-        if used >= room * _LEAST or atom.cut == _PAPER:
-            best[atom.cut] = number
-    return best[min(best)] if best else max(1, fits)
-
-
-def _fitting(atoms: Sequence[_Atom], limit: int, entities: int) -> int:
-    """How many of `atoms` a message has room for."""
-    units = count = 0
-    open_: tuple[Tag, ...] = ()
-    for number, atom in enumerate(atoms):
-        opened = atom.tags[_common(open_, atom.tags) :]
-        count += sum(tag.name not in _NO_ENTITY for tag in opened)
-        units += atom.units
-        if units > limit or count > entities:
-            return number
-        open_ = atom.tags
-    return len(atoms)
+def _opened(tags: Sequence[Tag], unit: Unit) -> int:
+    """How many entities begin with `unit`, behind one that stands in `tags`."""
+    return len(unit.tags) - _common(tags, unit.tags)
 
 
 def _common(first: Sequence[Tag], second: Sequence[Tag]) -> int:
     """How many of the open tags are the very same."""
+    if first is second:
+        return len(first)
     common = 0
     for one, other in zip(first, second, strict=False):
         if one is not other:
@@ -167,28 +117,16 @@ def _common(first: Sequence[Tag], second: Sequence[Tag]) -> int:
     return common
 
 
-def _first_shown(atoms: Sequence[_Atom], start: int) -> int:
-    """The first of `atoms` from `start` on that shows anything; their number where none does."""
-    while start < len(atoms) and not atoms[start].shown.strip():
-        start += 1
-    return start
-
-
-def _without_tail(atoms: Sequence[_Atom]) -> Sequence[_Atom]:
-    end = len(atoms)
-    while end and not atoms[end - 1].shown.strip():
-        end -= 1
-    return atoms[:end]
-
-
-def _source(atoms: Sequence[_Atom]) -> str:
+def _source(shown: Sequence[Unit]) -> str:
+    """The HTML of one message."""
+    end = max(at for at, unit in enumerate(shown, start=1) if not unit.is_blank)
     parts: list[str] = []
     open_: tuple[Tag, ...] = ()
-    for atom in atoms:
-        common = _common(open_, atom.tags)
-        parts += [f"</{tag.name}>" for tag in reversed(open_[common:]) if tag.name not in _NO_ENTITY]
-        parts += [tag.source for tag in atom.tags[common:] if tag.name not in _NO_ENTITY]
-        parts.append(escaped(atom.shown))
-        open_ = atom.tags
-    parts += [f"</{tag.name}>" for tag in reversed(open_) if tag.name not in _NO_ENTITY]
+    for unit in shown[:end]:
+        common = _common(open_, unit.tags)
+        parts += [f"</{tag.name}>" for tag in reversed(open_[common:])]
+        parts += [tag.source for tag in unit.tags[common:]]
+        parts.append(escaped(unit.text))
+        open_ = unit.tags
+    parts += [f"</{tag.name}>" for tag in reversed(open_)]
     return "".join(parts)

@@ -141,6 +141,15 @@ async def test_a_day_without_a_batch_is_no_failure(tmp_path: Path) -> None:
     assert names(here.posts) == [POST]
 
 
+async def test_a_missing_batch_stays_a_failure_under_its_own_day(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        await call(tmp_path, "run", *NOON, **environment(here))
+        told = await call(tmp_path, "run", "--at", "2026-02-15T12:00", **environment(here))
+    assert told.status == 1
+    assert told.out.startswith("No edition of 2026-02-15: arXiv announced nothing for it")
+    assert "The edition of 2026-02-14 is still open: arXiv should have shown its papers long ago" in told.out
+
+
 async def test_log_lines_are_json_for_those_who_ask_for_it(tmp_path: Path) -> None:
     async with world(tmp_path, papers=1) as here:
         told = await call(tmp_path, "run", *NOON, **environment(here, LOG_FORMAT="json"))
@@ -421,3 +430,22 @@ async def test_the_reading_of_a_newer_version_stands_in_place_of_the_older_and_s
     assert "解读所据版本：2602.00001v2" in second.out
     assert "本文已撤稿" in third.out
     assert "解读所据版本：2602.00001v2" in third.out
+
+
+async def test_paper_answers_a_question_with_the_passages_that_the_answer_rests_on(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        env = environment(here)
+        told = await call(tmp_path, "paper", "2602.00002", "--ask", "Does the error fall?", **env)
+        silent = await call(tmp_path, "paper", "2602.00002", "--ask", "How is the weather?", **env)
+        failed = await call(
+            tmp_path, "paper", "2602.00002", "--ask", "Why?", **{**env, "OPENAI_API_KEY": "sk-wrong"}
+        )
+        long = await call(tmp_path, "paper", "2602.00002", "--ask", "x" * 501, **env)
+    assert told.status == 0
+    assert "https://arxiv.org/abs/2602.00002v1" in told.out
+    assert "误差在每种情况下都下降了。\n  > Room 2 was measured 1 times" in told.out
+    assert (silent.status, silent.out.splitlines()[-1]) == (0, "The paper does not say.")
+    assert failed.status == 1
+    assert failed.sentence
+    assert long.status == 2
+    assert "A question has 500 characters at the most." in long.usage

@@ -285,15 +285,15 @@ CROSS = ("2602.00009v1", "cross")
 
 @pytest.mark.parametrize("moved", [{"digest_time": "20:00"}, {"timezone": "Europe/London"}])
 async def test_after_the_digest_time_moves_no_day_closes_twice_and_nothing_is_lost(
-    tmp_path: Path, moved: dict[str, object]
+    tmp_path: Path, moved: dict[str, str]
 ) -> None:
     async with world(tmp_path) as here:
         await here.run()
         publish(here.arxiv, 4, submitted=FOR_THURSDAY)
         async with asyncio.timeout(20):
-            await here.work(WEDNESDAY_NOON + 10 * HOUR, **moved)
+            await here.work(WEDNESDAY_NOON + 10 * HOUR, None, **moved)
             publish(here.arxiv, 5, submitted=FOR_THURSDAY + DAY)
-            made = await here.work(WEDNESDAY_NOON + 2 * DAY, **moved)
+            made = await here.work(WEDNESDAY_NOON + 2 * DAY, None, **moved)
     [closed] = made.outcome.closed
     assert closed.date == date(2026, 2, 12)
     assert [str(version) for version in closed.versions] == ["2602.00005v1", "2602.00004v1"]
@@ -428,7 +428,7 @@ async def test_an_answer_without_papers_is_a_fault_where_there_were_some(tmp_pat
         publish(here.arxiv, 11, submitted=FOR_SUMMER)
         papers = list(here.arxiv.papers)
         here.arxiv.papers.clear()
-        with pytest.raises(EmptyPageError, match="without any paper .* has shown some before"):
+        with pytest.raises(EmptyPageError, match="where it has shown some before"):
             await here.work(SUMMER)
         waiting = Waiting(SUMMER, wait_3=lambda: here.arxiv.papers.extend(papers))
         made = await here.work(SUMMER, waiting.pause)

@@ -38,7 +38,7 @@ def batch_of(
     read: Batch, papers: Mapping[PaperId, Paper] | None = None, noted: Noted | None = None
 ) -> datetime | None:
     found = held(read, papers, noted)
-    return found and found.batch
+    return found.batch if found else None
 
 
 def test_what_the_query_does_not_show_yet_is_in_the_newest_batch() -> None:

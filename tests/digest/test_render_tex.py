@@ -86,7 +86,7 @@ UNREADABLE = [
     r"\frac{\frac{a}{b}}{c}",
     r"\unknown{x}",
     r"\xrightarrow{\texttt{mapping}}",
-    r"\sum_{i \in \{1, \ldots, N\}, i \neq j, j \neq k} x_i",
+    r"\sum_{i \in \{1, \ldots, N\}, i \neq j, j \neq k, k > 0} x_i",
     r"\widehat{xy}",
     r"a \\ b",
     "a & b",

@@ -18,7 +18,7 @@ from digest.backlog import Plan
 from digest.calendar import NEW_YORK, Calendar
 from digest.collection import Outcome, Pause, Standing
 from digest.listing import Sources
-from digest.models import ClosedEdition, Paper, VersionId, Window
+from digest.models import ClosedEdition, Paper, PaperId, VersionId, Window
 from digest.selection import Rules
 from digest.sources.api import QueryApi
 from digest.sources.gate import Gate, Patience, open_client
@@ -138,7 +138,7 @@ class Season:
             version for version, _ in replaced
         )
         seen = times.keys() | {version for version, _ in as_paper}
-        due = {each for each, batch in papers.items() if begin < batch <= end}
+        due: set[PaperId | VersionId] = {each for each, batch in papers.items() if begin < batch <= end}
         due |= {each for each, batch in newer.items() if begin < batch <= end - 5 * DAY}
         assert due - seen == set()
         assert [each for each, count in times.items() if count > 1] == []

@@ -1,12 +1,18 @@
 """Opening a database, its faults, many at work at once, and crashes."""
 
 import asyncio
+import gc
+import itertools
 import shutil
 import sqlite3
 import subprocess
 import sys
+import types
+import warnings
+from collections.abc import Coroutine, Generator
 from contextlib import closing
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import func, select, text
@@ -167,6 +173,58 @@ async def test_a_writer_that_is_cancelled_leaves_no_lock(engine: AsyncEngine) ->
     async with asyncio.timeout(5):
         await save(engine, 2)
     assert await count(engine) == 1
+
+
+@types.coroutine
+def cancelled_at(point: int, work: Coroutine[Any, Any, None]) -> Generator[Any, Any, bool]:
+    """Runs `work`, whose task is cancelled while it waits for the `point`th time; whether it waited so often."""
+    steps, error, waits = work.__await__(), None, 0
+    while True:
+        try:
+            future = steps.throw(error) if error else steps.send(None)
+        except (StopIteration, asyncio.CancelledError):
+            return waits > point
+        if waits == point:
+            cast("asyncio.Task[bool]", asyncio.current_task()).cancel()
+        waits, error = waits + 1, None
+        try:
+            yield future
+        except asyncio.CancelledError as cancelled:
+            error = cancelled
+
+
+async def write_once(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        await connection.execute(
+            text("INSERT INTO watches VALUES ('cs.SD', '2026-02-09') ON CONFLICT DO NOTHING")
+        )
+
+
+@pytest.mark.parametrize("opened_before", [False, True])
+async def test_a_task_that_is_cancelled_at_any_point_leaves_no_lock_and_no_open_connection(
+    tmp_path: Path, sqlite_template: Path, *, opened_before: bool
+) -> None:
+    path = shutil.copy(sqlite_template, tmp_path / "store.db")
+    points = 0
+    with warnings.catch_warnings(record=True) as warned, closing(sqlite3.connect(path, timeout=0)) as other:
+        warnings.simplefilter("always")
+        for points in itertools.count():
+            engine = open_engine(f"sqlite:///{path}")
+            if opened_before:
+                await write_once(engine)
+            reached = await asyncio.create_task(in_task(points, engine))
+            other.execute("BEGIN IMMEDIATE")
+            other.rollback()
+            await engine.dispose()
+            if not reached:
+                break
+        gc.collect()
+    assert points > 5
+    assert [str(each.message) for each in warned] == []
+
+
+async def in_task(point: int, engine: AsyncEngine) -> bool:
+    return await cancelled_at(point, write_once(engine))
 
 
 async def test_many_programs_that_open_a_new_file_at_once_all_succeed(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """The distance between requests to arXiv, over all processes on one database."""
 
 import asyncio
+import itertools
+import shutil
 import time
 from pathlib import Path
 
@@ -30,7 +32,7 @@ async def taken(engine: AsyncEngine, interval: float = 0.3) -> float:
 async def test_turns_of_two_programs_come_one_after_another_with_a_pause(database_url: str) -> None:
     engines = [open_engine(database_url) for _ in range(2)]
     began = sorted(await asyncio.gather(*(taken(engine) for engine in engines * 2)))
-    gaps = [later - earlier for earlier, later in zip(began, began[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(began)]
     assert min(gaps) >= 0.29  # the databases count in milliseconds
     for engine in engines:
         await engine.dispose()
@@ -86,9 +88,8 @@ async def test_a_clock_that_was_set_back_keeps_nobody_waiting(engine: AsyncEngin
 
 
 async def test_the_lock_lies_beside_the_database(tmp_path: Path, sqlite_template: Path) -> None:
-    path = tmp_path / "here.db"
-    path.write_bytes(sqlite_template.read_bytes())
-    engine = open_engine(f"sqlite:///{path}")
+    shutil.copy(sqlite_template, tmp_path / "here.db")
+    engine = open_engine(f"sqlite:///{tmp_path}/here.db")
     await taken(engine, 0.01)
     await engine.dispose()
     assert (tmp_path / "here.db.arxiv.lock").exists()

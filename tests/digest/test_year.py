@@ -17,9 +17,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.store.upgrade import upgrade
 from digest import collection, coverage
+from digest.backlog import Plan
 from digest.calendar import Calendar
 from digest.closing import CatchUp
-from digest.backlog import Plan
+from digest.collection import Standing
 from digest.errors import SourceError
 from digest.listing import Sources
 from digest.selection import Rules
@@ -46,6 +47,8 @@ class Reader:
     folder: Path
     chance: random.Random
     plan: Plan = field(default_factory=lambda: Plan(CALENDAR, "zh-CN", Rules(("cs.SD", "eess.AS"))))
+    alarms: set[date] = field(default_factory=set)
+    """The days whose batch was said to be missing."""
 
     async def collect(self, at: datetime, *, faults: float = 0, kill: bool = False) -> None:
         """One run at `at`; `faults` is the share of answers that go wrong, `kill` ends its process somewhere."""
@@ -58,7 +61,9 @@ class Reader:
             return
         async with self._sources() as (sources, engine):
             with suppress(SourceError):
-                await collection.close(engine, sources, self.plan, at, lambda _: None)
+                outcome = await collection.close(engine, sources, self.plan, at, lambda _: None)
+                self.alarms |= {outcome.day} if outcome.standing is Standing.MISSING else set()
+                self.alarms |= {outcome.overdue} if outcome.overdue else set()
 
     async def _killed(self, at: datetime) -> None:
         """The program itself, until SIGKILL ends it a moment after its beginning."""
@@ -116,6 +121,7 @@ class Reader:
         early = [name for name, each in shown.items() if truth[name] > each.window.end]
         assert early == []
         assert [day.unexplained for day in proof if day.unexplained] == []
+        assert self.alarms <= {CALENDAR.edition_of(announced) for announced in truth.values()}
 
 
 def shanghai(day: date, hour: int, minute: int = 0) -> datetime:

@@ -7,7 +7,7 @@ from typing import Any
 _TITLE = re.compile(r"^Title: (.*)$", re.MULTILINE)
 _ABSTRACT = re.compile(r"^Abstract: (.*)^</material>$", re.MULTILINE | re.DOTALL)
 _WORD = re.compile(r"\$[^$]*\$|\S*[A-Z0-9/_@]\S*|([a-z]{2,})| (?=[a-z]{2})")
-_SENTENCE = re.compile(r"[^.<>\n]{15,}\.(?=\s)")
+_SENTENCE = re.compile(r"^(?!#)[^<>\n]{15,}?\.(?=\s)", re.MULTILINE)
 _HAN = "的一是在不了有和人这中大为上个国我以要他时来用们生到作地于出就分对成会可主发年动同工也能下过子说产种面而方后"
 
 

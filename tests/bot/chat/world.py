@@ -93,9 +93,13 @@ class BotWorld:
 
 @asynccontextmanager
 async def bot_world(
-    folder: Path, model: FakeModel | None = None, papers: int = 3, **overrides: object
+    folder: Path,
+    model: FakeModel | None = None,
+    papers: int = 3,
+    telegram: FakeTelegram | None = None,
+    **overrides: object,
 ) -> AsyncIterator[BotWorld]:
     """A world whose bot does not run yet; `overrides` are settings."""
-    telegram = FakeTelegram(token=TOKEN)
+    telegram = telegram or FakeTelegram()
     async with world(folder, model, papers) as machine, telegram.serve():
         yield BotWorld(machine, telegram, Clock(), overrides)

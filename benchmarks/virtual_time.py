@@ -1,0 +1,70 @@
+"""An event loop whose clock jumps: where nothing is ready, it is the next timer's time at once.
+
+Work in threads (the database's, rendering) takes no time on that clock: the loop waits for it before it jumps.
+"""
+
+import asyncio
+import selectors
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Any
+
+import aiosqlite
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """`time()` gives virtual seconds since the loop was made."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self.in_threads = 0
+        super().__init__(_Jumping(self))
+
+    def time(self) -> float:
+        return self._now
+
+    def forward(self, seconds: float) -> None:
+        self._now += seconds
+
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Executor | None, func: Callable[..., Any], *args: Any
+    ) -> "asyncio.Future[Any]":
+        future = super().run_in_executor(executor, func, *args)
+        self.in_threads += 1
+        future.add_done_callback(lambda _: self._came_back())
+        return future
+
+    def _came_back(self) -> None:
+        self.in_threads -= 1
+
+
+class _Jumping(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
+    """Waits in earnest only for threads."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> Any:
+        ready = super().select(0)
+        if ready or timeout == 0:
+            return ready
+        if self._loop.in_threads or timeout is None:
+            return super().select(1)
+        self._loop.forward(timeout)
+        return []
+
+
+def count_the_database(loop: VirtualLoop) -> None:
+    """Has the loop know when a database's thread is at work."""
+    execute = aiosqlite.Connection._execute  # noqa: SLF001 - the one door to its thread
+
+    async def counted(self: aiosqlite.Connection, *given: Any, **named: Any) -> Any:
+        loop.in_threads += 1
+        try:
+            return await execute(self, *given, **named)
+        finally:
+            loop.in_threads -= 1
+
+    aiosqlite.Connection._execute = counted  # type: ignore[method-assign]  # noqa: SLF001
+    aiosqlite.core.Connection._execute = counted  # type: ignore[method-assign]  # noqa: SLF001

@@ -1,0 +1,115 @@
+"""Whether a passage that a model quotes is in a text. Pure.
+
+White space, hyphens between letters, ligatures and the shapes of quotes and dashes make no difference: texts come out
+of PDFs. Case does, and so does all of a number. A quote that begins or ends within a word or a number is none: it may
+mean the opposite, or another number.
+"""
+
+import re
+import unicodedata
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+
+from digest.llm.markup import CJK
+
+_LONGEST = 1_000  # characters
+_SHORTEST = 12  # shorter ones are found anywhere
+_PLACES = 100  # at which one quote is compared
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+_SHAPES = str.maketrans(
+    dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-")
+    | dict.fromkeys("\u2018\u2019\u201a\u201b`´", "'")
+    | dict.fromkeys("\u201c\u201d\u201e\u201f", '"')
+    | {"…": "..."}
+)
+_FOLDED = ("Ll", "Lu", "Lt", "Lo", "Nd")  # ligatures, letters of formulas; not superscripts: 10² is not 102
+_SIGN = re.compile(r"(\S)( ?)(?=(\S?))")
+_HYPHEN = re.compile(r"(?<=[^\W\d_])-(?=\s*[^\W\d_])")
+_LOOSE = re.compile(rf" |{_HYPHEN.pattern}")
+
+
+@dataclass(frozen=True, slots=True)
+class Searchable:
+    """A text made ready for many quotes: as it is compared; without what a quote may lack; and where that stood."""
+
+    text: str
+    squeezed: str
+    places: Sequence[int]
+
+
+def searchable(text: str) -> Searchable:
+    """`text`, ready to be searched."""
+    plain = _comparable(text)
+    places, start = array("L"), 0
+    for loose in _LOOSE.finditer(plain):
+        places.extend(range(start, loose.start()))
+        start = loose.end()
+    places.extend(range(start, len(plain)))
+    return Searchable(plain, _LOOSE.sub("", plain), places)
+
+
+def is_in(quote: str, known: Searchable) -> bool:
+    """Whether `quote` stands in the text; one that is too short to tell anything, or too long, does not."""
+    wanted = _HYPHEN.sub("", _comparable(quote))
+    squeezed = wanted.replace(" ", "")
+    if len(quote) > _LONGEST or len(squeezed) < _SHORTEST:
+        return False
+    pattern = re.compile(_pattern(wanted))
+    return any(pattern.match(known.text, place) for place in islice(_places(squeezed, known), _PLACES))
+
+
+def _places(squeezed: str, known: Searchable) -> Iterator[int]:
+    at = known.squeezed.find(squeezed)
+    while at >= 0:
+        yield known.places[at]
+        at = known.squeezed.find(squeezed, at + 1)
+
+
+def _pattern(wanted: str) -> str:
+    """What finds `wanted` however white space and hyphens part its letters, but no part of a number or a word."""
+    parts = [_before(wanted[0])]
+    for sign, space, following in _SIGN.findall(wanted):
+        parts.append(re.escape(sign) + _between(sign, space, following))
+    return "".join(parts) + _after(wanted[-1])
+
+
+def _between(sign: str, space: str, following: str) -> str:
+    if not following:
+        return ""
+    if sign.isalpha() and following.isalpha():
+        return "-? ?"
+    return space if sign.isdecimal() and following.isdecimal() else " ?"
+
+
+def _before(first: str) -> str:
+    """What must not stand before a quote: the rest of its first word or number, which may turn its meaning."""
+    if first.isdecimal():
+        return r"(?<![^\W_])(?<!\d[.,])(?<![-+±])"
+    if first.isalpha() and not CJK.match(first):
+        return r"(?<![^\W_])(?<![^\W_]-)"
+    return r"(?<!\d)"
+
+
+def _after(last: str) -> str:
+    if last.isdecimal():
+        return r"(?![^\W_]|[.,]\d| ?[%‰])"
+    if last.isalpha() and not CJK.match(last):
+        return r"(?![^\W_]|-[^\W_])"
+    return r"(?!\d)"
+
+
+def _comparable(text: str) -> str:
+    """`text` in the one form in which ligatures, white space and the shapes of quotes and dashes make no difference."""
+    plain = _NOT_ASCII.sub(lambda sign: _fold(sign[0]), unicodedata.normalize("NFC", text))
+    return " ".join(plain.translate(_SHAPES).replace("''", '"').split())
+
+
+@cache
+def _fold(sign: str) -> str:
+    category = unicodedata.category(sign)
+    if category == "Cf":
+        return "-" if sign == "\u00ad" else ""
+    return unicodedata.normalize("NFKC", sign) if category in _FOLDED else sign
