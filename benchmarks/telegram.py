@@ -44,6 +44,7 @@ from telegram.ext import ExtBot
 from benchmarks.virtual_time import VirtualLoop, count_the_database
 from bot import fanout, settings
 from bot.app import open_database
+from bot.chat import composing
 from bot.chat.limits import LimitArgs, Limiter
 from bot.chat.request import Request
 from bot.chat.sending import Outgoing
@@ -145,7 +146,7 @@ class InProcess(Request):
                 "headers": [(b"content-type", b"application/x-www-form-urlencoded")],
                 "query_string": b"",
             }
-            response = await self._fake.answer({"token": token, "method": method}, scope, receive)  # type: ignore[arg-type]
+            response = await self._fake.answer({"token": token, "method": method}, scope, receive)
             if response is None:
                 raise httpx.ReadError("broken off")
             return httpx.Response(response.status_code, content=bytes(response.body))
@@ -179,7 +180,7 @@ async def timed(work: Coroutine[Any, Any, None]) -> float:
 
 async def post_all(url: str, chats: int) -> None:
     """The same requests by httpx alone, over as many connections."""
-    (message,) = Outgoing(ExtBot(TOKEN)).compose(_DISPATCH, _edition(), Choices("zh-CN"))
+    message = composing.dispatched(_DISPATCH, _edition(), Choices("zh-CN"))[0].part()
     markup = {"inline_keyboard": [[_button(each) for each in row] for row in message["buttons"]]}
     fields = {"text": message["html"], "parse_mode": "HTML", "reply_markup": json.dumps(markup)}
     fields |= {"disable_notification": "false", "link_preview_options": '{"is_disabled": true}'}
@@ -241,7 +242,7 @@ def answers(askers: int, audience: int) -> None:
 
 
 async def _answers(askers: int, audience: int) -> None:
-    """The whole bot and Telegram in one process: what is measured holds Telegram's side too, so it is an upper bound."""
+    """The whole bot and Telegram in one process: what is measured holds Telegram's side too, an upper bound."""
     with tempfile.TemporaryDirectory() as folder:
         async with bot_world(Path(folder), telegram=FakeTelegram(limits=False), telegram_rate=0) as here:
             people = [here.telegram.user(_FIRST_CHAT + number, started=True) for number in range(askers)]
@@ -264,7 +265,7 @@ async def _answered(here: BotWorld, people: list[User]) -> float:
     began = time.monotonic()
     for user in people:
         await user.says("/paper 2602.00002")
-    while any(here.telegram.sent[chat] <= count for chat, count in marks.items()):
+    while any(here.telegram.sent[chat] <= count for chat, count in marks.items()):  # noqa: ASYNC110
         await asyncio.sleep(0.0005)
     return time.monotonic() - began
 
@@ -309,23 +310,21 @@ async def prepared(folder: Path, chats: int) -> AsyncIterator[AsyncEngine]:
 
 
 def _subscribe(folder: Path, chats: int) -> None:
-    names = [
-        "channel",
-        "address",
-        "kind",
-        "standing",
-        "language",
-        "detail",
-        "categories",
-        "include",
-        "exclude",
-        "rich",
-        "zone",
-        "silent",
-        "quiet_line",
-        "made_at",
-        "changed_at",
-    ]
+    names = (
+        *(
+            "channel",
+            "address",
+            "kind",
+            "standing",
+            "language",
+            "detail",
+            "categories",
+            "include",
+            "exclude",
+            "rich",
+        ),
+        *("zone", "silent", "quiet_line", "made_at", "changed_at"),
+    )
     row = ("private", "active", "zh-CN", "abstracts", "[]", "[]", "[]", 0, "Asia/Shanghai", 0, 0)
     moments = ("2026-02-01 00:00:00", "2026-02-01 00:00:00")
     with closing(sqlite3.connect(folder / "arxiv-daily.db")) as database, database:

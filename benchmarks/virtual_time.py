@@ -38,7 +38,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.in_threads -= 1
 
 
-class _Jumping(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
+class _Jumping(selectors.DefaultSelector):
     """Waits in earnest only for threads."""
 
     def __init__(self, loop: VirtualLoop) -> None:
@@ -62,7 +62,7 @@ def count_the_database(loop: VirtualLoop) -> None:
     async def counted(self: aiosqlite.Connection, *given: Any, **named: Any) -> Any:
         loop.in_threads += 1
         try:
-            return await execute(self, *given, **named)
+            return await execute(self, *given, **named)  # type: ignore[no-untyped-call]
         finally:
             loop.in_threads -= 1
 

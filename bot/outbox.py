@@ -74,8 +74,8 @@ class Outbox:
         """
         async with self._opened():
             while not self._closing:
-                if not await self._begin_more():
-                    await self._wait(self.look_seconds)
+                await self._begin_more()
+                await self._wait(self.look_seconds)
 
     async def drain(self) -> None:
         """Sends until nothing is due. Raises as `run` does."""

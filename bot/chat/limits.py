@@ -164,6 +164,8 @@ class Limiter(BaseRateLimiter[LimitArgs]):
             if before is None:
                 return
             await before()
+            if ticket is not None:
+                self._pacing.departed(ticket.scope, self._clock())
             if ticket is None or (self._open and self._paused_seconds(request.scope) <= 0):
                 return  # else a pause, or the end, has come in the meantime
 

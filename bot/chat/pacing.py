@@ -46,11 +46,19 @@ _Key = tuple[float, ...]
 
 
 @dataclass(eq=False, slots=True)
+class _Gone:
+    """When a message went."""
+
+    at: float
+
+
+@dataclass(eq=False, slots=True)
 class _Chat:
     scope: Scope
     number: int
     queue: list[Ticket] = field(default_factory=list)
     granted: tuple[float, ...] = ()
+    last: _Gone | None = None
     paused_until: float = float("-inf")
     place: tuple[_Where, _Key] | None = None
 
@@ -64,7 +72,7 @@ class Pacing:
     def __init__(self, rate: float | None = 30) -> None:
         self._unpaced = rate is None
         burst = max(1, int(rate)) if rate else None
-        self._recent: deque[float] = deque(maxlen=burst or 1)
+        self._recent: deque[_Gone] = deque(maxlen=burst or 1)
         self._window = max(1.0, (burst or 0) / rate) * _MARGIN if rate else 0.0
         self._gap = self._window / burst if burst else 0.0
         self._due = float("-inf")  # the next grant's place in the even spacing
@@ -108,6 +116,14 @@ class Pacing:
         self._settle(chat, now)
         return ticket
 
+    def departed(self, scope: Scope, now: float) -> None:
+        """The last message granted to `scope` goes only now: what lay between was spent on this side."""
+        chat = self._chats.get(scope)
+        if chat is not None and chat.last is not None and chat.granted:
+            chat.last.at = now
+            chat.granted = (*chat.granted[:-1], now)
+            self._settle(chat, now)
+
     def next_at(self, now: float) -> float | None:
         """When `grant` is next worth asking; None while nothing waits."""
         self._wake(now)
@@ -147,13 +163,14 @@ class Pacing:
         if self._gap:
             at = max(at, self._due - _CATCH_UP_SECONDS)
             if len(self._recent) == self._recent.maxlen:
-                at = max(at, self._recent[0] + self._window)
+                at = max(at, self._recent[0].at + self._window)
         return at
 
     def _count(self, chat: _Chat, now: float) -> None:
         if self._unpaced:
             return
-        self._recent.append(now)
+        chat.last = _Gone(now)
+        self._recent.append(chat.last)
         self._due = max(self._due, now) + self._gap
         if chat.scope is not None:
             remembered = _GROUP_MESSAGES if _is_group(chat.scope) else 1
