@@ -245,12 +245,12 @@ async def _answers(askers: int, audience: int) -> None:
     """The whole bot and Telegram in one process: what is measured holds Telegram's side too, an upper bound."""
     with tempfile.TemporaryDirectory() as folder:
         async with bot_world(Path(folder), telegram=FakeTelegram(limits=False), telegram_rate=0) as here:
-            people = [here.telegram.user(_FIRST_CHAT + number, started=True) for number in range(askers)]
+            people = [here.telegram.user(_FIRST_CHAT + number, started=True) for number in range(2 * askers)]
             async with here.running():
                 await here.until("SELECT count(*) FROM readings", [(3,)])
-                alone = [await _answered(here, [user]) for user in people[: askers // 4]]
+                alone = [await _answered(here, [user]) for user in people[askers:]]
                 began = time.monotonic()
-                await _answered(here, people)
+                await _answered(here, people[:askers])
                 together = (time.monotonic() - began) / askers
     print(f"answers /paper of a stored paper, one after another: {_milliseconds(alone)}")
     print(f"        {askers} at once: {together * 1000:.1f} ms for each (at most 50 ms)")

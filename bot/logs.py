@@ -22,8 +22,9 @@ def configure(form: Literal["text", "json"], *, quiet: bool = False) -> None:
     )
     # The libraries log addresses with their queries at INFO; what they warn of is enough.
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
-    # It warns of each tick that comes while the work of an earlier one goes on, which may take hours.
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    # It tells of each tick that comes while the work of an earlier one goes on, which may take hours, and of the one
+    # that a stop cuts off; a tick's own faults are logged where they happen.
+    logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
 
 
 class _CurrentStderr:

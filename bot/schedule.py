@@ -80,14 +80,22 @@ class Schedule:
         if recently or not (incomplete or has_open_day(calendar, last, now)):
             return
         self._tried_at = now
-        made = await day.work(self.app, now, lambda _: None, self.pause)
+        made = await day.work(self.app, now, lambda _: None, self._paused)
         await give_out(self.app, made)
         self.wake()
         await self._tell(made)
 
+    async def _paused(self, time: timedelta) -> datetime:
+        """What is made goes out before arXiv is waited for."""
+        await _give_out_recent(self.app)
+        self.wake()
+        return await self.pause(time)
+
     async def _tell(self, made: Work) -> None:
         if made.outcome.standing is Standing.MISSING:
             await self._alert(f"arXiv does not show the papers of the edition of {made.outcome.day}.")
+        if made.outcome.overdue:
+            await self._alert(f"arXiv still does not show the papers of the edition of {made.outcome.overdue}.")
         if made.unexplained:
             await self._alert(
                 f"{len(made.unexplained)} announced papers are in no edition, without a reason."
@@ -117,10 +125,17 @@ def is_quiet(calendar: Calendar, last: ClosedEdition | None, now: datetime) -> b
 async def give_out(app: App, made: Work) -> None:
     """A delivery to each subscriber of each edition that was closed; where a crash kept that back, of the recent."""
     now, calendar = app.clock(), app.plan.calendar
-    recent = calendar.due(now) - timedelta(days=1)
-    async with database.reading(app.engine) as connection:
-        days = set(await editions.between(connection, recent, calendar.due(now)))
-    for each in sorted(days | {closed.date for closed in made.outcome.closed}):
-        await fanout.open_edition(app.engine, each, calendar.anchor(each), now)
+    await _give_out_recent(app)
+    for closed in made.outcome.closed:
+        await fanout.open_edition(app.engine, closed.date, calendar.anchor(closed.date), now)
     if made.outcome.standing in (Standing.NO_BATCH, Standing.NOTHING):
         await fanout.open_quiet_day(app.engine, made.outcome.day, calendar.anchor(made.outcome.day), now)
+
+
+async def _give_out_recent(app: App) -> None:
+    now, calendar = app.clock(), app.plan.calendar
+    due = calendar.due(now)
+    async with database.reading(app.engine) as connection:
+        days = await editions.between(connection, due - timedelta(days=1), due)
+    for each in days:
+        await fanout.open_edition(app.engine, each, calendar.anchor(each), now)
