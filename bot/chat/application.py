@@ -72,6 +72,15 @@ def open_bot(token: SecretStr, settings: Settings, answer_seconds: float) -> Ext
 async def initialized(bot: ExtBot[LimitArgs]) -> AsyncIterator[None]:
     """`bot`, known to Telegram; waits while that cannot be reached. Raises ChannelError for a wrong token."""
     try:
+        await _introduced(bot)
+        yield
+    finally:
+        await bot.shutdown()
+        await bot.request.shutdown()  # which the bot leaves open where it never was initialized
+
+
+async def _introduced(bot: ExtBot[LimitArgs]) -> None:
+    try:
         async for attempt in stamina.retry_context(on=_is_passing, attempts=None, timeout=None, wait_max=60):
             with attempt:
                 await bot.initialize()
@@ -79,10 +88,6 @@ async def initialized(bot: ExtBot[LimitArgs]) -> AsyncIterator[None]:
         raise ChannelError("Telegram does not accept TELEGRAM_BOT_TOKEN.") from None
     except TelegramError as error:
         raise ChannelError(f"Telegram refuses the bot: {error.message}") from None
-    try:
-        yield
-    finally:
-        await bot.shutdown()
 
 
 def _is_passing(error: Exception) -> bool:
