@@ -95,7 +95,9 @@ class Schedule:
         if made.outcome.standing is Standing.MISSING:
             await self._alert(f"arXiv does not show the papers of the edition of {made.outcome.day}.")
         if made.outcome.overdue:
-            await self._alert(f"arXiv still does not show the papers of the edition of {made.outcome.overdue}.")
+            await self._alert(
+                f"arXiv still does not show the papers of the edition of {made.outcome.overdue}."
+            )
         if made.unexplained:
             await self._alert(
                 f"{len(made.unexplained)} announced papers are in no edition, without a reason."

@@ -74,7 +74,7 @@ async def day_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -
     try:
         chosen = date.fromisoformat(given) if given else None
     except ValueError:
-        return
+        chosen = None  # forged: the newest edition does no harm
     await _show(desk, came, await desk.reader(came), chosen)
 
 
@@ -159,40 +159,47 @@ async def ask(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
 
 async def ask_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Asks for the question; the answer to that message names the paper by itself."""
-    query = update.callback_query
-    if query is None or (came := incoming(update)) is None:
-        return
-    await desk.acknowledge(query)
-    reader = await desk.reader(came)
-    version = (query.data or "").partition(":")[2]
-    await desk.answer(came, words.of(reader.choices.language).your_question(version), prompt=True)
+    if tap := await _tapped(desk, update):
+        came, ref = tap
+        reader = await desk.reader(came)
+        await desk.answer(came, words.of(reader.choices.language).your_question(ref), prompt=True)
 
 
 async def paper_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """A paper of the digest, opened."""
+    if tap := await _tapped(desk, update):
+        came, ref = tap
+        await on_demand.take(desk, came, await desk.reader(came), ref, Wish.READING)
+
+
+async def _tapped(desk: Desk, update: Update) -> tuple[Incoming, PaperRef] | None:
+    """The tap, and the paper that its button names; None, and a word to the person, where the button is forged."""
     query = update.callback_query
     if query is None or (came := incoming(update)) is None:
-        return
-    await desk.acknowledge(query)
-    ref = ids.parse((query.data or "").partition(":")[2])
-    await on_demand.take(desk, came, await desk.reader(came), ref, Wish.READING)
+        return None
+    refs = ids.find((query.data or "").split(":")[1])
+    if len(refs) == 1:
+        await desk.acknowledge(query)
+        return came, refs[0]
+    language = (await desk.reader(came)).choices.language
+    await desk.acknowledge(query, str(words.of(language).stale_button), alert=True)
+    return None
 
 
 async def reading_tapped(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
     """A page of a paper's reading: beside the digest, or in place of the page that is open."""
-    query = update.callback_query
     match = context.matches[0] if context.matches else None
-    if query is None or match is None or (came := incoming(update)) is None:
+    if match is None or (tap := await _tapped(desk, update)) is None:
         return
-    await desk.acknowledge(query)
+    came, ref = tap
     reader = await desk.reader(came)
-    version, page = ids.version(match[1]), int(match[2])
+    version, page = ids.version(str(ref)), int(match[2])
     library = desk.app.library_in(reader.choices.language)
     async with database.reading(desk.app.engine) as connection:
         record = await papers.find(connection, version)
     found = (await library.stored([record]))[version][1] if record else None
     if record is None or found is None:
-        await on_demand.take(desk, came, reader, ids.parse(match[1]), Wish.READING)
+        await on_demand.take(desk, came, reader, ref, Wish.READING)
         return
     shown = composing.reading(record, found, page, reader.choices.language)
     if _is_pager(update, version):
