@@ -5,9 +5,10 @@ Work in threads (the database's, rendering) takes no time on that clock: the loo
 
 import asyncio
 import selectors
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, Self
 
 import aiosqlite
 
@@ -19,6 +20,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._now = 0.0
         self.in_threads = 0
         super().__init__(_Jumping(self))
+
+    def __enter__(self) -> Self:
+        asyncio.set_event_loop(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.set_event_loop(None)
+        self.close()
 
     def time(self) -> float:
         return self._now
@@ -55,8 +64,9 @@ class _Jumping(selectors.DefaultSelector):
         return []
 
 
-def count_the_database(loop: VirtualLoop) -> None:
-    """Has the loop know when a database's thread is at work."""
+@contextmanager
+def counting_the_database(loop: VirtualLoop) -> Iterator[None]:
+    """Has the loop know when a database's thread is at work, while the block runs."""
     execute = aiosqlite.Connection._execute  # noqa: SLF001 - the one door to its thread
 
     async def counted(self: aiosqlite.Connection, *given: Any, **named: Any) -> Any:
@@ -67,4 +77,7 @@ def count_the_database(loop: VirtualLoop) -> None:
             loop.in_threads -= 1
 
     aiosqlite.Connection._execute = counted  # type: ignore[method-assign]  # noqa: SLF001
-    aiosqlite.core.Connection._execute = counted  # type: ignore[method-assign]  # noqa: SLF001
+    try:
+        yield
+    finally:
+        aiosqlite.Connection._execute = execute  # type: ignore[method-assign]  # noqa: SLF001

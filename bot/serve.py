@@ -55,6 +55,7 @@ async def serve(
         await application.introduce(desk, settings.telegram_channels)
         scheduler = _schedule(desk).start(rhythm.tick_seconds)
         stack.callback(scheduler.shutdown, wait=False)
+        _log.info("serving", webhook=settings.telegram_webhook_secret is not None)
         await _send_until(stop, outbox)
 
 

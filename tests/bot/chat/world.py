@@ -42,13 +42,13 @@ class BotWorld:
     overrides: dict[str, object]
 
     @asynccontextmanager
-    async def running(self, **overrides: object) -> AsyncIterator[None]:
+    async def running(self, *, listens_by: str = "getUpdates", **overrides: object) -> AsyncIterator[None]:
         """The bot at work while the block runs, and a clean stop at its end."""
         stop = asyncio.Event()
         chosen = self.settings(**overrides)
         task = asyncio.create_task(serve(chosen, self.clock, stop, QUICK, RHYTHM))
         try:
-            await self._started(task)
+            await self._started(task, listens_by)
             yield
         finally:
             stop.set()
@@ -66,17 +66,16 @@ class BotWorld:
             }
         )
 
-    async def _started(self, task: asyncio.Task[None]) -> None:
+    async def _started(self, task: asyncio.Task[None], listens_by: str) -> None:
         """Returns once the bot listens; raises what kept it from that."""
-        listens = asyncio.create_task(self._listens())
+        listens = asyncio.create_task(self._listens(listens_by))
         await asyncio.wait({task, listens}, return_when=asyncio.FIRST_COMPLETED)
         listens.cancel()
         if task.done():
             await task
 
-    async def _listens(self) -> None:
-        known = self.telegram.methods["getUpdates"]
-        await self.telegram.is_asked("getUpdates", known + 1)
+    async def _listens(self, method: str) -> None:
+        await self.telegram.is_asked(method, self.telegram.methods[method] + 1)
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """What the database holds."""

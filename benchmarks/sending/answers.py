@@ -1,0 +1,213 @@
+"""The program's own time for /paper of a stored paper; and a command while a digest goes out to many."""
+
+import asyncio
+import re
+import statistics
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from telegram import Update
+from telegram.ext import ExtBot
+
+from benchmarks.sending.audience import CONNECTIONS, FIRST_CHAT, subscribe, telegram
+from bot.app import open_app, open_database
+from bot.chat import application
+from bot.chat.limits import Limiter
+from bot.chat.request import Request
+from bot.chat.sending import Outgoing
+from bot.fanout import Renderings
+from bot.outbox import Outbox
+from tests.bot.chat.world import BotWorld, bot_world
+from tests.bot.world import WEDNESDAY_NOON, world
+from tests.fakes.telegram import TOKEN, FakeTelegram
+
+_AT_A_TIME = 20  # asked one after another before their second messages, which wait for a second, are due
+_CHAT = re.compile(rb"(?:^|&)chat_id=(\d+)")
+_MESSAGES = 2  # of an answer: the card, and the reading's first page
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Seconds from an update to the request that answers it; `cpu` is processor time for one whole answer."""
+
+    alone: list[float]
+    together: list[float]
+    cpu: float
+
+    def __str__(self) -> str:
+        return (
+            f"answers /paper of a stored paper, one after another: {_milliseconds(self.alone)}\n"
+            f"        {len(self.together)} asked at once: {self.cpu * 1000:.1f} ms of processor time for each"
+            f" (at most 50 ms);\n"
+            f"        until each had left, the others' work before it included: {_milliseconds(self.together)}"
+        )
+
+
+@dataclass
+class _Requests:
+    """When a message last left for each chat first, and how many were answered."""
+
+    left: dict[int, float] = field(default_factory=dict)
+    answered: Counter[int] = field(default_factory=Counter)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def leaves(self, request: httpx.Request) -> None:
+        if match := _CHAT.search(request.content):
+            self.left.setdefault(int(match[1]), time.perf_counter())
+            self.changed.set()
+
+    async def is_answered(self, response: httpx.Response) -> None:
+        if match := _CHAT.search(response.request.content):
+            self.answered[int(match[1])] += 1
+            self.changed.set()
+
+    async def have_left(self, chats: list[int]) -> None:
+        while not self.left.keys() >= set(chats):
+            await self._changes()
+
+    async def are_answered(self, chats: list[int]) -> None:
+        while any(self.answered[chat] < _MESSAGES for chat in chats):
+            await self._changes()
+
+    async def _changes(self) -> None:
+        self.changed.clear()
+        await self.changed.wait()
+
+
+class _Watched(Request):
+    """Notes a request at the last moment before it goes to a connection, and its answer."""
+
+    def __init__(self, requests: _Requests) -> None:
+        self._requests = requests
+        super().__init__(CONNECTIONS)
+
+    def _build_client(self) -> httpx.AsyncClient:
+        client = super()._build_client()
+        client.event_hooks = {"request": [self._requests.leaves], "response": [self._requests.is_answered]}
+        return client
+
+
+def answers(askers: int) -> Answers:
+    """As many are asked one after another as then at once, each in a private chat of its own.
+
+    The program's own time begins when an update is put into the Application's queue, as a webhook does with it, and
+    ends when the request of the first message goes to its connection: Telegram's time is not in it. Of those who ask
+    at once each also waits for the work done for those before it, so there the processor time of the process for one
+    answer says what an answer costs: both its messages, and reading what Telegram says to them. Chats keep their own
+    rates; there is no overall one.
+    """
+    return asyncio.run(_answers(askers))
+
+
+async def _answers(askers: int) -> Answers:
+    requests = _Requests()
+    with tempfile.TemporaryDirectory() as folder, telegram() as url:
+        async with _bot(Path(folder), url, requests) as bot:
+            chats = [FIRST_CHAT + number for number in range(2 * askers + 1)]
+            await _ask_one_by_one(bot, requests, chats[:1])  # what is read and made once
+            alone: list[float] = []
+            for start in range(1, askers + 1, _AT_A_TIME):
+                some = chats[start : min(start + _AT_A_TIME, askers + 1)]
+                alone += await _ask_one_by_one(bot, requests, some)
+            together, cpu = await _ask_at_once(bot, requests, chats[askers + 1 :])
+    return Answers(alone, together, cpu)
+
+
+@asynccontextmanager
+async def _bot(folder: Path, url: str, requests: _Requests) -> AsyncIterator[application.Bot]:
+    """The real Application, whose database holds three papers with readings."""
+    async with world(folder) as machine:
+        await machine.run()
+        settings = machine.settings(telegram_bot_token=TOKEN, telegram_api_url=url, telegram_rate=0)
+        bot = ExtBot(
+            TOKEN,
+            base_url=f"{url}/bot",
+            request=_Watched(requests),
+            get_updates_request=Request(1),
+            rate_limiter=Limiter(0),
+        )
+        async with open_app(settings, lambda: WEDNESDAY_NOON) as app, application.initialized(bot):
+            outgoing = Outgoing(bot)
+            renderings = Renderings(app.engine, outgoing, _nothing, app.clock)
+            outbox = Outbox(app.engine, outgoing, renderings, app.clock)
+            desk = application.open_desk(app, outgoing, outbox, settings)
+            answering = application.build(desk, polls=False)
+            async with application.answering(answering, desk):
+                yield answering
+
+
+async def _nothing(*_: object) -> None:
+    """The contents of an edition that nobody gets."""
+
+
+async def _ask_one_by_one(bot: application.Bot, requests: _Requests, chats: list[int]) -> list[float]:
+    seconds = []
+    for chat in chats:
+        began = time.perf_counter()
+        await bot.update_queue.put(_asking(bot, chat))
+        await requests.have_left([chat])
+        seconds.append(requests.left[chat] - began)
+    await requests.are_answered(chats)
+    return seconds
+
+
+async def _ask_at_once(
+    bot: application.Bot, requests: _Requests, chats: list[int]
+) -> tuple[list[float], float]:
+    updates = [_asking(bot, chat) for chat in chats]
+    began, cpu = time.perf_counter(), time.process_time()
+    for update in updates:
+        await bot.update_queue.put(update)
+    await requests.are_answered(chats)
+    cpu = time.process_time() - cpu
+    return [requests.left[chat] - began for chat in chats], cpu / len(chats)
+
+
+def _asking(bot: application.Bot, chat: int) -> Update:
+    text = "/paper 2602.00002"
+    message: dict[str, Any] = {
+        "message_id": 1,
+        "date": int(WEDNESDAY_NOON.timestamp()),
+        "chat": {"id": chat, "type": "private", "first_name": "李雷"},
+        "from": {"id": chat, "is_bot": False, "first_name": "李雷", "language_code": "zh-hans"},
+        "text": text,
+        "entities": [{"type": "bot_command", "offset": 0, "length": len("/paper")}],
+    }
+    return Update.de_json({"update_id": chat, "message": message}, bot.bot)
+
+
+def during(audience: int) -> float:
+    """Seconds until /help is answered in the middle of a digest to `audience` chats at 30 messages a second."""
+    return asyncio.run(_during(audience))
+
+
+async def _during(audience: int) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        async with bot_world(Path(folder), telegram=FakeTelegram(everyone=True)) as here:
+            async with open_database(here.settings()):
+                subscribe(here.machine.folder, audience)
+            return await _helped(here)
+
+
+async def _helped(here: BotWorld) -> float:
+    asker = here.telegram.user(7, started=True)
+    async with here.running():
+        sent = "SELECT count(*) >= 60 FROM deliveries WHERE state = 'sent'"
+        await here.until(sent, [(1,)], seconds=60)
+        began = time.monotonic()
+        await asker.says("/help")
+        await asker.chat.waits_for(1)
+        return time.monotonic() - began
+
+
+def _milliseconds(seconds: list[float]) -> str:
+    ordered = sorted(each * 1000 for each in seconds)
+    highest = ordered[min(len(ordered) * 95 // 100, len(ordered) - 1)]
+    return f"median {statistics.median(ordered):.1f} ms, p95 {highest:.1f} ms"

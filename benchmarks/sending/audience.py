@@ -1,0 +1,152 @@
+"""What the parts share: an audience with an edition that is due to it, and what sends that."""
+
+import asyncio
+import json
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+from sqlalchemy.ext.asyncio import AsyncEngine
+from telegram.ext import ExtBot
+
+from bot import fanout, settings
+from bot.app import open_database
+from bot.chat.limits import LimitArgs, Limiter
+from bot.chat.request import Request
+from bot.chat.sending import Outgoing
+from bot.fanout import Renderings
+from bot.outbox import Outbox
+from bot.settings import Settings
+from digest.models import Edition
+from tests.editions import edition, entry
+from tests.fakes.telegram import TOKEN
+
+ROOT = Path(__file__).resolve().parents[2]
+ANCHOR = datetime(2026, 2, 10, 0, 50, tzinfo=UTC)
+FIRST_CHAT = 1_000_000
+CONNECTIONS = 32
+"""As the program has them."""
+
+_SUBSCRIBER = {
+    "channel": "telegram",
+    "kind": "private",
+    "standing": "active",
+    "language": "zh-CN",
+    "detail": "abstracts",
+    **dict.fromkeys(("categories", "include", "exclude"), "[]"),
+    **dict.fromkeys(("rich", "silent", "quiet_line"), 0),
+    "zone": "Asia/Shanghai",
+    **dict.fromkeys(("made_at", "changed_at"), "2026-02-01 00:00:00"),
+}
+
+
+def telegram_settings(folder: Path, url: str | None = None) -> Settings:
+    """Settings of a bot without a rate of its own, whose data are in `folder`."""
+    given = {"data_dir": folder, "telegram_bot_token": TOKEN, "telegram_rate": 0}
+    return settings.given(**given, **({"telegram_api_url": url} if url else {}))
+
+
+@asynccontextmanager
+async def prepared(folder: Path, chats: int) -> AsyncIterator[AsyncEngine]:
+    """A database with so many subscribers, and an edition that is due to all of them."""
+    async with open_database(telegram_settings(folder)) as engine:
+        subscribe(folder, chats)
+        await fanout.open_edition(engine, ANCHOR.date(), ANCHOR, ANCHOR)
+        yield engine
+
+
+async def prepare(folder: Path, chats: int) -> None:
+    """The same, closed again."""
+    async with prepared(folder, chats):
+        pass
+
+
+def subscribe(folder: Path, chats: int) -> None:
+    """Puts `chats` people with one choice into the database in `folder`, which is there."""
+    names = ("address", *_SUBSCRIBER)
+    rows = [(str(FIRST_CHAT + number), *_SUBSCRIBER.values()) for number in range(chats)]
+    with closing(sqlite3.connect(folder / "arxiv-daily.db")) as database, database:
+        database.executemany(
+            f"INSERT INTO subscribers ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", rows
+        )
+
+
+async def drain(folder: Path, url: str) -> None:
+    """Sends all that is due, by the whole path: ledger, limiter (without limits), python-telegram-bot."""
+    async with open_database(telegram_settings(folder)) as engine:
+        bot = ExtBot(
+            TOKEN,
+            base_url=f"{url}/bot",
+            request=Request(CONNECTIONS),
+            get_updates_request=Request(1),
+            rate_limiter=Limiter(None),
+        )
+        async with bot:
+            await outbox(engine, bot, lambda: ANCHOR).drain()
+
+
+def outbox(engine: AsyncEngine, bot: ExtBot[LimitArgs], clock: Callable[[], datetime]) -> Outbox:
+    """What sends the edition."""
+    outgoing = Outgoing(bot)
+
+    async def contents(*_: object) -> Edition:
+        return due_edition()
+
+    return Outbox(engine, outgoing, Renderings(engine, outgoing, contents, clock), clock)
+
+
+def due_edition() -> Edition:
+    """Eight papers with abstracts: one message of nearly the longest."""
+    abstract = "我们提出一种方法，在五个公开数据集上把词错误率最多降低 12.5%，代码已经公开。" * 4
+    return edition(*(entry(number, abstract=abstract) for number in range(1, 9)))
+
+
+def states(folder: Path) -> dict[str, int]:
+    """How many deliveries are in each state."""
+    with closing(sqlite3.connect(folder / "arxiv-daily.db")) as database:
+        return dict(database.execute("SELECT state, count(*) FROM deliveries GROUP BY state").fetchall())
+
+
+@contextmanager
+def telegram() -> Iterator[str]:
+    """Telegram without rates, in a process of its own; gives its address."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "tests.fakes.telegram", "--port", str(port), "--no-limits"]
+    server = subprocess.Popen(command, cwd=ROOT)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(url, server)
+        yield url
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
+    while server.poll() is None:
+        try:
+            reached(url)
+        except httpx.ConnectError:
+            time.sleep(0.05)
+        else:
+            return
+    raise SystemExit(f"nothing answers at {url}")
+
+
+def reached(url: str) -> dict[int, int]:
+    """How many messages each chat got."""
+    told: dict[str, Any] = json.loads(httpx.get(f"{url}/_log").content)
+    return {int(chat): count for chat, count in told["chats"].items()}
+
+
+if __name__ == "__main__":
+    asyncio.run(drain(Path(sys.argv[1]), sys.argv[2]))

@@ -1,0 +1,72 @@
+"""A digest whose sender is killed on the way, and what the ledger says after the restart."""
+
+import asyncio
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.sending.audience import CONNECTIONS, ROOT, drain, prepare, reached, states, telegram
+
+
+@dataclass(frozen=True)
+class Kill:
+    """What there was at the kill, and after the restart; `received` counts messages by chat."""
+
+    chats: int
+    received_before: int
+    before: dict[str, int]
+    after: dict[str, int]
+    received: dict[int, int]
+
+    @property
+    def twice(self) -> int:
+        """Chats with more than one message."""
+        return sum(count > 1 for count in self.received.values())
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that were committed as begun, and not yet as ended."""
+        return self.before.get("sending", 0)
+
+    @property
+    def unknown(self) -> int:
+        return self.after.get("unknown", 0)
+
+    def __str__(self) -> str:
+        lost = self.unknown - (len(self.received) - self.after.get("sent", 0))
+        return (
+            f"kill    {self.chats} chats, SIGKILL after {self.received_before} messages, {self.in_flight} in flight"
+            f" ({CONNECTIONS} connections)\n"
+            f"        after the restart {self.after}, sum {sum(self.after.values())} (= {self.chats});"
+            f" chats with two messages: {self.twice} (none)\n"
+            f"        unknown {self.unknown} (at most {self.in_flight}), of which {lost} had not arrived"
+        )
+
+
+def kill(chats: int) -> Kill:
+    """Sends to `chats` people in a process of its own, which ends by SIGKILL; another one sends the rest."""
+    with telegram() as url, tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        asyncio.run(prepare(folder, chats))
+        received_before = _killed(folder, url, random.randint(chats // 10, chats * 8 // 10))
+        before = states(folder)
+        asyncio.run(drain(folder, url))
+        return Kill(chats, received_before, before, states(folder), reached(url))
+
+
+def _killed(folder: Path, url: str, point: int) -> int:
+    """Returns once a sender was killed that had sent about `point` messages; gives how many had arrived."""
+    command = [sys.executable, "-m", "benchmarks.sending.audience", str(folder), url]
+    child = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    try:
+        while child.poll() is None and (received := sum(reached(url).values())) < point:
+            time.sleep(0.005)
+    finally:
+        child.kill()
+        child.wait()
+    return received

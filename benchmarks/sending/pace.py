@@ -1,0 +1,102 @@
+"""A digest to many at Telegram's permitted pace, in simulated time: the share of that pace, and the memory."""
+
+import asyncio
+import resource
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from telegram.ext import ExtBot
+
+from benchmarks.sending.audience import ANCHOR, outbox, prepared, states
+from benchmarks.virtual_time import VirtualLoop, counting_the_database
+from bot.chat.limits import Limiter
+from bot.chat.request import Request
+from tests.fakes.telegram import TOKEN, FakeTelegram
+
+_RATE = 30
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What came of it; times in seconds, memory of the process in megabytes at its highest."""
+
+    chats: int
+    states: dict[str, int]
+    received: dict[int, int]
+    refused: int
+    simulated_seconds: float
+    wall_seconds: float
+    peak_megabytes: float
+
+    @property
+    def rate(self) -> float:
+        """Messages a second."""
+        return sum(self.received.values()) / self.simulated_seconds
+
+    def __str__(self) -> str:
+        return (
+            f"pace    {self.chats} chats in {self.simulated_seconds:.0f} simulated s"
+            f" ({self.wall_seconds:.0f} s of this machine)\n"
+            f"        {self.rate:.2f} messages/s, {self.rate / _RATE:.1%} of the permitted rate (at least 97 %)\n"
+            f"        429s {self.refused} (none), peak memory {self.peak_megabytes:.0f} MB (at most 250 MB)"
+        )
+
+
+def pace(chats: int) -> Pace:
+    """Sends to `chats` people; Telegram is in this process, and its rates count by the same simulated clock."""
+    with VirtualLoop() as loop, counting_the_database(loop), tempfile.TemporaryDirectory() as folder:
+        fake = FakeTelegram(clock=loop.time, everyone=True, keep=False)
+        began = time.monotonic()
+        seconds = loop.run_until_complete(_send(Path(folder), chats, fake, loop))
+        return Pace(
+            chats=chats,
+            states=states(Path(folder)),
+            received=dict(fake.sent),
+            refused=fake.refused,
+            simulated_seconds=seconds,
+            wall_seconds=time.monotonic() - began,
+            peak_megabytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        )
+
+
+async def _send(folder: Path, chats: int, fake: FakeTelegram, loop: asyncio.AbstractEventLoop) -> float:
+    """The simulated seconds from the first look at the ledger to the last mark in it."""
+    bot = ExtBot(
+        TOKEN,
+        base_url="http://telegram.invalid/bot",
+        request=_InProcess(fake),
+        get_updates_request=_InProcess(fake),
+        rate_limiter=Limiter(_RATE, clock=loop.time),
+    )
+    async with prepared(folder, chats) as engine, bot:
+        began = loop.time()
+        await outbox(engine, bot, lambda: ANCHOR + timedelta(seconds=loop.time())).drain()
+        return loop.time() - began
+
+
+class _InProcess(Request):
+    """Asks the fake without a socket between."""
+
+    def __init__(self, fake: FakeTelegram) -> None:
+        super().__init__(1)
+        self._fake = fake
+
+    def _build_client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        token, method = request.url.path.removeprefix("/bot").split("/")
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": request.content}
+
+        scope = {"headers": [(b"content-type", b"application/x-www-form-urlencoded")], "query_string": b""}
+        response = await self._fake.answer({"token": token, "method": method}, scope, receive)
+        if response is None:
+            raise httpx.ReadError("broken off")
+        return httpx.Response(response.status_code, content=bytes(response.body))
