@@ -137,7 +137,10 @@ def coverage(
     """
     loaded = _settings()
     until = _date(last, "--to") or _now().astimezone(loaded.timezone).date()
-    days = asyncio.run(_coverage(loaded, _date(first, "--from") or until - timedelta(days=30), until))
+    begin = _date(first, "--from") or until - timedelta(days=30)
+    if begin > until:
+        raise typer.BadParameter(f"The first day, {begin}, is after the last, {until}.", param_hint="--from")
+    days = asyncio.run(_coverage(loaded, begin, until))
     typer.echo(text.render("coverage", days=days), nl=False)
     if any(day.unexplained for day in days):
         raise typer.Exit(1)
@@ -195,9 +198,18 @@ def _moment(at: str, loaded: Settings) -> datetime:
         ) from None
     if moment.year not in _YEARS:
         raise typer.BadParameter(f"arXiv announces nothing in the year {moment.year}.", param_hint="--at")
-    if len(at) == len("2026-02-12"):
+    if _is_date(at):
         return calendar(loaded).anchor(moment.date())
     return (moment if moment.tzinfo else moment.replace(tzinfo=loaded.timezone)).astimezone(UTC)
+
+
+def _is_date(given: str) -> bool:
+    """Whether `given` is a date without a time."""
+    try:
+        date.fromisoformat(given)
+    except ValueError:
+        return False
+    return True
 
 
 def _date(given: str, option: str) -> date | None:

@@ -36,7 +36,7 @@ from digest.store.exclusive import exclusive
 _log = structlog.get_logger()
 _WIDTH = 200  # sends at once; a group that waits for its minute holds one of these places
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=15), timedelta(hours=1)
-_LAST_SECONDS = 8.0  # for what is in flight when the program stops
+_LAST_SECONDS = 5.0  # for what is in flight when the program stops: half of what serve has
 
 
 class ChannelError(DigestError):

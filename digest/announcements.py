@@ -15,6 +15,8 @@ from enum import StrEnum
 from digest.calendar import Calendar
 from digest.models import PaperId
 
+NEIGHBOURS = timedelta(days=45)
+"""How long before a look papers may have been submitted whose numbers tell what was held back."""
 _DISORDER = timedelta(hours=1)  # numbers of one batch follow the submissions roughly, not to the minute
 
 

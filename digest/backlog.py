@@ -1,26 +1,25 @@
 """The editions that are open: each closes over what was collected for it, in the order of the days."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from digest import announcements, closing, selection
-from digest.announcements import NEW_TYPES
+from digest.announcements import NEIGHBOURS, NEW_TYPES
 from digest.calendar import Calendar
 from digest.closing import LONGEST_SILENCE, Candidate, CatchUp, Gathered
 from digest.errors import StoreError
 from digest.listing import Look
-from digest.models import ClosedEdition, Paper, VersionId, Window
+from digest.models import ClosedEdition, LeftOut, Paper, Reason, VersionId, Window
 from digest.selection import Rules
 from digest.store import announcements as named
 from digest.store import editions, listings, papers
 from digest.store import engine as database
 
 _log = structlog.get_logger()
-_NEIGHBOURS = timedelta(days=45)  # papers whose numbers and submissions tell what was held back
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +50,10 @@ class Backlog:
         """The open days, oldest first."""
         return list(self.gathered)
 
+    def until(self, day: date) -> "Backlog":
+        """The same without the days after `day`: the clock may have been set ahead since it was due."""
+        return replace(self, gathered={each: there for each, there in self.gathered.items() if each <= day})
+
 
 async def read(engine: AsyncEngine, plan: Plan, at: datetime) -> Backlog:
     """The open days at `at`."""
@@ -58,18 +61,22 @@ async def read(engine: AsyncEngine, plan: Plan, at: datetime) -> Backlog:
         last = await editions.last(connection)
         first_look = await listings.first_listed_at(connection)
         watched = await listings.watched(connection, at - LONGEST_SILENCE)
+        watched &= set(last.categories) if last else set()
         empty = await named.empty(connection, at - LONGEST_SILENCE)
         candidates = await _candidates(connection, plan.calendar, at)
     silent = last is not None and at - last.window.end > LONGEST_SILENCE
     begin = at if silent or first_look is None else first_look
     days = closing.open_days(plan.calendar, last, begin, at, candidates, empty)
     windows = [closing.window(plan.calendar, day, last) for day in days]
-    gathered = [closing.gather(window, candidates, watched) for window in windows]
+    gathered = [closing.gather(window, candidates, watched, last) for window in windows]
     return Backlog(last, at, dict(zip(days, gathered, strict=True)))
 
 
 async def _candidates(connection: AsyncConnection, calendar: Calendar, at: datetime) -> list[Candidate]:
-    sightings = await listings.sightings(connection, at - _NEIGHBOURS)
+    sightings = [
+        replace(sighting, listed_at=min(sighting.listed_at, at))  # a clock may have been ahead
+        for sighting in await listings.sightings(connection, at - NEIGHBOURS)
+    ]
     records = await papers.latest_of(connection, await listings.undecided(connection))
     placed = announcements.place(calendar, sightings)
     listed_at = {sighting.paper: sighting.listed_at for sighting in sightings}
@@ -144,8 +151,10 @@ async def _close(
             if plan.replacements
             else (),
         )
-        await listings.place(connection, {each.paper.id: each.placed.batch for each in candidates})
-        await listings.leave_out(connection, gathered.earlier, None)
+        placed = {each.paper.id: each.placed.batch for each in (*candidates, *gathered.given_up)}
+        await listings.place(connection, placed)
+        given_up = [LeftOut(each.paper.id, Reason.SILENCE) for each in gathered.given_up]
+        await listings.leave_out(connection, [*gathered.earlier, *given_up], None)
         await listings.watch(connection, look.categories, at)
         if not await editions.close(connection, edition):
             raise StoreError(f"The edition of {day} was closed by another arxiv-daily meanwhile.")

@@ -46,6 +46,8 @@ class Gathered:
     own: tuple[Candidate, ...]
     late: tuple[Candidate, ...]
     earlier: tuple[LeftOut, ...]
+    given_up: tuple[Candidate, ...] = ()
+    """What was announced in a silence that is not made up for."""
 
 
 def window(calendar: Calendar, day: date, last: ClosedEdition | None) -> Window:
@@ -109,23 +111,34 @@ def chosen(gathered: Mapping[date, Gathered], catch_up: CatchUp) -> date | None:
     return next(day for day in filled if newest <= gathered[day].window.end)
 
 
-def gather(window: Window, candidates: Iterable[Candidate], watched: Collection[str]) -> Gathered:
+def gather(
+    window: Window,
+    candidates: Iterable[Candidate],
+    watched: Collection[str],
+    last: ClosedEdition | None = None,
+) -> Gathered:
     """Which of `candidates` belong in the edition of `window`.
 
     `watched` are the categories whose listings were followed lately. A paper in none of them that was announced before
     the window cannot have been missed. One in them that looks older than the window, but may have been announced after
-    it, waits for the next edition: no paper is shown before its announcement.
+    it, waits for the next edition: no paper is shown before its announcement. Between the `last` edition and the window
+    there is time only after a long silence.
     """
-    own, late, earlier = [], [], []
+    own: list[Candidate] = []
+    late: list[Candidate] = []
+    earlier: list[LeftOut] = []
+    given_up: list[Candidate] = []
     for candidate in candidates:
         batch, latest = candidate.placed.batch, candidate.placed.latest
         if window.start < batch <= window.end:
             own.append(candidate)
+        elif last is not None and last.window.end < batch <= window.start:
+            given_up.append(candidate)
         elif batch <= window.start and not set(watched) & set(candidate.paper.categories):
             earlier.append(LeftOut(candidate.paper.id, Reason.EARLIER))
         elif batch <= window.start and latest <= window.end:
             late.append(candidate)
-    return Gathered(window, tuple(own), tuple(late), tuple(earlier))
+    return Gathered(window, tuple(own), tuple(late), tuple(earlier), tuple(given_up))
 
 
 def deadline(calendar: Calendar, day: date) -> datetime:

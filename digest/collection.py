@@ -117,7 +117,7 @@ async def _patiently(run: _Run, at: datetime, pause: Pause) -> Outcome:
                 return outcome
         run.report(Progress(Stage.WAIT, looks - left + 1, looks))
         _log.info("waiting", date=str(run.day), looks_left=left - 1)
-        at = await pause(BETWEEN_LOOKS)
+        at = max(at, await pause(BETWEEN_LOOKS))  # a clock that is set back shows no time that is not over
         left = min(left - 1, _looks(run, at))
     return await _attempt(run, at, patient=False)
 
@@ -133,7 +133,7 @@ async def _attempt(run: _Run, at: datetime, *, patient: bool) -> Outcome:
     look = await _look(run, at)
     run.report(Progress(Stage.COLLECT, 1, 1))
     while True:
-        before = await backlog.read(run.engine, run.plan, at)
+        before = (await backlog.read(run.engine, run.plan, at)).until(run.day)
         edition = await backlog.close_next(run.engine, run.plan, look, before, patient=patient)
         if edition is None:
             break

@@ -1,19 +1,23 @@
 """The proof: what arXiv announced day by day, what the editions showed of it, and why they differ."""
 
+from bisect import bisect
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from digest.announcements import NEW_TYPES
+from digest.announcements import NEIGHBOURS, NEW_TYPES, place
 from digest.calendar import Calendar
+from digest.closing import LONGEST_SILENCE
 from digest.models import ClosedEdition, LeftOut, Paper, PaperId, Reason, Window
 from digest.store import announcements, editions, listings, papers
 from digest.store import engine as database
 
+_DAY = timedelta(days=1)
+_ASKED_FOR = timedelta(days=7)  # what feeds named and arXiv does not give by then, it no longer has
 _AHEAD = timedelta(days=31)  # days that are accounted for after the newest edition
 
 
@@ -28,6 +32,8 @@ class Absence(StrEnum):
     """Another day's edition shows its batch."""
     UNWATCHED = "unwatched"
     """Nobody looked at that time: other days' editions were taken over from older posts."""
+    SILENCE = "silence"
+    """Nothing ran for so long that its edition was not made up for."""
     MISSING = "missing"
     """Its batch did not come."""
 
@@ -79,13 +85,56 @@ async def between(engine: AsyncEngine, calendar: Calendar, first: date, last: da
     """The account of each day from `first` to `last`, from the first edition on."""
     async with database.reading(engine) as connection:
         newest = await editions.last(connection)
-        begin = await editions.first_day(connection)
-        if newest is None or begin is None:
+        if newest is None:
             return []
-        first, last = max(first, begin), min(last, newest.date + _AHEAD)
-        undecided = await listings.undecided(connection)
-        days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-        return [await _day(connection, calendar, day, newest, undecided) for day in days]
+        made = await editions.windows(connection)
+        first, last = max(first, min(made)), min(last, newest.date + _AHEAD)
+        undecided = await _undecided(connection, calendar, newest.window.end)
+        days = [first + _DAY * n for n in range((last - first).days + 1)]
+        found = [
+            await _day(connection, calendar, day, window_of(calendar, day, made), newest, undecided)
+            for day in days
+        ]
+    return [replace(each, absence=Absence.SILENCE) if _is_silent(each, made) else each for each in found]
+
+
+async def _undecided(
+    connection: AsyncConnection, calendar: Calendar, newest: datetime
+) -> dict[PaperId, datetime]:
+    """The papers that are undecided, with the batches that they are taken for so far."""
+    placed = place(calendar, await listings.sightings(connection, newest - NEIGHBOURS))
+    undecided = await listings.undecided(connection)
+    return {paper: each.batch for paper, each in placed.items() if paper in undecided}
+
+
+def _is_silent(day: Coverage, made: Mapping[date, Window]) -> bool:
+    """Whether the day lies between editions that are so far apart that those between them were not made."""
+    ends = [made[each].end for each in sorted(made)]
+    index = bisect(sorted(made), day.day)
+    return day.absence is Absence.MISSING and ends[index] - ends[index - 1] > LONGEST_SILENCE
+
+
+def window_of(calendar: Calendar, day: date, made: Mapping[date, Window]) -> Window:
+    """The time that the account of `day` is about, whatever the settings were when it was `made`. Pure.
+
+    The windows of the days neither overlap nor leave anything out. Where one edition shows the batches of several days,
+    each day has its own.
+    """
+    return Window(_end(calendar, day - _DAY, made), _end(calendar, day, made))
+
+
+def _end(calendar: Calendar, day: date, made: Mapping[date, Window]) -> datetime:
+    """The anchor of the edition as it was made; of a day without one today's, kept between those of its neighbours."""
+    if day in made:
+        return made[day].end
+    days = sorted(made)
+    index = bisect(days, day)
+    before = made[days[index - 1]] if index else None
+    after = made[days[index]] if index < len(days) else None
+    if after and day + _DAY in made and (before is None or before.end < after.start):
+        return after.start
+    end = min(calendar.anchor(day), after.end) if after else calendar.anchor(day)
+    return max(end, before.end) if before else end
 
 
 async def of_edition(engine: AsyncEngine, day: date) -> Selected:
@@ -109,15 +158,17 @@ async def _day(
     connection: AsyncConnection,
     calendar: Calendar,
     day: date,
+    window: Window,
     newest: ClosedEdition,
-    undecided: Collection[PaperId],
+    undecided: Mapping[PaperId, datetime],
 ) -> Coverage:
-    window = calendar.window_of(day)
     edition = await editions.find(connection, day)
     shown = {version.paper for version in edition.versions} if edition else set()
     left_out = {each.paper: each for each in await listings.left_out_of(connection, day)}
     known = shown | left_out.keys() | await _announced(connection, window)
-    batch_of = await announcements.batches_of(connection, known)
+    known |= {paper for paper, batch in undecided.items() if window.start < batch <= window.end}
+    batch_of = dict(undecided)
+    batch_of |= await announcements.batches_of(connection, known)
     batch_of |= await listings.batches_of(connection, known)
     # What is known only from a post taken over counts for the day of that post.
     listed = {each for each in known if window.start < batch_of.get(each, window.end) <= window.end}
@@ -125,6 +176,8 @@ async def _day(
     elsewhere = await editions.assigned(connection, listed - shown)
     rest = listed - shown - elsewhere.keys()
     reasons = {each.paper: each for each in await listings.left_out(connection, rest)}
+    if newest.closed_at - window.end > _ASKED_FOR:
+        reasons |= {each: LeftOut(each, Reason.GONE) for each in await listings.unlisted(connection, rest)}
     rest -= reasons.keys()
     waiting = {paper for paper in rest if day > newest.date or paper in undecided}
     batches = calendar.batches(window)

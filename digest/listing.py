@@ -200,5 +200,6 @@ async def _note(
         kept = (new | undecided | wanted.replaced.keys()) & found.keys()
         await papers.save(connection, [found[paper] for paper in sorted(kept)], at)
         await listings.note(connection, new, at)
+        await listings.correct(connection, undecided & listed.keys(), at)
         await announcements.note(connection, names, at, replacements=replacements)
     _log.info("looked", listed=len(listed), new=len(new), named=len(names))

@@ -95,7 +95,7 @@ class _Watched(Request):
 
 
 def answers(askers: int) -> Answers:
-    """As many are asked one after another as then at once, each in a private chat of its own.
+    """As many ask one after another as then at once, each in a private chat of its own that the bot has not met.
 
     The program's own time begins when an update is put into the Application's queue, as a webhook does with it, and
     ends when the request of the first message goes to its connection: Telegram's time is not in it. Of those who ask

@@ -33,7 +33,6 @@ ROOT = Path(__file__).resolve().parents[2]
 ANCHOR = datetime(2026, 2, 10, 0, 50, tzinfo=UTC)
 FIRST_CHAT = 1_000_000
 CONNECTIONS = 32
-"""As the program has them."""
 
 _SUBSCRIBER = {
     "channel": "telegram",
@@ -87,7 +86,7 @@ async def drain(folder: Path, url: str) -> None:
             base_url=f"{url}/bot",
             request=Request(CONNECTIONS),
             get_updates_request=Request(1),
-            rate_limiter=Limiter(None),
+            rate_limiter=Limiter(None, width=CONNECTIONS),
         )
         async with bot:
             await outbox(engine, bot, lambda: ANCHOR).drain()

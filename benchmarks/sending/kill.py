@@ -63,9 +63,11 @@ def _killed(folder: Path, url: str, point: int) -> int:
     """Returns once a sender was killed that had sent about `point` messages; gives how many had arrived."""
     command = [sys.executable, "-m", "benchmarks.sending.audience", str(folder), url]
     child = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    received = 0
     try:
-        while child.poll() is None and (received := sum(reached(url).values())) < point:
+        while child.poll() is None and received < point:
             time.sleep(0.005)
+            received = sum(reached(url).values())
     finally:
         child.kill()
         child.wait()

@@ -44,7 +44,8 @@ from bot.store import updates
 from digest.store import engine as database
 
 _log = structlog.get_logger()
-_CONNECTIONS = 32
+_CONNECTIONS = 64
+_MESSAGES_AT_ONCE = 56  # connections are left over for what is no message: taps that are to be acknowledged
 _POLL_SECONDS = 30
 ALLOWED_UPDATES = (
     Update.MESSAGE,
@@ -53,7 +54,8 @@ ALLOWED_UPDATES = (
     Update.INLINE_QUERY,
     Update.MY_CHAT_MEMBER,
 )
-_LAST_SECONDS = 8.0  # for what was taken when the program stops
+_LAST_SECONDS = 1.5  # for what was taken when the program stops: the outbox had its time before
+_LAST_POLL_SECONDS = 1.0  # to tell Telegram what was taken; untold, it comes again, and is known
 Bot = Application[Any, Any, Any, Any, Any, Any]
 
 
@@ -64,7 +66,7 @@ def open_bot(token: SecretStr, settings: Settings, answer_seconds: float) -> Ext
         base_url=f"{str(settings.telegram_api_url).rstrip('/')}/bot",
         request=Request(_CONNECTIONS, read_timeout=answer_seconds),
         get_updates_request=Request(1),
-        rate_limiter=Limiter(settings.telegram_rate),
+        rate_limiter=Limiter(settings.telegram_rate, width=_MESSAGES_AT_ONCE),
     )
 
 
@@ -149,7 +151,10 @@ async def polling(application: Bot) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await updater.stop()
+        try:
+            await asyncio.wait_for(updater.stop(), _LAST_POLL_SECONDS)
+        except TimeoutError:
+            _log.warning("updates_left_unconfirmed")
 
 
 async def introduce(desk: Desk, channels: tuple[str, ...]) -> None:

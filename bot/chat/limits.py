@@ -91,23 +91,28 @@ class _Attempts:
 class Limiter(BaseRateLimiter[LimitArgs]):
     """The one gate of all requests of a bot but getUpdates.
 
-    `rate` is in messages a second (0: only the chats' own limits; None: no limits, but pauses are kept). A pause
-    of up to `patience_seconds` is waited out, and the request tried once more. `clock` gives monotonic seconds.
+    `rate` is in messages a second (0: only the chats' own limits; None: no limits, but pauses are kept). At most
+    `width` messages are on their way at once (None: any number), so that none is begun before there is a connection
+    for it. A pause of up to `patience_seconds` is waited out, and the request tried once more. `clock` gives
+    monotonic seconds.
     """
 
     def __init__(
         self,
         rate: float | None = 30,
         *,
+        width: int | None = None,
         patience_seconds: float = 10,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._pacing = Pacing(rate)
+        self._width = width
         self._patience = patience_seconds
         self._clock = clock
         self._sleep = sleep
         self._waiting: dict[Ticket, asyncio.Future[None]] = {}
+        self._on_the_way: set[Ticket] = set()
         self._naps: set[asyncio.Task[None]] = set()
         self._alarm: tuple[float, asyncio.Task[None]] | None = None
         self._floods: deque[tuple[float, int | str]] = deque()
@@ -146,11 +151,25 @@ class Limiter(BaseRateLimiter[LimitArgs]):
         request = _Request(endpoint, _chat_of(data))
         urgent = not isinstance(rate_limit_args, Bulk)
         ticket = self._pacing.ticket(request.scope, urgent=urgent) if request.is_message else None
+        try:
+            before = rate_limit_args.before if rate_limit_args else None
+            return await self._send(request, ticket, before, lambda: callback(*args, **kwargs))
+        finally:
+            if ticket is not None:
+                self._arrived(ticket)
+
+    async def _send(
+        self,
+        request: _Request,
+        ticket: Ticket | None,
+        before: Callable[[], Awaitable[None]] | None,
+        attempt: Callable[[], Awaitable[_Answer]],
+    ) -> _Answer:
         attempts = _Attempts(self._patience)
         while True:
-            await self._admit(request, ticket, rate_limit_args.before if rate_limit_args else None)
+            await self._admit(request, ticket, before)
             try:
-                return await callback(*args, **kwargs)
+                return await attempt()
             except (RetryAfter, ThrottledError) as error:
                 self._heed(request, attempts.pause_after(error))
                 if not attempts.another:
@@ -176,6 +195,7 @@ class Limiter(BaseRateLimiter[LimitArgs]):
         try:
             self._refuse_if_closed()
             self._refuse_if_paused(ticket.scope)
+            self._on_the_way.discard(ticket)
             self._pacing.join(ticket, self._clock())
             self._step()
             await future
@@ -240,11 +260,23 @@ class Limiter(BaseRateLimiter[LimitArgs]):
     def _step(self) -> None:
         """Grants all that may go now, and sets the alarm for what may next."""
         now = self._clock()
-        while ticket := self._pacing.grant(now):
+        while self._has_room() and (ticket := self._pacing.grant(now)):
+            self._on_the_way.add(ticket)
             future = self._waiting[ticket]
             if not future.done():
                 future.set_result(None)
-        self._set_alarm(self._pacing.next_at(now))
+        if self._has_room():  # else the next that arrives asks again
+            self._set_alarm(self._pacing.next_at(now))
+
+    def _has_room(self) -> bool:
+        return self._open and (self._width is None or len(self._on_the_way) < self._width)
+
+    def _arrived(self, ticket: Ticket) -> None:
+        """Gives back the place of a message that was sent, or is not to be."""
+        was_full = not self._has_room()
+        self._on_the_way.discard(ticket)
+        if was_full:
+            self._step()
 
     def _set_alarm(self, at: float | None) -> None:
         if at is None or (self._alarm is not None and self._alarm[0] <= at):

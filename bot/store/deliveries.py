@@ -60,7 +60,9 @@ async def open_for(
         literal(dispatch.id), columns.id, literal(Sending.DUE.value), *moments, literal(0), literal(0)
     )
     names = ["dispatch_id", "subscriber_id", "state", "due_at", "next_at", "changed_at", "part", "tries"]
-    result = await connection.execute(insert(deliveries).from_select(names, values.where(*wanted)))
+    rows = insert(deliveries).from_select(names, values.where(*wanted))
+    # Of an INSERT, SQLAlchemy else forgets how many rows the driver counted (psycopg's: -1).
+    result = await connection.execute(rows.execution_options(preserve_rowcount=True))
     return result.rowcount
 
 

@@ -47,12 +47,6 @@ async def last(connection: AsyncConnection) -> ClosedEdition | None:
     return newest and await find(connection, newest)
 
 
-async def first_day(connection: AsyncConnection) -> date | None:
-    """The day of the oldest edition."""
-    oldest: date | None = await connection.scalar(select(func.min(editions.c.date)))
-    return oldest
-
-
 async def incomplete(connection: AsyncConnection) -> list[date]:
     """The editions of which something is still due, oldest first."""
     query = select(editions.c.date).where(editions.c.completed_at.is_(None)).order_by(editions.c.date)
@@ -63,6 +57,13 @@ async def between(connection: AsyncConnection, first: date, last: date) -> list[
     """The days from `first` to `last` whose editions were closed, oldest first."""
     query = select(editions.c.date).where(editions.c.date.between(first, last)).order_by(editions.c.date)
     return list((await connection.execute(query)).scalars())
+
+
+async def windows(connection: AsyncConnection) -> dict[date, Window]:
+    """The windows of all editions, oldest first."""
+    query = select(editions.c.date, editions.c.window_start, editions.c.window_end)
+    rows = await connection.execute(query.order_by(editions.c.date))
+    return {row.date: Window(row.window_start, row.window_end) for row in rows}
 
 
 async def covering(connection: AsyncConnection, batch: datetime) -> date | None:

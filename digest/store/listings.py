@@ -11,6 +11,7 @@ from sqlalchemy import Row, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from digest.announcements import NEW_TYPES, Sighting
+from digest.errors import StoreError
 from digest.models import LeftOut, PaperId, Reason, Window
 from digest.store.bulk import add_missing, put, rows_among
 from digest.store.tables import announcements, edition_papers, listings, versions, watches
@@ -74,6 +75,14 @@ async def note(connection: AsyncConnection, papers: Iterable[PaperId], at: datet
     await add_missing(connection, listings, rows)
 
 
+async def correct(connection: AsyncConnection, papers: Iterable[PaperId], at: datetime) -> None:
+    """Where a clock that was ahead said that `papers` were first listed after `at`, it was at `at`."""
+    rows = [{"paper": str(paper)} for paper in sorted(set(papers))]
+    statement = update(listings).where(listings.c.paper_id == bindparam("paper"), listings.c.listed_at > at)
+    if rows:
+        await connection.execute(statement.values(listed_at=at), rows)
+
+
 async def place(connection: AsyncConnection, batches: Mapping[PaperId, datetime]) -> None:
     """Remember which batch each of these papers was taken for."""
     rows = [{"paper": str(paper), "placed": batch} for paper, batch in sorted(batches.items())]
@@ -112,7 +121,7 @@ async def leave_out(connection: AsyncConnection, left_out: Iterable[LeftOut], da
 
 
 async def left_out_of(connection: AsyncConnection, day: date) -> list[LeftOut]:
-    """What the edition of `day` leaves out, in the order of the papers."""
+    """What the edition of `day` leaves out, in the order of the papers. Raises StoreError where a reason is unknown."""
     query = select(listings).where(listings.c.edition_date == day, listings.c.left_out.is_not(None))
     return [_left_out(row) for row in await connection.execute(query.order_by(listings.c.paper_id))]
 
@@ -143,4 +152,10 @@ def _sighting(row: Row[*tuple[Any, ...]]) -> Sighting:
 
 
 def _left_out(row: Row[Any]) -> LeftOut:
-    return LeftOut(PaperId(row.paper_id), Reason(row.left_out), row.detail or "")
+    try:
+        reason = Reason(row.left_out)
+    except ValueError:
+        raise StoreError(
+            f"The database says of {row.paper_id} that it was left out, but not for a reason that there is."
+        ) from None
+    return LeftOut(PaperId(row.paper_id), reason, row.detail or "")

@@ -384,6 +384,25 @@ async def test_each_paper_that_was_left_out_has_its_reason(tmp_path: Path) -> No
     assert total == "3 announced, 1 shown by their own edition, 0 late, 0 unexplained."
 
 
+async def test_a_reason_that_there_is_not_is_told_in_a_sentence(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        await call(tmp_path, "build", *NOON, **environment(here, EXCLUDE_KEYWORDS="room 2"))
+        with closing(sqlite3.connect(tmp_path / "arxiv-daily.db")) as database, database:
+            database.execute("UPDATE listings SET left_out = 'nonsense' WHERE left_out IS NOT NULL")
+        told = await call(
+            tmp_path, "coverage", "--from", "2026-02-11", "--to", "2026-02-11", **environment(here)
+        )
+    assert (told.status, told.out) == (1, "")
+    assert "2602.00002" in told.sentence
+
+
+async def test_a_date_without_hyphens_is_a_date_too(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        told = await call(tmp_path, "build", "--at", "20260211", **environment(here))
+    assert told.status == 0
+    assert [post.name for post in here.posts.iterdir()] == [POST]
+
+
 async def test_a_paper_that_is_missing_without_a_reason_is_an_alarm(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         here.arxiv.announced = [(f"2602.0000{number}v1", "new") for number in (1, 2, 3, 4)]
@@ -402,6 +421,10 @@ async def test_a_paper_that_is_missing_without_a_reason_is_an_alarm(tmp_path: Pa
     [
         (("coverage", "--from", "yesterday"), "is no date"),
         (("coverage", "--to", "2026-02-30"), "is no date"),
+        (
+            ("coverage", "--from", "2026-02-12", "--to", "2026-02-11"),
+            "2026-02-12, is after the last, 2026-02-11",
+        ),
         (("coverage", "--from", "0001-01-01"), "nothing in the year 1"),
         (("build", "--at", "0001-01-01"), "nothing in the year 1"),
         (("run", "--at", "9999-12-31T23:59"), "nothing in the year 9999"),

@@ -14,6 +14,7 @@ from digest.collection import Standing
 from digest.coverage import Absence
 from digest.errors import EmptyPageError, SourceError, StoreError
 from digest.listing import WrongCategoriesError
+from digest.models import Reason
 from digest.progress import Progress, Stage
 from digest.render import text
 from tests.bot.world import WEDNESDAY_NOON, World, publish, world
@@ -132,6 +133,26 @@ async def test_a_clock_that_is_set_back_while_waiting_ends_no_later(tmp_path: Pa
 
         await here.work(SUMMER, pause)
     assert waiting.waits < 40
+
+
+async def test_a_clock_that_jumps_while_waiting_closes_no_other_day_and_denies_no_batch(
+    tmp_path: Path,
+) -> None:
+    for jump, standing in ((-2 * DAY, Standing.MISSING), (2 * DAY, Standing.CLOSED)):
+        folder = tmp_path / str(jump.days)
+        folder.mkdir()
+        async with world(folder) as here:
+            await monday_in_summer(here)
+
+            async def pause(_: timedelta, jump: timedelta = jump, here: World = here) -> datetime:
+                if jump > 0 * DAY:
+                    for n in range(3):
+                        publish(here.arxiv, 11 + n, submitted=FOR_SUMMER + n * DAY)
+                return SUMMER + jump
+
+            made = await here.work(SUMMER, pause)
+        assert made.outcome.standing is standing
+        assert [closed.date for closed in made.outcome.closed] == [date(2026, 7, 14)] * (jump > 0 * DAY)
 
 
 async def test_failing_looks_are_repeated_until_the_deadline(tmp_path: Path) -> None:
@@ -300,6 +321,25 @@ async def test_after_the_digest_time_moves_no_day_closes_twice_and_nothing_is_lo
     assert made.unexplained == ()
 
 
+@pytest.mark.parametrize("moved", [{"digest_time": "10:00"}, {"timezone": "America/Los_Angeles"}])
+async def test_the_account_of_closed_days_stays_as_it_was_when_the_digest_time_moves(
+    tmp_path: Path, moved: dict[str, str]
+) -> None:
+    async with world(tmp_path) as here:
+        await here.run()
+        publish(here.arxiv, 4, submitted=FOR_THURSDAY)
+        await here.run(THURSDAY_NOON)
+        accounts = []
+        for overrides in ({}, moved):
+            async with here.app(THURSDAY_NOON, **overrides) as app:
+                days = await coverage.between(
+                    app.engine, app.plan.calendar, date(2026, 2, 11), date(2026, 2, 12)
+                )
+            accounts.append([(each.day.day, each.batches, each.listed, each.shown) for each in days])
+    assert accounts[0] == accounts[1]
+    assert [shown for *_, shown in accounts[1]] == [3, 1]
+
+
 async def test_a_day_that_another_process_closed_is_not_reported_as_closed_again(tmp_path: Path) -> None:
     async with world(tmp_path) as here, here.app(WEDNESDAY_NOON) as app:
         look = await listing.look(
@@ -340,6 +380,23 @@ async def test_what_the_query_api_lacked_when_an_edition_closed_is_asked_for_aga
         made = await here.work(THURSDAY_NOON)
     assert made.unexplained == ()
     assert [(closed.fetched, closed.late) for closed in made.outcome.closed] == [(2, 1)]
+
+
+async def test_what_arxiv_announced_and_never_had_has_a_reason_after_a_week(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        in_the_feed(here, CROSS, *new(1, 2, 3))
+        await here.work(WEDNESDAY_NOON)
+        in_the_feed(here)
+        told = []
+        for n in (6, 8):
+            at = WEDNESDAY_NOON + n * DAY
+            publish(here.arxiv, 4 + n, submitted=at - 36 * HOUR)
+            await here.work(at)
+            async with here.app(at) as app:
+                day = date(2026, 2, 11)
+                [account] = await coverage.between(app.engine, app.plan.calendar, day, day)
+            told.append(([str(each) for each in account.unexplained], dict(account.reasons)))
+    assert told == [(["2602.00009"], {}), ([], {Reason.GONE: 1})]
 
 
 async def test_a_batch_of_cross_lists_alone_is_an_edition(tmp_path: Path) -> None:
@@ -485,6 +542,65 @@ async def test_the_account_says_of_days_between_old_posts_that_nobody_was_watchi
             days = await coverage.between(app.engine, app.plan.calendar, date(2026, 2, 5), date(2026, 2, 11))
     absent = {each.day.day: each.absence for each in days if each.batches}
     assert absent == {5: None, 6: Absence.UNWATCHED, 7: None, 10: Absence.ELSEWHERE, 11: None}
+
+
+async def test_what_was_announced_in_a_silence_that_is_not_made_up_for_is_accounted_for(
+    tmp_path: Path,
+) -> None:
+    at = WEDNESDAY_NOON + 50 * DAY
+    async with world(tmp_path) as here:
+        await here.run()
+        publish(here.arxiv, 4, submitted=at - 23 * DAY)
+        publish(here.arxiv, 5, submitted=at - DAY - 12 * HOUR)
+        made = await here.work(at)
+        async with here.app(at) as app:
+            days = await coverage.between(app.engine, app.plan.calendar, date(2026, 2, 11), date(2026, 4, 1))
+    [closed] = made.outcome.closed
+    assert [str(version) for version in closed.versions] == ["2602.00005v1"]
+    assert {each.absence for each in days if each.batches} == {None, Absence.SILENCE}
+    assert [each.day for each in days if each.reasons[Reason.SILENCE]] == [date(2026, 3, 11)]
+    told = text.render("coverage", days=days)
+    assert "1 not made up for, after a silence of more than 31 days\n" in told
+    assert "the batch did not come" not in told
+
+
+async def test_a_late_paper_that_a_clock_ahead_saw_first_is_accounted_for_and_comes_with_the_next_edition(
+    tmp_path: Path,
+) -> None:
+    async with world(tmp_path) as here:
+        await here.run()
+        publish(here.arxiv, 4)
+        async with here.app(WEDNESDAY_NOON) as app:
+            for at in (WEDNESDAY_NOON + 20 * DAY, WEDNESDAY_NOON + HOUR):
+                await listing.look(
+                    app.engine,
+                    app.sources,
+                    app.plan.calendar,
+                    app.plan.categories,
+                    WEDNESDAY_NOON - DAY,
+                    at,
+                    replacements=False,
+                )
+            days = await coverage.between(app.engine, app.plan.calendar, date(2026, 2, 11), date(2026, 2, 12))
+        publish(here.arxiv, 5, submitted=FOR_THURSDAY)
+        made = await here.work(THURSDAY_NOON)
+    assert [str(paper) for each in days for paper in each.waiting] == ["2602.00004"]
+    assert [len(closed.versions) for closed in made.outcome.closed] == [2]
+
+
+async def test_a_category_that_is_watched_again_brings_no_papers_from_the_time_between(
+    tmp_path: Path,
+) -> None:
+    async with world(tmp_path) as here:
+        await here.run()
+        here.arxiv.papers.append(paper(5, submitted=FOR_THURSDAY, categories=("cs.SD",)))
+        await here.work(THURSDAY_NOON, arxiv_categories=("cs.SD",))
+        here.arxiv.papers.append(paper(4, submitted=FOR_THURSDAY, categories=("eess.AS",)))
+        here.arxiv.papers.append(paper(6, submitted=FOR_THURSDAY + DAY, categories=("eess.AS",)))
+        made = await here.work(THURSDAY_NOON + DAY)
+    [closed] = made.outcome.closed
+    assert ([str(version) for version in closed.versions], closed.late) == (["2602.00006v1"], 0)
+    assert made.unexplained == ()
 
 
 async def test_a_replacement_whose_record_lags_comes_with_the_next_edition(tmp_path: Path) -> None:

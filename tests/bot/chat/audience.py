@@ -2,6 +2,7 @@
 
 from zoneinfo import ZoneInfo
 
+from bot import fanout
 from bot.app import open_database
 from bot.chat.address import Address
 from bot.models import Choices, Kind, Standing, Subscriber
@@ -32,3 +33,10 @@ async def subscribe(here: BotWorld, *new: Subscriber) -> None:
 def people(here: BotWorld, count: int) -> list[int]:
     """The ids of so many people who have written to the bot."""
     return [here.telegram.user(1000 + number, started=True).id for number in range(count)]
+
+
+async def broadcast(here: BotWorld, text: str) -> None:
+    """The operator's words to all who are subscribed, confirmed: they show that the outbox has looked once more."""
+    async with open_database(here.settings()) as engine:
+        number = await fanout.draft_broadcast(engine, text, here.clock())
+        await fanout.confirm_broadcast(engine, number, here.clock())

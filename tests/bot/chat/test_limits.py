@@ -52,13 +52,14 @@ class World:
     """A limiter before a Telegram that notes what it gets, and answers with the faults it was given first."""
 
     rate: float | None = 30
+    width: int | None = None
     clock: Clock = field(default_factory=Clock)
     sent: list[tuple[float, str, Any]] = field(default_factory=list)
     faults: dict[Any, list[Exception]] = field(default_factory=lambda: defaultdict(list))
     latency: float = 0
 
     def __post_init__(self) -> None:
-        self.limiter = Limiter(self.rate, clock=self.clock, sleep=self.clock.sleep)
+        self.limiter = Limiter(self.rate, width=self.width, clock=self.clock, sleep=self.clock.sleep)
 
     def request(
         self, chat: int | str | None, args: LimitArgs | None = None, endpoint: str = "sendMessage"
@@ -354,3 +355,31 @@ async def test_a_pause_that_comes_while_the_sender_is_told_is_kept() -> None:
     await world.clock.run()
     assert all([await task for task in tasks])
     assert [time for time in world.times(1) if 0.2 < time < 3.1] == []
+
+
+async def test_no_message_is_begun_before_there_is_a_place_for_it() -> None:
+    world = World(latency=10, width=2)
+    told: list[float] = []
+
+    async def before() -> None:
+        told.append(world.clock.now - 1000)
+
+    tasks = [world.request(chat, Bulk(before)) for chat in range(1, 6)]
+    await world.clock.run()
+    assert all([await task for task in tasks])
+    assert told == pytest.approx([0, 0, 10, 10, 20], abs=0.1)
+
+
+async def test_a_place_is_given_back_by_whoever_fails_gives_up_or_has_to_wait() -> None:
+    world = World(latency=1, width=1)
+    world.faults[1] = [flood(3)]
+    world.faults[2] = [BadRequest("chat not found")]
+    waits, fails, leaves, comes = (world.request(chat) for chat in range(1, 5))
+    await world.clock.run(2.5)
+    leaves.cancel()
+    await world.clock.run()
+    assert isinstance(await failure(fails), BadRequest)
+    assert await waits
+    assert await comes
+    assert leaves.cancelled()
+    assert [chat for _, _, chat in world.sent] == [1, 2, 3, 4, 1]

@@ -1,0 +1,166 @@
+"""When a tick has something to do."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import select
+
+from bot.app import open_app
+from bot.schedule import BETWEEN_TRIES, Schedule, has_open_day, is_quiet
+from bot.store.tables import dispatches
+from digest.calendar import Calendar
+from digest.models import ClosedEdition, Window
+from digest.store import engine as database
+from tests.bot.world import QUICK, WEDNESDAY_NOON, World, publish, world
+
+CALENDAR = Calendar(time(8, 50), ZoneInfo("Asia/Shanghai"))
+WEDNESDAY, SATURDAY, SUNDAY, MONDAY = (date(2026, 2, day) for day in (11, 14, 15, 16))
+HOUR = timedelta(hours=1)
+
+
+def closed(day: date) -> ClosedEdition:
+    window = Window(CALENDAR.anchor(day - timedelta(days=1)), CALENDAR.anchor(day))
+    return ClosedEdition(day, window, "zh-CN", ("cs.SD",), 0, (), window.end)
+
+
+def noon(day: date) -> datetime:
+    return CALENDAR.anchor(day) + 3 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("last", "now", "expected"),
+    [
+        (None, noon(SUNDAY), True),  # the first edition of all
+        (WEDNESDAY, noon(WEDNESDAY), False),
+        (WEDNESDAY, CALENDAR.anchor(WEDNESDAY) + 24 * HOUR - timedelta(seconds=1), False),
+        (WEDNESDAY, CALENDAR.anchor(WEDNESDAY) + 24 * HOUR, True),
+        (WEDNESDAY, noon(SUNDAY), True),  # Thursday's, Friday's and Saturday's are still to be made
+        (SATURDAY, noon(SUNDAY), False),
+        (SATURDAY, noon(MONDAY), False),
+        (SATURDAY, noon(MONDAY) + 24 * HOUR, True),
+        (SUNDAY, noon(WEDNESDAY), False),  # a clock that was set back
+    ],
+)
+def test_a_day_is_open_where_a_batch_was_announced_for_it(
+    last: date | None, now: datetime, expected: bool
+) -> None:
+    assert has_open_day(CALENDAR, closed(last) if last else None, now) is expected
+
+
+@pytest.mark.parametrize(
+    ("last", "now", "expected"),
+    [
+        (None, noon(SUNDAY), False),  # nobody was promised anything yet
+        (SATURDAY, noon(SATURDAY), False),
+        (SATURDAY, CALENDAR.anchor(SUNDAY) - timedelta(seconds=1), False),
+        (SATURDAY, CALENDAR.anchor(SUNDAY), True),
+        (SATURDAY, noon(MONDAY), True),
+        (SATURDAY, noon(MONDAY) + 24 * HOUR, False),
+        (WEDNESDAY, noon(SUNDAY), True),
+        (SUNDAY, noon(SATURDAY), False),
+    ],
+)
+def test_a_day_is_quiet_where_nothing_was_announced_for_it(
+    last: date | None, now: datetime, expected: bool
+) -> None:
+    assert is_quiet(CALENDAR, closed(last) if last else None, now) is expected
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = WEDNESDAY_NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+class Ticking:
+    """A schedule whose ticks the test gives, and what it said and did."""
+
+    def __init__(self, here: World, schedule: Schedule, clock: Clock) -> None:
+        self.here = here
+        self.schedule = schedule
+        self.clock = clock
+        self.said: list[str] = []
+        self.woken = 0
+
+    async def at(self, now: datetime) -> None:
+        self.clock.now = now
+        await self.schedule.tick()
+
+    async def subjects(self) -> list[tuple[str, date]]:
+        query = select(dispatches.c.subject, dispatches.c.edition_date).order_by(dispatches.c.id)
+        async with database.reading(self.schedule.app.engine) as connection:
+            return [(row.subject, row.edition_date) for row in await connection.execute(query)]
+
+
+@asynccontextmanager
+async def ticking(folder: Path, papers: int = 2) -> AsyncIterator[Ticking]:
+    clock = Clock()
+    async with world(folder, papers=papers) as here, open_app(here.settings(), clock, QUICK) as app:
+
+        async def say(sentence: str) -> None:
+            made.said.append(sentence)
+
+        def wake() -> None:
+            made.woken += 1
+
+        async def pause(by: timedelta) -> datetime:
+            clock.now += by
+            return clock.now
+
+        made = Ticking(here, Schedule(app, say, wake, pause), clock)
+        yield made
+
+
+async def test_an_edition_that_is_due_is_made_and_given_out_once(tmp_path: Path) -> None:
+    async with ticking(tmp_path) as here:
+        for _ in range(3):
+            await here.at(WEDNESDAY_NOON)
+        assert await here.subjects() == [("edition", WEDNESDAY)]
+        assert here.woken == 1
+        assert here.said == []
+        assert "EchoNet-2" in here.here.post("2026-02-11")
+
+
+async def test_a_quiet_day_is_given_out_once_without_a_word_to_arxiv(tmp_path: Path) -> None:
+    async with ticking(tmp_path) as here:
+        publish(here.here.arxiv, 9, submitted=datetime(2026, 2, 12, 10, 0, tzinfo=UTC))
+        await here.at(noon(SATURDAY))
+        asked = len(here.here.arxiv.requests)
+        await here.at(noon(SUNDAY))
+        await here.at(noon(SUNDAY) + timedelta(minutes=1))
+        assert (await here.subjects())[-2:] == [("edition", SATURDAY), ("quiet", SUNDAY)]
+        assert len(here.here.arxiv.requests) == asked
+
+
+async def test_a_batch_that_does_not_show_is_looked_for_again_only_after_a_while_and_told_once(
+    tmp_path: Path,
+) -> None:
+    async with ticking(tmp_path) as here:
+        await here.at(WEDNESDAY_NOON)
+        thursday = WEDNESDAY_NOON + timedelta(days=1)
+        await here.at(thursday)
+        asked = len(here.here.arxiv.requests)
+        await here.at(here.clock.now + BETWEEN_TRIES / 2)
+        assert len(here.here.arxiv.requests) == asked
+        await here.at(here.clock.now + BETWEEN_TRIES)
+        assert len(here.here.arxiv.requests) > asked
+        assert here.said == ["arXiv does not show the papers of the edition of 2026-02-12."]
+        assert await here.subjects() == [("edition", WEDNESDAY)]
+
+
+async def test_a_fault_is_told_to_the_operators_once_and_the_next_tick_comes(tmp_path: Path) -> None:
+    async with ticking(tmp_path) as here:
+        (here.here.posts / "2026-02-11-arxiv.md").mkdir()  # in the post's place
+        await here.at(WEDNESDAY_NOON)
+        await here.at(WEDNESDAY_NOON + BETWEEN_TRIES)
+        assert len(here.said) == 1
+        (here.here.posts / "2026-02-11-arxiv.md").rmdir()
+        await here.at(WEDNESDAY_NOON + 2 * BETWEEN_TRIES)
+        assert await here.subjects() == [("edition", WEDNESDAY)]
+        assert "EchoNet-1" in here.here.post("2026-02-11")

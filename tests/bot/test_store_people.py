@@ -1,0 +1,328 @@
+"""The tables of people, on SQLite and on PostgreSQL."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from bot.models import (
+    Ask,
+    Choices,
+    Delivery,
+    Detail,
+    Dispatch,
+    Kind,
+    Mark,
+    Sending,
+    Standing,
+    Subject,
+    Subscriber,
+    Wish,
+)
+from bot.store import asks, deliveries, dispatches, subscribers, updates
+from bot.store.deliveries import Appointment
+from digest.keywords import keyword
+from digest.store.engine import reading, writing
+
+NOW = datetime(2026, 2, 11, 4, 0, tzinfo=UTC)
+LATER = NOW + timedelta(hours=1)
+TODAY = date(2026, 2, 11)
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+AT_ONCE = Appointment(None, SHANGHAI)
+LI = Subscriber(0, "telegram", "1001", Kind.PRIVATE, Choices("zh-CN"), SHANGHAI, Standing.ACTIVE)
+FULL = replace(
+    LI,
+    address="-1001:7",
+    kind=Kind.GROUP,
+    choices=Choices(
+        "en", Detail.TITLES, ("cs.SD",), (keyword("语音"), keyword("A<B & C")), (keyword("drone"),), rich=True
+    ),
+    zone=ZoneInfo("Europe/Berlin"),
+    hour=time(7, 45),
+    silent=True,
+    quiet_line=True,
+    paused_until=date(2026, 3, 1),
+    awaiting="hour:5",
+)
+
+
+async def add(connection: AsyncConnection, *addresses: str) -> list[Subscriber]:
+    return [await subscribers.add(connection, replace(LI, address=each), NOW) for each in addresses]
+
+
+async def give_out(connection: AsyncConnection, day: date = TODAY) -> Dispatch:
+    """The edition of `day` to all who are subscribed, due now."""
+    dispatch = await dispatches.open_(connection, Subject.EDITION, day, NOW, NOW)
+    assert dispatch is not None
+    await deliveries.open_for(connection, dispatch, AT_ONCE, NOW, NOW, quiet=False)
+    return dispatch
+
+
+async def due(connection: AsyncConnection, at: datetime = NOW) -> list[Delivery]:
+    return await deliveries.due(connection, "telegram", at, 100)
+
+
+async def test_a_subscriber_comes_back_as_it_was_put_in(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        added = await subscribers.add(connection, FULL, NOW)
+        assert replace(added, id=0) == FULL
+    async with reading(engine) as connection:
+        assert await subscribers.find(connection, "telegram", FULL.address) == added
+        assert await subscribers.find(connection, "mail", FULL.address) is None
+
+
+async def test_an_address_is_added_once_and_what_is_there_stands(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        first = await subscribers.add(connection, LI, NOW)
+        assert await subscribers.add(connection, replace(LI, silent=True), LATER) == first
+        assert await subscribers.active(connection, "telegram") == 1
+
+
+async def test_a_change_is_made_to_what_is_stored(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        added = await subscribers.add(connection, LI, NOW)
+        await subscribers.change(connection, added.id, lambda stored: replace(stored, silent=True), NOW)
+        changed = await subscribers.change(
+            connection, added.id, lambda stored: replace(stored, hour=time(7, 0)), NOW
+        )
+        assert changed == replace(added, silent=True, hour=time(7, 0))
+        assert await subscribers.find(connection, "telegram", "1001") == changed
+        assert await subscribers.change(connection, 999, lambda stored: stored, NOW) is None
+
+
+async def test_a_subscription_that_ends_keeps_its_choices_and_the_reason(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        added = await subscribers.add(connection, FULL, NOW)
+        await subscribers.end(connection, added.id, "blocked", NOW)
+        ended = await subscribers.find(connection, "telegram", FULL.address)
+        assert ended == replace(added, standing=Standing.ENDED, reason="blocked")
+        assert await subscribers.active(connection, "telegram") == 0
+        assert await subscribers.standings(connection, "telegram") == {(Standing.ENDED, "blocked"): 1}
+
+
+async def test_a_subscriber_moves_with_its_deliveries(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        [old] = await add(connection, "-5")
+        await give_out(connection)
+        assert await subscribers.move(connection, old.id, "-1005", NOW) == replace(old, address="-1005")
+        assert [each.subscriber.address for each in await due(connection)] == ["-1005"]
+
+
+async def test_an_address_that_has_its_own_subscription_takes_no_second_one(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        old, new = await add(connection, "-5", "-1005")
+        assert await subscribers.move(connection, old.id, "-1005", NOW) is None
+        ended = await subscribers.find(connection, "telegram", "-5")
+        assert ended == replace(old, standing=Standing.ENDED, reason="moved")
+        assert await subscribers.find(connection, "telegram", "-1005") == new
+
+
+async def test_one_that_is_known_at_the_new_address_but_not_subscribed_gives_way(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        old, new = await add(connection, "-5", "-1005")
+        await give_out(connection)
+        await subscribers.end(connection, new.id, "kicked", NOW)
+        assert await subscribers.move(connection, old.id, "-1005", NOW) == replace(old, address="-1005")
+        assert [each.subscriber.id for each in await due(connection)] == [old.id]
+
+
+async def test_who_is_forgotten_leaves_nothing_behind(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        gone, other = await add(connection, "1001", "1002")
+        await give_out(connection)
+        for address in ("1001", "1002"):
+            await asks.add(connection, Ask(0, address, address, "2602.00001", Wish.READING, "zh-CN", NOW))
+        await subscribers.forget(connection, gone.id)
+        assert await subscribers.find(connection, "telegram", "1001") is None
+        assert [each.subscriber for each in await due(connection)] == [other]
+        assert await asks.of_address(connection, "1001") == []
+        assert len(await asks.of_address(connection, "1002")) == 1
+
+
+async def test_an_edition_is_given_out_once_and_broadcasts_each_time(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        first = await dispatches.open_(connection, Subject.EDITION, TODAY, NOW, NOW)
+        assert await dispatches.open_(connection, Subject.QUIET, TODAY, NOW, LATER) is None
+        assert await dispatches.of_day(connection, TODAY) == first
+        drafts = [
+            await dispatches.open_(connection, Subject.DRAFT, None, NOW, NOW, text) for text in ("a", "b")
+        ]
+        assert None not in drafts
+        assert await dispatches.latest(connection, 5) == [first]
+
+
+async def test_a_draft_is_confirmed_once(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        draft = await dispatches.open_(connection, Subject.DRAFT, None, NOW, NOW, "Hello")
+        assert draft is not None
+        confirmed = await dispatches.confirm(connection, draft.id, LATER)
+        assert confirmed == replace(draft, subject=Subject.BROADCAST, due_at=LATER)
+        assert await dispatches.confirm(connection, draft.id, LATER) is None
+        edition = await dispatches.open_(connection, Subject.EDITION, TODAY, NOW, NOW)
+        assert edition is not None
+        assert await dispatches.confirm(connection, edition.id, LATER) is None
+
+
+async def test_messages_are_kept_as_whoever_came_first_made_them_and_go_after_their_time(
+    engine: AsyncEngine,
+) -> None:
+    async with writing(engine) as connection:
+        await add(connection, "1001")
+        dispatch = await give_out(connection)
+        number = await dispatches.keep_rendering(connection, dispatch.id, "key", [{"html": "一"}], NOW)
+        assert await dispatches.keep_rendering(connection, dispatch.id, "key", [{"html": "2"}], NOW) == number
+        assert await dispatches.parts(connection, number) == ({"html": "一"},)
+        [delivery] = await due(connection)
+        await deliveries.mark(connection, [Mark(delivery.id, Sending.SENT, NOW, rendering=number)])
+        await dispatches.prune(connection, NOW + timedelta(days=6), timedelta(days=7))
+        assert await dispatches.rendering(connection, dispatch.id, "key") == number
+        await dispatches.prune(connection, NOW + timedelta(days=8), timedelta(days=7))
+        assert await dispatches.rendering(connection, dispatch.id, "key") is None
+        assert await deliveries.counts(connection, dispatch.id) == {Sending.SENT: 1}
+
+
+async def test_a_delivery_is_opened_for_each_who_is_subscribed_and_named_that_hour(
+    engine: AsyncEngine,
+) -> None:
+    async with writing(engine) as connection:
+        at_once, left = await add(connection, "1001", "1002")
+        await subscribers.change(connection, left.id, lambda it: replace(it, standing=Standing.LEFT), NOW)
+        await subscribers.add(connection, FULL, NOW)
+        morning = Appointment(time(7, 45), ZoneInfo("Europe/Berlin"))
+        assert set(await deliveries.appointments(connection)) == {AT_ONCE, morning}
+        dispatch = await dispatches.open_(connection, Subject.EDITION, TODAY, NOW, NOW)
+        assert dispatch is not None
+        assert await deliveries.open_for(connection, dispatch, AT_ONCE, NOW, NOW, quiet=False) == 1
+        assert await deliveries.open_for(connection, dispatch, morning, LATER, NOW, quiet=False) == 1
+        [now] = await due(connection)
+        assert (now.subscriber, now.dispatch, now.part, now.tries) == (at_once, dispatch, 0, 0)
+        assert [each.subscriber.address for each in await due(connection, LATER)] == ["1001", FULL.address]
+
+
+async def test_a_quiet_day_is_for_those_who_asked_for_its_line(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        await add(connection, "1001")
+        await subscribers.add(connection, replace(LI, address="1002", quiet_line=True), NOW)
+        dispatch = await dispatches.open_(connection, Subject.QUIET, TODAY, NOW, NOW)
+        assert dispatch is not None
+        assert await deliveries.open_for(connection, dispatch, AT_ONCE, NOW, NOW, quiet=True) == 1
+        assert [each.subscriber.address for each in await due(connection)] == ["1002"]
+
+
+async def test_what_is_due_comes_oldest_first_and_not_what_is_held_or_of_another_channel(
+    engine: AsyncEngine,
+) -> None:
+    async with writing(engine) as connection:
+        await add(connection, "1001", "1002", "1003")
+        await subscribers.add(connection, replace(LI, channel="mail", address="li@example.org"), NOW)
+        await give_out(connection)
+        first, second, third = await due(connection)
+        earlier = NOW - timedelta(minutes=1)
+        await deliveries.mark(connection, [Mark(third.id, Sending.DUE, NOW, next_at=earlier)])
+        found = await deliveries.due(connection, "telegram", NOW, 2, [first.id])
+        assert [each.id for each in found] == [third.id, second.id]
+        assert await deliveries.next_at(connection, "telegram") == earlier
+
+
+async def test_a_mark_changes_what_it_names_and_keeps_the_rest(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        await add(connection, "1001")
+        dispatch = await give_out(connection)
+        number = await dispatches.keep_rendering(connection, dispatch.id, "key", [{}, {}], NOW)
+        [delivery] = await due(connection)
+        marks = [
+            Mark(delivery.id, Sending.SENDING, NOW, part=0, rendering=number),
+            Mark(delivery.id, Sending.DUE, NOW, "flood", part=1, tries=2, next_at=LATER),
+        ]
+        await deliveries.mark(connection, marks)
+        assert await due(connection) == []
+        assert await due(connection, LATER) == [replace(delivery, rendering=number, part=1, tries=2)]
+        await deliveries.mark(connection, [Mark(delivery.id, Sending.DUE, NOW, tries=0)])
+        assert (await due(connection, LATER))[0].tries == 0
+        await deliveries.mark(connection, [])
+
+
+async def test_only_deliveries_of_those_who_are_subscribed_are_still_wanted(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        stays, leaves = await add(connection, "1001", "1002")
+        await give_out(connection)
+        wanted = {each.subscriber.id: each.id for each in await due(connection)}
+        await subscribers.end(connection, leaves.id, "blocked", NOW)
+        assert await deliveries.still_wanted(connection, wanted.values()) == {wanted[stays.id]}
+
+
+async def test_what_was_being_sent_is_unknown_and_comes_again_only_when_asked_for(
+    engine: AsyncEngine,
+) -> None:
+    async with writing(engine) as connection:
+        await add(connection, "1001", "1002")
+        dispatch = await give_out(connection)
+        cut, other = await due(connection)
+        await deliveries.mark(connection, [Mark(cut.id, Sending.SENDING, NOW, part=1)])
+        assert await deliveries.abandon(connection, "mail", NOW) == 0
+        assert await deliveries.abandon(connection, "telegram", NOW) == 1
+        assert await deliveries.abandon(connection, "telegram", NOW) == 0
+        assert await deliveries.unknown(connection) == {dispatch.id: 1}
+        assert await due(connection, LATER) == [other]
+        tomorrow = NOW + timedelta(days=1)
+        assert await deliveries.send_again(connection, dispatch.id, tomorrow) == 1
+        again = next(each for each in await due(connection, tomorrow) if each.id == cut.id)
+        assert (again.part, again.due_at) == (1, tomorrow)
+        assert await deliveries.send_again(connection, dispatch.id, tomorrow) == 0
+
+
+async def test_a_subscriber_can_see_what_was_delivered(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        [one] = await add(connection, "1001")
+        dispatch = await give_out(connection)
+        [delivery] = await due(connection)
+        await deliveries.mark(connection, [Mark(delivery.id, Sending.FAILED, LATER, "blocked")])
+        assert await deliveries.counts(connection, dispatch.id) == {Sending.FAILED: 1}
+        assert await deliveries.of_subscriber(connection, one.id) == [
+            {
+                "subject": "edition",
+                "edition_date": TODAY,
+                "state": "failed",
+                "reason": "blocked",
+                "due_at": NOW,
+                "changed_at": LATER,
+            }
+        ]
+
+
+async def test_an_ask_is_due_until_it_ends(engine: AsyncEngine) -> None:
+    ask = Ask(0, "1001", "5", "2602.00001v2", Wish.ANSWER, "en", NOW, "为什么？", 12, None, rich=True)
+    async with writing(engine) as connection:
+        number = await asks.add(connection, ask)
+        await asks.note_status(connection, number, 44)
+        assert await asks.due(connection, NOW) == [replace(ask, id=number, status_message=44)]
+        assert await asks.due(connection, LATER) == []
+        await asks.end(connection, number, "answered", LATER)
+        assert await asks.due(connection, NOW) == []
+        [shown] = await asks.of_address(connection, "1001")
+        assert (shown["question"], shown["outcome"]) == ("为什么？", "answered")
+
+
+async def test_only_asks_that_took_the_model_are_counted(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        for person, moment in (("5", NOW), ("5", LATER), ("6", LATER)):
+            number = await asks.add(
+                connection, Ask(0, "1001", person, "2602.00001", Wish.READING, "en", moment)
+            )
+            if person != "5" or moment == LATER:
+                await asks.note_made(connection, number)
+        assert await asks.made_since(connection, NOW) == 2
+        assert await asks.made_since(connection, NOW, "5") == 1
+        assert await asks.made_since(connection, LATER + timedelta(seconds=1)) == 0
+
+
+async def test_an_update_is_taken_once_for_as_long_as_it_can_come_again(engine: AsyncEngine) -> None:
+    number = 2**40
+    async with writing(engine) as connection:
+        assert await updates.take(connection, number, NOW)
+        assert not await updates.take(connection, number, LATER)
+        await updates.prune(connection, NOW + timedelta(days=1))
+        assert not await updates.take(connection, number, LATER)
+        await updates.prune(connection, NOW + timedelta(days=3))
+        assert await updates.take(connection, number, LATER)

@@ -1,0 +1,26 @@
+"""The benchmarks of sending, in small: what has to hold on any machine, however fast."""
+
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+from benchmarks.sending.kill import kill
+from benchmarks.sending.pace import pace
+
+
+def test_a_digest_at_the_permitted_pace_reaches_everyone_once_and_is_never_refused() -> None:
+    with ProcessPoolExecutor(1, get_context("spawn")) as own:  # it has an event loop and a clock of its own
+        came = own.submit(pace, 300).result()
+    assert came.refused == 0
+    assert came.states == {"sent": 300}
+    assert len(came.received) == 300
+    assert set(came.received.values()) == {1}
+    assert came.rate >= 0.97 * 30
+
+
+def test_a_kill_on_the_way_costs_nobody_a_second_message() -> None:
+    came = kill(200)
+    assert sum(came.after.values()) == 200
+    assert came.after.keys() <= {"sent", "failed", "unknown"}
+    assert came.twice == 0
+    assert came.unknown <= came.in_flight
+    assert came.after["sent"] <= len(came.received) <= came.after["sent"] + came.unknown
