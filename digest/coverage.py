@@ -171,7 +171,7 @@ async def _day(
     batch_of |= await announcements.batches_of(connection, known)
     batch_of |= await listings.batches_of(connection, known)
     # What is known only from a post taken over counts for the day of that post.
-    listed = {each for each in known if window.start < batch_of.get(each, window.end) <= window.end}
+    listed = {each for each in known if each not in batch_of or window.start < batch_of[each] <= window.end}
     late = {each for each in shown - listed if edition and batch_of[each] <= edition.window.start}
     elsewhere = await editions.assigned(connection, listed - shown)
     rest = listed - shown - elsewhere.keys()

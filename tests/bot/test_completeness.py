@@ -138,7 +138,7 @@ async def test_a_clock_that_is_set_back_while_waiting_ends_no_later(tmp_path: Pa
 async def test_a_clock_that_jumps_while_waiting_closes_no_other_day_and_denies_no_batch(
     tmp_path: Path,
 ) -> None:
-    for jump, standing in ((-2 * DAY, Standing.MISSING), (2 * DAY, Standing.CLOSED)):
+    for jump, standing in ((-2 * DAY, Standing.NOT_YET), (2 * DAY, Standing.CLOSED)):
         folder = tmp_path / str(jump.days)
         folder.mkdir()
         async with world(folder) as here:
@@ -597,7 +597,8 @@ async def test_a_category_that_is_watched_again_brings_no_papers_from_the_time_b
         await here.work(THURSDAY_NOON, arxiv_categories=("cs.SD",))
         here.arxiv.papers.append(paper(4, submitted=FOR_THURSDAY, categories=("eess.AS",)))
         here.arxiv.papers.append(paper(6, submitted=FOR_THURSDAY + DAY, categories=("eess.AS",)))
-        made = await here.work(THURSDAY_NOON + DAY)
+        before_the_next_batch = THURSDAY_NOON + DAY - timedelta(hours=3, minutes=5)
+        made = await here.work(before_the_next_batch)
     [closed] = made.outcome.closed
     assert ([str(version) for version in closed.versions], closed.late) == (["2602.00006v1"], 0)
     assert made.unexplained == ()
