@@ -36,12 +36,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("parts", nargs="*", metavar="PART")
-    parser.add_argument("--quick", action="store_true", help="small numbers: all of it in some 20 s")
+    parser.add_argument("--quick", action="store_true", help="small numbers: all of it within a minute")
     asked = parser.parse_args()
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    logging.getLogger("apscheduler").setLevel(
-        logging.ERROR
-    )  # the schedule of `during` ticks ten times a second
+    logging.getLogger("apscheduler").setLevel(logging.CRITICAL)  # as the program does
     parts = _QUICK if asked.quick else _PARTS
     if unknown := set(asked.parts) - parts.keys():
         parser.error(f"no such part: {', '.join(sorted(unknown))}")

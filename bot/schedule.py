@@ -6,7 +6,7 @@ changes no more than the moment.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -14,6 +14,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from bot import day, fanout
 from bot.app import App
 from bot.day import Work
+from bot.store import updates
 from digest.calendar import Calendar
 from digest.collection import Pause, Standing
 from digest.errors import DigestError
@@ -38,7 +39,7 @@ class Schedule:
     wake: Callable[[], None]
     pause: Pause
     _tried_at: datetime | None = field(init=False, default=None)
-    _said: set[str] = field(init=False, default_factory=set)
+    _said: set[tuple[date, str]] = field(init=False, default_factory=set)
 
     def start(self, tick_seconds: float) -> AsyncIOScheduler:
         """Begins to tick; the caller ends it."""
@@ -80,6 +81,8 @@ class Schedule:
         if recently or not (incomplete or has_open_day(calendar, last, now)):
             return
         self._tried_at = now
+        async with database.writing(self.app.engine) as connection:
+            await updates.prune(connection, now)
         made = await day.work(self.app, now, lambda _: None, self._paused)
         await give_out(self.app, made)
         self.wake()
@@ -104,9 +107,10 @@ class Schedule:
             )
 
     async def _alert(self, sentence: str) -> None:
-        """Each sentence once, as long as the program runs."""
-        if sentence not in self._said:
-            self._said.add(sentence)
+        """Each sentence once a day."""
+        said = (self.app.clock().date(), sentence)
+        if said not in self._said:
+            self._said = {each for each in self._said if each[0] == said[0]} | {said}
             await self.alert(sentence)
 
 

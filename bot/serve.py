@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -123,7 +123,7 @@ def _schedule(desk: Desk) -> Schedule:
 
 async def _send_until(stop: asyncio.Event, outbox: Outbox) -> None:
     """Sends until `stop`; a cron job's process that sends at the same time has its way first."""
-    sending = asyncio.create_task(_send(outbox))
+    sending = asyncio.create_task(_send(outbox, stop))
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({sending, stopped}, return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
@@ -131,12 +131,15 @@ async def _send_until(stop: asyncio.Event, outbox: Outbox) -> None:
     await sending
 
 
-async def _send(outbox: Outbox) -> None:
+async def _send(outbox: Outbox, stop: asyncio.Event) -> None:
     while True:
         try:
             await outbox.run()
         except BusyError:
             _log.info("another_process_sends")
-            await asyncio.sleep(_BUSY_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), _BUSY_SECONDS)
+            if stop.is_set():
+                return
         else:
             return

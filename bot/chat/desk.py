@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from telegram import CallbackQuery, ChatMember
-from telegram.error import BadRequest, TelegramError
+from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
 from bot.app import App
@@ -79,11 +79,11 @@ class Desk:
         return await self.outgoing.say(came.address, said, reply_to=reply_to, prompt=prompt)
 
     async def acknowledge(
-        self, query: CallbackQuery, text: str | None = None, *, alert: bool = False
+        self, query: CallbackQuery, text: str | None = None, *, alert: bool = False, url: str | None = None
     ) -> None:
-        """Ends the waiting of whoever tapped; of a tap that is too old to be answered, what it asks is still done."""
-        with suppress(BadRequest):
-            await query.answer(text, show_alert=alert)
+        """Ends the waiting of whoever tapped; where that cannot be told, what the tap asks is still done."""
+        with suppress(TelegramError):
+            await query.answer(text, show_alert=alert, url=url)
 
     async def may_change(self, came: Incoming) -> bool:
         """Whether this person decides for the chat: in groups, only its administrators do."""

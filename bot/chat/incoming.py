@@ -45,7 +45,7 @@ def incoming(update: Update) -> Incoming | None:
         return None
     user = update.effective_user if update.effective_sender is not update.effective_chat else None
     text = (found.text or found.caption or "")[:TEXT_LIMIT]
-    _, _, words = text.partition(" ") if text.startswith("/") else ("", "", text)
+    words = [*text.split(maxsplit=1), "", ""][1] if text.startswith("/") else text
     return Incoming(
         address=Address(
             update.effective_chat.id, found.message_thread_id if found.is_topic_message else None

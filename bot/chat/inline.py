@@ -43,6 +43,7 @@ async def offer(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> Non
     await query.answer(
         [_article(hit, language) for hit in hits],
         cache_time=_CACHE_SECONDS,
+        is_personal=True,  # the language is
         next_offset=str(offset + _PAGE) if len(hits) == _PAGE else "",
         button=InlineQueryResultsButton(str(words.of(language).inline_button), start_parameter="inline"),
     )

@@ -59,10 +59,14 @@ async def take(
     if refusal := await _over_quota(desk, came, ask):
         await desk.answer(came, refusal)
         return
-    status = await desk.answer(came, words.of(ask.language).working)
     async with database.writing(desk.app.engine) as connection:
-        number = await asks.add(connection, replace(ask, status_message=status))
+        number = await asks.add(connection, ask)
         await asks.note_made(connection, number)
+    status = None
+    with suppress(TelegramError):  # the answer may get through, where the word that it is coming did not
+        status = await desk.answer(came, words.of(ask.language).working)
+        async with database.writing(desk.app.engine) as connection:
+            await asks.note_status(connection, number, status)
     desk.spawn(_work(desk, replace(ask, id=number, status_message=status)))
 
 

@@ -70,6 +70,8 @@ async def day_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -
     if query is None or (came := incoming(update)) is None:
         return
     await desk.acknowledge(query)
+    if came.kind is Kind.CHANNEL:
+        return
     given = (query.data or "").partition(":")[2]
     try:
         chosen = date.fromisoformat(given) if given else None
@@ -120,10 +122,11 @@ async def text(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None
     if came.kind is Kind.GROUP and came.replied is None and not _is_mentioned(found, desk.bot.username):
         return
     reader = await desk.reader(came)
-    if reader.awaiting and await preferences.given(desk, came, reader):
-        return
     refs = ids.find(f"{came.text} {arrivals.links(found)}")
-    if came.replied is not None and not refs and (asked := _subject(came)):
+    asked = _subject(came)
+    if reader.awaiting and not refs and asked is None and await preferences.given(desk, came, reader):
+        return
+    if not refs and asked is not None:
         await on_demand.take(desk, came, reader, asked, Wish.ANSWER, came.text[:_QUESTION])
     elif refs:
         await wanted(desk, came, reader, refs)
@@ -145,7 +148,7 @@ async def ask(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
         return
     reader = await desk.reader(came)
     says = words.of(reader.choices.language)
-    name, _space, question = came.words.partition(" ")
+    name, question = [*came.words.split(maxsplit=1), "", ""][:2]
     refs = ids.find(name)
     subject = refs[0] if refs else _subject(came)
     question = (question if refs else came.words).strip()
@@ -176,6 +179,10 @@ async def _tapped(desk: Desk, update: Update) -> tuple[Incoming, PaperRef] | Non
     """The tap, and the paper that its button names; None, and a word to the person, where the button is forged."""
     query = update.callback_query
     if query is None or (came := incoming(update)) is None:
+        return None
+    if came.kind is Kind.CHANNEL:  # its readers are many; each reads on in a chat of their own
+        named = (query.data or "").split(":")[1]
+        await desk.acknowledge(query, url=f"https://t.me/{desk.bot.username}?start={payload(named)}")
         return None
     refs = ids.find((query.data or "").split(":")[1])
     if len(refs) == 1:
@@ -234,6 +241,11 @@ async def search(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> No
     await desk.answer(came, html, rows(buttons, 8))
 
 
+def payload(name: str) -> str:
+    """The payload of a deep link to a paper: it may hold neither dot nor slash (Bot API, deep linking)."""
+    return "paper_" + name.replace("/", "_").replace(".", "-")
+
+
 def _subject(came: Incoming) -> PaperRef | None:
     """The paper that the message which is answered is about: the first that its text or its links name."""
     if came.replied is None:
@@ -244,9 +256,6 @@ def _subject(came: Incoming) -> PaperRef | None:
 
 
 def _is_mentioned(found: telegram.Message, username: str) -> bool:
-    named = {
-        (found.text or found.caption or "")[each.offset : each.offset + each.length].lower()
-        for each in (*found.entities, *found.caption_entities)
-        if each.type == MessageEntity.MENTION
-    }
-    return f"@{username}".lower() in named
+    kinds: list[str | None] = [MessageEntity.MENTION]
+    named = (*found.parse_entities(kinds).values(), *found.parse_caption_entities(kinds).values())
+    return f"@{username}".lower() in {name.lower() for name in named}

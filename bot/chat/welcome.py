@@ -45,7 +45,7 @@ async def start(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> Non
     if (came := incoming(update)) is None:
         return
     reader = await desk.reader(came)
-    if reader.standing is Standing.ENDED:
+    if reader.standing is Standing.ENDED and await desk.may_change(came):
         reader = await desk.change(reader, _subscribed)
         await desk.answer(came, words.of(reader.choices.language).welcome_back, buttons(reader))
     if paper := _paper(came.words):
@@ -165,11 +165,6 @@ def _paper(payload: str) -> ids.PaperRef | None:
 def _written(name: str) -> str:
     head, _, tail = name.rpartition("_")
     return f"{head}/{tail}" if head else re.sub(r"^(\d{4})-", r"\1.", tail)
-
-
-def payload(ref: str) -> str:
-    """The payload of a deep link to a paper."""
-    return "paper_" + ref.replace("/", "_").replace(".", "-")
 
 
 def _subscribed(reader: Subscriber) -> Subscriber:

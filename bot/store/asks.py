@@ -10,6 +10,7 @@ from bot.models import Ask, Wish
 from bot.store.tables import asks
 
 _COLUMNS = asks.c
+_UNCOUNTED = frozenset({"unknown", "unreachable", "failed"})
 
 
 async def add(connection: AsyncConnection, ask: Ask) -> int:
@@ -42,8 +43,10 @@ async def note_made(connection: AsyncConnection, number: int) -> None:
 
 
 async def end(connection: AsyncConnection, number: int, outcome: str, at: datetime) -> None:
-    """It is answered, or nothing more can be said."""
-    values = {"answered_at": at, "outcome": outcome}
+    """It is answered, or nothing more can be said; what could not even be looked up counts for no quota."""
+    values: dict[str, Any] = {"answered_at": at, "outcome": outcome}
+    if outcome in _UNCOUNTED:
+        values["made"] = False
     await connection.execute(update(asks).where(_COLUMNS.id == number).values(values))
 
 

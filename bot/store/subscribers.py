@@ -57,7 +57,12 @@ async def move(connection: AsyncConnection, number: int, address: str, at: datet
     One that is known there, but not subscribed, gives way.
     """
     query = select(subscribers).where(subscribers.c.id == number).with_for_update()
-    moving = subscriber((await connection.execute(query)).one())
+    row = (await connection.execute(query)).first()
+    if row is None:
+        return None
+    moving = subscriber(row)
+    if moving.address == address:  # somebody heard of it before
+        return moving
     there = await find(connection, moving.channel, address)
     if there is not None and there.standing is Standing.ACTIVE:
         await end(connection, number, "moved", at)
@@ -67,6 +72,7 @@ async def move(connection: AsyncConnection, number: int, address: str, at: datet
     await connection.execute(
         update(subscribers).where(subscribers.c.id == number).values(address=address, changed_at=at)
     )
+    await connection.execute(update(asks).where(asks.c.address == moving.address).values(address=address))
     return await find(connection, moving.channel, address)
 
 

@@ -100,6 +100,7 @@ def _open_sqlite(url: URL) -> AsyncEngine:
         connect_args={"isolation_level": None, "timeout": _LOCK_WAIT_SECONDS},
         pool_timeout=_POOL_WAIT_SECONDS,
         json_serializer=_json,
+        hide_parameters=True,  # a logged error shows no address and no question
     )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
@@ -141,6 +142,7 @@ def _open_postgresql(url: URL) -> AsyncEngine:
         pool_pre_ping=True,  # connections outlive a restart of the server
         pool_timeout=_POOL_WAIT_SECONDS,
         json_serializer=_json,
+        hide_parameters=True,  # a logged error shows no address and no question
     )
 
 
