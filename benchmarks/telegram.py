@@ -36,7 +36,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("parts", nargs="*", metavar="PART")
-    parser.add_argument("--quick", action="store_true", help="small numbers: all of it within a minute")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="all of it within a minute: small numbers, in which starting weighs",
+    )
     asked = parser.parse_args()
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     logging.getLogger("apscheduler").setLevel(logging.CRITICAL)  # as the program does
