@@ -13,7 +13,7 @@ from telegram import Update
 
 from bot import day
 from bot.app import App, Clock, FarEnds, open_app
-from bot.chat import application, operators
+from bot.chat import application, operators, updates
 from bot.chat.desk import Desk
 from bot.chat.sending import Outgoing
 from bot.fanout import Renderings
@@ -99,7 +99,7 @@ async def _answering(desk: Desk, settings: Settings) -> AsyncIterator[None]:
             return
 
         async def take(update: dict[str, Any]) -> None:
-            await bot.update_queue.put(Update.de_json(update, desk.bot))
+            await bot.update_queue.put(Update.de_json(updates.readable(update), desk.bot))
 
         web = webhook.app(secret.get_secret_value(), take)
         async with listening(web, settings.web_host, settings.web_port):

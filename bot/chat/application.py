@@ -162,14 +162,10 @@ async def introduce(desk: Desk, channels: tuple[str, ...]) -> None:
     try:
         for language in ("", *words.languages()):
             await _introduce_in(desk, language)
-        for operator in sorted(desk.operators):
-            says = words.of(desk.language)
-            commands = [*_commands(says.commands), *_commands(says.operator_commands)]
-            await desk.bot.set_my_commands(commands, BotCommandScopeChat(operator))
-    except (
-        TelegramError
-    ) as error:  # an operator who never wrote to the bot, or a slow start: no reason not to serve
+    except TelegramError as error:  # a slow start: no reason not to serve
         _log.warning("commands_not_set", error=error.message)
+    for operator in sorted(desk.operators):
+        await _introduce_to(desk, operator)
     for name in channels:
         await _enroll(desk, name)
 
@@ -179,6 +175,15 @@ async def _introduce_in(desk: Desk, language: str) -> None:
     for scope in (BotCommandScopeDefault(), BotCommandScopeAllPrivateChats()):
         await desk.bot.set_my_commands(_commands(says.commands), scope, language_code=code)
     await desk.bot.set_my_short_description(str(says.about), language_code=code)
+
+
+async def _introduce_to(desk: Desk, operator: int) -> None:
+    says = words.of(desk.language)
+    commands = [*_commands(says.commands), *_commands(says.operator_commands)]
+    try:
+        await desk.bot.set_my_commands(commands, BotCommandScopeChat(operator))
+    except TelegramError as error:  # who never wrote to the bot has no chat with it
+        _log.warning("operator_commands_not_set", error=error.message)
 
 
 async def _enroll(desk: Desk, name: str) -> None:
@@ -206,6 +211,9 @@ def _handlers(desk: Desk) -> list[Handler]:
         MessageHandler(
             filters.COMMAND & filters.ChatType.PRIVATE & ORIGINAL, partial(_unknown_command, desk)
         ),
+        MessageHandler(
+            filters.ChatType.PRIVATE & ORIGINAL & ~filters.StatusUpdate.ALL, partial(_unreadable, desk)
+        ),
         CallbackQueryHandler(partial(_unknown_button, desk)),
     ]
 
@@ -214,6 +222,13 @@ async def _unknown_command(desk: Desk, update: Update, _: ContextTypes.DEFAULT_T
     if came := incoming(update):
         reader = await desk.reader(came)
         await desk.answer(came, words.of(reader.choices.language).unknown_command)
+
+
+async def _unreadable(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """A picture, a file or a voice, without a word to it."""
+    if came := incoming(update):
+        reader = await desk.reader(came)
+        await desk.answer(came, words.of(reader.choices.language).not_understood)
 
 
 async def _unknown_button(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:

@@ -14,7 +14,7 @@ from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
 from bot.app import App
-from bot.chat import words
+from bot.chat import refusals, words
 from bot.chat.incoming import Incoming
 from bot.chat.limits import LimitArgs
 from bot.chat.parts import Message, Rows
@@ -78,6 +78,15 @@ class Desk:
         reply_to = None if came.address.is_private else came.message
         return await self.outgoing.say(came.address, said, reply_to=reply_to, prompt=prompt)
 
+    async def show(self, came: Incoming, what: Message) -> None:
+        """Puts `what` in place of the message that was tapped, or beside where that one is gone."""
+        try:
+            await self.outgoing.change(came.address, came.message, what)
+        except TelegramError as error:
+            if not refusals.is_gone(error):
+                raise
+            await self.answer(came, what)
+
     async def acknowledge(
         self, query: CallbackQuery, text: str | None = None, *, alert: bool = False, url: str | None = None
     ) -> None:
@@ -102,7 +111,7 @@ class Desk:
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Does `work` beside the updates; a clean stop ends it, and the tables say what was left undone."""
-        task = asyncio.create_task(work)
+        task = asyncio.create_task(_logged(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -111,6 +120,16 @@ class Desk:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def _logged(work: Coroutine[Any, Any, None]) -> None:
+    """The edge of what is done beside the updates: nobody else would hear of its faults."""
+    try:
+        await work
+    except TelegramError as error:
+        _log.warning("answer_failed", error=type(error).__name__)
+    except Exception:  # noqa: BLE001 - the bot must live on
+        _log.exception("work_failed")
 
 
 def with_choices(reader: Subscriber, **changes: Any) -> Subscriber:

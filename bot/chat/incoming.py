@@ -4,7 +4,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from telegram import Chat, Message, MessageEntity, Update
+from telegram import Chat, InaccessibleMessage, Message, MessageEntity, Update
 from telegram.constants import ChatType
 from telegram.ext import BaseHandler, CommandHandler, ContextTypes, filters
 
@@ -42,7 +42,7 @@ def incoming(update: Update) -> Incoming | None:
     """What `update` brings; None where it has no message to speak of."""
     found = update.effective_message
     if found is None or update.effective_chat is None:
-        return None
+        return _tap_on_what_is_lost(update)
     user = update.effective_user if update.effective_sender is not update.effective_chat else None
     text = (found.text or found.caption or "")[:TEXT_LIMIT]
     words = [*text.split(maxsplit=1), "", ""][1] if text.startswith("/") else text
@@ -77,6 +77,15 @@ def links(found: Message) -> str:
     """The addresses behind the words of a message, which its text does not show."""
     entities = (*found.entities, *found.caption_entities)
     return " ".join(each.url for each in entities if each.type == MessageEntity.TEXT_LINK and each.url)
+
+
+def _tap_on_what_is_lost(update: Update) -> Incoming | None:
+    """A tap under a message of which Telegram tells no more than chat and number (Bot API, InaccessibleMessage)."""
+    query = update.callback_query
+    if query is None or not isinstance(query.message, InaccessibleMessage):
+        return None
+    lost, user = query.message, query.from_user
+    return Incoming(Address(lost.chat.id), kind(lost.chat), user.id, user.language_code, lost.message_id)
 
 
 def _own(found: Message) -> Message | None:

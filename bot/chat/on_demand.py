@@ -56,6 +56,9 @@ async def take(
     if wish is Wish.READING and (known := await _known(desk, ref, ask.language)):
         await _show(desk, ask, known, to_status=False)
         return
+    if await _is_asked(desk, ask):
+        await desk.answer(came, words.of(ask.language).being_made(ask.paper))
+        return
     if refusal := await _over_quota(desk, came, ask):
         await desk.answer(came, refusal)
         return
@@ -68,6 +71,12 @@ async def take(
         async with database.writing(desk.app.engine) as connection:
             await asks.note_status(connection, number, status)
     desk.spawn(_work(desk, replace(ask, id=number, status_message=status)))
+
+
+async def _is_asked(desk: Desk, ask: Ask) -> bool:
+    """Whether it is being made there already: a second tap, or an impatient second message, costs nothing."""
+    async with database.reading(desk.app.engine) as connection:
+        return await asks.is_due(connection, ask, ask.asked_at - _RESUMED)
 
 
 async def resume(desk: Desk) -> None:

@@ -163,20 +163,42 @@ async def _tapped(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE
     if not desk.is_operator(came):
         await desk.acknowledge(query, str(says.stale_button), alert=True)
         return
+    said = await _DECISIONS[match[1], match[3]](desk, int(match[2]), says)
+    if said is None:  # decided before: what the message says of that stands
+        await desk.acknowledge(query, str(says.stale_button), alert=True)
+        return
     await desk.acknowledge(query)
-    act = _send_again if match[1] == "resend" else _broadcast
-    said = await act(desk, int(match[2]), says) if match[3] == "yes" else says.left_alone
-    await desk.outgoing.change(came.address, came.message, Message(str(said)))
+    await desk.show(came, Message(said))
 
 
-async def _send_again(desk: Desk, number: int, says: Any) -> str:
+async def _send_again(desk: Desk, number: int, says: Any) -> str | None:
     async with database.writing(desk.app.engine) as connection:
         count = await deliveries.send_again(connection, number, desk.clock())
     desk.outbox.wake()
-    return str(says.sending_again(count))
+    return str(says.sending_again(count)) if count else None
 
 
-async def _broadcast(desk: Desk, number: int, says: Any) -> str:
+async def _leave(desk: Desk, number: int, says: Any) -> str | None:
+    async with database.reading(desk.app.engine) as connection:
+        unknown = await deliveries.unknown(connection)
+    return str(says.left_alone) if number in unknown else None
+
+
+async def _broadcast(desk: Desk, number: int, says: Any) -> str | None:
     dispatch = await fanout.confirm_broadcast(desk.app.engine, number, desk.clock())
     desk.outbox.wake()
-    return str(says.broadcasting if dispatch else says.stale_button)
+    return str(says.broadcasting) if dispatch else None
+
+
+async def _discard(desk: Desk, number: int, says: Any) -> str | None:
+    async with database.writing(desk.app.engine) as connection:
+        discarded = await dispatches.discard(connection, number)
+    return str(says.left_alone) if discarded else None
+
+
+_DECISIONS = {
+    ("resend", "yes"): _send_again,
+    ("resend", "no"): _leave,
+    ("broadcast", "yes"): _broadcast,
+    ("broadcast", "no"): _discard,
+}

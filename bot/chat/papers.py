@@ -13,7 +13,7 @@ from bot import day
 from bot.chat import composing, on_demand, preferences, words
 from bot.chat import incoming as arrivals
 from bot.chat.desk import Desk
-from bot.chat.incoming import Handler, Incoming, incoming, on_command
+from bot.chat.incoming import ORIGINAL, Handler, Incoming, incoming, on_command
 from bot.chat.parts import Button, Message, rows
 from bot.fanout import matching
 from bot.models import Kind, Subscriber, Wish
@@ -26,6 +26,8 @@ from digest.store import engine as database
 _AT_ONCE = 5  # papers that one message may ask for
 _QUESTION = 500  # characters
 _FOUND = 8
+_SOUGHT = 200  # characters of a search
+_LISTED = re.compile(r"^\d{1,3}\. ", re.MULTILINE)
 _VERSION = r"([0-9]{4}\.[0-9]{4,5}v[1-9][0-9]{0,2}|[a-z-]{2,8}/[0-9]{7}v[1-9][0-9]{0,2})"
 
 
@@ -41,7 +43,7 @@ def handlers(desk: Desk) -> list[Handler]:
         CallbackQueryHandler(partial(paper_tapped, desk), pattern=rf"^p:{_VERSION}$"),
         CallbackQueryHandler(partial(ask_tapped, desk), pattern=rf"^q:{_VERSION}$"),
         CallbackQueryHandler(partial(day_tapped, desk), pattern=r"^day:(\d{4}-\d{2}-\d{2})?$"),
-        MessageHandler((filters.TEXT | filters.CAPTION) & ~filters.COMMAND, partial(text, desk)),
+        MessageHandler((filters.TEXT | filters.CAPTION) & ~filters.COMMAND & ORIGINAL, partial(text, desk)),
     ]
 
 
@@ -119,7 +121,8 @@ async def text(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None
     found = update.effective_message
     if found is None or (came := incoming(update)) is None or came.kind is Kind.CHANNEL:
         return
-    if came.kind is Kind.GROUP and came.replied is None and not _is_mentioned(found, desk.bot.username):
+    is_spoken_to = came.kind is Kind.PRIVATE or _is_mentioned(found, desk.bot.username)
+    if came.replied is None and not is_spoken_to:
         return
     reader = await desk.reader(came)
     refs = ids.find(f"{came.text} {arrivals.links(found)}")
@@ -127,15 +130,20 @@ async def text(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None
     if reader.awaiting and not refs and asked is None and await preferences.given(desk, came, reader):
         return
     if not refs and asked is not None:
-        await on_demand.take(desk, came, reader, asked, Wish.ANSWER, came.text[:_QUESTION])
+        await _answer(desk, came, reader, asked, came.text)
     elif refs:
         await wanted(desk, came, reader, refs)
-    elif came.kind is Kind.PRIVATE:
-        await desk.answer(came, words.of(reader.choices.language).not_understood)
+    elif is_spoken_to:
+        says = words.of(reader.choices.language)
+        await desk.answer(
+            came, says.how_to_ask if came.replied and _papers(came.replied) else says.not_understood
+        )
 
 
 async def wanted(desk: Desk, came: Incoming, reader: Subscriber, refs: list[PaperRef]) -> None:
-    """Has each of `refs` read, a few at a time."""
+    """Has each of `refs` read, a few at a time; a paper that is named with and without its version, once."""
+    versioned = {ref.paper for ref in refs if ref.version is not None}
+    refs = [ref for ref in refs if ref.version is not None or ref.paper not in versioned]
     for ref in refs[:_AT_ONCE]:
         await on_demand.take(desk, came, reader, ref, Wish.READING)
     if len(refs) > _AT_ONCE:
@@ -154,8 +162,13 @@ async def ask(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     question = (question if refs else came.words).strip()
     if subject is None or not question:
         await desk.answer(came, says.how_to_ask)
-    elif len(question) > _QUESTION:
-        await desk.answer(came, says.question_too_long(_QUESTION))
+    else:
+        await _answer(desk, came, reader, subject, question)
+
+
+async def _answer(desk: Desk, came: Incoming, reader: Subscriber, subject: PaperRef, question: str) -> None:
+    if len(question) > _QUESTION:
+        await desk.answer(came, words.of(reader.choices.language).question_too_long(_QUESTION))
     else:
         await on_demand.take(desk, came, reader, subject, Wish.ANSWER, question)
 
@@ -210,7 +223,7 @@ async def reading_tapped(desk: Desk, update: Update, context: ContextTypes.DEFAU
         return
     shown = composing.reading(record, found, page, reader.choices.language)
     if _is_pager(update, version):
-        await desk.outgoing.change(came.address, came.message, shown)
+        await desk.show(came, shown)
     else:
         await desk.outgoing.say(came.address, shown, reply_to=came.message)
 
@@ -234,10 +247,11 @@ async def search(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> No
     if not came.words:
         await desk.answer(came, words.of(language).how_to_search)
         return
+    sought = came.words[:_SOUGHT]
     async with database.reading(desk.app.engine) as connection:
-        found = await searching.find(connection, came.words, language, _FOUND)
+        found = await searching.find(connection, sought, language, _FOUND)
     buttons = [Button(str(number), f"p:{hit.version}") for number, hit in enumerate(found, start=1)]
-    html = words.render("found", language, hits=found, query=came.words)
+    html = words.render("found", language, hits=found, query=sought)
     await desk.answer(came, html, rows(buttons, 8))
 
 
@@ -247,12 +261,16 @@ def payload(name: str) -> str:
 
 
 def _subject(came: Incoming) -> PaperRef | None:
-    """The paper that the message which is answered is about: the first that its text or its links name."""
-    if came.replied is None:
+    """The paper that the message which is answered is about: the first that it names, unless it is a list of them."""
+    named = _papers(came.replied) if came.replied else []
+    if came.replied and len({ref.paper for ref in named}) > 1 and _LISTED.search(came.replied.text or ""):
         return None
-    shown = f"{came.replied.text or came.replied.caption or ''} {arrivals.links(came.replied)}"
-    named = ids.find(arrivals.links(came.replied)) or ids.find(shown)
     return named[0] if named else None
+
+
+def _papers(shown: telegram.Message) -> list[PaperRef]:
+    """What the links of a message name, or else its text."""
+    return ids.find(arrivals.links(shown)) or ids.find(shown.text or shown.caption or "")
 
 
 def _is_mentioned(found: telegram.Message, username: str) -> bool:

@@ -11,11 +11,13 @@ from bot.chat.choices import Offer, UnusableValueError
 from bot.chat.desk import Desk
 from bot.chat.incoming import Handler, Incoming, incoming, on_command
 from bot.chat.parts import Button, Message, Rows, rows
-from bot.models import Detail, Standing, Subscriber
+from bot.models import Detail, Kind, Standing, Subscriber
+from bot.store.subscribers import Edit
 
 MENU = "s:menu"
 OPEN = "s:open"
 """The menu as a message of its own, for the buttons of other messages."""
+_PARTS = ("categories", "detail", "include", "exclude", "hour", "zone", "language", "pause")
 _TYPED = ("include", "exclude", "hour", "zone", "pause")
 _HOURS = ("06:00", "07:00", "07:30", "08:00", "09:00", "10:00", "12:00", "18:00", "20:00", "22:00")
 _ZONES = (
@@ -33,7 +35,7 @@ def handlers(desk: Desk) -> list[Handler]:
     """What this module answers to."""
     return [
         on_command("settings", partial(settings, desk)),
-        CallbackQueryHandler(partial(tapped, desk), pattern=r"^s:([a-z]{2,12})(?:=(.{0,50}))?$"),
+        CallbackQueryHandler(partial(tapped, desk), pattern=r"^s:([a-z]{2,12})(?:=(.{0,50}))?\Z"),
     ]
 
 
@@ -43,12 +45,16 @@ async def settings(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> 
         return
     reader = await desk.reader(came)
     name, _space, value = came.words.partition(" ")
+    name = name.lower()
     if not name:
         await desk.answer(came, menu(desk, reader))
-    elif await desk.may_change(came):
-        await _set(desk, came, reader, name.lower(), value)
-    else:
+    elif not await desk.may_change(came):
         await desk.answer(came, words.of(reader.choices.language).only_admins)
+    elif not value.strip() and name in _PARTS:  # to look is not to clear
+        await desk.answer(came, _view(desk, reader, name))
+        await _await(desk, came, reader, name)
+    else:
+        await _set(desk, came, reader, name, value)
 
 
 async def given(desk: Desk, came: Incoming, reader: Subscriber) -> bool:
@@ -56,7 +62,6 @@ async def given(desk: Desk, came: Incoming, reader: Subscriber) -> bool:
     name, _, asked_by = (reader.awaiting or "").partition(":")
     if not came.address.is_private and (came.replied is None or str(came.person) != asked_by):
         return False
-    await desk.change(reader, lambda stored: replace(stored, awaiting=None))
     await _set(desk, came, reader, name, came.text)
     return True
 
@@ -73,6 +78,9 @@ async def tapped(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE)
         await desk.acknowledge(query, str(says.only_admins), alert=True)
         return
     name, value = match[1], match[2]
+    if value is None and name not in ("open", "menu", *_PARTS):
+        await desk.acknowledge(query, str(says.stale_button), alert=True)
+        return
     if value is None:
         await desk.acknowledge(query)
         if name == "open":
@@ -81,28 +89,37 @@ async def tapped(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE)
         await _open(desk, came, reader, name)
         return
     try:
-        reader = await desk.change(reader, choices.change(name, value, _offer(desk, reader)))
+        reader = await desk.change(reader, _settled(choices.change(name, value, _offer(desk, reader))))
     except UnusableValueError:
         await desk.acknowledge(query, str(says.stale_button), alert=True)
         return
     await desk.acknowledge(query, str(words.of(reader.choices.language).saved))
     shown = "categories" if name in ("with", "without") else "menu"
-    await desk.outgoing.change(came.address, came.message, _view(desk, reader, shown))
+    await desk.show(came, _view(desk, reader, shown))
 
 
 async def _open(desk: Desk, came: Incoming, reader: Subscriber, name: str) -> None:
     """A part of the menu; where a value may be typed, the next message gives it."""
-    await desk.outgoing.change(came.address, came.message, _view(desk, reader, name))
-    awaiting = f"{name}:{came.person}" if name in _TYPED else None
+    await desk.show(came, _view(desk, reader, name))
+    await _await(desk, came, reader, name)
+
+
+async def _await(desk: Desk, came: Incoming, reader: Subscriber, name: str) -> None:
+    awaiting = f"{name}:{came.person}" if name in _TYPED and came.kind is not Kind.CHANNEL else None
     await desk.change(reader, lambda stored: replace(stored, awaiting=awaiting))
     if awaiting and not came.address.is_private:
         await desk.answer(came, words.of(reader.choices.language).reply_with[name], prompt=True)
 
 
+def _settled(edit: Edit) -> Edit:
+    """`edit`, after which no message is waited for any more."""
+    return lambda stored: replace(edit(stored), awaiting=None)
+
+
 async def _set(desk: Desk, came: Incoming, reader: Subscriber, name: str, value: str) -> None:
     says = words.of(reader.choices.language)
     try:
-        edit = choices.change(name, value, _offer(desk, reader))
+        edit = _settled(choices.change(name, value, _offer(desk, reader)))
     except UnusableValueError as error:
         await desk.answer(came, says.unusable(error.name, error.value[:80]))
         return
@@ -164,7 +181,9 @@ def _menu_buttons(reader: Subscriber) -> Rows:
         return Button(str(says.names[name]), f"s:{name}")
 
     def flips(name: str, now: bool) -> Button:
-        return Button(f"{says.names[name]}：{says.on if now else says.off}", f"s:{name}={0 if now else 1}")
+        return Button(
+            f"{says.names[name]}{says.colon}{says.on if now else says.off}", f"s:{name}={0 if now else 1}"
+        )
 
     active = reader.standing is Standing.ACTIVE
     switch = Button(str(says.leave), "sub:off") if active else Button(str(says.join), "sub:on")

@@ -80,7 +80,7 @@ async def forget_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE
             if known is not None:
                 await subscribers.forget(connection, known.id)
     said = says.forgotten if query.data == "forget:yes" else says.kept
-    await desk.outgoing.change(came.address, came.message, Message(str(said)))
+    await desk.show(came, Message(str(said)))
 
 
 async def email(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:

@@ -15,6 +15,8 @@ import httpx
 from telegram.error import NetworkError, RetryAfter, TimedOut
 from telegram.request import BaseRequest, HTTPXRequest, RequestData
 
+from bot.chat import updates
+
 _NEVER_BEGAN = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -129,7 +131,7 @@ def _answer(url: str, method: str, status: int, body: bytes) -> tuple[int, bytes
     if 200 <= status < 300:
         if method == "POST" and not _is_result(body):
             raise _unanswered(url, f"Telegram's answer cannot be read (HTTP {status}).")
-        return status, body
+        return status, _readable(body) if url.endswith("/getUpdates") else body
     refusal = _object(body)
     if status == 429:
         raise _throttled(refusal)
@@ -137,6 +139,15 @@ def _answer(url: str, method: str, status: int, body: bytes) -> tuple[int, bytes
         # A proxy's 403 must not end a subscription: only the Bot API's own form speaks for a chat.
         raise ServerFaultError(f"Something between us and Telegram refused the request (HTTP {status}).")
     return status if status in _KNOWN_STATUS else 400, _without_token(url, body)
+
+
+def _readable(body: bytes) -> bytes:
+    answer = _object(body) or {}
+    found = answer.get("result")
+    if not isinstance(found, list):
+        return body
+    read = [updates.readable(each) for each in found if isinstance(each, dict)]
+    return body if read == found else json.dumps({**answer, "result": read}).encode()
 
 
 def _is_result(body: bytes) -> bool:

@@ -81,6 +81,10 @@ async def tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> No
     query = update.callback_query
     if query is None or (came := incoming(update)) is None:
         return
+    if not await desk.may_change(came):  # said to whoever tapped, not to the whole chat
+        says = words.of((await desk.reader(came)).choices.language)
+        await desk.acknowledge(query, str(says.only_admins), alert=True)
+        return
     await desk.acknowledge(query)
     await _switch(desk, came, on=query.data == "sub:on")
 
@@ -129,7 +133,7 @@ async def enroll(desk: Desk, address: Address, what: Kind, language: str | None)
     new = Subscriber(0, CHANNEL, str(address), what, chosen, desk.zone, Standing.ACTIVE)
     async with database.writing(desk.app.engine) as connection:
         known = await subscribers.add(connection, new, desk.clock())
-        if known.standing is Standing.ENDED:
+        if known.standing in (Standing.NEW, Standing.ENDED):
             known = await subscribers.change(connection, known.id, _subscribed, desk.clock()) or known
     return known
 

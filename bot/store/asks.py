@@ -56,6 +56,19 @@ async def due(connection: AsyncConnection, since: datetime) -> list[Ask]:
     return [_ask(row) for row in await connection.execute(query.order_by(_COLUMNS.id))]
 
 
+async def is_due(connection: AsyncConnection, ask: Ask, since: datetime) -> bool:
+    """Whether the same was asked from there since then, and is not answered yet."""
+    query = select(func.count()).where(
+        _COLUMNS.address == ask.address,
+        _COLUMNS.paper == ask.paper,
+        _COLUMNS.wish == ask.wish,
+        _COLUMNS.question.is_(None) if ask.question is None else _COLUMNS.question == ask.question,
+        _COLUMNS.answered_at.is_(None),
+        _COLUMNS.asked_at >= since,
+    )
+    return bool(await connection.scalar(query))
+
+
 async def made_since(connection: AsyncConnection, since: datetime, person: str | None = None) -> int:
     """How many were asked since then, of `person` or of all, that took the model."""
     query = select(func.count()).where(_COLUMNS.made, _COLUMNS.asked_at >= since)
@@ -65,10 +78,10 @@ async def made_since(connection: AsyncConnection, since: datetime, person: str |
 
 
 async def of_address(connection: AsyncConnection, address: str) -> list[dict[str, Any]]:
-    """All that was asked from `address`, for its people to see."""
+    """All that was asked from `address`, or by its person in groups, for them to see."""
     query = select(
         _COLUMNS.paper, _COLUMNS.wish, _COLUMNS.question, _COLUMNS.asked_at, _COLUMNS.outcome
-    ).where(_COLUMNS.address == address)
+    ).where((_COLUMNS.address == address) | (_COLUMNS.person == address))
     rows = await connection.execute(query.order_by(_COLUMNS.id))
     return [dict(row) for row in rows.mappings()]
 

@@ -52,6 +52,13 @@ async def confirm(connection: AsyncConnection, number: int, at: datetime) -> Dis
     return await find(connection, number) if result.rowcount else None
 
 
+async def discard(connection: AsyncConnection, number: int) -> bool:
+    """Delete the draft `number`, so that nothing can send it any more; False where it is none, or no longer."""
+    columns = dispatches.c
+    gone = delete(dispatches).where(columns.id == number, columns.subject == Subject.DRAFT)
+    return bool((await connection.execute(gone)).rowcount)
+
+
 async def latest(connection: AsyncConnection, limit: int) -> list[Dispatch]:
     """The newest dispatches, newest first."""
     sent = select(dispatches).where(dispatches.c.subject != Subject.DRAFT)

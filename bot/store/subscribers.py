@@ -83,9 +83,9 @@ async def end(connection: AsyncConnection, number: int, reason: str, at: datetim
 
 
 async def forget(connection: AsyncConnection, number: int) -> None:
-    """Delete the subscriber and all that hangs on it."""
+    """Delete the subscriber and all that hangs on it, with what a person asked for in groups."""
     address = select(subscribers.c.address).where(subscribers.c.id == number).scalar_subquery()
-    await connection.execute(delete(asks).where(asks.c.address == address))
+    await connection.execute(delete(asks).where((asks.c.address == address) | (asks.c.person == address)))
     await connection.execute(delete(deliveries).where(deliveries.c.subscriber_id == number))
     await connection.execute(delete(subscribers).where(subscribers.c.id == number))
 

@@ -30,7 +30,7 @@ def app(secret: str, take: Take) -> Starlette:
             update = json.loads(body)
         except ValueError:
             return Response(status_code=400)
-        if not isinstance(update, dict):
+        if not isinstance(update, dict) or not isinstance(update.get("update_id"), int):
             return Response(status_code=400)
         await take(update)
         return Response(status_code=200)

@@ -46,7 +46,10 @@ async def test_only_who_knows_the_secret_is_heard_and_nonsense_does_no_harm(tmp_
             assert await posts(b"{}", "") == 403
             assert await posts(b"{not json") == 400
             assert await posts(b"[]") == 400
-            assert await posts(b'{"update_id": "x"}') in (200, 400)
+            assert await posts(b'{"update_id": "x"}') == 400
+            assert await posts(b"{}") == 400
+            assert await posts(b'{"update_id": 5, "message": {"x": [1]}}') == 200
+            assert await posts(b"\xff\xfe") == 400
             assert await posts(b" " * 2_000_000) == 413
             assert (await client.get(url + PATH)).status_code == 405
             await user.says("/help")
@@ -89,3 +92,31 @@ async def test_a_webhook_needs_an_address_and_a_secret_that_fits(
     monkeypatch.setenv("TELEGRAM_WEBHOOK_SECRET", "short")
     with pytest.raises(SettingsError, match="16 to 256"):
         operators_settings.load()
+
+
+async def test_an_update_that_the_library_cannot_read_is_taken_and_not_sent_again(tmp_path: Path) -> None:
+    async with bot_world(tmp_path, papers=0) as here:
+        user = here.telegram.user(1001)
+        _, settings = pushed(here)
+        async with here.running(listens_by="setWebhook", **settings):
+            await here.telegram.send_update({"message": {"poll": {}}})
+            await user.says("/help")
+            await user.chat.waits_for(1)
+        assert {status for _, status in here.telegram.updates.posted} == {200}
+
+
+async def test_a_conversation_by_webhook_has_papers_taps_and_the_digest(tmp_path: Path) -> None:
+    async with bot_world(tmp_path, papers=1) as here:
+        user = here.telegram.user(1001)
+        _, settings = pushed(here)
+        async with here.running(listens_by="setWebhook", **settings):
+            await user.says("/start")
+            digest = await user.chat.waits_for(lambda message: "共 1 篇" in message.text, timeout=20)
+            await user.taps(digest, "1 · 详细解读")
+            await user.chat.waits_for(lambda message: "核心方法如何解决这些问题" in message.text, timeout=10)
+            assert here.telegram.updates.webhook is not None
+            assert here.telegram.updates.webhook.secret == SECRET
+        async with here.running():  # back to fetching: the webhook is taken away first
+            assert here.telegram.updates.webhook is None
+            await user.says("/help")
+            await user.chat.waits_for(lambda message: "/today" in message.text)

@@ -1,0 +1,82 @@
+"""What conversations in tests have in common: a bot that is not slowed down, and what it says next."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from structlog.testing import capture_logs
+
+from tests.bot.chat.world import BotWorld, bot_world
+from tests.bot.world import WEDNESDAY_NOON, publish
+from tests.fakes.model import FakeModel
+from tests.fakes.telegram import FakeTelegram
+from tests.fakes.telegram_chats import Chat, Message
+from tests.fakes.telegram_people import User
+
+_FAULTS = frozenset(
+    {
+        "message_refused",
+        "rich_message_refused",
+        "answer_failed",
+        "answer_not_sent",
+        "update_failed",
+        "ask_failed",
+        "work_failed",
+    }
+)
+"""What the bot logs where Telegram refuses what it says, or where it has a fault itself."""
+
+
+@asynccontextmanager
+async def talking(
+    folder: Path,
+    papers: int = 0,
+    model: FakeModel | None = None,
+    *,
+    may_log: frozenset[str] = frozenset(),
+    **settings: object,
+) -> AsyncIterator[BotWorld]:
+    """A bot that runs at the pace of the test, its edition of `papers` made; at the end, nothing was refused to it.
+
+    `may_log` are faults that the test provokes.
+    """
+    telegram = FakeTelegram(limits=False)
+    with capture_logs() as logs:
+        async with bot_world(folder, model, papers, telegram, telegram_rate=0, **settings) as here:
+            async with here.running():
+                if papers:
+                    await made(here)
+                yield here
+            assert telegram.refusals == []
+            assert telegram.dropped_entities == 0
+            assert not telegram.unknown_parameters
+    assert [each for each in logs if each["event"] in _FAULTS - may_log] == []
+
+
+async def made(here: BotWorld) -> None:
+    """Returns once the edition is made and given out."""
+    await here.until("SELECT count(*) FROM dispatches", [(1,)], seconds=20)
+
+
+async def told(user: User, text: str, chat: Chat | None = None, thread: int | None = None) -> Message:
+    """What the bot says next after that was said."""
+    await user.says(text, chat=chat, thread=thread)
+    return (await (chat or user.chat).waits_for(1))[0]
+
+
+async def alerted(here: BotWorld, user: User, message: Message, data: str) -> str:
+    """What the tap brings up before whoever tapped."""
+    before = len(here.telegram.answers)
+    query = await user.sends_data(message, data)
+    await here.telegram.is_asked("answerCallbackQuery", before + 1)
+    while not (found := [each for each in here.telegram.answers if each.query_id == query]):
+        await here.telegram.is_asked("answerCallbackQuery", here.telegram.methods["answerCallbackQuery"] + 1)
+    assert found[0].show_alert
+    return found[0].text
+
+
+def old_paper(here: BotWorld, *numbers: int) -> None:
+    """Lets arXiv hold papers of long ago, which are in no edition."""
+    for number in numbers:
+        publish(here.machine.arxiv, number, submitted=WEDNESDAY_NOON - timedelta(days=100))

@@ -1,0 +1,157 @@
+"""Every command, as people use it, in both languages."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.chat import words
+from tests.bot.chat.talks import alerted, talking, told
+
+COMMANDS = {
+    "/start": ("您已订阅", "You are subscribed"),
+    "/help": ("/today — 今日论文", "/today — Today's papers"),
+    "/subscribe": ("已订阅。", "You are subscribed."),
+    "/unsubscribe": ("您没有订阅", "You are not subscribed"),
+    "/settings": ("关注词：无", "Only with: none"),
+    "/today": ("共 3 篇", "3 papers"),
+    "/digest 2026-02-11": ("共 3 篇", "3 papers"),
+    "/digest 2025-01-01": ("没有 2025-01-01 的日报", "There is no edition of 2025-01-01"),
+    "/digest 昨天": ("“昨天”不是有效的日期", "“昨天” is no date"),
+    "/paper": ("请在命令后写明论文", "Name the paper behind the command"),
+    "/paper Attention": ("“Attention”不是 arXiv 编号或链接", "“Attention” is no arXiv identifier"),
+    "/ask": ("用法：/ask", "Use: /ask"),
+    "/ask 2602.00001": ("用法：/ask", "Use: /ask"),
+    "/search": ("用法：/search", "Use: /search"),
+    "/search EchoNet-2": ("1. ", "1. "),
+    "/search 没有的词": ("往期日报中没有找到", "Nothing found in past editions"),
+    "/settings nonsense 1": ("没有名为“nonsense”的设置", "There is no setting “nonsense”"),
+    "/settings detail titles": ("内容：仅标题", "Detail: Titles"),
+    "/settings zone Mars": ("“Mars”不是有效的“时区”", "“Mars” is no value for “Time zone”"),
+    "/email": ("没有开通邮件订阅", "no newsletter by email"),
+    "/export": ("全部数据", "Everything that this bot knows"),
+    "/forget": ("要删除与此聊天有关的全部数据吗", "Delete everything about this chat"),
+    "/stats": ("没有这个命令", "There is no such command"),
+    "/nonsense": ("没有这个命令", "There is no such command"),
+    "你好": ("请发送 arXiv 编号或链接", "Send an arXiv identifier or a link"),
+}
+
+
+async def test_every_command_is_answered_in_the_language_of_whoever_sends_it(tmp_path: Path) -> None:
+    async with talking(tmp_path, papers=3) as here:
+        for at, (command, answers) in enumerate(COMMANDS.items()):
+            for language, answer in zip(("zh-hans", "en"), answers, strict=True):
+                user = here.telegram.user(3000 + 2 * at + (language == "en"), language_code=language)
+                assert answer in (await told(user, command)).text, command
+
+
+async def test_the_commands_are_in_the_menu_of_each_language_and_the_operators_have_theirs(
+    tmp_path: Path,
+) -> None:
+    async with talking(tmp_path) as here:
+        await here.telegram.is_asked("setMyCommands", 7)
+        calls = [each.parameters for each in here.telegram.requests if each.method == "setMyCommands"]
+    assert {call.get("language_code") for call in calls} == {None, "zh", "en"}
+    described = {str(call["commands"]) for call in calls}
+    assert any("今日论文" in each for each in described)
+    assert any("Today's papers" in each for each in described)
+    assert sum("broadcast" in each for each in described) == 1
+
+
+async def test_looking_at_a_setting_by_command_does_not_clear_it(tmp_path: Path) -> None:
+    async with talking(tmp_path) as here:
+        user = here.telegram.user(1001)
+        await told(user, "/settings include EchoNet")
+        assert "关注词：EchoNet" in (await told(user, "/settings include")).text
+        assert "关注词：diffusion、语音" in (await told(user, "diffusion, 语音")).text
+        assert "关注词：无" in (await told(user, "/settings include 清空")).text
+
+
+async def test_a_value_that_cannot_be_is_asked_for_again_and_a_tapped_one_ends_the_asking(
+    tmp_path: Path,
+) -> None:
+    async with talking(tmp_path) as here:
+        user = here.telegram.user(1001)
+        menu = await told(user, "/settings hour")
+        assert "不是有效的“推送时间”" in (await told(user, "早上")).text
+        assert "推送时间：07:45（Asia/Shanghai）" in (await told(user, "7:45")).text
+        menu = await told(user, "/settings hour")
+        await user.taps(menu, "09:00")
+        await user.chat.waits_for(lambda message: "推送时间：09:00" in message.text)
+        assert "请发送 arXiv 编号" in (await told(user, "谢谢")).text
+
+
+async def test_fifty_long_keywords_fit_into_the_menu_with_its_buttons(tmp_path: Path) -> None:
+    words_ = ", ".join(f"{'x' * 60}{number}" for number in range(50))
+    async with talking(tmp_path) as here:
+        user = here.telegram.user(1001)
+        assert (await told(user, f"/settings include {words_}")).buttons
+        menu = await told(user, f"/settings exclude {words_}")
+        assert "…" in menu.text
+        assert menu.buttons
+        assert len(here.rows("SELECT include FROM subscribers")[0][0]) > 3000
+
+
+async def test_a_picture_without_a_word_and_a_file_are_answered(tmp_path: Path) -> None:
+    async with talking(tmp_path) as here:
+        user = here.telegram.user(1001)
+        await user.says("photo", caption="")
+        assert "请发送 arXiv 编号" in (await user.chat.waits_for(1))[0].text
+        message = {"message_id": 99, "date": 1, "chat": user.chat.json, "from": user.json}
+        document = {"file_id": "f", "file_unique_id": "f", "file_name": "paper.pdf"}
+        await here.telegram.send_update({"message": {**message, "document": document}})
+        assert "请发送 arXiv 编号" in (await user.chat.waits_for(1))[0].text
+
+
+async def test_whoever_blocked_the_bot_is_welcomed_back_with_all_settings(tmp_path: Path) -> None:
+    async with talking(tmp_path) as here:
+        user = here.telegram.user(1001)
+        await told(user, "/start")
+        await told(user, "/settings detail titles")
+        await user.blocks()
+        await here.until("SELECT standing, reason FROM subscribers", [("ended", "blocked")])
+        await user.unblocks()
+        assert "欢迎回来" in (await told(user, "/start")).text
+        assert "您已订阅" in (await user.chat.waits_for(1))[0].text
+        assert here.rows("SELECT standing, reason, detail FROM subscribers") == [("active", None, "titles")]
+
+
+async def test_another_language_is_a_tap_away(tmp_path: Path) -> None:
+    async with talking(tmp_path) as here:
+        user = here.telegram.user(1001)
+        menu = await told(user, "/settings language")
+        await user.taps(menu, "English")
+        menu = await user.chat.waits_for(lambda message: "Language: English" in message.text)
+        assert not re.search("[一-鿿：（）]", menu.text)
+        labels = [text for row in menu.buttons for text, _ in row]
+        assert "Silent: off" in labels
+        assert "Unsubscribe" not in labels
+        assert await alerted(here, user, menu, "s:detail=everything") == str(words.of("en").stale_button)
+
+
+def test_each_language_has_every_word() -> None:
+    (first, *others) = [_names(language) for language in words.languages()]
+    assert others
+    for other in others:
+        assert other == first
+
+
+@pytest.mark.parametrize("language", words.languages())
+def test_no_word_of_a_language_is_empty(language: str) -> None:
+    for name, value in _words(language).items():
+        for each in value.values() if isinstance(value, dict) else [value]:
+            assert each, name
+
+
+def _words(language: str) -> dict[str, Any]:
+    spoken = words.of(language)
+    return {name: value for name, value in vars(spoken).items() if not name.startswith("_")}
+
+
+def _names(language: str) -> dict[str, object]:
+    """The names of a language's words: of tables, those of their rows; of sentences, those of what they are given."""
+    return {
+        name: sorted(value) if isinstance(value, dict) else getattr(value, "arguments", None)
+        for name, value in _words(language).items()
+    }

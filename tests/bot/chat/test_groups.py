@@ -1,0 +1,205 @@
+"""Groups, their topics, and channels: who is heard, who decides, and where the digest goes."""
+
+from pathlib import Path
+
+from tests.bot.chat.talks import alerted, talking, told
+from tests.bot.chat.world import BotWorld, bot_world
+from tests.fakes.telegram_chats import Chat
+from tests.fakes.telegram_people import User
+
+GROUP = -1_001_000_000_500
+CHANNEL = -1_002_000_000_001
+
+
+async def test_the_bot_speaks_in_a_group_only_when_it_is_addressed(tmp_path: Path) -> None:
+    async with talking(tmp_path, papers=3) as here:
+        here.telegram.privacy = False  # it hears everything
+        boss, guest, group = people(here)
+        await guest.says("a word about 2602.00001", chat=group)
+        await guest.says("https://arxiv.org/abs/2602.00001", chat=group)
+        await guest.says("/nonsense", chat=group)
+        await guest.says("/help@another_bot", chat=group)
+        asked = await guest.says("@daily_bot 2602.00002", chat=group)
+        card, reading = await group.waits_for(2)
+        assert "EchoNet-2" in card.text
+        assert card.reply_to == reading.reply_to == asked.id
+        assert "请发送 arXiv 编号" in (await told(guest, "@Daily_Bot 你好", group)).text
+        assert "/today" in (await told(boss, "/help@daily_bot", group)).text
+        assert len([message for message in group.shown if message.from_bot]) == 4
+
+
+async def test_a_reply_to_a_paper_in_a_group_is_a_question_and_one_to_the_digest_is_talk(
+    tmp_path: Path,
+) -> None:
+    async with talking(tmp_path, papers=3) as here:
+        _, guest, group = people(here)
+        digest = await told(guest, "/today", group)
+        await guest.says("好多论文", chat=group, reply_to=digest)
+        await guest.says("/paper 2602.00002", chat=group)
+        card, _ = await group.waits_for(2)
+        question = await guest.says("误差下降了吗？", chat=group, reply_to=card)
+        answer = await group.waits_for(lambda message: "误差在每种情况下都下降了" in message.text, timeout=15)
+        assert answer.reply_to == question.id
+        assert here.rows("SELECT address, person, paper FROM asks") == [
+            (str(GROUP), str(guest.id), "2602.00002v1")
+        ]
+
+
+async def test_only_administrators_change_settings_by_word_or_by_tap(tmp_path: Path) -> None:
+    async with talking(tmp_path) as here:
+        boss, guest, group = people(here)
+        menu = await told(boss, "/settings", group)
+        for command in (
+            "/subscribe",
+            "/unsubscribe",
+            "/settings silent 1",
+            "/settings include",
+            "/export",
+            "/forget",
+        ):
+            assert "只有管理员可以更改设置" in (await told(guest, command, group)).text
+        shown = len(group.shown)
+        for data in ("s:silent=1", "s:detail", "s:open", "s:menu", "sub:on", "sub:off", "forget:yes"):
+            assert "只有管理员" in await alerted(here, guest, menu, data)
+        assert len(group.shown) == shown  # said to the one who tapped, not to all
+        assert here.rows("SELECT standing, silent, awaiting FROM subscribers") == [("new", 0, None)]
+        await boss.taps(menu, "静音：关")
+        await group.waits_for(lambda message: message.edits == 1)
+        assert here.rows("SELECT standing, silent FROM subscribers") == [("new", 1)]
+
+
+async def test_a_value_is_taken_only_from_the_administrator_who_was_asked_for_it(tmp_path: Path) -> None:
+    async with talking(tmp_path) as here:
+        boss, guest, group = people(here)
+        menu = await told(boss, "/settings", group)
+        await boss.taps(menu, "关注词")
+        prompt = await group.waits_for(lambda message: "请回复本消息" in message.text)
+        await guest.says("坏词", chat=group, reply_to=prompt)
+        await boss.says("EchoNet", chat=group, reply_to=prompt)
+        await group.waits_for(lambda message: "关注词：EchoNet" in message.text)
+        assert here.rows("SELECT include FROM subscribers") == [('["EchoNet"]',)]
+
+
+async def test_an_administrator_who_is_anonymous_is_one(tmp_path: Path) -> None:
+    async with talking(tmp_path) as here:
+        _, _, group = people(here)
+        anonymous = {
+            "id": 1_087_968_824,
+            "is_bot": True,
+            "first_name": "Group",
+            "username": "GroupAnonymousBot",
+        }
+        entity = {"type": "bot_command", "offset": 0, "length": 10}
+        message = {"message_id": group.next_id(), "date": 1, "chat": group.json, "from": anonymous}
+        message |= {"sender_chat": group.json, "text": "/subscribe", "entities": [entity]}
+        await here.telegram.send_update({"message": message})
+        assert "已订阅" in (await group.waits_for(1))[0].text
+        assert here.rows("SELECT standing FROM subscribers") == [("active",)]
+
+
+async def test_a_digest_goes_into_the_topic_that_wants_it_and_ends_with_the_topic(tmp_path: Path) -> None:
+    async with bot_world(tmp_path) as here:
+        operator = here.telegram.user(42, started=True)
+        boss, _, group = people(here, forum=True)
+        topic, other = group.opens_topic(), group.opens_topic()
+        async with here.running():
+            for thread in (topic, other):
+                await told(boss, "/subscribe", group, thread=thread)
+            group.deletes_topic(other)
+            digest = await group.waits_for(lambda message: "共 3 篇" in message.text, timeout=20)
+            assert digest.thread == topic
+            await here.until(
+                "SELECT address, standing, reason FROM subscribers ORDER BY id",
+                [(f"{GROUP}:{topic}", "active", None), (f"{GROUP}:{other}", "ended", "topic-deleted")],
+            )
+            await operator.chat.waits_for(lambda message: f"{GROUP}:{other}" in message.text)
+
+
+async def test_a_channel_is_subscribed_by_the_settings_and_by_its_administrator(tmp_path: Path) -> None:
+    async with bot_world(tmp_path) as here:
+        boss = here.telegram.user(1001)
+        one, two = here.telegram.channel(CHANNEL), here.telegram.channel(CHANNEL - 1, username="daily_two")
+        two.bot = "administrator"
+        async with here.running(telegram_channels="@daily_two,@nowhere_known"):
+            await here.until("SELECT address, standing FROM subscribers", [(str(two.id), "active")])
+            await here.telegram.promote(one, by=boss)
+            await here.until("SELECT count(*) FROM subscribers WHERE standing = 'active'", [(2,)])
+            await two.waits_for(1, timeout=20)
+            await here.telegram.kick(one, by=boss)
+            await here.until("SELECT standing, reason FROM subscribers WHERE id = 2", [("ended", "kicked")])
+            await here.telegram.promote(one, by=boss)
+            await here.until("SELECT standing, reason FROM subscribers WHERE id = 2", [("active", None)])
+
+
+async def test_a_channel_that_unsubscribed_stays_so_when_the_bot_starts_again(tmp_path: Path) -> None:
+    async with bot_world(tmp_path, papers=0) as here:
+        boss, channel = here.telegram.user(1001), here.telegram.channel(CHANNEL, username="daily_one")
+        channel.bot = "administrator"
+        async with here.running():
+            await told(boss, "/settings", channel)  # known, and not subscribed
+        async with here.running(telegram_channels="@daily_one"):
+            await here.until("SELECT standing FROM subscribers", [("active",)])
+            await told(boss, "/unsubscribe", channel)
+        asked = here.telegram.methods["getChat"]
+        async with here.running(telegram_channels="@daily_one"):
+            await here.telegram.is_asked("getChat", asked + 1)
+            assert "您没有订阅" in (await told(boss, "/unsubscribe", channel)).text
+            assert here.rows("SELECT standing FROM subscribers") == [("left",)]
+
+
+async def test_a_reader_of_a_channel_changes_nothing_and_reads_on_in_a_chat_of_their_own(
+    tmp_path: Path,
+) -> None:
+    async with talking(tmp_path, papers=1) as here:
+        boss, reader, channel = (
+            here.telegram.user(1001),
+            here.telegram.user(1002),
+            here.telegram.channel(CHANNEL),
+        )
+        await here.telegram.promote(channel, by=boss)
+        await here.until("SELECT standing FROM subscribers", [("active",)])
+        digest = await told(boss, "/today", channel)
+        menu = await told(boss, "/settings", channel)
+        shown, before = len(channel.shown), here.rows("SELECT * FROM subscribers")
+        for data in ("s:silent=1", "s:open", "s:include", "sub:off", "forget:yes"):
+            assert "只有管理员" in await alerted(here, reader, menu, data)
+        count = here.telegram.methods["answerCallbackQuery"]
+        await reader.taps(digest, "r:2602.00001v1:1")
+        await reader.sends_data(menu, "day:")
+        await here.telegram.is_asked("answerCallbackQuery", count + 2)
+        urls = [answer.url for answer in here.telegram.answers]
+        assert "https://t.me/daily_bot?start=paper_2602-00001v1" in urls
+        assert len(channel.shown) == shown
+        assert here.rows("SELECT * FROM subscribers") == before
+        await reader.says("/start paper_2602-00001v1")
+        assert "EchoNet-1" in (await reader.chat.waits_for(2))[0].text
+
+
+async def test_an_administrator_sets_a_channel_up_by_its_posts_and_buttons(tmp_path: Path) -> None:
+    async with talking(tmp_path) as here:
+        boss, channel = here.telegram.user(1001), here.telegram.channel(CHANNEL)
+        await here.telegram.promote(channel, by=boss)
+        await here.until("SELECT standing FROM subscribers", [("active",)])
+        menu = await told(boss, "/settings", channel)
+        await boss.taps(menu, "关注词")
+        await channel.waits_for(lambda message: message.edits == 1)
+        assert "关注词：EchoNet" in (await told(boss, "/settings include EchoNet", channel)).text
+        await boss.says("2602.00001 今天的好论文", chat=channel)
+        assert "/today" in (await told(boss, "/help", channel)).text
+
+
+async def test_a_group_that_becomes_a_supergroup_keeps_its_subscription(tmp_path: Path) -> None:
+    async with talking(tmp_path) as here:
+        boss = here.telegram.user(1001)
+        group = here.telegram.group(-500, admins=[boss])
+        await told(boss, "/subscribe", group)
+        await told(boss, "/settings include EchoNet", group)
+        new = await here.telegram.migrate(group, GROUP)
+        await here.until("SELECT address, standing FROM subscribers", [(str(GROUP), "active")])
+        assert "关注词：EchoNet" in (await told(boss, "/settings", new)).text
+
+
+def people(here: BotWorld, *, forum: bool = False) -> tuple[User, User, Chat]:
+    """An administrator, a member, and their group."""
+    boss, guest = here.telegram.user(1001), here.telegram.user(1002)
+    return boss, guest, here.telegram.group(GROUP, admins=[boss], members=[guest], forum=forum)
