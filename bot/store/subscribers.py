@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.models import Choices, Detail, Kind, Standing, Subscriber
+from bot.models import Choices, Consent, Detail, Kind, Standing, Subscriber
 from bot.store.tables import asks, deliveries, subscribers
 from digest import keywords
 from digest.store.bulk import insert_into
@@ -25,7 +25,7 @@ async def find(connection: AsyncConnection, channel: str, address: str) -> Subsc
 
 async def add(connection: AsyncConnection, new: Subscriber, at: datetime) -> Subscriber:
     """The subscriber at the address of `new`: `new` itself under an id of its own, or the one that is there."""
-    row = _row(new) | {"channel": new.channel, "address": new.address, "made_at": at, "changed_at": at}
+    row = row_of(new) | {"channel": new.channel, "address": new.address, "made_at": at, "changed_at": at}
     columns = subscribers.c
     insert = insert_into(connection, subscribers).on_conflict_do_nothing(
         index_elements=[columns.channel, columns.address]
@@ -46,7 +46,7 @@ async def change(connection: AsyncConnection, number: int, edit: Edit, at: datet
     before = subscriber(row)
     after = edit(before)
     if after != before:
-        changes = _row(after) | {"changed_at": at}
+        changes = row_of(after) | {"changed_at": at}
         await connection.execute(update(subscribers).where(subscribers.c.id == number).values(changes))
     return after
 
@@ -80,6 +80,22 @@ async def end(connection: AsyncConnection, number: int, reason: str, at: datetim
     """Nobody is reached there any more, for `reason`; what was chosen is kept for a return."""
     changes = {"standing": Standing.ENDED, "reason": reason, "changed_at": at}
     await connection.execute(update(subscribers).where(subscribers.c.id == number).values(changes))
+
+
+async def strike(connection: AsyncConnection, number: int, reason: str, limit: int, at: datetime) -> bool:
+    """One more dispatch that the address refused; whether that ended the subscription, being `limit` in a row."""
+    columns = subscribers.c
+    struck = update(subscribers).where(columns.id == number).values(strikes=columns.strikes + 1)
+    strikes = await connection.scalar(struck.returning(columns.strikes))
+    if strikes is None or strikes < limit:
+        return False
+    await end(connection, number, reason, at)
+    return True
+
+
+async def clear_strikes(connection: AsyncConnection, number: int) -> None:
+    """The address took a message."""
+    await connection.execute(update(subscribers).where(subscribers.c.id == number).values(strikes=0))
 
 
 async def forget(connection: AsyncConnection, number: int) -> None:
@@ -129,10 +145,13 @@ def subscriber(row: Row[Any]) -> Subscriber:
         quiet_line=row.quiet_line,
         paused_until=row.paused_until,
         awaiting=row.awaiting,
+        strikes=row.strikes,
+        consent=Consent(row.consented_at, row.consent) if row.consented_at else None,
     )
 
 
-def _row(value: Subscriber) -> dict[str, Any]:
+def row_of(value: Subscriber) -> dict[str, Any]:
+    """What the table holds of a subscriber, but for where it is reached."""
     choices = value.choices
     return {
         "kind": value.kind,
@@ -150,4 +169,7 @@ def _row(value: Subscriber) -> dict[str, Any]:
         "quiet_line": value.quiet_line,
         "paused_until": value.paused_until,
         "awaiting": value.awaiting,
+        "strikes": value.strikes,
+        "consented_at": value.consent and value.consent.at,
+        "consent": value.consent and value.consent.how,
     }

@@ -260,9 +260,9 @@ async def test_what_was_being_sent_is_unknown_and_comes_again_only_when_asked_fo
         dispatch = await give_out(connection)
         cut, other = await due(connection)
         await deliveries.mark(connection, [Mark(cut.id, Sending.SENDING, NOW, part=1)])
-        assert await deliveries.abandon(connection, "mail", NOW) == 0
-        assert await deliveries.abandon(connection, "telegram", NOW) == 1
-        assert await deliveries.abandon(connection, "telegram", NOW) == 0
+        assert await deliveries.abandon(connection, "mail", NOW, repeats=False) == 0
+        assert await deliveries.abandon(connection, "telegram", NOW, repeats=False) == 1
+        assert await deliveries.abandon(connection, "telegram", NOW, repeats=False) == 0
         assert await deliveries.unknown(connection) == {dispatch.id: 1}
         assert await due(connection, LATER) == [other]
         tomorrow = NOW + timedelta(days=1)
