@@ -13,6 +13,7 @@ from bot.mailboxes import Mailbox
 BOUNCE = "bounce"
 LEAVE = "leave"
 MESSAGE = "message"
+LETTER = "letter"
 
 _LETTERS = {BOUNCE: "b", LEAVE: "u"}
 _PURPOSES = {letter: purpose for purpose, letter in _LETTERS.items()}
@@ -40,6 +41,11 @@ def leave_subject(links: Links, number: int) -> str:
 def message_id(domain: str, links: Links, number: int) -> str:
     """The Message-ID of the delivery `number`: the same at each attempt (RFC 5322 §3.6.4)."""
     return f"<{number}.{links.tag(MESSAGE, number)}@{domain}>"
+
+
+def letter_id(domain: str, links: Links, number: int) -> str:
+    """The Message-ID of the letter `number`, which is no delivery."""
+    return f"<{number}.{links.tag(LETTER, number)}@{domain}>"
 
 
 def read(address: str, links: Links) -> tuple[str, int] | None:
