@@ -108,9 +108,9 @@ def part(subject: str, html: tuple[str, str], text: tuple[str, str], feedback: s
             f"Subject: {_phrase('Subject', subject)}",
             *([f"Feedback-ID: {feedback}"] if feedback else []),
         ],
-        "html": encoded(html[0]),
+        "html": _encoded(html[0]),
         "html_end": _canonical(html[1]),
-        "text": encoded(text[0]),
+        "text": _encoded(text[0]),
         "text_end": _canonical(text[1]),
     }
 
@@ -150,7 +150,7 @@ def build_letter(made: Part, head: Letterhead, *, to: Mailbox, number: int, at: 
     return Envelope(head.bounces or head.sender.mailbox, to, _content(made, headers, head, to, {}))
 
 
-def encoded(body: str) -> str:
+def _encoded(body: str) -> str:
     """`body` in base64, in lines of 76 characters; whatever is encoded by itself can follow.
 
     For that it is filled up with blanks at its end to a number of bytes that base64 needs no filling for.
