@@ -11,7 +11,7 @@ from bot.links import Links
 from bot.mail import message, words
 from bot.mail.shortening import Amount, Amounts, longest
 from bot.models import Choices, Detail, Dispatch, Part, Subject
-from digest.models import Edition, Entry, Gap, Paper
+from digest.models import Edition, Entry, Gap
 from digest.render.telegram_cleaning import clean
 
 HTML_LIMIT = 90_000
@@ -41,12 +41,8 @@ class Item:
     @property
     def title(self) -> str:
         """The translated title, the paper's own where there is none."""
-        translation = self.entry.translation
-        return (
-            self.entry.paper.title
-            if isinstance(translation, Gap)
-            else translation.title or self.entry.paper.title
-        )
+        translation, paper = self.entry.translation, self.entry.paper
+        return (None if isinstance(translation, Gap) else translation.title) or paper.title
 
 
 def compose(dispatch: Dispatch, edition: Edition | None, choices: Choices, links: Links) -> tuple[Part, ...]:
@@ -124,7 +120,7 @@ def _shown(edition: Edition, amounts: Amounts, language: str, links: Links) -> d
         for number, (entry, amount) in enumerate(zip(edition.entries, amounts[:count], strict=True), start=1)
         if amount
     ]
-    replacements: list[Paper] = [
+    replacements = [
         paper for paper, amount in zip(edition.replacements, amounts[count:], strict=True) if amount
     ]
     return {
