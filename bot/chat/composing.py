@@ -165,17 +165,17 @@ def _richly(head: str, blocks: Sequence[_Block], width: int) -> tuple[Message, .
             room = _RICH_ROOM
         groups[-1].append(block)
         room -= len(block.rich)
-    return tuple(_rich(head if at == 0 else "", group, width) for at, group in enumerate(groups))
+    made: list[Message] = []
+    for group in groups:
+        made += _rich(head if not made else "", group, width)
+    return tuple(made)
 
 
-def _rich(head: str, group: Sequence[_Block], width: int) -> Message:
+def _rich(head: str, group: Sequence[_Block], width: int) -> tuple[Message, ...]:
     classic = _packed(head, group, width)
     if any(len(block.rich) > _RICH_ROOM for block in group):
-        return (
-            Message(classic[0].html, classic[0].buttons)
-            if len(classic) == 1
-            else Message("", (), "", classic)
-        )
+        return classic
     paragraph = f"<p>{head}</p>" if head else ""
     buttons = rows([block.button for block in group if block.button], width)
-    return Message("", buttons, splitting.finish(paragraph + "".join(block.rich for block in group)), classic)
+    html = splitting.finish(paragraph + "".join(block.rich for block in group))
+    return (Message("", buttons, html, classic),)
