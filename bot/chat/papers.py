@@ -10,8 +10,9 @@ from telegram import MessageEntity, Update
 from telegram.ext import CallbackQueryHandler, ContextTypes, MessageHandler, filters
 
 from bot import day
-from bot.chat import composing, on_demand, preferences, words
+from bot.chat import cards, composing, on_demand, preferences, words
 from bot.chat import incoming as arrivals
+from bot.chat.cards import Place
 from bot.chat.desk import Desk
 from bot.chat.incoming import ORIGINAL, Handler, Incoming, incoming, on_command
 from bot.chat.parts import Button, Message, rows
@@ -39,8 +40,10 @@ def handlers(desk: Desk) -> list[Handler]:
         on_command("paper", partial(paper, desk)),
         on_command("ask", partial(ask, desk)),
         on_command("search", partial(search, desk)),
-        CallbackQueryHandler(partial(reading_tapped, desk), pattern=rf"^r:{_VERSION}:([1-9][0-9]?)$"),
-        CallbackQueryHandler(partial(paper_tapped, desk), pattern=rf"^p:{_VERSION}$"),
+        CallbackQueryHandler(
+            partial(reading_tapped, desk), pattern=rf"^r:{_VERSION}:([1-9][0-9]?)(?::([pc]))?$"
+        ),
+        CallbackQueryHandler(partial(paper_tapped, desk), pattern=rf"^[pk]:{_VERSION}$"),
         CallbackQueryHandler(partial(ask_tapped, desk), pattern=rf"^q:{_VERSION}$"),
         CallbackQueryHandler(partial(day_tapped, desk), pattern=r"^day:(\d{4}-\d{2}-\d{2})?$"),
         MessageHandler((filters.TEXT | filters.CAPTION) & ~filters.COMMAND & ORIGINAL, partial(text, desk)),
@@ -181,11 +184,20 @@ async def ask_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -
         await desk.answer(came, words.of(reader.choices.language).your_question(ref), prompt=True)
 
 
-async def paper_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """A paper of the digest, opened."""
-    if tap := await _tapped(desk, update):
-        came, ref = tap
-        await on_demand.take(desk, came, await desk.reader(came), ref, Wish.READING)
+async def paper_tapped(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+    """A paper of the digest, opened beside it: its card, which the reading takes the place of, and gives it back."""
+    match = context.matches[0] if context.matches else None
+    if match is None or (tap := await _tapped(desk, update)) is None:
+        return
+    came, ref = tap
+    reader = await desk.reader(came)
+    known = await on_demand.find(desk, ref, reader.choices.language)
+    if known is None:
+        await on_demand.take(desk, came, reader, ref, Wish.READING)
+    elif match[0].startswith("k:"):
+        await desk.show(came, on_demand.card(known, reader.choices, opens=True))
+    else:
+        await desk.answer(came, on_demand.card(known, reader.choices, opens=True))
 
 
 async def _tapped(desk: Desk, update: Update) -> tuple[Incoming, PaperRef] | None:
@@ -207,7 +219,7 @@ async def _tapped(desk: Desk, update: Update) -> tuple[Incoming, PaperRef] | Non
 
 
 async def reading_tapped(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
-    """A page of a paper's reading: beside the digest, or in place of the page that is open."""
+    """A page of a paper's reading: beside the digest, or in place of the page or the card that is open."""
     match = context.matches[0] if context.matches else None
     if match is None or (tap := await _tapped(desk, update)) is None:
         return
@@ -221,15 +233,16 @@ async def reading_tapped(desk: Desk, update: Update, context: ContextTypes.DEFAU
     if record is None or found is None:
         await on_demand.take(desk, came, reader, ref, Wish.READING)
         return
-    shown = composing.reading(record, found, page, reader.choices.language)
-    if _is_pager(update, version):
+    place = Place(match[3] or (Place.PAGE if _is_pager(update, version) else Place.BESIDE))
+    shown = cards.reading(record, found, page, reader.choices, over_card=place is Place.CARD)
+    if place:
         await desk.show(came, shown)
     else:
         await desk.outgoing.say(came.address, shown, reply_to=came.message)
 
 
 def _is_pager(update: Update, version: VersionId) -> bool:
-    """Whether the tap came from a reading's own pages: only these have a button with their number."""
+    """Whether the tap came from a page of a reading as it was sent once, when its buttons did not say so themselves."""
     found = update.effective_message
     markup = found.reply_markup if found else None
     buttons = [button for row in (markup.inline_keyboard if markup else ()) for button in row]
@@ -263,14 +276,18 @@ def payload(name: str) -> str:
 def _subject(came: Incoming) -> PaperRef | None:
     """The paper that the message which is answered is about: the first that it names, unless it is a list of them."""
     named = _papers(came.replied) if came.replied else []
-    if came.replied and len({ref.paper for ref in named}) > 1 and _LISTED.search(came.replied.text or ""):
+    if (
+        came.replied
+        and len({ref.paper for ref in named}) > 1
+        and _LISTED.search(arrivals.shown(came.replied))
+    ):
         return None
     return named[0] if named else None
 
 
 def _papers(shown: telegram.Message) -> list[PaperRef]:
     """What the links of a message name, or else its text."""
-    return ids.find(arrivals.links(shown)) or ids.find(shown.text or shown.caption or "")
+    return ids.find(arrivals.links(shown)) or ids.find(arrivals.shown(shown))
 
 
 def _is_mentioned(found: telegram.Message, username: str) -> bool:

@@ -12,8 +12,6 @@ from digest.render import telegram as telegram_html
 TEXT_LIMIT = 4096
 """UTF-16 units of a message after entity parsing: under this, code points are too (Bot API, sendMessage)."""
 ENTITY_LIMIT = 100
-RICH_LIMIT = 32_768
-"""Characters of a rich message (Bot API 10.1, sendRichMessage)."""
 
 
 @dataclass(frozen=True, slots=True)

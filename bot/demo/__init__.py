@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from bot import day, settings
 from bot.app import FarEnds, open_app
-from bot.chat import composing, words
+from bot.chat import cards, composing, words
 from bot.day import Account
 from bot.models import Choices
 from digest import ids
@@ -68,7 +68,7 @@ async def demonstrate(out: Path, report: Report) -> Shown:
 def _chat(edition: Edition, language: str) -> str:
     """What a subscriber gets, and the reading that a tap opens."""
     opened = [
-        composing.reading(entry.paper, entry.reading, 1, language)
+        cards.reading(entry.paper, entry.reading, 1, Choices(language))
         for entry in edition.entries
         if isinstance(entry.reading, Reading)
     ]
