@@ -37,6 +37,11 @@ class Incoming:
     replied: Message | None = None
     anonymous_admin: bool = False
 
+    @property
+    def talks(self) -> bool:
+        """Whether the bot takes words without a command there, and answers to its messages: in channels it does not."""
+        return self.kind is not Kind.CHANNEL
+
 
 def incoming(update: Update) -> Incoming | None:
     """What `update` brings; None where it has no message to speak of."""

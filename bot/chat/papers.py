@@ -114,7 +114,9 @@ async def paper(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> Non
     refs = ids.find(came.words)
     if not refs:
         says = words.of(reader.choices.language)
-        await desk.answer(came, says.which_paper if not came.words else says.no_such_name(came.words[:80]))
+        await desk.answer(
+            came, says.which_paper(came.talks) if not came.words else says.no_such_name(came.words[:80])
+        )
         return
     await wanted(desk, came, reader, refs)
 
@@ -139,7 +141,8 @@ async def text(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None
     elif is_spoken_to:
         says = words.of(reader.choices.language)
         await desk.answer(
-            came, says.how_to_ask if came.replied and _papers(came.replied) else says.not_understood
+            came,
+            says.how_to_ask(came.talks) if came.replied and _papers(came.replied) else says.not_understood,
         )
 
 
@@ -164,7 +167,7 @@ async def ask(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     subject = refs[0] if refs else _subject(came)
     question = (question if refs else came.words).strip()
     if subject is None or not question:
-        await desk.answer(came, says.how_to_ask)
+        await desk.answer(came, says.how_to_ask(came.talks))
     else:
         await _answer(desk, came, reader, subject, question)
 

@@ -6,7 +6,6 @@ classic HTML, then plain text.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any
 
 import structlog
 from telegram import ForceReply, LinkPreviewOptions, ReplyParameters
@@ -123,21 +122,14 @@ class Outgoing:
         limits: LimitArgs | None = None,
     ) -> int:
         """One request for one message."""
-        markup = ForceReply(selective=True) if prompt else keyboard(what.buttons)
         if what.rich is not None:
-            arguments = {
-                "chat_id": to.chat,
-                "message_thread_id": to.topic,
-                "disable_notification": silent,
-                "reply_parameters": _reply(reply_to),
-            }
-            return await self._request_rich("sendRichMessage", what, arguments, limits)
+            return await self._send_rich(to, what, silent=silent, reply_to=reply_to, limits=limits)
         sent = await self.bot.send_message(
             to.chat,
             what.html if what.text is None else what.text,
             parse_mode=_mode(what),
             message_thread_id=to.topic,
-            reply_markup=markup,
+            reply_markup=ForceReply(selective=True) if prompt else keyboard(what.buttons),
             reply_parameters=_reply(reply_to),
             disable_notification=silent,
             link_preview_options=_NO_PREVIEW,
@@ -145,35 +137,48 @@ class Outgoing:
         )
         return sent.message_id
 
+    async def _send_rich(
+        self, to: Address, what: Message, *, silent: bool, reply_to: int | None, limits: LimitArgs | None
+    ) -> int:
+        given = {
+            "chat_id": to.chat,
+            "message_thread_id": to.topic,
+            "rich_message": {"html": what.rich},
+            "disable_notification": silent,
+            "reply_parameters": _reply(reply_to),
+            "reply_markup": keyboard(what.buttons),
+        }
+        given = {name: value for name, value in given.items() if value is not None}
+        limits = self._where_known(limits or LimitArgs())
+        sent = await self.bot.do_api_request("sendRichMessage", given, rate_limit_args=limits)
+        return int(sent["message_id"])
+
     async def _edit(self, to: Address, number: int, what: Message) -> None:
-        if what.rich is not None:
-            await self._request_rich("editMessageText", what, {"chat_id": to.chat, "message_id": number})
-            return
+        if what.rich is None:
+            text, limits, more = what.html if what.text is None else what.text, None, None
+        else:
+            text, limits, more = None, self._where_known(LimitArgs()), {"rich_message": {"html": what.rich}}
         await self.bot.edit_message_text(
-            what.html if what.text is None else what.text,
+            text,  # type: ignore[arg-type]  # the library knows no message without a text
             to.chat,
             number,
             parse_mode=_mode(what),
             reply_markup=keyboard(what.buttons),
-            link_preview_options=_NO_PREVIEW,
+            link_preview_options=_NO_PREVIEW if text else None,
+            rate_limit_args=limits,
+            api_kwargs=more,
         )
 
-    async def _request_rich(
-        self, method: str, what: Message, arguments: dict[str, Any], limits: LimitArgs | None = None
-    ) -> int:
-        """A request for a rich message, unless the server has been found not to know them: also while this waited."""
+    def _where_known(self, limits: LimitArgs) -> LimitArgs:
+        """For a rich message, unless the server has been found not to know them: also while the message waited."""
         self._refuse_unknown()
-        limits = limits or LimitArgs()
 
         async def before() -> None:
             self._refuse_unknown()
             if limits.before is not None:
                 await limits.before()
 
-        given = {**arguments, "rich_message": {"html": what.rich}, "reply_markup": keyboard(what.buttons)}
-        given = {name: value for name, value in given.items() if value is not None}
-        sent = await self.bot.do_api_request(method, given, rate_limit_args=replace(limits, before=before))
-        return int(sent["message_id"])
+        return replace(limits, before=before)
 
     def _refuse_unknown(self) -> None:
         if not self._knows_rich:
@@ -186,7 +191,7 @@ class Outgoing:
 
 
 def _mode(what: Message) -> str | None:
-    return ParseMode.HTML if what.text is None else None
+    return ParseMode.HTML if what.html else None
 
 
 def _reply(number: int | None) -> ReplyParameters | None:
