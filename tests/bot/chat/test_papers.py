@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from bot.chat.papers import payload
+from bot.chat.taps import payload
 from digest.models import PaperId, VersionId
 from tests.bot.chat.talks import made, old_paper, talking, told
 from tests.bot.world import WEDNESDAY_NOON
