@@ -213,6 +213,9 @@ async def test_a_question_in_reply_to_a_paper_or_its_reading_is_about_that_paper
             await user.says("误差下降了吗？", reply_to=shown)
             answer = await user.chat.waits_for(lambda message: "误差在每种情况下都下降了" in message.text)
             assert "Room 2" in answer.text
+            await here.until(
+                "SELECT count(*) FROM asks WHERE answered_at IS NULL", [(0,)]
+            )  # then it is no repetition
         await user.says("字" * 501, reply_to=shown)
         assert "请控制在 500 字以内" in (await user.chat.waits_for(lambda m: "字" in m.text)).text
 
