@@ -20,6 +20,14 @@ class RefusedError(DeliveryError):
     """The far end will never take this message; the address is fine."""
 
 
+class FormRefusedError(DeliveryError):
+    """The far end does not take the message in this form; `instead` are its stand-ins in a plainer one."""
+
+    def __init__(self, reason: str, instead: tuple[Part, ...]) -> None:
+        super().__init__(reason)
+        self.instead = instead
+
+
 class EndedError(DeliveryError):
     """Nobody is reached at this address any more: the subscription ends, with this reason."""
 

@@ -128,6 +128,18 @@ class Renderings:
             number = await self._number(delivery.dispatch, subscriber.choices, quiet=subscriber.quiet_line)
         return number, await self._stored(number)
 
+    async def replaced(self, delivery: Delivery, number: int, part: int, instead: tuple[Part, ...]) -> int:
+        """The number of the messages of `number` with `instead` in place of `part`: made once for all of them."""
+        parts = await self._stored(number)
+        key = (delivery.dispatch.id, f"{number} without {part}")
+        async with self._making:
+            if key not in self._numbers:
+                parts = (*parts[:part], *instead, *parts[part + 1 :])
+                async with database.writing(self._engine) as connection:
+                    kept = await dispatches.keep_rendering(connection, *key, parts, self._clock())
+                _remember(self._numbers, key, kept)
+            return self._numbers[key]
+
     async def _number(self, dispatch: Dispatch, choices: Choices, *, quiet: bool) -> int:
         key = (dispatch.id, _key(self._channel.name, choices, quiet=quiet))
         if key in self._numbers:

@@ -20,6 +20,7 @@ from bot.channels import (
     DeferredError,
     DeliveryError,
     EndedError,
+    FormRefusedError,
     HaltedError,
     MovedError,
     RefusedError,
@@ -192,6 +193,8 @@ class Outbox:
         except HaltedError:
             await self._note(delivery, Sending.DUE)
             raise
+        except FormRefusedError as error:
+            await self._replace(delivery, rendering, part, error.instead)
         except DeliveryError as error:
             await self._failed(delivery, error)
         else:
@@ -218,6 +221,14 @@ class Outbox:
                 await self._move(delivery, error.address)
             case RefusedError() | DeliveryError():
                 await self._note(delivery, Sending.FAILED, str(error))
+
+    async def _replace(
+        self, delivery: Delivery, rendering: int, part: int, instead: tuple[Part, ...]
+    ) -> None:
+        """The messages that stand in for a refused one are parts like any other: each is sent once, and marked."""
+        number = await self.renderings.replaced(delivery, rendering, part, instead)
+        await self._note(delivery, Sending.DUE, rendering=number)
+        self.wake()
 
     async def _defer(self, delivery: Delivery, error: DeferredError) -> None:
         """A pause that was asked for costs no try; any other doubles, from attempt to attempt."""

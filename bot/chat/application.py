@@ -29,7 +29,7 @@ from telegram.ext import (
 )
 
 from bot.app import App
-from bot.chat import inline, on_demand, operators, papers, preferences, privacy, welcome, words
+from bot.chat import inline, on_demand, operators, papers, preferences, privacy, taps, welcome, words
 from bot.chat.address import Address
 from bot.chat.desk import Desk, Quotas
 from bot.chat.incoming import ORIGINAL, Handler, incoming
@@ -207,6 +207,7 @@ def _handlers(desk: Desk) -> list[Handler]:
         *privacy.handlers(desk),
         *operators.handlers(desk),
         *inline.handlers(desk),
+        *taps.handlers(desk),
         *papers.handlers(desk),
         MessageHandler(
             filters.COMMAND & filters.ChatType.PRIVATE & ORIGINAL, partial(_unknown_command, desk)

@@ -14,8 +14,9 @@ from telegram.constants import ChatAction
 from telegram.error import TelegramError
 
 from bot.chat import address as addresses
-from bot.chat import composing, refusals, words
+from bot.chat import cards, refusals, words
 from bot.chat.address import Address
+from bot.chat.cards import Form
 from bot.chat.desk import Desk
 from bot.chat.incoming import Incoming
 from bot.chat.parts import Message
@@ -53,7 +54,7 @@ async def take(
         reply_to=None if came.address.is_private else came.message,
         rich=reader.choices.rich,
     )
-    if wish is Wish.READING and (known := await _known(desk, ref, ask.language)):
+    if wish is Wish.READING and (known := await find(desk, ref, ask.language)):
         await _show(desk, ask, known, to_status=False)
         return
     if await _is_asked(desk, ask):
@@ -88,7 +89,7 @@ async def resume(desk: Desk) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class Known:
     """A paper with what there is of it."""
 
     paper: Paper
@@ -96,7 +97,7 @@ class _Known:
     reading: Reading | Gap
 
 
-async def _known(desk: Desk, ref: PaperRef, language: str) -> _Known | None:
+async def find(desk: Desk, ref: PaperRef, language: str) -> Known | None:
     """The paper as it is stored with its reading, in the version asked for or the newest that is."""
     async with database.reading(desk.app.engine) as connection:
         if ref.version is not None:
@@ -108,7 +109,16 @@ async def _known(desk: Desk, ref: PaperRef, language: str) -> _Known | None:
     translation, reading = (await desk.app.library_in(language).stored([record]))[record.version]
     if translation is None or (reading is None and not is_withdrawn(record)):
         return None
-    return _Known(record, translation, reading or Gap.WITHDRAWN)
+    return Known(record, translation, reading or Gap.WITHDRAWN)
+
+
+def card(known: Known, form: Form, *, opens: bool) -> Message:
+    """The paper's card, which says why there is no reading, or else `opens` it."""
+    note = None
+    if isinstance(known.reading, Gap) and known.reading is not Gap.WITHDRAWN:
+        note = words.of(form.language).unread[known.reading.value]
+    opens = opens and isinstance(known.reading, Reading)
+    return cards.card(known.paper, known.translation, form, opens=opens, note=note)
 
 
 async def _over_quota(desk: Desk, came: Incoming, ask: Ask) -> str | None:
@@ -170,7 +180,7 @@ async def _answered(desk: Desk, ask: Ask) -> str:
     return "answered" if isinstance(made.reading, Reading) else made.reading.value
 
 
-async def _made(desk: Desk, ask: Ask, library: Library, paper: Paper) -> _Known:
+async def _made(desk: Desk, ask: Ask, library: Library, paper: Paper) -> Known:
     status = _Status(desk, ask)
     translating = asyncio.create_task(library.translation(paper, status.report))
     reading = asyncio.create_task(library.reading(paper, status.report))
@@ -178,7 +188,7 @@ async def _made(desk: Desk, ask: Ask, library: Library, paper: Paper) -> _Known:
         async with status.shown():
             translation = await translating
             await status.preview(paper, translation)
-            return _Known(paper, translation, await reading)
+            return Known(paper, translation, await reading)
     finally:
         translating.cancel()
         reading.cancel()
@@ -189,20 +199,17 @@ async def _told(desk: Desk, ask: Ask, library: Library, paper: Paper) -> str:
     if isinstance(answer, Gap):
         await _say(desk, ask, Message(str(words.of(ask.language).unanswered[answer.value])))
         return answer.value
-    await _say(desk, ask, *composing.answer(paper, answer, ask.language))
+    await _say(desk, ask, *cards.answer(paper, answer, ask))
     return "answered" if answer.told else "not-told"
 
 
-async def _show(desk: Desk, ask: Ask, known: _Known, *, to_status: bool) -> None:
+async def _show(desk: Desk, ask: Ask, known: Known, *, to_status: bool) -> None:
     """The paper's card, and its reading below; or why there is none."""
-    card = composing.card(known.paper, known.translation, ask.language, has_reading=False)
-    below: list[Message] = []
+    below = []
     if isinstance(known.reading, Reading):
-        below = [composing.reading(known.paper, known.reading, 1, ask.language)]
-    elif known.reading is not Gap.WITHDRAWN:
-        note = words.of(ask.language).unread[known.reading.value]
-        card = replace(card, html=f"{card.html}\n\n<i>{note}</i>")
-    await _say(desk, ask if to_status else replace(ask, status_message=None), card, *below)
+        below = [cards.reading(known.paper, known.reading, 1, ask)]
+    shown = card(known, ask, opens=False)
+    await _say(desk, ask if to_status else replace(ask, status_message=None), shown, *below)
 
 
 async def _say(desk: Desk, ask: Ask, first: Message, *rest: Message) -> None:
@@ -233,7 +240,7 @@ class _Status:
         self._ask = ask
         self._says = words.of(ask.language)
         self._step: Step | None = None
-        self._above = ""
+        self._made: tuple[Paper, Translation | Gap] | None = None
         self._changed = asyncio.Event()
 
     def report(self, step: Step) -> None:
@@ -243,7 +250,7 @@ class _Status:
 
     async def preview(self, paper: Paper, translation: Translation | Gap) -> None:
         """Shows the translation while the reading is being made."""
-        self._above = composing.card(paper, translation, self._ask.language, has_reading=False).html + "\n\n"
+        self._made = paper, translation
         self._changed.set()
 
     @asynccontextmanager
@@ -262,12 +269,15 @@ class _Status:
         while self._ask.status_message is not None:
             await self._changed.wait()
             self._changed.clear()
-            stage = self._says.stages[self._step.value] if self._step else self._says.working
             with suppress(TelegramError):
-                await self._desk.outgoing.change(
-                    to, self._ask.status_message, Message(f"{self._above}<i>{stage}</i>")
-                )
+                await self._desk.outgoing.change(to, self._ask.status_message, self._message())
             await asyncio.sleep(_STATUS_SECONDS)
+
+    def _message(self) -> Message:
+        stage = str(self._says.stages[self._step.value] if self._step else self._says.working)
+        if self._made is None:
+            return Message(f"<i>{stage}</i>")
+        return replace(cards.card(*self._made, self._ask, note=stage), buttons=())
 
 
 @asynccontextmanager

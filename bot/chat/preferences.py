@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from telegram import Update
 from telegram.ext import CallbackQueryHandler, ContextTypes
@@ -121,7 +122,8 @@ async def _set(desk: Desk, came: Incoming, reader: Subscriber, name: str, value:
     try:
         edit = _settled(choices.change(name, value, _offer(desk, reader)))
     except UnusableValueError as error:
-        await desk.answer(came, says.unusable(error.name, error.value[:80]))
+        way = _way(says, came.kind, error.name)
+        await desk.answer(came, says.unusable(error.name, error.value[:80], way))
         return
     reader = await desk.change(reader, edit)
     await desk.answer(came, menu(desk, reader))
@@ -139,8 +141,15 @@ def menu(desk: Desk, reader: Subscriber) -> Message:
 
 def _view(desk: Desk, reader: Subscriber, name: str) -> Message:
     language = reader.choices.language
-    html = words.render("settings", language, reader=reader, part=name, offered=desk.app.plan.categories)
+    way = _way(words.of(language), reader.kind, name)
+    html = words.render("settings", language, reader=reader, part=name, way=way)
     return Message(html, _buttons(desk, reader, name))
+
+
+def _way(says: Any, kind: Kind, name: str) -> str:
+    """How a value in words is given, beside the buttons; in groups, a message of its own asks for it."""
+    ways = {Kind.PRIVATE: says.send, Kind.CHANNEL: says.post_command}.get(kind, {})
+    return str(ways.get(name, ""))
 
 
 def _buttons(desk: Desk, reader: Subscriber, name: str) -> Rows:

@@ -18,7 +18,7 @@ import openai
 
 from bot import day, preview, settings
 from bot.app import FarEnds, open_app
-from bot.chat import composing
+from bot.chat import cards, composing
 from bot.chat.parts import Message
 from bot.day import Account
 from bot.models import Choices, Detail
@@ -71,7 +71,7 @@ async def demonstrate(out: Path, report: Report) -> Shown:
 def _chat(edition: Edition, language: str) -> list[Message]:
     """What a subscriber gets, and the reading that a tap opens."""
     opened = [
-        composing.reading(entry.paper, entry.reading, 1, language)
+        cards.reading(entry.paper, entry.reading, 1, Choices(language))
         for entry in edition.entries
         if isinstance(entry.reading, Reading)
     ]

@@ -188,6 +188,33 @@ async def test_an_administrator_sets_a_channel_up_by_its_posts_and_buttons(tmp_p
         assert "/today" in (await told(boss, "/help", channel)).text
 
 
+async def test_a_channel_is_offered_nothing_that_only_an_answer_could_give(tmp_path: Path) -> None:
+    async with talking(tmp_path, papers=1) as here:
+        boss, channel = here.telegram.user(1001), here.telegram.channel(CHANNEL)
+        await here.telegram.promote(channel, by=boss)
+        await here.until("SELECT standing FROM subscribers", [("active",)])
+        menu = await told(boss, "/settings", channel)
+        for number, name in enumerate(("include", "exclude", "hour", "zone", "pause"), start=1):
+            await boss.sends_data(menu, f"s:{name}")
+            await channel.waits_for(lambda message, n=number: message.edits == n)  # type: ignore[misc]
+        for command in (
+            *("/settings hour", "/settings hour 99:99", "/settings zone", "/settings include"),
+            *("/ask", "/ask 2602.00001", "/paper", "/help", "/search"),
+        ):
+            await told(boss, command, channel)
+        card, _ = await told(boss, "/paper 2602.00001", channel), await channel.waits_for(1)
+        count = here.telegram.methods["answerCallbackQuery"]
+        await boss.taps(card, "提问")
+        await here.telegram.is_asked("answerCallbackQuery", count + 1)
+        shown = [message for message in channel.shown if message.from_bot]
+        assert all("直接" not in message.text and "回复" not in message.text for message in shown)
+        assert sum("/settings hour 07:45" in message.text for message in shown) == 2
+        assert not any((message.markup or {}).get("force_reply") for message in shown)
+        assert {answer.url for answer in here.telegram.answers if answer.url} == {
+            "https://t.me/daily_bot?start=paper_2602-00001v1"
+        }
+
+
 async def test_a_group_that_becomes_a_supergroup_keeps_its_subscription(tmp_path: Path) -> None:
     async with talking(tmp_path) as here:
         boss = here.telegram.user(1001)
