@@ -122,8 +122,8 @@ class Sending(StrEnum):
 class Delivery:
     """One dispatch to one subscriber: the ledger's row.
 
-    `due_at` is the subscriber's hour. `part` counts the messages that were sent, `tries` the failed attempts at the
-    next one. `rendering` names the messages once they are made.
+    `due_at` is the hour for which it was given out. `part` counts the messages that were sent, `tries` the failed
+    attempts at the next one. `rendering` names the messages once they are made.
     """
 
     id: int

@@ -13,6 +13,7 @@ from telegram import CallbackQuery, ChatMember
 from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
+from bot import fanout
 from bot.app import App
 from bot.chat import refusals, words
 from bot.chat.incoming import Incoming
@@ -65,10 +66,18 @@ class Desk:
             return await subscribers.add(connection, new, self.clock())
 
     async def change(self, reader: Subscriber, edit: Edit) -> Subscriber:
-        """The subscriber as `edit` makes it; one who was forgotten meanwhile stays so."""
+        """The subscriber as `edit` makes it; one who was forgotten meanwhile stays so.
+
+        What waits for their hour waits for the new one from then on.
+        """
         async with database.writing(self.app.engine) as connection:
-            changed = await subscribers.change(connection, reader.id, edit, self.clock())
-        return changed or reader
+            changed = await subscribers.change(connection, reader.id, edit, self.clock()) or reader
+            moved = (changed.hour, changed.zone) != (reader.hour, reader.zone)
+            if moved:
+                await fanout.reschedule(connection, changed, self.clock())
+        if moved:
+            self.outbox.wake()
+        return changed
 
     async def answer(
         self, came: Incoming, what: str | Message, buttons: Rows = (), *, prompt: bool = False

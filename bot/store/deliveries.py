@@ -96,6 +96,26 @@ async def due(
     ]
 
 
+async def waiting(
+    connection: AsyncConnection, subscriber: Subscriber, at: datetime
+) -> list[tuple[int, Dispatch]]:
+    """The deliveries to `subscriber` that are not begun, and not to be before some time after `at`."""
+    query = select(_COLUMNS.id.label("delivery"), dispatches).select_from(deliveries.join(dispatches))
+    waits = query.where(
+        _COLUMNS.subscriber_id == subscriber.id,
+        _COLUMNS.state == Sending.DUE,
+        _COLUMNS.part == 0,
+        _COLUMNS.next_at > at,
+    )
+    return [(row.delivery, dispatched(row)) for row in await connection.execute(waits)]
+
+
+async def postpone(connection: AsyncConnection, number: int, until: datetime) -> None:
+    """The delivery `number`, if it is still due, is next tried then: sooner than it was to be, or later."""
+    query = update(deliveries).where(_COLUMNS.id == number, _COLUMNS.state == Sending.DUE)
+    await connection.execute(query.values(next_at=until))
+
+
 async def next_at(connection: AsyncConnection, channel: str) -> datetime | None:
     """When the next delivery on `channel` is to be tried."""
     query = select(func.min(_COLUMNS.next_at, type_=UtcDateTime)).select_from(deliveries.join(subscribers))

@@ -77,7 +77,7 @@ renderings = Table(
     sqlite_autoincrement=True,
 )
 
-# `due_at` is the subscriber's hour, `next_at` the next attempt.
+# `due_at` is the hour for which it was given out, `next_at` the next attempt: at another hour, if one was chosen since.
 deliveries = Table(
     "deliveries",
     metadata,
