@@ -14,7 +14,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from bot import day, fanout
 from bot.app import App
 from bot.day import Work
-from bot.store import updates
+from bot.store import asks, updates
 from digest.calendar import Calendar
 from digest.collection import Pause, Standing
 from digest.errors import DigestError
@@ -39,6 +39,7 @@ class Schedule:
     wake: Callable[[], None]
     pause: Pause
     _tried_at: datetime | None = field(init=False, default=None)
+    _pruned_on: date | None = field(init=False, default=None)
     _said: set[tuple[date, str]] = field(init=False, default_factory=set)
 
     def start(self, tick_seconds: float) -> AsyncIOScheduler:
@@ -69,6 +70,7 @@ class Schedule:
 
     async def _tick(self) -> None:
         now = self.app.clock()
+        await self._prune(now)
         calendar = self.app.plan.calendar
         async with database.reading(self.app.engine) as connection:
             last = await editions.last(connection)
@@ -81,12 +83,18 @@ class Schedule:
         if recently or not (incomplete or has_open_day(calendar, last, now)):
             return
         self._tried_at = now
-        async with database.writing(self.app.engine) as connection:
-            await updates.prune(connection, now)
         made = await day.work(self.app, now, lambda _: None, self._paused)
         await give_out(self.app, made)
         self.wake()
         await self._tell(made)
+
+    async def _prune(self, now: datetime) -> None:
+        """Deletes what is kept for days only, once a day."""
+        if now.date() != self._pruned_on:
+            async with database.writing(self.app.engine) as connection:
+                await updates.prune(connection, now)
+                await asks.prune(connection, now)
+            self._pruned_on = now.date()
 
     async def _paused(self, time: timedelta) -> datetime:
         """What is made goes out before arXiv is waited for."""

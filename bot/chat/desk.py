@@ -1,10 +1,13 @@
 """What every command of the chat needs: the parts of the program, and who is who."""
 
 import asyncio
+import hashlib
+import hmac
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, time
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,6 +26,7 @@ from bot.chat.sending import Outgoing
 from bot.models import Choices, Subscriber
 from bot.outbox import Outbox
 from bot.store import subscribers
+from bot.store.asks import Day
 from bot.store.subscribers import Edit
 from digest.store import engine as database
 
@@ -114,6 +118,11 @@ class Desk:
             return False
         return member.status in _ADMINS
 
+    def today(self) -> Day:
+        """The day that the quotas count. Its aliases are made with the bot's token, which no table holds."""
+        midnight = datetime.combine(self.clock().astimezone(self.zone).date(), time(), self.zone)
+        return Day(midnight, partial(_alias, self.bot.token, midnight))
+
     def is_operator(self, came: Incoming) -> bool:
         """Whether this person runs the bot."""
         return came.person in self.operators
@@ -129,6 +138,10 @@ class Desk:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _alias(token: str, day: datetime, person: str) -> str:
+    return hmac.new(token.encode(), f"{day.date()} {person}".encode(), hashlib.sha256).hexdigest()
 
 
 async def _logged(work: Coroutine[Any, Any, None]) -> None:

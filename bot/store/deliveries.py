@@ -60,7 +60,9 @@ async def open_for(
         literal(dispatch.id), columns.id, literal(Sending.DUE.value), *moments, literal(0), literal(0)
     )
     names = ["dispatch_id", "subscriber_id", "state", "due_at", "next_at", "changed_at", "part", "tries"]
-    rows = insert(deliveries).from_select(names, values.where(*wanted))
+    # Who is being forgotten at this moment is passed over, and who is given something is forgotten afterwards.
+    readers = values.where(*wanted).with_for_update(key_share=True, read=True, of=subscribers)
+    rows = insert(deliveries).from_select(names, readers)
     # Of an INSERT, SQLAlchemy else forgets how many rows the driver counted (psycopg's: -1).
     result = await connection.execute(rows.execution_options(preserve_rowcount=True))
     return result.rowcount

@@ -9,7 +9,9 @@ from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Choices, Detail, Kind, Standing, Subscriber
-from bot.store.tables import asks, deliveries, subscribers
+from bot.store import asks
+from bot.store.addresses import within
+from bot.store.tables import deliveries, subscribers
 from digest import keywords
 from digest.store.bulk import insert_into
 
@@ -21,6 +23,17 @@ async def find(connection: AsyncConnection, channel: str, address: str) -> Subsc
     query = select(subscribers).where(subscribers.c.channel == channel, subscribers.c.address == address)
     row = (await connection.execute(query)).first()
     return None if row is None else subscriber(row)
+
+
+async def at(
+    connection: AsyncConnection, channel: str, address: str, *, lock: bool = False
+) -> list[Subscriber]:
+    """The subscribers at `address` and its topics; with `lock`, nothing is given out to them meanwhile."""
+    columns = subscribers.c
+    query = select(subscribers).where(columns.channel == channel, within(columns.address, address))
+    query = query.order_by(columns.id)
+    rows = await connection.execute(query.with_for_update() if lock else query)
+    return [subscriber(row) for row in rows]
 
 
 async def add(connection: AsyncConnection, new: Subscriber, at: datetime) -> Subscriber:
@@ -68,11 +81,11 @@ async def move(connection: AsyncConnection, number: int, address: str, at: datet
         await end(connection, number, "moved", at)
         return None
     if there is not None:
-        await forget(connection, there.id)
+        await _remove(connection, there.id)
     await connection.execute(
         update(subscribers).where(subscribers.c.id == number).values(address=address, changed_at=at)
     )
-    await connection.execute(update(asks).where(asks.c.address == moving.address).values(address=address))
+    await asks.move(connection, moving.address, address)
     return await find(connection, moving.channel, address)
 
 
@@ -82,10 +95,17 @@ async def end(connection: AsyncConnection, number: int, reason: str, at: datetim
     await connection.execute(update(subscribers).where(subscribers.c.id == number).values(changes))
 
 
-async def forget(connection: AsyncConnection, number: int) -> None:
-    """Delete the subscriber and all that hangs on it, with what a person asked for in groups."""
-    address = select(subscribers.c.address).where(subscribers.c.id == number).scalar_subquery()
-    await connection.execute(delete(asks).where((asks.c.address == address) | (asks.c.person == address)))
+async def forget(connection: AsyncConnection, channel: str, address: str, day: asks.Day) -> None:
+    """Delete the subscribers at `address` and its topics, with all that hangs on them and was asked there.
+
+    Of the requests of the present `day`, their number stays: see `asks`.
+    """
+    for each in await at(connection, channel, address, lock=True):
+        await _remove(connection, each.id)
+    await asks.forget(connection, address, day)
+
+
+async def _remove(connection: AsyncConnection, number: int) -> None:
     await connection.execute(delete(deliveries).where(deliveries.c.subscriber_id == number))
     await connection.execute(delete(subscribers).where(subscribers.c.id == number))
 

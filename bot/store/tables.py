@@ -119,6 +119,16 @@ asks = Table(
     sqlite_autoincrement=True,
 )
 
+# How many requests of the day that began at `day` took the model, of people who were forgotten since. An alias cannot
+# be traced back without the bot's token, and differs from day to day.
+spent = Table(
+    "spent",
+    metadata,
+    Column("alias", Text, primary_key=True),
+    Column("day", UtcDateTime, primary_key=True),
+    Column("requests", Integer, nullable=False),
+)
+
 # Telegram's updates that were taken, so that one that comes twice is acted on once.
 updates = Table(
     "updates",
