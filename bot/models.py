@@ -60,7 +60,7 @@ class Subscriber:
     `address` is the channel's own form: a Telegram chat, with `:topic` behind it where it is one of a forum. At `hour`
     in `zone` the digest goes out, None means as soon as it is made. Nothing is sent before `paused_until`. `silent`
     messages make no sound; `quiet_line` asks for one line on days without papers. `awaiting` names the setting whose
-    value the next message gives.
+    value the next message gives, and the person who was asked for it; it counts before `awaited_until`.
     """
 
     id: int
@@ -76,6 +76,7 @@ class Subscriber:
     quiet_line: bool = False
     paused_until: date | None = None
     awaiting: str | None = None
+    awaited_until: datetime | None = None
 
 
 class Subject(StrEnum):

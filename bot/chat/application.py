@@ -115,6 +115,7 @@ def build(desk: Desk, *, polls: bool) -> Bot:
     """The Application with every handler; `polls` is whether it fetches its updates itself."""
     builder = ApplicationBuilder().bot(desk.bot).concurrent_updates(Turns(_taking(desk))).job_queue(None)
     application = (builder if polls else builder.updater(None)).build()
+    application.add_handler(preferences.interruption(desk), group=-1)
     application.add_handlers(_handlers(desk))
     application.add_error_handler(_on_error)
     return application

@@ -149,6 +149,7 @@ def subscriber(row: Row[Any]) -> Subscriber:
         quiet_line=row.quiet_line,
         paused_until=row.paused_until,
         awaiting=row.awaiting,
+        awaited_until=row.awaited_until,
     )
 
 
@@ -170,4 +171,5 @@ def _row(value: Subscriber) -> dict[str, Any]:
         "quiet_line": value.quiet_line,
         "paused_until": value.paused_until,
         "awaiting": value.awaiting,
+        "awaited_until": value.awaited_until,
     }

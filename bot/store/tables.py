@@ -44,6 +44,7 @@ subscribers = Table(
     Column("awaiting", Text),
     Column("made_at", UtcDateTime, nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
+    Column("awaited_until", UtcDateTime),
     UniqueConstraint("channel", "address"),
     Index("ix_subscribers_channel_standing", "channel", "standing"),
     sqlite_autoincrement=True,

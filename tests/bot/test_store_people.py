@@ -49,6 +49,7 @@ FULL = replace(
     quiet_line=True,
     paused_until=date(2026, 3, 1),
     awaiting="hour:5",
+    awaited_until=LATER,
 )
 
 

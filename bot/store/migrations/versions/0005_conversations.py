@@ -1,4 +1,4 @@
-"""What who was forgotten has had of the day's quotas."""
+"""What who was forgotten has had of the day's quotas, and how long the value of a setting is waited for."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,3 +16,5 @@ def upgrade() -> None:
         sa.Column("day", MOMENT, primary_key=True),
         sa.Column("requests", sa.Integer, nullable=False),
     )
+    with op.batch_alter_table("subscribers") as subscribers:
+        subscribers.add_column(sa.Column("awaited_until", MOMENT))
