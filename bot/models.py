@@ -154,6 +154,32 @@ class Mark:
     rendering: int | None = None
 
 
+class Trouble(StrEnum):
+    """What the operators have to hear of."""
+
+    MISSING = "missing"
+    """arXiv does not show the papers of the edition that is due."""
+    OVERDUE = "overdue"
+    """The same of an earlier edition."""
+    UNEXPLAINED = "unexplained"
+    """Announced papers are in no edition, without a reason."""
+    FAILED = "failed"
+    """A fault with a sentence of its own."""
+    BROKEN = "broken"
+    """A fault that only the log tells."""
+    ENDED = "ended"
+    """The topic of a forum is closed or deleted: its people cannot tell the bot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A trouble; `about` is the day, the number or the address that it concerns."""
+
+    trouble: Trouble
+    about: str = ""
+    reason: str = ""
+
+
 class Wish(StrEnum):
     """What a person asks of a paper."""
 

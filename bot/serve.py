@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -17,6 +18,7 @@ from bot.chat import application, operators, updates
 from bot.chat.desk import Desk
 from bot.chat.sending import Outgoing
 from bot.fanout import Renderings
+from bot.models import Alarm, Trouble
 from bot.outbox import ChannelError, Outbox
 from bot.schedule import Schedule
 from bot.settings import Settings
@@ -50,7 +52,7 @@ async def serve(
     async with open_app(settings, clock, far_ends) as app, AsyncExitStack() as stack:
         outgoing, outbox = await stack.enter_async_context(telegram(app, settings, rhythm))
         desk = application.open_desk(app, outgoing, outbox, settings)
-        outgoing.alert = lambda address, reason: operators.alert(desk, f"{address}: {reason}")
+        outgoing.alert = lambda address, reason: operators.alert(desk, Alarm(Trouble.ENDED, address, reason))
         await stack.enter_async_context(_answering(desk, settings))
         await application.introduce(desk, settings.telegram_channels)
         scheduler = _schedule(desk).start(rhythm.tick_seconds)
@@ -118,7 +120,7 @@ def _schedule(desk: Desk) -> Schedule:
         await asyncio.sleep(time.total_seconds())
         return app.clock()
 
-    return Schedule(app, lambda sentence: operators.alert(desk, sentence), desk.outbox.wake, pause)
+    return Schedule(app, partial(operators.alert, desk), desk.outbox.wake, pause)
 
 
 async def _send_until(stop: asyncio.Event, outbox: Outbox) -> None:
