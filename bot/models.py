@@ -141,6 +141,16 @@ Part = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Showing:
+    """An edition on its way to who asked for it: the messages `parts`, of which the first `part` are gone."""
+
+    id: int
+    address: str
+    parts: tuple[Part, ...]
+    part: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """What a delivery becomes; a field that is None stays as it is, but `reason`, which belongs to the state."""
 

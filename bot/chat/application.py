@@ -29,7 +29,7 @@ from telegram.ext import (
 )
 
 from bot.app import App
-from bot.chat import inline, on_demand, operators, papers, preferences, privacy, welcome, words
+from bot.chat import inline, on_demand, operators, papers, preferences, privacy, showings, welcome, words
 from bot.chat.address import Address
 from bot.chat.desk import Desk, Quotas
 from bot.chat.incoming import ORIGINAL, Handler, incoming
@@ -127,6 +127,7 @@ async def answering(application: Bot, desk: Desk) -> AsyncIterator[None]:
     await application.initialize()
     await application.start()
     await on_demand.resume(desk)
+    await showings.resume(desk)
     try:
         yield
     finally:

@@ -9,7 +9,7 @@ from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Choices, Detail, Kind, Standing, Subscriber
-from bot.store import asks
+from bot.store import asks, showings
 from bot.store.addresses import within
 from bot.store.tables import deliveries, subscribers
 from digest import keywords
@@ -103,6 +103,7 @@ async def forget(connection: AsyncConnection, channel: str, address: str, day: a
     for each in await at(connection, channel, address, lock=True):
         await _remove(connection, each.id)
     await asks.forget(connection, address, day)
+    await showings.forget(connection, address)
 
 
 async def _remove(connection: AsyncConnection, number: int) -> None:

@@ -120,6 +120,18 @@ asks = Table(
     sqlite_autoincrement=True,
 )
 
+# Editions on their way to who asked for one: the messages, and how many of them are gone.
+showings = Table(
+    "showings",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("address", Text, nullable=False, index=True),
+    Column("parts", JSON, nullable=False),
+    Column("part", Integer, nullable=False),
+    Column("asked_at", UtcDateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
 # How many requests of the day that began at `day` took the model, of people who were forgotten since. An alias cannot
 # be traced back without the bot's token, and differs from day to day.
 spent = Table(

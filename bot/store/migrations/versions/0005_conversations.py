@@ -1,4 +1,4 @@
-"""What who was forgotten has had of the day's quotas, and how long the value of a setting is waited for."""
+"""Editions on their way to who asked, spent quotas of who was forgotten, and how long a setting is waited for."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,6 +15,15 @@ def upgrade() -> None:
         sa.Column("alias", sa.Text, primary_key=True),
         sa.Column("day", MOMENT, primary_key=True),
         sa.Column("requests", sa.Integer, nullable=False),
+    )
+    op.create_table(
+        "showings",
+        sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+        sa.Column("address", sa.Text, nullable=False, index=True),
+        sa.Column("parts", sa.JSON, nullable=False),
+        sa.Column("part", sa.Integer, nullable=False),
+        sa.Column("asked_at", MOMENT, nullable=False),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("subscribers") as subscribers:
         subscribers.add_column(sa.Column("awaited_until", MOMENT))
