@@ -194,9 +194,10 @@ async def test_a_reader_of_a_channel_changes_nothing_and_reads_on_in_a_chat_of_t
         await here.telegram.is_asked("answerCallbackQuery", count + 2)
         urls = [answer.url for answer in here.telegram.answers]
         assert "https://t.me/daily_bot?start=paper_2602-00001v1" in urls
+        link = next(filter(None, urls))
         assert len(channel.shown) == shown
         assert here.rows("SELECT * FROM subscribers") == before
-        await reader.says("/start paper_2602-00001v1")
+        await reader.says(f"/start {link.partition('start=')[2]}")  # what the client does with the link
         assert "EchoNet-1" in (await reader.chat.waits_for(2))[0].text
 
 
