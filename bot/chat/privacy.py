@@ -86,7 +86,7 @@ async def forget_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE
     await desk.acknowledge(query)
     if query.data == "forget:yes":
         async with database.writing(desk.app.engine) as connection:
-            await subscribers.forget(connection, CHANNEL, str(came.address.chat), desk.today())
+            await subscribers.forget_chat(connection, CHANNEL, str(came.address.chat), desk.today())
     said = says.forgotten if query.data == "forget:yes" else says.kept
     await desk.show(came, Message(str(said)))
 

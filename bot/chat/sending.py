@@ -19,7 +19,7 @@ from bot.chat import composing, refusals
 from bot.chat.address import Address
 from bot.chat.limits import Bulk, LimitArgs
 from bot.chat.parts import TEXT_LIMIT, Message, keyboard, message
-from bot.models import Choices, Dispatch, Part, Subscriber
+from bot.models import Choices, Delivery, Dispatch, Part, Subscriber
 from digest.models import Edition
 from digest.render import splitting
 from digest.render import telegram as telegram_html
@@ -36,6 +36,7 @@ class Outgoing:
     """What the bot says, to whom it may concern. `bot` is initialized."""
 
     name = "telegram"
+    repeats_unknown = False
 
     def __init__(self, bot: ExtBot[LimitArgs]) -> None:
         self.bot = bot
@@ -47,9 +48,10 @@ class Outgoing:
         return tuple(each.part() for each in composing.dispatched(dispatch, edition, choices))
 
     async def send(
-        self, subscriber: Subscriber, part: Part, *, first: bool, before: Callable[[], Awaitable[None]]
+        self, delivery: Delivery, part: Part, *, first: bool, before: Callable[[], Awaitable[None]]
     ) -> None:
         """Sends one message of a dispatch, behind what people wait for. Only the first makes a sound."""
+        subscriber = delivery.subscriber
         try:
             await self.say(
                 addresses.parse(subscriber.address),

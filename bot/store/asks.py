@@ -106,8 +106,13 @@ async def forgotten(connection: AsyncConnection, day: Day, person: str | None = 
     return int(await connection.scalar(query) or 0)
 
 
-async def forget(connection: AsyncConnection, address: str, day: Day) -> None:
-    """Delete what was asked from `address` and its topics, or by its person in groups; a number stays for the day."""
+async def forget(connection: AsyncConnection, address: str) -> None:
+    """Delete what was asked from `address` and its topics, or by its person in groups."""
+    await connection.execute(delete(asks).where(_of(address)))
+
+
+async def keep_count(connection: AsyncConnection, address: str, day: Day) -> None:
+    """Note how many of the same count for the quotas of `day`: they are about to be forgotten."""
     counts = select(_COLUMNS.person, func.count().label("requests")).where(
         _of(address), _COLUMNS.made, _COLUMNS.asked_at >= day.began
     )
@@ -119,7 +124,6 @@ async def forget(connection: AsyncConnection, address: str, day: Day) -> None:
         )
         values = {"alias": day.alias(row.person), "day": day.began, "requests": row.requests}
         await connection.execute(added, values)
-    await connection.execute(delete(asks).where(_of(address)))
 
 
 async def prune(connection: AsyncConnection, at: datetime) -> None:

@@ -93,6 +93,7 @@ async def due(
             rendering=row.rendering_id,
             part=row.part,
             tries=row.tries,
+            repeated=row.repeated,
         )
         for row in rows
     ]
@@ -151,7 +152,13 @@ async def mark(connection: AsyncConnection, marks: Sequence[Mark]) -> None:
         await connection.execute(statement, rows)
 
 
-_KEPT = {"part": "part", "next_at": "next_at", "tries": "tries", "rendering": "rendering_id"}
+_KEPT = {
+    "part": "part",
+    "next_at": "next_at",
+    "tries": "tries",
+    "rendering": "rendering_id",
+    "repeated": "repeated",
+}
 
 
 async def still_wanted(connection: AsyncConnection, numbers: Iterable[int]) -> set[int]:
@@ -168,15 +175,21 @@ async def reassign(connection: AsyncConnection, number: int, subscriber: Subscri
     )
 
 
-async def abandon(connection: AsyncConnection, channel: str, at: datetime) -> int:
-    """What was being sent when the program ended is unknown from now on; gives how many there are."""
+async def abandon(connection: AsyncConnection, channel: str, at: datetime, *, repeats: bool) -> int:
+    """What was being sent when the program ended is unknown from now on; gives how many there are.
+
+    With `repeats` each is due once more, unless it was that already.
+    """
     readers_ = select(subscribers.c.id).where(subscribers.c.channel == channel)
-    result = await connection.execute(
-        update(deliveries)
-        .where(_COLUMNS.state == Sending.SENDING, _COLUMNS.subscriber_id.in_(readers_))
-        .values(state=Sending.UNKNOWN, reason="interrupted", changed_at=at)
-    )
-    return result.rowcount
+    cut = _COLUMNS.subscriber_id.in_(readers_), _COLUMNS.state == Sending.SENDING
+    found = 0
+    if repeats:
+        again = update(deliveries).where(*cut, ~_COLUMNS.repeated)
+        values = {"state": Sending.DUE, "reason": "interrupted", "repeated": True, "changed_at": at}
+        found += (await connection.execute(again.values(values))).rowcount
+    lost = update(deliveries).where(*cut)
+    values = {"state": Sending.UNKNOWN, "reason": "interrupted", "changed_at": at}
+    return found + (await connection.execute(lost.values(values))).rowcount
 
 
 async def counts(connection: AsyncConnection, dispatch_id: int) -> dict[Sending, int]:
@@ -199,7 +212,7 @@ async def send_again(connection: AsyncConnection, dispatch_id: int, at: datetime
     result = await connection.execute(
         update(deliveries)
         .where(_COLUMNS.dispatch_id == dispatch_id, _COLUMNS.state == Sending.UNKNOWN)
-        .values(state=Sending.DUE, reason=None, due_at=at, next_at=at, changed_at=at)
+        .values(state=Sending.DUE, reason=None, due_at=at, next_at=at, changed_at=at, repeated=True)
     )
     return result.rowcount
 

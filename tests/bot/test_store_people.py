@@ -139,7 +139,7 @@ async def test_who_is_forgotten_leaves_nothing_behind(engine: AsyncEngine) -> No
         await give_out(connection)
         for address in ("1001", "1002"):
             await asks.add(connection, Ask(0, address, address, "2602.00001", Wish.READING, "zh-CN", NOW))
-        await subscribers.forget(connection, "telegram", gone.address, DAY)
+        await subscribers.forget(connection, gone.id)
         assert await subscribers.find(connection, "telegram", "1001") is None
         assert [each.subscriber for each in await due(connection)] == [other]
         assert await asks.of_address(connection, "1001") == []
@@ -152,7 +152,7 @@ async def test_a_chat_is_forgotten_with_all_its_topics_and_no_other_chat(engine:
         await give_out(connection)
         for address in ("-1001:9", "-10012"):
             await asks.add(connection, Ask(0, address, "5", "2602.00001", Wish.READING, "zh-CN", NOW))
-        await subscribers.forget(connection, "telegram", "-1001", DAY)
+        await subscribers.forget_chat(connection, "telegram", "-1001", DAY)
         left = ["-10012", "-1001_7", "1001"]
         assert [each.subscriber.address for each in await due(connection)] == left
         assert await asks.of_address(connection, "-1001") == []
@@ -168,13 +168,13 @@ async def test_what_was_forgotten_counts_for_that_day_under_an_alias_and_is_gone
                 connection, Ask(0, "-1", person, "2602.00001", Wish.READING, "en", moment)
             )
             await asks.note_made(connection, number)
-        await subscribers.forget(connection, "telegram", "5", DAY)
+        await subscribers.forget_chat(connection, "telegram", "5", DAY)
         assert await asks.of_address(connection, "5") == []
         assert await asks.forgotten(connection, DAY, "5") == 2
         number = await asks.add(connection, Ask(0, "5", "5", "2602.00001", Wish.READING, "en", LATER))
         await asks.note_made(connection, number)
         for _ in range(2):
-            await subscribers.forget(connection, "telegram", "5", DAY)
+            await subscribers.forget_chat(connection, "telegram", "5", DAY)
             assert [await asks.counted(connection, DAY, who) for who in ("5", "6", None)] == [3, 1, 4]
         assert [row.alias for row in await connection.execute(select(spent))] == ["alias of 5"]
         await asks.prune(connection, NOW + timedelta(days=1))
@@ -189,7 +189,7 @@ async def test_who_is_forgotten_while_an_edition_is_given_out_breaks_neither(eng
 
     async def forgotten(address: str) -> None:
         async with writing(engine) as connection:
-            await subscribers.forget(connection, "telegram", address, DAY)
+            await subscribers.forget_chat(connection, "telegram", address, DAY)
 
     async with writing(engine) as connection:
         dispatch = await give_out(connection)
@@ -212,7 +212,7 @@ async def test_an_edition_that_is_given_out_while_somebody_is_forgotten_goes_to_
             await give_out(connection)
 
     async with writing(engine) as connection:
-        await subscribers.forget(connection, "telegram", "1001", DAY)
+        await subscribers.forget_chat(connection, "telegram", "1001", DAY)
         giving = asyncio.create_task(given_out())
         await asyncio.wait({giving}, timeout=0.2)
     await giving
@@ -340,9 +340,9 @@ async def test_what_was_being_sent_is_unknown_and_comes_again_only_when_asked_fo
         dispatch = await give_out(connection)
         cut, other = await due(connection)
         await deliveries.mark(connection, [Mark(cut.id, Sending.SENDING, NOW, part=1)])
-        assert await deliveries.abandon(connection, "mail", NOW) == 0
-        assert await deliveries.abandon(connection, "telegram", NOW) == 1
-        assert await deliveries.abandon(connection, "telegram", NOW) == 0
+        assert await deliveries.abandon(connection, "mail", NOW, repeats=False) == 0
+        assert await deliveries.abandon(connection, "telegram", NOW, repeats=False) == 1
+        assert await deliveries.abandon(connection, "telegram", NOW, repeats=False) == 0
         assert await deliveries.unknown(connection) == {dispatch.id: 1}
         assert await due(connection, LATER) == [other]
         tomorrow = NOW + timedelta(days=1)
