@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot import hours
 from bot.channels import Channel
-from bot.models import Choices, Delivery, Dispatch, Part, Subject
+from bot.models import Choices, Delivery, Dispatch, Part, Subject, Subscriber
 from bot.store import deliveries, dispatches
 from digest import selection
 from digest.models import Edition
@@ -99,6 +99,12 @@ async def _address(connection: AsyncConnection, dispatch: Dispatch, at: datetime
             quiet=dispatch.subject is Subject.QUIET,
         )
     return count
+
+
+async def reschedule(connection: AsyncConnection, subscriber: Subscriber, at: datetime) -> None:
+    """Has what waits for the subscriber's hour wait for the one that was chosen since; one that has passed is now."""
+    for number, dispatch in await deliveries.waiting(connection, subscriber, at):
+        await deliveries.postpone(connection, number, due_at(dispatch, subscriber.hour, subscriber.zone))
 
 
 def due_at(dispatch: Dispatch, hour: time | None, zone: ZoneInfo) -> datetime:

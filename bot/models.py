@@ -69,8 +69,9 @@ class Subscriber:
     `address` is the channel's own form: a Telegram chat, with `:topic` behind it where it is one of a forum; or a
     mailbox. At `hour` in `zone` the digest goes out, None means as soon as it is made. Nothing is sent before
     `paused_until`. `silent` messages make no sound; `quiet_line` asks for one line on days without papers. `awaiting`
-    names the setting whose value the next message gives. `strikes` counts the dispatches in a row that the address
-    refused. `consent` is None where none is recorded: pressing Start is plain enough.
+    names the setting whose value the next message gives, and the person who was asked for it; it counts before
+    `awaited_until`. `strikes` counts the dispatches in a row that the address refused. `consent` is None where none is
+    recorded: pressing Start is plain enough.
     """
 
     id: int
@@ -86,6 +87,7 @@ class Subscriber:
     quiet_line: bool = False
     paused_until: date | None = None
     awaiting: str | None = None
+    awaited_until: datetime | None = None
     strikes: int = 0
     consent: Consent | None = None
 
@@ -134,9 +136,9 @@ class Sending(StrEnum):
 class Delivery:
     """One dispatch to one subscriber: the ledger's row.
 
-    `due_at` is the subscriber's hour. `part` counts the messages that were sent, `tries` the failed attempts at the
-    next one. `rendering` names the messages once they are made. `repeated`: the next message may have arrived, and is
-    sent a second time.
+    `due_at` is the hour for which it was given out. `part` counts the messages that were sent, `tries` the failed
+    attempts at the next one. `rendering` names the messages once they are made. `repeated`: the next message may have
+    arrived, and is sent a second time.
     """
 
     id: int
@@ -154,6 +156,16 @@ Part = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Showing:
+    """An edition on its way to who asked for it: the messages `parts`, of which the first `part` are gone."""
+
+    id: int
+    address: str
+    parts: tuple[Part, ...]
+    part: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """What a delivery becomes; a field that is None stays as it is, but `reason`, which belongs to the state."""
 
@@ -166,6 +178,32 @@ class Mark:
     tries: int | None = None
     rendering: int | None = None
     repeated: bool | None = None
+
+
+class Trouble(StrEnum):
+    """What the operators have to hear of."""
+
+    MISSING = "missing"
+    """arXiv does not show the papers of the edition that is due."""
+    OVERDUE = "overdue"
+    """The same of an earlier edition."""
+    UNEXPLAINED = "unexplained"
+    """Announced papers are in no edition, without a reason."""
+    FAILED = "failed"
+    """A fault with a sentence of its own."""
+    BROKEN = "broken"
+    """A fault that only the log tells."""
+    ENDED = "ended"
+    """The topic of a forum is closed or deleted: its people cannot tell the bot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A trouble; `about` is the day, the number or the address that it concerns."""
+
+    trouble: Trouble
+    about: str = ""
+    reason: str = ""
 
 
 class Wish(StrEnum):

@@ -293,7 +293,7 @@ def obstacle(delivery: Delivery, now: datetime) -> str | None:
         return subscriber.standing.value
     if subscriber.paused_until and now.astimezone(subscriber.zone).date() < subscriber.paused_until:
         return "paused"
-    if now > delivery.due_at + LIFETIME:
+    if now > max(delivery.due_at, _hour(delivery)) + LIFETIME:
         return "too-late"
     return None
 

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
+from datetime import timedelta
 
 import structlog
 from telegram.constants import ChatAction
@@ -125,16 +125,11 @@ async def _over_quota(desk: Desk, came: Incoming, ask: Ask) -> str | None:
     """Why nothing more is made today, for this person or for anyone."""
     if desk.is_operator(came):
         return None
-    local = ask.asked_at.astimezone(desk.zone)
-    midnight = datetime.combine(local.date(), time(), desk.zone)
-    says = words.of(ask.language)
+    today, says = desk.today(), words.of(ask.language)
     async with database.reading(desk.app.engine) as connection:
-        if (
-            desk.quotas.person
-            and await asks.made_since(connection, midnight, ask.person) >= desk.quotas.person
-        ):
+        if desk.quotas.person and await asks.counted(connection, today, ask.person) >= desk.quotas.person:
             return str(says.person_quota(desk.quotas.person))
-        if desk.quotas.everyone and await asks.made_since(connection, midnight) >= desk.quotas.everyone:
+        if desk.quotas.everyone and await asks.counted(connection, today) >= desk.quotas.everyone:
             return str(says.daily_quota)
     return None
 

@@ -10,11 +10,11 @@ from telegram import MessageEntity, Update
 from telegram.ext import CallbackQueryHandler, ContextTypes, MessageHandler, filters
 
 from bot import day
-from bot.chat import composing, on_demand, preferences, words
+from bot.chat import composing, on_demand, preferences, showings, words
 from bot.chat import incoming as arrivals
 from bot.chat.desk import Desk
 from bot.chat.incoming import ORIGINAL, Handler, Incoming, incoming, on_command
-from bot.chat.parts import Button, Message, rows
+from bot.chat.parts import Button, rows
 from bot.fanout import matching
 from bot.models import Kind, Subscriber, Wish
 from digest import ids
@@ -90,12 +90,7 @@ async def _show(desk: Desk, came: Incoming, reader: Subscriber, wanted_day: date
         await desk.answer(came, says.nothing_matches(edition.date))
         return
     composed = await asyncio.to_thread(composing.digest, shown, reader.choices)
-    desk.spawn(_say_all(desk, came, list(composed)))
-
-
-async def _say_all(desk: Desk, came: Incoming, messages: list[Message]) -> None:
-    for each in messages:
-        await desk.outgoing.say(came.address, each, silent=True)
+    await showings.show(desk, came.address, composed)
 
 
 async def paper(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:

@@ -68,20 +68,21 @@ class Outgoing:
         reply_to: int | None = None,
         silent: bool = False,
         prompt: bool = False,
+        limits: LimitArgs | None = None,
     ) -> int:
         """Sends `what`, and gives the id of the message, of the last where it took several. Raises TelegramError.
 
         `prompt` asks the person for a reply.
         """
         try:
-            return await self._send(to, what, reply_to=reply_to, silent=silent, prompt=prompt)
+            return await self._send(to, what, reply_to=reply_to, silent=silent, prompt=prompt, limits=limits)
         except TelegramError as error:
             instead = self._instead(what, error)
             if not instead:
                 raise
         number = 0
         for each in instead:
-            number = await self.say(to, each, reply_to=reply_to, silent=silent or number > 0)
+            number = await self.say(to, each, reply_to=reply_to, silent=silent or number > 0, limits=limits)
         return number
 
     async def change(self, to: Address, number: int, what: Message) -> None:

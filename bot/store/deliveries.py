@@ -60,7 +60,9 @@ async def open_for(
         literal(dispatch.id), columns.id, literal(Sending.DUE.value), *moments, literal(0), literal(0)
     )
     names = ["dispatch_id", "subscriber_id", "state", "due_at", "next_at", "changed_at", "part", "tries"]
-    rows = insert(deliveries).from_select(names, values.where(*wanted))
+    # Who is being forgotten at this moment is passed over, and who is given something is forgotten afterwards.
+    readers = values.where(*wanted).with_for_update(key_share=True, read=True, of=subscribers)
+    rows = insert(deliveries).from_select(names, readers)
     # Of an INSERT, SQLAlchemy else forgets how many rows the driver counted (psycopg's: -1).
     result = await connection.execute(rows.execution_options(preserve_rowcount=True))
     return result.rowcount
@@ -95,6 +97,26 @@ async def due(
         )
         for row in rows
     ]
+
+
+async def waiting(
+    connection: AsyncConnection, subscriber: Subscriber, at: datetime
+) -> list[tuple[int, Dispatch]]:
+    """The deliveries to `subscriber` that are not begun, and not to be before some time after `at`."""
+    query = select(_COLUMNS.id.label("delivery"), dispatches).select_from(deliveries.join(dispatches))
+    waits = query.where(
+        _COLUMNS.subscriber_id == subscriber.id,
+        _COLUMNS.state == Sending.DUE,
+        _COLUMNS.part == 0,
+        _COLUMNS.next_at > at,
+    )
+    return [(row.delivery, dispatched(row)) for row in await connection.execute(waits)]
+
+
+async def postpone(connection: AsyncConnection, number: int, until: datetime) -> None:
+    """The delivery `number`, if it is still due, is next tried then: sooner than it was to be, or later."""
+    query = update(deliveries).where(_COLUMNS.id == number, _COLUMNS.state == Sending.DUE)
+    await connection.execute(query.values(next_at=until))
 
 
 async def next_at(connection: AsyncConnection, channel: str) -> datetime | None:

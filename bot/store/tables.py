@@ -48,6 +48,7 @@ subscribers = Table(
     Column("consent", Text),
     Column("made_at", UtcDateTime, nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
+    Column("awaited_until", UtcDateTime),
     UniqueConstraint("channel", "address"),
     Index("ix_subscribers_channel_standing", "channel", "standing"),
     sqlite_autoincrement=True,
@@ -81,7 +82,7 @@ renderings = Table(
     sqlite_autoincrement=True,
 )
 
-# `due_at` is the subscriber's hour, `next_at` the next attempt.
+# `due_at` is the hour for which it was given out, `next_at` the next attempt: at another hour, if one was chosen since.
 deliveries = Table(
     "deliveries",
     metadata,
@@ -122,6 +123,28 @@ asks = Table(
     Column("outcome", Text),
     Column("made", Boolean, nullable=False),
     sqlite_autoincrement=True,
+)
+
+# Editions on their way to who asked for one: the messages, and how many of them are gone.
+showings = Table(
+    "showings",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("address", Text, nullable=False, index=True),
+    Column("parts", JSON, nullable=False),
+    Column("part", Integer, nullable=False),
+    Column("asked_at", UtcDateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# How many requests of the day that began at `day` took the model, of people who were forgotten since. An alias cannot
+# be traced back without the bot's token, and differs from day to day.
+spent = Table(
+    "spent",
+    metadata,
+    Column("alias", Text, primary_key=True),
+    Column("day", UtcDateTime, primary_key=True),
+    Column("requests", Integer, nullable=False),
 )
 
 # Telegram's updates that were taken, so that one that comes twice is acted on once.
