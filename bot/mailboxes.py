@@ -27,6 +27,12 @@ class Mailbox:
     def __str__(self) -> str:
         return f"{self.local}@{self.domain}"
 
+    @classmethod
+    def of(cls, stored: str) -> "Mailbox":
+        """The mailbox that `str` wrote: what was parsed once need not be again."""
+        local, _, domain = stored.rpartition("@")
+        return cls(local, domain)
+
 
 @dataclass(frozen=True, slots=True)
 class Sender:

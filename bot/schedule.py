@@ -14,7 +14,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from bot import day, fanout
 from bot.app import App
 from bot.day import Work
-from bot.store import updates
+from bot.store import signups, updates
 from digest.calendar import Calendar
 from digest.collection import Pause, Standing
 from digest.errors import DigestError
@@ -83,6 +83,7 @@ class Schedule:
         self._tried_at = now
         async with database.writing(self.app.engine) as connection:
             await updates.prune(connection, now)
+            await signups.prune(connection, now)
         made = await day.work(self.app, now, lambda _: None, self._paused)
         await give_out(self.app, made)
         self.wake()

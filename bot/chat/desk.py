@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -130,8 +130,3 @@ async def _logged(work: Coroutine[Any, Any, None]) -> None:
         _log.warning("answer_failed", error=type(error).__name__)
     except Exception:  # noqa: BLE001 - the bot must live on
         _log.exception("work_failed")
-
-
-def with_choices(reader: Subscriber, **changes: Any) -> Subscriber:
-    """`reader` with other choices."""
-    return replace(reader, choices=replace(reader.choices, **changes))

@@ -9,7 +9,7 @@ from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Choices, Consent, Detail, Kind, Standing, Subscriber
-from bot.store.tables import asks, deliveries, subscribers
+from bot.store.tables import asks, bounces, deliveries, signups, subscribers
 from digest import keywords
 from digest.store.bulk import insert_into
 
@@ -35,6 +35,12 @@ async def add(connection: AsyncConnection, new: Subscriber, at: datetime) -> Sub
     if known is None:
         raise AssertionError(f"a subscriber on {new.channel} was added a moment ago")
     return known
+
+
+async def get(connection: AsyncConnection, number: int) -> Subscriber | None:
+    """The subscriber `number`, unless it was forgotten."""
+    row = (await connection.execute(select(subscribers).where(subscribers.c.id == number))).first()
+    return None if row is None else subscriber(row)
 
 
 async def change(connection: AsyncConnection, number: int, edit: Edit, at: datetime) -> Subscriber | None:
@@ -102,6 +108,8 @@ async def forget(connection: AsyncConnection, number: int) -> None:
     """Delete the subscriber and all that hangs on it, with what a person asked for in groups."""
     address = select(subscribers.c.address).where(subscribers.c.id == number).scalar_subquery()
     await connection.execute(delete(asks).where((asks.c.address == address) | (asks.c.person == address)))
+    await connection.execute(delete(signups).where(signups.c.address == address))
+    await connection.execute(delete(bounces).where(bounces.c.subscriber_id == number))
     await connection.execute(delete(deliveries).where(deliveries.c.subscriber_id == number))
     await connection.execute(delete(subscribers).where(subscribers.c.id == number))
 
