@@ -153,6 +153,12 @@ async def reassign(connection: AsyncConnection, number: int, subscriber: Subscri
     )
 
 
+async def reader_of(connection: AsyncConnection, number: int) -> int | None:
+    """The subscriber whom the delivery `number` is for."""
+    found: int | None = await connection.scalar(select(_COLUMNS.subscriber_id).where(_COLUMNS.id == number))
+    return found
+
+
 async def abandon(connection: AsyncConnection, channel: str, at: datetime, *, repeats: bool) -> int:
     """What was being sent when the program ended is unknown from now on; gives how many there are.
 

@@ -15,5 +15,7 @@ from tests.bot.mail.parts import NOW, broadcast
 
 def key(folder: Path, *options: str) -> Path:
     path = folder / "dkim.pem"
-    subprocess.run(["openssl", "genrsa", *options, "-out", str(path), "2048"], check=True, capture_output=True)
+    subprocess.run(
+        ["openssl", "genrsa", *options, "-out", str(path), "2048"], check=True, capture_output=True
+    )
     return path
