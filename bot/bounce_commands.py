@@ -1,6 +1,7 @@
 """`arxiv-daily bounces`: mail that came back, piped in or in files."""
 
 import asyncio
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -22,15 +23,15 @@ from digest.render import text
 PIPED = Path("-")
 Files = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="FILE…", help="Mails or mboxes; - is what is piped in.", show_default="-"),
+    typer.Argument(metavar="FILE", help="Mails or mboxes; - is what is piped in.", show_default="-"),
 ]
 
 
 def bounces(files: Files = None) -> None:
     """Reads mail that came back, and ends the subscriptions that it says are over."""
     for path in files or []:
-        if path != PIPED and not path.is_file():
-            raise typer.BadParameter(f"There is no file {path}.", param_hint="FILE")
+        if path != PIPED and not (path.is_file() and os.access(path, os.R_OK)):
+            raise typer.BadParameter(f"There is no file {path} that can be read.", param_hint="FILE")
     loaded = settings.load()
     logs.configure(loaded.log_format, quiet=sys.stderr.isatty())
     outcomes = asyncio.run(_take(loaded, files or [PIPED]))

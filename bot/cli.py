@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from bot import archive_commands, bounce_commands, day, logs, settings
+from bot import archive_commands, bounce_commands, day, logs, settings, subscriber_commands
 from bot.app import calendar, open_app, open_database
 from bot.day import Work
 from bot.delivering import Delivered, deliver_day, deliver_made
@@ -39,6 +39,7 @@ database = typer.Typer(help="The database.", no_args_is_help=True)
 app.add_typer(archive_commands.app, name="archive")
 app.command()(bounce_commands.bounces)
 app.add_typer(database, name="db")
+app.add_typer(subscriber_commands.app, name="subscribers")
 
 _YEARS = range(1991, 2200)
 

@@ -1,17 +1,17 @@
 """Who reads: addresses on channels, and what they want."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Row, RowMapping, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Choices, Consent, Detail, Kind, Standing, Subscriber
 from bot.store.tables import asks, bounces, deliveries, signups, subscribers
 from digest import keywords
-from digest.store.bulk import insert_into
+from digest.store.bulk import insert_all, insert_into, rows_among
 
 Edit = Callable[[Subscriber], Subscriber]
 
@@ -41,6 +41,42 @@ async def get(connection: AsyncConnection, number: int) -> Subscriber | None:
     """The subscriber `number`, unless it was forgotten."""
     row = (await connection.execute(select(subscribers).where(subscribers.c.id == number))).first()
     return None if row is None else subscriber(row)
+
+
+async def add_all(connection: AsyncConnection, new: Sequence[Subscriber], at: datetime) -> None:
+    """Adds those of `new`, which are on one channel, whose address is not there; the others stay as they are."""
+    columns = subscribers.c
+    insert = insert_into(connection, subscribers).on_conflict_do_nothing(
+        index_elements=[columns.channel, columns.address]
+    )
+    moments = {"made_at": at, "changed_at": at}
+    rows = [row_of(each) | {"channel": each.channel, "address": each.address} | moments for each in new]
+    await insert_all(connection, insert, rows)
+
+
+async def known(connection: AsyncConnection, channel: str, addresses: Iterable[str]) -> dict[str, Standing]:
+    """How it stands with those of `addresses` that are known."""
+    query = select(subscribers.c.address, subscribers.c.standing).where(subscribers.c.channel == channel)
+    rows = await rows_among(connection, query, subscribers.c.address, addresses)
+    return {row.address: Standing(row.standing) for row in rows}
+
+
+async def listed(
+    connection: AsyncConnection, channel: str | None = None, standing: Standing | None = None
+) -> list[RowMapping]:
+    """All that is stored of each, or of those on `channel`, or with that `standing`; in the order of their numbers."""
+    query = select(subscribers).order_by(subscribers.c.id)
+    if channel is not None:
+        query = query.where(subscribers.c.channel == channel)
+    if standing is not None:
+        query = query.where(subscribers.c.standing == standing)
+    return list((await connection.execute(query)).mappings())
+
+
+async def at_address(connection: AsyncConnection, address: str) -> list[Subscriber]:
+    """Those at `address`, whatever the channel."""
+    rows = await connection.execute(select(subscribers).where(subscribers.c.address == address))
+    return [subscriber(row) for row in rows]
 
 
 async def change(connection: AsyncConnection, number: int, edit: Edit, at: datetime) -> Subscriber | None:
