@@ -67,7 +67,7 @@ class Outbox:
     _fault: BaseException | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        self._ledger = Ledger(self.engine)
+        self._ledger = Ledger(self.engine, self.clock)
 
     async def run(self) -> None:
         """Sends until `close`; nothing new is begun then, what is in flight ends.
@@ -271,8 +271,8 @@ class Outbox:
         rendering: int | None = None,
         repeated: bool | None = None,
     ) -> bool:
-        mark = Mark(delivery.id, state, self.clock(), reason, part, next_at, tries, rendering, repeated)
-        return await self._ledger.note(mark)
+        mark = Mark(state, reason, part, next_at, tries, rendering, repeated)
+        return await self._ledger.note(delivery.id, mark)
 
 
 def obstacle(delivery: Delivery, now: datetime) -> str | None:

@@ -1,12 +1,12 @@
 """The ledger: who gets what, and what became of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, Table, bindparam, func, insert, literal, select, update
+from sqlalchemy import Row, Table, exists, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Delivery, Dispatch, Mark, Sending, Standing, Subscriber
@@ -105,29 +105,19 @@ async def next_at(connection: AsyncConnection, channel: str) -> datetime | None:
     return moment
 
 
-async def mark(connection: AsyncConnection, marks: Sequence[Mark]) -> None:
-    """What each delivery becomes, in the order given."""
-    kept = {
-        name: func.coalesce(bindparam(f"b_{name}", type_=_COLUMNS[column].type), _COLUMNS[column])
-        for name, column in _KEPT.items()
-    }
-    statement = (
-        update(deliveries)
-        .where(_COLUMNS.id == bindparam("b_delivery"))
-        .values(
-            state=bindparam("b_state"),
-            reason=bindparam("b_reason"),
-            changed_at=bindparam("b_at"),
-            **{column: kept[name] for name, column in _KEPT.items()},
-        )
-    )
-    rows = [
-        {"b_delivery": each.delivery, "b_state": each.state, "b_reason": each.reason, "b_at": each.at}
-        | {f"b_{name}": getattr(each, name) for name in _KEPT}
-        for each in marks
-    ]
-    if rows:
-        await connection.execute(statement, rows)
+async def mark(connection: AsyncConnection, numbers: Iterable[int], mark: Mark, at: datetime) -> set[int]:
+    """The deliveries `numbers` become what `mark` says; gives those that did.
+
+    One whose subscriber has left at this moment is not marked as being sent.
+    """
+    kept = {column: value for name, column in _KEPT.items() if (value := getattr(mark, name)) is not None}
+    become = update(deliveries).values(state=mark.state, reason=mark.reason, changed_at=at, **kept)
+    if mark.state is Sending.SENDING:
+        # Of each on its own: an IN tempts SQLite to go through all who are subscribed.
+        reader_ = subscribers.c.id == _COLUMNS.subscriber_id
+        become = become.where(exists().where(reader_, subscribers.c.standing == Standing.ACTIVE))
+    rows = await rows_among(connection, become.returning(_COLUMNS.id), _COLUMNS.id, numbers)
+    return {row.id for row in rows}
 
 
 _KEPT = {
@@ -137,13 +127,6 @@ _KEPT = {
     "rendering": "rendering_id",
     "repeated": "repeated",
 }
-
-
-async def still_wanted(connection: AsyncConnection, numbers: Iterable[int]) -> set[int]:
-    """Those of the deliveries `numbers` whose subscribers are subscribed at this moment."""
-    query = select(_COLUMNS.id).select_from(deliveries.join(subscribers))
-    active = query.where(subscribers.c.standing == Standing.ACTIVE)
-    return {row.id for row in await rows_among(connection, active, _COLUMNS.id, numbers)}
 
 
 async def reassign(connection: AsyncConnection, number: int, subscriber: Subscriber) -> None:
