@@ -1,19 +1,19 @@
 """The ledger: who gets what, and what became of it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, Table, exists, func, insert, literal, select, update
+from sqlalchemy import Row, Table, bindparam, exists, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Delivery, Dispatch, Mark, Sending, Standing, Subscriber
 from bot.store.dispatches import dispatch as dispatched
 from bot.store.subscribers import subscriber as reader
 from bot.store.tables import deliveries, dispatches, subscribers
-from digest.store.bulk import rows_among
+from digest.store.bulk import parts, rows_among
 from digest.store.types import UtcDateTime
 
 _COLUMNS = deliveries.c
@@ -81,11 +81,12 @@ async def due(
         query = query.where(_COLUMNS.id.not_in(taken))
     rows = (await connection.execute(query)).all()
     readers_ = await _by_id(connection, subscribers, [row.subscriber_id for row in rows])
-    sent = await _by_id(connection, dispatches, [row.dispatch_id for row in rows])
+    named = await _by_id(connection, dispatches, [row.dispatch_id for row in rows])
+    sent = {number: dispatched(row) for number, row in named.items()}
     return [
         Delivery(
             id=row.id,
-            dispatch=dispatched(sent[row.dispatch_id]),
+            dispatch=sent[row.dispatch_id],
             subscriber=reader(readers_[row.subscriber_id]),
             due_at=row.due_at,
             rendering=row.rendering_id,
@@ -105,19 +106,22 @@ async def next_at(connection: AsyncConnection, channel: str) -> datetime | None:
     return moment
 
 
-async def mark(connection: AsyncConnection, numbers: Iterable[int], mark: Mark, at: datetime) -> set[int]:
+async def mark(connection: AsyncConnection, numbers: Collection[int], mark: Mark, at: datetime) -> set[int]:
     """The deliveries `numbers` become what `mark` says; gives those that did.
 
     One whose subscriber has left at this moment is not marked as being sent.
     """
-    kept = {column: value for name, column in _KEPT.items() if (value := getattr(mark, name)) is not None}
-    become = update(deliveries).values(state=mark.state, reason=mark.reason, changed_at=at, **kept)
-    if mark.state is Sending.SENDING:
-        # Of each on its own: an IN tempts SQLite to go through all who are subscribed.
-        reader_ = subscribers.c.id == _COLUMNS.subscriber_id
-        become = become.where(exists().where(reader_, subscribers.c.standing == Standing.ACTIVE))
-    rows = await rows_among(connection, become.returning(_COLUMNS.id), _COLUMNS.id, numbers)
-    return {row.id for row in rows}
+    kept = {f"b_{name}": getattr(mark, name) for name in _KEPT}
+    values = {"b_state": mark.state, "b_reason": mark.reason, "b_at": at, **kept}
+    marked: set[int] = set()
+    for some in parts(numbers):
+        parameters = {**values, "b_numbers": some}
+        if mark.state is Sending.SENDING:
+            marked.update(await connection.scalars(_MARK_AS_BEING_SENT, parameters))
+        else:
+            await connection.execute(_MARK, parameters)
+            marked.update(some)
+    return marked
 
 
 _KEPT = {
@@ -127,6 +131,24 @@ _KEPT = {
     "rendering": "rendering_id",
     "repeated": "repeated",
 }
+# Thousands of marks are made a second, so the statements are put together once.
+_MARK = (
+    update(deliveries)
+    .where(_COLUMNS.id.in_(bindparam("b_numbers", expanding=True)))
+    .values(
+        state=bindparam("b_state"),
+        reason=bindparam("b_reason"),
+        changed_at=bindparam("b_at"),
+        **{
+            column: func.coalesce(bindparam(f"b_{name}", type_=_COLUMNS[column].type), _COLUMNS[column])
+            for name, column in _KEPT.items()
+        },
+    )
+)
+# Of each on its own: an IN tempts SQLite to go through all who are subscribed.
+_MARK_AS_BEING_SENT = _MARK.where(
+    exists().where(subscribers.c.id == _COLUMNS.subscriber_id, subscribers.c.standing == Standing.ACTIVE)
+).returning(_COLUMNS.id)
 
 
 async def reassign(connection: AsyncConnection, number: int, subscriber: Subscriber) -> None:

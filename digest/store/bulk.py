@@ -6,7 +6,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.sql.dml import ReturningUpdate
 
 _LOOKUP_SIZE = 400  # two variables a key stay under the 999 of older SQLite
 
@@ -46,17 +45,16 @@ async def insert_all(
 
 
 async def rows_among(
-    connection: AsyncConnection,
-    query: Select[Any] | ReturningUpdate[Any],
-    key: ColumnElement[Any],
-    values: Iterable[Any],
+    connection: AsyncConnection, query: Select[Any], key: ColumnElement[Any], values: Iterable[Any]
 ) -> list[Row[Any]]:
-    """The rows of `query`, or those that it changes, whose `key` is among `values`, in no order."""
+    """The rows of `query` whose `key` is among `values`, in no order."""
     rows: list[Row[Any]] = []
-    for some in _parts(sorted(set(values))):
+    for some in parts(values):
         rows += (await connection.execute(query.where(key.in_(some)))).all()
     return rows
 
 
-def _parts(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    return (values[start : start + _LOOKUP_SIZE] for start in range(0, len(values), _LOOKUP_SIZE))
+def parts(values: Iterable[Any]) -> Iterator[Sequence[Any]]:
+    """`values`, each once and in order, in as many parts as a statement can name."""
+    named = sorted(set(values))
+    return (named[start : start + _LOOKUP_SIZE] for start in range(0, len(named), _LOOKUP_SIZE))
