@@ -197,9 +197,7 @@ Part = dict[str, Any]
 class Mark:
     """What a delivery becomes; a field that is None stays as it is, but `reason`, which belongs to the state."""
 
-    delivery: int
     state: Sending
-    at: datetime
     reason: str | None = None
     part: int | None = None
     next_at: datetime | None = None

@@ -85,7 +85,7 @@ def mail(edition: Edition, reader: Reader, head: Letterhead, at: datetime, out: 
     shown = {"eml": sent.decode("ascii")}
     for suffix, kind in {"html": "html", "txt": "plain"}.items():
         body = read.get_body((kind,))
-        shown[suffix] = body.get_content() if body else ""
+        shown[suffix] = body.get_content().replace("\r\n", "\n") if body else ""
     paths = {suffix: out / f"{edition.date}-mail.{suffix}" for suffix in shown}
     for suffix, text in shown.items():
         files.write(paths[suffix], text)

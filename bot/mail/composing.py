@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import css_inline
@@ -10,7 +11,8 @@ from bot.links import Links
 from bot.mail import message, words
 from bot.mail.shortening import Amount, Amounts, longest
 from bot.models import Choices, Detail, Dispatch, Part, Subject
-from digest.models import Edition, Entry, Gap, Paper
+from digest.models import Edition, Entry, Gap
+from digest.render.telegram_cleaning import clean
 
 HTML_LIMIT = 90_000
 """Bytes of HTML, the personal end with them: Gmail cuts off what is over about 102,000."""
@@ -39,12 +41,8 @@ class Item:
     @property
     def title(self) -> str:
         """The translated title, the paper's own where there is none."""
-        translation = self.entry.translation
-        return (
-            self.entry.paper.title
-            if isinstance(translation, Gap)
-            else translation.title or self.entry.paper.title
-        )
+        translation, paper = self.entry.translation, self.entry.paper
+        return (None if isinstance(translation, Gap) else translation.title) or paper.title
 
 
 def compose(dispatch: Dispatch, edition: Edition | None, choices: Choices, links: Links) -> tuple[Part, ...]:
@@ -75,11 +73,12 @@ def letter(
         "link": link,
         "button": button,
     }
-    return _part(subject, "letter", language, shown, feedback)
+    html, text = _html("letter", language, shown), words.text("letter", language, **shown)
+    return _part(subject, html, text, language, feedback, personal=personal)
 
 
 def _broadcast(text: str, language: str, name: str) -> Part:
-    paragraphs = [each for each in text.split("\n\n") if each.strip()] or [""]
+    paragraphs = [each for each in clean(text).split("\n\n") if each.strip()] or [""]
     subject = words.of(language).broadcast
     return letter(
         subject, paragraphs, language, personal=True, feedback=_feedback(name, language, "broadcast")
@@ -93,60 +92,61 @@ def _quiet(dispatch: Dispatch, language: str) -> Part:
 
 
 def _edition(edition: Edition, choices: Choices, links: Links) -> Part:
-    subject = words.of(choices.language).subject(edition)
-    room = HTML_LIMIT - _ADDRESSES - 2 * len(links.preferences(2**63))
+    language = choices.language
     wanted = (
-        *[_WANTED[choices.detail] for _ in edition.entries],
-        *[Amount.TITLE for _ in edition.replacements],
+        *(_WANTED[choices.detail] for _ in edition.entries),
+        *(Amount.TITLE for _ in edition.replacements),
     )
+    room = HTML_LIMIT - _ADDRESSES - 2 * len(links.preferences(2**63))
 
-    def fits(amounts: Amounts) -> bool:
-        html = words.html("edition", choices.language, **_shown(edition, amounts, wanted, choices, links))
-        return len(_INLINER.inline(html).encode()) <= room
+    def shown(amounts: Amounts) -> dict[str, Any]:
+        return _shown(edition, amounts, language, links) | {"shortened": amounts != wanted}
 
-    shown = _shown(edition, longest(wanted, fits), wanted, choices, links)
-    feedback = _feedback(str(edition.date), choices.language, "edition")
-    return _part(subject, "edition", choices.language, shown, feedback)
+    @cache
+    def html(amounts: Amounts) -> str:
+        return _html("edition", language, shown(amounts))
+
+    amounts = longest(wanted, lambda tried: len(html(tried).encode()) <= room)
+    text = words.text("edition", language, **shown(amounts))
+    feedback = _feedback(str(edition.date), language, "edition")
+    return _part(words.of(language).subject(edition), html(amounts), text, language, feedback)
 
 
-def _shown(
-    edition: Edition, amounts: Amounts, wanted: Amounts, choices: Choices, links: Links
-) -> dict[str, Any]:
+def _shown(edition: Edition, amounts: Amounts, language: str, links: Links) -> dict[str, Any]:
     """What the templates of an edition are given; `amounts` are of its entries, then of its replacements."""
     count = len(edition.entries)
     items = [
-        Item(number, entry, amount, links.paper(edition.date, choices.language, entry.paper.version))
+        Item(number, entry, amount, links.paper(edition.date, language, entry.paper.version))
         for number, (entry, amount) in enumerate(zip(edition.entries, amounts[:count], strict=True), start=1)
         if amount
     ]
-    replacements: list[Paper] = [
+    replacements = [
         paper for paper, amount in zip(edition.replacements, amounts[count:], strict=True) if amount
     ]
     return {
-        "subject": words.of(choices.language).subject(edition),
+        "subject": words.of(language).subject(edition),
         "preheader": _cut(" · ".join(words.line(item.title) for item in items[:5])),
         "edition": edition,
-        "web": links.post(edition.date) or links.edition(edition.date, choices.language),
+        "web": links.post(edition.date) or links.edition(edition.date, language),
         "listed": items,
         "replacements": replacements,
         "contents": any(item.amount > Amount.TITLE for item in items),
-        "shortened": amounts != wanted,
         "more": len(amounts) - len(items) - len(replacements),
         "personal": True,
         **Amount.__members__,
     }
 
 
-def _part(subject: str, template: str, language: str, shown: dict[str, Any], feedback: str) -> Part:
-    html = _INLINER.inline(words.html(template, language, **shown))
+def _html(template: str, language: str, shown: dict[str, Any]) -> str:
+    return _INLINER.inline(words.html(template, language, **shown))
+
+
+def _part(
+    subject: str, html: str, text: str, language: str, feedback: str = "", *, personal: bool = True
+) -> Part:
     head, _, end = html.rpartition(_END)
-    text = words.text(template, language, **shown)
-    return message.part(
-        subject,
-        (head, end),
-        (text, words.text("end", language, personal=shown["personal"])),
-        feedback,
-    )
+    text_end = words.text("end", language, personal=personal)
+    return message.part(subject, (head, end), (text, text_end), feedback)
 
 
 def _feedback(name: str, language: str, kind: str) -> str:

@@ -20,19 +20,17 @@ from bot.mailboxes import Mailbox, Sender
 from bot.models import Part
 from digest.errors import DigestError
 
-LINE_LIMIT = 998
-"""Characters of a line without its end (RFC 5322 §2.1.1)."""
-
 _BOUNDARY = "arxiv_daily_alternative"  # no line of base64 can hold an underscore
 _LINE = 76  # characters of a line of base64 (RFC 2045 §6.8)
 _FOLD = 76  # characters of a header line with encoded words (RFC 2047 §2)
 _NAME = 60  # characters of a name that stands as it is
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
-_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/^_`{|}~ -]+")
+_FOLDED = re.compile(r"[ -~]{0,60}(?: [!-~]{1,60})*")  # ASCII in words that fit a line
 
 
 class UnsafeHeaderError(DigestError):
-    """Text for a header that could become another header, or a line that no server takes."""
+    """Text for a header that could become another header."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class Letterhead:
     @cached_property
     def headers(self) -> tuple[str, ...]:
         """The headers that are the same in each mail."""
-        answers = [header("Reply-To", str(self.reply_to))] if self.reply_to else []
+        answers = [f"Reply-To: {self.reply_to}"] if self.reply_to else []
         return (_from(self.sender), *answers)
 
     @cached_property
@@ -69,7 +67,7 @@ class Letterhead:
         look for.
         """
         return (
-            header("List-Id", f"arXiv Daily <arxiv-daily.{self.domain}>"),
+            f"List-Id: arXiv Daily\r\n <arxiv-daily.{self.domain}>",
             "Auto-Submitted: auto-generated",
             "Precedence: bulk",
         )
@@ -106,10 +104,13 @@ def part(subject: str, html: tuple[str, str], text: tuple[str, str], feedback: s
     """
     return {
         "subject": subject,
-        "headers": [header("Subject", subject), *([header("Feedback-ID", feedback)] if feedback else [])],
-        "html": encoded(html[0]),
+        "headers": [
+            f"Subject: {_phrase('Subject', subject)}",
+            *([f"Feedback-ID: {feedback}"] if feedback else []),
+        ],
+        "html": _encoded(html[0]),
         "html_end": _canonical(html[1]),
-        "text": encoded(text[0]),
+        "text": _encoded(text[0]),
         "text_end": _canonical(text[1]),
     }
 
@@ -149,19 +150,7 @@ def build_letter(made: Part, head: Letterhead, *, to: Mailbox, number: int, at: 
     return Envelope(head.bounces or head.sender.mailbox, to, _content(made, headers, head, to, {}))
 
 
-def header(name: str, value: str) -> str:
-    """A header with its folds; what is not ASCII in encoded words (RFC 2047). Raises UnsafeHeaderError."""
-    if _CONTROL.search(value):
-        raise UnsafeHeaderError(f"{name} stands on one line.")
-    charset = "us-ascii" if value.isascii() and "=?" not in value else "utf-8"
-    written = Header(value, charset, maxlinelen=_FOLD, header_name=name).encode(linesep="\r\n")
-    made = f"{name}: {written}"
-    if any(len(line) > LINE_LIMIT for line in made.split("\r\n")):
-        raise UnsafeHeaderError(f"{name} has no place at which it could be folded.")
-    return made
-
-
-def encoded(body: str) -> str:
+def _encoded(body: str) -> str:
     """`body` in base64, in lines of 76 characters; whatever is encoded by itself can follow.
 
     For that it is filled up with blanks at its end to a number of bytes that base64 needs no filling for.
@@ -204,16 +193,26 @@ def _body(kind: str, common: str, end: str) -> tuple[str, ...]:
 
 
 def _from(sender: Sender) -> str:
-    """RFC 5322 §3.4: a name as it is, or in encoded words where it is long or holds signs of its own."""
-    name, address = sender.name, f"<{sender.mailbox}>"
-    if not name:
-        return header("From", str(sender.mailbox))
-    if _CONTROL.search(name):
-        raise UnsafeHeaderError("From stands on one line.")
-    if _ATOMS.fullmatch(name) and len(name) <= _NAME:
-        return f"From: {name}\r\n {address}"
-    written = Header(name, "utf-8", maxlinelen=_FOLD, header_name="From").encode(linesep="\r\n")
-    return f"From: {written}\r\n {address}"
+    """RFC 5322 §3.4: a name as it is, or in encoded words where it is long or holds signs with a meaning."""
+    if not sender.name:
+        return f"From: {sender.mailbox}"
+    is_plain = _ATOMS.fullmatch(sender.name) and len(sender.name) <= _NAME
+    name = sender.name if is_plain else _encoded_words("From", sender.name)
+    return f"From: {name}\r\n <{sender.mailbox}>"
+
+
+def _phrase(header: str, value: str) -> str:
+    """`value` as it stands behind the name of a `header` that people read. Raises UnsafeHeaderError."""
+    if not _FOLDED.fullmatch(value) or "=?" in value:
+        return _encoded_words(header, value)
+    return Header(value, "us-ascii", maxlinelen=_FOLD, header_name=header).encode(linesep="\r\n")
+
+
+def _encoded_words(header: str, value: str) -> str:
+    """`value` in encoded words of 75 characters at the most (RFC 2047). Raises UnsafeHeaderError."""
+    if _CONTROL.search(value):
+        raise UnsafeHeaderError(f"{header} stands on one line.")
+    return Header(value, "utf-8", maxlinelen=_FOLD, header_name=header).encode(linesep="\r\n")
 
 
 def _quoted(mailbox: Mailbox) -> str:

@@ -1,6 +1,6 @@
 """The texts of the newsletter: templates of both forms, and the words of each language."""
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from jinja2 import Environment
@@ -9,6 +9,9 @@ from digest.render import page, words
 
 _FOLDER = "mail"
 _AUTHORS = 3  # named before the rest becomes a number
+_KEPT = (
+    2048  # texts as HTML: each choice of papers, and each attempt to fit them in, shows the same ones again
+)
 
 
 def of(language: str) -> Any:
@@ -46,9 +49,9 @@ def _pages() -> Environment:
     made = words.environment().overlay(autoescape=True)
     made.filters = {
         **made.filters,
-        "html": page.html,
-        "phrase": page.phrase,
-        "paragraphs": page.paragraphs,
+        "html": lru_cache(_KEPT)(page.html),
+        "phrase": lru_cache(_KEPT)(page.phrase),
+        "paragraphs": lru_cache(_KEPT)(page.paragraphs),
         "authors": _authors,
     }
     return made

@@ -11,6 +11,8 @@ from digest.render import tex, words
 from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse
 from digest.render.telegram_cleaning import clean
 
+_LINK = Markup('<a href="{0}">{0}</a>')
+
 
 def render(edition: Edition, zone: ZoneInfo) -> str:
     """The page of `edition`, its times in `zone`. Formulas are shown in Unicode, as far as that goes."""
@@ -33,14 +35,19 @@ def _environment() -> Environment:
 
 def html(text: str) -> Markup:
     """Stored `text` as HTML; all that is not our own markup is escaped, and what nobody sees is left out."""
-    return Markup().join(map(_html, _spans(text)))
+    return Markup().join(_html(span, _LINK) for span in _spans(text))
+
+
+def paragraphs(text: str) -> Markup:
+    """Stored `text` with its empty lines as the ends of paragraphs."""
+    return Markup("\n").join(
+        Markup("<p>{}</p>").format(html(part)) for part in text.split("\n\n") if part.strip()
+    )
 
 
 def phrase(text: str) -> Markup:
     """The same where no link may stand, for it is one itself: addresses are text."""
-    return Markup().join(
-        Markup.escape(span.url) if isinstance(span, Link) else _html(span) for span in _spans(text)
-    )
+    return Markup().join(_html(span, Markup("{}")) for span in _spans(text))
 
 
 def plain(text: str) -> str:
@@ -52,18 +59,18 @@ def _spans(text: str) -> tuple[Span, ...]:
     return parse(tex.links(clean(text)))
 
 
-def _html(span: Span) -> Markup:
+def _html(span: Span, link: Markup) -> Markup:
     match span:
         case Text(value):
             return Markup.escape(tex.prose(value))
         case Link(url):
-            return Markup('<a href="{0}">{0}</a>').format(url)
+            return link.format(url)
         case Math(source):
             return Markup('<i class="math" title="{}">{}</i>').format(source, tex.unicode(source) or source)
         case Code(value):
             return Markup("<code>{}</code>").format(value)
         case Strong(spans):
-            return Markup("<strong>{}</strong>").format(Markup().join(map(_html, spans)))
+            return Markup("<strong>{}</strong>").format(Markup().join(_html(each, link) for each in spans))
 
 
 def _plain(span: Span) -> str:
@@ -76,10 +83,3 @@ def _plain(span: Span) -> str:
             return tex.unicode(source) or source
         case Strong(spans):
             return "".join(map(_plain, spans))
-
-
-def paragraphs(text: str) -> Markup:
-    """Stored `text` with its empty lines as the ends of paragraphs."""
-    return Markup("\n").join(
-        Markup("<p>{}</p>").format(html(part)) for part in text.split("\n\n") if part.strip()
-    )
