@@ -15,6 +15,7 @@ from bot.app import calendar, open_app, open_database
 from bot.day import Work
 from bot.delivering import Delivered, deliver_day, deliver_made
 from bot.demo import demonstrate
+from bot.doctor import doctor
 from bot.preview import Medium, preview
 from bot.progress import reporting
 from bot.serve import serve, stopping
@@ -38,6 +39,7 @@ app = typer.Typer(
 database = typer.Typer(help="The database.", no_args_is_help=True)
 app.add_typer(archive_commands.app, name="archive")
 app.command()(bounce_commands.bounces)
+app.command()(doctor)
 app.add_typer(database, name="db")
 app.add_typer(subscriber_commands.app, name="subscribers")
 

@@ -18,6 +18,7 @@ from bot.channels import DeliveryError, HaltedError
 from bot.mail import replies
 from bot.mail.message import Envelope
 from bot.mail.replies import Stage
+from bot.mailboxes import Mailbox
 from bot.settings import Security, Settings
 
 _PORTS = {Security.STARTTLS: 587, Security.TLS: 465, Security.NONE: 25}
@@ -120,6 +121,18 @@ class Connection:
             if smtp.get_transport_info("sslcontext") is None:
                 raise SMTPException("would get the password in clear")
             await smtp.login(server.username, server.password.get_secret_value())
+
+    async def offer(self, sender: Mailbox) -> None:
+        """Whether mail from `sender` would be taken; none is handed in. Raises DeliveryError."""
+        if (smtp := self._smtp) is None:
+            raise replies.lost(Stage.SENDER)
+        try:
+            async with asyncio.timeout(self._patience.command_seconds):
+                await _say(smtp, Stage.SENDER, b"MAIL", b"FROM:<%s>" % str(sender).encode())
+        except (SMTPException, OSError) as error:
+            raise replies.lost(Stage.SENDER, _how(error)) from error
+        finally:
+            await self._start_over(smtp)
 
     async def hand_in(self, envelope: Envelope) -> None:
         """One transaction with one recipient. Raises DeliveryError; the connection is closed where it is of no use."""

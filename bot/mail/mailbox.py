@@ -22,6 +22,7 @@ from bot.links import Links
 from bot.mail import consequences
 from bot.mail.bounces import LIMIT_BYTES
 from bot.mail.consequences import Outcome
+from bot.settings import Settings
 from digest.errors import DigestError
 
 _ANSWER_SECONDS = 8.0  # a program that stops waits for its threads, and has ten seconds
@@ -43,14 +44,22 @@ class Account:
     trusted: ssl.SSLContext = field(default_factory=ssl.create_default_context)
 
 
-async def check(account: Account, engine: AsyncEngine, links: Links, at: datetime) -> Counter[Outcome]:
+def account(settings: Settings) -> Account | None:
+    """The mailbox that the settings name, None where they name none."""
+    if not (settings.imap_host and settings.imap_username and settings.imap_password):
+        return None
+    password = settings.imap_password.get_secret_value()
+    return Account(settings.imap_host, settings.imap_port, settings.imap_username, password)
+
+
+async def check(where: Account, engine: AsyncEngine, links: Links, at: datetime) -> Counter[Outcome]:
     """Acts on what is new in the mailbox, and gives how many mails came to what.
 
     Raises MailboxError and StoreError; what was done until then stays done.
     """
     outcomes = Counter[Outcome]()
     await consequences.forget_old(engine, at)
-    async with entered(account) as inbox:
+    async with entered(where) as inbox:
         for uid in await asyncio.to_thread(inbox.unseen):
             mail = await asyncio.to_thread(inbox.fetch, uid)
             outcome = await consequences.take(engine, mail, links, at)
@@ -60,9 +69,9 @@ async def check(account: Account, engine: AsyncEngine, links: Links, at: datetim
 
 
 @asynccontextmanager
-async def entered(account: Account) -> AsyncIterator["Inbox"]:
+async def entered(where: Account) -> AsyncIterator["Inbox"]:
     """The mailbox while one is logged in. Raises MailboxError."""
-    inbox = await asyncio.to_thread(Inbox, account)
+    inbox = await asyncio.to_thread(Inbox, where)
     try:
         yield inbox
         await asyncio.to_thread(inbox.log_out)
