@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import aiosmtplib
-from aiosmtplib import SMTPException, SMTPResponseException
+from aiosmtplib import SMTPException, SMTPResponseException, SMTPServerDisconnected
 from pydantic import SecretStr
 
 from bot.channels import DeliveryError, HaltedError
@@ -71,6 +71,10 @@ def server(settings: Settings) -> Server:
     )
 
 
+class _UnfitError(SMTPException):
+    """The server cannot do what the settings ask for."""
+
+
 class Connection:
     """One connection, which is opened when it is needed."""
 
@@ -114,12 +118,12 @@ class Connection:
         await smtp.ehlo()
         if server.security is Security.STARTTLS:
             if not smtp.supports_extension("starttls"):
-                raise SMTPException("offers no STARTTLS, which SMTP_SECURITY asks for")
+                raise _UnfitError("offers no STARTTLS, which SMTP_SECURITY asks for")
             await smtp.starttls()
             await smtp.ehlo()
         if server.username is not None and server.password is not None:
             if smtp.get_transport_info("sslcontext") is None:
-                raise SMTPException("would get the password in clear")
+                raise _UnfitError("would get the password in clear")
             await smtp.login(server.username, server.password.get_secret_value())
 
     async def offer(self, sender: Mailbox) -> None:
@@ -211,7 +215,7 @@ def _how(error: BaseException) -> str:
 
 def _fault(error: Exception) -> str:
     """What is wrong with the way to the server, behind its name."""
-    cause = error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else error
+    cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
     match cause:
         case ssl.SSLCertVerificationError():
             return f"shows a certificate that cannot be trusted: {cause.verify_message}"
@@ -221,7 +225,11 @@ def _fault(error: Exception) -> str:
             return f"does not let us in: {replies.shown(cause.code, cause.message)}"
         case TimeoutError():
             return "does not answer"
-        case SMTPException():
+        case SMTPServerDisconnected() | ConnectionResetError() | ConnectionAbortedError():
+            return "hangs up"
+        case _UnfitError():
             return cause.message
+        case SMTPException():
+            return f"cannot be used: {cause.message}"
         case _:
-            return f"cannot be reached: {cause}"
+            return f"cannot be reached: {cause.strerror if isinstance(cause, OSError) else cause}"
