@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot import mailboxes
+from bot import mailboxes, settings
+from bot.app import open_database
 from bot.channels import DeferredError, DeliveryError, HaltedError, RefusedError, UnansweredError
 from bot.links import CONFIRMING
 from bot.mail import signup
@@ -149,6 +151,14 @@ async def test_an_address_gets_ten_letters_a_day_and_a_network_asks_for_twenty_a
     for number in range(25):
         await sign_up(engine, mailboxes.parse(f"wang{number}@example.org"), network="one")
     assert sum(each.network == "one" for each in await rows(engine)) == 20
+
+
+async def test_ten_thousand_signings_up_of_one_address_make_three_rows(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/flood.db"
+    async with open_database(settings.given(database_url=url)) as engine:
+        for _ in range(100):
+            await asyncio.gather(*(sign_up(engine, network=f"n{number}") for number in range(100)))
+        assert len(await rows(engine)) == 3
 
 
 async def test_old_signings_up_are_forgotten_and_deletion_takes_the_rest(engine: AsyncEngine) -> None:
