@@ -15,6 +15,7 @@ from bot.app import calendar, open_app, open_database
 from bot.day import Work
 from bot.delivering import Delivered, deliver_day, deliver_made
 from bot.demo import demonstrate
+from bot.preview import Medium, preview
 from bot.progress import reporting
 from bot.serve import serve, stopping
 from bot.settings import Settings
@@ -109,10 +110,7 @@ def deliver(
 ) -> None:
     """Sends what is still due of an edition."""
     loaded = _settings()
-    wanted = _date(day_, "--date")
-    if wanted is None:
-        raise typer.BadParameter("give a date such as 2026-02-12.", param_hint="--date")
-    done = asyncio.run(_deliver(loaded, wanted))
+    done = asyncio.run(_deliver(loaded, _required_date(day_)))
     typer.echo(text.render("delivered", states=done.states), nl=False)
 
 
@@ -174,6 +172,23 @@ def demo(
     typer.echo(text.render("accounts", accounts=[shown.account]), nl=False)
     typer.echo(f"The same as a page to open in a browser: {shown.page}")
     typer.echo(f"What subscribers get in Telegram: {shown.chat}")
+    typer.echo(f"What they get by mail: {shown.mail}, and as .html and .txt")
+
+
+@app.command("preview")
+def preview_(
+    channel: Annotated[Medium, typer.Option(help="What it is sent by.")],
+    day_: Annotated[str, typer.Option("--date", metavar="DATE", help="The edition's date.")],
+    subscriber: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Whose; without it, that of one who chose nothing.")
+    ] = "",
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the files go.")] = Path("preview"),
+) -> None:
+    """Writes what a subscriber gets of an edition, as files to look at. Nothing is sent."""
+    loaded = _settings()
+    wanted = _required_date(day_)
+    for path in asyncio.run(_preview(loaded, channel, wanted, subscriber or None, out)):
+        typer.echo(path)
 
 
 @database.command("upgrade")
@@ -224,6 +239,13 @@ def _date(given: str, option: str) -> date | None:
     return day
 
 
+def _required_date(given: str) -> date:
+    wanted = _date(given, "--date")
+    if wanted is None:
+        raise typer.BadParameter("give a date such as 2026-02-12.", param_hint="--date")
+    return wanted
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -257,6 +279,13 @@ async def _work(loaded: Settings, at: str, *, delivers: bool) -> _Made:
 async def _deliver(loaded: Settings, wanted: date) -> Delivered:
     async with open_app(loaded, _now) as parts:
         return await deliver_day(parts, loaded, wanted)
+
+
+async def _preview(
+    loaded: Settings, channel: Medium, wanted: date, address: str | None, out: Path
+) -> tuple[Path, ...]:
+    async with open_app(loaded, _now) as parts:
+        return await preview(parts, loaded, channel, wanted, address, out)
 
 
 async def _serve(loaded: Settings) -> None:
