@@ -73,7 +73,7 @@ async def feed(pages: Pages, request: Request) -> Response:
 
     body, updated = await pages.shelf.get(("feed", language), made)
     headers = {
-        "ETag": f'"{sha256(body).hexdigest()[:32]}"',
+        "ETag": tag_of(body),
         "Cache-Control": _CACHED,
         "Vary": "Accept-Language",
     }
@@ -82,6 +82,11 @@ async def feed(pages: Pages, request: Request) -> Response:
     if is_known(request, headers["ETag"], updated):
         return Response(status_code=304, headers=headers)
     return Response(body, media_type="application/atom+xml", headers=headers)
+
+
+def tag_of(body: bytes) -> str:
+    """The ETag of `body`."""
+    return f'"{sha256(body).hexdigest()[:32]}"'
 
 
 def is_known(request: Request, tag: str, updated: datetime | None) -> bool:

@@ -1,8 +1,6 @@
 """Everything that the program serves over HTTP, put together."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from functools import cache
-from hashlib import sha256
 
 import structlog
 from starlette.applications import Starlette
@@ -31,7 +29,8 @@ def site(pages: Pages, checks: Mapping[str, Check] | None = None, hook: Route | 
     metrics = Metrics()
     ready = health.ready(checks or {})
     routes = [
-        _route(pages, "/style.css", _style),
+        _route(pages, "/style.css", _still("style.css", "text/css")),
+        _route(pages, "/icon.svg", _still("icon.svg", "image/svg+xml")),
         _route(pages, "/editions/", editions.all_),
         _route(pages, "/editions/{day}", editions.one),
         _route(pages, "/feed.atom", editions.feed),
@@ -39,7 +38,6 @@ def site(pages: Pages, checks: Mapping[str, Check] | None = None, hook: Route | 
         _route(pages, "/health/ready", ready),
         _route(pages, "/health/live", health.live),
         _route(pages, "/metrics", metrics.show),
-        _route(pages, "/favicon.ico", _no_icon),
         _route(pages, "/", subscribing.home, subscribing.sign_up if pages.newsletter else None),
     ]
     if pages.newsletter:
@@ -81,24 +79,17 @@ def _route(pages: Pages, path: str, get: Handler, post: Handler | None = None) -
     return Route(path, answer, methods=["GET", "POST"] if post else ["GET"])
 
 
-async def _style(_: Pages, request: Request) -> Response:
-    text = _stylesheet()
-    headers = {
-        "ETag": f'"{sha256(text.encode()).hexdigest()[:32]}"',
-        "Cache-Control": "public, max-age=86400",
-    }
-    if editions.is_known(request, headers["ETag"], None):
-        return Response(status_code=304, headers=headers)
-    return Response(text, media_type="text/css", headers=headers)
+def _still(name: str, kind: str) -> Handler:
+    """What is the same for everybody until the program changes."""
+    body = words.environment().get_template(f"web/{name}").render().encode()
+    headers = {"ETag": editions.tag_of(body), "Cache-Control": "public, max-age=86400"}
 
+    async def answer(_: Pages, request: Request) -> Response:
+        if editions.is_known(request, headers["ETag"], None):
+            return Response(status_code=304, headers=headers)
+        return Response(body, media_type=kind, headers=headers)
 
-@cache
-def _stylesheet() -> str:
-    return words.environment().get_template("web/style.css").render()
-
-
-async def _no_icon(_: Pages, __: Request) -> Response:
-    return Response(status_code=404)
+    return answer
 
 
 def _refused(pages: Pages) -> Answer:

@@ -47,7 +47,7 @@ async def test_every_answer_has_the_headers_that_keep_it_safe(tmp_path: Path) ->
         again = await here.web.get("/style.css", headers={"If-None-Match": style.headers["etag"]})
         assert again.status_code == 304
         assert (await here.web.head("/")).status_code == 200
-        assert (await here.web.get("/favicon.ico")).status_code == 404
+        assert (await here.web.get("/icon.svg")).headers["content-type"] == "image/svg+xml"
 
 
 async def test_what_is_no_form_of_ours_is_refused_with_a_page(tmp_path: Path) -> None:
