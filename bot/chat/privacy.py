@@ -2,7 +2,6 @@
 
 import json
 from functools import partial
-from typing import Any
 
 from telegram import InputFile, Update
 from telegram.ext import CallbackQueryHandler, ContextTypes
@@ -11,7 +10,6 @@ from bot.chat import words
 from bot.chat.desk import CHANNEL, Desk
 from bot.chat.incoming import Handler, incoming, on_command
 from bot.chat.parts import Button, Message
-from bot.models import Subscriber
 from bot.store import asks, deliveries, subscribers
 from digest.store import engine as database
 
@@ -37,7 +35,7 @@ async def export(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> No
         return
     async with database.reading(desk.app.engine) as connection:
         known = {
-            "chat": _settings(reader),
+            "chat": subscribers.known_of(reader),
             "deliveries": await deliveries.of_subscriber(connection, reader.id),
             "requests": await asks.of_address(connection, reader.address),
         }
@@ -88,24 +86,3 @@ async def email(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> Non
     if came := incoming(update):
         reader = await desk.reader(came)
         await desk.answer(came, words.of(reader.choices.language).no_newsletter)
-
-
-def _settings(reader: Subscriber) -> dict[str, Any]:
-    chosen = reader.choices
-    return {
-        "id": reader.address,
-        "kind": reader.kind,
-        "subscription": reader.standing,
-        "reason": reader.reason,
-        "language": chosen.language,
-        "detail": chosen.detail,
-        "categories": chosen.categories,
-        "include": [keyword.text for keyword in chosen.include],
-        "exclude": [keyword.text for keyword in chosen.exclude],
-        "rich": chosen.rich,
-        "hour": reader.hour,
-        "zone": reader.zone.key,
-        "silent": reader.silent,
-        "quiet_line": reader.quiet_line,
-        "paused_until": reader.paused_until,
-    }

@@ -1,19 +1,21 @@
 """The letters that answer forms, sent one by one: the table says which are due, a restart goes on with them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.channels import DeferredError, DeliveryError, HaltedError, UnansweredError
-from bot.links import CONFIRMING
+from bot.links import CONFIRMING, Links
+from bot.mail import letters
 from bot.mail.signup import CHANNEL
 from bot.mailboxes import Mailbox
-from bot.models import Letter, SigningUp, Subscriber
+from bot.models import Letter, Part, SigningUp, Subscriber
 from bot.store import signups, subscribers
 from digest.errors import DigestError
 from digest.store import engine as database
@@ -22,10 +24,12 @@ _WIDTH = 4  # letters at once; one that a server stalls keeps few others waiting
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 _log = structlog.get_logger()
 
-Write = Callable[[SigningUp, Subscriber | None], bytes]
-"""The mail that answers a form, to whoever is known at its address; the same one at each attempt, but for its links."""
-Post = Callable[[bytes, Mailbox], Awaitable[None]]
-"""Sends one mail. Raises DeliveryError."""
+
+class Post(Protocol):
+    """Sends one letter."""
+
+    async def __call__(self, part: Part, *, to: Mailbox, number: int) -> None:
+        """Raises DeliveryError. A letter of the same `number` has the same Message-ID at each attempt."""
 
 
 @dataclass
@@ -33,7 +37,7 @@ class Letters:
     """Sends the letters that are due; looks every `look_seconds` for what has become due."""
 
     engine: AsyncEngine
-    write: Write
+    links: Links
     post: Post
     clock: Callable[[], datetime]
     look_seconds: float = 5
@@ -75,11 +79,12 @@ class Letters:
     async def _send(self, asked: SigningUp) -> None:
         async with database.reading(self.engine) as connection:
             known = await subscribers.find(connection, CHANNEL, str(asked.mailbox))
-        if asked.letter is Letter.KNOWN and known is None:  # forgotten since
+        letter = written(asked, known, self.links)
+        if letter is None:
             await self._note(asked, None)
             return
         try:
-            await self.post(self.write(asked, known), asked.mailbox)
+            await self.post(letter, to=asked.mailbox, number=asked.id)
         except DeliveryError as error:
             next_at = next_try(asked, error, self.clock())
             _log.info(
@@ -95,6 +100,13 @@ class Letters:
     async def _note(self, asked: SigningUp, next_at: datetime | None) -> None:
         async with database.writing(self.engine) as connection:
             await signups.note_letter(connection, asked.id, asked.tries + (next_at is not None), next_at)
+
+
+def written(asked: SigningUp, known: Subscriber | None, links: Links) -> Part | None:
+    """The letter that answers a form, to whoever is `known` at its address; None where they were forgotten since."""
+    if asked.letter is Letter.CONFIRM and asked.wishes is not None:
+        return letters.confirm(links, asked.id, asked.wishes.choices.language)
+    return letters.known(links, known.id, known.choices.language) if known else None
 
 
 def next_try(asked: SigningUp, error: DeliveryError, now: datetime) -> datetime | None:

@@ -80,12 +80,6 @@ async def note_letter(
     await connection.execute(columns.values(tries=tries, next_at=next_at))
 
 
-async def waiting(connection: AsyncConnection) -> int:
-    """How many letters are due, now or later."""
-    query = select(func.count()).where(_COLUMNS.next_at.is_not(None))
-    return int(await connection.scalar(query) or 0)
-
-
 async def prune(connection: AsyncConnection, at: datetime) -> None:
     """Forget the signings up whose links are too old, confirmed or not."""
     await connection.execute(delete(signups).where(_COLUMNS.made_at < at - _KEPT))

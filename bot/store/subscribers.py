@@ -166,6 +166,31 @@ async def standings(connection: AsyncConnection, channel: str) -> dict[tuple[Sta
     return {(Standing(standing), reason): count for standing, reason, count in rows}
 
 
+def known_of(reader: Subscriber) -> dict[str, Any]:
+    """All that is known of a subscriber, for them to see."""
+    chosen = reader.choices
+    return {
+        "id": reader.address,
+        "kind": reader.kind,
+        "subscription": reader.standing,
+        "reason": reader.reason,
+        "language": chosen.language,
+        "detail": chosen.detail,
+        "categories": chosen.categories,
+        "include": [keyword.text for keyword in chosen.include],
+        "exclude": [keyword.text for keyword in chosen.exclude],
+        "rich": chosen.rich,
+        "hour": reader.hour,
+        "zone": reader.zone.key,
+        "silent": reader.silent,
+        "quiet_line": reader.quiet_line,
+        "paused_until": reader.paused_until,
+        "consented_at": reader.consent and reader.consent.at,
+        "consent": reader.consent and reader.consent.how,
+        "strikes": reader.strikes,
+    }
+
+
 def subscriber(row: Row[Any]) -> Subscriber:
     """The value that a row of the table holds."""
     return Subscriber(

@@ -4,18 +4,20 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot import mailboxes
+from bot import mailboxes, settings
+from bot.app import open_database
 from bot.channels import DeferredError, DeliveryError, HaltedError, RefusedError, UnansweredError
-from bot.links import CONFIRMING
+from bot.links import CONFIRMING, Links
 from bot.mail import signup
-from bot.mail.correspondence import Letters, next_try
+from bot.mail.correspondence import Letters, next_try, written
 from bot.mailboxes import Mailbox
-from bot.models import Choices, Consent, Detail, Kind, Letter, SigningUp, Standing, Subscriber, Wishes
+from bot.models import Choices, Consent, Detail, Kind, Letter, Part, SigningUp, Standing, Subscriber, Wishes
 from bot.store import signups, subscribers
 from digest.keywords import keyword
 from digest.store.engine import reading, writing
@@ -26,6 +28,11 @@ WISHES = Wishes(
     Choices("en", Detail.TITLES, ("cs.SD",), (keyword("语音"),), (keyword("A<B & C"),)),
     time(7, 45),
     ZoneInfo("Europe/Berlin"),
+)
+LINKS = Links("https://daily.example.org", "a secret of the tests, long enough", lambda: NOW)
+CONFIRM, KNOWN = (
+    "Please confirm your subscription to arXiv Daily",
+    "Your settings for arXiv Daily",
 )
 ASKED = SigningUp(1, LI, "n", Letter.CONFIRM, WISHES, "form", NOW, NOW)
 
@@ -151,6 +158,14 @@ async def test_an_address_gets_ten_letters_a_day_and_a_network_asks_for_twenty_a
     assert sum(each.network == "one" for each in await rows(engine)) == 20
 
 
+async def test_ten_thousand_signings_up_of_one_address_make_three_rows(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/flood.db"
+    async with open_database(settings.given(database_url=url)) as engine:
+        for _ in range(100):
+            await asyncio.gather(*(sign_up(engine, network=f"n{number}") for number in range(100)))
+        assert len(await rows(engine)) == 3
+
+
 async def test_old_signings_up_are_forgotten_and_deletion_takes_the_rest(engine: AsyncEngine) -> None:
     await sign_up(engine)
     await sign_up(engine, mailboxes.parse("wang@example.org"), at=NOW + timedelta(days=3))
@@ -166,36 +181,35 @@ async def test_old_signings_up_are_forgotten_and_deletion_takes_the_rest(engine:
         assert await signups.of_address(connection, made.address) == []
 
 
-class Post:
-    """A post office that answers each letter as it is told, the last answer for ever."""
+class PostOffice:
+    """Answers each letter as it is told, the last answer for ever; keeps the address and the subject of each."""
 
-    def __init__(self, *answers: DeliveryError | None) -> None:
+    def __init__(self, *answers: Exception | None) -> None:
         self.answers = list(answers) or [None]
-        self.taken: list[tuple[str, bytes]] = []
+        self.taken: list[tuple[str, str]] = []
+        self.numbers: list[int] = []
         self.came = asyncio.Event()
 
-    async def __call__(self, message: bytes, to: Mailbox) -> None:
+    async def __call__(self, part: Part, *, to: Mailbox, number: int) -> None:
+        self.numbers.append(number)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if answer is not None:
             raise answer
-        self.taken.append((str(to), message))
+        self.taken.append((str(to), part["subject"]))
         self.came.set()
 
 
-def letters(engine: AsyncEngine, post: Post, clock: Callable[[], datetime] = lambda: NOW) -> Letters:
-    def write(asked: SigningUp, known: Subscriber | None) -> bytes:
-        return f"{asked.letter}:{known.id if known else 0}".encode()
-
-    return Letters(engine, write, post, clock)
+def letters(engine: AsyncEngine, post: PostOffice, clock: Callable[[], datetime] = lambda: NOW) -> Letters:
+    return Letters(engine, LINKS, post, clock)
 
 
 async def test_each_letter_goes_out_once_whoever_asks_again(engine: AsyncEngine) -> None:
     for number in range(9):
         await sign_up(engine, mailboxes.parse(f"wang{number}@example.org"))
-    post = Post()
+    post = PostOffice()
     await letters(engine, post).send_due()
     await letters(engine, post).send_due()  # after a restart
-    assert sorted(post.taken) == [(f"wang{number}@example.org", b"confirm:0") for number in range(9)]
+    assert sorted(post.taken) == [(f"wang{number}@example.org", CONFIRM) for number in range(9)]
 
 
 async def test_a_letter_that_is_put_off_is_tried_again_and_one_that_is_refused_is_not(
@@ -203,7 +217,7 @@ async def test_a_letter_that_is_put_off_is_tried_again_and_one_that_is_refused_i
 ) -> None:
     now = [NOW]
     await sign_up(engine)
-    post = Post(DeferredError("later"), DeferredError("later"), None)
+    post = PostOffice(DeferredError("later"), DeferredError("later"), None)
     out = letters(engine, post, lambda: now[0])
     await out.send_due()
     await out.send_due()
@@ -213,29 +227,39 @@ async def test_a_letter_that_is_put_off_is_tried_again_and_one_that_is_refused_i
     await out.send_due()
     now[0] += timedelta(minutes=2)
     await out.send_due()
-    assert post.taken == [("li@example.org", b"confirm:0")]
+    assert post.taken == [("li@example.org", CONFIRM)]
+    assert post.numbers == [waiting.id] * 3  # by which a mail program knows that they are one
     await sign_up(engine)
-    await letters(engine, Post(RefusedError("no")), lambda: now[0]).send_due()
+    await letters(engine, PostOffice(RefusedError("no")), lambda: now[0]).send_due()
     assert await rows(engine) == []
 
 
-async def test_a_letter_that_cannot_be_written_keeps_no_other_waiting(engine: AsyncEngine) -> None:
+async def test_a_letter_says_what_is_known_when_it_is_written(engine: AsyncEngine) -> None:
     await sign_up(engine)
-    await sign_up(engine, mailboxes.parse("wang@example.org"))
-    post = Post()
+    [asked] = await rows(engine)
+    known = await signup.confirm(engine, asked.id, NOW)
+    assert known is not None
+    await sign_up(engine)
+    post = PostOffice()
+    await letters(engine, post).send_due()
+    assert post.taken == [("li@example.org", KNOWN)]
+    await signup.send_link(engine, LI, network="n", at=NOW)
+    async with writing(engine) as connection:
+        [asked] = await signups.due(connection, NOW, 9)
+        assert written(asked, None, LINKS) is None  # deleted since
 
-    def write(asked: SigningUp, known: Subscriber | None) -> bytes:
-        if asked.mailbox == LI:
-            raise ValueError("a fault of ours")
-        return b"letter"
 
-    await Letters(engine, write, post, lambda: NOW).send_due()
-    assert post.taken == [("wang@example.org", b"letter")]
+async def test_a_fault_of_ours_costs_one_letter_and_keeps_no_other_waiting(engine: AsyncEngine) -> None:
+    for name in ("li", "wang", "zhang"):
+        await sign_up(engine, mailboxes.parse(f"{name}@example.org"))
+    post = PostOffice(ValueError("a fault of ours"), None)
+    await letters(engine, post).send_due()
+    assert len(post.taken) == 2
     assert await rows(engine) == []
 
 
 async def test_letters_are_sent_as_they_come_until_the_end(engine: AsyncEngine) -> None:
-    post = Post()
+    post = PostOffice()
     out = letters(engine, post)
     task = asyncio.create_task(out.run())
     await sign_up(engine)
