@@ -5,6 +5,7 @@ import itertools
 import os
 import pwd
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -15,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.authority import Authority, certified
+from tests import certificates
+from tests.certificates import Certificate
 from tests.components import program
 
 PASSWORD = "correct horse, batterie & “staple”"
@@ -68,8 +70,12 @@ class Dovecot:
 
     folder: Path
     port: int
-    authority: Authority
+    certificate: Certificate
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def trusted(self) -> ssl.SSLContext:
+        """A client's context that trusts the authority of the server."""
+        return ssl.create_default_context(cafile=str(self.certificate.authority))
 
     def mailbox(self) -> str:
         """The name of an empty mailbox."""
@@ -107,7 +113,7 @@ def dovecot() -> Iterator[Dovecot]:
 
 @contextmanager
 def _running(binary: str, folder: Path) -> Iterator[Dovecot]:
-    account, authority = _account(), certified(folder)
+    account, certificate = _account(), certificates.make(folder, "localhost")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     (folder / "mail").mkdir()
@@ -116,8 +122,8 @@ def _running(binary: str, folder: Path) -> Iterator[Dovecot]:
     configuration.write_text(
         _CONFIGURATION.format(
             folder=folder,
-            certificate=authority.certificate,
-            key=authority.key,
+            certificate=certificate.certificate,
+            key=certificate.key,
             user=account.pw_name,
             group=_group(account.pw_gid),
             uid=account.pw_uid,
@@ -131,7 +137,7 @@ def _running(binary: str, folder: Path) -> Iterator[Dovecot]:
     server = subprocess.Popen([binary, "-F", "-c", str(configuration)], **as_user)  # type: ignore[call-overload]
     try:
         _answers(port, server, folder / "log")
-        yield Dovecot(folder, port, authority)
+        yield Dovecot(folder, port, certificate)
     finally:
         server.terminate()
         server.wait()

@@ -24,12 +24,13 @@ from tests.dovecot import PASSWORD as IMAP_PASSWORD
 from tests.dovecot import Dovecot
 from tests.fakes.dns import FakeDns
 from tests.fakes.server import serving
-from tests.fakes.smtp import PASSWORD, USERNAME, FakeSmtp
+from tests.fakes.smtp import FakeSmtp, Says, Stage
 from tests.fakes.telegram import TOKEN, FakeTelegram
 from tests.fakes.telegram_faults import status
 from tests.papers import paper
 
 OPERATOR = 42
+LOGIN = ("daily", "the password of the relay")
 SECRET = "a secret of thirty-two characters"
 
 
@@ -75,18 +76,19 @@ async def surroundings(folder: Path, dovecot: Dovecot) -> AsyncIterator[Surround
         )
         telegram_ = await stack.enter_async_context(FakeTelegram())
         telegram_.user(OPERATOR, started=True)
-        smtp, dns = FakeSmtp(dovecot.authority), FakeDns(dict(ALL))
-        port = await stack.enter_async_context(smtp.serve())
-        address = await stack.enter_async_context(serving(pages(), dovecot.authority))
+        smtp = FakeSmtp(dovecot.certificate.server_context(), login=LOGIN)
+        await stack.enter_async_context(smtp.serving())
+        dns = FakeDns(dict(ALL))
+        address = await stack.enter_async_context(serving(pages(), dovecot.certificate))
         names = Names(await stack.enter_async_context(dns.serve()))
         overrides = {
             "telegram_bot_token": TOKEN,
             "telegram_api_url": telegram_.url,
             "telegram_admins": str(OPERATOR),
             "smtp_host": "localhost",
-            "smtp_port": port,
-            "smtp_username": USERNAME,
-            "smtp_password": PASSWORD,
+            "smtp_port": smtp.port,
+            "smtp_username": LOGIN[0],
+            "smtp_password": LOGIN[1],
             "mail_from": "daily@example.org",
             "public_url": address,
             "secret_key": SECRET,
@@ -102,7 +104,7 @@ async def surroundings(folder: Path, dovecot: Dovecot) -> AsyncIterator[Surround
 async def around(
     tmp_path: Path, dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Surroundings]:
-    monkeypatch.setenv("SSL_CERT_FILE", str(dovecot.authority.authority))
+    monkeypatch.setenv("SSL_CERT_FILE", str(dovecot.certificate.authority))
     async with surroundings(tmp_path, dovecot) as made:
         yield made
 
@@ -124,8 +126,7 @@ async def test_where_all_is_in_order_each_part_says_so_and_nothing_is_sent(aroun
     assert findings["arXiv API"].sentence == "knows 1706.03762v7"
     assert findings["arXiv feed"].sentence == "1 papers, of 2026-02-10"
     assert findings["Telegram"].sentence.endswith("1 operators who can be written to")
-    assert around.smtp.commands == ["MAIL daily@example.org", "RSET"]
-    assert around.smtp.mails == 0
+    assert (around.smtp.commands["MAIL"], around.smtp.commands["RSET"], around.smtp.taken) == (1, 1, [])
     assert len(around.machine.arxiv.requests) == 2
     assert around.telegram.chats[OPERATOR].messages == {}
 
@@ -147,7 +148,7 @@ async def test_each_part_that_is_broken_is_told_beside_the_others(around: Surrou
     nobody = "http://127.0.0.1:9"
     blocker = around.machine.folder / "file"
     blocker.touch()
-    around.smtp.answer = "553 5.7.1 Not your address"
+    around.smtp.fail(Stage.MAIL, Says("553 5.7.1 Not your address"))
     around.dns.records.clear()
     findings = await around.examined(
         data_dir=blocker / "data",
@@ -169,7 +170,7 @@ async def test_each_part_that_is_broken_is_told_beside_the_others(around: Surrou
     assert "cannot be reached" in broken.pop("pages")
     assert set(broken) == {"SPF", "DMARC", "MX"}
     told = " ".join(each.sentence for each in findings.values())
-    for secret in (PASSWORD, IMAP_PASSWORD, "wrong", SECRET, TOKEN):
+    for secret in (LOGIN[1], IMAP_PASSWORD, "wrong", SECRET, TOKEN):
         assert secret not in told
 
 
@@ -177,9 +178,9 @@ async def test_a_login_that_is_refused_and_a_server_without_tls_are_told(around:
     refused = await around.examined(smtp_password="not the password")
     assert refused["SMTP"].health is Health.BROKEN
     assert "not the password" not in refused["SMTP"].sentence
-    around.smtp.offers_tls = False
+    around.smtp.tls, around.smtp.login = None, None
     assert "STARTTLS" in (await around.examined())["SMTP"].sentence
-    assert around.smtp.commands == []
+    assert around.smtp.commands["MAIL"] == 0
 
 
 async def test_an_arxiv_that_fails_is_asked_once_each(around: Surroundings) -> None:

@@ -22,7 +22,7 @@ from tests.dovecot import PASSWORD, Dovecot
 
 
 def account(server: Dovecot, user: str) -> Account:
-    return Account("localhost", server.port, user, PASSWORD, server.authority.trusted())
+    return Account("localhost", server.port, user, PASSWORD, server.trusted())
 
 
 async def test_what_is_new_is_acted_on_once_and_the_rest_is_left_for_a_person(
@@ -96,7 +96,7 @@ async def test_a_server_that_falls_silent_or_hangs_up_ends_the_look(
     engine: AsyncEngine, dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mailbox, "_ANSWER_SECONDS", 0.2)
-    trusted = dovecot.authority.trusted()
+    trusted = dovecot.trusted()
     scripts: list[list[str | None]] = [[], ["* OK ready"], ["* OK ready", None]]
     for script in scripts:
         async with scripted(dovecot, script) as port:
@@ -107,8 +107,6 @@ async def test_a_server_that_falls_silent_or_hangs_up_ends_the_look(
 @asynccontextmanager
 async def scripted(server: Dovecot, answers: list[str | None]) -> AsyncIterator[int]:
     """The port of a server that says these lines, then nothing; None hangs up."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(server.authority.certificate, server.authority.key)
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for answer in answers:
@@ -119,7 +117,7 @@ async def scripted(server: Dovecot, answers: list[str | None]) -> AsyncIterator[
             await reader.read()
         writer.close()
 
-    listening = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=context)
+    listening = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=server.certificate.server_context())
     try:
         yield listening.sockets[0].getsockname()[1]
     finally:
