@@ -37,6 +37,7 @@ from bot.chat.limits import LimitArgs, Limiter
 from bot.chat.request import Request
 from bot.chat.sending import Outgoing
 from bot.chat.turns import Take, Turns
+from bot.links import Links
 from bot.models import Kind
 from bot.outbox import ChannelError, Outbox
 from bot.settings import Settings
@@ -108,7 +109,14 @@ def open_desk(app: App, outgoing: Outgoing, outbox: Outbox, settings: Settings) 
         zone=settings.timezone,
         quotas=Quotas(settings.quota_person, settings.quota_day),
         clock=app.clock,
+        links=_links(app, settings),
     )
+
+
+def _links(app: App, settings: Settings) -> Links | None:
+    if settings.smtp_host is None or settings.secret_key is None:
+        return None
+    return Links(str(settings.public_url).rstrip("/"), settings.secret_key.get_secret_value(), app.clock)
 
 
 def build(desk: Desk, *, polls: bool) -> Bot:

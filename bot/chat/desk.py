@@ -19,6 +19,7 @@ from bot.chat.incoming import Incoming
 from bot.chat.limits import LimitArgs
 from bot.chat.parts import Message, Rows
 from bot.chat.sending import Outgoing
+from bot.links import Links
 from bot.models import Choices, Subscriber
 from bot.outbox import Outbox
 from bot.store import subscribers
@@ -40,7 +41,7 @@ class Quotas:
 
 @dataclass(slots=True)
 class Desk:
-    """The counter that people come to."""
+    """The counter that people come to. `links` are None where there is no newsletter."""
 
     app: App
     bot: ExtBot[LimitArgs]
@@ -51,6 +52,7 @@ class Desk:
     zone: ZoneInfo
     quotas: Quotas
     clock: Callable[[], datetime]
+    links: Links | None = None
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
     async def reader(self, came: Incoming) -> Subscriber:

@@ -16,9 +16,10 @@ from digest.store import engine as database
 
 CHANNEL = "mail"
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
-# Letters to an address, and at the instance of a network, in that time. A university is one network.
+# Letters to an address, and at the instance of a network, in that time. A university is one network; a chat is one
+# person.
 _TO_ADDRESS = ((_HOUR, 3), (_DAY, 10))
-_FROM_NETWORK = ((_HOUR, 20), (_DAY, 100))
+_FROM_NETWORK = {"form": ((_HOUR, 20), (_DAY, 100)), "telegram": ((_HOUR, 3), (_DAY, 5))}
 
 
 async def sign_up(
@@ -26,8 +27,8 @@ async def sign_up(
 ) -> None:
     """Has a letter sent to `mailbox` that asks for its confirmation, or tells that it has the newsletter already.
 
-    `network` is a keyed hash of where the wish came from (`Links.hashed`), `how` the word for the consent: "form",
-    "telegram". Nothing is kept or sent beyond the limits; nobody is told. Raises StoreError.
+    `network` is a keyed hash of where the wish came from (`Links.hashed`), a network or a chat; `how` the word for the
+    consent: "form", "telegram". Nothing is kept or sent beyond the limits; nobody is told. Raises StoreError.
     """
     await _take(engine, SigningUp(0, mailbox, network, Letter.CONFIRM, wishes, how, at))
 
@@ -95,7 +96,7 @@ async def _is_too_much(connection: AsyncConnection, new: SigningUp) -> bool:
     for span, limit in _TO_ADDRESS:
         if await signups.count_of_address(connection, new.mailbox, new.made_at - span) >= limit:
             return True
-    for span, limit in _FROM_NETWORK:
+    for span, limit in _FROM_NETWORK[new.how]:
         if await signups.count_of_network(connection, new.network, new.made_at - span) >= limit:
             return True
     return False

@@ -377,10 +377,8 @@ async def test_a_remote_that_has_moved_on_is_no_fault(site: Clone, other: Clone)
     assert await git.examine(site.posts) == "origin/main"
 
 
-async def test_an_examination_finds_what_is_in_the_way_of_publishing(
-    site: Clone, remote: Path, tmp_path: Path
-) -> None:
-    remote.rename(tmp_path / "gone.git")
+async def test_an_examination_finds_what_is_in_the_way_of_publishing(site: Clone, tmp_path: Path) -> None:
+    site.git("remote", "set-url", "origin", str(tmp_path / "gone.git"))
     with pytest.raises(ArchiveError, match="The remote takes no push"):
         await git.examine(site.posts)
     site.git("branch", "--unset-upstream")
