@@ -104,6 +104,8 @@ async def _reader(pages: Pages, request: Request) -> Subscriber | Response:
     try:
         number = pages.links.preferring(request.path_params["token"])
     except ExpiredLinkError:
+        if not pages.newsletter:  # and nothing that could send a new one
+            return pages.message(request, "no_such_link", 410)
         return pages.page(request, "link", 410, address="", expired=True)
     if number is None:
         return pages.message(request, "no_such_link", 404)

@@ -15,8 +15,6 @@ _HEADERS = {
     "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",  # tokens stand in the addresses of pages
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "interest-cohort=(), geolocation=(), camera=(), microphone=()",
 }
 _TRANSPORT = "max-age=31536000"  # seconds
 _BODY_SECONDS, _ALL_SECONDS = 10.0, 60.0

@@ -39,9 +39,17 @@ def site(pages: Pages, checks: Mapping[str, Check] | None = None, hook: Route | 
         _route(pages, "/health/live", health.live),
         _route(pages, "/metrics", metrics.show),
         _route(pages, "/", subscribing.home, subscribing.sign_up if pages.newsletter else None),
+        # The way out of earlier mails is open whether or not there are new ones.
+        _route(pages, "/unsubscribe/{token}", leaving.ask, leaving.leave),
+        _route(pages, "/preferences/{token}", preferences.show, preferences.save),
+        _route(pages, "/preferences/{token}/data.json", preferences.export),
+        _route(pages, "/preferences/{token}/delete", preferences.ask_deletion, preferences.delete),
     ]
     if pages.newsletter:
-        routes += _newsletter(pages)
+        routes += [
+            _route(pages, "/confirm/{token}", subscribing.ask_confirmation, subscribing.confirm),
+            _route(pages, "/preferences", subscribing.ask_link, subscribing.send_link),
+        ]
     if hook is not None:
         routes.append(hook)
     app = Starlette(
@@ -57,17 +65,6 @@ def site(pages: Pages, checks: Mapping[str, Check] | None = None, hook: Route | 
     return Protection(
         Counting(app, metrics.requests), pages.root, https=pages.links.base.startswith("https://")
     )
-
-
-def _newsletter(pages: Pages) -> list[Route]:
-    return [
-        _route(pages, "/confirm/{token}", subscribing.ask_confirmation, subscribing.confirm),
-        _route(pages, "/unsubscribe/{token}", leaving.ask, leaving.leave),
-        _route(pages, "/preferences", subscribing.ask_link, subscribing.send_link),
-        _route(pages, "/preferences/{token}", preferences.show, preferences.save),
-        _route(pages, "/preferences/{token}/data.json", preferences.export),
-        _route(pages, "/preferences/{token}/delete", preferences.ask_deletion, preferences.delete),
-    ]
 
 
 def _route(pages: Pages, path: str, get: Handler, post: Handler | None = None) -> Route:

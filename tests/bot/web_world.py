@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 from starlette.routing import Route
@@ -12,7 +13,7 @@ from starlette.routing import Route
 from bot.app import App, open_app
 from bot.links import Links
 from bot.mail.signup import CHANNEL
-from bot.models import SigningUp, Subscriber
+from bot.models import Choices, Kind, SigningUp, Standing, Subscriber
 from bot.store import signups, subscribers
 from bot.web.health import Check
 from bot.web.pages import Pages
@@ -63,6 +64,15 @@ class Site:
         found = await self.subscriber(address)
         assert found is not None
         return found
+
+    async def known(self) -> Subscriber:
+        """Somebody who subscribed while there was a newsletter."""
+        chosen = Choices("zh-CN")
+        reader = Subscriber(
+            0, CHANNEL, "li@example.org", Kind.MAILBOX, chosen, ZoneInfo("UTC"), Standing.ACTIVE
+        )
+        async with database.writing(self.app.engine) as connection:
+            return await subscribers.add(connection, reader, self.clock[0])
 
     async def confirmation(self) -> str:
         """The link in the newest letter."""

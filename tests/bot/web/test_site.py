@@ -1,19 +1,25 @@
 """What holds for every page: headers, bounds, languages; and what others watch the program by."""
 
 import asyncio
+import logging
+import socket
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from bot import fanout
+from bot.models import Standing
 from bot.web import protection, webhook
 from bot.web.pages import network
 from bot.web.protection import Protection
+from bot.web.server import listening
 from digest.store import engine as database
 from tests.bot.web_world import NOON, WISHES, web_site
 from tests.fakes.server import serving
@@ -139,12 +145,19 @@ async def test_the_pages_work_under_a_path_whether_or_not_the_proxy_takes_it_off
         assert 'action="/daily/unsubscribe/' in page.text
 
 
-async def test_without_a_newsletter_there_is_no_form_and_nothing_to_confirm(tmp_path: Path) -> None:
+async def test_without_a_newsletter_there_is_no_form_but_still_the_way_out(tmp_path: Path) -> None:
     async with web_site(tmp_path, newsletter=False) as here:
+        reader = await here.known()
         page = await here.web.get("/")
         assert (page.status_code, "<form" in page.text) == (200, False)
         assert (await here.web.post("/", data=WISHES)).status_code == 405
         assert (await here.web.get("/preferences")).status_code == 404
+        link = here.links.preferences(reader.id)
+        assert (await here.web.get(link)).status_code == 200
+        assert (await here.web.post(here.links.unsubscribe(reader.id))).status_code == 200
+        assert (await here.subscriber()).standing is Standing.LEFT  # type: ignore[union-attr]
+        here.later(timedelta(days=91))
+        assert (await here.web.get(link)).status_code == 410
 
 
 async def test_telegrams_updates_come_by_the_same_door_with_bounds_of_their_own(tmp_path: Path) -> None:
@@ -227,6 +240,18 @@ async def test_a_database_that_fails_is_a_page_and_tokens_are_in_no_log(
     assert "page_failed" in logged
     for secret in ("example.org", *(link.rpartition("/")[2] for link in links)):
         assert secret not in logged
+
+
+async def test_no_path_is_logged_by_the_server(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    async with listening(Response("here"), "127.0.0.1", port), httpx.AsyncClient() as web:
+        answer = await web.get(f"http://127.0.0.1:{port}/confirm/secret")
+    assert (answer.text, "server" in answer.headers) == ("here", False)
+    assert not any(
+        "secret" in each.getMessage() for each in caplog.records if each.name.startswith("uvicorn")
+    )
 
 
 def test_a_network_is_an_address_or_a_subscribers_part_of_one() -> None:
