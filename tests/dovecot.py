@@ -4,6 +4,7 @@ import grp
 import itertools
 import os
 import pwd
+import shutil
 import socket
 import ssl
 import subprocess
@@ -134,7 +135,9 @@ def _running(binary: str, folder: Path) -> Iterator[Dovecot]:
     for path in (folder, *folder.rglob("*")):
         _hand_over(path)
     as_user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if _is_root() else {}
-    server = subprocess.Popen([binary, "-F", "-c", str(configuration)], **as_user)  # type: ignore[call-overload]
+    # Which ends it when the tests are killed.
+    tied = ["setpriv", "--pdeathsig=TERM"] if shutil.which("setpriv") else []
+    server = subprocess.Popen([*tied, binary, "-F", "-c", str(configuration)], **as_user)  # type: ignore[call-overload]
     try:
         _answers(port, server, folder / "log")
         yield Dovecot(folder, port, certificate)

@@ -40,7 +40,7 @@ _GONE = frozenset({"5.1.1", "5.1.6", "5.1.10"})
 _OURS = re.compile(r"5\.[3567]\.\d+|5\.1\.[78]|5\.2\.3")
 _COMPLAINTS = frozenset({"abuse", "fraud", "opt-out"})  # not: not-spam, virus, auth-failure, other
 _NESTING = re.compile(rb"multipart/|message/", re.IGNORECASE)
-_STATUS = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b")
+_STATUS = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b", re.ASCII)
 
 
 class Kind(StrEnum):
