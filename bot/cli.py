@@ -9,9 +9,17 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from bot import archive_commands, command_line, edition_commands, logs
+from bot import (
+    archive_commands,
+    bounce_commands,
+    command_line,
+    edition_commands,
+    logs,
+    subscriber_commands,
+)
 from bot.app import open_app, open_database
 from bot.demo import demonstrate
+from bot.doctor import doctor
 from bot.preview import Medium, preview
 from bot.progress import reporting
 from bot.serve import serve, stopping
@@ -35,7 +43,10 @@ app.command()(edition_commands.build)
 app.command()(edition_commands.deliver)
 app.command()(edition_commands.coverage)
 app.add_typer(archive_commands.app, name="archive")
+app.command()(bounce_commands.bounces)
+app.command()(doctor)
 app.add_typer(database, name="db")
+app.add_typer(subscriber_commands.app, name="subscribers")
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -194,6 +195,7 @@ def matching(edition: Edition, choices: Choices) -> Edition:
     return replace(edition, entries=selection.matching(edition.entries, rules), replacements=replacements)
 
 
+@lru_cache(_IN_MEMORY)
 def _key(channel: str, choices: Choices, *, quiet: bool) -> str:
     """What tells renderings apart: a digest, so that no one's keywords stay behind when they are forgotten."""
     form = json.dumps([channel, asdict(choices), quiet], sort_keys=True)

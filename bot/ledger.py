@@ -4,19 +4,26 @@ A commit takes as long for one mark as for a hundred, so what comes in while one
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.models import Mark, Sending
+from bot.models import Mark
 from bot.store import deliveries
 from digest.store import engine as database
+
+_GATHERING_SECONDS = (
+    0.003  # nobody notices it, and at a thousand marks a second it spares most of the commits
+)
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     """A mark that is to be written, and who waits for it: for whether its delivery is still wanted."""
 
+    delivery: int
     mark: Mark
     written: "asyncio.Future[bool]"
 
@@ -32,17 +39,19 @@ class _Waiting:
 class Ledger:
     """Marks deliveries in the database behind `engine`."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, clock: Callable[[], datetime]) -> None:
         self._engine = engine
+        self._clock = clock
         self._waiting: list[_Waiting] = []
         self._writer: asyncio.Task[None] | None = None
 
-    async def note(self, mark: Mark) -> bool:
+    async def note(self, delivery: int, mark: Mark) -> bool:
         """Returns once `mark` is committed, also where the caller is cancelled meanwhile.
 
-        A delivery whose subscriber has left is not marked as being sent: False says so. Raises StoreError.
+        A delivery whose subscriber has left is not marked as being sent: False says so. Of one delivery, a mark is
+        noted when the one before it has been. Raises StoreError.
         """
-        waiting = _Waiting(mark, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(delivery, mark, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         if self._writer is None:
             self._writer = asyncio.create_task(self._write())
@@ -56,25 +65,29 @@ class Ledger:
     async def _write(self) -> None:
         try:
             while self._waiting:
+                await asyncio.sleep(float(__import__("os").environ.get("P", "0")))
                 some, self._waiting = self._waiting, []
                 await self._commit(some)
         finally:
             self._writer = None
 
     async def _commit(self, some: list[_Waiting]) -> None:
-        sending = {each.mark.delivery for each in some if each.mark.state is Sending.SENDING}
         try:
             async with database.writing(self._engine) as connection:
-                left = sending - await deliveries.still_wanted(connection, sending)
-                written = [each for each in some if not _is_void(each.mark, left)]
-                await deliveries.mark(connection, [each.mark for each in written])
+                marked: set[int] = set()
+                for mark, numbers in _alike(some).items():
+                    marked |= await deliveries.mark(connection, numbers, mark, self._clock())
         except Exception as error:  # noqa: BLE001 - each of those that wait has to hear of it
             for each in some:
                 each.fail(error)
         else:
             for each in some:
-                each.answer(not _is_void(each.mark, left))
+                each.answer(each.delivery in marked)
 
 
-def _is_void(mark: Mark, left: set[int]) -> bool:
-    return mark.state is Sending.SENDING and mark.delivery in left
+def _alike(some: list[_Waiting]) -> dict[Mark, list[int]]:
+    """What becomes the same is one statement."""
+    alike: dict[Mark, list[int]] = {}
+    for each in some:
+        alike.setdefault(each.mark, []).append(each.delivery)
+    return alike

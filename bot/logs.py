@@ -25,6 +25,8 @@ def configure(form: Literal["text", "json"], *, quiet: bool = False) -> None:
     # It tells of each tick that comes while the work of an earlier one goes on, which may take hours, and of the one
     # that a stop cuts off; a tick's own faults are logged where they happen.
     logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
+    # It tells with a traceback of each mail that its parsers do not survive; we say so in a line.
+    logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
 
 
 class _CurrentStderr:

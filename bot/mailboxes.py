@@ -27,6 +27,12 @@ class Mailbox:
     def __str__(self) -> str:
         return f"{self.local}@{self.domain}"
 
+    @classmethod
+    def of(cls, stored: str) -> "Mailbox":
+        """The mailbox that `str` wrote: what was parsed once need not be again."""
+        local, _, domain = stored.rpartition("@")
+        return cls(local, domain)
+
 
 @dataclass(frozen=True, slots=True)
 class Sender:
@@ -56,6 +62,12 @@ def parse(text: str) -> Mailbox:
         raise InvalidMailboxError("This is no mail address that can be written to.") from None
     address = found.ascii_email or found.normalized
     local, _, domain = address.lower().rpartition("@")
+    return Mailbox(local, domain)
+
+
+def stored(text: str) -> Mailbox:
+    """The mailbox whose `str` is `text`; quick, for it was parsed when it was stored."""
+    local, _, domain = text.rpartition("@")
     return Mailbox(local, domain)
 
 

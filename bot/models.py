@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from bot.mailboxes import Mailbox
 from digest.keywords import Keyword
 
 
@@ -55,6 +56,15 @@ class Choices:
 
 
 @dataclass(frozen=True, slots=True)
+class Wishes:
+    """What somebody chose when signing up: as `Subscriber` has it."""
+
+    choices: Choices
+    hour: time | None
+    zone: ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
 class Consent:
     """When somebody asked for the digest, and how: "form", "telegram", or what a list that was imported says."""
 
@@ -90,6 +100,36 @@ class Subscriber:
     awaited_until: datetime | None = None
     strikes: int = 0
     consent: Consent | None = None
+
+
+class Letter(StrEnum):
+    """What a letter is for: a mail to one person, in answer to a form."""
+
+    CONFIRM = "confirm"
+    """Asks whether the address wants the newsletter."""
+    KNOWN = "known"
+    """Tells an address that has the newsletter so, and how to change it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningUp:
+    """An address that somebody gave, and the letter that answers.
+
+    `network` is a keyed hash of where it came from (`Links.hashed`), `how` the word for the consent: "form" or
+    "telegram". `wishes` are None where only a link to the preferences was asked for. The letter is tried at
+    `next_at`, never where that is None; `tries` counts the failed attempts.
+    """
+
+    id: int
+    mailbox: Mailbox
+    network: str
+    letter: Letter
+    wishes: Wishes | None
+    how: str
+    made_at: datetime
+    next_at: datetime | None = None
+    tries: int = 0
+    confirmed_at: datetime | None = None
 
 
 class Subject(StrEnum):
@@ -169,9 +209,7 @@ class Showing:
 class Mark:
     """What a delivery becomes; a field that is None stays as it is, but `reason`, which belongs to the state."""
 
-    delivery: int
     state: Sending
-    at: datetime
     reason: str | None = None
     part: int | None = None
     next_at: datetime | None = None

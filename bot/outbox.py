@@ -68,22 +68,22 @@ class Outbox:
     _fault: BaseException | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        self._ledger = Ledger(self.engine)
+        self._ledger = Ledger(self.engine, self.clock)
 
     async def run(self) -> None:
         """Sends until `close`; nothing new is begun then, what is in flight ends.
 
-        Raises ChannelError, BusyError where another process sends, StoreError.
+        Raises ChannelError, after which it may be run again; BusyError where another process sends, StoreError.
         """
         async with self._opened():
-            while not self._closing:
+            while not self._ending:
                 await self._begin_more()
                 await self._wait(self.look_seconds)
 
     async def drain(self) -> None:
         """Sends until nothing is due. Raises as `run` does."""
         async with self._opened():
-            while (await self._begin_more() or self._running) and not self._closing:
+            while (await self._begin_more() or self._running) and not self._ending:
                 await self._wait(None)
 
     def wake(self) -> None:
@@ -95,9 +95,14 @@ class Outbox:
         self._closing = True
         self._changed.set()
 
+    @property
+    def _ending(self) -> bool:
+        return self._closing or self._fault is not None
+
     @asynccontextmanager
     async def _opened(self) -> AsyncIterator[None]:
         """What a process before this one was sending is unknown from now on."""
+        self._fault = None
         async with exclusive(self.engine, f"{self.channel.name} deliveries"):
             async with database.writing(self.engine) as connection:
                 lost = await deliveries.abandon(
@@ -128,7 +133,7 @@ class Outbox:
     async def _begin_more(self) -> bool:
         """Begins what there is room for; whether there was anything to begin."""
         room = self.width - len(self._running)
-        if self._closing or room < self.width // 4 + 1:
+        if self._ending or room < self.width // 4 + 1:
             return bool(self._running)
         async with database.reading(self.engine) as connection:
             found = await deliveries.due(connection, self.channel.name, self.clock(), room, self._running)
@@ -154,7 +159,7 @@ class Outbox:
             await self._deliver(delivery)
         except (DigestError, HaltedError) as error:
             self._fault = error if isinstance(error, DigestError) else ChannelError(_halted(error))
-            self.close()
+            self.wake()
         except Exception:  # noqa: BLE001 - the edge of what one delivery can do
             _log.exception("delivery_failed", delivery=delivery.id)
             await self._note(delivery, Sending.FAILED, "internal")
@@ -173,7 +178,7 @@ class Outbox:
             await self._note(delivery, Sending.SKIPPED, "nothing", rendering=number)
             return
         for part in range(delivery.part, len(parts)):
-            if self._closing and part > delivery.part:
+            if self._ending and part > delivery.part:
                 return  # the row says where to go on
             if not await self._send(delivery, number, parts, part):
                 return
@@ -191,7 +196,7 @@ class Outbox:
         except _LeftError:
             await self._note(delivery, Sending.SKIPPED, "left")
         except HaltedError:
-            await self._note(delivery, Sending.DUE)
+            await self._note(delivery, Sending.DUE, next_at=self.clock())  # behind those that may fare better
             raise
         except FormRefusedError as error:
             await self._replace(delivery, rendering, part, error.instead)
@@ -282,8 +287,8 @@ class Outbox:
         rendering: int | None = None,
         repeated: bool | None = None,
     ) -> bool:
-        mark = Mark(delivery.id, state, self.clock(), reason, part, next_at, tries, rendering, repeated)
-        return await self._ledger.note(mark)
+        mark = Mark(state, reason, part, next_at, tries, rendering, repeated)
+        return await self._ledger.note(delivery.id, mark)
 
 
 def obstacle(delivery: Delivery, now: datetime) -> str | None:

@@ -15,7 +15,7 @@ from bot import day, fanout
 from bot.app import App
 from bot.day import Work
 from bot.models import Alarm, Trouble
-from bot.store import asks, updates
+from bot.store import asks, signups, updates
 from digest.calendar import Calendar
 from digest.collection import Pause, Standing
 from digest.errors import DigestError
@@ -95,6 +95,7 @@ class Schedule:
             async with database.writing(self.app.engine) as connection:
                 await updates.prune(connection, now)
                 await asks.prune(connection, now)
+                await signups.prune(connection, now)
             self._pruned_on = now.date()
 
     async def _paused(self, time: timedelta) -> datetime:

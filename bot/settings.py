@@ -244,6 +244,14 @@ class Settings(BaseSettings):
             raise ValueError("give 16 to 256 letters, digits, _ and -, as `openssl rand -hex 32` makes them")
         return secret
 
+    @field_validator("public_url")
+    @classmethod
+    def _only_a_place(cls, url: AnyHttpUrl | None) -> AnyHttpUrl | None:
+        """The addresses of pages are made by adding to it."""
+        if url and (url.query or url.fragment or url.username):
+            raise ValueError("give an address without a login, ? and #, such as https://daily.example.org")
+        return url
+
     @model_validator(mode="after")
     def _mail_needs_a_sender_and_pages(self) -> "Settings":
         if self.smtp_host is None:

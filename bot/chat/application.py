@@ -42,6 +42,7 @@ from bot.chat.desk import Desk, Quotas
 from bot.chat.incoming import ORIGINAL, Handler, incoming
 from bot.chat.sending import Outgoing
 from bot.chat.turns import Take, Turns
+from bot.links import Links
 from bot.models import Kind
 from bot.outbox import Outbox
 from bot.settings import Settings
@@ -65,7 +66,14 @@ def open_desk(app: App, outgoing: Outgoing, outbox: Outbox, settings: Settings) 
         zone=settings.timezone,
         quotas=Quotas(settings.quota_person, settings.quota_day),
         clock=app.clock,
+        links=_links(app, settings),
     )
+
+
+def _links(app: App, settings: Settings) -> Links | None:
+    if settings.smtp_host is None or settings.secret_key is None:
+        return None
+    return Links(str(settings.public_url).rstrip("/"), settings.secret_key.get_secret_value(), app.clock)
 
 
 def build(desk: Desk, *, polls: bool) -> Bot:

@@ -5,7 +5,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, time
 from functools import partial
 from typing import Any
@@ -23,6 +23,7 @@ from bot.chat.incoming import Incoming
 from bot.chat.limits import LimitArgs
 from bot.chat.parts import Message, Rows
 from bot.chat.sending import Outgoing
+from bot.links import Links
 from bot.models import Choices, Subscriber
 from bot.outbox import Outbox
 from bot.store import subscribers
@@ -45,7 +46,7 @@ class Quotas:
 
 @dataclass(slots=True)
 class Desk:
-    """The counter that people come to."""
+    """The counter that people come to. `links` are None where there is no newsletter."""
 
     app: App
     bot: ExtBot[LimitArgs]
@@ -56,6 +57,7 @@ class Desk:
     zone: ZoneInfo
     quotas: Quotas
     clock: Callable[[], datetime]
+    links: Links | None = None
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
     async def reader(self, came: Incoming) -> Subscriber:
@@ -152,8 +154,3 @@ async def _logged(work: Coroutine[Any, Any, None]) -> None:
         _log.warning("answer_failed", error=type(error).__name__)
     except Exception:  # noqa: BLE001 - the bot must live on
         _log.exception("work_failed")
-
-
-def with_choices(reader: Subscriber, **changes: Any) -> Subscriber:
-    """`reader` with other choices."""
-    return replace(reader, choices=replace(reader.choices, **changes))

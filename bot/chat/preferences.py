@@ -8,11 +8,12 @@ from typing import Any
 from telegram import Update
 from telegram.ext import CallbackQueryHandler, ContextTypes, TypeHandler
 
-from bot.chat import choices, words
-from bot.chat.choices import Offer, UnusableValueError
+from bot import choices
+from bot.chat import words
 from bot.chat.desk import CHANNEL, Desk
 from bot.chat.incoming import Handler, Incoming, incoming, on_command
 from bot.chat.parts import Button, Message, Rows, rows
+from bot.choices import Offer, UnusableValueError
 from bot.models import Detail, Kind, Standing, Subscriber
 from bot.store import subscribers
 from bot.store.subscribers import Edit

@@ -1,17 +1,21 @@
 """What the bot knows of a chat, with all its topics: shown, deleted, or joined with a mailbox."""
 
 import json
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from telegram import InputFile, Update
 from telegram.ext import CallbackQueryHandler, ContextTypes
 
+from bot import mailboxes
 from bot.chat import words
 from bot.chat.desk import CHANNEL, Desk
-from bot.chat.incoming import Handler, incoming, on_command
+from bot.chat.incoming import Handler, Incoming, incoming, on_command
 from bot.chat.parts import Button, Message
-from bot.models import Subscriber
+from bot.mail import signup
+from bot.mailboxes import InvalidMailboxError
+from bot.models import Subscriber, Wishes
 from bot.store import asks, deliveries, subscribers
 from digest.store import engine as database
 
@@ -48,7 +52,7 @@ async def export(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> No
 async def _known(desk: Desk, chat: str) -> dict[str, Any]:
     async with database.reading(desk.app.engine) as connection:
         subscriptions = [
-            {**_settings(each), "deliveries": await deliveries.of_subscriber(connection, each.id)}
+            {**subscribers.known_of(each), "deliveries": await deliveries.of_subscriber(connection, each.id)}
             for each in await subscribers.at(connection, CHANNEL, chat)
         ]
         return {
@@ -92,28 +96,27 @@ async def forget_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE
 
 
 async def email(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """The newsletter by mail, where the operator has set it up."""
+    """Signs an address up for the newsletter, with what the chat has chosen; its owner still has to confirm it.
+
+    What is answered is the same for every address, so that none can be probed.
+    """
     if came := incoming(update):
         reader = await desk.reader(came)
-        await desk.answer(came, words.of(reader.choices.language).no_newsletter)
+        says = words.of(reader.choices.language)
+        await desk.answer(came, str(await _signed_up(desk, came, reader, says)))
 
 
-def _settings(reader: Subscriber) -> dict[str, Any]:
-    chosen = reader.choices
-    return {
-        "chat": reader.address,
-        "kind": reader.kind,
-        "subscription": reader.standing,
-        "reason": reader.reason,
-        "language": chosen.language,
-        "detail": chosen.detail,
-        "categories": chosen.categories,
-        "include": [keyword.text for keyword in chosen.include],
-        "exclude": [keyword.text for keyword in chosen.exclude],
-        "rich": chosen.rich,
-        "hour": reader.hour,
-        "zone": reader.zone.key,
-        "silent": reader.silent,
-        "quiet_line": reader.quiet_line,
-        "paused_until": reader.paused_until,
-    }
+async def _signed_up(desk: Desk, came: Incoming, reader: Subscriber, says: Any) -> Any:
+    """Does so, and gives what there is to say."""
+    if desk.links is None:
+        return says.no_newsletter
+    if not came.address.is_private:
+        return says.email_in_private
+    try:
+        mailbox = mailboxes.parse(came.words)
+    except InvalidMailboxError:
+        return says.how_to_email
+    wishes = Wishes(replace(reader.choices, rich=False), reader.hour, reader.zone)
+    where = desk.links.hashed(f"{CHANNEL}:{came.address.chat}")
+    await signup.sign_up(desk.app.engine, mailbox, wishes, network=where, how="telegram", at=desk.clock())
+    return says.email_sent

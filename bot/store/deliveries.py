@@ -1,19 +1,19 @@
 """The ledger: who gets what, and what became of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, Table, bindparam, func, insert, literal, select, update
+from sqlalchemy import Row, Table, bindparam, exists, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Delivery, Dispatch, Mark, Sending, Standing, Subscriber
 from bot.store.dispatches import dispatch as dispatched
 from bot.store.subscribers import subscriber as reader
 from bot.store.tables import deliveries, dispatches, subscribers
-from digest.store.bulk import rows_among
+from digest.store.bulk import parts, rows_among
 from digest.store.types import UtcDateTime
 
 _COLUMNS = deliveries.c
@@ -83,11 +83,12 @@ async def due(
         query = query.where(_COLUMNS.id.not_in(taken))
     rows = (await connection.execute(query)).all()
     readers_ = await _by_id(connection, subscribers, [row.subscriber_id for row in rows])
-    sent = await _by_id(connection, dispatches, [row.dispatch_id for row in rows])
+    named = await _by_id(connection, dispatches, [row.dispatch_id for row in rows])
+    sent = {number: dispatched(row) for number, row in named.items()}
     return [
         Delivery(
             id=row.id,
-            dispatch=dispatched(sent[row.dispatch_id]),
+            dispatch=sent[row.dispatch_id],
             subscriber=reader(readers_[row.subscriber_id]),
             due_at=row.due_at,
             rendering=row.rendering_id,
@@ -127,29 +128,22 @@ async def next_at(connection: AsyncConnection, channel: str) -> datetime | None:
     return moment
 
 
-async def mark(connection: AsyncConnection, marks: Sequence[Mark]) -> None:
-    """What each delivery becomes, in the order given."""
-    kept = {
-        name: func.coalesce(bindparam(f"b_{name}", type_=_COLUMNS[column].type), _COLUMNS[column])
-        for name, column in _KEPT.items()
-    }
-    statement = (
-        update(deliveries)
-        .where(_COLUMNS.id == bindparam("b_delivery"))
-        .values(
-            state=bindparam("b_state"),
-            reason=bindparam("b_reason"),
-            changed_at=bindparam("b_at"),
-            **{column: kept[name] for name, column in _KEPT.items()},
-        )
-    )
-    rows = [
-        {"b_delivery": each.delivery, "b_state": each.state, "b_reason": each.reason, "b_at": each.at}
-        | {f"b_{name}": getattr(each, name) for name in _KEPT}
-        for each in marks
-    ]
-    if rows:
-        await connection.execute(statement, rows)
+async def mark(connection: AsyncConnection, numbers: Collection[int], mark: Mark, at: datetime) -> set[int]:
+    """The deliveries `numbers` become what `mark` says; gives those that did.
+
+    One whose subscriber has left at this moment is not marked as being sent.
+    """
+    kept = {f"b_{name}": getattr(mark, name) for name in _KEPT}
+    values = {"b_state": mark.state, "b_reason": mark.reason, "b_at": at, **kept}
+    marked: set[int] = set()
+    for some in parts(numbers):
+        parameters = {**values, "b_numbers": some}
+        if mark.state is Sending.SENDING:
+            marked.update(await connection.scalars(_MARK_AS_BEING_SENT, parameters))
+        else:
+            await connection.execute(_MARK, parameters)
+            marked.update(some)
+    return marked
 
 
 _KEPT = {
@@ -159,13 +153,24 @@ _KEPT = {
     "rendering": "rendering_id",
     "repeated": "repeated",
 }
-
-
-async def still_wanted(connection: AsyncConnection, numbers: Iterable[int]) -> set[int]:
-    """Those of the deliveries `numbers` whose subscribers are subscribed at this moment."""
-    query = select(_COLUMNS.id).select_from(deliveries.join(subscribers))
-    active = query.where(subscribers.c.standing == Standing.ACTIVE)
-    return {row.id for row in await rows_among(connection, active, _COLUMNS.id, numbers)}
+# Thousands of marks are made a second, so the statements are put together once.
+_MARK = (
+    update(deliveries)
+    .where(_COLUMNS.id.in_(bindparam("b_numbers", expanding=True)))
+    .values(
+        state=bindparam("b_state"),
+        reason=bindparam("b_reason"),
+        changed_at=bindparam("b_at"),
+        **{
+            column: func.coalesce(bindparam(f"b_{name}", type_=_COLUMNS[column].type), _COLUMNS[column])
+            for name, column in _KEPT.items()
+        },
+    )
+)
+# Of each on its own: an IN tempts SQLite to go through all who are subscribed.
+_MARK_AS_BEING_SENT = _MARK.where(
+    exists().where(subscribers.c.id == _COLUMNS.subscriber_id, subscribers.c.standing == Standing.ACTIVE)
+).returning(_COLUMNS.id)
 
 
 async def reassign(connection: AsyncConnection, number: int, subscriber: Subscriber) -> None:
@@ -173,6 +178,12 @@ async def reassign(connection: AsyncConnection, number: int, subscriber: Subscri
     await connection.execute(
         update(deliveries).where(_COLUMNS.id == number).values(subscriber_id=subscriber.id)
     )
+
+
+async def reader_of(connection: AsyncConnection, number: int) -> int | None:
+    """The subscriber whom the delivery `number` is for."""
+    found: int | None = await connection.scalar(select(_COLUMNS.subscriber_id).where(_COLUMNS.id == number))
+    return found
 
 
 async def abandon(connection: AsyncConnection, channel: str, at: datetime, *, repeats: bool) -> int:

@@ -1,19 +1,19 @@
 """Who reads: addresses on channels, and what they want."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Row, RowMapping, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Choices, Consent, Detail, Kind, Standing, Subscriber
 from bot.store import asks, showings
 from bot.store.addresses import within
-from bot.store.tables import deliveries, subscribers
+from bot.store.tables import bounces, deliveries, signups, subscribers
 from digest import keywords
-from digest.store.bulk import insert_into
+from digest.store.bulk import insert_all, insert_into, rows_among
 
 Edit = Callable[[Subscriber], Subscriber]
 
@@ -48,6 +48,48 @@ async def add(connection: AsyncConnection, new: Subscriber, at: datetime) -> Sub
     if known is None:
         raise AssertionError(f"a subscriber on {new.channel} was added a moment ago")
     return known
+
+
+async def get(connection: AsyncConnection, number: int) -> Subscriber | None:
+    """The subscriber `number`, unless it was forgotten."""
+    row = (await connection.execute(select(subscribers).where(subscribers.c.id == number))).first()
+    return None if row is None else subscriber(row)
+
+
+async def add_all(connection: AsyncConnection, new: Sequence[Subscriber], at: datetime) -> None:
+    """Adds those of `new`, which are on one channel, whose address is not there; the others stay as they are."""
+    columns = subscribers.c
+    insert = insert_into(connection, subscribers).on_conflict_do_nothing(
+        index_elements=[columns.channel, columns.address]
+    )
+    moments = {"made_at": at, "changed_at": at}
+    rows = [row_of(each) | {"channel": each.channel, "address": each.address} | moments for each in new]
+    await insert_all(connection, insert, rows)
+
+
+async def known(connection: AsyncConnection, channel: str, addresses: Iterable[str]) -> dict[str, Standing]:
+    """How it stands with those of `addresses` that are known."""
+    query = select(subscribers.c.address, subscribers.c.standing).where(subscribers.c.channel == channel)
+    rows = await rows_among(connection, query, subscribers.c.address, addresses)
+    return {row.address: Standing(row.standing) for row in rows}
+
+
+async def listed(
+    connection: AsyncConnection, channel: str | None = None, standing: Standing | None = None
+) -> list[RowMapping]:
+    """All that is stored of each, or of those on `channel`, or with that `standing`; in the order of their numbers."""
+    query = select(subscribers).order_by(subscribers.c.id)
+    if channel is not None:
+        query = query.where(subscribers.c.channel == channel)
+    if standing is not None:
+        query = query.where(subscribers.c.standing == standing)
+    return list((await connection.execute(query)).mappings())
+
+
+async def at_address(connection: AsyncConnection, address: str) -> list[Subscriber]:
+    """Those at `address`, whatever the channel."""
+    rows = await connection.execute(select(subscribers).where(subscribers.c.address == address))
+    return [subscriber(row) for row in rows]
 
 
 async def change(connection: AsyncConnection, number: int, edit: Edit, at: datetime) -> Subscriber | None:
@@ -118,6 +160,7 @@ async def forget(connection: AsyncConnection, number: int) -> None:
     if address is not None:
         await _remove(connection, number)
         await _forget_requests(connection, address)
+        await connection.execute(delete(signups).where(signups.c.address == address))
 
 
 async def forget_chat(connection: AsyncConnection, channel: str, address: str, day: asks.Day) -> None:
@@ -134,6 +177,7 @@ async def _forget_requests(connection: AsyncConnection, address: str) -> None:
 
 
 async def _remove(connection: AsyncConnection, number: int) -> None:
+    await connection.execute(delete(bounces).where(bounces.c.subscriber_id == number))
     await connection.execute(delete(deliveries).where(deliveries.c.subscriber_id == number))
     await connection.execute(delete(subscribers).where(subscribers.c.id == number))
 
@@ -152,6 +196,31 @@ async def standings(connection: AsyncConnection, channel: str) -> dict[tuple[Sta
     query = select(columns.standing, columns.reason, func.count()).where(columns.channel == channel)
     rows = await connection.execute(query.group_by(columns.standing, columns.reason))
     return {(Standing(standing), reason): count for standing, reason, count in rows}
+
+
+def known_of(reader: Subscriber) -> dict[str, Any]:
+    """All that is known of a subscriber, for them to see."""
+    chosen = reader.choices
+    return {
+        "address": reader.address,
+        "kind": reader.kind,
+        "subscription": reader.standing,
+        "reason": reader.reason,
+        "language": chosen.language,
+        "detail": chosen.detail,
+        "categories": chosen.categories,
+        "include": [keyword.text for keyword in chosen.include],
+        "exclude": [keyword.text for keyword in chosen.exclude],
+        "rich": chosen.rich,
+        "hour": reader.hour,
+        "zone": reader.zone.key,
+        "silent": reader.silent,
+        "quiet_line": reader.quiet_line,
+        "paused_until": reader.paused_until,
+        "consented_at": reader.consent and reader.consent.at,
+        "consent": reader.consent and reader.consent.how,
+        "strikes": reader.strikes,
+    }
 
 
 def subscriber(row: Row[Any]) -> Subscriber:

@@ -158,7 +158,7 @@ updates = Table(
 # Who gave an address to the newsletter's form, and what they chose: nothing more comes of it before `confirmed_at`.
 # `network` is a keyed hash of where the request came from; `letter` tells what the letter says: "confirm", or
 # "known" where the address has the newsletter already. `next_at` is when the letter is to be tried, None once it
-# was sent or given up.
+# was sent or given up; it is None from the start where nobody is to get one, so that such a row only counts.
 signups = Table(
     "signups",
     metadata,

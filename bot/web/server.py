@@ -26,6 +26,8 @@ async def listening(app: ASGIApp, host: str, port: int) -> AsyncIterator[None]:
         port=port,
         lifespan="off",
         log_level="warning",
+        access_log=False,  # tokens stand in paths
+        server_header=False,
         timeout_graceful_shutdown=_LAST_SECONDS,
     )
     server = _Server(config)

@@ -17,35 +17,24 @@ _HEADER = "X-Telegram-Bot-Api-Secret-Token"
 Take = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-def app(secret: str, take: Take) -> Starlette:
+def route(secret: str, take: Take) -> Route:
     """Hands each update that knows the `secret` to `take`; Telegram sends it again until it is answered with 200."""
 
     async def receive(request: Request) -> Response:
         if not secrets.compare_digest(request.headers.get(_HEADER, "").encode(), secret.encode()):
             return Response(status_code=403)
-        body = await _body(request)
-        if body is None:
-            return Response(status_code=413)
         try:
-            update = json.loads(body)
-        except ValueError:
+            update = json.loads(await request.body())
+        except (ValueError, ClientDisconnect):
             return Response(status_code=400)
         if not isinstance(update, dict) or not isinstance(update.get("update_id"), int):
             return Response(status_code=400)
         await take(update)
         return Response(status_code=200)
 
-    return Starlette(routes=[Route(PATH, receive, methods=["POST"])])
+    return Route(PATH, receive, methods=["POST"], max_body_size=_LARGEST_BYTES)
 
 
-async def _body(request: Request) -> bytes | None:
-    """The body; None where it is larger than any update, or broke off."""
-    received = bytearray()
-    try:
-        async for chunk in request.stream():
-            received += chunk
-            if len(received) > _LARGEST_BYTES:
-                return None
-    except ClientDisconnect:
-        return None
-    return bytes(received)
+def app(secret: str, take: Take) -> Starlette:
+    """The same with nothing beside it."""
+    return Starlette(routes=[route(secret, take)])

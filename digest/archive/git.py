@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
+from uuid import uuid4
 
 import stamina
 import structlog
@@ -43,9 +44,7 @@ async def publish(folder: Path, posts: Sequence[Path], message: str, *, pause: f
     Other changes in that repository, staged or not, stay as they are. `pause` is the wait before a second push, in
     seconds. Raises ArchiveError; what was committed then is pushed by the next call.
     """
-    await _git(
-        folder, "rev-parse", "--is-inside-work-tree", fault=f"the folder {folder} lies in no Git repository"
-    )
+    await _inside(folder)
     await _refuse_unfinished(folder)
     branch = await _branch(folder)
     committed = await _commit(folder, posts, message)
@@ -57,6 +56,29 @@ async def publish(folder: Path, posts: Sequence[Path], message: str, *, pause: f
         with attempt:
             return await _push(folder, branch)
     raise AssertionError  # stamina returns or raises
+
+
+async def examine(folder: Path) -> str:
+    """The remote branch that posts in `folder` would be pushed to, empty where there is none; nothing is changed.
+
+    The remote is asked whether it would take a push. Raises ArchiveError with what is in the way of `publish`.
+    """
+    await _inside(folder)
+    await _refuse_unfinished(folder)
+    branch = await _branch(folder)
+    if not (upstream := await _git(folder, "for-each-ref", "--format=%(upstream:short)", branch)):
+        return ""
+    remote = await _git(folder, "for-each-ref", "--format=%(upstream:remotename)", branch)
+    # A new name, which no state of the remote is in the way of: whether we are behind is settled when publishing.
+    new = f"HEAD:refs/heads/arxiv-daily-{uuid4().hex}"
+    await _git(folder, "push", "--dry-run", "--no-verify", remote, new, fault="the remote takes no push")
+    return upstream
+
+
+async def _inside(folder: Path) -> None:
+    await _git(
+        folder, "rev-parse", "--is-inside-work-tree", fault=f"the folder {folder} lies in no Git repository"
+    )
 
 
 async def _refuse_unfinished(folder: Path) -> None:

@@ -1,7 +1,9 @@
 """An edition as one HTML page that needs no network: what a post comes to, without a site around it."""
 
+from functools import cache
 from zoneinfo import ZoneInfo
 
+from jinja2 import Environment
 from markupsafe import Markup
 
 from digest.models import Edition
@@ -14,9 +16,21 @@ _LINK = Markup('<a href="{0}">{0}</a>')
 
 def render(edition: Edition, zone: ZoneInfo) -> str:
     """The page of `edition`, its times in `zone`. Formulas are shown in Unicode, as far as that goes."""
+    page = _environment().get_template("page/edition.html.j2")
+    return page.render(edition=edition, papers=papers(edition, zone))
+
+
+def papers(edition: Edition, zone: ZoneInfo, address: str | None = None) -> Markup:
+    """The same without its frame, for other pages to hold; with `address`, where it is whole, without its readings."""
+    part = _environment().get_template("page/papers.html.j2")
+    return Markup(part.render(words.material(edition, zone), address=address))  # noqa: S704 - the template escapes
+
+
+@cache
+def _environment() -> Environment:
     environment = words.environment().overlay(autoescape=True)
     environment.filters = {**environment.filters, "html": html, "paragraphs": paragraphs}
-    return environment.get_template("page/edition.html.j2").render(words.material(edition, zone))
+    return environment
 
 
 def html(text: str) -> Markup:

@@ -49,10 +49,12 @@ async def rows_among(
 ) -> list[Row[Any]]:
     """The rows of `query` whose `key` is among `values`, in no order."""
     rows: list[Row[Any]] = []
-    for some in _parts(sorted(set(values))):
+    for some in parts(values):
         rows += (await connection.execute(query.where(key.in_(some)))).all()
     return rows
 
 
-def _parts(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    return (values[start : start + _LOOKUP_SIZE] for start in range(0, len(values), _LOOKUP_SIZE))
+def parts(values: Iterable[Any]) -> Iterator[Sequence[Any]]:
+    """`values`, each once and in order, in as many parts as a statement can name."""
+    named = sorted(set(values))
+    return (named[start : start + _LOOKUP_SIZE] for start in range(0, len(named), _LOOKUP_SIZE))

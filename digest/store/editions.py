@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, Table, func, select, tuple_, update
+from sqlalchemy import Row, Table, exists, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from digest.errors import StoreError
@@ -57,6 +57,20 @@ async def between(connection: AsyncConnection, first: date, last: date) -> list[
     """The days from `first` to `last` whose editions were closed, oldest first."""
     query = select(editions.c.date).where(editions.c.date.between(first, last)).order_by(editions.c.date)
     return list((await connection.execute(query)).scalars())
+
+
+async def archived(connection: AsyncConnection, count: int) -> dict[date, datetime]:
+    """The days of the newest `count` editions that show something, newest first, and when their posts were written."""
+    columns = editions.c
+    shows = or_(
+        *(
+            exists().where(table.c.edition_date == columns.date)
+            for table in (edition_papers, edition_replacements)
+        )
+    )
+    query = select(columns.date, columns.archived_at).where(columns.archived_at.is_not(None), shows)
+    rows = await connection.execute(query.order_by(columns.date.desc()).limit(count))
+    return {row.date: row.archived_at for row in rows}
 
 
 async def windows(connection: AsyncConnection) -> dict[date, Window]:

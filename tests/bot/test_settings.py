@@ -105,3 +105,17 @@ def test_the_example_shows_the_defaults(nothing_set: Path) -> None:
     defaults = settings.load()
     (nothing_set / ".env").write_text(re.sub(r"^# ([A-Z_]+=)", r"\1", example, flags=re.MULTILINE))
     assert settings.load() == defaults
+
+
+@pytest.mark.parametrize(
+    "url", ["https://x.org/?a=1", "https://x.org/#a", "https://li:secret@x.org", "ftp://x.org"]
+)
+def test_a_public_address_is_a_place_to_which_paths_are_added(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PUBLIC_URL", url)
+    with pytest.raises(SettingsError, match="PUBLIC_URL") as raised:
+        settings.load()
+    assert "secret" not in str(raised.value)
+    monkeypatch.setenv("PUBLIC_URL", "https://x.org/daily/")
+    assert str(settings.load().public_url) == "https://x.org/daily/"

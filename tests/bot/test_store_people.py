@@ -254,7 +254,7 @@ async def test_messages_are_kept_as_whoever_came_first_made_them_and_go_after_th
         assert await dispatches.keep_rendering(connection, dispatch.id, "key", [{"html": "2"}], NOW) == number
         assert await dispatches.parts(connection, number) == ({"html": "一"},)
         [delivery] = await due(connection)
-        await deliveries.mark(connection, [Mark(delivery.id, Sending.SENT, NOW, rendering=number)])
+        await deliveries.mark(connection, [delivery.id], Mark(Sending.SENT, rendering=number), NOW)
         await dispatches.prune(connection, NOW + timedelta(days=6), timedelta(days=7))
         assert await dispatches.rendering(connection, dispatch.id, "key") == number
         await dispatches.prune(connection, NOW + timedelta(days=8), timedelta(days=7))
@@ -299,7 +299,7 @@ async def test_what_is_due_comes_oldest_first_and_not_what_is_held_or_of_another
         await give_out(connection)
         first, second, third = await due(connection)
         earlier = NOW - timedelta(minutes=1)
-        await deliveries.mark(connection, [Mark(third.id, Sending.DUE, NOW, next_at=earlier)])
+        await deliveries.mark(connection, [third.id], Mark(Sending.DUE, next_at=earlier), NOW)
         found = await deliveries.due(connection, "telegram", NOW, 2, [first.id])
         assert [each.id for each in found] == [third.id, second.id]
         assert await deliveries.next_at(connection, "telegram") == earlier
@@ -311,25 +311,29 @@ async def test_a_mark_changes_what_it_names_and_keeps_the_rest(engine: AsyncEngi
         dispatch = await give_out(connection)
         number = await dispatches.keep_rendering(connection, dispatch.id, "key", [{}, {}], NOW)
         [delivery] = await due(connection)
-        marks = [
-            Mark(delivery.id, Sending.SENDING, NOW, part=0, rendering=number),
-            Mark(delivery.id, Sending.DUE, NOW, "flood", part=1, tries=2, next_at=LATER),
-        ]
-        await deliveries.mark(connection, marks)
+        for mark in (
+            Mark(Sending.SENDING, part=0, rendering=number),
+            Mark(Sending.DUE, "flood", part=1, tries=2, next_at=LATER),
+        ):
+            assert await deliveries.mark(connection, [delivery.id], mark, NOW) == {delivery.id}
         assert await due(connection) == []
         assert await due(connection, LATER) == [replace(delivery, rendering=number, part=1, tries=2)]
-        await deliveries.mark(connection, [Mark(delivery.id, Sending.DUE, NOW, tries=0)])
+        await deliveries.mark(connection, [delivery.id], Mark(Sending.DUE, tries=0), NOW)
         assert (await due(connection, LATER))[0].tries == 0
-        await deliveries.mark(connection, [])
 
 
-async def test_only_deliveries_of_those_who_are_subscribed_are_still_wanted(engine: AsyncEngine) -> None:
+async def test_only_deliveries_of_those_who_are_subscribed_are_marked_as_being_sent(
+    engine: AsyncEngine,
+) -> None:
     async with writing(engine) as connection:
         stays, leaves = await add(connection, "1001", "1002")
-        await give_out(connection)
+        dispatch = await give_out(connection)
         wanted = {each.subscriber.id: each.id for each in await due(connection)}
         await subscribers.end(connection, leaves.id, "blocked", NOW)
-        assert await deliveries.still_wanted(connection, wanted.values()) == {wanted[stays.id]}
+        both, stays_on = set(wanted.values()), {wanted[stays.id]}
+        assert await deliveries.mark(connection, both, Mark(Sending.SENDING), NOW) == stays_on
+        assert await deliveries.counts(connection, dispatch.id) == {Sending.SENDING: 1, Sending.DUE: 1}
+        assert await deliveries.mark(connection, both, Mark(Sending.SKIPPED, "left"), NOW) == both
 
 
 async def test_what_was_being_sent_is_unknown_and_comes_again_only_when_asked_for(
@@ -339,7 +343,7 @@ async def test_what_was_being_sent_is_unknown_and_comes_again_only_when_asked_fo
         await add(connection, "1001", "1002")
         dispatch = await give_out(connection)
         cut, other = await due(connection)
-        await deliveries.mark(connection, [Mark(cut.id, Sending.SENDING, NOW, part=1)])
+        await deliveries.mark(connection, [cut.id], Mark(Sending.SENDING, part=1), NOW)
         assert await deliveries.abandon(connection, "mail", NOW, repeats=False) == 0
         assert await deliveries.abandon(connection, "telegram", NOW, repeats=False) == 1
         assert await deliveries.abandon(connection, "telegram", NOW, repeats=False) == 0
@@ -357,7 +361,7 @@ async def test_a_subscriber_can_see_what_was_delivered(engine: AsyncEngine) -> N
         [one] = await add(connection, "1001")
         dispatch = await give_out(connection)
         [delivery] = await due(connection)
-        await deliveries.mark(connection, [Mark(delivery.id, Sending.FAILED, LATER, "blocked")])
+        await deliveries.mark(connection, [delivery.id], Mark(Sending.FAILED, "blocked"), LATER)
         assert await deliveries.counts(connection, dispatch.id) == {Sending.FAILED: 1}
         assert await deliveries.of_subscriber(connection, one.id) == [
             {

@@ -362,3 +362,31 @@ async def test_a_machine_without_git_is_told_so(
     with pytest.raises(ArchiveError, match="Git could not be started") as raised:
         await site.publish("the post\n")
     one_sentence(raised)
+
+
+async def test_an_examination_asks_the_remote_and_changes_nothing(site: Clone, remote: Path) -> None:
+    before = run_git(remote, "for-each-ref"), site.git("for-each-ref"), site.status()
+    hook(site.root / ".git", "pre-push", "exit 1")
+    assert await git.examine(site.posts) == "origin/main"
+    assert (run_git(remote, "for-each-ref"), site.git("for-each-ref"), site.status()) == before
+
+
+async def test_a_remote_that_has_moved_on_is_no_fault(site: Clone, other: Clone) -> None:
+    other.commit("changed.md", "by others\n")
+    other.git("push", "--quiet")
+    assert await git.examine(site.posts) == "origin/main"
+
+
+async def test_an_examination_finds_what_is_in_the_way_of_publishing(site: Clone, tmp_path: Path) -> None:
+    site.git("remote", "set-url", "origin", str(tmp_path / "gone.git"))
+    with pytest.raises(ArchiveError, match="The remote takes no push"):
+        await git.examine(site.posts)
+    site.git("branch", "--unset-upstream")
+    assert await git.examine(site.posts) == ""
+    (site.root / ".git" / "MERGE_HEAD").touch()
+    with pytest.raises(ArchiveError, match="in the middle of a merge"):
+        await git.examine(site.posts)
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    with pytest.raises(ArchiveError, match="lies in no Git repository"):
+        await git.examine(plain)

@@ -31,7 +31,7 @@ async def test_the_export_holds_settings_deliveries_and_requests(tmp_path: Path)
             await here.until("SELECT outcome FROM asks", [("answered",)])
             known = await exported(user)
     [chat] = known["subscriptions"]
-    assert (chat["chat"], chat["kind"], chat["subscription"]) == ("1001", "private", "active")
+    assert (chat["address"], chat["kind"], chat["subscription"]) == ("1001", "private", "active")
     assert (chat["include"], chat["zone"], chat["language"]) == (
         ["秘密", "<b>词</b>"],
         "Asia/Shanghai",
@@ -146,7 +146,7 @@ async def test_the_export_of_a_group_holds_all_its_topics(tmp_path: Path) -> Non
         assert message.thread == two
         assert message.document is not None
         known = json.loads(message.document.content)
-        assert [each["chat"] for each in known["subscriptions"]] == [f"{GROUP}:{one}", f"{GROUP}:{two}"]
+        assert [each["address"] for each in known["subscriptions"]] == [f"{GROUP}:{one}", f"{GROUP}:{two}"]
 
 
 async def test_who_is_forgotten_amid_a_push_gets_no_more_of_it(tmp_path: Path) -> None:

@@ -1,12 +1,12 @@
-"""The settings of a chat by name, and the change that a given value makes. Pure."""
+"""What a subscriber can choose, by name, and the change that a given value makes. Pure."""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from bot.chat.desk import with_choices
 from bot.models import Detail, Subscriber
 from bot.store.subscribers import Edit
 from digest import keywords
@@ -57,6 +57,11 @@ def change(name: str, value: str, offer: Offer) -> Edit:
         return parse(given, offer)
     except (ValueError, KeyError, InvalidKeywordError, OverflowError):
         raise UnusableValueError(name, given) from None
+
+
+def with_choices(reader: Subscriber, **changes: Any) -> Subscriber:
+    """`reader` with other choices."""
+    return replace(reader, choices=replace(reader.choices, **changes))
 
 
 def _detail(value: str, _: Offer) -> Edit:

@@ -4,8 +4,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.chat import choices
-from bot.chat.choices import Offer, UnusableValueError
+from bot import choices
+from bot.choices import Offer, UnusableValueError
 from bot.models import Choices, Detail, Kind, Subscriber
 
 OFFER = Offer(("cs.SD", "eess.AS", "cs.CL"), ("en", "zh-CN"), date(2026, 2, 12))

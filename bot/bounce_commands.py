@@ -1,0 +1,62 @@
+"""`arxiv-daily bounces`: mail that came back, piped in or in files."""
+
+import asyncio
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot import logs, settings
+from bot.app import open_database
+from bot.links import Links
+from bot.mail import consequences
+from bot.mail.consequences import Outcome
+from bot.mail.mails import mails
+from bot.settings import Settings, SettingsError
+from digest.render import text
+
+PIPED = Path("-")
+Files = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="FILE", help="Mails or mboxes; - is what is piped in.", show_default="-"),
+]
+
+
+def bounces(files: Files = None) -> None:
+    """Reads mail that came back, and ends the subscriptions that it says are over."""
+    for path in files or []:
+        if path != PIPED and not (path.is_file() and os.access(path, os.R_OK)):
+            raise typer.BadParameter(f"There is no file {path} that can be read.", param_hint="FILE")
+    loaded = settings.load()
+    logs.configure(loaded.log_format, quiet=sys.stderr.isatty())
+    outcomes = asyncio.run(_take(loaded, files or [PIPED]))
+    typer.echo(text.render("bounces", outcomes=outcomes), nl=False)
+
+
+async def _take(loaded: Settings, files: list[Path]) -> Counter[Outcome]:
+    links, now = _links(loaded), datetime.now(UTC)
+    async with open_database(loaded) as engine:
+        await consequences.forget_old(engine, now)
+        return Counter([await consequences.take(engine, mail, links, now) for mail in _mails(files)])
+
+
+def _mails(files: list[Path]) -> Iterator[bytes]:
+    for path in files:
+        if path == PIPED:
+            yield from mails(sys.stdin.buffer)
+        else:
+            with path.open("rb") as file:
+                yield from mails(file)
+
+
+def _links(loaded: Settings) -> Links:
+    if loaded.secret_key is None:
+        raise SettingsError("SECRET_KEY is not set: without it, nobody can tell whom a report is about.")
+    return Links(
+        str(loaded.public_url or ""), loaded.secret_key.get_secret_value(), lambda: datetime.now(UTC)
+    )

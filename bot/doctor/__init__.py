@@ -1,0 +1,93 @@
+"""`arxiv-daily doctor`: tries each part that is set up, and says what to mend."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from datetime import UTC, datetime
+
+import typer
+
+from bot import logs, settings
+from bot.app import open_database
+from bot.doctor import domain, machine, mail, papers, telegram, web
+from bot.doctor.findings import Finding, Health, found
+from bot.doctor.names import Names
+from bot.settings import Settings, SettingsError
+from digest.errors import StoreError
+from digest.render import text
+
+Clock = Callable[[], datetime]
+Checks = list[tuple[str, Awaitable[str]]]
+
+
+def doctor() -> None:
+    """Tries every service that is set up, and says what to mend. Ends with 1 if anything is broken.
+
+    No message is sent, and no paper is made; each model is asked one short question.
+    """
+    try:
+        loaded = settings.load()
+    except SettingsError as error:
+        _tell(Finding("settings", Health.BROKEN, str(error)))
+        raise typer.Exit(1) from None
+    logs.configure(loaded.log_format, quiet=True)
+    if asyncio.run(_told(loaded)):
+        raise typer.Exit(1)
+
+
+async def _told(loaded: Settings) -> bool:
+    """Whether anything is broken."""
+    broken = False
+    async with aclosing(examine(loaded, lambda: datetime.now(UTC), Names())) as findings:
+        async for finding in findings:
+            _tell(finding)
+            broken = broken or finding.health is Health.BROKEN
+    return broken
+
+
+def _tell(finding: Finding) -> None:
+    typer.echo(text.render("finding", finding=finding), nl=False)
+
+
+async def examine(loaded: Settings, clock: Clock, names: Names) -> AsyncGenerator[Finding, None]:
+    """How it stands with each part: they are tried side by side, and told in order."""
+    yield Finding("settings", Health.OK, "no faults")
+    yield await found("data folder", machine.folder(loaded))
+    tasks = [asyncio.create_task(found(what, check)) for what, check in _checks(loaded, clock, names)]
+    try:
+        async for finding in _on_the_database(loaded, clock):
+            yield finding
+        for task in tasks:
+            yield await task
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _on_the_database(loaded: Settings, clock: Clock) -> AsyncGenerator[Finding, None]:
+    """The database, and arXiv, whose turns are in it."""
+    try:
+        async with open_database(loaded) as engine, papers.opened(loaded, engine, clock) as arxiv:
+            yield await found("database", machine.tables(engine))
+            yield await found("arXiv API", arxiv.api())
+            yield await found("arXiv feed", arxiv.feed())
+            yield await found("clock", arxiv.time())
+    except StoreError as error:
+        yield Finding("database", Health.BROKEN, str(error))
+
+
+def _checks(loaded: Settings, clock: Clock, names: Names) -> Checks:
+    return [
+        ("archive", machine.archive(loaded)),
+        *(("model", papers.model(loaded, name, clock())) for name in papers.models(loaded)),
+        ("Telegram", telegram.bot(loaded, clock())),
+        ("SMTP", mail.smtp(loaded)),
+        ("IMAP", mail.imap(loaded)),
+        ("SPF", domain.spf(loaded, names)),
+        ("DKIM", domain.dkim(loaded, names)),
+        ("DMARC", domain.dmarc(loaded, names)),
+        ("MX", domain.exchangers(loaded, names)),
+        ("PTR", domain.reverse(loaded, names)),
+        ("pages", web.pages(loaded)),
+    ]

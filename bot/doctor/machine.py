@@ -1,0 +1,52 @@
+"""This machine: folders, database, archive."""
+
+import tempfile
+from pathlib import Path
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot import app
+from bot.doctor.findings import BrokenError
+from bot.settings import Settings
+from digest.archive import git
+from digest.store import engine as database
+
+
+async def folder(settings: Settings) -> str:
+    """DATA_DIR can be written to."""
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BrokenError(f"DATA_DIR, {settings.data_dir}, cannot be made: {error.strerror}.") from None
+    _write_to(settings.data_dir, "DATA_DIR")
+    return str(settings.data_dir)
+
+
+async def tables(engine: AsyncEngine) -> str:
+    """The database answers; that it is up to date and can be written to was seen to when it was opened."""
+    sqlite = engine.dialect.name == "sqlite"
+    query = text("SELECT sqlite_version()" if sqlite else "SHOW server_version")
+    async with database.reading(engine) as connection:
+        version = await connection.scalar(query)
+    return f"{'SQLite' if sqlite else 'PostgreSQL'} {version}, up to date"
+
+
+async def archive(settings: Settings) -> str:
+    """The folder of the posts can be written to, and pushed from where that is asked for."""
+    posts = app.posts(settings)
+    if not posts.is_dir():
+        raise BrokenError(f"ARCHIVE_DIR, {posts}, is not there: name the _posts folder of your site.")
+    _write_to(posts, "ARCHIVE_DIR")
+    if not settings.archive_git:
+        return str(posts)
+    remote = await git.examine(posts)
+    return f"{posts}, pushed to {remote}" if remote else f"{posts}, committed; its branch has no remote one"
+
+
+def _write_to(place: Path, name: str) -> None:
+    try:
+        with tempfile.TemporaryFile(dir=place) as file:
+            file.write(b"x")
+    except OSError as error:
+        raise BrokenError(f"{name}, {place}, cannot be written to: {error.strerror}.") from None

@@ -1,0 +1,111 @@
+"""Where papers come from, and who reads them: arXiv and the language models."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+import httpx
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.doctor.findings import BrokenError, OffError, UnsureError
+from bot.settings import Settings
+from digest import ids
+from digest.errors import ModelError
+from digest.llm.endpoint import connect
+from digest.llm.probe import probe
+from digest.sources.api import QueryApi
+from digest.sources.gate import Gate, Patience, open_client
+from digest.sources.rss import AnnouncementFeed
+from digest.store.turns import Turns
+
+_PAPER = "1706.03762"  # any that is there for good
+_SKEW = timedelta(seconds=30)
+
+
+@asynccontextmanager
+async def opened(
+    settings: Settings, engine: AsyncEngine, clock: Callable[[], datetime]
+) -> AsyncIterator["Arxiv"]:
+    """arXiv, at the pace of ARXIV_REQUEST_INTERVAL."""
+    client = open_client(settings.arxiv_contact, Patience())
+    async with client:
+        yield Arxiv(settings, engine, client, clock)
+
+
+class Arxiv:
+    """arXiv, asked once for each of its services, in the turn of all who ask it from here.
+
+    What it says of the time is kept: `offset` is what this machine's clock is ahead of it.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        engine: AsyncEngine,
+        client: httpx.AsyncClient,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        client.event_hooks = {"response": [self._note_time]}
+        interval = settings.arxiv_request_interval
+        self._gate = Gate(
+            client,
+            interval=interval,
+            patience=Patience(attempts=1),
+            shared=Turns(engine, "arxiv", interval).turn if interval else None,
+        )
+        self.offset: timedelta | None = None
+
+    async def api(self) -> str:
+        """The query API knows a paper."""
+        paper = await QueryApi(self._gate, str(self._settings.arxiv_api_url)).named(ids.parse(_PAPER))
+        return f"knows {paper.version}"
+
+    async def feed(self) -> str:
+        """The feed of the watched categories can be read."""
+        feed = AnnouncementFeed(self._gate, str(self._settings.arxiv_rss_url))
+        batch = await feed.batch(self._settings.arxiv_categories)
+        return f"{len(batch.announcements)} papers, of {batch.day or 'a day that it does not tell'}"
+
+    async def time(self) -> str:
+        """This machine's clock is right by arXiv's: hours of delivery and links that expire go by it."""
+        if self.offset is None:
+            raise UnsureError("Nobody was there to compare this machine's clock with.")
+        seconds = self.offset.total_seconds()
+        if abs(self.offset) > _SKEW:
+            ahead = "ahead" if seconds > 0 else "behind"
+            raise BrokenError(f"This machine's clock is {abs(seconds):.0f} s {ahead}: let NTP set it.")
+        return f"{seconds:+.0f} s from arXiv's"
+
+    async def _note_time(self, response: httpx.Response) -> None:
+        offset = ahead(self._clock(), response.headers.get("Date"), response.headers.get("Age"))
+        self.offset = self.offset if offset is None else offset
+
+
+def ahead(now: datetime, date: str | None, age: str | None) -> timedelta | None:
+    """How far `now` is ahead of a response's Date, less the seconds that it lay in a cache (RFC 9111 §5.1). Pure."""
+    try:
+        said = parsedate_to_datetime(date or "")
+        lain = timedelta(seconds=int(age or 0))
+    except (ValueError, OverflowError):
+        return None
+    return now - lain - (said if said.tzinfo else said.replace(tzinfo=UTC))
+
+
+def models(settings: Settings) -> list[str]:
+    """The names of the models, each once."""
+    return list(dict.fromkeys((settings.translation_model, settings.reading_model)))
+
+
+async def model(settings: Settings, name: str, now: datetime) -> str:
+    """The model answers."""
+    if settings.openai_api_key is None:
+        raise OffError("OPENAI_API_KEY is not set: editions are made with the English abstracts.")
+    async with connect(settings.openai_api_key.get_secret_value(), str(settings.openai_base_url)) as client:
+        try:
+            usage = await probe(client, name, now)
+        except ModelError as error:
+            raise BrokenError(f"{name}: {error}") from None
+    return f"{name} answers; that took {usage.total_tokens} tokens"

@@ -1,0 +1,77 @@
+"""Telegram: the token, the webhook, and whether alarms would arrive."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+from telegram import WebhookInfo
+from telegram.constants import ChatAction
+from telegram.error import BadRequest, Forbidden, InvalidToken, NetworkError, TelegramError
+from telegram.ext import ExtBot
+
+from bot.chat.connection import open_bot
+from bot.chat.limits import LimitArgs
+from bot.doctor.findings import BrokenError, OffError
+from bot.settings import Settings
+from bot.web.webhook import PATH
+
+_ANSWER_SECONDS = 20.0
+_FRESH = timedelta(hours=1)
+
+
+async def bot(settings: Settings, now: datetime) -> str:
+    """Telegram knows the bot, reaches its webhook, and lets it write to its operators."""
+    async with _opened(settings) as opened:
+        webhook = _webhook(settings, await opened.get_webhook_info(), now)
+        for operator in settings.telegram_admins:
+            await _reach(opened, operator)
+        operators = len(settings.telegram_admins) or "no"
+        return f"@{opened.username}, {webhook}, {operators} operators who can be written to"
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[ExtBot[LimitArgs]]:
+    if settings.telegram_bot_token is None:
+        raise OffError("TELEGRAM_BOT_TOKEN is not set.")
+    opened = open_bot(settings.telegram_bot_token, settings, _ANSWER_SECONDS)
+    try:
+        await opened.initialize()
+        yield opened
+    except InvalidToken:
+        raise BrokenError(
+            "Telegram does not accept TELEGRAM_BOT_TOKEN: @BotFather tells the right one."
+        ) from None
+    except TelegramError as error:
+        what = "cannot be reached" if _is_passing(error) else "refuses"
+        raise BrokenError(f"Telegram, at TELEGRAM_API_URL, {what} ({type(error).__name__}).") from None
+    finally:
+        await opened.shutdown()
+        await opened.request.shutdown()  # which the bot leaves open where it never was initialized
+
+
+def _is_passing(error: TelegramError) -> bool:
+    return isinstance(error, NetworkError) and not isinstance(error, BadRequest)
+
+
+def _webhook(settings: Settings, info: WebhookInfo, now: datetime) -> str:
+    """How updates come. Raises BrokenError where Telegram has said of late that they do not."""
+    if settings.telegram_webhook_secret is None:
+        return "which fetches its updates"
+    expected = f"{str(settings.public_url).rstrip('/')}{PATH}"
+    if not info.url:
+        return "whose webhook is set when `serve` starts"
+    if info.url != expected:
+        raise BrokenError(f"The webhook is not {expected}: start `serve` again, or look for another one.")
+    if info.last_error_date and info.last_error_date > now - _FRESH:
+        raise BrokenError(f"Telegram could not deliver to the webhook: {info.last_error_message}.")
+    return f"whose webhook has {info.pending_update_count} updates waiting"
+
+
+async def _reach(opened: ExtBot[LimitArgs], operator: int) -> None:
+    """Shows the operator that the bot is typing, which leaves nothing behind."""
+    try:
+        await opened.send_chat_action(operator, ChatAction.TYPING)
+    except (Forbidden, BadRequest):
+        raise BrokenError(
+            f"The operator {operator} of TELEGRAM_ADMINS gets no alarms: they have to send /start to the bot."
+        ) from None

@@ -1,0 +1,39 @@
+"""The pages, as the internet sees them."""
+
+from urllib.parse import urlsplit
+
+import httpx
+
+from bot.doctor.findings import BrokenError, OffError
+from bot.settings import Settings
+
+LIVE = "/health/live"
+_SECONDS = 20.0
+
+
+async def pages(settings: Settings) -> str:
+    """PUBLIC_URL leads to this program, by https and without a detour: mail programs follow none (RFC 8058)."""
+    if settings.public_url is None:
+        raise OffError("PUBLIC_URL is not set.")
+    address = str(settings.public_url).rstrip("/")
+    response = await _get(f"{address}{LIVE}")
+    if response.is_redirect:
+        raise BrokenError(
+            f"PUBLIC_URL redirects to {response.headers.get('Location', '')[:200]}: name that address instead."
+        )
+    if response.status_code != httpx.codes.OK:
+        raise BrokenError(
+            f"{address}{LIVE} answers with HTTP {response.status_code}: is `serve` running, and does the way to "
+            f"PUBLIC_URL lead to {settings.web_host}:{settings.web_port}?"
+        )
+    if urlsplit(address).scheme != "https" and settings.smtp_host is not None:
+        raise BrokenError("PUBLIC_URL begins with http: one-click unsubscribing asks for https (RFC 8058).")
+    return address
+
+
+async def _get(url: str) -> httpx.Response:
+    try:
+        async with httpx.AsyncClient(timeout=_SECONDS) as client:
+            return await client.get(url)
+    except httpx.HTTPError as error:
+        raise BrokenError(f"{url} cannot be reached ({type(error).__name__}).") from None

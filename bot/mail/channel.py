@@ -1,0 +1,91 @@
+"""Mail as a channel: the newsletter to many, and letters to one, over the same few connections."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
+
+from bot import mailboxes
+from bot.links import Links
+from bot.mail import composing, connection, connections, dkim, message
+from bot.mail.connection import Patience
+from bot.mail.connections import Pool
+from bot.mail.dkim import Signer
+from bot.mail.message import Envelope, Letterhead
+from bot.mailboxes import Mailbox
+from bot.models import Choices, Delivery, Dispatch, Part
+from bot.settings import Settings
+from digest.models import Edition
+
+_AT_ONCE = 4  # deliveries for each connection: while some are sent, others are marked
+
+
+class Mail:
+    """The channel "mail"."""
+
+    name = "mail"
+    repeats_unknown = True  # under the same Message-ID, by which a mail program knows that they are one
+
+    def __init__(
+        self, pool: Pool, head: Letterhead, clock: Callable[[], datetime], signer: Signer | None = None
+    ) -> None:
+        self._pool = pool
+        self._head = head
+        self._clock = clock
+        self._signer = signer
+
+    @property
+    def width(self) -> int:
+        """How many deliveries the outbox of this channel is to have under way."""
+        return self._pool.width * _AT_ONCE
+
+    def compose(self, dispatch: Dispatch, edition: Edition | None, choices: Choices) -> tuple[Part, ...]:
+        """The one mail of `dispatch` for those with `choices`."""
+        return composing.compose(dispatch, edition, choices, self._head.links)
+
+    async def send(
+        self,
+        delivery: Delivery,
+        part: Part,
+        *,
+        first: bool,  # noqa: ARG002 - a mail is always one
+        before: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Hands in one mail of the newsletter. Raises DeliveryError, and what `before` raises."""
+        subscriber = delivery.subscriber
+        envelope = message.build(
+            part,
+            self._head,
+            to=mailboxes.stored(subscriber.address),
+            subscriber=subscriber.id,
+            delivery=delivery.id,
+            at=self._clock(),
+        )
+        await self._pool.hand_in(await self._signed(envelope), before=before)
+
+    async def post(self, content: bytes, to: Mailbox) -> None:
+        """Hands in one letter, before what goes to many. Raises DeliveryError."""
+        envelope = Envelope(self._head.bounces or self._head.sender.mailbox, to, content)
+        await self._pool.hand_in(await self._signed(envelope), urgent=True)
+
+    async def _signed(self, envelope: Envelope) -> Envelope:
+        if self._signer is None:
+            return envelope
+        return replace(envelope, content=await self._signer.signed(envelope.content))
+
+
+@asynccontextmanager
+async def open_mail(
+    settings: Settings, links: Links, clock: Callable[[], datetime], patience: Patience | None = None
+) -> AsyncIterator[Mail]:
+    """The channel that the settings describe, in which SMTP_HOST is set. Raises DigestError for a key of no use."""
+    sender = settings.mail_from
+    if sender is None:
+        raise AssertionError("MAIL_FROM is set where SMTP_HOST is")
+    signer = None
+    if settings.dkim_key_file is not None and settings.dkim_selector is not None:
+        signer = dkim.load(settings.dkim_key_file, settings.dkim_selector, sender.mailbox.domain)
+    head = Letterhead(sender, links, settings.mail_reply_to, settings.mail_bounces)
+    server = connection.server(settings)
+    async with connections.open_pool(server, settings.mail_connections, settings.mail_rate, patience) as pool:
+        yield Mail(pool, head, clock, signer)

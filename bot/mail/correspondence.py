@@ -1,0 +1,126 @@
+"""The letters that answer forms, sent one by one: the table says which are due, a restart goes on with them."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.channels import DeferredError, DeliveryError, HaltedError, UnansweredError
+from bot.links import CONFIRMING, Links
+from bot.mail import letters
+from bot.mail.signup import CHANNEL
+from bot.mailboxes import Mailbox
+from bot.models import Letter, Part, SigningUp, Subscriber
+from bot.store import signups, subscribers
+from digest.errors import DigestError
+from digest.store import engine as database
+
+_WIDTH = 4  # letters at once; one that a server stalls keeps few others waiting
+_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
+_log = structlog.get_logger()
+
+
+class Post(Protocol):
+    """Sends one letter."""
+
+    async def __call__(self, part: Part, *, to: Mailbox, number: int) -> None:
+        """Raises DeliveryError. A letter of the same `number` has the same Message-ID at each attempt."""
+
+
+@dataclass
+class Letters:
+    """Sends the letters that are due; looks every `look_seconds` for what has become due."""
+
+    engine: AsyncEngine
+    links: Links
+    post: Post
+    clock: Callable[[], datetime]
+    look_seconds: float = 5
+    _changed: asyncio.Event = field(init=False, default_factory=asyncio.Event)
+    _closing: bool = field(init=False, default=False)
+
+    async def run(self) -> None:
+        """Sends until `close`. No fault of one letter or one look keeps the next from coming."""
+        while not self._closing:
+            try:
+                await self.send_due()
+            except DigestError as error:
+                _log.error("letters_failed", error=str(error))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), self.look_seconds)
+            self._changed.clear()
+
+    def wake(self) -> None:
+        """There is a new one."""
+        self._changed.set()
+
+    def close(self) -> None:
+        """Begin nothing new."""
+        self._closing = True
+        self._changed.set()
+
+    async def send_due(self) -> None:
+        """Tries each letter that is due, once. Raises StoreError."""
+        now = self.clock()
+        while not self._closing:
+            async with database.reading(self.engine) as connection:
+                found = await signups.due(connection, now, _WIDTH)
+            if not found:
+                return
+            sent = await asyncio.gather(*map(self._send, found), return_exceptions=True)
+            for fault in filter(None, sent):  # after all of them: none is cut off in its midst
+                raise fault
+
+    async def _send(self, asked: SigningUp) -> None:
+        async with database.reading(self.engine) as connection:
+            known = await subscribers.find(connection, CHANNEL, str(asked.mailbox))
+        letter = written(asked, known, self.links)
+        if letter is None:
+            await self._note(asked, None)
+            return
+        try:
+            await self.post(letter, to=asked.mailbox, number=asked.id)
+        except DeliveryError as error:
+            next_at = next_try(asked, error, self.clock())
+            _log.info(
+                "letter_failed", letter=asked.id, reason=type(error).__name__, again=next_at is not None
+            )
+            await self._note(asked, next_at)
+        except Exception:  # noqa: BLE001 - the edge of what one letter can do
+            _log.exception("letter_failed", letter=asked.id)
+            await self._note(asked, None)
+        else:
+            await self._note(asked, None)
+
+    async def _note(self, asked: SigningUp, next_at: datetime | None) -> None:
+        async with database.writing(self.engine) as connection:
+            await signups.note_letter(connection, asked.id, asked.tries + (next_at is not None), next_at)
+
+
+def written(asked: SigningUp, known: Subscriber | None, links: Links) -> Part | None:
+    """The letter that answers a form, to whoever is `known` at its address; None where they were forgotten since."""
+    if asked.letter is Letter.CONFIRM and asked.wishes is not None:
+        return letters.confirm(links, asked.id, asked.wishes.choices.language)
+    return letters.known(links, known.id, known.choices.language) if known else None
+
+
+def next_try(asked: SigningUp, error: DeliveryError, now: datetime) -> datetime | None:
+    """When a letter that failed is tried again, None for never. Pure.
+
+    What passes is waited for with doubling pauses until whoever asked has long gone; what may have arrived is sent
+    once more.
+    """
+    match error:
+        case UnansweredError() if asked.tries > 0:
+            return None
+        case DeferredError() | HaltedError() | UnansweredError():
+            asked_for = error.pause if isinstance(error, DeferredError) else None
+            pause = asked_for or min(_FIRST_PAUSE * (1 << min(asked.tries, 10)), _LONGEST_PAUSE)
+            return now + pause if now + pause < asked.made_at + CONFIRMING else None
+        case _:
+            return None

@@ -1,0 +1,152 @@
+"""Lists of addresses that agreed to get mail, as CSV: each row sound, or a fault with its line. Pure.
+
+The first line names the columns. `address`, `consented_at` (a date or a moment) and `consent` (where and how) are
+required in each row; `language`, `detail`, `categories`, `include`, `exclude`, `hour` and `zone` may be given as in the
+chat's settings.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from bot import choices, mailboxes
+from bot.choices import Offer, UnusableValueError
+from bot.mailboxes import InvalidMailboxError
+from bot.models import Consent, Subscriber
+
+REQUIRED = ("address", "consented_at", "consent")
+OPTIONAL = ("language", "detail", "categories", "include", "exclude", "hour", "zone")
+_LONGEST_CONSENT = 500
+_HEADER = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong in a line."""
+
+    line: int
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The sound rows, and the faults of the others."""
+
+    rows: tuple[Subscriber, ...]
+    faults: tuple[Fault, ...]
+
+
+class _FaultyError(Exception):
+    """Everything that is wrong with a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a row is made from: whoever says nothing gets what `reader` has. Consent is older than `now`."""
+
+    reader: Subscriber
+    offer: Offer
+    now: datetime
+
+
+def read(lines: Iterable[str], defaults: Defaults) -> Sheet:
+    """The subscribers in a CSV file; where its first line is wrong, that is the only fault."""
+    records = _records(lines)
+    first = next(records, None)
+    if first is None:
+        return Sheet((), (Fault(_HEADER, "the file is empty"),))
+    line, header = first
+    if isinstance(header, Fault):
+        return Sheet((), (header,))
+    names = [name.strip().lower() for name in header]
+    if wrong := list(_wrong_names(names)):
+        return Sheet((), tuple(Fault(line, each) for each in wrong))
+    return _sheet(names, records, defaults)
+
+
+def _records(lines: Iterable[str]) -> Iterator[tuple[int, list[str] | Fault]]:
+    """Each record that is not blank with the line on which it begins; a fault of the form ends them."""
+    reader = csv.reader(lines, strict=True)
+    begin = 1
+    try:
+        for record in reader:
+            if any(cell.strip() for cell in record):
+                yield begin, record
+            begin = reader.line_num + 1
+    except (csv.Error, UnicodeDecodeError):
+        yield begin, Fault(begin, "this is no CSV in UTF-8 from here on")
+
+
+def _wrong_names(names: list[str]) -> Iterator[str]:
+    known = (*REQUIRED, *OPTIONAL)
+    yield from (
+        f"there is no column “{name}”; known are {', '.join(known)}" for name in names if name not in known
+    )
+    yield from (f"the column “{name}” is missing" for name in REQUIRED if name not in names)
+    yield from (f"the column “{name}” is there twice" for name in set(names) if names.count(name) > 1)
+
+
+def _sheet(names: list[str], records: Iterable[tuple[int, list[str] | Fault]], defaults: Defaults) -> Sheet:
+    rows: dict[str, tuple[int, Subscriber]] = {}
+    faults: list[Fault] = []
+    for line, record in records:
+        if isinstance(record, Fault):
+            faults.append(record)
+            continue
+        try:
+            row = _row(names, record, defaults)
+        except _FaultyError as error:
+            faults += [Fault(line, sentence) for sentence in error.args]
+            continue
+        if earlier := rows.get(row.address):
+            faults.append(Fault(line, f"the same address as in line {earlier[0]}"))
+        else:
+            rows[row.address] = line, row
+    return Sheet(tuple(row for _, row in rows.values()), tuple(faults))
+
+
+def _row(names: list[str], record: list[str], defaults: Defaults) -> Subscriber:
+    """Raises _FaultyError with every sentence about the row."""
+    if len(record) > len(names):
+        raise _FaultyError(f"{len(record)} cells in {len(names)} columns")
+    cells = dict.fromkeys(names, "") | {name: cell.strip() for name, cell in zip(names, record, strict=False)}
+    faults: list[str] = []
+    address = _address(cells["address"], faults)
+    consent = _consent(cells, defaults, faults)
+    row = replace(defaults.reader, address=address, consent=consent)
+    for name in OPTIONAL:
+        if value := cells.get(name):
+            try:
+                row = choices.change(name, value, defaults.offer)(row)
+            except UnusableValueError:
+                faults.append(f"“{value[:100]}” is nothing that {name} can be")
+    if faults:
+        raise _FaultyError(*faults)
+    return row
+
+
+def _address(text: str, faults: list[str]) -> str:
+    try:
+        return str(mailboxes.parse(text))
+    except InvalidMailboxError as error:
+        faults.append(f"address: {error}".removesuffix("."))
+        return ""
+
+
+def _consent(cells: dict[str, str], defaults: Defaults, faults: list[str]) -> Consent | None:
+    at, how = _moment(cells["consented_at"], defaults), cells["consent"]
+    if at is None:
+        faults.append("consented_at: give a date or a moment such as 2026-02-11T09:00, which has passed")
+    if not 0 < len(how) <= _LONGEST_CONSENT or not how.isprintable():
+        faults.append(f"consent: say where and how in one line of at most {_LONGEST_CONSENT} characters")
+    return Consent(at, how) if at else None
+
+
+def _moment(text: str, defaults: Defaults) -> datetime | None:
+    try:
+        given = datetime.fromisoformat(text)
+        moment = (given if given.tzinfo else given.replace(tzinfo=defaults.reader.zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment <= defaults.now else None

@@ -1,0 +1,166 @@
+"""The mailbox that takes what comes back, read over IMAP with TLS.
+
+What is unseen is read, acted on, and then marked as seen: a crash between the two repeats an act, which does nothing
+the second time. What reports nothing stays for a person to look at, flagged. Nothing is moved or deleted, so any server
+will do. imaplib blocks, and runs in threads.
+"""
+
+import asyncio
+import imaplib
+import socket
+import ssl
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NoReturn
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.links import Links
+from bot.mail import consequences
+from bot.mail.bounces import LIMIT_BYTES
+from bot.mail.consequences import Outcome
+from bot.settings import Settings
+from digest.errors import DigestError
+
+_ANSWER_SECONDS = 8.0  # a program that stops waits for its threads, and has ten seconds
+_AT_ONCE = 500  # mails of one look; the rest waits for the next
+
+
+class MailboxError(DigestError):
+    """The mailbox cannot be reached, entered or read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where the mailbox is, and who enters it. `trusted` vouches for the server: the system, unless set."""
+
+    host: str
+    port: int
+    username: str
+    password: str = field(repr=False)
+    trusted: ssl.SSLContext = field(default_factory=ssl.create_default_context)
+
+
+def account(settings: Settings) -> Account | None:
+    """The mailbox that the settings name, None where they name none."""
+    if not (settings.imap_host and settings.imap_username and settings.imap_password):
+        return None
+    password = settings.imap_password.get_secret_value()
+    return Account(settings.imap_host, settings.imap_port, settings.imap_username, password)
+
+
+async def check(where: Account, engine: AsyncEngine, links: Links, at: datetime) -> Counter[Outcome]:
+    """Acts on what is new in the mailbox, and gives how many mails came to what.
+
+    Raises MailboxError and StoreError; what was done until then stays done.
+    """
+    outcomes = Counter[Outcome]()
+    await consequences.forget_old(engine, at)
+    async with entered(where) as inbox:
+        for uid in await asyncio.to_thread(inbox.unseen):
+            mail = await asyncio.to_thread(inbox.fetch, uid)
+            outcome = await consequences.take(engine, mail, links, at)
+            await asyncio.to_thread(inbox.mark, uid, aside=outcome is Outcome.ASIDE)
+            outcomes[outcome] += 1
+    return outcomes
+
+
+@asynccontextmanager
+async def entered(where: Account) -> AsyncIterator["Inbox"]:
+    """The mailbox while one is logged in. Raises MailboxError."""
+    inbox = await asyncio.to_thread(Inbox, where)
+    try:
+        yield inbox
+        await asyncio.to_thread(inbox.log_out)
+    finally:
+        inbox.close()
+
+
+class Inbox:
+    """A session with the server, the folder INBOX open. Blocks; every method raises MailboxError."""
+
+    def __init__(self, account: Account) -> None:
+        self._host = account.host
+        try:
+            self._imap = imaplib.IMAP4_SSL(
+                account.host, account.port, ssl_context=account.trusted, timeout=_ANSWER_SECONDS
+            )
+        except (OSError, imaplib.IMAP4.error) as error:
+            self._fail("cannot be reached", error)
+        try:
+            self._log_in(account)
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def unseen(self) -> list[str]:
+        """The mails that nobody has read, oldest first, by their numbers."""
+        [found] = self._ask("SEARCH", "UNSEEN")[:1] or [b""]
+        return (found or b"").decode().split()[:_AT_ONCE]
+
+    def fetch(self, uid: str) -> bytes:
+        """The first `LIMIT_BYTES` of a mail, which stays unseen; empty where it is gone meanwhile."""
+        answer = self._ask("FETCH", uid, f"(BODY.PEEK[]<0.{LIMIT_BYTES}>)")
+        found = [each[1] for each in answer if isinstance(each, tuple)]
+        return bytes(found[0]) if found else b""
+
+    def mark(self, uid: str, *, aside: bool) -> None:
+        """It was dealt with; `aside` asks for a person's look at it."""
+        self._ask("STORE", uid, "+FLAGS.SILENT", r"(\Seen \Flagged)" if aside else r"(\Seen)")
+
+    def log_out(self) -> None:
+        """Ends the session, whatever the server says to it."""
+        with suppress(OSError, imaplib.IMAP4.error):
+            self._imap.logout()
+
+    def close(self) -> None:
+        """Hangs up at once; what waits for an answer in another thread gets none."""
+        with suppress(OSError):
+            self._imap.sock.shutdown(socket.SHUT_RDWR)
+        self._imap.file.close()
+        self._imap.sock.close()
+
+    def _log_in(self, account: Account) -> None:
+        """By AUTHENTICATE PLAIN where the server knows it: LOGIN takes only ASCII."""
+        try:
+            if "AUTH=PLAIN" in self._imap.capabilities:
+                plain = f"\0{account.username}\0{account.password}".encode()
+                self._imap.authenticate("PLAIN", lambda _: plain)
+            else:
+                self._imap.login(account.username, account.password)
+        except imaplib.IMAP4.abort as error:
+            self._fail("hung up", error)
+        except (imaplib.IMAP4.error, UnicodeError):
+            raise MailboxError(
+                f"The IMAP server {self._host} does not accept IMAP_USERNAME and IMAP_PASSWORD."
+            ) from None
+        except OSError as error:
+            self._fail("did not answer", error)
+
+    def _open(self) -> None:
+        try:
+            status, _ = self._imap.select("INBOX")
+        except (OSError, imaplib.IMAP4.error) as error:
+            self._fail("did not answer", error)
+        if status != "OK":
+            raise MailboxError(f"The IMAP server {self._host} does not open INBOX.")
+
+    def _ask(self, command: str, *arguments: str) -> list[Any]:
+        try:
+            status, answer = self._imap.uid(command, *arguments)
+        except (OSError, imaplib.IMAP4.error) as error:
+            self._fail("did not answer", error)
+        if status != "OK":
+            raise MailboxError(f"The IMAP server {self._host} refuses {command}.")
+        return answer
+
+    def _fail(self, what: str, error: Exception) -> NoReturn:
+        """Without the library's own words: they repeat what the server says."""
+        why = (
+            error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else type(error).__name__
+        )
+        raise MailboxError(f"The IMAP server {self._host} {what} ({why}).") from None

@@ -1,0 +1,106 @@
+"""Signing up for the newsletter: an address that somebody gave becomes a subscriber once its owner confirms it.
+
+Until then it is a row and one letter. Whoever gives an address learns nothing about it: what is done, and how long it
+takes, is the same for one that has the newsletter already; what it is told then stands in the letter.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from bot.mailboxes import Mailbox
+from bot.models import Consent, Kind, Letter, SigningUp, Standing, Subscriber, Wishes
+from bot.store import signups, subscribers
+from digest.store import engine as database
+
+CHANNEL = "mail"
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+# Letters to an address, and at the instance of a network, in that time. A university is one network; a chat is one
+# person.
+_TO_ADDRESS = ((_HOUR, 3), (_DAY, 10))
+_FROM_NETWORK = {"form": ((_HOUR, 20), (_DAY, 100)), "telegram": ((_HOUR, 3), (_DAY, 5))}
+
+
+async def sign_up(
+    engine: AsyncEngine, mailbox: Mailbox, wishes: Wishes, *, network: str, how: str, at: datetime
+) -> None:
+    """Has a letter sent to `mailbox` that asks for its confirmation, or tells that it has the newsletter already.
+
+    `network` is a keyed hash of where the wish came from (`Links.hashed`), a network or a chat; `how` the word for the
+    consent: "form", "telegram". Nothing is kept or sent beyond the limits; nobody is told. Raises StoreError.
+    """
+    await _take(engine, SigningUp(0, mailbox, network, Letter.CONFIRM, wishes, how, at))
+
+
+async def send_link(engine: AsyncEngine, mailbox: Mailbox, *, network: str, at: datetime) -> None:
+    """Has a letter with a link to the preferences sent to `mailbox`, if it is known. As `sign_up` in all else."""
+    await _take(engine, SigningUp(0, mailbox, network, Letter.KNOWN, None, "form", at))
+
+
+async def confirm(engine: AsyncEngine, number: int, at: datetime) -> Subscriber | None:
+    """The subscriber that the signing up `number` made or brought back; None where it was confirmed before, or is gone.
+
+    Raises StoreError.
+    """
+    async with database.writing(engine) as connection:
+        confirmed = await signups.confirm(connection, number, at)
+        if confirmed is None or confirmed.wishes is None:
+            return None
+        address, wishes = str(confirmed.mailbox), confirmed.wishes
+        new = Subscriber(0, CHANNEL, address, Kind.MAILBOX, wishes.choices, wishes.zone)
+        known = await subscribers.add(connection, new, at)
+
+        def subscribed(stored: Subscriber) -> Subscriber:
+            return replace(
+                stored,
+                choices=wishes.choices,
+                zone=wishes.zone,
+                hour=wishes.hour,
+                standing=Standing.ACTIVE,
+                reason=None,
+                paused_until=None,
+                strikes=0,
+                consent=Consent(at, confirmed.how),
+            )
+
+        return await subscribers.change(connection, known.id, subscribed, at)
+
+
+async def leave(engine: AsyncEngine, number: int, at: datetime) -> None:
+    """Ends the subscription `number` at its own wish; what is queued is not sent any more. Raises StoreError."""
+    async with database.writing(engine) as connection:
+        await subscribers.change(connection, number, _left, at)
+
+
+async def _take(engine: AsyncEngine, new: SigningUp) -> None:
+    async with database.reading(engine) as connection:  # a flood need not wait for its turn to write
+        if await _is_too_much(connection, new):
+            return
+    async with database.writing(engine) as connection:
+        await signups.one_at_a_time(connection)
+        if not await _is_too_much(connection, new):
+            known = await subscribers.find(connection, CHANNEL, str(new.mailbox))
+            await signups.add(connection, addressed(new, known))
+
+
+def addressed(new: SigningUp, known: Subscriber | None) -> SigningUp:
+    """`new` with the letter for whoever is `known` at its address. Pure."""
+    if new.letter is Letter.KNOWN:
+        return replace(new, next_at=None if known is None else new.made_at)
+    subscribed = known is not None and known.standing is Standing.ACTIVE
+    return replace(new, letter=Letter.KNOWN if subscribed else Letter.CONFIRM, next_at=new.made_at)
+
+
+async def _is_too_much(connection: AsyncConnection, new: SigningUp) -> bool:
+    for span, limit in _TO_ADDRESS:
+        if await signups.count_of_address(connection, new.mailbox, new.made_at - span) >= limit:
+            return True
+    for span, limit in _FROM_NETWORK[new.how]:
+        if await signups.count_of_network(connection, new.network, new.made_at - span) >= limit:
+            return True
+    return False
+
+
+def _left(stored: Subscriber) -> Subscriber:
+    return replace(stored, standing=Standing.LEFT) if stored.standing is Standing.ACTIVE else stored

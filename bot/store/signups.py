@@ -1,0 +1,132 @@
+"""Who gave an address to the newsletter's form, and the letters that answer them."""
+
+from datetime import datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.links import CONFIRMING
+from bot.mailboxes import Mailbox
+from bot.models import Choices, Detail, Letter, SigningUp, Wishes
+from bot.store.tables import signups
+from digest import keywords
+
+_COLUMNS = signups.c
+_KEPT = 2 * CONFIRMING  # a letter may go out that late, and its link is good for as long again
+_LOCK = 0x7369676E  # PostgreSQL's advisory locks are numbers
+
+
+async def one_at_a_time(connection: AsyncConnection) -> None:
+    """Has other signings up wait until the transaction ends: what is counted in it stays true. SQLite's writers do."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+
+
+async def count_of_address(connection: AsyncConnection, mailbox: Mailbox, since: datetime) -> int:
+    """How many signings up of an address there are since then."""
+    query = select(func.count()).where(_COLUMNS.address == str(mailbox), _COLUMNS.made_at > since)
+    return int(await connection.scalar(query) or 0)
+
+
+async def count_of_network(connection: AsyncConnection, network: str, since: datetime) -> int:
+    """The same of a network."""
+    query = select(func.count()).where(_COLUMNS.network == network, _COLUMNS.made_at > since)
+    return int(await connection.scalar(query) or 0)
+
+
+async def add(connection: AsyncConnection, new: SigningUp) -> None:
+    """Keep `new` under a number of its own."""
+    row = {
+        "address": str(new.mailbox),
+        "network": new.network,
+        "letter": new.letter,
+        "wishes": _to_json(new.wishes) if new.wishes else {},
+        "how": new.how,
+        "made_at": new.made_at,
+        "next_at": new.next_at,
+        "tries": new.tries,
+    }
+    await connection.execute(insert(signups), row)
+
+
+async def find(connection: AsyncConnection, number: int) -> SigningUp | None:
+    """The signing up `number`, as long as it is kept."""
+    row = (await connection.execute(select(signups).where(_COLUMNS.id == number))).first()
+    return None if row is None else _signing_up(row)
+
+
+async def confirm(connection: AsyncConnection, number: int, at: datetime) -> SigningUp | None:
+    """The signing up `number`, which is confirmed from now on; None where it was before, or is gone."""
+    open_ = update(signups).where(
+        _COLUMNS.id == number, _COLUMNS.letter == Letter.CONFIRM, _COLUMNS.confirmed_at.is_(None)
+    )
+    row = (await connection.execute(open_.values(confirmed_at=at, next_at=None).returning(signups))).first()
+    return None if row is None else _signing_up(row)
+
+
+async def due(connection: AsyncConnection, at: datetime, limit: int) -> list[SigningUp]:
+    """Those whose letter is to be tried at `at`, the longest waiting first."""
+    query = select(signups).where(_COLUMNS.next_at <= at).order_by(_COLUMNS.next_at, _COLUMNS.id)
+    return [_signing_up(row) for row in await connection.execute(query.limit(limit))]
+
+
+async def note_letter(
+    connection: AsyncConnection, number: int, tries: int, next_at: datetime | None = None
+) -> None:
+    """The letter was tried: when it is again, None where that is never."""
+    columns = update(signups).where(_COLUMNS.id == number)
+    await connection.execute(columns.values(tries=tries, next_at=next_at))
+
+
+async def prune(connection: AsyncConnection, at: datetime) -> None:
+    """Forget the signings up whose links are too old, confirmed or not."""
+    await connection.execute(delete(signups).where(_COLUMNS.made_at < at - _KEPT))
+
+
+async def of_address(connection: AsyncConnection, address: str) -> list[dict[str, Any]]:
+    """All signings up of an address, for them to see."""
+    columns = (_COLUMNS.how, _COLUMNS.letter, _COLUMNS.wishes, _COLUMNS.made_at, _COLUMNS.confirmed_at)
+    query = select(*columns).where(_COLUMNS.address == address).order_by(_COLUMNS.id)
+    return [dict(row) for row in (await connection.execute(query)).mappings()]
+
+
+def _signing_up(row: Row[Any]) -> SigningUp:
+    return SigningUp(
+        id=row.id,
+        mailbox=Mailbox.of(row.address),
+        network=row.network,
+        letter=Letter(row.letter),
+        wishes=_from_json(row.wishes) if row.wishes else None,
+        how=row.how,
+        made_at=row.made_at,
+        next_at=row.next_at,
+        tries=row.tries,
+        confirmed_at=row.confirmed_at,
+    )
+
+
+def _to_json(wishes: Wishes) -> dict[str, Any]:
+    chosen = wishes.choices
+    return {
+        "language": chosen.language,
+        "detail": chosen.detail,
+        "categories": chosen.categories,
+        "include": [keyword.text for keyword in chosen.include],
+        "exclude": [keyword.text for keyword in chosen.exclude],
+        "hour": wishes.hour.strftime("%H:%M") if wishes.hour else None,
+        "zone": wishes.zone.key,
+    }
+
+
+def _from_json(row: dict[str, Any]) -> Wishes:
+    choices = Choices(
+        language=row["language"],
+        detail=Detail(row["detail"]),
+        categories=tuple(row["categories"]),
+        include=tuple(map(keywords.keyword, row["include"])),
+        exclude=tuple(map(keywords.keyword, row["exclude"])),
+    )
+    hour = time.fromisoformat(row["hour"]) if row["hour"] else None
+    return Wishes(choices, hour, ZoneInfo(row["zone"]))

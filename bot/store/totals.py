@@ -1,0 +1,36 @@
+"""Numbers over all rows, for whoever watches the program."""
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.models import Sending, Subject
+from bot.store.tables import asks, deliveries, dispatches, signups, subscribers
+
+Counts = dict[tuple[str, ...], int]
+
+
+async def subscribers_by_standing(connection: AsyncConnection) -> Counts:
+    """How many subscribers there are, by channel and standing."""
+    groups = (subscribers.c.channel, subscribers.c.standing)
+    rows = await connection.execute(select(*groups, func.count()).group_by(*groups))
+    return {tuple(labels): count for *labels, count in rows}
+
+
+async def latest_deliveries(connection: AsyncConnection, editions: int) -> Counts:
+    """How many deliveries of the newest `editions` there are, by channel, date and state."""
+    latest = select(dispatches.c.id).where(dispatches.c.subject == Subject.EDITION)
+    newest = latest.order_by(dispatches.c.edition_date.desc()).limit(editions)
+    groups = (subscribers.c.channel, dispatches.c.edition_date, deliveries.c.state)
+    query = select(*groups, func.count()).select_from(deliveries.join(dispatches).join(subscribers))
+    rows = await connection.execute(query.where(dispatches.c.id.in_(newest)).group_by(*groups))
+    return {tuple(map(str, labels)): count for *labels, count in rows}
+
+
+async def queues(connection: AsyncConnection) -> Counts:
+    """How much waits in each queue, now or for later."""
+    waiting = {
+        "deliveries": select(func.count()).where(deliveries.c.state == Sending.DUE),
+        "letters": select(func.count()).where(signups.c.next_at.is_not(None)),
+        "requests": select(func.count()).where(asks.c.answered_at.is_(None)),
+    }
+    return {(name,): int(await connection.scalar(query) or 0) for name, query in waiting.items()}

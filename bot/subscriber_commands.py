@@ -1,0 +1,192 @@
+"""`arxiv-daily subscribers …`: who reads."""
+
+import asyncio
+import csv
+import os
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, TextIO
+
+import typer
+
+from bot import settings
+from bot.app import open_database
+from bot.chat import words
+from bot.choices import Offer
+from bot.mail import importing
+from bot.mail.importing import Defaults, Sheet
+from bot.mail.signup import CHANNEL
+from bot.models import Choices, Kind, Standing, Subscriber
+from bot.settings import Settings
+from bot.store import subscribers
+from bot.store.tables import subscribers as table
+from digest.errors import DigestError
+from digest.render import text
+from digest.store import engine as database
+
+app = typer.Typer(help="Who gets the digest.", no_args_is_help=True)
+_FORMULA = re.compile(r"[=+@\t\r]|-(?!\d+(:\d+)?$)")  # what a spreadsheet would run; not a group's number
+
+
+class SubscribersError(DigestError):
+    """A list that cannot be imported, or nobody to remove."""
+
+
+class ChannelName(StrEnum):
+    """The channels, by their words in the tables."""
+
+    TELEGRAM = "telegram"
+    MAIL = "mail"
+
+
+@app.command("list")
+def list_(
+    channel: Annotated[ChannelName | None, typer.Option(help="Only those on this channel.")] = None,
+    standing: Annotated[Standing | None, typer.Option(help="Only those with whom it stands so.")] = None,
+) -> None:
+    """Shows who is known, a line each."""
+    found = asyncio.run(_listed(settings.load(), channel, standing))
+    typer.echo(text.render("subscribers", subscribers=found), nl=False)
+
+
+@app.command()
+def export(
+    file: Annotated[
+        Path | None, typer.Argument(help="Where it goes.", show_default="standard output")
+    ] = None,
+) -> None:
+    """Writes all that is stored of everybody as CSV, with when and how each agreed."""
+    rows = asyncio.run(_listed(settings.load(), None, None))
+    if file is None:
+        _write(sys.stdout, rows)
+        return
+    try:
+        # Addresses: for nobody but the operator.
+        with open(file, "w", encoding="utf-8", newline="", opener=_private) as target:
+            _write(target, rows)
+    except OSError as error:
+        raise SubscribersError(f"{file} cannot be written: {error.strerror}.") from None
+    typer.echo(f"{len(rows)} subscribers in {file}")
+
+
+@app.command("import")
+def take_over(
+    file: Annotated[Path, typer.Argument(help="A CSV file.", exists=True, dir_okay=False, readable=True)],
+    skip_faulty: Annotated[
+        bool, typer.Option("--skip-faulty", help="Imports the sound rows, whatever is wrong with others.")
+    ] = False,
+) -> None:
+    """Subscribes the mail addresses of a list whose owners agreed to it.
+
+    Columns: address, consented_at, consent (where and how); and, where wished, language, detail, categories, include,
+    exclude, hour, zone. Without --skip-faulty nothing is imported unless all rows are sound. Addresses that are known
+    already are left as they are: who has left does not come back by this.
+    """
+    loaded = settings.load()
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        sheet = importing.read(lines, _defaults(loaded))
+    for fault in sheet.faults:
+        typer.echo(f"{file}:{fault.line}: {fault.sentence}", err=True)
+    if sheet.faults and not skip_faulty:
+        raise SubscribersError(f"{len(sheet.faults)} faults found, so nothing was imported.")
+    typer.echo(text.render("imported", done=asyncio.run(_import(loaded, sheet))), nl=False)
+
+
+@app.command()
+def remove(
+    who: Annotated[str, typer.Argument(metavar="ADDRESS|ID", help="An address, or the number in the list.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Asks nothing.")] = False,
+) -> None:
+    """Deletes all that is known about somebody, deliveries and requests too. There is no way back."""
+    loaded = settings.load()
+    found = asyncio.run(_found(loaded, who))
+    if not yes:
+        typer.confirm(
+            f"Delete number {found.id} ({found.channel}, {found.address}) and all about it?", abort=True
+        )
+    asyncio.run(_forget(loaded, found))
+    typer.echo("Deleted.")
+
+
+async def _listed(
+    loaded: Settings, channel: str | None, standing: Standing | None
+) -> list[Mapping[str, Any]]:
+    async with open_database(loaded) as engine, database.reading(engine) as connection:
+        return [dict(row) for row in await subscribers.listed(connection, channel, standing)]
+
+
+def _write(target: TextIO, rows: Iterable[Mapping[str, Any]]) -> None:
+    writer = csv.writer(target, lineterminator="\n")
+    writer.writerow(table.columns.keys())
+    writer.writerows([_cell(value) for value in row.values()] for row in rows)
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case tuple():
+            return _cell(", ".join(value))
+        case datetime() | date():
+            return value.isoformat()
+    written = str(value)
+    return f"'{written}" if _FORMULA.match(written) else written
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _defaults(loaded: Settings) -> Defaults:
+    """What an imported address has that the list says nothing of."""
+    now = datetime.now(UTC)
+    language = words.nearest(None, loaded.target_language)
+    reader = Subscriber(
+        0, CHANNEL, "", Kind.MAILBOX, Choices(language), loaded.timezone, standing=Standing.ACTIVE
+    )
+    return Defaults(reader, Offer(loaded.arxiv_categories, words.languages(), now.date()), now)
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import came to; `gone` are those that were known and had left or ended."""
+
+    added: int
+    known: int
+    gone: int
+
+
+async def _import(loaded: Settings, sheet: Sheet) -> Imported:
+    async with open_database(loaded) as engine, database.writing(engine) as connection:
+        known = await subscribers.known(connection, CHANNEL, (row.address for row in sheet.rows))
+        new = [row for row in sheet.rows if row.address not in known]
+        await subscribers.add_all(connection, new, datetime.now(UTC))
+    gone = sum(standing in (Standing.LEFT, Standing.ENDED) for standing in known.values())
+    return Imported(len(new), len(known), gone)
+
+
+async def _found(loaded: Settings, who: str) -> Subscriber:
+    """Whoever is meant. Raises SubscribersError where that is nobody, or not clear."""
+    given = who.strip().lower()
+    number = re.fullmatch(r"(id:)?([0-9]{1,18})", given)
+    async with open_database(loaded) as engine, database.reading(engine) as connection:
+        found = await subscribers.at_address(connection, given)
+        numbered = await subscribers.get(connection, int(number[2])) if number else None
+    if numbered and numbered not in found:
+        found.append(numbered)
+    if not found:
+        raise SubscribersError(f"Nobody is known by “{who}”.")
+    if len(found) > 1:
+        numbers = " or ".join(f"id:{each.id}" for each in found)
+        raise SubscribersError(f"“{who}” is a number and an address: write {numbers}.")
+    return found[0]
+
+
+async def _forget(loaded: Settings, who: Subscriber) -> None:
+    async with open_database(loaded) as engine, database.writing(engine) as connection:
+        await subscribers.forget(connection, who.id)

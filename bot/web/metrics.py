@@ -1,0 +1,90 @@
+"""Numbers for Prometheus: counted from the tables when they are asked for, so that a restart loses none."""
+
+import ipaddress
+from datetime import UTC, datetime, time
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bot.store import totals
+from bot.web.pages import Pages
+from digest.store import editions
+from digest.store import engine as database
+
+_LATEST = 3  # editions
+_PROXIES = ("x-forwarded-for", "forwarded", "x-real-ip", "via")
+
+
+class Metrics:
+    """The numbers of one site."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self.requests = self._counter("http_requests", "Requests that were answered.", "route", "status")
+        self._subscribers = self._gauge("subscribers", "Subscribers.", "channel", "standing")
+        self._deliveries = self._gauge(
+            "deliveries", "Deliveries of the latest editions.", "channel", "date", "state"
+        )
+        self._queued = self._gauge("queued", "What waits: deliveries, letters, requests.", "queue")
+        self._edition = self._gauge("last_edition_date_seconds", "The newest edition's day, at midnight UTC.")
+        self._closed = self._gauge("last_edition_closed_seconds", "When the newest edition was closed.")
+
+    async def show(self, pages: Pages, request: Request) -> Response:
+        """The numbers, for those who ask from nearby: a proxy that serves the internet is not answered."""
+        if not is_near(request):
+            raise HTTPException(404)
+        async with database.reading(pages.app.engine) as connection:
+            await self._count(connection)
+        return Response(generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _count(self, connection: AsyncConnection) -> None:
+        _set(self._subscribers, await totals.subscribers_by_standing(connection))
+        _set(self._deliveries, await totals.latest_deliveries(connection, _LATEST))
+        _set(self._queued, await totals.queues(connection))
+        if last := await editions.last(connection):
+            self._edition.set(datetime.combine(last.date, time(), UTC).timestamp())
+            self._closed.set(last.closed_at.timestamp())
+
+    def _counter(self, name: str, about: str, *labels: str) -> Counter:
+        return Counter(f"arxiv_daily_{name}", about, labels, registry=self._registry)
+
+    def _gauge(self, name: str, about: str, *labels: str) -> Gauge:
+        return Gauge(f"arxiv_daily_{name}", about, labels, registry=self._registry)
+
+
+class Counting:
+    """Counts each request by the pattern of its route, never by its path: tokens stand there."""
+
+    def __init__(self, app: ASGIApp, counter: Counter) -> None:
+        self._app = app
+        self._counter = counter
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = getattr(scope.get("route"), "path", "unknown")
+                self._counter.labels(route, str(message["status"])).inc()
+            await send(message)
+
+        await self._app(scope, receive, counted)
+
+
+def is_near(request: Request) -> bool:
+    """Whether a request comes from this machine or its private network, and through no proxy. Pure."""
+    if any(name in request.headers for name in _PROXIES) or request.client is None:
+        return False
+    try:
+        return ipaddress.ip_address(request.client.host).is_private
+    except ValueError:
+        return False
+
+
+def _set(gauge: Gauge, counts: totals.Counts) -> None:
+    gauge.clear()
+    for labels, count in counts.items():
+        gauge.labels(*labels).set(count)

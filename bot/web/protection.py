@@ -1,0 +1,85 @@
+"""What holds for every answer and every request: headers, and how long a request may take."""
+
+import asyncio
+
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# No script, nothing from elsewhere, in no frame, and forms that only come back here.
+_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",  # tokens stand in the addresses of pages
+}
+_TRANSPORT = "max-age=31536000"  # seconds
+_BODY_SECONDS, _ALL_SECONDS = 10.0, 60.0
+
+
+class Protection:
+    """Stands before the whole site; `root` is the path under which the internet reaches it, `https` whether securely.
+
+    Some proxies hand on the whole path, some only what follows `root`: both are taken.
+    """
+
+    def __init__(self, app: ASGIApp, root: str, *, https: bool) -> None:
+        self._app = app
+        self._root = root
+        self._headers = _HEADERS | ({"Strict-Transport-Security": _TRANSPORT} if https else {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        started = False
+
+        async def protected(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                self._protect(MutableHeaders(scope=message))
+            await send(message)
+
+        try:
+            async with asyncio.timeout(_ALL_SECONDS):
+                await self._app(self._inside(scope), self._hurried(receive), protected)
+        except TimeoutError:
+            if started:
+                raise
+            await protected({"type": "http.response.start", "status": 503, "headers": []})
+            await protected({"type": "http.response.body", "body": b""})
+
+    def _protect(self, headers: MutableHeaders) -> None:
+        for name, value in self._headers.items():
+            headers[name] = value
+        if "cache-control" not in headers:
+            headers["Cache-Control"] = "no-store"
+            headers["X-Robots-Tag"] = "noindex"
+
+    def _inside(self, scope: Scope) -> Scope:
+        path = scope["path"]
+        if self._root and (path == self._root or path.startswith(f"{self._root}/")):
+            scope["path"] = path.removeprefix(self._root) or "/"
+        return scope
+
+    def _hurried(self, receive: Receive) -> Receive:
+        """Has a body arrive in time; what comes after it may take long: that the other side hung up."""
+        deadline = asyncio.get_running_loop().time() + _BODY_SECONDS
+        complete = False
+
+        async def received() -> Message:
+            nonlocal complete
+            if complete:
+                return await receive()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(408) from None
+            complete = not message.get("more_body", False)
+            return message
+
+        return received

@@ -1,0 +1,122 @@
+"""The way in: the form on the first page, and the page that a letter's link opens."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bot import mailboxes
+from bot.links import ExpiredLinkError
+from bot.mail import signup
+from bot.mailboxes import InvalidMailboxError, Mailbox
+from bot.models import Choices, Kind, Letter, Subscriber, Wishes
+from bot.store import signups
+from bot.web import forms, wanted
+from bot.web.editions import newest
+from bot.web.forms import Form
+from bot.web.pages import Pages
+from digest.store import engine as database
+
+_TRAP = "website"  # people do not see it; programs that fill in whatever they find do
+
+
+async def home(pages: Pages, request: Request) -> Response:
+    """What this is, with the form where there is a newsletter, and the newest editions."""
+    nobody = _nobody(pages, request)
+    values = wanted.shown(nobody, pages.offer(nobody.zone)) | {"address": ""}
+    return await _home(pages, request, values)
+
+
+async def sign_up(pages: Pages, request: Request) -> Response:
+    """Takes the form: the answer is the same whatever is known of the address."""
+    form = await forms.read(request)
+    nobody = _nobody(pages, request)
+    reader, faults = wanted.fill(form, wanted.WISHES, pages.offer(nobody.zone), nobody)
+    mailbox = _mailbox(form)
+    if mailbox is None or faults:
+        faults = faults if mailbox else ("address", *faults)
+        values = wanted.typed(form) | {"address": form.text("address")}
+        return await _home(pages, request, values, faults, 422)
+    if not form.text(_TRAP):
+        wishes = Wishes(reader.choices, reader.hour, reader.zone)
+        await signup.sign_up(
+            pages.app.engine, mailbox, wishes, network=pages.network(request), how="form", at=pages.now()
+        )
+        pages.wake()
+    return pages.message(request, "sent")
+
+
+async def ask_link(pages: Pages, request: Request) -> Response:
+    """A form that takes an address, to send it a link to its preferences."""
+    return pages.page(request, "link", address="", expired=False)
+
+
+async def send_link(pages: Pages, request: Request) -> Response:
+    """Takes that form: the answer is the same whatever is known of the address."""
+    form = await forms.read(request)
+    mailbox = _mailbox(form)
+    if mailbox is None:
+        return pages.page(
+            request, "link", 422, faults=("address",), address=form.text("address"), expired=False
+        )
+    if not form.text(_TRAP):
+        await signup.send_link(pages.app.engine, mailbox, network=pages.network(request), at=pages.now())
+        pages.wake()
+    return pages.message(request, "link_sent")
+
+
+async def ask_confirmation(pages: Pages, request: Request) -> Response:
+    """The page of a letter's link: a button. Programs that look through mail open links, and press nothing."""
+    number = await _confirmable(pages, request)
+    return pages.page(request, "confirm") if isinstance(number, int) else number
+
+
+async def confirm(pages: Pages, request: Request) -> Response:
+    """The button was pressed."""
+    number = await _confirmable(pages, request)
+    if not isinstance(number, int):
+        return number
+    made = await signup.confirm(pages.app.engine, number, pages.now())
+    if made is None:  # pressed twice at the same moment
+        return pages.message(request, "used", 410)
+    return pages.page(
+        request, "confirmed", reader=made, preferences=urlsplit(pages.links.preferences(made.id)).path
+    )
+
+
+async def _home(
+    pages: Pages, request: Request, values: dict[str, Any], faults: tuple[str, ...] = (), status: int = 200
+) -> Response:
+    offer = pages.offer(pages.app.plan.calendar.zone)
+    days = tuple(await newest(pages))
+    return pages.page(request, "home", status, faults=faults, values=values, offer=offer, days=days)
+
+
+async def _confirmable(pages: Pages, request: Request) -> int | Response:
+    """The signing up that a link confirms; else the page that says why it does not."""
+    try:
+        number = pages.links.confirming(request.path_params["token"])
+    except ExpiredLinkError:
+        return pages.message(request, "expired", 410)
+    if number is None:
+        return pages.message(request, "forged", 404)
+    async with database.reading(pages.app.engine) as connection:
+        found = await signups.find(connection, number)
+    if found is None or found.letter is not Letter.CONFIRM:
+        return pages.message(request, "expired", 410)
+    return number if found.confirmed_at is None else pages.message(request, "used", 410)
+
+
+def _nobody(pages: Pages, request: Request) -> Subscriber:
+    """Somebody new: what the form shows before anything is chosen."""
+    plan = pages.app.plan
+    choices = Choices(pages.language(request))
+    return Subscriber(0, signup.CHANNEL, "", Kind.MAILBOX, choices, plan.calendar.zone)
+
+
+def _mailbox(form: Form) -> Mailbox | None:
+    try:
+        return mailboxes.parse(form.text("address"))
+    except InvalidMailboxError:
+        return None

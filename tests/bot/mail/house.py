@@ -1,0 +1,118 @@
+"""An outbox of mail before an SMTP server on loopback, and those who are subscribed."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot import fanout, settings
+from bot.fanout import Renderings
+from bot.links import Links
+from bot.mail import channel
+from bot.mail.channel import Mail
+from bot.mail.connection import Patience
+from bot.models import Choices, Kind, Standing, Subscriber
+from bot.outbox import Outbox
+from bot.settings import Settings
+from bot.store import subscribers
+from bot.store.tables import deliveries
+from bot.store.tables import subscribers as readers
+from digest.models import Edition
+from digest.store import engine as database
+
+SECRET = "a-secret-of-thirty-two-characters-and-more"
+QUICK = Patience(open_seconds=5, command_seconds=0.3, answer_seconds=0.3)
+
+
+@dataclass
+class House:
+    """A database, and the server that its mail is handed in to."""
+
+    engine: AsyncEngine
+    port: int
+    patience: Patience = QUICK
+    now: datetime = datetime(2026, 2, 12, 1, 0, tzinfo=UTC)
+    overrides: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> Settings:
+        return settings.given(
+            **{
+                "smtp_host": "127.0.0.1",
+                "smtp_port": self.port,
+                "smtp_security": "none",
+                "mail_from": "arXiv Daily <daily@daily.example>",
+                "mail_rate": 0,
+                "mail_connections": 2,
+                "public_url": "https://daily.example",
+                "secret_key": SECRET,
+                **self.overrides,
+            }
+        )
+
+    async def subscribe(self, *names: str) -> None:
+        """Mailboxes of these names at reader.example."""
+        async with database.writing(self.engine) as connection:
+            for name in names:
+                address = f"{name}@reader.example"
+                zone = ZoneInfo("Asia/Shanghai")
+                new = Subscriber(0, "mail", address, Kind.MAILBOX, Choices("en"), zone, Standing.ACTIVE)
+                await subscribers.add(connection, new, self.now)
+
+    async def leave(self, address: str) -> None:
+        """Ends the subscription, as a click on the link does."""
+        async with database.writing(self.engine) as connection:
+            found = await subscribers.find(connection, "mail", address)
+            assert found is not None
+            left = replace(found, standing=Standing.LEFT)
+            await subscribers.change(connection, found.id, lambda _: left, self.now)
+
+    async def broadcast(self, text: str = "Hello, all.") -> None:
+        """The operator's words to everybody, due now."""
+        number = await fanout.draft_broadcast(self.engine, text, self.now)
+        await fanout.confirm_broadcast(self.engine, number, self.now)
+
+    @asynccontextmanager
+    async def mail(self) -> AsyncIterator[Mail]:
+        """The channel, open."""
+        links = Links("https://daily.example", SECRET, lambda: self.now)
+        async with channel.open_mail(self.settings, links, lambda: self.now, self.patience) as mail:
+            yield mail
+
+    @asynccontextmanager
+    async def outbox(self) -> AsyncIterator[Outbox]:
+        """What sends, by that channel."""
+        async with self.mail() as mail:
+            renderings = Renderings(self.engine, mail, _contents, lambda: self.now)
+            yield Outbox(self.engine, mail, renderings, lambda: self.now, width=mail.width, look_seconds=0.05)
+
+    async def send(self, **later: float) -> None:
+        """Sends what is due, `later` than before."""
+        self.now += timedelta(**later)
+        async with self.outbox() as outbox:
+            await outbox.drain()
+
+    async def deliveries(self) -> list[tuple[Any, ...]]:
+        """State and reason of each, oldest first."""
+        columns = deliveries.c
+        return await self._rows(select(columns.state, columns.reason).order_by(columns.id))
+
+    async def standings(self) -> list[tuple[Any, ...]]:
+        """Standing, reason and strikes of each subscriber."""
+        columns = readers.c
+        return await self._rows(
+            select(columns.standing, columns.reason, columns.strikes).order_by(columns.id)
+        )
+
+    async def _rows(self, query: Any) -> list[tuple[Any, ...]]:
+        async with database.reading(self.engine) as connection:
+            return [tuple(row) for row in await connection.execute(query)]
+
+
+async def _contents(*_: object) -> Edition | None:
+    raise AssertionError("no edition is sent here")

@@ -1,0 +1,61 @@
+"""Subscribers of the newsletter, and editions that went to them."""
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.models import Choices, Consent, Kind, Standing, Subject, Subscriber
+from bot.store import deliveries, dispatches, subscribers
+from bot.store.deliveries import Appointment
+from digest.store.engine import reading, writing
+from tests.bot.mail.reports import NOW
+from tests.bot.test_store_people import SHANGHAI, TODAY
+
+DAY = timedelta(days=1)
+READER = Subscriber(
+    0,
+    "mail",
+    "reader@example.org",
+    Kind.MAILBOX,
+    Choices("en"),
+    SHANGHAI,
+    Standing.ACTIVE,
+    consent=Consent(NOW - 100 * DAY, "form"),
+)
+
+
+async def subscribed(engine: AsyncEngine, address: str = READER.address) -> Subscriber:
+    """A mailbox that gets the newsletter."""
+    async with writing(engine) as connection:
+        return await subscribers.add(connection, replace(READER, address=address), NOW)
+
+
+async def delivered(engine: AsyncEngine, day: date = TODAY) -> list[int]:
+    """The numbers of the deliveries of an edition to all."""
+    async with writing(engine) as connection:
+        dispatch = await dispatches.open_(connection, Subject.EDITION, day, NOW, NOW)
+        assert dispatch is not None
+        await deliveries.open_for(connection, dispatch, Appointment(None, SHANGHAI), NOW, NOW, quiet=False)
+        return [each.id for each in await deliveries.due(connection, "mail", NOW, 100)]
+
+
+async def standing(engine: AsyncEngine, number: int) -> tuple[Standing, str | None]:
+    """How it stands with a subscription, and why."""
+    async with reading(engine) as connection:
+        found = await subscribers.get(connection, number)
+    assert found is not None
+    return found.standing, found.reason
+
+
+async def returned_at(engine: AsyncEngine, number: int, at: datetime) -> None:
+    """The subscriber signs up once more."""
+    async with writing(engine) as connection:
+        await subscribers.change(
+            connection,
+            number,
+            lambda reader: replace(
+                reader, standing=Standing.ACTIVE, reason=None, consent=Consent(at, "form")
+            ),
+            at,
+        )

@@ -1,0 +1,95 @@
+"""Lists of addresses that agreed to get mail."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, time
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bot.choices import Offer
+from bot.mail.importing import Defaults, Fault, Sheet, read
+from bot.models import Consent, Detail
+from tests.bot.mail.readers import READER
+from tests.bot.mail.reports import NOW
+
+DEFAULTS = Defaults(READER, Offer(("cs.SD", "eess.AS"), ("en", "zh-CN"), NOW.date()), NOW)
+HEAD = "address,consented_at,consent\n"
+GOOD = "li@example.org,2025-01-01,paper form\n"
+
+
+def sheet(content: str) -> Sheet:
+    return read(content.splitlines(keepends=True), DEFAULTS)
+
+
+def faults(content: str) -> list[Fault]:
+    return list(sheet(content).faults)
+
+
+def test_a_row_becomes_a_subscriber_with_the_consent_that_is_recorded() -> None:
+    [row] = sheet(HEAD + "Li@Example.ORG, 2025-01-01T09:00 ,the club's form\n").rows
+    consent = Consent(datetime(2025, 1, 1, 1, tzinfo=UTC), "the club's form")
+    assert row == replace(READER, address="li@example.org", consent=consent)
+
+
+def test_what_is_chosen_comes_along_and_the_columns_may_stand_in_any_order() -> None:
+    [row] = sheet(
+        "Hour,consent,consented_at,address,zone,language,detail,categories,include,exclude\n"
+        '7:45,form,2025-01-01T09:00+02:00,li@例え.jp,Europe/Berlin,zh-cn,titles,cs.SD,"语音, echo",drone\n'
+    ).rows
+    assert (row.address, row.hour, row.zone) == ("li@xn--r8jz45g.jp", time(7, 45), ZoneInfo("Europe/Berlin"))
+    chosen = row.choices
+    assert (chosen.language, chosen.detail, chosen.categories) == ("zh-CN", Detail.TITLES, ("cs.SD",))
+    assert [each.text for each in (*chosen.include, *chosen.exclude)] == ["语音", "echo", "drone"]
+    assert row.consent == Consent(datetime(2025, 1, 1, 7, tzinfo=UTC), "form")
+
+
+def test_every_fault_is_told_with_its_line() -> None:
+    assert [(fault.line, fault.sentence.partition(":")[0]) for fault in faults(
+        "address,consented_at,consent,detail,zone\n"
+        "li@example.org,2025-01-01,form,,\n"
+        "\n"
+        "nobody,2025-01-01,form,,\n"
+        'wang@example.org,2025-01-01,"a form\nof two lines",,\n'
+        "zhao@example.org,someday,,everything,Moon\n"
+        "LI@example.org,2025-01-01,form,,\n"
+        "qian@example.org,2025-01-01,form,,,more\n"
+        "sun@example.org,2026-02-12,form\n"
+    )] == [
+        (4, "address"),
+        (5, "consent"),
+        (7, "consented_at"),
+        (7, "consent"),
+        (7, "“everything” is nothing that detail can be"),
+        (7, "“Moon” is nothing that zone can be"),
+        (8, "the same address as in line 2"),
+        (9, "6 cells in 5 columns"),
+        (10, "consented_at"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("", "the file is empty"),
+        ("\n\n", "the file is empty"),
+        ("address,consent\n", "the column “consented_at” is missing"),
+        ("address,consented_at,consent,consent\n", "the column “consent” is there twice"),
+        (HEAD.replace("\n", ",name\n"), "there is no column “name”"),
+        (HEAD + GOOD + '"open', "this is no CSV in UTF-8 from here on"),
+        (HEAD + GOOD + "a" * 200_000 + "\n", "this is no CSV in UTF-8 from here on"),
+        (HEAD + f"{'a' * 250}@example.org,2025-01-01,form\n", "address: An address has 254 characters"),
+        (HEAD + '"li@example.org\nBcc: x@example.org",2025-01-01,form\n', "address: "),
+        (HEAD + "li@example.org,2025-01-01," + "x" * 501 + "\n", "consent: "),
+        (HEAD + "li@example.org,2025-01-01,a\0b\n", "consent: "),
+        (HEAD + "li@example.org,0001-01-01T00:00+14:00,form\n", "consented_at: "),
+    ],
+)
+def test_a_list_that_is_no_good_says_why(content: str, sentence: str) -> None:
+    [fault] = faults(content)
+    assert fault.sentence.startswith(sentence)
+
+
+def test_the_sound_rows_are_there_beside_the_faults() -> None:
+    found = sheet(HEAD + GOOD + "nobody,2025-01-01,form\nwang@example.org,2025-01-01,form\n")
+    assert [row.address for row in found.rows] == ["li@example.org", "wang@example.org"]
+    assert [fault.line for fault in found.faults] == [3]

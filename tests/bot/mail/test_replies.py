@@ -1,0 +1,80 @@
+"""What servers say, and what becomes of the delivery for it."""
+
+import pytest
+
+from bot.channels import DeferredError, DeliveryError, EndedError, HaltedError, StruckError, UnansweredError
+from bot.mail import replies
+from bot.mail.replies import ClosedError, Stage
+
+SENDER, RECIPIENT, DATA, CONTENT = Stage.SENDER, Stage.RECIPIENT, Stage.DATA, Stage.CONTENT
+
+
+@pytest.mark.parametrize(
+    ("stage", "code", "text", "meaning", "reason"),
+    [
+        (RECIPIENT, 550, "5.1.1 <ada@reader.example>: User unknown", EndedError, "recipient 550 5.1.1"),
+        (RECIPIENT, 556, "5.1.10 Null MX", EndedError, "recipient 556 5.1.10"),
+        (RECIPIENT, 551, "5.1.6 Moved", EndedError, "recipient 551 5.1.6"),
+        (RECIPIENT, 550, "5.1.2 Bad destination system", StruckError, "recipient 550 5.1.2"),
+        (RECIPIENT, 550, "5.1.11 x", StruckError, "recipient 550 5.1.11"),
+        (RECIPIENT, 550, "No such user here", StruckError, "recipient 550"),
+        (RECIPIENT, 552, "5.2.2 Over quota", StruckError, "recipient 552 5.2.2"),
+        (RECIPIENT, 550, "5.7.1 Not from you", StruckError, "recipient 550 5.7.1"),
+        (RECIPIENT, 554, "5.7.1 <ada@reader.example>: Relay access denied", HaltedError, None),
+        (RECIPIENT, 550, "relaying denied", HaltedError, None),
+        (RECIPIENT, 530, "5.7.0 Must issue a STARTTLS command first", HaltedError, None),
+        (RECIPIENT, 554, "5.7.1 Client host [192.0.2.1] blocked using bl.example", HaltedError, None),
+        (RECIPIENT, 450, "4.2.0 Greylisted", DeferredError, "recipient 450 4.2.0"),
+        (RECIPIENT, 452, "4.5.3 Too many recipients", DeferredError, "recipient 452 4.5.3"),
+        (RECIPIENT, 421, "4.7.0 Enough", ClosedError, "recipient 421 4.7.0"),
+        (RECIPIENT, -1, "Malformed SMTP response line", ClosedError, "recipient -1"),
+        (SENDER, 550, "5.7.1 No", HaltedError, None),
+        (SENDER, 553, "5.1.1 <daily@daily.example>: Sender address rejected", HaltedError, None),
+        (SENDER, 450, "4.7.1 Slow down", DeferredError, "sender 450 4.7.1"),
+        (DATA, 554, "5.5.1 No", HaltedError, None),
+        (DATA, 451, "4.3.0 Later", DeferredError, "data 451 4.3.0"),
+        (CONTENT, 554, "5.7.1 Looks like spam", HaltedError, None),
+        (CONTENT, 552, "5.3.4 Too big", HaltedError, None),
+        (CONTENT, 554, "Transaction failed", HaltedError, None),
+        (CONTENT, 550, "5.1.1 Unknown", EndedError, "content 550 5.1.1"),
+        (CONTENT, 552, "5.2.2 Over quota", StruckError, "content 552 5.2.2"),
+        (CONTENT, 451, "4.3.0 Later", DeferredError, "content 451 4.3.0"),
+        (CONTENT, 421, "4.3.2 Going down", ClosedError, "content 421 4.3.2"),
+        (CONTENT, -1, "Malformed SMTP response line", UnansweredError, "content -1"),
+    ],
+)
+def test_a_refusal_is_about_the_address_about_us_or_about_the_moment(
+    stage: Stage, code: int, text: str, meaning: type[DeliveryError], reason: str | None
+) -> None:
+    error = replies.refusal(stage, code, text)
+    assert type(error) is meaning
+    assert reason is None or str(error) == reason
+
+
+def test_a_broken_connection_leaves_only_a_message_in_doubt_that_had_gone_out() -> None:
+    assert [type(replies.lost(stage)) for stage in Stage] == [ClosedError] * 3 + [UnansweredError]
+
+
+def test_an_operator_reads_the_servers_words_without_addresses_on_one_line() -> None:
+    text = "5.7.1 <daily@daily.example>: Sender address\nrejected: " + "not owned by user " * 20
+    error = str(replies.refusal(SENDER, 553, text))
+    assert "553 5.7.1 … Sender address rejected: not owned" in error
+    assert "@" not in error
+    assert "\n" not in error
+    assert len(error) < 300
+
+
+@pytest.mark.parametrize(
+    ("stage", "code", "goes_along"),
+    [
+        (SENDER, 250, True),
+        (RECIPIENT, 251, True),
+        (RECIPIENT, 354, False),
+        (DATA, 354, True),
+        (DATA, 250, False),
+        (CONTENT, 250, True),
+        (CONTENT, 354, False),
+    ],
+)
+def test_the_server_goes_along_by_the_code_of_the_stage(stage: Stage, code: int, goes_along: bool) -> None:
+    assert replies.is_accepted(stage, code) is goes_along

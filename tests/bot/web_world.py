@@ -1,0 +1,108 @@
+"""The pages on loopback, before a program whose far ends are fakes."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import httpx
+from starlette.routing import Route
+
+from bot.app import App, open_app
+from bot.links import Links
+from bot.mail.signup import CHANNEL
+from bot.models import Choices, Kind, SigningUp, Standing, Subscriber
+from bot.store import signups, subscribers
+from bot.web.health import Check
+from bot.web.pages import Pages
+from bot.web.site import site
+from digest.store import engine as database
+from tests.bot.world import QUICK, world
+from tests.fakes.server import serving
+
+NOON = datetime(2026, 2, 11, 4, 0, tzinfo=UTC)
+SECRET = "a secret of the tests, long enough"
+WISHES = {
+    "address": "li@example.org",
+    "categories": ["cs.SD", "eess.AS"],
+    "include": "",
+    "exclude": "",
+    "detail": "abstracts",
+    "language": "zh-CN",
+    "hour": "",
+    "zone": "Asia/Shanghai",
+}
+"""What a form sends that somebody filled in."""
+
+
+@dataclass
+class Site:
+    """The pages at `url`; `web` is a browser without a screen."""
+
+    app: App
+    links: Links
+    url: str
+    web: httpx.AsyncClient
+    clock: list[datetime]
+    woken: list[None] = field(default_factory=list)
+
+    async def letters(self) -> list[SigningUp]:
+        """The letters that wait."""
+        async with database.reading(self.app.engine) as connection:
+            return await signups.due(connection, self.clock[0], 1000)
+
+    async def subscriber(self, address: str = "li@example.org") -> Subscriber | None:
+        async with database.reading(self.app.engine) as connection:
+            return await subscribers.find(connection, CHANNEL, address)
+
+    async def subscribed(self, address: str = "li@example.org") -> Subscriber:
+        """Somebody who signed up and confirmed."""
+        await self.web.post("/", data=WISHES | {"address": address})
+        await self.web.post(await self.confirmation())
+        found = await self.subscriber(address)
+        assert found is not None
+        return found
+
+    async def known(self) -> Subscriber:
+        """Somebody who subscribed while there was a newsletter."""
+        chosen = Choices("zh-CN")
+        reader = Subscriber(
+            0, CHANNEL, "li@example.org", Kind.MAILBOX, chosen, ZoneInfo("UTC"), Standing.ACTIVE
+        )
+        async with database.writing(self.app.engine) as connection:
+            return await subscribers.add(connection, reader, self.clock[0])
+
+    async def confirmation(self) -> str:
+        """The link in the newest letter."""
+        return self.links.confirm((await self.letters())[-1].id)
+
+    def later(self, time: timedelta) -> None:
+        self.clock[0] += time
+
+
+@asynccontextmanager
+async def web_site(
+    folder: Path,
+    *,
+    papers: int = 0,
+    newsletter: bool = True,
+    root: str = "",
+    checks: Mapping[str, Check] | None = None,
+    hook: Route | None = None,
+    **settings: object,
+) -> AsyncIterator[Site]:
+    """The pages of a program; with `papers`, it has made the edition of that day."""
+    async with world(folder, papers=papers) as here:
+        if papers:
+            await here.run(NOON, **settings)
+        clock = [NOON]
+        async with open_app(here.settings(**settings), lambda: clock[0], QUICK) as app:
+            made: list[Site] = []
+            links = Links(f"https://daily.example.org{root}", SECRET, lambda: clock[0])
+            pages = Pages(app, links, newsletter, lambda: made[0].woken.append(None))
+            async with serving(site(pages, checks, hook)) as url, httpx.AsyncClient(base_url=url) as web:
+                links = Links(url + root, SECRET, lambda: clock[0])
+                made.append(Site(app, links, url, web, clock))
+                yield made[0]

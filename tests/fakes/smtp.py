@@ -1,0 +1,238 @@
+"""An SMTP server on loopback that misbehaves as it is told, and remembers what it took."""
+
+import asyncio
+import ssl
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any
+
+from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
+
+
+class Stage(Enum):
+    """Where a fault can be."""
+
+    GREETING = auto()
+    MAIL = auto()
+    RCPT = auto()
+    DATA = auto()
+    CONTENT = auto()
+    """After the final dot: the message was read, and is taken only where the fault says so."""
+
+
+@dataclass(frozen=True)
+class Says:
+    """A reply in place of the sound one."""
+
+    reply: str
+
+
+@dataclass(frozen=True)
+class Drops:
+    """The connection ends without a reply. `taken`: the message was taken all the same."""
+
+    taken: bool = False
+
+
+@dataclass(frozen=True)
+class Stalls:
+    """No reply comes, and the connection stays. `taken`: the message was taken all the same."""
+
+    taken: bool = False
+
+
+Fault = Says | Drops | Stalls
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A mail that the server answers for."""
+
+    sender: str
+    to: str
+    content: bytes
+    connection: int
+
+
+@dataclass
+class FakeSmtp:
+    """Offers STARTTLS where there is a `tls`, or speaks it from the start; asks for a `login` where there is one.
+
+    At most `connections` at once are let in; each is told 421 after `messages`.
+    """
+
+    tls: ssl.SSLContext | None = None
+    from_the_start: bool = False
+    login: tuple[str, str] | None = None
+    connections: int | None = None
+    messages: int | None = None
+    taken: list[Taken] = field(default_factory=list)
+    commands: Counter[str] = field(default_factory=Counter)
+    opened: int = 0
+    open: int = 0
+    most_open: int = 0
+    port: int = 0
+    _faults: list[tuple[Stage, Fault, str | None, list[int]]] = field(default_factory=list)
+
+    @property
+    def mailboxes(self) -> Counter[str]:
+        """How many mails each address got."""
+        return Counter(each.to for each in self.taken)
+
+    def fail(self, stage: Stage, fault: Fault, *, to: str | None = None, times: int = 1) -> None:
+        """The next `times` that it comes to `stage`, for mail to `to` or to anybody, `fault` happens."""
+        self._faults.append((stage, fault, to, [times]))
+
+    def fault(self, stage: Stage, to: str | None) -> Fault | None:
+        """What is to happen now; counts it."""
+        for wanted, fault, address, times in self._faults:
+            if wanted is stage and times[0] and address in (None, to):
+                times[0] -= 1
+                return fault
+        return None
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator["FakeSmtp"]:
+        """Listens while the block runs."""
+        loop = asyncio.get_running_loop()
+        sessions: set[_Session] = set()
+        direct = self.tls if self.from_the_start else None
+        server = await loop.create_server(
+            lambda: _Session(self, sessions), "127.0.0.1", self.port, ssl=direct
+        )
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            server.close()
+            for session in tuple(sessions):
+                session.drop()
+            await server.wait_closed()
+            await asyncio.sleep(0)  # aiosmtpd's tasks hear of their end
+
+
+class _Session(SMTP):
+    """One connection; faults first, then what aiosmtpd does."""
+
+    def __init__(self, house: FakeSmtp, sessions: set["_Session"]) -> None:
+        self._house = house
+        self._sessions = sessions
+        self._number = 0
+        self._carried = 0
+        super().__init__(
+            self,
+            hostname="mx.example",
+            tls_context=None if house.from_the_start else house.tls,
+            authenticator=self._authenticate_login if house.login else None,
+            # aiosmtpd does not see the TLS that was there from the start.
+            auth_required=house.login is not None and not house.from_the_start,
+            auth_require_tls=not house.from_the_start,
+            loop=asyncio.get_running_loop(),
+        )
+        self._smtp_methods = {name: self._counted(name) for name in self._smtp_methods}
+
+    def _counted(self, name: str) -> Callable[[str], Awaitable[None]]:
+        method = getattr(self, f"smtp_{name}")
+
+        async def counted(arg: str) -> None:
+            self._house.commands[name] += 1
+            await method(arg)
+
+        return counted
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if not self._number:  # it is made once more when TLS begins
+            self._house.opened += 1
+            self._house.open += 1
+            self._house.most_open = max(self._house.most_open, self._house.open)
+            self._number = self._house.opened
+            self._sessions.add(self)
+        super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self in self._sessions:
+            self._sessions.remove(self)
+            self._house.open -= 1
+        super().connection_lost(error)
+
+    def drop(self) -> None:
+        """Ends the connection at once."""
+        if isinstance(self.transport, asyncio.Transport):
+            self.transport.abort()
+
+    async def push(self, status: Any) -> None:
+        """What aiosmtpd answers goes through here; the first of it is the greeting."""
+        if str(status).startswith("220 mx.example"):
+            limit = self._house.connections
+            if limit is not None and self._house.open > limit:
+                await super().push("421 4.7.0 mx.example too many connections from you")
+                self.drop_politely()
+                return
+            if await self._goes_wrong(Stage.GREETING):
+                self.drop_politely()
+                return
+        await super().push(status)
+
+    def drop_politely(self) -> None:
+        """Ends the connection when what was said has gone out."""
+        if isinstance(self.transport, asyncio.Transport):
+            self.transport.close()
+
+    async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
+        if self._house.messages is not None and self._carried >= self._house.messages:
+            await super().push("421 4.7.0 mx.example enough of this connection")
+            self.drop_politely()
+        elif not await self._goes_wrong(Stage.MAIL):
+            await super().smtp_MAIL(arg)
+
+    async def smtp_RCPT(self, arg: str | None) -> None:  # noqa: N802
+        if not await self._goes_wrong(Stage.RCPT, (arg or "").removeprefix("TO:").strip("<>")):
+            await super().smtp_RCPT(arg)
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
+        if not await self._goes_wrong(Stage.DATA, self._to):
+            await super().smtp_DATA(arg)
+
+    async def handle_DATA(self, *_: object) -> str:  # noqa: N802
+        envelope = self.envelope
+        assert envelope is not None
+        fault = self._house.fault(Stage.CONTENT, self._to)
+        if fault is None or (not isinstance(fault, Says) and fault.taken):
+            content = envelope.original_content or b""
+            self._house.taken.append(Taken(envelope.mail_from or "", self._to, content, self._number))
+            self._carried += 1
+        match fault:
+            case Says():
+                return fault.reply
+            case Drops():
+                self.drop()
+            case Stalls():
+                await asyncio.Event().wait()
+        return "250 2.0.0 OK"
+
+    @property
+    def _to(self) -> str:
+        return self.envelope.rcpt_tos[0] if self.envelope and self.envelope.rcpt_tos else ""
+
+    async def _goes_wrong(self, stage: Stage, to: str | None = None) -> bool:
+        match self._house.fault(stage, to):
+            case Says(reply):
+                await super().push(reply)
+                if reply.startswith("421"):
+                    self.drop_politely()
+            case Drops():
+                self.drop()
+            case Stalls():
+                await asyncio.Event().wait()
+            case None:
+                return False
+        return True
+
+    def _authenticate_login(self, *arguments: Any) -> AuthResult:
+        data = arguments[-1]
+        assert isinstance(data, LoginPassword)
+        given = (data.login.decode(), data.password.decode())
+        return AuthResult(success=given == self._house.login, handled=False)
