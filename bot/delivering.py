@@ -1,14 +1,19 @@
 """What is due is delivered once, for the commands that end: `run` and `deliver`."""
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import date
 
-from bot import fanout, schedule
+from bot import fanout, outboxes, schedule
 from bot.app import App
+from bot.channels import Channel
 from bot.day import Work
+from bot.links import open_links
 from bot.models import Sending
-from bot.serve import Rhythm, telegram
+from bot.outbox import Outbox
+from bot.outboxes import Rhythm
 from bot.settings import Settings
 from bot.store import deliveries, dispatches
 from digest.errors import DigestError
@@ -28,7 +33,7 @@ class Delivered:
 
 async def deliver_made(app: App, settings: Settings, made: Work) -> Delivered | None:
     """Gives out what a run made, and sends what is due; None where no channel is set up. Raises DigestError."""
-    if settings.telegram_bot_token is None:
+    if not outboxes.has_channel(settings):
         return None
     await schedule.give_out(app, made)
     days = {made.outcome.day, *(closed.date for closed in made.outcome.closed)}
@@ -37,6 +42,7 @@ async def deliver_made(app: App, settings: Settings, made: Work) -> Delivered | 
 
 async def deliver_day(app: App, settings: Settings, day: date) -> Delivered:
     """Sends what is still due of the edition of `day`. Raises DigestError where there is none."""
+    outboxes.require_channel(settings)
     async with database.reading(app.engine) as connection:
         if await editions.find(connection, day) is None:
             raise DigestError(f"There is no edition of {day}.")
@@ -45,11 +51,31 @@ async def deliver_day(app: App, settings: Settings, day: date) -> Delivered:
 
 
 async def _send(app: App, settings: Settings, days: list[date]) -> Delivered:
-    async with telegram(app, settings, _RHYTHM) as (_, outbox):
-        await outbox.drain()
+    await _drain(app, settings)
     states: Counter[Sending] = Counter()
     async with database.reading(app.engine) as connection:
         for day in days:
             dispatch = await dispatches.of_day(connection, day)
             states.update(await deliveries.counts(connection, dispatch.id) if dispatch else {})
     return Delivered(tuple(days), states)
+
+
+async def _drain(app: App, settings: Settings) -> None:
+    """On each channel in turn; one that is refused keeps nothing from the others. Raises DigestError at the end."""
+    faults: list[DigestError] = []
+    for opened in _channels(app, settings):
+        try:
+            async with opened as (_, outbox):
+                await outbox.drain()
+        except DigestError as error:
+            faults.append(error)
+    if faults:
+        raise faults[0]
+
+
+def _channels(app: App, settings: Settings) -> Iterator[AbstractAsyncContextManager[tuple[Channel, Outbox]]]:
+    if settings.telegram_bot_token is not None:
+        yield outboxes.telegram(app, settings, _RHYTHM)
+    links = open_links(settings, app.clock)
+    if settings.smtp_host is not None and links is not None:
+        yield outboxes.mail(app, settings, links, _RHYTHM)

@@ -13,6 +13,7 @@ from hashlib import sha256
 
 from itsdangerous import BadSignature, SignatureExpired, Signer, TimestampSigner
 
+from bot.settings import Settings
 from digest.models import VersionId
 
 CONFIRMING = timedelta(days=2)
@@ -118,6 +119,15 @@ class Links:
         signer = TimestampSigner(self.secret, salt=purpose, key_derivation="hmac", digest_method=sha256)
         signer.get_timestamp = lambda: int(self.clock().timestamp())  # type: ignore[method-assign]
         return signer
+
+
+def open_links(settings: Settings, clock: Callable[[], datetime]) -> Links | None:
+    """The links that the settings describe; None where PUBLIC_URL or SECRET_KEY is not set."""
+    if settings.public_url is None or settings.secret_key is None:
+        return None
+    archive = str(settings.archive_url) if settings.archive_url else None
+    base = str(settings.public_url).rstrip("/")
+    return Links(base, settings.secret_key.get_secret_value(), clock, archive)
 
 
 def _read(signer: TimestampSigner, token: str, age: timedelta) -> int | None:

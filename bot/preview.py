@@ -17,7 +17,7 @@ from bot.chat import composing as chat
 from bot.chat import words
 from bot.chat.parts import Message
 from bot.fanout import matching
-from bot.links import Links
+from bot.links import Links, open_links
 from bot.mail import composing, message
 from bot.mail.message import Letterhead
 from bot.mailboxes import Mailbox, Sender
@@ -103,9 +103,7 @@ def telegram(wanted: date, messages: Sequence[Message], language: str, out: Path
 
 def letterhead(settings: Settings, clock: Clock) -> Letterhead:
     """What the settings say of mails; where they are silent, the links lead nowhere."""
-    secret = settings.secret_key.get_secret_value() if settings.secret_key else secrets.token_hex(32)
-    archive = str(settings.archive_url) if settings.archive_url else None
-    links = Links(str(settings.public_url or _NOWHERE).rstrip("/"), secret, clock, archive)
+    links = open_links(settings, clock) or Links(_NOWHERE, secrets.token_hex(32), clock)
     sender = settings.mail_from or _SENDER
     return Letterhead(sender, links, settings.mail_reply_to, settings.mail_bounces)
 

@@ -1,4 +1,4 @@
-"""An outbox that lives on: while its channel is refused it pauses, tells somebody, and holds up nothing else."""
+"""An outbox that lives on: behind another process that sends, and over the pauses of a channel that is refused."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,36 +17,46 @@ Alert = Callable[[str], Awaitable[None]]
 """Tells the operator a sentence."""
 
 
-async def keep_sending(
-    outbox: Outbox, stop: asyncio.Event, alert: Alert, *, first_pause_seconds: float = _FIRST_PAUSE_SECONDS
-) -> None:
-    """Sends until `stop`, whatever the channel says; what is in flight ends then. Raises StoreError.
+async def send_until(stop: asyncio.Event, outbox: Outbox) -> None:
+    """Sends until `stop`; what is in flight ends then. Another process that sends at the time has its way first.
 
-    A refusal is told once, and again only after the channel has worked for longer than the longest pause, or where it
-    says something else. Pauses double.
+    Raises ChannelError, StoreError.
     """
-    loop = asyncio.get_running_loop()
     stopping = asyncio.create_task(_close_on(stop, outbox))
-    pause, told = first_pause_seconds, ""
     try:
         while not stop.is_set():
-            began = loop.time()
             try:
                 await outbox.run()
             except BusyError:
                 _log.info("another_process_sends", channel=outbox.channel.name)
                 await _wait(stop, _BUSY_SECONDS)
-            except ChannelError as error:
-                if loop.time() - began > _LONGEST_PAUSE_SECONDS:
-                    pause, told = first_pause_seconds, ""
-                _log.error("channel_paused", channel=outbox.channel.name, error=str(error), seconds=pause)
-                if str(error) != told:
-                    await alert(str(error))
-                    told = str(error)
-                await _wait(stop, pause)
-                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
     finally:
         stopping.cancel()
+
+
+async def keep_sending(
+    stop: asyncio.Event, outbox: Outbox, alert: Alert, *, first_pause_seconds: float = _FIRST_PAUSE_SECONDS
+) -> None:
+    """The same, whatever the channel says: while it is refused, nothing but this channel pauses. Raises StoreError.
+
+    A refusal is told once, and again only after the channel has worked for longer than the longest pause, or where it
+    says something else. Pauses double.
+    """
+    loop = asyncio.get_running_loop()
+    pause, told = first_pause_seconds, ""
+    while not stop.is_set():
+        began = loop.time()
+        try:
+            await send_until(stop, outbox)
+        except ChannelError as error:
+            if loop.time() - began > _LONGEST_PAUSE_SECONDS:
+                pause, told = first_pause_seconds, ""
+            _log.error("channel_paused", channel=outbox.channel.name, error=str(error), seconds=pause)
+            if str(error) != told:
+                await alert(str(error))
+                told = str(error)
+            await _wait(stop, pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
 
 async def _close_on(stop: asyncio.Event, outbox: Outbox) -> None:

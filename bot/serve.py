@@ -1,48 +1,66 @@
-"""The whole bot in one process: Telegram, schedule, delivery; from the first request to a clean stop."""
+"""The whole bot in one process: Telegram, mail, pages, schedule; from the first request to a clean stop."""
 
 import asyncio
+import secrets
 import signal
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
 import structlog
+from starlette.routing import Route
 from telegram import Update
 
-from bot import day
+from bot import links as signed
+from bot import outboxes
 from bot.app import App, Clock, FarEnds, open_app
 from bot.chat import application, connection, operators, updates
 from bot.chat.desk import Desk
-from bot.chat.sending import Outgoing
-from bot.fanout import Renderings
+from bot.links import Links
+from bot.mail import mailbox
+from bot.mail.correspondence import Letters
 from bot.models import Alarm, Trouble
-from bot.outbox import ChannelError, Outbox
+from bot.outbox import Outbox
+from bot.outboxes import Rhythm
+from bot.resuming import keep_sending, send_until
 from bot.schedule import Schedule
 from bot.settings import Settings
 from bot.web import webhook
+from bot.web.pages import Pages
 from bot.web.server import listening
-from digest.models import Edition
-from digest.store.exclusive import BusyError
+from bot.web.site import site
 
 T = TypeVar("T")
 _log = structlog.get_logger()
-_BUSY_SECONDS = 15.0  # until the other process that sends may be done
+_RETURNS_SECONDS = 300.0  # between two looks into the mailbox for what comes back
+_LAST_SECONDS = 5.0  # for letters that are under way at the end
 
 
-@dataclass(frozen=True, slots=True)
-class Rhythm:
-    """How often the tables are asked what is due, of editions and of deliveries; how long an answer may take.
+@dataclass
+class _House:
+    """What has been opened: the newsletter's parts and the counter, where there are any, and what runs beside them."""
 
-    A Telegram that is out of reach at the start is waited for: for `patience_seconds`, or without an end.
-    """
+    app: App
+    settings: Settings
+    rhythm: Rhythm
+    links: Links
+    letters: Letters | None = None
+    desk: Desk | None = None
+    outboxes: list[Outbox] = field(default_factory=list)
+    running: list[Callable[[asyncio.Event], Coroutine[Any, Any, None]]] = field(default_factory=list)
 
-    tick_seconds: float = 60
-    look_seconds: float = 5
-    answer_seconds: float = 20
-    patience_seconds: float | None = None
+    async def alert(self, alarm: Alarm) -> None:
+        """Tells the operators, whom only Telegram reaches; the log has it all anyway."""
+        if self.desk is not None:
+            await operators.alert(self.desk, alarm)
+
+    def wake(self) -> None:
+        """There is something new to send."""
+        for outbox in self.outboxes:
+            outbox.wake()
 
 
 async def serve(
@@ -53,24 +71,120 @@ async def serve(
     rhythm: Rhythm | None = None,
 ) -> None:
     """Serves until `stop` is set; what is in flight ends then, within ten seconds. Raises DigestError."""
-    rhythm = rhythm or Rhythm()
+    outboxes.require_channel(settings)
     async with open_app(settings, clock, far_ends) as app, AsyncExitStack() as stack:
-        outbox = await _unless(stop, _started(app, settings, rhythm, stack))
-        if outbox is not None:
-            await _send_until(stop, outbox)
+        house = _House(app, settings, rhythm or Rhythm(), _links(settings, clock))
+        if await _unless(stop, _open(house, stack)):
+            await _run(house, stop)
 
 
-async def _started(app: App, settings: Settings, rhythm: Rhythm, stack: AsyncExitStack) -> Outbox:
-    """What there is to send, once everything else runs; `stack` ends it."""
-    outgoing, outbox = await stack.enter_async_context(telegram(app, settings, rhythm))
-    desk = application.open_desk(app, outgoing, outbox, settings)
-    outgoing.alert = lambda address, reason: operators.alert(desk, Alarm(Trouble.ENDED, address, reason))
-    await stack.enter_async_context(_answering(desk, settings))
-    await application.introduce(desk, settings.telegram_channels)
-    scheduler = _schedule(desk).start(rhythm.tick_seconds)
+async def _open(house: _House, stack: AsyncExitStack) -> bool:
+    """Opens everything; `stack` closes it, the last first."""
+    if house.settings.smtp_host is not None:
+        await _open_mail(house, stack)
+    hook = None
+    if house.settings.telegram_bot_token is not None:
+        hook = await _open_telegram(house, stack)
+    pages = Pages(house.app, house.links, house.letters is not None)
+    if house.letters is not None:
+        pages.wake = house.letters.wake
+    web = site(pages, hook=hook)
+    await stack.enter_async_context(listening(web, house.settings.web_host, house.settings.web_port))
+    if house.desk is not None:
+        await _introduce(house.desk, house.settings)
+    scheduler = _schedule(house).start(house.rhythm.tick_seconds)
     stack.callback(scheduler.shutdown, wait=False)
-    _log.info("serving", webhook=settings.telegram_webhook_secret is not None)
-    return outbox
+    _log.info("serving", channels=[each.channel.name for each in house.outboxes], webhook=hook is not None)
+    return True
+
+
+async def _open_mail(house: _House, stack: AsyncExitStack) -> None:
+    app, links = house.app, house.links
+    mail, outbox = await stack.enter_async_context(outboxes.mail(app, house.settings, links, house.rhythm))
+    house.outboxes.append(outbox)
+    letters = Letters(app.engine, links, mail.post, app.clock, house.rhythm.look_seconds)
+    house.letters = letters
+
+    async def alert(sentence: str) -> None:
+        await house.alert(Alarm(Trouble.FAILED, reason=sentence))
+
+    house.running.append(partial(keep_sending, outbox=outbox, alert=alert))
+    house.running.append(partial(_send_letters, letters))
+    account = mailbox.account(house.settings)
+    if account is not None:
+        watch = mailbox.watch(account, app.engine, links, app.clock, _RETURNS_SECONDS)
+        house.running.append(partial(_until, work=watch))
+
+
+async def _open_telegram(house: _House, stack: AsyncExitStack) -> Route | None:
+    """The way in for updates, where Telegram pushes them."""
+    settings = house.settings
+    outgoing, outbox = await stack.enter_async_context(outboxes.telegram(house.app, settings, house.rhythm))
+    newsletter = house.links if house.letters is not None else None
+    desk = application.open_desk(house.app, outgoing, outbox, settings, newsletter)
+    outgoing.alert = lambda address, reason: operators.alert(desk, Alarm(Trouble.ENDED, address, reason))
+    house.desk = desk
+    house.outboxes.append(outbox)
+    house.running.append(partial(send_until, outbox=outbox))
+    return await stack.enter_async_context(_answering(desk, settings))
+
+
+@asynccontextmanager
+async def _answering(desk: Desk, settings: Settings) -> AsyncIterator[Route | None]:
+    """Takes updates: fetches them, or gives the way in by which they are pushed."""
+    secret = settings.telegram_webhook_secret
+    bot = application.build(desk, polls=secret is None)
+
+    async def take(update: dict[str, Any]) -> None:
+        await bot.update_queue.put(Update.de_json(updates.readable(update), desk.bot))
+
+    async with application.answering(bot, desk):
+        if secret is not None:
+            yield webhook.route(secret.get_secret_value(), take)
+            return
+        async with connection.polling(bot):
+            yield None
+
+
+async def _introduce(desk: Desk, settings: Settings) -> None:
+    if settings.telegram_webhook_secret is not None:
+        url = f"{str(settings.public_url).rstrip('/')}{webhook.PATH}"
+        await connection.have_pushed(desk.bot, url, settings.telegram_webhook_secret)
+    await application.introduce(desk, settings.telegram_channels)
+
+
+def _schedule(house: _House) -> Schedule:
+    app = house.app
+
+    async def pause(time: timedelta) -> datetime:
+        await asyncio.sleep(time.total_seconds())
+        return app.clock()
+
+    return Schedule(app, house.alert, house.wake, pause)
+
+
+async def _run(house: _House, stop: asyncio.Event) -> None:
+    """All that runs, until `stop`, or until one of them cannot go on."""
+    tasks = [asyncio.create_task(each(stop)) for each in house.running]
+    await asyncio.wait({*tasks, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    stop.set()
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
+
+
+async def _send_letters(letters: Letters, stop: asyncio.Event) -> None:
+    sending = asyncio.create_task(letters.run())
+    await stop.wait()
+    letters.close()
+    await asyncio.wait({sending}, timeout=_LAST_SECONDS)
+    sending.cancel()
+
+
+async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    working = asyncio.create_task(work)
+    await stop.wait()
+    working.cancel()
 
 
 async def _unless(stop: asyncio.Event, start: Coroutine[Any, Any, T]) -> T | None:
@@ -88,20 +202,12 @@ async def _unless(stop: asyncio.Event, start: Coroutine[Any, Any, T]) -> T | Non
         await asyncio.gather(starting, return_exceptions=True)
 
 
-@asynccontextmanager
-async def telegram(app: App, settings: Settings, rhythm: Rhythm) -> AsyncIterator[tuple[Outgoing, Outbox]]:
-    """What sends to Telegram. Raises ChannelError where no token is set, or Telegram refuses it."""
-    if settings.telegram_bot_token is None:
-        raise ChannelError("TELEGRAM_BOT_TOKEN is not set: @BotFather gives one.")
-    bot = connection.open_bot(settings.telegram_bot_token, settings, rhythm.answer_seconds)
-    async with connection.initialized(bot, rhythm.patience_seconds):
-        outgoing = Outgoing(bot)
-
-        async def contents(wanted: date, language: str) -> Edition | None:
-            return await day.stored(app, wanted, language)
-
-        renderings = Renderings(app.engine, outgoing, contents, app.clock)
-        yield outgoing, Outbox(app.engine, outgoing, renderings, app.clock, look_seconds=rhythm.look_seconds)
+def _links(settings: Settings, clock: Clock) -> Links:
+    """Those of the settings; without a newsletter they sign nothing that has to last, and any secret will do."""
+    base = settings.public_url or f"http://{settings.web_host}:{settings.web_port}"
+    return signed.open_links(settings, clock) or Links(
+        str(base).rstrip("/"), secrets.token_hex(32), clock, str(settings.archive_url or "") or None
+    )
 
 
 def stopping() -> asyncio.Event:
@@ -111,58 +217,3 @@ def stopping() -> asyncio.Event:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     return stop
-
-
-@asynccontextmanager
-async def _answering(desk: Desk, settings: Settings) -> AsyncIterator[None]:
-    """Takes updates: pushed where a webhook is set, else fetched."""
-    secret = settings.telegram_webhook_secret
-    bot = application.build(desk, polls=secret is None)
-    async with application.answering(bot, desk):
-        if secret is None:
-            async with connection.polling(bot):
-                yield
-            return
-
-        async def take(update: dict[str, Any]) -> None:
-            await bot.update_queue.put(Update.de_json(updates.readable(update), desk.bot))
-
-        web = webhook.app(secret.get_secret_value(), take)
-        async with listening(web, settings.web_host, settings.web_port):
-            url = f"{str(settings.public_url).rstrip('/')}{webhook.PATH}"
-            await connection.have_pushed(desk.bot, url, secret)
-            yield
-
-
-def _schedule(desk: Desk) -> Schedule:
-    app = desk.app
-
-    async def pause(time: timedelta) -> datetime:
-        await asyncio.sleep(time.total_seconds())
-        return app.clock()
-
-    return Schedule(app, partial(operators.alert, desk), desk.outbox.wake, pause)
-
-
-async def _send_until(stop: asyncio.Event, outbox: Outbox) -> None:
-    """Sends until `stop`; a cron job's process that sends at the same time has its way first."""
-    sending = asyncio.create_task(_send(outbox, stop))
-    stopped = asyncio.create_task(stop.wait())
-    await asyncio.wait({sending, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    outbox.close()
-    await sending
-
-
-async def _send(outbox: Outbox, stop: asyncio.Event) -> None:
-    while True:
-        try:
-            await outbox.run()
-        except BusyError:
-            _log.info("another_process_sends")
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _BUSY_SECONDS)
-            if stop.is_set():
-                return
-        else:
-            return

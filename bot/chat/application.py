@@ -54,7 +54,9 @@ _LAST_SECONDS = 1.5  # for what was taken when the program stops: the outbox had
 Bot = Application[Any, Any, Any, Any, Any, Any]
 
 
-def open_desk(app: App, outgoing: Outgoing, outbox: Outbox, settings: Settings) -> Desk:
+def open_desk(
+    app: App, outgoing: Outgoing, outbox: Outbox, settings: Settings, links: Links | None = None
+) -> Desk:
     """The counter, as the settings want it."""
     return Desk(
         app=app,
@@ -66,14 +68,8 @@ def open_desk(app: App, outgoing: Outgoing, outbox: Outbox, settings: Settings) 
         zone=settings.timezone,
         quotas=Quotas(settings.quota_person, settings.quota_day),
         clock=app.clock,
-        links=_links(app, settings),
+        links=links,
     )
-
-
-def _links(app: App, settings: Settings) -> Links | None:
-    if settings.smtp_host is None or settings.secret_key is None:
-        return None
-    return Links(str(settings.public_url).rstrip("/"), settings.secret_key.get_secret_value(), app.clock)
 
 
 def build(desk: Desk, *, polls: bool) -> Bot:

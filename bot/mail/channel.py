@@ -63,9 +63,9 @@ class Mail:
         )
         await self._pool.hand_in(await self._signed(envelope), before=before)
 
-    async def post(self, content: bytes, to: Mailbox) -> None:
-        """Hands in one letter, before what goes to many. Raises DeliveryError."""
-        envelope = Envelope(self._head.bounces or self._head.sender.mailbox, to, content)
+    async def post(self, part: Part, *, to: Mailbox, number: int) -> None:
+        """Hands in the letter number `number`, before what goes to many. Raises DeliveryError."""
+        envelope = message.build_letter(part, self._head, to=to, number=number, at=self._clock())
         await self._pool.hand_in(await self._signed(envelope), urgent=True)
 
     async def _signed(self, envelope: Envelope) -> Envelope:

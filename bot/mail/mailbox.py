@@ -10,12 +10,13 @@ import imaplib
 import socket
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NoReturn
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.links import Links
@@ -25,6 +26,7 @@ from bot.mail.consequences import Outcome
 from bot.settings import Settings
 from digest.errors import DigestError
 
+_log = structlog.get_logger()
 _ANSWER_SECONDS = 8.0  # a program that stops waits for its threads, and has ten seconds
 _AT_ONCE = 500  # mails of one look; the rest waits for the next
 
@@ -66,6 +68,20 @@ async def check(where: Account, engine: AsyncEngine, links: Links, at: datetime)
             await asyncio.to_thread(inbox.mark, uid, aside=outcome is Outcome.ASIDE)
             outcomes[outcome] += 1
     return outcomes
+
+
+async def watch(
+    where: Account, engine: AsyncEngine, links: Links, clock: Callable[[], datetime], pause_seconds: float
+) -> None:
+    """Looks into it again and again. No fault of one look keeps the next from coming."""
+    while True:
+        try:
+            outcomes = await check(where, engine, links, clock())
+        except DigestError as error:
+            _log.error("mailbox_failed", error=str(error))
+        else:
+            _log.debug("mailbox_read", **{str(outcome): count for outcome, count in outcomes.items()})
+        await asyncio.sleep(pause_seconds)
 
 
 @asynccontextmanager

@@ -33,7 +33,7 @@ class Sender:
         stop = asyncio.Event()
         async with self.house.outbox() as outbox:
             task = asyncio.create_task(
-                keep_sending(outbox, stop, self.alert, first_pause_seconds=pause_seconds)
+                keep_sending(stop, outbox, self.alert, first_pause_seconds=pause_seconds)
             )
             try:
                 yield stop

@@ -78,6 +78,7 @@ class World:
                 "arxiv_request_interval": 0,
                 "openai_api_key": KEY,
                 "openai_base_url": self.model.url,
+                "web_port": 0,
                 **self.overrides,
                 **overrides,
             }

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bot.outbox import ChannelError
-from bot.serve import Rhythm, serve, telegram
+from bot.outboxes import Rhythm, telegram
+from bot.serve import serve
 from tests.bot.chat.test_webhook import SECRET, pushed
 from tests.bot.chat.world import RHYTHM, BotWorld, bot_world
 from tests.bot.world import QUICK, WEDNESDAY_NOON

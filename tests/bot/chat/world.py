@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bot.serve import Rhythm, serve
+from bot.outboxes import Rhythm
+from bot.serve import serve
 from bot.settings import Settings
 from tests.bot.world import QUICK, WEDNESDAY_NOON, World, world
 from tests.fakes.model import FakeModel
