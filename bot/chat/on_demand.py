@@ -26,7 +26,7 @@ from digest.errors import DigestError, SourceError, UnknownPaperError
 from digest.ids import PaperRef
 from digest.library import Library
 from digest.models import Gap, Paper, Reading, Translation, VersionId
-from digest.progress import Step
+from digest.progress import Onlooker, Step
 from digest.store import engine as database
 from digest.store import papers
 from digest.withdrawal import is_withdrawn
@@ -172,8 +172,9 @@ async def _answered(desk: Desk, ask: Ask) -> str:
 
 async def _made(desk: Desk, ask: Ask, library: Library, paper: Paper) -> _Known:
     status = _Status(desk, ask)
-    translating = asyncio.create_task(library.translation(paper, status.report))
-    reading = asyncio.create_task(library.reading(paper, status.report))
+    onlooker = Onlooker(status.report)
+    translating = asyncio.create_task(library.translation(paper, onlooker))
+    reading = asyncio.create_task(library.reading(paper, onlooker))
     try:
         async with status.shown():
             translation = await translating

@@ -15,7 +15,7 @@ class Patience:
     call_seconds: float = 300
     """For one whole call, its body included."""
     attempts: int = 3
-    """Calls for one question at most, those aside that were throttled or asked for an unknown format."""
+    """Calls for one question at most, those aside that were throttled or asked in an unknown way."""
     backoff_initial_seconds: float = 1
     backoff_max_seconds: float = 30
     backoff_jitter_seconds: float = 1
@@ -52,7 +52,7 @@ class Tries:
         if not isinstance(error, CallError):
             return False
         self._faults[error.outcome] += 1
-        if error.outcome is Outcome.UNSUPPORTED_FORMAT:
+        if error.outcome in _FREE:
             return 0.0
         if error.outcome is Outcome.THROTTLED:
             return 0.0 if self._throttled_seconds() <= self._patience.throttle_seconds else False
@@ -75,8 +75,9 @@ class Tries:
         return self._faults[Outcome.LENGTH] == 1 and self._counted() < self._patience.attempts
 
     def _counted(self) -> int:
-        free = self._faults[Outcome.THROTTLED] + self._faults[Outcome.UNSUPPORTED_FORMAT]
+        free = sum(self._faults[outcome] for outcome in (Outcome.THROTTLED, *_FREE))
         return self._faults.total() - free
 
 
+_FREE = (Outcome.UNSUPPORTED_FORMAT, Outcome.UNSUPPORTED_STREAM)  # the next call asks in another way
 _ROOM_TOKENS = 8192  # the least that a cut answer gets the second time

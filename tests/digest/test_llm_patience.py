@@ -5,9 +5,9 @@ import pytest
 
 from digest.errors import ModelThrottledError, ModelUnreachableError, QuotaSpentError
 from digest.llm.availability import Availability
-from digest.llm.endpoint import fault_for
 from digest.llm.faults import CallError, Outcome
 from digest.llm.patience import Patience, Tries
+from digest.llm.statuses import fault_for
 from tests.papers import paper
 
 NOW = datetime(2026, 2, 9, 12, 0, tzinfo=UTC)
