@@ -70,6 +70,11 @@ def reading_pages(paper: Paper, reading: Reading) -> tuple[str, ...]:
     return tuple(splitting.split(html, TEXT_LIMIT - 200, ENTITY_LIMIT))
 
 
+def draft(paper: Paper, begun: Reading) -> str:
+    """The page of a reading on which is being written."""
+    return reading_pages(paper, begun)[-1]
+
+
 def reading(paper: Paper, found: Reading, page: int, language: str) -> Message:
     """One page of the reading, counted from 1, with the way to the others; a page that is not there is the nearest."""
     pages = reading_pages(paper, found)

@@ -56,14 +56,28 @@ class _Request:
     @property
     def is_message(self) -> bool:
         """Whether Telegram's rates for messages count it."""
-        if self.endpoint == "sendChatAction" or self.endpoint.endswith("Draft"):
+        if self.endpoint == "sendChatAction" or self.is_draft:
             return False
         return self.endpoint.startswith(("send", "copy", "forward", "editMessage"))
 
     @property
+    def is_draft(self) -> bool:
+        return self.endpoint.endswith("Draft")
+
+    @property
     def scope(self) -> Scope:
-        """What a 429 to it concerns: its chat; a method without one (setMyCommands) is limited on its own."""
-        return self.endpoint if self.chat is None and not self.is_message else self.chat
+        """What a 429 to it concerns: its chat; a method without one (setMyCommands) is limited on its own.
+
+        So are drafts: they are a kind of typing (https://core.telegram.org/api/bots/ai), and no answer is to wait
+        because there were too many.
+        """
+        alone = self.is_draft or (self.chat is None and not self.is_message)
+        return self.endpoint if alone else self.chat
+
+    @property
+    def heeded(self) -> tuple[Scope, ...]:
+        """The scopes whose pauses hold it up."""
+        return (self.scope, self.chat) if self.is_draft else (self.scope,)
 
 
 class _Attempts:
@@ -207,8 +221,9 @@ class Limiter(BaseRateLimiter[LimitArgs]):
         """Returns when nothing forbids a request that is no message."""
         self._refuse_if_closed()
         alone = request.endpoint in _IMPATIENT
-        while (seconds := self._paused_seconds(request.scope, alone=alone)) > 0:
-            self._refuse_if_paused(request.scope, alone=alone)
+        while (seconds := max(self._paused_seconds(scope, alone=alone) for scope in request.heeded)) > 0:
+            for scope in request.heeded:
+                self._refuse_if_paused(scope, alone=alone)
             nap = asyncio.ensure_future(self._nap(seconds))
             self._naps.add(nap)
             try:
@@ -221,7 +236,9 @@ class Limiter(BaseRateLimiter[LimitArgs]):
     def _heed(self, request: _Request, pause: timedelta) -> None:
         """Remembers a pause: of the request's scope, or of everything."""
         now, seconds = self._clock(), pause.total_seconds()
-        everything = request.scope is None or (request.chat is not None and self._is_flood(request.chat, now))
+        everything = request.scope is None or (
+            request.scope == request.chat and self._is_flood(request.chat, now)
+        )
         if everything:
             self._pacing.pause_all(now + seconds)
         self._pacing.pause(request.scope, now + seconds, now)

@@ -10,7 +10,7 @@ import structlog
 import telegram
 from telegram import ForceReply, InlineKeyboardMarkup, LinkPreviewOptions, ReplyParameters
 from telegram.constants import ParseMode
-from telegram.error import TelegramError
+from telegram.error import InvalidToken, TelegramError
 from telegram.ext import ExtBot
 
 from bot.channels import DeliveryError, EndedError
@@ -40,6 +40,8 @@ class Outgoing:
     def __init__(self, bot: ExtBot[LimitArgs]) -> None:
         self.bot = bot
         self._knows_rich = True
+        self.knows_drafts = True
+        """Whether the Bot API server has sendMessageDraft, as far as is known."""
         self.alert: Alert | None = None
 
     def compose(self, dispatch: Dispatch, edition: Edition | None, choices: Choices) -> tuple[Part, ...]:
@@ -115,6 +117,22 @@ class Outgoing:
                 await self._edit(to, number, _plain(what.html)[0], None, None)
             elif not refusals.is_not_modified(error):
                 raise
+
+    async def draft(self, to: Address, number: int, html: str) -> None:
+        """Shows `html` in a private chat for half a minute, in place of the draft `number` (not 0) before it.
+
+        A server that does not know drafts is remembered. Raises TelegramError.
+        """
+        try:
+            await self.bot.send_message_draft(
+                to.chat, number, html, message_thread_id=to.topic, parse_mode=ParseMode.HTML
+            )
+        except InvalidToken as error:
+            # python-telegram-bot raises the same where the server does not have the method.
+            if "unauthorized" in error.message.lower():
+                raise
+            self.knows_drafts = False
+            _log.warning("drafts_unknown")
 
     async def _edit(
         self, to: Address, number: int, text: str, mode: str | None, markup: InlineKeyboardMarkup | None
