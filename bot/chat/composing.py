@@ -45,11 +45,22 @@ def digest(edition: Edition, choices: Choices) -> tuple[Message, ...]:
     return _packed(head, blocks, width)
 
 
-def card(paper: Paper, translation: Translation | Gap, language: str, *, has_reading: bool = True) -> Message:
-    """A paper by itself: its record and its abstract, with what can be done about it."""
+def card(
+    paper: Paper,
+    translation: Translation | Gap,
+    language: str,
+    *,
+    has_reading: bool = True,
+    newer: VersionId | None = None,
+) -> Message:
+    """A paper by itself: its record and its abstract, with what can be done about it; `newer` is a version to read."""
     html = words.render("card", language, paper=paper, translation=translation, version=paper.version)
     texts = splitting.split(html, TEXT_LIMIT, ENTITY_LIMIT)
-    return Message(texts[0], _card_buttons(paper.version, language, has_reading=has_reading))
+    buttons = _card_buttons(paper.version, language, has_reading=has_reading)
+    if newer is not None:
+        label = f"{words.of(language).newer_version} v{newer.number}"
+        buttons = ((Button(label, f"p:{newer}"),), *buttons)
+    return Message(texts[0], buttons)
 
 
 def _card_buttons(version: VersionId, language: str, *, has_reading: bool) -> tuple[tuple[Button, ...], ...]:

@@ -13,7 +13,7 @@ from telegram.error import TelegramError
 
 from bot.channels import UnansweredError
 from bot.chat import address as addresses
-from bot.chat import composing, handover, refusals, status, words
+from bot.chat import composing, handover, newer, refusals, status, words
 from bot.chat.desk import Desk
 from bot.chat.handover import ForgottenError
 from bot.chat.incoming import Incoming
@@ -50,8 +50,7 @@ async def take(
         rich=reader.choices.rich,
     )
     if wish is Wish.READING and (known := await _known(desk, ref, ask.language)):
-        for each in _shown(known, ask.language):
-            await desk.answer(came, each)
+        await _show(desk, came, known, ask.language)
         return
     if await _is_asked(desk, ask):
         await desk.answer(came, words.of(ask.language).being_made(ask.paper))
@@ -106,6 +105,16 @@ async def _known(desk: Desk, ref: PaperRef, language: str) -> _Known | None:
     if translation is None or (reading is None and not is_withdrawn(record)):
         return None
     return _Known(record, translation, reading or Gap.WITHDRAWN)
+
+
+async def _show(desk: Desk, came: Incoming, known: _Known, language: str) -> None:
+    """What is stored, at once; whether there is a newer version, it can tell a little later."""
+    card, *below = _shown(known, language)
+    number = await desk.answer(came, card)
+    for each in below:
+        await desk.answer(came, each)
+    if isinstance(known.translation, Translation):
+        desk.spawn(newer.offer(desk, came.address, number, known.paper, known.translation, language))
 
 
 async def _over_quota(desk: Desk, came: Incoming, ask: Ask) -> str | None:
