@@ -106,7 +106,7 @@ class Model:
         try:
             async for attempt in self._attempts(tries):
                 with attempt:
-                    return await self._once(question, tries.room_tokens, waiting)
+                    return await self._once(question, tries, waiting)
         except CallError as fault:
             raise fault.error() from fault
         raise AssertionError  # stamina returns or raises
@@ -121,11 +121,11 @@ class Model:
             wait_jitter=self._patience.backoff_jitter_seconds,
         )
 
-    async def _once(self, question: Question[A], room_tokens: int | None, audience: Audience) -> Answered[A]:
+    async def _once(self, question: Question[A], tries: Tries, audience: Audience) -> Answered[A]:
         async with self._slot(question.model, audience):
             rung = self._rungs.get(question.model, Rung.JSON_SCHEMA)
-            streams = audience.hears and question.model not in self._unstreamed
-            body = request(question, rung, room_tokens)
+            streams = audience.hears and tries.may_stream and question.model not in self._unstreamed
+            body = request(question, rung, tries.room_tokens)
             reply = await self._paid(question, body, audience.tell if streams else None)
             self._learn(question, rung, reply)
         call = self._call(question, reply)

@@ -34,7 +34,8 @@ class Patience:
 class Tries:
     """The calls that one question has cost so far.
 
-    `room_tokens` is how long its answer may be, None for the model's own limit.
+    `room_tokens` is how long its answer may be, None for the model's own limit; `may_stream`, whether it may come as a
+    stream: some endpoints send whole what they stream in disorder.
     """
 
     def __init__(self, patience: Patience, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -43,6 +44,7 @@ class Tries:
         self._faults: Counter[Outcome] = Counter()
         self._throttled_at: float | None = None
         self.room_tokens: int | None = None
+        self.may_stream = True
 
     def wait_before_next(self, error: Exception) -> bool | float:
         """Whether `error` is worth another call: a wait in seconds, True for the usual one, False for no call.
@@ -52,6 +54,7 @@ class Tries:
         if not isinstance(error, CallError):
             return False
         self._faults[error.outcome] += 1
+        self.may_stream = self.may_stream and not error.malformed
         if error.outcome in _FREE:
             return 0.0
         if error.outcome is Outcome.THROTTLED:

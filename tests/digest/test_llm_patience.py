@@ -53,6 +53,26 @@ def test_a_status_and_its_body_have_one_name(status: int, body: object, outcome:
     assert fault_for(status, body).outcome is outcome
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "outcome"),
+    [
+        (400, {"message": "Unsupported value", "param": "stream"}, Outcome.UNSUPPORTED_STREAM),
+        (400, {"message": "Unrecognized request argument: stream_options"}, Outcome.UNSUPPORTED_STREAM),
+        (422, {"detail": [{"loc": ["body", "stream_options"]}]}, Outcome.UNSUPPORTED_STREAM),
+        (501, "Streaming is not implemented", Outcome.UNSUPPORTED_STREAM),
+        (400, {"message": "upstream error"}, Outcome.REFUSED),
+        (400, {"message": "This response_format type is unavailable now"}, Outcome.UNSUPPORTED_FORMAT),
+        (500, "stream closed", Outcome.SERVER_ERROR),
+        (429, "too many streams", Outcome.THROTTLED),
+    ],
+)
+def test_an_endpoint_that_does_not_stream_is_told_from_one_that_refuses(
+    status: int, body: object, outcome: Outcome
+) -> None:
+    assert fault_for(status, body, streamed=True).outcome is outcome
+    assert fault_for(status, body).outcome is not Outcome.UNSUPPORTED_STREAM
+
+
 def test_what_an_endpoint_asks_for_is_waited_and_no_more_than_a_minute() -> None:
     assert Tries(Patience()).wait_before_next(CallError(Outcome.SERVER_ERROR, retry_after=7)) == 7
     assert Tries(Patience()).wait_before_next(CallError(Outcome.SERVER_ERROR, retry_after=70)) is True

@@ -1,8 +1,11 @@
 """An answer that Telegram's outages keep back: it arrives, each message of it once."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
+from digest.models import Purpose
 from tests.bot.chat.talks import old_paper, talking, told
 from tests.bot.chat.test_on_demand import done
 from tests.bot.chat.world import BotWorld, bot_world
@@ -93,3 +96,18 @@ async def test_after_a_day_it_is_given_up(tmp_path: Path) -> None:
         await sent(here, user, 2)
         here.clock.forward(days=1)
         await here.until("SELECT outcome, part FROM asks", [("ServerFaultError", 1)])
+
+
+async def test_an_answer_that_was_being_told_when_the_program_died_is_not_made_anew(tmp_path: Path) -> None:
+    async with bot_world(tmp_path, papers=0) as here:
+        old_paper(here, 9)
+        user = here.telegram.user(1001)
+        async with here.running():
+            await user.says("/ask 2602.00009 误差下降了吗？")
+            await here.until("SELECT outcome FROM asks", [("answered",)])
+        with closing(sqlite3.connect(tmp_path / "arxiv-daily.db")) as database:
+            database.execute("UPDATE asks SET answered_at = NULL, outcome = NULL, part = 1")
+            database.commit()
+        async with here.running():
+            await here.until("SELECT outcome FROM asks", [("cut-off",)])
+        assert here.machine.model.asked_for[Purpose.ANSWER, "2602.00009v1"] == 1
