@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Protocol
 
-from bot.models import Choices, Dispatch, Part, Subscriber
+from bot.models import Choices, Delivery, Dispatch, Part
 from digest.models import Edition
 
 
@@ -20,8 +20,20 @@ class RefusedError(DeliveryError):
     """The far end will never take this message; the address is fine."""
 
 
+class FormRefusedError(DeliveryError):
+    """The far end does not take the message in this form; `instead` are its stand-ins in a plainer one."""
+
+    def __init__(self, reason: str, instead: tuple[Part, ...]) -> None:
+        super().__init__(reason)
+        self.instead = instead
+
+
 class EndedError(DeliveryError):
     """Nobody is reached at this address any more: the subscription ends, with this reason."""
+
+
+class StruckError(DeliveryError):
+    """The far end will not take it at this address; refused again at the next dispatch, the subscription ends."""
 
 
 class MovedError(DeliveryError):
@@ -55,13 +67,20 @@ class Channel(Protocol):
     def name(self) -> str:
         """The word for it in the tables."""
 
+    @property
+    def repeats_unknown(self) -> bool:
+        """Whether a message that may have arrived is sent once more by itself.
+
+        Only where whoever receives both can tell that they are one.
+        """
+
     def compose(self, dispatch: Dispatch, edition: Edition | None, choices: Choices) -> tuple[Part, ...]:
         """The messages of `dispatch` for those with `choices`; `edition` shows only the papers that they want."""
 
     async def send(
-        self, subscriber: Subscriber, part: Part, *, first: bool, before: Callable[[], Awaitable[None]]
+        self, delivery: Delivery, part: Part, *, first: bool, before: Callable[[], Awaitable[None]]
     ) -> None:
-        """Sends one message; `before` is awaited at the last moment at which nothing has gone out.
+        """Sends one message of `delivery`; `before` is awaited at the last moment at which nothing has gone out.
 
         `first` is whether it is the first of its dispatch. Raises DeliveryError, and what `before` raises.
         """

@@ -8,12 +8,14 @@ from bot import fanout, schedule
 from bot.app import App
 from bot.day import Work
 from bot.models import Sending
-from bot.serve import telegram
+from bot.serve import Rhythm, telegram
 from bot.settings import Settings
 from bot.store import deliveries, dispatches
 from digest.errors import DigestError
 from digest.store import editions
 from digest.store import engine as database
+
+_RHYTHM = Rhythm(patience_seconds=600)  # what is due stays due for the next run
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ async def deliver_day(app: App, settings: Settings, day: date) -> Delivered:
 
 
 async def _send(app: App, settings: Settings, days: list[date]) -> Delivered:
-    async with telegram(app, settings) as (_, outbox):
+    async with telegram(app, settings, _RHYTHM) as (_, outbox):
         await outbox.drain()
     states: Counter[Sending] = Counter()
     async with database.reading(app.engine) as connection:

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot import hours
 from bot.channels import Channel
-from bot.models import Choices, Delivery, Dispatch, Part, Subject
+from bot.models import Choices, Delivery, Dispatch, Part, Subject, Subscriber
 from bot.store import deliveries, dispatches
 from digest import selection
 from digest.models import Edition
@@ -101,6 +101,12 @@ async def _address(connection: AsyncConnection, dispatch: Dispatch, at: datetime
     return count
 
 
+async def reschedule(connection: AsyncConnection, subscriber: Subscriber, at: datetime) -> None:
+    """Has what waits for the subscriber's hour wait for the one that was chosen since; one that has passed is now."""
+    for number, dispatch in await deliveries.waiting(connection, subscriber, at):
+        await deliveries.postpone(connection, number, due_at(dispatch, subscriber.hour, subscriber.zone))
+
+
 def due_at(dispatch: Dispatch, hour: time | None, zone: ZoneInfo) -> datetime:
     """When `dispatch` goes to someone who named `hour` in `zone`; a broadcast waits for no hour."""
     return hours.next_time(dispatch.due_at, None if dispatch.subject is Subject.BROADCAST else hour, zone)
@@ -127,6 +133,18 @@ class Renderings:
             subscriber = delivery.subscriber
             number = await self._number(delivery.dispatch, subscriber.choices, quiet=subscriber.quiet_line)
         return number, await self._stored(number)
+
+    async def replaced(self, delivery: Delivery, number: int, part: int, instead: tuple[Part, ...]) -> int:
+        """The number of the messages of `number` with `instead` in place of `part`: made once for all of them."""
+        parts = await self._stored(number)
+        key = (delivery.dispatch.id, f"{number} without {part}")
+        async with self._making:
+            if key not in self._numbers:
+                parts = (*parts[:part], *instead, *parts[part + 1 :])
+                async with database.writing(self._engine) as connection:
+                    kept = await dispatches.keep_rendering(connection, *key, parts, self._clock())
+                _remember(self._numbers, key, kept)
+            return self._numbers[key]
 
     async def _number(self, dispatch: Dispatch, choices: Choices, *, quiet: bool) -> int:
         key = (dispatch.id, _key(self._channel.name, choices, quiet=quiet))

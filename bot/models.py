@@ -18,11 +18,12 @@ class Detail(StrEnum):
 
 
 class Kind(StrEnum):
-    """What stands behind an address: Telegram's types of chats."""
+    """What stands behind an address: one of Telegram's types of chats, or a mailbox."""
 
     PRIVATE = "private"
     GROUP = "group"
     CHANNEL = "channel"
+    MAILBOX = "mailbox"
 
 
 class Standing(StrEnum):
@@ -54,13 +55,23 @@ class Choices:
 
 
 @dataclass(frozen=True, slots=True)
+class Consent:
+    """When somebody asked for the digest, and how: "form", "telegram", or what a list that was imported says."""
+
+    at: datetime
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
 class Subscriber:
     """An address on a channel, and what it wants.
 
-    `address` is the channel's own form: a Telegram chat, with `:topic` behind it where it is one of a forum. At `hour`
-    in `zone` the digest goes out, None means as soon as it is made. Nothing is sent before `paused_until`. `silent`
-    messages make no sound; `quiet_line` asks for one line on days without papers. `awaiting` names the setting whose
-    value the next message gives.
+    `address` is the channel's own form: a Telegram chat, with `:topic` behind it where it is one of a forum; or a
+    mailbox. At `hour` in `zone` the digest goes out, None means as soon as it is made. Nothing is sent before
+    `paused_until`. `silent` messages make no sound; `quiet_line` asks for one line on days without papers. `awaiting`
+    names the setting whose value the next message gives, and the person who was asked for it; it counts before
+    `awaited_until`. `strikes` counts the dispatches in a row that the address refused. `consent` is None where none is
+    recorded: pressing Start is plain enough.
     """
 
     id: int
@@ -76,6 +87,9 @@ class Subscriber:
     quiet_line: bool = False
     paused_until: date | None = None
     awaiting: str | None = None
+    awaited_until: datetime | None = None
+    strikes: int = 0
+    consent: Consent | None = None
 
 
 class Subject(StrEnum):
@@ -113,7 +127,7 @@ class Sending(StrEnum):
     SENT = "sent"
     FAILED = "failed"
     UNKNOWN = "unknown"
-    """The request went out, and nobody knows whether it was taken. Not sent again by itself."""
+    """The request went out, and nobody knows whether it was taken."""
     SKIPPED = "skipped"
     """Nothing to send, or nobody who wants it any more."""
 
@@ -122,8 +136,9 @@ class Sending(StrEnum):
 class Delivery:
     """One dispatch to one subscriber: the ledger's row.
 
-    `due_at` is the subscriber's hour. `part` counts the messages that were sent, `tries` the failed attempts at the
-    next one. `rendering` names the messages once they are made.
+    `due_at` is the hour for which it was given out. `part` counts the messages that were sent, `tries` the failed
+    attempts at the next one. `rendering` names the messages once they are made. `repeated`: the next message may have
+    arrived, and is sent a second time.
     """
 
     id: int
@@ -133,10 +148,21 @@ class Delivery:
     rendering: int | None
     part: int
     tries: int
+    repeated: bool = False
 
 
 Part = dict[str, Any]
 """One message as its channel stores it: JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """An edition on its way to who asked for it: the messages `parts`, of which the first `part` are gone."""
+
+    id: int
+    address: str
+    parts: tuple[Part, ...]
+    part: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +177,33 @@ class Mark:
     next_at: datetime | None = None
     tries: int | None = None
     rendering: int | None = None
+    repeated: bool | None = None
+
+
+class Trouble(StrEnum):
+    """What the operators have to hear of."""
+
+    MISSING = "missing"
+    """arXiv does not show the papers of the edition that is due."""
+    OVERDUE = "overdue"
+    """The same of an earlier edition."""
+    UNEXPLAINED = "unexplained"
+    """Announced papers are in no edition, without a reason."""
+    FAILED = "failed"
+    """A fault with a sentence of its own."""
+    BROKEN = "broken"
+    """A fault that only the log tells."""
+    ENDED = "ended"
+    """The topic of a forum is closed or deleted: its people cannot tell the bot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A trouble; `about` is the day, the number or the address that it concerns."""
+
+    trouble: Trouble
+    about: str = ""
+    reason: str = ""
 
 
 class Wish(StrEnum):

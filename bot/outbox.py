@@ -1,8 +1,8 @@
 """Deliveries -> sends, on one channel: the loop that asks the tables what is due, and sends it.
 
 Each message is marked as being sent before its request, and as sent after it. What a crash or a timeout leaves
-between the two is unknown: it may have arrived, and is not sent again by itself. That is the one place where a
-person, if the operator asks for it to be sent again, can get a message twice.
+between the two is unknown: it may have arrived. That is the one place where a person can get a message twice: by
+mail, where it is sent once more under the same Message-ID; in Telegram, only if the operator asks for it.
 """
 
 import asyncio
@@ -20,14 +20,16 @@ from bot.channels import (
     DeferredError,
     DeliveryError,
     EndedError,
+    FormRefusedError,
     HaltedError,
     MovedError,
     RefusedError,
+    StruckError,
     UnansweredError,
 )
 from bot.fanout import LIFETIME, Renderings, due_at
 from bot.ledger import Ledger
-from bot.models import Delivery, Mark, Part, Sending, Standing
+from bot.models import Delivery, Mark, Part, Sending, Standing, Subscriber
 from bot.store import deliveries, subscribers
 from digest.errors import DigestError
 from digest.store import engine as database
@@ -36,6 +38,7 @@ from digest.store.exclusive import exclusive
 _log = structlog.get_logger()
 _WIDTH = 200  # sends at once; a group that waits for its minute holds one of these places
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=15), timedelta(hours=1)
+_STRIKES = 2  # dispatches in a row that an address may refuse
 _LAST_SECONDS = 5.0  # for what is in flight when the program stops: half of what serve has
 
 
@@ -97,7 +100,9 @@ class Outbox:
         """What a process before this one was sending is unknown from now on."""
         async with exclusive(self.engine, f"{self.channel.name} deliveries"):
             async with database.writing(self.engine) as connection:
-                lost = await deliveries.abandon(connection, self.channel.name, self.clock())
+                lost = await deliveries.abandon(
+                    connection, self.channel.name, self.clock(), repeats=self.channel.repeats_unknown
+                )
             if lost:
                 _log.warning("interrupted_sends", channel=self.channel.name, unknown=lost)
             try:
@@ -182,17 +187,21 @@ class Outbox:
                 raise _LeftError
 
         try:
-            await self.channel.send(delivery.subscriber, parts[part], first=part == 0, before=before)
+            await self.channel.send(delivery, parts[part], first=part == 0, before=before)
         except _LeftError:
             await self._note(delivery, Sending.SKIPPED, "left")
         except HaltedError:
             await self._note(delivery, Sending.DUE)
             raise
+        except FormRefusedError as error:
+            await self._replace(delivery, rendering, part, error.instead)
         except DeliveryError as error:
             await self._failed(delivery, error)
         else:
             last = part + 1 == len(parts)
-            await self._note(delivery, Sending.SENT if last else Sending.DUE, part=part + 1, tries=0)
+            state = Sending.SENT if last else Sending.DUE
+            await self._note(delivery, state, part=part + 1, tries=0, repeated=False)
+            await self._forgive(delivery.subscriber)
             return True
         finally:
             self._in_flight.discard(delivery.id)
@@ -201,15 +210,25 @@ class Outbox:
     async def _failed(self, delivery: Delivery, error: DeliveryError) -> None:
         match error:
             case UnansweredError():
-                await self._note(delivery, Sending.UNKNOWN, str(error))
+                await self._note_unknown(delivery, str(error))
             case DeferredError():
                 await self._defer(delivery, error)
             case EndedError():
                 await self._end(delivery, str(error))
+            case StruckError():
+                await self._strike(delivery, str(error))
             case MovedError():
                 await self._move(delivery, error.address)
             case RefusedError() | DeliveryError():
                 await self._note(delivery, Sending.FAILED, str(error))
+
+    async def _replace(
+        self, delivery: Delivery, rendering: int, part: int, instead: tuple[Part, ...]
+    ) -> None:
+        """The messages that stand in for a refused one are parts like any other: each is sent once, and marked."""
+        number = await self.renderings.replaced(delivery, rendering, part, instead)
+        await self._note(delivery, Sending.DUE, rendering=number)
+        self.wake()
 
     async def _defer(self, delivery: Delivery, error: DeferredError) -> None:
         """A pause that was asked for costs no try; any other doubles, from attempt to attempt."""
@@ -217,11 +236,30 @@ class Outbox:
         tries = delivery.tries + (error.pause is None)
         await self._note(delivery, Sending.DUE, str(error), next_at=self.clock() + pause, tries=tries)
 
+    async def _note_unknown(self, delivery: Delivery, reason: str) -> None:
+        if self.channel.repeats_unknown and not delivery.repeated:
+            next_at = self.clock() + _FIRST_PAUSE
+            await self._note(delivery, Sending.DUE, reason, next_at=next_at, repeated=True)
+        else:
+            await self._note(delivery, Sending.UNKNOWN, reason)
+
     async def _end(self, delivery: Delivery, reason: str) -> None:
         async with database.writing(self.engine) as connection:
             await subscribers.end(connection, delivery.subscriber.id, reason, self.clock())
         await self._note(delivery, Sending.FAILED, reason)
         _log.info("subscription_ended", subscriber=delivery.subscriber.id, reason=reason)
+
+    async def _strike(self, delivery: Delivery, reason: str) -> None:
+        number = delivery.subscriber.id
+        async with database.writing(self.engine) as connection:
+            ended = await subscribers.strike(connection, number, reason, _STRIKES, self.clock())
+        await self._note(delivery, Sending.FAILED, reason)
+        _log.info("address_refused", subscriber=number, reason=reason, ended=ended)
+
+    async def _forgive(self, subscriber: Subscriber) -> None:
+        if subscriber.strikes:
+            async with database.writing(self.engine) as connection:
+                await subscribers.clear_strikes(connection, subscriber.id)
 
     async def _move(self, delivery: Delivery, address: str) -> None:
         async with database.writing(self.engine) as connection:
@@ -242,8 +280,9 @@ class Outbox:
         next_at: datetime | None = None,
         tries: int | None = None,
         rendering: int | None = None,
+        repeated: bool | None = None,
     ) -> bool:
-        mark = Mark(delivery.id, state, self.clock(), reason, part, next_at, tries, rendering)
+        mark = Mark(delivery.id, state, self.clock(), reason, part, next_at, tries, rendering, repeated)
         return await self._ledger.note(mark)
 
 
@@ -254,7 +293,7 @@ def obstacle(delivery: Delivery, now: datetime) -> str | None:
         return subscriber.standing.value
     if subscriber.paused_until and now.astimezone(subscriber.zone).date() < subscriber.paused_until:
         return "paused"
-    if now > delivery.due_at + LIFETIME:
+    if now > max(delivery.due_at, _hour(delivery)) + LIFETIME:
         return "too-late"
     return None
 

@@ -14,7 +14,8 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from bot import day, fanout
 from bot.app import App
 from bot.day import Work
-from bot.store import updates
+from bot.models import Alarm, Trouble
+from bot.store import asks, updates
 from digest.calendar import Calendar
 from digest.collection import Pause, Standing
 from digest.errors import DigestError
@@ -31,15 +32,16 @@ _log = structlog.get_logger()
 class Schedule:
     """Has editions made and given out as their time comes.
 
-    `alert` tells the operators a sentence, `wake` that there is something to send.
+    `alert` tells the operators, `wake` that there is something to send.
     """
 
     app: App
-    alert: Callable[[str], Awaitable[None]]
+    alert: Callable[[Alarm], Awaitable[None]]
     wake: Callable[[], None]
     pause: Pause
     _tried_at: datetime | None = field(init=False, default=None)
-    _said: set[tuple[date, str]] = field(init=False, default_factory=set)
+    _pruned_on: date | None = field(init=False, default=None)
+    _said: set[tuple[date, Alarm]] = field(init=False, default_factory=set)
 
     def start(self, tick_seconds: float) -> AsyncIOScheduler:
         """Begins to tick; the caller ends it."""
@@ -62,13 +64,14 @@ class Schedule:
             await self._tick()
         except DigestError as error:
             _log.error("edition_failed", error=str(error))
-            await self._alert(str(error))
+            await self._alert(Alarm(Trouble.FAILED, reason=str(error)))
         except Exception:  # noqa: BLE001 - the edge of what one tick can do
             _log.exception("tick_failed")
-            await self._alert("arxiv-daily failed for a reason that only its log tells.")
+            await self._alert(Alarm(Trouble.BROKEN))
 
     async def _tick(self) -> None:
         now = self.app.clock()
+        await self._prune(now)
         calendar = self.app.plan.calendar
         async with database.reading(self.app.engine) as connection:
             last = await editions.last(connection)
@@ -81,12 +84,18 @@ class Schedule:
         if recently or not (incomplete or has_open_day(calendar, last, now)):
             return
         self._tried_at = now
-        async with database.writing(self.app.engine) as connection:
-            await updates.prune(connection, now)
         made = await day.work(self.app, now, lambda _: None, self._paused)
         await give_out(self.app, made)
         self.wake()
         await self._tell(made)
+
+    async def _prune(self, now: datetime) -> None:
+        """Deletes what is kept for days only, once a day."""
+        if now.date() != self._pruned_on:
+            async with database.writing(self.app.engine) as connection:
+                await updates.prune(connection, now)
+                await asks.prune(connection, now)
+            self._pruned_on = now.date()
 
     async def _paused(self, time: timedelta) -> datetime:
         """What is made goes out before arXiv is waited for."""
@@ -96,22 +105,18 @@ class Schedule:
 
     async def _tell(self, made: Work) -> None:
         if made.outcome.standing is Standing.MISSING:
-            await self._alert(f"arXiv does not show the papers of the edition of {made.outcome.day}.")
+            await self._alert(Alarm(Trouble.MISSING, str(made.outcome.day)))
         if made.outcome.overdue:
-            await self._alert(
-                f"arXiv still does not show the papers of the edition of {made.outcome.overdue}."
-            )
+            await self._alert(Alarm(Trouble.OVERDUE, str(made.outcome.overdue)))
         if made.unexplained:
-            await self._alert(
-                f"{len(made.unexplained)} announced papers are in no edition, without a reason."
-            )
+            await self._alert(Alarm(Trouble.UNEXPLAINED, str(len(made.unexplained))))
 
-    async def _alert(self, sentence: str) -> None:
-        """Each sentence once a day."""
-        said = (self.app.clock().date(), sentence)
+    async def _alert(self, alarm: Alarm) -> None:
+        """Each alarm once a day."""
+        said = (self.app.clock().date(), alarm)
         if said not in self._said:
             self._said = {each for each in self._said if each[0] == said[0]} | {said}
-            await self.alert(sentence)
+            await self.alert(alarm)
 
 
 def has_open_day(calendar: Calendar, last: ClosedEdition | None, now: datetime) -> bool:

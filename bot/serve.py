@@ -2,21 +2,23 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import structlog
 from telegram import Update
 
 from bot import day
 from bot.app import App, Clock, FarEnds, open_app
-from bot.chat import application, operators, updates
+from bot.chat import application, connection, operators, updates
 from bot.chat.desk import Desk
 from bot.chat.sending import Outgoing
 from bot.fanout import Renderings
+from bot.models import Alarm, Trouble
 from bot.outbox import ChannelError, Outbox
 from bot.schedule import Schedule
 from bot.settings import Settings
@@ -25,17 +27,22 @@ from bot.web.server import listening
 from digest.models import Edition
 from digest.store.exclusive import BusyError
 
+T = TypeVar("T")
 _log = structlog.get_logger()
 _BUSY_SECONDS = 15.0  # until the other process that sends may be done
 
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """How often the tables are asked what is due, of editions and of deliveries; how long an answer may take."""
+    """How often the tables are asked what is due, of editions and of deliveries; how long an answer may take.
+
+    A Telegram that is out of reach at the start is waited for: for `patience_seconds`, or without an end.
+    """
 
     tick_seconds: float = 60
     look_seconds: float = 5
     answer_seconds: float = 20
+    patience_seconds: float | None = None
 
 
 async def serve(
@@ -48,27 +55,46 @@ async def serve(
     """Serves until `stop` is set; what is in flight ends then, within ten seconds. Raises DigestError."""
     rhythm = rhythm or Rhythm()
     async with open_app(settings, clock, far_ends) as app, AsyncExitStack() as stack:
-        outgoing, outbox = await stack.enter_async_context(telegram(app, settings, rhythm))
-        desk = application.open_desk(app, outgoing, outbox, settings)
-        outgoing.alert = lambda address, reason: operators.alert(desk, f"{address}: {reason}")
-        await stack.enter_async_context(_answering(desk, settings))
-        await application.introduce(desk, settings.telegram_channels)
-        scheduler = _schedule(desk).start(rhythm.tick_seconds)
-        stack.callback(scheduler.shutdown, wait=False)
-        _log.info("serving", webhook=settings.telegram_webhook_secret is not None)
-        await _send_until(stop, outbox)
+        outbox = await _unless(stop, _started(app, settings, rhythm, stack))
+        if outbox is not None:
+            await _send_until(stop, outbox)
+
+
+async def _started(app: App, settings: Settings, rhythm: Rhythm, stack: AsyncExitStack) -> Outbox:
+    """What there is to send, once everything else runs; `stack` ends it."""
+    outgoing, outbox = await stack.enter_async_context(telegram(app, settings, rhythm))
+    desk = application.open_desk(app, outgoing, outbox, settings)
+    outgoing.alert = lambda address, reason: operators.alert(desk, Alarm(Trouble.ENDED, address, reason))
+    await stack.enter_async_context(_answering(desk, settings))
+    await application.introduce(desk, settings.telegram_channels)
+    scheduler = _schedule(desk).start(rhythm.tick_seconds)
+    stack.callback(scheduler.shutdown, wait=False)
+    _log.info("serving", webhook=settings.telegram_webhook_secret is not None)
+    return outbox
+
+
+async def _unless(stop: asyncio.Event, start: Coroutine[Any, Any, T]) -> T | None:
+    """What `start` comes to; None where `stop` is set before: Telegram may be out of reach for long."""
+    starting, stopped = asyncio.create_task(start), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            return await starting
+        _log.info("stopped_before_it_started")
+        return None
+    finally:
+        stopped.cancel()
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
 
 
 @asynccontextmanager
-async def telegram(
-    app: App, settings: Settings, rhythm: Rhythm | None = None
-) -> AsyncIterator[tuple[Outgoing, Outbox]]:
-    """What sends to Telegram. Raises ChannelError where no token is set, or a wrong one."""
+async def telegram(app: App, settings: Settings, rhythm: Rhythm) -> AsyncIterator[tuple[Outgoing, Outbox]]:
+    """What sends to Telegram. Raises ChannelError where no token is set, or Telegram refuses it."""
     if settings.telegram_bot_token is None:
         raise ChannelError("TELEGRAM_BOT_TOKEN is not set: @BotFather gives one.")
-    rhythm = rhythm or Rhythm()
-    bot = application.open_bot(settings.telegram_bot_token, settings, rhythm.answer_seconds)
-    async with application.initialized(bot):
+    bot = connection.open_bot(settings.telegram_bot_token, settings, rhythm.answer_seconds)
+    async with connection.initialized(bot, rhythm.patience_seconds):
         outgoing = Outgoing(bot)
 
         async def contents(wanted: date, language: str) -> Edition | None:
@@ -94,7 +120,7 @@ async def _answering(desk: Desk, settings: Settings) -> AsyncIterator[None]:
     bot = application.build(desk, polls=secret is None)
     async with application.answering(bot, desk):
         if secret is None:
-            async with application.polling(bot):
+            async with connection.polling(bot):
                 yield
             return
 
@@ -103,11 +129,8 @@ async def _answering(desk: Desk, settings: Settings) -> AsyncIterator[None]:
 
         web = webhook.app(secret.get_secret_value(), take)
         async with listening(web, settings.web_host, settings.web_port):
-            await desk.bot.set_webhook(
-                f"{str(settings.public_url).rstrip('/')}{webhook.PATH}",
-                secret_token=secret.get_secret_value(),
-                allowed_updates=application.ALLOWED_UPDATES,
-            )
+            url = f"{str(settings.public_url).rstrip('/')}{webhook.PATH}"
+            await connection.have_pushed(desk.bot, url, secret)
             yield
 
 
@@ -118,7 +141,7 @@ def _schedule(desk: Desk) -> Schedule:
         await asyncio.sleep(time.total_seconds())
         return app.clock()
 
-    return Schedule(app, lambda sentence: operators.alert(desk, sentence), desk.outbox.wake, pause)
+    return Schedule(app, partial(operators.alert, desk), desk.outbox.wake, pause)
 
 
 async def _send_until(stop: asyncio.Event, outbox: Outbox) -> None:

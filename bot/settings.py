@@ -1,8 +1,10 @@
 """The operator's settings, from the environment and from `.env` (the environment wins)."""
 
 import re
+from collections.abc import Callable
 from datetime import date, time
 from difflib import get_close_matches
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -23,6 +25,8 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bot import mailboxes
+from bot.mailboxes import InvalidMailboxError, Mailbox, Sender
 from digest import keywords
 from digest.closing import CatchUp
 from digest.errors import DigestError
@@ -33,6 +37,14 @@ _CATEGORY = re.compile(
     r"(?:[a-z]{2,8}(?:-[a-z]{2,4})?|q-[a-z]{3})(?:\.[A-Z]{2}|\.[a-z]{2,8}(?:-[a-z]{2,5})?)?"
 )
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
+
+
+class Security(StrEnum):
+    """How the way to the SMTP server is secured; what is chosen is required."""
+
+    STARTTLS = "starttls"
+    TLS = "tls"
+    NONE = "none"
 
 
 class SettingsError(DigestError):
@@ -120,6 +132,21 @@ def _database(value: object) -> object:
     return value
 
 
+def _sender(value: object) -> object:
+    return _parsed(mailboxes.sender, value)
+
+
+def _mailbox(value: object) -> object:
+    return _parsed(mailboxes.parse, value)
+
+
+def _parsed(parse: Callable[[str], object], value: object) -> object:
+    try:
+        return parse(value) if isinstance(value, str) else value
+    except InvalidMailboxError as error:
+        raise ValueError(str(error).removesuffix(".")) from None
+
+
 Categories = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_categories)]
 HttpUrl = Annotated[AnyHttpUrl, UrlConstraints(max_length=2000)]
 
@@ -127,8 +154,9 @@ HttpUrl = Annotated[AnyHttpUrl, UrlConstraints(max_length=2000)]
 class Settings(BaseSettings):
     """Every setting with its default; `.env.example` explains each.
 
-    Units: seconds for ARXIV_REQUEST_INTERVAL, tokens a day for LLM_DAILY_TOKENS, messages a second for TELEGRAM_RATE,
-    papers a day for QUOTA_PERSON and QUOTA_DAY; 0 means no limit in all but the first.
+    Units: seconds for ARXIV_REQUEST_INTERVAL, tokens a day for LLM_DAILY_TOKENS, messages a second for TELEGRAM_RATE
+    and MAIL_RATE, papers a day for QUOTA_PERSON and QUOTA_DAY; 0 means no limit in all but the first. SMTP_PORT 0 is
+    the usual one for SMTP_SECURITY.
     """
 
     model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True)
@@ -177,7 +205,26 @@ class Settings(BaseSettings):
     quota_person: NonNegativeInt = 20
     quota_day: NonNegativeInt = 500
 
+    smtp_host: Annotated[str, Field(max_length=253, pattern=r"^[A-Za-z0-9.:_-]*$")] | None = None
+    smtp_port: Annotated[int, Field(ge=0, le=65535)] = 0
+    smtp_username: str | None = None
+    smtp_password: SecretStr | None = None
+    smtp_security: Security = Security.STARTTLS
+    mail_from: Annotated[Sender, BeforeValidator(_sender)] | None = None
+    mail_reply_to: Annotated[Mailbox, BeforeValidator(_mailbox)] | None = None
+    mail_rate: NonNegativeFloat = 10.0
+    mail_connections: Annotated[int, Field(ge=1, le=100)] = 4
+    mail_bounces: Annotated[Mailbox, BeforeValidator(_mailbox)] | None = None
+    imap_host: Annotated[str, Field(max_length=253, pattern=r"^[A-Za-z0-9.:_-]*$")] | None = None
+    imap_port: Annotated[int, Field(ge=1, le=65535)] = 993
+    imap_username: str | None = None
+    imap_password: SecretStr | None = None
+    dkim_selector: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,63}$")] | None = None
+    dkim_key_file: Path | None = None
+
     public_url: HttpUrl | None = None
+    archive_url: HttpUrl | None = None
+    secret_key: Annotated[SecretStr, Field(min_length=32)] | None = None
     web_host: str = "127.0.0.1"
     web_port: Annotated[int, Field(ge=0, le=65535)] = 8080
 
@@ -196,6 +243,37 @@ class Settings(BaseSettings):
         if secret and not re.fullmatch(r"[A-Za-z0-9_-]{16,256}", secret.get_secret_value(), re.ASCII):
             raise ValueError("give 16 to 256 letters, digits, _ and -, as `openssl rand -hex 32` makes them")
         return secret
+
+    @model_validator(mode="after")
+    def _mail_needs_a_sender_and_pages(self) -> "Settings":
+        if self.smtp_host is None:
+            return self
+        needed = {
+            "MAIL_FROM": (self.mail_from, "whom the mail is from"),
+            "PUBLIC_URL": (
+                self.public_url,
+                "where this program's pages are reached: each mail links to them",
+            ),
+            "SECRET_KEY": (self.secret_key, "at least 32 characters that sign those links"),
+        }
+        missing = [f"{name} ({what})" for name, (value, what) in needed.items() if value is None]
+        if missing:
+            raise ValueError(f"SMTP_HOST: set {', '.join(missing)} too")
+        if self.smtp_security is Security.NONE and self.smtp_username:
+            raise ValueError(
+                "SMTP_USERNAME: nobody logs in without TLS; set SMTP_SECURITY to starttls or tls"
+            )
+        if (self.smtp_username is None) != (self.smtp_password is None):
+            raise ValueError("SMTP_USERNAME and SMTP_PASSWORD: set both, or none")
+        if (self.dkim_selector is None) != (self.dkim_key_file is None):
+            raise ValueError("DKIM_SELECTOR and DKIM_KEY_FILE: set both, or none")
+        return self
+
+    @model_validator(mode="after")
+    def _a_mailbox_needs_a_login(self) -> "Settings":
+        if self.imap_host and not (self.imap_username and self.imap_password):
+            raise ValueError("IMAP_HOST: set IMAP_USERNAME and IMAP_PASSWORD too")
+        return self
 
     @model_validator(mode="after")
     def _webhook_needs_an_address(self) -> "Settings":

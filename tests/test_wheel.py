@@ -93,5 +93,6 @@ def test_the_program_works_from_its_wheel(installed: Path, tmp_path: Path) -> No
     assert where.count(str(installed.parent)) == 3
     told = run(folder, str(installed / "arxiv-daily"), "demo")
     assert "papers 3 · translated 3 · read 2" in told
-    assert sorted(path.suffix for path in (folder / "demo").iterdir()) == [".html", ".html", ".md"]
+    suffixes = sorted(path.suffix for path in (folder / "demo").iterdir())
+    assert suffixes == [".eml", ".html", ".html", ".html", ".md", ".txt"]
     assert "up to date" in run(folder, str(installed / "arxiv-daily"), "db", "upgrade")

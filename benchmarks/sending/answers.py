@@ -18,7 +18,7 @@ from telegram.ext import ExtBot
 
 from benchmarks.sending.audience import CONNECTIONS, FIRST_CHAT, subscribe, telegram
 from bot.app import open_app, open_database
-from bot.chat import application
+from bot.chat import application, connection
 from bot.chat.limits import Limiter
 from bot.chat.request import Request
 from bot.chat.sending import Outgoing
@@ -133,7 +133,7 @@ async def _bot(folder: Path, url: str, requests: _Requests) -> AsyncIterator[app
             get_updates_request=Request(1),
             rate_limiter=Limiter(0),
         )
-        async with open_app(settings, lambda: WEDNESDAY_NOON) as app, application.initialized(bot):
+        async with open_app(settings, lambda: WEDNESDAY_NOON) as app, connection.initialized(bot):
             outgoing = Outgoing(bot)
             renderings = Renderings(app.engine, outgoing, _nothing, app.clock)
             outbox = Outbox(app.engine, outgoing, renderings, app.clock)

@@ -3,13 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
-import stamina
 import structlog
-from pydantic import SecretStr
 from telegram import (
     BotCommand,
     BotCommandScopeAllPrivateChats,
@@ -17,83 +14,43 @@ from telegram import (
     BotCommandScopeDefault,
     Update,
 )
-from telegram.error import BadRequest, InvalidToken, NetworkError, TelegramError
+from telegram.error import TelegramError
 from telegram.ext import (
     Application,
     ApplicationBuilder,
     CallbackQueryHandler,
     ContextTypes,
-    ExtBot,
     MessageHandler,
     filters,
 )
 
 from bot.app import App
-from bot.chat import inline, on_demand, operators, papers, preferences, privacy, welcome, words
+from bot.chat import (
+    inline,
+    on_demand,
+    operators,
+    papers,
+    preferences,
+    privacy,
+    showings,
+    taps,
+    welcome,
+    words,
+)
 from bot.chat.address import Address
 from bot.chat.desk import Desk, Quotas
 from bot.chat.incoming import ORIGINAL, Handler, incoming
-from bot.chat.limits import LimitArgs, Limiter
-from bot.chat.request import Request
 from bot.chat.sending import Outgoing
 from bot.chat.turns import Take, Turns
 from bot.models import Kind
-from bot.outbox import ChannelError, Outbox
+from bot.outbox import Outbox
 from bot.settings import Settings
 from bot.store import updates
 from digest.store import engine as database
 
 _log = structlog.get_logger()
-_CONNECTIONS = 64
-_MESSAGES_AT_ONCE = 56  # connections are left over for what is no message: taps that are to be acknowledged
-_POLL_SECONDS = 30
-ALLOWED_UPDATES = (
-    Update.MESSAGE,
-    Update.CHANNEL_POST,
-    Update.CALLBACK_QUERY,
-    Update.INLINE_QUERY,
-    Update.MY_CHAT_MEMBER,
-)
 _LAST_SECONDS = 1.5  # for what was taken when the program stops: the outbox had its time before
-_LAST_POLL_SECONDS = 1.0  # to tell Telegram what was taken; untold, it comes again, and is known
 Bot = Application[Any, Any, Any, Any, Any, Any]
-
-
-def open_bot(token: SecretStr, settings: Settings, answer_seconds: float) -> ExtBot[LimitArgs]:
-    """The bot behind `token`, at the pace of TELEGRAM_RATE; what is not answered in time is unknown."""
-    return ExtBot(
-        token.get_secret_value(),
-        base_url=f"{str(settings.telegram_api_url).rstrip('/')}/bot",
-        request=Request(_CONNECTIONS, read_timeout=answer_seconds),
-        get_updates_request=Request(1),
-        rate_limiter=Limiter(settings.telegram_rate, width=_MESSAGES_AT_ONCE),
-    )
-
-
-@asynccontextmanager
-async def initialized(bot: ExtBot[LimitArgs]) -> AsyncIterator[None]:
-    """`bot`, known to Telegram; waits while that cannot be reached. Raises ChannelError for a wrong token."""
-    try:
-        await _introduced(bot)
-        yield
-    finally:
-        await bot.shutdown()
-        await bot.request.shutdown()  # which the bot leaves open where it never was initialized
-
-
-async def _introduced(bot: ExtBot[LimitArgs]) -> None:
-    try:
-        async for attempt in stamina.retry_context(on=_is_passing, attempts=None, timeout=None, wait_max=60):
-            with attempt:
-                await bot.initialize()
-    except InvalidToken:
-        raise ChannelError("Telegram does not accept TELEGRAM_BOT_TOKEN.") from None
-    except TelegramError as error:
-        raise ChannelError(f"Telegram refuses the bot: {error.message}") from None
-
-
-def _is_passing(error: Exception) -> bool:
-    return isinstance(error, NetworkError) and not isinstance(error, BadRequest)
 
 
 def open_desk(app: App, outgoing: Outgoing, outbox: Outbox, settings: Settings) -> Desk:
@@ -115,6 +72,7 @@ def build(desk: Desk, *, polls: bool) -> Bot:
     """The Application with every handler; `polls` is whether it fetches its updates itself."""
     builder = ApplicationBuilder().bot(desk.bot).concurrent_updates(Turns(_taking(desk))).job_queue(None)
     application = (builder if polls else builder.updater(None)).build()
+    application.add_handler(preferences.interruption(desk), group=-1)
     application.add_handlers(_handlers(desk))
     application.add_error_handler(_on_error)
     return application
@@ -126,6 +84,7 @@ async def answering(application: Bot, desk: Desk) -> AsyncIterator[None]:
     await application.initialize()
     await application.start()
     await on_demand.resume(desk)
+    await showings.resume(desk)
     try:
         yield
     finally:
@@ -134,27 +93,6 @@ async def answering(application: Bot, desk: Desk) -> AsyncIterator[None]:
         except TimeoutError:
             _log.warning("updates_left_unhandled")
         await desk.close()
-
-
-@asynccontextmanager
-async def polling(application: Bot) -> AsyncIterator[None]:
-    """Fetches updates while the block runs."""
-    updater = application.updater
-    if updater is None:
-        raise AssertionError("the application was not built to poll")
-    await updater.start_polling(
-        timeout=timedelta(seconds=_POLL_SECONDS),
-        allowed_updates=ALLOWED_UPDATES,
-        bootstrap_retries=-1,
-        error_callback=_on_polling_error,
-    )
-    try:
-        yield
-    finally:
-        try:
-            await asyncio.wait_for(updater.stop(), _LAST_POLL_SECONDS)
-        except TimeoutError:
-            _log.warning("updates_left_unconfirmed")
 
 
 async def introduce(desk: Desk, channels: tuple[str, ...]) -> None:
@@ -207,6 +145,7 @@ def _handlers(desk: Desk) -> list[Handler]:
         *privacy.handlers(desk),
         *operators.handlers(desk),
         *inline.handlers(desk),
+        *taps.handlers(desk),
         *papers.handlers(desk),
         MessageHandler(
             filters.COMMAND & filters.ChatType.PRIVATE & ORIGINAL, partial(_unknown_command, desk)
@@ -254,7 +193,3 @@ async def _on_error(update: object, context: ContextTypes.DEFAULT_TYPE) -> None:
         _log.warning("answer_failed", update=number, error=type(error).__name__, cause=error.message[:80])
     else:
         _log.error("update_failed", update=number, exc_info=error)
-
-
-def _on_polling_error(error: TelegramError) -> None:
-    _log.warning("polling_failed", error=type(error).__name__)

@@ -1,10 +1,13 @@
 """What every command of the chat needs: the parts of the program, and who is who."""
 
 import asyncio
+import hashlib
+import hmac
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, time
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,6 +16,7 @@ from telegram import CallbackQuery, ChatMember
 from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
+from bot import fanout
 from bot.app import App
 from bot.chat import refusals, words
 from bot.chat.incoming import Incoming
@@ -22,6 +26,7 @@ from bot.chat.sending import Outgoing
 from bot.models import Choices, Subscriber
 from bot.outbox import Outbox
 from bot.store import subscribers
+from bot.store.asks import Day
 from bot.store.subscribers import Edit
 from digest.models import PaperId
 from digest.store import engine as database
@@ -68,10 +73,18 @@ class Desk:
             return await subscribers.add(connection, new, self.clock())
 
     async def change(self, reader: Subscriber, edit: Edit) -> Subscriber:
-        """The subscriber as `edit` makes it; one who was forgotten meanwhile stays so."""
+        """The subscriber as `edit` makes it; one who was forgotten meanwhile stays so.
+
+        What waits for their hour waits for the new one from then on.
+        """
         async with database.writing(self.app.engine) as connection:
-            changed = await subscribers.change(connection, reader.id, edit, self.clock())
-        return changed or reader
+            changed = await subscribers.change(connection, reader.id, edit, self.clock()) or reader
+            moved = (changed.hour, changed.zone) != (reader.hour, reader.zone)
+            if moved:
+                await fanout.reschedule(connection, changed, self.clock())
+        if moved:
+            self.outbox.wake()
+        return changed
 
     async def answer(
         self, came: Incoming, what: str | Message, buttons: Rows = (), *, prompt: bool = False
@@ -108,6 +121,11 @@ class Desk:
             return False
         return member.status in _ADMINS
 
+    def today(self) -> Day:
+        """The day that the quotas count. Its aliases are made with the bot's token, which no table holds."""
+        midnight = datetime.combine(self.clock().astimezone(self.zone).date(), time(), self.zone)
+        return Day(midnight, partial(_alias, self.bot.token, midnight))
+
     def is_operator(self, came: Incoming) -> bool:
         """Whether this person runs the bot."""
         return came.person in self.operators
@@ -123,6 +141,10 @@ class Desk:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _alias(token: str, day: datetime, person: str) -> str:
+    return hmac.new(token.encode(), f"{day.date()} {person}".encode(), hashlib.sha256).hexdigest()
 
 
 async def _logged(work: Coroutine[Any, Any, None]) -> None:

@@ -1,6 +1,6 @@
 """What a person sent, taken out of Telegram's update: who, where, and which words."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,11 @@ class Incoming:
     words: str = ""
     replied: Message | None = None
     anonymous_admin: bool = False
+
+    @property
+    def talks(self) -> bool:
+        """Whether the bot takes words without a command there, and answers to its messages: in channels it does not."""
+        return self.kind is not Kind.CHANNEL
 
 
 def incoming(update: Update) -> Incoming | None:
@@ -76,7 +81,31 @@ def kind(chat: Chat) -> Kind:
 def links(found: Message) -> str:
     """The addresses behind the words of a message, which its text does not show."""
     entities = (*found.entities, *found.caption_entities)
-    return " ".join(each.url for each in entities if each.type == MessageEntity.TEXT_LINK and each.url)
+    urls = [each.url for each in entities if each.type == MessageEntity.TEXT_LINK and each.url]
+    return " ".join((*urls, *_leaves(_rich(found), "url")))
+
+
+def shown(found: Message) -> str:
+    """The words of a message; those of a rich one a line each."""
+    return found.text or found.caption or "\n".join(_leaves(_rich(found), "text"))
+
+
+def _rich(found: Message) -> Any:
+    """What python-telegram-bot leaves unread of a rich message (Bot API, RichMessage)."""
+    return found.api_kwargs.get("rich_message")
+
+
+def _leaves(node: Any, name: str, under: str = "") -> Iterator[str]:
+    """The texts of `node` that stand under the key `name`, in order."""
+    if isinstance(node, str):
+        if under == name:
+            yield node
+    elif isinstance(node, Mapping):
+        for key, value in node.items():
+            yield from _leaves(value, name, key)
+    elif isinstance(node, Sequence):
+        for value in node:
+            yield from _leaves(value, name, under)
 
 
 def _tap_on_what_is_lost(update: Update) -> Incoming | None:

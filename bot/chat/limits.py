@@ -6,7 +6,6 @@ each request in its scope waits or, where that is too long to wait, fails with R
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,16 +15,14 @@ import structlog
 from telegram.error import RetryAfter
 from telegram.ext import BaseRateLimiter
 
+from bot.chat.calls import Call, call
+from bot.chat.floods import Attempts, Floods
 from bot.chat.pacing import Pacing, Scope, Ticket
-from bot.chat.request import FloodError, NotSentError, ThrottledError, pause_of
+from bot.chat.request import FloodError, NotSentError, ThrottledError
 
 _log = structlog.get_logger()
 
 _Answer = bool | dict[str, Any] | list[dict[str, Any]]
-_IMPATIENT = frozenset({"getUpdates", "answerCallbackQuery", "answerInlineQuery"})
-"""Worthless when late, and no message: a pause of everything is not meant for them."""
-_BACKOFF_SECONDS = (1, 2, 4)  # after a 429 that names no pause
-_FLOOD_SECONDS, _FLOOD_CHATS = 10, 3  # 429s of so many chats within that time concern the bot as a whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,60 +43,6 @@ class Bulk(LimitArgs):
 
 
 BULK = Bulk()
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    endpoint: str
-    chat: int | str | None
-
-    @property
-    def is_message(self) -> bool:
-        """Whether Telegram's rates for messages count it."""
-        if self.endpoint == "sendChatAction" or self.is_draft:
-            return False
-        return self.endpoint.startswith(("send", "copy", "forward", "editMessage"))
-
-    @property
-    def is_draft(self) -> bool:
-        return self.endpoint.endswith("Draft")
-
-    @property
-    def scope(self) -> Scope:
-        """What a 429 to it concerns: its chat; a method without one (setMyCommands) is limited on its own.
-
-        So are drafts: they are a kind of typing (https://core.telegram.org/api/bots/ai), and no answer is to wait
-        because there were too many.
-        """
-        alone = self.is_draft or (self.chat is None and not self.is_message)
-        return self.endpoint if alone else self.chat
-
-    @property
-    def heeded(self) -> tuple[Scope, ...]:
-        """The scopes whose pauses hold it up."""
-        return (self.scope, self.chat) if self.is_draft else (self.scope,)
-
-
-class _Attempts:
-    """What one request has gone through: whether it is sent again, and after which pause."""
-
-    def __init__(self, patience_seconds: float) -> None:
-        self._patience = timedelta(seconds=patience_seconds)
-        self._floods = 0
-        self._throttled = 0
-        self.another = True
-
-    def pause_after(self, error: RetryAfter | ThrottledError) -> timedelta:
-        """How long its scope is to rest; `another` then tells whether the request is tried again."""
-        if isinstance(error, RetryAfter):
-            pause = pause_of(error)
-            self.another = pause <= self._patience and self._floods == 0
-            self._floods += 1
-        else:
-            pause = timedelta(seconds=_BACKOFF_SECONDS[min(self._throttled, len(_BACKOFF_SECONDS) - 1)])
-            self.another = self._throttled < len(_BACKOFF_SECONDS)
-            self._throttled += 1
-        return pause
 
 
 class Limiter(BaseRateLimiter[LimitArgs]):
@@ -129,7 +72,7 @@ class Limiter(BaseRateLimiter[LimitArgs]):
         self._on_the_way: set[Ticket] = set()
         self._naps: set[asyncio.Task[None]] = set()
         self._alarm: tuple[float, asyncio.Task[None]] | None = None
-        self._floods: deque[tuple[float, int | str]] = deque()
+        self._floods = Floods()
         self._open = True
 
     async def initialize(self) -> None:
@@ -162,7 +105,7 @@ class Limiter(BaseRateLimiter[LimitArgs]):
         Raises what `callback` and `before` raise; RetryAfter, unsent, where a pause is longer than the patience;
         NotSentError when the gate closes.
         """
-        request = _Request(endpoint, _chat_of(data))
+        request = call(endpoint, data)
         urgent = not isinstance(rate_limit_args, Bulk)
         ticket = self._pacing.ticket(request.scope, urgent=urgent) if request.is_message else None
         try:
@@ -174,12 +117,12 @@ class Limiter(BaseRateLimiter[LimitArgs]):
 
     async def _send(
         self,
-        request: _Request,
+        request: Call,
         ticket: Ticket | None,
         before: Callable[[], Awaitable[None]] | None,
         attempt: Callable[[], Awaitable[_Answer]],
     ) -> _Answer:
-        attempts = _Attempts(self._patience)
+        attempts = Attempts(self._patience)
         while True:
             await self._admit(request, ticket, before)
             try:
@@ -190,7 +133,7 @@ class Limiter(BaseRateLimiter[LimitArgs]):
                     raise
 
     async def _admit(
-        self, request: _Request, ticket: Ticket | None, before: Callable[[], Awaitable[None]] | None
+        self, request: Call, ticket: Ticket | None, before: Callable[[], Awaitable[None]] | None
     ) -> None:
         while True:
             await (self._turn(ticket) if ticket else self._pass(request))
@@ -217,10 +160,10 @@ class Limiter(BaseRateLimiter[LimitArgs]):
             self._waiting.pop(ticket, None)
             self._pacing.leave(ticket, self._clock())
 
-    async def _pass(self, request: _Request) -> None:
+    async def _pass(self, request: Call) -> None:
         """Returns when nothing forbids a request that is no message."""
         self._refuse_if_closed()
-        alone = request.endpoint in _IMPATIENT
+        alone = request.is_impatient
         while (seconds := max(self._paused_seconds(scope, alone=alone) for scope in request.heeded)) > 0:
             for scope in request.heeded:
                 self._refuse_if_paused(scope, alone=alone)
@@ -233,24 +176,21 @@ class Limiter(BaseRateLimiter[LimitArgs]):
                 self._naps.discard(nap)
             self._refuse_if_closed()
 
-    def _heed(self, request: _Request, pause: timedelta) -> None:
+    def _heed(self, request: Call, pause: timedelta) -> None:
         """Remembers a pause: of the request's scope, or of everything."""
         now, seconds = self._clock(), pause.total_seconds()
-        everything = request.scope is None or (
-            request.scope == request.chat and self._is_flood(request.chat, now)
+        flooded = (
+            request.chat is not None
+            and request.scope == request.chat
+            and self._floods.concern_all(request.chat, now)
         )
+        everything = flooded or request.scope is None
         if everything:
             self._pacing.pause_all(now + seconds)
         self._pacing.pause(request.scope, now + seconds, now)
         _log.warning("telegram_pause", endpoint=request.endpoint, seconds=seconds, everything=everything)
         self._fail_the_overdue()
         self._step()
-
-    def _is_flood(self, chat: int | str, now: float) -> bool:
-        self._floods.append((now, chat))
-        while self._floods[0][0] < now - _FLOOD_SECONDS:
-            self._floods.popleft()
-        return len({chat for _, chat in self._floods}) >= _FLOOD_CHATS
 
     def _fail_the_overdue(self) -> None:
         """Fails what waits for a scope that is now paused for longer than the patience."""
@@ -309,13 +249,6 @@ class Limiter(BaseRateLimiter[LimitArgs]):
 
     async def _nap(self, seconds: float) -> None:
         await self._sleep(max(0, seconds))
-
-
-def _chat_of(data: dict[str, Any]) -> int | str | None:
-    chat = data.get("chat_id")
-    if isinstance(chat, str):
-        return int(chat) if chat.removeprefix("-").isdecimal() else chat.lower()
-    return chat if isinstance(chat, int) else None
 
 
 def _closed() -> NotSentError:

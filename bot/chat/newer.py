@@ -4,8 +4,9 @@ from datetime import timedelta
 
 from telegram.error import TelegramError
 
-from bot.chat import composing, refusals
+from bot.chat import cards, refusals
 from bot.chat.address import Address
+from bot.chat.cards import Form
 from bot.chat.desk import Desk
 from digest.errors import SourceError
 from digest.ids import PaperRef
@@ -18,13 +19,13 @@ _LOOK = timedelta(days=1)
 
 
 async def offer(
-    desk: Desk, to: Address, number: int, paper: Paper, translation: Translation, language: str
+    desk: Desk, to: Address, number: int, paper: Paper, translation: Translation, form: Form
 ) -> None:
     """Puts a button for the newer version, where there is one, under the card of `paper`, the message `number`."""
-    newest = await _newest(desk, paper.id, language)
+    newest = await _newest(desk, paper.id, form.language)
     if newest is None or newest <= paper.version:
         return
-    card = composing.card(paper, translation, language, has_reading=False, newer=newest)
+    card = cards.card(paper, translation, form, newer=newest)
     try:
         await desk.outgoing.change(to, number, card)
     except TelegramError as error:

@@ -6,14 +6,14 @@ What has to be made is a row first (`asks`), so a restart goes on with it.
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, time
 
 import structlog
 from telegram.error import TelegramError
 
 from bot.channels import UnansweredError
 from bot.chat import address as addresses
-from bot.chat import composing, handover, newer, refusals, status, words
+from bot.chat import cards, handover, newer, refusals, status, words
+from bot.chat.cards import Form
 from bot.chat.desk import Desk
 from bot.chat.handover import ForgottenError
 from bot.chat.incoming import Incoming
@@ -49,8 +49,8 @@ async def take(
         reply_to=None if came.address.is_private else came.message,
         rich=reader.choices.rich,
     )
-    if wish is Wish.READING and (known := await _known(desk, ref, ask.language)):
-        await _show(desk, came, known, ask.language)
+    if wish is Wish.READING and (known := await find(desk, ref, ask.language)):
+        await _show(desk, came, known, ask)
         return
     if await _is_asked(desk, ask):
         await desk.answer(came, words.of(ask.language).being_made(ask.paper))
@@ -84,7 +84,7 @@ async def resume(desk: Desk) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class Known:
     """A paper with what there is of it."""
 
     paper: Paper
@@ -92,7 +92,7 @@ class _Known:
     reading: Reading | Gap
 
 
-async def _known(desk: Desk, ref: PaperRef, language: str) -> _Known | None:
+async def find(desk: Desk, ref: PaperRef, language: str) -> Known | None:
     """The paper as it is stored with its reading, in the version asked for or the newest that is."""
     async with database.reading(desk.app.engine) as connection:
         if ref.version is not None:
@@ -104,33 +104,37 @@ async def _known(desk: Desk, ref: PaperRef, language: str) -> _Known | None:
     translation, reading = (await desk.app.library_in(language).stored([record]))[record.version]
     if translation is None or (reading is None and not is_withdrawn(record)):
         return None
-    return _Known(record, translation, reading or Gap.WITHDRAWN)
+    return Known(record, translation, reading or Gap.WITHDRAWN)
 
 
-async def _show(desk: Desk, came: Incoming, known: _Known, language: str) -> None:
+def card(known: Known, form: Form, *, opens: bool) -> Message:
+    """The paper's card, which says why there is no reading, or else `opens` it."""
+    note = None
+    if isinstance(known.reading, Gap) and known.reading is not Gap.WITHDRAWN:
+        note = words.of(form.language).unread[known.reading.value]
+    opens = opens and isinstance(known.reading, Reading)
+    return cards.card(known.paper, known.translation, form, opens=opens, note=note)
+
+
+async def _show(desk: Desk, came: Incoming, known: Known, form: Form) -> None:
     """What is stored, at once; whether there is a newer version, it can tell a little later."""
-    card, *below = _shown(known, language)
-    number = await desk.answer(came, card)
+    first, *below = _shown(known, form)
+    number = await desk.answer(came, first)
     for each in below:
         await desk.answer(came, each)
     if isinstance(known.translation, Translation):
-        desk.spawn(newer.offer(desk, came.address, number, known.paper, known.translation, language))
+        desk.spawn(newer.offer(desk, came.address, number, known.paper, known.translation, form))
 
 
 async def _over_quota(desk: Desk, came: Incoming, ask: Ask) -> str | None:
     """Why nothing more is made today, for this person or for anyone."""
     if desk.is_operator(came):
         return None
-    local = ask.asked_at.astimezone(desk.zone)
-    midnight = datetime.combine(local.date(), time(), desk.zone)
-    says = words.of(ask.language)
+    today, says = desk.today(), words.of(ask.language)
     async with database.reading(desk.app.engine) as connection:
-        if (
-            desk.quotas.person
-            and await asks.made_since(connection, midnight, ask.person) >= desk.quotas.person
-        ):
+        if desk.quotas.person and await asks.counted(connection, today, ask.person) >= desk.quotas.person:
             return str(says.person_quota(desk.quotas.person))
-        if desk.quotas.everyone and await asks.made_since(connection, midnight) >= desk.quotas.everyone:
+        if desk.quotas.everyone and await asks.counted(connection, today) >= desk.quotas.everyone:
             return str(says.daily_quota)
     return None
 
@@ -189,10 +193,10 @@ async def _answered(desk: Desk, ask: Ask) -> _Said:
         _log.warning("ask_failed", ask=ask.id, error=str(error))
         return _Said("failed", (Message(str(says.went_wrong)),))
     outcome = "answered" if isinstance(made.reading, Reading) else made.reading.value
-    return _Said(outcome, _shown(made, ask.language))
+    return _Said(outcome, _shown(made, ask))
 
 
-async def _made(desk: Desk, ask: Ask, library: Library, paper: Paper) -> _Known:
+async def _made(desk: Desk, ask: Ask, library: Library, paper: Paper) -> Known:
     watched = Status(desk, ask, library, paper)
     translating = asyncio.create_task(library.translation(paper, watched.onlooker))
     reading = asyncio.create_task(library.reading(paper, watched.onlooker))
@@ -200,7 +204,7 @@ async def _made(desk: Desk, ask: Ask, library: Library, paper: Paper) -> _Known:
         async with watched.shown():
             translation = await translating
             watched.preview(translation)
-            return _Known(paper, translation, await reading)
+            return Known(paper, translation, await reading)
     finally:
         translating.cancel()
         reading.cancel()
@@ -213,15 +217,12 @@ async def _told(ask: Ask, library: Library, paper: Paper) -> _Said:
     if isinstance(answer, Gap):
         return _Said(answer.value, (Message(str(words.of(ask.language).unanswered[answer.value])),))
     outcome = "answered" if answer.told else "not-told"
-    return _Said(outcome, composing.answer(paper, answer, ask.language))
+    return _Said(outcome, cards.answer(paper, answer, ask))
 
 
-def _shown(known: _Known, language: str) -> tuple[Message, ...]:
+def _shown(known: Known, form: Form) -> tuple[Message, ...]:
     """The paper's card, and its reading below; or why there is none."""
-    card = composing.card(known.paper, known.translation, language, has_reading=False)
+    shown = card(known, form, opens=False)
     if isinstance(known.reading, Reading):
-        return card, composing.reading(known.paper, known.reading, 1, language)
-    if known.reading is Gap.WITHDRAWN:
-        return (card,)
-    note = words.of(language).unread[known.reading.value]
-    return (replace(card, html=f"{card.html}\n\n<i>{note}</i>"),)
+        return shown, cards.reading(known.paper, known.reading, 1, form)
+    return (shown,)

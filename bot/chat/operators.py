@@ -16,6 +16,7 @@ from bot.chat.address import Address
 from bot.chat.desk import CHANNEL, Desk
 from bot.chat.incoming import Handler, Incoming, incoming, on_command
 from bot.chat.parts import Button, Message
+from bot.models import Alarm
 from bot.store import deliveries, dispatches, subscribers
 from digest.errors import DigestError
 from digest.render import telegram
@@ -42,11 +43,14 @@ def handlers(desk: Desk) -> list[Handler]:
     ]
 
 
-async def alert(desk: Desk, sentence: str) -> None:
-    """Tells every operator; one who cannot be reached keeps the others from nothing."""
+async def alert(desk: Desk, alarm: Alarm) -> None:
+    """Tells every operator in their language; one who cannot be reached keeps the others from nothing."""
     for operator in sorted(desk.operators):
+        async with database.reading(desk.app.engine) as connection:
+            known = await subscribers.find(connection, CHANNEL, str(operator))
+        says = words.of(known.choices.language if known else desk.language)
         try:
-            await desk.outgoing.say(Address(operator), Message(telegram.literal(f"⚠️ {sentence}")))
+            await desk.outgoing.say(Address(operator), Message(str(says.alarm(alarm))))
         except TelegramError as error:
             _log.warning("alert_not_sent", operator=operator, error=type(error).__name__)
 

@@ -10,17 +10,16 @@ from telegram import MessageEntity, Update
 from telegram.ext import CallbackQueryHandler, ContextTypes, MessageHandler, filters
 
 from bot import day
-from bot.chat import composing, on_demand, preferences, words
+from bot.chat import composing, on_demand, preferences, showings, words
 from bot.chat import incoming as arrivals
 from bot.chat.desk import Desk
 from bot.chat.incoming import ORIGINAL, Handler, Incoming, incoming, on_command
-from bot.chat.parts import Button, Message, rows
+from bot.chat.parts import Button, rows
 from bot.fanout import matching
 from bot.models import Kind, Subscriber, Wish
 from digest import ids
 from digest.ids import PaperRef
-from digest.models import VersionId
-from digest.store import editions, papers, searching
+from digest.store import editions, searching
 from digest.store import engine as database
 
 _AT_ONCE = 5  # papers that one message may ask for
@@ -28,7 +27,6 @@ _QUESTION = 500  # characters
 _FOUND = 8
 _SOUGHT = 200  # characters of a search
 _LISTED = re.compile(r"^\d{1,3}\. ", re.MULTILINE)
-_VERSION = r"([0-9]{4}\.[0-9]{4,5}v[1-9][0-9]{0,2}|[a-z-]{2,8}/[0-9]{7}v[1-9][0-9]{0,2})"
 
 
 def handlers(desk: Desk) -> list[Handler]:
@@ -39,9 +37,6 @@ def handlers(desk: Desk) -> list[Handler]:
         on_command("paper", partial(paper, desk)),
         on_command("ask", partial(ask, desk)),
         on_command("search", partial(search, desk)),
-        CallbackQueryHandler(partial(reading_tapped, desk), pattern=rf"^r:{_VERSION}:([1-9][0-9]?)$"),
-        CallbackQueryHandler(partial(paper_tapped, desk), pattern=rf"^p:{_VERSION}$"),
-        CallbackQueryHandler(partial(ask_tapped, desk), pattern=rf"^q:{_VERSION}$"),
         CallbackQueryHandler(partial(day_tapped, desk), pattern=r"^day:(\d{4}-\d{2}-\d{2})?$"),
         MessageHandler((filters.TEXT | filters.CAPTION) & ~filters.COMMAND & ORIGINAL, partial(text, desk)),
     ]
@@ -95,12 +90,7 @@ async def _show(desk: Desk, came: Incoming, reader: Subscriber, wanted_day: date
         await desk.answer(came, says.nothing_matches(edition.date))
         return
     composed = await asyncio.to_thread(composing.digest, shown, reader.choices)
-    desk.spawn(_say_all(desk, came, list(composed)))
-
-
-async def _say_all(desk: Desk, came: Incoming, messages: list[Message]) -> None:
-    for each in messages:
-        await desk.outgoing.say(came.address, each, silent=True)
+    await showings.show(desk, came.address, composed)
 
 
 async def paper(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
@@ -111,7 +101,9 @@ async def paper(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> Non
     refs = ids.find(came.words)
     if not refs:
         says = words.of(reader.choices.language)
-        await desk.answer(came, says.which_paper if not came.words else says.no_such_name(came.words[:80]))
+        await desk.answer(
+            came, says.which_paper(came.talks) if not came.words else says.no_such_name(came.words[:80])
+        )
         return
     await wanted(desk, came, reader, refs)
 
@@ -136,7 +128,8 @@ async def text(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None
     elif is_spoken_to:
         says = words.of(reader.choices.language)
         await desk.answer(
-            came, says.how_to_ask if came.replied and _papers(came.replied) else says.not_understood
+            came,
+            says.how_to_ask(came.talks) if came.replied and _papers(came.replied) else says.not_understood,
         )
 
 
@@ -161,7 +154,7 @@ async def ask(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     subject = refs[0] if refs else _subject(came)
     question = (question if refs else came.words).strip()
     if subject is None or not question:
-        await desk.answer(came, says.how_to_ask)
+        await desk.answer(came, says.how_to_ask(came.talks))
     else:
         await _answer(desk, came, reader, subject, question)
 
@@ -171,71 +164,6 @@ async def _answer(desk: Desk, came: Incoming, reader: Subscriber, subject: Paper
         await desk.answer(came, words.of(reader.choices.language).question_too_long(_QUESTION))
     else:
         await on_demand.take(desk, came, reader, subject, Wish.ANSWER, question)
-
-
-async def ask_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """Asks for the question; the answer to that message names the paper by itself."""
-    if tap := await _tapped(desk, update):
-        came, ref = tap
-        reader = await desk.reader(came)
-        await desk.answer(came, words.of(reader.choices.language).your_question(ref), prompt=True)
-
-
-async def paper_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """A paper of the digest, opened."""
-    if tap := await _tapped(desk, update):
-        came, ref = tap
-        await on_demand.take(desk, came, await desk.reader(came), ref, Wish.READING)
-
-
-async def _tapped(desk: Desk, update: Update) -> tuple[Incoming, PaperRef] | None:
-    """The tap, and the paper that its button names; None, and a word to the person, where the button is forged."""
-    query = update.callback_query
-    if query is None or (came := incoming(update)) is None:
-        return None
-    if came.kind is Kind.CHANNEL:  # its readers are many; each reads on in a chat of their own
-        named = (query.data or "").split(":")[1]
-        await desk.acknowledge(query, url=f"https://t.me/{desk.bot.username}?start={payload(named)}")
-        return None
-    refs = ids.find((query.data or "").split(":")[1])
-    if len(refs) == 1:
-        await desk.acknowledge(query)
-        return came, refs[0]
-    language = (await desk.reader(came)).choices.language
-    await desk.acknowledge(query, str(words.of(language).stale_button), alert=True)
-    return None
-
-
-async def reading_tapped(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
-    """A page of a paper's reading: beside the digest, or in place of the page that is open."""
-    match = context.matches[0] if context.matches else None
-    if match is None or (tap := await _tapped(desk, update)) is None:
-        return
-    came, ref = tap
-    reader = await desk.reader(came)
-    version, page = ids.version(str(ref)), int(match[2])
-    library = desk.app.library_in(reader.choices.language)
-    async with database.reading(desk.app.engine) as connection:
-        record = await papers.find(connection, version)
-    found = (await library.stored([record]))[version][1] if record else None
-    if record is None or found is None:
-        await on_demand.take(desk, came, reader, ref, Wish.READING)
-        return
-    shown = composing.reading(record, found, page, reader.choices.language)
-    if _is_pager(update, version):
-        await desk.show(came, shown)
-    else:
-        await desk.outgoing.say(came.address, shown, reply_to=came.message)
-
-
-def _is_pager(update: Update, version: VersionId) -> bool:
-    """Whether the tap came from a reading's own pages: only these have a button with their number."""
-    found = update.effective_message
-    markup = found.reply_markup if found else None
-    buttons = [button for row in (markup.inline_keyboard if markup else ()) for button in row]
-    return any(re.fullmatch(r"\d+/\d+", button.text) for button in buttons) and all(
-        str(button.callback_data).startswith(f"r:{version}:") for button in buttons
-    )
 
 
 async def search(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
@@ -255,22 +183,21 @@ async def search(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> No
     await desk.answer(came, html, rows(buttons, 8))
 
 
-def payload(name: str) -> str:
-    """The payload of a deep link to a paper: it may hold neither dot nor slash (Bot API, deep linking)."""
-    return "paper_" + name.replace("/", "_").replace(".", "-")
-
-
 def _subject(came: Incoming) -> PaperRef | None:
     """The paper that the message which is answered is about: the first that it names, unless it is a list of them."""
     named = _papers(came.replied) if came.replied else []
-    if came.replied and len({ref.paper for ref in named}) > 1 and _LISTED.search(came.replied.text or ""):
+    if (
+        came.replied
+        and len({ref.paper for ref in named}) > 1
+        and _LISTED.search(arrivals.shown(came.replied))
+    ):
         return None
     return named[0] if named else None
 
 
 def _papers(shown: telegram.Message) -> list[PaperRef]:
     """What the links of a message name, or else its text."""
-    return ids.find(arrivals.links(shown)) or ids.find(shown.text or shown.caption or "")
+    return ids.find(arrivals.links(shown)) or ids.find(arrivals.shown(shown))
 
 
 def _is_mentioned(found: telegram.Message, username: str) -> bool:

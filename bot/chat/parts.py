@@ -1,4 +1,4 @@
-"""Messages as the chat composes and stores them, before Telegram sees them."""
+"""Messages as the chat composes and stores them, before Telegram sees them. Pure."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
 from bot.models import Part
+from digest.render import splitting
+from digest.render import telegram as telegram_html
 
 TEXT_LIMIT = 4096
 """UTF-16 units of a message after entity parsing: under this, code points are too (Bot API, sendMessage)."""
 ENTITY_LIMIT = 100
-RICH_LIMIT = 32_768
-"""Characters of a rich message (Bot API 10.1, sendRichMessage)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +28,19 @@ Rows = tuple[tuple[Button, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message in classic HTML, or a rich one with the classic messages that stand in for it."""
+    """One message in classic HTML; or a rich one, with the classic messages that stand in for it; or plain text."""
 
     html: str = ""
     buttons: Rows = ()
     rich: str | None = None
     classic: tuple["Message", ...] = ()
+    text: str | None = None
 
     def part(self) -> Part:
         """As JSON."""
         buttons = [[_stored(button) for button in row] for row in self.buttons]
+        if self.text is not None:
+            return {"text": self.text}
         if self.rich is None:
             return {"html": self.html, "buttons": buttons}
         return {"rich": self.rich, "buttons": buttons, "classic": [each.part() for each in self.classic]}
@@ -47,10 +50,24 @@ def message(part: Part) -> Message:
     """The message that was stored as `part`."""
     return Message(
         html=part.get("html", ""),
-        buttons=tuple(tuple(Button(**button) for button in row) for row in part["buttons"]),
+        buttons=tuple(tuple(Button(**button) for button in row) for row in part.get("buttons", ())),
         rich=part.get("rich"),
         classic=tuple(map(message, part.get("classic", ()))),
+        text=part.get("text"),
     )
+
+
+def plainer(what: Message) -> tuple[Message, ...]:
+    """The messages that show the same in the next plainer form: rich, classic, plain; behind plain text there is none.
+
+    Plain text has no buttons either: they too may be what is refused.
+    """
+    if what.text is not None:
+        return ()
+    if what.rich is not None:
+        return what.classic
+    text = telegram_html.literal(telegram_html.plain(what.html))
+    return tuple(Message(text=telegram_html.plain(each)) for each in splitting.split(text, TEXT_LIMIT))
 
 
 def keyboard(rows: Rows) -> InlineKeyboardMarkup | None:

@@ -1,18 +1,22 @@
 """The settings of a chat: one message, edited in place by its buttons; or a value in words."""
 
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from telegram import Update
-from telegram.ext import CallbackQueryHandler, ContextTypes
+from telegram.ext import CallbackQueryHandler, ContextTypes, TypeHandler
 
 from bot.chat import choices, words
 from bot.chat.choices import Offer, UnusableValueError
-from bot.chat.desk import Desk
+from bot.chat.desk import CHANNEL, Desk
 from bot.chat.incoming import Handler, Incoming, incoming, on_command
 from bot.chat.parts import Button, Message, Rows, rows
 from bot.models import Detail, Kind, Standing, Subscriber
+from bot.store import subscribers
 from bot.store.subscribers import Edit
+from digest.store import engine as database
 
 MENU = "s:menu"
 OPEN = "s:open"
@@ -29,6 +33,7 @@ _ZONES = (
     "America/Los_Angeles",
 )
 _DAYS = (1, 3, 7, 14, 30)
+_PATIENCE = timedelta(minutes=10)  # for a value that is to be typed
 
 
 def handlers(desk: Desk) -> list[Handler]:
@@ -37,6 +42,11 @@ def handlers(desk: Desk) -> list[Handler]:
         on_command("settings", partial(settings, desk)),
         CallbackQueryHandler(partial(tapped, desk), pattern=r"^s:([a-z]{2,12})(?:=(.{0,50}))?\Z"),
     ]
+
+
+def interruption(desk: Desk) -> Handler:
+    """What every update passes first."""
+    return TypeHandler(Update, partial(interrupted, desk))
 
 
 async def settings(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
@@ -59,11 +69,28 @@ async def settings(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> 
 
 async def given(desk: Desk, came: Incoming, reader: Subscriber) -> bool:
     """Takes a message as the value of the setting that was asked for; whether it was meant so."""
-    name, _, asked_by = (reader.awaiting or "").partition(":")
-    if not came.address.is_private and (came.replied is None or str(came.person) != asked_by):
+    name, _, asked = (reader.awaiting or "").partition(":")
+    if str(came.person) != asked or not (came.address.is_private or came.replied):
         return False
-    await _set(desk, came, reader, name, came.text)
-    return True
+    if reader.awaited_until and desk.clock() < reader.awaited_until:
+        await _set(desk, came, reader, name, came.text)
+        return True
+    says = words.of(reader.choices.language)
+    was_prompted = came.replied is not None and came.replied.text == str(says.reply_with[name])
+    if was_prompted:  # who answers that very message meant nothing else
+        await desk.answer(came, says.too_late)
+    return was_prompted
+
+
+async def interrupted(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """A command or a button instead of a value: it is not waited for any more."""
+    came = incoming(update)
+    if came is None or not (update.callback_query or came.text.startswith("/")):
+        return
+    async with database.reading(desk.app.engine) as connection:
+        known = await subscribers.find(connection, CHANNEL, str(came.address))
+    if known and known.awaiting and known.awaiting.endswith(f":{came.person}"):
+        await desk.change(known, _settled(lambda stored: stored))
 
 
 async def tapped(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -105,15 +132,17 @@ async def _open(desk: Desk, came: Incoming, reader: Subscriber, name: str) -> No
 
 
 async def _await(desk: Desk, came: Incoming, reader: Subscriber, name: str) -> None:
-    awaiting = f"{name}:{came.person}" if name in _TYPED and came.kind is not Kind.CHANNEL else None
-    await desk.change(reader, lambda stored: replace(stored, awaiting=awaiting))
-    if awaiting and not came.address.is_private:
+    if name not in _TYPED or came.kind is Kind.CHANNEL:
+        return
+    awaiting, until = f"{name}:{came.person}", desk.clock() + _PATIENCE
+    await desk.change(reader, lambda stored: replace(stored, awaiting=awaiting, awaited_until=until))
+    if not came.address.is_private:
         await desk.answer(came, words.of(reader.choices.language).reply_with[name], prompt=True)
 
 
 def _settled(edit: Edit) -> Edit:
     """`edit`, after which no message is waited for any more."""
-    return lambda stored: replace(edit(stored), awaiting=None)
+    return lambda stored: replace(edit(stored), awaiting=None, awaited_until=None)
 
 
 async def _set(desk: Desk, came: Incoming, reader: Subscriber, name: str, value: str) -> None:
@@ -121,7 +150,8 @@ async def _set(desk: Desk, came: Incoming, reader: Subscriber, name: str, value:
     try:
         edit = _settled(choices.change(name, value, _offer(desk, reader)))
     except UnusableValueError as error:
-        await desk.answer(came, says.unusable(error.name, error.value[:80]))
+        way = _way(says, came.kind, error.name)
+        await desk.answer(came, says.unusable(error.name, error.value[:80], way))
         return
     reader = await desk.change(reader, edit)
     await desk.answer(came, menu(desk, reader))
@@ -139,8 +169,15 @@ def menu(desk: Desk, reader: Subscriber) -> Message:
 
 def _view(desk: Desk, reader: Subscriber, name: str) -> Message:
     language = reader.choices.language
-    html = words.render("settings", language, reader=reader, part=name, offered=desk.app.plan.categories)
+    way = _way(words.of(language), reader.kind, name)
+    html = words.render("settings", language, reader=reader, part=name, way=way)
     return Message(html, _buttons(desk, reader, name))
+
+
+def _way(says: Any, kind: Kind, name: str) -> str:
+    """How a value in words is given, beside the buttons; in groups, a message of its own asks for it."""
+    ways = {Kind.PRIVATE: says.send, Kind.CHANNEL: says.post_command}.get(kind, {})
+    return str(ways.get(name, ""))
 
 
 def _buttons(desk: Desk, reader: Subscriber, name: str) -> Rows:

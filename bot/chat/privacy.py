@@ -1,4 +1,4 @@
-"""What the bot knows of a chat: shown, deleted, or joined with a mailbox."""
+"""What the bot knows of a chat, with all its topics: shown, deleted, or joined with a mailbox."""
 
 import json
 from functools import partial
@@ -35,12 +35,7 @@ async def export(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> No
     if not await desk.may_change(came):
         await desk.answer(came, says.only_admins)
         return
-    async with database.reading(desk.app.engine) as connection:
-        known = {
-            "chat": _settings(reader),
-            "deliveries": await deliveries.of_subscriber(connection, reader.id),
-            "requests": await asks.of_address(connection, reader.address),
-        }
+    known = await _known(desk, str(came.address.chat))
     document = json.dumps(known, ensure_ascii=False, indent=2, default=str).encode()
     await desk.bot.send_document(
         came.address.chat,
@@ -48,6 +43,19 @@ async def export(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> No
         message_thread_id=came.address.topic,
         caption=str(says.exported),
     )
+
+
+async def _known(desk: Desk, chat: str) -> dict[str, Any]:
+    async with database.reading(desk.app.engine) as connection:
+        subscriptions = [
+            {**_settings(each), "deliveries": await deliveries.of_subscriber(connection, each.id)}
+            for each in await subscribers.at(connection, CHANNEL, chat)
+        ]
+        return {
+            "subscriptions": subscriptions,
+            "requests": await asks.of_address(connection, chat),
+            "forgotten_requests_today": await asks.forgotten(connection, desk.today(), chat),
+        }
 
 
 async def forget(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
@@ -60,11 +68,13 @@ async def forget(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> No
         await desk.answer(came, says.only_admins)
         return
     buttons = ((Button(str(says.forget_yes), "forget:yes"), Button(str(says.forget_no), "forget:no")),)
-    await desk.answer(came, says.forget_sure, buttons)
+    async with database.reading(desk.app.engine) as connection:
+        places = await subscribers.at(connection, CHANNEL, str(came.address.chat))
+    await desk.answer(came, says.forget_sure(len(places)), buttons)
 
 
 async def forget_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """Deletes all that is known of the chat, or nothing."""
+    """Deletes all that is known of the chat, with its topics, or nothing."""
     query = update.callback_query
     if query is None or (came := incoming(update)) is None:
         return
@@ -76,9 +86,7 @@ async def forget_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE
     await desk.acknowledge(query)
     if query.data == "forget:yes":
         async with database.writing(desk.app.engine) as connection:
-            known = await subscribers.find(connection, CHANNEL, str(came.address))
-            if known is not None:
-                await subscribers.forget(connection, known.id)
+            await subscribers.forget_chat(connection, CHANNEL, str(came.address.chat), desk.today())
     said = says.forgotten if query.data == "forget:yes" else says.kept
     await desk.show(came, Message(str(said)))
 
@@ -93,7 +101,7 @@ async def email(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> Non
 def _settings(reader: Subscriber) -> dict[str, Any]:
     chosen = reader.choices
     return {
-        "id": reader.address,
+        "chat": reader.address,
         "kind": reader.kind,
         "subscription": reader.standing,
         "reason": reader.reason,

@@ -109,6 +109,11 @@ def is_unparsable(error: TelegramError) -> bool:
     return isinstance(error, BadRequest) and _says(error, _UNPARSABLE)
 
 
+def may_be_form(error: TelegramError) -> bool:
+    """Whether the message's form may be what was refused: nothing is known to be wrong with its address."""
+    return isinstance(error, BadRequest) and _ended(error) is None
+
+
 def is_not_modified(error: TelegramError) -> bool:
     """Whether an edit was refused because the message already is as asked."""
     return isinstance(error, BadRequest) and _says(error, _NOT_MODIFIED)

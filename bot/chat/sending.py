@@ -5,24 +5,22 @@ classic HTML, then plain text.
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import structlog
-import telegram
-from telegram import ForceReply, InlineKeyboardMarkup, LinkPreviewOptions, ReplyParameters
+from telegram import ForceReply, LinkPreviewOptions, ReplyParameters
 from telegram.constants import ParseMode
-from telegram.error import InvalidToken, TelegramError
+from telegram.error import EndPointNotFound, InvalidToken, TelegramError
 from telegram.ext import ExtBot
 
-from bot.channels import DeliveryError, EndedError
+from bot.channels import DeliveryError, EndedError, FormRefusedError
 from bot.chat import address as addresses
 from bot.chat import composing, refusals
 from bot.chat.address import Address
 from bot.chat.limits import Bulk, LimitArgs
-from bot.chat.parts import TEXT_LIMIT, Message, keyboard, message
-from bot.models import Choices, Dispatch, Part, Subscriber
+from bot.chat.parts import Message, keyboard, message, plainer
+from bot.models import Choices, Delivery, Dispatch, Part, Subscriber
 from digest.models import Edition
-from digest.render import splitting
-from digest.render import telegram as telegram_html
 
 _log = structlog.get_logger()
 _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
@@ -36,6 +34,7 @@ class Outgoing:
     """What the bot says, to whom it may concern. `bot` is initialized."""
 
     name = "telegram"
+    repeats_unknown = False
 
     def __init__(self, bot: ExtBot[LimitArgs]) -> None:
         self.bot = bot
@@ -49,17 +48,16 @@ class Outgoing:
         return tuple(each.part() for each in composing.dispatched(dispatch, edition, choices))
 
     async def send(
-        self, subscriber: Subscriber, part: Part, *, first: bool, before: Callable[[], Awaitable[None]]
+        self, delivery: Delivery, part: Part, *, first: bool, before: Callable[[], Awaitable[None]]
     ) -> None:
         """Sends one message of a dispatch, behind what people wait for. Only the first makes a sound."""
+        subscriber = delivery.subscriber
+        to, what = addresses.parse(subscriber.address), message(part)
         try:
-            await self.say(
-                addresses.parse(subscriber.address),
-                message(part),
-                silent=subscriber.silent or not first,
-                limits=Bulk(before),
-            )
+            await self._send(to, what, silent=subscriber.silent or not first, limits=Bulk(before))
         except TelegramError as error:
+            if instead := self._instead(what, error):
+                raise FormRefusedError(_cause(error), tuple(each.part() for each in instead)) from error
             meant = refusals.delivery_error(error)
             await self._tell(subscriber, meant)
             raise meant from error
@@ -78,45 +76,33 @@ class Outgoing:
 
         `prompt` asks the person for a reply.
         """
-        if what.rich is not None:
-            return await self._say_richly(to, what, reply_to=reply_to, silent=silent, limits=limits)
-        markup = ForceReply(selective=True) if prompt else keyboard(what.buttons)
-
-        async def send(text: str, parse_mode: str | None) -> int:
-            sent = await self.bot.send_message(
-                to.chat,
-                text,
-                parse_mode=parse_mode,
-                message_thread_id=to.topic,
-                reply_markup=markup if parse_mode else None,
-                reply_parameters=_reply(reply_to),
-                disable_notification=silent,
-                link_preview_options=_NO_PREVIEW,
-                rate_limit_args=limits,
-            )
-            return sent.message_id
-
         try:
-            return await send(what.html, ParseMode.HTML)
+            return await self._send(to, what, reply_to=reply_to, silent=silent, prompt=prompt, limits=limits)
         except TelegramError as error:
-            if not refusals.is_unparsable(error):
+            instead = self._instead(what, error)
+            if not instead:
                 raise
-            _log.warning("message_refused", cause=_cause(error))
         number = 0
-        for text in _plain(what.html):
-            number = await send(text, None)
+        for each in instead:
+            number = await self.say(to, each, reply_to=reply_to, silent=silent or number > 0, limits=limits)
         return number
 
     async def change(self, to: Address, number: int, what: Message) -> None:
-        """Puts `what` in place of the message `number`. Raises TelegramError, but not where it is so already."""
+        """Puts `what` in place of the message `number`. Raises TelegramError, but not where it is so already.
+
+        Of what takes several messages in a plainer form, the others follow below.
+        """
         try:
-            await self._edit(to, number, what.html, ParseMode.HTML, keyboard(what.buttons))
+            await self._edit(to, number, what)
         except TelegramError as error:
-            if refusals.is_unparsable(error):
-                _log.warning("message_refused", cause=_cause(error))
-                await self._edit(to, number, _plain(what.html)[0], None, None)
-            elif not refusals.is_not_modified(error):
+            if refusals.is_not_modified(error):
+                return
+            instead = () if refusals.is_gone(error) else self._instead(what, error)
+            if not instead:
                 raise
+            await self.change(to, number, instead[0])
+            for each in instead[1:]:
+                await self.say(to, each, silent=True)
 
     async def draft(self, to: Address, number: int, html: str) -> None:
         """Shows `html` in a private chat for half a minute, in place of the draft `number` (not 0) before it.
@@ -134,42 +120,90 @@ class Outgoing:
             self.knows_drafts = False
             _log.warning("drafts_unknown")
 
-    async def _edit(
-        self, to: Address, number: int, text: str, mode: str | None, markup: InlineKeyboardMarkup | None
-    ) -> None:
-        await self.bot.edit_message_text(
-            text, to.chat, number, parse_mode=mode, reply_markup=markup, link_preview_options=_NO_PREVIEW
-        )
+    def _instead(self, what: Message, error: TelegramError) -> tuple[Message, ...]:
+        """The messages that may pass where `what` was refused for its form; none where that is not the reason."""
+        if what.rich is not None and refusals.is_missing_method(error):
+            news, self._knows_rich = self._knows_rich, False
+        elif refusals.is_unparsable(error) or (what.rich is not None and refusals.may_be_form(error)):
+            news = True
+        else:
+            return ()
+        if news:
+            _log.warning("rich_message_refused" if what.rich else "message_refused", cause=_cause(error))
+        return plainer(what)
 
-    async def _say_richly(
-        self, to: Address, what: Message, *, reply_to: int | None, silent: bool, limits: LimitArgs | None
+    async def _send(
+        self,
+        to: Address,
+        what: Message,
+        *,
+        silent: bool,
+        reply_to: int | None = None,
+        prompt: bool = False,
+        limits: LimitArgs | None = None,
     ) -> int:
-        if what.rich and self._knows_rich:
-            try:
-                return await self._send_rich(to, what, silent=silent, limits=limits)
-            except TelegramError as error:
-                if refusals.is_missing_method(error):
-                    self._knows_rich = False
-                elif not isinstance(error, telegram.error.BadRequest):
-                    raise
-                _log.warning("rich_message_refused", cause=_cause(error))
-        number = 0
-        for each in what.classic:
-            number = await self.say(to, each, reply_to=reply_to, silent=silent or number > 0, limits=limits)
-        return number
+        """One request for one message."""
+        if what.rich is not None:
+            return await self._send_rich(to, what, silent=silent, reply_to=reply_to, limits=limits)
+        sent = await self.bot.send_message(
+            to.chat,
+            what.html if what.text is None else what.text,
+            parse_mode=_mode(what),
+            message_thread_id=to.topic,
+            reply_markup=ForceReply(selective=True) if prompt else keyboard(what.buttons),
+            reply_parameters=_reply(reply_to),
+            disable_notification=silent,
+            link_preview_options=_NO_PREVIEW,
+            rate_limit_args=limits,
+        )
+        return sent.message_id
 
-    async def _send_rich(self, to: Address, what: Message, *, silent: bool, limits: LimitArgs | None) -> int:
-        markup = keyboard(what.buttons)
-        arguments = {
+    async def _send_rich(
+        self, to: Address, what: Message, *, silent: bool, reply_to: int | None, limits: LimitArgs | None
+    ) -> int:
+        given = {
             "chat_id": to.chat,
             "message_thread_id": to.topic,
             "rich_message": {"html": what.rich},
             "disable_notification": silent,
-            "reply_markup": markup.to_json() if markup else None,
+            "reply_parameters": _reply(reply_to),
+            "reply_markup": keyboard(what.buttons),
         }
-        given = {name: value for name, value in arguments.items() if value is not None}
+        given = {name: value for name, value in given.items() if value is not None}
+        limits = self._where_known(limits or LimitArgs())
         sent = await self.bot.do_api_request("sendRichMessage", given, rate_limit_args=limits)
         return int(sent["message_id"])
+
+    async def _edit(self, to: Address, number: int, what: Message) -> None:
+        if what.rich is None:
+            text, limits, more = what.html if what.text is None else what.text, None, None
+        else:
+            text, limits, more = None, self._where_known(LimitArgs()), {"rich_message": {"html": what.rich}}
+        await self.bot.edit_message_text(
+            text,  # type: ignore[arg-type]  # the library knows no message without a text
+            to.chat,
+            number,
+            parse_mode=_mode(what),
+            reply_markup=keyboard(what.buttons),
+            link_preview_options=_NO_PREVIEW if text else None,
+            rate_limit_args=limits,
+            api_kwargs=more,
+        )
+
+    def _where_known(self, limits: LimitArgs) -> LimitArgs:
+        """For a rich message, unless the server has been found not to know them: also while the message waited."""
+        self._refuse_unknown()
+
+        async def before() -> None:
+            self._refuse_unknown()
+            if limits.before is not None:
+                await limits.before()
+
+        return replace(limits, before=before)
+
+    def _refuse_unknown(self) -> None:
+        if not self._knows_rich:
+            raise EndPointNotFound("The server does not know rich messages.")
 
     async def _tell(self, subscriber: Subscriber, error: DeliveryError) -> None:
         """A topic that is gone is the operators' to know: its people cannot tell the bot."""
@@ -177,10 +211,8 @@ class Outgoing:
             await self.alert(subscriber.address, str(error))
 
 
-def _plain(html: str) -> list[str]:
-    """The same text without markup, as messages: the last resort, which Telegram cannot fail to parse."""
-    text = telegram_html.literal(telegram_html.plain(html))
-    return [telegram_html.plain(each) for each in splitting.split(text, TEXT_LIMIT)]
+def _mode(what: Message) -> str | None:
+    return ParseMode.HTML if what.html else None
 
 
 def _reply(number: int | None) -> ReplyParameters | None:

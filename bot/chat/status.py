@@ -6,13 +6,14 @@ None of it is worth more than the answer: what fails here is let go.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 import structlog
 from telegram.constants import ChatAction
 from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot.chat import address as addresses
-from bot.chat import composing, words
+from bot.chat import cards, words
 from bot.chat.address import Address
 from bot.chat.desk import Desk
 from bot.chat.parts import Message
@@ -42,7 +43,7 @@ class Status:
         self._paper = paper
         self._says = words.of(ask.language)
         self._step: Step | None = None
-        self._above = ""
+        self._translation: Translation | Gap | None = None
         self._changed = asyncio.Event()
         self._written = ""
         self._grown = asyncio.Event()
@@ -52,8 +53,7 @@ class Status:
 
     def preview(self, translation: Translation | Gap) -> None:
         """Shows the translation while the reading is being made."""
-        card = composing.card(self._paper, translation, self._ask.language, has_reading=False)
-        self._above = card.html + "\n\n"
+        self._translation = translation
         self._changed.set()
 
     @asynccontextmanager
@@ -75,11 +75,15 @@ class Status:
         while self._ask.status_message is not None and not self._ask.part:
             await self._changed.wait()
             self._changed.clear()
-            stage = self._says.stages[self._step.value] if self._step else self._says.working
-            message = Message(f"{self._above}<i>{stage}</i>")
             with suppress(TelegramError):
-                await self._desk.outgoing.change(self._to, self._ask.status_message, message)
+                await self._desk.outgoing.change(self._to, self._ask.status_message, self._message())
             await asyncio.sleep(_STATUS_SECONDS)
+
+    def _message(self) -> Message:
+        stage = str(self._says.stages[self._step.value] if self._step else self._says.working)
+        if self._translation is None:
+            return Message(f"<i>{stage}</i>")
+        return replace(cards.card(self._paper, self._translation, self._ask, note=stage), buttons=())
 
     async def _show_drafts(self) -> None:
         shown = ""
@@ -101,7 +105,7 @@ class Status:
 
     def _draft(self) -> str:
         begun = self._library.begun(self._paper, self._written)
-        return composing.draft(self._paper, begun) if begun else ""
+        return cards.draft(self._paper, begun) if begun else ""
 
 
 @asynccontextmanager

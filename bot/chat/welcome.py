@@ -60,7 +60,9 @@ async def help_(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> Non
     """What the bot can do."""
     if came := incoming(update):
         reader = await desk.reader(came)
-        text = words.render("help", reader.choices.language, is_operator=desk.is_operator(came))
+        text = words.render(
+            "help", reader.choices.language, is_operator=desk.is_operator(came), talks=came.talks
+        )
         await desk.answer(came, text, buttons(reader))
 
 

@@ -6,7 +6,7 @@ written for this project, under identifiers that arXiv never reaches.
 
 import json
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -15,16 +15,16 @@ from pathlib import Path
 import httpx
 import httpx2
 import openai
-from markupsafe import Markup
 
-from bot import day, settings
+from bot import day, preview, settings
 from bot.app import FarEnds, open_app
-from bot.chat import composing, words
+from bot.chat import cards, composing
+from bot.chat.parts import Message
 from bot.day import Account
-from bot.models import Choices
+from bot.models import Choices, Detail
 from digest import ids
 from digest.archive import files
-from digest.errors import ArchiveError, DigestError
+from digest.errors import DigestError
 from digest.models import Edition, Reading
 from digest.progress import Report
 from digest.render import page
@@ -35,16 +35,17 @@ _AT = datetime(2026, 2, 12, 4, 0, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the demonstration leaves: the edition's account, the edition as a page, and its messages in Telegram."""
+    """What the demonstration leaves: the edition's account, the edition as a page, and what subscribers get of it."""
 
     account: Account
     page: Path
     chat: Path
+    mail: Path
 
 
 async def demonstrate(out: Path, report: Report) -> Shown:
     """Makes the sample's edition and leaves it in the folder `out`. Raises DigestError."""
-    _make(out)
+    preview.folder(out)
     with tempfile.TemporaryDirectory(prefix="arxiv-daily-") as folder:
         chosen = settings.given(data_dir=folder, archive_dir=out, arxiv_request_interval=0)
         arxiv = httpx.AsyncClient(transport=httpx.MockTransport(_arxiv))
@@ -60,28 +61,21 @@ async def demonstrate(out: Path, report: Report) -> Shown:
     account = made.accounts[0]
     html = made.accounts[0].post.with_suffix(".html")
     files.write(html, page.render(account.edition, chosen.timezone))
-    chat = out / f"{account.edition.date}-telegram.html"
-    files.write(chat, _chat(account.edition, chosen.target_language))
-    return Shown(account, html, chat)
+    language = chosen.target_language
+    chat = preview.telegram(account.edition.date, _chat(account.edition, language), language, out)
+    reader = replace(preview.nobody(chosen), choices=Choices(language, Detail.READINGS))
+    mail, *_ = preview.mail(account.edition, reader, preview.letterhead(chosen, lambda: _AT), _AT, out)
+    return Shown(account, html, chat, mail)
 
 
-def _chat(edition: Edition, language: str) -> str:
+def _chat(edition: Edition, language: str) -> list[Message]:
     """What a subscriber gets, and the reading that a tap opens."""
     opened = [
-        composing.reading(entry.paper, entry.reading, 1, language)
+        cards.reading(entry.paper, entry.reading, 1, Choices(language))
         for entry in edition.entries
         if isinstance(entry.reading, Reading)
     ]
-    messages = [*composing.digest(edition, Choices(language)), *opened[:1]]
-    shown = [(Markup(each.html), each.buttons) for each in messages]  # noqa: S704 - the chat's templates escape
-    return words.environment().get_template("page/chat.html.j2").render(messages=shown, language=language)
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ArchiveError(f"The folder {folder} cannot be made: {error.strerror}.") from error
+    return [*composing.digest(edition, Choices(language)), *opened[:1]]
 
 
 def _arxiv(request: httpx.Request) -> httpx.Response:

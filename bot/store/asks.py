@@ -1,15 +1,23 @@
-"""What people asked for on demand: kept until it is answered, counted for the quotas."""
+"""What people asked for on demand: kept until it is answered, counted for the quotas.
 
-from datetime import datetime
+Of who is forgotten, no more stays than how much of the day's quotas they have had: for two days, under an alias.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Ask, Wish
-from bot.store.tables import asks
+from bot.store.addresses import within
+from bot.store.tables import asks, spent
+from digest.store.bulk import insert_into
 
 _COLUMNS = asks.c
+_KEPT = timedelta(days=2)  # a day of the quotas, in whatever time zone
 _UNCOUNTED = frozenset({"unknown", "unreachable", "failed"})
 
 
@@ -57,6 +65,11 @@ async def end(connection: AsyncConnection, number: int, outcome: str, at: dateti
     await connection.execute(update(asks).where(_COLUMNS.id == number).values(values))
 
 
+async def move(connection: AsyncConnection, old: str, new: str) -> None:
+    """What was asked from the address `old` was asked from `new`."""
+    await connection.execute(update(asks).where(_COLUMNS.address == old).values(address=new))
+
+
 async def due(connection: AsyncConnection, since: datetime) -> list[Ask]:
     """What was asked since then and is not answered, oldest first."""
     query = select(asks).where(_COLUMNS.answered_at.is_(None), _COLUMNS.asked_at >= since)
@@ -76,21 +89,66 @@ async def is_due(connection: AsyncConnection, ask: Ask, since: datetime) -> bool
     return bool(await connection.scalar(query))
 
 
-async def made_since(connection: AsyncConnection, since: datetime, person: str | None = None) -> int:
-    """How many were asked since then, of `person` or of all, that took the model."""
-    query = select(func.count()).where(_COLUMNS.made, _COLUMNS.asked_at >= since)
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day of the quotas: when it began, and the alias of a person in it."""
+
+    began: datetime
+    alias: Callable[[str], str]
+
+
+async def counted(connection: AsyncConnection, day: Day, person: str | None = None) -> int:
+    """How many requests of that day took the model, of `person` or of all; with those that were forgotten."""
+    query = select(func.count()).where(_COLUMNS.made, _COLUMNS.asked_at >= day.began)
     if person is not None:
         query = query.where(_COLUMNS.person == person)
+    return int(await connection.scalar(query) or 0) + await forgotten(connection, day, person)
+
+
+async def forgotten(connection: AsyncConnection, day: Day, person: str | None = None) -> int:
+    """How many of them were forgotten."""
+    query = select(func.sum(spent.c.requests)).where(spent.c.day == day.began)
+    if person is not None:
+        query = query.where(spent.c.alias == day.alias(person))
     return int(await connection.scalar(query) or 0)
 
 
+async def forget(connection: AsyncConnection, address: str) -> None:
+    """Delete what was asked from `address` and its topics, or by its person in groups."""
+    await connection.execute(delete(asks).where(_of(address)))
+
+
+async def keep_count(connection: AsyncConnection, address: str, day: Day) -> None:
+    """Note how many of the same count for the quotas of `day`: they are about to be forgotten."""
+    counts = select(_COLUMNS.person, func.count().label("requests")).where(
+        _of(address), _COLUMNS.made, _COLUMNS.asked_at >= day.began
+    )
+    for row in (await connection.execute(counts.group_by(_COLUMNS.person).order_by(_COLUMNS.person))).all():
+        new = insert_into(connection, spent)
+        added = new.on_conflict_do_update(
+            index_elements=[spent.c.alias, spent.c.day],
+            set_={"requests": spent.c.requests + new.excluded.requests},
+        )
+        values = {"alias": day.alias(row.person), "day": day.began, "requests": row.requests}
+        await connection.execute(added, values)
+
+
+async def prune(connection: AsyncConnection, at: datetime) -> None:
+    """Delete the numbers of days that are over."""
+    await connection.execute(delete(spent).where(spent.c.day < at - _KEPT))
+
+
 async def of_address(connection: AsyncConnection, address: str) -> list[dict[str, Any]]:
-    """All that was asked from `address`, or by its person in groups, for them to see."""
+    """All that was asked from `address` and its topics, or by its person in groups, for them to see."""
     query = select(
         _COLUMNS.paper, _COLUMNS.wish, _COLUMNS.question, _COLUMNS.asked_at, _COLUMNS.outcome
-    ).where((_COLUMNS.address == address) | (_COLUMNS.person == address))
+    ).where(_of(address))
     rows = await connection.execute(query.order_by(_COLUMNS.id))
     return [dict(row) for row in rows.mappings()]
+
+
+def _of(address: str) -> ColumnElement[bool]:
+    return within(_COLUMNS.address, address) | (_COLUMNS.person == address)
 
 
 def _ask(row: Row[Any]) -> Ask:

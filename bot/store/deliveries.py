@@ -60,7 +60,9 @@ async def open_for(
         literal(dispatch.id), columns.id, literal(Sending.DUE.value), *moments, literal(0), literal(0)
     )
     names = ["dispatch_id", "subscriber_id", "state", "due_at", "next_at", "changed_at", "part", "tries"]
-    rows = insert(deliveries).from_select(names, values.where(*wanted))
+    # Who is being forgotten at this moment is passed over, and who is given something is forgotten afterwards.
+    readers = values.where(*wanted).with_for_update(key_share=True, read=True, of=subscribers)
+    rows = insert(deliveries).from_select(names, readers)
     # Of an INSERT, SQLAlchemy else forgets how many rows the driver counted (psycopg's: -1).
     result = await connection.execute(rows.execution_options(preserve_rowcount=True))
     return result.rowcount
@@ -91,9 +93,30 @@ async def due(
             rendering=row.rendering_id,
             part=row.part,
             tries=row.tries,
+            repeated=row.repeated,
         )
         for row in rows
     ]
+
+
+async def waiting(
+    connection: AsyncConnection, subscriber: Subscriber, at: datetime
+) -> list[tuple[int, Dispatch]]:
+    """The deliveries to `subscriber` that are not begun, and not to be before some time after `at`."""
+    query = select(_COLUMNS.id.label("delivery"), dispatches).select_from(deliveries.join(dispatches))
+    waits = query.where(
+        _COLUMNS.subscriber_id == subscriber.id,
+        _COLUMNS.state == Sending.DUE,
+        _COLUMNS.part == 0,
+        _COLUMNS.next_at > at,
+    )
+    return [(row.delivery, dispatched(row)) for row in await connection.execute(waits)]
+
+
+async def postpone(connection: AsyncConnection, number: int, until: datetime) -> None:
+    """The delivery `number`, if it is still due, is next tried then: sooner than it was to be, or later."""
+    query = update(deliveries).where(_COLUMNS.id == number, _COLUMNS.state == Sending.DUE)
+    await connection.execute(query.values(next_at=until))
 
 
 async def next_at(connection: AsyncConnection, channel: str) -> datetime | None:
@@ -129,7 +152,13 @@ async def mark(connection: AsyncConnection, marks: Sequence[Mark]) -> None:
         await connection.execute(statement, rows)
 
 
-_KEPT = {"part": "part", "next_at": "next_at", "tries": "tries", "rendering": "rendering_id"}
+_KEPT = {
+    "part": "part",
+    "next_at": "next_at",
+    "tries": "tries",
+    "rendering": "rendering_id",
+    "repeated": "repeated",
+}
 
 
 async def still_wanted(connection: AsyncConnection, numbers: Iterable[int]) -> set[int]:
@@ -146,15 +175,21 @@ async def reassign(connection: AsyncConnection, number: int, subscriber: Subscri
     )
 
 
-async def abandon(connection: AsyncConnection, channel: str, at: datetime) -> int:
-    """What was being sent when the program ended is unknown from now on; gives how many there are."""
+async def abandon(connection: AsyncConnection, channel: str, at: datetime, *, repeats: bool) -> int:
+    """What was being sent when the program ended is unknown from now on; gives how many there are.
+
+    With `repeats` each is due once more, unless it was that already.
+    """
     readers_ = select(subscribers.c.id).where(subscribers.c.channel == channel)
-    result = await connection.execute(
-        update(deliveries)
-        .where(_COLUMNS.state == Sending.SENDING, _COLUMNS.subscriber_id.in_(readers_))
-        .values(state=Sending.UNKNOWN, reason="interrupted", changed_at=at)
-    )
-    return result.rowcount
+    cut = _COLUMNS.subscriber_id.in_(readers_), _COLUMNS.state == Sending.SENDING
+    found = 0
+    if repeats:
+        again = update(deliveries).where(*cut, ~_COLUMNS.repeated)
+        values = {"state": Sending.DUE, "reason": "interrupted", "repeated": True, "changed_at": at}
+        found += (await connection.execute(again.values(values))).rowcount
+    lost = update(deliveries).where(*cut)
+    values = {"state": Sending.UNKNOWN, "reason": "interrupted", "changed_at": at}
+    return found + (await connection.execute(lost.values(values))).rowcount
 
 
 async def counts(connection: AsyncConnection, dispatch_id: int) -> dict[Sending, int]:
@@ -177,7 +212,7 @@ async def send_again(connection: AsyncConnection, dispatch_id: int, at: datetime
     result = await connection.execute(
         update(deliveries)
         .where(_COLUMNS.dispatch_id == dispatch_id, _COLUMNS.state == Sending.UNKNOWN)
-        .values(state=Sending.DUE, reason=None, due_at=at, next_at=at, changed_at=at)
+        .values(state=Sending.DUE, reason=None, due_at=at, next_at=at, changed_at=at, repeated=True)
     )
     return result.rowcount
 

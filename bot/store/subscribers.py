@@ -8,8 +8,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.models import Choices, Detail, Kind, Standing, Subscriber
-from bot.store.tables import asks, deliveries, subscribers
+from bot.models import Choices, Consent, Detail, Kind, Standing, Subscriber
+from bot.store import asks, showings
+from bot.store.addresses import within
+from bot.store.tables import deliveries, subscribers
 from digest import keywords
 from digest.store.bulk import insert_into
 
@@ -23,9 +25,20 @@ async def find(connection: AsyncConnection, channel: str, address: str) -> Subsc
     return None if row is None else subscriber(row)
 
 
+async def at(
+    connection: AsyncConnection, channel: str, address: str, *, lock: bool = False
+) -> list[Subscriber]:
+    """The subscribers at `address` and its topics; with `lock`, nothing is given out to them meanwhile."""
+    columns = subscribers.c
+    query = select(subscribers).where(columns.channel == channel, within(columns.address, address))
+    query = query.order_by(columns.id)
+    rows = await connection.execute(query.with_for_update() if lock else query)
+    return [subscriber(row) for row in rows]
+
+
 async def add(connection: AsyncConnection, new: Subscriber, at: datetime) -> Subscriber:
     """The subscriber at the address of `new`: `new` itself under an id of its own, or the one that is there."""
-    row = _row(new) | {"channel": new.channel, "address": new.address, "made_at": at, "changed_at": at}
+    row = row_of(new) | {"channel": new.channel, "address": new.address, "made_at": at, "changed_at": at}
     columns = subscribers.c
     insert = insert_into(connection, subscribers).on_conflict_do_nothing(
         index_elements=[columns.channel, columns.address]
@@ -46,7 +59,7 @@ async def change(connection: AsyncConnection, number: int, edit: Edit, at: datet
     before = subscriber(row)
     after = edit(before)
     if after != before:
-        changes = _row(after) | {"changed_at": at}
+        changes = row_of(after) | {"changed_at": at}
         await connection.execute(update(subscribers).where(subscribers.c.id == number).values(changes))
     return after
 
@@ -68,11 +81,11 @@ async def move(connection: AsyncConnection, number: int, address: str, at: datet
         await end(connection, number, "moved", at)
         return None
     if there is not None:
-        await forget(connection, there.id)
+        await _remove(connection, there.id)
     await connection.execute(
         update(subscribers).where(subscribers.c.id == number).values(address=address, changed_at=at)
     )
-    await connection.execute(update(asks).where(asks.c.address == moving.address).values(address=address))
+    await asks.move(connection, moving.address, address)
     return await find(connection, moving.channel, address)
 
 
@@ -82,10 +95,45 @@ async def end(connection: AsyncConnection, number: int, reason: str, at: datetim
     await connection.execute(update(subscribers).where(subscribers.c.id == number).values(changes))
 
 
+async def strike(connection: AsyncConnection, number: int, reason: str, limit: int, at: datetime) -> bool:
+    """One more dispatch that the address refused; whether that ended the subscription, being `limit` in a row."""
+    columns = subscribers.c
+    struck = update(subscribers).where(columns.id == number).values(strikes=columns.strikes + 1)
+    strikes = await connection.scalar(struck.returning(columns.strikes))
+    if strikes is None or strikes < limit:
+        return False
+    await end(connection, number, reason, at)
+    return True
+
+
+async def clear_strikes(connection: AsyncConnection, number: int) -> None:
+    """The address took a message."""
+    await connection.execute(update(subscribers).where(subscribers.c.id == number).values(strikes=0))
+
+
 async def forget(connection: AsyncConnection, number: int) -> None:
     """Delete the subscriber and all that hangs on it, with what a person asked for in groups."""
-    address = select(subscribers.c.address).where(subscribers.c.id == number).scalar_subquery()
-    await connection.execute(delete(asks).where((asks.c.address == address) | (asks.c.person == address)))
+    query = select(subscribers.c.address).where(subscribers.c.id == number).with_for_update()
+    address = await connection.scalar(query)
+    if address is not None:
+        await _remove(connection, number)
+        await _forget_requests(connection, address)
+
+
+async def forget_chat(connection: AsyncConnection, channel: str, address: str, day: asks.Day) -> None:
+    """The same of all subscribers at `address` and its topics; how many requests of `day` there were, stays."""
+    for each in await at(connection, channel, address, lock=True):
+        await _remove(connection, each.id)
+    await asks.keep_count(connection, address, day)
+    await _forget_requests(connection, address)
+
+
+async def _forget_requests(connection: AsyncConnection, address: str) -> None:
+    await asks.forget(connection, address)
+    await showings.forget(connection, address)
+
+
+async def _remove(connection: AsyncConnection, number: int) -> None:
     await connection.execute(delete(deliveries).where(deliveries.c.subscriber_id == number))
     await connection.execute(delete(subscribers).where(subscribers.c.id == number))
 
@@ -129,10 +177,14 @@ def subscriber(row: Row[Any]) -> Subscriber:
         quiet_line=row.quiet_line,
         paused_until=row.paused_until,
         awaiting=row.awaiting,
+        awaited_until=row.awaited_until,
+        strikes=row.strikes,
+        consent=Consent(row.consented_at, row.consent) if row.consented_at else None,
     )
 
 
-def _row(value: Subscriber) -> dict[str, Any]:
+def row_of(value: Subscriber) -> dict[str, Any]:
+    """What the table holds of a subscriber, but for where it is reached."""
     choices = value.choices
     return {
         "kind": value.kind,
@@ -150,4 +202,8 @@ def _row(value: Subscriber) -> dict[str, Any]:
         "quiet_line": value.quiet_line,
         "paused_until": value.paused_until,
         "awaiting": value.awaiting,
+        "awaited_until": value.awaited_until,
+        "strikes": value.strikes,
+        "consented_at": value.consent and value.consent.at,
+        "consent": value.consent and value.consent.how,
     }

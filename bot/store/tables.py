@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from digest.store.tables import metadata as metadata  # noqa: PLC0414 - both packages share it
@@ -42,8 +43,12 @@ subscribers = Table(
     Column("quiet_line", Boolean, nullable=False),
     Column("paused_until", Date),
     Column("awaiting", Text),
+    Column("strikes", Integer, nullable=False, server_default="0"),
+    Column("consented_at", UtcDateTime),
+    Column("consent", Text),
     Column("made_at", UtcDateTime, nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
+    Column("awaited_until", UtcDateTime),
     UniqueConstraint("channel", "address"),
     Index("ix_subscribers_channel_standing", "channel", "standing"),
     sqlite_autoincrement=True,
@@ -77,7 +82,7 @@ renderings = Table(
     sqlite_autoincrement=True,
 )
 
-# `due_at` is the subscriber's hour, `next_at` the next attempt.
+# `due_at` is the hour for which it was given out, `next_at` the next attempt: at another hour, if one was chosen since.
 deliveries = Table(
     "deliveries",
     metadata,
@@ -90,6 +95,7 @@ deliveries = Table(
     Column("rendering_id", Integer, ForeignKey("renderings.id")),
     Column("part", Integer, nullable=False),
     Column("tries", Integer, nullable=False),
+    Column("repeated", Boolean, nullable=False, server_default=false()),
     Column("reason", Text),
     Column("changed_at", UtcDateTime, nullable=False),
     UniqueConstraint("dispatch_id", "subscriber_id"),
@@ -121,10 +127,63 @@ asks = Table(
     sqlite_autoincrement=True,
 )
 
+# Editions on their way to who asked for one: the messages, and how many of them are gone.
+showings = Table(
+    "showings",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("address", Text, nullable=False, index=True),
+    Column("parts", JSON, nullable=False),
+    Column("part", Integer, nullable=False),
+    Column("asked_at", UtcDateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# How many requests of the day that began at `day` took the model, of people who were forgotten since. An alias cannot
+# be traced back without the bot's token, and differs from day to day.
+spent = Table(
+    "spent",
+    metadata,
+    Column("alias", Text, primary_key=True),
+    Column("day", UtcDateTime, primary_key=True),
+    Column("requests", Integer, nullable=False),
+)
+
 # Telegram's updates that were taken, so that one that comes twice is acted on once.
 updates = Table(
     "updates",
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("taken_at", UtcDateTime, nullable=False, index=True),
+)
+
+# Who gave an address to the newsletter's form, and what they chose: nothing more comes of it before `confirmed_at`.
+# `network` is a keyed hash of where the request came from; `letter` tells what the letter says: "confirm", or
+# "known" where the address has the newsletter already. `next_at` is when the letter is to be tried, None once it
+# was sent or given up.
+signups = Table(
+    "signups",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("address", Text, nullable=False, index=True),
+    Column("network", Text, nullable=False, index=True),
+    Column("letter", Text, nullable=False),
+    Column("wishes", JSON, nullable=False),
+    Column("how", Text, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False, index=True),
+    Column("next_at", UtcDateTime, index=True),
+    Column("tries", Integer, nullable=False),
+    Column("confirmed_at", UtcDateTime),
+    sqlite_autoincrement=True,
+)
+
+# Reports of mail that came back, each once: `message_id` is that of the report.
+bounces = Table(
+    "bounces",
+    metadata,
+    Column("message_id", Text, primary_key=True),
+    Column("subscriber_id", Integer, index=True),
+    Column("kind", Text, nullable=False),
+    Column("detail", Text),
+    Column("seen_at", UtcDateTime, nullable=False, index=True),
 )

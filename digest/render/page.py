@@ -5,38 +5,67 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from digest.models import Edition
-from digest.render import words
+from digest.render import tex, words
 from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse
-from digest.render.tex import unicode
+from digest.render.telegram_cleaning import clean
+
+_LINK = Markup('<a href="{0}">{0}</a>')
 
 
 def render(edition: Edition, zone: ZoneInfo) -> str:
     """The page of `edition`, its times in `zone`. Formulas are shown in Unicode, as far as that goes."""
     environment = words.environment().overlay(autoescape=True)
-    environment.filters = {**environment.filters, "html": html, "paragraphs": _paragraphs}
+    environment.filters = {**environment.filters, "html": html, "paragraphs": paragraphs}
     return environment.get_template("page/edition.html.j2").render(words.material(edition, zone))
 
 
 def html(text: str) -> Markup:
-    """Stored `text` as HTML; all that is not our own markup is escaped."""
-    return Markup().join(map(_html, parse(text)))
+    """Stored `text` as HTML; all that is not our own markup is escaped, and what nobody sees is left out."""
+    return Markup().join(_html(span, _LINK) for span in _spans(text))
 
 
-def _html(span: Span) -> Markup:
-    match span:
-        case Text(value):
-            return Markup.escape(value)
-        case Link(url):
-            return Markup('<a href="{0}">{0}</a>').format(url)
-        case Math(tex):
-            return Markup('<i class="math" title="{}">{}</i>').format(tex, unicode(tex) or tex)
-        case Code(value):
-            return Markup("<code>{}</code>").format(value)
-        case Strong(spans):
-            return Markup("<strong>{}</strong>").format(Markup().join(map(_html, spans)))
-
-
-def _paragraphs(text: str) -> Markup:
+def paragraphs(text: str) -> Markup:
+    """Stored `text` with its empty lines as the ends of paragraphs."""
     return Markup("\n").join(
         Markup("<p>{}</p>").format(html(part)) for part in text.split("\n\n") if part.strip()
     )
+
+
+def phrase(text: str) -> Markup:
+    """The same where no link may stand, for it is one itself: addresses are text."""
+    return Markup().join(_html(span, Markup("{}")) for span in _spans(text))
+
+
+def plain(text: str) -> str:
+    """The text of `html`: formulas in Unicode, as far as that goes, and no marks."""
+    return "".join(map(_plain, _spans(text)))
+
+
+def _spans(text: str) -> tuple[Span, ...]:
+    return parse(tex.links(clean(text)))
+
+
+def _html(span: Span, link: Markup) -> Markup:
+    match span:
+        case Text(value):
+            return Markup.escape(tex.prose(value))
+        case Link(url):
+            return link.format(url)
+        case Math(source):
+            return Markup('<i class="math" title="{}">{}</i>').format(source, tex.unicode(source) or source)
+        case Code(value):
+            return Markup("<code>{}</code>").format(value)
+        case Strong(spans):
+            return Markup("<strong>{}</strong>").format(Markup().join(_html(each, link) for each in spans))
+
+
+def _plain(span: Span) -> str:
+    match span:
+        case Text(value):
+            return tex.prose(value)
+        case Link(value) | Code(value):
+            return value
+        case Math(source):
+            return tex.unicode(source) or source
+        case Strong(spans):
+            return "".join(map(_plain, spans))

@@ -21,7 +21,7 @@ def html(text: str) -> Markup:
 
 def rich(text: str) -> Markup:
     """Stored `text` for a rich message (Bot API 10.1), in which Telegram itself sets the formulas."""
-    return _html(text, _tex)
+    return Markup(str(_html(text, _tex)).replace("\n", "<br>"))  # noqa: S704 - a line's end is a blank there
 
 
 def literal(text: str) -> Markup:
@@ -58,7 +58,7 @@ def _source(span: Span, formula: Callable[[str], str]) -> str:
         case Math(source):
             return formula(source)
         case Code(value):
-            return f"<code>{escaped(value)}</code>"
+            return f"<code>{escaped(' '.join(value.splitlines()))}</code>"
         case Strong(spans):
             return "".join(_strong(spans, formula))
 

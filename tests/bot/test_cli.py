@@ -337,7 +337,25 @@ async def test_the_demo_needs_no_network_no_key_and_no_settings(tmp_path: Path) 
     chat = tmp_path / "shown" / "2026-02-12-telegram.html"
     assert str(chat.relative_to(tmp_path)) in told.out
     assert "1 · 详细解读" in chat.read_text("utf-8")
-    assert names(tmp_path / "shown") == [page.name, post.name, chat.name]
+    mail = tmp_path / "shown" / "2026-02-12-mail.eml"
+    assert str(mail.relative_to(tmp_path)) in told.out
+    assert b"\r\nList-Unsubscribe: <https://" in mail.read_bytes()
+    assert "详细解读" not in mail.with_suffix(".txt").read_text("utf-8")  # the readings themselves are there
+    mails = [mail.with_suffix(suffix).name for suffix in (".eml", ".html", ".txt")]
+    assert names(tmp_path / "shown") == [page.name, post.name, *mails, chat.name]
+
+
+async def test_a_preview_of_what_is_not_there_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    mail = ("preview", "--channel", "mail")
+    nothing, wrong, fax = await asyncio.gather(
+        call(tmp_path, *mail, "--date", "2026-02-11", DATA_DIR=str(tmp_path)),
+        call(tmp_path, *mail, "--date", "soon"),
+        call(tmp_path, "preview", "--channel", "fax", "--date", "2026-02-11"),
+    )
+    assert (nothing.status, nothing.sentence) == (1, "There is no edition of 2026-02-11.")
+    assert (wrong.status, fax.status) == (2, 2)
+    assert "“soon” is no date" in wrong.usage
+    assert "'mail', 'telegram'" in fax.usage
 
 
 async def test_a_place_where_the_demo_cannot_write_is_one_sentence(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.app import open_app
+from bot.models import Alarm, Trouble
 from bot.schedule import BETWEEN_TRIES, Schedule, has_open_day, is_quiet
 from bot.store.tables import dispatches
 from digest.calendar import Calendar
@@ -85,7 +86,7 @@ class Ticking:
         self.here = here
         self.schedule = schedule
         self.clock = clock
-        self.said: list[str] = []
+        self.said: list[Alarm] = []
         self.woken = 0
 
     async def at(self, now: datetime) -> None:
@@ -103,8 +104,8 @@ async def ticking(folder: Path, papers: int = 2) -> AsyncIterator[Ticking]:
     clock = Clock()
     async with world(folder, papers=papers) as here, open_app(here.settings(), clock, QUICK) as app:
 
-        async def say(sentence: str) -> None:
-            made.said.append(sentence)
+        async def say(alarm: Alarm) -> None:
+            made.said.append(alarm)
 
         def wake() -> None:
             made.woken += 1
@@ -150,7 +151,7 @@ async def test_a_batch_that_does_not_show_is_looked_for_again_only_after_a_while
         assert len(here.here.arxiv.requests) == asked
         await here.at(here.clock.now + BETWEEN_TRIES)
         assert len(here.here.arxiv.requests) > asked
-        assert here.said == ["arXiv does not show the papers of the edition of 2026-02-12."]
+        assert here.said == [Alarm(Trouble.MISSING, "2026-02-12")]
         assert await here.subjects() == [("edition", WEDNESDAY)]
 
 

@@ -1,9 +1,11 @@
 """The tables of people, on SQLite and on PostgreSQL."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.models import (
@@ -21,7 +23,9 @@ from bot.models import (
     Wish,
 )
 from bot.store import asks, deliveries, dispatches, subscribers, updates
+from bot.store.asks import Day
 from bot.store.deliveries import Appointment
+from bot.store.tables import spent
 from digest.keywords import keyword
 from digest.store.engine import reading, writing
 
@@ -29,6 +33,7 @@ NOW = datetime(2026, 2, 11, 4, 0, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
 TODAY = date(2026, 2, 11)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
+DAY = Day(NOW, "alias of {}".format)
 AT_ONCE = Appointment(None, SHANGHAI)
 LI = Subscriber(0, "telegram", "1001", Kind.PRIVATE, Choices("zh-CN"), SHANGHAI, Standing.ACTIVE)
 FULL = replace(
@@ -44,6 +49,7 @@ FULL = replace(
     quiet_line=True,
     paused_until=date(2026, 3, 1),
     awaiting="hour:5",
+    awaited_until=LATER,
 )
 
 
@@ -138,6 +144,80 @@ async def test_who_is_forgotten_leaves_nothing_behind(engine: AsyncEngine) -> No
         assert [each.subscriber for each in await due(connection)] == [other]
         assert await asks.of_address(connection, "1001") == []
         assert len(await asks.of_address(connection, "1002")) == 1
+
+
+async def test_a_chat_is_forgotten_with_all_its_topics_and_no_other_chat(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        await add(connection, "-1001", "-1001:7", "-10012", "-1001_7", "1001")
+        await give_out(connection)
+        for address in ("-1001:9", "-10012"):
+            await asks.add(connection, Ask(0, address, "5", "2602.00001", Wish.READING, "zh-CN", NOW))
+        await subscribers.forget_chat(connection, "telegram", "-1001", DAY)
+        left = ["-10012", "-1001_7", "1001"]
+        assert [each.subscriber.address for each in await due(connection)] == left
+        assert await asks.of_address(connection, "-1001") == []
+        assert len(await asks.of_address(connection, "5")) == 1
+
+
+async def test_what_was_forgotten_counts_for_that_day_under_an_alias_and_is_gone_after_two(
+    engine: AsyncEngine,
+) -> None:
+    async with writing(engine) as connection:
+        for person, moment in (("5", NOW - timedelta(days=1)), ("5", NOW), ("5", LATER), ("6", LATER)):
+            number = await asks.add(
+                connection, Ask(0, "-1", person, "2602.00001", Wish.READING, "en", moment)
+            )
+            await asks.note_made(connection, number)
+        await subscribers.forget_chat(connection, "telegram", "5", DAY)
+        assert await asks.of_address(connection, "5") == []
+        assert await asks.forgotten(connection, DAY, "5") == 2
+        number = await asks.add(connection, Ask(0, "5", "5", "2602.00001", Wish.READING, "en", LATER))
+        await asks.note_made(connection, number)
+        for _ in range(2):
+            await subscribers.forget_chat(connection, "telegram", "5", DAY)
+            assert [await asks.counted(connection, DAY, who) for who in ("5", "6", None)] == [3, 1, 4]
+        assert [row.alias for row in await connection.execute(select(spent))] == ["alias of 5"]
+        await asks.prune(connection, NOW + timedelta(days=1))
+        assert await asks.forgotten(connection, DAY) == 3
+        await asks.prune(connection, NOW + timedelta(days=2, seconds=1))
+        assert await asks.forgotten(connection, DAY) == 0
+
+
+async def test_who_is_forgotten_while_an_edition_is_given_out_breaks_neither(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        await add(connection, "1001", "1002")
+
+    async def forgotten(address: str) -> None:
+        async with writing(engine) as connection:
+            await subscribers.forget_chat(connection, "telegram", address, DAY)
+
+    async with writing(engine) as connection:
+        dispatch = await give_out(connection)
+        forgetting = asyncio.create_task(forgotten("1001"))
+        await asyncio.wait({forgetting}, timeout=0.2)
+    await forgetting
+    async with reading(engine) as connection:
+        assert [each.subscriber.address for each in await due(connection)] == ["1002"]
+        assert await deliveries.counts(connection, dispatch.id) == {Sending.DUE: 1}
+
+
+async def test_an_edition_that_is_given_out_while_somebody_is_forgotten_goes_to_the_others(
+    engine: AsyncEngine,
+) -> None:
+    async with writing(engine) as connection:
+        await add(connection, "1001", "1002")
+
+    async def given_out() -> None:
+        async with writing(engine) as connection:
+            await give_out(connection)
+
+    async with writing(engine) as connection:
+        await subscribers.forget_chat(connection, "telegram", "1001", DAY)
+        giving = asyncio.create_task(given_out())
+        await asyncio.wait({giving}, timeout=0.2)
+    await giving
+    async with reading(engine) as connection:
+        assert [each.subscriber.address for each in await due(connection)] == ["1002"]
 
 
 async def test_an_edition_is_given_out_once_and_broadcasts_each_time(engine: AsyncEngine) -> None:
@@ -260,9 +340,9 @@ async def test_what_was_being_sent_is_unknown_and_comes_again_only_when_asked_fo
         dispatch = await give_out(connection)
         cut, other = await due(connection)
         await deliveries.mark(connection, [Mark(cut.id, Sending.SENDING, NOW, part=1)])
-        assert await deliveries.abandon(connection, "mail", NOW) == 0
-        assert await deliveries.abandon(connection, "telegram", NOW) == 1
-        assert await deliveries.abandon(connection, "telegram", NOW) == 0
+        assert await deliveries.abandon(connection, "mail", NOW, repeats=False) == 0
+        assert await deliveries.abandon(connection, "telegram", NOW, repeats=False) == 1
+        assert await deliveries.abandon(connection, "telegram", NOW, repeats=False) == 0
         assert await deliveries.unknown(connection) == {dispatch.id: 1}
         assert await due(connection, LATER) == [other]
         tomorrow = NOW + timedelta(days=1)
@@ -312,9 +392,9 @@ async def test_only_asks_that_took_the_model_are_counted(engine: AsyncEngine) ->
             )
             if person != "5" or moment == LATER:
                 await asks.note_made(connection, number)
-        assert await asks.made_since(connection, NOW) == 2
-        assert await asks.made_since(connection, NOW, "5") == 1
-        assert await asks.made_since(connection, LATER + timedelta(seconds=1)) == 0
+        assert await asks.counted(connection, DAY) == 2
+        assert await asks.counted(connection, DAY, "5") == 1
+        assert await asks.counted(connection, replace(DAY, began=LATER + timedelta(seconds=1))) == 0
 
 
 async def test_an_update_is_taken_once_for_as_long_as_it_can_come_again(engine: AsyncEngine) -> None:

@@ -44,6 +44,10 @@ def test_rich_messages_set_their_own_formulas() -> None:
     assert telegram.rich(r"so $a<\frac{1}{b}$") == r"so <tg-math>a&lt;\frac{1}{b}</tg-math>"
 
 
+def test_the_lines_of_a_text_stay_lines_in_a_rich_message() -> None:
+    assert telegram.rich("a\n\nb <br> `c\nd`") == "a<br><br>b &lt;br&gt; <code>c d</code>"
+
+
 def test_macros_in_prose_show_their_words() -> None:
     assert telegram.html(r"\emph{caf\'e}: \href{https://a.org}{code}") == (
         'café: code (<a href="https://a.org">https://a.org</a>)'

@@ -41,10 +41,12 @@ PATIENCE = Patience(attempts=3, wait_initial=0.001, wait_max=0.001, retry_after=
 
 @dataclass
 class Reader:
-    """Somebody who collects the editions of a year, day after day, from a database that outlives each process."""
+    """Somebody who collects the editions of a year, day after day, in a database that outlives each process."""
 
     year: ArxivYear
     folder: Path
+    sources: Sources
+    engine: AsyncEngine
     chance: random.Random
     plan: Plan = field(default_factory=lambda: Plan(CALENDAR, "zh-CN", Rules(("cs.SD", "eess.AS"))))
     alarms: set[date] = field(default_factory=set)
@@ -59,11 +61,10 @@ class Reader:
         if kill:
             await self._killed(at)
             return
-        async with self._sources() as (sources, engine):
-            with suppress(SourceError):
-                outcome = await collection.close(engine, sources, self.plan, at, lambda _: None)
-                self.alarms |= {outcome.day} if outcome.standing is Standing.MISSING else set()
-                self.alarms |= {outcome.overdue} if outcome.overdue else set()
+        with suppress(SourceError):
+            outcome = await collection.close(self.engine, self.sources, self.plan, at, lambda _: None)
+            self.alarms |= {outcome.day} if outcome.standing is Standing.MISSING else set()
+            self.alarms |= {outcome.overdue} if outcome.overdue else set()
 
     async def _killed(self, at: datetime) -> None:
         """The program itself, until SIGKILL ends it a moment after its beginning."""
@@ -92,23 +93,12 @@ class Reader:
             process.kill()
         await process.wait()
 
-    @asynccontextmanager
-    async def _sources(self) -> AsyncIterator[tuple[Sources, AsyncEngine]]:
-        engine = database.open_engine(f"sqlite:///{self.folder}/year.db")
-        await upgrade(engine)
-        async with open_client("operator@example.org", PATIENCE) as client:
-            gate = Gate(client, interval=0, patience=PATIENCE)
-            url = self.year.url
-            yield Sources(QueryApi(gate, f"{url}/api/query"), AnnouncementFeed(gate, f"{url}/rss")), engine
-        await engine.dispose()
-
     async def judge(self, end: datetime) -> None:
         """Compares what was shown with what arXiv announced until `end`."""
-        async with self._sources() as (_, engine):
-            async with database.reading(engine) as connection:
-                days = await editions.between(connection, date.min, date.max)
-                made = [await editions.find(connection, day) for day in days]
-            proof = await coverage.between(engine, CALENDAR, days[0], days[-1])
+        async with database.reading(self.engine) as connection:
+            days = await editions.between(connection, date.min, date.max)
+            made = [await editions.find(connection, day) for day in days]
+        proof = await coverage.between(self.engine, CALENDAR, days[0], days[-1])
         shown = {str(v.paper): each for each in made if each for v in each.versions}
         times = Counter(str(v.paper) for each in made if each for v in each.versions)
         papers = await self.year.truth()
@@ -122,6 +112,18 @@ class Reader:
         assert early == []
         assert [day.unexplained for day in proof if day.unexplained] == []
         assert self.alarms <= {CALENDAR.edition_of(announced) for announced in truth.values()}
+
+
+@asynccontextmanager
+async def reading(folder: Path, seed: int, *options: str) -> AsyncIterator[Reader]:
+    """A reader, and the year of arXiv that `options` ask for."""
+    async with arxiv_year(*options) as year, open_client("operator@example.org", PATIENCE) as client:
+        engine = database.open_engine(f"sqlite:///{folder}/year.db")
+        await upgrade(engine)
+        gate = Gate(client, interval=0, patience=PATIENCE)
+        api, feed = QueryApi(gate, f"{year.url}/api/query"), AnnouncementFeed(gate, f"{year.url}/rss")
+        yield Reader(year, folder, Sources(api, feed), engine, random.Random(seed))
+        await engine.dispose()
 
 
 def shanghai(day: date, hour: int, minute: int = 0) -> datetime:
@@ -142,8 +144,7 @@ async def play(reader: Reader, first: date, last: date, *, hour: int, faults: fl
 
 
 async def test_a_year_is_covered_whatever_happens(tmp_path: Path) -> None:
-    async with arxiv_year("--days", "365", "--per-day", "8") as year:
-        reader = Reader(year, tmp_path, random.Random(7))
+    async with reading(tmp_path, 7, "--days", "365", "--per-day", "8") as reader:
         await play(reader, date(2025, 9, 4), date(2026, 8, 31), hour=10, faults=0.05)
         await reader.judge(CALENDAR.anchor(date(2026, 8, 30)))
 
@@ -159,8 +160,8 @@ async def test_a_year_is_covered_whatever_happens(tmp_path: Path) -> None:
     ],
 )
 async def test_however_far_the_query_api_lags(tmp_path: Path, lag: tuple[str, ...], hour: int) -> None:
-    async with arxiv_year("--days", "60", "--from", "2026-02-10", "--per-day", "8", *lag) as year:
-        reader = Reader(year, tmp_path, random.Random(1))
+    span = ("--days", "60", "--from", "2026-02-10", "--per-day", "8")
+    async with reading(tmp_path, 1, *span, *lag) as reader:
         reader.plan = replace(reader.plan, catch_up=CatchUp.ONE if hour == 14 else CatchUp.EACH)
         await play(reader, date(2026, 2, 13), date(2026, 4, 8), hour=hour)
         await reader.judge(CALENDAR.anchor(date(2026, 4, 7)))
@@ -168,7 +169,7 @@ async def test_however_far_the_query_api_lags(tmp_path: Path, lag: tuple[str, ..
 
 async def test_the_real_listings_are_covered(tmp_path: Path) -> None:
     listings = shared_data("listings-2025.jsonl")
-    async with arxiv_year("--real", str(listings), "--from", "2025-09-01", "--days", "120") as year:
-        reader = Reader(year, tmp_path, random.Random(3))
+    span = ("--real", str(listings), "--from", "2025-09-01", "--days", "120")
+    async with reading(tmp_path, 3, *span) as reader:
         await play(reader, date(2025, 9, 4), date(2025, 12, 28), hour=10, faults=0.05)
         await reader.judge(CALENDAR.anchor(date(2025, 12, 27)))

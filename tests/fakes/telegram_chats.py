@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, overload
 
 from tests.fakes import telegram_keyboards as keyboards
+from tests.fakes import telegram_rich as rich
 from tests.fakes.telegram_html import Entity
 
 Person = dict[str, Any]
@@ -204,7 +205,7 @@ def _fields(message: Message, chat: Chat) -> Iterator[tuple[str, Any]]:
 def _content(message: Message) -> Iterator[tuple[str, Any]]:
     entities = list(message.entities)
     if message.rich is not None:
-        yield "rich_message", {"blocks": []}
+        yield "rich_message", {"blocks": rich.blocks(message.rich)}
     elif message.document is not None:
         sent = message.document
         file = {"file_id": sent.file_id, "file_unique_id": sent.file_id, "file_name": sent.name}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 MESSAGE_UNITS = 4096  # after entity parsing; refused by UTF-16 units, the stricter of the two counts in use
 CAPTION_UNITS = 1024
-RICH_CHARACTERS = 32_768
+RICH_CHARACTERS, RICH_BLOCKS, RICH_LEVELS = 32_768, 500, 16
 ENTITIES = 100
 BUTTONS, BUTTONS_IN_A_ROW, CALLBACK_BYTES = 100, 8, 64
 DOCUMENT_BYTES = 50 * 1024**2

@@ -82,6 +82,34 @@ async def test_a_value_that_cannot_be_is_asked_for_again_and_a_tapped_one_ends_t
         assert "请发送 arXiv 编号" in (await told(user, "谢谢")).text
 
 
+async def test_a_value_is_waited_for_ten_minutes_and_not_beyond_another_command_or_button(
+    tmp_path: Path,
+) -> None:
+    async with talking(tmp_path) as here:
+        user = here.telegram.user(1001)
+        start = await told(user, "/start")
+        await told(user, "/settings include")
+        await here.until("SELECT awaiting FROM subscribers", [("include:1001",)])
+        here.clock.forward(minutes=9)
+        assert "关注词：EchoNet" in (await told(user, "EchoNet")).text
+        await told(user, "/settings include")
+        await here.until("SELECT awaiting FROM subscribers", [("include:1001",)])
+        here.clock.forward(minutes=10)
+        assert "请发送 arXiv 编号" in (await told(user, "谢谢")).text
+        await told(user, "/settings include")
+        await told(user, "/help")
+        assert "请发送 arXiv 编号" in (await told(user, "谢谢")).text
+        menu = await told(user, "/settings exclude")
+        await user.taps(start, "今日论文")
+        await user.chat.waits_for(lambda message: "还没有日报" in message.text)
+        assert "请发送 arXiv 编号" in (await told(user, "谢谢")).text
+        await told(user, "/settings exclude")
+        await user.taps(menu, "‹ 返回")
+        await user.chat.waits_for(lambda message: message.edits == 1)
+        assert "请发送 arXiv 编号" in (await told(user, "谢谢")).text
+        assert here.rows("SELECT include, exclude FROM subscribers") == [('["EchoNet"]', "[]")]
+
+
 async def test_fifty_long_keywords_fit_into_the_menu_with_its_buttons(tmp_path: Path) -> None:
     words_ = ", ".join(f"{'x' * 60}{number}" for number in range(50))
     async with talking(tmp_path) as here:

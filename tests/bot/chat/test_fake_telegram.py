@@ -477,7 +477,7 @@ async def test_rich_messages_can_be_unknown_to_the_server(fake: FakeTelegram, ap
         {"blocks": [{"type": "paragraph", "text": ["a", "b"]}]},
     ):
         assert (await api("sendRichMessage", chat_id=5, rich_message=message))["ok"]
-    assert [message.text for message in user.chat.shown] == ["题sab", "# x", "ab"]
+    assert [message.text for message in user.chat.shown] == ["题sa\nb", "# x", "ab"]
     assert user.chat.shown[0].html == html
     assert (await api("sendRichMessageDraft", chat_id=5, draft_id=1, rich_message={"markdown": "x"}))["ok"]
     for wrong in (
@@ -488,6 +488,23 @@ async def test_rich_messages_can_be_unknown_to_the_server(fake: FakeTelegram, ap
         {"html": "x", "markdown": "x"},
     ):
         assert (await api("sendRichMessage", chat_id=5, rich_message=wrong))["error_code"] == 400
+    for unreadable in (
+        "<p>x</h1>",
+        "<p>a & b</p>",
+        "<p>&copy;</p>",
+        "<div>x</div>",
+        "<p><ul><li>x</li></ul></p>",
+        "<li>x</li>",
+        "<ul>x</ul>",
+        "<summary>x</summary>",
+        "<tg-math><b>x</b></tg-math>",
+        '<a href="https://a.org">x<a href="https://b.org">y</a></a>',
+        "<b>" * 17 + "x" + "</b>" * 17,
+        "<p>x</p>" * 501,
+        f"<ul>{'<li>x</li>' * 250}</ul>",
+    ):
+        why = await api.refusal("sendRichMessage", chat_id=5, rich_message={"html": unreadable})
+        assert "can't parse rich message" in why, unreadable
     fake.rich = False
     assert (await api("sendRichMessage", chat_id=5, rich_message={"html": html}))["error_code"] == 404
 

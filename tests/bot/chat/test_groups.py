@@ -80,6 +80,31 @@ async def test_a_value_is_taken_only_from_the_administrator_who_was_asked_for_it
         assert here.rows("SELECT include FROM subscribers") == [('["EchoNet"]',)]
 
 
+async def test_a_value_that_comes_too_late_is_not_taken_and_its_sender_hears_so(tmp_path: Path) -> None:
+    async with talking(tmp_path) as here:
+        boss, guest, group = people(here)
+        digest = await told(boss, "/today", group)
+        menu = await told(boss, "/settings", group)
+        await boss.taps(menu, "关注词")
+        prompt = await group.waits_for(lambda message: "请回复本消息" in message.text)
+        await told(guest, "/help", group)  # what others do meanwhile ends nothing
+        here.clock.forward(days=2)
+        await boss.says("谢谢", chat=group, reply_to=digest)
+        await guest.says("坏词", chat=group, reply_to=prompt)
+        answered = await boss.says("EchoNet", chat=group, reply_to=prompt)
+        late = await group.waits_for(lambda message: "已超时" in message.text)
+        assert late.reply_to == answered.id
+        await boss.sends_data(menu, "s:include")
+        again = await group.waits_for(lambda message: "请回复本消息" in message.text)
+        await told(guest, "/help", group)
+        await boss.says("EchoNet", chat=group, reply_to=again)
+        await group.waits_for(lambda message: "关注词：EchoNet" in message.text)
+        assert sum("已超时" in message.text for message in group.shown) == 1
+        assert here.rows("SELECT include FROM subscribers WHERE address = ?", str(GROUP)) == [
+            ('["EchoNet"]',)
+        ]
+
+
 async def test_an_administrator_who_is_anonymous_is_one(tmp_path: Path) -> None:
     async with talking(tmp_path) as here:
         _, _, group = people(here)
@@ -169,9 +194,10 @@ async def test_a_reader_of_a_channel_changes_nothing_and_reads_on_in_a_chat_of_t
         await here.telegram.is_asked("answerCallbackQuery", count + 2)
         urls = [answer.url for answer in here.telegram.answers]
         assert "https://t.me/daily_bot?start=paper_2602-00001v1" in urls
+        link = next(filter(None, urls))
         assert len(channel.shown) == shown
         assert here.rows("SELECT * FROM subscribers") == before
-        await reader.says("/start paper_2602-00001v1")
+        await reader.says(f"/start {link.partition('start=')[2]}")  # what the client does with the link
         assert "EchoNet-1" in (await reader.chat.waits_for(2))[0].text
 
 
@@ -186,6 +212,33 @@ async def test_an_administrator_sets_a_channel_up_by_its_posts_and_buttons(tmp_p
         assert "关注词：EchoNet" in (await told(boss, "/settings include EchoNet", channel)).text
         await boss.says("2602.00001 今天的好论文", chat=channel)
         assert "/today" in (await told(boss, "/help", channel)).text
+
+
+async def test_a_channel_is_offered_nothing_that_only_an_answer_could_give(tmp_path: Path) -> None:
+    async with talking(tmp_path, papers=1) as here:
+        boss, channel = here.telegram.user(1001), here.telegram.channel(CHANNEL)
+        await here.telegram.promote(channel, by=boss)
+        await here.until("SELECT standing FROM subscribers", [("active",)])
+        menu = await told(boss, "/settings", channel)
+        for number, name in enumerate(("include", "exclude", "hour", "zone", "pause"), start=1):
+            await boss.sends_data(menu, f"s:{name}")
+            await channel.waits_for(lambda message, n=number: message.edits == n)  # type: ignore[misc]
+        for command in (
+            *("/settings hour", "/settings hour 99:99", "/settings zone", "/settings include"),
+            *("/ask", "/ask 2602.00001", "/paper", "/help", "/search"),
+        ):
+            await told(boss, command, channel)
+        card, _ = await told(boss, "/paper 2602.00001", channel), await channel.waits_for(1)
+        count = here.telegram.methods["answerCallbackQuery"]
+        await boss.taps(card, "提问")
+        await here.telegram.is_asked("answerCallbackQuery", count + 1)
+        shown = [message for message in channel.shown if message.from_bot]
+        assert all("直接" not in message.text and "回复" not in message.text for message in shown)
+        assert sum("/settings hour 07:45" in message.text for message in shown) == 2
+        assert not any((message.markup or {}).get("force_reply") for message in shown)
+        assert {answer.url for answer in here.telegram.answers if answer.url} == {
+            "https://t.me/daily_bot?start=paper_2602-00001v1"
+        }
 
 
 async def test_a_group_that_becomes_a_supergroup_keeps_its_subscription(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from bot.chat.papers import payload
+from bot.chat.taps import payload
 from digest.models import PaperId, VersionId
 from tests.bot.chat.talks import made, old_paper, talking, told
 from tests.bot.world import WEDNESDAY_NOON
@@ -131,11 +131,55 @@ async def test_titles_open_papers_and_search_results_do(tmp_path: Path) -> None:
         digest = await told(user, "/digest 2026-02-11")
         assert "mended" not in digest.text
         await user.taps(digest, "3")
-        assert "EchoNet-1" in (await user.chat.waits_for(2))[0].text
+        assert "EchoNet-1" in (await user.chat.waits_for(1))[0].text
         found = await told(user, "/search echonet-2 lovelace")
         assert [text for row in found.buttons for text, _ in row] == ["1"]
         await user.taps(found, "1")
-        assert "EchoNet-2" in (await user.chat.waits_for(2))[0].text
+        assert "EchoNet-2" in (await user.chat.waits_for(1))[0].text
+
+
+async def test_a_reading_opens_in_place_of_its_card_and_gives_it_back(tmp_path: Path) -> None:
+    async with talking(tmp_path, papers=1, model=FakeModel(always=_at_length)) as here:
+        user = here.telegram.user(1001)
+        await told(user, "/settings detail titles")
+        await user.taps(await told(user, "/today"), "1")
+        (card,) = await user.chat.waits_for(1)
+        assert labels(card) == [["详细解读", "提问"], ["arXiv", "PDF"]]
+        await user.taps(card, "详细解读")
+        page = await user.chat.waits_for(lambda message: message.edits == 1)
+        assert page.id == card.id
+        assert labels(page) == [["1/3", "下一页 ›"], ["‹ 摘要", "提问"]]
+        await user.taps(page, "下一页 ›")
+        page = await user.chat.waits_for(lambda message: message.edits == 2)
+        assert labels(page) == [["‹ 上一页", "2/3", "下一页 ›"], ["‹ 摘要", "提问"]]
+        await user.taps(page, "提问")
+        (prompt,) = await user.chat.waits_for(1)
+        assert prompt.markup == {"force_reply": True, "selective": True}
+        await user.taps(page, "‹ 摘要")
+        back = await user.chat.waits_for(lambda message: message.edits == 3)
+        assert (back.id, back.html, back.buttons) == (card.id, card.html, card.buttons)
+
+
+async def test_buttons_of_readings_that_were_sent_before_they_said_where_they_open_still_work(
+    tmp_path: Path,
+) -> None:
+    async with talking(tmp_path, papers=1, model=FakeModel(always=_at_length)) as here:
+        user = here.telegram.user(1001)
+        await user.taps(await told(user, "/today"), "1 · 详细解读")
+        (page,) = await user.chat.waits_for(1)
+        old = (
+            {"text": "1/3", "callback_data": "r:2602.00001v1:1"},
+            {
+                "text": "下一页 ›",
+                "callback_data": "r:2602.00001v1:2",
+            },
+        )
+        page = replace(page, markup={"inline_keyboard": [list(old)]})
+        user.chat.messages[page.id] = page
+        await user.taps(page, "下一页 ›")
+        turned = await user.chat.waits_for(lambda message: message.edits == 1)
+        assert turned.id == page.id
+        assert labels(turned) == [["‹ 上一页", "2/3", "下一页 ›"], ["提问"]]
 
 
 async def test_a_digest_shows_what_the_settings_want_of_it(tmp_path: Path) -> None:
@@ -169,6 +213,9 @@ async def test_a_question_in_reply_to_a_paper_or_its_reading_is_about_that_paper
             await user.says("误差下降了吗？", reply_to=shown)
             answer = await user.chat.waits_for(lambda message: "误差在每种情况下都下降了" in message.text)
             assert "Room 2" in answer.text
+            await here.until(
+                "SELECT count(*) FROM asks WHERE answered_at IS NULL", [(0,)]
+            )  # then it is no repetition
         await user.says("字" * 501, reply_to=shown)
         assert "请控制在 500 字以内" in (await user.chat.waits_for(lambda m: "字" in m.text)).text
 
@@ -185,8 +232,10 @@ async def test_a_reply_to_a_whole_digest_is_no_question_about_its_first_paper(tm
 async def test_an_ask_button_asks_for_the_question(tmp_path: Path) -> None:
     async with talking(tmp_path, papers=1) as here:
         user = here.telegram.user(1001)
-        digest = await told(user, "/today")
-        await user.sends_data(digest, "q:2602.00001v1")
+        await user.taps(await told(user, "/today"), "1 · 详细解读")
+        (reading,) = await user.chat.waits_for(1)
+        assert labels(reading) == [["提问"]]
+        await user.taps(reading, "提问")
         (prompt,) = await user.chat.waits_for(1)
         assert prompt.markup == {"force_reply": True, "selective": True}
         await user.says("误差下降了吗？", reply_to=prompt)
@@ -235,6 +284,10 @@ async def test_a_withdrawn_paper_in_the_digest_says_so(tmp_path: Path) -> None:
 def test_a_payload_names_papers_old_and_new() -> None:
     assert payload("2602.11145v2") == "paper_2602-11145v2"
     assert payload("hep-ex/0406020v1") == "paper_hep-ex_0406020v1"
+
+
+def labels(message: Message) -> list[list[str]]:
+    return [[text for text, _ in row] for row in message.buttons]
 
 
 def _message(user: User, **content: Any) -> dict[str, Any]:

@@ -4,9 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from bot.models import Choices, Detail
+from tests.bot.chat.audience import reader, subscribe
 from tests.bot.chat.talks import made, old_paper, talking, told
 from tests.bot.chat.world import BotWorld, bot_world
 from tests.fakes.model import FakeModel
+from tests.fakes.telegram_chats import Message
 from tests.fakes.telegram_people import User
 
 GROUP = -1_001_000_000_500
@@ -25,14 +30,14 @@ async def test_the_export_holds_settings_deliveries_and_requests(tmp_path: Path)
             await user.chat.waits_for(lambda message: "误差在每种情况下都下降了" in message.text, timeout=10)
             await here.until("SELECT outcome FROM asks", [("answered",)])
             known = await exported(user)
-    chat = known["chat"]
-    assert (chat["id"], chat["kind"], chat["subscription"]) == ("1001", "private", "active")
+    [chat] = known["subscriptions"]
+    assert (chat["chat"], chat["kind"], chat["subscription"]) == ("1001", "private", "active")
     assert (chat["include"], chat["zone"], chat["language"]) == (
         ["秘密", "<b>词</b>"],
         "Asia/Shanghai",
         "zh-CN",
     )
-    assert [(each["edition_date"], each["state"]) for each in known["deliveries"]] == [("2026-02-11", "sent")]
+    assert [(each["edition_date"], each["state"]) for each in chat["deliveries"]] == [("2026-02-11", "sent")]
     assert [(each["paper"], each["question"], each["outcome"]) for each in known["requests"]] == [
         ("2602.00001", "误差下降了吗？", "answered")
     ]
@@ -85,6 +90,82 @@ async def test_forgetting_takes_the_deliveries_with_it_and_the_next_word_begins_
             await user.chat.waits_for(lambda message: "内容：摘要" in message.text)
 
 
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [({"quota_person": 1}, "您今天的 1 次按需解读已用完"), ({"quota_day": 1}, "今天的按需解读额度已用完")],
+)
+async def test_forgetting_brings_nobody_a_new_quota_and_the_next_day_does(
+    tmp_path: Path, settings: dict[str, Any], sentence: str
+) -> None:
+    async with talking(tmp_path, **settings) as here:
+        old_paper(here, 7, 8)
+        user = here.telegram.user(1001)
+        await user.says("2602.00007")
+        await user.chat.waits_for(lambda message: "EchoNet-7" in message.text and bool(message.buttons))
+        await here.until("SELECT outcome FROM asks", [("answered",)])
+        for _ in range(2):
+            sure = await asked_whether_to_forget(user)
+            await user.taps(sure, "全部删除")
+            await user.chat.waits_for(lambda message: "已全部删除" in message.text)
+            await user.says("2602.00008")
+            await user.chat.waits_for(lambda message: sentence in message.text)
+        assert here.rows("SELECT count(*) FROM asks") == [(0,)]
+        assert (await exported(user))["forgotten_requests_today"] == 1
+        assert [table for table in leaks(here, "1001") if table != "subscribers"] == []  # of the last words
+        here.clock.forward(days=1)
+        await user.says("2602.00008")
+        await user.chat.waits_for(lambda message: "EchoNet-8" in message.text and bool(message.buttons))
+        here.clock.forward(days=2)
+        await here.until("SELECT count(*) FROM spent", [(0,)])
+
+
+async def test_forgetting_in_one_topic_takes_all_topics_of_the_group_and_says_so(tmp_path: Path) -> None:
+    async with talking(tmp_path) as here:
+        boss, guest = here.telegram.user(1001), here.telegram.user(1002)
+        group = here.telegram.group(GROUP, admins=[boss], members=[guest], forum=True)
+        one, two = group.opens_topic(), group.opens_topic()
+        for thread in (one, two):
+            await told(boss, "/subscribe", group, thread)
+        assert "所有话题" not in (await told(guest, "/forget")).text
+        sure = await told(boss, "/forget", group, one)
+        assert "所有话题的数据会一并删除" in sure.text
+        await boss.taps(sure, "全部删除")
+        await group.waits_for(lambda message: "已全部删除" in message.text)
+        assert here.rows("SELECT address FROM subscribers") == [("1002",)]
+
+
+async def test_the_export_of_a_group_holds_all_its_topics(tmp_path: Path) -> None:
+    async with talking(tmp_path) as here:
+        boss = here.telegram.user(1001)
+        group = here.telegram.group(GROUP, admins=[boss], forum=True)
+        one, two = group.opens_topic(), group.opens_topic()
+        for thread in (one, two):
+            await told(boss, "/subscribe", group, thread)
+        await boss.says("/export", chat=group, thread=two)
+        message = await group.waits_for(lambda message: message.document is not None)
+        assert message.thread == two
+        assert message.document is not None
+        known = json.loads(message.document.content)
+        assert [each["chat"] for each in known["subscriptions"]] == [f"{GROUP}:{one}", f"{GROUP}:{two}"]
+
+
+async def test_who_is_forgotten_amid_a_push_gets_no_more_of_it(tmp_path: Path) -> None:
+    async with bot_world(tmp_path, papers=12, telegram_rate=1) as here:
+        user, other = (here.telegram.user(1001 + at, started=True) for at in range(2))
+        detail = Choices("zh-CN", Detail.READINGS)
+        await subscribe(here, *(reader(each.id, choices=detail) for each in (user, other)))
+        async with here.running():
+            await user.chat.waits_for(1, timeout=20)
+            sure = await asked_whether_to_forget(user)
+            await user.taps(sure, "全部删除")
+            await user.chat.waits_for(lambda message: "已全部删除" in message.text)
+            pushed = sum("EchoNet" in message.text for message in user.chat.shown)
+            await here.until("SELECT state FROM deliveries", [("sent",)], seconds=20)
+        assert sum("EchoNet" in message.text for message in user.chat.shown) == pushed
+        assert pushed < sum("EchoNet" in message.text for message in other.chat.shown)
+        assert leaks(here, "1001") == []
+
+
 async def test_what_is_being_made_for_who_is_forgotten_leaves_no_row_and_is_not_sent(tmp_path: Path) -> None:
     async with talking(tmp_path, model=FakeModel(reading_seconds=1)) as here:
         old_paper(here, 9)
@@ -98,6 +179,12 @@ async def test_what_is_being_made_for_who_is_forgotten_leaves_no_row_and_is_not_
         assert here.rows("SELECT count(*) FROM subscribers") == [(0,)]
         await told(user, "/help")
         assert not any("EchoNet-9" in message.text and message.buttons for message in user.chat.shown)
+
+
+async def asked_whether_to_forget(user: User) -> Message:
+    """The message with the buttons that delete."""
+    await user.says("/forget")
+    return await user.chat.waits_for(lambda message: "要删除" in message.text and message.edits == 0)
 
 
 async def exported(user: User) -> dict[str, Any]:

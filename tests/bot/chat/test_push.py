@@ -202,6 +202,50 @@ async def test_a_zone_in_which_the_hour_has_passed_moves_the_digest_to_its_next_
             await here.until(STATES, [("sent", 1)])
 
 
+async def test_an_earlier_hour_moves_the_digest_of_the_day_and_one_that_has_passed_brings_it_now(
+    tmp_path: Path,
+) -> None:
+    async with bot_world(tmp_path) as here:
+        soon, now, next_day = (here.telegram.user(1001 + at, started=True) for at in range(3))
+        await subscribe(here, *(reader(each.id, hour=time(20, 0)) for each in (soon, now, next_day)))
+        async with here.running():
+            await here.until(STATES, [("due", 3)])
+            for user, hour in ((soon, "13:00"), (now, "09:00"), (next_day, "08:00")):
+                await user.says(f"/settings hour {hour}")
+            await now.chat.waits_for(lambda message: message.text.startswith("arXiv Daily"))
+            await here.until(
+                "SELECT next_at FROM deliveries WHERE state = 'due' ORDER BY 1",
+                [("2026-02-11 05:00:00.000000",), ("2026-02-12 00:00:00.000000",)],
+            )
+            here.clock.forward(hours=1)
+            await soon.chat.waits_for(lambda message: message.text.startswith("arXiv Daily"))
+            for user in (soon, now):
+                await user.says("/settings hour 21:00")
+                await user.chat.waits_for(lambda message: "21:00" in message.text)
+            here.clock.now = WEDNESDAY_NOON + timedelta(hours=20)
+            await here.until(STATES, [("sent", 3)])
+            await broadcast(here, "Still here.")
+            await here.until(STATES, [("sent", 6)])
+        for user in (soon, now, next_day):
+            assert (
+                sum(message.text.startswith("arXiv Daily · 2026-02-11") for message in user.chat.shown) == 1
+            )
+
+
+async def test_two_hours_tapped_at_once_leave_the_last_one(tmp_path: Path) -> None:
+    async with bot_world(tmp_path) as here:
+        user = here.telegram.user(1001, started=True)
+        await subscribe(here, reader(user.id, hour=time(20, 0)))
+        async with here.running():
+            await here.until(STATES, [("due", 1)])
+            await user.says("/settings hour")
+            menu = await user.chat.waits_for(lambda message: bool(message.buttons))
+            for hour in ("22:00", "13:00", "18:00"):
+                await user.sends_data(menu, f"s:hour={hour}")
+            await here.until("SELECT hour FROM subscribers", [("18:00",)])
+            await here.until("SELECT state, next_at FROM deliveries", [("due", "2026-02-11 10:00:00.000000")])
+
+
 async def test_who_subscribes_in_mid_run_waits_for_the_next_edition_and_who_leaves_gets_nothing(
     tmp_path: Path,
 ) -> None:

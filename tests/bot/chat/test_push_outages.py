@@ -1,16 +1,14 @@
-"""Telegram out of reach or overrun, and messages of a form that it does not take: what a push does then."""
+"""Telegram out of reach or overrun: what a push does then."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from datetime import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from bot.models import Choices
 from tests.bot.chat.audience import broadcast, people, reader, subscribe
 from tests.bot.chat.world import BotWorld, bot_world
 from tests.fakes import telegram_faults as faults
@@ -18,7 +16,6 @@ from tests.fakes.telegram_faults import Fault, ProxyFails
 
 STATES = "SELECT state, count(*) FROM deliveries GROUP BY state ORDER BY state"
 STANDINGS = "SELECT DISTINCT standing FROM subscribers"
-RICH = Choices("zh-CN", rich=True)
 
 
 @dataclass
@@ -162,34 +159,6 @@ async def test_a_hundred_chats_are_sent_to_within_telegrams_rates(tmp_path: Path
             await broadcast(here, "Hello.")
             await here.until(STATES, [("sent", 100)])
         assert here.telegram.refusals == []
-
-
-async def test_one_rich_message_refused_goes_out_classic_and_the_next_is_rich_again(tmp_path: Path) -> None:
-    async with bot_world(tmp_path) as here:
-        first, second = people(here, 2)
-        await subscribe(here, reader(first, choices=RICH), reader(second, choices=RICH))
-        refusal = faults.status(400, "Bad Request: RICH_MESSAGE_INVALID")
-        here.telegram.fail(refusal, method="sendRichMessage", chat_id=first)
-        async with here.running():
-            await here.until(STATES, [("sent", 2)])
-        (classic,), (rich,) = here.telegram.chats[first].shown, here.telegram.chats[second].shown
-        assert classic.rich is None
-        assert "EchoNet-1" in classic.text
-        assert rich.rich is not None
-
-
-async def test_a_server_that_knows_no_rich_messages_is_asked_for_one_only_once(tmp_path: Path) -> None:
-    async with bot_world(tmp_path) as here:
-        here.telegram.rich = False
-        chats = people(here, 3)
-        now, *evening = (reader(chat, choices=RICH) for chat in chats)
-        await subscribe(here, now, *(replace(each, hour=time(18, 0)) for each in evening))
-        async with here.running():
-            await here.until(STATES, [("due", 2), ("sent", 1)])
-            here.clock.forward(hours=6)
-            await here.until(STATES, [("sent", 3)])
-        assert all(here.telegram.chats[chat].shown[0].rich is None for chat in chats)
-        assert here.telegram.methods["sendRichMessage"] == 1
 
 
 @pytest.mark.parametrize(

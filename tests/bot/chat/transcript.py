@@ -13,6 +13,10 @@ body { margin: 0; padding: 12px; width: 420px; background: #d5e4cf; font: 15px/1
 .message { margin: 6px 0; padding: 7px 10px; border-radius: 12px; background: #fff; white-space: pre-wrap;
   overflow-wrap: anywhere; max-width: 370px; box-sizing: border-box; }
 .mine { margin-left: auto; background: #e3fdd2; width: fit-content; }
+.rich { white-space: normal; } .rich p { margin: 4px 0; } .rich h3, .rich h4, .rich h5 { margin: 8px 0 4px; }
+.rich ul { margin: 2px 0; padding-left: 20px; } .rich td, .rich th { border: 1px solid #0002; padding: 2px 6px; }
+.rich table { border-collapse: collapse; } summary { color: #1f6fb2; }
+tg-math { font-family: serif; font-style: italic; }
 blockquote { margin: 3px 0; padding: 2px 8px; border-left: 3px solid #3a8bcd; background: #3a8bcd14; }
 code { font-family: monospace; color: #c23a3a; } a { color: #1f6fb2; }
 .row { display: flex; gap: 4px; max-width: 370px; margin-bottom: 4px; }
@@ -42,7 +46,7 @@ def picture(chat: Chat, folder: Path, height: int = 4000) -> Path:
 
 
 def _message(message: Message) -> Markup:
-    mine = "" if message.from_bot else " mine"
+    mine = (" rich" if message.rich else "") if message.from_bot else " mine"
     content = Markup(message.html) if message.from_bot else Markup.escape(message.text)
     rows = Markup().join(
         Markup('<div class="row">{}</div>').format(

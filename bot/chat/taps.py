@@ -1,0 +1,111 @@
+"""The buttons that name a paper: its card, its reading page by page, and a question about it."""
+
+import re
+from functools import partial
+
+from telegram import Update
+from telegram.ext import CallbackQueryHandler, ContextTypes
+
+from bot.chat import cards, on_demand, words
+from bot.chat.cards import Place
+from bot.chat.desk import Desk
+from bot.chat.incoming import Handler, Incoming, incoming
+from bot.models import Kind, Wish
+from digest import ids
+from digest.ids import PaperRef
+from digest.models import VersionId
+from digest.store import engine as database
+from digest.store import papers
+
+_VERSION = r"([0-9]{4}\.[0-9]{4,5}v[1-9][0-9]{0,2}|[a-z-]{2,8}/[0-9]{7}v[1-9][0-9]{0,2})"
+
+
+def handlers(desk: Desk) -> list[Handler]:
+    """What this module answers to."""
+    return [
+        CallbackQueryHandler(
+            partial(reading_tapped, desk), pattern=rf"^r:{_VERSION}:([1-9][0-9]?)(?::([pc]))?$"
+        ),
+        CallbackQueryHandler(partial(paper_tapped, desk), pattern=rf"^[pk]:{_VERSION}$"),
+        CallbackQueryHandler(partial(ask_tapped, desk), pattern=rf"^q:{_VERSION}$"),
+    ]
+
+
+async def paper_tapped(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+    """A paper of the digest, opened beside it: its card, which the reading takes the place of, and gives it back."""
+    match = context.matches[0] if context.matches else None
+    if match is None or (tap := await _tapped(desk, update)) is None:
+        return
+    came, ref = tap
+    reader = await desk.reader(came)
+    known = await on_demand.find(desk, ref, reader.choices.language)
+    if known is None:
+        await on_demand.take(desk, came, reader, ref, Wish.READING)
+    elif match[0].startswith("k:"):
+        await desk.show(came, on_demand.card(known, reader.choices, opens=True))
+    else:
+        await desk.answer(came, on_demand.card(known, reader.choices, opens=True))
+
+
+async def reading_tapped(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+    """A page of a paper's reading: beside the digest, or in place of the page or the card that is open."""
+    match = context.matches[0] if context.matches else None
+    if match is None or (tap := await _tapped(desk, update)) is None:
+        return
+    came, ref = tap
+    reader = await desk.reader(came)
+    version, page = ids.version(str(ref)), int(match[2])
+    library = desk.app.library_in(reader.choices.language)
+    async with database.reading(desk.app.engine) as connection:
+        record = await papers.find(connection, version)
+    found = (await library.stored([record]))[version][1] if record else None
+    if record is None or found is None:
+        await on_demand.take(desk, came, reader, ref, Wish.READING)
+        return
+    place = Place(match[3] or (Place.PAGE if _is_pager(update, version) else Place.BESIDE))
+    shown = cards.reading(record, found, page, reader.choices, over_card=place is Place.CARD)
+    if place:
+        await desk.show(came, shown)
+    else:
+        await desk.outgoing.say(came.address, shown, reply_to=came.message)
+
+
+async def ask_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """Asks for the question; the answer to that message names the paper by itself."""
+    if tap := await _tapped(desk, update):
+        came, ref = tap
+        reader = await desk.reader(came)
+        await desk.answer(came, words.of(reader.choices.language).your_question(ref), prompt=True)
+
+
+async def _tapped(desk: Desk, update: Update) -> tuple[Incoming, PaperRef] | None:
+    """The tap, and the paper that its button names; None, and a word to the person, where the button is forged."""
+    query = update.callback_query
+    if query is None or (came := incoming(update)) is None:
+        return None
+    if came.kind is Kind.CHANNEL:  # its readers are many; each reads on in a chat of their own
+        named = (query.data or "").split(":")[1]
+        await desk.acknowledge(query, url=f"https://t.me/{desk.bot.username}?start={payload(named)}")
+        return None
+    refs = ids.find((query.data or "").split(":")[1])
+    if len(refs) == 1:
+        await desk.acknowledge(query)
+        return came, refs[0]
+    language = (await desk.reader(came)).choices.language
+    await desk.acknowledge(query, str(words.of(language).stale_button), alert=True)
+    return None
+
+
+def _is_pager(update: Update, version: VersionId) -> bool:
+    """Whether the tap came from a page of a reading as it was sent once, when its buttons did not say so themselves."""
+    found = update.effective_message
+    markup = found.reply_markup if found else None
+    buttons = [button for row in (markup.inline_keyboard if markup else ()) for button in row]
+    return any(re.fullmatch(r"\d+/\d+", button.text) for button in buttons) and all(
+        str(button.callback_data).startswith(f"r:{version}:") for button in buttons
+    )
+
+
+def payload(name: str) -> str:
+    """The payload of a deep link to a paper: it may hold neither dot nor slash (Bot API, deep linking)."""
+    return "paper_" + name.replace("/", "_").replace(".", "-")

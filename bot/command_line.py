@@ -1,0 +1,81 @@
+"""What the commands have in common: the settings, the present moment, and times as they are given to them."""
+
+import sys
+from datetime import UTC, date, datetime
+from typing import Annotated
+
+import typer
+
+from bot import logs, settings
+from bot.app import calendar
+from bot.settings import Settings
+
+_YEARS = range(1991, 2200)
+
+At = Annotated[
+    str,
+    typer.Option(
+        "--at",
+        metavar="TIME",
+        help="As if it were TIME: a date, or a date and a time such as 2026-02-12T09:00, in TIMEZONE unless "
+        "it names an offset.",
+        show_default="now",
+    ),
+]
+
+
+def load() -> Settings:
+    """The settings of this process, whose logs go as they say. Raises SettingsError."""
+    loaded = settings.load()
+    logs.configure(loaded.log_format, quiet=sys.stderr.isatty())
+    return loaded
+
+
+def now() -> datetime:
+    """The present moment."""
+    return datetime.now(UTC)
+
+
+def moment(at: str, loaded: Settings) -> datetime:
+    """The time that was given with --at; of a date, when its edition is due. Raises BadParameter."""
+    try:
+        found = datetime.fromisoformat(at)
+    except ValueError:
+        raise typer.BadParameter(
+            f"“{at}” is no time; give one such as 2026-02-12T09:00.", param_hint="--at"
+        ) from None
+    if found.year not in _YEARS:
+        raise typer.BadParameter(f"arXiv announces nothing in the year {found.year}.", param_hint="--at")
+    if _is_date(at):
+        return calendar(loaded).anchor(found.date())
+    return (found if found.tzinfo else found.replace(tzinfo=loaded.timezone)).astimezone(UTC)
+
+
+def _is_date(given: str) -> bool:
+    """Whether `given` is a date without a time."""
+    try:
+        date.fromisoformat(given)
+    except ValueError:
+        return False
+    return True
+
+
+def day(given: str, option: str) -> date | None:
+    """The date that was given with `option`; None for none. Raises BadParameter."""
+    try:
+        found = date.fromisoformat(given) if given else None
+    except ValueError:
+        raise typer.BadParameter(
+            f"“{given}” is no date; give one such as 2026-02-12.", param_hint=option
+        ) from None
+    if found is not None and found.year not in _YEARS:
+        raise typer.BadParameter(f"arXiv announces nothing in the year {found.year}.", param_hint=option)
+    return found
+
+
+def required_day(given: str, option: str) -> date:
+    """The date that has to be given with `option`. Raises BadParameter."""
+    found = day(given, option)
+    if found is None:
+        raise typer.BadParameter("give a date such as 2026-02-12.", param_hint=option)
+    return found

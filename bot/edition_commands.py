@@ -1,0 +1,143 @@
+"""The commands that make editions, send them, and account for them."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bot import command_line, day
+from bot.app import calendar, open_app, open_database
+from bot.command_line import At
+from bot.day import Work
+from bot.delivering import Delivered, deliver_day, deliver_made
+from bot.progress import reporting
+from bot.settings import Settings
+from digest import coverage as coverages
+from digest.collection import Standing
+from digest.coverage import Coverage
+from digest.render import text
+
+
+def run(at: At = "") -> None:
+    """Makes and archives the edition that is due, and exits: for cron and CI schedules.
+
+    Without --at it waits, for hours if it must, until arXiv shows the whole batch. Editions that were missed are made
+    too, and what an earlier one still lacks is completed.
+    """
+    loaded = command_line.load()
+    made = asyncio.run(_work(loaded, at, delivers=True))
+    if made.delivered:
+        typer.echo(text.render("delivered", states=made.delivered.states), nl=False)
+    _tell(loaded, made.work)
+
+
+def build(
+    at: At = "",
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Shows each paper that was left out, and why.")
+    ] = False,
+) -> None:
+    """The same as run, but delivers nothing."""
+    loaded = command_line.load()
+    made = asyncio.run(_work(loaded, at, delivers=False)).work
+    if explain:
+        typer.echo(asyncio.run(_explained(loaded, made)), nl=False)
+    _tell(loaded, made)
+
+
+def deliver(
+    day_: Annotated[str, typer.Option("--date", metavar="DATE", help="The edition's date.")],
+) -> None:
+    """Sends what is still due of an edition."""
+    loaded = command_line.load()
+    done = asyncio.run(_deliver(loaded, command_line.required_day(day_, "--date")))
+    typer.echo(text.render("delivered", states=done.states), nl=False)
+
+
+def coverage(
+    first: Annotated[
+        str, typer.Option("--from", metavar="DATE", help="The first day.", show_default="30 days ago")
+    ] = "",
+    last: Annotated[
+        str, typer.Option("--to", metavar="DATE", help="The last day.", show_default="today")
+    ] = "",
+) -> None:
+    """Shows for each day what arXiv announced, what its edition showed, and why they differ.
+
+    Ends with 1 if a difference has no reason.
+    """
+    loaded = command_line.load()
+    until = command_line.day(last, "--to") or command_line.now().astimezone(loaded.timezone).date()
+    begin = command_line.day(first, "--from") or until - timedelta(days=30)
+    if begin > until:
+        raise typer.BadParameter(f"The first day, {begin}, is after the last, {until}.", param_hint="--from")
+    days = asyncio.run(_coverage(loaded, begin, until))
+    typer.echo(text.render("coverage", days=days), nl=False)
+    if any(day.unexplained for day in days):
+        raise typer.Exit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What a run came to, and what was delivered of it: None where there is no channel."""
+
+    work: Work
+    delivered: Delivered | None = None
+
+
+async def _work(loaded: Settings, at: str, *, delivers: bool) -> _Made:
+    began = command_line.now()
+    moment = command_line.moment(at, loaded) if at else began
+
+    def clock() -> datetime:
+        return moment + (command_line.now() - began)
+
+    async def pause(time: timedelta) -> datetime:
+        await asyncio.sleep(time.total_seconds())
+        return clock()
+
+    async with open_app(loaded, clock, wall_clock=command_line.now) as parts:
+        with reporting(Console(stderr=True)) as report:
+            made = await day.work(parts, moment, report, None if at else pause)
+        delivered = await deliver_made(parts, loaded, made) if delivers else None
+        return _Made(made, delivered)
+
+
+async def _deliver(loaded: Settings, wanted: date) -> Delivered:
+    async with open_app(loaded, command_line.now) as parts:
+        return await deliver_day(parts, loaded, wanted)
+
+
+async def _explained(loaded: Settings, made: Work) -> str:
+    async with open_database(loaded) as engine:
+        return text.render(
+            "left_out", editions=[await coverages.of_edition(engine, each.edition.date) for each in made.news]
+        )
+
+
+async def _coverage(loaded: Settings, first: date, last: date) -> list[Coverage]:
+    async with open_database(loaded) as engine:
+        return await coverages.between(engine, calendar(loaded), first, last)
+
+
+def _tell(loaded: Settings, made: Work) -> None:
+    typer.echo(
+        text.render(
+            "work",
+            accounts=made.news,
+            standing=made.outcome.standing,
+            day=made.outcome.day,
+            next=calendar(loaded).next_edition(calendar(loaded).anchor(made.outcome.day)),
+            categories=loaded.arxiv_categories,
+            silent=made.outcome.silent,
+            overdue=made.outcome.overdue,
+        ),
+        nl=False,
+    )
+    if made.unexplained:
+        typer.echo(text.render("unexplained", papers=made.unexplained), err=True, nl=False)
+    if made.outcome.standing is Standing.MISSING or made.outcome.overdue:
+        raise typer.Exit(1)

@@ -1,0 +1,129 @@
+"""The links that let somebody act without a login: signed, so that nobody can make one up.
+
+A link names a row, never an address. Signatures of one purpose are no good for another.
+"""
+
+import hmac
+from base64 import b32encode
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from hashlib import sha256
+
+from itsdangerous import BadSignature, SignatureExpired, Signer, TimestampSigner
+
+from digest.models import VersionId
+
+CONFIRMING = timedelta(days=2)
+"""How long a link to confirm an address is good for."""
+PREFERRING = timedelta(days=90)
+"""How long a link to the preferences is good for; that to unsubscribe is good for ever (RFC 8058)."""
+
+_PERMALINK = "/{year}/{month}/{day}/arxiv.html"  # https://jekyllrb.com/docs/permalinks/, the style "date"
+
+
+class ExpiredLinkError(Exception):
+    """The link was one of ours, and is too old."""
+
+
+@dataclass(frozen=True)
+class Links:
+    """The links under `base`, an address without a slash at its end; signed with `secret`.
+
+    `archive` is the address of the Jekyll site, or of a post with `{year}`, `{month}` and `{day}` in it.
+    """
+
+    base: str
+    secret: str
+    clock: Callable[[], datetime]
+    archive: str | None = None
+
+    @property
+    def home(self) -> str:
+        """The page on which one subscribes."""
+        return f"{self.base}/"
+
+    def edition(self, day: date, language: str) -> str:
+        """The page of an edition."""
+        return f"{self.base}/editions/{day}?language={language}"
+
+    def post(self, day: date) -> str | None:
+        """The post of an edition, by Jekyll's own rule for its place; None where no site is known."""
+        if self.archive is None:
+            return None
+        pattern = self.archive if "{" in self.archive else f"{self.archive.rstrip('/')}{_PERMALINK}"
+        parts = {"{year}": f"{day:%Y}", "{month}": f"{day:%m}", "{day}": f"{day:%d}"}
+        for name, value in parts.items():
+            pattern = pattern.replace(name, value)
+        return pattern
+
+    def paper(self, day: date, language: str, version: VersionId) -> str:
+        """The place of a paper on the page of an edition."""
+        return f"{self.edition(day, language)}#{version.paper}"
+
+    def unsubscribe(self, number: int) -> str:
+        """The page that ends the subscription `number`; posting to it does (RFC 8058)."""
+        return f"{self.base}/unsubscribe/{self._leaving.sign(str(number)).decode()}"
+
+    def preferences(self, number: int) -> str:
+        """The page of what the subscriber `number` has chosen, good for `PREFERRING` from now on."""
+        return f"{self.base}/preferences/{self._preferring.sign(str(number)).decode()}"
+
+    def confirm(self, number: int) -> str:
+        """The page that confirms the signing up `number`, good for `CONFIRMING` from now on."""
+        return f"{self.base}/confirm/{self._confirming.sign(str(number)).decode()}"
+
+    def leaving(self, token: str) -> int | None:
+        """The subscriber whom an unsubscribe link names, None where it is none of ours."""
+        try:
+            return int(self._leaving.unsign(token))
+        except (BadSignature, ValueError):
+            return None
+
+    def preferring(self, token: str) -> int | None:
+        """The same of a link to the preferences. Raises ExpiredLinkError."""
+        return _read(self._preferring, token, PREFERRING)
+
+    def confirming(self, token: str) -> int | None:
+        """The signing up that a link confirms, None where it is none of ours. Raises ExpiredLinkError."""
+        return _read(self._confirming, token, CONFIRMING)
+
+    def tag(self, purpose: str, number: int) -> str:
+        """A short signature in small letters and digits, for where a link has no place: addresses, Message-IDs."""
+        signature = hmac.digest(self.secret.encode(), f"{purpose}:{number}".encode(), sha256)
+        return b32encode(signature[:10]).decode().lower()
+
+    def is_tag(self, tag: str, purpose: str, number: int) -> bool:
+        """Whether `tag` is that of `purpose` and `number`; takes as long for a wrong one."""
+        return hmac.compare_digest(tag.lower().encode(), self.tag(purpose, number).encode())
+
+    def hashed(self, text: str) -> str:
+        """`text` (an address of the network) so that it can be told from others, and not be read."""
+        return hmac.new(self.secret.encode(), f"hash:{text}".encode(), sha256).hexdigest()[:32]
+
+    @cached_property
+    def _leaving(self) -> Signer:
+        return Signer(self.secret, salt="unsubscribe", key_derivation="hmac", digest_method=sha256)
+
+    @cached_property
+    def _preferring(self) -> TimestampSigner:
+        return self._timed("preferences")
+
+    @cached_property
+    def _confirming(self) -> TimestampSigner:
+        return self._timed("confirm")
+
+    def _timed(self, purpose: str) -> TimestampSigner:
+        signer = TimestampSigner(self.secret, salt=purpose, key_derivation="hmac", digest_method=sha256)
+        signer.get_timestamp = lambda: int(self.clock().timestamp())  # type: ignore[method-assign]
+        return signer
+
+
+def _read(signer: TimestampSigner, token: str, age: timedelta) -> int | None:
+    try:
+        return int(signer.unsign(token, max_age=int(age.total_seconds())))
+    except SignatureExpired:
+        raise ExpiredLinkError from None
+    except (BadSignature, ValueError):
+        return None

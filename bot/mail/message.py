@@ -1,0 +1,230 @@
+"""The bytes of one mail, as SMTP takes them behind DATA.
+
+What all who chose alike have in common is written once, as a part that is stored: subject and bodies, encoded already.
+Each mail adds a short end to both bodies, with the links of whom it is for, and the headers. Built by hand, for this
+runs thousands of times a second, and the email package rewrites a long List-Unsubscribe into encoded words.
+"""
+
+import re
+from base64 import b64encode
+from dataclasses import dataclass
+from datetime import datetime
+from email.header import Header
+from email.utils import format_datetime
+from functools import cached_property
+from html import escape
+
+from bot.links import Links
+from bot.mail import returns
+from bot.mailboxes import Mailbox, Sender
+from bot.models import Part
+from digest.errors import DigestError
+
+_BOUNDARY = "arxiv_daily_alternative"  # no line of base64 can hold an underscore
+_LINE = 76  # characters of a line of base64 (RFC 2045 §6.8)
+_FOLD = 76  # characters of a header line with encoded words (RFC 2047 §2)
+_NAME = 60  # characters of a name that stands as it is
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/^_`{|}~ -]+")
+_FOLDED = re.compile(r"[ -~]{0,60}(?: [!-~]{1,60})*")  # ASCII in words that fit a line
+
+
+class UnsafeHeaderError(DigestError):
+    """Text for a header that could become another header."""
+
+
+@dataclass(frozen=True)
+class Letterhead:
+    """What all mails of this program have in common: whom they are from, and where what comes back goes.
+
+    `reply_to` is where people answer, `bounces` the mailbox for reports. Raises UnsafeHeaderError.
+    """
+
+    sender: Sender
+    links: Links
+    reply_to: Mailbox | None = None
+    bounces: Mailbox | None = None
+
+    def __post_init__(self) -> None:
+        self.headers  # noqa: B018 - a name that cannot stand there is refused at the start
+
+    @property
+    def domain(self) -> str:
+        """The domain of the sender: that of SPF, DKIM and DMARC, and of every Message-ID."""
+        return self.sender.mailbox.domain
+
+    @cached_property
+    def headers(self) -> tuple[str, ...]:
+        """The headers that are the same in each mail."""
+        answers = [f"Reply-To: {self.reply_to}"] if self.reply_to else []
+        return (_from(self.sender), *answers)
+
+    @cached_property
+    def list_headers(self) -> tuple[str, ...]:
+        """Those of each mail of the newsletter, but for the way out.
+
+        List-Id: RFC 2919. Auto-Submitted: RFC 3834 §5. Precedence is older than any rule, and what holiday notices
+        look for.
+        """
+        return (
+            f"List-Id: arXiv Daily\r\n <arxiv-daily.{self.domain}>",
+            "Auto-Submitted: auto-generated",
+            "Precedence: bulk",
+        )
+
+    def return_path(self, subscriber: int) -> Mailbox:
+        """Where a mail to `subscriber` comes back to: an address of its own (VERP), where a mailbox takes those."""
+        if self.bounces is None:
+            return self.sender.mailbox
+        return returns.bounce_address(self.bounces, self.links, subscriber)
+
+    def leave_mailto(self, subscriber: int) -> str:
+        """The mailto: address that ends the subscription."""
+        if self.bounces is None:
+            subject = returns.leave_subject(self.links, subscriber).replace(" ", "%20")
+            return f"mailto:{_quoted(self.sender.mailbox)}?subject={subject}"
+        address = returns.leave_address(self.bounces, self.links, subscriber)
+        return f"mailto:{_quoted(address)}?subject=unsubscribe"
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One mail, and what SMTP is told of it: whom it is from (MAIL FROM), whom it is for (RCPT TO)."""
+
+    sender: Mailbox
+    to: Mailbox
+    content: bytes
+
+
+def part(subject: str, html: tuple[str, str], text: tuple[str, str], feedback: str = "") -> Part:
+    """A mail as it is stored: its subject, and both bodies, each in what is common and a template of the end.
+
+    The ends may hold `{sender}`, `{to}`, `{preferences}` and `{unsubscribe}`. `feedback` names the mail among all of
+    ours in reports of complaints. Raises UnsafeHeaderError.
+    """
+    return {
+        "subject": subject,
+        "headers": [
+            f"Subject: {_phrase('Subject', subject)}",
+            *([f"Feedback-ID: {feedback}"] if feedback else []),
+        ],
+        "html": _encoded(html[0]),
+        "html_end": _canonical(html[1]),
+        "text": _encoded(text[0]),
+        "text_end": _canonical(text[1]),
+    }
+
+
+def build(
+    made: Part, head: Letterhead, *, to: Mailbox, subscriber: int, delivery: int, at: datetime
+) -> Envelope:
+    """The mail of the delivery number `delivery` to `subscriber`, written at `at`.
+
+    List-Unsubscribe: RFC 2369 §3.2, and RFC 8058 for the one-click way, which needs https and comes first.
+    """
+    leave = head.links.unsubscribe(subscriber)
+    headers = (
+        *head.headers,
+        f"To: {to}",
+        *made["headers"],
+        f"Date: {format_datetime(at)}",
+        f"Message-ID: {returns.message_id(head.domain, head.links, delivery)}",
+        *head.list_headers,
+        f"List-Unsubscribe: <{leave}>,\r\n <{head.leave_mailto(subscriber)}>",
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
+    )
+    values = {"preferences": head.links.preferences(subscriber), "unsubscribe": leave}
+    return Envelope(head.return_path(subscriber), to, _content(made, headers, head, to, values))
+
+
+def build_letter(made: Part, head: Letterhead, *, to: Mailbox, number: int, at: datetime) -> Envelope:
+    """The letter number `number`: a mail to one person, because of what somebody did at this address."""
+    headers = (
+        *head.headers,
+        f"To: {to}",
+        *made["headers"],
+        f"Date: {format_datetime(at)}",
+        f"Message-ID: {returns.letter_id(head.domain, head.links, number)}",
+        "Auto-Submitted: auto-generated",
+    )
+    return Envelope(head.bounces or head.sender.mailbox, to, _content(made, headers, head, to, {}))
+
+
+def _encoded(body: str) -> str:
+    """`body` in base64, in lines of 76 characters; whatever is encoded by itself can follow.
+
+    For that it is filled up with blanks at its end to a number of bytes that base64 needs no filling for.
+    """
+    raw = _canonical(body).encode()
+    return _lines(raw + b" " * (-len(raw) % 3)).decode()
+
+
+def _content(
+    made: Part, headers: tuple[str, ...], head: Letterhead, to: Mailbox, values: dict[str, str]
+) -> bytes:
+    values = {**values, "to": str(to), "sender": str(head.sender.mailbox)}
+    in_html = {name: escape(value) for name, value in values.items()}
+    text = _lines(made["text_end"].format(**values).encode()).decode()
+    html = _lines(made["html_end"].format(**in_html).encode()).decode()
+    return "\r\n".join(
+        (
+            *headers,
+            "MIME-Version: 1.0",
+            f"Content-Type: multipart/alternative; boundary={_BOUNDARY}",
+            "",
+            f"--{_BOUNDARY}",
+            *_body("plain", made["text"], text),
+            f"--{_BOUNDARY}",
+            *_body("html", made["html"], html),
+            f"--{_BOUNDARY}--",
+            "",
+        )
+    ).encode("ascii")
+
+
+def _body(kind: str, common: str, end: str) -> tuple[str, ...]:
+    return (
+        f"Content-Type: text/{kind}; charset=utf-8",
+        "Content-Transfer-Encoding: base64",
+        "",
+        common,
+        end,
+    )
+
+
+def _from(sender: Sender) -> str:
+    """RFC 5322 §3.4: a name as it is, or in encoded words where it is long or holds signs with a meaning."""
+    if not sender.name:
+        return f"From: {sender.mailbox}"
+    is_plain = _ATOMS.fullmatch(sender.name) and len(sender.name) <= _NAME
+    name = sender.name if is_plain else _encoded_words("From", sender.name)
+    return f"From: {name}\r\n <{sender.mailbox}>"
+
+
+def _phrase(header: str, value: str) -> str:
+    """`value` as it stands behind the name of a `header` that people read. Raises UnsafeHeaderError."""
+    if not _FOLDED.fullmatch(value) or "=?" in value:
+        return _encoded_words(header, value)
+    return Header(value, "us-ascii", maxlinelen=_FOLD, header_name=header).encode(linesep="\r\n")
+
+
+def _encoded_words(header: str, value: str) -> str:
+    """`value` in encoded words of 75 characters at the most (RFC 2047). Raises UnsafeHeaderError."""
+    if _CONTROL.search(value):
+        raise UnsafeHeaderError(f"{header} stands on one line.")
+    return Header(value, "utf-8", maxlinelen=_FOLD, header_name=header).encode(linesep="\r\n")
+
+
+def _quoted(mailbox: Mailbox) -> str:
+    """As a mailto: address has it (RFC 6068 §2)."""
+    return re.sub(r"[^A-Za-z0-9@.+_~!$'*-]", lambda found: f"%{ord(found[0]):02X}", str(mailbox))
+
+
+def _canonical(body: str) -> str:
+    """With the line ends of mail (RFC 2045 §6.8)."""
+    return re.sub(r"\r\n?|\n", "\r\n", body)
+
+
+def _lines(raw: bytes) -> bytes:
+    whole = b64encode(raw)
+    return b"\r\n".join(whole[at : at + _LINE] for at in range(0, len(whole), _LINE))

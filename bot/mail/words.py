@@ -1,0 +1,70 @@
+"""The texts of the newsletter: templates of both forms, and the words of each language."""
+
+from functools import cache, lru_cache
+from typing import Any
+
+from jinja2 import Environment
+
+from digest.render import page, words
+
+_FOLDER = "mail"
+_AUTHORS = 3  # named before the rest becomes a number
+_KEPT = (
+    2048  # texts as HTML: each choice of papers, and each attempt to fit them in, shows the same ones again
+)
+
+
+def of(language: str) -> Any:
+    """The words of `language`, or those of English, as attributes; for plain text."""
+    return words.words(_FOLDER, words.words_of(_FOLDER, language))
+
+
+def html(template: str, language: str, **material: Any) -> str:
+    """One of the mails in `templates/mail` as HTML; what it is given is escaped."""
+    return _render(_pages(), f"{template}.html.j2", language, material)
+
+
+def text(template: str, language: str, **material: Any) -> str:
+    """The same as plain text."""
+    return _render(_texts(), f"{template}.txt.j2", language, material)
+
+
+def line(stored: str) -> str:
+    """Stored text on one line, without marks."""
+    return " ".join(page.plain(stored).split())
+
+
+def _render(environment: Environment, name: str, language: str, material: dict[str, Any]) -> str:
+    spoken = words.words_of(_FOLDER, language)
+    return environment.get_template(f"{_FOLDER}/{name}").render(
+        language=spoken,
+        words=environment.get_template(f"{_FOLDER}/{spoken}.j2").module,
+        post=words.words("post", words.words_of("post", language)),
+        **material,
+    )
+
+
+@cache
+def _pages() -> Environment:
+    made = words.environment().overlay(autoescape=True)
+    made.filters = {
+        **made.filters,
+        "html": lru_cache(_KEPT)(page.html),
+        "phrase": lru_cache(_KEPT)(page.phrase),
+        "paragraphs": lru_cache(_KEPT)(page.paragraphs),
+        "authors": _authors,
+    }
+    return made
+
+
+@cache
+def _texts() -> Environment:
+    made = words.environment().overlay()
+    made.filters = {**made.filters, "plain": page.plain, "line": line, "authors": _authors}
+    return made
+
+
+def _authors(names: tuple[str, ...], said: Any) -> str:
+    """The first of `names`, and how many there are where that leaves some out."""
+    shown = ", ".join(map(line, names[:_AUTHORS]))
+    return shown if len(names) <= _AUTHORS else f"{shown} {said.and_others(len(names))}"

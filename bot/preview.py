@@ -1,0 +1,134 @@
+"""What a subscriber gets, as files to look at: nothing is sent, and nothing noted."""
+
+import email
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from email.policy import default
+from enum import StrEnum
+from pathlib import Path
+
+from markupsafe import Markup
+
+from bot import day, mailboxes
+from bot.app import App, Clock
+from bot.chat import composing as chat
+from bot.chat import words
+from bot.chat.parts import Message
+from bot.fanout import matching
+from bot.links import Links
+from bot.mail import composing, message
+from bot.mail.message import Letterhead
+from bot.mailboxes import Mailbox, Sender
+from bot.models import Choices, Dispatch, Subject
+from bot.settings import Settings
+from bot.store import subscribers
+from digest.archive import files
+from digest.errors import ArchiveError, DigestError
+from digest.models import Edition
+from digest.store import engine as database
+
+_NOWHERE = "https://arxiv-daily.invalid"
+_SOMEBODY = "reader@arxiv-daily.invalid"
+_SENDER = Sender("arXiv Daily", Mailbox("daily", "arxiv-daily.invalid"))
+
+
+class Medium(StrEnum):
+    """The channels that can be looked at."""
+
+    MAIL = "mail"
+    TELEGRAM = "telegram"
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Whom a preview is for; number 0 is nobody in particular."""
+
+    number: int
+    address: str
+    choices: Choices
+
+
+async def preview(
+    app: App, settings: Settings, medium: Medium, wanted: date, address: str | None, out: Path
+) -> tuple[Path, ...]:
+    """Leaves in the folder `out` what the subscriber at `address` gets of an edition, or one who chose nothing.
+
+    Raises DigestError where there is no such edition or subscriber, or nothing in it for them.
+    """
+    reader = await _reader(app, settings, medium, address)
+    edition = await day.stored(app, wanted, reader.choices.language)
+    if edition is None:
+        raise DigestError(f"There is no edition of {wanted}.")
+    edition = matching(edition, reader.choices)
+    if not (edition.entries or edition.replacements):
+        raise DigestError(
+            f"The edition of {wanted} has no paper that matches these choices: nothing is sent."
+        )
+    folder(out)
+    if medium is Medium.MAIL:
+        return mail(edition, reader, letterhead(settings, app.clock), app.clock(), out)
+    messages = chat.digest(edition, replace(reader.choices, rich=False))
+    return (telegram(edition.date, messages, reader.choices.language, out),)
+
+
+def mail(edition: Edition, reader: Reader, head: Letterhead, at: datetime, out: Path) -> tuple[Path, ...]:
+    """Leaves the mail to `reader` as it is sent, and both of its bodies. Raises ArchiveError."""
+    dispatch = Dispatch(0, Subject.EDITION, edition.date, None, at)
+    (part,) = composing.compose(dispatch, edition, reader.choices, head.links)
+    local, _, domain = reader.address.rpartition("@")
+    sent = message.build(
+        part, head, to=Mailbox(local, domain), subscriber=reader.number, delivery=0, at=at
+    ).content
+    read = email.message_from_bytes(sent, policy=default)
+    shown = {"eml": sent.decode("ascii")}
+    for suffix, kind in {"html": "html", "txt": "plain"}.items():
+        body = read.get_body((kind,))
+        shown[suffix] = body.get_content().replace("\r\n", "\n") if body else ""
+    paths = {suffix: out / f"{edition.date}-mail.{suffix}" for suffix in shown}
+    for suffix, text in shown.items():
+        files.write(paths[suffix], text)
+    return tuple(paths.values())
+
+
+def telegram(wanted: date, messages: Sequence[Message], language: str, out: Path) -> Path:
+    """Leaves `messages` as a page. Raises ArchiveError."""
+    shown = [(Markup(each.html), each.buttons) for each in messages]  # noqa: S704 - the chat's templates escape
+    page = words.environment().get_template("page/chat.html.j2").render(messages=shown, language=language)
+    path = out / f"{wanted}-telegram.html"
+    files.write(path, page)
+    return path
+
+
+def letterhead(settings: Settings, clock: Clock) -> Letterhead:
+    """What the settings say of mails; where they are silent, the links lead nowhere."""
+    secret = settings.secret_key.get_secret_value() if settings.secret_key else secrets.token_hex(32)
+    archive = str(settings.archive_url) if settings.archive_url else None
+    links = Links(str(settings.public_url or _NOWHERE).rstrip("/"), secret, clock, archive)
+    sender = settings.mail_from or _SENDER
+    return Letterhead(sender, links, settings.mail_reply_to, settings.mail_bounces)
+
+
+def nobody(settings: Settings) -> Reader:
+    """One who chose nothing."""
+    return Reader(0, _SOMEBODY, Choices(settings.target_language))
+
+
+def folder(out: Path) -> None:
+    """Makes the folder `out`. Raises ArchiveError."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArchiveError(f"The folder {out} cannot be made: {error.strerror}.") from error
+
+
+async def _reader(app: App, settings: Settings, medium: Medium, address: str | None) -> Reader:
+    if address is None:
+        return nobody(settings)
+    known = str(mailboxes.parse(address)) if medium is Medium.MAIL else address
+    async with database.reading(app.engine) as connection:
+        found = await subscribers.find(connection, medium, known)
+    if found is None:
+        raise DigestError(f"There is no subscriber {address} on {medium}.")
+    return Reader(found.id, found.address, found.choices)

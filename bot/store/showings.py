@@ -1,0 +1,43 @@
+"""Editions on their way to who asked for one, until the last message is gone."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.models import Part, Showing
+from bot.store.addresses import within
+from bot.store.tables import showings
+
+_COLUMNS = showings.c
+
+
+async def add(connection: AsyncConnection, address: str, parts: Sequence[Part], at: datetime) -> Showing:
+    """The messages `parts` for `address`, none of which is gone."""
+    row = {"address": address, "parts": list(parts), "part": 0, "asked_at": at}
+    result = await connection.execute(insert(showings).returning(_COLUMNS.id), row)
+    return Showing(int(result.scalar_one()), address, tuple(parts))
+
+
+async def left(connection: AsyncConnection, since: datetime) -> list[Showing]:
+    """What was asked for since then and is not all gone, oldest first; what is older is dropped."""
+    await connection.execute(delete(showings).where(_COLUMNS.asked_at < since))
+    rows = await connection.execute(select(showings).order_by(_COLUMNS.id))
+    return [Showing(row.id, row.address, tuple(row.parts), row.part) for row in rows]
+
+
+async def note(connection: AsyncConnection, number: int, part: int) -> bool:
+    """So many messages are gone; False where the showing was forgotten."""
+    result = await connection.execute(update(showings).where(_COLUMNS.id == number).values(part=part))
+    return bool(result.rowcount)
+
+
+async def end(connection: AsyncConnection, number: int) -> None:
+    """Nothing more goes."""
+    await connection.execute(delete(showings).where(_COLUMNS.id == number))
+
+
+async def forget(connection: AsyncConnection, address: str) -> None:
+    """Nothing more goes to `address` and its topics."""
+    await connection.execute(delete(showings).where(within(_COLUMNS.address, address)))

@@ -1,0 +1,104 @@
+"""An edition in several messages for who asked for it: whole and in order, whatever comes between."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from bot.models import Choices, Detail, Standing
+from tests.bot.chat.audience import reader, subscribe
+from tests.bot.chat.talks import made
+from tests.bot.chat.world import BotWorld, bot_world
+from tests.fakes import telegram_faults as faults
+from tests.fakes.telegram_chats import Chat
+from tests.fakes.telegram_people import User
+
+PAPERS = 24
+LEFT = "SELECT count(*) FROM showings"
+
+
+@asynccontextmanager
+async def asking(folder: Path) -> AsyncIterator[tuple[BotWorld, User]]:
+    """A person who is not subscribed, and whose editions take several messages; the edition is made."""
+    async with bot_world(folder, papers=PAPERS) as here:
+        user = here.telegram.user(1001, started=True)
+        choices = Choices("zh-CN", Detail.READINGS)
+        await subscribe(here, reader(user.id, choices=choices, standing=Standing.LEFT))
+        async with here.running():
+            await made(here)
+        yield here, user
+
+
+def numbers(chat: Chat) -> list[int]:
+    """The papers that the chat shows, by their places in the edition."""
+    return [
+        int(found)
+        for each in chat.shown
+        for found in re.findall(r"^(\d+)\. EchoNet", each.text, re.MULTILINE)
+    ]
+
+
+async def test_an_edition_that_a_restart_cuts_short_goes_on_with_the_next_message(tmp_path: Path) -> None:
+    async with asking(tmp_path) as (here, user):
+        async with here.running():
+            await user.says("/today")
+            await user.chat.waits_for(2)
+        shown = len(numbers(user.chat))
+        assert shown < PAPERS
+        assert here.rows(LEFT) == [(1,)]
+        async with here.running():
+            await here.until(LEFT, [(0,)], seconds=20)
+        assert numbers(user.chat) == list(range(1, PAPERS + 1))
+        async with here.running():
+            await user.says("/help")
+            await user.chat.waits_for(lambda message: "/today" in message.text)
+        assert numbers(user.chat) == list(range(1, PAPERS + 1))
+
+
+async def test_a_message_that_was_not_taken_comes_again_and_one_that_may_have_been_does_not(
+    tmp_path: Path,
+) -> None:
+    async with asking(tmp_path) as (here, user), here.running():
+        here.telegram.fail(faults.status(502), method="sendMessage", chat_id=user.id)
+        here.telegram.fail(faults.accept_then_hang(), method="sendMessage", chat_id=user.id)
+        await user.says("/digest 2026-02-11")
+        await here.until(LEFT, [(1,)])
+        await here.until(LEFT, [(0,)], seconds=20)
+        assert numbers(user.chat) == list(range(1, PAPERS + 1))
+
+
+async def test_a_message_that_was_on_its_way_at_the_end_does_not_come_twice(tmp_path: Path) -> None:
+    async with asking(tmp_path) as (here, user):
+        async with here.running():
+            here.telegram.fail(faults.accept_then_hang(), method="sendMessage", chat_id=user.id)
+            await user.says("/today")
+            await user.chat.waits_for(1)
+        async with here.running():
+            await here.until(LEFT, [(0,)], seconds=20)
+        assert numbers(user.chat) == list(range(1, PAPERS + 1))
+
+
+async def test_two_who_tap_at_once_and_one_who_is_forgotten_or_blocks_get_what_is_theirs(
+    tmp_path: Path,
+) -> None:
+    async with asking(tmp_path) as (here, user):
+        other, leaving = here.telegram.user(1002, started=True), here.telegram.user(1003, started=True)
+        choices = Choices("zh-CN", Detail.READINGS)
+        await subscribe(
+            here, *(reader(each.id, choices=choices, standing=Standing.LEFT) for each in (other, leaving))
+        )
+        async with here.running():
+            for each in (user, other, leaving):
+                await each.says("/today")
+            for each in (user, other, leaving):
+                await each.chat.waits_for(1)
+            await leaving.blocks()
+            await user.says("/forget")
+            sure = await user.chat.waits_for(lambda message: "要删除" in message.text)
+            await user.taps(sure, "全部删除")
+            await user.chat.waits_for(lambda message: "已全部删除" in message.text)
+            shown = numbers(user.chat)
+            await here.until(LEFT, [(0,)], seconds=20)
+        assert numbers(user.chat) == shown
+        assert numbers(other.chat) == list(range(1, PAPERS + 1))
+        assert max(len(shown), len(numbers(leaving.chat))) < PAPERS
