@@ -29,6 +29,7 @@ from digest.answering import QUESTION_LIMIT
 from digest.errors import DigestError, InvalidPaperIdError, ModelError
 from digest.ids import PaperRef
 from digest.models import Gap
+from digest.progress import Onlooker
 from digest.render import text
 
 app = typer.Typer(
@@ -147,8 +148,8 @@ async def _paper(loaded: Settings, ref: PaperRef) -> str:
     async with open_app(loaded, command_line.now) as parts:
         found = await parts.library.paper(ref)
         async with asyncio.TaskGroup() as group:
-            translation = group.create_task(parts.library.translation(found))
-            reading = group.create_task(parts.library.reading(found))
+            translation = group.create_task(parts.library.translation(found, Onlooker()))
+            reading = group.create_task(parts.library.reading(found, Onlooker()))
         earlier = await parts.library.earlier_reading(found)
         return text.paper(found, translation.result(), reading.result(), loaded.target_language, earlier)
 

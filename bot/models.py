@@ -1,7 +1,7 @@
 """The values that reaching people is made of: frozen, compared by content. Times are aware and in UTC."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -251,12 +251,16 @@ class Wish(StrEnum):
     ANSWER = "answer"
 
 
+ASK_LIFETIME = timedelta(days=1)
+"""How long a request is worked on, and its answer tried to be sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """One person's request, kept until it is answered: a restart goes on with it.
 
     `paper` is an identifier as it was asked for, with or without a version. `status_message` is the message that
-    becomes the answer.
+    becomes the answer; `part` counts the messages of the answer that went out, or may have.
     """
 
     id: int
@@ -270,3 +274,4 @@ class Ask:
     reply_to: int | None = None
     status_message: int | None = None
     rich: bool = False
+    part: int = 0

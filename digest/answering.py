@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ValidationInfo, field_validator
 
 from digest import keywords
+from digest.flights import Audience
 from digest.keywords import InvalidKeywordError, Keyword
 from digest.llm.client import Model
 from digest.llm.markup import CJK, one_line
@@ -37,10 +38,12 @@ class Answerer:
         self._prompt = PromptTemplate(Purpose.ANSWER, AnswerAnswer, language)
         self._origin = Origin(model_name, self._prompt.version)
 
-    async def answer(self, paper: Paper, text: FullText | None, question: str) -> tuple[Answer, Call]:
+    async def answer(
+        self, paper: Paper, text: FullText | None, question: str, audience: Audience | None = None
+    ) -> tuple[Answer, Call]:
         """The answer of `paper` to `question`, and the call that it took; without `text`, the abstract is asked.
 
-        Raises ModelError.
+        `audience` waits for it. Raises ModelError.
         """
         question = question.strip()[:QUESTION_LIMIT]
         source = text.text if text else paper.abstract or ""
@@ -52,6 +55,7 @@ class Answerer:
             version=paper.version,
             language=self._language,
             model=self._origin.model,
+            audience=audience,
         )
         statements = await asyncio.to_thread(supported, answered.value, source)
         answer = Answer(paper.version, self._language, question, statements, bool(statements), self._origin)

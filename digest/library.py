@@ -3,17 +3,16 @@
 Every result is committed as soon as it is there, so a process that dies repeats no call that had ended.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from digest.answering import Answerer
 from digest.errors import BudgetSpentError, ModelError
-from digest.flights import Flights
+from digest.flights import Audience, Flights
 from digest.ids import PaperRef
 from digest.models import (
     Answer,
@@ -27,7 +26,7 @@ from digest.models import (
     Translation,
     VersionId,
 )
-from digest.progress import Step
+from digest.progress import Onlooker, Step
 from digest.reading import Reader
 from digest.sources.api import QueryApi
 from digest.sources.fulltext import FullTexts
@@ -38,7 +37,6 @@ from digest.translation import Translator
 from digest.withdrawal import is_withdrawn
 
 _log = structlog.get_logger()
-Made = TypeVar("Made")
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=30), timedelta(days=1)
 _DOUBLINGS = 6  # more than reach the longest pause
 
@@ -67,14 +65,6 @@ class Shelves:
     flights: Flights = field(default_factory=Flights)
 
 
-Tell = Callable[[Step], None]
-"""Takes what is being done for a paper."""
-
-
-def _to_nobody(_: Step) -> None:
-    pass
-
-
 class Library:
     """Papers, kept in the database, in one `language` (a BCP 47 tag)."""
 
@@ -95,9 +85,9 @@ class Library:
                 stored = await papers.find(connection, VersionId(ref.paper, ref.version))
             if stored is not None and stored.abstract is not None:
                 return stored
-        return await self._shelves.flights.once(("paper", ref), lambda: self._named(ref))
+        return await self._shelves.flights.once(("paper", ref), lambda _: self._named(ref))
 
-    async def translation(self, paper: Paper, tell: Tell = _to_nobody) -> Translation | Gap:
+    async def translation(self, paper: Paper, onlooker: Onlooker | None = None) -> Translation | Gap:
         """The translation of `paper`, or why there is none."""
         stored = (await self.stored([paper]))[paper.version][0]
         if stored is not None:
@@ -107,11 +97,15 @@ class Library:
         if paper.abstract is None:
             return Gap.DUE
         translator = self._staff.translator
-        tell(Step.TRANSLATING)
-        return await self._once("translation", paper, lambda: self._translate(translator, paper))
+        _show(onlooker, Step.TRANSLATING)
+        return await self._shelves.flights.once(
+            ("translation", self._language, paper.version),
+            lambda audience: self._translate(translator, paper, audience),
+            urgent=onlooker is not None,
+        )
 
-    async def reading(self, paper: Paper, tell: Tell = _to_nobody) -> Reading | Gap:
-        """The reading of `paper`, or why there is none."""
+    async def reading(self, paper: Paper, onlooker: Onlooker | None = None) -> Reading | Gap:
+        """The reading of `paper`, or why there is none; what an onlooker hears, `begun` understands."""
         stored = (await self.stored([paper]))[paper.version][1]
         if stored is not None:
             return stored
@@ -119,31 +113,36 @@ class Library:
             return Gap.WITHDRAWN
         if self._staff is None:
             return Gap.NO_KEY
-        tell(Step.FETCHING)
+        _show(onlooker, Step.FETCHING)
         text = await self.text(paper)
         if isinstance(text, NoText):
             return Gap.NO_TEXT_YET if _passing(text) else Gap.NO_TEXT
         reader = self._staff.reader
-        tell(Step.READING)
-        return await self._once("reading", paper, lambda: self._read(reader, paper, text))
+        _show(onlooker, Step.READING)
+        return await self._shelves.flights.once(
+            ("reading", self._language, paper.version),
+            lambda audience: self._read(reader, paper, text, audience),
+            onlooker.hears if onlooker else None,
+            urgent=onlooker is not None,
+        )
+
+    def begun(self, paper: Paper, written: str) -> Reading | None:
+        """The reading of `paper` as far as a model has `written` it; None where nothing can be told yet."""
+        return self._staff.reader.begun(paper, written) if self._staff else None
 
     async def answer(self, paper: Paper, question: str) -> Answer | Gap:
         """What `paper` says to `question`, or why that cannot be told; without a full text, its abstract is asked.
 
-        Answers are not kept, only what they cost.
+        Somebody waits for it. Answers are not kept, only what they cost.
         """
         if self._staff is None:
             return Gap.NO_KEY
-        text = await self.text(paper)
-        try:
-            made, call = await self._staff.answerer.answer(
-                paper, text if isinstance(text, FullText) else None, question
-            )
-        except ModelError as error:
-            return _gap("answer_failed", paper, error)
-        async with database.writing(self._engine) as connection:
-            await calls.save(connection, call)
-        return made
+        answerer = self._staff.answerer
+        return await self._shelves.flights.once(
+            ("answer", self._language, paper.version, question),
+            lambda audience: self._ask(answerer, paper, question, audience),
+            urgent=True,
+        )
 
     async def stored(
         self, wanted: Sequence[Paper]
@@ -176,10 +175,7 @@ class Library:
             stored = await fulltexts.find(connection, paper.version)
         if stored is not None and (not _passing(stored.outcome) or self._clock() < next_try(stored)):
             return stored.outcome
-        return await self._shelves.flights.once(("text", paper.version), lambda: self._fetch(paper))
-
-    async def _once(self, what: str, paper: Paper, make: Callable[[], Awaitable[Made]]) -> Made:
-        return await self._shelves.flights.once((what, self._language, paper.version), make)
+        return await self._shelves.flights.once(("text", paper.version), lambda _: self._fetch(paper))
 
     async def _named(self, ref: PaperRef) -> Paper:
         paper = await self._shelves.api.named(ref)
@@ -187,12 +183,12 @@ class Library:
             await papers.save(connection, [paper], self._clock())
         return paper
 
-    async def _translate(self, translator: Translator, paper: Paper) -> Translation | Gap:
+    async def _translate(self, translator: Translator, paper: Paper, audience: Audience) -> Translation | Gap:
         stored = (await self.stored([paper]))[paper.version][0]
         if stored is not None:  # since the caller looked
             return stored
         try:
-            made, call = await translator.translate(paper)
+            made, call = await translator.translate(paper, audience)
         except ModelError as error:
             return _gap("translation_failed", paper, error)
         async with database.writing(self._engine) as connection:
@@ -200,16 +196,27 @@ class Library:
             await calls.save(connection, call)
         return made
 
-    async def _read(self, reader: Reader, paper: Paper, text: FullText) -> Reading | Gap:
+    async def _read(self, reader: Reader, paper: Paper, text: FullText, audience: Audience) -> Reading | Gap:
         stored = (await self.stored([paper]))[paper.version][1]
         if stored is not None:
             return stored
         try:
-            made, call = await reader.read(paper, text)
+            made, call = await reader.read(paper, text, audience)
         except ModelError as error:
             return _gap("reading_failed", paper, error)
         async with database.writing(self._engine) as connection:
             await readings.save(connection, made, self._clock())
+            await calls.save(connection, call)
+        return made
+
+    async def _ask(self, answerer: Answerer, paper: Paper, question: str, audience: Audience) -> Answer | Gap:
+        found = await self.text(paper)
+        text = found if isinstance(found, FullText) else None
+        try:
+            made, call = await answerer.answer(paper, text, question, audience)
+        except ModelError as error:
+            return _gap("answer_failed", paper, error)
+        async with database.writing(self._engine) as connection:
             await calls.save(connection, call)
         return made
 
@@ -220,6 +227,11 @@ class Library:
         async with database.writing(self._engine) as connection:
             await fulltexts.save(connection, found, self._clock())
         return found
+
+
+def _show(onlooker: Onlooker | None, step: Step) -> None:
+    if onlooker is not None:
+        onlooker.sees(step)
 
 
 def is_original(language: str) -> bool:

@@ -33,4 +33,19 @@ class Progress:
     total: int
 
 
+def _to_nobody(_: object) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Onlooker:
+    """A person who waits for a paper, before whom the day's edition stands back.
+
+    `sees` takes what is being done; `hears`, all that the model has written so far, whenever that grows.
+    """
+
+    sees: Callable[[Step], None] = _to_nobody
+    hears: Callable[[str], None] | None = None
+
+
 Report = Callable[[Progress], None]

@@ -1,10 +1,13 @@
 """The detailed reading of a paper's full text in three parts, by a model."""
 
 import re
+from contextlib import suppress
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ValidationError
 
+from digest.flights import Audience
+from digest.llm.answers import so_far
 from digest.llm.client import Model
 from digest.llm.markup import one_line
 from digest.llm.prompts import Prompt, PromptTemplate
@@ -33,8 +36,13 @@ class Reader:
         self._prompt = PromptTemplate(Purpose.READING, ReadingAnswer, language)
         self.origin = Origin(model_name, self._prompt.version)
 
-    async def read(self, paper: Paper, text: FullText) -> tuple[Reading, Call]:
-        """The reading of `paper`, whose text is `text`, and the call that it took. Raises ModelError."""
+    async def read(
+        self, paper: Paper, text: FullText, audience: Audience | None = None
+    ) -> tuple[Reading, Call]:
+        """The reading of `paper`, whose text is `text`, and the call that it took. Raises ModelError.
+
+        `audience` waits for it, and may hear what the model writes: see `begun`.
+        """
         answered = await self._model.ask(
             self._prompt_for(paper, text.text),
             ReadingAnswer,
@@ -42,17 +50,28 @@ class Reader:
             version=paper.version,
             language=self._language,
             model=self.origin.model,
+            audience=audience,
         )
         answer = answered.value
-        reading = Reading(
-            version=paper.version,
-            language=self._language,
-            background=claims(answer.background),
-            method=claims(answer.method),
-            results=claims(answer.results),
-            origin=self.origin,
-        )
-        return reading, answered.call
+        parts = (claims(part) for part in (answer.background, answer.method, answer.results))
+        return self._reading(paper, *parts), answered.call
+
+    def begun(self, paper: Paper, written: str) -> Reading | None:
+        """The reading of `paper` as far as it can be told from what the model has `written`; None where it cannot."""
+        found = so_far(written)
+        if found is None:
+            return None
+        parts = [claims(_sound(found.get(name))) for name in ReadingAnswer.model_fields]
+        return self._reading(paper, *parts) if any(parts) else None
+
+    def _reading(
+        self,
+        paper: Paper,
+        background: tuple[Claim, ...],
+        method: tuple[Claim, ...],
+        results: tuple[Claim, ...],
+    ) -> Reading:
+        return Reading(paper.version, self._language, background, method, results, self.origin)
 
     def _prompt_for(self, paper: Paper, text: str) -> Prompt:
         omitted = max(0, len(text) - TEXT_LIMIT)
@@ -104,6 +123,16 @@ class ReadingAnswer(BaseModel):
     background: _Part
     method: _Part
     results: _Part
+
+
+def _sound(raw: object) -> list[_Item]:
+    """Those items of a part in the making that are in the form asked for already."""
+    items = []
+    for each in map(_form, raw[:_ITEMS]) if isinstance(raw, list) else ():
+        if isinstance(each, dict):
+            with suppress(ValidationError):
+                items.append(_Item.model_validate({**each, "claims": _sound(each.get("claims"))}))
+    return items
 
 
 def claims(items: list[_Item]) -> tuple[Claim, ...]:

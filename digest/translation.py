@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ValidationInfo, field_validator
 
+from digest.flights import Audience
 from digest.llm.client import Model
 from digest.llm.markup import CJK, one_line, paragraphs
 from digest.llm.prompts import PromptTemplate
@@ -49,10 +50,10 @@ class Translator:
         self._prompt = PromptTemplate(Purpose.TRANSLATION, TranslationAnswer, language)
         self.origin = Origin(model_name, self._prompt.version)
 
-    async def translate(self, paper: Paper) -> tuple[Translation, Call]:
+    async def translate(self, paper: Paper, audience: Audience | None = None) -> tuple[Translation, Call]:
         """The translation of `paper`, which must have an abstract (ValueError), and the call that it took.
 
-        Raises ModelError.
+        `audience` waits for it. Raises ModelError.
         """
         if paper.abstract is None:
             raise ValueError(f"{paper.version} has no abstract")
@@ -63,6 +64,7 @@ class Translator:
             version=paper.version,
             language=self._language,
             model=self.origin.model,
+            audience=audience,
         )
         answer = answered.value
         translation = Translation(

@@ -19,14 +19,29 @@ class Call:
     @property
     def is_message(self) -> bool:
         """Whether Telegram's rates for messages count it."""
-        if self.endpoint == "sendChatAction" or self.endpoint.endswith("Draft"):
+        if self.endpoint == "sendChatAction" or self.is_draft:
             return False
         return self.endpoint.startswith(("send", "copy", "forward", "editMessage"))
 
     @property
+    def is_draft(self) -> bool:
+        """Whether it shows what is only being written."""
+        return self.endpoint.endswith("Draft")
+
+    @property
     def scope(self) -> Scope:
-        """What a 429 to it concerns: its chat; a method without one (setMyCommands) is limited on its own."""
-        return self.endpoint if self.chat is None and not self.is_message else self.chat
+        """What a 429 to it concerns: its chat; a method without one (setMyCommands) is limited on its own.
+
+        So are drafts: they are a kind of typing (https://core.telegram.org/api/bots/ai), and no answer is to wait
+        because there were too many.
+        """
+        alone = self.is_draft or (self.chat is None and not self.is_message)
+        return self.endpoint if alone else self.chat
+
+    @property
+    def heeded(self) -> tuple[Scope, ...]:
+        """The scopes whose pauses hold it up."""
+        return (self.scope, self.chat) if self.is_draft else (self.scope,)
 
     @property
     def is_impatient(self) -> bool:

@@ -40,14 +40,18 @@ def card(
     *,
     opens: bool = False,
     note: str | None = None,
+    newer: VersionId | None = None,
 ) -> Message:
     """A paper by itself: its record and its abstract, with what can be done about it, and a `note` at its end.
 
-    Where it `opens`, a button puts the reading in its place.
+    Where it `opens`, a button puts the reading in its place; another one reads the version `newer`.
     """
     material = {"paper": paper, "translation": translation, "version": paper.version, "note": note}
     html = words.render("card", form.language, **material)
     buttons = _card_buttons(paper.version, form.language, opens=opens)
+    if newer is not None:
+        label = f"{words.of(form.language).newer_version} v{newer.number}"
+        buttons = ((Button(label, f"p:{newer}"),), *buttons)
     texts = splitting.split(html, TEXT_LIMIT, ENTITY_LIMIT)
     return _formed("card", (Message(texts[0], buttons),), form, material)[0]
 
@@ -68,6 +72,11 @@ def reading_pages(paper: Paper, reading: Reading) -> tuple[str, ...]:
     """The reading in pages, each a classic message."""
     html = words.render("reading", reading.language, paper=paper, reading=reading)
     return tuple(splitting.split(html, TEXT_LIMIT - 200, ENTITY_LIMIT))
+
+
+def draft(paper: Paper, begun: Reading) -> str:
+    """The page of a reading on which is being written."""
+    return reading_pages(paper, begun)[-1]
 
 
 def reading(paper: Paper, found: Reading, page: int, form: Form, *, over_card: bool = False) -> Message:

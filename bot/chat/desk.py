@@ -29,6 +29,7 @@ from bot.outbox import Outbox
 from bot.store import subscribers
 from bot.store.asks import Day
 from bot.store.subscribers import Edit
+from digest.models import PaperId
 from digest.store import engine as database
 
 CHANNEL = Outgoing.name
@@ -58,6 +59,8 @@ class Desk:
     quotas: Quotas
     clock: Callable[[], datetime]
     links: Links | None = None
+    looked: dict[PaperId, datetime] = field(default_factory=dict)
+    """When arXiv was last asked whether it has a newer version of a paper; a restart asks once more."""
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
     async def reader(self, came: Incoming) -> Subscriber:

@@ -164,8 +164,9 @@ class Limiter(BaseRateLimiter[LimitArgs]):
         """Returns when nothing forbids a request that is no message."""
         self._refuse_if_closed()
         alone = request.is_impatient
-        while (seconds := self._paused_seconds(request.scope, alone=alone)) > 0:
-            self._refuse_if_paused(request.scope, alone=alone)
+        while (seconds := max(self._paused_seconds(scope, alone=alone) for scope in request.heeded)) > 0:
+            for scope in request.heeded:
+                self._refuse_if_paused(scope, alone=alone)
             nap = asyncio.ensure_future(self._nap(seconds))
             self._naps.add(nap)
             try:
@@ -178,7 +179,11 @@ class Limiter(BaseRateLimiter[LimitArgs]):
     def _heed(self, request: Call, pause: timedelta) -> None:
         """Remembers a pause: of the request's scope, or of everything."""
         now, seconds = self._clock(), pause.total_seconds()
-        flooded = request.chat is not None and self._floods.concern_all(request.chat, now)
+        flooded = (
+            request.chat is not None
+            and request.scope == request.chat
+            and self._floods.concern_all(request.chat, now)
+        )
         everything = flooded or request.scope is None
         if everything:
             self._pacing.pause_all(now + seconds)

@@ -4,38 +4,33 @@ What has to be made is a row first (`asks`), so a restart goes on with it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 import structlog
-from telegram.constants import ChatAction
 from telegram.error import TelegramError
 
+from bot.channels import UnansweredError
 from bot.chat import address as addresses
-from bot.chat import cards, refusals, words
-from bot.chat.address import Address
+from bot.chat import cards, handover, newer, refusals, status, words
 from bot.chat.cards import Form
 from bot.chat.desk import Desk
+from bot.chat.handover import ForgottenError
 from bot.chat.incoming import Incoming
 from bot.chat.parts import Message
-from bot.models import Ask, Subscriber, Wish
+from bot.chat.status import Status
+from bot.models import ASK_LIFETIME, Ask, Subscriber, Wish
 from bot.store import asks
 from digest import ids
 from digest.errors import DigestError, SourceError, UnknownPaperError
 from digest.ids import PaperRef
 from digest.library import Library
 from digest.models import Gap, Paper, Reading, Translation, VersionId
-from digest.progress import Step
 from digest.store import engine as database
 from digest.store import papers
 from digest.withdrawal import is_withdrawn
 
 _log = structlog.get_logger()
-_TYPING_SECONDS = 4.5  # Telegram shows "typing" for five (Bot API, sendChatAction)
-_STATUS_SECONDS = 1.1  # between two changes of the status message
-_RESUMED = timedelta(days=1)
 
 
 async def take(
@@ -55,7 +50,7 @@ async def take(
         rich=reader.choices.rich,
     )
     if wish is Wish.READING and (known := await find(desk, ref, ask.language)):
-        await _show(desk, ask, known, to_status=False)
+        await _show(desk, came, known, ask)
         return
     if await _is_asked(desk, ask):
         await desk.answer(came, words.of(ask.language).being_made(ask.paper))
@@ -66,24 +61,24 @@ async def take(
     async with database.writing(desk.app.engine) as connection:
         number = await asks.add(connection, ask)
         await asks.note_made(connection, number)
-    status = None
+    message = None
     with suppress(TelegramError):  # the answer may get through, where the word that it is coming did not
-        status = await desk.answer(came, words.of(ask.language).working)
+        message = await desk.answer(came, words.of(ask.language).working)
         async with database.writing(desk.app.engine) as connection:
-            await asks.note_status(connection, number, status)
-    desk.spawn(_work(desk, replace(ask, id=number, status_message=status)))
+            await asks.note_status(connection, number, message)
+    desk.spawn(_work(desk, replace(ask, id=number, status_message=message)))
 
 
 async def _is_asked(desk: Desk, ask: Ask) -> bool:
     """Whether it is being made there already: a second tap, or an impatient second message, costs nothing."""
     async with database.reading(desk.app.engine) as connection:
-        return await asks.is_due(connection, ask, ask.asked_at - _RESUMED)
+        return await asks.is_due(connection, ask, ask.asked_at - ASK_LIFETIME)
 
 
 async def resume(desk: Desk) -> None:
     """Goes on with what a process before this one left unanswered."""
     async with database.reading(desk.app.engine) as connection:
-        left = await asks.due(connection, desk.clock() - _RESUMED)
+        left = await asks.due(connection, desk.clock() - ASK_LIFETIME)
     for ask in left:
         desk.spawn(_work(desk, ask))
 
@@ -121,6 +116,16 @@ def card(known: Known, form: Form, *, opens: bool) -> Message:
     return cards.card(known.paper, known.translation, form, opens=opens, note=note)
 
 
+async def _show(desk: Desk, came: Incoming, known: Known, form: Form) -> None:
+    """What is stored, at once; whether there is a newer version, it can tell a little later."""
+    first, *below = _shown(known, form)
+    number = await desk.answer(came, first)
+    for each in below:
+        await desk.answer(came, each)
+    if isinstance(known.translation, Translation):
+        desk.spawn(newer.offer(desk, came.address, number, known.paper, known.translation, form))
+
+
 async def _over_quota(desk: Desk, came: Incoming, ask: Ask) -> str | None:
     """Why nothing more is made today, for this person or for anyone."""
     if desk.is_operator(came):
@@ -137,158 +142,87 @@ async def _over_quota(desk: Desk, came: Incoming, ask: Ask) -> str | None:
 async def _work(desk: Desk, ask: Ask) -> None:
     """From the request to the answer, whatever comes of it; only a stop leaves it undone."""
     try:
-        async with _typing(desk, addresses.parse(ask.address)):
-            outcome = await _answered(desk, ask)
+        said = await _said(desk, ask)
+        await handover.hand_over(desk, ask, said.messages)
+        outcome = said.outcome
+    except ForgottenError:
+        return
     except TelegramError as error:
-        outcome = type(error).__name__
+        outcome = _unsent(error)
         _log.warning("answer_not_sent", ask=ask.id, error=outcome)
-    except Exception:  # noqa: BLE001 - the edge of what one request can do
-        _log.exception("ask_failed", ask=ask.id)
-        outcome = "internal"
-        with suppress(TelegramError):
-            await _say(desk, ask, Message(str(words.of(ask.language).went_wrong)))
     async with database.writing(desk.app.engine) as connection:
         await asks.end(connection, ask.id, outcome, desk.clock())
 
 
-async def _answered(desk: Desk, ask: Ask) -> str:
-    """The word for what came of it, once the person has been told."""
+def _unsent(error: TelegramError) -> str:
+    meant = refusals.delivery_error(error)
+    return "unanswered" if isinstance(meant, UnansweredError) else type(error).__name__
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The word for what came of a request, and what the person is told."""
+
+    outcome: str
+    messages: tuple[Message, ...]
+
+
+async def _said(desk: Desk, ask: Ask) -> _Said:
+    try:
+        async with status.typing(desk, addresses.parse(ask.address)):
+            return await _answered(desk, ask)
+    except Exception:  # noqa: BLE001 - the edge of what one request can do
+        _log.exception("ask_failed", ask=ask.id)
+        return _Said("internal", (Message(str(words.of(ask.language).went_wrong)),))
+
+
+async def _answered(desk: Desk, ask: Ask) -> _Said:
     says = words.of(ask.language)
     library = desk.app.library_in(ask.language)
     try:
         paper = await library.paper(ids.parse(ask.paper))
         if ask.wish is Wish.ANSWER:
-            return await _told(desk, ask, library, paper)
+            return await _told(ask, library, paper)
         made = await _made(desk, ask, library, paper)
     except UnknownPaperError:
-        await _say(desk, ask, Message(str(says.unknown_paper(ask.paper))))
-        return "unknown"
+        return _Said("unknown", (Message(str(says.unknown_paper(ask.paper))),))
     except SourceError as error:
         _log.warning("source_failed", ask=ask.id, error=str(error))
-        await _say(desk, ask, Message(str(says.arxiv_silent)))
-        return "unreachable"
+        return _Said("unreachable", (Message(str(says.arxiv_silent)),))
     except DigestError as error:
         _log.warning("ask_failed", ask=ask.id, error=str(error))
-        await _say(desk, ask, Message(str(says.went_wrong)))
-        return "failed"
-    await _show(desk, ask, made, to_status=True)
-    return "answered" if isinstance(made.reading, Reading) else made.reading.value
+        return _Said("failed", (Message(str(says.went_wrong)),))
+    outcome = "answered" if isinstance(made.reading, Reading) else made.reading.value
+    return _Said(outcome, _shown(made, ask))
 
 
 async def _made(desk: Desk, ask: Ask, library: Library, paper: Paper) -> Known:
-    status = _Status(desk, ask)
-    translating = asyncio.create_task(library.translation(paper, status.report))
-    reading = asyncio.create_task(library.reading(paper, status.report))
+    watched = Status(desk, ask, library, paper)
+    translating = asyncio.create_task(library.translation(paper, watched.onlooker))
+    reading = asyncio.create_task(library.reading(paper, watched.onlooker))
     try:
-        async with status.shown():
+        async with watched.shown():
             translation = await translating
-            await status.preview(paper, translation)
+            watched.preview(translation)
             return Known(paper, translation, await reading)
     finally:
         translating.cancel()
         reading.cancel()
 
 
-async def _told(desk: Desk, ask: Ask, library: Library, paper: Paper) -> str:
+async def _told(ask: Ask, library: Library, paper: Paper) -> _Said:
+    if ask.part:  # a process before this one had begun to tell it; made anew, it would be another one
+        return _Said("cut-off", ())
     answer = await library.answer(paper, ask.question or "")
     if isinstance(answer, Gap):
-        await _say(desk, ask, Message(str(words.of(ask.language).unanswered[answer.value])))
-        return answer.value
-    await _say(desk, ask, *cards.answer(paper, answer, ask))
-    return "answered" if answer.told else "not-told"
+        return _Said(answer.value, (Message(str(words.of(ask.language).unanswered[answer.value])),))
+    outcome = "answered" if answer.told else "not-told"
+    return _Said(outcome, cards.answer(paper, answer, ask))
 
 
-async def _show(desk: Desk, ask: Ask, known: Known, *, to_status: bool) -> None:
+def _shown(known: Known, form: Form) -> tuple[Message, ...]:
     """The paper's card, and its reading below; or why there is none."""
-    below = []
+    shown = card(known, form, opens=False)
     if isinstance(known.reading, Reading):
-        below = [cards.reading(known.paper, known.reading, 1, ask)]
-    shown = card(known, ask, opens=False)
-    await _say(desk, ask if to_status else replace(ask, status_message=None), shown, *below)
-
-
-async def _say(desk: Desk, ask: Ask, first: Message, *rest: Message) -> None:
-    """`first` in place of the status message where there is one, the rest behind it."""
-    to = addresses.parse(ask.address)
-    if ask.status_message is None or not await _changed(desk, to, ask.status_message, first):
-        await desk.outgoing.say(to, first, reply_to=ask.reply_to)
-    for each in rest:
-        await desk.outgoing.say(to, each, reply_to=ask.reply_to)
-
-
-async def _changed(desk: Desk, to: Address, number: int, what: Message) -> bool:
-    """Whether the message is there to be changed: people delete them."""
-    try:
-        await desk.outgoing.change(to, number, what)
-    except TelegramError as error:
-        if not refusals.is_gone(error):
-            raise
-        return False
-    return True
-
-
-class _Status:
-    """The status message: each stage in turn, and the translation as soon as it is there."""
-
-    def __init__(self, desk: Desk, ask: Ask) -> None:
-        self._desk = desk
-        self._ask = ask
-        self._says = words.of(ask.language)
-        self._step: Step | None = None
-        self._made: tuple[Paper, Translation | Gap] | None = None
-        self._changed = asyncio.Event()
-
-    def report(self, step: Step) -> None:
-        """What the library is at."""
-        self._step = step
-        self._changed.set()
-
-    async def preview(self, paper: Paper, translation: Translation | Gap) -> None:
-        """Shows the translation while the reading is being made."""
-        self._made = paper, translation
-        self._changed.set()
-
-    @asynccontextmanager
-    async def shown(self) -> AsyncIterator[None]:
-        """Keeps the message up to date while the block runs."""
-        task = asyncio.create_task(self._show())
-        try:
-            yield
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-
-    async def _show(self) -> None:
-        to = addresses.parse(self._ask.address)
-        while self._ask.status_message is not None:
-            await self._changed.wait()
-            self._changed.clear()
-            with suppress(TelegramError):
-                await self._desk.outgoing.change(to, self._ask.status_message, self._message())
-            await asyncio.sleep(_STATUS_SECONDS)
-
-    def _message(self) -> Message:
-        stage = str(self._says.stages[self._step.value] if self._step else self._says.working)
-        if self._made is None:
-            return Message(f"<i>{stage}</i>")
-        return replace(cards.card(*self._made, self._ask, note=stage), buttons=())
-
-
-@asynccontextmanager
-async def _typing(desk: Desk, to: Address) -> AsyncIterator[None]:
-    """Shows that somebody is at work while the block runs."""
-
-    async def show() -> None:
-        while True:
-            with suppress(TelegramError):
-                await desk.bot.send_chat_action(to.chat, ChatAction.TYPING, message_thread_id=to.topic)
-            await asyncio.sleep(_TYPING_SECONDS)
-
-    task = asyncio.create_task(show())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        return shown, cards.reading(known.paper, known.reading, 1, form)
+    return (shown,)

@@ -10,7 +10,7 @@ from dataclasses import replace
 import structlog
 from telegram import ForceReply, LinkPreviewOptions, ReplyParameters
 from telegram.constants import ParseMode
-from telegram.error import EndPointNotFound, TelegramError
+from telegram.error import EndPointNotFound, InvalidToken, TelegramError
 from telegram.ext import ExtBot
 
 from bot.channels import DeliveryError, EndedError, FormRefusedError
@@ -39,6 +39,8 @@ class Outgoing:
     def __init__(self, bot: ExtBot[LimitArgs]) -> None:
         self.bot = bot
         self._knows_rich = True
+        self.knows_drafts = True
+        """Whether the Bot API server has sendMessageDraft, as far as is known."""
         self.alert: Alert | None = None
 
     def compose(self, dispatch: Dispatch, edition: Edition | None, choices: Choices) -> tuple[Part, ...]:
@@ -101,6 +103,22 @@ class Outgoing:
             await self.change(to, number, instead[0])
             for each in instead[1:]:
                 await self.say(to, each, silent=True)
+
+    async def draft(self, to: Address, number: int, html: str) -> None:
+        """Shows `html` in a private chat for half a minute, in place of the draft `number` (not 0) before it.
+
+        A server that does not know drafts is remembered. Raises TelegramError.
+        """
+        try:
+            await self.bot.send_message_draft(
+                to.chat, number, html, message_thread_id=to.topic, parse_mode=ParseMode.HTML
+            )
+        except InvalidToken as error:
+            # python-telegram-bot raises the same where the server does not have the method.
+            if "unauthorized" in error.message.lower():
+                raise
+            self.knows_drafts = False
+            _log.warning("drafts_unknown")
 
     def _instead(self, what: Message, error: TelegramError) -> tuple[Message, ...]:
         """The messages that may pass where `what` was refused for its form; none where that is not the reason."""

@@ -35,6 +35,7 @@ async def add(connection: AsyncConnection, ask: Ask) -> int:
         "status_message": ask.status_message,
         "asked_at": ask.asked_at,
         "made": False,
+        "part": ask.part,
     }
     result = await connection.execute(insert(asks).returning(_COLUMNS.id), row)
     return int(result.scalar_one())
@@ -48,6 +49,12 @@ async def note_status(connection: AsyncConnection, number: int, message: int) ->
 async def note_made(connection: AsyncConnection, number: int) -> None:
     """It cannot be answered from what is stored: it counts for the quotas."""
     await connection.execute(update(asks).where(_COLUMNS.id == number).values(made=True))
+
+
+async def note_part(connection: AsyncConnection, number: int, part: int) -> bool:
+    """How many messages of the answer went out, or may have; False where the request is deleted."""
+    noted = await connection.execute(update(asks).where(_COLUMNS.id == number).values(part=part))
+    return bool(noted.rowcount)
 
 
 async def end(connection: AsyncConnection, number: int, outcome: str, at: datetime) -> None:
@@ -157,4 +164,5 @@ def _ask(row: Row[Any]) -> Ask:
         reply_to=row.reply_to,
         status_message=row.status_message,
         rich=row.rich,
+        part=row.part,
     )

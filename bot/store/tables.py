@@ -104,7 +104,8 @@ deliveries = Table(
 )
 
 # What people asked for. `answered_at` is None while it is due; `outcome` is "answered" or why not; `made` tells
-# whether it cost a call of the model, which is what the quotas count.
+# whether it cost a call of the model, which is what the quotas count; `part`, how many messages of the answer went
+# out, or may have.
 asks = Table(
     "asks",
     metadata,
@@ -122,6 +123,7 @@ asks = Table(
     Column("answered_at", UtcDateTime, index=True),
     Column("outcome", Text),
     Column("made", Boolean, nullable=False),
+    Column("part", Integer, nullable=False, server_default="0"),
     sqlite_autoincrement=True,
 )
 

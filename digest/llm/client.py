@@ -3,7 +3,6 @@
 Here is the asynchronous edge; what is decided about a call is decided in the modules beside it.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import stamina
 import structlog
 
 from digest.errors import BudgetSpentError
+from digest.flights import Audience, Hear
 from digest.llm.answers import A
 from digest.llm.availability import Availability
 from digest.llm.budget import Budget, estimate_tokens
@@ -22,6 +22,7 @@ from digest.llm.completion import completion
 from digest.llm.endpoint import exchange
 from digest.llm.faults import NOT_COUNTED, CallError, Outcome, Usage
 from digest.llm.formats import Rung
+from digest.llm.line import Line
 from digest.llm.patience import Patience, Tries
 from digest.llm.prompts import Prompt
 from digest.llm.question import Question, request, value
@@ -72,13 +73,14 @@ class Model:
         record: Callable[[Call], Awaitable[None]],
     ) -> None:
         self._client = client
-        self._slots = asyncio.Semaphore(concurrency)
+        self._line = Line(concurrency)
         self._patience = patience
         self._budget = budget
         self._clock = clock
         self._record = record
         self._availability = Availability(patience)
         self._rungs: dict[str, Rung] = {}
+        self._unstreamed: set[str] = set()
         self._said: set[str] = set()
 
     async def ask(
@@ -90,18 +92,21 @@ class Model:
         version: VersionId,
         language: str,
         model: str,
+        audience: Audience | None = None,
     ) -> Answered[A]:
         """The model's answer, valid as a `form`; its validators find `language` in their context.
 
+        Those of the `audience` who want to are told the text while it is written, before it is known to be valid.
         Raises ModelError: when the faults of the calls outlast the patience, when the budget is spent, and
         without any call while the endpoint is known to take none.
         """
         question = Question(prompt, form, purpose, version, language, model)
         tries = Tries(self._patience)
+        waiting = audience or Audience()
         try:
             async for attempt in self._attempts(tries):
                 with attempt:
-                    return await self._once(question, tries.room_tokens)
+                    return await self._once(question, tries, waiting)
         except CallError as fault:
             raise fault.error() from fault
         raise AssertionError  # stamina returns or raises
@@ -116,10 +121,12 @@ class Model:
             wait_jitter=self._patience.backoff_jitter_seconds,
         )
 
-    async def _once(self, question: Question[A], room_tokens: int | None) -> Answered[A]:
-        async with self._slot(question.model):
+    async def _once(self, question: Question[A], tries: Tries, audience: Audience) -> Answered[A]:
+        async with self._slot(question.model, audience):
             rung = self._rungs.get(question.model, Rung.JSON_SCHEMA)
-            reply = await self._paid(question, request(question, rung, room_tokens))
+            streams = audience.hears and tries.may_stream and question.model not in self._unstreamed
+            body = request(question, rung, tries.room_tokens)
+            reply = await self._paid(question, body, audience.tell if streams else None)
             self._learn(question, rung, reply)
         call = self._call(question, reply)
         if isinstance(reply.result, CallError):
@@ -128,26 +135,26 @@ class Model:
         return Answered(reply.result, call)
 
     @asynccontextmanager
-    async def _slot(self, model: str) -> AsyncIterator[None]:
+    async def _slot(self, model: str, audience: Audience) -> AsyncIterator[None]:
         """One of the endpoint's slots, taken once `model` may be called: nobody waits for that in a slot."""
         while True:
             await self._availability.wait(model)
-            await self._slots.acquire()
+            await self._line.enter(lambda: audience.is_urgent)
             if self._availability.is_open(model):
                 break
-            self._slots.release()
+            self._line.leave()
         try:
             yield
         finally:
-            self._slots.release()
+            self._line.leave()
 
-    async def _paid(self, question: Question[A], body: dict[str, Any]) -> _Reply[A]:
+    async def _paid(self, question: Question[A], body: dict[str, Any], hear: Hear | None) -> _Reply[A]:
         """The reply to the request `body`, its tokens reserved before and counted after. Raises BudgetSpentError."""
         prompt = question.prompt.system + question.prompt.user
         reserved = used = estimate_tokens(question.purpose, prompt)
         self._reserve(question.purpose, reserved)
         try:
-            reply = await self._reply(question, body)
+            reply = await self._reply(question, body, hear)
             used = _tokens(reply, reserved)
         finally:
             self._budget.settle(reserved, used, self._clock())
@@ -162,10 +169,10 @@ class Model:
                 _log.warning("budget_spent", purpose=purpose, error=str(error))
             raise
 
-    async def _reply(self, question: Question[A], body: dict[str, Any]) -> _Reply[A]:
-        usage = NOT_COUNTED
+    async def _reply(self, question: Question[A], body: dict[str, Any], hear: Hear | None) -> _Reply[A]:
+        usage, seconds = NOT_COUNTED, self._patience.call_seconds
         try:
-            told = completion(await exchange(self._client, body, self._patience.call_seconds, self._clock()))
+            told = completion(await exchange(self._client, body, seconds, self._clock(), hear))
             usage = told.usage
             return _Reply(value(question, told), usage)
         except CallError as fault:
@@ -180,6 +187,9 @@ class Model:
             lower = min(self._rungs.get(question.model, rung), rung.below)
             self._rungs[question.model] = lower
             _log.info("format_stepped_down", model=question.model, format=lower.name.lower())
+        elif reply.outcome is Outcome.UNSUPPORTED_STREAM:
+            self._unstreamed.add(question.model)
+            _log.info("streaming_given_up", model=question.model)
 
     def _call(self, question: Question[A], reply: _Reply[A]) -> Call:
         call = Call(

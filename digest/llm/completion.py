@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, NonNegativeInt, ValidationError
 
-from digest.llm.endpoint import fault_for
 from digest.llm.faults import NOT_COUNTED, CallError, Outcome, Usage
+from digest.llm.statuses import fault_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def completion(body: bytes) -> Completion:
     except ValidationError:
         raise CallError(Outcome.NO_COMPLETION) from None
     if parsed.error:
-        raise _error_fault(parsed.error)
+        raise error_fault(parsed.error)
     usage = _usage(parsed.usage)
     choices = parsed.choices or []
     if len(choices) != 1:
@@ -75,8 +75,11 @@ def _text(choice: _Choice, usage: Usage) -> str:
 _UNFINISHED = {"length": Outcome.LENGTH, "content_filter": Outcome.FILTERED}
 
 
-def _error_fault(error: object) -> CallError:
-    """Gateways pass on an upstream's error with status 200, and its status as the error's code."""
+def error_fault(error: object) -> CallError:
+    """The fault that an `error` in place of a completion stands for.
+
+    Gateways pass on an upstream's error with status 200, and its status as the error's code.
+    """
     code = error.get("code") if isinstance(error, Mapping) else None
     if isinstance(code, int) and 400 <= code < 600:
         return fault_for(code, error)

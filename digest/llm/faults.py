@@ -29,6 +29,7 @@ class Outcome(StrEnum):
     FILTERED = "filtered"
     UNSUPPORTED_FORMAT = "unsupported-format"
     """The way in which structured output was asked for: another one may be understood."""
+    UNSUPPORTED_STREAM = "unsupported-stream"
     CUT_PROMPT = "cut-prompt"
     TOO_LARGE = "too-large"
     NO_COMPLETION = "no-completion"
@@ -77,6 +78,7 @@ _MEANING: dict[Outcome, tuple[type[ModelError], str]] = {
     Outcome.REFUSED: (ModelRefusedError, "The model's endpoint refused the request"),
     Outcome.FILTERED: (ModelRefusedError, "The endpoint's content filter refused this paper"),
     Outcome.UNSUPPORTED_FORMAT: (ModelRefusedError, "The endpoint knows no structured output of this kind"),
+    Outcome.UNSUPPORTED_STREAM: (ModelRefusedError, "The endpoint does not stream its answers"),
     Outcome.CUT_PROMPT: (ModelRefusedError, "The endpoint read only a part of the prompt"),
     Outcome.TOO_LARGE: (MalformedAnswerError, "The model's answer is too large"),
     Outcome.NO_COMPLETION: (
@@ -103,7 +105,7 @@ class CallError(Exception):
     """One call failed. Stays inside this package: `ask` raises `error()` when it gives up.
 
     `detail` must be fit to be shown: never the endpoint's own words, which can repeat a key or a prompt.
-    `retry_after` is the wait that the endpoint asks for, in seconds.
+    `retry_after` is the wait that the endpoint asks for, in seconds; `begun` is whether a part of the answer had come.
     """
 
     def __init__(
@@ -113,8 +115,10 @@ class CallError(Exception):
         *,
         retry_after: float | None = None,
         usage: Usage = NOT_COUNTED,
+        begun: bool = False,
     ) -> None:
         self.outcome = outcome
+        self.begun = begun
         self.retry_after = retry_after
         self.usage = usage
         sentence = _MEANING[outcome][1]
@@ -127,7 +131,7 @@ class CallError(Exception):
     @property
     def answered(self) -> bool:
         """Whether the model was at work, so that the call may have to be paid."""
-        return self.outcome is Outcome.TIMEOUT or _MEANING[self.outcome][0] is MalformedAnswerError
+        return self.begun or self.outcome is Outcome.TIMEOUT or self.malformed
 
     @property
     def malformed(self) -> bool:

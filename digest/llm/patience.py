@@ -15,7 +15,7 @@ class Patience:
     call_seconds: float = 300
     """For one whole call, its body included."""
     attempts: int = 3
-    """Calls for one question at most, those aside that were throttled or asked for an unknown format."""
+    """Calls for one question at most, those aside that were throttled or asked in an unknown way."""
     backoff_initial_seconds: float = 1
     backoff_max_seconds: float = 30
     backoff_jitter_seconds: float = 1
@@ -34,7 +34,8 @@ class Patience:
 class Tries:
     """The calls that one question has cost so far.
 
-    `room_tokens` is how long its answer may be, None for the model's own limit.
+    `room_tokens` is how long its answer may be, None for the model's own limit; `may_stream`, whether it may come as a
+    stream: some endpoints send whole what they stream in disorder.
     """
 
     def __init__(self, patience: Patience, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -43,6 +44,7 @@ class Tries:
         self._faults: Counter[Outcome] = Counter()
         self._throttled_at: float | None = None
         self.room_tokens: int | None = None
+        self.may_stream = True
 
     def wait_before_next(self, error: Exception) -> bool | float:
         """Whether `error` is worth another call: a wait in seconds, True for the usual one, False for no call.
@@ -52,7 +54,8 @@ class Tries:
         if not isinstance(error, CallError):
             return False
         self._faults[error.outcome] += 1
-        if error.outcome is Outcome.UNSUPPORTED_FORMAT:
+        self.may_stream = self.may_stream and not error.malformed
+        if error.outcome in _FREE:
             return 0.0
         if error.outcome is Outcome.THROTTLED:
             return 0.0 if self._throttled_seconds() <= self._patience.throttle_seconds else False
@@ -75,8 +78,9 @@ class Tries:
         return self._faults[Outcome.LENGTH] == 1 and self._counted() < self._patience.attempts
 
     def _counted(self) -> int:
-        free = self._faults[Outcome.THROTTLED] + self._faults[Outcome.UNSUPPORTED_FORMAT]
+        free = sum(self._faults[outcome] for outcome in (Outcome.THROTTLED, *_FREE))
         return self._faults.total() - free
 
 
+_FREE = (Outcome.UNSUPPORTED_FORMAT, Outcome.UNSUPPORTED_STREAM)  # the next call asks in another way
 _ROOM_TOKENS = 8192  # the least that a cut answer gets the second time

@@ -43,9 +43,20 @@ class Keeping(Generic[P, M]):
         return made
 
 
+class Counted(Budget):
+    """A budget that shows what was spent of it."""
+
+    spent_tokens = 0
+
+    def settle(self, reserved: int, used: int, now: datetime) -> None:
+        super().settle(reserved, used, now)
+        self.spent_tokens += used
+
+
 @dataclass(frozen=True)
 class World:
     model: Model
+    budget: Counted
     translator: Translator
     reader: Reader
     translate: Keeping[[Paper], Translation]
@@ -74,17 +85,18 @@ async def world(
         calls.append(call)
 
     async with connect(key, fake.url) as client:
+        budget = Counted(limit_tokens, SHANGHAI)
         model = Model(
             client,
             concurrency=concurrency,
             patience=patience,
-            budget=Budget(limit_tokens, SHANGHAI),
+            budget=budget,
             clock=lambda: NOW,
             record=record,
         )
         translator, reader = Translator(model, "fake-small", language), Reader(model, "fake-large", language)
         keep = Keeping(translator.translate, calls), Keeping(reader.read, calls)
-        yield World(model, translator, reader, *keep, calls)
+        yield World(model, budget, translator, reader, *keep, calls)
 
 
 def full_text(paper: Paper, text: str = "# Introduction\nRooms have shapes.\n" * 200) -> FullText:

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from digest.flights import Flights
+from digest.flights import Audience, Flights
 
 
 class Work:
@@ -14,7 +14,7 @@ class Work:
         self.may_end = asyncio.Event()
         self._error = error
 
-    async def __call__(self) -> str:
+    async def __call__(self, _: Audience) -> str:
         self.begun += 1
         await self.may_end.wait()
         self.ended = True
@@ -88,3 +88,46 @@ async def test_closing_cuts_off_what_is_under_way() -> None:
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert not work.ended
+
+
+async def test_all_who_join_hear_what_is_written_also_what_was_before() -> None:
+    flights = Flights()
+    first: list[str] = []
+    second: list[str] = []
+    may_end = asyncio.Event()
+
+    async def work(audience: Audience) -> str:
+        assert audience.hears
+        audience.tell("one")
+        await may_end.wait()
+        audience.tell("one, two")
+        return "made"
+
+    one = asyncio.create_task(flights.once("a", work, first.append))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    other = asyncio.create_task(flights.once("a", work, second.append))
+    deaf = asyncio.create_task(flights.once("a", work))
+    await asyncio.sleep(0)
+    may_end.set()
+    assert {*await asyncio.gather(one, other, deaf)} == {"made"}
+    assert first == second == ["one", "one, two"]
+
+
+async def test_work_becomes_urgent_when_a_person_joins() -> None:
+    flights = Flights()
+    seen: list[bool] = []
+    may_end = asyncio.Event()
+
+    async def work(audience: Audience) -> None:
+        seen.append(audience.is_urgent)
+        await may_end.wait()
+        seen.append(audience.is_urgent)
+
+    edition = asyncio.create_task(flights.once("a", work))
+    await asyncio.sleep(0)
+    person = asyncio.create_task(flights.once("a", work, urgent=True))
+    await asyncio.sleep(0)
+    may_end.set()
+    await asyncio.gather(edition, person)
+    assert seen == [False, True]

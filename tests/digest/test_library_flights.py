@@ -11,10 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot import day
 from bot.app import App
 from digest.ids import parse
-from digest.models import Gap, Paper, Purpose, Reading, Translation
+from digest.models import Answer, Gap, Paper, Purpose, Reading, Translation
+from digest.store import calls
+from digest.store import engine as database
 from tests.bot.world import WEDNESDAY_NOON, World, world
 from tests.fakes.model import FakeModel
-from tests.fakes.model_faults import status
+from tests.fakes.model_faults import drip, status
 
 ONE, NAME = "2602.00001", "2602.00001v1"
 
@@ -138,3 +140,19 @@ async def test_what_is_stored_of_a_whole_edition_is_asked_for_at_once(tmp_path: 
             (each.translation, each.reading) for each in account.edition.entries
         ]
         assert len(papers) == 8
+
+
+async def test_an_answer_is_shared_and_counted_though_nobody_waits_for_it_any_more(tmp_path: Path) -> None:
+    model = FakeModel(always=drip(0.2))
+    async with world(tmp_path, model) as here, here.app(WEDNESDAY_NOON) as app:
+        paper = await first(app)
+        waiting = [asyncio.create_task(app.library.answer(paper, "Does it fall?")) for _ in range(3)]
+        await asked(here, Purpose.ANSWER)
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting)
+        assert isinstance(await app.library.answer(paper, "Does it fall?"), Answer)
+        assert isinstance(await app.library.answer(paper, "And then?"), Answer)
+        async with database.reading(app.engine) as connection:
+            spent = await calls.totals(connection, WEDNESDAY_NOON)
+        assert here.model.asked_for[Purpose.ANSWER, NAME] == spent[Purpose.ANSWER].ok == 2

@@ -22,6 +22,7 @@ from starlette.routing import Route
 from digest.models import Purpose
 from tests.fakes import model_answers
 from tests.fakes.model_faults import Asked, Fault, problem
+from tests.fakes.model_stream import told
 from tests.fakes.server import serving
 
 KEY = "sk-fake-key"
@@ -49,9 +50,15 @@ class _Format(_Strict):
     json_schema: _Schema | None = None
 
 
+class _StreamOptions(_Strict):
+    include_usage: Literal[True]
+
+
 class _Request(_Strict):
     model: Annotated[str, Field(min_length=1)]
     messages: list[_Message]
+    stream: Literal[True] | None = None
+    stream_options: _StreamOptions | None = None
     response_format: _Format | None = None
     max_tokens: Annotated[int, Field(gt=0)] | None = None
 
@@ -59,8 +66,8 @@ class _Request(_Strict):
 class FakeModel:
     """`async with FakeModel() as model`: serves at `model.url`; `faults` are taken one a request, oldest first.
 
-    `always` answers every request that no fault is left for; `formats` are the structured outputs it knows;
-    the delays are in seconds.
+    `always` answers every request that no fault is left for; `formats` are the structured outputs it knows, `streams`
+    tells whether it knows streams; the delays are in seconds. A streamed answer is spread over its delay.
     """
 
     def __init__(
@@ -68,6 +75,7 @@ class FakeModel:
         *faults: Fault,
         always: Fault | None = None,
         formats: tuple[str, ...] = ("json_schema", "json_object"),
+        streams: bool = True,
         translation_seconds: float = 0,
         reading_seconds: float = 0,
         key: str = KEY,
@@ -81,6 +89,7 @@ class FakeModel:
         self.url = ""
         self._at_once = 0
         self._formats = formats
+        self._streams = streams
         self._seconds = {Purpose.TRANSLATION: translation_seconds, Purpose.READING: reading_seconds}
         self._key = key
         self._prefixes: set[str] = set()
@@ -122,11 +131,13 @@ class FakeModel:
             return refused
         purpose, paper = _subject(body)
         self.asked_for[purpose, paper] += 1
-        await asyncio.sleep(self._seconds.get(purpose, 0))
+        seconds = self._seconds.get(purpose, 0)
+        if not body.get("stream"):
+            await asyncio.sleep(seconds)
         answer = _sound(body, purpose, paper)
-        asked = Asked(request, body, answer, self._completion(body, answer))
+        asked = Asked(request, body, answer, self._completion(body, answer), seconds)
         fault = self.faults.popleft() if self.faults else self.always
-        return fault(asked) if fault else JSONResponse(asked.completion)
+        return fault(asked) if fault else told(asked, asked.completion)
 
     def _refusal(self, body: dict[str, Any]) -> Response | None:
         """What a strict endpoint has against the request."""
@@ -134,6 +145,8 @@ class FakeModel:
             asked = _Request.model_validate(body)
         except ValidationError as error:
             return problem(400, f"Invalid request: {error}")
+        if asked.stream and not self._streams:
+            return problem(400, "This model does not support streaming.", "unsupported_value", "stream")
         kind = asked.response_format.type if asked.response_format else None
         if kind is None:
             return None

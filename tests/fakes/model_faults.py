@@ -12,15 +12,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from tests.fakes.model_asked import Asked
+from tests.fakes.model_stream import event, events, streamed, told
 
-@dataclass(frozen=True)
-class Asked:
-    """One request as it came in, and the sound answer to it: the object and the whole completion."""
-
-    request: Request
-    body: dict[str, Any]
-    answer: dict[str, Any]
-    completion: dict[str, Any]
+__all__ = ["Asked", "Fault"]
 
 
 Fault = Callable[[Asked], Response]
@@ -50,7 +45,7 @@ def says(text: str | None, *, finish_reason: str | None = "stop", refusal: str |
     def fault(asked: Asked) -> Response:
         message = {"role": "assistant", "content": text, "refusal": refusal}
         choice = {"index": 0, "message": message, "finish_reason": finish_reason}
-        return JSONResponse({**asked.completion, "choices": [choice]})
+        return told(asked, {**asked.completion, "choices": [choice]})
 
     return fault
 
@@ -146,3 +141,72 @@ class _Cut(Response):
 def disconnect(asked: Asked) -> Response:
     """A connection that breaks within the answer."""
     return _Cut()
+
+
+def breaks_off(part: float, *, finished: bool = False) -> Fault:
+    """A stream whose connection breaks behind that part of the text; `finished`: behind all of it but the count."""
+
+    def fault(asked: Asked) -> Response:
+        sent = events(asked.completion)
+        return _BrokenStream(b"".join(sent[:-2] if finished else sent[: int(len(sent) * part)]))
+
+    return fault
+
+
+class _BrokenStream(Response):
+    def __init__(self, sent: bytes) -> None:
+        super().__init__()
+        self._sent = sent
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(b"content-type", b"text/event-stream"), (b"transfer-encoding", b"chunked")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": self._sent, "more_body": True})
+        # Ended without its last piece, as `_Cut`.
+
+
+def ends_early(asked: Asked) -> Response:
+    """A stream that ends in good order, in the middle of the text."""
+    sent = events(asked.completion)
+    return streamed(sent[: len(sent) // 2])
+
+
+def stalls(asked: Asked) -> Response:
+    """A stream that falls silent in the middle of the text, until the other side gives up."""
+    sent = events(asked.completion)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"".join(sent[: len(sent) // 2])
+        while not await asked.request.is_disconnected():  # noqa: ASYNC110 - Starlette has no event for it
+            await asyncio.sleep(0.05)
+
+    return StreamingResponse(pieces(), media_type="text/event-stream")
+
+
+def error_in_stream(error: dict[str, Any]) -> Fault:
+    """An error in the middle of a stream."""
+
+    def fault(asked: Asked) -> Response:
+        sent = events(asked.completion)
+        return streamed([*sent[: len(sent) // 2], event({"error": error})])
+
+    return fault
+
+
+def without_usage(asked: Asked) -> Response:
+    return told(asked, {**asked.completion, "usage": None})
+
+
+def all_at_once(asked: Asked) -> Response:
+    """The whole text in one event, and the stream in one piece."""
+    return streamed(events(asked.completion, characters=1_000_000), size=1_000_000)
+
+
+def at_once_all_the_same(asked: Asked) -> Response:
+    """A whole body where a stream was asked for."""
+    return JSONResponse(asked.completion)
+
+
+def stream_of(*sent: bytes) -> Fault:
+    """A stream of these bytes."""
+    return lambda asked: streamed(sent, size=65_536)

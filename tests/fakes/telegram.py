@@ -119,6 +119,10 @@ class FakeTelegram(World):
         """Plans `fault` for the next `times` requests of `method` (None: any but getUpdates) to `chat_id`."""
         self._script.plan(fault, method, chat_id, times)
 
+    def mend(self) -> None:
+        """Takes back the faults that are still to come."""
+        self._script.clear()
+
     def user(
         self,
         id: int,  # noqa: A002 - the name that Telegram has for it

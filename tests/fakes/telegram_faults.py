@@ -129,6 +129,9 @@ class Script:
     def plan(self, fault: Fault, method: str | None, chat_id: int | str | None, times: int) -> None:
         self._planned.append(_Planned(fault, method.lower() if method else None, chat_id, times))
 
+    def clear(self) -> None:
+        self._planned.clear()
+
     def take(self, method: str, chat_id: int | str | None) -> Fault | None:
         for planned in self._planned:
             if planned.fits(method, chat_id):

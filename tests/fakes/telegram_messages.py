@@ -98,6 +98,8 @@ class Messages:
         return True
 
     def send_message_draft(self, parameters: Parameters) -> bool:
+        if not self._world.drafts:
+            raise not_found()
         too_long = "message is too long"
         return self._draft(parameters, self._content(parameters, "text", MESSAGE_UNITS, too_long))
 

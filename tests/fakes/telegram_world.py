@@ -67,6 +67,8 @@ class World:
     ) -> None:
         self.token = token
         self.rich = True
+        self.drafts = True
+        """Whether the server has sendMessageDraft."""
         self.blocked: set[int] = set()
         self.requests: list[Called] = []
         self.methods: Counter[str] = Counter()

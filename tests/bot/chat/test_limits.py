@@ -383,3 +383,30 @@ async def test_a_place_is_given_back_by_whoever_fails_gives_up_or_has_to_wait() 
     assert await comes
     assert leaves.cancelled()
     assert [chat for _, _, chat in world.sent] == [1, 2, 3, 4, 1]
+
+
+async def test_too_many_drafts_hold_up_drafts_and_no_answer() -> None:
+    world = World()
+    for chat in (1, 2, 3):
+        world.faults[chat] = [flood(3600)]
+        refused = world.request(chat, endpoint="sendMessageDraft")
+        await world.clock.run(0)
+        assert isinstance(await failure(refused), RetryAfter)
+        world.faults[chat].clear()
+    assert len(world.sent) == 1  # the others were not even asked for
+    answers = [world.request(chat) for chat in (1, 2, 3, 4)]
+    await world.clock.run(0.2)
+    assert all([await task for task in answers])
+
+
+async def test_a_draft_heeds_the_pause_of_its_chat() -> None:
+    world = World()
+    world.faults[1] = [flood(5)]
+    answer = world.request(1)
+    await world.clock.run(0.1)
+    draft = world.request(1, endpoint="sendMessageDraft")
+    other = world.request(2, endpoint="sendMessageDraft")
+    await world.clock.run(0.1)
+    assert (draft.done(), other.done()) == (False, True)
+    await world.clock.run()
+    assert all(await asyncio.gather(answer, draft))

@@ -1,0 +1,56 @@
+"""A paper that was shown from the store, and the newer version that arXiv may have of it."""
+
+from datetime import timedelta
+
+from telegram.error import TelegramError
+
+from bot.chat import cards, refusals
+from bot.chat.address import Address
+from bot.chat.cards import Form
+from bot.chat.desk import Desk
+from digest.errors import SourceError
+from digest.ids import PaperRef
+from digest.models import Paper, PaperId, Translation, VersionId
+from digest.store import engine as database
+from digest.store import papers
+
+_LOOK = timedelta(days=1)
+"""How long what arXiv said of a paper's versions is believed."""
+
+
+async def offer(
+    desk: Desk, to: Address, number: int, paper: Paper, translation: Translation, form: Form
+) -> None:
+    """Puts a button for the newer version, where there is one, under the card of `paper`, the message `number`."""
+    newest = await _newest(desk, paper.id, form.language)
+    if newest is None or newest <= paper.version:
+        return
+    card = cards.card(paper, translation, form, newer=newest)
+    try:
+        await desk.outgoing.change(to, number, card)
+    except TelegramError as error:
+        if not refusals.is_gone(error):
+            raise
+
+
+async def _newest(desk: Desk, paper: PaperId, language: str) -> VersionId | None:
+    """The newest version as far as is known; arXiv is asked at most once a day for it."""
+    if _is_due(desk, paper):
+        try:
+            return (await desk.app.library_in(language).paper(PaperRef(paper))).version
+        except SourceError:
+            pass  # the store may know one
+    async with database.reading(desk.app.engine) as connection:
+        stored = (await papers.latest_of(connection, [paper])).get(paper)
+    return stored.version if stored else None
+
+
+def _is_due(desk: Desk, paper: PaperId) -> bool:
+    """Whether arXiv is to be asked now; that is noted, and what is older than a day forgotten."""
+    now = desk.clock()
+    for each in [each for each, at in desk.looked.items() if now - at >= _LOOK]:
+        del desk.looked[each]
+    if paper in desk.looked:
+        return False
+    desk.looked[paper] = now
+    return True

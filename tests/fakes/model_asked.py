@@ -1,0 +1,17 @@
+"""One request of the fake model as it came in, and the sound answer to it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request; `answer` is the sound object, `completion` the whole body around it, `seconds` its delay."""
+
+    request: Request
+    body: dict[str, Any]
+    answer: dict[str, Any]
+    completion: dict[str, Any]
+    seconds: float = 0
