@@ -65,12 +65,6 @@ def parse(text: str) -> Mailbox:
     return Mailbox(local, domain)
 
 
-def stored(text: str) -> Mailbox:
-    """The mailbox whose `str` is `text`; quick, for it was parsed when it was stored."""
-    local, _, domain = text.rpartition("@")
-    return Mailbox(local, domain)
-
-
 def sender(text: str) -> Sender:
     """The sender that `text` names: `Name <address>`, or an address alone. Raises InvalidMailboxError."""
     if re.search(r"[\x00-\x1f\x7f]", text):

@@ -61,6 +61,8 @@ class _House:
         """There is something new to send."""
         for outbox in self.outboxes:
             outbox.wake()
+        if self.letters is not None:
+            self.letters.wake()
 
 
 async def serve(
@@ -85,9 +87,7 @@ async def _open(house: _House, stack: AsyncExitStack) -> bool:
     hook = None
     if house.settings.telegram_bot_token is not None:
         hook = await _open_telegram(house, stack)
-    pages = Pages(house.app, house.links, house.letters is not None)
-    if house.letters is not None:
-        pages.wake = house.letters.wake
+    pages = Pages(house.app, house.links, house.letters is not None, house.wake)
     web = site(pages, hook=hook)
     await stack.enter_async_context(listening(web, house.settings.web_host, house.settings.web_port))
     if house.desk is not None:

@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from bot import mailboxes
 from bot.links import Links
 from bot.mail import composing, connection, connections, dkim, message
 from bot.mail.connection import Patience
@@ -56,7 +55,7 @@ class Mail:
         envelope = message.build(
             part,
             self._head,
-            to=mailboxes.stored(subscriber.address),
+            to=Mailbox.of(subscriber.address),
             subscriber=subscriber.id,
             delivery=delivery.id,
             at=self._clock(),

@@ -1,6 +1,7 @@
 """What came back, each report once."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -38,6 +39,12 @@ async def moments(connection: AsyncConnection, subscriber: int, kind: str, since
         _COLUMNS.subscriber_id == subscriber, _COLUMNS.kind == kind, _COLUMNS.seen_at >= since
     )
     return list(await connection.scalars(query.order_by(_COLUMNS.seen_at)))
+
+
+async def of_subscriber(connection: AsyncConnection, number: int) -> list[dict[str, Any]]:
+    """All reports about a subscriber, for them to see."""
+    query = select(_COLUMNS.kind, _COLUMNS.detail, _COLUMNS.seen_at).where(_COLUMNS.subscriber_id == number)
+    return [dict(row) for row in (await connection.execute(query.order_by(_COLUMNS.seen_at))).mappings()]
 
 
 async def prune(connection: AsyncConnection, before: datetime) -> None:

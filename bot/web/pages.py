@@ -28,7 +28,7 @@ def _nothing() -> None:
 class Pages:
     """The parts of the program that pages use.
 
-    `newsletter` is whether one can sign up for mail; `wake` tells that a letter is due.
+    `newsletter` is whether one can sign up for mail; `wake` tells that there may be something to send.
     """
 
     app: App

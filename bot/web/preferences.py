@@ -6,9 +6,10 @@ from urllib.parse import quote, urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bot import fanout
 from bot.links import ExpiredLinkError
 from bot.models import Subscriber
-from bot.store import deliveries, signups, subscribers
+from bot.store import bounces, deliveries, signups, subscribers
 from bot.web import forms, wanted
 from bot.web.forms import Form
 from bot.web.pages import Pages
@@ -34,6 +35,9 @@ async def save(pages: Pages, request: Request) -> Response:
         changed = await subscribers.change(
             connection, reader.id, lambda stored: wanted.fill(form, wanted.ALL, offer, stored)[0], pages.now()
         )
+        if changed is not None and (changed.hour, changed.zone) != (reader.hour, reader.zone):
+            await fanout.reschedule(connection, changed, pages.now())
+    pages.wake()
     return _form(pages, request, changed or reader, saved=True)
 
 
@@ -47,6 +51,7 @@ async def export(pages: Pages, request: Request) -> Response:
             "mailbox": subscribers.known_of(reader),
             "signups": await signups.of_address(connection, reader.address),
             "deliveries": await deliveries.of_subscriber(connection, reader.id),
+            "returned": await bounces.of_subscriber(connection, reader.id),
         }
     document = json.dumps(known, ensure_ascii=False, indent=2, default=str)
     headers = {"Content-Disposition": 'attachment; filename="arxiv-daily.json"'}

@@ -5,7 +5,6 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -33,8 +32,3 @@ def route(secret: str, take: Take) -> Route:
         return Response(status_code=200)
 
     return Route(PATH, receive, methods=["POST"], max_body_size=_LARGEST_BYTES)
-
-
-def app(secret: str, take: Take) -> Starlette:
-    """The same with nothing beside it."""
-    return Starlette(routes=[route(secret, take)])
