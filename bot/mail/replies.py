@@ -17,7 +17,8 @@ _NOBODY = {
 }  # RFC 3463 §3.2, RFC 7505 §4.2: no such mailbox, moved away, no mail at all
 _ADDRESS_SUBJECTS = {1, 2}  # RFC 3463 §2: it is about the address, or the mailbox behind it
 _LOGIN_WANTED = {530, 534, 535, 538}  # RFC 4954 §6
-_ABOUT_US = re.compile(r"\brelay|authenticat|client host", re.IGNORECASE)
+_POLICY = 7  # RFC 3463 §3.8, by which servers refuse readers and us alike; then their words tell
+_ABOUT_US = re.compile(r"\brelay|authenticat|client host|access denied", re.IGNORECASE)
 _WORDS = 200  # characters of a server's text
 _ADDRESS = re.compile(r"\S*@\S*")
 
@@ -73,7 +74,8 @@ def shown(code: int, text: str) -> str:
 def _is_about_the_address(stage: Stage, code: int, text: str, status: tuple[int, int] | None) -> bool:
     """Rather than about us, whom the server refuses whatever the address."""
     if stage is Stage.RECIPIENT:
-        return code not in _LOGIN_WANTED and not _ABOUT_US.search(text)
+        is_policy = status is None or status[0] == _POLICY
+        return code not in _LOGIN_WANTED and not (is_policy and _ABOUT_US.search(text))
     return stage is not Stage.SENDER and status is not None and status[0] in _ADDRESS_SUBJECTS
 
 
