@@ -99,7 +99,7 @@ def is_known(request: Request, tag: str, updated: datetime | None) -> bool:
         return False
     try:
         return updated.replace(microsecond=0) <= parsedate_to_datetime(since).replace(tzinfo=UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         return False
 
 

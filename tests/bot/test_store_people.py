@@ -20,7 +20,7 @@ from bot.models import (
     Subscriber,
     Wish,
 )
-from bot.store import asks, deliveries, dispatches, subscribers, updates
+from bot.store import asks, deliveries, dispatches, subscribers, totals, updates
 from bot.store.deliveries import Appointment
 from digest.keywords import keyword
 from digest.store.engine import reading, writing
@@ -330,3 +330,28 @@ async def test_an_update_is_taken_once_for_as_long_as_it_can_come_again(engine: 
         assert not await updates.take(connection, number, LATER)
         await updates.prune(connection, NOW + timedelta(days=3))
         assert await updates.take(connection, number, LATER)
+
+
+async def test_what_there_is_is_counted_by_channel_day_and_state(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        first, _ = await add(connection, "1001", "1002")
+        await subscribers.add(connection, replace(LI, channel="mail", address="li@example.org"), NOW)
+        for number in range(3):
+            await give_out(connection, TODAY + timedelta(days=number))
+        await subscribers.end(connection, first.id, "blocked", NOW)
+        sent = (await due(connection))[0]
+        await deliveries.mark(connection, [Mark(sent.id, Sending.SENT, NOW)])
+        await asks.add(connection, Ask(0, "1001", "1001", "2602.00001", Wish.READING, "zh-CN", NOW))
+    async with reading(engine) as connection:
+        assert await totals.subscribers_by_standing(connection) == {
+            ("telegram", "active"): 1,
+            ("telegram", "ended"): 1,
+            ("mail", "active"): 1,
+        }
+        assert await totals.latest_deliveries(connection, 2) == {
+            (channel, day, "due"): count
+            for day in ("2026-02-12", "2026-02-13")
+            for channel, count in (("telegram", 2), ("mail", 1))
+        }
+        assert (await totals.latest_deliveries(connection, 3))["telegram", "2026-02-11", "sent"] == 1
+        assert await totals.queues(connection) == {("deliveries",): 8, ("letters",): 0, ("requests",): 1}

@@ -128,6 +128,27 @@ async def test_archiving_is_noted(engine: AsyncEngine) -> None:
     assert await find(engine, DAY) == replace(edition(DAY, 1), archived_at=at)
 
 
+async def test_the_newest_that_show_something_and_have_a_post_are_listed(engine: AsyncEngine) -> None:
+    days = [DAY + timedelta(days=number) for number in range(5)]
+    shown = [
+        edition(days[0], 1),
+        edition(days[1]),
+        edition(days[2], 2),
+        edition(days[3], 3),
+        edition(days[4], 4),
+    ]
+    replaced = replace(edition(days[4] + timedelta(days=1)), replacements=(paper(5).version,))
+    for each in (*shown, replaced):
+        await close(engine, each)
+    moment = MONDAY_MORNING + timedelta(days=9)
+    async with writing(engine) as connection:
+        for each in (*shown[:4], replaced):
+            await editions.mark_archived(connection, each.date, moment)
+    async with reading(engine) as connection:
+        found = await editions.archived(connection, 3)
+    assert list(found.items()) == [(replaced.date, moment), (days[3], moment), (days[2], moment)]
+
+
 async def test_an_edition_that_was_never_closed_cannot_be_archived(engine: AsyncEngine) -> None:
     with pytest.raises(StoreError, match="no closed edition of 2026-02-10"):
         async with writing(engine) as connection:
