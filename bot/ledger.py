@@ -1,6 +1,7 @@
 """The ledger's pen: marks of many sends at once become one commit, and each sender waits for its own.
 
-A commit takes as long for one mark as for a hundred, so what comes in while one is under way goes into the next.
+A commit takes as long for one mark as for a hundred, so what comes in while one is under way, and in a moment after
+it, goes into the next.
 """
 
 import asyncio
@@ -14,9 +15,7 @@ from bot.models import Mark
 from bot.store import deliveries
 from digest.store import engine as database
 
-_GATHERING_SECONDS = (
-    0.003  # nobody notices it, and at a thousand marks a second it spares most of the commits
-)
+_GATHERING_SECONDS = 0.003  # unnoticed, and at a thousand marks a second it spares most of the commits
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ class Ledger:
     async def _write(self) -> None:
         try:
             while self._waiting:
-                await asyncio.sleep(float(__import__("os").environ.get("P", "0")))
+                await asyncio.sleep(_GATHERING_SECONDS)
                 some, self._waiting = self._waiting, []
                 await self._commit(some)
         finally:

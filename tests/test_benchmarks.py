@@ -4,7 +4,10 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 from benchmarks.sending.kill import kill
+from benchmarks.sending.mail_kill import mail_kill
+from benchmarks.sending.mail_speed import speed
 from benchmarks.sending.pace import pace
+from tests.components import program
 
 
 def test_a_digest_at_the_permitted_pace_reaches_everyone_once_and_is_never_refused() -> None:
@@ -24,3 +27,19 @@ def test_a_kill_on_the_way_costs_nobody_a_second_message() -> None:
     assert came.twice == 0
     assert came.unknown <= came.in_flight
     assert came.after["sent"] <= len(came.received) <= came.after["sent"] + came.unknown
+
+
+def test_a_kill_on_the_way_leaves_no_mailbox_without_the_edition() -> None:
+    came = mail_kill(300)
+    assert came.after == {"sent": 300}
+    assert came.lacking == 0
+    assert came.strange == 0
+    assert came.twice <= came.in_flight
+
+
+def test_the_newsletter_is_compared_with_what_others_send_in_the_same_run() -> None:
+    program("smtp-sink")
+    came = speed(200, rounds=1)
+    assert 21_000 < came.size < 24_000
+    assert min(came.ratio, came.ours[0].rate, *came.bare, *came.postfix) > 0
+    assert came.ours[0].peak_megabytes < 250

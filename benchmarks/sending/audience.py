@@ -34,7 +34,7 @@ ANCHOR = datetime(2026, 2, 10, 0, 50, tzinfo=UTC)
 FIRST_CHAT = 1_000_000
 CONNECTIONS = 32
 
-_SUBSCRIBER = {
+SUBSCRIBER = {
     "channel": "telegram",
     "kind": "private",
     "standing": "active",
@@ -70,8 +70,8 @@ async def prepare(folder: Path, chats: int) -> None:
 
 def subscribe(folder: Path, chats: int) -> None:
     """Puts `chats` people with one choice into the database in `folder`, which is there."""
-    names = ("address", *_SUBSCRIBER)
-    rows = [(str(FIRST_CHAT + number), *_SUBSCRIBER.values()) for number in range(chats)]
+    names = ("address", *SUBSCRIBER)
+    rows = [(str(FIRST_CHAT + number), *SUBSCRIBER.values()) for number in range(chats)]
     with closing(sqlite3.connect(folder / "arxiv-daily.db")) as database, database:
         database.executemany(
             f"INSERT INTO subscribers ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", rows

@@ -6,7 +6,8 @@ one that broke after it, so the commands of a transaction are given here one by 
 
 import asyncio
 import ssl
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -107,7 +108,7 @@ class Connection:
                 await self._introduce(smtp)
         except (SMTPException, OSError) as error:
             smtp.close()
-            raise HaltedError(f"the SMTP server {self._server.host} {_fault(error)}") from error
+            raise HaltedError(f"the SMTP server {self._server.host} {_fault(error)}.") from error
         except BaseException:
             smtp.close()
             raise
@@ -131,10 +132,9 @@ class Connection:
         if (smtp := self._smtp) is None:
             raise replies.lost(Stage.SENDER)
         try:
-            async with asyncio.timeout(self._patience.command_seconds):
-                await _say(smtp, Stage.SENDER, b"MAIL", b"FROM:<%s>" % str(sender).encode())
-        except (SMTPException, OSError) as error:
-            raise replies.lost(Stage.SENDER, _how(error)) from error
+            with _losing(smtp, Stage.SENDER):
+                async with asyncio.timeout(self._patience.command_seconds):
+                    await _say(smtp, Stage.SENDER, b"MAIL", b"FROM:<%s>" % str(sender).encode())
         finally:
             await self._start_over(smtp)
 
@@ -144,17 +144,13 @@ class Connection:
         if smtp is None:
             raise replies.lost(Stage.SENDER)
         try:
-            async with asyncio.timeout(self._patience.command_seconds):
-                await _say(smtp, Stage.SENDER, b"MAIL", b"FROM:<%s>" % str(envelope.sender).encode())
-                await _say(smtp, Stage.RECIPIENT, b"RCPT", b"TO:<%s>" % str(envelope.to).encode())
-                await _say(smtp, Stage.DATA, b"DATA")
+            with _losing(smtp, Stage.DATA):
+                async with asyncio.timeout(self._patience.command_seconds):
+                    await _say(smtp, Stage.SENDER, b"MAIL", b"FROM:<%s>" % str(envelope.sender).encode())
+                    await _say(smtp, Stage.RECIPIENT, b"RCPT", b"TO:<%s>" % str(envelope.to).encode())
+                    await _say(smtp, Stage.DATA, b"DATA")
         except DeliveryError:
             await self._start_over(smtp)
-            raise
-        except BaseException as error:
-            smtp.close()
-            if isinstance(error, SMTPException | OSError):
-                raise replies.lost(Stage.DATA, _how(error)) from error
             raise
         await self._give(smtp, envelope.content)
         self.carried += 1
@@ -164,17 +160,12 @@ class Connection:
         protocol = smtp.protocol
         if protocol is None:
             raise replies.lost(Stage.DATA)
-        try:
+        with _losing(smtp, Stage.CONTENT):
             protocol.write(_stuffed(content))
             reply = await protocol.read_response(self._patience.answer_seconds)
-        except BaseException as error:
+        if reply.code == 421:
             smtp.close()
-            if isinstance(error, SMTPException | OSError):
-                raise replies.lost(Stage.CONTENT, _how(error)) from error
-            raise
         if not replies.is_accepted(Stage.CONTENT, reply.code):
-            if reply.code == 421:
-                smtp.close()
             raise replies.refusal(Stage.CONTENT, reply.code, reply.message)
 
     async def _start_over(self, smtp: aiosmtplib.SMTP) -> None:
@@ -195,6 +186,21 @@ class Connection:
         self._smtp = None
 
 
+@contextmanager
+def _losing(smtp: aiosmtplib.SMTP, stage: Stage) -> Iterator[None]:
+    """Whatever breaks off here is lost, and the connection with it. Raises DeliveryError."""
+    try:
+        yield
+    except DeliveryError:
+        raise
+    except (SMTPException, OSError) as error:
+        smtp.close()
+        raise replies.lost(stage, "silent" if isinstance(error, TimeoutError) else "dropped") from error
+    except BaseException:
+        smtp.close()
+        raise
+
+
 async def _say(smtp: aiosmtplib.SMTP, stage: Stage, *words: bytes) -> None:
     """Raises DeliveryError where the server does not go along."""
     reply = await smtp.execute_command(*words, timeout=None)
@@ -207,10 +213,6 @@ def _stuffed(content: bytes) -> bytes:
     if b"\r\n." in content:  # a copy takes longer than the look
         content = content.replace(b"\r\n.", b"\r\n..")
     return content + b".\r\n"
-
-
-def _how(error: BaseException) -> str:
-    return "silent" if isinstance(error, TimeoutError) else "dropped"
 
 
 def _fault(error: Exception) -> str:

@@ -10,14 +10,12 @@ from enum import StrEnum
 from bot.channels import DeferredError, DeliveryError, EndedError, HaltedError, StruckError, UnansweredError
 
 _ENHANCED = re.compile(r"\s*([245])\.(\d{1,3})\.(\d{1,3})(?!\S)")  # RFC 2034 §4: the text begins with it
-_NOBODY = {
-    (1, 1),
-    (1, 6),
-    (1, 10),
-}  # RFC 3463 §3.2, RFC 7505 §4.2: no such mailbox, moved away, no mail at all
+# RFC 3463 §3.2, RFC 7505 §4.2: no such mailbox, moved away, no mail at all
+_NOBODY = {(1, 1), (1, 6), (1, 10)}
 _ADDRESS_SUBJECTS = {1, 2}  # RFC 3463 §2: it is about the address, or the mailbox behind it
 _LOGIN_WANTED = {530, 534, 535, 538}  # RFC 4954 §6
-_ABOUT_US = re.compile(r"\brelay|authenticat|client host", re.IGNORECASE)
+_POLICY = 7  # RFC 3463 §3.8, by which servers refuse readers and us alike; then their words tell
+_ABOUT_US = re.compile(r"\brelay|authenticat|client host|access denied", re.IGNORECASE)
 _WORDS = 200  # characters of a server's text
 _ADDRESS = re.compile(r"\S*@\S*")
 
@@ -56,7 +54,7 @@ def refusal(stage: Stage, code: int, text: str) -> DeliveryError:
         return EndedError(reason)
     if _is_about_the_address(stage, code, text, status):
         return StruckError(reason)
-    return HaltedError(f"the SMTP server refuses our mail ({stage}): {shown(code, text)}")
+    return HaltedError(f"the SMTP server refuses our mail ({stage}): {shown(code, text)}.")
 
 
 def lost(stage: Stage, reason: str = "dropped") -> DeliveryError:
@@ -65,15 +63,16 @@ def lost(stage: Stage, reason: str = "dropped") -> DeliveryError:
 
 
 def shown(code: int, text: str) -> str:
-    """A server's answer for the operator, on one line."""
+    """A server's answer for the operator, on one line, without its full stop."""
     words = " ".join(_ADDRESS.sub("…", text).split())
-    return f"{code} {words}"[:_WORDS]
+    return f"{code} {words}"[:_WORDS].rstrip(". ")
 
 
 def _is_about_the_address(stage: Stage, code: int, text: str, status: tuple[int, int] | None) -> bool:
     """Rather than about us, whom the server refuses whatever the address."""
     if stage is Stage.RECIPIENT:
-        return code not in _LOGIN_WANTED and not _ABOUT_US.search(text)
+        is_policy = status is None or status[0] == _POLICY
+        return code not in _LOGIN_WANTED and not (is_policy and _ABOUT_US.search(text))
     return stage is not Stage.SENDER and status is not None and status[0] in _ADDRESS_SUBJECTS
 
 

@@ -21,6 +21,8 @@ SENDER, RECIPIENT, DATA, CONTENT = Stage.SENDER, Stage.RECIPIENT, Stage.DATA, St
         (RECIPIENT, 552, "5.2.2 Over quota", StruckError, "recipient 552 5.2.2"),
         (RECIPIENT, 550, "5.7.1 Not from you", StruckError, "recipient 550 5.7.1"),
         (RECIPIENT, 554, "5.7.1 <ada@reader.example>: Relay access denied", HaltedError, None),
+        (RECIPIENT, 554, "5.7.1 <a@b>: Recipient address rejected: Access denied", HaltedError, None),
+        (RECIPIENT, 550, "5.4.1 Recipient address rejected: Access denied.", StruckError, None),
         (RECIPIENT, 550, "relaying denied", HaltedError, None),
         (RECIPIENT, 530, "5.7.0 Must issue a STARTTLS command first", HaltedError, None),
         (RECIPIENT, 554, "5.7.1 Client host [192.0.2.1] blocked using bl.example", HaltedError, None),

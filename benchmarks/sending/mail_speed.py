@@ -1,0 +1,155 @@
+"""The newsletter as fast as it goes, beside bare aiosmtplib and Postfix's own client; and its cost by number."""
+
+import asyncio
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiosmtplib
+
+from benchmarks.sending.audience import ROOT
+from benchmarks.sending.newsletter import CONNECTIONS, Cost, built, free_port, listening, prepare, sent
+
+_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"  # where Debian puts them
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Mails a second of each round, by each way."""
+
+    mails: int
+    size: int
+    ours: list[Cost]
+    bare: list[float]
+    postfix: list[float]
+
+    @property
+    def ratio(self) -> float:
+        """How fast ours is, of bare aiosmtplib."""
+        return statistics.median(each.rate for each in self.ours) / statistics.median(self.bare)
+
+    def __str__(self) -> str:
+        peak = max(each.peak_megabytes for each in self.ours)
+        return (
+            f"speed   {self.mails} mails of {self.size / 1000:.0f} KB, {CONNECTIONS} connections,"
+            f" {len(self.ours)} rounds in turn: {_list([each.rate for each in self.ours])} mails/s;\n"
+            f"        bare aiosmtplib {_list(self.bare)}; smtp-source {_list(self.postfix)}\n"
+            f"        ratio of the medians to bare aiosmtplib {self.ratio:.2f} (at least 0.75);"
+            f" peak memory {peak:.0f} MB (at most 250 MB)"
+        )
+
+
+@dataclass(frozen=True)
+class Flat:
+    """The cost of one mail to few and to many."""
+
+    few: Cost
+    many: Cost
+
+    def __str__(self) -> str:
+        few, many = self.few, self.many
+        ratio = (many.cpu_seconds / many.mails) / (few.cpu_seconds / few.mails)
+        return (
+            f"flat    {_each(few)}; {_each(many)}\n"
+            f"        processor time for each, to many by to few: {ratio:.2f} (about 1);"
+            f" peak memory {many.peak_megabytes:.0f} MB"
+        )
+
+
+def speed(mails: int, rounds: int) -> Speed:
+    """Each round sends the same by three ways to Postfix's smtp-sink; who is first goes round."""
+    ours: list[Cost] = []
+    bare: list[float] = []
+    postfix: list[float] = []
+    ways: list[Callable[[], None]] = [
+        lambda: ours.append(_ours(mails)),
+        lambda: bare.append(mails / _bare(mails)),
+        lambda: postfix.append(mails / _postfix(mails)),
+    ]
+    for number in range(rounds):
+        for way in ways[number % 3 :] + ways[: number % 3]:
+            way()
+    return Speed(mails, len(built().content), ours, bare, postfix)
+
+
+def flat(few: int, many: int) -> Flat:
+    """One after the other."""
+    return Flat(_ours(few), _ours(many))
+
+
+def _ours(mails: int) -> Cost:
+    with _sink() as port, tempfile.TemporaryDirectory() as folder:
+        asyncio.run(prepare(Path(folder), mails))
+        return sent(Path(folder), port, mails)
+
+
+def _bare(mails: int) -> float:
+    with _sink() as port:
+        command = [sys.executable, "-m", "benchmarks.sending.mail_speed", str(port), str(mails)]
+        told = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+        return float(told.stdout)
+
+
+def _postfix(mails: int) -> float:
+    envelope = built()
+    command = [_program("smtp-source"), "-s", str(CONNECTIONS), "-m", str(mails), "-d"]
+    command += ["-l", str(len(envelope.content)), "-f", str(envelope.sender), "-t", str(envelope.to)]
+    with _sink() as port:
+        began = time.perf_counter()
+        subprocess.run([*command, f"127.0.0.1:{port}"], check=True)
+        return time.perf_counter() - began
+
+
+@contextmanager
+def _sink() -> Iterator[int]:
+    """Postfix's server that takes everything and keeps nothing; gives its port."""
+    port = free_port()
+    user = ["-u", "nobody"] if os.geteuid() == 0 else []
+    with listening([_program("smtp-sink"), *user, f"127.0.0.1:{port}", "100"], port):
+        yield port
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name, path=_PATH)
+    if found is None:
+        raise SystemExit(f"{name} is missing: it comes with Postfix")
+    return found
+
+
+async def _send_all(port: int, mails: int) -> None:
+    """The same mail each time, by aiosmtplib alone."""
+    envelope = built()
+    sender, to = str(envelope.sender), [str(envelope.to)]
+    left = iter(range(mails))
+
+    async def connection() -> None:
+        async with aiosmtplib.SMTP(
+            hostname="127.0.0.1", port=port, local_hostname="daily.example", start_tls=False
+        ) as smtp:
+            for _ in left:
+                await smtp.sendmail(sender, to, envelope.content)
+
+    began = time.perf_counter()
+    await asyncio.gather(*(connection() for _ in range(CONNECTIONS)))
+    print(time.perf_counter() - began)
+
+
+def _list(rates: list[float]) -> str:
+    return ", ".join(f"{rate:.0f}" for rate in rates)
+
+
+def _each(cost: Cost) -> str:
+    wall, cpu = cost.seconds / cost.mails, cost.cpu_seconds / cost.mails
+    return f"{cost.mails} mails: {wall * 1e6:.0f} µs each, {cpu * 1e6:.0f} µs of processor time"
+
+
+if __name__ == "__main__":
+    asyncio.run(_send_all(*map(int, sys.argv[1:])))

@@ -1,0 +1,105 @@
+"""The newsletter by way of a real Postfix, which wants TLS and a login, to mailboxes that are read afterwards."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from bot.mail.connection import Patience
+from bot.mailboxes import parse
+from bot.outbox import ChannelError
+from digest.store.engine import open_engine
+from tests.bot.mail.house import House
+from tests.postfix import PASSWORD, USERNAME, Postfix, postfix
+
+
+@pytest.fixture(scope="module")
+def relay() -> Iterator[Postfix]:
+    with postfix("ada", "bea", "letters") as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def house(
+    tmp_path: Path, sqlite_template: Path, relay: Postfix, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[House]:
+    """A database whose mail goes to the relay, which is trusted."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(relay.authority))
+    shutil.copy(sqlite_template, tmp_path / "store.db")
+    engine = open_engine(f"sqlite:///{tmp_path}/store.db")
+    login: dict[str, object] = {
+        "smtp_security": "starttls",
+        "smtp_username": USERNAME,
+        "smtp_password": PASSWORD,
+    }
+    yield House(engine, relay.port, Patience(), overrides=login)
+    await engine.dispose()
+
+
+async def delivered(relay: Postfix, name: str, count: int) -> None:
+    """Returns once the mailbox holds so many."""
+    async with asyncio.timeout(20):
+        while len(relay.mail(name)) < count:  # noqa: ASYNC110 - another process writes it
+            await asyncio.sleep(0.05)
+
+
+async def test_a_mail_reaches_the_mailbox_and_an_unknown_one_is_ended(house: House, relay: Postfix) -> None:
+    await house.subscribe("ada", "nobody", "bea")
+    await house.broadcast("Grüße, 各位读者。")
+    await house.send()
+    assert [state for state, _ in await house.deliveries()] == ["sent", "failed", "sent"]
+    assert [standing for standing, *_ in await house.standings()] == ["active", "ended", "active"]
+    await delivered(relay, "ada", 1)
+    await delivered(relay, "bea", 1)
+    [mail] = relay.mail("ada")
+    assert mail["To"] == "ada@reader.example"
+    assert mail["From"] == "arXiv Daily <daily@daily.example>"
+    assert mail["Return-Path"] == "<daily@daily.example>"
+    assert mail["Received"].count("with ESMTPSA") == 1
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    for kind in ("plain", "html"):
+        body = mail.get_body((kind,))
+        assert body is not None
+        assert "Grüße, 各位读者。" in body.get_content()
+        assert "https://daily.example/unsubscribe/" in body.get_content()
+
+
+async def test_a_wrong_password_stops_the_run_and_ends_nobody(house: House, relay: Postfix) -> None:
+    house.overrides["smtp_password"] = "battery staple"
+    await house.subscribe("ada")
+    await house.broadcast()
+    with pytest.raises(ChannelError, match=r"does not let us in: 535 5\.7\.8") as refused:
+        await house.send()
+    assert "battery" not in str(refused.value)
+    assert await house.deliveries() == [("due", None)]
+    assert await house.standings() == [("active", None, 0)]
+
+
+async def test_without_a_login_the_relay_refuses_us_and_not_the_reader(house: House, relay: Postfix) -> None:
+    house.overrides |= {"smtp_username": None, "smtp_password": None}
+    await house.subscribe("ada")
+    await house.broadcast()
+    with pytest.raises(ChannelError):
+        await house.send()
+    assert await house.standings() == [("active", None, 0)]
+
+
+async def test_a_relay_that_wants_tls_gets_nothing_in_clear(house: House, relay: Postfix) -> None:
+    house.overrides = {"smtp_security": "none"}
+    await house.subscribe("ada")
+    await house.broadcast()
+    with pytest.raises(ChannelError, match="530"):
+        await house.send()
+    assert await house.standings() == [("active", None, 0)]
+
+
+async def test_a_letter_reaches_the_mailbox(house: House, relay: Postfix) -> None:
+    async with house.mail() as mail:
+        await mail.post(
+            b"From: daily@daily.example\r\nSubject: x\r\n\r\n.Hello.\r\n", parse("letters@reader.example")
+        )
+    await delivered(relay, "letters", 1)
+    assert relay.mail("letters")[0].get_content() == ".Hello.\n"
