@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from bot.mail import composing
 from bot.mail.connection import Patience
 from bot.mailboxes import parse
 from bot.outbox import ChannelError
@@ -98,8 +99,9 @@ async def test_a_relay_that_wants_tls_gets_nothing_in_clear(house: House, relay:
 
 async def test_a_letter_reaches_the_mailbox(house: House, relay: Postfix) -> None:
     async with house.mail() as mail:
-        await mail.post(
-            b"From: daily@daily.example\r\nSubject: x\r\n\r\n.Hello.\r\n", parse("letters@reader.example")
-        )
+        part = composing.letter(".", [".Hello."], "en", personal=False)
+        await mail.post(part, to=parse("letters@reader.example"), number=7)
     await delivered(relay, "letters", 1)
-    assert relay.mail("letters")[0].get_content() == ".Hello.\n"
+    body = relay.mail("letters")[0].get_body(("plain",))
+    assert body is not None
+    assert "\n.Hello.\r\n" in body.get_content()
