@@ -340,7 +340,7 @@ async def test_what_there_is_is_counted_by_channel_day_and_state(engine: AsyncEn
             await give_out(connection, TODAY + timedelta(days=number))
         await subscribers.end(connection, first.id, "blocked", NOW)
         sent = (await due(connection))[0]
-        await deliveries.mark(connection, [Mark(sent.id, Sending.SENT, NOW)])
+        await deliveries.mark(connection, [sent.id], Mark(Sending.SENT), NOW)
         await asks.add(connection, Ask(0, "1001", "1001", "2602.00001", Wish.READING, "zh-CN", NOW))
     async with reading(engine) as connection:
         assert await totals.subscribers_by_standing(connection) == {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from bot.models import Choices, Detail, Letter, Standing, Subject
+from bot.models import Choices, Detail, Letter, Mark, Sending, Standing, Subject
 from bot.store import deliveries, dispatches, signups
 from bot.store.deliveries import Appointment
 from bot.store.tables import deliveries as ledger
@@ -116,10 +116,10 @@ async def test_leaving_from_the_settings_ends_what_is_queued_too(tmp_path: Path)
         leave = here.links.unsubscribe(reader.id).removeprefix(here.url)
         assert f'action="{leave}?language=zh-CN"' in page.text
         await here.web.post(leave)
-        async with database.reading(here.app.engine) as connection:
+        async with database.writing(here.app.engine) as connection:
             [queued] = await deliveries.due(connection, "mail", NOON, 10)
             assert queued.subscriber.standing is Standing.LEFT  # at which the outbox looks before each send
-            assert await deliveries.still_wanted(connection, [queued.id]) == set()
+            assert await deliveries.mark(connection, [queued.id], Mark(Sending.SENDING), NOON) == set()
         page = await here.web.get(here.links.preferences(reader.id))
         assert "没有订阅" in page.text
 
