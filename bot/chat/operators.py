@@ -68,7 +68,7 @@ async def _guarded(desk: Desk, command: _Command, update: Update, _: ContextType
 async def stats(desk: Desk, came: Incoming, language: str) -> None:
     """How many subscribers there are, and what became of the last dispatches."""
     async with database.reading(desk.app.engine) as connection:
-        standings = await subscribers.standings(connection, CHANNEL)
+        standings = await subscribers.standings(connection)
         sent = [
             (each, await deliveries.counts(connection, each.id))
             for each in await dispatches.latest(connection, _SHOWN)
@@ -81,7 +81,7 @@ async def status(desk: Desk, came: Incoming, language: str) -> None:
     now = desk.clock()
     async with database.reading(desk.app.engine) as connection:
         unknown = await deliveries.unknown(connection)
-        waiting = await deliveries.next_at(connection, CHANNEL)
+        waiting = await deliveries.next_at(connection)
         last = await editions.last(connection)
     html = words.render(
         "status",

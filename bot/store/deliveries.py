@@ -120,11 +120,10 @@ async def postpone(connection: AsyncConnection, number: int, until: datetime) ->
     await connection.execute(query.values(next_at=until))
 
 
-async def next_at(connection: AsyncConnection, channel: str) -> datetime | None:
-    """When the next delivery on `channel` is to be tried."""
-    query = select(func.min(_COLUMNS.next_at, type_=UtcDateTime)).select_from(deliveries.join(subscribers))
-    due_there = query.where(_COLUMNS.state == Sending.DUE, subscribers.c.channel == channel)
-    moment: datetime | None = await connection.scalar(due_there)
+async def next_at(connection: AsyncConnection) -> datetime | None:
+    """When the next delivery is to be tried."""
+    query = select(func.min(_COLUMNS.next_at, type_=UtcDateTime)).where(_COLUMNS.state == Sending.DUE)
+    moment: datetime | None = await connection.scalar(query)
     return moment
 
 

@@ -190,12 +190,11 @@ async def active(connection: AsyncConnection, channel: str) -> int:
     return int(await connection.scalar(query) or 0)
 
 
-async def standings(connection: AsyncConnection, channel: str) -> dict[tuple[Standing, str | None], int]:
-    """How many subscribers there are of each standing, with its reason."""
-    columns = subscribers.c
-    query = select(columns.standing, columns.reason, func.count()).where(columns.channel == channel)
-    rows = await connection.execute(query.group_by(columns.standing, columns.reason))
-    return {(Standing(standing), reason): count for standing, reason, count in rows}
+async def standings(connection: AsyncConnection) -> dict[tuple[str, Standing, str | None], int]:
+    """How many subscribers there are on each channel, of each standing, with its reason."""
+    columns = (subscribers.c.channel, subscribers.c.standing, subscribers.c.reason)
+    rows = await connection.execute(select(*columns, func.count()).group_by(*columns).order_by(*columns))
+    return {(channel, Standing(standing), reason): count for channel, standing, reason, count in rows}
 
 
 def known_of(reader: Subscriber) -> dict[str, Any]:

@@ -104,7 +104,7 @@ async def test_a_subscription_that_ends_keeps_its_choices_and_the_reason(engine:
         ended = await subscribers.find(connection, "telegram", FULL.address)
         assert ended == replace(added, standing=Standing.ENDED, reason="blocked")
         assert await subscribers.active(connection, "telegram") == 0
-        assert await subscribers.standings(connection, "telegram") == {(Standing.ENDED, "blocked"): 1}
+        assert await subscribers.standings(connection) == {("telegram", Standing.ENDED, "blocked"): 1}
 
 
 async def test_a_subscriber_moves_with_its_deliveries(engine: AsyncEngine) -> None:
@@ -302,7 +302,7 @@ async def test_what_is_due_comes_oldest_first_and_not_what_is_held_or_of_another
         await deliveries.mark(connection, [third.id], Mark(Sending.DUE, next_at=earlier), NOW)
         found = await deliveries.due(connection, "telegram", NOW, 2, [first.id])
         assert [each.id for each in found] == [third.id, second.id]
-        assert await deliveries.next_at(connection, "telegram") == earlier
+        assert await deliveries.next_at(connection) == earlier
 
 
 async def test_a_mark_changes_what_it_names_and_keeps_the_rest(engine: AsyncEngine) -> None:

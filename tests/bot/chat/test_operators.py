@@ -43,7 +43,7 @@ async def test_the_standings_and_the_deliveries_are_counted(tmp_path: Path) -> N
         await told(gone, "/start")
         await told(gone, "/unsubscribe")
         stats = await told(operator, "/stats")
-        assert "已订阅：1" in stats.text
+        assert "Telegram · 已订阅：1" in stats.text
         assert "已退订：1" in stats.text
         assert "2026-02-11：没有推送对象" in stats.text
         status = await told(operator, "/status")
