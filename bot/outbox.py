@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 import structlog
@@ -17,28 +17,21 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.channels import (
     Channel,
-    DeferredError,
     DeliveryError,
-    EndedError,
     FormRefusedError,
     HaltedError,
-    MovedError,
-    RefusedError,
-    StruckError,
-    UnansweredError,
 )
 from bot.fanout import LIFETIME, Renderings, due_at
 from bot.ledger import Ledger
-from bot.models import Delivery, Mark, Part, Sending, Standing, Subscriber
-from bot.store import deliveries, subscribers
+from bot.models import Delivery, Part, Sending, Standing
+from bot.outcomes import Outcomes
+from bot.store import deliveries
 from digest.errors import DigestError
 from digest.store import engine as database
 from digest.store.exclusive import exclusive
 
 _log = structlog.get_logger()
 _WIDTH = 200  # sends at once; a group that waits for its minute holds one of these places
-_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=15), timedelta(hours=1)
-_STRIKES = 2  # dispatches in a row that an address may refuse
 _LAST_SECONDS = 5.0  # for what is in flight when the program stops: half of what serve has
 
 
@@ -60,7 +53,7 @@ class Outbox:
     clock: Callable[[], datetime]
     width: int = _WIDTH
     look_seconds: float = 5
-    _ledger: Ledger = field(init=False)
+    _outcomes: Outcomes = field(init=False)
     _running: dict[int, "asyncio.Task[None]"] = field(init=False, default_factory=dict)
     _changed: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     _closing: bool = field(init=False, default=False)
@@ -68,7 +61,8 @@ class Outbox:
     _fault: BaseException | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        self._ledger = Ledger(self.engine, self.clock)
+        repeats = self.channel.repeats_unknown
+        self._outcomes = Outcomes(self.engine, Ledger(self.engine, self.clock), self.clock, repeats=repeats)
 
     async def run(self) -> None:
         """Sends until `close`; nothing new is begun then, what is in flight ends.
@@ -128,7 +122,7 @@ class Outbox:
             for task in stuck:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        await self._ledger.close()
+        await self._outcomes.close()
 
     async def _begin_more(self) -> bool:
         """Begins what there is room for; whether there was anything to begin."""
@@ -162,20 +156,20 @@ class Outbox:
             self.wake()
         except Exception:  # noqa: BLE001 - the edge of what one delivery can do
             _log.exception("delivery_failed", delivery=delivery.id)
-            await self._note(delivery, Sending.FAILED, "internal")
+            await self._outcomes.note(delivery, Sending.FAILED, "internal")
 
     async def _deliver(self, delivery: Delivery) -> None:
         now = self.clock()
         if (hour := _hour(delivery)) > now and not delivery.part:
-            await self._note(delivery, Sending.DUE, next_at=hour)
+            await self._outcomes.note(delivery, Sending.DUE, next_at=hour)
             return
         if reason := obstacle(delivery, now):
             state = Sending.FAILED if delivery.part or delivery.tries else Sending.SKIPPED
-            await self._note(delivery, state, reason)
+            await self._outcomes.note(delivery, state, reason)
             return
         number, parts = await self.renderings.of(delivery)
         if not parts:
-            await self._note(delivery, Sending.SKIPPED, "nothing", rendering=number)
+            await self._outcomes.note(delivery, Sending.SKIPPED, "nothing", rendering=number)
             return
         for part in range(delivery.part, len(parts)):
             if self._ending and part > delivery.part:
@@ -188,107 +182,37 @@ class Outbox:
 
         async def before() -> None:
             self._in_flight.add(delivery.id)
-            if not await self._note(delivery, Sending.SENDING, rendering=rendering, part=part):
+            if not await self._outcomes.note(delivery, Sending.SENDING, rendering=rendering, part=part):
                 raise _LeftError
 
         try:
             await self.channel.send(delivery, parts[part], first=part == 0, before=before)
         except _LeftError:
-            await self._note(delivery, Sending.SKIPPED, "left")
+            await self._outcomes.note(delivery, Sending.SKIPPED, "left")
         except HaltedError:
-            await self._note(delivery, Sending.DUE, next_at=self.clock())  # behind those that may fare better
+            await self._outcomes.note(
+                delivery, Sending.DUE, next_at=self.clock()
+            )  # behind those that may fare better
             raise
         except FormRefusedError as error:
             await self._replace(delivery, rendering, part, error.instead)
         except DeliveryError as error:
-            await self._failed(delivery, error)
+            if await self._outcomes.failed(delivery, error):
+                self.wake()
         else:
-            last = part + 1 == len(parts)
-            state = Sending.SENT if last else Sending.DUE
-            await self._note(delivery, state, part=part + 1, tries=0, repeated=False)
-            await self._forgive(delivery.subscriber)
+            await self._outcomes.sent(delivery, part + 1, len(parts))
             return True
         finally:
             self._in_flight.discard(delivery.id)
         return False
-
-    async def _failed(self, delivery: Delivery, error: DeliveryError) -> None:
-        match error:
-            case UnansweredError():
-                await self._note_unknown(delivery, str(error))
-            case DeferredError():
-                await self._defer(delivery, error)
-            case EndedError():
-                await self._end(delivery, str(error))
-            case StruckError():
-                await self._strike(delivery, str(error))
-            case MovedError():
-                await self._move(delivery, error.address)
-            case RefusedError() | DeliveryError():
-                await self._note(delivery, Sending.FAILED, str(error))
 
     async def _replace(
         self, delivery: Delivery, rendering: int, part: int, instead: tuple[Part, ...]
     ) -> None:
         """The messages that stand in for a refused one are parts like any other: each is sent once, and marked."""
         number = await self.renderings.replaced(delivery, rendering, part, instead)
-        await self._note(delivery, Sending.DUE, rendering=number)
+        await self._outcomes.note(delivery, Sending.DUE, rendering=number)
         self.wake()
-
-    async def _defer(self, delivery: Delivery, error: DeferredError) -> None:
-        """A pause that was asked for costs no try; any other doubles, from attempt to attempt."""
-        pause = error.pause or min(_FIRST_PAUSE * (1 << min(delivery.tries, 10)), _LONGEST_PAUSE)
-        tries = delivery.tries + (error.pause is None)
-        await self._note(delivery, Sending.DUE, str(error), next_at=self.clock() + pause, tries=tries)
-
-    async def _note_unknown(self, delivery: Delivery, reason: str) -> None:
-        if self.channel.repeats_unknown and not delivery.repeated:
-            next_at = self.clock() + _FIRST_PAUSE
-            await self._note(delivery, Sending.DUE, reason, next_at=next_at, repeated=True)
-        else:
-            await self._note(delivery, Sending.UNKNOWN, reason)
-
-    async def _end(self, delivery: Delivery, reason: str) -> None:
-        async with database.writing(self.engine) as connection:
-            await subscribers.end(connection, delivery.subscriber.id, reason, self.clock())
-        await self._note(delivery, Sending.FAILED, reason)
-        _log.info("subscription_ended", subscriber=delivery.subscriber.id, reason=reason)
-
-    async def _strike(self, delivery: Delivery, reason: str) -> None:
-        number = delivery.subscriber.id
-        async with database.writing(self.engine) as connection:
-            ended = await subscribers.strike(connection, number, reason, _STRIKES, self.clock())
-        await self._note(delivery, Sending.FAILED, reason)
-        _log.info("address_refused", subscriber=number, reason=reason, ended=ended)
-
-    async def _forgive(self, subscriber: Subscriber) -> None:
-        if subscriber.strikes:
-            async with database.writing(self.engine) as connection:
-                await subscribers.clear_strikes(connection, subscriber.id)
-
-    async def _move(self, delivery: Delivery, address: str) -> None:
-        async with database.writing(self.engine) as connection:
-            moved = await subscribers.move(connection, delivery.subscriber.id, address, self.clock())
-        if moved is None:  # the new address gets its own
-            await self._note(delivery, Sending.SKIPPED, "moved")
-        else:
-            await self._note(delivery, Sending.DUE, next_at=self.clock())
-            self.wake()
-
-    async def _note(
-        self,
-        delivery: Delivery,
-        state: Sending,
-        reason: str | None = None,
-        *,
-        part: int | None = None,
-        next_at: datetime | None = None,
-        tries: int | None = None,
-        rendering: int | None = None,
-        repeated: bool | None = None,
-    ) -> bool:
-        mark = Mark(state, reason, part, next_at, tries, rendering, repeated)
-        return await self._ledger.note(delivery.id, mark)
 
 
 def obstacle(delivery: Delivery, now: datetime) -> str | None:

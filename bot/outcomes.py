@@ -1,0 +1,109 @@
+"""What a send came to: for its delivery, and for the subscription."""
+
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.channels import DeferredError, DeliveryError, EndedError, MovedError, StruckError, UnansweredError
+from bot.ledger import Ledger
+from bot.models import Delivery, Mark, Sending
+from bot.store import subscribers
+from digest.store import engine as database
+
+_log = structlog.get_logger()
+_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=15), timedelta(hours=1)
+_STRIKES = 2  # dispatches in a row that an address may refuse
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """Notes them in `ledger`; with `repeats`, what may have arrived is sent once more."""
+
+    engine: AsyncEngine
+    ledger: Ledger
+    clock: Callable[[], datetime]
+    _: KW_ONLY
+    repeats: bool
+
+    async def sent(self, delivery: Delivery, part: int, parts: int) -> None:
+        """The message number `part` of `parts` was taken."""
+        state = Sending.SENT if part == parts else Sending.DUE
+        await self.note(delivery, state, part=part, tries=0, repeated=False)
+        if delivery.subscriber.strikes:
+            async with database.writing(self.engine) as connection:
+                await subscribers.clear_strikes(connection, delivery.subscriber.id)
+
+    async def failed(self, delivery: Delivery, error: DeliveryError) -> bool:
+        """It was not, or nobody knows. Gives whether it is due again at once."""
+        match error:
+            case UnansweredError():
+                await self._note_unknown(delivery, str(error))
+            case DeferredError():
+                await self._defer(delivery, error)
+            case EndedError():
+                await self._end(delivery, str(error))
+            case StruckError():
+                await self._strike(delivery, str(error))
+            case MovedError():
+                return await self._move(delivery, error.address)
+            case _:
+                await self.note(delivery, Sending.FAILED, str(error))
+        return False
+
+    async def note(
+        self,
+        delivery: Delivery,
+        state: Sending,
+        reason: str | None = None,
+        *,
+        part: int | None = None,
+        next_at: datetime | None = None,
+        tries: int | None = None,
+        rendering: int | None = None,
+        repeated: bool | None = None,
+    ) -> bool:
+        """Marks `delivery`; what is None stays as it is. False where it is not wanted any more."""
+        mark = Mark(state, reason, part, next_at, tries, rendering, repeated)
+        return await self.ledger.note(delivery.id, mark)
+
+    async def close(self) -> None:
+        """Returns once everything is noted."""
+        await self.ledger.close()
+
+    async def _defer(self, delivery: Delivery, error: DeferredError) -> None:
+        """A pause that was asked for costs no try; any other doubles, from attempt to attempt."""
+        pause = error.pause or min(_FIRST_PAUSE * (1 << min(delivery.tries, 10)), _LONGEST_PAUSE)
+        tries = delivery.tries + (error.pause is None)
+        await self.note(delivery, Sending.DUE, str(error), next_at=self.clock() + pause, tries=tries)
+
+    async def _note_unknown(self, delivery: Delivery, reason: str) -> None:
+        if self.repeats and not delivery.repeated:
+            next_at = self.clock() + _FIRST_PAUSE
+            await self.note(delivery, Sending.DUE, reason, next_at=next_at, repeated=True)
+        else:
+            await self.note(delivery, Sending.UNKNOWN, reason)
+
+    async def _end(self, delivery: Delivery, reason: str) -> None:
+        async with database.writing(self.engine) as connection:
+            await subscribers.end(connection, delivery.subscriber.id, reason, self.clock())
+        await self.note(delivery, Sending.FAILED, reason)
+        _log.info("subscription_ended", subscriber=delivery.subscriber.id, reason=reason)
+
+    async def _strike(self, delivery: Delivery, reason: str) -> None:
+        number = delivery.subscriber.id
+        async with database.writing(self.engine) as connection:
+            ended = await subscribers.strike(connection, number, reason, _STRIKES, self.clock())
+        await self.note(delivery, Sending.FAILED, reason)
+        _log.info("address_refused", subscriber=number, reason=reason, ended=ended)
+
+    async def _move(self, delivery: Delivery, address: str) -> bool:
+        async with database.writing(self.engine) as connection:
+            moved = await subscribers.move(connection, delivery.subscriber.id, address, self.clock())
+        if moved is None:  # the new address gets its own
+            await self.note(delivery, Sending.SKIPPED, "moved")
+        else:
+            await self.note(delivery, Sending.DUE, next_at=self.clock())
+        return moved is not None
