@@ -16,7 +16,7 @@ from bot.models import Choices, Delivery, Dispatch, Part
 from bot.settings import Settings
 from digest.models import Edition
 
-_AT_ONCE = 4  # deliveries for each connection: while some are sent, others are marked
+_AT_ONCE = 8  # deliveries for each connection: few are on it, the others are looked up, marked or wait
 
 
 class Mail:
