@@ -19,16 +19,21 @@ from bot.store import deliveries, dispatches
 from digest.errors import DigestError
 from digest.store import editions
 from digest.store import engine as database
+from digest.store.exclusive import BusyError
 
 _RHYTHM = Rhythm(patience_seconds=600)  # what is due stays due for the next run
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """How it stands with the deliveries of the editions that were looked at."""
+    """How it stands with the deliveries of the editions that were looked at.
+
+    `elsewhere` is whether another process sends on a channel: what is due there is due for it.
+    """
 
     days: tuple[date, ...]
     states: Counter[Sending] = field(default_factory=Counter)
+    elsewhere: bool = False
 
 
 async def deliver_made(app: App, settings: Settings, made: Work) -> Delivered | None:
@@ -51,26 +56,33 @@ async def deliver_day(app: App, settings: Settings, day: date) -> Delivered:
 
 
 async def _send(app: App, settings: Settings, days: list[date]) -> Delivered:
-    await _drain(app, settings)
+    elsewhere = await _drain(app, settings)
     states: Counter[Sending] = Counter()
     async with database.reading(app.engine) as connection:
         for day in days:
             dispatch = await dispatches.of_day(connection, day)
             states.update(await deliveries.counts(connection, dispatch.id) if dispatch else {})
-    return Delivered(tuple(days), states)
+    return Delivered(tuple(days), states, elsewhere)
 
 
-async def _drain(app: App, settings: Settings) -> None:
-    """On each channel in turn; one that is refused keeps nothing from the others. Raises DigestError at the end."""
+async def _drain(app: App, settings: Settings) -> bool:
+    """On each channel in turn; one that is refused keeps nothing from the others. Raises DigestError at the end.
+
+    Gives whether another process sends on one of them.
+    """
     faults: list[DigestError] = []
+    elsewhere = False
     for opened in _channels(app, settings):
         try:
             async with opened as (_, outbox):
                 await outbox.drain()
+        except BusyError:
+            elsewhere = True
         except DigestError as error:
             faults.append(error)
     if faults:
         raise faults[0]
+    return elsewhere
 
 
 def _channels(app: App, settings: Settings) -> Iterator[AbstractAsyncContextManager[tuple[Channel, Outbox]]]:

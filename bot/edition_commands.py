@@ -30,7 +30,10 @@ def run(at: At = "") -> None:
     loaded = command_line.load()
     made = asyncio.run(_work(loaded, at, delivers=True))
     if made.delivered:
-        typer.echo(text.render("delivered", states=made.delivered.states), nl=False)
+        typer.echo(
+            text.render("delivered", states=made.delivered.states, elsewhere=made.delivered.elsewhere),
+            nl=False,
+        )
     _tell(loaded, made.work)
 
 
@@ -54,7 +57,7 @@ def deliver(
     """Sends what is still due of an edition."""
     loaded = command_line.load()
     done = asyncio.run(_deliver(loaded, command_line.required_day(day_, "--date")))
-    typer.echo(text.render("delivered", states=done.states), nl=False)
+    typer.echo(text.render("delivered", states=done.states, elsewhere=done.elsewhere), nl=False)
 
 
 def coverage(

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 from hashlib import sha256
 
-from itsdangerous import BadSignature, SignatureExpired, Signer, TimestampSigner
+from itsdangerous import BadSignature, Signer, TimestampSigner
 
 from bot.settings import Settings
 from digest.models import VersionId
@@ -84,11 +84,11 @@ class Links:
 
     def preferring(self, token: str) -> int | None:
         """The same of a link to the preferences. Raises ExpiredLinkError."""
-        return _read(self._preferring, token, PREFERRING)
+        return self._read(self._preferring, token, PREFERRING)
 
     def confirming(self, token: str) -> int | None:
         """The signing up that a link confirms, None where it is none of ours. Raises ExpiredLinkError."""
-        return _read(self._confirming, token, CONFIRMING)
+        return self._read(self._confirming, token, CONFIRMING)
 
     def tag(self, purpose: str, number: int) -> str:
         """A short signature in small letters and digits, for where a link has no place: addresses, Message-IDs."""
@@ -120,6 +120,17 @@ class Links:
         signer.get_timestamp = lambda: int(self.clock().timestamp())  # type: ignore[method-assign]
         return signer
 
+    def _read(self, signer: TimestampSigner, token: str, age: timedelta) -> int | None:
+        """A link from the future is as good as a new one: clocks are set back."""
+        try:
+            number, made_at = signer.unsign(token, return_timestamp=True)
+            found = int(number)
+        except (BadSignature, ValueError):
+            return None
+        if self.clock() > made_at + age:
+            raise ExpiredLinkError
+        return found
+
 
 def open_links(settings: Settings, clock: Callable[[], datetime]) -> Links | None:
     """The links that the settings describe; None where PUBLIC_URL or SECRET_KEY is not set."""
@@ -128,12 +139,3 @@ def open_links(settings: Settings, clock: Callable[[], datetime]) -> Links | Non
     archive = str(settings.archive_url) if settings.archive_url else None
     base = str(settings.public_url).rstrip("/")
     return Links(base, settings.secret_key.get_secret_value(), clock, archive)
-
-
-def _read(signer: TimestampSigner, token: str, age: timedelta) -> int | None:
-    try:
-        return int(signer.unsign(token, max_age=int(age.total_seconds())))
-    except SignatureExpired:
-        raise ExpiredLinkError from None
-    except (BadSignature, ValueError):
-        return None

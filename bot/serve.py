@@ -1,17 +1,20 @@
-"""The whole bot in one process: Telegram, mail, pages, schedule; from the first request to a clean stop."""
+"""The whole program in one process: pages, schedule, mail, Telegram; from the first request to a clean stop.
+
+The parts run side by side, and each ends by itself: a Telegram that is out of reach keeps no page from being served, a
+mail server that stalls no message.
+"""
 
 import asyncio
 import secrets
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any, TypeVar
 
 import structlog
-from starlette.routing import Route
+from starlette.exceptions import HTTPException
 from telegram import Update
 
 from bot import links as signed
@@ -34,6 +37,7 @@ from bot.web.server import listening
 from bot.web.site import site
 
 T = TypeVar("T")
+Take = Callable[[dict[str, Any]], Awaitable[None]]
 _log = structlog.get_logger()
 _RETURNS_SECONDS = 300.0  # between two looks into the mailbox for what comes back
 _LAST_SECONDS = 5.0  # for letters that are under way at the end
@@ -41,16 +45,18 @@ _LAST_SECONDS = 5.0  # for letters that are under way at the end
 
 @dataclass
 class _House:
-    """What has been opened: the newsletter's parts and the counter, where there are any, and what runs beside them."""
+    """What the parts share, and what of them has been opened so far."""
 
     app: App
     settings: Settings
     rhythm: Rhythm
     links: Links
+    stop: asyncio.Event
+    outboxes: list[Outbox] = field(default_factory=list)
     letters: Letters | None = None
     desk: Desk | None = None
-    outboxes: list[Outbox] = field(default_factory=list)
-    running: list[Callable[[asyncio.Event], Coroutine[Any, Any, None]]] = field(default_factory=list)
+    take: Take | None = None
+    listens: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def alert(self, alarm: Alarm) -> None:
         """Tells the operators, whom only Telegram reaches; the log has it all anyway."""
@@ -58,7 +64,7 @@ class _House:
             await operators.alert(self.desk, alarm)
 
     def wake(self) -> None:
-        """There is something new to send."""
+        """There may be something new to send."""
         for outbox in self.outboxes:
             outbox.wake()
         if self.letters is not None:
@@ -74,132 +80,139 @@ async def serve(
 ) -> None:
     """Serves until `stop` is set; what is in flight ends then, within ten seconds. Raises DigestError."""
     outboxes.require_channel(settings)
-    async with open_app(settings, clock, far_ends) as app, AsyncExitStack() as stack:
-        house = _House(app, settings, rhythm or Rhythm(), _links(settings, clock))
-        if await _unless(stop, _open(house, stack)):
-            await _run(house, stop)
+    async with open_app(settings, clock, far_ends) as app:
+        house = _House(app, settings, rhythm or Rhythm(), _links(settings, clock), stop)
+        parts = [_pages(house), _ticks(house)]
+        if settings.smtp_host is not None:
+            parts.append(_mail(house))
+        if settings.telegram_bot_token is not None:
+            parts.append(_telegram(house))
+        await _side_by_side(stop, parts)
 
 
-async def _open(house: _House, stack: AsyncExitStack) -> bool:
-    """Opens everything; `stack` closes it, the last first."""
-    if house.settings.smtp_host is not None:
-        await _open_mail(house, stack)
-    hook = None
-    if house.settings.telegram_bot_token is not None:
-        hook = await _open_telegram(house, stack)
-    pages = Pages(house.app, house.links, house.letters is not None, house.wake)
-    web = site(pages, hook=hook)
-    await stack.enter_async_context(listening(web, house.settings.web_host, house.settings.web_port))
-    if house.desk is not None:
-        await _introduce(house.desk, house.settings)
-    scheduler = _schedule(house).start(house.rhythm.tick_seconds)
-    stack.callback(scheduler.shutdown, wait=False)
-    _log.info("serving", channels=[each.channel.name for each in house.outboxes], webhook=hook is not None)
-    return True
-
-
-async def _open_mail(house: _House, stack: AsyncExitStack) -> None:
-    app, links = house.app, house.links
-    mail, outbox = await stack.enter_async_context(outboxes.mail(app, house.settings, links, house.rhythm))
-    house.outboxes.append(outbox)
-    letters = Letters(app.engine, links, mail.post, app.clock, house.rhythm.look_seconds)
-    house.letters = letters
-
-    async def alert(sentence: str) -> None:
-        await house.alert(Alarm(Trouble.FAILED, reason=sentence))
-
-    house.running.append(partial(keep_sending, outbox=outbox, alert=alert))
-    house.running.append(partial(_send_letters, letters))
-    account = mailbox.account(house.settings)
-    if account is not None:
-        watch = mailbox.watch(account, app.engine, links, app.clock, _RETURNS_SECONDS)
-        house.running.append(partial(_until, work=watch))
-
-
-async def _open_telegram(house: _House, stack: AsyncExitStack) -> Route | None:
-    """The way in for updates, where Telegram pushes them."""
-    settings = house.settings
-    outgoing, outbox = await stack.enter_async_context(outboxes.telegram(house.app, settings, house.rhythm))
-    newsletter = house.links if house.letters is not None else None
-    desk = application.open_desk(house.app, outgoing, outbox, settings, newsletter)
-    outgoing.alert = lambda address, reason: operators.alert(desk, Alarm(Trouble.ENDED, address, reason))
-    house.desk = desk
-    house.outboxes.append(outbox)
-    house.running.append(partial(send_until, outbox=outbox))
-    return await stack.enter_async_context(_answering(desk, settings))
-
-
-@asynccontextmanager
-async def _answering(desk: Desk, settings: Settings) -> AsyncIterator[Route | None]:
-    """Takes updates: fetches them, or gives the way in by which they are pushed."""
-    secret = settings.telegram_webhook_secret
-    bot = application.build(desk, polls=secret is None)
-
-    async def take(update: dict[str, Any]) -> None:
-        await bot.update_queue.put(Update.de_json(updates.readable(update), desk.bot))
-
-    async with application.answering(bot, desk):
-        if secret is not None:
-            yield webhook.route(secret.get_secret_value(), take)
-            return
-        async with connection.polling(bot):
-            yield None
-
-
-async def _introduce(desk: Desk, settings: Settings) -> None:
-    if settings.telegram_webhook_secret is not None:
-        url = f"{str(settings.public_url).rstrip('/')}{webhook.PATH}"
-        await connection.have_pushed(desk.bot, url, settings.telegram_webhook_secret)
-    await application.introduce(desk, settings.telegram_channels)
-
-
-def _schedule(house: _House) -> Schedule:
-    app = house.app
-
-    async def pause(time: timedelta) -> datetime:
-        await asyncio.sleep(time.total_seconds())
-        return app.clock()
-
-    return Schedule(app, house.alert, house.wake, pause)
-
-
-async def _run(house: _House, stop: asyncio.Event) -> None:
-    """All that runs, until `stop`, or until one of them cannot go on."""
-    tasks = [asyncio.create_task(each(stop)) for each in house.running]
-    await asyncio.wait({*tasks, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
+async def _side_by_side(stop: asyncio.Event, parts: list[Coroutine[Any, Any, None]]) -> None:
+    """All `parts`, which end by themselves at `stop`; one that cannot go on stops the others, and is raised."""
+    tasks = [asyncio.create_task(part) for part in parts]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     stop.set()
     for result in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(result, BaseException):
             raise result
 
 
-async def _send_letters(letters: Letters, stop: asyncio.Event) -> None:
+async def _pages(house: _House) -> None:
+    settings, secret = house.settings, house.settings.telegram_webhook_secret
+
+    async def take(update: dict[str, Any]) -> None:
+        if house.take is None:  # Telegram sends it again
+            raise HTTPException(503)
+        await house.take(update)
+
+    pages = Pages(house.app, house.links, settings.smtp_host is not None, house.wake)
+    hook = webhook.route(secret.get_secret_value(), take) if secret is not None else None
+    async with listening(site(pages, hook=hook), settings.web_host, settings.web_port):
+        house.listens.set()
+        _log.info("serving", webhook=hook is not None)
+        await house.stop.wait()
+
+
+async def _ticks(house: _House) -> None:
+    async def pause(time: timedelta) -> datetime:
+        await asyncio.sleep(time.total_seconds())
+        return house.app.clock()
+
+    scheduler = Schedule(house.app, house.alert, house.wake, pause).start(house.rhythm.tick_seconds)
+    try:
+        await house.stop.wait()
+    finally:
+        scheduler.shutdown(wait=False)
+
+
+async def _mail(house: _House) -> None:
+    app, links, stop = house.app, house.links, house.stop
+    async with outboxes.mail(app, house.settings, links, house.rhythm) as (mail, outbox):
+        house.outboxes.append(outbox)
+        house.letters = Letters(app.engine, links, mail.post, app.clock, house.rhythm.look_seconds)
+
+        async def alert(sentence: str) -> None:
+            await house.alert(Alarm(Trouble.FAILED, reason=sentence))
+
+        parts = [keep_sending(stop, outbox, alert), _letters(stop, house.letters)]
+        account = mailbox.account(house.settings)
+        if account is not None:
+            watch = mailbox.watch(account, app.engine, links, app.clock, _RETURNS_SECONDS)
+            parts.append(_discard(_unless(stop, watch)))
+        await _side_by_side(stop, parts)
+
+
+async def _letters(stop: asyncio.Event, letters: Letters) -> None:
     sending = asyncio.create_task(letters.run())
-    await stop.wait()
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait({sending, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
     letters.close()
     await asyncio.wait({sending}, timeout=_LAST_SECONDS)
-    sending.cancel()
+    if not sending.cancel():
+        await sending
 
 
-async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
-    working = asyncio.create_task(work)
-    await stop.wait()
-    working.cancel()
+async def _telegram(house: _House) -> None:
+    async with AsyncExitStack() as stack:
+        outbox = await _unless(house.stop, _joined(house, stack))
+        if outbox is not None:
+            await send_until(house.stop, outbox)
 
 
-async def _unless(stop: asyncio.Event, start: Coroutine[Any, Any, T]) -> T | None:
-    """What `start` comes to; None where `stop` is set before: Telegram may be out of reach for long."""
-    starting, stopped = asyncio.create_task(start), asyncio.create_task(stop.wait())
+async def _joined(house: _House, stack: AsyncExitStack) -> Outbox:
+    """What sends to Telegram, once that can be reached and the bot answers; `stack` ends it."""
+    settings = house.settings
+    outgoing, outbox = await stack.enter_async_context(outboxes.telegram(house.app, settings, house.rhythm))
+    newsletter = house.links if settings.smtp_host is not None else None
+    desk = application.open_desk(house.app, outgoing, outbox, settings, newsletter)
+    outgoing.alert = lambda address, reason: operators.alert(desk, Alarm(Trouble.ENDED, address, reason))
+    house.desk = desk
+    house.outboxes.append(outbox)
+    house.take = await stack.enter_async_context(_answering(desk, settings))
+    if settings.telegram_webhook_secret is not None:
+        await house.listens.wait()
+        url = f"{str(settings.public_url).rstrip('/')}{webhook.PATH}"
+        await connection.have_pushed(desk.bot, url, settings.telegram_webhook_secret)
+    await application.introduce(desk, settings.telegram_channels)
+    _log.info("joined_telegram")
+    return outbox
+
+
+@asynccontextmanager
+async def _answering(desk: Desk, settings: Settings) -> AsyncIterator[Take]:
+    """Has updates handled: those that are fetched, or those that are pushed and given to what this yields."""
+    polls = settings.telegram_webhook_secret is None
+    bot = application.build(desk, polls=polls)
+
+    async def take(update: dict[str, Any]) -> None:
+        await bot.update_queue.put(Update.de_json(updates.readable(update), desk.bot))
+
+    async with application.answering(bot, desk):
+        if not polls:
+            yield take
+            return
+        async with connection.polling(bot):
+            yield take
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """What `work` comes to; None where `stop` is set before."""
+    working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
     try:
-        await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        if starting.done():
-            return await starting
-        _log.info("stopped_before_it_started")
-        return None
+        await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        return await working if working.done() else None
     finally:
         stopped.cancel()
-        starting.cancel()
-        await asyncio.gather(starting, return_exceptions=True)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+
+async def _discard(work: Awaitable[object]) -> None:
+    await work
 
 
 def _links(settings: Settings, clock: Clock) -> Links:

@@ -33,6 +33,13 @@ def test_a_link_to_leave_is_good_for_ever_and_the_others_expire() -> None:
         links(NOW + PREFERRING + timedelta(seconds=2)).preferring(token(ours.preferences(7)))
 
 
+def test_a_clock_that_is_set_back_makes_no_link_too_old() -> None:
+    ours = links()
+    earlier = links(NOW - timedelta(hours=1))
+    assert earlier.confirming(token(ours.confirm(7))) == 7
+    assert earlier.preferring(token(ours.preferences(7))) == 7
+
+
 def test_what_is_forged_truncated_foreign_or_of_another_purpose_names_nobody() -> None:
     ours = links()
     leave, prefer = token(ours.unsubscribe(7)), token(ours.preferences(7))

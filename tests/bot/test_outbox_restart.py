@@ -21,6 +21,7 @@ from bot.store import subscribers
 from bot.store.tables import deliveries
 from digest.store import engine as database
 from digest.store.engine import open_engine
+from digest.store.exclusive import exclusive
 from tests.bot.chat.audience import reader
 from tests.bot.test_cli import NOON, PROGRAM, call, environment, start
 from tests.bot.world import World, world
@@ -73,6 +74,7 @@ class House:
             TELEGRAM_BOT_TOKEN=TOKEN,
             TELEGRAM_API_URL=self.telegram.url,
             TELEGRAM_RATE=MESSAGES_A_SECOND,
+            WEB_PORT="0",
         )
 
     @asynccontextmanager
@@ -181,6 +183,19 @@ async def test_an_edition_that_two_processes_run_at_once_reaches_everybody_once(
         assert again.status == 0
         assert await here.states() == {Sending.SENT: 30}
         assert here.telegram.sent == dict.fromkeys(range(FIRST, FIRST + 30), 1)
+
+
+async def test_a_run_beside_a_process_that_sends_leaves_the_sending_to_it(
+    tmp_path: Path, sqlite_url: str
+) -> None:
+    async with house(tmp_path, sqlite_url, latency_seconds=0) as here:
+        await here.subscribe(FIRST)
+        async with exclusive(here.engine, "telegram deliveries"):
+            ran = await call(here.machine.folder, "run", *NOON, **here.env)
+        assert ran.status == 0
+        assert "Edition of 2026-02-11" in ran.out
+        assert "Another arxiv-daily is sending" in ran.out
+        assert await here.states() == {Sending.DUE: 1}
 
 
 async def test_of_many_fan_outs_at_once_one_is_made(engine: AsyncEngine, database_url: str) -> None:
