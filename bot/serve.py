@@ -3,8 +3,8 @@
 import asyncio
 import secrets
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -76,8 +76,10 @@ async def serve(
     outboxes.require_channel(settings)
     async with open_app(settings, clock, far_ends) as app, AsyncExitStack() as stack:
         house = _House(app, settings, rhythm or Rhythm(), _links(settings, clock))
-        if await _unless(stop, _open(house, stack)):
+        if await _until(stop, partial(_open, house, stack)):  # Telegram may be out of reach for long
             await _run(house, stop)
+        else:
+            _log.info("stopped_before_it_started")
 
 
 async def _open(house: _House, stack: AsyncExitStack) -> bool:
@@ -112,7 +114,7 @@ async def _open_mail(house: _House, stack: AsyncExitStack) -> None:
     house.running.append(partial(_send_letters, letters))
     account = mailbox.account(house.settings)
     if account is not None:
-        watch = mailbox.watch(account, app.engine, links, app.clock, _RETURNS_SECONDS)
+        watch = partial(mailbox.watch, account, app.engine, links, app.clock, _RETURNS_SECONDS)
         house.running.append(partial(_until, work=watch))
 
 
@@ -126,24 +128,16 @@ async def _open_telegram(house: _House, stack: AsyncExitStack) -> Route | None:
     house.desk = desk
     house.outboxes.append(outbox)
     house.running.append(partial(send_until, outbox=outbox))
-    return await stack.enter_async_context(_answering(desk, settings))
-
-
-@asynccontextmanager
-async def _answering(desk: Desk, settings: Settings) -> AsyncIterator[Route | None]:
-    """Takes updates: fetches them, or gives the way in by which they are pushed."""
+    inbox = await stack.enter_async_context(application.answering(desk))
     secret = settings.telegram_webhook_secret
-    bot = application.build(desk, polls=secret is None)
+    if secret is None:
+        house.running.append(partial(_until, work=partial(connection.poll, desk.bot, inbox.take)))
+        return None
 
     async def take(update: dict[str, Any]) -> None:
-        await bot.update_queue.put(Update.de_json(updates.readable(update), desk.bot))
+        await inbox.take([Update.de_json(updates.readable(update), desk.bot)])
 
-    async with application.answering(bot, desk):
-        if secret is not None:
-            yield webhook.route(secret.get_secret_value(), take)
-            return
-        async with connection.polling(bot):
-            yield None
+    return webhook.route(secret.get_secret_value(), take)
 
 
 async def _introduce(desk: Desk, settings: Settings) -> None:
@@ -181,25 +175,16 @@ async def _send_letters(letters: Letters, stop: asyncio.Event) -> None:
     sending.cancel()
 
 
-async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
-    working = asyncio.create_task(work)
-    await stop.wait()
-    working.cancel()
-
-
-async def _unless(stop: asyncio.Event, start: Coroutine[Any, Any, T]) -> T | None:
-    """What `start` comes to; None where `stop` is set before: Telegram may be out of reach for long."""
-    starting, stopped = asyncio.create_task(start), asyncio.create_task(stop.wait())
+async def _until(stop: asyncio.Event, work: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
+    """What `work` comes to; None where `stop` is set before."""
+    working, stopped = asyncio.create_task(work()), asyncio.create_task(stop.wait())
     try:
-        await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        if starting.done():
-            return await starting
-        _log.info("stopped_before_it_started")
-        return None
+        await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        return await working if working.done() else None
     finally:
         stopped.cancel()
-        starting.cancel()
-        await asyncio.gather(starting, return_exceptions=True)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
 
 
 def _links(settings: Settings, clock: Clock) -> Links:
