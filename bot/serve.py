@@ -7,21 +7,25 @@ mail server that stalls no message.
 import asyncio
 import secrets
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
 from starlette.exceptions import HTTPException
 from telegram import Update
+from telegram.ext import ExtBot
 
 from bot import links as signed
 from bot import outboxes
 from bot.app import App, Clock, FarEnds, open_app
 from bot.chat import application, connection, operators, updates
 from bot.chat.desk import Desk
+from bot.chat.inbox import Inbox
+from bot.chat.limits import LimitArgs
 from bot.links import Links
 from bot.mail import mailbox
 from bot.mail.correspondence import Letters
@@ -37,7 +41,6 @@ from bot.web.server import listening
 from bot.web.site import site
 
 T = TypeVar("T")
-Take = Callable[[dict[str, Any]], Awaitable[None]]
 _log = structlog.get_logger()
 _RETURNS_SECONDS = 300.0  # between two looks into the mailbox for what comes back
 _LAST_SECONDS = 5.0  # for letters that are under way at the end
@@ -55,7 +58,7 @@ class _House:
     outboxes: list[Outbox] = field(default_factory=list)
     letters: Letters | None = None
     desk: Desk | None = None
-    take: Take | None = None
+    inbox: Inbox | None = None
     listens: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def alert(self, alarm: Alarm) -> None:
@@ -82,7 +85,7 @@ async def serve(
     outboxes.require_channel(settings)
     async with open_app(settings, clock, far_ends) as app:
         house = _House(app, settings, rhythm or Rhythm(), _links(settings, clock), stop)
-        parts = [_pages(house), _ticks(house)]
+        parts: list[Coroutine[Any, Any, object]] = [_pages(house), _ticks(house)]
         if settings.smtp_host is not None:
             parts.append(_mail(house))
         if settings.telegram_bot_token is not None:
@@ -90,7 +93,7 @@ async def serve(
         await _side_by_side(stop, parts)
 
 
-async def _side_by_side(stop: asyncio.Event, parts: list[Coroutine[Any, Any, None]]) -> None:
+async def _side_by_side(stop: asyncio.Event, parts: list[Coroutine[Any, Any, object]]) -> None:
     """All `parts`, which end by themselves at `stop`; one that cannot go on stops the others, and is raised."""
     tasks = [asyncio.create_task(part) for part in parts]
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -104,9 +107,9 @@ async def _pages(house: _House) -> None:
     settings, secret = house.settings, house.settings.telegram_webhook_secret
 
     async def take(update: dict[str, Any]) -> None:
-        if house.take is None:  # Telegram sends it again
+        if house.desk is None or house.inbox is None:  # Telegram sends it again
             raise HTTPException(503)
-        await house.take(update)
+        await house.inbox.take([Update.de_json(updates.readable(update), house.desk.bot)])
 
     pages = Pages(house.app, house.links, settings.smtp_host is not None, house.wake)
     hook = webhook.route(secret.get_secret_value(), take) if secret is not None else None
@@ -137,11 +140,14 @@ async def _mail(house: _House) -> None:
         async def alert(sentence: str) -> None:
             await house.alert(Alarm(Trouble.FAILED, reason=sentence))
 
-        parts = [keep_sending(stop, outbox, alert), _letters(stop, house.letters)]
+        parts: list[Coroutine[Any, Any, object]] = [
+            keep_sending(stop, outbox, alert),
+            _letters(stop, house.letters),
+        ]
         account = mailbox.account(house.settings)
         if account is not None:
-            watch = mailbox.watch(account, app.engine, links, app.clock, _RETURNS_SECONDS)
-            parts.append(_discard(_unless(stop, watch)))
+            watch = partial(mailbox.watch, account, app.engine, links, app.clock, _RETURNS_SECONDS)
+            parts.append(_unless(stop, watch))
         await _side_by_side(stop, parts)
 
 
@@ -158,13 +164,18 @@ async def _letters(stop: asyncio.Event, letters: Letters) -> None:
 
 async def _telegram(house: _House) -> None:
     async with AsyncExitStack() as stack:
-        outbox = await _unless(house.stop, _joined(house, stack))
-        if outbox is not None:
-            await send_until(house.stop, outbox)
+        joined = await _unless(house.stop, partial(_joined, house, stack))
+        if joined is None:
+            return
+        bot, outbox, inbox = joined
+        parts: list[Coroutine[Any, Any, object]] = [send_until(house.stop, outbox)]
+        if house.settings.telegram_webhook_secret is None:
+            parts.append(_unless(house.stop, partial(connection.poll, bot, inbox.take)))
+        await _side_by_side(house.stop, parts)
 
 
-async def _joined(house: _House, stack: AsyncExitStack) -> Outbox:
-    """What sends to Telegram, once that can be reached and the bot answers; `stack` ends it."""
+async def _joined(house: _House, stack: AsyncExitStack) -> tuple[ExtBot[LimitArgs], Outbox, Inbox]:
+    """What sends to Telegram and what handles its updates, once it can be reached; `stack` ends them."""
     settings = house.settings
     outgoing, outbox = await stack.enter_async_context(outboxes.telegram(house.app, settings, house.rhythm))
     newsletter = house.links if settings.smtp_host is not None else None
@@ -172,36 +183,19 @@ async def _joined(house: _House, stack: AsyncExitStack) -> Outbox:
     outgoing.alert = lambda address, reason: operators.alert(desk, Alarm(Trouble.ENDED, address, reason))
     house.desk = desk
     house.outboxes.append(outbox)
-    house.take = await stack.enter_async_context(_answering(desk, settings))
+    inbox = house.inbox = await stack.enter_async_context(application.answering(desk))
     if settings.telegram_webhook_secret is not None:
         await house.listens.wait()
         url = f"{str(settings.public_url).rstrip('/')}{webhook.PATH}"
         await connection.have_pushed(desk.bot, url, settings.telegram_webhook_secret)
     await application.introduce(desk, settings.telegram_channels)
     _log.info("joined_telegram")
-    return outbox
+    return desk.bot, outbox, inbox
 
 
-@asynccontextmanager
-async def _answering(desk: Desk, settings: Settings) -> AsyncIterator[Take]:
-    """Has updates handled: those that are fetched, or those that are pushed and given to what this yields."""
-    polls = settings.telegram_webhook_secret is None
-    bot = application.build(desk, polls=polls)
-
-    async def take(update: dict[str, Any]) -> None:
-        await bot.update_queue.put(Update.de_json(updates.readable(update), desk.bot))
-
-    async with application.answering(bot, desk):
-        if not polls:
-            yield take
-            return
-        async with connection.polling(bot):
-            yield take
-
-
-async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+async def _unless(stop: asyncio.Event, work: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
     """What `work` comes to; None where `stop` is set before."""
-    working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    working, stopped = asyncio.create_task(work()), asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
         return await working if working.done() else None
@@ -209,10 +203,6 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None
         stopped.cancel()
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
-
-
-async def _discard(work: Awaitable[object]) -> None:
-    await work
 
 
 def _links(settings: Settings, clock: Clock) -> Links:

@@ -19,7 +19,8 @@ from telegram.ext import ExtBot
 from benchmarks.sending.audience import CONNECTIONS, FIRST_CHAT, subscribe, telegram
 from bot.app import open_app, open_database
 from bot.chat import application, connection
-from bot.chat.limits import Limiter
+from bot.chat.inbox import Inbox
+from bot.chat.limits import LimitArgs, Limiter
 from bot.chat.request import Request
 from bot.chat.sending import Outgoing
 from bot.fanout import Renderings
@@ -94,11 +95,19 @@ class _Watched(Request):
         return client
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """Who is asked, and the way in."""
+
+    bot: ExtBot[LimitArgs]
+    inbox: Inbox
+
+
 def answers(askers: int) -> Answers:
     """As many ask one after another as then at once, each in a private chat of its own that the bot has not met.
 
-    The program's own time begins when an update is put into the Application's queue, as a webhook does with it, and
-    ends when the request of the first message goes to its connection: Telegram's time is not in it. Of those who ask
+    The program's own time begins when an update, or all at once as a poll fetches them, is put into the inbox, and ends
+    when the request of the first message goes to its connection: Telegram's time is not in it. Of those who ask
     at once each also waits for the work done for those before it, so there the processor time of the process for one
     answer says what an answer costs: both its messages, and reading what Telegram says to them. Chats keep their own
     rates; there is no overall one.
@@ -109,20 +118,20 @@ def answers(askers: int) -> Answers:
 async def _answers(askers: int) -> Answers:
     requests = _Requests()
     with tempfile.TemporaryDirectory() as folder, telegram() as url:
-        async with _bot(Path(folder), url, requests) as bot:
+        async with _bot(Path(folder), url, requests) as asked:
             chats = [FIRST_CHAT + number for number in range(2 * askers + 1)]
-            await _ask_one_by_one(bot, requests, chats[:1])  # what is read and made once
+            await _ask_one_by_one(asked, requests, chats[:1])  # what is read and made once
             alone: list[float] = []
             for start in range(1, askers + 1, _AT_A_TIME):
                 some = chats[start : min(start + _AT_A_TIME, askers + 1)]
-                alone += await _ask_one_by_one(bot, requests, some)
-            together, cpu = await _ask_at_once(bot, requests, chats[askers + 1 :])
+                alone += await _ask_one_by_one(asked, requests, some)
+            together, cpu = await _ask_at_once(asked, requests, chats[askers + 1 :])
     return Answers(alone, together, cpu)
 
 
 @asynccontextmanager
-async def _bot(folder: Path, url: str, requests: _Requests) -> AsyncIterator[application.Bot]:
-    """The real Application, whose database holds three papers with readings."""
+async def _bot(folder: Path, url: str, requests: _Requests) -> AsyncIterator[_Asked]:
+    """The real bot, whose database holds three papers with readings."""
     async with world(folder) as machine:
         await machine.run()
         settings = machine.settings(telegram_bot_token=TOKEN, telegram_api_url=url, telegram_rate=0)
@@ -138,39 +147,35 @@ async def _bot(folder: Path, url: str, requests: _Requests) -> AsyncIterator[app
             renderings = Renderings(app.engine, outgoing, _nothing, app.clock)
             outbox = Outbox(app.engine, outgoing, renderings, app.clock)
             desk = application.open_desk(app, outgoing, outbox, settings)
-            answering = application.build(desk, polls=False)
-            async with application.answering(answering, desk):
-                yield answering
+            async with application.answering(desk) as inbox:
+                yield _Asked(bot, inbox)
 
 
 async def _nothing(*_: object) -> None:
     """The contents of an edition that nobody gets."""
 
 
-async def _ask_one_by_one(bot: application.Bot, requests: _Requests, chats: list[int]) -> list[float]:
+async def _ask_one_by_one(asked: _Asked, requests: _Requests, chats: list[int]) -> list[float]:
     seconds = []
     for chat in chats:
         began = time.perf_counter()
-        await bot.update_queue.put(_asking(bot, chat))
+        await asked.inbox.take([_asking(asked.bot, chat)])
         await requests.have_left([chat])
         seconds.append(requests.left[chat] - began)
     await requests.are_answered(chats)
     return seconds
 
 
-async def _ask_at_once(
-    bot: application.Bot, requests: _Requests, chats: list[int]
-) -> tuple[list[float], float]:
-    updates = [_asking(bot, chat) for chat in chats]
+async def _ask_at_once(asked: _Asked, requests: _Requests, chats: list[int]) -> tuple[list[float], float]:
+    updates = [_asking(asked.bot, chat) for chat in chats]
     began, cpu = time.perf_counter(), time.process_time()
-    for update in updates:
-        await bot.update_queue.put(update)
+    await asked.inbox.take(updates)
     await requests.are_answered(chats)
     cpu = time.process_time() - cpu
     return [requests.left[chat] - began for chat in chats], cpu / len(chats)
 
 
-def _asking(bot: application.Bot, chat: int) -> Update:
+def _asking(bot: ExtBot[LimitArgs], chat: int) -> Update:
     text = "/paper 2602.00002"
     message: dict[str, Any] = {
         "message_id": 1,
@@ -180,7 +185,7 @@ def _asking(bot: application.Bot, chat: int) -> Update:
         "text": text,
         "entities": [{"type": "bot_command", "offset": 0, "length": len("/paper")}],
     }
-    return Update.de_json({"update_id": chat, "message": message}, bot.bot)
+    return Update.de_json({"update_id": chat, "message": message}, bot)
 
 
 def during(audience: int) -> float:

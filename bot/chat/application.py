@@ -1,6 +1,5 @@
 """The bot as a whole: python-telegram-bot's Application with our parts in it, from the first request to the last."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -39,18 +38,16 @@ from bot.chat import (
 )
 from bot.chat.address import Address
 from bot.chat.desk import Desk, Quotas
+from bot.chat.inbox import Inbox
 from bot.chat.incoming import ORIGINAL, Handler, incoming
 from bot.chat.sending import Outgoing
-from bot.chat.turns import Take, Turns
 from bot.links import Links
 from bot.models import Kind
 from bot.outbox import Outbox
 from bot.settings import Settings
-from bot.store import updates
-from digest.store import engine as database
 
 _log = structlog.get_logger()
-_LAST_SECONDS = 1.5  # for what was taken when the program stops: the outbox had its time before
+_LAST_SECONDS = 2.5  # for what is being handled when the program stops: the outbox had its time before
 Bot = Application[Any, Any, Any, Any, Any, Any]
 
 
@@ -72,31 +69,29 @@ def open_desk(
     )
 
 
-def build(desk: Desk, *, polls: bool) -> Bot:
-    """The Application with every handler; `polls` is whether it fetches its updates itself."""
-    builder = ApplicationBuilder().bot(desk.bot).concurrent_updates(Turns(_taking(desk))).job_queue(None)
-    application = (builder if polls else builder.updater(None)).build()
+@asynccontextmanager
+async def answering(desk: Desk) -> AsyncIterator[Inbox]:
+    """Has updates handled while the block runs; what was begun ends then, what waits is handled at the next start."""
+    application = _build(desk)
+    await application.initialize()
+    inbox = Inbox(desk, application)
+    try:
+        await on_demand.resume(desk)
+        await showings.resume(desk)
+        await inbox.resume()
+        yield inbox
+    finally:
+        await inbox.close(_LAST_SECONDS)
+        await desk.close()
+
+
+def _build(desk: Desk) -> Bot:
+    """The Application with every handler. The way in is ours: its own queue lives in memory."""
+    application = ApplicationBuilder().bot(desk.bot).updater(None).job_queue(None).build()
     application.add_handler(preferences.interruption(desk), group=-1)
     application.add_handlers(_handlers(desk))
     application.add_error_handler(_on_error)
     return application
-
-
-@asynccontextmanager
-async def answering(application: Bot, desk: Desk) -> AsyncIterator[None]:
-    """Has updates handled while the block runs; those that were taken are dealt with before it ends."""
-    await application.initialize()
-    await application.start()
-    await on_demand.resume(desk)
-    await showings.resume(desk)
-    try:
-        yield
-    finally:
-        try:
-            await asyncio.wait_for(application.stop(), _LAST_SECONDS)
-        except TimeoutError:
-            _log.warning("updates_left_unhandled")
-        await desk.close()
 
 
 async def introduce(desk: Desk, channels: tuple[str, ...]) -> None:
@@ -179,14 +174,6 @@ async def _unknown_button(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TY
     if query is not None:
         language = words.nearest(query.from_user.language_code, desk.language)
         await desk.acknowledge(query, str(words.of(language).stale_button), alert=True)
-
-
-def _taking(desk: Desk) -> Take:
-    async def take(number: int) -> bool:
-        async with database.writing(desk.app.engine) as connection:
-            return await updates.take(connection, number, desk.clock())
-
-    return take
 
 
 async def _on_error(update: object, context: ContextTypes.DEFAULT_TYPE) -> None:

@@ -1,29 +1,27 @@
 """The way to Telegram and back: how the bot gets there, and how its updates come here."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
+from functools import partial
+from typing import TypeVar
 
 import stamina
-import structlog
 from pydantic import SecretStr
 from telegram import Update
-from telegram.error import BadRequest, InvalidToken, NetworkError, RetryAfter, TelegramError
-from telegram.ext import Application, ExtBot
+from telegram.error import BadRequest, Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError
+from telegram.ext import ExtBot
 
 from bot.chat.limits import LimitArgs, Limiter
 from bot.chat.request import Request, pause_of
 from bot.outbox import ChannelError
 from bot.settings import Settings
 
-_log = structlog.get_logger()
+T = TypeVar("T")
 _CONNECTIONS = 64
 _MESSAGES_AT_ONCE = 56  # connections are left over for what is no message: taps that are to be acknowledged
 _POLL_SECONDS = 30
 _LONGEST_PAUSE_SECONDS = 60
-_LAST_POLL_SECONDS = 1.0  # to tell Telegram what was taken; untold, it comes again, and is known
 _ALLOWED_UPDATES = (
     Update.MESSAGE,
     Update.CHANNEL_POST,
@@ -58,27 +56,20 @@ async def initialized(bot: ExtBot[LimitArgs], patience_seconds: float | None = N
         await bot.request.shutdown()  # which the bot leaves open where it never was initialized
 
 
-@asynccontextmanager
-async def polling(application: Application[Any, Any, Any, Any, Any, Any]) -> AsyncIterator[None]:
-    """Fetches updates while the block runs. Raises ChannelError."""
-    updater = application.updater
-    if updater is None:
-        raise AssertionError("the application was not built to poll")
-    # start_polling does that too, but without a word and without an end where it is refused.
-    await _settled("to have updates fetched", application.bot.delete_webhook)
-    await updater.start_polling(
-        timeout=timedelta(seconds=_POLL_SECONDS),
-        allowed_updates=_ALLOWED_UPDATES,
-        bootstrap_retries=-1,
-        error_callback=_on_polling_error,
+async def poll(bot: ExtBot[LimitArgs], take: Callable[[Sequence[Update]], Awaitable[None]]) -> None:
+    """Fetches updates without an end. Telegram sends them again until the next request, so `take` has kept them then.
+
+    Raises ChannelError, and what `take` raises.
+    """
+    fetch = partial(
+        bot.get_updates, timeout=timedelta(seconds=_POLL_SECONDS), allowed_updates=_ALLOWED_UPDATES
     )
-    try:
-        yield
-    finally:
-        try:
-            await asyncio.wait_for(updater.stop(), _LAST_POLL_SECONDS)
-        except TimeoutError:
-            _log.warning("updates_left_unconfirmed")
+    await _settled("to have updates fetched", bot.delete_webhook)
+    following: int | None = None
+    while True:
+        if found := await _settled("updates", partial(fetch, following)):
+            await take(found)
+            following = found[-1].update_id + 1
 
 
 async def have_pushed(bot: ExtBot[LimitArgs], url: str, secret: SecretStr) -> None:
@@ -91,29 +82,26 @@ async def have_pushed(bot: ExtBot[LimitArgs], url: str, secret: SecretStr) -> No
 
 
 async def _settled(
-    what: str, request: Callable[[], Awaitable[object]], patience_seconds: float | None = None
-) -> None:
-    """Returns once Telegram has granted the `request`, which is for `what`."""
+    what: str, request: Callable[[], Awaitable[T]], patience_seconds: float | None = None
+) -> T:
+    """What Telegram answers once it has granted the `request`, which is for `what`."""
     try:
         async for attempt in stamina.retry_context(
             on=_passes, attempts=None, timeout=patience_seconds, wait_max=_LONGEST_PAUSE_SECONDS
         ):
             with attempt:
-                await request()
+                return await request()
     except InvalidToken:  # its text may hold the token
         raise ChannelError("Telegram does not accept TELEGRAM_BOT_TOKEN.") from None
     except TelegramError as error:
         if _passes(error):
             raise ChannelError(error.message) from None
         raise ChannelError(f"Telegram refuses {what}: {error.message}") from None
+    raise AssertionError  # stamina returns or raises
 
 
 def _passes(error: Exception) -> bool | timedelta:
-    """Whether it may go by itself, or after which pause it does."""
+    """Whether it may go by itself, or after which pause it does. Another process that polls may end."""
     if isinstance(error, RetryAfter):
         return pause_of(error)
-    return isinstance(error, NetworkError) and not isinstance(error, BadRequest)
-
-
-def _on_polling_error(error: TelegramError) -> None:
-    _log.warning("polling_failed", error=type(error).__name__)
+    return isinstance(error, NetworkError | Conflict) and not isinstance(error, BadRequest)

@@ -146,12 +146,19 @@ async def _work(desk: Desk, ask: Ask) -> None:
         await handover.hand_over(desk, ask, said.messages)
         outcome = said.outcome
     except ForgottenError:
+        await _take_back_status(desk, ask)
         return
     except TelegramError as error:
         outcome = _unsent(error)
         _log.warning("answer_not_sent", ask=ask.id, error=outcome)
     async with database.writing(desk.app.engine) as connection:
         await asks.end(connection, ask.id, outcome, desk.clock())
+
+
+async def _take_back_status(desk: Desk, ask: Ask) -> None:
+    if ask.status_message is not None:
+        with suppress(TelegramError):
+            await desk.bot.delete_message(addresses.parse(ask.address).chat, ask.status_message)
 
 
 def _unsent(error: TelegramError) -> str:

@@ -121,6 +121,8 @@ def is_not_modified(error: TelegramError) -> bool:
 
 def is_gone(error: TelegramError) -> bool:
     """Whether the message that was to be edited, or answered, is no longer there for it."""
+    if isinstance(error, ChatMigrated):
+        return True
     return isinstance(error, BadRequest) and _says(error, _GONE)
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import structlog
 from telegram import ForceReply, LinkPreviewOptions, ReplyParameters
 from telegram.constants import ParseMode
-from telegram.error import EndPointNotFound, InvalidToken, TelegramError
+from telegram.error import ChatMigrated, EndPointNotFound, InvalidToken, TelegramError
 from telegram.ext import ExtBot
 
 from bot.channels import DeliveryError, EndedError, FormRefusedError
@@ -74,10 +74,14 @@ class Outgoing:
     ) -> int:
         """Sends `what`, and gives the id of the message, of the last where it took several. Raises TelegramError.
 
-        `prompt` asks the person for a reply.
+        `prompt` asks the person for a reply. A group that has become a supergroup is followed; its messages have other
+        numbers there.
         """
         try:
             return await self._send(to, what, reply_to=reply_to, silent=silent, prompt=prompt, limits=limits)
+        except ChatMigrated as error:
+            there = Address(error.new_chat_id)
+            return await self.say(there, what, silent=silent, prompt=prompt, limits=limits)
         except TelegramError as error:
             instead = self._instead(what, error)
             if not instead:

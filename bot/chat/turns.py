@@ -1,65 +1,58 @@
-"""Updates side by side, but those of one chat one after another, and each once."""
+"""Whose turn it is: what comes from one chat one after another, chats side by side."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any
-
-from telegram import Update
-from telegram.ext import BaseUpdateProcessor
 
 _AT_ONCE = 256
 
-Take = Callable[[int], Awaitable[bool]]
-"""Whether an update, by its number, comes for the first time."""
+Work = Callable[[], Awaitable[None]]
+"""What is done when its turn comes. Raises nothing."""
 
 
-class Turns(BaseUpdateProcessor):
-    """Hands updates to their handlers: a chat's in the order in which they came."""
+class Turns:
+    """Has work done: of one key in the order in which it came, of all keys so much at once.
 
-    def __init__(self, take: Take) -> None:
-        super().__init__(_AT_ONCE)
-        self._take = take
-        self._queues: dict[int, _Queue] = {}
+    What waits behind its own key takes no place that another key could have.
+    """
 
-    async def do_process_update(self, update: object, coroutine: Awaitable[Any]) -> None:
-        """Runs `coroutine` when it is its turn."""
-        key = _key(update)
-        queue = self._queues.setdefault(key, _Queue())
-        queue.length += 1
-        try:
-            async with queue.lock:  # first come, first served
-                await self._once(update, coroutine)
-        finally:
-            queue.length -= 1
-            if not queue.length:
-                del self._queues[key]
+    def __init__(self, at_once: int = _AT_ONCE) -> None:
+        self._places = asyncio.Semaphore(at_once)
+        self._queues: dict[int, deque[Work]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
 
-    async def _once(self, update: object, coroutine: Awaitable[Any]) -> None:
-        if isinstance(update, Update) and not await self._take(update.update_id):
-            close = getattr(coroutine, "close", None)
-            if close:
-                close()
+    def waiting(self, key: int) -> int:
+        """How much waits for a turn of `key`, without what is being done."""
+        return len(self._queues.get(key, ()))
+
+    def join(self, key: int, work: Work) -> None:
+        """Has `work` done behind what came before it."""
+        if key in self._queues:
+            self._queues[key].append(work)
             return
-        await coroutine
+        self._queues[key] = deque([work])
+        task = asyncio.create_task(self._work_off(key))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    async def initialize(self) -> None:
-        """Nothing to prepare."""
+    async def _work_off(self, key: int) -> None:
+        queue = self._queues[key]
+        try:
+            while queue and not self._closing:
+                async with self._places:
+                    if not self._closing:
+                        await queue.popleft()()
+        finally:
+            del self._queues[key]
 
-    async def shutdown(self) -> None:
-        """Nothing to end."""
-
-
-class _Queue:
-    """A chat's updates: those that wait, and the one that is being handled."""
-
-    def __init__(self) -> None:
-        self.lock = asyncio.Lock()
-        self.length = 0
-
-
-def _key(update: object) -> int:
-    """The chat; for what has none, such as an inline query, the person."""
-    if not isinstance(update, Update):
-        return 0
-    found = update.effective_chat or update.effective_user
-    return found.id if found else 0
+    async def close(self, patience_seconds: float) -> int:
+        """Begins nothing more. What is being done may end within that time; gives how much was cut off."""
+        self._closing = True
+        if not self._tasks:
+            return 0
+        _, cut_off = await asyncio.wait(self._tasks, timeout=patience_seconds)
+        for task in cut_off:
+            task.cancel()
+        await asyncio.gather(*cut_off, return_exceptions=True)
+        return len(cut_off)

@@ -66,8 +66,9 @@ async def end(connection: AsyncConnection, number: int, outcome: str, at: dateti
 
 
 async def move(connection: AsyncConnection, old: str, new: str) -> None:
-    """What was asked from the address `old` was asked from `new`."""
-    await connection.execute(update(asks).where(_COLUMNS.address == old).values(address=new))
+    """What was asked from the address `old` was asked from `new`, where messages have other numbers."""
+    values = {"address": new, "status_message": None, "reply_to": None}
+    await connection.execute(update(asks).where(_COLUMNS.address == old).values(values))
 
 
 async def due(connection: AsyncConnection, since: datetime) -> list[Ask]:

@@ -38,6 +38,11 @@ async def end(connection: AsyncConnection, number: int) -> None:
     await connection.execute(delete(showings).where(_COLUMNS.id == number))
 
 
+async def move(connection: AsyncConnection, old: str, new: str) -> None:
+    """What is on its way to the address `old` goes to `new`."""
+    await connection.execute(update(showings).where(_COLUMNS.address == old).values(address=new))
+
+
 async def forget(connection: AsyncConnection, address: str) -> None:
     """Nothing more goes to `address` and its topics."""
     await connection.execute(delete(showings).where(within(_COLUMNS.address, address)))

@@ -109,7 +109,7 @@ async def change(connection: AsyncConnection, number: int, edit: Edit, at: datet
 async def move(connection: AsyncConnection, number: int, address: str, at: datetime) -> Subscriber | None:
     """The subscriber `number` under its new `address`; None where another one that is active has it already.
 
-    One that is known there, but not subscribed, gives way.
+    One that is known there, but not subscribed, gives way. What was asked for goes to the new address in any case.
     """
     query = select(subscribers).where(subscribers.c.id == number).with_for_update()
     row = (await connection.execute(query)).first()
@@ -118,6 +118,8 @@ async def move(connection: AsyncConnection, number: int, address: str, at: datet
     moving = subscriber(row)
     if moving.address == address:  # somebody heard of it before
         return moving
+    await asks.move(connection, moving.address, address)
+    await showings.move(connection, moving.address, address)
     there = await find(connection, moving.channel, address)
     if there is not None and there.standing is Standing.ACTIVE:
         await end(connection, number, "moved", at)
@@ -127,7 +129,6 @@ async def move(connection: AsyncConnection, number: int, address: str, at: datet
     await connection.execute(
         update(subscribers).where(subscribers.c.id == number).values(address=address, changed_at=at)
     )
-    await asks.move(connection, moving.address, address)
     return await find(connection, moving.channel, address)
 
 

@@ -149,12 +149,14 @@ spent = Table(
     Column("requests", Integer, nullable=False),
 )
 
-# Telegram's updates that were taken, so that one that comes twice is acted on once.
+# Telegram's updates that were taken, so that one that comes twice is acted on once. `content` is what is in one that
+# waits for its turn, and None from then on.
 updates = Table(
     "updates",
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("taken_at", UtcDateTime, nullable=False, index=True),
+    Column("content", JSON(none_as_null=True)),
 )
 
 # Who gave an address to the newsletter's form, and what they chose: nothing more comes of it before `confirmed_at`.

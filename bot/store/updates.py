@@ -1,23 +1,49 @@
-"""Which of Telegram's updates were taken."""
+"""Telegram's updates: which came, and the content of those that wait for their turn."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import delete, null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.tables import updates
-from digest.store.bulk import insert_into
+from digest.store.bulk import insert_into, parts
 
+_COLUMNS = updates.c
 _KEPT = timedelta(days=2)  # Telegram sends an update again for a day at the most
 
+Content = dict[str, Any]
+"""An update in the Bot API's form."""
 
-async def take(connection: AsyncConnection, number: int, at: datetime) -> bool:
-    """Whether the update `number` comes for the first time; from now on it does not."""
-    insert = insert_into(connection, updates).on_conflict_do_nothing(index_elements=[updates.c.id])
-    taken = await connection.scalar(insert.returning(updates.c.id), {"id": number, "taken_at": at})
-    return taken is not None
+
+async def keep(connection: AsyncConnection, contents: Mapping[int, Content], at: datetime) -> set[int]:
+    """Keep the updates by their numbers until their turn comes; gives those that come for the first time."""
+    insert = insert_into(connection, updates).on_conflict_do_nothing(index_elements=[_COLUMNS.id])
+    rows = [
+        {"id": number, "content": content, "taken_at": at} for number, content in sorted(contents.items())
+    ]
+    return set(await connection.scalars(insert.returning(_COLUMNS.id), rows))
+
+
+async def waiting(connection: AsyncConnection, since: datetime) -> list[Content]:
+    """What came since then and has not had its turn, in its order."""
+    query = select(_COLUMNS.content).where(_COLUMNS.content.is_not(None), _COLUMNS.taken_at >= since)
+    return list(await connection.scalars(query.order_by(_COLUMNS.id)))
+
+
+async def begin(connection: AsyncConnection, numbers: Sequence[int]) -> None:
+    """It is the turn of these updates: what was in them is deleted."""
+    for some in parts(numbers):
+        begun = update(updates).where(_COLUMNS.id.in_(some)).values(content=null())
+        await connection.execute(begun)
+
+
+async def put_back(connection: AsyncConnection, number: int, content: Content) -> None:
+    """The update waits for its turn again."""
+    await connection.execute(update(updates).where(_COLUMNS.id == number).values(content=content))
 
 
 async def prune(connection: AsyncConnection, at: datetime) -> None:
     """Forget the updates that cannot come again."""
-    await connection.execute(delete(updates).where(updates.c.taken_at < at - _KEPT))
+    await connection.execute(delete(updates).where(_COLUMNS.taken_at < at - _KEPT))

@@ -401,15 +401,27 @@ async def test_only_asks_that_took_the_model_are_counted(engine: AsyncEngine) ->
         assert await asks.counted(connection, replace(DAY, began=LATER + timedelta(seconds=1))) == 0
 
 
-async def test_an_update_is_taken_once_for_as_long_as_it_can_come_again(engine: AsyncEngine) -> None:
+async def test_an_update_is_kept_once_for_as_long_as_it_can_come_again(engine: AsyncEngine) -> None:
     number = 2**40
+    update = {number: {"update_id": number}}
     async with writing(engine) as connection:
-        assert await updates.take(connection, number, NOW)
-        assert not await updates.take(connection, number, LATER)
+        assert await updates.keep(connection, update, NOW) == {number}
+        assert await updates.keep(connection, update, LATER) == set()
         await updates.prune(connection, NOW + timedelta(days=1))
-        assert not await updates.take(connection, number, LATER)
+        assert await updates.keep(connection, update, LATER) == set()
         await updates.prune(connection, NOW + timedelta(days=3))
-        assert await updates.take(connection, number, LATER)
+        assert await updates.keep(connection, update, LATER) == {number}
+
+
+async def test_what_is_in_an_update_is_kept_until_its_turn_comes(engine: AsyncEngine) -> None:
+    contents = {number: {"update_id": number, "text": f"语音 \0 {number}"} for number in (9, 7, 8)}
+    async with writing(engine) as connection:
+        assert await updates.keep(connection, contents, NOW) == {7, 8, 9}
+        await updates.begin(connection, [8, 9])
+        assert await updates.keep(connection, contents, NOW) == set()
+        await updates.put_back(connection, 9, contents[9])
+        assert [each["update_id"] for each in await updates.waiting(connection, NOW)] == [7, 9]
+        assert await updates.waiting(connection, LATER) == []
 
 
 async def test_what_there_is_is_counted_by_channel_day_and_state(engine: AsyncEngine) -> None:

@@ -1,9 +1,13 @@
 """Groups, their topics, and channels: who is heard, who decides, and where the digest goes."""
 
+import re
 from pathlib import Path
 
-from tests.bot.chat.talks import alerted, talking, told
+from bot.models import Choices, Detail, Standing
+from tests.bot.chat.audience import reader, subscribe
+from tests.bot.chat.talks import alerted, made, old_paper, talking, told
 from tests.bot.chat.world import BotWorld, bot_world
+from tests.fakes.model import FakeModel
 from tests.fakes.telegram_chats import Chat
 from tests.fakes.telegram_people import User
 
@@ -250,6 +254,28 @@ async def test_a_group_that_becomes_a_supergroup_keeps_its_subscription(tmp_path
         new = await here.telegram.migrate(group, GROUP)
         await here.until("SELECT address, standing FROM subscribers", [(str(GROUP), "active")])
         assert "关注词：EchoNet" in (await told(boss, "/settings", new)).text
+
+
+async def test_what_a_group_asked_for_follows_it_when_it_becomes_a_supergroup(tmp_path: Path) -> None:
+    async with bot_world(tmp_path, FakeModel(reading_seconds=0.5), papers=24) as here:
+        old_paper(here, 99)
+        boss = here.telegram.user(1001)
+        group = here.telegram.group(-500, admins=[boss])
+        await subscribe(here, reader(-500, choices=Choices("zh-CN", Detail.READINGS), standing=Standing.LEFT))
+        async with here.running():
+            await made(here)
+            await boss.says("/today", chat=group)
+            await group.waits_for(1)
+            await boss.says("/paper 2602.00099", chat=group)
+            await group.waits_for(lambda message: message.text == "收到，正在查找……")
+            new = await here.telegram.migrate(group, GROUP)
+            await new.waits_for(
+                lambda message: "EchoNet-99" in message.text and bool(message.buttons), timeout=10
+            )
+            await here.until("SELECT count(*) FROM showings", [(0,)], seconds=20)
+            await here.until("SELECT address, outcome FROM asks", [(str(GROUP), "answered")])
+        shown = "\n".join(message.text for message in (*group.shown, *new.shown))
+        assert re.findall(r"^(\d+)\. EchoNet", shown, re.MULTILINE) == [str(each) for each in range(1, 25)]
 
 
 def people(here: BotWorld, *, forum: bool = False) -> tuple[User, User, Chat]:

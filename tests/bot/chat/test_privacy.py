@@ -170,14 +170,16 @@ async def test_what_is_being_made_for_who_is_forgotten_leaves_no_row_and_is_not_
     async with talking(tmp_path, model=FakeModel(reading_seconds=1)) as here:
         old_paper(here, 9)
         user = here.telegram.user(1001)
-        await told(user, "2602.00009")
+        status = await told(user, "2602.00009")
         sure = await told(user, "/forget")
         await user.taps(sure, "全部删除")
         await here.until("SELECT count(*) FROM readings", [(1,)])
         await user.chat.waits_for(lambda message: "已全部删除" in message.text)
         assert here.rows("SELECT count(*) FROM asks") == [(0,)]
         assert here.rows("SELECT count(*) FROM subscribers") == [(0,)]
+        await here.telegram.is_asked("deleteMessage", 1)
         await told(user, "/help")
+        assert status.id not in user.chat.messages
         assert not any("EchoNet-9" in message.text and message.buttons for message in user.chat.shown)
 
 

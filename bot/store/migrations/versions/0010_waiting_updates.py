@@ -1,0 +1,12 @@
+"""What is in an update, while it waits for its turn."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0010"
+down_revision = "0007"
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("updates") as updates:
+        updates.add_column(sa.Column("content", sa.JSON))
