@@ -190,6 +190,9 @@ async def _answered(desk: Desk, ask: Ask) -> _Said:
         paper = await library.paper(ids.parse(ask.paper))
         if ask.wish is Wish.ANSWER:
             return await _told(ask, library, paper)
+        async with database.writing(desk.app.engine) as connection:
+            if not await asks.note_version(connection, ask, str(paper.version)):
+                return _Said("twice", (Message(str(says.being_made(ask.paper))),))
         made = await _made(desk, ask, library, paper)
     except UnknownPaperError:
         return _Said("unknown", (Message(str(says.unknown_paper(ask.paper))),))

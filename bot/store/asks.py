@@ -4,21 +4,21 @@ Of who is forgotten, no more stays than how much of the day's quotas they have h
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.models import Ask, Wish
+from bot.models import ASK_LIFETIME, Ask, Wish
 from bot.store.addresses import within
 from bot.store.tables import asks, spent
 from digest.store.bulk import insert_into
 
 _COLUMNS = asks.c
 _KEPT = timedelta(days=2)  # a day of the quotas, in whatever time zone
-_UNCOUNTED = frozenset({"unknown", "unreachable", "failed"})
+_UNCOUNTED = frozenset({"unknown", "unreachable", "failed", "twice"})
 
 
 async def add(connection: AsyncConnection, ask: Ask) -> int:
@@ -49,6 +49,14 @@ async def note_status(connection: AsyncConnection, number: int, message: int) ->
 async def note_made(connection: AsyncConnection, number: int) -> None:
     """It cannot be answered from what is stored: it counts for the quotas."""
     await connection.execute(update(asks).where(_COLUMNS.id == number).values(made=True))
+
+
+async def note_version(connection: AsyncConnection, ask: Ask, version: str) -> bool:
+    """Which version the paper of `ask` is; False where the same is asked for in that version there already."""
+    if await is_due(connection, replace(ask, paper=version), ask.asked_at - ASK_LIFETIME):
+        return ask.paper == version
+    await connection.execute(update(asks).where(_COLUMNS.id == ask.id).values(paper=version))
+    return True
 
 
 async def note_part(connection: AsyncConnection, number: int, part: int) -> bool:

@@ -20,6 +20,12 @@ async def add(connection: AsyncConnection, address: str, parts: Sequence[Part], 
     return Showing(int(result.scalar_one()), address, tuple(parts))
 
 
+async def is_under_way(connection: AsyncConnection, address: str, parts: Sequence[Part]) -> bool:
+    """Whether just these messages are on their way to `address`."""
+    query = select(_COLUMNS.parts).where(_COLUMNS.address == address)
+    return list(parts) in (await connection.scalars(query)).all()
+
+
 async def left(connection: AsyncConnection, since: datetime) -> list[Showing]:
     """What was asked for since then and is not all gone, oldest first; what is older is dropped."""
     await connection.execute(delete(showings).where(_COLUMNS.asked_at < since))

@@ -91,6 +91,24 @@ async def test_a_second_tap_or_message_while_it_is_made_costs_nothing(tmp_path: 
         assert here.rows("SELECT count(*) FROM asks") == [(1,)]
 
 
+async def test_a_paper_with_and_without_its_version_is_made_counted_and_shown_once(tmp_path: Path) -> None:
+    async with talking(tmp_path, model=FakeModel(reading_seconds=2 * SLOW)) as here:
+        old_paper(here, 8, 9)
+        user, other = here.telegram.user(1001), here.telegram.user(1002)
+        for asking, first, then in ((user, "2602.00009", "2602.00009v1"), (other, "2602.00008v1", "2602.00008")):
+            await asking.says(first)
+            await asking.chat.waits_for(lambda message: "正在解读" in message.text, timeout=20)
+            await asking.says(then)
+            await asking.chat.waits_for(lambda message: "正在处理中" in message.text, timeout=20)
+        for asking, number in ((user, 9), (other, 8)):
+            await asking.chat.waits_for(done(number), timeout=20)
+            await asking.chat.waits_for(lambda message: "核心方法" in message.text, timeout=20)
+        await here.until("SELECT count(*) FROM asks WHERE answered_at IS NULL", [(0,)])
+        assert here.rows("SELECT count(*) FROM asks WHERE made") == [(2,)]
+        for asking in (user, other):
+            assert sum("核心方法" in message.text for message in asking.chat.shown) == 1
+
+
 @pytest.mark.parametrize(
     ("settings", "who", "sentence"),
     [

@@ -55,6 +55,20 @@ async def test_an_edition_that_a_restart_cuts_short_goes_on_with_the_next_messag
         assert numbers(user.chat) == list(range(1, PAPERS + 1))
 
 
+async def test_an_edition_that_is_on_its_way_is_not_sent_a_second_time(tmp_path: Path) -> None:
+    async with asking(tmp_path) as (here, user):
+        async with here.running():
+            await user.says("/help")
+            (help_,) = await user.chat.waits_for(1)
+            await user.taps(help_, "今日论文")
+            await user.taps(help_, "今日论文")
+            await here.telegram.is_asked("answerCallbackQuery", 2)
+            await here.until(LEFT, [(0,)], seconds=20)
+            await user.says("/settings detail titles")
+            await user.chat.waits_for(lambda message: "设置" in message.text)
+        assert numbers(user.chat) == list(range(1, PAPERS + 1))
+
+
 async def test_a_message_that_was_not_taken_comes_again_and_one_that_may_have_been_does_not(
     tmp_path: Path,
 ) -> None:
