@@ -39,7 +39,5 @@ async def fill(connection: AsyncConnection, apart: timedelta = timedelta(hours=1
             await translations.save(connection, made, MONDAY_MORNING + at * apart)
     window = Window(MONDAY_MORNING, MONDAY_MORNING + timedelta(days=1))
     versions = tuple(each.version for each in PAPERS)
-    edition = ClosedEdition(
-        date(2026, 2, 10), window, "zh", ("cs.SD",), len(PAPERS), versions, window.end
-    )
+    edition = ClosedEdition(date(2026, 2, 10), window, "zh", ("cs.SD",), len(PAPERS), versions, window.end)
     await editions.close(connection, edition)
