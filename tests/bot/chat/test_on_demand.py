@@ -119,6 +119,18 @@ async def test_quotas_bound_what_is_made_but_not_what_is_known_nor_the_operators
         await users[who].chat.waits_for(done(8))
 
 
+async def test_several_papers_beyond_the_quota_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    async with talking(tmp_path, papers=1, quota_person=1) as here:
+        old_paper(here, 9, 10, 11, 12)
+        user = here.telegram.user(1001)
+        await user.says("2602.00009 2602.00010 2602.00001 2602.00011 2602.00012")
+        await user.says("/help")  # which is answered after that
+        await user.chat.waits_for(lambda message: "/today" in message.text, timeout=30)
+        shown = [message.text for message in user.chat.shown if message.from_bot]
+        assert sum("已用完" in text for text in shown) == 1
+        assert any("EchoNet-1:" in text for text in shown)  # what is known is shown all the same
+
+
 async def test_a_paper_that_is_not_there_costs_no_quota(tmp_path: Path) -> None:
     async with talking(tmp_path, quota_person=1) as here:
         old_paper(here, 9)
