@@ -3,10 +3,10 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
 
+from bot import zones
 from bot.models import Detail, Subscriber
 from bot.store.subscribers import Edit
 from digest import keywords
@@ -14,8 +14,6 @@ from digest.keywords import InvalidKeywordError, Keyword
 
 MOST_KEYWORDS = 50
 _LONGEST_PAUSE = timedelta(days=366)
-_ZONES = {name.lower(): name for name in available_timezones()}
-_CITIES = {name.rpartition("/")[2].replace("_", " ").lower(): name for name in sorted(available_timezones())}
 _FLAGS = {"1": True, "on": True, "yes": True, "开": True, "是": True} | {
     "0": False,
     "off": False,
@@ -24,10 +22,12 @@ _FLAGS = {"1": True, "on": True, "yes": True, "开": True, "是": True} | {
     "否": False,
 }
 _NOTHING = frozenset({"", "-", "none", "无", "清空"})
+_ONE_BY_ONE = frozenset({"with", "without"})
+_SWITCHES = ("silent", "quiet", "rich")
 
 
 class UnusableValueError(Exception):
-    """A value that the setting `name` cannot take."""
+    """A value that the setting `name` cannot take; `name` is "name" where there is no such setting."""
 
     def __init__(self, name: str, value: str) -> None:
         super().__init__(f"{name} cannot be that")
@@ -56,7 +56,23 @@ def change(name: str, value: str, offer: Offer) -> Edit:
     try:
         return parse(given, offer)
     except (ValueError, KeyError, InvalidKeywordError, OverflowError):
-        raise UnusableValueError(name, given) from None
+        raise UnusableValueError("categories" if name in _ONE_BY_ONE else name, given) from None
+
+
+def possible(name: str, offer: Offer) -> tuple[str, ...]:
+    """The values that the setting `name` can take, where they can be counted."""
+    return {
+        "categories": offer.categories,
+        "language": offer.languages,
+        "detail": tuple(Detail),
+        **dict.fromkeys(_SWITCHES, ("on", "off")),
+    }.get(name, ())
+
+
+def pause(reader: Subscriber, at: datetime) -> date | None:
+    """The day on which the digest comes again; None where there is no pause at `at`, or none any more."""
+    today = at.astimezone(reader.zone).date()
+    return reader.paused_until if reader.paused_until and today < reader.paused_until else None
 
 
 def with_choices(reader: Subscriber, **changes: Any) -> Subscriber:
@@ -96,6 +112,7 @@ def _without_category(value: str, offer: Offer) -> Edit:
 
 
 def _one_category(value: str, offer: Offer, *, wanted: bool) -> Edit:
+    """The last one stays: none in particular would mean all of them."""
     if value not in offer.categories:
         raise ValueError(value)
 
@@ -103,6 +120,8 @@ def _one_category(value: str, offer: Offer, *, wanted: bool) -> Edit:
         chosen = set(reader.choices.categories or offer.categories)
         chosen = chosen | {value} if wanted else chosen - {value}
         ordered = tuple(each for each in offer.categories if each in chosen)
+        if not ordered:
+            return reader
         return with_choices(reader, categories=() if len(ordered) == len(offer.categories) else ordered)
 
     return edit
@@ -136,8 +155,8 @@ def _hour(value: str, _: Offer) -> Edit:
 
 
 def _zone(value: str, _: Offer) -> Edit:
-    name = _ZONES.get(value.replace(" ", "_").lower()) or _CITIES[value.lower()]
-    return lambda reader: replace(reader, zone=ZoneInfo(name))
+    zone = zones.parse(value)
+    return lambda reader: replace(reader, zone=zone)
 
 
 def _pause(value: str, offer: Offer) -> Edit:

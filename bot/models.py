@@ -79,8 +79,9 @@ class Subscriber:
     `address` is the channel's own form: a Telegram chat, with `:topic` behind it where it is one of a forum; or a
     mailbox. At `hour` in `zone` the digest goes out, None means as soon as it is made. Nothing is sent before
     `paused_until`. `silent` messages make no sound; `quiet_line` asks for one line on days without papers. `awaiting`
-    names the setting whose value the next message gives, and the person who was asked for it; it counts before
-    `awaited_until`. `strikes` counts the dispatches in a row that the address refused. `consent` is None where none is
+    names the settings whose values were asked for, each with the message that shows it ("include:77 hour:80", 0 for
+    none); in a private chat the next message before `awaited_until` gives the value. `strikes` counts the dispatches in
+    a row that the address refused. `consent` is None where none is
     recorded: pressing Start is plain enough.
     """
 

@@ -15,6 +15,7 @@ from functools import partial
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot import choices
 from bot.channels import (
     Channel,
     DeliveryError,
@@ -220,7 +221,7 @@ def obstacle(delivery: Delivery, now: datetime) -> str | None:
     subscriber = delivery.subscriber
     if subscriber.standing is not Standing.ACTIVE:
         return subscriber.standing.value
-    if subscriber.paused_until and now.astimezone(subscriber.zone).date() < subscriber.paused_until:
+    if choices.pause(subscriber, now):
         return "paused"
     if now > max(delivery.due_at, _hour(delivery)) + LIFETIME:
         return "too-late"

@@ -7,9 +7,7 @@ from typing import Any
 
 import structlog
 from telegram import (
-    BotCommand,
     BotCommandScopeAllPrivateChats,
-    BotCommandScopeChat,
     BotCommandScopeDefault,
     Update,
 )
@@ -25,6 +23,8 @@ from telegram.ext import (
 
 from bot.app import App
 from bot.chat import (
+    command_menu,
+    days,
     inline,
     on_demand,
     operators,
@@ -102,7 +102,7 @@ async def introduce(desk: Desk, channels: tuple[str, ...]) -> None:
     except TelegramError as error:  # a slow start: no reason not to serve
         _log.warning("commands_not_set", error=error.message)
     for operator in sorted(desk.operators):
-        await _introduce_to(desk, operator)
+        await command_menu.show(desk, operator)
     for name in channels:
         await _enroll(desk, name)
 
@@ -110,17 +110,8 @@ async def introduce(desk: Desk, channels: tuple[str, ...]) -> None:
 async def _introduce_in(desk: Desk, language: str) -> None:
     says, code = words.of(language or desk.language), language.partition("-")[0] or None
     for scope in (BotCommandScopeDefault(), BotCommandScopeAllPrivateChats()):
-        await desk.bot.set_my_commands(_commands(says.commands), scope, language_code=code)
+        await desk.bot.set_my_commands(command_menu.commands(says.commands), scope, language_code=code)
     await desk.bot.set_my_short_description(str(says.about), language_code=code)
-
-
-async def _introduce_to(desk: Desk, operator: int) -> None:
-    says = words.of(desk.language)
-    commands = [*_commands(says.commands), *_commands(says.operator_commands)]
-    try:
-        await desk.bot.set_my_commands(commands, BotCommandScopeChat(operator))
-    except TelegramError as error:  # who never wrote to the bot has no chat with it
-        _log.warning("operator_commands_not_set", error=error.message)
 
 
 async def _enroll(desk: Desk, name: str) -> None:
@@ -132,10 +123,6 @@ async def _enroll(desk: Desk, name: str) -> None:
     await welcome.enroll(desk, Address(chat.id), Kind.CHANNEL, None)
 
 
-def _commands(described: dict[str, str]) -> list[BotCommand]:
-    return [BotCommand(name, what) for name, what in described.items()]
-
-
 def _handlers(desk: Desk) -> list[Handler]:
     """In the order in which they are asked; `papers` takes every text, so what is left are unknown commands."""
     return [
@@ -145,6 +132,7 @@ def _handlers(desk: Desk) -> list[Handler]:
         *operators.handlers(desk),
         *inline.handlers(desk),
         *taps.handlers(desk),
+        *days.handlers(desk),
         *papers.handlers(desk),
         MessageHandler(
             filters.COMMAND & filters.ChatType.PRIVATE & ORIGINAL, partial(_unknown_command, desk)
@@ -172,7 +160,7 @@ async def _unreadable(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) 
 async def _unknown_button(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     query = update.callback_query
     if query is not None:
-        language = words.nearest(query.from_user.language_code, desk.language)
+        language = await desk.language_of(query.from_user.id, query.from_user.language_code)
         await desk.acknowledge(query, str(words.of(language).stale_button), alert=True)
 
 

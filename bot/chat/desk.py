@@ -12,19 +12,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
-from telegram import CallbackQuery, ChatMember
+from telegram import CallbackQuery, ChatMember, Update
 from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
 from bot import fanout
 from bot.app import App
 from bot.chat import refusals, words
-from bot.chat.incoming import Incoming
+from bot.chat.incoming import Incoming, incoming
 from bot.chat.limits import LimitArgs
 from bot.chat.parts import Message, Rows
 from bot.chat.sending import Outgoing
 from bot.links import Links
-from bot.models import Choices, Subscriber
+from bot.models import Choices, Kind, Subscriber
 from bot.outbox import Outbox
 from bot.store import subscribers
 from bot.store.asks import Day
@@ -74,6 +74,12 @@ class Desk:
         async with database.writing(self.app.engine) as connection:
             return await subscribers.add(connection, new, self.clock())
 
+    async def language_of(self, person: int, tag: str | None) -> str:
+        """The language that a person has chosen in the chat with the bot; else that of their client, `tag`."""
+        async with database.reading(self.app.engine) as connection:
+            known = await subscribers.find(connection, CHANNEL, str(person))
+        return known.choices.language if known else words.nearest(tag, self.language)
+
     async def change(self, reader: Subscriber, edit: Edit) -> Subscriber:
         """The subscriber as `edit` makes it; one who was forgotten meanwhile stays so.
 
@@ -111,6 +117,20 @@ class Desk:
         """Ends the waiting of whoever tapped; where that cannot be told, what the tap asks is still done."""
         with suppress(TelegramError):
             await query.answer(text, show_alert=alert, url=url)
+
+    async def tap(self, update: Update, payload: str) -> Incoming | None:
+        """A tap, acknowledged; None where it came from a channel.
+
+        A channel's readers are many, and read on each in the chat with the bot, which is opened with `payload`.
+        """
+        query = update.callback_query
+        if query is None or (came := incoming(update)) is None:
+            return None
+        if came.kind is Kind.CHANNEL:
+            await self.acknowledge(query, url=f"https://t.me/{self.bot.username}?start={payload}")
+            return None
+        await self.acknowledge(query)
+        return came
 
     async def may_change(self, came: Incoming) -> bool:
         """Whether this person decides for the chat: in groups, only its administrators do."""

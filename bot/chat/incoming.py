@@ -24,7 +24,7 @@ class Incoming:
     """A message or a tap.
 
     `person` is 0 for posts of a channel and for anonymous administrators. `words` is what stands behind a command.
-    `replied` is the message of the bot's own that this one answers.
+    `replied` is the message of the bot's own that this one answers. `name` is what the person calls themselves.
     """
 
     address: Address
@@ -36,6 +36,7 @@ class Incoming:
     words: str = ""
     replied: Message | None = None
     anonymous_admin: bool = False
+    name: str = ""
 
     @property
     def talks(self) -> bool:
@@ -63,6 +64,7 @@ def incoming(update: Update) -> Incoming | None:
         words=words.strip(),
         replied=_own(found),
         anonymous_admin=_speaks_for_the_chat(update, found),
+        name=user.first_name if user else "",
     )
 
 
@@ -114,7 +116,14 @@ def _tap_on_what_is_lost(update: Update) -> Incoming | None:
     if query is None or not isinstance(query.message, InaccessibleMessage):
         return None
     lost, user = query.message, query.from_user
-    return Incoming(Address(lost.chat.id), kind(lost.chat), user.id, user.language_code, lost.message_id)
+    return Incoming(
+        address=Address(lost.chat.id),
+        kind=kind(lost.chat),
+        person=user.id,
+        language=user.language_code,
+        message=lost.message_id,
+        name=user.first_name,
+    )
 
 
 def _own(found: Message) -> Message | None:

@@ -36,7 +36,7 @@ async def offer(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> Non
     query = update.inline_query
     if query is None:
         return
-    language = words.nearest(query.from_user.language_code, desk.language)
+    language = await desk.language_of(query.from_user.id, query.from_user.language_code)
     offset = int(query.offset) if query.offset.isdecimal() and len(query.offset) < 6 else 0
     async with database.reading(desk.app.engine) as connection:
         hits = await searching.find(connection, query.query[:_LONGEST], language, _PAGE, offset)

@@ -35,8 +35,11 @@ _log = structlog.get_logger()
 
 async def take(
     desk: Desk, came: Incoming, reader: Subscriber, ref: PaperRef, wish: Wish, question: str | None = None
-) -> None:
-    """Answers at once from what is stored; else says how far the work is until the answer is there."""
+) -> str | None:
+    """Answers at once from what is stored; else says how far the work is until the answer is there.
+
+    Gives the sentence to be said where a quota is used up.
+    """
     ask = Ask(
         id=0,
         address=str(came.address),
@@ -51,13 +54,12 @@ async def take(
     )
     if wish is Wish.READING and (known := await find(desk, ref, ask.language)):
         await _show(desk, came, known, ask)
-        return
+        return None
     if await _is_asked(desk, ask):
         await desk.answer(came, words.of(ask.language).being_made(ask.paper))
-        return
+        return None
     if refusal := await _over_quota(desk, came, ask):
-        await desk.answer(came, refusal)
-        return
+        return refusal
     async with database.writing(desk.app.engine) as connection:
         number = await asks.add(connection, ask)
         await asks.note_made(connection, number)
@@ -67,6 +69,7 @@ async def take(
         async with database.writing(desk.app.engine) as connection:
             await asks.note_status(connection, number, message)
     desk.spawn(_work(desk, replace(ask, id=number, status_message=message)))
+    return None
 
 
 async def _is_asked(desk: Desk, ask: Ask) -> bool:

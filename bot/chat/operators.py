@@ -1,5 +1,9 @@
-"""What only those who run the bot may do. Others get the answer that an unknown command gets."""
+"""What only those who run the bot may do.
 
+Others get the answer that an unknown command gets: in groups and channels, none.
+"""
+
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import date
 from functools import partial
@@ -16,7 +20,7 @@ from bot.chat.address import Address
 from bot.chat.desk import CHANNEL, Desk
 from bot.chat.incoming import Handler, Incoming, incoming, on_command
 from bot.chat.parts import Button, Message
-from bot.models import Alarm
+from bot.models import Alarm, Standing
 from bot.store import deliveries, dispatches, subscribers
 from digest.errors import DigestError
 from digest.render import telegram
@@ -56,7 +60,8 @@ async def alert(desk: Desk, alarm: Alarm) -> None:
 
 
 async def _guarded(desk: Desk, command: _Command, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    if (came := incoming(update)) is None:
+    came = incoming(update)
+    if came is None or not (came.address.is_private or desk.is_operator(came)):
         return
     language = (await desk.reader(came)).choices.language
     if desk.is_operator(came):
@@ -141,21 +146,29 @@ async def resend(desk: Desk, came: Incoming, language: str) -> None:
 
 async def broadcast(desk: Desk, came: Incoming, language: str) -> None:
     """Shows the operator's text as everyone would get it, and asks whether to send it."""
-    says = words.of(language)
-    if not came.words:
+    says, shown = words.of(language), telegram.literal(came.words)
+    if not shown.strip():  # also where nothing of it can be seen
         await desk.answer(came, says.how_to_broadcast)
         return
     number = await fanout.draft_broadcast(desk.app.engine, came.words, desk.clock())
-    async with database.reading(desk.app.engine) as connection:
-        audience = await subscribers.active(connection, CHANNEL)
-    await desk.answer(came, Message(telegram.literal(came.words)))
+    await desk.answer(came, Message(shown))
     buttons = (
         (
             Button(str(says.send_now), f"broadcast:{number}:yes"),
             Button(str(says.leave_it), f"broadcast:{number}:no"),
         ),
     )
-    await desk.answer(came, says.broadcast_sure(audience), buttons)
+    await desk.answer(came, says.broadcast_sure(await _audience(desk)), buttons)
+
+
+async def _audience(desk: Desk) -> dict[str, int]:
+    """How many are subscribed on each channel."""
+    async with database.reading(desk.app.engine) as connection:
+        standings = await subscribers.standings(connection)
+    active: Counter[str] = Counter()
+    for (channel, standing, _), count in standings.items():
+        active[channel] += count if standing is Standing.ACTIVE else 0
+    return +active  # without those that nobody is on
 
 
 async def _tapped(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -183,9 +196,9 @@ async def _send_again(desk: Desk, number: int, says: Any) -> str | None:
 
 
 async def _leave(desk: Desk, number: int, says: Any) -> str | None:
-    async with database.reading(desk.app.engine) as connection:
-        unknown = await deliveries.unknown(connection)
-    return str(says.left_alone) if number in unknown else None
+    async with database.writing(desk.app.engine) as connection:
+        left = await deliveries.leave(connection, number, desk.clock())
+    return str(says.left_alone) if left else None
 
 
 async def _broadcast(desk: Desk, number: int, says: Any) -> str | None:

@@ -1,26 +1,22 @@
 """Papers and editions that people ask for: by command, by link, by a button."""
 
-import asyncio
 import re
-from datetime import date
 from functools import partial
 
 import telegram
 from telegram import MessageEntity, Update
 from telegram.ext import CallbackQueryHandler, ContextTypes, MessageHandler, filters
 
-from bot import day
-from bot.chat import composing, on_demand, preferences, showings, words
 from bot.chat import incoming as arrivals
+from bot.chat import on_demand, preferences, privacy, prompts, words
 from bot.chat.desk import Desk
 from bot.chat.incoming import ORIGINAL, Handler, Incoming, incoming, on_command
 from bot.chat.parts import Button, rows
-from bot.fanout import matching
 from bot.models import Kind, Subscriber, Wish
 from digest import ids
 from digest.ids import PaperRef
-from digest.store import editions, searching
 from digest.store import engine as database
+from digest.store import searching
 
 _AT_ONCE = 5  # papers that one message may ask for
 _QUESTION = 500  # characters
@@ -32,65 +28,12 @@ _LISTED = re.compile(r"^\d{1,3}\. ", re.MULTILINE)
 def handlers(desk: Desk) -> list[Handler]:
     """What this module answers to; the last takes every text that nothing else took."""
     return [
-        on_command("today", partial(today, desk)),
-        on_command("digest", partial(digest, desk)),
         on_command("paper", partial(paper, desk)),
         on_command("ask", partial(ask, desk)),
         on_command("search", partial(search, desk)),
-        CallbackQueryHandler(partial(day_tapped, desk), pattern=r"^day:(\d{4}-\d{2}-\d{2})?$"),
+        CallbackQueryHandler(partial(search_tapped, desk), pattern=r"^search:$"),
         MessageHandler((filters.TEXT | filters.CAPTION) & ~filters.COMMAND & ORIGINAL, partial(text, desk)),
     ]
-
-
-async def today(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """The newest edition."""
-    if came := incoming(update):
-        await _show(desk, came, await desk.reader(came), None)
-
-
-async def digest(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """The edition of a day."""
-    if (came := incoming(update)) is None:
-        return
-    reader = await desk.reader(came)
-    try:
-        chosen = date.fromisoformat(came.words) if came.words else None
-    except ValueError:
-        await desk.answer(came, words.of(reader.choices.language).which_day(came.words[:80]))
-        return
-    await _show(desk, came, reader, chosen)
-
-
-async def day_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """The same by a button."""
-    query = update.callback_query
-    if query is None or (came := incoming(update)) is None:
-        return
-    await desk.acknowledge(query)
-    if came.kind is Kind.CHANNEL:
-        return
-    given = (query.data or "").partition(":")[2]
-    try:
-        chosen = date.fromisoformat(given) if given else None
-    except ValueError:
-        chosen = None  # forged: the newest edition does no harm
-    await _show(desk, came, await desk.reader(came), chosen)
-
-
-async def _show(desk: Desk, came: Incoming, reader: Subscriber, wanted_day: date | None) -> None:
-    says = words.of(reader.choices.language)
-    async with database.reading(desk.app.engine) as connection:
-        closed = await (editions.find(connection, wanted_day) if wanted_day else editions.last(connection))
-    edition = await day.stored(desk.app, closed.date, reader.choices.language) if closed else None
-    if edition is None:
-        await desk.answer(came, says.no_edition(wanted_day) if wanted_day else says.no_edition_yet)
-        return
-    shown = matching(edition, reader.choices)
-    if not shown.entries and not shown.replacements:
-        await desk.answer(came, says.nothing_matches(edition.date))
-        return
-    composed = await asyncio.to_thread(composing.digest, shown, reader.choices)
-    await showings.show(desk, came.address, composed)
 
 
 async def paper(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
@@ -119,12 +62,14 @@ async def text(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None
     reader = await desk.reader(came)
     refs = ids.find(f"{came.text} {arrivals.links(found)}")
     asked = _subject(came)
-    if reader.awaiting and not refs and asked is None and await preferences.given(desk, came, reader):
-        return
-    if not refs and asked is not None:
-        await _answer(desk, came, reader, asked, came.text)
-    elif refs:
+    if refs:
         await wanted(desk, came, reader, refs)
+    elif prompt := prompts.named(came.replied):
+        await _given(desk, came, reader, prompt)
+    elif asked is not None:
+        await _answer(desk, came, reader, asked, came.text)
+    elif await preferences.given(desk, came, reader):
+        pass
     elif is_spoken_to:
         says = words.of(reader.choices.language)
         await desk.answer(
@@ -133,12 +78,23 @@ async def text(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None
         )
 
 
+async def _given(desk: Desk, came: Incoming, reader: Subscriber, prompt: str) -> None:
+    """What a message of the bot's asked for."""
+    if prompt == prompts.SEARCH:
+        await _find(desk, came, reader)
+    elif prompt == prompts.EMAIL:
+        await privacy.sign_up(desk, came, reader)
+    else:
+        await preferences.replied(desk, came, reader, prompt)
+
+
 async def wanted(desk: Desk, came: Incoming, reader: Subscriber, refs: list[PaperRef]) -> None:
     """Has each of `refs` read, a few at a time; a paper that is named with and without its version, once."""
     versioned = {ref.paper for ref in refs if ref.version is not None}
     refs = [ref for ref in refs if ref.version is not None or ref.paper not in versioned]
-    for ref in refs[:_AT_ONCE]:
-        await on_demand.take(desk, came, reader, ref, Wish.READING)
+    refused = [await on_demand.take(desk, came, reader, ref, Wish.READING) for ref in refs[:_AT_ONCE]]
+    for refusal in dict.fromkeys(filter(None, refused)):  # the same for all of them is said once
+        await desk.answer(came, refusal)
     if len(refs) > _AT_ONCE:
         await desk.answer(came, words.of(reader.choices.language).too_many(_AT_ONCE, len(refs)))
 
@@ -162,8 +118,8 @@ async def ask(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
 async def _answer(desk: Desk, came: Incoming, reader: Subscriber, subject: PaperRef, question: str) -> None:
     if len(question) > _QUESTION:
         await desk.answer(came, words.of(reader.choices.language).question_too_long(_QUESTION))
-    else:
-        await on_demand.take(desk, came, reader, subject, Wish.ANSWER, question)
+    elif refusal := await on_demand.take(desk, came, reader, subject, Wish.ANSWER, question):
+        await desk.answer(came, refusal)
 
 
 async def search(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
@@ -171,10 +127,21 @@ async def search(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> No
     if (came := incoming(update)) is None:
         return
     reader = await desk.reader(came)
+    if came.words:
+        await _find(desk, came, reader)
+    else:
+        await desk.answer(came, words.of(reader.choices.language).how_to_search)
+
+
+async def search_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """Asks for the words."""
+    if came := await desk.tap(update, "help"):
+        language = (await desk.reader(came)).choices.language
+        await prompts.ask(desk, came, language, words.of(language).reply_with[prompts.SEARCH])
+
+
+async def _find(desk: Desk, came: Incoming, reader: Subscriber) -> None:
     language = reader.choices.language
-    if not came.words:
-        await desk.answer(came, words.of(language).how_to_search)
-        return
     sought = came.words[:_SOUGHT]
     async with database.reading(desk.app.engine) as connection:
         found = await searching.find(connection, sought, language, _FOUND)

@@ -3,37 +3,20 @@
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
-from telegram import Update
+from telegram import CallbackQuery, Update
 from telegram.ext import CallbackQueryHandler, ContextTypes, TypeHandler
 
 from bot import choices
-from bot.chat import words
+from bot.chat import command_menu, menu, prompts, words
 from bot.chat.desk import CHANNEL, Desk
 from bot.chat.incoming import Handler, Incoming, incoming, on_command
-from bot.chat.parts import Button, Message, Rows, rows
 from bot.choices import Offer, UnusableValueError
-from bot.models import Detail, Kind, Standing, Subscriber
+from bot.models import Kind, Subscriber
 from bot.store import subscribers
 from bot.store.subscribers import Edit
 from digest.store import engine as database
 
-MENU = "s:menu"
-OPEN = "s:open"
-"""The menu as a message of its own, for the buttons of other messages."""
-_PARTS = ("categories", "detail", "include", "exclude", "hour", "zone", "language", "pause")
-_TYPED = ("include", "exclude", "hour", "zone", "pause")
-_HOURS = ("06:00", "07:00", "07:30", "08:00", "09:00", "10:00", "12:00", "18:00", "20:00", "22:00")
-_ZONES = (
-    "Asia/Shanghai",
-    "Asia/Tokyo",
-    "Europe/Berlin",
-    "Europe/London",
-    "America/New_York",
-    "America/Los_Angeles",
-)
-_DAYS = (1, 3, 7, 14, 30)
 _PATIENCE = timedelta(minutes=10)  # for a value that is to be typed
 
 
@@ -58,40 +41,46 @@ async def settings(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> 
     name, _space, value = came.words.partition(" ")
     name = name.lower()
     if not name:
-        await desk.answer(came, menu(desk, reader))
+        await desk.answer(came, menu.view(desk, reader))
     elif not await desk.may_change(came):
         await desk.answer(came, words.of(reader.choices.language).only_admins)
-    elif not value.strip() and name in _PARTS:  # to look is not to clear
-        await desk.answer(came, _view(desk, reader, name))
-        await _await(desk, came, reader, name)
+    elif not value.strip() and name in menu.PARTS:  # to look is not to clear
+        number = await desk.answer(came, menu.view(desk, reader, name))
+        await _await(desk, came, reader, name, number)
     else:
         await _set(desk, came, reader, name, value)
 
 
 async def given(desk: Desk, came: Incoming, reader: Subscriber) -> bool:
-    """Takes a message as the value of the setting that was asked for; whether it was meant so."""
-    name, _, asked = (reader.awaiting or "").partition(":")
-    if str(came.person) != asked or not (came.address.is_private or came.replied):
+    """Takes a message as the value of the setting that was asked for; whether one was, in a private chat."""
+    awaited = _awaited(reader)
+    in_time = reader.awaited_until is not None and desk.clock() < reader.awaited_until
+    if not (came.address.is_private and awaited and in_time):
         return False
-    if reader.awaited_until and desk.clock() < reader.awaited_until:
-        await _set(desk, came, reader, name, came.text)
-        return True
-    says = words.of(reader.choices.language)
-    was_prompted = came.replied is not None and came.replied.text == str(says.reply_with[name])
-    if was_prompted:  # who answers that very message meant nothing else
-        await desk.answer(came, says.too_late)
-    return was_prompted
+    ((name, number),) = awaited.items()
+    await _set(desk, came, reader, name, came.text, number)
+    return True
+
+
+async def replied(desk: Desk, came: Incoming, reader: Subscriber, name: str) -> None:
+    """Takes the answer to a message that asked for the value of the setting `name`."""
+    if await desk.may_change(came):
+        await _set(desk, came, reader, name, came.text, _awaited(reader).get(name, 0))
+    else:
+        await desk.answer(came, words.of(reader.choices.language).only_admins)
 
 
 async def interrupted(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """A command or a button instead of a value: it is not waited for any more."""
     came = incoming(update)
-    if came is None or not (update.callback_query or came.text.startswith("/")):
+    if came is None or not came.address.is_private:
+        return
+    if not (update.callback_query or came.text.startswith("/")):
         return
     async with database.reading(desk.app.engine) as connection:
         known = await subscribers.find(connection, CHANNEL, str(came.address))
-    if known and known.awaiting and known.awaiting.endswith(f":{came.person}"):
-        await desk.change(known, _settled(lambda stored: stored))
+    if known and known.awaiting:
+        await desk.change(known, lambda stored: replace(stored, awaiting=None, awaited_until=None))
 
 
 async def tapped(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -104,141 +93,120 @@ async def tapped(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE)
     says = words.of(reader.choices.language)
     if not await desk.may_change(came):
         await desk.acknowledge(query, str(says.only_admins), alert=True)
-        return
-    name, value = match[1], match[2]
-    if value is None and name not in ("open", "menu", *_PARTS):
-        await desk.acknowledge(query, str(says.stale_button), alert=True)
-        return
-    if value is None:
+    elif match[2] is not None:
+        await _choose(desk, came, query, match[1], match[2])
+    elif match[1] == "open":
         await desk.acknowledge(query)
-        if name == "open":
-            await desk.answer(came, menu(desk, reader))
-            return
-        await _open(desk, came, reader, name)
-        return
+        await desk.answer(came, menu.view(desk, reader))
+    elif match[1] in ("menu", *menu.PARTS):
+        await desk.acknowledge(query)
+        await desk.show(came, menu.view(desk, reader, match[1]))
+        await _await(desk, came, reader, match[1], came.message)
+    else:
+        await desk.acknowledge(query, str(says.stale_button), alert=True)
+
+
+async def _choose(desk: Desk, came: Incoming, query: CallbackQuery, name: str, value: str) -> None:
+    """A value that a button gives, and the menu with it."""
+    reader = await desk.reader(came)
+    offer = _offer(desk, reader)
     try:
-        reader = await desk.change(reader, _settled(choices.change(name, value, _offer(desk, reader))))
+        changed = await _change(desk, came, reader, name, choices.change(name, value, offer))
     except UnusableValueError:
+        says = words.of(reader.choices.language)
         await desk.acknowledge(query, str(says.stale_button), alert=True)
         return
-    await desk.acknowledge(query, str(words.of(reader.choices.language).saved))
-    shown = "categories" if name in ("with", "without") else "menu"
-    await desk.show(came, _view(desk, reader, shown))
-
-
-async def _open(desk: Desk, came: Incoming, reader: Subscriber, name: str) -> None:
-    """A part of the menu; where a value may be typed, the next message gives it."""
-    await desk.show(came, _view(desk, reader, name))
-    await _await(desk, came, reader, name)
-
-
-async def _await(desk: Desk, came: Incoming, reader: Subscriber, name: str) -> None:
-    if name not in _TYPED or came.kind is Kind.CHANNEL:
+    says = words.of(changed.choices.language)
+    if name == "without" and value in (changed.choices.categories or offer.categories):
+        await desk.acknowledge(query, str(says.last_category), alert=True)
         return
-    awaiting, until = f"{name}:{came.person}", desk.clock() + _PATIENCE
-    await desk.change(reader, lambda stored: replace(stored, awaiting=awaiting, awaited_until=until))
+    await desk.acknowledge(query, str(says.saved))
+    await desk.show(came, menu.view(desk, changed, "categories" if name in ("with", "without") else "menu"))
+
+
+async def _await(desk: Desk, came: Incoming, reader: Subscriber, name: str, number: int) -> None:
+    """Takes what is said next as the value of `name`, and the message `number` as the menu that shows it.
+
+    In a group only what answers the message that asks for it.
+    """
+    if name not in menu.TYPED or came.kind is Kind.CHANNEL:
+        return
+    await _note(desk, reader, name, number)
     if not came.address.is_private:
-        await desk.answer(came, words.of(reader.choices.language).reply_with[name], prompt=True)
+        language = reader.choices.language
+        await prompts.ask(desk, came, language, words.of(language).reply_with[name])
 
 
-def _settled(edit: Edit) -> Edit:
-    """`edit`, after which no message is waited for any more."""
-    return lambda stored: replace(edit(stored), awaiting=None, awaited_until=None)
+async def _note(desk: Desk, reader: Subscriber, name: str, number: int) -> None:
+    until, is_one = desk.clock() + _PATIENCE, reader.kind is Kind.PRIVATE
+
+    def noted(stored: Subscriber) -> Subscriber:
+        others = {} if is_one else _awaited(stored)
+        return replace(stored, awaiting=_written({**others, name: number}), awaited_until=until)
+
+    await desk.change(reader, noted)
 
 
-async def _set(desk: Desk, came: Incoming, reader: Subscriber, name: str, value: str) -> None:
-    says = words.of(reader.choices.language)
+def _awaited(reader: Subscriber) -> dict[str, int]:
+    """The settings whose values were asked for, and the menu that shows each, 0 for none."""
+    pairs = (each.partition(":") for each in (reader.awaiting or "").split())
+    return {name: int(number) for name, _, number in pairs}
+
+
+def _written(awaited: dict[str, int]) -> str | None:
+    return " ".join(f"{name}:{number}" for name, number in awaited.items()) or None
+
+
+async def _set(
+    desk: Desk, came: Incoming, reader: Subscriber, name: str, value: str, number: int = 0
+) -> None:
+    """A value in words, and the menu `number` with it; a new one where there is none."""
     try:
-        edit = _settled(choices.change(name, value, _offer(desk, reader)))
+        edit = choices.change(name, value, _offer(desk, reader))
     except UnusableValueError as error:
-        way = _way(says, came.kind, error.name)
-        await desk.answer(came, says.unusable(error.name, error.value[:80], way))
+        await _refuse(desk, came, reader, error, number)
         return
-    reader = await desk.change(reader, edit)
-    await desk.answer(came, menu(desk, reader))
+    reader = await _change(desk, came, reader, name, edit)
+    if number:
+        await desk.show(replace(came, message=number), menu.view(desk, reader))
+        await desk.answer(came, menu.saved(desk, reader, name))
+    else:
+        await desk.answer(came, menu.view(desk, reader))
+
+
+async def _change(desk: Desk, came: Incoming, reader: Subscriber, name: str, edit: Edit) -> Subscriber:
+    """The subscriber as `edit` makes it; the value of `name` is not waited for any more."""
+
+    def settled(stored: Subscriber) -> Subscriber:
+        others = {each: number for each, number in _awaited(stored).items() if each != name}
+        return replace(edit(stored), awaiting=_written(others))
+
+    changed = await desk.change(reader, settled)
+    if changed.choices.language != reader.choices.language and reader.kind is Kind.PRIVATE:
+        await command_menu.show(desk, came.person)
+    return changed
+
+
+async def _refuse(
+    desk: Desk, came: Incoming, reader: Subscriber, error: UnusableValueError, number: int
+) -> None:
+    """Says so, and what can be; where that is words, they are waited for."""
+    language, name = reader.choices.language, error.name
+    says = words.of(language)
+    possible = menu.NAMES if name == "name" else choices.possible(name, _offer(desk, reader))
+    if name not in menu.TYPED:
+        await desk.answer(came, says.unusable(name, error.value[:80], possible, ""))
+        return
+    if came.kind is not Kind.CHANNEL:
+        await _note(desk, reader, name, number)
+    if came.kind is Kind.GROUP:
+        said = says.unusable(name, error.value[:80], (), says.reply_with[name])
+        await prompts.ask(desk, came, language, said)
+    else:
+        way = menu.way(says, reader.kind, name, also=False)
+        await desk.answer(came, says.unusable(name, error.value[:80], (), way))
 
 
 def _offer(desk: Desk, reader: Subscriber) -> Offer:
     today = desk.clock().astimezone(reader.zone).date()
     return Offer(desk.app.plan.categories, words.languages(), today)
-
-
-def menu(desk: Desk, reader: Subscriber) -> Message:
-    """All settings as they are, and a button for each."""
-    return _view(desk, reader, "menu")
-
-
-def _view(desk: Desk, reader: Subscriber, name: str) -> Message:
-    language = reader.choices.language
-    way = _way(words.of(language), reader.kind, name)
-    html = words.render("settings", language, reader=reader, part=name, way=way)
-    return Message(html, _buttons(desk, reader, name))
-
-
-def _way(says: Any, kind: Kind, name: str) -> str:
-    """How a value in words is given, beside the buttons; in groups, a message of its own asks for it."""
-    ways = {Kind.PRIVATE: says.send, Kind.CHANNEL: says.post_command}.get(kind, {})
-    return str(ways.get(name, ""))
-
-
-def _buttons(desk: Desk, reader: Subscriber, name: str) -> Rows:
-    says = words.of(reader.choices.language)
-    back = (Button(f"‹ {says.back}", MENU),)
-    match name:
-        case "categories":
-            offered = [_category(each, reader) for each in desk.app.plan.categories]
-            return (*rows(offered, 3), back)
-        case "detail":
-            now = reader.choices.detail.value
-            options = [_option("detail", each.value, str(says.details[each.value]), now) for each in Detail]
-            return (*rows(options, 3), back)
-        case "language":
-            now, known = reader.choices.language, words.languages()
-            options = [_option("language", each, str(words.of(each).language_name), now) for each in known]
-            return (*rows(options, 2), back)
-        case "include" | "exclude":
-            return ((Button(str(says.clear), f"s:{name}="),), back)
-        case "hour":
-            now = reader.hour.strftime("%H:%M") if reader.hour else ""
-            options = [_option("hour", each, each, now) for each in _HOURS]
-            return (*rows(options, 5), (_option("hour", "", str(says.at_once), now),), back)
-        case "zone":
-            options = [_option("zone", each, each, reader.zone.key) for each in _ZONES]
-            return (*rows(options, 2), back)
-        case "pause":
-            options = [Button(str(says.days(each)), f"s:pause={each}") for each in _DAYS]
-            return (*rows(options, 3), (Button(str(says.no_pause), "s:pause=0"),), back)
-        case _:
-            return _menu_buttons(reader)
-
-
-def _menu_buttons(reader: Subscriber) -> Rows:
-    says = words.of(reader.choices.language)
-
-    def opens(name: str) -> Button:
-        return Button(str(says.names[name]), f"s:{name}")
-
-    def flips(name: str, now: bool) -> Button:
-        return Button(
-            f"{says.names[name]}{says.colon}{says.on if now else says.off}", f"s:{name}={0 if now else 1}"
-        )
-
-    active = reader.standing is Standing.ACTIVE
-    switch = Button(str(says.leave), "sub:off") if active else Button(str(says.join), "sub:on")
-    return (
-        (opens("categories"), opens("detail")),
-        (opens("include"), opens("exclude")),
-        (opens("hour"), opens("zone")),
-        (opens("language"), opens("pause")),
-        (flips("silent", reader.silent), flips("quiet", reader.quiet_line)),
-        (flips("rich", reader.choices.rich), switch),
-    )
-
-
-def _category(name: str, reader: Subscriber) -> Button:
-    wanted = not reader.choices.categories or name in reader.choices.categories
-    return Button(f"{'✓ ' if wanted else ''}{name}", f"s:{'without' if wanted else 'with'}={name}")
-
-
-def _option(name: str, value: str, label: str, now: str) -> Button:
-    return Button(f"{'✓ ' if value == now else ''}{label}", f"s:{name}={value}")

@@ -1,6 +1,7 @@
 """What the bot knows of a chat, with all its topics: shown, deleted, or joined with a mailbox."""
 
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -9,7 +10,7 @@ from telegram import InputFile, Update
 from telegram.ext import CallbackQueryHandler, ContextTypes
 
 from bot import mailboxes
-from bot.chat import words
+from bot.chat import menu, prompts, words
 from bot.chat.desk import CHANNEL, Desk
 from bot.chat.incoming import Handler, Incoming, incoming, on_command
 from bot.chat.parts import Button, Message
@@ -19,6 +20,8 @@ from bot.models import Subscriber, Wishes
 from bot.store import asks, deliveries, subscribers
 from digest.store import engine as database
 
+_Act = Callable[[Desk, Incoming, Any], Awaitable[None]]
+
 
 def handlers(desk: Desk) -> list[Handler]:
     """What this module answers to."""
@@ -27,18 +30,39 @@ def handlers(desk: Desk) -> list[Handler]:
         on_command("forget", partial(forget, desk)),
         on_command("email", partial(email, desk)),
         CallbackQueryHandler(partial(forget_tapped, desk), pattern=r"^forget:(yes|no)$"),
+        CallbackQueryHandler(partial(opened, desk), pattern=r"^(export|forget|email):$"),
     ]
+
+
+async def opened(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """The same commands by the buttons of the settings."""
+    query = update.callback_query
+    if query is None or (came := incoming(update)) is None:
+        return
+    says = words.of((await desk.reader(came)).choices.language)
+    if not await desk.may_change(came):  # said to whoever tapped, not to the whole chat
+        await desk.acknowledge(query, str(says.only_admins), alert=True)
+        return
+    await desk.acknowledge(query)
+    open_ = {menu.EXPORT: _export, menu.FORGET: _ask_whether_to_forget, menu.EMAIL: _ask_for_address}
+    await open_[str(query.data)](desk, came, says)
 
 
 async def export(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Everything about the chat, as a JSON file."""
-    if (came := incoming(update)) is None:
-        return
-    reader = await desk.reader(came)
-    says = words.of(reader.choices.language)
-    if not await desk.may_change(came):
+    if came := incoming(update):
+        await _where_allowed(desk, came, _export)
+
+
+async def _where_allowed(desk: Desk, came: Incoming, act: _Act) -> None:
+    says = words.of((await desk.reader(came)).choices.language)
+    if await desk.may_change(came):
+        await act(desk, came, says)
+    else:
         await desk.answer(came, says.only_admins)
-        return
+
+
+async def _export(desk: Desk, came: Incoming, says: Any) -> None:
     known = await _known(desk, str(came.address.chat))
     document = json.dumps(known, ensure_ascii=False, indent=2, default=str).encode()
     await desk.bot.send_document(
@@ -63,14 +87,13 @@ async def _known(desk: Desk, chat: str) -> dict[str, Any]:
 
 
 async def forget(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """Asks whether that is meant: there is no way back."""
-    if (came := incoming(update)) is None:
-        return
-    reader = await desk.reader(came)
-    says = words.of(reader.choices.language)
-    if not await desk.may_change(came):
-        await desk.answer(came, says.only_admins)
-        return
+    """Deletes all that is known of the chat, once that is confirmed."""
+    if came := incoming(update):
+        await _where_allowed(desk, came, _ask_whether_to_forget)
+
+
+async def _ask_whether_to_forget(desk: Desk, came: Incoming, says: Any) -> None:
+    """There is no way back."""
     buttons = ((Button(str(says.forget_yes), "forget:yes"), Button(str(says.forget_no), "forget:no")),)
     async with database.reading(desk.app.engine) as connection:
         places = await subscribers.at(connection, CHANNEL, str(came.address.chat))
@@ -96,14 +119,26 @@ async def forget_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE
 
 
 async def email(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """Signs the address behind the command up."""
+    if came := incoming(update):
+        await sign_up(desk, came, await desk.reader(came))
+
+
+async def _ask_for_address(desk: Desk, came: Incoming, says: Any) -> None:
+    if desk.links is None or not came.address.is_private:  # the button was forged, or is old
+        await desk.answer(came, says.no_newsletter if desk.links is None else says.email_in_private)
+    else:
+        language = (await desk.reader(came)).choices.language
+        await prompts.ask(desk, came, language, says.reply_with[prompts.EMAIL])
+
+
+async def sign_up(desk: Desk, came: Incoming, reader: Subscriber) -> None:
     """Signs an address up for the newsletter, with what the chat has chosen; its owner still has to confirm it.
 
     What is answered is the same for every address, so that none can be probed.
     """
-    if came := incoming(update):
-        reader = await desk.reader(came)
-        says = words.of(reader.choices.language)
-        await desk.answer(came, str(await _signed_up(desk, came, reader, says)))
+    says = words.of(reader.choices.language)
+    await desk.answer(came, str(await _signed_up(desk, came, reader, says)))
 
 
 async def _signed_up(desk: Desk, came: Incoming, reader: Subscriber, says: Any) -> Any:

@@ -6,16 +6,15 @@ from functools import partial
 from telegram import Update
 from telegram.ext import CallbackQueryHandler, ContextTypes
 
-from bot.chat import cards, on_demand, words
+from bot.chat import cards, on_demand, papers, prompts, words
 from bot.chat.cards import Place
 from bot.chat.desk import Desk
-from bot.chat.incoming import Handler, Incoming, incoming
-from bot.models import Kind, Wish
+from bot.chat.incoming import Handler, Incoming
 from digest import ids
 from digest.ids import PaperRef
 from digest.models import VersionId
 from digest.store import engine as database
-from digest.store import papers
+from digest.store import papers as records
 
 _VERSION = r"([0-9]{4}\.[0-9]{4,5}v[1-9][0-9]{0,2}|[a-z-]{2,8}/[0-9]{7}v[1-9][0-9]{0,2})"
 
@@ -40,7 +39,7 @@ async def paper_tapped(desk: Desk, update: Update, context: ContextTypes.DEFAULT
     reader = await desk.reader(came)
     known = await on_demand.find(desk, ref, reader.choices.language)
     if known is None:
-        await on_demand.take(desk, came, reader, ref, Wish.READING)
+        await papers.wanted(desk, came, reader, [ref])
     elif match[0].startswith("k:"):
         await desk.show(came, on_demand.card(known, reader.choices, opens=True))
     else:
@@ -57,10 +56,10 @@ async def reading_tapped(desk: Desk, update: Update, context: ContextTypes.DEFAU
     version, page = ids.version(str(ref)), int(match[2])
     library = desk.app.library_in(reader.choices.language)
     async with database.reading(desk.app.engine) as connection:
-        record = await papers.find(connection, version)
+        record = await records.find(connection, version)
     found = (await library.stored([record]))[version][1] if record else None
     if record is None or found is None:
-        await on_demand.take(desk, came, reader, ref, Wish.READING)
+        await papers.wanted(desk, came, reader, [ref])
         return
     place = Place(match[3] or (Place.PAGE if _is_pager(update, version) else Place.BESIDE))
     shown = cards.reading(record, found, page, reader.choices, over_card=place is Place.CARD)
@@ -75,23 +74,21 @@ async def ask_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -
     if tap := await _tapped(desk, update):
         came, ref = tap
         reader = await desk.reader(came)
-        await desk.answer(came, words.of(reader.choices.language).your_question(ref), prompt=True)
+        language = reader.choices.language
+        await prompts.ask(desk, came, language, words.of(language).your_question(ref))
 
 
 async def _tapped(desk: Desk, update: Update) -> tuple[Incoming, PaperRef] | None:
     """The tap, and the paper that its button names; None, and a word to the person, where the button is forged."""
     query = update.callback_query
-    if query is None or (came := incoming(update)) is None:
+    if query is None:
         return None
-    if came.kind is Kind.CHANNEL:  # its readers are many; each reads on in a chat of their own
-        named = (query.data or "").split(":")[1]
-        await desk.acknowledge(query, url=f"https://t.me/{desk.bot.username}?start={payload(named)}")
-        return None
-    refs = ids.find((query.data or "").split(":")[1])
+    named = str(query.data).split(":")[1]
+    refs = ids.find(named)
     if len(refs) == 1:
-        await desk.acknowledge(query)
-        return came, refs[0]
-    language = (await desk.reader(came)).choices.language
+        came = await desk.tap(update, payload(named))
+        return (came, refs[0]) if came else None
+    language = await desk.language_of(query.from_user.id, query.from_user.language_code)
     await desk.acknowledge(query, str(words.of(language).stale_button), alert=True)
     return None
 

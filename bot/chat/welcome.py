@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from telegram import ChatMember, Update
 from telegram.ext import (
@@ -13,7 +14,8 @@ from telegram.ext import (
     filters,
 )
 
-from bot.chat import papers, preferences, words
+from bot import choices, zones
+from bot.chat import days, menu, papers, words
 from bot.chat.address import Address
 from bot.chat.desk import CHANNEL, Desk
 from bot.chat.incoming import Handler, Incoming, incoming, kind, on_command
@@ -34,6 +36,7 @@ def handlers(desk: Desk) -> list[Handler]:
         on_command("help", partial(help_, desk)),
         on_command("subscribe", partial(subscribe, desk)),
         on_command("unsubscribe", partial(unsubscribe, desk)),
+        CallbackQueryHandler(partial(help_tapped, desk), pattern=r"^help:$"),
         CallbackQueryHandler(partial(tapped, desk), pattern=r"^sub:(on|off)$"),
         ChatMemberHandler(partial(membership, desk), ChatMemberHandler.MY_CHAT_MEMBER),
         MessageHandler(filters.StatusUpdate.MIGRATE, partial(migrated, desk)),
@@ -50,20 +53,30 @@ async def start(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> Non
         await desk.answer(came, words.of(reader.choices.language).welcome_back, buttons(reader))
     if paper := _paper(came.words):
         await papers.wanted(desk, came, reader, [paper])
+    elif day := days.LINK.fullmatch(came.words):
+        await days.show_day(desk, came, reader, day[1])
     else:
         if reader.standing is Standing.NEW and came.address.is_private:
             reader = await desk.change(reader, _subscribed)
-        await desk.answer(came, _welcome(reader), buttons(reader))
+        await desk.answer(came, _welcome(desk, reader), buttons(reader))
 
 
 async def help_(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """What the bot can do."""
     if came := incoming(update):
-        reader = await desk.reader(came)
-        text = words.render(
-            "help", reader.choices.language, is_operator=desk.is_operator(came), talks=came.talks
-        )
-        await desk.answer(came, text, buttons(reader))
+        await _help(desk, came)
+
+
+async def help_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """The same by a button."""
+    if came := await desk.tap(update, "help"):
+        await _help(desk, came)
+
+
+async def _help(desk: Desk, came: Incoming) -> None:
+    reader = await desk.reader(came)
+    text = words.render("help", reader.choices.language, is_operator=desk.is_operator(came), talks=came.talks)
+    await desk.answer(came, text, _more_buttons(reader) if came.talks else buttons(reader))
 
 
 async def subscribe(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
@@ -99,10 +112,8 @@ async def _switch(desk: Desk, came: Incoming, *, on: bool) -> None:
         return
     was = reader.standing is Standing.ACTIVE
     reader = await desk.change(reader, _subscribed if on else _left)
-    if on:
-        said = says.already_subscribed if was else says.subscribed(reader.hour, reader.zone.key)
-    else:
-        said = says.unsubscribed if was else says.not_subscribed
+    left = says.unsubscribed if was else says.not_subscribed
+    said = _subscription(desk, reader) if on else left
     await desk.answer(came, said, buttons(reader))
 
 
@@ -150,13 +161,31 @@ async def _end(desk: Desk, address: Address, reason: str) -> None:
 def buttons(reader: Subscriber) -> Rows:
     """What a thumb looks for under a word of the bot's."""
     says = words.of(reader.choices.language)
+    more = [] if reader.kind is Kind.CHANNEL else [Button(str(says.help), "help:")]
+    return (
+        (Button(str(says.today), "day:"), Button(str(says.settings), menu.OPEN)),
+        (menu.switch(reader), *more),
+    )
+
+
+def _more_buttons(reader: Subscriber) -> Rows:
+    says = words.of(reader.choices.language)
+    return (
+        (Button(str(says.today), "day:"), Button(str(says.days_before), "days:")),
+        (Button(str(says.search), "search:"), Button(str(says.settings), menu.OPEN)),
+        (menu.switch(reader),),
+    )
+
+
+def _welcome(desk: Desk, reader: Subscriber) -> str:
     active = reader.standing is Standing.ACTIVE
-    switch = Button(str(says.leave), "sub:off") if active else Button(str(says.join), "sub:on")
-    return ((Button(str(says.today), "day:"), Button(str(says.settings), preferences.OPEN)), (switch,))
+    return str(words.of(reader.choices.language).welcome(_subscription(desk, reader) if active else None))
 
 
-def _welcome(reader: Subscriber) -> str:
-    return str(words.of(reader.choices.language).welcome(reader.standing is Standing.ACTIVE))
+def _subscription(desk: Desk, reader: Subscriber) -> Any:
+    """That there is one, and when the digest comes."""
+    pause = choices.pause(reader, desk.clock())
+    return words.of(reader.choices.language).subscribed(reader.hour, zones.name(reader.zone), pause)
 
 
 def _paper(payload: str) -> ids.PaperRef | None:

@@ -6,7 +6,7 @@ from datetime import datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, Table, bindparam, exists, func, insert, literal, select, update
+from sqlalchemy import Row, Table, and_, bindparam, exists, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Delivery, Dispatch, Mark, Sending, Standing, Subscriber
@@ -17,6 +17,9 @@ from digest.store.bulk import parts, rows_among
 from digest.store.types import UtcDateTime
 
 _COLUMNS = deliveries.c
+_LEFT = "left-alone"
+_OPEN = and_(_COLUMNS.state == Sending.UNKNOWN, func.coalesce(_COLUMNS.reason, "") != _LEFT)
+"""What may not have arrived, and whose sending again nobody has decided on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +214,8 @@ async def counts(connection: AsyncConnection, dispatch_id: int) -> dict[Sending,
 
 
 async def unknown(connection: AsyncConnection) -> dict[int, int]:
-    """How many deliveries are unknown, by the number of their dispatch."""
-    query = select(_COLUMNS.dispatch_id, func.count()).where(_COLUMNS.state == Sending.UNKNOWN)
+    """How many deliveries are unknown, by the number of their dispatch; without those that are left at that."""
+    query = select(_COLUMNS.dispatch_id, func.count()).where(_OPEN)
     rows = await connection.execute(query.group_by(_COLUMNS.dispatch_id))
     return {number: count for number, count in rows}  # noqa: C416 - rows are no pairs to the type checker
 
@@ -221,8 +224,18 @@ async def send_again(connection: AsyncConnection, dispatch_id: int, at: datetime
     """What is unknown of a dispatch is due again, from the message on that may be lacking; gives how many."""
     result = await connection.execute(
         update(deliveries)
-        .where(_COLUMNS.dispatch_id == dispatch_id, _COLUMNS.state == Sending.UNKNOWN)
+        .where(_COLUMNS.dispatch_id == dispatch_id, _OPEN)
         .values(state=Sending.DUE, reason=None, due_at=at, next_at=at, changed_at=at, repeated=True)
+    )
+    return result.rowcount
+
+
+async def leave(connection: AsyncConnection, dispatch_id: int, at: datetime) -> int:
+    """What is unknown of a dispatch stays so, and nobody is asked about it any more; gives how many."""
+    result = await connection.execute(
+        update(deliveries)
+        .where(_COLUMNS.dispatch_id == dispatch_id, _OPEN)
+        .values(reason=_LEFT, changed_at=at)
     )
     return result.rowcount
 

@@ -183,14 +183,6 @@ async def _remove(connection: AsyncConnection, number: int) -> None:
     await connection.execute(delete(subscribers).where(subscribers.c.id == number))
 
 
-async def active(connection: AsyncConnection, channel: str) -> int:
-    """How many are subscribed."""
-    query = select(func.count()).where(
-        subscribers.c.channel == channel, subscribers.c.standing == Standing.ACTIVE
-    )
-    return int(await connection.scalar(query) or 0)
-
-
 async def standings(connection: AsyncConnection) -> dict[tuple[str, Standing, str | None], int]:
     """How many subscribers there are on each channel, of each standing, with its reason."""
     columns = (subscribers.c.channel, subscribers.c.standing, subscribers.c.reason)

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot import mailboxes
+from bot import mailboxes, zones
 from bot.links import ExpiredLinkError
 from bot.mail import signup
 from bot.mailboxes import InvalidMailboxError, Mailbox
@@ -81,7 +81,11 @@ async def confirm(pages: Pages, request: Request) -> Response:
     if made is None:  # pressed twice at the same moment
         return pages.message(request, "used", 410)
     return pages.page(
-        request, "confirmed", reader=made, preferences=urlsplit(pages.links.preferences(made.id)).path
+        request,
+        "confirmed",
+        reader=made,
+        zone=zones.name(made.zone),
+        preferences=urlsplit(pages.links.preferences(made.id)).path,
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bot import choices
+from bot import choices, zones
 from bot.choices import Offer, UnusableValueError
 from bot.models import Subscriber
 from bot.web.forms import Form
@@ -22,7 +22,7 @@ def shown(reader: Subscriber, offer: Offer) -> dict[str, Any]:
         "detail": chosen.detail.value,
         "language": chosen.language,
         "hour": reader.hour.strftime("%H:%M") if reader.hour else "",
-        "zone": reader.zone.key,
+        "zone": zones.name(reader.zone),
         "pause": str(paused) if paused and paused > offer.today else "",
     }
 

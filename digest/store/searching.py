@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
-from sqlalchemy import String, and_, cast, or_, select
+from sqlalchemy import ColumnElement, Row, String, and_, cast, exists, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from digest.models import PaperId, VersionId
@@ -29,13 +30,14 @@ async def find(
 ) -> list[Hit]:
     """The papers that have each of `words` somewhere, in the original or in `language`; newest editions first.
 
-    Case makes no difference. More than eight words are not looked for.
+    Case makes no difference. More than eight words are not looked for. Of several translations, the newest counts.
     """
     sought = words.split()[:_MOST_WORDS]
     translated = and_(
         translations.c.paper_id == edition_papers.c.paper_id,
         translations.c.version == edition_papers.c.version,
         translations.c.language == language,
+        ~_is_outdated(),
     )
     of_version = and_(
         versions.c.paper_id == edition_papers.c.paper_id, versions.c.version == edition_papers.c.version
@@ -55,19 +57,26 @@ async def find(
             versions.c.authors,
             translations.c.title.label("translated"),
             translations.c.summary,
-            translations.c.made_at,
         )
         .select_from(edition_papers.join(versions, of_version).outerjoin(translations, translated))
         .where(*(or_(*(column.icontains(word, autoescape=True) for column in columns)) for word in sought))
-        .order_by(
-            edition_papers.c.edition_date.desc(), edition_papers.c.position, translations.c.made_at.desc()
-        )
-        .limit(limit * 4)  # a paper that several models translated comes once for each
+        .order_by(edition_papers.c.edition_date.desc(), edition_papers.c.position)
+        .limit(limit)
         .offset(offset)
     )
-    found: dict[VersionId, Hit] = {}
-    for row in await connection.execute(query):
-        version = VersionId(PaperId(row.paper_id), row.version)
-        hit = Hit(version, row.title, row.translated, row.summary, row.authors, row.edition_date)
-        found.setdefault(version, hit)
-    return list(found.values())[:limit]
+    return [_hit(row) for row in await connection.execute(query)]
+
+
+def _is_outdated() -> ColumnElement[bool]:
+    """Whether another translation of the same version was made later: else a paper would be found once for each."""
+    made, later = translations.c, translations.alias().c
+    of_the_same = (later[name] == made[name] for name in ("paper_id", "version", "language"))
+    at_once = and_(
+        later.made_at == made.made_at, tuple_(later.model, later.prompt) > tuple_(made.model, made.prompt)
+    )
+    return exists().where(*of_the_same, or_(later.made_at > made.made_at, at_once))
+
+
+def _hit(row: Row[Any]) -> Hit:
+    version = VersionId(PaperId(row.paper_id), row.version)
+    return Hit(version, row.title, row.translated, row.summary, row.authors, row.edition_date)

@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import date, time
+from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -56,6 +56,27 @@ def test_a_zone_is_found_by_its_name_or_its_city() -> None:
     assert changed("zone", "europe/berlin").zone == ZoneInfo("Europe/Berlin")
     assert changed("zone", "Berlin").zone == ZoneInfo("Europe/Berlin")
     assert changed("zone", "new york").zone == ZoneInfo("America/New_York")
+
+
+def test_the_last_category_stays_when_it_is_taken_away() -> None:
+    reader = changed("categories", "cs.CL")
+    assert changed("without", "cs.CL", reader) == reader
+
+
+def test_a_refused_value_names_its_setting_and_where_they_can_be_counted_the_values_that_are_taken() -> None:
+    with pytest.raises(UnusableValueError) as refused:
+        changed("without", "cs.LG")
+    assert refused.value.name == "categories"
+    assert choices.possible("categories", OFFER) == OFFER.categories
+    assert choices.possible("detail", OFFER) == ("titles", "abstracts", "readings")
+    assert choices.possible("rich", OFFER) == ("on", "off")
+    assert choices.possible("hour", OFFER) == ()
+
+
+def test_a_pause_ends_on_its_day_in_the_zone_of_its_reader() -> None:
+    reader = changed("pause", "1")
+    assert choices.pause(reader, datetime(2026, 2, 12, 15, 59, tzinfo=UTC)) == date(2026, 2, 13)
+    assert choices.pause(reader, datetime(2026, 2, 12, 16, 0, tzinfo=UTC)) is None
 
 
 def test_categories_are_taken_one_by_one_and_all_of_them_is_none_in_particular() -> None:

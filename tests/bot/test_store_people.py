@@ -82,7 +82,7 @@ async def test_an_address_is_added_once_and_what_is_there_stands(engine: AsyncEn
     async with writing(engine) as connection:
         first = await subscribers.add(connection, LI, NOW)
         assert await subscribers.add(connection, replace(LI, silent=True), LATER) == first
-        assert await subscribers.active(connection, "telegram") == 1
+        assert (await subscribers.standings(connection))["telegram", Standing.ACTIVE, None] == 1
 
 
 async def test_a_change_is_made_to_what_is_stored(engine: AsyncEngine) -> None:
@@ -103,7 +103,6 @@ async def test_a_subscription_that_ends_keeps_its_choices_and_the_reason(engine:
         await subscribers.end(connection, added.id, "blocked", NOW)
         ended = await subscribers.find(connection, "telegram", FULL.address)
         assert ended == replace(added, standing=Standing.ENDED, reason="blocked")
-        assert await subscribers.active(connection, "telegram") == 0
         assert await subscribers.standings(connection) == {("telegram", Standing.ENDED, "blocked"): 1}
 
 
@@ -354,6 +353,19 @@ async def test_what_was_being_sent_is_unknown_and_comes_again_only_when_asked_fo
         again = next(each for each in await due(connection, tomorrow) if each.id == cut.id)
         assert (again.part, again.due_at) == (1, tomorrow)
         assert await deliveries.send_again(connection, dispatch.id, tomorrow) == 0
+
+
+async def test_what_is_left_unknown_stays_so_and_is_offered_no_more(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        await add(connection, "1001")
+        dispatch = await give_out(connection)
+        (cut,) = await due(connection)
+        await deliveries.mark(connection, [cut.id], Mark(Sending.UNKNOWN, "interrupted"), NOW)
+        assert await deliveries.leave(connection, dispatch.id, LATER) == 1
+        assert await deliveries.leave(connection, dispatch.id, LATER) == 0
+        assert await deliveries.unknown(connection) == {}
+        assert await deliveries.send_again(connection, dispatch.id, LATER) == 0
+        assert await deliveries.counts(connection, dispatch.id) == {Sending.UNKNOWN: 1}
 
 
 async def test_a_subscriber_can_see_what_was_delivered(engine: AsyncEngine) -> None:

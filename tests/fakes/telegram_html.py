@@ -34,6 +34,7 @@ _REFERENCE = re.compile(r"&(?:#(\d{1,7})|#[xX]([0-9a-fA-F]{1,6})|([a-z]+));")
 _TAG_NAME = re.compile(r"/?([^\s>/]*)")
 _ATTRIBUTE = re.compile(r"\s*([^\s=>]+)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([\w./-]+)))?")
 _LINK = re.compile(r"(?:https?|tg|mailto):\S+", re.IGNORECASE)
+_PERSON = re.compile(r"tg://user\?id=(\d+)")
 _TIME_FORMAT = re.compile(r"r|w?[dD]?[tT]?")
 
 
@@ -236,11 +237,19 @@ def _close(reading: _Reading, opened: _Open, position: int) -> None:
         url = extra["url"] if extra["url"] is not None else "".join(reading.pieces)[opened.start :]
         if not _LINK.fullmatch(url):
             return  # Telegram shows the text alone
-        extra = {"url": url}
+        kind, extra = _linked(url)
     if any(_TYPES[around.tag] == kind for around in reading.stack):
         return
     length = reading.length - opened.start
     reading.entities.append({"type": kind, "offset": opened.start, "length": length, **extra})
+
+
+def _linked(url: str) -> tuple[str, Entity]:
+    """What a link is: one to a person is a mention of them."""
+    person = _PERSON.fullmatch(url)
+    if person is None:
+        return "text_link", {"url": url}
+    return "text_mention", {"user": {"id": int(person[1]), "is_bot": False, "first_name": "?"}}
 
 
 def _bytes(reading: _Reading, position: int) -> int:

@@ -46,6 +46,8 @@ async def test_a_person_starts_chooses_gets_the_digest_and_asks_for_another_pape
             await li.says("EchoNet-5，<b>语音</b>")
             menu = await li.chat.waits_for(lambda message: "关注词：EchoNet-5" in message.text)
             assert "<b>语音</b>" in menu.text
+            (saved,) = await li.chat.waits_for(1)
+            assert saved.text == "已保存。关注词：EchoNet-5、<b>语音</b>"
 
             publish(here.machine.arxiv, 4, submitted=WEDNESDAY_NOON - timedelta(hours=12))
             publish(here.machine.arxiv, 5, submitted=WEDNESDAY_NOON - timedelta(hours=12))

@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from bot.chat import words
+from bot.models import Alarm, Trouble
 from tests.bot.chat.talks import alerted, talking, told
+from tests.bot.chat.test_email import MAILING
+from tests.bot.chat.world import OPERATOR
 
 COMMANDS = {
     "/start": ("您已订阅", "You are subscribed"),
@@ -88,12 +91,12 @@ async def test_a_value_is_waited_for_ten_minutes_and_not_beyond_another_command_
     async with talking(tmp_path) as here:
         user = here.telegram.user(1001)
         start = await told(user, "/start")
-        await told(user, "/settings include")
-        await here.until("SELECT awaiting FROM subscribers", [("include:1001",)])
+        menu = await told(user, "/settings include")
+        await here.until("SELECT awaiting FROM subscribers", [(f"include:{menu.id}",)])
         here.clock.forward(minutes=9)
         assert "关注词：EchoNet" in (await told(user, "EchoNet")).text
-        await told(user, "/settings include")
-        await here.until("SELECT awaiting FROM subscribers", [("include:1001",)])
+        menu = await told(user, "/settings include")
+        await here.until("SELECT awaiting FROM subscribers", [(f"include:{menu.id}",)])
         here.clock.forward(minutes=10)
         assert "请发送 arXiv 编号" in (await told(user, "谢谢")).text
         await told(user, "/settings include")
@@ -108,6 +111,108 @@ async def test_a_value_is_waited_for_ten_minutes_and_not_beyond_another_command_
         await user.chat.waits_for(lambda message: message.edits == 1)
         assert "请发送 arXiv 编号" in (await told(user, "谢谢")).text
         assert here.rows("SELECT include, exclude FROM subscribers") == [('["EchoNet"]', "[]")]
+
+
+async def test_a_value_in_words_changes_the_menu_in_its_place(tmp_path: Path) -> None:
+    async with talking(tmp_path) as here:
+        user = here.telegram.user(1001)
+        menu = await told(user, "/settings")
+        await user.taps(menu, "推送时间")
+        await user.chat.waits_for(lambda message: message.edits == 1)
+        refused = await told(user, "25:00")
+        assert refused.text == "“25:00”不是有效的“推送时间”。请直接发送时间，例如 07:45。"
+        assert (await told(user, "7:45")).text == "已保存。推送时间：07:45（Asia/Shanghai）"
+        shown = user.chat.messages[menu.id]
+        assert "推送时间：07:45" in shown.text
+        assert [text for text, _ in shown.buttons[0]] == ["类别", "内容"]
+        assert len([message for message in user.chat.shown if message.buttons]) == 1
+
+
+async def test_a_refused_value_behind_a_command_may_be_given_again_without_it(tmp_path: Path) -> None:
+    async with talking(tmp_path) as here:
+        user = here.telegram.user(1001, language_code="en")
+        for name, wrong, right in (
+            ("hour", "25:00", "07:45"),
+            ("zone", "Moon", "UTC+8"),
+            ("include", "!!!", "EchoNet"),
+            ("pause", "2020-01-01", "3"),
+        ):
+            assert "Please send " in (await told(user, f"/settings {name} {wrong}")).text
+            await told(user, right)
+        assert here.rows("SELECT hour, zone, include, paused_until FROM subscribers") == [
+            ("07:45", "Etc/GMT-8", '["EchoNet"]', "2026-02-14")
+        ]
+        assert "Hour: 07:45 (UTC+8)" in user.chat.shown[-1].text
+
+
+async def test_a_value_that_is_none_is_answered_with_those_that_are(tmp_path: Path) -> None:
+    async with talking(tmp_path) as here:
+        user = here.telegram.user(1001)
+        for value, answer in (
+            ("silent maybe", "“maybe”不是有效的“静音”。可用的值：on、off。"),
+            ("quiet x", "可用的值：on、off。"),
+            ("rich", "显示公式、表格和折叠"),
+            ("silent", "推送时不发出提示音"),
+            ("with cs.XX", "“cs.XX”不是有效的“类别”。可用的值：cs.SD、eess.AS。"),
+            ("categories cs.XX", "可用的值：cs.SD、eess.AS。"),
+            ("detail x", "可用的值：titles、abstracts、readings。"),
+            ("language fr", "可用的值：en、zh-CN。"),
+            ("nonsense 1", "可用的名称：categories、detail、"),
+        ):
+            assert answer in (await told(user, f"/settings {value}")).text
+
+
+async def test_the_last_category_cannot_be_taken_away(tmp_path: Path) -> None:
+    async with talking(tmp_path) as here:
+        user = here.telegram.user(1001)
+        menu = await told(user, "/settings categories eess.AS")
+        await user.taps(menu, "类别")
+        menu = await user.chat.waits_for(lambda message: message.edits == 1)
+        assert await alerted(here, user, menu, "s:without=eess.AS") == "至少要保留一个类别。"
+        assert here.rows("SELECT categories FROM subscribers") == [('["eess.AS"]',)]
+
+
+async def test_what_is_told_of_a_subscription_is_when_the_digest_comes(tmp_path: Path) -> None:
+    async with talking(tmp_path) as here:
+        user = here.telegram.user(1001, language_code="en")
+        assert "The digest comes as soon as it is ready." in (await told(user, "/start")).text
+        await told(user, "/settings hour 07:45")
+        await told(user, "/settings zone UTC+8")
+        assert "The digest comes at 07:45 (UTC+8)." in (await told(user, "/start")).text
+        menu = await told(user, "/settings pause 1")
+        assert "Paused until 2026-02-12" in menu.text
+        assert "It is paused until 2026-02-12." in (await told(user, "/subscribe")).text
+        here.clock.forward(days=1)
+        assert "Paused" not in (await told(user, "/settings")).text
+        assert "paused" not in (await told(user, "/subscribe")).text
+
+
+async def test_each_command_is_a_button_where_a_thumb_looks_for_it(tmp_path: Path) -> None:
+    async with talking(tmp_path, papers=1, **MAILING) as here:
+        user = here.telegram.user(1001)
+        await user.taps(await told(user, "/start"), "帮助")
+        (help_,) = await user.chat.waits_for(1)
+        await user.taps(help_, "往期日报")
+        (days,) = await user.chat.waits_for(1)
+        await user.taps(days, "2026-02-11")
+        assert "共 1 篇" in (await user.chat.waits_for(1))[0].text
+        await user.taps(help_, "搜索")
+        (prompt,) = await user.chat.waits_for(1)
+        await user.says("echonet", reply_to=prompt)
+        assert "1. " in (await user.chat.waits_for(1))[0].text
+        await user.taps(help_, "设置")
+        (menu,) = await user.chat.waits_for(1)
+        await user.taps(menu, "邮件订阅")
+        (prompt,) = await user.chat.waits_for(1)
+        await user.says("li@example.org", reply_to=prompt)
+        assert "请查看该邮箱" in (await user.chat.waits_for(1))[0].text
+        assert here.rows("SELECT address FROM signups") == [("li@example.org",)]
+        await user.taps(menu, "我的数据")
+        menu = await user.chat.waits_for(lambda message: message.edits == 1)
+        await user.taps(menu, "导出")
+        assert (await user.chat.waits_for(1))[0].document
+        await user.taps(menu, "删除")
+        assert "要删除" in (await user.chat.waits_for(1))[0].text
 
 
 async def test_fifty_long_keywords_fit_into_the_menu_with_its_buttons(tmp_path: Path) -> None:
@@ -156,6 +261,30 @@ async def test_another_language_is_a_tap_away(tmp_path: Path) -> None:
         assert "Silent: off" in labels
         assert "Unsubscribe" not in labels
         assert await alerted(here, user, menu, "s:detail=everything") == str(words.of("en").stale_button)
+
+
+async def test_whoever_chose_a_language_gets_it_everywhere(tmp_path: Path) -> None:
+    async with talking(tmp_path, papers=1) as here:
+        user, operator = here.telegram.user(1001), here.telegram.user(OPERATOR)
+        await told(operator, "/settings language en")
+        menu = await told(user, "/settings language en")
+        assert await alerted(here, user, menu, "nonsense") == str(words.of("en").stale_button)
+        (hit,) = await user.asks_inline("EchoNet-1")
+        text = hit["input_message_content"]["message_text"]
+        assert text.count("EchoNet-1") == 1
+        assert "arXiv:2602.00001v1" in text
+        assert "摘要" not in text
+        commands = dict(here.telegram.profile.commands_for(OPERATOR, "zh"))
+        assert (commands["today"], commands["status"]) == ("Today's papers", "How it stands")
+
+
+def test_english_counts_one_paper_and_two_papers() -> None:
+    says = words.of("en")
+    assert [str(says.days(count)) for count in (1, 2)] == ["1 day", "2 days"]
+    assert "Your one reading on demand of today is used up" in says.person_quota(1)
+    assert "1 delivery is unknown: it may" in says.unknown_sends("2026-02-11", 1)
+    assert "1 announced paper is in" in says.alarm(Alarm(Trouble.UNEXPLAINED, "1"))
+    assert "2 announced papers are in" in says.alarm(Alarm(Trouble.UNEXPLAINED, "2"))
 
 
 def test_each_language_has_every_word() -> None:

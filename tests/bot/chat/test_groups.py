@@ -8,7 +8,7 @@ from tests.bot.chat.audience import reader, subscribe
 from tests.bot.chat.talks import alerted, made, old_paper, talking, told
 from tests.bot.chat.world import BotWorld, bot_world
 from tests.fakes.model import FakeModel
-from tests.fakes.telegram_chats import Chat
+from tests.fakes.telegram_chats import Chat, Message
 from tests.fakes.telegram_people import User
 
 GROUP = -1_001_000_000_500
@@ -84,29 +84,51 @@ async def test_a_value_is_taken_only_from_the_administrator_who_was_asked_for_it
         assert here.rows("SELECT include FROM subscribers") == [('["EchoNet"]',)]
 
 
-async def test_a_value_that_comes_too_late_is_not_taken_and_its_sender_hears_so(tmp_path: Path) -> None:
+async def test_each_administrator_is_asked_by_name_and_each_answer_is_of_its_own_question(
+    tmp_path: Path,
+) -> None:
     async with talking(tmp_path) as here:
-        boss, guest, group = people(here)
-        digest = await told(boss, "/today", group)
+        boss, _, group = people(here)
+        other = here.telegram.user(1003, "2602.00001")
+        group.admins.add(other.id)
         menu = await told(boss, "/settings", group)
         await boss.taps(menu, "关注词")
-        prompt = await group.waits_for(lambda message: "请回复本消息" in message.text)
-        await told(guest, "/help", group)  # what others do meanwhile ends nothing
+        first = await group.waits_for(lambda message: "写明关注词" in message.text)
+        await told(other, "/settings exclude", group)
+        second = await group.waits_for(lambda message: "写明排除词" in message.text)
+        assert [asked(prompt) for prompt in (first, second)] == [boss.id, other.id]
         here.clock.forward(days=2)
-        await boss.says("谢谢", chat=group, reply_to=digest)
-        await guest.says("坏词", chat=group, reply_to=prompt)
-        answered = await boss.says("EchoNet", chat=group, reply_to=prompt)
-        late = await group.waits_for(lambda message: "已超时" in message.text)
-        assert late.reply_to == answered.id
-        await boss.sends_data(menu, "s:include")
-        again = await group.waits_for(lambda message: "请回复本消息" in message.text)
-        await told(guest, "/help", group)
-        await boss.says("EchoNet", chat=group, reply_to=again)
-        await group.waits_for(lambda message: "关注词：EchoNet" in message.text)
-        assert sum("已超时" in message.text for message in group.shown) == 1
-        assert here.rows("SELECT include FROM subscribers WHERE address = ?", str(GROUP)) == [
-            ('["EchoNet"]',)
+        await boss.says("EchoNet", chat=group, reply_to=first)
+        saved = await group.waits_for(lambda message: message.text == "已保存。关注词：EchoNet")
+        await other.says("语音", chat=group, reply_to=second)
+        await group.waits_for(lambda message: message.text == "已保存。排除词：语音")
+        assert here.rows("SELECT include, exclude FROM subscribers WHERE address = ?", str(GROUP)) == [
+            ('["EchoNet"]', '["语音"]')
         ]
+        assert "点按下方按钮修改" in group.messages[menu.id].text
+        assert saved.reply_to == saved.id - 1
+
+
+async def test_a_refused_value_in_a_group_is_asked_for_again_by_a_question_of_its_own(tmp_path: Path) -> None:
+    async with talking(tmp_path) as here:
+        boss, guest, group = people(here)
+        prompt = await told(boss, "/settings hour 25:00", group)
+        assert "“25:00”不是有效的“推送时间”。请回复本消息" in prompt.text
+        await guest.says("07:45", chat=group, reply_to=prompt)
+        assert "只有管理员" in (await group.waits_for(1))[0].text
+        await boss.says("07:45", chat=group, reply_to=prompt)
+        assert "推送时间：07:45" in (await group.waits_for(1))[0].text
+
+
+async def test_whoever_taps_for_a_question_in_a_group_is_asked_by_name(tmp_path: Path) -> None:
+    async with talking(tmp_path, papers=1) as here:
+        _, guest, group = people(here)
+        card = await told(guest, "/paper 2602.00001", group)
+        await guest.taps(card, "提问")
+        prompt = await group.waits_for(lambda message: "请回复本消息" in message.text)
+        assert asked(prompt) == guest.id
+        await guest.says("误差下降了吗？", chat=group, reply_to=prompt)
+        await group.waits_for(lambda message: "误差在每种情况下都下降了" in message.text)
 
 
 async def test_an_administrator_who_is_anonymous_is_one(tmp_path: Path) -> None:
@@ -198,11 +220,14 @@ async def test_a_reader_of_a_channel_changes_nothing_and_reads_on_in_a_chat_of_t
         await here.telegram.is_asked("answerCallbackQuery", count + 2)
         urls = [answer.url for answer in here.telegram.answers]
         assert "https://t.me/daily_bot?start=paper_2602-00001v1" in urls
+        assert "https://t.me/daily_bot?start=day" in urls
         link = next(filter(None, urls))
         assert len(channel.shown) == shown
         assert here.rows("SELECT * FROM subscribers") == before
         await reader.says(f"/start {link.partition('start=')[2]}")  # what the client does with the link
         assert "EchoNet-1" in (await reader.chat.waits_for(2))[0].text
+        assert "共 1 篇" in (await told(reader, "/start day")).text
+        assert "没有 2025-01-01 的日报" in (await told(reader, "/start day_2025-01-01")).text
 
 
 async def test_an_administrator_sets_a_channel_up_by_its_posts_and_buttons(tmp_path: Path) -> None:
@@ -282,3 +307,10 @@ def people(here: BotWorld, *, forum: bool = False) -> tuple[User, User, Chat]:
     """An administrator, a member, and their group."""
     boss, guest = here.telegram.user(1001), here.telegram.user(1002)
     return boss, guest, here.telegram.group(GROUP, admins=[boss], members=[guest], forum=forum)
+
+
+def asked(prompt: Message) -> int:
+    """The person who alone is shown the field for an answer: whom the message mentions."""
+    assert prompt.markup == {"force_reply": True, "selective": True}
+    (mention,) = [each for each in prompt.entities if each["type"] == "text_mention"]
+    return int(mention["user"]["id"])

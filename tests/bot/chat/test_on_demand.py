@@ -95,7 +95,10 @@ async def test_a_paper_with_and_without_its_version_is_made_counted_and_shown_on
     async with talking(tmp_path, model=FakeModel(reading_seconds=2 * SLOW)) as here:
         old_paper(here, 8, 9)
         user, other = here.telegram.user(1001), here.telegram.user(1002)
-        for asking, first, then in ((user, "2602.00009", "2602.00009v1"), (other, "2602.00008v1", "2602.00008")):
+        for asking, first, then in (
+            (user, "2602.00009", "2602.00009v1"),
+            (other, "2602.00008v1", "2602.00008"),
+        ):
             await asking.says(first)
             await asking.chat.waits_for(lambda message: "正在解读" in message.text, timeout=20)
             await asking.says(then)
@@ -135,6 +138,18 @@ async def test_quotas_bound_what_is_made_but_not_what_is_known_nor_the_operators
         here.clock.forward(days=1)
         await users[who].says("2602.00008")
         await users[who].chat.waits_for(done(8))
+
+
+async def test_several_papers_beyond_the_quota_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    async with talking(tmp_path, papers=1, quota_person=1) as here:
+        old_paper(here, 9, 10, 11, 12)
+        user = here.telegram.user(1001)
+        await user.says("2602.00009 2602.00010 2602.00001 2602.00011 2602.00012")
+        await user.says("/help")  # which is answered after that
+        await user.chat.waits_for(lambda message: "/today" in message.text, timeout=30)
+        shown = [message.text for message in user.chat.shown if message.from_bot]
+        assert sum("已用完" in text for text in shown) == 1
+        assert any("EchoNet-1:" in text for text in shown)  # what is known is shown all the same
 
 
 async def test_a_paper_that_is_not_there_costs_no_quota(tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """What those who run the bot can do, and nobody else."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot.chat import words
-from bot.models import Alarm, Trouble
+from bot.models import Alarm, Kind, Standing, Trouble
 from tests.bot.chat.audience import reader, subscribe
 from tests.bot.chat.talks import alerted, made, talking, told
 from tests.bot.chat.world import OPERATOR, bot_world
@@ -24,6 +25,18 @@ async def test_others_get_the_answer_of_an_unknown_command(tmp_path: Path) -> No
             assert (await told(user, command)).text == unknown
         assert "broadcast" not in (await told(user, "/help")).text
         assert here.rows("SELECT count(*) FROM dispatches") == [(0,)]
+
+
+async def test_in_groups_and_channels_others_get_no_answer_at_all(tmp_path: Path) -> None:
+    async with talking(tmp_path) as here:
+        boss, group = here.telegram.user(1001), here.telegram.group(-1_001_000_000_500)
+        channel = here.telegram.channel()
+        await here.telegram.promote(channel, by=boss)
+        for place in (group, channel):
+            for command in COMMANDS:
+                await boss.says(command, chat=place)
+            assert "/today" in (await told(boss, "/help", place)).text
+            assert len([message for message in place.shown if message.from_bot]) == 1
 
 
 async def test_others_cannot_use_the_operators_buttons(tmp_path: Path) -> None:
@@ -77,13 +90,30 @@ async def test_a_broadcast_is_seen_confirmed_and_sent_once_though_tapped_twice(t
         await told(gone, "/unsubscribe")
         sure = await preview(operator, "今晚 <b>维护</b> {{x}}\n第二行")
         assert operator.chat.messages[sure.id - 1].text == "今晚 <b>维护</b> {{x}}\n第二行"
-        assert "将发送给 1 位订阅者" in sure.text
+        assert "将发送给 1 位订阅者（Telegram 1）" in sure.text
         await operator.taps(sure, "发送")
         assert "已失效" in await alerted(here, operator, sure, "broadcast:1:yes")
         assert "已失效" in await alerted(here, operator, sure, "broadcast:1:no")
         assert (await user.chat.waits_for(1))[0].text == "今晚 <b>维护</b> {{x}}\n第二行"
         await here.until("SELECT state, count(*) FROM deliveries GROUP BY state", [("sent", 1)])
         assert operator.chat.messages[sure.id].text == "已确认，正在发送。"
+
+
+async def test_a_broadcast_is_confirmed_for_all_whom_it_reaches_by_mail_too(tmp_path: Path) -> None:
+    async with bot_world(tmp_path, papers=0) as here:
+        operator = here.telegram.user(OPERATOR, language_code="en")
+        mailbox = replace(reader(1002), channel="mail", address="li@example.org", kind=Kind.MAILBOX)
+        await subscribe(here, reader(1001), mailbox, replace(reader(1003), standing=Standing.LEFT))
+        async with here.running():
+            sure = await preview(operator, "hello")
+            assert sure.text == "This goes to 2 subscribers (Mail 1, Telegram 1). Are you sure?"
+
+
+async def test_a_broadcast_of_what_nobody_sees_is_none(tmp_path: Path) -> None:
+    async with talking(tmp_path) as here:
+        operator = here.telegram.user(OPERATOR)
+        assert "用法：/broadcast" in (await told(operator, "/broadcast \u200b \u200b")).text
+        assert here.rows("SELECT count(*) FROM dispatches") == [(0,)]
 
 
 async def test_a_broadcast_that_was_dropped_cannot_be_sent_any_more(tmp_path: Path) -> None:
@@ -115,6 +145,22 @@ async def test_what_may_not_have_arrived_is_sent_again_only_when_the_operator_sa
                 assert "已失效" in await alerted(here, operator, offer, data)
             assert operator.chat.messages[offer.id].text == "正在重发 1 份。"
             assert "没有结果不明的推送" in (await told(operator, "/resend")).text
+
+
+async def test_what_the_operator_leaves_unknown_is_not_offered_again(tmp_path: Path) -> None:
+    async with bot_world(tmp_path, papers=1) as here:
+        operator, lost = here.telegram.user(OPERATOR), here.telegram.user(1001, started=True)
+        await subscribe(here, reader(lost.id))
+        here.telegram.fail(accept_then_hang(), method="sendMessage", chat_id=lost.id)
+        async with here.running():
+            await made(here)
+            await here.until("SELECT state FROM deliveries", [("unknown",)])
+            offer = await told(operator, "/resend")
+            await operator.taps(offer, "不处理")
+            await operator.chat.waits_for(lambda message: message.text == "没有发送。")
+            assert "没有结果不明的推送" in (await told(operator, "/resend")).text
+            assert "已失效" in await alerted(here, operator, offer, "resend:1:yes")
+            assert here.rows("SELECT state FROM deliveries") == [("unknown",)]
 
 
 async def test_an_edition_that_fails_is_told_to_every_operator_once(tmp_path: Path) -> None:
