@@ -13,6 +13,7 @@ from bot.store import asks, showings
 from bot.store.addresses import within
 from bot.store.tables import bounces, deliveries, signups, subscribers
 from digest import keywords
+from digest.editions import Extent
 from digest.store.bulk import insert_all, insert_into, rows_among
 
 Edit = Callable[[Subscriber], Subscriber]
@@ -188,6 +189,17 @@ async def active(connection: AsyncConnection, channel: str) -> int:
         subscribers.c.channel == channel, subscribers.c.standing == Standing.ACTIVE
     )
     return int(await connection.scalar(query) or 0)
+
+
+async def languages(connection: AsyncConnection) -> dict[str, Extent]:
+    """The languages in which those who are subscribed read, in their order, and what of an edition they get in each."""
+    columns = (subscribers.c.language, subscribers.c.detail)
+    active = select(*columns).where(subscribers.c.standing == Standing.ACTIVE)
+    found: dict[str, Extent] = {}
+    for language, detail in await connection.execute(active.distinct().order_by(*columns)):
+        wanted = Extent.READINGS if detail == Detail.READINGS else Extent.TRANSLATIONS
+        found[language] = max(wanted, found.get(language, wanted))
+    return found
 
 
 async def standings(connection: AsyncConnection) -> dict[tuple[str, Standing, str | None], int]:
