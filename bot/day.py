@@ -1,79 +1,35 @@
-"""The day's work from arXiv to the archive, and the account of it."""
+"""The day's work from arXiv to the archive, and the account of it.
+
+An edition is made in TARGET_LANGUAGE first, for its post, then in each other language that somebody who is subscribed
+reads. Only then is it given out: a delivery is one thing for all, and nobody gets less for the language that they read.
+"""
 
 import asyncio
-import time
-from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.accounts import Account, Made, Meter
 from bot.app import App
+from bot.store import subscribers
 from digest import collection, coverage, editions
 from digest.archive import files, git
 from digest.collection import Outcome, Pause
+from digest.editions import Extent
 from digest.errors import ArchiveError, SourceError
-from digest.models import ClosedEdition, Edition, Entry, Gap, PaperId, Reading, Translation
+from digest.models import ClosedEdition, Edition, PaperId
 from digest.progress import Report
 from digest.render import jekyll
-from digest.store import calls
 from digest.store import editions as closed_editions
 from digest.store import engine as database
 from digest.store.exclusive import exclusive
 
 _log = structlog.get_logger()
 _WORK = "editions"
-_PASSING = frozenset({Gap.NO_KEY, Gap.BUDGET, Gap.NO_TEXT_YET, Gap.DUE})
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What a run came to for one edition: the edition as it stands, its post, and this run's own tokens and seconds.
-
-    `post` is None where the edition left out all its papers; `changed` tells whether this run wrote it.
-    """
-
-    edition: Edition
-    post: Path | None
-    changed: bool
-    tokens: int
-    seconds: float
-
-    @property
-    def papers(self) -> int:
-        return len(self.edition.entries)
-
-    @property
-    def translated(self) -> int:
-        """Papers with a translation, whenever it was made."""
-        return sum(isinstance(entry.translation, Translation) for entry in self.edition.entries)
-
-    @property
-    def read(self) -> int:
-        """Papers with a reading, whenever it was made."""
-        return sum(isinstance(entry.reading, Reading) for entry in self.edition.entries)
-
-    @property
-    def waiting(self) -> int:
-        """Papers whose translation or reading is still to come."""
-        return sum(bool(_gaps(entry) & _PASSING) for entry in self.edition.entries)
-
-    def after(self, earlier: "Account | None") -> "Account":
-        """This account together with what the same run did for the edition before."""
-        if earlier is None:
-            return self
-        return replace(
-            self,
-            changed=self.changed or earlier.changed,
-            tokens=self.tokens + earlier.tokens,
-            seconds=self.seconds + earlier.seconds,
-        )
-
-    @property
-    def failed(self) -> int:
-        """Papers whose translation or reading could not be made this time."""
-        return sum(bool(_gaps(entry) - _PASSING) for entry in self.edition.entries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,18 +81,21 @@ class _Run:
     def accounts(self) -> tuple[Account, ...]:
         return tuple(self._accounts[day] for day in sorted(self._accounts))
 
-    async def complete(self, days: Collection[date]) -> None:
-        for account in await _complete(self.app, sorted(days), self.report):
+    async def complete(self, days: Collection[date], *, retries: bool = True) -> None:
+        for account in await _complete(self.app, sorted(days), self.report, retries=retries):
             day = account.edition.date
             self._accounts[day] = account.after(self._accounts.get(day))
 
     def used(self, pause: Pause) -> Pause:
-        """`pause`, with what is closed already made before it: hours may go by until the newest edition closes."""
+        """`pause`, with what is closed already made before it: hours may go by until the newest edition closes.
+
+        What earlier editions lack in other languages comes after that: the newest may need the budget for its own.
+        """
 
         async def pausing(time: timedelta) -> datetime:
             days = {*await _incomplete(self.app)} - self._accounts.keys() - self.unpublished
             try:
-                await self.complete(days)
+                await self.complete(days, retries=False)
             except ArchiveError as error:  # its time comes again at the end of the run
                 _log.warning("not_archived", error=str(error))
                 self.unpublished |= days
@@ -154,14 +113,18 @@ async def rebuild(app: App, wanted: date, report: Report) -> Account | None:
     async with exclusive(app.engine, _WORK):
         async with database.reading(app.engine) as connection:
             known = await closed_editions.find(connection, wanted)
-        return (await _complete(app, [wanted], report))[0] if known else None
+        return (await _complete(app, [wanted], report, retries=True))[0] if known else None
 
 
 async def stored(app: App, wanted: date, language: str) -> Edition | None:
     """The edition of that day in a language, as far as it is made; None where there is none."""
     async with database.reading(app.engine) as connection:
         closed = await closed_editions.find(connection, wanted)
-    return None if closed is None else await editions.stored(app.engine, app.library_in(language), closed)
+        if closed is None:
+            return None
+        others = await _others(app, connection) if language != app.library.language else {}
+    extent = Extent.READINGS if language == app.library.language else others.get(language, Extent.NOTHING)
+    return await editions.stored(app.engine, app.library_in(language), closed, extent)
 
 
 async def _unexplained(app: App, day: date) -> tuple[PaperId, ...]:
@@ -178,32 +141,73 @@ async def _incomplete(app: App) -> list[date]:
         return await closed_editions.incomplete(connection)
 
 
-async def _complete(app: App, days: list[date], report: Report) -> tuple[Account, ...]:
-    accounts = tuple([await _edition(app, day, report) for day in days])
-    posts = [account.post for account in accounts if account.post is not None]
-    if app.with_git and posts:
-        named = ", ".join(str(account.edition.date) for account in accounts if account.changed)
-        try:
-            await git.publish(app.posts, posts, f"arXiv Daily {named or days[-1]}")
-        except ArchiveError as error:
-            written = ", ".join(post.name for post in posts)
-            raise ArchiveError(f"The post {written} is written, but not published. {error}") from error
-    return accounts
+async def _complete(app: App, days: list[date], report: Report, *, retries: bool) -> tuple[Account, ...]:
+    """The editions of `days` in TARGET_LANGUAGE, published, and then in the others; `retries` of these may wait."""
+    opened = [await _closed(app, day) for day in days]
+    accounts = [await _edition(app, closed, report) for closed in opened]
+    fault = await _published(app, accounts)
+    async with database.reading(app.engine) as connection:
+        others = await _others(app, connection)
+    for number, closed in enumerate(opened):
+        if retries or closed.archived_at is None:
+            accounts[number] = await _in_others(app, closed, accounts[number], others, report)
+    if fault is not None:
+        raise fault
+    return tuple(accounts)
 
 
-async def _edition(app: App, day: date, report: Report) -> Account:
-    began, started = app.wall_clock(), time.monotonic()
+async def _closed(app: App, day: date) -> ClosedEdition:
     async with database.reading(app.engine) as connection:
         closed = await closed_editions.find(connection, day)
     if closed is None:
         raise AssertionError(f"the edition of {day} was closed a moment ago")
+    return closed
+
+
+async def _others(app: App, connection: AsyncConnection) -> dict[str, Extent]:
+    """The languages other than TARGET_LANGUAGE that editions are made in, and how much of them."""
+    wanted = await subscribers.languages(connection)
+    return {language: extent for language, extent in wanted.items() if language != app.library.language}
+
+
+async def _edition(app: App, closed: ClosedEdition, report: Report) -> Account:
+    meter = await Meter.start(app)
     edition = await editions.make(app.engine, app.library, closed, app.clock(), app.concurrency, report)
     post, changed = await _archive(app, edition)
-    await _mark(app, closed, edition)
-    async with database.reading(app.engine) as connection:
-        totals = await calls.totals(connection, began)
-    tokens = sum(total.tokens for total in totals.values())
-    return Account(edition, post, changed, tokens, time.monotonic() - started)
+    async with database.writing(app.engine) as connection:
+        await closed_editions.mark_archived(connection, edition.date, app.clock())
+    return Account(edition, post, changed, await meter.tokens(), meter.seconds)
+
+
+async def _in_others(
+    app: App, closed: ClosedEdition, account: Account, others: Mapping[str, Extent], report: Report
+) -> Account:
+    """The account of the edition with what was made of it in the other languages; marks what is complete in all."""
+    meter = await Meter.start(app)
+    made = [
+        await editions.make(
+            app.engine, app.library_in(language), closed, app.clock(), app.concurrency, report, extent
+        )
+        for language, extent in others.items()
+    ]
+    await _mark(app, closed, (account.edition, *made))
+    return account.with_others(tuple(map(Made, made)), await meter.tokens(), meter.seconds)
+
+
+async def _published(app: App, accounts: list[Account]) -> ArchiveError | None:
+    """Why the posts could not be published, where they are to be and that failed: the rest of the work goes on."""
+    posts = [account.post for account in accounts if account.post is not None]
+    if not app.with_git or not posts:
+        return None
+    named = ", ".join(str(account.edition.date) for account in accounts if account.changed)
+    try:
+        await git.publish(app.posts, posts, f"arXiv Daily {named or accounts[-1].edition.date}")
+    except ArchiveError as error:
+        written = ", ".join(post.name for post in posts)
+        failed = ArchiveError(f"The post {written} is written, but not published. {error}")
+        failed.__cause__ = error
+        return failed
+    return None
 
 
 async def _archive(app: App, edition: Edition) -> tuple[Path | None, bool]:
@@ -216,14 +220,9 @@ async def _archive(app: App, edition: Edition) -> tuple[Path | None, bool]:
     return post, changed
 
 
-async def _mark(app: App, closed: ClosedEdition, edition: Edition) -> None:
+async def _mark(app: App, closed: ClosedEdition, made: Collection[Edition]) -> None:
     now = app.clock()
-    done = editions.is_complete(edition) or now >= closed.closed_at + editions.WEEK
-    async with database.writing(app.engine) as connection:
-        await closed_editions.mark_archived(connection, edition.date, now)
-        if done and closed.completed_at is None:
-            await closed_editions.mark_completed(connection, edition.date, now)
-
-
-def _gaps(entry: Entry) -> set[Gap]:
-    return {made for made in (entry.translation, entry.reading) if isinstance(made, Gap)}
+    done = all(map(editions.is_complete, made)) or now >= closed.closed_at + editions.WEEK
+    if done and closed.completed_at is None:
+        async with database.writing(app.engine) as connection:
+            await closed_editions.mark_completed(connection, closed.date, now)

@@ -11,7 +11,7 @@ from digest import keywords
 from digest.flights import Audience
 from digest.keywords import InvalidKeywordError, Keyword
 from digest.llm.client import Model
-from digest.llm.markup import CJK, one_line
+from digest.llm.markup import CJK, one_line, quoted
 from digest.llm.prompts import PromptTemplate
 from digest.llm.quotes import is_in, searchable
 from digest.models import Answer, Call, FullText, Origin, Paper, Purpose, Statement
@@ -92,7 +92,7 @@ def supported(said: AnswerAnswer, source: str) -> tuple[Statement, ...]:
     known = searchable(source)
     statements = []
     for each in said.statements:
-        quotes = tuple(quote for quote in map(one_line, each.quotes) if is_in(quote, known))
+        quotes = tuple(quote for quote in map(quoted, each.quotes) if is_in(quote, known))
         if quotes and each.text:
             statements.append(Statement(each.text, quotes))
     return tuple(statements)

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from enum import IntEnum
 from typing import TypeVar
 
 import structlog
@@ -14,15 +15,35 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from digest.errors import StoreError
 from digest.library import Library
-from digest.models import ClosedEdition, Edition, Entry, Gap, Paper, Reading, Translation, VersionId
+from digest.models import (
+    ClosedEdition,
+    Edition,
+    Entry,
+    Gap,
+    NoTextReason,
+    Paper,
+    Reading,
+    Translation,
+    VersionId,
+)
 from digest.progress import Progress, Report, Stage
 from digest.store import engine as database
-from digest.store import papers
+from digest.store import fulltexts, papers
+from digest.withdrawal import is_withdrawn
 
 _log = structlog.get_logger()
 WEEK = timedelta(days=7)
 _PASSING = frozenset({Gap.BUDGET, Gap.MODEL, Gap.NO_TEXT_YET, Gap.DUE})
 Made = TypeVar("Made", Translation | Gap, Reading | Gap)
+
+
+class Extent(IntEnum):
+    """How much of an edition is made by itself in one language; the rest is made for whoever asks."""
+
+    NOTHING = 0
+    TRANSLATIONS = 1
+    READINGS = 2
+    """The readings, and the translations."""
 
 
 async def make(
@@ -32,10 +53,12 @@ async def make(
     at: datetime,
     concurrency: int,
     report: Report,
+    extent: Extent = Extent.READINGS,
 ) -> Edition:
     """The edition with whatever can be made of each of its papers; one that fails holds back no other.
 
-    What is still missing a week after the edition closed (`at` is the present time) is given up.
+    Of what `extent` leaves out, it has what somebody asked for before. What is still missing a week after the edition
+    closed (`at` is the present time) is given up.
     `concurrency` is how many calls the model takes at once. Translations get half of that, so that the long readings
     begin at once and no call waits for a wave of others to end; twice as many papers are on their way to a reading,
     so that texts are there when a place is free, and memory holds few of them.
@@ -47,16 +70,22 @@ async def make(
         translated = group.create_task(
             _each(ordered, library.translation, (concurrency + 1) // 2, Stage.TRANSLATE, report)
         )
-        read = group.create_task(_each(ordered, library.reading, 2 * concurrency, Stage.READ, report))
+        read = group.create_task(
+            _each(ordered, library.reading, 2 * concurrency, Stage.READ, report)
+            if extent is Extent.READINGS
+            else _kept(engine, library, closed)
+        )
     entries = [Entry(*made) for made in zip(ordered, translated.result(), read.result(), strict=True)]
-    return _edition(closed, found, entries if at < closed.closed_at + WEEK else map(_final, entries))
+    return _edition(library, closed, found, entries if at < closed.closed_at + WEEK else map(_final, entries))
 
 
-def _edition(closed: ClosedEdition, found: Mapping[VersionId, Paper], entries: Iterable[Entry]) -> Edition:
+def _edition(
+    library: Library, closed: ClosedEdition, found: Mapping[VersionId, Paper], entries: Iterable[Entry]
+) -> Edition:
     return Edition(
         date=closed.date,
         window=closed.window,
-        language=closed.language,
+        language=library.language,
         categories=closed.categories,
         fetched=closed.fetched,
         entries=tuple(entries),
@@ -65,18 +94,45 @@ def _edition(closed: ClosedEdition, found: Mapping[VersionId, Paper], entries: I
     )
 
 
-async def stored(engine: AsyncEngine, library: Library, closed: ClosedEdition) -> Edition:
-    """The edition with what `library` has of it already; nothing is made."""
+async def stored(
+    engine: AsyncEngine, library: Library, closed: ClosedEdition, extent: Extent = Extent.READINGS
+) -> Edition:
+    """The edition with what `library` has of it already; nothing is made.
+
+    What lies beyond `extent` is not due, and of an edition that is complete nothing is any more.
+    """
     async with database.reading(engine) as connection:
         found = await papers.load(connection, (*closed.versions, *closed.replacements))
-    made = await library.stored([found[version] for version in closed.versions])
+    ordered = [found[version] for version in closed.versions]
+    if closed.completed_at is not None:
+        extent = Extent.NOTHING
+    made, lacking = await library.stored(ordered), await _lacking(engine, ordered)
+    gap = Gap.DUE if extent >= Extent.TRANSLATIONS else Gap.ON_DEMAND
     entries = [
-        Entry(found[version], translation or Gap.DUE, reading or Gap.DUE)
-        for version, (translation, reading) in zip(
-            closed.versions, map(made.__getitem__, closed.versions), strict=True
-        )
+        Entry(paper, made[paper.version][0] or gap, made[paper.version][1] or _unread(paper, lacking, extent))
+        for paper in ordered
     ]
-    return _edition(closed, found, entries)
+    return _edition(library, closed, found, entries)
+
+
+async def _kept(engine: AsyncEngine, library: Library, closed: ClosedEdition) -> list[Reading | Gap]:
+    """The readings that somebody asked for."""
+    return [entry.reading for entry in (await stored(engine, library, closed, Extent.NOTHING)).entries]
+
+
+async def _lacking(engine: AsyncEngine, ordered: Sequence[Paper]) -> dict[VersionId, NoTextReason]:
+    async with database.reading(engine) as connection:
+        return await fulltexts.lacking(connection, [paper.version for paper in ordered])
+
+
+def _unread(paper: Paper, lacking: Mapping[VersionId, NoTextReason], extent: Extent) -> Gap:
+    """Why there is no reading of `paper`, as far as the tables tell."""
+    if is_withdrawn(paper):
+        return Gap.WITHDRAWN
+    reason = lacking.get(paper.version)
+    if reason is not None and not reason.passes:
+        return Gap.NO_TEXT
+    return Gap.DUE if extent is Extent.READINGS else Gap.ON_DEMAND
 
 
 def is_complete(edition: Edition) -> bool:

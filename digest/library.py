@@ -75,6 +75,11 @@ class Library:
         self._language = language
         self._staff = shelves.staff(language) if shelves.staff else None
 
+    @property
+    def language(self) -> str:
+        """The language that its translations and readings are in."""
+        return self._language
+
     async def paper(self, ref: PaperRef) -> Paper:
         """The paper that `ref` names, in that version or the latest that arXiv has.
 
@@ -248,7 +253,7 @@ def _original(paper: Paper, language: str) -> Translation:
 
 def _passing(text: FullText | NoText) -> bool:
     """Whether asking again may give what was not there."""
-    return isinstance(text, NoText) and text.reason in (NoTextReason.NOT_FOUND, NoTextReason.UNREACHABLE)
+    return isinstance(text, NoText) and text.reason.passes
 
 
 def next_try(attempt: Attempt) -> datetime:

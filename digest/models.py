@@ -172,6 +172,11 @@ class NoTextReason(StrEnum):
     UNREACHABLE = "unreachable"
     """arXiv did not answer."""
 
+    @property
+    def passes(self) -> bool:
+        """Whether asking again may give what was not there."""
+        return self in (NoTextReason.NOT_FOUND, NoTextReason.UNREACHABLE)
+
 
 @dataclass(frozen=True, slots=True)
 class NoText:
@@ -196,6 +201,8 @@ class Gap(StrEnum):
     """There is no full text so far, or arXiv did not give it: due at the next run."""
     DUE = "due"
     """Not made yet."""
+    ON_DEMAND = "on-demand"
+    """Not made by itself in this language: for whoever asks."""
     WITHDRAWN = "withdrawn"
     """The paper was withdrawn: there is nothing to read."""
     GIVEN_UP = "given-up"

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ValidationError
 from digest.flights import Audience
 from digest.llm.answers import so_far
 from digest.llm.client import Model
+from digest.llm.markdown import is_heading
 from digest.llm.markup import one_line
 from digest.llm.prompts import Prompt, PromptTemplate
 from digest.models import Call, Claim, FullText, Origin, Paper, Purpose, Reading
@@ -86,7 +87,7 @@ class Reader:
 
 def _wording(text: str) -> str:
     """One statement in the stored form, without the bullet or number that a list gives it anyway."""
-    line = one_line(text)
+    line = f"# {one_line(text)}" if is_heading(text) else one_line(text)
     if len(line) > _STATEMENT_LIMIT:
         raise ValueError("too long")
     bullets = _BULLETS.match(line)

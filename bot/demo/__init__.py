@@ -17,10 +17,10 @@ import httpx2
 import openai
 
 from bot import day, preview, settings
+from bot.accounts import Account
 from bot.app import FarEnds, open_app
 from bot.chat import cards, composing
 from bot.chat.parts import Message
-from bot.day import Account
 from bot.models import Choices, Detail
 from digest import ids
 from digest.archive import files

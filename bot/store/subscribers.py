@@ -13,6 +13,7 @@ from bot.store import asks, showings
 from bot.store.addresses import within
 from bot.store.tables import bounces, deliveries, signups, subscribers
 from digest import keywords
+from digest.editions import Extent
 from digest.store.bulk import insert_all, insert_into, rows_among
 
 Edit = Callable[[Subscriber], Subscriber]
@@ -181,6 +182,17 @@ async def _remove(connection: AsyncConnection, number: int) -> None:
     await connection.execute(delete(bounces).where(bounces.c.subscriber_id == number))
     await connection.execute(delete(deliveries).where(deliveries.c.subscriber_id == number))
     await connection.execute(delete(subscribers).where(subscribers.c.id == number))
+
+
+async def languages(connection: AsyncConnection) -> dict[str, Extent]:
+    """The languages in which those who are subscribed read, in their order, and what of an edition they get in each."""
+    columns = (subscribers.c.language, subscribers.c.detail)
+    active = select(*columns).where(subscribers.c.standing == Standing.ACTIVE)
+    found: dict[str, Extent] = {}
+    for language, detail in await connection.execute(active.distinct().order_by(*columns)):
+        wanted = Extent.READINGS if detail == Detail.READINGS else Extent.TRANSLATIONS
+        found[language] = max(wanted, found.get(language, wanted))
+    return found
 
 
 async def standings(connection: AsyncConnection) -> dict[tuple[str, Standing, str | None], int]:

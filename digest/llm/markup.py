@@ -2,6 +2,8 @@
 
 import re
 
+from digest.llm import markdown
+
 CJK = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 
 _FORMULA = re.compile(r"(?<!\\)\\\((.+?)\\\)|(?<!\\)\\\[(.+?)\\\]|\$\$(.+?)\$\$", re.DOTALL)
@@ -18,14 +20,19 @@ _BREAK_IN_WIDE = re.compile(rf"(?<={_WIDE})[^\S\n]*\n\s*(?={_WIDE})")
 
 
 def one_line(text: str) -> str:
-    """`text` in the stored form, on one line."""
-    return _joined(_seen(text))
+    """`text` in the stored form, on one line; what Markdown it holds is read."""
+    return _joined(markdown.line(_seen(text)))
 
 
 def paragraphs(text: str) -> str:
-    """`text` in the stored form: each paragraph on one line, a blank line between two."""
-    joined = (_joined(part) for part in _BLANK_LINE.split(_seen(text)))
+    """The same with paragraphs, each on one line, and a blank line between two."""
+    joined = (_joined(part) for part in _BLANK_LINE.split(markdown.paragraphs(_seen(text))))
     return "\n\n".join(part for part in joined if part)
+
+
+def quoted(text: str) -> str:
+    """Somebody else's words on one line: what looks like Markdown in them stays."""
+    return _joined(_seen(text))
 
 
 def _seen(text: str) -> str:

@@ -1,14 +1,15 @@
 """The full texts of papers, and the tries that found none."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, or_, select
+from sqlalchemy import Row, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from digest.models import FullText, NoText, NoTextReason, TextSource, VersionId
-from digest.store.bulk import insert_all, insert_into
+from digest.models import FullText, NoText, NoTextReason, PaperId, TextSource, VersionId
+from digest.store.bulk import insert_all, insert_into, rows_among
 from digest.store.tables import fulltexts
 
 
@@ -41,6 +42,18 @@ async def find(connection: AsyncConnection, version: VersionId) -> Attempt | Non
     )
     row = (await connection.execute(query)).first()
     return None if row is None else Attempt(_outcome(row, version), row.tried_at, row.tries)
+
+
+async def lacking(
+    connection: AsyncConnection, versions: Collection[VersionId]
+) -> dict[VersionId, NoTextReason]:
+    """Those of `versions` whose last try found no text, and why."""
+    key = tuple_(fulltexts.c.paper_id, fulltexts.c.version)
+    query = select(fulltexts.c.paper_id, fulltexts.c.version, fulltexts.c.reason).where(
+        fulltexts.c.text.is_(None)
+    )
+    rows = await rows_among(connection, query, key, [(str(each.paper), each.number) for each in versions])
+    return {VersionId(PaperId(row.paper_id), row.version): NoTextReason(row.reason) for row in rows}
 
 
 def _row(outcome: FullText | NoText, at: datetime) -> dict[str, Any]:

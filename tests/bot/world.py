@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot import day, settings
+from bot.accounts import Account
 from bot.app import App, FarEnds, open_app
-from bot.day import Account, Work
+from bot.day import Work
 from bot.settings import Settings
 from digest.collection import Pause
 from digest.llm.patience import Patience as ModelPatience

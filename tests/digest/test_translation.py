@@ -46,7 +46,7 @@ async def test_a_translation_is_title_abstract_and_summary_with_their_origin() -
     [
         ("abstract", "误差 \\(x_i\\) 与 \\[y\\] 和 $$ z $$。", "误差 $x_i$ 与 $y$ 和 $z$。"),
         ("abstract", "第一段\n续行\n\n\n第二段", "第一段续行\n\n第二段"),
-        ("abstract", "*强调*与__下划线__", "*强调*与__下划线__"),
+        ("abstract", "*强调*与__下划线__", "强调与**下划线**"),
         ("abstract", "隐\u202e藏\u0000字\u200b符", "隐藏字符"),
         ("summary", "一句\n话。\n", "一句话。"),
         ("title", " 标题：\n副题 ", "标题：副题"),
