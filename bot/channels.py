@@ -4,7 +4,9 @@ A channel carries editions to addresses: Telegram to chats, mail to mailboxes. I
 for what happens to one message; each kind of it says what becomes of the delivery and of the subscription.
 """
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Protocol
 
@@ -60,6 +62,19 @@ class HaltedError(DeliveryError):
     """The channel itself is refused, whatever the address: nothing more can be sent before the operator mends it."""
 
 
+class CutShortError(asyncio.CancelledError):
+    """The send was cancelled, and certainly nothing of the message has gone out."""
+
+
+@contextmanager
+def unsent() -> Iterator[None]:
+    """Nothing of a message goes out in this block: who is cancelled in it says so. Raises CutShortError."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        raise CutShortError from None
+
+
 class Channel(Protocol):
     """A way to reach people."""
 
@@ -82,5 +97,6 @@ class Channel(Protocol):
     ) -> None:
         """Sends one message of `delivery`; `before` is awaited at the last moment at which nothing has gone out.
 
-        `first` is whether it is the first of its dispatch. Raises DeliveryError, and what `before` raises.
+        `first` is whether it is the first of its dispatch. Raises DeliveryError, and what `before` raises; where it
+        is cancelled and can tell that nothing has gone out, CutShortError.
         """

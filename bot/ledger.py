@@ -45,7 +45,7 @@ class Ledger:
         self._writer: asyncio.Task[None] | None = None
 
     async def note(self, delivery: int, mark: Mark) -> bool:
-        """Returns once `mark` is committed, also where the caller is cancelled meanwhile.
+        """Returns once `mark` is committed; not sooner where the caller is cancelled meanwhile.
 
         A delivery whose subscriber has left is not marked as being sent: False says so. Of one delivery, a mark is
         noted when the one before it has been. Raises StoreError.
@@ -54,7 +54,11 @@ class Ledger:
         self._waiting.append(waiting)
         if self._writer is None:
             self._writer = asyncio.create_task(self._write())
-        return await waiting.written
+        try:
+            return await asyncio.shield(waiting.written)
+        except asyncio.CancelledError:
+            await asyncio.wait({waiting.written})
+            raise
 
     async def close(self) -> None:
         """Returns once everything is committed."""

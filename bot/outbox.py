@@ -18,9 +18,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot import choices
 from bot.channels import (
     Channel,
+    CutShortError,
     DeliveryError,
     FormRefusedError,
     HaltedError,
+    unsent,
 )
 from bot.fanout import LIFETIME, Renderings, due_at
 from bot.ledger import Ledger
@@ -113,7 +115,7 @@ class Outbox:
                 raise self._fault
 
     async def _finish(self) -> None:
-        """What waits for its turn gives it up; what has begun ends, or is unknown."""
+        """What waits for its turn gives it up; what has begun ends, is due again, or is unknown."""
         for number, task in self._running.items():
             if number not in self._in_flight:
                 task.cancel()
@@ -183,14 +185,16 @@ class Outbox:
 
         async def before() -> None:
             self._in_flight.add(delivery.id)
-            if not await self._outcomes.note(delivery, Sending.SENDING, rendering=rendering, part=part):
+            with unsent():
+                wanted = await self._outcomes.note(delivery, Sending.SENDING, rendering=rendering, part=part)
+            if not wanted:
                 raise _LeftError
 
         try:
             await self.channel.send(delivery, parts[part], first=part == 0, before=before)
         except _LeftError:
             await self._outcomes.note(delivery, Sending.SKIPPED, "left")
-        except HaltedError:
+        except (HaltedError, CutShortError):
             await self._outcomes.note(
                 delivery, Sending.DUE, next_at=self.clock()
             )  # behind those that may fare better

@@ -15,7 +15,7 @@ import aiosmtplib
 from aiosmtplib import SMTPException, SMTPResponseException, SMTPServerDisconnected
 from pydantic import SecretStr
 
-from bot.channels import DeliveryError, HaltedError
+from bot.channels import DeliveryError, HaltedError, unsent
 from bot.mail import replies
 from bot.mail.message import Envelope
 from bot.mail.replies import Stage
@@ -139,10 +139,20 @@ class Connection:
             await self._start_over(smtp)
 
     async def hand_in(self, envelope: Envelope) -> None:
-        """One transaction with one recipient. Raises DeliveryError; the connection is closed where it is of no use."""
+        """One transaction with one recipient. Raises DeliveryError; the connection is closed where it is of no use.
+
+        Cancelled before the message has begun to go out, it raises CutShortError.
+        """
         smtp = self._smtp
         if smtp is None:
             raise replies.lost(Stage.SENDER)
+        with unsent():
+            await self._announce(smtp, envelope)
+        await self._give(smtp, envelope.content)
+        self.carried += 1
+
+    async def _announce(self, smtp: aiosmtplib.SMTP, envelope: Envelope) -> None:
+        """What comes before the message."""
         try:
             with _losing(smtp, Stage.DATA):
                 async with asyncio.timeout(self._patience.command_seconds):
@@ -152,8 +162,6 @@ class Connection:
         except DeliveryError:
             await self._start_over(smtp)
             raise
-        await self._give(smtp, envelope.content)
-        self.carried += 1
 
     async def _give(self, smtp: aiosmtplib.SMTP, content: bytes) -> None:
         """What comes behind DATA. From the first byte on only the answer tells what was taken."""

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import structlog
 from aiolimiter import AsyncLimiter
 
-from bot.channels import HaltedError
+from bot.channels import HaltedError, unsent
 from bot.mail.connection import Connection, Patience, Server
 from bot.mail.message import Envelope
 from bot.mail.replies import ClosedError
@@ -43,7 +43,8 @@ class Pool:
         """Hands in one mail; `before` is awaited when nothing of it has gone out, and again where it had to wait long.
 
         An `urgent` one waits behind those that have begun only. Where the server has closed a connection that carried
-        mail before, another one carries this mail. Raises DeliveryError, and what `before` raises.
+        mail before, another one carries this mail. Raises DeliveryError, and what `before` raises;
+        CutShortError where it is cancelled before anything has gone out.
         """
         await self._begin(urgent=urgent)
         try:
@@ -70,7 +71,8 @@ class Pool:
 
     async def _carry(self, envelope: Envelope, before: Before | None) -> None:
         began = asyncio.get_running_loop().time()
-        connection = await self._take()
+        with unsent():
+            connection = await self._take()
         try:
             if before is not None and asyncio.get_running_loop().time() > began + _LONG_SECONDS:
                 await before()

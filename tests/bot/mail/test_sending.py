@@ -3,12 +3,15 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from email import message_from_bytes
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from bot import outbox as sending
+from bot.mail.connection import Patience
 from bot.outbox import ChannelError
 from digest.store.engine import open_engine
 from tests.bot.mail.house import House
@@ -189,6 +192,62 @@ async def test_after_a_refusal_of_us_everything_goes_on_where_it_was(house: Hous
         await outbox.drain()
     assert smtp.mailboxes == {ADA: 1, BEA: 1}
     assert await house.deliveries() == [SENT, SENT]
+
+
+async def test_a_server_that_falls_silent_before_any_mail_costs_nobody_theirs(
+    house: House, smtp: FakeSmtp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "_LAST_SECONDS", 0.05)
+    house.patience = Patience(open_seconds=0.3)
+    silent = FakeSmtp()
+    silent.fail(Stage.GREETING, Stalls(), times=100)
+    async with silent.serving():
+        house.port = silent.port
+        for _ in range(3):
+            with pytest.raises(ChannelError, match="does not answer"):
+                await house.send(minutes=1)
+            assert await house.deliveries() == [("due", None), ("due", None)]
+    house.port = smtp.port
+    await house.send(minutes=1)
+    assert smtp.mailboxes == {ADA: 1, BEA: 1}
+
+
+@pytest.mark.parametrize("stage", [Stage.GREETING, Stage.MAIL, Stage.RCPT, Stage.DATA])
+async def test_a_stop_before_the_message_went_out_costs_nobody_theirs_however_often(
+    house: House, smtp: FakeSmtp, monkeypatch: pytest.MonkeyPatch, stage: Stage
+) -> None:
+    monkeypatch.setattr(sending, "_LAST_SECONDS", 0.05)
+    house.patience = Patience()
+    house.overrides["mail_connections"] = 1
+    smtp.fail(stage, Stalls(), times=3)
+    for _ in range(3):
+        await stopped(house)
+        assert await house.deliveries() == [("due", None), ("due", None)]
+    await house.send(minutes=1)
+    assert smtp.mailboxes == {ADA: 1, BEA: 1}
+
+
+async def test_a_stop_while_the_answer_is_awaited_leaves_a_mail_in_doubt(
+    house: House, smtp: FakeSmtp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "_LAST_SECONDS", 0.05)
+    house.patience = Patience()
+    smtp.fail(Stage.CONTENT, Stalls(taken=True), to=ADA, times=2)
+    for _ in range(2):
+        await stopped(house)
+    await house.send(minutes=1)
+    assert smtp.mailboxes == {ADA: 2, BEA: 1}
+    assert await house.deliveries() == [("unknown", "interrupted"), SENT]
+
+
+async def stopped(house: House) -> None:
+    """What is due is begun, and the program stops in the midst of it."""
+    house.now += timedelta(minutes=1)
+    async with house.outbox() as outbox:
+        running = asyncio.create_task(outbox.run())
+        await asyncio.sleep(0.3)
+        outbox.close()
+        await running
 
 
 async def test_a_server_that_is_not_there_stops_the_run(house: House, smtp: FakeSmtp) -> None:
