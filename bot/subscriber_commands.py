@@ -84,8 +84,8 @@ def take_over(
     """Subscribes the mail addresses of a list whose owners agreed to it.
 
     Columns: address, consented_at, consent (where and how); and, where wished, language, detail, categories, include,
-    exclude, hour, zone. Without --skip-faulty nothing is imported unless all rows are sound. Addresses that are known
-    already are left as they are: who has left does not come back by this.
+    exclude, hour, zone, quiet. Without --skip-faulty nothing is imported unless all rows are sound. Addresses that are
+    known already are left as they are: who has left does not come back by this.
     """
     loaded = settings.load()
     with file.open(encoding="utf-8-sig", newline="") as lines:

@@ -1,8 +1,8 @@
 """Lists of addresses that agreed to get mail, as CSV: each row sound, or a fault with its line. Pure.
 
 The first line names the columns. `address`, `consented_at` (a date or a moment) and `consent` (where and how) are
-required in each row; `language`, `detail`, `categories`, `include`, `exclude`, `hour` and `zone` may be given as in the
-chat's settings.
+required in each row; `language`, `detail`, `categories`, `include`, `exclude`, `hour`, `zone` and `quiet` may be given as
+in the chat's settings.
 """
 
 import csv
@@ -16,7 +16,7 @@ from bot.mailboxes import InvalidMailboxError
 from bot.models import Consent, Subscriber
 
 REQUIRED = ("address", "consented_at", "consent")
-OPTIONAL = ("language", "detail", "categories", "include", "exclude", "hour", "zone")
+OPTIONAL = ("language", "detail", "categories", "include", "exclude", "hour", "zone", "quiet")
 _LONGEST_CONSENT = 500
 _HEADER = 1
 

@@ -57,6 +57,7 @@ async def confirm(engine: AsyncEngine, number: int, at: datetime) -> Subscriber 
                 choices=wishes.choices,
                 zone=wishes.zone,
                 hour=wishes.hour,
+                quiet_line=wishes.quiet_line,
                 standing=Standing.ACTIVE,
                 reason=None,
                 paused_until=None,

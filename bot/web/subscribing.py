@@ -39,7 +39,7 @@ async def sign_up(pages: Pages, request: Request) -> Response:
         values = wanted.typed(form) | {"address": form.text("address")}
         return await _home(pages, request, values, faults, 422)
     if not form.text(_TRAP):
-        wishes = Wishes(reader.choices, reader.hour, reader.zone)
+        wishes = Wishes(reader.choices, reader.hour, reader.zone, reader.quiet_line)
         await signup.sign_up(
             pages.app.engine, mailbox, wishes, network=pages.network(request), how="form", at=pages.now()
         )

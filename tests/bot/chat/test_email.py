@@ -32,6 +32,7 @@ async def test_an_address_is_signed_up_with_the_choices_of_the_chat(tmp_path: Pa
             await told(user, "/settings detail titles")
             await told(user, "/settings include 语音")
             await told(user, "/settings hour 07:45")
+            await told(user, "/settings quiet on")
             assert (await told(user, "/email  Li@Example.ORG ")).text == SENT
             assert signed_up(here) == [("li@example.org", "confirm", "telegram")]
             [(wishes,)] = here.rows("SELECT wishes FROM signups")
@@ -39,6 +40,7 @@ async def test_an_address_is_signed_up_with_the_choices_of_the_chat(tmp_path: Pa
     assert (chosen["detail"], chosen["include"], chosen["hour"], chosen["zone"], chosen["language"]) == (
         "titles", ["语音"], "07:45", "Asia/Shanghai", "zh-CN",
     )  # fmt: skip
+    assert chosen["quiet_line"]
     assert "example.org" not in str(logs).lower()
 
 

@@ -33,10 +33,11 @@ def test_a_row_becomes_a_subscriber_with_the_consent_that_is_recorded() -> None:
 
 def test_what_is_chosen_comes_along_and_the_columns_may_stand_in_any_order() -> None:
     [row] = sheet(
-        "Hour,consent,consented_at,address,zone,language,detail,categories,include,exclude\n"
-        '7:45,form,2025-01-01T09:00+02:00,li@例え.jp,Europe/Berlin,zh-cn,titles,cs.SD,"语音, echo",drone\n'
+        "Hour,consent,consented_at,address,zone,language,detail,categories,include,exclude,quiet\n"
+        '7:45,form,2025-01-01T09:00+02:00,li@例え.jp,Europe/Berlin,zh-cn,titles,cs.SD,"语音, echo",drone,on\n'
     ).rows
     assert (row.address, row.hour, row.zone) == ("li@xn--r8jz45g.jp", time(7, 45), ZoneInfo("Europe/Berlin"))
+    assert row.quiet_line
     chosen = row.choices
     assert (chosen.language, chosen.detail, chosen.categories) == ("zh-CN", Detail.TITLES, ("cs.SD",))
     assert [each.text for each in (*chosen.include, *chosen.exclude)] == ["语音", "echo", "drone"]

@@ -28,6 +28,7 @@ WISHES = Wishes(
     Choices("en", Detail.TITLES, ("cs.SD",), (keyword("语音"),), (keyword("A<B & C"),)),
     time(7, 45),
     ZoneInfo("Europe/Berlin"),
+    quiet_line=True,
 )
 LINKS = Links("https://daily.example.org", "a secret of the tests, long enough", lambda: NOW)
 CONFIRM, KNOWN = (
@@ -77,6 +78,7 @@ async def test_a_confirmed_address_is_subscribed_to_what_it_wished_and_not_befor
         WISHES.zone,
         Standing.ACTIVE,
         hour=WISHES.hour,
+        quiet_line=True,
         consent=Consent(NOW + timedelta(hours=1), "form"),
     )
     assert await rows(engine) == []  # a letter that is still on its way has nothing to ask any more

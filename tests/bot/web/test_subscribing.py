@@ -24,6 +24,7 @@ async def test_an_address_is_subscribed_by_the_button_behind_the_letter_and_by_n
             "detail": "readings",
             "hour": "07:45",
             "zone": "berlin",
+            "quiet": "on",
         }
         answer = await here.web.post("/", data=wishes)
         assert answer.status_code == 200
@@ -41,6 +42,7 @@ async def test_an_address_is_subscribed_by_the_button_behind_the_letter_and_by_n
         assert [each.text for each in found.choices.include] == ["语音", "TTS"]
         assert (found.choices.detail, found.choices.categories) == (Detail.READINGS, ())
         assert (found.hour, found.zone.key) == (time(7, 45), "Europe/Berlin")
+        assert found.quiet_line
         assert (found.standing, found.consent) == (Standing.ACTIVE, Consent(NOON, "form"))
 
 
