@@ -15,7 +15,7 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from bot import settings
-from bot.app import open_database
+from bot.app import open_database, own_mailboxes
 from bot.chat import words
 from bot.choices import Offer
 from bot.mail import importing
@@ -149,7 +149,8 @@ def _defaults(loaded: Settings) -> Defaults:
     reader = Subscriber(
         0, CHANNEL, "", Kind.MAILBOX, Choices(language), loaded.timezone, standing=Standing.ACTIVE
     )
-    return Defaults(reader, Offer(loaded.arxiv_categories, words.languages(), now.date()), now)
+    offer = Offer(loaded.arxiv_categories, words.languages(), now.date())
+    return Defaults(reader, offer, now, own_mailboxes(loaded))
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,12 @@ async def test_the_answer_is_the_same_for_every_address_and_beyond_the_limit(tmp
         assert len(signed_up(here)) == 6
 
 
+async def test_the_newsletters_own_address_gets_no_letter(tmp_path: Path) -> None:
+    async with talking(tmp_path, **MAILING) as here:
+        assert (await told(here.telegram.user(1001), "/email daily@papers.example")).text == SENT
+        assert here.rows("SELECT address FROM signups WHERE next_at IS NOT NULL") == []
+
+
 async def test_what_is_no_address_is_answered_with_how_to_give_one(tmp_path: Path) -> None:
     async with talking(tmp_path, **MAILING) as here:
         user = here.telegram.user(1001, language_code="en")

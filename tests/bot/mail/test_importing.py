@@ -6,13 +6,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot import mailboxes
 from bot.choices import Offer
 from bot.mail.importing import Defaults, Fault, Sheet, read
 from bot.models import Consent, Detail
 from tests.bot.mail.readers import READER
 from tests.bot.mail.reports import NOW
 
-DEFAULTS = Defaults(READER, Offer(("cs.SD", "eess.AS"), ("en", "zh-CN"), NOW.date()), NOW)
+OWN = (mailboxes.parse("daily@example.org"),)
+DEFAULTS = Defaults(READER, Offer(("cs.SD", "eess.AS"), ("en", "zh-CN"), NOW.date()), NOW, OWN)
 HEAD = "address,consented_at,consent\n"
 GOOD = "li@example.org,2025-01-01,paper form\n"
 
@@ -82,6 +84,7 @@ def test_every_fault_is_told_with_its_line() -> None:
         (HEAD + '"li@example.org\nBcc: x@example.org",2025-01-01,form\n', "address: "),
         (HEAD + "li@example.org,2025-01-01," + "x" * 501 + "\n", "consent: "),
         (HEAD + "li@example.org,2025-01-01,a\0b\n", "consent: "),
+        (HEAD + "Daily+x@example.org,2025-01-01,form\n", "address: the newsletter itself"),
         (HEAD + "li@example.org,0001-01-01T00:00+14:00,form\n", "consented_at: "),
     ],
 )
