@@ -11,6 +11,7 @@ import httpx
 import openai
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.mailboxes import Mailbox
 from bot.settings import Settings
 from bot.store.upgrade import upgrade
 from digest.answering import Answerer
@@ -50,7 +51,10 @@ class FarEnds:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The parts that the commands use. `posts` is the folder of the posts, `library` that of the edition's language."""
+    """The parts that the commands use. `posts` is the folder of the posts, `library` that of the edition's language.
+
+    `own_mailboxes` are those that mail is from and comes back to.
+    """
 
     engine: AsyncEngine
     sources: Sources
@@ -62,6 +66,7 @@ class App:
     with_git: bool
     clock: Clock
     wall_clock: Clock
+    own_mailboxes: tuple[Mailbox, ...]
 
 
 @asynccontextmanager
@@ -108,6 +113,7 @@ async def open_app(
             with_git=settings.archive_git,
             clock=clock,
             wall_clock=wall_clock,
+            own_mailboxes=own_mailboxes(settings),
         )
 
 
@@ -142,6 +148,12 @@ def plan(settings: Settings) -> Plan:
 def calendar(settings: Settings) -> Calendar:
     """When arXiv announces, and when the settings have editions due."""
     return Calendar(settings.digest_time, settings.timezone, with_holidays(settings.arxiv_holidays))
+
+
+def own_mailboxes(settings: Settings) -> tuple[Mailbox, ...]:
+    """The mailboxes that mail is from and comes back to: none of them can subscribe to itself."""
+    sender = settings.mail_from.mailbox if settings.mail_from else None
+    return tuple(each for each in (sender, settings.mail_reply_to, settings.mail_bounces) if each)
 
 
 def posts(settings: Settings) -> Path:

@@ -27,6 +27,10 @@ class Mailbox:
     def __str__(self) -> str:
         return f"{self.local}@{self.domain}"
 
+    def is_or_leads_to(self, other: "Mailbox") -> bool:
+        """Whether it is `other`, or one of the addresses with a `+` that are delivered there (RFC 5233)."""
+        return self.domain == other.domain and self.local.partition("+")[0] == other.local
+
     @classmethod
     def of(cls, stored: str) -> "Mailbox":
         """The mailbox that `str` wrote: what was parsed once need not be again."""

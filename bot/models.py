@@ -62,6 +62,7 @@ class Wishes:
     choices: Choices
     hour: time | None
     zone: ZoneInfo
+    quiet_line: bool = False
 
 
 @dataclass(frozen=True, slots=True)

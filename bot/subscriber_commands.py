@@ -15,7 +15,7 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from bot import settings
-from bot.app import open_database
+from bot.app import open_database, own_mailboxes
 from bot.chat import words
 from bot.choices import Offer
 from bot.mail import importing
@@ -84,8 +84,8 @@ def take_over(
     """Subscribes the mail addresses of a list whose owners agreed to it.
 
     Columns: address, consented_at, consent (where and how); and, where wished, language, detail, categories, include,
-    exclude, hour, zone. Without --skip-faulty nothing is imported unless all rows are sound. Addresses that are known
-    already are left as they are: who has left does not come back by this.
+    exclude, hour, zone, quiet. Without --skip-faulty nothing is imported unless all rows are sound. Addresses that are
+    known already are left as they are: who has left does not come back by this.
     """
     loaded = settings.load()
     with file.open(encoding="utf-8-sig", newline="") as lines:
@@ -149,7 +149,8 @@ def _defaults(loaded: Settings) -> Defaults:
     reader = Subscriber(
         0, CHANNEL, "", Kind.MAILBOX, Choices(language), loaded.timezone, standing=Standing.ACTIVE
     )
-    return Defaults(reader, Offer(loaded.arxiv_categories, words.languages(), now.date()), now)
+    offer = Offer(loaded.arxiv_categories, words.languages(), now.date())
+    return Defaults(reader, offer, now, own_mailboxes(loaded))
 
 
 @dataclass(frozen=True, slots=True)

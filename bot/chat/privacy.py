@@ -151,7 +151,8 @@ async def _signed_up(desk: Desk, came: Incoming, reader: Subscriber, says: Any) 
         mailbox = mailboxes.parse(came.words)
     except InvalidMailboxError:
         return says.how_to_email
-    wishes = Wishes(replace(reader.choices, rich=False), reader.hour, reader.zone)
+    wishes = Wishes(replace(reader.choices, rich=False), reader.hour, reader.zone, reader.quiet_line)
     where = desk.links.hashed(f"{CHANNEL}:{came.address.chat}")
-    await signup.sign_up(desk.app.engine, mailbox, wishes, network=where, how="telegram", at=desk.clock())
+    own, now = desk.app.own_mailboxes, desk.clock()
+    await signup.sign_up(desk.app.engine, mailbox, wishes, own=own, network=where, how="telegram", at=now)
     return says.email_sent

@@ -1,8 +1,8 @@
 """Lists of addresses that agreed to get mail, as CSV: each row sound, or a fault with its line. Pure.
 
 The first line names the columns. `address`, `consented_at` (a date or a moment) and `consent` (where and how) are
-required in each row; `language`, `detail`, `categories`, `include`, `exclude`, `hour` and `zone` may be given as in the
-chat's settings.
+required in each row; `language`, `detail`, `categories`, `include`, `exclude`, `hour`, `zone` and `quiet` may be given
+as in the chat's settings.
 """
 
 import csv
@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 
 from bot import choices, mailboxes
 from bot.choices import Offer, UnusableValueError
-from bot.mailboxes import InvalidMailboxError
+from bot.mailboxes import InvalidMailboxError, Mailbox
 from bot.models import Consent, Subscriber
 
 REQUIRED = ("address", "consented_at", "consent")
-OPTIONAL = ("language", "detail", "categories", "include", "exclude", "hour", "zone")
+OPTIONAL = ("language", "detail", "categories", "include", "exclude", "hour", "zone", "quiet")
 _LONGEST_CONSENT = 500
 _HEADER = 1
 
@@ -43,11 +43,15 @@ class _FaultyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What a row is made from: whoever says nothing gets what `reader` has. Consent is older than `now`."""
+    """What a row is made from: whoever says nothing gets what `reader` has. Consent is older than `now`.
+
+    Nobody is at the newsletter's `own` mailboxes.
+    """
 
     reader: Subscriber
     offer: Offer
     now: datetime
+    own: tuple[Mailbox, ...] = ()
 
 
 def read(lines: Iterable[str], defaults: Defaults) -> Sheet:
@@ -112,7 +116,7 @@ def _row(names: list[str], record: list[str], defaults: Defaults) -> Subscriber:
         raise _FaultyError(f"{len(record)} cells in {len(names)} columns")
     cells = dict.fromkeys(names, "") | {name: cell.strip() for name, cell in zip(names, record, strict=False)}
     faults: list[str] = []
-    address = _address(cells["address"], faults)
+    address = _address(cells["address"], defaults, faults)
     consent = _consent(cells, defaults, faults)
     row = replace(defaults.reader, address=address, consent=consent)
     for name in OPTIONAL:
@@ -126,12 +130,15 @@ def _row(names: list[str], record: list[str], defaults: Defaults) -> Subscriber:
     return row
 
 
-def _address(text: str, faults: list[str]) -> str:
+def _address(text: str, defaults: Defaults, faults: list[str]) -> str:
     try:
-        return str(mailboxes.parse(text))
+        mailbox = mailboxes.parse(text)
     except InvalidMailboxError as error:
         faults.append(f"address: {error}".removesuffix("."))
         return ""
+    if any(mailbox.is_or_leads_to(each) for each in defaults.own):
+        faults.append("address: the newsletter itself is from there, or comes back to there")
+    return str(mailbox)
 
 
 def _consent(cells: dict[str, str], defaults: Defaults, faults: list[str]) -> Consent | None:

@@ -4,6 +4,7 @@ Until then it is a row and one letter. Whoever gives an address learns nothing a
 takes, is the same for one that has the newsletter already; what it is told then stands in the letter.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -23,14 +24,22 @@ _FROM_NETWORK = {"form": ((_HOUR, 20), (_DAY, 100)), "telegram": ((_HOUR, 3), (_
 
 
 async def sign_up(
-    engine: AsyncEngine, mailbox: Mailbox, wishes: Wishes, *, network: str, how: str, at: datetime
+    engine: AsyncEngine,
+    mailbox: Mailbox,
+    wishes: Wishes,
+    *,
+    own: Collection[Mailbox],
+    network: str,
+    how: str,
+    at: datetime,
 ) -> None:
     """Has a letter sent to `mailbox` that asks for its confirmation, or tells that it has the newsletter already.
 
     `network` is a keyed hash of where the wish came from (`Links.hashed`), a network or a chat; `how` the word for the
-    consent: "form", "telegram". Nothing is kept or sent beyond the limits; nobody is told. Raises StoreError.
+    consent: "form", "telegram". Nothing is kept or sent beyond the limits, and nothing sent to the newsletter's `own`
+    mailboxes; nobody is told. Raises StoreError.
     """
-    await _take(engine, SigningUp(0, mailbox, network, Letter.CONFIRM, wishes, how, at))
+    await _take(engine, SigningUp(0, mailbox, network, Letter.CONFIRM, wishes, how, at), own)
 
 
 async def send_link(engine: AsyncEngine, mailbox: Mailbox, *, network: str, at: datetime) -> None:
@@ -57,6 +66,7 @@ async def confirm(engine: AsyncEngine, number: int, at: datetime) -> Subscriber 
                 choices=wishes.choices,
                 zone=wishes.zone,
                 hour=wishes.hour,
+                quiet_line=wishes.quiet_line,
                 standing=Standing.ACTIVE,
                 reason=None,
                 paused_until=None,
@@ -73,7 +83,7 @@ async def leave(engine: AsyncEngine, number: int, at: datetime) -> None:
         await subscribers.change(connection, number, _left, at)
 
 
-async def _take(engine: AsyncEngine, new: SigningUp) -> None:
+async def _take(engine: AsyncEngine, new: SigningUp, own: Collection[Mailbox] = ()) -> None:
     async with database.reading(engine) as connection:  # a flood need not wait for its turn to write
         if await _is_too_much(connection, new):
             return
@@ -81,11 +91,13 @@ async def _take(engine: AsyncEngine, new: SigningUp) -> None:
         await signups.one_at_a_time(connection)
         if not await _is_too_much(connection, new):
             known = await subscribers.find(connection, CHANNEL, str(new.mailbox))
-            await signups.add(connection, addressed(new, known))
+            await signups.add(connection, addressed(new, known, own))
 
 
-def addressed(new: SigningUp, known: Subscriber | None) -> SigningUp:
-    """`new` with the letter for whoever is `known` at its address. Pure."""
+def addressed(new: SigningUp, known: Subscriber | None, own: Collection[Mailbox] = ()) -> SigningUp:
+    """`new` with the letter for whoever is `known` at its address; with none where that is one of our `own`. Pure."""
+    if any(new.mailbox.is_or_leads_to(each) for each in own):
+        return replace(new, next_at=None)
     if new.letter is Letter.KNOWN:
         return replace(new, next_at=None if known is None else new.made_at)
     subscribed = known is not None and known.standing is Standing.ACTIVE

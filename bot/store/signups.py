@@ -117,6 +117,7 @@ def _to_json(wishes: Wishes) -> dict[str, Any]:
         "exclude": [keyword.text for keyword in chosen.exclude],
         "hour": wishes.hour.strftime("%H:%M") if wishes.hour else None,
         "zone": wishes.zone.key,
+        "quiet_line": wishes.quiet_line,
     }
 
 
@@ -129,4 +130,5 @@ def _from_json(row: dict[str, Any]) -> Wishes:
         exclude=tuple(map(keywords.keyword, row["exclude"])),
     )
     hour = time.fromisoformat(row["hour"]) if row["hour"] else None
-    return Wishes(choices, hour, ZoneInfo(row["zone"]))
+    quiet_line = row.get("quiet_line", False)  # forms that were filled in before it was asked lack it
+    return Wishes(choices, hour, ZoneInfo(row["zone"]), quiet_line)

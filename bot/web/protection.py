@@ -1,6 +1,7 @@
 """What holds for every answer and every request: headers, and how long a request may take."""
 
 import asyncio
+from urllib.parse import unquote
 
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -28,7 +29,7 @@ class Protection:
 
     def __init__(self, app: ASGIApp, root: str, *, https: bool) -> None:
         self._app = app
-        self._root = root
+        self._root = unquote(root)  # as the paths of requests come in
         self._headers = _HEADERS | ({"Strict-Transport-Security": _TRANSPORT} if https else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 import uvicorn
 from starlette.types import ASGIApp
 
+from bot.web.connection import Connection
 from digest.errors import DigestError
 
+_BACKLOG = 100  # connections that asyncio takes at one go, before any of them learns that there is no place
 _LAST_SECONDS = 3  # for requests that are under way at the end
 
 
@@ -24,6 +26,8 @@ async def listening(app: ASGIApp, host: str, port: int) -> AsyncIterator[None]:
         app,
         host=host,
         port=port,
+        http=Connection,
+        backlog=_BACKLOG,
         lifespan="off",
         log_level="warning",
         access_log=False,  # tokens stand in paths

@@ -39,9 +39,15 @@ async def sign_up(pages: Pages, request: Request) -> Response:
         values = wanted.typed(form) | {"address": form.text("address")}
         return await _home(pages, request, values, faults, 422)
     if not form.text(_TRAP):
-        wishes = Wishes(reader.choices, reader.hour, reader.zone)
+        wishes = Wishes(reader.choices, reader.hour, reader.zone, reader.quiet_line)
         await signup.sign_up(
-            pages.app.engine, mailbox, wishes, network=pages.network(request), how="form", at=pages.now()
+            pages.app.engine,
+            mailbox,
+            wishes,
+            own=pages.app.own_mailboxes,
+            network=pages.network(request),
+            how="form",
+            at=pages.now(),
         )
         pages.wake()
     return pages.message(request, "sent")

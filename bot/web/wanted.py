@@ -7,7 +7,7 @@ from bot.choices import Offer, UnusableValueError
 from bot.models import Subscriber
 from bot.web.forms import Form
 
-WISHES = ("categories", "include", "exclude", "detail", "language", "hour", "zone")
+WISHES = ("categories", "include", "exclude", "detail", "language", "hour", "zone", "quiet")
 """What is asked of somebody new."""
 ALL = (*WISHES, "pause")
 
@@ -23,6 +23,7 @@ def shown(reader: Subscriber, offer: Offer) -> dict[str, Any]:
         "language": chosen.language,
         "hour": reader.hour.strftime("%H:%M") if reader.hour else "",
         "zone": zones.name(reader.zone),
+        "quiet": "on" if reader.quiet_line else "",
         "pause": str(paused) if paused and paused > offer.today else "",
     }
 
@@ -50,6 +51,8 @@ def _value(form: Form, name: str) -> str:
         return " ".join(form.texts(name))
     if name in ("include", "exclude"):  # one a line will do too
         return ",".join(form.text(name).splitlines())
+    if name == "quiet":  # of a box that is not ticked, nothing is sent
+        return form.text(name) or "off"
     return form.text(name)
 
 

@@ -32,6 +32,7 @@ async def test_an_address_is_signed_up_with_the_choices_of_the_chat(tmp_path: Pa
             await told(user, "/settings detail titles")
             await told(user, "/settings include 语音")
             await told(user, "/settings hour 07:45")
+            await told(user, "/settings quiet on")
             assert (await told(user, "/email  Li@Example.ORG ")).text == SENT
             assert signed_up(here) == [("li@example.org", "confirm", "telegram")]
             [(wishes,)] = here.rows("SELECT wishes FROM signups")
@@ -39,6 +40,7 @@ async def test_an_address_is_signed_up_with_the_choices_of_the_chat(tmp_path: Pa
     assert (chosen["detail"], chosen["include"], chosen["hour"], chosen["zone"], chosen["language"]) == (
         "titles", ["语音"], "07:45", "Asia/Shanghai", "zh-CN",
     )  # fmt: skip
+    assert chosen["quiet_line"]
     assert "example.org" not in str(logs).lower()
 
 
@@ -54,6 +56,12 @@ async def test_the_answer_is_the_same_for_every_address_and_beyond_the_limit(tmp
         for number in range(6):
             await told(user, f"/email b{number}@example.org")
         assert len(signed_up(here)) == 6
+
+
+async def test_the_newsletters_own_address_gets_no_letter(tmp_path: Path) -> None:
+    async with talking(tmp_path, **MAILING) as here:
+        assert (await told(here.telegram.user(1001), "/email daily@papers.example")).text == SENT
+        assert here.rows("SELECT address FROM signups WHERE next_at IS NOT NULL") == []
 
 
 async def test_what_is_no_address_is_answered_with_how_to_give_one(tmp_path: Path) -> None:

@@ -6,13 +6,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot import mailboxes
 from bot.choices import Offer
 from bot.mail.importing import Defaults, Fault, Sheet, read
 from bot.models import Consent, Detail
 from tests.bot.mail.readers import READER
 from tests.bot.mail.reports import NOW
 
-DEFAULTS = Defaults(READER, Offer(("cs.SD", "eess.AS"), ("en", "zh-CN"), NOW.date()), NOW)
+OWN = (mailboxes.parse("daily@example.org"),)
+DEFAULTS = Defaults(READER, Offer(("cs.SD", "eess.AS"), ("en", "zh-CN"), NOW.date()), NOW, OWN)
 HEAD = "address,consented_at,consent\n"
 GOOD = "li@example.org,2025-01-01,paper form\n"
 
@@ -33,10 +35,11 @@ def test_a_row_becomes_a_subscriber_with_the_consent_that_is_recorded() -> None:
 
 def test_what_is_chosen_comes_along_and_the_columns_may_stand_in_any_order() -> None:
     [row] = sheet(
-        "Hour,consent,consented_at,address,zone,language,detail,categories,include,exclude\n"
-        '7:45,form,2025-01-01T09:00+02:00,li@例え.jp,Europe/Berlin,zh-cn,titles,cs.SD,"语音, echo",drone\n'
+        "Hour,consent,consented_at,address,zone,language,detail,categories,include,exclude,quiet\n"
+        '7:45,form,2025-01-01T09:00+02:00,li@例え.jp,Europe/Berlin,zh-cn,titles,cs.SD,"语音, echo",drone,on\n'
     ).rows
     assert (row.address, row.hour, row.zone) == ("li@xn--r8jz45g.jp", time(7, 45), ZoneInfo("Europe/Berlin"))
+    assert row.quiet_line
     chosen = row.choices
     assert (chosen.language, chosen.detail, chosen.categories) == ("zh-CN", Detail.TITLES, ("cs.SD",))
     assert [each.text for each in (*chosen.include, *chosen.exclude)] == ["语音", "echo", "drone"]
@@ -81,6 +84,7 @@ def test_every_fault_is_told_with_its_line() -> None:
         (HEAD + '"li@example.org\nBcc: x@example.org",2025-01-01,form\n', "address: "),
         (HEAD + "li@example.org,2025-01-01," + "x" * 501 + "\n", "consent: "),
         (HEAD + "li@example.org,2025-01-01,a\0b\n", "consent: "),
+        (HEAD + "Daily+x@example.org,2025-01-01,form\n", "address: the newsletter itself"),
         (HEAD + "li@example.org,0001-01-01T00:00+14:00,form\n", "consented_at: "),
     ],
 )

@@ -24,10 +24,12 @@ from digest.store.engine import reading, writing
 
 NOW = datetime(2026, 2, 11, 4, 0, tzinfo=UTC)
 LI = mailboxes.parse("li@example.org")
+OWN = (mailboxes.parse("daily@example.org"),)
 WISHES = Wishes(
     Choices("en", Detail.TITLES, ("cs.SD",), (keyword("语音"),), (keyword("A<B & C"),)),
     time(7, 45),
     ZoneInfo("Europe/Berlin"),
+    quiet_line=True,
 )
 LINKS = Links("https://daily.example.org", "a secret of the tests, long enough", lambda: NOW)
 CONFIRM, KNOWN = (
@@ -44,7 +46,7 @@ async def sign_up(
     at: datetime = NOW,
     wishes: Wishes = WISHES,
 ) -> None:
-    await signup.sign_up(engine, mailbox, wishes, network=network, how="form", at=at)
+    await signup.sign_up(engine, mailbox, wishes, own=OWN, network=network, how="form", at=at)
 
 
 async def rows(engine: AsyncEngine) -> list[SigningUp]:
@@ -77,6 +79,7 @@ async def test_a_confirmed_address_is_subscribed_to_what_it_wished_and_not_befor
         WISHES.zone,
         Standing.ACTIVE,
         hour=WISHES.hour,
+        quiet_line=True,
         consent=Consent(NOW + timedelta(hours=1), "form"),
     )
     assert await rows(engine) == []  # a letter that is still on its way has nothing to ask any more
@@ -136,6 +139,29 @@ async def test_a_link_to_the_preferences_goes_only_to_who_is_known_and_counts_al
     await signup.confirm(engine, asked.id, later)
     await signup.send_link(engine, LI, network="n", at=later)
     assert [each.letter for each in await rows(engine)] == [Letter.KNOWN]
+
+
+@pytest.mark.parametrize("address", ["Daily@example.org", "daily+b7.abc@example.org"])
+async def test_the_newsletter_writes_no_letter_to_itself_and_counts_alike(
+    engine: AsyncEngine, address: str
+) -> None:
+    for _ in range(5):
+        await sign_up(engine, mailboxes.parse(address))
+    assert await rows(engine) == []
+    async with reading(engine) as connection:
+        assert len(await signups.of_address(connection, address.lower())) == 3
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["daily2@example.org", "dail@example.org", "daily@elsewhere.example", "li@mailinator.com"],
+)
+async def test_all_others_may_sign_up_those_that_are_thrown_away_soon_too(
+    engine: AsyncEngine, address: str
+) -> None:
+    await sign_up(engine, mailboxes.parse(address))
+    [asked] = await rows(engine)
+    assert asked.letter is Letter.CONFIRM
 
 
 async def test_many_at_once_make_no_more_rows_than_the_limit(engine: AsyncEngine) -> None:

@@ -62,6 +62,24 @@ async def test_all_that_was_chosen_is_shown_and_changed(tmp_path: Path) -> None:
         assert again.count(" checked") == 3  # one category, one detail, one language
 
 
+async def test_a_line_on_empty_days_is_chosen_by_a_box(tmp_path: Path) -> None:
+    async with web_site(tmp_path) as here:
+        link = here.links.preferences((await here.subscribed()).id)
+
+        async def chosen(**fields: str) -> tuple[bool, bool]:
+            """What is stored after that, and whether the box is ticked."""
+            page = (await here.web.post(link, data=CHANGED | fields)).text
+            box = page.partition('name="quiet"')[2].partition(">")[0]
+            reader = await here.subscriber()
+            assert reader is not None
+            return reader.quiet_line, box.endswith(" checked")
+
+        assert await chosen(quiet="on") == (True, True)
+        assert await chosen() == (False, False)
+        assert (await here.web.post(link, data=CHANGED | {"quiet": "maybe"})).status_code == 422
+        assert await chosen() == (False, False)
+
+
 async def test_a_field_that_holds_nothing_usable_changes_nothing_and_keeps_what_was_typed(
     tmp_path: Path,
 ) -> None:

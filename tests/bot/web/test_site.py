@@ -145,6 +145,15 @@ async def test_the_pages_work_under_a_path_whether_or_not_the_proxy_takes_it_off
         assert 'action="/daily/unsubscribe/' in page.text
 
 
+async def test_the_path_may_be_written_in_any_script(tmp_path: Path) -> None:
+    async with web_site(tmp_path, root="/%E6%97%A5%E6%8A%A5") as here:
+        for path in ("/style.css", "/日报/style.css", "/%e6%97%a5%e6%8a%a5/style.css"):
+            assert (await here.web.get(path)).status_code == 200
+        reader = await here.subscribed()  # by links under that path
+        page = await here.web.get(here.links.preferences(reader.id))
+        assert 'action="/%E6%97%A5%E6%8A%A5/unsubscribe/' in page.text
+
+
 async def test_without_a_newsletter_there_is_no_form_but_still_the_way_out(tmp_path: Path) -> None:
     async with web_site(tmp_path, newsletter=False) as here:
         reader = await here.known()

@@ -24,6 +24,7 @@ async def test_an_address_is_subscribed_by_the_button_behind_the_letter_and_by_n
             "detail": "readings",
             "hour": "07:45",
             "zone": "berlin",
+            "quiet": "on",
         }
         answer = await here.web.post("/", data=wishes)
         assert answer.status_code == 200
@@ -41,7 +42,19 @@ async def test_an_address_is_subscribed_by_the_button_behind_the_letter_and_by_n
         assert [each.text for each in found.choices.include] == ["语音", "TTS"]
         assert (found.choices.detail, found.choices.categories) == (Detail.READINGS, ())
         assert (found.hour, found.zone.key) == (time(7, 45), "Europe/Berlin")
+        assert found.quiet_line
         assert (found.standing, found.consent) == (Standing.ACTIVE, Consent(NOON, "form"))
+
+
+async def test_the_newsletters_own_addresses_get_the_same_answer_and_no_letter(tmp_path: Path) -> None:
+    own = ("daily@example.org", "us@example.org", "back@example.org")
+    async with web_site(tmp_path, mail_from=own[0], mail_reply_to=own[1], mail_bounces=own[2]) as here:
+        answers = [
+            (await here.web.post("/", data=WISHES | {"address": each})).text
+            for each in ("li@example.org", *own, "back+u7.abc@example.org")
+        ]
+        assert len(set(answers)) == 1
+        assert [str(each.mailbox) for each in await here.letters()] == ["li@example.org"]
 
 
 async def test_a_link_to_confirm_works_once_for_two_days_and_only_whole(tmp_path: Path) -> None:
