@@ -116,8 +116,11 @@ async def ask(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
 
 
 async def _answer(desk: Desk, came: Incoming, reader: Subscriber, subject: PaperRef, question: str) -> None:
+    says = words.of(reader.choices.language)
     if len(question) > _QUESTION:
-        await desk.answer(came, words.of(reader.choices.language).question_too_long(_QUESTION))
+        await desk.answer(came, says.question_too_long(_QUESTION))
+    elif not any(map(str.isalnum, question)):  # nothing to read, such as zero-width characters alone
+        await desk.answer(came, says.how_to_ask(came.talks))
     elif refusal := await on_demand.take(desk, came, reader, subject, Wish.ANSWER, question):
         await desk.answer(came, refusal)
 

@@ -152,10 +152,11 @@ async def enroll(desk: Desk, address: Address, what: Kind, language: str | None)
 
 
 async def _end(desk: Desk, address: Address, reason: str) -> None:
+    """With all the topics there."""
     async with database.writing(desk.app.engine) as connection:
-        known = await subscribers.find(connection, CHANNEL, str(address))
-        if known is not None and known.standing is Standing.ACTIVE:
-            await subscribers.end(connection, known.id, reason, desk.clock())
+        for known in await subscribers.at(connection, CHANNEL, str(address)):
+            if known.standing is Standing.ACTIVE:
+                await subscribers.end(connection, known.id, reason, desk.clock())
 
 
 def buttons(reader: Subscriber) -> Rows:

@@ -281,6 +281,20 @@ async def test_a_group_that_becomes_a_supergroup_keeps_its_subscription(tmp_path
         assert "关注词：EchoNet" in (await told(boss, "/settings", new)).text
 
 
+async def test_who_throws_the_bot_out_ends_the_subscriptions_of_all_topics(tmp_path: Path) -> None:
+    async with talking(tmp_path) as here:
+        boss, _, group = people(here, forum=True)
+        topics = [group.opens_topic(), group.opens_topic()]
+        for topic in topics:
+            await told(boss, "/subscribe", group, topic)
+        await told(boss, "/help", group)  # known, and not subscribed
+        await here.telegram.kick(group, by=boss)
+        await here.until(
+            "SELECT address, standing, reason FROM subscribers ORDER BY id",
+            [(f"{GROUP}:{topic}", "ended", "kicked") for topic in topics] + [(str(GROUP), "new", None)],
+        )
+
+
 async def test_what_a_group_asked_for_follows_it_when_it_becomes_a_supergroup(tmp_path: Path) -> None:
     async with bot_world(tmp_path, FakeModel(reading_seconds=0.5), papers=24) as here:
         old_paper(here, 99)

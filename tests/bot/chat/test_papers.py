@@ -226,6 +226,8 @@ async def test_a_reply_to_a_whole_digest_is_no_question_about_its_first_paper(tm
         digest = await told(user, "/today")
         await user.says("误差下降了吗？", reply_to=digest)
         assert "用法：/ask" in (await user.chat.waits_for(1))[0].text
+        assert "用法：/ask" in (await told(user, "/ask 2602.00001 \u200b\u200b")).text
+        assert here.rows("SELECT count(*) FROM asks WHERE question = ?", "\u200b\u200b") == [(0,)]
         assert here.rows("SELECT count(*) FROM asks") == [(0,)]
 
 
