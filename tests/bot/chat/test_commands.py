@@ -22,7 +22,7 @@ COMMANDS = {
     "/digest 2026-02-11": ("共 3 篇", "3 papers"),
     "/digest 2025-01-01": ("没有 2025-01-01 的日报", "There is no edition of 2025-01-01"),
     "/digest 昨天": ("“昨天”不是有效的日期", "“昨天” is no date"),
-    "/paper": ("请在命令后写明论文", "Name the paper behind the command"),
+    "/paper": ("请在命令后写明论文", "Name the paper after the command"),
     "/paper Attention": ("“Attention”不是 arXiv 编号或链接", "“Attention” is no arXiv identifier"),
     "/ask": ("用法：/ask", "Use: /ask"),
     "/ask 2602.00001": ("用法：/ask", "Use: /ask"),
