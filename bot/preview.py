@@ -3,7 +3,7 @@
 import email
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from email.policy import default
 from enum import StrEnum
@@ -69,7 +69,7 @@ async def preview(
     folder(out)
     if medium is Medium.MAIL:
         return mail(edition, reader, letterhead(settings, app.clock), app.clock(), out)
-    messages = chat.digest(edition, replace(reader.choices, rich=False))
+    messages = chat.digest(edition, reader.choices)
     return (telegram(edition.date, messages, reader.choices.language, out),)
 
 
@@ -94,7 +94,8 @@ def mail(edition: Edition, reader: Reader, head: Letterhead, at: datetime, out: 
 
 def telegram(wanted: date, messages: Sequence[Message], language: str, out: Path) -> Path:
     """Leaves `messages` as a page. Raises ArchiveError."""
-    shown = [(Markup(each.html), each.buttons) for each in messages]  # noqa: S704 - the chat's templates escape
+    # The chat's templates escape.
+    shown = [(Markup(each.rich or each.html), each.rich is not None, each.buttons) for each in messages]  # noqa: S704
     page = words.environment().get_template("page/chat.html.j2").render(messages=shown, language=language)
     path = out / f"{wanted}-telegram.html"
     files.write(path, page)

@@ -76,7 +76,8 @@ async def _export(desk: Desk, came: Incoming, says: Any) -> None:
 async def _known(desk: Desk, chat: str) -> dict[str, Any]:
     async with database.reading(desk.app.engine) as connection:
         subscriptions = [
-            {**subscribers.known_of(each), "deliveries": await deliveries.of_subscriber(connection, each.id)}
+            await subscribers.known_of(connection, each)
+            | {"deliveries": await deliveries.of_subscriber(connection, each.id)}
             for each in await subscribers.at(connection, CHANNEL, chat)
         ]
         return {

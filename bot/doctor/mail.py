@@ -19,7 +19,7 @@ async def smtp(settings: Settings) -> str:
         await relay.open()
         await relay.offer(sender)
     except DeliveryError as error:
-        raise BrokenError(f"{str(error)[:1].upper()}{str(error)[1:]}.") from None
+        raise BrokenError(f"{str(error)[:1].upper()}{str(error)[1:].rstrip('.')}.") from None
     finally:
         await relay.close()
     return f"{settings.smtp_host} takes mail from {sender} ({settings.smtp_security})"

@@ -18,6 +18,7 @@ from bot.models import Consent, Subscriber
 REQUIRED = ("address", "consented_at", "consent")
 OPTIONAL = ("language", "detail", "categories", "include", "exclude", "hour", "zone", "quiet")
 _LONGEST_CONSENT = 500
+_LONGEST_SHOWN = 100
 _HEADER = 1
 
 
@@ -85,10 +86,12 @@ def _records(lines: Iterable[str]) -> Iterator[tuple[int, list[str] | Fault]]:
 def _wrong_names(names: list[str]) -> Iterator[str]:
     known = (*REQUIRED, *OPTIONAL)
     yield from (
-        f"there is no column “{name}”; known are {', '.join(known)}" for name in names if name not in known
+        f"there is no column “{_shown(name)}”; known are {', '.join(known)}"
+        for name in names
+        if name not in known
     )
     yield from (f"the column “{name}” is missing" for name in REQUIRED if name not in names)
-    yield from (f"the column “{name}” is there twice" for name in set(names) if names.count(name) > 1)
+    yield from (f"the column “{_shown(name)}” is there twice" for name in set(names) if names.count(name) > 1)
 
 
 def _sheet(names: list[str], records: Iterable[tuple[int, list[str] | Fault]], defaults: Defaults) -> Sheet:
@@ -124,7 +127,7 @@ def _row(names: list[str], record: list[str], defaults: Defaults) -> Subscriber:
             try:
                 row = choices.change(name, value, defaults.offer)(row)
             except UnusableValueError:
-                faults.append(f"“{value[:100]}” is nothing that {name} can be")
+                faults.append(f"“{_shown(value)}” is nothing that {name} can be")
     if faults:
         raise _FaultyError(*faults)
     return row
@@ -139,6 +142,11 @@ def _address(text: str, defaults: Defaults, faults: list[str]) -> str:
     if any(mailbox.is_or_leads_to(each) for each in defaults.own):
         faults.append("address: the newsletter itself is from there, or comes back to there")
     return str(mailbox)
+
+
+def _shown(text: str) -> str:
+    """`text` so that it says nothing to the terminal, and not too much to its reader."""
+    return "".join(sign if sign.isprintable() else "�" for sign in text[:_LONGEST_SHOWN])
 
 
 def _consent(cells: dict[str, str], defaults: Defaults, faults: list[str]) -> Consent | None:

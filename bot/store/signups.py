@@ -87,8 +87,12 @@ async def prune(connection: AsyncConnection, at: datetime) -> None:
 
 async def of_address(connection: AsyncConnection, address: str) -> list[dict[str, Any]]:
     """All signings up of an address, for them to see."""
-    columns = (_COLUMNS.how, _COLUMNS.letter, _COLUMNS.wishes, _COLUMNS.made_at, _COLUMNS.confirmed_at)
-    query = select(*columns).where(_COLUMNS.address == address).order_by(_COLUMNS.id)
+    columns = (_COLUMNS.how, _COLUMNS.network, _COLUMNS.letter, _COLUMNS.wishes)
+    query = (
+        select(*columns, _COLUMNS.made_at, _COLUMNS.confirmed_at)
+        .where(_COLUMNS.address == address)
+        .order_by(_COLUMNS.id)
+    )
     return [dict(row) for row in (await connection.execute(query)).mappings()]
 
 

@@ -202,9 +202,11 @@ async def standings(connection: AsyncConnection) -> dict[tuple[str, Standing, st
     return {(channel, Standing(standing), reason): count for channel, standing, reason, count in rows}
 
 
-def known_of(reader: Subscriber) -> dict[str, Any]:
+async def known_of(connection: AsyncConnection, reader: Subscriber) -> dict[str, Any]:
     """All that is known of a subscriber, for them to see."""
-    chosen = reader.choices
+    chosen, columns = reader.choices, subscribers.c
+    moments = select(columns.made_at, columns.changed_at).where(columns.id == reader.id)
+    noted = (await connection.execute(moments)).mappings().first()
     return {
         "address": reader.address,
         "kind": reader.kind,
@@ -224,6 +226,7 @@ def known_of(reader: Subscriber) -> dict[str, Any]:
         "consented_at": reader.consent and reader.consent.at,
         "consent": reader.consent and reader.consent.how,
         "strikes": reader.strikes,
+        **(noted or {}),
     }
 
 

@@ -48,7 +48,7 @@ async def export(pages: Pages, request: Request) -> Response:
         return reader
     async with database.reading(pages.app.engine) as connection:
         known = {
-            "mailbox": subscribers.known_of(reader),
+            "mailbox": await subscribers.known_of(connection, reader),
             "signups": await signups.of_address(connection, reader.address),
             "deliveries": await deliveries.of_subscriber(connection, reader.id),
             "returned": await bounces.of_subscriber(connection, reader.id),

@@ -64,6 +64,7 @@ async def test_a_preview_is_what_that_subscriber_gets_in_each_medium(tmp_path: P
     assert "EchoNet-1" in anyones
     assert "研究背景与既有方法的问题" not in anyones
     assert "3 papers" in chat
+    assert ("<h3>" in chat, "<h3>" in chats) == (True, False)  # the form that the chat asked for
     assert "共 3 篇" in chats
     assert sorted(path.name for path in out.iterdir()) == [
         "2026-02-11-mail.eml", "2026-02-11-mail.html", "2026-02-11-mail.txt", "2026-02-11-telegram.html",

@@ -1,5 +1,6 @@
 """The whole examination, before far ends on loopback: all in order, then each part broken."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -178,8 +179,11 @@ async def test_a_login_that_is_refused_and_a_server_without_tls_are_told(around:
     refused = await around.examined(smtp_password="not the password")
     assert refused["SMTP"].health is Health.BROKEN
     assert "not the password" not in refused["SMTP"].sentence
+    assert re.search(r"[^.]\.$", refused["SMTP"].sentence)
     around.smtp.tls, around.smtp.login = None, None
-    assert "STARTTLS" in (await around.examined())["SMTP"].sentence
+    clear = (await around.examined())["SMTP"].sentence
+    assert "STARTTLS" in clear
+    assert re.search(r"[^.]\.$", clear)
     assert around.smtp.commands["MAIL"] == 0
 
 

@@ -93,6 +93,18 @@ def test_a_list_that_is_no_good_says_why(content: str, sentence: str) -> None:
     assert fault.sentence.startswith(sentence)
 
 
+def test_what_stands_in_a_list_does_not_reach_the_terminal_as_it_is() -> None:
+    for content in (
+        HEAD.replace("\n", ",\x1b]0;title\x07\u202e" + "x" * 900 + "\n"),
+        HEAD.replace("\n", ",zone\n") + "li@example.org,2025-01-01,form,\x1b[2J\n",
+    ):
+        [fault] = faults(content)
+        assert fault.sentence.isprintable()
+        assert len(fault.sentence) < 400
+    twice = faults("address,consented_at,consent,\x1b[2J,\x1b[2J\n")
+    assert all(each.sentence.isprintable() for each in twice)
+
+
 def test_the_sound_rows_are_there_beside_the_faults() -> None:
     found = sheet(HEAD + GOOD + "nobody,2025-01-01,form\nwang@example.org,2025-01-01,form\n")
     assert [row.address for row in found.rows] == ["li@example.org", "wang@example.org"]

@@ -113,7 +113,9 @@ async def test_all_data_are_given_out_and_then_deleted(tmp_path: Path) -> None:
         known = json.loads(file.text)
         assert known["mailbox"]["address"] == "li@example.org"
         assert known["mailbox"]["consent"] == "form"
+        assert known["mailbox"]["made_at"] == known["mailbox"]["changed_at"] == str(NOON)
         assert [each["how"] for each in known["signups"]] == ["form"]
+        assert known["signups"][0]["network"] == here.links.hashed("127.0.0.1")
         assert [each["edition_date"] for each in known["deliveries"]] == ["2026-02-11"]
         asked = await here.web.get(f"{link}/delete")
         assert (asked.status_code, await here.subscriber()) == (200, reader)
