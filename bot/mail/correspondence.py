@@ -19,6 +19,7 @@ from bot.models import Letter, Part, SigningUp, Subscriber
 from bot.store import signups, subscribers
 from digest.errors import DigestError
 from digest.store import engine as database
+from digest.store.exclusive import BusyError, exclusive
 
 _WIDTH = 4  # letters at once; one that a server stalls keeps few others waiting
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
@@ -49,6 +50,8 @@ class Letters:
         while not self._closing:
             try:
                 await self.send_due()
+            except BusyError:
+                _log.debug("another_process_sends_letters")
             except DigestError as error:
                 _log.error("letters_failed", error=str(error))
             with suppress(TimeoutError):
@@ -65,16 +68,19 @@ class Letters:
         self._changed.set()
 
     async def send_due(self) -> None:
-        """Tries each letter that is due, once. Raises StoreError."""
+        """Tries each letter that is due, once. Raises BusyError where another process sends them, StoreError."""
         now = self.clock()
-        while not self._closing:
-            async with database.reading(self.engine) as connection:
-                found = await signups.due(connection, now, _WIDTH)
-            if not found:
-                return
-            sent = await asyncio.gather(*map(self._send, found), return_exceptions=True)
-            for fault in filter(None, sent):  # after all of them: none is cut off in its midst
-                raise fault
+        if not await self._due(now):  # most looks find nothing, and need no lock
+            return
+        async with exclusive(self.engine, "letters"):
+            while not self._closing and (found := await self._due(now)):
+                sent = await asyncio.gather(*map(self._send, found), return_exceptions=True)
+                for fault in filter(None, sent):  # after all of them: none is cut off in its midst
+                    raise fault
+
+    async def _due(self, now: datetime) -> list[SigningUp]:
+        async with database.reading(self.engine) as connection:
+            return await signups.due(connection, now, _WIDTH)
 
     async def _send(self, asked: SigningUp) -> None:
         async with database.reading(self.engine) as connection:

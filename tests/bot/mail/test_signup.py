@@ -21,6 +21,7 @@ from bot.models import Choices, Consent, Detail, Kind, Letter, Part, SigningUp, 
 from bot.store import signups, subscribers
 from digest.keywords import keyword
 from digest.store.engine import reading, writing
+from digest.store.exclusive import BusyError, exclusive
 
 NOW = datetime(2026, 2, 11, 4, 0, tzinfo=UTC)
 LI = mailboxes.parse("li@example.org")
@@ -236,6 +237,17 @@ async def test_each_letter_goes_out_once_whoever_asks_again(engine: AsyncEngine)
     await letters(engine, post).send_due()
     await letters(engine, post).send_due()  # after a restart
     assert sorted(post.taken) == [(f"wang{number}@example.org", CONFIRM) for number in range(9)]
+
+
+async def test_of_two_processes_one_sends_the_letters(engine: AsyncEngine) -> None:
+    await sign_up(engine)
+    post = PostOffice()
+    async with exclusive(engine, "letters"):
+        with pytest.raises(BusyError):
+            await letters(engine, post).send_due()
+    assert post.taken == []
+    await letters(engine, post).send_due()
+    assert len(post.taken) == 1
 
 
 async def test_a_letter_that_is_put_off_is_tried_again_and_one_that_is_refused_is_not(
