@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import date, time
 from difflib import get_close_matches
 from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -36,6 +37,8 @@ from digest.keywords import InvalidKeywordError, Keyword
 _CATEGORY = re.compile(
     r"(?:[a-z]{2,8}(?:-[a-z]{2,4})?|q-[a-z]{3})(?:\.[A-Z]{2}|\.[a-z]{2,8}(?:-[a-z]{2,5})?)?"
 )
+_LABEL = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,62}"
+_HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*\.?")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 
 
@@ -132,6 +135,15 @@ def _database(value: object) -> object:
     return value
 
 
+def _host(value: object) -> object:
+    if not _HOST.fullmatch(str(value)):
+        try:
+            ip_address(str(value))
+        except ValueError:
+            raise ValueError(f"“{value}” is no server; give a name such as mail.example.org") from None
+    return value
+
+
 def _sender(value: object) -> object:
     return _parsed(mailboxes.sender, value)
 
@@ -205,7 +217,7 @@ class Settings(BaseSettings):
     quota_person: NonNegativeInt = 20
     quota_day: NonNegativeInt = 500
 
-    smtp_host: Annotated[str, Field(max_length=253, pattern=r"^[A-Za-z0-9.:_-]*$")] | None = None
+    smtp_host: Annotated[str, BeforeValidator(_host)] | None = None
     smtp_port: Annotated[int, Field(ge=0, le=65535)] = 0
     smtp_username: str | None = None
     smtp_password: SecretStr | None = None
@@ -215,7 +227,7 @@ class Settings(BaseSettings):
     mail_rate: NonNegativeFloat = 10.0
     mail_connections: Annotated[int, Field(ge=1, le=100)] = 4
     mail_bounces: Annotated[Mailbox, BeforeValidator(_mailbox)] | None = None
-    imap_host: Annotated[str, Field(max_length=253, pattern=r"^[A-Za-z0-9.:_-]*$")] | None = None
+    imap_host: Annotated[str, BeforeValidator(_host)] | None = None
     imap_port: Annotated[int, Field(ge=1, le=65535)] = 993
     imap_username: str | None = None
     imap_password: SecretStr | None = None

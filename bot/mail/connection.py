@@ -23,7 +23,7 @@ from bot.mailboxes import Mailbox
 from bot.settings import Security, Settings
 
 _PORTS = {Security.STARTTLS: 587, Security.TLS: 465, Security.NONE: 25}
-_QUIT_SECONDS = 5.0
+_QUIT_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Connection:
         try:
             async with asyncio.timeout(self._patience.open_seconds):
                 await self._introduce(smtp)
-        except (SMTPException, OSError) as error:
+        except (SMTPException, OSError, ValueError) as error:  # ValueError: a name that cannot be looked up
             smtp.close()
             raise HaltedError(f"the SMTP server {self._server.host} {_fault(error)}.") from error
         except BaseException:
@@ -188,10 +188,12 @@ class Connection:
         """Takes its leave, without waiting long for the answer."""
         if self._smtp is None:
             return
-        with suppress(SMTPException, OSError):
-            await self._smtp.quit(timeout=_QUIT_SECONDS)
-        self._smtp.close()
-        self._smtp = None
+        try:
+            with suppress(SMTPException, OSError):
+                await self._smtp.quit(timeout=_QUIT_SECONDS)
+        finally:
+            self._smtp.close()
+            self._smtp = None
 
 
 @contextmanager

@@ -9,12 +9,14 @@ import asyncio
 import imaplib
 import socket
 import ssl
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NoReturn
+from functools import partial
+from typing import Any, NoReturn, TypeVar, cast
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -26,13 +28,19 @@ from bot.mail.consequences import Outcome
 from bot.settings import Settings
 from digest.errors import DigestError
 
+T = TypeVar("T")
 _log = structlog.get_logger()
 _ANSWER_SECONDS = 8.0  # a program that stops waits for its threads, and has ten seconds
+_SEARCHED = 50_000  # mails that one search covers
 _AT_ONCE = 500  # mails of one look; the rest waits for the next
 
 
 class MailboxError(DigestError):
     """The mailbox cannot be reached, entered or read."""
+
+
+class UnreadableMailError(MailboxError):
+    """The server does not give out, or mark, one mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +70,44 @@ async def check(where: Account, engine: AsyncEngine, links: Links, at: datetime)
     outcomes = Counter[Outcome]()
     await consequences.forget_old(engine, at)
     async with entered(where) as inbox:
-        for uid in await asyncio.to_thread(inbox.unseen):
-            mail = await asyncio.to_thread(inbox.fetch, uid)
-            outcome = await consequences.take(engine, mail, links, at)
-            await asyncio.to_thread(inbox.mark, uid, aside=outcome is Outcome.ASIDE)
-            outcomes[outcome] += 1
+        for uid in await _apart(inbox.unseen):
+            outcomes[await _deal_with(inbox, uid, engine, links, at)] += 1
     return outcomes
+
+
+async def _deal_with(inbox: "Inbox", uid: str, engine: AsyncEngine, links: Links, at: datetime) -> Outcome:
+    """One mail. One that the server does not give out holds up none of the others."""
+    try:
+        mail = await _apart(partial(inbox.fetch, uid))
+        outcome = await consequences.take(engine, mail, links, at)
+    except UnreadableMailError as error:
+        _log.warning("mail_unreadable", error=str(error))
+        outcome = Outcome.ASIDE
+    with suppress(UnreadableMailError):
+        await _apart(partial(inbox.mark, uid, aside=outcome is Outcome.ASIDE))
+    return outcome
+
+
+async def _apart(call: Callable[[], T]) -> T:
+    """What `call` gives, made in a thread that nobody waits for when the program stops."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if not answer.done():
+            answer.set_exception(error) if error else answer.set_result(cast("T", result))
+
+    def work() -> None:
+        result, fault = None, None
+        try:
+            result = call()
+        except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
+            fault = error
+        with suppress(RuntimeError):  # the loop is closed: the program has stopped
+            loop.call_soon_threadsafe(settle, result, fault)
+
+    threading.Thread(target=work, daemon=True).start()
+    return await answer
 
 
 async def watch(
@@ -79,6 +119,8 @@ async def watch(
             outcomes = await check(where, engine, links, clock())
         except DigestError as error:
             _log.error("mailbox_failed", error=str(error))
+        except Exception:  # noqa: BLE001 - the edge of what one look can do
+            _log.exception("mailbox_failed")
         else:
             _log.debug("mailbox_read", **{str(outcome): count for outcome, count in outcomes.items()})
         await asyncio.sleep(pause_seconds)
@@ -87,10 +129,10 @@ async def watch(
 @asynccontextmanager
 async def entered(where: Account) -> AsyncIterator["Inbox"]:
     """The mailbox while one is logged in. Raises MailboxError."""
-    inbox = await asyncio.to_thread(Inbox, where)
+    inbox = await _apart(partial(Inbox, where))
     try:
         yield inbox
-        await asyncio.to_thread(inbox.log_out)
+        await _apart(inbox.log_out)
     finally:
         inbox.close()
 
@@ -104,7 +146,7 @@ class Inbox:
             self._imap = imaplib.IMAP4_SSL(
                 account.host, account.port, ssl_context=account.trusted, timeout=_ANSWER_SECONDS
             )
-        except (OSError, imaplib.IMAP4.error) as error:
+        except (OSError, imaplib.IMAP4.error, ValueError) as error:
             self._fail("cannot be reached", error)
         try:
             self._log_in(account)
@@ -114,9 +156,15 @@ class Inbox:
             raise
 
     def unseen(self) -> list[str]:
-        """The mails that nobody has read, oldest first, by their numbers."""
-        [found] = self._ask("SEARCH", "UNSEEN")[:1] or [b""]
-        return (found or b"").decode().split()[:_AT_ONCE]
+        """The mails that nobody has read, oldest first, by their numbers: as many as one look deals with."""
+        found: list[str] = []
+        for first in range(1, self._count + 1, _SEARCHED):  # an answer of any length would be cut off
+            last = min(first + _SEARCHED - 1, self._count)
+            [answer] = self._ask("SEARCH", f"{first}:{last}", "UNSEEN")[:1] or [b""]
+            found += (answer or b"").decode().split()
+            if len(found) >= _AT_ONCE:
+                break
+        return found[:_AT_ONCE]
 
     def fetch(self, uid: str) -> bytes:
         """The first `LIMIT_BYTES` of a mail, which stays unseen; empty where it is gone meanwhile."""
@@ -159,11 +207,12 @@ class Inbox:
 
     def _open(self) -> None:
         try:
-            status, _ = self._imap.select("INBOX")
+            status, answer = self._imap.select("INBOX")
         except (OSError, imaplib.IMAP4.error) as error:
             self._fail("did not answer", error)
         if status != "OK":
             raise MailboxError(f"The IMAP server {self._host} does not open INBOX.")
+        self._count = int(answer[0] or 0)  # RFC 3501 §7.3.1: how many mails it holds
 
     def _ask(self, command: str, *arguments: str) -> list[Any]:
         try:
@@ -171,7 +220,7 @@ class Inbox:
         except (OSError, imaplib.IMAP4.error) as error:
             self._fail("did not answer", error)
         if status != "OK":
-            raise MailboxError(f"The IMAP server {self._host} refuses {command}.")
+            raise UnreadableMailError(f"The IMAP server {self._host} refuses {command}.")
         return answer
 
     def _fail(self, what: str, error: Exception) -> NoReturn:

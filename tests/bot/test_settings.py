@@ -119,3 +119,21 @@ def test_a_public_address_is_a_place_to_which_paths_are_added(
     assert "secret" not in str(raised.value)
     monkeypatch.setenv("PUBLIC_URL", "https://x.org/daily/")
     assert str(settings.load().public_url) == "https://x.org/daily/"
+
+
+@pytest.mark.parametrize("name", ["SMTP_HOST", "IMAP_HOST"])
+@pytest.mark.parametrize(
+    "host", ["smtp..example.org", f"{'a' * 64}.org", "-a.org", "a b.org", "https://a.org"]
+)
+def test_a_server_s_name_can_be_looked_up(monkeypatch: pytest.MonkeyPatch, name: str, host: str) -> None:
+    monkeypatch.setenv(name, host)
+    with pytest.raises(SettingsError, match=f"{name}: “.*” is no server"):
+        settings.load()
+
+
+@pytest.mark.parametrize("host", ["mail.example.org", "localhost", "127.0.0.1", "::1", f"{'a' * 63}.org."])
+def test_names_and_addresses_are_servers(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setenv("IMAP_HOST", host)
+    monkeypatch.setenv("IMAP_USERNAME", "daily")
+    monkeypatch.setenv("IMAP_PASSWORD", "secret")
+    assert settings.load().imap_host == host

@@ -1,6 +1,7 @@
 """The mailbox of what comes back, on a real IMAP server."""
 
 import asyncio
+import imaplib
 import socket
 import ssl
 from collections import Counter
@@ -55,6 +56,27 @@ async def test_a_crash_between_the_act_and_its_mark_repeats_an_act_that_does_not
     assert await check(account(dovecot, user), engine, LINKS, NOW) == Counter({Outcome.KNOWN: 1})
     assert await standing(engine, reader.id) == (Standing.ACTIVE, None)
     assert dovecot.flags(user) == ["S"]
+
+
+async def test_a_mail_that_the_server_does_not_give_out_holds_up_none_behind_it(
+    engine: AsyncEngine, dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = dovecot.mailbox()
+    reader = await subscribed(engine)
+    dovecot.deliver(user, letter("daily@papers.example"), dsn(came_back_to(reader.id)))
+    answered = imaplib.IMAP4_SSL.uid
+
+    def uid(imap: imaplib.IMAP4_SSL, command: str, *arguments: str) -> tuple[str, list[object]]:
+        if (command, arguments[0]) == ("FETCH", "1"):
+            return "NO", [b"[SERVERBUG] Internal error"]
+        return answered(imap, command, *arguments)
+
+    monkeypatch.setattr(imaplib.IMAP4_SSL, "uid", uid)
+    monkeypatch.setattr(mailbox, "_SEARCHED", 1)  # so that one search does not cover both
+    found = await check(account(dovecot, user), engine, LINKS, NOW)
+    assert found == Counter({Outcome.ASIDE: 1, Outcome.ENDED: 1})
+    assert dovecot.flags(user) == ["FS", "S"]
+    assert await check(account(dovecot, user), engine, LINKS, NOW) == Counter()
 
 
 async def test_of_a_huge_mail_only_the_beginning_is_fetched(dovecot: Dovecot) -> None:
