@@ -251,7 +251,7 @@ def test_html_is_read_as_telegram_does(source: str, text: str, entities: list[tu
 
 
 def test_what_a_tag_says_beside_its_place_is_kept() -> None:
-    assert parsed('<a href="tg://user?id=5">x</a>')[1][0]["url"] == "tg://user?id=5"
+    assert parsed('<a href="tg://user?id=5">x</a>')[1][0]["user"]["id"] == 5
     assert parsed('<pre><code class="language-c">x</code></pre>')[1][0]["language"] == "c"
     assert parsed('<tg-time unix="7" format="r">x</tg-time>')[1][0] == {
         "type": "date_time", "offset": 0, "length": 1, "unix_time": 7, "date_time_format": "r",
