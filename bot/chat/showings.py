@@ -33,7 +33,7 @@ class _ForgottenError(Exception):
 
 
 async def show(desk: Desk, to: Address, messages: Iterable[Message]) -> None:
-    """Has all `messages` sent to `to`, beside the updates; those that are on their way there already, no second time."""
+    """Has all `messages` sent to `to`, beside the updates; what is on its way there already, no second time."""
     parts = [each.part() for each in messages]
     async with database.writing(desk.app.engine) as connection:
         if await showings.is_under_way(connection, str(to), parts):

@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, Table, bindparam, exists, func, insert, literal, select, update
+from sqlalchemy import Row, Table, bindparam, delete, exists, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Delivery, Dispatch, Mark, Sending, Standing, Subscriber
@@ -17,6 +17,7 @@ from digest.store.bulk import parts, rows_among
 from digest.store.types import UtcDateTime
 
 _COLUMNS = deliveries.c
+_REMEMBERED = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +226,13 @@ async def send_again(connection: AsyncConnection, dispatch_id: int, at: datetime
         .values(state=Sending.DUE, reason=None, due_at=at, next_at=at, changed_at=at, repeated=True)
     )
     return result.rowcount
+
+
+async def prune(connection: AsyncConnection, at: datetime) -> None:
+    """Delete what has ended of dispatches of more than a year ago."""
+    old = select(dispatches.c.id).where(dispatches.c.made_at < at - _REMEMBERED)
+    ended = _COLUMNS.state.not_in((Sending.DUE, Sending.SENDING))
+    await connection.execute(delete(deliveries).where(_COLUMNS.dispatch_id.in_(old), ended))
 
 
 async def of_subscriber(connection: AsyncConnection, number: int) -> list[dict[str, Any]]:

@@ -95,7 +95,10 @@ async def test_a_paper_with_and_without_its_version_is_made_counted_and_shown_on
     async with talking(tmp_path, model=FakeModel(reading_seconds=2 * SLOW)) as here:
         old_paper(here, 8, 9)
         user, other = here.telegram.user(1001), here.telegram.user(1002)
-        for asking, first, then in ((user, "2602.00009", "2602.00009v1"), (other, "2602.00008v1", "2602.00008")):
+        for asking, first, then in (
+            (user, "2602.00009", "2602.00009v1"),
+            (other, "2602.00008v1", "2602.00008"),
+        ):
             await asking.says(first)
             await asking.chat.waits_for(lambda message: "正在解读" in message.text, timeout=20)
             await asking.says(then)
