@@ -15,7 +15,7 @@ from bot import day, fanout
 from bot.app import App
 from bot.day import Work
 from bot.models import Alarm, Trouble
-from bot.store import asks, signups, updates
+from bot.store import asks, deliveries, dispatches, signups, updates
 from digest.calendar import Calendar
 from digest.collection import Pause, Standing
 from digest.errors import DigestError
@@ -90,12 +90,14 @@ class Schedule:
         await self._tell(made)
 
     async def _prune(self, now: datetime) -> None:
-        """Deletes what is kept for days only, once a day."""
+        """Deletes what is not kept any longer, once a day."""
         if now.date() != self._pruned_on:
             async with database.writing(self.app.engine) as connection:
                 await updates.prune(connection, now)
                 await asks.prune(connection, now)
                 await signups.prune(connection, now)
+                await deliveries.prune(connection, now)
+                await dispatches.prune_texts(connection, now)
             self._pruned_on = now.date()
 
     async def _paused(self, time: timedelta) -> datetime:

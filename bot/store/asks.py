@@ -1,4 +1,4 @@
-"""What people asked for on demand: kept until it is answered, counted for the quotas.
+"""What people asked for on demand: kept until it is answered, counted for the quotas, deleted after 90 days.
 
 Of who is forgotten, no more stays than how much of the day's quotas they have had: for two days, under an alias.
 """
@@ -17,7 +17,8 @@ from bot.store.tables import asks, spent
 from digest.store.bulk import insert_into
 
 _COLUMNS = asks.c
-_KEPT = timedelta(days=2)  # a day of the quotas, in whatever time zone
+_KEPT = timedelta(days=90)
+_COUNT_KEPT = timedelta(days=2)  # a day of the quotas, in whatever time zone
 _UNCOUNTED = frozenset({"unknown", "unreachable", "failed", "twice"})
 
 
@@ -143,8 +144,9 @@ async def keep_count(connection: AsyncConnection, address: str, day: Day) -> Non
 
 
 async def prune(connection: AsyncConnection, at: datetime) -> None:
-    """Delete the numbers of days that are over."""
-    await connection.execute(delete(spent).where(spent.c.day < at - _KEPT))
+    """Delete what was asked long ago, and the numbers of days that are over."""
+    await connection.execute(delete(asks).where(_COLUMNS.asked_at < at - _KEPT))
+    await connection.execute(delete(spent).where(spent.c.day < at - _COUNT_KEPT))
 
 
 async def of_address(connection: AsyncConnection, address: str) -> list[dict[str, Any]]:

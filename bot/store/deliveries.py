@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, Table, and_, bindparam, exists, func, insert, literal, select, update
+from sqlalchemy import Row, Table, and_, bindparam, delete, exists, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Delivery, Dispatch, Mark, Sending, Standing, Subscriber
@@ -20,6 +20,7 @@ _COLUMNS = deliveries.c
 _LEFT = "left-alone"
 _OPEN = and_(_COLUMNS.state == Sending.UNKNOWN, func.coalesce(_COLUMNS.reason, "") != _LEFT)
 """What may not have arrived, and whose sending again nobody has decided on."""
+_REMEMBERED = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +239,13 @@ async def leave(connection: AsyncConnection, dispatch_id: int, at: datetime) -> 
         .values(reason=_LEFT, changed_at=at)
     )
     return result.rowcount
+
+
+async def prune(connection: AsyncConnection, at: datetime) -> None:
+    """Delete what has ended of dispatches of more than a year ago."""
+    old = select(dispatches.c.id).where(dispatches.c.made_at < at - _REMEMBERED)
+    ended = _COLUMNS.state.not_in((Sending.DUE, Sending.SENDING))
+    await connection.execute(delete(deliveries).where(_COLUMNS.dispatch_id.in_(old), ended))
 
 
 async def of_subscriber(connection: AsyncConnection, number: int) -> list[dict[str, Any]]:

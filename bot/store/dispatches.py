@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, and_, delete, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Dispatch, Part, Subject
 from bot.store.tables import deliveries, dispatches, renderings
 from digest.store.bulk import insert_into
+
+_DRAFT_LIFETIME = timedelta(days=1)
+_KEPT = timedelta(days=365)
 
 
 async def open_(
@@ -42,11 +45,12 @@ async def find(connection: AsyncConnection, number: int) -> Dispatch | None:
 
 
 async def confirm(connection: AsyncConnection, number: int, at: datetime) -> Dispatch | None:
-    """The draft `number`, which is a broadcast from now on; None where it is none, or no longer."""
+    """The draft `number`, which is a broadcast from now on; None where it is none, no longer, or of long ago."""
     columns = dispatches.c
+    fresh = columns.made_at >= at - _DRAFT_LIFETIME
     result = await connection.execute(
         update(dispatches)
-        .where(columns.id == number, columns.subject == Subject.DRAFT)
+        .where(columns.id == number, columns.subject == Subject.DRAFT, fresh)
         .values(subject=Subject.BROADCAST, due_at=at)
     )
     return await find(connection, number) if result.rowcount else None
@@ -99,6 +103,18 @@ async def prune(connection: AsyncConnection, at: datetime, age: timedelta) -> No
     held = update(deliveries).where(deliveries.c.rendering_id.in_(old)).values(rendering_id=None)
     await connection.execute(held)
     await connection.execute(delete(renderings).where(renderings.c.made_at < at - age))
+
+
+async def prune_texts(connection: AsyncConnection, at: datetime) -> None:
+    """Delete drafts that can no longer be confirmed, and broadcasts of a year ago whose deliveries are deleted.
+
+    Editions stay, without an end: none is ever given out again.
+    """
+    columns = dispatches.c
+    drafts = and_(columns.subject == Subject.DRAFT, columns.made_at < at - _DRAFT_LIFETIME)
+    used = or_(*(exists().where(each.c.dispatch_id == columns.id) for each in (deliveries, renderings)))
+    old = and_(columns.subject == Subject.BROADCAST, columns.made_at < at - _KEPT, ~used)
+    await connection.execute(delete(dispatches).where(or_(drafts, old)))
 
 
 def dispatch(row: Row[Any]) -> Dispatch:

@@ -243,6 +243,54 @@ async def test_a_draft_is_confirmed_once(engine: AsyncEngine) -> None:
         assert await dispatches.confirm(connection, edition.id, LATER) is None
 
 
+async def test_a_draft_cannot_be_confirmed_after_a_day(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        draft = await dispatches.open_(connection, Subject.DRAFT, None, NOW, NOW, "Hello")
+        assert draft is not None
+        assert await dispatches.confirm(connection, draft.id, NOW + timedelta(days=1, seconds=1)) is None
+        await dispatches.prune_texts(connection, NOW + timedelta(days=1))
+        assert await dispatches.find(connection, draft.id) == draft
+        await dispatches.prune_texts(connection, NOW + timedelta(days=1, seconds=1))
+        assert await dispatches.find(connection, draft.id) is None
+
+
+async def test_after_a_year_what_has_ended_goes_but_an_edition_is_still_given_out_once(
+    engine: AsyncEngine,
+) -> None:
+    year = timedelta(days=365)
+    async with writing(engine) as connection:
+        await add(connection, "1001", "1002")
+        edition = await give_out(connection)
+        draft = await dispatches.open_(connection, Subject.DRAFT, None, NOW, NOW, "Hello")
+        assert draft is not None
+        words = await dispatches.confirm(connection, draft.id, NOW)
+        assert words is not None
+        await deliveries.open_for(connection, words, AT_ONCE, NOW, NOW, quiet=False)
+        ended = [each.id for each in await due(connection)][1:]
+        await deliveries.mark(connection, ended, Mark(Sending.SENT), NOW)
+
+        await deliveries.prune(connection, NOW + year)
+        await dispatches.prune_texts(connection, NOW + year)
+        assert await deliveries.counts(connection, edition.id) == {Sending.DUE: 1, Sending.SENT: 1}
+        assert await dispatches.find(connection, words.id) == words
+
+        later = NOW + year + timedelta(seconds=1)
+        await deliveries.prune(connection, later)
+        await dispatches.prune_texts(connection, later)
+        assert await deliveries.counts(connection, edition.id) == {Sending.DUE: 1}
+        assert await dispatches.find(connection, words.id) is None
+        assert await dispatches.open_(connection, Subject.EDITION, TODAY, NOW, later) is None
+
+
+async def test_what_was_asked_is_kept_for_ninety_days(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        await asks.add(connection, Ask(0, "5", "5", "2602.00001", Wish.ANSWER, "en", NOW, "Why?"))
+        await asks.prune(connection, NOW + timedelta(days=90))
+        assert len(await asks.of_address(connection, "5")) == 1
+        await asks.prune(connection, NOW + timedelta(days=90, seconds=1))
+        assert await asks.of_address(connection, "5") == []
+
+
 async def test_messages_are_kept_as_whoever_came_first_made_them_and_go_after_their_time(
     engine: AsyncEngine,
 ) -> None:

@@ -127,6 +127,15 @@ async def test_a_broadcast_that_was_dropped_cannot_be_sent_any_more(tmp_path: Pa
         assert here.rows("SELECT count(*) FROM dispatches") == [(0,)]
 
 
+async def test_a_broadcast_that_nobody_confirmed_for_a_day_is_gone(tmp_path: Path) -> None:
+    async with talking(tmp_path) as here:
+        operator = here.telegram.user(OPERATOR)
+        sure = await preview(operator, "昨天的话")
+        here.clock.forward(days=1, seconds=1)
+        assert "已失效" in await alerted(here, operator, sure, "broadcast:1:yes")
+        await here.until("SELECT count(*) FROM dispatches WHERE subject <> 'quiet'", [(0,)])
+
+
 async def test_what_may_not_have_arrived_is_sent_again_only_when_the_operator_says_so(tmp_path: Path) -> None:
     async with bot_world(tmp_path, papers=1) as here:
         operator = here.telegram.user(OPERATOR)
