@@ -13,7 +13,7 @@ import typer
 
 from bot import logs, settings
 from bot.app import open_database
-from bot.links import Links, open_links
+from bot.links import Links
 from bot.mail import consequences
 from bot.mail.consequences import Outcome
 from bot.mail.mails import mails
@@ -55,9 +55,6 @@ def _mails(files: list[Path]) -> Iterator[bytes]:
 
 
 def _links(loaded: Settings) -> Links:
-    links = open_links(loaded, lambda: datetime.now(UTC))
-    if links is None:
-        raise SettingsError(
-            "Set PUBLIC_URL and SECRET_KEY: without them, nobody can tell whom a report is about."
-        )
-    return links
+    if loaded.secret_key is None:
+        raise SettingsError("SECRET_KEY is not set: without it, nobody can tell whom a report is about.")
+    return Links("", loaded.secret_key.get_secret_value(), lambda: datetime.now(UTC))

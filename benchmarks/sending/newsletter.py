@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import resource
 import shutil
 import socket
 import sqlite3
@@ -17,6 +16,7 @@ from pathlib import Path
 import structlog
 
 from benchmarks.sending.audience import ANCHOR, ROOT, SUBSCRIBER
+from benchmarks.sending.memory import peak_megabytes
 from bot import fanout, settings
 from bot.app import open_database
 from bot.fanout import Renderings
@@ -165,7 +165,7 @@ def _main(port: int, folder: Path, *warm: Path) -> None:
     began, cpu = time.perf_counter(), time.process_time()
     asyncio.run(drain(folder, port))
     seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_megabytes()
     print(json.dumps({"seconds": seconds, "cpu_seconds": cpu_seconds, "peak_megabytes": peak}))
 
 

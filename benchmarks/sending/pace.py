@@ -1,7 +1,6 @@
 """A digest to many at Telegram's permitted pace, in simulated time: the share of that pace, and the memory."""
 
 import asyncio
-import resource
 import tempfile
 import time
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import httpx
 from telegram.ext import ExtBot
 
 from benchmarks.sending.audience import ANCHOR, outbox, prepared, states
+from benchmarks.sending.memory import peak_megabytes
 from benchmarks.virtual_time import VirtualLoop, counting_the_database
 from bot.chat.limits import Limiter
 from bot.chat.request import Request
@@ -60,7 +60,7 @@ def pace(chats: int) -> Pace:
             refused=fake.refused,
             simulated_seconds=seconds,
             wall_seconds=time.monotonic() - began,
-            peak_megabytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            peak_megabytes=peak_megabytes(),
         )
 
 

@@ -75,6 +75,8 @@ class FakeSmtp:
     open: int = 0
     most_open: int = 0
     port: int = 0
+    met: int = 0
+    """How many faults have happened."""
     _faults: list[tuple[Stage, Fault, str | None, list[int]]] = field(default_factory=list)
 
     @property
@@ -91,6 +93,7 @@ class FakeSmtp:
         for wanted, fault, address, times in self._faults:
             if wanted is stage and times[0] and address in (None, to):
                 times[0] -= 1
+                self.met += 1
                 return fault
         return None
 

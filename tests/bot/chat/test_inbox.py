@@ -47,7 +47,7 @@ async def test_what_a_stop_cuts_off_is_handled_after_the_next_start(tmp_path: Pa
         async with here.running():
             here.telegram.fail(faults.status(429, retry_after=8), method="sendMessage", chat_id=1001)
             await user.says("/start")
-            await here.telegram.is_asked("sendMessage", 1)
+            await here.until("SELECT count(*) FROM updates", [(1,)])
         assert answers(user.chat) == 0
         assert here.rows(KEPT) == [(1, 1)]
         async with here.running():

@@ -103,9 +103,6 @@ async def test_a_paper_with_and_without_its_version_is_made_counted_and_shown_on
             await asking.chat.waits_for(lambda message: "正在解读" in message.text, timeout=20)
             await asking.says(then)
             await asking.chat.waits_for(lambda message: "正在处理中" in message.text, timeout=20)
-        for asking, number in ((user, 9), (other, 8)):
-            await asking.chat.waits_for(done(number), timeout=20)
-            await asking.chat.waits_for(lambda message: "核心方法" in message.text, timeout=20)
         await here.until("SELECT count(*) FROM asks WHERE answered_at IS NULL", [(0,)])
         assert here.rows("SELECT count(*) FROM asks WHERE made") == [(2,)]
         for asking in (user, other):

@@ -221,7 +221,7 @@ async def test_a_stop_before_the_message_went_out_costs_nobody_theirs_however_of
     house.overrides["mail_connections"] = 1
     smtp.fail(stage, Stalls(), times=3)
     for _ in range(3):
-        await stopped(house)
+        await stopped(house, smtp)
         assert await house.deliveries() == [("due", None), ("due", None)]
     await house.send(minutes=1)
     assert smtp.mailboxes == {ADA: 1, BEA: 1}
@@ -234,18 +234,21 @@ async def test_a_stop_while_the_answer_is_awaited_leaves_a_mail_in_doubt(
     house.patience = Patience()
     smtp.fail(Stage.CONTENT, Stalls(taken=True), to=ADA, times=2)
     for _ in range(2):
-        await stopped(house)
+        await stopped(house, smtp)
     await house.send(minutes=1)
     assert smtp.mailboxes == {ADA: 2, BEA: 1}
     assert await house.deliveries() == [("unknown", "interrupted"), SENT]
 
 
-async def stopped(house: House) -> None:
-    """What is due is begun, and the program stops in the midst of it."""
+async def stopped(house: House, smtp: FakeSmtp) -> None:
+    """What is due is begun, and the program stops once the server stalls."""
     house.now += timedelta(minutes=1)
+    met = smtp.met
     async with house.outbox() as outbox:
         running = asyncio.create_task(outbox.run())
-        await asyncio.sleep(0.3)
+        async with asyncio.timeout(20):
+            while smtp.met == met:  # noqa: ASYNC110 - another task makes it so
+                await asyncio.sleep(0.02)
         outbox.close()
         await running
 
