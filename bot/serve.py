@@ -8,7 +8,7 @@ import asyncio
 import secrets
 import signal
 from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -43,6 +43,7 @@ from bot.web.site import site
 T = TypeVar("T")
 _log = structlog.get_logger()
 _RETURNS_SECONDS = 300.0  # between two looks into the mailbox for what comes back
+_JOIN_SECONDS = 30.0  # that the schedule waits for Telegram
 _LAST_SECONDS = 5.0  # for letters that are under way at the end
 
 
@@ -60,6 +61,7 @@ class _House:
     desk: Desk | None = None
     inbox: Inbox | None = None
     listens: asyncio.Event = field(default_factory=asyncio.Event)
+    joined: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def alert(self, alarm: Alarm) -> None:
         """Tells the operators, whom only Telegram reaches; the log has it all anyway."""
@@ -124,6 +126,11 @@ async def _ticks(house: _House) -> None:
         await asyncio.sleep(time.total_seconds())
         return house.app.clock()
 
+    if (
+        house.settings.telegram_bot_token is not None
+    ):  # so that the operators hear of what the first tick finds
+        with suppress(TimeoutError):
+            await asyncio.wait_for(_unless(house.stop, house.joined.wait), _JOIN_SECONDS)
     scheduler = Schedule(house.app, house.alert, house.wake, pause).start(house.rhythm.tick_seconds)
     try:
         await house.stop.wait()
@@ -189,6 +196,7 @@ async def _joined(house: _House, stack: AsyncExitStack) -> tuple[ExtBot[LimitArg
         url = f"{str(settings.public_url).rstrip('/')}{webhook.PATH}"
         await connection.have_pushed(desk.bot, url, settings.telegram_webhook_secret)
     await application.introduce(desk, settings.telegram_channels)
+    house.joined.set()
     _log.info("joined_telegram")
     return desk.bot, outbox, inbox
 
