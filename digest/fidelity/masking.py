@@ -1,25 +1,55 @@
 """What a model must not touch (formulas, addresses, citations, code, macros) as placeholders, and back. Pure.
 
-title, abstract = mask_all((stored(paper.title), stored(paper.abstract)))
-… a model translates title.text and abstract.text …
-text, findings = abstract.restored(answer)
+    title, abstract = mask_all((stored(paper.title), stored(paper.abstract)))
+    … a model translates title.text and abstract.text …
+    text, findings = abstract.restored(answer)
 """
 
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import count
 
-from digest.fidelity.findings import Finding
+from digest.fidelity.findings import Finding, Flaw, finding
+from digest.fidelity.fixed import Kind, fixed
+from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse, trimmed
+from digest.render.tex_prose import links, prose
+
+_BRACKETS = (("[[", "]]"), ("⟦", "⟧"), ("⟨⟨", "⟩⟩"))
+_SHAPES = {"[": r"[\[［【]", "]": r"[\]］】]"}  # what models make of a bracket
+_VISIBLE = re.compile(r"[!-~]*")
+_FONTS = re.compile(
+    r"(?P<kept>\$\$?[^$]+\$\$?|\\\(.{1,2000}?\\\)|\\\[.{1,2000}?\\\]|`[^`]*`)"
+    r"|\\(?P<font>textbf|emph|textit|textsl|texttt)\s*\{(?P<words>(?!\s)(?:[^{}$\\*`]|\$[^$*`]*\$)+(?<!\s))\}",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How the placeholders of one prompt look: `[[M1]]`, or with other signs where a text holds such itself."""
+
+    opening: str
+    closing: str
+    letters: str
+
+    def placeholder(self, number: int) -> str:
+        return f"{self.opening}{self.letters}{number}{self.closing}"
 
 
 @dataclass(frozen=True, slots=True)
 class Masked:
-    """A text for a model: `text` has a placeholder for each of `spans`, the n-th of which is numbered `first + n`."""
+    """A text for a model: `text` has a placeholder for each of `spans`, its fixed parts by their numbers.
+
+    `known` are those of all texts that are masked together.
+    """
 
     text: str
-    spans: tuple[str, ...]
-    first: int = 1
-    known: tuple[str, ...] = ()
-    """The spans of all texts that are masked together, from number 1 on."""
+    spans: Mapping[int, str]
+    form: Form
+    known: Mapping[int, str]
 
     def restored(self, answer: str, *, whole: bool = True) -> tuple[str, tuple[Finding, ...]]:
         """`answer` with each span in its placeholder's place, and what is wrong with its placeholders.
@@ -27,7 +57,14 @@ class Masked:
         Understands full-width forms, blanks within and Markdown's escapes. The spans may come in any order, but each
         once. Not `whole` (a summary): spans may be missing or repeated, and those of the other texts are known too.
         """
-        raise NotImplementedError
+        spans = self.spans if whole else self.known
+        pieces, numbers, at = [], [], 0
+        for found in _pattern(self.form).finditer(answer):
+            number = int(found[1] or found[2])
+            pieces += [answer[at : found.start()], spans.get(number, "")]
+            numbers.append(number)
+            at = found.end()
+        return _joined([*pieces, answer[at:]]), tuple(_findings(numbers, spans, whole=whole))
 
 
 def stored(text: str) -> str:
@@ -36,7 +73,7 @@ def stored(text: str) -> str:
     Formulas stand between single dollars, `\href{u}{so}` is so (u), `\textbf{so}` and `\emph{so}` are `**so**`,
     `\texttt{so}` is code, `\'e` is é. What is in the stored form stays as it is.
     """
-    raise NotImplementedError
+    return "".join(map(_written, parse(_FONTS.sub(_marked, links(text)))))
 
 
 def mask(text: str) -> Masked:
@@ -46,4 +83,80 @@ def mask(text: str) -> Masked:
 
 def mask_all(texts: Sequence[str]) -> tuple[Masked, ...]:
     """`texts` that one prompt shows together, masked with one form of placeholder and numbered through."""
-    raise NotImplementedError
+    form, known = _form(texts), {}
+    masked = []
+    for text in texts:
+        pieces, spans, at = [], {}, 0
+        for part in fixed(text):
+            number = len(known) + 1
+            known[number] = spans[number] = part.source
+            pieces += [text[at : part.start], form.placeholder(number)]
+            at = part.end
+        masked.append(("".join([*pieces, text[at:]]), spans))
+    return tuple(Masked(text, spans, form, known) for text, spans in masked)
+
+
+def _form(texts: Sequence[str]) -> Form:
+    """The first form of which no text holds anything that could be taken for it."""
+    forms = (Form(*brackets, "M" * repeated) for repeated in count(1) for brackets in _BRACKETS)
+    return next(form for form in forms if not any(_pattern(form).search(text) for text in texts))
+
+
+@cache
+def _pattern(form: Form) -> re.Pattern[str]:
+    """What a model may make of a placeholder. The escaped form wants all of its backslashes: a text may have one."""
+
+    def loose(signs: str, before: str = "") -> str:
+        return r"\s*".join(before + _SHAPES.get(sign, re.escape(sign)) for sign in signs)
+
+    letters = "".join(f"[{sign}{sign.lower()}Ｍｍ]" for sign in form.letters)
+    bare = rf"{loose(form.opening)}\s*{letters}\s*(\d+)\s*{loose(form.closing)}"
+    escaped = rf"{loose(form.opening, re.escape(chr(92)))}\s*{letters}\s*(\d+)\s*{loose(form.closing, re.escape(chr(92)))}"
+    return re.compile(f"{bare}|{escaped}")
+
+
+def _findings(numbers: Sequence[int], spans: Mapping[int, str], *, whole: bool) -> Iterator[Finding]:
+    times = Counter(numbers)
+    for number in times.keys() - spans.keys():
+        yield finding(Flaw.MASK_INVENTED, str(number))
+    for number, span in spans.items() if whole else ():
+        if times[number] != 1:
+            yield finding(Flaw.MASK_TWICE if times[number] else Flaw.MASK_MISSING, span)
+
+
+def _joined(pieces: Sequence[str]) -> str:
+    """The pieces, prose and spans in turn, with a blank where an address would swallow what follows it."""
+    joined = ""
+    for at in range(len(pieces) - 1, -1, -1):
+        piece = pieces[at]
+        if at % 2 and _is_address(piece):
+            tail = _VISIBLE.match(joined)
+            swallowed = tail is not None and trimmed(piece + tail[0]) != piece
+            joined = f" {joined}" if swallowed else joined
+        joined = piece + joined
+    return joined
+
+
+def _is_address(span: str) -> bool:
+    return any(part.kind is Kind.ADDRESS and part.source == span for part in fixed(span))
+
+
+def _marked(found: re.Match[str]) -> str:
+    if found["kept"]:
+        return found[0]
+    mark = "`" if found["font"] == "texttt" else "**"
+    return f"{mark}{found['words']}{mark}"
+
+
+def _written(span: Span) -> str:
+    match span:
+        case Text(value):
+            return prose(value)
+        case Math(tex):
+            return f"${tex}$"
+        case Code(value):
+            return f"`{value}`"
+        case Link(url):
+            return url
+        case Strong(spans):
+            return f"**{''.join(map(_written, spans))}**"
