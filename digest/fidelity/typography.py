@@ -15,7 +15,10 @@ _HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WIDE = rf"{_HAN}，。、；：？！（）《》〈〉【】「」『』“”‘’…—"
 _LATIN = rf"A-Za-z0-9%‰°$\u00c0-\u024f\u0370-\u03ff{_OTHER}"
 _HALF_WIDTH = {
-    **{code: code - 0xFEE0 for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))},
+    **{
+        code: code - 0xFEE0
+        for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))
+    },
     **{ord(wide): narrow for wide, narrow in zip("％＋－＝／＜＞＆＃＠　", "%+-=/<>&#@ ", strict=True)},
 }
 _CLOSED = rf"{_LATIN}{_HAN}）”’》」』\)\]*`{_ADDRESS}"
