@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from digest.fidelity import chatter, hedges, names, numbers, script, sentences
 from digest.fidelity.findings import Finding, Flaw, finding
@@ -32,11 +33,11 @@ class Original:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a model made of it, restored and `cleaned`."""
+    """What a model made of it, restored and `cleaned`; translations of old posts have no title and no summary."""
 
-    title: str
+    title: str | None
     abstract: str
-    summary: str
+    summary: str | None
 
 
 def translated(original: Original, made: Made, language: str, glossary: Glossary) -> tuple[Finding, ...]:
@@ -45,16 +46,16 @@ def translated(original: Original, made: Made, language: str, glossary: Glossary
     Numbers, hedges, sentences, words and script are judged for Chinese only; names, formulas, addresses, refusals,
     repetition and markup for every language.
     """
-    title, abstract = _text(original.title), _text(original.abstract)
+    title, abstract, made_abstract = map(_text, (original.title, original.abstract, made.abstract))
     known = _known(title, abstract)
-    found = [
-        *_as_a_whole(title, _text(made.title), known, language),
-        *_as_a_whole(abstract, _text(made.abstract), known, language),
-        *_as_a_part(known, _text(made.summary), language),
-    ]
+    found = [*_as_a_whole(abstract, made_abstract, known, language)]
+    if made.title is not None:
+        found += _as_a_whole(title, _text(made.title), known, language)
+    if made.summary is not None:
+        found += _as_a_part(known, _text(made.summary), language)
     if is_chinese(language):
-        found += _in_chinese(abstract, _text(made.abstract))
-        found += _by_glossary(glossary, original, made)
+        found += _in_chinese(abstract, made_abstract)
+    found += _by_glossary(glossary, original, made)
     return tuple(dict.fromkeys(found))
 
 
@@ -63,13 +64,17 @@ def cleaned(text: str, language: str, *, spaced: bool = False) -> str:
     return typeset(chatter.unwrapped(text), language, spaced=spaced)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Text:
     """A text in the stored form; its fixed parts; and its prose, with a blank in their place."""
 
     whole: str
     parts: tuple[Part, ...]
     prose: str
+
+    @cached_property
+    def said(self) -> numbers.Said:
+        return numbers.said(self.prose)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,7 @@ class _Known:
 
     whole: str
     forms: frozenset[str]
-    parts: frozenset[str]
+    numbers: numbers.Known
 
 
 def _text(text: str) -> _Text:
@@ -93,8 +98,7 @@ def _text(text: str) -> _Text:
 
 def _known(title: _Text, abstract: _Text) -> _Known:
     whole = f"{title.whole}\n{abstract.whole}"
-    parts = frozenset(part.source for part in (*title.parts, *abstract.parts))
-    return _Known(whole, names.known_forms(whole), parts)
+    return _Known(whole, names.known_forms(whole), numbers.known(whole))
 
 
 def _as_a_whole(original: _Text, made: _Text, known: _Known, language: str) -> Iterator[Finding]:
@@ -106,8 +110,7 @@ def _as_a_whole(original: _Text, made: _Text, known: _Known, language: str) -> I
     yield from _names(original, made)
     yield from _lengths(original, made, language)
     if is_chinese(language):
-        required = numbers.numbers(original.prose, known.whole)
-        yield from numbers.missing(required, made.prose)
+        yield from numbers.missing(original.said, made.said, known.numbers)
     yield from _as_a_part(known, made, language, needs_words=bool(_PLAIN_WORD.search(original.prose)))
 
 
@@ -126,7 +129,7 @@ def _as_a_part(known: _Known, made: _Text, language: str, *, needs_words: bool =
             yield finding(flaw, said)
     yield from _strange_words(known, made)
     if is_chinese(language):
-        yield from numbers.invented(numbers.numbers("", known.whole), made.prose)
+        yield from numbers.invented(made.said, known.numbers)
         yield from _untranslated(made, needs_words=needs_words)
         yield from _brackets(made.whole)
 
@@ -170,7 +173,7 @@ def _lengths(original: _Text, made: _Text, language: str) -> Iterator[Finding]:
     if words < _FEWEST:
         return
     if is_chinese(language):
-        characters = len(script.HAN.findall(made.prose)) + 2 * len(_WORD.findall(made.prose))
+        characters = script.characters(made.prose) + 2 * len(_WORD.findall(made.prose))
         least, most = (bound * words for bound in _LENGTHS)
     else:
         characters = len(made.prose)
@@ -206,6 +209,6 @@ def _in_chinese(original: _Text, made: _Text) -> Iterator[Finding]:
 
 def _by_glossary(glossary: Glossary, original: Original, made: Made) -> Iterator[Finding]:
     for source, text in ((original.title, made.title), (original.abstract, made.abstract)):
-        for term in glossary.relevant(source):
-            if not term.is_in(text):
+        for term in glossary.relevant(source) if text else ():
+            if text and not term.is_in(text):
                 yield finding(Flaw.TERM, term.source)

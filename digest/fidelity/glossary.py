@@ -50,8 +50,12 @@ class Glossary:
     terms: Mapping[tuple[str, ...], Term]
 
     @cached_property
-    def _longest(self) -> int:
-        return max(map(len, self.terms), default=0)
+    def _longest(self) -> dict[str, int]:
+        """The first words of the terms, and how many words the longest term has that begins so."""
+        longest: dict[str, int] = {}
+        for key in self.terms:
+            longest[key[0]] = max(longest.get(key[0], 0), len(key))
+        return longest
 
     def relevant(self, text: str) -> tuple[Term, ...]:
         """The terms in an English `text` by their first appearance; within a longer term a shorter one is not seen.
@@ -74,7 +78,7 @@ class Glossary:
     def _found(self, words: list[str]) -> Iterator[Term]:
         at = 0
         while at < len(words):
-            for length in range(min(self._longest, len(words) - at), 0, -1):
+            for length in range(self._longest.get(words[at], 0), 0, -1):
                 term = self.terms.get(tuple(words[at : at + length]))
                 if term is not None:
                     yield term

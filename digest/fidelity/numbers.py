@@ -19,49 +19,49 @@ _SMALL = 20  # up to here, numbers are written out
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
-    """The numbers of an original: those that a translation must have, and all that it may."""
+class Said:
+    """The numbers of a text: those in digits, and its prose, in which others are written out."""
 
-    required: Sequence[Quantity]
-    written_out: Sequence[int]
-    """The values of number words; those up to two are not among them."""
-    allowed: Sequence[Quantity]
+    quantities: Sequence[Quantity]
+    prose: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All numbers that a translation may have: those of the paper, and the values that its digits and words may mean."""
+
+    quantities: Sequence[Quantity]
     loosely: frozenset[Decimal]
-    """Values that may stand in a translation because digits, months or words of the original may mean them."""
 
 
-def numbers(prose: str, everything: str) -> Numbers:
-    """The numbers of an original: `prose` is what must be translated of it, `everything` is title, formulas and all."""
-    required = quantities(prose)
-    words = [*numerals.english(prose)]
-    return Numbers(
-        required=[each for each in required if not each.loose],
-        written_out=words,
-        allowed=[*required, *quantities(everything)],
-        loosely=frozenset(_loosely(everything)),
-    )
+def said(prose: str) -> Said:
+    """The numbers of a text without its formulas and addresses."""
+    return Said(quantities(prose), prose)
 
 
-def missing(known: Numbers, made: str) -> Iterator[Finding]:
-    """What `made`, a Chinese text, lacks of the numbers it must have."""
-    found = quantities(made)
-    spelled = [*numerals.chinese(made)]
+def known(everything: str) -> Known:
+    """The numbers of a paper: `everything` is title and abstract, formulas and all."""
+    return Known(quantities(everything), frozenset(_loosely(everything)))
+
+
+def missing(original: Said, made: Said, paper: Known) -> Iterator[Finding]:
+    """What `made`, a Chinese text, lacks of the numbers of its original."""
+    spelled = [*numerals.chinese(made.prose)]
     values = {value for value, _ in spelled}
-    for each in known.required:
-        if not any(_says(each, other) for other in found) and not _is_spelled(each, values, made):
-            units = any(each.bare == other.bare for other in found)
+    for each in original.quantities:
+        there = each.loose or any(_says(each, other) for other in made.quantities)
+        if not there and not _is_spelled(each, values, made.prose):
+            units = any(each.bare == other.bare for other in made.quantities)
             yield finding(Flaw.UNIT if units else Flaw.NUMBER_MISSING, each.written)
-    yield from _words_missing(known, found, spelled)
+    yield from _words_missing([*numerals.english(original.prose)], made, spelled, paper)
 
 
-def invented(known: Numbers, made: str) -> Iterator[Finding]:
-    """The numbers in `made`, a Chinese text, that the original does not have."""
-    for each in quantities(made):
-        if each.loose and each.bare <= _SMALL and (each.bare in known.loosely or not each.written.isalnum()):
+def invented(made: Said, paper: Known) -> Iterator[Finding]:
+    """The numbers in `made`, a Chinese text, that the paper does not have."""
+    for each in made.quantities:
+        if _is_mark(each, paper) or any(_says(other, each) for other in paper.quantities) or _is_loosely(each, paper):
             continue
-        if any(_says(other, each) for other in known.allowed) or _is_loosely_known(each, known):
-            continue
-        units = any(each.bare == other.bare for other in known.allowed)
+        units = any(each.bare == other.bare for other in paper.quantities)
         yield finding(Flaw.UNIT if units else Flaw.NUMBER_INVENTED, each.written)
 
 
@@ -77,25 +77,27 @@ def _is_spelled(one: Quantity, values: set[int], made: str) -> bool:
     return any(value == spelled or one.bare == spelled for spelled in values)
 
 
-def _is_loosely_known(one: Quantity, known: Numbers) -> bool:
-    """Whether a number that measures nothing is a digit, a month or a number word of the original."""
-    measured = one.amounts[0].measure
-    return (one.bare in known.loosely or one.amounts[0].value in known.loosely) and (
-        measured is None or measured not in STRICT
-    )
+def _is_mark(one: Quantity, paper: Known) -> bool:
+    """Whether a number counts the items of a list, or is the 3 of 3D where the paper has a three."""
+    return one.loose and one.bare <= _SMALL and (one.bare in paper.loosely or one.written.isdigit())
+
+
+def _is_loosely(one: Quantity, paper: Known) -> bool:
+    """Whether a number that measures nothing is a digit, a month or a number word of the paper."""
+    amount = one.amounts[0]
+    return amount.measure not in STRICT and not paper.loosely.isdisjoint((one.bare, amount.value))
 
 
 def _words_missing(
-    known: Numbers, found: Sequence[Quantity], spelled: Sequence[tuple[int, bool]]
+    words: Sequence[int], made: Said, spelled: Sequence[tuple[int, bool]], paper: Known
 ) -> Iterator[Finding]:
     """The number words of which the value is nowhere; hard where another value stands, which nothing explains."""
-    values = {Decimal(value) for value, _ in spelled} | {
-        amount.value for each in found for amount in each.amounts
-    }
-    lost = [value for value in known.written_out if value not in values]
+    values = {Decimal(value) for value, _ in spelled}
+    values |= {amount.value for each in made.quantities for amount in each.amounts}
+    lost = [value for value in words if value not in values]
     if not lost:
         return
-    explained = {*known.written_out, *known.loosely, *(each.bare for each in known.allowed)}
+    explained = {*paper.loosely, *(each.bare for each in paper.quantities)}
     strange = [value for value, counts in spelled if counts and value > 2 and value not in explained]
     for value in lost:
         yield Finding(Flaw.NUMBER_MISSING, str(value), hard=bool(strange))

@@ -21,7 +21,9 @@ _SHAPES = str.maketrans(
     | {sign: f"^{power}" for power, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
 )
 _MINUS = re.compile(r"(?<![\w%)\]])–(?=\d)")
-_NAME = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]+[A-Za-z0-9_.+]*(?:-[A-Za-z0-9_.+]+)*(?<=[0-9A-Za-z])", re.ASCII)
+_NAME = re.compile(  # with digits, behind letters
+    r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z_.+-]*\d[A-Za-z0-9_.+]*(?:-[A-Za-z0-9_.+]+)*(?<=[0-9A-Za-z])", re.ASCII
+)
 _SCALES = {
     "hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "k": 1_000,
     "m": 10**6, "b": 10**9, "bn": 10**9, "t": 10**12,
@@ -65,17 +67,13 @@ class Quantity:
 def quantities(text: str) -> list[Quantity]:
     """The quantities in `text`, in order; of formulas and addresses it should hold none."""
     plain = unicodedata.normalize("NFKC", _MINUS.sub("-", text.translate(_SHAPES)))
-    plain = _NAME.sub(_without_digits, plain)
+    plain = _NAME.sub("_", plain)
     found = [*_NUMBER.finditer(plain)]
     made = [_quantity(match, plain) for match in found]
     for at in range(len(found) - 2, -1, -1):
         if _LINK.fullmatch(plain, found[at].end(), found[at + 1].start()):
             made[at] = _like(made[at], made[at + 1], found[at + 1])
     return made
-
-
-def _without_digits(name: re.Match[str]) -> str:
-    return "_" if any(map(str.isdigit, name[0])) else name[0]
 
 
 def _quantity(found: re.Match[str], text: str) -> Quantity:

@@ -10,10 +10,10 @@ from functools import cache
 
 from digest.fidelity.typography import is_chinese, is_traditional
 
-HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
-_KANA = re.compile(r"[\u3041-\u3096\u30a1-\u30fa]")
-_HANGUL = re.compile(r"[\uac00-\ud7af]")
-_LETTER = re.compile(r"[A-Za-z]")
+HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
+"""A run of Chinese characters."""
+_KANA_OR_HANGUL = re.compile(r"[\u3041-\u3096\u30a1-\u30fa\uac00-\ud7af]")
+_LETTERS = re.compile(r"[A-Za-z]+")
 _LATIN_RUN = re.compile(r"[A-Za-z][A-Za-z'’-]*(?:[ ,]+[A-Za-z][A-Za-z'’-]*){3,}")
 _PARENTHESES = re.compile(r"[（(][^（）()]{0,120}[）)]|[“\"‘][^“”\"‘’]{0,200}[”\"’]")
 _COMMON = frozenset(
@@ -30,20 +30,24 @@ def is_foreign(made: str, language: str) -> str | None:
     """The first sign of `made` that shows it to be in another script than `language`, if much of it is."""
     if not is_chinese(language):
         return None
-    others = [*_KANA.findall(made), *_HANGUL.findall(made)]
+    others = _KANA_OR_HANGUL.findall(made)
     if len(others) > _FEW:
-        return others[0]
-    han = HAN.findall(made)
-    strange = [
-        sign for sign in han if sign not in _repertoire("big5" if is_traditional(language) else "gb2312")
-    ]
-    return strange[0] if len(strange) > max(_FEW, _MOST_FOREIGN * len(han)) else None
+        return str(others[0])
+    han = "".join(HAN.findall(made))
+    unusual = set(han) - _repertoire("big5" if is_traditional(language) else "gb2312")
+    times = sum(map(han.count, unusual))
+    return next(sign for sign in han if sign in unusual) if times > max(_FEW, _MOST_FOREIGN * len(han)) else None
+
+
+def characters(made: str) -> int:
+    """How many Chinese characters `made` has."""
+    return sum(map(len, HAN.findall(made)))
 
 
 def share_of_han(made: str) -> float:
     """The share of Chinese characters among the letters of `made`; 1 if it has no letters."""
-    han = len(HAN.findall(made))
-    letters = han + len(_LETTER.findall(made))
+    han = characters(made)
+    letters = han + sum(map(len, _LETTERS.findall(made)))
     return han / letters if letters else 1.0
 
 

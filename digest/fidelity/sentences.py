@@ -17,7 +17,7 @@ _ABBREVIATED = re.compile(
 )
 _END = re.compile(r"[.!?]['\"’”)\]*]*\s+(?=[\"'“(\[*$]*[A-Z0-9])")
 _CHINESE_END = re.compile(r"(?<=[。！？])[”’）」』*]*|(?<=[a-z0-9)%][.!?])\s+(?=[\u4e00-\u9fffA-Z])|\n+")
-_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]+")
 _LATIN = re.compile(r"[A-Za-z0-9]+(?:[.'-][A-Za-z0-9]+)*")
 _ANCHOR = re.compile(r"[A-Za-z]*[A-Z0-9][A-Za-z0-9.-]*")
 _HAN_PER_WORD = 1.85
@@ -29,6 +29,7 @@ _ALONE = 2.7  # the cost of leaving a sentence without counterpart
 _MOVES = ((1, 1, 0.0), (2, 1, 1.6), (1, 2, 1.6), (3, 1, 3.6), (1, 3, 3.6), (2, 2, 3.0))
 _LOST = 0.65  # the cost of each name, number or word that a counterpart does not have
 _EXPECTED = 0.38  # of them are worded in another way
+_ALIKE = 1.5  # and less: two sentences need no search for others
 _LONGEST = 60  # sentences that are looked at
 
 
@@ -76,6 +77,8 @@ def alone(original: Sequence[Sentence], made: Sequence[Sentence]) -> tuple[list[
 def _steps(some: Sequence[Sentence], others: Sequence[Sentence]) -> dict[tuple[int, int], tuple[int, int]]:
     """The cheapest way to each pair of places: how many sentences of each side its last step takes."""
     unlike = _Unlikeness(some, others)
+    if len(some) == len(others) and all(unlike(at, at + 1, at, at + 1) < _ALIKE for at in range(len(some))):
+        return {}
     costs, steps = {(0, 0): 0.0}, {}
     for i in range(len(some) + 1):
         for j in range(len(others) + 1):
@@ -128,5 +131,5 @@ def _union(sets: Iterable[int]) -> int:
 
 def _sentence(text: str) -> Sentence:
     words = _LATIN.findall(text)
-    length = len(_HAN.findall(text)) / _HAN_PER_WORD + len(words)
+    length = sum(map(len, _HAN.findall(text))) / _HAN_PER_WORD + len(words)
     return Sentence(text.strip(), length, tuple(words))
