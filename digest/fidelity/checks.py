@@ -98,7 +98,7 @@ def _text(text: str) -> _Text:
 
 def _known(title: _Text, abstract: _Text) -> _Known:
     whole = f"{title.whole}\n{abstract.whole}"
-    return _Known(whole, names.known_forms(whole), numbers.known(whole))
+    return _Known(whole, names.known_forms(whole), numbers.known((title.said, abstract.said), whole))
 
 
 def _as_a_whole(original: _Text, made: _Text, known: _Known, language: str) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 _NUMBER = r"(?=\s*(?:an? (?:factor|average|order)\b|about\s|[$~≈]?\s*\d|(?:two|three|four|five|six|seven|eight|nine|ten|half|twice)\b))"
 _HEDGES: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
-    (re.compile(english, re.IGNORECASE), re.compile(chinese))
+    (re.compile(english), re.compile(chinese))
     for english, chinese in (
         (rf"\b(?:up to|as much as|as many as|at most|no more than|maximum of){_NUMBER}", r"最|高达|多达|可达|至多|达|不超过|以内|上限"),
         (
@@ -33,7 +33,8 @@ _HEDGES: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
 
 def lost(original: str, made: str) -> Iterator[str]:
     """The hedges of an English text of whose kind its Chinese translation has none."""
+    lower = original.lower()
     for english, chinese in _HEDGES:
-        found = english.search(original)
+        found = english.search(lower)
         if found and not chinese.search(made):
             yield found[0].strip()

@@ -57,9 +57,11 @@ def stands_in(name: str, text: str) -> bool:
 def known_forms(text: str) -> frozenset[str]:
     """Each word in `text`, its parts, and itself without what is between them; in lower case too."""
     forms: set[str] = set()
-    for word in words(text):
-        parts = _PART.findall(word)
-        forms.update((word, "".join(parts), *parts, _PLURAL.sub("", word)))
+    for word in set(words(text)):
+        forms.add(word)
+        if not word.isalpha():
+            parts = _PART.findall(word)
+            forms.update(("".join(parts), *parts))
     return frozenset(forms | {form.lower() for form in forms})
 
 
@@ -78,10 +80,12 @@ def is_coined(word: str) -> bool:
 
 
 def resembles(word: str, others: Iterable[str]) -> bool:
-    """Whether `word` is one of `others` with a letter or two changed."""
-    return any(
-        _distance(word.lower(), other.lower()) <= 2 for other in others if abs(len(other) - len(word)) <= 2
-    )
+    """Whether `word` is one of the names among `others` with a letter or two changed."""
+    if len(word) < 4 or not word[0].isupper():
+        return False
+    most = 1 if len(word) < 7 else 2
+    alike = (other for other in others if other[:1].isupper() and abs(len(other) - len(word)) <= most)
+    return any(_distance(word.lower(), other.lower()) <= most for other in alike)
 
 
 def _name(word: str) -> str | None:

@@ -11,6 +11,7 @@ from digest.fidelity.quantities import Quantity, quantities, same
 from digest.fidelity.units import STRICT
 
 _DIGITS = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
+_FORMULA = re.compile(r"\$[^$]*\$")
 _MONTHS = "january february march april may june july august september october november december".split()
 _DECADE = re.compile(r"\b(?:1[89]|20)(\d)0s\b")
 _CENTURY = Decimal(20)
@@ -39,9 +40,11 @@ def said(prose: str) -> Said:
     return Said(quantities(prose), prose)
 
 
-def known(everything: str) -> Known:
-    """The numbers of a paper: `everything` is title and abstract, formulas and all."""
-    return Known(quantities(everything), frozenset(_loosely(everything)))
+def known(texts: Sequence[Said], everything: str) -> Known:
+    """The numbers of a paper: those of its `texts`; `everything` is these with their formulas."""
+    formulas = " ".join(_FORMULA.findall(everything)).replace("\\%", "%").replace("\\", " ").replace("{,}", "")
+    found = [each for text in texts for each in text.quantities]
+    return Known([*found, *quantities(formulas)], frozenset(_loosely(everything)))
 
 
 def missing(original: Said, made: Said, paper: Known) -> Iterator[Finding]:
@@ -53,7 +56,7 @@ def missing(original: Said, made: Said, paper: Known) -> Iterator[Finding]:
         if not there and not _is_spelled(each, values, made.prose):
             units = any(each.bare == other.bare for other in made.quantities)
             yield finding(Flaw.UNIT if units else Flaw.NUMBER_MISSING, each.written)
-    yield from _words_missing([*numerals.english(original.prose)], made, spelled, paper)
+    yield from _words_missing([*numerals.english(original.prose.lower())], made, spelled, paper)
 
 
 def invented(made: Said, paper: Known) -> Iterator[Finding]:
@@ -112,6 +115,6 @@ def _loosely(everything: str) -> Iterator[Decimal]:
             yield Decimal(month)
     for decade in _DECADE.findall(everything):
         yield from (Decimal(decade) * 10, _CENTURY)
-    yield from map(Decimal, numerals.english(everything))
+    yield from map(Decimal, numerals.english(lower))
     yield from map(Decimal, numerals.hinted(lower))
     yield from map(Decimal, (1, 2))

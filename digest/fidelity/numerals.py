@@ -13,8 +13,7 @@ _VALUES = {word: at for at, word in enumerate(_WORDS, start=1)} | {
 }
 _POWERS = {"hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9}
 _ENGLISH = re.compile(
-    rf"\b({'|'.join(_VALUES)})(?:[- ]({'|'.join(_WORDS[:9])}))?\b(?:[- ]({'|'.join(_POWERS)}))?",
-    re.IGNORECASE,
+    rf"\b(?:({'|'.join(_VALUES)})(?:[- ]({'|'.join(_WORDS[:9])}))?)\b(?:[- ]({'|'.join(_POWERS)}))?"
 )
 _STEMS = {
     3: ("third", "tri", "triple"), 4: ("fourth", "quad", "quart"), 5: ("fifth", "penta", "quint"),
@@ -29,12 +28,10 @@ _CHINESE = re.compile(f"[{''.join([*_DIGITS, *_PLACES, *_GROUPS])}]+")
 _COUNTED = "个种项类名位条组次倍层阶维步段大轮篇份套对台款级路项"  # what follows a number that counts
 
 
-def english(text: str) -> Iterator[int]:
-    """The values of the number words in `text` from three on: one and two are too often something else."""
-    for tens, ones, power in _ENGLISH.findall(text):
-        value = (_VALUES[tens.lower()] + (_VALUES[ones.lower()] if ones else 0)) * _POWERS.get(
-            power.lower(), 1
-        )
+def english(lower: str) -> Iterator[int]:
+    """The values of the number words in a text (in lower case) from three on: one and two may be something else."""
+    for tens, ones, power in _ENGLISH.findall(lower):
+        value = (_VALUES[tens] + (_VALUES[ones] if ones else 0)) * _POWERS.get(power, 1)
         if value > 2:
             yield value
 

@@ -21,15 +21,13 @@ _SHAPES = str.maketrans(
     | {sign: f"^{power}" for power, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
 )
 _MINUS = re.compile(r"(?<![\w%)\]])–(?=\d)")
-_NAME = re.compile(  # with digits, behind letters
-    r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z_.+-]*\d[A-Za-z0-9_.+]*(?:-[A-Za-z0-9_.+]+)*(?<=[0-9A-Za-z])", re.ASCII
-)
+_IN_A_NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.+-")
 _SCALES = {
     "hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "k": 1_000,
     "m": 10**6, "b": 10**9, "bn": 10**9, "t": 10**12,
 }  # fmt: skip
 _NUMBER = re.compile(
-    r"(?P<percent>百分之 ?)?(?P<sign>[-+负])?(?P<digits>\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?[eE]-?\d+|\d+(?:\.\d+)*|(?<!\d)\.\d+)"
+    r"(?P<digits>\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?[eE]-?\d+|\d+(?:\.\d+)*|(?<!\d)\.\d+)"
     r"(?P<scale> ?-?(?:hundred|thousand|million|billion|trillion)(?![A-Za-z])"
     r"|-?(?:K|M|B|T|k|bn)(?![A-Za-z])| [MBK](?![A-Za-z])| ?[十百千万亿]+)?"
     rf"(?:[余多几]|[余多]?个)?(?:[ -]?(?P<unit>{'|'.join(sorted(map(re.escape, UNITS), key=len, reverse=True))})"
@@ -39,7 +37,8 @@ _LINK = re.compile(
     r"[ 、]?(?:-|–|~|/|至|到|、|,|;|and|or|to|x|versus|vs\.?|和|与|或|及|以及|增至|降至|升至|提升至|降低至|提高到|, ?and|, ?or)? ?-?"
 )
 _ORDINARY = Decimal(1)
-_LOWERED = re.compile(r"[降减低少跌缩落下][^0-9、。]{0,8}$")
+_NO_SIGN_BEHIND = "%)]°_秒钟时天倍赫贝度亿万千百至到"
+_LOWERED = re.compile(r"[降减低少跌缩落下][^0-9、。]{0,8}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,27 +66,35 @@ class Quantity:
 def quantities(text: str) -> list[Quantity]:
     """The quantities in `text`, in order; of formulas and addresses it should hold none."""
     plain = unicodedata.normalize("NFKC", _MINUS.sub("-", text.translate(_SHAPES)))
-    plain = _NAME.sub("_", plain)
-    found = [*_NUMBER.finditer(plain)]
-    made = [_quantity(match, plain) for match in found]
+    found = [number for number in _NUMBER.finditer(plain) if not _is_of_a_name(number)]
+    made = [_quantity(number) for number in found]
     for at in range(len(found) - 2, -1, -1):
         if _LINK.fullmatch(plain, found[at].end(), found[at + 1].start()):
             made[at] = _like(made[at], made[at + 1], found[at + 1])
     return made
 
 
-def _quantity(found: re.Match[str], text: str) -> Quantity:
+def _is_of_a_name(found: re.Match[str]) -> bool:
+    """Whether digits belong to a word that begins with a letter: GPT-4, Qwen2.5-7B."""
+    text, start = found.string, found.start()
+    while start and text[start - 1] in _IN_A_NAME:
+        start -= 1
+    return text[start].isalpha()
+
+
+def _quantity(found: re.Match[str]) -> Quantity:
     digits = found["digits"].replace(",", "")
     version = digits.count(".") > 1
     bare = Decimal(0) if version else Decimal(digits)
-    if found["sign"] and _is_minus(found, text):
+    if _is_negative(found):
         bare = -bare
-    value = bare * _scale(found["scale"])
-    amounts = [_amount(value, found["unit"], percent=bool(found["percent"]))]
-    if bare > 0 and _LOWERED.search(text, max(0, found.start() - 10), found.start()):
+    before = found.string[max(0, found.start() - 10) : found.start()]
+    amounts = [_amount(bare * _scale(found["scale"]), found["unit"], percent=before.rstrip().endswith("百分之"))]
+    if bare > 0 and _LOWERED.search(before):
         amounts.append(replace(amounts[0], value=-amounts[0].value))
-    loose = version or bool(found["suffix"]) or _is_mark(found, text)
-    return Quantity(found[0].strip(), bare, tuple(amounts), loose)
+    loose = version or bool(found["suffix"]) or _is_mark(found)
+    written = found[0].strip()
+    return Quantity(f"-{written}" if bare < 0 else written, bare, tuple(amounts), loose)
 
 
 def _amount(value: Decimal, unit: str | None, *, percent: bool) -> Amount:
@@ -99,16 +106,13 @@ def _amount(value: Decimal, unit: str | None, *, percent: bool) -> Amount:
     return Amount(value * factor, measure)
 
 
-def _is_minus(found: re.Match[str], text: str) -> bool:
+def _is_negative(found: re.Match[str]) -> bool:
     """Whether the sign before a number makes it negative: in 10-20 and 10秒-20秒 it does not."""
-    if found["sign"] == "负":
-        return True
-    before = text[found.start() - 1 : found.start()] if found.start() else " "
-    return (
-        found["sign"] == "-"
-        and not (before.isascii() and before.isalnum())
-        and before not in "%)]°_秒钟时天倍赫贝度亿万千百至到"
-    )
+    sign = found.string[found.start() - 1 : found.start()]
+    if sign != "-":
+        return sign == "负"
+    before = found.string[found.start() - 2 : found.start() - 1] or " "
+    return not (before.isascii() and before.isalnum()) and before not in _NO_SIGN_BEHIND
 
 
 def _scale(scale: str | None) -> int:
@@ -118,9 +122,9 @@ def _scale(scale: str | None) -> int:
     return _SCALES[name.lower()] if name.isascii() else multiplier(name)
 
 
-def _is_mark(found: re.Match[str], text: str) -> bool:
+def _is_mark(found: re.Match[str]) -> bool:
     """Whether a number counts the items of a list: (1), 2)."""
-    start, end = found.span()
+    text, (start, end) = found.string, found.span()
     if not found["digits"].isdigit() or text[end : end + 1] not in {")", "."} or len(found["digits"]) > 1:
         return False
     before = text[start - 1 : start] if start else ""
