@@ -39,6 +39,7 @@ from tests.shared import shared_data
 _LANGUAGE = "zh-CN"
 _MANY = 1_000
 _CONFLICT = re.compile(r"<{7}[^\n]*\n(.*?)={7}\n(.*?)>{7}[^\n]*\n?", re.DOTALL)
+_CAPITALISED = re.compile(r"(?<![A-Za-z0-9$\\])[A-Z][a-z]+(?![A-Za-z0-9:]|-[A-Z0-9]{2})")
 _GLOSSARY = load(_LANGUAGE)
 
 
@@ -99,7 +100,8 @@ def _case(row: dict[str, str], *, held_back: bool) -> Case:
     chance = random.Random(row["id"])
     abstract = stored(row["abstract"])
     chinese = translation(abstract, _GLOSSARY, chance)
-    title = cleaned("".join(translation(stored(row["title"]), _GLOSSARY, chance)).rstrip("。"), _LANGUAGE)
+    headline = _CAPITALISED.sub(lambda word: word[0].lower(), stored(row["title"]))
+    title = cleaned("".join(translation(headline, _GLOSSARY, chance)).rstrip("。"), _LANGUAGE)
     return Case(Original(row["title"], row["abstract"]), title, Simulated(sentences(abstract), chinese), held_back)
 
 

@@ -18,6 +18,7 @@ _PLAIN_WORD = re.compile(r"\b[a-z]{3,}\b")
 _FEWEST = 12  # words, from which on lengths can be compared
 _LENGTHS = (1.2, 3.0)  # Chinese characters per English word; 1.54 to 2.46 in sound translations
 _ANY_LENGTHS = (0.3, 4.0)  # characters per character, of other languages
+_TITLE = 100  # characters: what is shorter is full of names
 _PAIRS = ("（）", "《》", "“”", "「」", "【】")
 _MARK = re.compile(r"(?<![（\w])(?:\d{1,2}|[ivx]{1,4}|[a-h])）")  # of an item in a list
 _COORDINATED = re.compile(r"[、，和与及]\s*$")
@@ -47,7 +48,7 @@ def translated(original: Original, made: Made, language: str, glossary: Glossary
     repetition and markup for every language.
     """
     title, abstract, made_abstract = map(_text, (original.title, original.abstract, made.abstract))
-    known = _known(title, abstract)
+    known = _known(title, abstract, glossary)
     found = [*_as_a_whole(abstract, made_abstract, known, language)]
     if made.title is not None:
         found += _as_a_whole(title, _text(made.title), known, language)
@@ -96,9 +97,11 @@ def _text(text: str) -> _Text:
     return _Text(whole, parts, "".join([*pieces, whole[at:]]) if parts else whole)
 
 
-def _known(title: _Text, abstract: _Text) -> _Known:
+def _known(title: _Text, abstract: _Text, glossary: Glossary) -> _Known:
     whole = f"{title.whole}\n{abstract.whole}"
-    return _Known(whole, names.known_forms(whole), numbers.known((title.said, abstract.said), whole))
+    wordings = " ".join(" ".join(term.passing) for term in glossary.relevant(whole))
+    forms = names.known_forms(f"{whole} {wordings}")
+    return _Known(whole, forms, numbers.known((title.said, abstract.said), whole))
 
 
 def _as_a_whole(original: _Text, made: _Text, known: _Known, language: str) -> Iterator[Finding]:
@@ -183,7 +186,7 @@ def _lengths(original: _Text, made: _Text, language: str) -> Iterator[Finding]:
 
 
 def _untranslated(made: _Text, *, needs_words: bool) -> Iterator[Finding]:
-    if needs_words and not script.is_translated(made.prose):
+    if needs_words and not script.is_translated(made.prose, is_title=len(made.prose) < _TITLE):
         yield finding(Flaw.UNTRANSLATED, made.prose.strip()[:60])
         return
     for run in script.english_runs(made.prose):

@@ -16,7 +16,6 @@ _GENERIC = frozenset(
 _ACRONYM = re.compile(
     r"\(([A-Za-z]*[A-Z][A-Za-z0-9]*[A-Z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*)(?:[,;][^()]*)?\)"
 )
-_LETTER = re.compile(r"[A-Za-z]")
 _SHORTEST = 5  # letters of a coined name; shorter ones (MoE, QoS, IoT) are acronyms, which have translations
 
 
@@ -68,7 +67,7 @@ def known_forms(text: str) -> frozenset[str]:
 def strange(text: str, known: frozenset[str]) -> Iterator[str]:
     """The words in `text` of which neither they nor all of their parts are among `known` forms."""
     for word in words(text):
-        if word.isascii() and not _LETTER.search(word):
+        if word[0].isdigit():  # its number is looked at as a number
             continue
         if not _is_known(word, known) and not all(_is_known(part, known) for part in _PART.findall(word)):
             yield word

@@ -6,7 +6,7 @@ the name.
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -26,12 +26,24 @@ _SCALES = {
     "hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "k": 1_000,
     "m": 10**6, "b": 10**9, "bn": 10**9, "t": 10**12,
 }  # fmt: skip
+
+
+def _is_spelled(unit: str) -> bool:
+    """Whether a unit ends with a letter, so that another letter behind it makes another word."""
+    return unit[-1].isascii() and unit[-1].isalpha()
+
+
+def _any_of(names: Iterable[str]) -> str:
+    return "|".join(sorted(map(re.escape, names), key=len, reverse=True))
+
+
 _NUMBER = re.compile(
-    r"(?P<digits>\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?[eE]-?\d+|\d+(?:\.\d+)*|(?<!\d)\.\d+)"
+    r"(?P<digits>\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?[eE]-?\d+|\d+(?:\.\d+)*|(?<![^\s(=<>~])\.\d+)"
     r"(?P<scale> ?-?(?:hundred|thousand|million|billion|trillion)(?![A-Za-z])"
     r"|-?(?:K|M|B|T|k|bn)(?![A-Za-z])| [MBK](?![A-Za-z])| ?[十百千万亿]+)?"
-    rf"(?:[余多几]|[余多]?个)?(?:[ -]?(?P<unit>{'|'.join(sorted(map(re.escape, UNITS), key=len, reverse=True))})"
-    r"(?![A-Za-z]|(?<=[xX])\d))?(?P<suffix>(?<=[\d])[A-Za-z]+)?"
+    rf"(?:[余多几]|[余多]?个)?(?:[ -]?(?P<unit>(?:{_any_of(filter(_is_spelled, UNITS))})(?![A-Za-z]|(?<=[xX])\d)"
+    rf"|{_any_of(name for name in UNITS if not _is_spelled(name))}))?"
+    r"(?P<suffix>(?<=\d)[A-Za-z]+)?"
 )
 _LINK = re.compile(
     r"[ 、]?(?:-|–|~|/|至|到|、|,|;|and|or|to|x|versus|vs\.?|和|与|或|及|以及|增至|降至|升至|提升至|降低至|提高到|, ?and|, ?or)? ?-?"
@@ -65,7 +77,7 @@ class Quantity:
 
 def quantities(text: str) -> list[Quantity]:
     """The quantities in `text`, in order; of formulas and addresses it should hold none."""
-    plain = unicodedata.normalize("NFKC", _MINUS.sub("-", text.translate(_SHAPES)))
+    plain = unicodedata.normalize("NFKC", _MINUS.sub("-", text.replace("--", "~").translate(_SHAPES)))
     found = [number for number in _NUMBER.finditer(plain) if not _is_of_a_name(number)]
     made = [_quantity(number) for number in found]
     for at in range(len(found) - 2, -1, -1):

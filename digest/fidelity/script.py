@@ -21,6 +21,7 @@ _COMMON = frozenset(
     "using was we were which while with".split()
 )
 _LEAST_HAN = 0.5  # of letters; 0.66 and more in published translations
+_LEAST_HAN_IN_A_TITLE = 0.15
 _MOST_FOREIGN = 0.01  # of Chinese characters: a rare sign in a name is no other script
 _FEW = 2
 _LEAST_COMMON = 2  # common English words in a run that makes it a clause, not a name
@@ -51,9 +52,9 @@ def share_of_han(made: str) -> float:
     return han / letters if letters else 1.0
 
 
-def is_translated(made: str) -> bool:
-    """Whether enough of the letters of `made` are Chinese."""
-    return share_of_han(made) >= _LEAST_HAN
+def is_translated(made: str, *, is_title: bool) -> bool:
+    """Whether enough of the letters of `made` are Chinese; titles are full of names."""
+    return share_of_han(made) >= (_LEAST_HAN_IN_A_TITLE if is_title else _LEAST_HAN)
 
 
 def english_runs(made: str) -> Iterator[str]:
