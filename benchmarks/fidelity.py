@@ -39,7 +39,7 @@ from tests.shared import shared_data
 _LANGUAGE = "zh-CN"
 _MANY = 1_000
 _CONFLICT = re.compile(r"<{7}[^\n]*\n(.*?)={7}\n(.*?)>{7}[^\n]*\n?", re.DOTALL)
-_CAPITALISED = re.compile(r"(?<![A-Za-z0-9$\\])[A-Z][a-z]+(?![A-Za-z0-9:]|-[A-Z0-9]{2})")
+_CAPITALISED = re.compile(r"(?<![\w$\\-])[A-Z][a-z]+(?:-[A-Z]?[a-z]+)*(?![\w:-])")
 _GLOSSARY = load(_LANGUAGE)
 
 
@@ -102,7 +102,9 @@ def _case(row: dict[str, str], *, held_back: bool) -> Case:
     chinese = translation(abstract, _GLOSSARY, chance)
     headline = _CAPITALISED.sub(lambda word: word[0].lower(), stored(row["title"]))
     title = cleaned("".join(translation(headline, _GLOSSARY, chance)).rstrip("。"), _LANGUAGE)
-    return Case(Original(row["title"], row["abstract"]), title, Simulated(sentences(abstract), chinese), held_back)
+    return Case(
+        Original(row["title"], row["abstract"]), title, Simulated(sentences(abstract), chinese), held_back
+    )
 
 
 @dataclass(slots=True)
@@ -180,7 +182,9 @@ def main() -> None:
         "speed": speed,
     }
     parser.add_argument("parts", nargs="*", metavar="PART")
-    parser.add_argument("--show", action="store_true", help="the faults that were missed, the clean texts flagged")
+    parser.add_argument(
+        "--show", action="store_true", help="the faults that were missed, the clean texts flagged"
+    )
     asked = parser.parse_args()
     if unknown := set(asked.parts) - parts.keys():
         parser.error(f"no such part: {', '.join(sorted(unknown))}")

@@ -34,6 +34,7 @@ _ECHO = re.compile(
 _MARKUP = re.compile(
     r"</?[a-zA-Z][a-zA-Z0-9-]*(?:\s[^<>]*)?/?>|<!--|\{\{|\{%|!\[[^\]]*\]\(|javascript:", re.IGNORECASE
 )
+_HAN = re.compile(r"[\u3400-\u9fff]")
 _GRAM = 12  # characters
 
 
@@ -82,7 +83,11 @@ def _often(original: str, made: str, length: int, times: int) -> str | None:
     grams = [made[at : at + length] for at in range(len(made) - length + 1)]
     if len(grams) == len(set(grams)):
         return None
-    counted = (gram for gram, count in Counter(grams).items() if count >= times)
+    counted = (
+        gram
+        for gram, count in Counter(grams).items()
+        if count >= times and len(_HAN.findall(gram)) > length / 2
+    )
     return next(
         (gram for gram in counted if made.count(gram) >= times and original.count(gram) < times), None
     )

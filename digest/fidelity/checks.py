@@ -20,7 +20,7 @@ _LENGTHS = (1.2, 3.0)  # Chinese characters per English word; 1.54 to 2.46 in so
 _ANY_LENGTHS = (0.3, 4.0)  # characters per character, of other languages
 _TITLE = 100  # characters: what is shorter is full of names
 _PAIRS = ("（）", "《》", "“”", "「」", "【】")
-_MARK = re.compile(r"(?<![（\w])(?:\d{1,2}|[ivx]{1,4}|[a-h])）")  # of an item in a list
+_MARK = re.compile(r"(?<![（A-Za-z0-9])(?:\d{1,2}|[ivx]{1,4}|[a-h])）")  # of an item in a list
 _COORDINATED = re.compile(r"[、，和与及]\s*$")
 
 
@@ -48,7 +48,10 @@ def translated(original: Original, made: Made, language: str, glossary: Glossary
     repetition and markup for every language.
     """
     title, abstract, made_abstract = map(_text, (original.title, original.abstract, made.abstract))
-    known = _known(title, abstract, glossary)
+    terms = [(glossary.relevant(title.whole), made.title), (glossary.relevant(abstract.whole), made.abstract)]
+    known = _known(
+        title, abstract, " ".join(wording for some, _ in terms for term in some for wording in term.passing)
+    )
     found = [*_as_a_whole(abstract, made_abstract, known, language)]
     if made.title is not None:
         found += _as_a_whole(title, _text(made.title), known, language)
@@ -56,7 +59,13 @@ def translated(original: Original, made: Made, language: str, glossary: Glossary
         found += _as_a_part(known, _text(made.summary), language)
     if is_chinese(language):
         found += _in_chinese(abstract, made_abstract)
-    found += _by_glossary(glossary, original, made)
+    found += [
+        finding(Flaw.TERM, term.source)
+        for some, text in terms
+        if text
+        for term in some
+        if not term.is_in(text)
+    ]
     return tuple(dict.fromkeys(found))
 
 
@@ -97,9 +106,8 @@ def _text(text: str) -> _Text:
     return _Text(whole, parts, "".join([*pieces, whole[at:]]) if parts else whole)
 
 
-def _known(title: _Text, abstract: _Text, glossary: Glossary) -> _Known:
+def _known(title: _Text, abstract: _Text, wordings: str) -> _Known:
     whole = f"{title.whole}\n{abstract.whole}"
-    wordings = " ".join(" ".join(term.passing) for term in glossary.relevant(whole))
     forms = names.known_forms(f"{whole} {wordings}")
     return _Known(whole, forms, numbers.known((title.said, abstract.said), whole))
 
@@ -208,10 +216,3 @@ def _in_chinese(original: _Text, made: _Text) -> Iterator[Finding]:
     for flaw, lone in ((Flaw.SENTENCE_MISSING, missing), (Flaw.SENTENCE_ADDED, added)):
         for sentence in lone:
             yield finding(flaw, sentence.text[:60])
-
-
-def _by_glossary(glossary: Glossary, original: Original, made: Made) -> Iterator[Finding]:
-    for source, text in ((original.title, made.title), (original.abstract, made.abstract)):
-        for term in glossary.relevant(source) if text else ():
-            if text and not term.is_in(text):
-                yield finding(Flaw.TERM, term.source)

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable, Iterator
 
+from digest.fidelity.units import UNITS
+
 _WORD = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]+(?:[-_.'’+&/][A-Za-z0-9]+)*\+*", re.ASCII)
 _PART = re.compile(r"[A-Za-z0-9]+(?:\.\d+)*\+*")
 _CAMEL = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]{2}")
@@ -13,9 +15,7 @@ _DESCRIBED = re.compile(  # speech2text, 16kHz, v3; and words that spell an acro
 _GENERIC = frozenset(
     "phd deepfake deepfakes wifi iphone lidar autoencoder autoencoders autocomplete wavelet mmwave".split()
 )
-_ACRONYM = re.compile(
-    r"\(([A-Za-z]*[A-Z][A-Za-z0-9]*[A-Z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*)(?:[,;][^()]*)?\)"
-)
+_ACRONYM = re.compile(r"\(([A-Za-z]*[A-Z][A-Za-z0-9]*[A-Z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*)(?:[,;][^()]*)?\)")
 _SHORTEST = 5  # letters of a coined name; shorter ones (MoE, QoS, IoT) are acronyms, which have translations
 
 
@@ -67,7 +67,7 @@ def known_forms(text: str) -> frozenset[str]:
 def strange(text: str, known: frozenset[str]) -> Iterator[str]:
     """The words in `text` of which neither they nor all of their parts are among `known` forms."""
     for word in words(text):
-        if word[0].isdigit():  # its number is looked at as a number
+        if word[0].isdigit() or word in UNITS:  # looked at as a number
             continue
         if not _is_known(word, known) and not all(_is_known(part, known) for part in _PART.findall(word)):
             yield word

@@ -49,7 +49,7 @@ _LINK = re.compile(
     r"[ 、]?(?:-|–|~|/|至|到|、|,|;|and|or|to|x|versus|vs\.?|和|与|或|及|以及|增至|降至|升至|提升至|降低至|提高到|, ?and|, ?or)? ?-?"
 )
 _ORDINARY = Decimal(1)
-_NO_SIGN_BEHIND = "%)]°_秒钟时天倍赫贝度亿万千百至到"
+_NO_SIGN_BEHIND = "+±~%)]°_秒钟时天倍赫贝度亿万千百至到"
 _LOWERED = re.compile(r"[降减低少跌缩落下][^0-9、。]{0,8}\Z")
 
 
@@ -66,13 +66,14 @@ class Quantity:
     """A number as it stands in a text (`written`), and what it may mean: the first is what it says by itself.
 
     Further ones come of its neighbours: in 10 to 20 ms both numbers are times. `bare` is its value without unit and
-    scale. One that is `loose` need not be in a translation: an enumeration's mark, the 3 of 3D.
+    scale. One that is `loose` need not be in a translation: a list's mark (`marks`), the 3 of 3D.
     """
 
     written: str
     bare: Decimal
     amounts: tuple[Amount, ...]
     loose: bool = False
+    marks: bool = False
 
 
 def quantities(text: str) -> list[Quantity]:
@@ -101,12 +102,15 @@ def _quantity(found: re.Match[str]) -> Quantity:
     if _is_negative(found):
         bare = -bare
     before = found.string[max(0, found.start() - 10) : found.start()]
-    amounts = [_amount(bare * _scale(found["scale"]), found["unit"], percent=before.rstrip().endswith("百分之"))]
+    amounts = [
+        _amount(bare * _scale(found["scale"]), found["unit"], percent=before.rstrip().endswith("百分之"))
+    ]
     if bare > 0 and _LOWERED.search(before):
         amounts.append(replace(amounts[0], value=-amounts[0].value))
-    loose = version or bool(found["suffix"]) or _is_mark(found)
+    marks = _is_mark(found)
+    loose = marks or version or bool(found["suffix"])
     written = found[0].strip()
-    return Quantity(f"-{written}" if bare < 0 else written, bare, tuple(amounts), loose)
+    return Quantity(f"-{written}" if bare < 0 else written, bare, tuple(amounts), loose, marks)
 
 
 def _amount(value: Decimal, unit: str | None, *, percent: bool) -> Amount:

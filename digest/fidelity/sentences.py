@@ -7,7 +7,7 @@ names, numbers and everyday words (after Gale and Church 1993), a sentence that 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from math import log
 
 from digest.fidelity.lexicon import wordings
@@ -102,15 +102,23 @@ class _Unlikeness:
         self._made = [0.0, *accumulate(each.length for each in others)]
         clues = {word: _clue(word) for each in some for word in each.words}
         bits = {clue: 1 << at for at, clue in enumerate({clue for clue in clues.values() if clue})}
-        self._said = [_union(bits.get(clues[word], 0) for word in each.words) for each in some]
-        self._kept = [_union(bit for clue, bit in bits.items() if _shows(clue, each)) for each in others]
+        self._said = _runs([_union(bits.get(clues[word], 0) for word in each.words) for each in some])
+        self._kept = _runs(
+            [_union(bit for clue, bit in bits.items() if _shows(clue, each)) for each in others]
+        )
 
     def __call__(self, start: int, end: int, made_start: int, made_end: int) -> float:
         expected = self._lengths[end] - self._lengths[start]
         strayed = log((self._made[made_end] - self._made[made_start] + 2) / (expected + 2)) / _SPREAD
-        said = _union(self._said[start:end])
-        lost = (said & ~_union(self._kept[made_start:made_end])).bit_count() - _EXPECTED * said.bit_count()
-        return strayed * strayed / 2 + _LOST * lost
+        said = self._said[end - start][start]
+        lost = (said & ~self._kept[made_end - made_start][made_start]).bit_count()
+        return strayed * strayed / 2 + _LOST * (lost - _EXPECTED * said.bit_count())
+
+
+def _runs(bits: list[int]) -> dict[int, list[int]]:
+    """What each run of one, two and three sentences holds, by the number of its first."""
+    two = [one | other for one, other in pairwise(bits)]
+    return {1: bits, 2: two, 3: [run | last for run, last in zip(two, bits[2:], strict=False)]}
 
 
 def _clue(word: str) -> tuple[str, ...]:
