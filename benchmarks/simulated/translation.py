@@ -17,12 +17,12 @@ from digest.fidelity.lexicon import wordings
 _TOKEN = re.compile(
     r"(?P<term>\ue000(?P<wording>[^\ue001]*)\ue001)"
     r"|(?P<fixed>\$[^$]+\$|`[^`]+`|https?://[!-~]*[A-Za-z0-9/]|\S+@\S+\.[a-z]+)"
-    r"|(?P<number>(?:(?<![\w.-])|(?<=\d[-–])|(?<=\d--))[-−+]?\d[\d,]*(?:\.\d+)?)"
+    r"|(?P<number>(?:(?<![\w.-])|(?<=\d[-–])|(?<=\d--))[-−+]?\d[\d,]*(?:\.\d+)?)(?=(?:[KMBk]|%|dB|k?Hz|kbps|ms|s|x|cm|mm|m)?(?![A-Za-z0-9]))"
     r"(?P<scale> (?:million|billion|thousand)| ?[KMB](?![A-Za-z])|k(?![A-Za-z]))?"
     r"(?P<unit>[ -]?(?:%|percentage points?|percent|dB|kHz|Hz|kbps|ms|secs?|seconds?|cm|mm|hours?|minutes?|days?|weeks?|months?|years?|bits?|m\b|s\b|x\b|×|times|fold)(?![A-Za-z]))?"
     r"|(?P<range>(?<=[\d%]) (?:to|and) (?=[-$]?\d)|(?<=\d)(?:--?|–)(?=\d))"
     r"|(?P<hedge>\b(?:up to|more than|over|at least|less than|approximately|about|around|nearly|roughly|above|below) (?=\d)"
-    r"|\b(?:may|might|often|typically|usually|generally|preliminary)\b)"
+    r"|\b(?:may|might|often|frequently|mostly|typically|usually|generally|preliminary)\b)"
     r"|(?P<count>\b(?:three|four|five|six|seven|eight|nine|ten|twelve)\b)"
     r"|(?P<word>[A-Za-z0-9]+(?:[-.'’+/&][A-Za-z0-9]+)*)"
     r"|(?P<sign>[^\s])"
@@ -38,14 +38,15 @@ _HEDGES = {
     "up to": ("高达", "最高", "最多"), "more than": ("超过", "多于"), "over": ("超过", "逾"), "at least": ("至少", "不少于"),
     "less than": ("不到", "低于"), "approximately": ("约", "大约"), "about": ("约", "大约"), "around": ("约", "大约"),
     "nearly": ("近", "将近"), "roughly": ("大约", "约"), "above": ("高于", "超过"), "below": ("低于", "不到"),
-    "often": ("常", "往往"), "typically": ("通常", "一般"), "usually": ("通常", "往往"), "generally": ("一般", "普遍"),
+    "often": ("常", "往往"), "frequently": ("经常", "频繁"), "mostly": ("大多", "主要"),
+    "typically": ("通常", "一般"), "usually": ("通常", "往往"), "generally": ("一般", "普遍"),
     "preliminary": ("初步",), "may": ("可能", "或许"), "might": ("可能", "或许"),
 }  # fmt: skip
 _COUNTS = dict(
-    zip("three four five six seven eight nine ten twelve".split(), "三四五六七八九十", strict=False)
+    zip(["three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve"], "三四五六七八九十", strict=False)
 ) | {"twelve": "十二"}
 _DIGITS = dict(
-    zip("three four five six seven eight nine ten twelve".split(), (3, 4, 5, 6, 7, 8, 9, 10, 12), strict=True)
+    zip(["three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve"], (3, 4, 5, 6, 7, 8, 9, 10, 12), strict=True)
 )
 _SCALES = {
     "million": 10**6,
@@ -58,16 +59,17 @@ _SCALES = {
 }
 _SIGNS = {",": "，", ";": "；", ":": "：", "(": "（", ")": "）", "?": "？", "!": "！"}
 _SILENT = frozenset(
-    "the a an of to is are be been was were that which this these it its as by and or in on at for".split()
+    ["the", "a", "an", "of", "to", "is", "are", "be", "been", "was", "were", "that", "which", "this", "these", "it", "its", "as", "by", "and", "or", "in", "on", "at", "for"]
 )
 _TRANSLATED = frozenset(
-    "English Chinese Mandarin Japanese French German Spanish Arabic Hindi Korean Russian".split()
+    ["English", "Chinese", "Mandarin", "Japanese", "French", "German", "Spanish", "Arabic", "Hindi", "Korean", "Russian"]
 )
 _FILLER = (
     "其中基于针对相关各类主要进行以及具有能够有着这种方面过程当中不同情况下整体部分关键内容有关作用研究者所得"
 )
 _KEPT_WORDS = 0.93
 _JOINED, _SPLIT, _TURNED = 0.12, 0.04, 0.1
+_MOST_JOINED = 2  # times in a row, as in published posts
 _SENTENCE = re.compile(r"(?<=[a-z0-9)%$][.!?]) +(?=[A-Z$\"(])")
 
 
@@ -84,13 +86,16 @@ def translation(text: str, glossary: Glossary, chance: random.Random) -> list[st
 
 
 def _rearranged(sentences: list[str], chance: random.Random) -> Iterator[str]:
-    pending = ""
+    pending, joined = "", 0
     for sentence in sentences:
         if chance.random() < _TURNED and sentence.count("，") == 1 and "（" not in sentence:
             sentence = "，".join(reversed(sentence.split("，")))  # noqa: PLW2901 - the same sentence
-        if chance.random() < _JOINED:
+        if chance.random() < _JOINED and joined < _MOST_JOINED:
             pending += sentence + "，"
-        elif chance.random() < _SPLIT and "，" in sentence:
+            joined += 1
+            continue
+        joined = 0
+        if chance.random() < _SPLIT and "，" in sentence:
             head, _, tail = sentence.partition("，")
             yield f"{pending}{head}。"
             yield f"{tail}。"

@@ -9,12 +9,11 @@ _UNSEEN = re.compile(
 )
 _FENCE = re.compile(r"\A\s*(?:```|~~~)[\w-]*[ \t]*\n(.*?)\n?\s*(?:```|~~~)\s*\Z", re.DOTALL)
 _PREAMBLE = re.compile(
-    r"\A\s*(?:(?:好的|当然|没问题|以下是|下面是|这是|中文|翻译|译文|简体|Sure|Certainly|Of course|Here is|Here's|Below is|Okay)"
-    r"[^。！？!?\n：:]{0,40}(?:[，。！,.!][^。！？!?\n：:]{0,40}(?:翻译|译文|translat)[^。！？!?\n：:]{0,20})?[：:]\s*"
-    r"|\**(?:摘要|译文|翻译|中文摘要|标题|Abstract|Translation|Title)\**[：:]\**\s*)",
+    r"\A\s*(?:(?:(?:好的|当然|没问题|Sure|Certainly|Of course|Okay)[，。！,.! ]+)?"
+    r"(?:以下是|下面是|以下为|Here is|Here's|Below is)[^。！？!?\n：:]{0,60}[：:]\s*"
+    r"|\**(?:中文|简体中文)?(?:摘要|译文|翻译|标题|Abstract|Translation|Title)(?:如下)?\**[：:]\**\s*)",
     re.IGNORECASE,
 )
-_SPOKEN = re.compile(r"翻译|译文|translat|摘要|标题|abstract|title", re.IGNORECASE)
 _NOTE = re.compile(
     r"(?:\n\s*|(?<=[。！？]))[（(*\[【]*(?:译?注|译者注|翻译说明|说明|备注|以上|希望|如果?您|如需|Note|I hope|Let me know)"
     r"(?:[：:]|(?=[^。\n]*(?:翻译|译文|译法|术语|帮助|需要|translat|help)))[^\n]*\Z",

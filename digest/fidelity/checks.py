@@ -150,12 +150,12 @@ def _parts(original: _Text, made: _Text) -> Iterator[Finding]:
     wanted = Counter(part.source for part in original.parts)
     given = Counter(part.source for part in made.parts)
     kinds = {part.source: part.kind for part in (*original.parts, *made.parts)}
-    for source, count in {**wanted, **given}.items():
-        kind = kinds[source]
-        if kind is not Kind.OTHER and wanted[source] != given[source]:
-            yield finding(Flaw.ADDRESS if kind is Kind.ADDRESS else Flaw.FORMULA, source)
-        elif wanted[source] > count:
-            yield finding(Flaw.FORMULA, source)
+    for source in {**wanted, **given}:
+        flaw = Flaw.ADDRESS if kinds[source] is Kind.ADDRESS else Flaw.FORMULA
+        if wanted[source] > given[source] or (
+            given[source] > wanted[source] and kinds[source] is not Kind.OTHER
+        ):
+            yield finding(flaw, source)
 
 
 def _names(original: _Text, made: _Text) -> Iterator[Finding]:
@@ -164,9 +164,7 @@ def _names(original: _Text, made: _Text) -> Iterator[Finding]:
         if not names.stands_in(name, made.prose):
             yield finding(Flaw.NAME_MISSING, name)
     for acronym in names.acronyms(original.prose):
-        if acronym not in wanted and not names.stands_in(acronym, made.prose):
-            yield finding(Flaw.ACRONYM, acronym)
-        elif _COORDINATED.search(made.prose[: made.prose.find(acronym)]):
+        if (acronym not in wanted and not names.stands_in(acronym, made.prose)) or _COORDINATED.search(made.prose[: made.prose.find(acronym)]):
             yield finding(Flaw.ACRONYM, acronym)
 
 
@@ -203,9 +201,10 @@ def _untranslated(made: _Text, *, needs_words: bool) -> Iterator[Finding]:
 
 def _brackets(made: str) -> Iterator[Finding]:
     made = _MARK.sub("", made)
-    for opening, closing in _PAIRS:
+    for pair in _PAIRS:
+        opening, closing = pair[0], pair[1]
         if made.count(opening) != made.count(closing):
-            yield finding(Flaw.BRACKETS, opening + closing)
+            yield finding(Flaw.BRACKETS, pair)
 
 
 def _in_chinese(original: _Text, made: _Text) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from itertools import count
 
 from digest.fidelity.findings import Finding, Flaw, finding
 from digest.fidelity.fixed import Kind, fixed
-from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse, trimmed
+from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse
 from digest.render.tex_prose import links, prose
 
 _BRACKETS = (("[[", "]]"), ("⟦", "⟧"), ("⟨⟨", "⟩⟩"))
@@ -83,10 +83,13 @@ def mask(text: str) -> Masked:
 
 def mask_all(texts: Sequence[str]) -> tuple[Masked, ...]:
     """`texts` that one prompt shows together, masked with one form of placeholder and numbered through."""
-    form, known = _form(texts), {}
+    form = _form(texts)
+    known: dict[int, str] = {}
     masked = []
     for text in texts:
-        pieces, spans, at = [], {}, 0
+        pieces: list[str] = []
+        spans: dict[int, str] = {}
+        at = 0
         for part in fixed(text):
             number = len(known) + 1
             known[number] = spans[number] = part.source
@@ -129,16 +132,17 @@ def _joined(pieces: Sequence[str]) -> str:
     joined = ""
     for at in range(len(pieces) - 1, -1, -1):
         piece = pieces[at]
-        if at % 2 and _is_address(piece):
-            tail = _VISIBLE.match(joined)
-            swallowed = tail is not None and trimmed(piece + tail[0]) != piece
-            joined = f" {joined}" if swallowed else joined
+        if at % 2 and _swallows(piece, joined):
+            joined = f" {joined}"
         joined = piece + joined
     return joined
 
 
-def _is_address(span: str) -> bool:
-    return any(part.kind is Kind.ADDRESS and part.source == span for part in fixed(span))
+def _swallows(span: str, following: str) -> bool:
+    """Whether `span` is an address that would be read as a longer one with what follows it."""
+    tail = _VISIBLE.match(following)
+    alone, behind = (next(fixed(text), None) for text in (span, span + (tail[0] if tail else "")))
+    return alone is not None and alone.kind is Kind.ADDRESS and behind is not None and behind.source != span
 
 
 def _marked(found: re.Match[str]) -> str:

@@ -13,7 +13,7 @@ _DESCRIBED = re.compile(  # speech2text, 16kHz, v3; and words that spell an acro
     r"[a-z]+2[a-z]+|\d.*|v\d+|[A-Za-z]\d{1,2}|[A-Z]{2}[a-z]{3,}|[a-z]{3,}[A-Z]{1,2}[a-z]+", re.ASCII
 )
 _GENERIC = frozenset(
-    "phd deepfake deepfakes wifi iphone lidar autoencoder autoencoders autocomplete wavelet mmwave".split()
+    ["phd", "deepfake", "deepfakes", "wifi", "iphone", "lidar", "autoencoder", "autoencoders", "autocomplete", "wavelet", "mmwave"]
 )
 _ACRONYM = re.compile(r"\(([A-Za-z]*[A-Z][A-Za-z0-9]*[A-Z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*)(?:[,;][^()]*)?\)")
 _SHORTEST = 5  # letters of a coined name; shorter ones (MoE, QoS, IoT) are acronyms, which have translations
@@ -132,7 +132,7 @@ def _is_letter(sign: str) -> bool:
 
 def _distance(one: str, other: str) -> int:
     """How many letters to put in, take out or change (Levenshtein)."""
-    row = [*range(len(other) + 1)]
+    row = list(range(len(other) + 1))
     for at, letter in enumerate(one, start=1):
         before, row = row, [at]
         for to, sign in enumerate(other, start=1):

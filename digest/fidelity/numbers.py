@@ -13,7 +13,7 @@ from digest.fidelity.units import STRICT
 
 _DIGITS = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 _FORMULA = re.compile(r"\$[^$]*\$")
-_MONTHS = "january february march april may june july august september october november december".split()
+_MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"]
 _DECADE = re.compile(r"\b(?:1[89]|20)(\d)0s\b")
 _CENTURY = Decimal(20)
 _WHOLE = {Decimal(50): ("一半", "半数"), Decimal(100): ("全部", "完全", "百分之百", "所有")}

@@ -62,7 +62,8 @@ def chinese(text: str) -> list[Sentence]:
 def alone(original: Sequence[Sentence], made: Sequence[Sentence]) -> tuple[list[Sentence], list[Sentence]]:
     """The sentences of `original` without counterpart in `made`, and those of `made` without one in `original`."""
     some, others = original[:_LONGEST], made[:_LONGEST]
-    steps = _steps(some, others)
+    unlike = _Unlikeness(some, others)
+    steps = {} if unlike.is_plain() else _steps(len(some), len(others), unlike)
     place, missing, added = (len(some), len(others)), [], []
     while place in steps:
         many, few = steps[place]
@@ -74,14 +75,12 @@ def alone(original: Sequence[Sentence], made: Sequence[Sentence]) -> tuple[list[
     return missing[::-1], added[::-1]
 
 
-def _steps(some: Sequence[Sentence], others: Sequence[Sentence]) -> dict[tuple[int, int], tuple[int, int]]:
+def _steps(many_left: int, few_left: int, unlike: "_Unlikeness") -> dict[tuple[int, int], tuple[int, int]]:
     """The cheapest way to each pair of places: how many sentences of each side its last step takes."""
-    unlike = _Unlikeness(some, others)
-    if len(some) == len(others) and all(unlike(at, at + 1, at, at + 1) < _ALIKE for at in range(len(some))):
-        return {}
-    costs, steps = {(0, 0): 0.0}, {}
-    for i in range(len(some) + 1):
-        for j in range(len(others) + 1):
+    costs = {(0, 0): 0.0}
+    steps: dict[tuple[int, int], tuple[int, int]] = {}
+    for i in range(many_left + 1):
+        for j in range(few_left + 1):
             ways = [(costs[i - 1, j] + _ALONE, (1, 0))] if i else []
             if j:
                 ways.append((costs[i, j - 1] + _ALONE, (0, 1)))
@@ -106,6 +105,11 @@ class _Unlikeness:
         self._kept = _runs(
             [_union(bit for clue, bit in bits.items() if _shows(clue, each)) for each in others]
         )
+
+    def is_plain(self) -> bool:
+        """Whether each sentence has its like in the same place."""
+        many = len(self._said[1])
+        return many == len(self._kept[1]) and all(self(at, at + 1, at, at + 1) < _ALIKE for at in range(many))
 
     def __call__(self, start: int, end: int, made_start: int, made_end: int) -> float:
         expected = self._lengths[end] - self._lengths[start]
