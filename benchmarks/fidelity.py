@@ -166,8 +166,8 @@ def speed(many: int = _MANY) -> str:
     made = [(case.original, case.made(case.simulated.chinese)) for case in cases(many)]
     check(*made[0])
     started, used = time.perf_counter(), time.process_time()
-    for original, translation in made:
-        check(original, translation)
+    for original, chinese in made:
+        check(original, chinese)
     spent = time.perf_counter() - started
     return f"{len(made):,} abstracts checked in {spent:.2f} s ({time.process_time() - used:.2f} s of the processor)"
 

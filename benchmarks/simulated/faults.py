@@ -1,4 +1,4 @@
-"""Faults to plant in a translation: each takes its sentences, and gives them with one fault, or None where none fits."""
+"""Faults to plant in a translation: each gives its sentences with one fault, or None where none fits."""
 
 import random
 import re
@@ -9,7 +9,8 @@ _NUMBER = re.compile(
     r"(?<![A-Za-z0-9._/$\\{-])\d[\d,]*(?:\.\d+)?(?![\d.]*[A-Za-z_])(?![）)]\S{0,3}[^0-9]{0,1}$)"
 )
 _MEASURED = re.compile(
-    r"(?<![A-Za-z0-9._/$\\{-])(?P<number>\d[\d,]*(?:\.\d+)?)(?P<unit> ?(?:[%％]|dB|分贝|kHz|千赫|Hz|赫兹|kbps|ms|毫秒|秒|个?小时|分钟|亿|万))"
+    r"(?<![A-Za-z0-9._/$\\{-])(?P<number>\d[\d,]*(?:\.\d+)?)"
+    r"(?P<unit> ?(?:[%％]|dB|分贝|kHz|千赫|Hz|赫兹|kbps|ms|毫秒|秒|个?小时|分钟|亿|万))"
     r"(?! ?(?:至|到|和|及|[-~、，–/]) ?[-\d])"  # 5至10%: the unit behind holds for both
 )
 _FORMULA = re.compile(r"\$[^$]+\$")

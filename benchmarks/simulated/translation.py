@@ -19,9 +19,11 @@ _TOKEN = re.compile(
     r"|(?P<fixed>\$[^$]+\$|`[^`]+`|https?://[!-~]*[A-Za-z0-9/]|\S+@\S+\.[a-z]+)"
     r"|(?P<number>(?:(?<![\w.-])|(?<=\d[-–])|(?<=\d--))[-−+]?\d[\d,]*(?:\.\d+)?)(?=(?:[KMBk]|%|dB|k?Hz|kbps|ms|s|x|cm|mm|m)?(?![A-Za-z0-9]))"
     r"(?P<scale> (?:million|billion|thousand)| ?[KMB](?![A-Za-z])|k(?![A-Za-z]))?"
-    r"(?P<unit>[ -]?(?:%|percentage points?|percent|dB|kHz|Hz|kbps|ms|secs?|seconds?|cm|mm|hours?|minutes?|days?|weeks?|months?|years?|bits?|m\b|s\b|x\b|×|times|fold)(?![A-Za-z]))?"
+    r"(?P<unit>[ -]?(?:%|percentage points?|percent|dB|kHz|Hz|kbps|ms|secs?|seconds?|cm|mm"
+    r"|hours?|minutes?|days?|weeks?|months?|years?|bits?|m\b|s\b|x\b|×|times|fold)(?![A-Za-z]))?"
     r"|(?P<range>(?<=[\d%]) (?:to|and) (?=[-$]?\d)|(?<=\d)(?:--?|–)(?=\d))"
-    r"|(?P<hedge>\b(?:up to|more than|over|at least|less than|approximately|about|around|nearly|roughly|above|below) (?=\d)"
+    r"|(?P<hedge>\b(?:up to|more than|over|at least|less than|approximately"
+    r"|about|around|nearly|roughly|above|below) (?=\d)"
     r"|\b(?:may|might|often|frequently|mostly|typically|usually|generally|preliminary)\b)"
     r"|(?P<count>\b(?:three|four|five|six|seven|eight|nine|ten|twelve)\b)"
     r"|(?P<word>[A-Za-z0-9]+(?:[-.'’+/&][A-Za-z0-9]+)*)"
@@ -30,12 +32,17 @@ _TOKEN = re.compile(
 _UNITS = {
     "%": ("%", "％", " %"), "percent": ("%", "％"), "dB": (" dB", "dB", "分贝"), "kHz": (" kHz", "kHz", "千赫"),
     "Hz": (" Hz", "赫兹"), "kbps": (" kbps", "kbps"), "ms": (" ms", "毫秒", "ms"), "s": ("秒", " s"),
-    "second": ("秒", "秒"), "sec": ("秒",), "cm": (" cm", "厘米"), "mm": (" mm", "毫米"), "hour": ("小时", "个小时"), "minute": ("分钟",), "x": ("倍", "×"), "×": ("倍", "×"),
-    "times": ("倍", "次"), "time": ("次",), "day": ("天",), "week": ("周",), "month": ("个月",), "year": ("年",), "bit": ("比特", "位"),
+
+    "second": ("秒", "秒"), "sec": ("秒",), "cm": (" cm", "厘米"), "mm": (" mm", "毫米"),
+    "hour": ("小时", "个小时"), "minute": ("分钟",), "x": ("倍", "×"), "×": ("倍", "×"),
+    "times": ("倍", "次"), "time": ("次",), "day": ("天",), "week": ("周",),
+    "month": ("个月",),
+    "year": ("年",), "bit": ("比特", "位"),
     "m": ("米", " m"), "percentage point": ("个百分点",), "fold": ("倍",),
 }  # fmt: skip
 _HEDGES = {
-    "up to": ("高达", "最高", "最多"), "more than": ("超过", "多于"), "over": ("超过", "逾"), "at least": ("至少", "不少于"),
+    "up to": ("高达", "最高", "最多"), "more than": ("超过", "多于"), "over": ("超过", "逾"),
+    "at least": ("至少", "不少于"),
     "less than": ("不到", "低于"), "approximately": ("约", "大约"), "about": ("约", "大约"), "around": ("约", "大约"),
     "nearly": ("近", "将近"), "roughly": ("大约", "约"), "above": ("高于", "超过"), "below": ("低于", "不到"),
     "often": ("常", "往往"), "frequently": ("经常", "频繁"), "mostly": ("大多", "主要"),
@@ -43,11 +50,15 @@ _HEDGES = {
     "preliminary": ("初步",), "may": ("可能", "或许"), "might": ("可能", "或许"),
 }  # fmt: skip
 _COUNTS = dict(
-    zip(["three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve"], "三四五六七八九十", strict=False)
+    zip(
+        (  # noqa: SIM905 - a list of words reads best as words
+            "three four five six seven eight nine ten twelve"
+        ).split(),
+        "三四五六七八九十",
+        strict=False,
+    )
 ) | {"twelve": "十二"}
-_DIGITS = dict(
-    zip(["three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve"], (3, 4, 5, 6, 7, 8, 9, 10, 12), strict=True)
-)
+_DIGITS = dict(zip(_COUNTS, (3, 4, 5, 6, 7, 8, 9, 10, 12), strict=True))
 _SCALES = {
     "million": 10**6,
     "billion": 10**9,
@@ -59,10 +70,14 @@ _SCALES = {
 }
 _SIGNS = {",": "，", ";": "；", ":": "：", "(": "（", ")": "）", "?": "？", "!": "！"}
 _SILENT = frozenset(
-    ["the", "a", "an", "of", "to", "is", "are", "be", "been", "was", "were", "that", "which", "this", "these", "it", "its", "as", "by", "and", "or", "in", "on", "at", "for"]
+    (  # noqa: SIM905 - a list of words reads best as words
+        "the a an of to is are be been was were that which this these it its as by and or in on at for"
+    ).split()
 )
 _TRANSLATED = frozenset(
-    ["English", "Chinese", "Mandarin", "Japanese", "French", "German", "Spanish", "Arabic", "Hindi", "Korean", "Russian"]
+    (  # noqa: SIM905 - a list of words reads best as words
+        "English Chinese Mandarin Japanese French German Spanish Arabic Hindi Korean Russian"
+    ).split()
 )
 _FILLER = (
     "其中基于针对相关各类主要进行以及具有能够有着这种方面过程当中不同情况下整体部分关键内容有关作用研究者所得"

@@ -15,7 +15,8 @@ _PREAMBLE = re.compile(
     re.IGNORECASE,
 )
 _NOTE = re.compile(
-    r"(?:\n\s*|(?<=[。！？]))[（(*\[【]*(?:译?注|译者注|翻译说明|说明|备注|以上|希望|如果?您|如需|Note|I hope|Let me know)"
+    r"(?:\n\s*|(?<=[。！？]))[（(*\[【]*(?:译?注|译者注|翻译说明|说明|备注|以上|希望|如果?您|如需|Note|I hope"
+    r"|Let me know)"
     r"(?:[：:]|(?=[^。\n]*(?:翻译|译文|译法|术语|帮助|需要|translat|help)))[^\n]*\Z",
     re.IGNORECASE,
 )
@@ -26,7 +27,7 @@ _REFUSAL = re.compile(
 )
 _SORRY = re.compile(r"\A\s*\W?(?:sorry|I['’]?m sorry|I can|as an AI)", re.IGNORECASE)
 _ECHO = re.compile(
-    r"</?\s*(?:material|question|think)\b|JSON schema|\"(?:title|abstract|summary)\"\s*:|arXiv:\d{4}\.\d{5}\s*<|<\|(?:im_|end)"
+    r"</?\s*(?:material|question|think)\b|JSON schema|\"(?:title|abstract|summary)\"\s*:|<\|(?:im_|end)"
     r"|(?:\A|\n)\s*(?:Title|Abstract|Summary|摘要|标题|译文)\s*[：:]|```|~~~",
     re.IGNORECASE,
 )
@@ -44,7 +45,7 @@ def unwrapped(text: str) -> str:
         fenced = _FENCE.match(seen)
         seen = (fenced[1] if fenced else seen).strip()
         preamble = _PREAMBLE.match(seen)
-        if preamble and _SPOKEN.search(preamble[0]) and seen[preamble.end() :].strip():
+        if preamble and seen[preamble.end() :].strip():
             seen = seen[preamble.end() :].strip()
     return _NOTE.sub("", seen).strip()
 

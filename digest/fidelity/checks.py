@@ -164,7 +164,8 @@ def _names(original: _Text, made: _Text) -> Iterator[Finding]:
         if not names.stands_in(name, made.prose):
             yield finding(Flaw.NAME_MISSING, name)
     for acronym in names.acronyms(original.prose):
-        if (acronym not in wanted and not names.stands_in(acronym, made.prose)) or _COORDINATED.search(made.prose[: made.prose.find(acronym)]):
+        gone = acronym not in wanted and not names.stands_in(acronym, made.prose)
+        if gone or _COORDINATED.search(made.prose[: made.prose.find(acronym)]):
             yield finding(Flaw.ACRONYM, acronym)
 
 

@@ -3,11 +3,17 @@
 import re
 from collections.abc import Iterator
 
-_NUMBER = r"(?=\s*(?:an? (?:factor|average|order)\b|about\s|[$~≈]?\s*\d|(?:two|three|four|five|six|seven|eight|nine|ten|half|twice)\b))"
+_NUMBER = (
+    r"(?=\s*(?:an? (?:factor|average|order)\b|about\s|[$~≈]?\s*\d"
+    r"|(?:two|three|four|five|six|seven|eight|nine|ten|half|twice)\b))"
+)
 _HEDGES: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
     (re.compile(english), re.compile(chinese))
     for english, chinese in (
-        (rf"(?:up to|as much as|as many as|at most|no more than|maximum of){_NUMBER}", r"最|高达|多达|可达|至多|达|不超过|以内|上限"),
+        (
+            rf"(?:up to|as much as|as many as|at most|no more than|maximum of){_NUMBER}",
+            r"最|高达|多达|可达|至多|达|不超过|以内|上限",
+        ),
         (
             rf"(?:over|more than|at least|exceeding|exceeds?|above|greater than|no fewer than|no less than){_NUMBER}",
             r"超|逾|多|以上|至少|不少于|不低于|大于|高于|优于|余",
@@ -25,7 +31,10 @@ _HEDGES: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
             r"可能|或许|也许|或|有望|潜|似乎|大概|容易|易|可|会|能",
         ),
         (r"(?:preliminary|tentative(?:ly)?)\b", r"初步|初|尝试|试探|暂"),
-        (r"(?:typically|usually|generally|often|frequently|in most cases|mostly)\b", r"通常|往往|一般|常|大多|多数|普遍|频繁|多|总体|主要|易|经"),
+        (
+            r"(?:typically|usually|generally|often|frequently|in most cases|mostly)\b",
+            r"通常|往往|一般|常|大多|多数|普遍|频繁|多|总体|主要|易|经",
+        ),
         (r"(?:sometimes|in some cases|occasionally)\b", r"有时|某些|部分|偶尔|一些|有些|时而"),
     )
 )  # fmt: skip

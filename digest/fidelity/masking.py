@@ -109,13 +109,14 @@ def _form(texts: Sequence[str]) -> Form:
 def _pattern(form: Form) -> re.Pattern[str]:
     """What a model may make of a placeholder. The escaped form wants all of its backslashes: a text may have one."""
 
-    def loose(signs: str, before: str = "") -> str:
-        return r"\s*".join(before + _SHAPES.get(sign, re.escape(sign)) for sign in signs)
-
-    letters = "".join(f"[{sign}{sign.lower()}Ｍｍ]" for sign in form.letters)
-    bare = rf"{loose(form.opening)}\s*{letters}\s*(\d+)\s*{loose(form.closing)}"
-    escaped = rf"{loose(form.opening, re.escape(chr(92)))}\s*{letters}\s*(\d+)\s*{loose(form.closing, re.escape(chr(92)))}"
+    number = rf"\s*{''.join(f'[{sign}{sign.lower()}Ｍｍ]' for sign in form.letters)}\s*(\d+)\s*"
+    bare = _loose(form.opening) + number + _loose(form.closing)
+    escaped = _loose(form.opening, r"\\") + number + _loose(form.closing, r"\\")
     return re.compile(f"{bare}|{escaped}")
+
+
+def _loose(signs: str, before: str = "") -> str:
+    return r"\s*".join(before + _SHAPES.get(sign, re.escape(sign)) for sign in signs)
 
 
 def _findings(numbers: Sequence[int], spans: Mapping[int, str], *, whole: bool) -> Iterator[Finding]:

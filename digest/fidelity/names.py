@@ -13,7 +13,9 @@ _DESCRIBED = re.compile(  # speech2text, 16kHz, v3; and words that spell an acro
     r"[a-z]+2[a-z]+|\d.*|v\d+|[A-Za-z]\d{1,2}|[A-Z]{2}[a-z]{3,}|[a-z]{3,}[A-Z]{1,2}[a-z]+", re.ASCII
 )
 _GENERIC = frozenset(
-    ["phd", "deepfake", "deepfakes", "wifi", "iphone", "lidar", "autoencoder", "autoencoders", "autocomplete", "wavelet", "mmwave"]
+    (  # noqa: SIM905 - a list of words reads best as words
+        "phd deepfake deepfakes wifi iphone lidar autoencoder autoencoders autocomplete wavelet mmwave"
+    ).split()
 )
 _ACRONYM = re.compile(r"\(([A-Za-z]*[A-Z][A-Za-z0-9]*[A-Z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*)(?:[,;][^()]*)?\)")
 _SHORTEST = 5  # letters of a coined name; shorter ones (MoE, QoS, IoT) are acronyms, which have translations

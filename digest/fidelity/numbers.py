@@ -13,7 +13,9 @@ from digest.fidelity.units import STRICT
 
 _DIGITS = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 _FORMULA = re.compile(r"\$[^$]*\$")
-_MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"]
+_MONTHS = (  # noqa: SIM905 - a list of words reads best as words
+    "january february march april may june july august september october november december"
+).split()
 _DECADE = re.compile(r"\b(?:1[89]|20)(\d)0s\b")
 _CENTURY = Decimal(20)
 _WHOLE = {Decimal(50): ("一半", "半数"), Decimal(100): ("全部", "完全", "百分之百", "所有")}
@@ -29,7 +31,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """All numbers that a translation may have: those of the paper, and the values that its digits and words may mean."""
+    """All numbers that a translation may have: the paper's, and the values that its digits and words may mean."""
 
     quantities: Sequence[Quantity]
     loosely: frozenset[Decimal]
@@ -99,7 +101,7 @@ def _is_spelled(one: Quantity, values: set[int], made: str) -> bool:
     value = one.amounts[0].value
     if one.bare in _WHOLE and any(word in made for word in _WHOLE[one.bare]):
         return True
-    return any(value == spelled or one.bare == spelled for spelled in values)
+    return value in values or one.bare in values
 
 
 def _is_loosely(one: Quantity, paper: Known) -> bool:

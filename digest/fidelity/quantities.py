@@ -46,7 +46,8 @@ _NUMBER = re.compile(
     r"(?P<suffix>(?<=\d)[A-Za-z]+)?"
 )
 _LINK = re.compile(
-    r"[ 、]?(?:-|–|~|/|至|到|、|,|;|and|or|to|x|versus|vs\.?|和|与|或|及|以及|增至|降至|升至|提升至|降低至|提高到|, ?and|, ?or)? ?-?"
+    r"[ 、]?(?:-|–|~|/|至|到|、|,|;|and|or|to|x|versus|vs\.?|和|与|或|及|以及"
+    r"|增至|降至|升至|提升至|降低至|提高到|, ?and|, ?or)? ?-?"
 )
 _ORDINARY = Decimal(1)
 _NO_SIGN_BEHIND = "+±~%)]°_秒钟时天倍赫贝度亿万千百至到"

@@ -18,7 +18,10 @@ _LATIN_RUN = re.compile(r"[A-Za-z][A-Za-z0-9'’.-]*(?:[ ,]+[A-Za-z0-9$][A-Za-z0
 _PARENTHESES = re.compile(r"[（(][^（）()]{0,120}[）)]|[“\"‘][^“”\"‘’]{0,200}[”\"’]")
 _PLAIN_WORD = re.compile(r"\b[a-z]{3,}\b")
 _COMMON = frozenset(
-    ["a", "an", "and", "are", "as", "at", "be", "both", "by", "can", "for", "from", "has", "have", "in", "is", "it", "its", "not", "of", "on", "or", "our", "that", "the", "their", "these", "this", "to", "using", "was", "we", "were", "which", "while", "with"]
+    (  # noqa: SIM905 - a list of words reads best as words
+        "a an and are as at be both by can for from has have in is it its not of on or our that the "
+        "their these this to using was we were which while with"
+    ).split()
 )
 _LEAST_HAN = 0.5  # of letters; 0.66 and more in published translations
 _LEAST_HAN_IN_A_TITLE = 0.15
