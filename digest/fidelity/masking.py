@@ -22,9 +22,11 @@ _SHAPES = {"[": r"[\[［【]", "]": r"[\]］】]"}  # what models make of a brac
 _VISIBLE = re.compile(r"[!-~]*")
 _FONTS = re.compile(
     r"(?P<kept>\$\$?[^$]+\$\$?|\\\(.{1,2000}?\\\)|\\\[.{1,2000}?\\\]|`[^`]*`)"
-    r"|\\(?P<font>textbf|emph|textit|textsl|texttt)\s*\{(?P<words>(?!\s)(?:[^{}$\\*`]|\$[^$*`]*\$)+(?<!\s))\}",
+    r"|\\(?P<font>textbf|emph|textit|textsl|texttt)\s*\{(?P<words>(?!\s)(?:[^{}$\\*`]|\\[%&_#]|\$[^$*`]*\$)+(?<!\s))\}",
     re.DOTALL,
 )
+
+_NESTED = re.compile(r"\\(?:textbf|emph|textit|textsl)\s*\{(\*\*[^{}*]+\*\*|`[^{}`]+`)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def stored(text: str) -> str:
     Formulas stand between single dollars, `\href{u}{so}` is so (u), `\textbf{so}` and `\emph{so}` are `**so**`,
     `\texttt{so}` is code, `\'e` is é. What is in the stored form stays as it is.
     """
-    return "".join(map(_written, parse(_FONTS.sub(_marked, links(text)))))
+    return "".join(map(_written, parse(_NESTED.sub(r"\1", _FONTS.sub(_marked, links(text))))))
 
 
 def mask(text: str) -> Masked:

@@ -50,7 +50,7 @@ _LINK = re.compile(
     r"|增至|降至|升至|提升至|降低至|提高到|, ?and|, ?or)? ?-?"
 )
 _ORDINARY = Decimal(1)
-_NO_SIGN_BEHIND = "+±~%)]°_秒钟时天倍赫贝度亿万千百至到"
+_NO_SIGN_BEHIND = "+±~%)]°_秒钟时天倍赫贝度亿万千百"
 _LOWERED = re.compile(r"[降减低少跌缩落下][^0-9、。]{0,8}\Z")
 
 

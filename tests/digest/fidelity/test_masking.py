@@ -97,6 +97,8 @@ def test_an_address_is_kept_apart_from_what_would_lengthen_it() -> None:
         (r"\texttt{run.py} by Poincar\'e", "`run.py` by Poincaré"),
         (r"a \(x_1\) and $$y$$", "a $x_1$ and $y$"),
         (r"\textbf{gain of $x$ dB}", "**gain of $x$ dB**"),
+        (r"\textbf{\emph{so}} by 5\%", "**so** by 5%"),
+        (r"\textbf{by 5\%}", "**by 5%**"),
         (r"$\textbf{x}$ stays", r"$\textbf{x}$ stays"),
         (r"86\% of it", "86% of it"),
     ],
