@@ -4,7 +4,7 @@
 
 posts    every finding in the published posts' translations
 planted  1,000 abstracts in simulated translations (benchmarks/simulated/translation.py): clean ones, and ones with
-         one fault planted; every other abstract was held back while the checks were tuned, and is counted apart
+         one fault planted; every fourth abstract was held back while the checks were tuned, and is counted apart
 speed    those 1,000 checked on one core
 
 --show prints the planted faults that were missed and the clean texts that were flagged, of those not held back.

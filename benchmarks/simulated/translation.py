@@ -17,23 +17,26 @@ from digest.fidelity.lexicon import wordings
 _TOKEN = re.compile(
     r"(?P<term>\ue000(?P<wording>[^\ue001]*)\ue001)"
     r"|(?P<fixed>\$[^$]+\$|\\[A-Za-z]+(?:\{[^{}]*\})*|\[\d[^\]]*\]|`[^`]+`|https?://[!-~]*[A-Za-z0-9/]|\S+@\S+\.[a-z]+)"
-    r"|(?P<number>(?:(?<![\w.-])|(?<=\d[-–])|(?<=\d--))[-−+]?\d[\d,]*(?:\.\d+)?)(?=(?:[KMBk]|%|dB|k?Hz|kbps|ms|s|x|cm|mm|m)?(?![A-Za-z0-9]))"
+    r"|(?P<number>(?:(?<![\w.-])|(?<=\d[-–])|(?<=\d--))[-−+]?\d+(?:,\d{3})*(?:\.\d+)?)(?=(?:[KMBk]|%|dB|k?Hz|k?bps|ms|s|x|cm|mm|m|h)?(?![A-Za-z0-9]))"
     r"(?P<scale> (?:million|billion|thousand)| ?[KMB](?![A-Za-z])|k(?![A-Za-z]))?"
-    r"(?P<unit>[ -]?(?:%|percentage points?|percent|dB|kHz|Hz|kbps|ms|secs?|seconds?|cm|mm"
+    r"(?P<unit>[ -]?(?:%|percentage points?|percent|dB|kHz|Hz|kbps|bps|ms|milliseconds?|secs?|seconds?|cm|mm"
+    r"|met(?:er|re)s?|hrs?|h\b"
     r"|hours?|minutes?|days?|weeks?|months?|years?|bits?|m\b|s\b|x\b|×|times|fold)(?![A-Za-z]))?"
     r"|(?P<range>(?<=[\d%]) (?:to|and) (?=[-$]?\d)|(?<=\d)(?:--?|–)(?=\d))"
     r"|(?P<hedge>\b(?:up to|more than|over|at least|less than|approximately"
     r"|about|around|nearly|roughly|above|below) (?=\d)"
     r"|\b(?:may|might|often|frequently|mostly|typically|usually|generally|preliminary)\b)"
     r"|(?P<count>\b(?:three|four|five|six|seven|eight|nine|ten|twelve)\b)"
-    r"|(?P<word>[A-Za-z0-9]+(?:[-.'’+/&][A-Za-z0-9]+)*)"
+    r"|(?P<word>[A-Za-z0-9]+(?:[-._'’+&/][A-Za-z0-9]+)*\+*)"
     r"|(?P<sign>[^\s])"
 )
 _UNITS = {
     "%": ("%", "％", " %"), "percent": ("%", "％"), "dB": (" dB", "dB", "分贝"), "kHz": (" kHz", "kHz", "千赫"),
     "Hz": (" Hz", "赫兹"), "kbps": (" kbps", "kbps"), "ms": (" ms", "毫秒", "ms"), "s": ("秒", " s"),
 
-    "second": ("秒", "秒"), "sec": ("秒",), "cm": (" cm", "厘米"), "mm": (" mm", "毫米"),
+    "second": ("秒", "秒"), "sec": ("秒",), "cm": (" cm", "厘米"), 
+    "meter": ("米",), "metre": ("米",), "hr": ("小时",), "h": ("小时", " h"),
+    "bps": (" bps",), "millisecond": ("毫秒",), "mm": (" mm", "毫米"),
     "hour": ("小时", "个小时"), "minute": ("分钟",), "x": ("倍", "×"), "×": ("倍", "×"),
     "times": ("倍", "次"), "time": ("次",), "day": ("天",), "week": ("周",),
     "month": ("个月",),
@@ -98,7 +101,7 @@ def sentences(text: str) -> list[str]:
 
 def translation(text: str, glossary: Glossary, chance: random.Random) -> list[str]:
     """The sentences of the simulated translation of `text`."""
-    scale = min(max(chance.gauss(1.05, 0.1), 0.85), 1.3)
+    scale = min(max(chance.gauss(1.05, 0.1), 0.9), 1.3)
     made = [_sentence(sentence, glossary, scale, chance) for sentence in sentences(text)]
     return [*_rearranged(made, chance)]
 
@@ -175,10 +178,10 @@ def _number(found: re.Match[str], chance: random.Random) -> str:
     shown = digits
     value = float(digits.replace(",", "").replace("−", "-")) * _SCALES.get(scale, 1)
     if scale or (value >= 10_000 and chance.random() < 0.6):
-        shown = _in_chinese(value, chance) or digits + (scale if len(scale) < 2 else "")
+        shown = _in_chinese(value, chance) or (digits + scale if len(scale) < 2 else f"{value:.10g}")
     elif "," in digits and chance.random() < 0.5:
         shown = digits.replace(",", "")
-    if unit in {"%", "percent"} and chance.random() < 0.05 and value > 0:
+    if unit in {"%", "percent"} and chance.random() < 0.05 and digits[0].isdigit():
         return f"百分之{shown}"
     name = unit if unit in _UNITS else unit.removesuffix("s")
     return shown + chance.choice(_UNITS[name]) if unit else shown

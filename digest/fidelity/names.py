@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from digest.fidelity.units import UNITS
 
-_WORD = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]+(?:[-_.'’+&/][A-Za-z0-9]+)*\+*", re.ASCII)
+_WORD = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]+(?:(?:[-_'’+&/]|(?<=\d)\.(?=\d))[A-Za-z0-9]+)*\+*", re.ASCII)
 _PART = re.compile(r"[A-Za-z0-9]+(?:\.\d+)*\+*")
 _CAMEL = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]{2}")
 _PLURAL = re.compile(r"(?<=[A-Z0-9])s\b")
@@ -59,7 +59,7 @@ def known_forms(text: str) -> frozenset[str]:
     """Each word in `text`, its parts, and itself without what is between them; in lower case too."""
     forms: set[str] = set()
     for word in set(words(text)):
-        forms.add(word)
+        forms.update((word, word.rstrip("+")))
         if not word.isalpha():
             parts = _PART.findall(word)
             forms.update(("".join(parts), *parts))
@@ -123,7 +123,7 @@ def _is_numbered(parts: list[str]) -> bool:
 
 
 def _is_known(form: str, known: frozenset[str]) -> bool:
-    lower = form.lower()
+    lower = form.lower().rstrip("+")
     joined = "".join(_PART.findall(lower))
     return bool({lower, joined, lower.removesuffix("s"), f"{lower}s"} & known)
 

@@ -41,7 +41,7 @@ _NUMBER = re.compile(
     r"(?P<digits>\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?[eE]-?\d+|\d+(?:\.\d+)*|(?<![^\s(=<>~])\.\d+)"
     r"(?P<scale> ?-?(?:hundred|thousand|million|billion|trillion)(?![A-Za-z])"
     r"|-?(?:K|M|B|T|k|bn)(?![A-Za-z])| [MBK](?![A-Za-z])| ?[十百千万亿]+)?"
-    rf"(?:[余多几]|[余多]?个)?(?:[ -]?(?P<unit>(?:{_any_of(filter(_is_spelled, UNITS))})(?![A-Za-z]|(?<=[xX])\d)"
+    rf"(?:[余多几]|[余多]?个)?(?:[ -]?(?P<unit>(?:{_any_of(filter(_is_spelled, UNITS))})(?![A-Za-z]|-[a-z]|(?<=[xX])\d)"
     rf"|{_any_of(name for name in UNITS if not _is_spelled(name))}))?"
     r"(?P<suffix>(?<=\d)[A-Za-z]+)?"
 )
@@ -50,7 +50,7 @@ _LINK = re.compile(
     r"|增至|降至|升至|提升至|降低至|提高到|, ?and|, ?or)? ?-?"
 )
 _ORDINARY = Decimal(1)
-_NO_SIGN_BEHIND = "+±~%)]°_秒钟时天倍赫贝度亿万千百"
+_NO_SIGN_BEHIND = "/+±~%)]°_秒钟时天倍赫贝度亿万千百"
 _LOWERED = re.compile(r"[降减低少跌缩落下][^0-9、。]{0,8}\Z")
 
 
@@ -89,11 +89,12 @@ def quantities(text: str) -> list[Quantity]:
 
 
 def _is_of_a_name(found: re.Match[str]) -> bool:
-    """Whether digits belong to a word that begins with a letter: GPT-4, Qwen2.5-7B."""
+    """Whether digits belong to a word that begins with a letter: GPT-4, Qwen2.5-7B; not those of 2 s-5 s."""
     text, start = found.string, found.start()
     while start and text[start - 1] in _IN_A_NAME:
         start -= 1
-    return text[start].isalpha()
+    word = text[start : found.start()].rstrip("-")
+    return text[start].isalpha() and not (word in UNITS and text[:start].rstrip()[-1:].isdigit())
 
 
 def _quantity(found: re.Match[str]) -> Quantity:
