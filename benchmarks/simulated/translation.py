@@ -16,13 +16,13 @@ from digest.fidelity.lexicon import wordings
 
 _TOKEN = re.compile(
     r"(?P<term>\ue000(?P<wording>[^\ue001]*)\ue001)"
-    r"|(?P<fixed>\$[^$]+\$|\\[A-Za-z]+(?:\{[^{}]*\})*|\[\d[^\]]*\]|`[^`]+`|https?://[!-~]*[A-Za-z0-9/]|\S+@\S+\.[a-z]+)"
-    r"|(?P<number>(?:(?<![\w.-])|(?<=\d[-–])|(?<=\d--))[-−+]?\d+(?:,\d{3})*(?:\.\d+)?)(?=(?:[KMBk]|%|dB|k?Hz|k?bps|ms|s|x|cm|mm|m|h)?(?![A-Za-z0-9]))"
+    r"|(?P<fixed>\$[^$]+\$|\\[A-Za-z]+(?:\{[^{}]*\})*|\[\d[^\]]*\]|`[^`]+`|(?:https?://|git(?:hub|lab)\.com/)[!-~]*[A-Za-z0-9/-]|\S+@\S+\.[a-z]+)"
+    r"|(?P<number>(?:(?<![\w.-])|(?<=\d[-–])|(?<=\d--))[-−+]?\d+(?:,\d{3})*(?:\.\d+)?)(?=(?:[KMBk]|%|dB|k?Hz|k?bps|ms|s|[xX]|cm|mm|m|h)?(?![A-Za-z0-9]))"
     r"(?P<scale> (?:million|billion|thousand)| ?[KMB](?![A-Za-z])|k(?![A-Za-z]))?"
     r"(?P<unit>[ -]?(?:%|percentage points?|percent|dB|kHz|Hz|kbps|bps|ms|milliseconds?|secs?|seconds?|cm|mm"
     r"|met(?:er|re)s?|hrs?|h\b"
-    r"|hours?|minutes?|days?|weeks?|months?|years?|bits?|m\b|s\b|x\b|×|times|fold)(?![A-Za-z]))?"
-    r"|(?P<range>(?<=[\d%]) (?:to|and) (?=[-$]?\d)|(?<=\d)(?:--?|–)(?=\d))"
+    r"|hours?|minutes?|days?|weeks?|months?|years?|bits?|m\b|s\b|[xX]\b|×|times|fold)(?![A-Za-z]))?"
+    r"|(?P<range>(?<=[\dA-Za-z%]) (?:to|and) (?=[-$]?\d)|(?<=\d)(?:--?|–)(?=\d))"
     r"|(?P<hedge>\b(?:up to|more than|over|at least|less than|approximately"
     r"|about|around|nearly|roughly|above|below) (?=\d)"
     r"|\b(?:may|might|often|frequently|mostly|typically|usually|generally|preliminary)\b)"
@@ -34,10 +34,10 @@ _UNITS = {
     "%": ("%", "％", " %"), "percent": ("%", "％"), "dB": (" dB", "dB", "分贝"), "kHz": (" kHz", "kHz", "千赫"),
     "Hz": (" Hz", "赫兹"), "kbps": (" kbps", "kbps"), "ms": (" ms", "毫秒", "ms"), "s": ("秒", " s"),
 
-    "second": ("秒", "秒"), "sec": ("秒",), "cm": (" cm", "厘米"), 
+    "second": ("秒", "秒"), "sec": ("秒",), "cm": (" cm", "厘米"),
     "meter": ("米",), "metre": ("米",), "hr": ("小时",), "h": ("小时", " h"),
     "bps": (" bps",), "millisecond": ("毫秒",), "mm": (" mm", "毫米"),
-    "hour": ("小时", "个小时"), "minute": ("分钟",), "x": ("倍", "×"), "×": ("倍", "×"),
+    "hour": ("小时", "个小时"), "minute": ("分钟",), "x": ("倍", "×"), "X": ("倍", "×"), "×": ("倍", "×"),
     "times": ("倍", "次"), "time": ("次",), "day": ("天",), "week": ("周",),
     "month": ("个月",),
     "year": ("年",), "bit": ("比特", "位"),

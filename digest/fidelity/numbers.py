@@ -13,6 +13,7 @@ from digest.fidelity.units import STRICT
 
 _DIGITS = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 _FORMULA = re.compile(r"\$[^$]*\$")
+_JOINED = re.compile(r"[A-Za-z]-(\d[\w.%]*)")  # any-to-192kHz, mid-2000s
 _MONTHS = (  # noqa: SIM905 - a list of words reads best as words
     "january february march april may june july august september october november december"
 ).split()
@@ -48,7 +49,8 @@ def known(texts: Sequence[Said], everything: str) -> Known:
         " ".join(_FORMULA.findall(everything)).replace("\\%", "%").replace("\\", " ").replace("{,}", "")
     )
     found = [each for text in texts for each in text.quantities]
-    return Known([*found, *quantities(formulas)], frozenset(_loosely(everything)))
+    joined = " ".join(_JOINED.findall(everything))
+    return Known([*found, *quantities(f"{formulas} {joined}")], frozenset(_loosely(everything)))
 
 
 def missing(original: Said, made: Said, paper: Known) -> Iterator[Finding]:
