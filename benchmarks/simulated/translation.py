@@ -17,7 +17,7 @@ from digest.fidelity.lexicon import wordings
 _TOKEN = re.compile(
     r"(?P<term>\ue000(?P<wording>[^\ue001]*)\ue001)"
     r"|(?P<fixed>\$[^$]+\$|\\[A-Za-z]+(?:\{[^{}]*\})*|\[\d[^\]]*\]|`[^`]+`|(?:https?://|git(?:hub|lab)\.com/)[!-~]*[A-Za-z0-9/-]|\S+@\S+\.[a-z]+)"
-    r"|(?P<number>(?:(?<![\w.-])|(?<=\d[-–])|(?<=\d--))[-−+]?\d+(?:,\d{3})*(?:\.\d+)?)(?=(?:[KMBk]|%|dB|k?Hz|k?bps|ms|s|[xX]|cm|mm|m|h)?(?![A-Za-z0-9]))"
+    r"|(?P<number>(?:(?<![\w.-])|(?<=\d[-–])|(?<=\d--))[-−+]?\d+(?:,\d{3})*(?:\.\d+)?)(?=(?:[KMBk]|%|dB|k?Hz|k?bps|ms|s|[xX]|cm|mm|m|h|[KMG]B)?(?![A-Za-z0-9]))"
     r"(?P<scale> (?:million|billion|thousand)| ?[KMB](?![A-Za-z])|k(?![A-Za-z]))?"
     r"(?P<unit>[ -]?(?:%|percentage points?|percent|dB|kHz|Hz|kbps|bps|ms|milliseconds?|secs?|seconds?|cm|mm"
     r"|met(?:er|re)s?|hrs?|h\b"
@@ -158,9 +158,7 @@ def _piece(found: re.Match[str], english: str, scale: float, chance: random.Rand
         return _number(found, chance)
     if found["range"]:
         return chance.choice(
-            ("和",)
-            if "and" in found["range"]
-            else ("至", "到", "-", "~")[: 2 if "-" in english[found.end() :][:1] else 4]
+            ("和",) if "and" in found["range"] else ("至", "到", "-", "~")[: 4 if _joins_digits(found) else 2]
         )
     if found["hedge"]:
         return chance.choice(_HEDGES[found["hedge"].strip()])
@@ -192,6 +190,11 @@ def _in_chinese(value: float, chance: random.Random) -> str | None:
         if value >= size and round(value / size, 4) == value / size:
             return f"{value / size:.10g}{sign}"
     return f"{value:.10g}" if value == int(value) and chance.random() < 0.9 else None
+
+
+def _joins_digits(found: re.Match[str]) -> bool:
+    """Whether a hyphen may stand for what is between two numbers."""
+    return found.string[found.start() - 1].isdigit() and found.string[found.end()] != "-"
 
 
 def _word(found: re.Match[str], english: str, scale: float, chance: random.Random) -> str:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from digest.fidelity.units import UNITS
 
@@ -89,6 +90,7 @@ def resembles(word: str, others: Iterable[str]) -> bool:
     return any(_distance(word.lower(), other.lower()) <= most for other in alike)
 
 
+@lru_cache(maxsize=20_000)
 def _name(word: str) -> str | None:
     """The coined part of a word: SteerMoE of SteerMoE-based, none of Text-to-Speech."""
     if word.isalpha() and (word.islower() or word[1:].islower() or word.isupper()):

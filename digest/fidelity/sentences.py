@@ -5,8 +5,10 @@ names, numbers and everyday words (after Gale and Church 1993), a sentence that 
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from math import log
 
@@ -99,12 +101,13 @@ class _Unlikeness:
     def __init__(self, some: Sequence[Sentence], others: Sequence[Sentence]) -> None:
         self._lengths = [0.0, *accumulate(each.length * _SCALE for each in some)]
         self._made = [0.0, *accumulate(each.length for each in others)]
-        clues = {word: _clue(word) for each in some for word in each.words}
-        bits = {clue: 1 << at for at, clue in enumerate({clue for clue in clues.values() if clue})}
-        self._said = _runs([_union(bits.get(clues[word], 0) for word in each.words) for each in some])
-        self._kept = _runs(
-            [_union(bit for clue, bit in bits.items() if _shows(clue, each)) for each in others]
+        clues = {word: clue for each in some for word in each.words if (clue := _clue(word))}
+        bits = {clue: 1 << at for at, clue in enumerate(dict.fromkeys(clues.values()))}
+        of_words = {word: bits[clue] for word, clue in clues.items()}
+        self._said = _runs(
+            [_union(of_words[word] for word in each.words if word in of_words) for each in some]
         )
+        self._kept = _runs(_held(others, bits))
 
     def is_plain(self) -> bool:
         """Whether each sentence has its like in the same place."""
@@ -125,13 +128,24 @@ def _runs(bits: list[int]) -> dict[int, list[int]]:
     return {1: bits, 2: two, 3: [run | last for run, last in zip(two, bits[2:], strict=False)]}
 
 
+@lru_cache(maxsize=20_000)
 def _clue(word: str) -> tuple[str, ...]:
     """What shows in a translation that `word` was there: itself, or what it is in Chinese."""
     return (word,) if _ANCHOR.fullmatch(word) and not word.istitle() else wordings(word.lower())
 
 
-def _shows(clue: tuple[str, ...], made: Sentence) -> bool:
-    return any(wording in made.text for wording in clue)
+def _held(sentences: Sequence[Sentence], bits: Mapping[tuple[str, ...], int]) -> list[int]:
+    """The bits of the clues that show in each of the sentences: each wording is looked for once, in all of them."""
+    whole = "\n".join(each.text for each in sentences)
+    ends = list(accumulate(len(each.text) + 1 for each in sentences))
+    held = [0] * len(sentences)
+    for clue, bit in bits.items():
+        for wording in clue:
+            at = whole.find(wording)
+            while at >= 0:
+                held[bisect_right(ends, at)] |= bit
+                at = whole.find(wording, at + 1)
+    return held
 
 
 def _union(sets: Iterable[int]) -> int:
