@@ -48,11 +48,11 @@ def test_the_newsletter_is_compared_with_what_others_send_in_the_same_run() -> N
 
 def test_planted_faults_are_found_and_sound_translations_pass() -> None:
     tallies = planted(120)
-    for held_back in (False, True):
-        clean, faulty = tallies[held_back, "clean"], tallies[held_back, "all"]
-        assert faulty.texts > 200
-        assert faulty.hard >= 0.96 * faulty.texts
-        assert clean.hard <= 0.05 * clean.texts
+    faulty, clean = ([tallies[held_back, name] for held_back in (False, True)] for name in ("all", "clean"))
+    planted_at_all = sum(tally.texts for tally in faulty)
+    assert planted_at_all > 400
+    assert sum(tally.hard for tally in faulty) >= 0.96 * planted_at_all
+    assert sum(tally.hard for tally in clean) <= 0.05 * 120
 
 
 def test_published_translations_show_the_faults_that_are_known_of_them() -> None:

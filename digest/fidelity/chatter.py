@@ -76,17 +76,17 @@ def repetition(original: str, made: str) -> str | None:
 
     Honest texts name a long thing twice.
     """
+    grams = Counter(made[at : at + _GRAM] for at in range(len(made) - _GRAM + 1))
+    if grams.total() == len(grams):
+        return None
     return _often(original, made, _GRAM, 3) or _often(original, made, 2 * _GRAM, 2)
 
 
 def _often(original: str, made: str, length: int, times: int) -> str | None:
-    grams = [made[at : at + length] for at in range(len(made) - length + 1)]
-    if len(grams) == len(set(grams)):
-        return None
+    """The first run of `length` characters, Chinese for the most part, that stands in `made` so often."""
+    grams = Counter(made[at : at + length] for at in range(len(made) - length + 1))
     counted = (
-        gram
-        for gram, count in Counter(grams).items()
-        if count >= times and len(_HAN.findall(gram)) > length / 2
+        gram for gram, count in grams.items() if count >= times and len(_HAN.findall(gram)) > length / 2
     )
     return next(
         (gram for gram in counted if made.count(gram) >= times and original.count(gram) < times), None

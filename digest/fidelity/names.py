@@ -22,9 +22,9 @@ _ACRONYM = re.compile(r"\(([A-Za-z]*[A-Z][A-Za-z0-9]*[A-Z][A-Za-z0-9]*(?:-[A-Za-
 _SHORTEST = 5  # letters of a coined name; shorter ones (MoE, QoS, IoT) are acronyms, which have translations
 
 
-def words(text: str) -> Iterator[str]:
+def words(text: str) -> list[str]:
     """The words in Latin letters in `text`, with the hyphens within."""
-    return (found[0] for found in _WORD.finditer(text))
+    return _WORD.findall(text)
 
 
 def coined(text: str) -> tuple[str, ...]:
