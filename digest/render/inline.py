@@ -85,7 +85,7 @@ def _span(found: re.Match[str]) -> tuple[Span, int]:
     if kind == "strong":
         return Strong(tuple(_joined(_spans(content)))), found.end()
     if kind == "link":
-        url = _trimmed(content)
+        url = trimmed(content)
         return Link(url), found.start() + len(url)
     if is_formula(content):
         return Math(content.strip()), found.end()
@@ -116,7 +116,7 @@ def _balanced(tex: str) -> bool:
     return depth == 0
 
 
-def _trimmed(url: str) -> str:
+def trimmed(url: str) -> str:
     """`url` without what ends the sentence, or closes the bracket, around it."""
     while url and url[-1] in _BEHIND_A_LINK:
         if url[-1] == ")" and url.count("(") >= url.count(")"):

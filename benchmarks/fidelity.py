@@ -1,0 +1,51 @@
+"""How surely the checks of translations find faults, how often they cry wolf, and how long they take.
+
+    python benchmarks/fidelity.py [posts|planted|speed …] [--show]
+
+posts    every finding in the published posts' translations
+planted  1,000 abstracts in simulated translations (benchmarks/simulated/translation.py): clean ones, and ones with
+         one fault planted; every fourth abstract was held back while the checks were tuned, and is counted apart
+speed    those 1,000 checked on one core
+
+--show prints the planted faults that were missed and the clean texts that were flagged, of those not held back.
+The papers are the real ones beside the checkout (tests/shared.py); without them there is nothing to measure.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+# ruff: noqa: E402
+from benchmarks.simulated.trial import planted, posts, report, speed
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parts: dict[str, Callable[[], str]] = {
+        "posts": posts,
+        "planted": lambda: report(planted(show=asked.show)),
+        "speed": speed,
+    }
+    parser.add_argument("parts", nargs="*", metavar="PART")
+    parser.add_argument(
+        "--show", action="store_true", help="the faults that were missed, the clean texts flagged"
+    )
+    asked = parser.parse_args()
+    if unknown := set(asked.parts) - parts.keys():
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    try:
+        for part in asked.parts or list(parts):
+            print(parts[part](), flush=True)
+    except pytest.skip.Exception as missing:
+        parser.exit(1, f"{missing}\n")
+
+
+if __name__ == "__main__":
+    main()
