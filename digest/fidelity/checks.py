@@ -127,8 +127,8 @@ def _as_a_part(known: _Known, made: _Text, language: str, *, needs_words: bool =
     ):
         if said:
             yield finding(flaw, said)
-    yield from _strange_words(known, made)
     if is_chinese(language):
+        yield from _strange_words(known, made)
         yield from numbers.invented(made.said, known.numbers)
         yield from _untranslated(made, needs_words=needs_words)
         yield from _brackets(made.whole)
