@@ -17,21 +17,22 @@ _WIDE = r"[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]"
 _BREAK_IN_WIDE = re.compile(rf"(?<={_WIDE})[^\S\n]*\n\s*(?={_WIDE})")
 
 
+def lines(text: str) -> str:
+    """`text` with its formulas in the stored form and nothing unseen, its lines as they are."""
+    formulas = _FORMULA.sub(_in_dollars, text.replace("\r\n", "\n"))
+    restored = _SPAN.sub(lambda span: _with_commands(span[0]), formulas)
+    return _UNSEEN.sub("", restored.replace("\t", " ").replace("\r", "\n"))
+
+
 def one_line(text: str) -> str:
     """`text` in the stored form, on one line."""
-    return _joined(_seen(text))
+    return _joined(lines(text))
 
 
 def paragraphs(text: str) -> str:
     """`text` in the stored form: each paragraph on one line, a blank line between two."""
-    joined = (_joined(part) for part in _BLANK_LINE.split(_seen(text)))
+    joined = (_joined(part) for part in _BLANK_LINE.split(lines(text)))
     return "\n\n".join(part for part in joined if part)
-
-
-def _seen(text: str) -> str:
-    formulas = _FORMULA.sub(_in_dollars, text.replace("\r\n", "\n"))
-    restored = _SPAN.sub(lambda span: _with_commands(span[0]), formulas)
-    return _UNSEEN.sub("", restored.replace("\t", " ").replace("\r", "\n"))
 
 
 def _in_dollars(match: re.Match[str]) -> str:
