@@ -17,7 +17,7 @@ from digest.errors import ArchiveError, SourceError
 from digest.models import ClosedEdition, Edition, Entry, Gap, PaperId, Reading, Translation
 from digest.progress import Report
 from digest.render import jekyll
-from digest.store import calls
+from digest.store import attempts, calls
 from digest.store import editions as closed_editions
 from digest.store import engine as database
 from digest.store.exclusive import exclusive
@@ -109,6 +109,8 @@ async def work(app: App, at: datetime, report: Report, pause: Pause | None = Non
             raise
         due = {outcome.day} if outcome.standing is collection.Standing.CLOSED else set()
         await run.complete({*await _incomplete(app), *run.unpublished, *due})
+        async with database.writing(app.engine) as connection:
+            await attempts.prune(connection, app.wall_clock())
         return Work(outcome, run.accounts, await _unexplained(app, outcome.day))
 
 

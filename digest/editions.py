@@ -22,6 +22,7 @@ from digest.store import papers
 _log = structlog.get_logger()
 WEEK = timedelta(days=7)
 _PASSING = frozenset({Gap.BUDGET, Gap.MODEL, Gap.NO_TEXT_YET, Gap.DUE})
+_DUE = _PASSING | {Gap.NO_KEY, Gap.UNFAITHFUL}
 Made = TypeVar("Made", Translation | Gap, Reading | Gap)
 
 
@@ -70,11 +71,14 @@ async def stored(engine: AsyncEngine, library: Library, closed: ClosedEdition) -
     async with database.reading(engine) as connection:
         found = await papers.load(connection, (*closed.versions, *closed.replacements))
     made = await library.stored([found[version] for version in closed.versions])
+    refused = await library.refused([version for version in closed.versions if made[version][0] is None])
     entries = [
-        Entry(found[version], translation or Gap.DUE, reading or Gap.DUE)
-        for version, (translation, reading) in zip(
-            closed.versions, map(made.__getitem__, closed.versions), strict=True
+        Entry(
+            found[version],
+            made[version][0] or (Gap.UNFAITHFUL if version in refused else Gap.DUE),
+            made[version][1] or Gap.DUE,
         )
+        for version in closed.versions
     ]
     return _edition(closed, found, entries)
 
@@ -82,11 +86,11 @@ async def stored(engine: AsyncEngine, library: Library, closed: ClosedEdition) -
 def is_complete(edition: Edition) -> bool:
     """Whether nothing of `edition` is due any more."""
     made = {gap for entry in edition.entries for gap in (entry.translation, entry.reading)}
-    return not made & (_PASSING | {Gap.NO_KEY})
+    return not made & _DUE
 
 
 def _final(entry: Entry) -> Entry:
-    """An entry whose gaps no later run will fill. A model may still be configured: that gap says nothing false."""
+    """An entry whose gaps no later run will fill. Those that promise nothing stay what they are."""
     return replace(
         entry,
         translation=Gap.GIVEN_UP if entry.translation in _PASSING else entry.translation,

@@ -7,6 +7,7 @@ import pytest
 
 from bot import settings
 from bot.settings import Settings, SettingsError
+from digest.quality import Price
 
 # https://arxiv.org/category_taxonomy
 TAXONOMY = (
@@ -119,3 +120,14 @@ def test_a_public_address_is_a_place_to_which_paths_are_added(
     assert "secret" not in str(raised.value)
     monkeypatch.setenv("PUBLIC_URL", "https://x.org/daily/")
     assert str(settings.load().public_url) == "https://x.org/daily/"
+
+
+def test_prices_are_named_by_model_whatever_signs_its_name_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM_PRICES", "gpt-4.1-mini=0.4/0.1/1.6, org/model:v2=a=2/0/8")
+    assert settings.load().llm_prices == {
+        "gpt-4.1-mini": Price(0.4, 0.1, 1.6),
+        "org/model:v2=a": Price(2, 0, 8),
+    }
+    monkeypatch.setenv("LLM_PRICES", "gpt-4.1-mini=0.4")
+    with pytest.raises(SettingsError, match=r"LLM_PRICES: “gpt-4.1-mini=0.4” is no price"):
+        settings.load()
