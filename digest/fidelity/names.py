@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
-_WORD = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]+(?:[-_.'’+&/][A-Za-z0-9]+)*\+*", re.ASCII)
+from digest.fidelity.units import UNITS
+
+_WORD = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]+(?:(?:[-_'’+&/]|(?<=\d)\.(?=\d))[A-Za-z0-9]+)*\+*", re.ASCII)
 _PART = re.compile(r"[A-Za-z0-9]+(?:\.\d+)*\+*")
 _CAMEL = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]{2}")
 _PLURAL = re.compile(r"(?<=[A-Z0-9])s\b")
@@ -11,18 +14,17 @@ _DESCRIBED = re.compile(  # speech2text, 16kHz, v3; and words that spell an acro
     r"[a-z]+2[a-z]+|\d.*|v\d+|[A-Za-z]\d{1,2}|[A-Z]{2}[a-z]{3,}|[a-z]{3,}[A-Z]{1,2}[a-z]+", re.ASCII
 )
 _GENERIC = frozenset(
-    "phd deepfake deepfakes wifi iphone lidar autoencoder autoencoders autocomplete wavelet mmwave".split()
+    (  # noqa: SIM905 - a list of words reads best as words
+        "phd deepfake deepfakes wifi iphone lidar autoencoder autoencoders autocomplete wavelet mmwave"
+    ).split()
 )
-_ACRONYM = re.compile(
-    r"\(([A-Za-z]*[A-Z][A-Za-z0-9]*[A-Z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*)(?:[,;][^()]*)?\)"
-)
-_LETTER = re.compile(r"[A-Za-z]")
+_ACRONYM = re.compile(r"\(([A-Za-z]*[A-Z][A-Za-z0-9]*[A-Z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*)(?:[,;][^()]*)?\)")
 _SHORTEST = 5  # letters of a coined name; shorter ones (MoE, QoS, IoT) are acronyms, which have translations
 
 
-def words(text: str) -> Iterator[str]:
+def words(text: str) -> list[str]:
     """The words in Latin letters in `text`, with the hyphens within."""
-    return (found[0] for found in _WORD.finditer(text))
+    return _WORD.findall(text)
 
 
 def coined(text: str) -> tuple[str, ...]:
@@ -58,7 +60,7 @@ def known_forms(text: str) -> frozenset[str]:
     """Each word in `text`, its parts, and itself without what is between them; in lower case too."""
     forms: set[str] = set()
     for word in set(words(text)):
-        forms.add(word)
+        forms.update((word, word.rstrip("+")))
         if not word.isalpha():
             parts = _PART.findall(word)
             forms.update(("".join(parts), *parts))
@@ -68,7 +70,7 @@ def known_forms(text: str) -> frozenset[str]:
 def strange(text: str, known: frozenset[str]) -> Iterator[str]:
     """The words in `text` of which neither they nor all of their parts are among `known` forms."""
     for word in words(text):
-        if word.isascii() and not _LETTER.search(word):
+        if word[0].isdigit() or word in UNITS:  # looked at as a number
             continue
         if not _is_known(word, known) and not all(_is_known(part, known) for part in _PART.findall(word)):
             yield word
@@ -88,6 +90,7 @@ def resembles(word: str, others: Iterable[str]) -> bool:
     return any(_distance(word.lower(), other.lower()) <= most for other in alike)
 
 
+@lru_cache(maxsize=20_000)
 def _name(word: str) -> str | None:
     """The coined part of a word: SteerMoE of SteerMoE-based, none of Text-to-Speech."""
     if word.isalpha() and (word.islower() or word[1:].islower() or word.isupper()):
@@ -122,7 +125,7 @@ def _is_numbered(parts: list[str]) -> bool:
 
 
 def _is_known(form: str, known: frozenset[str]) -> bool:
-    lower = form.lower()
+    lower = form.lower().rstrip("+")
     joined = "".join(_PART.findall(lower))
     return bool({lower, joined, lower.removesuffix("s"), f"{lower}s"} & known)
 
@@ -133,7 +136,7 @@ def _is_letter(sign: str) -> bool:
 
 def _distance(one: str, other: str) -> int:
     """How many letters to put in, take out or change (Levenshtein)."""
-    row = [*range(len(other) + 1)]
+    row = list(range(len(other) + 1))
     for at, letter in enumerate(one, start=1):
         before, row = row, [at]
         for to, sign in enumerate(other, start=1):
