@@ -20,7 +20,7 @@ _LENGTHS = (1.2, 3.0)  # Chinese characters per English word; 1.54 to 2.46 in so
 _ANY_LENGTHS = (0.3, 4.0)  # characters per character, of other languages
 _TITLE = 100  # characters: what is shorter is full of names
 _PAIRS = ("（）", "《》", "“”", "「」", "【】")
-_MARK = re.compile(r"(?<![（A-Za-z0-9])(?:\d{1,2}|[ivx]{1,4}|[a-h])）")  # of an item in a list
+_MARK = re.compile(r"(?<![（A-Za-z0-9.])(?:\d{1,2}|[ivx]{1,4}|[a-h])）")  # of an item in a list
 _COORDINATED = re.compile(r"[、，和与及]\s*$")
 
 
