@@ -18,6 +18,7 @@ from digest.answering import Answerer
 from digest.backlog import Plan
 from digest.calendar import Calendar, with_holidays
 from digest.errors import ArchiveError
+from digest.fidelity import glossary
 from digest.library import Library, Shelves, Staff
 from digest.listing import Sources
 from digest.llm.budget import Budget
@@ -34,6 +35,7 @@ from digest.sources.rss import AnnouncementFeed
 from digest.store import calls
 from digest.store import engine as database
 from digest.store.turns import Turns
+from digest.translation import Rules as TranslationRules
 from digest.translation import Translator
 
 Clock = Callable[[], datetime]
@@ -171,12 +173,21 @@ def posts(settings: Settings) -> Path:
 def _staff(model: Model, settings: Settings) -> Callable[[str], Staff]:
     def hired(language: str) -> Staff:
         return Staff(
-            Translator(model, settings.translation_model, language),
+            Translator(model, settings.translation_model, language, rules(settings, language)),
             Reader(model, settings.reading_model, language),
             Answerer(model, settings.reading_model, language),
         )
 
     return hired
+
+
+def rules(settings: Settings, language: str) -> TranslationRules:
+    """What translations into `language` are held to. Raises GlossaryError.
+
+    The operator's glossary is one of TARGET_LANGUAGE.
+    """
+    own = settings.glossary_file if language == settings.target_language else None
+    return TranslationRules(glossary.load(language, own), settings.cjk_spacing, settings.repair_model)
 
 
 def _shared(engine: AsyncEngine, interval: float) -> Turn | None:

@@ -16,6 +16,7 @@ from bot import (
     edition_commands,
     logs,
     subscriber_commands,
+    translation_commands,
 )
 from bot.app import open_app, open_database
 from bot.demo import demonstrate
@@ -43,6 +44,8 @@ app.command()(edition_commands.run)
 app.command()(edition_commands.build)
 app.command()(edition_commands.deliver)
 app.command()(edition_commands.coverage)
+app.command()(edition_commands.quality)
+app.command()(translation_commands.edit)
 app.add_typer(archive_commands.app, name="archive")
 app.command()(bounce_commands.bounces)
 app.command()(doctor)

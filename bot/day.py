@@ -24,6 +24,7 @@ from digest.errors import ArchiveError, SourceError
 from digest.models import ClosedEdition, Edition, PaperId
 from digest.progress import Report
 from digest.render import jekyll
+from digest.store import attempts
 from digest.store import editions as closed_editions
 from digest.store import engine as database
 from digest.store.exclusive import exclusive
@@ -65,6 +66,8 @@ async def work(app: App, at: datetime, report: Report, pause: Pause | None = Non
             raise
         due = {outcome.day} if outcome.standing is collection.Standing.CLOSED else set()
         await run.complete({*await _incomplete(app), *run.unpublished, *due})
+        async with database.writing(app.engine) as connection:
+            await attempts.prune(connection, app.wall_clock())
         return Work(outcome, run.accounts, await _unexplained(app, outcome.day))
 
 

@@ -16,8 +16,11 @@ from bot.delivering import Delivered, deliver_day, deliver_made
 from bot.progress import reporting
 from bot.settings import Settings
 from digest import coverage as coverages
+from digest import quality as qualities
 from digest.collection import Standing
 from digest.coverage import Coverage
+from digest.errors import DigestError
+from digest.quality import Quality
 from digest.render import text
 
 
@@ -83,6 +86,22 @@ def coverage(
         raise typer.Exit(1)
 
 
+def quality(
+    day_: Annotated[
+        str, typer.Option("--date", metavar="DATE", help="One edition.", show_default="the last 30 days")
+    ] = "",
+) -> None:
+    """Shows what the checks found in the translations of each edition, what became of it, and what it cost.
+
+    With --date it goes into every paper.
+    """
+    loaded = command_line.load()
+    wanted = command_line.day(day_, "--date")
+    accounts = asyncio.run(_quality(loaded, wanted))
+    shown = text.render("quality", accounts=accounts, details=wanted is not None, prices=loaded.llm_prices)
+    typer.echo(shown, nl=False)
+
+
 @dataclass(frozen=True, slots=True)
 class _Made:
     """What a run came to, and what was delivered of it: None where there is no channel."""
@@ -124,6 +143,15 @@ async def _explained(loaded: Settings, made: Work) -> str:
 async def _coverage(loaded: Settings, first: date, last: date) -> list[Coverage]:
     async with open_database(loaded) as engine:
         return await coverages.between(engine, calendar(loaded), first, last)
+
+
+async def _quality(loaded: Settings, wanted: date | None) -> list[Quality]:
+    today = command_line.now().astimezone(loaded.timezone).date()
+    async with open_database(loaded) as engine:
+        found = await qualities.between(engine, wanted or today - timedelta(days=30), wanted or today)
+    if wanted and not found:
+        raise DigestError(f"There is no edition of {wanted}.")
+    return found
 
 
 def _tell(loaded: Settings, made: Work) -> None:

@@ -32,6 +32,7 @@ LIFETIME = timedelta(days=1)
 
 _KEPT = timedelta(days=7)
 _IN_MEMORY = 64  # renderings; a day has few that many share
+_TRUSTED = timedelta(minutes=1)  # what is in memory; another process may have had an edition composed anew
 _log = structlog.get_logger()
 K = TypeVar("K")
 V = TypeVar("V")
@@ -123,7 +124,7 @@ class Renderings:
         self._channel = channel
         self._contents = contents
         self._clock = clock
-        self._numbers: OrderedDict[tuple[int, str], int] = OrderedDict()
+        self._numbers: OrderedDict[tuple[int, str], tuple[int, datetime]] = OrderedDict()
         self._parts: OrderedDict[int, tuple[Part, ...]] = OrderedDict()
         self._making = asyncio.Lock()
 
@@ -144,20 +145,21 @@ class Renderings:
                 parts = (*parts[:part], *instead, *parts[part + 1 :])
                 async with database.writing(self._engine) as connection:
                     kept = await dispatches.keep_rendering(connection, *key, parts, self._clock())
-                _remember(self._numbers, key, kept)
-            return self._numbers[key]
+                _remember(self._numbers, key, (kept, self._clock()))
+            return self._numbers[key][0]
 
     async def _number(self, dispatch: Dispatch, choices: Choices, *, quiet: bool) -> int:
         key = (dispatch.id, _key(self._channel.name, choices, quiet=quiet))
-        if key in self._numbers:
-            self._numbers.move_to_end(key)
-            return self._numbers[key]
-        async with self._making:  # whoever waited finds it done
-            if key not in self._numbers:
-                _remember(
-                    self._numbers, key, await self._kept_or_made(dispatch, choices, key[1], quiet=quiet)
-                )
-        return self._numbers[key]
+        if not self._knows(key):
+            async with self._making:  # whoever waited finds it done
+                if not self._knows(key):
+                    number = await self._kept_or_made(dispatch, choices, key[1], quiet=quiet)
+                    _remember(self._numbers, key, (number, self._clock()))
+        self._numbers.move_to_end(key)
+        return self._numbers[key][0]
+
+    def _knows(self, key: tuple[int, str]) -> bool:
+        return key in self._numbers and self._clock() - self._numbers[key][1] < _TRUSTED
 
     async def _kept_or_made(self, dispatch: Dispatch, choices: Choices, key: str, *, quiet: bool) -> int:
         async with database.reading(self._engine) as connection:

@@ -32,6 +32,7 @@ from digest import keywords
 from digest.closing import CatchUp
 from digest.errors import DigestError
 from digest.keywords import InvalidKeywordError, Keyword
+from digest.quality import Price
 
 # https://arxiv.org/category_taxonomy: an archive, or an archive and a subject class.
 _CATEGORY = re.compile(
@@ -115,6 +116,19 @@ def _language(value: object) -> object:
     return value
 
 
+def _prices(value: object) -> object:
+    """MODEL=PROMPT/CACHED/ANSWER, with blanks or commas between them: a model's name may hold all other signs."""
+    if not isinstance(value, str):
+        return value
+    prices = {}
+    for each in value.replace(",", " ").split():
+        found = re.fullmatch(r"(.+)=(\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)", each, re.ASCII)
+        if found is None:
+            raise ValueError(f"“{each}” is no price; give some such as gpt-4.1-mini=0.40/0.10/1.60")
+        prices[found[1]] = Price(*map(float, found.groups()[1:]))
+    return prices
+
+
 def _zone(value: object) -> object:
     if isinstance(value, str):
         if value not in available_timezones():
@@ -196,8 +210,13 @@ class Settings(BaseSettings):
     openai_base_url: HttpUrl = AnyHttpUrl("https://api.openai.com/v1")
     translation_model: str = "gpt-4.1-mini"
     reading_model: str = "gpt-4.1-mini"
+    repair_model: str | None = None
+    llm_prices: Annotated[dict[str, Price], NoDecode, BeforeValidator(_prices)] = {}
     llm_concurrency: PositiveInt = 8
     llm_daily_tokens: NonNegativeInt = 0
+
+    glossary_file: Path | None = None
+    cjk_spacing: bool = False
 
     target_language: Annotated[str, BeforeValidator(_language)] = "zh-CN"
     timezone: Annotated[ZoneInfo, BeforeValidator(_zone)] = ZoneInfo("Asia/Shanghai")

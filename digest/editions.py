@@ -34,6 +34,7 @@ from digest.withdrawal import is_withdrawn
 _log = structlog.get_logger()
 WEEK = timedelta(days=7)
 _PASSING = frozenset({Gap.BUDGET, Gap.MODEL, Gap.NO_TEXT_YET, Gap.DUE})
+_DUE = _PASSING | {Gap.NO_KEY, Gap.UNFAITHFUL}
 Made = TypeVar("Made", Translation | Gap, Reading | Gap)
 
 
@@ -107,9 +108,14 @@ async def stored(
     if closed.completed_at is not None:
         extent = Extent.NOTHING
     made, lacking = await library.stored(ordered), await _lacking(engine, ordered)
+    refused = await library.refused([paper.version for paper in ordered if made[paper.version][0] is None])
     gap = Gap.DUE if extent >= Extent.TRANSLATIONS else Gap.ON_DEMAND
     entries = [
-        Entry(paper, made[paper.version][0] or gap, made[paper.version][1] or _unread(paper, lacking, extent))
+        Entry(
+            paper,
+            made[paper.version][0] or (Gap.UNFAITHFUL if paper.version in refused else gap),
+            made[paper.version][1] or _unread(paper, lacking, extent),
+        )
         for paper in ordered
     ]
     return _edition(library, closed, found, entries)
@@ -138,11 +144,11 @@ def _unread(paper: Paper, lacking: Mapping[VersionId, NoTextReason], extent: Ext
 def is_complete(edition: Edition) -> bool:
     """Whether nothing of `edition` is due any more."""
     made = {gap for entry in edition.entries for gap in (entry.translation, entry.reading)}
-    return not made & (_PASSING | {Gap.NO_KEY})
+    return not made & _DUE
 
 
 def _final(entry: Entry) -> Entry:
-    """An entry whose gaps no later run will fill. A model may still be configured: that gap says nothing false."""
+    """An entry whose gaps no later run will fill. Those that promise nothing stay what they are."""
     return replace(
         entry,
         translation=Gap.GIVEN_UP if entry.translation in _PASSING else entry.translation,

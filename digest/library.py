@@ -11,7 +11,9 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from digest.answering import Answerer
+from digest.attempts import is_due
 from digest.errors import BudgetSpentError, ModelError
+from digest.fidelity import masking
 from digest.flights import Audience, Flights
 from digest.ids import PaperRef
 from digest.models import (
@@ -30,10 +32,10 @@ from digest.progress import Onlooker, Step
 from digest.reading import Reader
 from digest.sources.api import QueryApi
 from digest.sources.fulltext import FullTexts
-from digest.store import calls, fulltexts, papers, readings, translations
+from digest.store import attempts, calls, fulltexts, papers, readings, terms, translations
 from digest.store import engine as database
 from digest.store.fulltexts import Attempt
-from digest.translation import Translator
+from digest.translation import Translator, Tried
 from digest.withdrawal import is_withdrawn
 
 _log = structlog.get_logger()
@@ -169,6 +171,16 @@ class Library:
                 )
         return {version: (translated.get(version), read.get(version)) for version in versions}
 
+    async def refused(self, versions: Sequence[VersionId]) -> set[VersionId]:
+        """Those of `versions`, of which there is no translation, whose translations did not pass the checks."""
+        async with database.reading(self._engine) as connection:
+            return {*await attempts.load(connection, versions, self._language)}
+
+    async def pin(self, translation: Translation) -> None:
+        """Keeps the operator's own `translation`, which is shown from now on, whatever models make."""
+        async with database.writing(self._engine) as connection:
+            await translations.save(connection, translation, self._clock())
+
     async def earlier_reading(self, paper: Paper) -> Reading | None:
         """The stored reading of the newest version before that of `paper`."""
         async with database.reading(self._engine) as connection:
@@ -192,14 +204,28 @@ class Library:
         stored = (await self.stored([paper]))[paper.version][0]
         if stored is not None:  # since the caller looked
             return stored
+        async with database.reading(self._engine) as connection:
+            refused = (await attempts.load(connection, [paper.version], self._language)).get(
+                paper.version, []
+            )
+            decided = await terms.of_edition(connection, paper.id, self._language)
+        if not is_due([each for each in refused if each.call.origin == translator.origin], self._clock()):
+            return Gap.UNFAITHFUL
         try:
-            made, call = await translator.translate(paper, audience)
+            made = await translator.translate(paper, self._keep, decided, audience)
         except ModelError as error:
             return _gap("translation_failed", paper, error)
+        if made is None:
+            _log.warning("translation_unfaithful", paper=str(paper.version))
+        return made or Gap.UNFAITHFUL
+
+    async def _keep(self, tried: Tried) -> None:
         async with database.writing(self._engine) as connection:
-            await translations.save(connection, made, self._clock())
-            await calls.save(connection, call)
-        return made
+            await attempts.save(connection, tried.attempt)
+            if tried.translation is not None:
+                made, now = tried.translation, self._clock()
+                await translations.save(connection, made, now)
+                await terms.save(connection, made.version, self._language, tried.terms, now)
 
     async def _read(self, reader: Reader, paper: Paper, text: FullText, audience: Audience) -> Reading | Gap:
         stored = (await self.stored([paper]))[paper.version][1]
@@ -246,9 +272,8 @@ def is_original(language: str) -> bool:
 
 def _original(paper: Paper, language: str) -> Translation:
     """The record itself, in the place of a translation."""
-    return Translation(
-        paper.version, language, paper.title, paper.abstract or "", None, Origin(model="arxiv", prompt="")
-    )
+    abstract = masking.stored(paper.abstract or "")
+    return Translation(paper.version, language, paper.title, abstract, None, Origin(model="arxiv", prompt=""))
 
 
 def _passing(text: FullText | NoText) -> bool:

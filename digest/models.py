@@ -67,6 +67,10 @@ class Origin:
     """The prompt's version: a hash of its templates."""
 
 
+BY_HAND = Origin("operator", "by-hand")
+"""The operator's own text, which stands before whatever a model made or will make. No prompt has that version."""
+
+
 @dataclass(frozen=True, slots=True)
 class Translation:
     """A paper version's title, abstract and one-line summary in one language (a BCP 47 tag).
@@ -195,6 +199,8 @@ class Gap(StrEnum):
     """The daily token budget is spent."""
     MODEL = "model"
     """The model failed or answered nothing usable: due at the next run."""
+    UNFAITHFUL = "unfaithful"
+    """The model's translations did not pass the checks: the original stands in, and a later run tries again."""
     NO_TEXT = "no-text"
     """There is a full text, but none that can be read."""
     NO_TEXT_YET = "no-text-yet"

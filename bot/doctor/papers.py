@@ -96,7 +96,8 @@ def ahead(now: datetime, date: str | None, age: str | None) -> timedelta | None:
 
 def models(settings: Settings) -> list[str]:
     """The names of the models, each once."""
-    return list(dict.fromkeys((settings.translation_model, settings.reading_model)))
+    named = (settings.translation_model, settings.reading_model, settings.repair_model)
+    return list(dict.fromkeys(name for name in named if name))
 
 
 async def model(settings: Settings, name: str, now: datetime) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, and_, delete, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.models import Dispatch, Part, Subject
+from bot.models import Dispatch, Part, Sending, Subject
 from bot.store.tables import deliveries, dispatches, renderings
 from digest.store.bulk import insert_into
 
@@ -95,6 +95,26 @@ async def keep_rendering(
 async def parts(connection: AsyncConnection, number: int) -> tuple[Part, ...]:
     """The messages of the rendering `number`."""
     return tuple(await connection.scalar(select(renderings.c.parts).where(renderings.c.id == number)) or ())
+
+
+async def renew(connection: AsyncConnection, day: date, at: datetime) -> None:
+    """Has the edition of `day` composed anew for all who have got nothing of it so far.
+
+    Who has got a part of the former messages gets the rest of these.
+    """
+    of_day = select(dispatches.c.id).where(dispatches.c.edition_date == day).scalar_subquery()
+    columns = renderings.c
+    in_use = columns.dispatch_id == of_day, ~columns.choices.contains(" ")
+    await connection.execute(
+        update(renderings).where(*in_use).values(choices=columns.choices + f" until {at.isoformat()}")
+    )
+    untouched = (
+        deliveries.c.dispatch_id == of_day,
+        deliveries.c.state == Sending.DUE,
+        deliveries.c.part == 0,
+        ~deliveries.c.repeated,
+    )
+    await connection.execute(update(deliveries).where(*untouched).values(rendering_id=None))
 
 
 async def prune(connection: AsyncConnection, at: datetime, age: timedelta) -> None:

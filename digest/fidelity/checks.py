@@ -20,7 +20,7 @@ _LENGTHS = (1.2, 3.0)  # Chinese characters per English word; 1.54 to 2.46 in so
 _ANY_LENGTHS = (0.3, 4.0)  # characters per character, of other languages
 _TITLE = 100  # characters: what is shorter is full of names
 _PAIRS = ("（）", "《》", "“”", "「」", "【】")
-_MARK = re.compile(r"(?<![（A-Za-z0-9])(?:\d{1,2}|[ivx]{1,4}|[a-h])）")  # of an item in a list
+_MARK = re.compile(r"(?<![（A-Za-z0-9.])(?:\d{1,2}|[ivx]{1,4}|[a-h])）")  # of an item in a list
 _COORDINATED = re.compile(r"[、，和与及]\s*$")
 
 
@@ -138,8 +138,8 @@ def _as_a_part(known: _Known, made: _Text, language: str, *, needs_words: bool =
     ):
         if said:
             yield finding(flaw, said)
-    yield from _strange_words(known, made)
     if is_chinese(language):
+        yield from _strange_words(known, made)
         yield from numbers.invented(made.said, known.numbers)
         yield from _untranslated(made, needs_words=needs_words)
         yield from _brackets(made.whole)

@@ -53,6 +53,8 @@ class Answered(Generic[A]):
 
     value: A
     call: Call
+    tries: int
+    """The calls that it took, as `Patience.attempts` counts them: this one, and those whose answers were of no use."""
 
 
 class Model:
@@ -93,15 +95,17 @@ class Model:
         language: str,
         model: str,
         audience: Audience | None = None,
+        attempts: int | None = None,
     ) -> Answered[A]:
         """The model's answer, valid as a `form`; its validators find `language` in their context.
 
+        `attempts` is for a question that may take fewer calls than the patience has for others.
         Those of the `audience` who want to are told the text while it is written, before it is known to be valid.
         Raises ModelError: when the faults of the calls outlast the patience, when the budget is spent, and
         without any call while the endpoint is known to take none.
         """
         question = Question(prompt, form, purpose, version, language, model)
-        tries = Tries(self._patience)
+        tries = Tries(self._patience, attempts=attempts)
         waiting = audience or Audience()
         try:
             async for attempt in self._attempts(tries):
@@ -132,7 +136,7 @@ class Model:
         if isinstance(reply.result, CallError):
             await self._record(call)
             raise reply.result
-        return Answered(reply.result, call)
+        return Answered(reply.result, call, tries.counted + 1)
 
     @asynccontextmanager
     async def _slot(self, model: str, audience: Audience) -> AsyncIterator[None]:

@@ -19,26 +19,27 @@ _WIDE = r"[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]"
 _BREAK_IN_WIDE = re.compile(rf"(?<={_WIDE})[^\S\n]*\n\s*(?={_WIDE})")
 
 
+def lines(text: str) -> str:
+    """`text` with its formulas in the stored form and nothing unseen, its lines as they are."""
+    formulas = _FORMULA.sub(_in_dollars, text.replace("\r\n", "\n"))
+    restored = _SPAN.sub(lambda span: _with_commands(span[0]), formulas)
+    return _UNSEEN.sub("", restored.replace("\t", " ").replace("\r", "\n"))
+
+
 def one_line(text: str) -> str:
     """`text` in the stored form, on one line; what Markdown it holds is read."""
-    return _joined(markdown.line(_seen(text)))
+    return _joined(markdown.line(lines(text)))
 
 
 def paragraphs(text: str) -> str:
     """The same with paragraphs, each on one line, and a blank line between two."""
-    joined = (_joined(part) for part in _BLANK_LINE.split(markdown.paragraphs(_seen(text))))
+    joined = (_joined(part) for part in _BLANK_LINE.split(markdown.paragraphs(lines(text))))
     return "\n\n".join(part for part in joined if part)
 
 
 def quoted(text: str) -> str:
     """Somebody else's words on one line: what looks like Markdown in them stays."""
-    return _joined(_seen(text))
-
-
-def _seen(text: str) -> str:
-    formulas = _FORMULA.sub(_in_dollars, text.replace("\r\n", "\n"))
-    restored = _SPAN.sub(lambda span: _with_commands(span[0]), formulas)
-    return _UNSEEN.sub("", restored.replace("\t", " ").replace("\r", "\n"))
+    return _joined(lines(text))
 
 
 def _in_dollars(match: re.Match[str]) -> str:

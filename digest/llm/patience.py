@@ -38,13 +38,26 @@ class Tries:
     stream: some endpoints send whole what they stream in disorder.
     """
 
-    def __init__(self, patience: Patience, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        patience: Patience,
+        monotonic: Callable[[], float] = time.monotonic,
+        *,
+        attempts: int | None = None,
+    ) -> None:
         self._patience = patience
+        self._attempts = min(patience.attempts, attempts or patience.attempts)
         self._monotonic = monotonic
         self._faults: Counter[Outcome] = Counter()
         self._throttled_at: float | None = None
         self.room_tokens: int | None = None
         self.may_stream = True
+
+    @property
+    def counted(self) -> int:
+        """The calls that failed, but for those that were throttled or asked in an unknown way."""
+        free = sum(self._faults[outcome] for outcome in (Outcome.THROTTLED, *_FREE))
+        return self._faults.total() - free
 
     def wait_before_next(self, error: Exception) -> bool | float:
         """Whether `error` is worth another call: a wait in seconds, True for the usual one, False for no call.
@@ -61,7 +74,7 @@ class Tries:
             return 0.0 if self._throttled_seconds() <= self._patience.throttle_seconds else False
         if error.outcome is Outcome.LENGTH:
             return self._with_more_room(error)
-        if not (error.malformed or error.unreachable) or self._counted() >= self._patience.attempts:
+        if not (error.malformed or error.unreachable) or self.counted >= self._attempts:
             return False
         asked = error.retry_after or 0.0
         sensible = self._patience.backoff_initial_seconds <= asked <= self._patience.retry_after_seconds
@@ -75,11 +88,7 @@ class Tries:
 
     def _with_more_room(self, fault: CallError) -> bool:
         self.room_tokens = max(2 * fault.usage.completion_tokens, _ROOM_TOKENS)
-        return self._faults[Outcome.LENGTH] == 1 and self._counted() < self._patience.attempts
-
-    def _counted(self) -> int:
-        free = sum(self._faults[outcome] for outcome in (Outcome.THROTTLED, *_FREE))
-        return self._faults.total() - free
+        return self._faults[Outcome.LENGTH] == 1 and self.counted < self._attempts
 
 
 _FREE = (Outcome.UNSUPPORTED_FORMAT, Outcome.UNSUPPORTED_STREAM)  # the next call asks in another way

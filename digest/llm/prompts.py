@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from digest.llm.formats import schema
 
-_DELIMITER = re.compile(r"<(?=\s*/?\s*(?:material|question)\b)", re.IGNORECASE)
+_DELIMITER = re.compile(r"<(?=\s*/?\s*(?:material|question|terms|translation)\b)", re.IGNORECASE)
 _UNSEEN = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ud800-\udfff\ufeff]"
 )
@@ -32,6 +32,7 @@ class PromptTemplate:
         loader = PackageLoader("templates", "prompts")
         environment = _environment(loader)
         rules = environment.get_template(f"{name}.system.j2")
+        self._environment = environment
         self._system = rules.render(language=language, schema=json.dumps(schema(form), ensure_ascii=False))
         self._user = environment.get_template(f"{name}.user.j2")
         self.version = _version(self._system, loader.get_source(environment, f"{name}.user.j2")[0])
@@ -39,6 +40,10 @@ class PromptTemplate:
     def render(self, **material: object) -> Prompt:
         """The prompt for one paper; `material` is all that the user template names."""
         return Prompt(self._system, self._user.render(**material), self.version)
+
+    def part(self, name: str, **material: object) -> str:
+        """The template `NAME.user.j2`: what may stand behind a prompt, so that its beginning stays the same."""
+        return self._environment.get_template(f"{name}.user.j2").render(**material)
 
 
 def inert(text: str) -> str:

@@ -35,13 +35,18 @@ def paper(
 def render(template: str, **material: Any) -> str:
     """One of the plain texts in `templates/text`."""
     environment = words.environment().overlay()
-    environment.filters = {**environment.filters, "plain": plain}
+    environment.filters = {**environment.filters, "plain": plain, "printable": printable}
     return environment.get_template(f"text/{template}.txt.j2").render(**material)
 
 
 def plain(text: str) -> str:
     """Stored `text` without its marks."""
     return "".join(map(_plain, parse(text)))
+
+
+def printable(text: str) -> str:
+    """`text` without what would move a terminal's cursor or colour it."""
+    return "".join(character for character in text if character.isprintable())
 
 
 def _plain(span: Span) -> str:

@@ -1,12 +1,15 @@
 """What was asked of language models, and what it cost."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import Row, func, insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from digest.models import Call, Purpose
+from digest.models import Call, Origin, PaperId, Purpose, VersionId
+from digest.store.bulk import rows_among
 from digest.store.tables import calls
 
 _TOKENS = func.coalesce(func.sum(calls.c.prompt_tokens + calls.c.completion_tokens), 0)
@@ -21,8 +24,8 @@ class Totals:
     tokens: int
 
 
-async def save(connection: AsyncConnection, call: Call) -> None:
-    """Add `call` to the log."""
+async def save(connection: AsyncConnection, call: Call) -> int:
+    """Add `call` to the log; gives the number of its row."""
     row = {
         "at": call.at,
         "purpose": call.purpose,
@@ -36,7 +39,7 @@ async def save(connection: AsyncConnection, call: Call) -> None:
         "completion_tokens": call.completion_tokens,
         "cached_tokens": call.cached_tokens,
     }
-    await connection.execute(insert(calls), row)
+    return int(await connection.scalar(insert(calls).returning(calls.c.id), row))
 
 
 async def tokens_since(connection: AsyncConnection, at: datetime) -> int:
@@ -50,3 +53,28 @@ async def totals(connection: AsyncConnection, since: datetime) -> dict[Purpose, 
     query = select(calls.c.purpose, count, ok, _TOKENS).where(calls.c.at >= since).group_by(calls.c.purpose)
     rows = await connection.execute(query)
     return {Purpose(purpose): Totals(made, good, int(tokens)) for purpose, made, good, tokens in rows}
+
+
+async def of_versions(
+    connection: AsyncConnection, versions: Iterable[VersionId], language: str
+) -> list[Call]:
+    """The calls about `versions` in `language`, oldest first."""
+    query = select(calls).where(calls.c.language == language)
+    pair = tuple_(calls.c.paper_id, calls.c.version)
+    rows = await rows_among(connection, query, pair, [(str(v.paper), v.number) for v in versions])
+    return [call(row) for row in sorted(rows, key=lambda row: row.id)]
+
+
+def call(row: Row[Any]) -> Call:
+    """The call in a row that has the columns of the log."""
+    return Call(
+        at=row.at,
+        purpose=Purpose(row.purpose),
+        version=VersionId(PaperId(row.paper_id), row.version),
+        language=row.language,
+        origin=Origin(row.model, row.prompt),
+        outcome=row.outcome,
+        prompt_tokens=row.prompt_tokens,
+        completion_tokens=row.completion_tokens,
+        cached_tokens=row.cached_tokens,
+    )

@@ -1,7 +1,7 @@
 """What translations and readings share: a key that names their origin, and which of several is shown.
 
-What was made with exactly the wanted model and prompt is shown before all else; failing that, the newest in
-the language, because what is stored is never paid for again.
+What the operator wrote is shown before all else, then what was made with exactly the wanted model and prompt; failing
+that, the newest in the language, because what is stored is never paid for again.
 """
 
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row, Table, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from digest.models import Origin, PaperId, Reading, Translation, VersionId
+from digest.models import BY_HAND, Origin, PaperId, Reading, Translation, VersionId
 from digest.store.bulk import rows_among
 
 
@@ -36,7 +36,9 @@ async def rows_to_show(
     query = select(table).where(table.c.language == language)
     pair = tuple_(table.c.paper_id, table.c.version)
     rows = await rows_among(connection, query, pair, [(str(v.paper), v.number) for v in versions])
-    rows.sort(key=lambda row: (origin(row) == wanted, row.made_at, row.model, row.prompt))
+    rows.sort(
+        key=lambda row: (origin(row) == BY_HAND, origin(row) == wanted, row.made_at, row.model, row.prompt)
+    )
     return list({version(row): row for row in rows}.values())
 
 

@@ -1,7 +1,7 @@
 """The tables of the digest. They are the truth: what is not in them did not happen.
 
 A paper is named by arXiv's identifier as it stands, a version by that and its number. Rows are made and
-changed, never deleted.
+changed, never deleted; what is only for looking into faults loses its text in time.
 """
 
 from sqlalchemy import (
@@ -19,7 +19,7 @@ from sqlalchemy import (
     false,
 )
 
-from digest.store.types import Claims, PlainText, Strings, UtcDateTime
+from digest.store.types import Claims, Findings, PlainText, Strings, UtcDateTime
 
 metadata = MetaData(
     naming_convention={
@@ -151,7 +151,7 @@ calls = Table(
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("at", UtcDateTime, nullable=False, index=True),
     Column("purpose", Text, nullable=False),
-    Column("paper_id", Text, nullable=False),
+    Column("paper_id", Text, nullable=False, index=True),
     Column("version", Integer, nullable=False),
     Column("language", Text, nullable=False),
     Column("model", Text, nullable=False),
@@ -161,6 +161,32 @@ calls = Table(
     Column("completion_tokens", Integer, nullable=False),
     Column("cached_tokens", Integer, nullable=False),
     sqlite_autoincrement=True,
+)
+
+# Each translation that a model gave, the `number`-th of its row, with what the checks found in it; the call says of
+# which paper, by which model and for how many tokens. The text is there for months, the findings for good.
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("call_id", Integer, ForeignKey("calls.id"), primary_key=True, autoincrement=False),
+    Column("number", Integer, nullable=False),
+    Column("title", PlainText),
+    Column("abstract", PlainText),
+    Column("summary", PlainText),
+    Column("findings", Findings, nullable=False),
+)
+
+# How the translation of a paper renders the terms of the field: the other papers of its edition follow it.
+terms = Table(
+    "terms",
+    metadata,
+    Column("paper_id", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("language", Text, primary_key=True),
+    Column("term", PlainText, primary_key=True),
+    Column("translation", PlainText, nullable=False),
+    Column("decided_at", UtcDateTime, nullable=False),
+    _of_known_version(),
 )
 
 editions = Table(

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, DateTime, Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
+from digest.fidelity.findings import Finding, Flaw
 from digest.models import Claim
 
 
@@ -67,6 +68,21 @@ class Claims(TypeDecorator[tuple[Claim, ...]]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> tuple[Claim, ...]:
         return tuple(_from_json(item) for item in value or ())
+
+
+class Findings(TypeDecorator[tuple[Finding, ...]]):
+    """What the checks found: a list of `{"flaw": …, "detail": …, "hard": …}`."""
+
+    impl = JSON
+    cache_ok = True
+
+    def process_bind_param(self, value: Sequence[Finding] | None, dialect: Dialect) -> list[dict[str, Any]]:
+        return [
+            {"flaw": each.flaw, "detail": storable(each.detail), "hard": each.hard} for each in value or ()
+        ]
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[Finding, ...]:
+        return tuple(Finding(Flaw(item["flaw"]), item["detail"], hard=item["hard"]) for item in value or ())
 
 
 def _to_json(claim: Claim) -> dict[str, Any]:

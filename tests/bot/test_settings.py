@@ -7,6 +7,7 @@ import pytest
 
 from bot import settings
 from bot.settings import Settings, SettingsError
+from digest.quality import Price
 
 # https://arxiv.org/category_taxonomy
 TAXONOMY = (
@@ -137,3 +138,14 @@ def test_names_and_addresses_are_servers(monkeypatch: pytest.MonkeyPatch, host: 
     monkeypatch.setenv("IMAP_USERNAME", "daily")
     monkeypatch.setenv("IMAP_PASSWORD", "secret")
     assert settings.load().imap_host == host
+
+
+def test_prices_are_named_by_model_whatever_signs_its_name_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM_PRICES", "gpt-4.1-mini=0.4/0.1/1.6, org/model:v2=a=2/0/8")
+    assert settings.load().llm_prices == {
+        "gpt-4.1-mini": Price(0.4, 0.1, 1.6),
+        "org/model:v2=a": Price(2, 0, 8),
+    }
+    monkeypatch.setenv("LLM_PRICES", "gpt-4.1-mini=0.4")
+    with pytest.raises(SettingsError, match=r"LLM_PRICES: “gpt-4.1-mini=0.4” is no price"):
+        settings.load()

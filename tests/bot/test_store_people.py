@@ -309,6 +309,30 @@ async def test_messages_are_kept_as_whoever_came_first_made_them_and_go_after_th
         assert await deliveries.counts(connection, dispatch.id) == {Sending.SENT: 1}
 
 
+async def test_an_edition_is_composed_anew_for_all_who_have_got_nothing_of_it(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        await add(connection, "1001", "1002", "1003", "1004")
+        dispatch = await give_out(connection)
+        number = await dispatches.keep_rendering(connection, dispatch.id, "key", [{}, {}], NOW)
+        tried, begun, perhaps, new = await due(connection)
+        for delivery, mark in (
+            (tried, Mark(Sending.DUE, "flood", part=0, rendering=number)),
+            (begun, Mark(Sending.DUE, "flood", part=1, rendering=number)),
+            (perhaps, Mark(Sending.DUE, "interrupted", part=0, rendering=number, repeated=True)),
+        ):
+            await deliveries.mark(connection, [delivery.id], mark, NOW)
+        await dispatches.renew(connection, TODAY, NOW)
+        assert await dispatches.rendering(connection, dispatch.id, "key") is None
+        assert await dispatches.parts(connection, number) == ({}, {})
+        held = {each.id: each.rendering for each in await due(connection)}
+        assert held == {tried.id: None, begun.id: number, perhaps.id: number, new.id: None}
+        newer = await dispatches.keep_rendering(connection, dispatch.id, "key", [{"html": "新"}], NOW)
+        await dispatches.renew(connection, TODAY + timedelta(days=1), NOW)
+        assert await dispatches.rendering(connection, dispatch.id, "key") == newer
+        await dispatches.renew(connection, TODAY, NOW + timedelta(hours=1))
+        assert await dispatches.rendering(connection, dispatch.id, "key") is None
+
+
 async def test_a_delivery_is_opened_for_each_who_is_subscribed_and_named_that_hour(
     engine: AsyncEngine,
 ) -> None:

@@ -1,19 +1,21 @@
 """A translator and a reader before a fake model, for the tests of everything between them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Generic, ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
 
+from digest.fidelity import glossary
 from digest.llm.budget import Budget
 from digest.llm.client import Model
 from digest.llm.endpoint import connect
 from digest.llm.patience import Patience
 from digest.models import Call, FullText, Paper, Reading, TextSource, Translation
 from digest.reading import Reader
-from digest.translation import Translator
+from digest.translation import Rules, Translator, Tried
 from tests.fakes.model import KEY, FakeModel
 
 NOW = datetime(2026, 2, 9, 12, 0, tzinfo=UTC)
@@ -32,7 +34,7 @@ QUICK = Patience(
 
 @dataclass(frozen=True)
 class Keeping(Generic[P, M]):
-    """A translator or a reader whose calls are kept, as the library keeps them."""
+    """A reader whose calls are kept, as the library keeps them."""
 
     make: Callable[P, Awaitable[tuple[M, Call]]]
     calls: list[Call]
@@ -59,9 +61,11 @@ class World:
     budget: Counted
     translator: Translator
     reader: Reader
-    translate: Keeping[[Paper], Translation]
+    translate: Callable[[Paper], Coroutine[None, None, Translation | None]]
     read: Keeping[[Paper, FullText], Reading]
     calls: list[Call]
+    tried: list[Tried]
+    """The attempts at translations, oldest first."""
 
     @property
     def outcomes(self) -> list[str]:
@@ -77,9 +81,19 @@ async def world(
     concurrency: int = 4,
     key: str = KEY,
     language: str = "zh-CN",
+    repair_model: str | None = None,
+    glossary_file: Path | None = None,
 ) -> AsyncIterator[World]:
     """Everything between the papers and `fake`."""
     calls: list[Call] = []
+    tried: list[Tried] = []
+
+    async def keep(each: Tried) -> None:
+        calls.append(each.attempt.call)
+        tried.append(each)
+
+    async def translate(paper: Paper) -> Translation | None:
+        return await translator.translate(paper, keep)
 
     async def record(call: Call) -> None:
         calls.append(call)
@@ -94,9 +108,11 @@ async def world(
             clock=lambda: NOW,
             record=record,
         )
-        translator, reader = Translator(model, "fake-small", language), Reader(model, "fake-large", language)
-        keep = Keeping(translator.translate, calls), Keeping(reader.read, calls)
-        yield World(model, budget, translator, reader, *keep, calls)
+        rules = Rules(glossary.load(language, glossary_file), repair_model=repair_model)
+        translator = Translator(model, "fake-small", language, rules)
+        reader = Reader(model, "fake-large", language)
+        read = Keeping(reader.read, calls)
+        yield World(model, budget, translator, reader, translate, read, calls, tried)
 
 
 def full_text(paper: Paper, text: str = "# Introduction\nRooms have shapes.\n" * 200) -> FullText:

@@ -7,10 +7,14 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from digest.attempts import Attempt
 from digest.errors import StoreError
+from digest.fidelity.findings import Finding, Flaw
 from digest.models import (
+    BY_HAND,
     Call,
     Claim,
+    ClosedEdition,
     FullText,
     NoText,
     NoTextReason,
@@ -20,15 +24,16 @@ from digest.models import (
     TextSource,
     Translation,
     VersionId,
+    Window,
 )
-from digest.store import calls, fulltexts, papers, readings, translations
+from digest.store import attempts, calls, editions, fulltexts, papers, readings, terms, translations
 from digest.store.calls import Totals
 from digest.store.engine import writing
-from digest.store.fulltexts import Attempt
 from tests.papers import MONDAY_MORNING, paper
 
 NOW = MONDAY_MORNING
 HOUR = timedelta(hours=1)
+HARD = Finding(Flaw.NUMBER_MISSING, "12.5%")
 VERSION = paper(1).version
 OLD, NEW, WANTED = Origin("old-model", "p1"), Origin("new-model", "p2"), Origin("wanted-model", "p3")
 TEXT = FullText(VERSION, TextSource.HTML, "# Introduction\n$x^2$\t12.5%")
@@ -51,39 +56,45 @@ def reading_of(origin: Origin = WANTED, version: VersionId = VERSION, language: 
     return Reading(version, language, (Claim("背景"),), (nested, Claim("训练")), (), origin)
 
 
-def call(purpose: Purpose = Purpose.READING, outcome: str = "ok", tokens: int = 10) -> Call:
-    return Call(NOW, purpose, VERSION, "zh", WANTED, outcome, tokens, tokens * 2, 1)
+def call(
+    purpose: Purpose = Purpose.READING, outcome: str = "ok", tokens: int = 10, version: VersionId = VERSION
+) -> Call:
+    return Call(NOW, purpose, version, "zh", WANTED, outcome, tokens, tokens * 2, 1)
+
+
+def attempt(number: int, *findings: Finding) -> Attempt:
+    return Attempt(number, call(Purpose.TRANSLATION), "标题", "摘要 $x$", "一句话", findings)
 
 
 async def test_a_full_text_comes_out_as_it_went_in(connection: AsyncConnection) -> None:
     assert await fulltexts.find(connection, VERSION) is None
     await fulltexts.save(connection, TEXT, NOW)
-    assert await fulltexts.find(connection, VERSION) == Attempt(TEXT, NOW, 1)
+    assert await fulltexts.find(connection, VERSION) == fulltexts.Attempt(TEXT, NOW, 1)
 
 
 async def test_tries_without_a_text_are_counted(connection: AsyncConnection) -> None:
     await fulltexts.save(connection, NoText(VERSION, NoTextReason.NOT_FOUND), NOW)
     await fulltexts.save(connection, NoText(VERSION, NoTextReason.SCAN), NOW + HOUR)
-    last = Attempt(NoText(VERSION, NoTextReason.SCAN), NOW + HOUR, 2)
+    last = fulltexts.Attempt(NoText(VERSION, NoTextReason.SCAN), NOW + HOUR, 2)
     assert await fulltexts.find(connection, VERSION) == last
 
 
 async def test_a_text_stands_in_place_of_the_reason_why_there_was_none(connection: AsyncConnection) -> None:
     await fulltexts.save(connection, NoText(VERSION, NoTextReason.NOT_FOUND), NOW)
     await fulltexts.save(connection, TEXT, NOW + HOUR)
-    assert await fulltexts.find(connection, VERSION) == Attempt(TEXT, NOW + HOUR, 2)
+    assert await fulltexts.find(connection, VERSION) == fulltexts.Attempt(TEXT, NOW + HOUR, 2)
 
 
 async def test_a_text_is_not_given_up_when_arxiv_is_silent(connection: AsyncConnection) -> None:
     await fulltexts.save(connection, TEXT, NOW)
     await fulltexts.save(connection, NoText(VERSION, NoTextReason.UNREACHABLE), NOW + HOUR)
-    assert await fulltexts.find(connection, VERSION) == Attempt(TEXT, NOW, 1)
+    assert await fulltexts.find(connection, VERSION) == fulltexts.Attempt(TEXT, NOW, 1)
 
 
 async def test_a_full_text_from_a_pdf_may_hold_what_no_database_takes(connection: AsyncConnection) -> None:
     await fulltexts.save(connection, replace(TEXT, text="fi\0nal \udc80"), NOW)
     stored = await fulltexts.find(connection, VERSION)
-    assert stored == Attempt(replace(TEXT, text="final ?"), NOW, 1)
+    assert stored == fulltexts.Attempt(replace(TEXT, text="final ?"), NOW, 1)
 
 
 async def test_a_translation_comes_out_as_it_went_in(connection: AsyncConnection) -> None:
@@ -128,6 +139,56 @@ async def test_another_language_or_version_is_not_a_substitute(connection: Async
     await translations.save(connection, translation(language="de"), NOW)
     await translations.save(connection, translation(version=paper(2).version), NOW)
     assert await translations.find(connection, VERSION, "zh", WANTED) is None
+
+
+async def test_what_the_operator_wrote_stands_before_all_that_models_make(
+    connection: AsyncConnection,
+) -> None:
+    await translations.save(connection, translation(BY_HAND), NOW)
+    await translations.save(connection, translation(NEW), NOW + HOUR)
+    await translations.save(connection, translation(WANTED), NOW + HOUR)
+    assert await translations.find(connection, VERSION, "zh", WANTED) == translation(BY_HAND)
+
+
+async def test_attempts_come_with_their_calls_and_findings_oldest_first(connection: AsyncConnection) -> None:
+    other = call(Purpose.TRANSLATION, version=paper(2).version)
+    tried = [attempt(1, HARD), attempt(2), replace(attempt(1), call=other)]
+    for each in tried:
+        await attempts.save(connection, each)
+    versions = [VERSION, paper(2).version, paper(3).version]
+    assert await attempts.load(connection, versions, "zh") == {VERSION: tried[:2], versions[1]: tried[2:]}
+    assert await attempts.load(connection, versions, "fr") == {}
+    assert (await calls.totals(connection, NOW))[Purpose.TRANSLATION].calls == 3
+    assert await calls.of_versions(connection, [VERSION], "zh") == [each.call for each in tried[:2]]
+
+
+async def test_the_text_of_an_old_attempt_goes_and_its_findings_stay(connection: AsyncConnection) -> None:
+    await attempts.save(connection, attempt(1, HARD))
+    await attempts.prune(connection, NOW + attempts.KEPT)
+    assert await attempts.load(connection, [VERSION], "zh") == {VERSION: [attempt(1, HARD)]}
+    await attempts.prune(connection, NOW + attempts.KEPT + HOUR)
+    pruned = replace(attempt(1, HARD), title=None, abstract=None, summary=None)
+    assert await attempts.load(connection, [VERSION], "zh") == {VERSION: [pruned]}
+
+
+async def test_the_first_paper_of_an_edition_decides_how_a_term_is_rendered(
+    connection: AsyncConnection,
+) -> None:
+    day = ClosedEdition(
+        NOW.date(), Window(NOW - HOUR, NOW), "zh", (), 3, tuple(paper(n).version for n in (1, 2, 3)), NOW
+    )
+    assert await editions.close(connection, day)
+    for number, rendered, at in ((2, "乙", NOW + HOUR), (1, "甲", NOW), (5, "丙", NOW - HOUR)):
+        decided = {"codec": rendered, f"only in {number}": rendered}
+        await terms.save(connection, paper(number).version, "zh", decided, at)
+    assert await terms.of_edition(connection, paper(3).id, "zh") == {
+        "codec": "甲",
+        "only in 1": "甲",
+        "only in 2": "乙",
+    }
+    assert await terms.of_edition(connection, paper(1).id, "zh") == {"codec": "乙", "only in 2": "乙"}
+    assert await terms.of_edition(connection, paper(3).id, "fr") == {}
+    assert await terms.of_edition(connection, paper(4).id, "zh") == {}
 
 
 async def test_the_translations_of_a_whole_edition_come_at_once(connection: AsyncConnection) -> None:

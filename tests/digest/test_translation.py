@@ -5,56 +5,64 @@ from dataclasses import replace
 import pytest
 from pydantic import ValidationError
 
-from digest.errors import MalformedAnswerError
+from digest.fidelity.masking import stored
 from digest.llm.prompts import PromptTemplate
-from digest.models import Translation, VersionId
+from digest.models import Translation
 from digest.translation import TranslationAnswer
-from tests.digest.llm_world import world
+from tests.digest.llm_world import World, world
 from tests.fakes import model_faults as faults
 from tests.fakes.model import FakeModel
 from tests.fakes.model_faults import Fault
 from tests.papers import paper
 from tests.shared import shared_data
 
-SOUND = {"title": "标题", "abstract": "摘要。", "summary": "一句话。"}
+CHINESE = {
+    "title": "EchoNet-1：听见第1号房间的形状",
+    "abstract": "我们提出EchoNet-1，它最多可将1号房间的误差降低12.5%。",
+    "summary": "EchoNet-1最多可将误差降低12.5%。",
+}
 
 
 def says(**texts: str) -> Fault:
-    return faults.says(json.dumps({**SOUND, **texts}))
+    return faults.says(json.dumps({**CHINESE, **texts}))
 
 
-def validated(**texts: str) -> TranslationAnswer:
-    return TranslationAnswer.model_validate({**SOUND, **texts}, context={"language": "zh-CN"})
+async def translated(it: World, fake: FakeModel, **texts: str) -> Translation:
+    """What becomes of an answer with these texts."""
+    fake.faults.append(says(**texts))
+    made = await it.translate(paper())
+    assert made is not None
+    return made
 
 
 async def test_a_translation_is_title_abstract_and_summary_with_their_origin() -> None:
-    async with FakeModel(says()) as fake, world(fake) as it:
-        made = await it.translate(paper(3, version=2))
-        assert made == Translation(
-            VersionId(paper(3).id, 2),
-            "zh-CN",
-            "标题",
-            "摘要。",
-            "一句话。",
-            it.translator.origin,
-        )
+    async with FakeModel() as fake, world(fake) as it:
+        made = await translated(it, fake)
+        assert made == Translation(paper().version, "zh-CN", **CHINESE, origin=it.translator.origin)
         assert it.translator.origin.model == "fake-small"
+        [tried] = it.tried
+        assert (tried.attempt.number, tried.attempt.findings, tried.translation) == (1, (), made)
+        assert tried.attempt.call.outcome == "ok"
 
 
 @pytest.mark.parametrize(
-    ("field", "said", "stored"),
+    ("field", "said", "kept"),
     [
-        ("abstract", "误差 \\(x_i\\) 与 \\[y\\] 和 $$ z $$。", "误差 $x_i$ 与 $y$ 和 $z$。"),
-        ("abstract", "第一段\n续行\n\n\n第二段", "第一段续行\n\n第二段"),
-        ("abstract", "*强调*与__下划线__", "强调与**下划线**"),
-        ("abstract", "隐\u202e藏\u0000字\u200b符", "隐藏字符"),
+        ("abstract", "{}\n续行没有别的意思", "{}续行没有别的意思"),
+        ("abstract", "{}\n\n\n{}", "{}\n\n{}"),
+        ("abstract", "隐\u202e藏\u0000字\u200b符{}", "隐藏字符{}"),
         ("summary", "一句\n话。\n", "一句话。"),
-        ("title", " 标题：\n副题 ", "标题：副题"),
-        ("abstract", "<script>中文</script> {{ x }}", "<script>中文</script> {{ x }}"),
+        ("title", " {}\n之副题 ", "{}之副题"),
+        ("abstract", "以下是翻译：\n\n{}", "{}"),
+        ("abstract", "```\n{}\n```", "{}"),
+        ("abstract", "我们提出 EchoNet-1 ,它最多可将 1 号房间的误差降低12.5%.", CHINESE["abstract"]),
     ],
 )
-def test_wording_is_stored_in_one_form(field: str, said: str, stored: str) -> None:
-    assert getattr(validated(**{field: said}), field) == stored
+async def test_wording_is_stored_in_one_form(field: str, said: str, kept: str) -> None:
+    async with FakeModel() as fake, world(fake) as it:
+        fake.faults.append(says(**{field: said.replace("{}", CHINESE[field])}))
+        await it.translate(paper())
+        assert getattr(it.tried[0].attempt, field) == kept.replace("{}", CHINESE[field])
 
 
 @pytest.mark.parametrize(
@@ -63,29 +71,29 @@ def test_wording_is_stored_in_one_form(field: str, said: str, stored: str) -> No
         {"title": ""},
         {"abstract": " \n\u200b"},
         {"summary": "……"},
-        {"abstract": "The English came back."},
         {"abstract": "字" * 20_000},
         {"summary": "字" * 2_000},
     ],
 )
 def test_what_cannot_be_a_translation_is_none(texts: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
-        validated(**texts)
+        TranslationAnswer.model_validate({**CHINESE, **texts})
 
 
 async def test_an_answer_in_the_wrong_language_is_asked_for_again_and_never_returned() -> None:
-    english = says(abstract="The English came back.")
-    async with FakeModel(english, always=english) as fake, world(fake) as it:
-        with pytest.raises(MalformedAnswerError, match="abstract"):
-            await it.translate(paper())
-        assert it.outcomes == ["wrong-shape"] * 3
+    english = says(abstract="The English came back, and it is not what was asked for.")
+    async with FakeModel(always=english) as fake, world(fake) as it:
+        assert await it.translate(paper()) is None
+        assert it.outcomes == ["ok"] * 2
+        assert [tried.translation for tried in it.tried] == [None, None]
         fake.always = None
-        assert (await it.translate(paper())).abstract.startswith("We")
+        assert await it.translate(paper()) is not None
 
 
 async def test_other_languages_need_no_chinese() -> None:
     async with FakeModel() as fake, world(fake, language="fr") as it:
         made = await it.translate(paper())
+        assert made is not None
         assert made.abstract.startswith("Traduit : We present EchoNet-1")
         assert made.language == "fr"
 
@@ -114,7 +122,9 @@ async def test_a_paper_without_an_abstract_is_the_callers_mistake() -> None:
 
 
 def test_the_prompt_tells_the_language_the_form_and_the_rules() -> None:
-    prompt = PromptTemplate("translation", TranslationAnswer, "zh-CN").render(id="x", title="T", abstract="A")
+    prompt = PromptTemplate("translation", TranslationAnswer, "zh-CN").render(
+        id="x", title="T", abstract="A", terms=()
+    )
     assert "简体中文" in prompt.system
     assert "JSON" in prompt.system
     assert '"summary"' in prompt.system
@@ -126,7 +136,7 @@ def test_a_prompts_version_follows_its_templates_and_not_the_paper() -> None:
     same = PromptTemplate("translation", TranslationAnswer, "zh-CN")
     french = PromptTemplate("translation", TranslationAnswer, "fr")
     assert template.version == same.version != french.version
-    assert template.render(id="x", title="T", abstract="A").version == template.version
+    assert template.render(id="x", title="T", abstract="A", terms=()).version == template.version
     assert len(template.version) == 12
 
 
@@ -136,5 +146,7 @@ async def test_real_abstracts_come_through_whole() -> None:
     async with FakeModel() as fake, world(fake, language="fr", concurrency=16) as it:
         made = await asyncio.gather(*map(it.translate, papers))
         for translation, each in zip(made, papers, strict=True):
-            assert translation.abstract.split() == f"Traduit : {each.abstract}".split()
+            assert translation is not None
+            assert translation.abstract.split() == f"Traduit : {stored(each.abstract or '')}".split()
         assert {*it.outcomes} == {"ok"}
+        assert len(it.calls) == len(papers)

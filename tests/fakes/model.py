@@ -222,6 +222,8 @@ def _sound(body: dict[str, Any], purpose: Purpose, paper: str) -> dict[str, Any]
         return model_answers.reading(user, paper)
     if purpose is Purpose.ANSWER:
         return model_answers.answer(user)
+    if '"passages"' in system:
+        return model_answers.passages(user)
     return model_answers.translation(system, user)
 
 

@@ -2,24 +2,55 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import Any
 
 _TITLE = re.compile(r"^Title: (.*)$", re.MULTILINE)
 _ABSTRACT = re.compile(r"^Abstract: (.*)^</material>$", re.MULTILINE | re.DOTALL)
-_WORD = re.compile(r"\$[^$]*\$|\S*[A-Z0-9/_@]\S*|([a-z]{2,})| (?=[a-z]{2})")
+_PASSAGE = re.compile(r"^Passage \d+: (.*?)(?=^Faulty )", re.MULTILINE | re.DOTALL)
+_KNOWN = {
+    "up to": "最多",
+    "at most": "最多",
+    "at least": "至少",
+    "more than": "超过",
+    "over": "超过",
+    "about": "约",
+    "approximately": "约",
+    "nearly": "近",
+    "may": "可能",
+    "might": "可能",
+    "one": "一",
+    "two": "两",
+    "three": "三",
+}
+"""What must keep its meaning, or the checks find it."""
+
+_TERMS = re.compile(r"^<terms>\n(.*)^</terms>$", re.MULTILINE | re.DOTALL)
+_WORD = r"\$[^$]*\$|\S*[/_@\[]\S*|\b(?P<plain>[A-Z]?[a-z]+)\b|\S*[A-Z0-9]\S*|(?<!\.) (?=[A-Za-z])"
+_FULL_STOP = re.compile(r"\.(?:[^\S\n]+|$)", re.MULTILINE)
 _SENTENCE = re.compile(r"^(?!#)[^<>\n]{15,}?\.(?=\s)", re.MULTILINE)
 _HAN = "的一是在不了有和人这中大为上个国我以要他时来用们生到作地于出就分对成会可主发年动同工也能下过子说产种面而方后"
 
 
 def translation(system: str, user: str) -> dict[str, Any]:
     title, abstract = _TITLE.search(user), _ABSTRACT.search(user)
-    chinese = "简体中文" in system
     texts = {
         "title": title[1] if title else "A paper",
         "abstract": abstract[1].strip() if abstract else "An abstract",
-        "summary": (title[1] if title else "A paper") + " in one sentence",
+        "summary": (title[1] if title else "A paper") + ", as it can be told in not too many words",
     }
-    return {name: in_chinese(text) if chinese else f"Traduit : {text}" for name, text in texts.items()}
+    if "简体中文" not in system:
+        return {name: f"Traduit : {text}" for name, text in texts.items()}
+    name, colon, _ = texts["title"].partition(":")
+    names = dict.fromkeys(name.split() if colon else ())
+    known = {**_terms(user), **{each: each for each in names}}
+    return {name: in_chinese(text, known) for name, text in texts.items()}
+
+
+def passages(user: str) -> dict[str, Any]:
+    """The passages that are to be mended, translated anew."""
+    known = _terms(user)
+    return {"passages": [in_chinese(text.strip(), known) for text in _PASSAGE.findall(user)]}
 
 
 def reading(user: str, paper: str) -> dict[str, Any]:
@@ -50,13 +81,29 @@ def answer(user: str) -> dict[str, Any]:
     return {"statements": [{"text": "误差在每种情况下都下降了。", "quotes": quotes}]}
 
 
-def in_chinese(text: str) -> str:
-    """`text` with Chinese characters for its plain words; names, numbers and formulas stay as they are."""
-    return _WORD.sub(_word, text)
+def in_chinese(text: str, terms: Mapping[str, str] | None = None) -> str:
+    """`text` with Chinese for its plain words, and `terms` as they say; names, numbers and formulas stay as they are.
+
+    As in a sound translation, bounds and number words keep their meaning.
+    """
+    known = {**_KNOWN, **{source.lower(): target for source, target in (terms or {}).items()}}
+    named = "|".join(re.escape(each) for each in sorted(known, key=len, reverse=True))
+    pattern = re.compile(rf"\b(?P<known>(?i:{named}))(?:e?s)?\b|{_WORD}")
+    return _FULL_STOP.sub("。", pattern.sub(lambda match: _word(match, known), text))
 
 
-def _word(match: re.Match[str]) -> str:
-    if match[1] is None:
+def _word(match: re.Match[str], known: Mapping[str, str]) -> str:
+    if match["known"]:
+        return known[match["known"].lower()]
+    if match["plain"] is None:
         return match[0].strip(" ") if match[0] == " " else match[0]
-    digest = hashlib.sha256(match[1].encode()).digest()
+    digest = hashlib.sha256(match["plain"].lower().encode()).digest()
     return "".join(_HAN[byte % len(_HAN)] for byte in digest[:2])
+
+
+def _terms(user: str) -> dict[str, str]:
+    """What the prompt wants terms to be called."""
+    found = _TERMS.search(user)
+    lines = found[1].strip().splitlines() if found else []
+    pairs = (line.partition(": ")[::2] for line in lines)
+    return {source: source if target == "(as it is)" else target for source, target in pairs}

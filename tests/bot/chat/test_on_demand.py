@@ -33,7 +33,7 @@ async def test_the_status_message_tells_each_stage_and_becomes_the_paper(tmp_pat
         reading = await user.chat.waits_for(
             lambda message: "EchoNet-9" in message.text and "正在" in message.text, timeout=10
         )
-        assert "We们用 EchoNet-9" in reading.text  # the translation is read while the reading is made
+        assert "不我们用EchoNet-9，" in reading.text  # the translation is read while the reading is made
         card = await user.chat.waits_for(done(9), timeout=15)
         assert {first.id, making.id, reading.id, card.id} == {first.id}
         (below,) = await user.chat.waits_for(1)
@@ -173,7 +173,7 @@ async def test_a_withdrawn_paper_and_one_without_a_text_say_so(tmp_path: Path) -
         await withdrawn.chat.waits_for(lambda message: "本文已撤稿" in message.text)
         await textless.says("2602.00009")
         card = await textless.chat.waits_for(lambda message: "全文暂不可用" in message.text)
-        assert "We们用 EchoNet-9" in card.text
+        assert "不我们用EchoNet-9，" in card.text
         await textless.says("误差下降了吗？", reply_to=card)  # the abstract is asked
         await textless.chat.waits_for(lambda message: "EchoNet-9" in message.text and message.id != card.id)
         assert made_of(here, "2602.00008v1").get(Purpose.READING) is None

@@ -217,3 +217,11 @@ def test_what_a_model_puts_around_a_sound_text_is_stripped(wrapped: str) -> None
 def test_a_text_that_only_looks_wrapped_is_left_alone() -> None:
     for text in ("方法如下：一，编码；二，解码。", "抱歉，我无法翻译。", "翻译任务中的幻觉：一项综述"):
         assert cleaned(text, "zh-CN") == text
+
+
+def test_words_in_latin_letters_are_strange_in_chinese_only() -> None:
+    assert findings("We measure rooms.", "Nous mesurons les pièces.", language="fr") == NONE
+
+
+def test_a_number_at_the_end_of_a_parenthesis_is_no_mark_of_a_list() -> None:
+    assert findings("It scores well (MOS 4.31 against 4.30).", "它得分很高（MOS为4.31对4.30）。") == NONE

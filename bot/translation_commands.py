@@ -1,0 +1,160 @@
+"""`arxiv-daily edit`: the operator's own translation in the place of a model's."""
+
+import asyncio
+import sys
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from bot import command_line, day
+from bot.accounts import Account
+from bot.app import App, open_app, rules
+from bot.settings import Settings
+from bot.store import dispatches
+from digest import drafts, ids, manuscript
+from digest.errors import DigestError, InvalidPaperIdError
+from digest.fidelity import checks
+from digest.fidelity.checks import Made
+from digest.fidelity.findings import Finding
+from digest.ids import PaperRef
+from digest.library import Library, is_original
+from digest.manuscript import Manuscript, ManuscriptError
+from digest.models import BY_HAND, Paper, Translation, VersionId
+from digest.render import text
+from digest.store import editions
+from digest.store import engine as database
+
+
+class EditError(DigestError):
+    """A translation that cannot be edited, or that nobody wrote."""
+
+
+def edit(
+    name: Annotated[str, typer.Argument(metavar="ID", help="An arXiv identifier or link.")],
+    language: Annotated[
+        str, typer.Option(metavar="TAG", help="The translation's language.", show_default="TARGET_LANGUAGE")
+    ] = "",
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Takes it from a file, - for standard input.", show_default="an editor"
+        ),
+    ] = None,
+) -> None:
+    """Puts your own translation of a paper in the place of a model's, for good.
+
+    The post is written anew, and all that is not sent yet shows it. Without --file it opens the present translation in
+    $EDITOR. The checks warn, and do not refuse.
+    """
+    try:
+        ref = ids.parse(name)
+    except InvalidPaperIdError as error:
+        raise typer.BadParameter(str(error), param_hint="ID") from None
+    loaded = command_line.load()
+    asyncio.run(_edit(loaded, ref, language or loaded.target_language, file))
+
+
+async def _edit(loaded: Settings, ref: PaperRef, language: str, file: Path | None) -> None:
+    if is_original(language):
+        raise EditError(f"Nothing is translated into “{language}”: arXiv's own records are shown.")
+    async with open_app(loaded, command_line.now) as parts:
+        shown = await _shown(parts, ref)
+        paper = await parts.library.paper(PaperRef(ref.paper, shown.version.number) if shown else ref)
+        library = parts.library_in(language)
+        written = await _written(library, paper, language, file)
+        doubts = _doubts(loaded, paper, language, written)
+        if doubts:
+            typer.echo(text.render("doubts", findings=doubts), err=True, nl=False)
+        await library.pin(
+            Translation(paper.version, language, written.title, written.abstract, written.summary, BY_HAND)
+        )
+        if shown:
+            async with database.writing(parts.engine) as connection:
+                await dispatches.renew(connection, shown.day, command_line.now())
+        here = shown if language == loaded.target_language else None
+        account = await _rebuilt(parts, here) if here else None
+    typer.echo(text.render("edited", version=paper.version, account=account), nl=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """The version of a paper that an edition shows."""
+
+    version: VersionId
+    day: date
+
+
+async def _shown(parts: App, ref: PaperRef) -> _Shown | None:
+    """The version that is meant, where an edition shows it."""
+    async with database.reading(parts.engine) as connection:
+        wanted = (await editions.assigned(connection, [ref.paper])).get(ref.paper)
+        closed = await editions.find(connection, wanted) if wanted else None
+    if closed is None:
+        return None
+    version = next(version for version in closed.versions if version.paper == ref.paper)
+    return _Shown(version, closed.date) if ref.version in (None, version.number) else None
+
+
+async def _written(library: Library, paper: Paper, language: str, file: Path | None) -> Manuscript:
+    """What the operator writes, from `file` or in an editor. Raises DigestError where that is no translation."""
+    if file is not None:
+        return manuscript.parse(_read(file))
+    present = (await library.stored([paper]))[paper.version][0]
+    begun = text.render("manuscript", paper=paper, translation=present)
+    found = await asyncio.to_thread(_edited, begun)
+    try:
+        return manuscript.parse(found)
+    except ManuscriptError as error:
+        kept = await asyncio.to_thread(_set_aside, found, f"{paper.version}.{language}.txt".replace("/", "-"))
+        raise EditError(f"{error} Your text is in {kept}: mend it, and give it with --file.") from None
+
+
+def _edited(begun: str) -> str:
+    """What the operator makes of a text in $EDITOR."""
+    try:
+        found = click.edit(begun)
+    except click.ClickException as error:
+        raise EditError(f"{error.message}.") from None
+    if not isinstance(found, str) or found == begun:
+        raise EditError("Nothing was changed.")
+    return found
+
+
+def _set_aside(text: str, name: str) -> Path:
+    """Work must not be lost over a heading."""
+    path = Path(name)
+    path.write_text(text, "utf-8")
+    return path
+
+
+def _read(file: Path) -> str:
+    try:
+        return sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
+    except OSError as error:
+        raise EditError(f"{file} cannot be read: {error.strerror}.") from None
+    except UnicodeError:
+        raise EditError(f"{file} is not UTF-8.") from None
+
+
+def _doubts(loaded: Settings, paper: Paper, language: str, written: Manuscript) -> tuple[Finding, ...]:
+    """What the checks have against it; nothing where there is no abstract to hold it against."""
+    if paper.abstract is None:
+        return ()
+    source = drafts.source(paper, language, rules(loaded, language).glossary, {})
+    made = Made(written.title, written.abstract, written.summary)
+    return checks.translated(source.original, made, language, source.glossary)
+
+
+async def _rebuilt(parts: App, shown: _Shown) -> Account | None:
+    """The post with it; what else the edition lacks is made too."""
+    try:
+        return await day.rebuild(parts, shown.day, lambda _: None)
+    except DigestError as error:
+        raise EditError(
+            f"{shown.version}: kept, and shown from now on, but not in the post of {shown.day}. {error} "
+            "Repeat the command to have the post written."
+        ) from error

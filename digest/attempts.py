@@ -1,0 +1,44 @@
+"""A model's answers to one translation, and what the checks say of them. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from digest.fidelity.findings import Finding, is_hard
+from digest.models import Call
+
+_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=30), timedelta(days=1)
+_DOUBLINGS = 6  # more than reach the longest pause
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A translation as a model gave it, the `number`-th in a row: its texts, None once they are pruned.
+
+    `call` brought it, `findings` are what is wrong with it.
+    """
+
+    number: int
+    call: Call
+    title: str | None
+    abstract: str | None
+    summary: str | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def passes(self) -> bool:
+        """Whether it may be shown: no check that must hold fails."""
+        return not is_hard(self.findings)
+
+
+def is_due(refused: Sequence[Attempt], now: datetime) -> bool:
+    """Whether a translation is tried again at `now` of which there are only `refused` attempts.
+
+    After the first row of attempts the next run tries again. After that the pauses double, from half an hour to a day:
+    a model that fails three times on a text mostly fails on it.
+    """
+    rows = sum(attempt.number == 1 for attempt in refused)
+    if rows <= 1:
+        return True
+    pause = min(_FIRST_PAUSE * (1 << min(rows - 2, _DOUBLINGS)), _LONGEST_PAUSE)
+    return now >= max(attempt.call.at for attempt in refused) + pause

@@ -1,0 +1,186 @@
+"""How far an edition's translations can be trusted: what the checks found, what became of it, and what it cost."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from digest.attempts import Attempt
+from digest.models import BY_HAND, Call, ClosedEdition, Purpose, Translation, VersionId
+from digest.store import attempts, calls, editions, translations
+from digest.store import engine as database
+
+_MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a million tokens of a model cost, in the operator's currency: of prompts, of those cached, of answers."""
+
+    prompt: float
+    cached: float
+    answer: float
+
+    def of(self, spent: "Spent") -> float:
+        """What `spent` comes to."""
+        fresh = spent.prompt_tokens - spent.cached_tokens
+        paid = fresh * self.prompt + spent.cached_tokens * self.cached + spent.answer_tokens * self.answer
+        return paid / _MILLION
+
+
+class Standing(StrEnum):
+    """How it stands with a paper's translation. The report has words for each."""
+
+    SOUND = "sound"
+    """Nothing was ever found."""
+    REPAIRED = "repaired"
+    """Something was found, and is no longer there."""
+    ACCEPTED = "accepted"
+    """Shown with what was found, as nothing of it must not be shown."""
+    MARKED = "marked"
+    """The original is shown."""
+    BY_HAND = "by-hand"
+    """The operator's own."""
+    UNCHECKED = "unchecked"
+    """Made before there were checks, or taken over from a post."""
+    NONE = "none"
+    """There is none, and no model gave one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A paper's translation, and the attempts at it, oldest first."""
+
+    version: VersionId
+    standing: Standing
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def shown(self) -> Attempt | None:
+        """The attempt that readers see: the best that passes."""
+        passing = [attempt for attempt in self.attempts if attempt.passes]
+        return min(reversed(passing), key=lambda attempt: len(attempt.findings), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """The calls for one purpose by one model, and their tokens."""
+
+    purpose: Purpose
+    model: str
+    calls: int
+    prompt_tokens: int
+    cached_tokens: int
+    answer_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One kind of finding in what one model wrote: how often, and how often readers see it all the same."""
+
+    flaw: str
+    model: str
+    hard: bool
+    times: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """The account of one edition."""
+
+    day: date
+    papers: tuple[Checked, ...]
+    spent: tuple[Spent, ...]
+
+    @property
+    def standings(self) -> Counter[Standing]:
+        """How many papers stand how."""
+        return Counter(paper.standing for paper in self.papers)
+
+    @property
+    def checked(self) -> int:
+        """The papers of which a translation was checked."""
+        return sum(bool(paper.attempts) for paper in self.papers)
+
+    @property
+    def found(self) -> tuple[Found, ...]:
+        """What was found, the most frequent first."""
+        times = Counter(key for paper in self.papers for attempt in paper.attempts for key in _keys(attempt))
+        left = Counter(key for paper in self.papers if paper.shown for key in _keys(paper.shown))
+        return tuple(Found(*key, count, left[key]) for key, count in times.most_common())
+
+    def cost(self, prices: Mapping[str, Price]) -> float | None:
+        """What all calls came to; None where the price of one is not known."""
+        if any(each.model not in prices for each in self.spent):
+            return None
+        return sum(prices[each.model].of(each) for each in self.spent)
+
+
+async def between(engine: AsyncEngine, first: date, last: date) -> list[Quality]:
+    """The accounts of the editions from `first` to `last`, oldest first."""
+    async with database.reading(engine) as connection:
+        return [await _of_edition(connection, day) for day in await editions.between(connection, first, last)]
+
+
+async def _of_edition(connection: AsyncConnection, day: date) -> Quality:
+    closed = await editions.find(connection, day)
+    if closed is None:
+        raise AssertionError(f"the edition of {day} was there a moment ago")
+    versions, language = closed.versions, closed.language
+    shown = await translations.load(connection, versions, language, None)
+    tried = await attempts.load(connection, versions, language)
+    return account(closed, shown, tried, await calls.of_versions(connection, versions, language))
+
+
+def account(
+    closed: ClosedEdition,
+    shown: Mapping[VersionId, Translation],
+    tried: Mapping[VersionId, Sequence[Attempt]],
+    paid: Sequence[Call],
+) -> Quality:
+    """The account of an edition, by what the tables say of its papers. Pure."""
+    papers = [
+        Checked(version, _standing(shown.get(version), tried.get(version, ())), tuple(tried.get(version, ())))
+        for version in closed.versions
+    ]
+    return Quality(closed.date, tuple(papers), _spent(paid))
+
+
+def _standing(shown: Translation | None, tried: Sequence[Attempt]) -> Standing:
+    if shown is None:
+        return Standing.MARKED if tried else Standing.NONE
+    if shown.origin == BY_HAND:
+        return Standing.BY_HAND
+    least = min((len(attempt.findings) for attempt in tried if attempt.passes), default=None)
+    if least is None:
+        return Standing.UNCHECKED
+    if least:
+        return Standing.ACCEPTED
+    return Standing.SOUND if len(tried) == 1 else Standing.REPAIRED
+
+
+def _spent(paid: Sequence[Call]) -> tuple[Spent, ...]:
+    kinds = dict.fromkeys((call.purpose, call.origin.model) for call in paid)
+    return tuple(
+        _sum(purpose, model, [call for call in paid if (call.purpose, call.origin.model) == (purpose, model)])
+        for purpose, model in kinds
+    )
+
+
+def _sum(purpose: Purpose, model: str, paid: Sequence[Call]) -> Spent:
+    return Spent(
+        purpose,
+        model,
+        len(paid),
+        sum(call.prompt_tokens for call in paid),
+        sum(call.cached_tokens for call in paid),
+        sum(call.completion_tokens for call in paid),
+    )
+
+
+def _keys(attempt: Attempt) -> list[tuple[str, str, bool]]:
+    return [(finding.flaw.value, attempt.call.origin.model, finding.hard) for finding in attempt.findings]

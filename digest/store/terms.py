@@ -1,0 +1,36 @@
+"""How the translations of an edition render the terms of their field: what the first decides, the others follow."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from digest.models import PaperId, VersionId
+from digest.store.bulk import add_missing
+from digest.store.tables import edition_papers, terms
+
+
+async def save(
+    connection: AsyncConnection, version: VersionId, language: str, decided: Mapping[str, str], at: datetime
+) -> None:
+    """Keep how the translation of `version` into `language` renders each term."""
+    key = {"paper_id": str(version.paper), "version": version.number, "language": language, "decided_at": at}
+    rows = [key | {"term": term, "translation": decided[term]} for term in sorted(decided)]
+    await add_missing(connection, terms, rows)
+
+
+async def of_edition(connection: AsyncConnection, paper: PaperId, language: str) -> dict[str, str]:
+    """What the other papers in the edition of `paper` have decided; the first that rendered a term decides."""
+    day = select(edition_papers.c.edition_date).where(edition_papers.c.paper_id == str(paper))
+    query = (
+        select(terms.c.term, terms.c.translation)
+        .join(edition_papers, edition_papers.c.paper_id == terms.c.paper_id)
+        .where(
+            edition_papers.c.edition_date == day.scalar_subquery(),
+            terms.c.language == language,
+            terms.c.paper_id != str(paper),
+        )
+        .order_by(terms.c.decided_at.desc(), terms.c.paper_id.desc())
+    )
+    return {row.term: row.translation for row in await connection.execute(query)}

@@ -1,0 +1,34 @@
+from datetime import timedelta
+
+import pytest
+
+from digest.attempts import Attempt, is_due
+from digest.models import Call, Origin, Purpose
+from tests.papers import MONDAY_MORNING, paper
+
+NOW = MONDAY_MORNING
+HOUR = timedelta(hours=1)
+
+
+def refused(rows: int, calls: int = 1) -> list[Attempt]:
+    """The attempts of so many rows, which all ended now."""
+    call = Call(NOW, Purpose.TRANSLATION, paper().version, "zh-CN", Origin("small", "p"), "ok", 10, 10, 0)
+    return [
+        Attempt(number, call, "标题", "摘要", "一句话", ())
+        for _ in range(rows)
+        for number in range(1, calls + 1)
+    ]
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_after_its_first_failure_a_translation_is_due_at_once(rows: int) -> None:
+    assert is_due(refused(rows, calls=3), NOW)
+
+
+@pytest.mark.parametrize(
+    ("rows", "pause"), [(2, HOUR / 2), (3, HOUR), (4, 2 * HOUR), (8, 24 * HOUR), (100, 24 * HOUR)]
+)
+def test_the_pauses_double_from_half_an_hour_to_a_day(rows: int, pause: timedelta) -> None:
+    tried = refused(rows, calls=2)
+    assert not is_due(tried, NOW + pause - timedelta(seconds=1))
+    assert is_due(tried, NOW + pause)
