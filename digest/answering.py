@@ -8,12 +8,12 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ValidationInfo, field_validator
 
 from digest import keywords
+from digest.fidelity.quotes import is_in, searchable
 from digest.flights import Audience
 from digest.keywords import InvalidKeywordError, Keyword
 from digest.llm.client import Model
 from digest.llm.markup import CJK, one_line
 from digest.llm.prompts import PromptTemplate
-from digest.llm.quotes import is_in, searchable
 from digest.models import Answer, Call, FullText, Origin, Paper, Purpose, Statement
 
 TEXT_LIMIT = 120_000

@@ -201,13 +201,14 @@ class Library:
         if stored is not None:
             return stored
         try:
-            made, call = await reader.read(paper, text, audience)
+            made = await reader.read(paper, text, audience)
         except ModelError as error:
             return _gap("reading_failed", paper, error)
         async with database.writing(self._engine) as connection:
-            await readings.save(connection, made, self._clock())
-            await calls.save(connection, call)
-        return made
+            await readings.save(connection, made.reading, self._clock(), made.findings)
+            for call in made.calls:
+                await calls.save(connection, call)
+        return made.reading
 
     async def _ask(self, answerer: Answerer, paper: Paper, question: str, audience: Audience) -> Answer | Gap:
         found = await self.text(paper)

@@ -1,8 +1,8 @@
 """What a model must not touch (formulas, addresses, citations, code, macros) as placeholders, and back. Pure.
 
-    title, abstract = mask_all((stored(paper.title), stored(paper.abstract)))
-    … a model translates title.text and abstract.text …
-    text, findings = abstract.restored(answer)
+title, abstract = mask_all((stored(paper.title), stored(paper.abstract)))
+… a model translates title.text and abstract.text …
+text, findings = abstract.restored(answer)
 """
 
 import re

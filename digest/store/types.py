@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, DateTime, Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
+from digest.fidelity.findings import Finding, Flaw
 from digest.models import Claim
 
 
@@ -57,7 +58,7 @@ class Strings(TypeDecorator[tuple[str, ...]]):
 
 
 class Claims(TypeDecorator[tuple[Claim, ...]]):
-    """One part of a reading: a list of `{"text": …, "claims": […]}`, the latter only where there are some."""
+    """One part of a reading: a list of `{"text": …, "quotes": […], "claims": […]}`, the lists only where not empty."""
 
     impl = JSON
     cache_ok = True
@@ -69,10 +70,27 @@ class Claims(TypeDecorator[tuple[Claim, ...]]):
         return tuple(_from_json(item) for item in value or ())
 
 
+class Findings(TypeDecorator[tuple[Finding, ...]]):
+    """What the checks found: a list of `{"flaw": …, "detail": …, "hard": …}`."""
+
+    impl = JSON
+    cache_ok = True
+
+    def process_bind_param(self, value: Sequence[Finding] | None, dialect: Dialect) -> list[dict[str, Any]]:
+        return [
+            {"flaw": each.flaw, "detail": storable(each.detail), "hard": each.hard} for each in value or ()
+        ]
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[Finding, ...]:
+        return tuple(Finding(Flaw(item["flaw"]), item["detail"], hard=item["hard"]) for item in value or ())
+
+
 def _to_json(claim: Claim) -> dict[str, Any]:
+    quotes = {"quotes": [*map(storable, claim.quotes)]} if claim.quotes else {}
     inner = {"claims": [_to_json(child) for child in claim.claims]} if claim.claims else {}
-    return {"text": claim.text, **inner}
+    return {"text": claim.text, **quotes, **inner}
 
 
 def _from_json(item: dict[str, Any]) -> Claim:
-    return Claim(item["text"], tuple(_from_json(child) for child in item.get("claims", ())))
+    under = tuple(_from_json(child) for child in item.get("claims", ()))
+    return Claim(item["text"], under, tuple(item.get("quotes", ())))

@@ -17,6 +17,9 @@ from digest.translation import Translator
 from tests.fakes.model import KEY, FakeModel
 
 NOW = datetime(2026, 2, 9, 12, 0, tzinfo=UTC)
+TEXT = (
+    "# Introduction\nRooms have shapes that can be heard.\n" * 200 + "In them, errors fall by up to 12.5%.\n"
+)
 P = ParamSpec("P")
 M = TypeVar("M")
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -32,7 +35,7 @@ QUICK = Patience(
 
 @dataclass(frozen=True)
 class Keeping(Generic[P, M]):
-    """A translator or a reader whose calls are kept, as the library keeps them."""
+    """A translator whose calls are kept, as the library keeps them."""
 
     make: Callable[P, Awaitable[tuple[M, Call]]]
     calls: list[Call]
@@ -60,7 +63,7 @@ class World:
     translator: Translator
     reader: Reader
     translate: Keeping[[Paper], Translation]
-    read: Keeping[[Paper, FullText], Reading]
+    read: Callable[[Paper, FullText], Awaitable[Reading]]
     calls: list[Call]
 
     @property
@@ -95,9 +98,14 @@ async def world(
             record=record,
         )
         translator, reader = Translator(model, "fake-small", language), Reader(model, "fake-large", language)
-        keep = Keeping(translator.translate, calls), Keeping(reader.read, calls)
-        yield World(model, budget, translator, reader, *keep, calls)
+
+        async def read(paper: Paper, text: FullText) -> Reading:
+            made = await reader.read(paper, text)
+            calls.extend(made.calls)
+            return made.reading
+
+        yield World(model, budget, translator, reader, Keeping(translator.translate, calls), read, calls)
 
 
-def full_text(paper: Paper, text: str = "# Introduction\nRooms have shapes.\n" * 200) -> FullText:
+def full_text(paper: Paper, text: str = TEXT) -> FullText:
     return FullText(paper.version, TextSource.HTML, text)
