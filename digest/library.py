@@ -225,6 +225,8 @@ class Library:
         found = await self._shelves.texts.fetch(paper.version)
         if isinstance(found, NoText):
             _log.info("no_text", paper=str(paper.version), reason=found.reason)
+        elif found.orders:
+            _log.warning("orders_hidden", paper=str(paper.version), characters=len(found.orders))
         async with database.writing(self._engine) as connection:
             await fulltexts.save(connection, found, self._clock())
         return found

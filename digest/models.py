@@ -147,12 +147,13 @@ class FullText:
     """The text of one paper version without navigation and references, appendices kept.
 
     Headings stand on lines of their own behind `#` marks, formulas between `$` marks, table cells between
-    tabs.
+    tabs. `orders` are what the paper tells language models where no reader sees it: not in `text`, mostly empty.
     """
 
     version: VersionId
     source: TextSource
     text: str
+    orders: str = ""
 
 
 class NoTextReason(StrEnum):

@@ -110,7 +110,7 @@ fulltexts = Table(
     Column("text", PlainText),
     Column("orders", PlainText),
     Column("reason", Text),
-    Column("tried_at", UtcDateTime, nullable=False),
+    Column("tried_at", UtcDateTime, nullable=False, index=True),
     Column("tries", Integer, nullable=False),
     _of_known_version(),
 )

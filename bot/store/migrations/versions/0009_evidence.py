@@ -12,3 +12,4 @@ def upgrade() -> None:
         readings.add_column(sa.Column("findings", sa.JSON))
     with op.batch_alter_table("fulltexts") as fulltexts:
         fulltexts.add_column(sa.Column("orders", sa.Text))
+        fulltexts.create_index("ix_fulltexts_tried_at", ["tried_at"])
