@@ -1,9 +1,26 @@
 """Whether a translation says what its original says. Pure: nothing is asked, nothing is changed."""
 
+import re
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
-from digest.fidelity.findings import Finding
+from digest.fidelity import chatter, hedges, names, numbers, script, sentences
+from digest.fidelity.findings import Finding, Flaw, finding
+from digest.fidelity.fixed import Kind, Part, fixed
 from digest.fidelity.glossary import Glossary
+from digest.fidelity.masking import stored
+from digest.fidelity.typography import is_chinese, typeset
+
+_WORD = re.compile(r"[A-Za-z]{2,}")
+_PLAIN_WORD = re.compile(r"\b[a-z]{3,}\b")
+_FEWEST = 12  # words, from which on lengths can be compared
+_LENGTHS = (1.2, 3.0)  # Chinese characters per English word; 1.54 to 2.46 in sound translations
+_ANY_LENGTHS = (0.3, 4.0)  # characters per character, of other languages
+_PAIRS = ("（）", "《》", "“”", "「」", "【】")
+_MARK = re.compile(r"(?<![（\w])(?:\d{1,2}|[ivx]{1,4}|[a-h])）")  # of an item in a list
+_COORDINATED = re.compile(r"[、，和与及]\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,22 +33,182 @@ class Original:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a model made of it, restored and `cleaned`."""
+    """What a model made of it, restored and `cleaned`; translations of old posts have no title and no summary."""
 
-    title: str
+    title: str | None
     abstract: str
-    summary: str
+    summary: str | None
 
 
 def translated(original: Original, made: Made, language: str, glossary: Glossary) -> tuple[Finding, ...]:
     """What is wrong with `made` as a translation of `original` into `language` (a BCP 47 tag), each thing once.
 
-    Numbers, hedges, sentences and script are judged for Chinese only; names, formulas, addresses, refusals,
+    Numbers, hedges, sentences, words and script are judged for Chinese only; names, formulas, addresses, refusals,
     repetition and markup for every language.
     """
-    raise NotImplementedError
+    title, abstract, made_abstract = map(_text, (original.title, original.abstract, made.abstract))
+    known = _known(title, abstract)
+    found = [*_as_a_whole(abstract, made_abstract, known, language)]
+    if made.title is not None:
+        found += _as_a_whole(title, _text(made.title), known, language)
+    if made.summary is not None:
+        found += _as_a_part(known, _text(made.summary), language)
+    if is_chinese(language):
+        found += _in_chinese(abstract, made_abstract)
+    found += _by_glossary(glossary, original, made)
+    return tuple(dict.fromkeys(found))
 
 
 def cleaned(text: str, language: str, *, spaced: bool = False) -> str:
     """`text` without what models put around it (a preamble, a note, a fence) and what nobody sees; typeset."""
-    raise NotImplementedError
+    return typeset(chatter.unwrapped(text), language, spaced=spaced)
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A text in the stored form; its fixed parts; and its prose, with a blank in their place."""
+
+    whole: str
+    parts: tuple[Part, ...]
+    prose: str
+
+    @cached_property
+    def said(self) -> numbers.Said:
+        return numbers.said(self.prose)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a translation of title or abstract may hold because the paper does."""
+
+    whole: str
+    forms: frozenset[str]
+    numbers: numbers.Known
+
+
+def _text(text: str) -> _Text:
+    whole = stored(text)
+    parts = tuple(fixed(whole))
+    pieces, at = [], 0
+    for part in parts:
+        pieces += [whole[at : part.start], " "]
+        at = part.end
+    return _Text(whole, parts, "".join([*pieces, whole[at:]]) if parts else whole)
+
+
+def _known(title: _Text, abstract: _Text) -> _Known:
+    whole = f"{title.whole}\n{abstract.whole}"
+    return _Known(whole, names.known_forms(whole), numbers.known((title.said, abstract.said), whole))
+
+
+def _as_a_whole(original: _Text, made: _Text, known: _Known, language: str) -> Iterator[Finding]:
+    """Title or abstract: nothing of it may be missing, and nothing added."""
+    if not re.search(r"\w", made.whole) and re.search(r"\w", original.whole):
+        yield finding(Flaw.EMPTY)
+        return
+    yield from _parts(original, made)
+    yield from _names(original, made)
+    yield from _lengths(original, made, language)
+    if is_chinese(language):
+        yield from numbers.missing(original.said, made.said, known.numbers)
+    yield from _as_a_part(known, made, language, needs_words=bool(_PLAIN_WORD.search(original.prose)))
+
+
+def _as_a_part(known: _Known, made: _Text, language: str, *, needs_words: bool = True) -> Iterator[Finding]:
+    """What any text about the paper must not have."""
+    declined = chatter.refusal(known.whole, made.whole)
+    if declined:
+        yield finding(Flaw.REFUSAL, declined)
+    for flaw, said in (
+        (Flaw.CHAT, chatter.echo(known.whole, made.whole)),
+        (Flaw.MARKUP, chatter.markup(known.whole, made.prose)),
+        (Flaw.REPETITION, chatter.repetition(known.whole, made.whole)),
+        (Flaw.SCRIPT, script.is_foreign(made.prose, language)),
+    ):
+        if said:
+            yield finding(flaw, said)
+    yield from _strange_words(known, made)
+    if is_chinese(language):
+        yield from numbers.invented(made.said, known.numbers)
+        yield from _untranslated(made, needs_words=needs_words)
+        yield from _brackets(made.whole)
+
+
+def _parts(original: _Text, made: _Text) -> Iterator[Finding]:
+    """Formulas and addresses, each as often as in the original, to the letter."""
+    wanted = Counter(part.source for part in original.parts)
+    given = Counter(part.source for part in made.parts)
+    kinds = {part.source: part.kind for part in (*original.parts, *made.parts)}
+    for source, count in {**wanted, **given}.items():
+        kind = kinds[source]
+        if kind is not Kind.OTHER and wanted[source] != given[source]:
+            yield finding(Flaw.ADDRESS if kind is Kind.ADDRESS else Flaw.FORMULA, source)
+        elif wanted[source] > count:
+            yield finding(Flaw.FORMULA, source)
+
+
+def _names(original: _Text, made: _Text) -> Iterator[Finding]:
+    wanted = names.coined(original.prose)
+    for name in wanted:
+        if not names.stands_in(name, made.prose):
+            yield finding(Flaw.NAME_MISSING, name)
+    for acronym in names.acronyms(original.prose):
+        if acronym not in wanted and not names.stands_in(acronym, made.prose):
+            yield finding(Flaw.ACRONYM, acronym)
+        elif _COORDINATED.search(made.prose[: made.prose.find(acronym)]):
+            yield finding(Flaw.ACRONYM, acronym)
+
+
+def _strange_words(known: _Known, made: _Text) -> Iterator[Finding]:
+    """Words in Latin letters that the paper does not have: a name, if it looks like one or like one of the paper's."""
+    for word in names.strange(made.prose, known.forms):
+        if names.is_coined(word) or names.resembles(word, known.forms):
+            yield finding(Flaw.NAME_INVENTED, word)
+        elif len(word) > 1:
+            yield finding(Flaw.WORD, word)
+
+
+def _lengths(original: _Text, made: _Text, language: str) -> Iterator[Finding]:
+    words = len(_WORD.findall(original.prose))
+    if words < _FEWEST:
+        return
+    if is_chinese(language):
+        characters = script.characters(made.prose) + 2 * len(_WORD.findall(made.prose))
+        least, most = (bound * words for bound in _LENGTHS)
+    else:
+        characters = len(made.prose)
+        least, most = (bound * len(original.prose) for bound in _ANY_LENGTHS)
+    if not least <= characters <= most:
+        yield finding(Flaw.LENGTH, f"{characters / words:.1f}")
+
+
+def _untranslated(made: _Text, *, needs_words: bool) -> Iterator[Finding]:
+    if needs_words and not script.is_translated(made.prose):
+        yield finding(Flaw.UNTRANSLATED, made.prose.strip()[:60])
+        return
+    for run in script.english_runs(made.prose):
+        yield finding(Flaw.UNTRANSLATED, run[:60])
+
+
+def _brackets(made: str) -> Iterator[Finding]:
+    made = _MARK.sub("", made)
+    for opening, closing in _PAIRS:
+        if made.count(opening) != made.count(closing):
+            yield finding(Flaw.BRACKETS, opening + closing)
+
+
+def _in_chinese(original: _Text, made: _Text) -> Iterator[Finding]:
+    """What takes the sentences of an abstract and their words to see."""
+    for hedge in hedges.lost(original.prose, made.prose):
+        yield finding(Flaw.HEDGE, hedge)
+    missing, added = sentences.alone(sentences.english(original.prose), sentences.chinese(made.prose))
+    for flaw, lone in ((Flaw.SENTENCE_MISSING, missing), (Flaw.SENTENCE_ADDED, added)):
+        for sentence in lone:
+            yield finding(flaw, sentence.text[:60])
+
+
+def _by_glossary(glossary: Glossary, original: Original, made: Made) -> Iterator[Finding]:
+    for source, text in ((original.title, made.title), (original.abstract, made.abstract)):
+        for term in glossary.relevant(source) if text else ():
+            if text and not term.is_in(text):
+                yield finding(Flaw.TERM, term.source)

@@ -1,4 +1,67 @@
-"""The typography of a language, on text in the stored form. Pure; formulas, code and addresses are left alone."""
+"""The typography of a language, on text in the stored form. Pure; formulas, code and addresses are left alone.
+
+Chinese after GB/T 15834-2011 (punctuation) and GB/T 15835-2011 (numerals). The libraries for it put blanks between
+scripts whether one wants them or not, turn full-width parentheses into half-width ones, and read into formulas.
+"""
+
+import re
+from collections.abc import Callable
+
+from digest.fidelity.fixed import Kind, fixed
+
+_ADDRESS, _OTHER = "\ufdd0", "\ufdd1"  # stand for fixed parts: no characters, so that no text can hold them
+_STANDINS = re.compile(f"[{_ADDRESS}{_OTHER}]")
+_HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_WIDE = rf"{_HAN}，。、；：？！（）《》〈〉【】「」『』“”‘’…—"
+_LATIN = rf"A-Za-z0-9%‰°$\u00c0-\u024f\u0370-\u03ff{_OTHER}"
+_HALF_WIDTH = {
+    **{
+        code: code - 0xFEE0
+        for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))
+    },
+    **{ord(wide): narrow for wide, narrow in zip("％＋－＝／＜＞＆＃＠　", "%+-=/<>&#@ ", strict=True)},
+}
+_CLOSED = rf"{_LATIN}{_HAN}）”’》」』\)\]*`{_ADDRESS}"
+_MARKS = str.maketrans(",;:?!", "，；：？！")
+_RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
+    (re.compile(r"\.{3,}|。{2,}|…+"), "……"),
+    # Commas and their like beside Chinese.
+    (re.compile(rf"(?<=[{_WIDE}])[^\S\n]*[,;:?!](?![A-Za-z0-9/])[^\S\n]*"), lambda found: found[0].strip().translate(_MARKS)),
+    (re.compile(rf"(?<=[{_WIDE}])[^\S\n]*[,;:?!](?=[A-Za-z0-9])"), lambda found: found[0].strip().translate(_MARKS)),
+    (re.compile(rf"(?<=[{_CLOSED}])[^\S\n]*[,;:?!][^\S\n]*(?=[*“（《]{{0,2}}[{_HAN}])"), lambda found: found[0].strip().translate(_MARKS)),
+    # Parentheses that hold Chinese, or stand in it.
+    (re.compile(rf"\(([^()（）]*[{_HAN}][^()（）]*)\)"), r"（\1）"),
+    (re.compile(rf"(?<=[{_WIDE}])[^\S\n]*\(([^()（）]*)\)"), r"（\1）"),
+    (re.compile(rf"\(([^()（）]*)\)(?=[^\S\n]*[{_WIDE}])"), r"（\1）"),
+    (re.compile(r"(?<=\S)[^\S\n]+\(([^()（）]*)\)"), r"（\1）"),
+    (re.compile(rf"（([^()（）]*)\)|\(([^()（）]*)）"), lambda found: f"（{found[1] or found[2] or ''}）"),
+    (re.compile(rf"\"([^\"“”]*[{_HAN}][^\"“”]*)\""), r"“\1”"),
+    (re.compile(rf"(?<=[{_WIDE}])[^\S\n]*\"([^\"“”]+)\""), r"“\1”"),
+    # Full stops: behind Chinese, and at the end of a paragraph in Chinese.
+    (re.compile(rf"(?<=[{_HAN}）”》」』])[^\S\n]*\.(?![A-Za-z0-9.])[^\S\n]*"), "。"),
+    (re.compile(rf"(?<=[{_LATIN})\]])\.(?=[^\S\n]*$)(?<!\.\.)", re.MULTILINE), "。"),
+    (re.compile(rf"(?<=[0-9%{_OTHER}])\.[^\S\n]*(?=[{_HAN}])"), "。"),
+    # No blanks beside full-width signs, or between two Chinese characters.
+    (re.compile(rf"[^\S\n]+(?=[，。、；：？！）》」』”])|(?<=[，。、；：？！（《「『“])[^\S\n]+"), ""),
+    (re.compile(rf"[^\S\n]+(?=[（《「『“])|(?<=[）》」』”])[^\S\n]+(?=[{_WIDE}{_LATIN}])"), ""),
+    (re.compile(rf"(?<=[{_HAN}])[^\S\n]+(?=[{_HAN}])"), ""),
+)  # fmt: skip
+_SEAM = re.compile(
+    rf"(?<=[{_HAN}])[^\S\n]*(?=[{_LATIN}+-])(?![+-](?![0-9]))|(?<=[{_LATIN}])[^\S\n]*(?=[{_HAN}])"
+)
+_BEFORE_ADDRESS = re.compile(rf"(?<=[{_HAN}{_LATIN}])[^\S\n]*(?={_ADDRESS})")
+_AFTER_ADDRESS = re.compile(rf"(?<={_ADDRESS})[^\S\n]*(?=[{_HAN}{_LATIN}])")
+
+
+def is_chinese(language: str) -> bool:
+    """Whether `language` (a BCP 47 tag) is written with Chinese characters and their punctuation."""
+    return language.partition("-")[0].lower() == "zh"
+
+
+def is_traditional(language: str) -> bool:
+    """Whether `language` is Chinese in traditional characters."""
+    parts = {part.lower() for part in language.split("-")[1:]}
+    return is_chinese(language) and "hans" not in parts and bool(parts & {"hant", "tw", "hk", "mo"})
 
 
 def typeset(text: str, language: str, *, spaced: bool = False) -> str:
@@ -7,4 +70,23 @@ def typeset(text: str, language: str, *, spaced: bool = False) -> str:
     Chinese: full-width punctuation beside Chinese, half-width digits and Latin, a blank between Chinese and
     Latin or digits if `spaced`, else none; around an address there is always one. Other languages stay as they are.
     """
-    raise NotImplementedError
+    if not is_chinese(language) or not re.search(f"[{_HAN}]", text):
+        return text
+    prose, sources = _without_fixed(_STANDINS.sub("", text))
+    prose = prose.translate(_HALF_WIDTH)
+    for pattern, replacement in _RULES:
+        prose = pattern.sub(replacement, prose)
+    prose = _SEAM.sub(" " if spaced else "", prose)
+    prose = _AFTER_ADDRESS.sub(" ", _BEFORE_ADDRESS.sub(" ", prose))
+    left = iter(sources)
+    return _STANDINS.sub(lambda _: next(left), prose)
+
+
+def _without_fixed(text: str) -> tuple[str, list[str]]:
+    """`text` with a sign in the place of each fixed part, and those parts."""
+    pieces, sources, at = [], [], 0
+    for part in fixed(text):
+        pieces += [text[at : part.start], _ADDRESS if part.kind is Kind.ADDRESS else _OTHER]
+        sources.append(part.source)
+        at = part.end
+    return "".join([*pieces, text[at:]]), sources

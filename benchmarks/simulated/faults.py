@@ -1,0 +1,123 @@
+"""Faults to plant in a translation: each takes its sentences, and gives them with one fault, or None where none fits."""
+
+import random
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+_NUMBER = re.compile(r"(?<![A-Za-z0-9._/$\\{-])\d[\d,]*(?:\.\d+)?(?![\d.]*[A-Za-z_])(?![）)]\S{0,3}[^0-9]{0,1}$)")
+_MEASURED = re.compile(
+    r"(?<![A-Za-z0-9._/$\\{-])(?P<number>\d[\d,]*(?:\.\d+)?)(?P<unit> ?(?:[%％]|dB|分贝|kHz|千赫|Hz|赫兹|kbps|ms|毫秒|秒|个?小时|分钟|亿|万))"
+)
+_FORMULA = re.compile(r"\$[^$]+\$")
+_ADDRESS = re.compile(r"https?://[!-~]*[A-Za-z0-9/]")
+_NAME = re.compile(r"(?<![A-Za-z0-9/.$\\-])[A-Z]?[a-z]*[a-z][A-Z][A-Za-z]{2,}(?![A-Za-z0-9/.-])")
+_INVENTED = ("，提升20%", "，较基线降低3.7个百分点", "，共使用48万条样本", "，速度快17倍")
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """A simulated translation, sentence by sentence, and the English sentences that it was made of."""
+
+    english: Sequence[str]
+    chinese: Sequence[str]
+
+
+Fault = Callable[[Simulated, random.Random], list[str] | None]
+
+
+def _changed(simulated: Simulated, pattern: re.Pattern[str], change: Callable[[re.Match[str]], str], chance: random.Random) -> list[str] | None:
+    places = [(at, found) for at, sentence in enumerate(simulated.chinese) for found in pattern.finditer(sentence)]
+    if not places:
+        return None
+    at, found = chance.choice(places)
+    sentence = simulated.chinese[at]
+    made = [*simulated.chinese]
+    made[at] = sentence[: found.start()] + change(found) + sentence[found.end() :]
+    return made
+
+
+def digit(simulated: Simulated, chance: random.Random) -> list[str] | None:
+    """A digit of a number is another."""
+
+    def change(found: re.Match[str]) -> str:
+        at = chance.choice([place for place, sign in enumerate(found[0]) if sign.isdigit()])
+        other = chance.choice([sign for sign in "123456789" if sign != found[0][at]])
+        return found[0][:at] + other + found[0][at + 1 :]
+
+    return _changed(simulated, _NUMBER, change, chance)
+
+
+def unit(simulated: Simulated, chance: random.Random) -> list[str] | None:
+    """A unit, or 万 and 亿, is gone."""
+    return _changed(simulated, _MEASURED, lambda found: found["number"], chance)
+
+
+def formula(simulated: Simulated, chance: random.Random) -> list[str] | None:
+    """A formula lost a delimiter, or a sign in it."""
+
+    def change(found: re.Match[str]) -> str:
+        at = chance.randrange(len(found[0]))
+        return found[0][:at] + found[0][at + 1 :]
+
+    return _changed(simulated, _FORMULA, change, chance)
+
+
+def address(simulated: Simulated, chance: random.Random) -> list[str] | None:
+    """An address has another letter."""
+
+    def change(found: re.Match[str]) -> str:
+        at = chance.randrange(8, len(found[0]))
+        return found[0][:at] + ("x" if found[0][at] != "x" else "y") + found[0][at + 1 :]
+
+    return _changed(simulated, _ADDRESS, change, chance)
+
+
+def name(simulated: Simulated, chance: random.Random) -> list[str] | None:
+    """A coined name has two letters swapped, one missing, or is translated, wherever it stands."""
+    places = [found[0] for sentence in simulated.chinese for found in _NAME.finditer(sentence)]
+    if not places:
+        return None
+    old = chance.choice(places)
+    swaps = [at for at in range(len(old) - 1) if old[at] != old[at + 1]]
+    at = chance.choice(swaps)
+    swapped = old[:at] + old[at + 1] + old[at] + old[at + 2 :]
+    new = chance.choice((swapped, old[:-1], "转向专家"))
+    return [sentence.replace(old, new) for sentence in simulated.chinese]
+
+
+def left_out(simulated: Simulated, chance: random.Random) -> list[str] | None:
+    """A sentence is not there."""
+    if len(simulated.chinese) < 3:
+        return None
+    at = chance.randrange(len(simulated.chinese))
+    return [sentence for place, sentence in enumerate(simulated.chinese) if place != at]
+
+
+def in_english(simulated: Simulated, chance: random.Random) -> list[str] | None:
+    """A sentence is still in English."""
+    at = chance.randrange(len(simulated.chinese))
+    said = simulated.english[min(at, len(simulated.english) - 1)]
+    if len(said.split()) < 6:
+        return None
+    return [said if place == at else sentence for place, sentence in enumerate(simulated.chinese)]
+
+
+def invented(simulated: Simulated, chance: random.Random) -> list[str] | None:
+    """A number is added."""
+    at = chance.randrange(len(simulated.chinese))
+    made = [*simulated.chinese]
+    made[at] = made[at].removesuffix("。") + chance.choice(_INVENTED) + "。"
+    return made
+
+
+FAULTS: dict[str, Fault] = {
+    "a digit changed": digit,
+    "a unit dropped": unit,
+    "a formula broken": formula,
+    "an address changed": address,
+    "a name altered": name,
+    "a sentence left out": left_out,
+    "a sentence in English": in_english,
+    "a number invented": invented,
+}

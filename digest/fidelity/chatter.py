@@ -1,0 +1,88 @@
+"""What models write around a translation, or instead of one. Pure."""
+
+import re
+from collections import Counter
+
+_UNSEEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufdd0-\ufdef"
+    r"\ufeff\ufff9-\uffff\U000e0000-\U000e007f]"
+)
+_FENCE = re.compile(r"\A\s*(?:```|~~~)[\w-]*[ \t]*\n(.*?)\n?\s*(?:```|~~~)\s*\Z", re.DOTALL)
+_PREAMBLE = re.compile(
+    r"\A\s*(?:(?:好的|当然|没问题|以下是|下面是|这是|中文|翻译|译文|简体|Sure|Certainly|Of course|Here is|Here's|Below is|Okay)"
+    r"[^。！？!?\n：:]{0,40}(?:[，。！,.!][^。！？!?\n：:]{0,40}(?:翻译|译文|translat)[^。！？!?\n：:]{0,20})?[：:]\s*"
+    r"|\**(?:摘要|译文|翻译|中文摘要|标题|Abstract|Translation|Title)\**[：:]\**\s*)",
+    re.IGNORECASE,
+)
+_SPOKEN = re.compile(r"翻译|译文|translat|摘要|标题|abstract|title", re.IGNORECASE)
+_NOTE = re.compile(
+    r"(?:\n\s*|(?<=[。！？]))[（(*\[【]*(?:译?注|译者注|翻译说明|说明|备注|以上|希望|如果?您|如需|Note|I hope|Let me know)"
+    r"(?:[：:]|(?=[^。\n]*(?:翻译|译文|译法|术语|帮助|需要|translat|help)))[^\n]*\Z",
+    re.IGNORECASE,
+)
+_REFUSAL = re.compile(
+    r"\A\s*(?:(?:非常|很|十分)?(?:抱歉|对不起|遗憾)|作为(?:一个|一款|一名)?(?:AI|人工智能|大?语言模型|助手)|我(?:无法|不能|没有办法)|"
+    r"无法(?:翻译|完成|处理|提供|协助)|I['’]?m sorry|I am sorry|Sorry,|I can(?:no|['’])t|I am unable|As an AI)",
+    re.IGNORECASE,
+)
+_SORRY = re.compile(r"\A\s*\W?(?:sorry|I['’]?m sorry|I can|as an AI)", re.IGNORECASE)
+_ECHO = re.compile(
+    r"</?\s*(?:material|question|think)\b|JSON schema|\"(?:title|abstract|summary)\"\s*:|arXiv:\d{4}\.\d{5}\s*<|<\|(?:im_|end)"
+    r"|(?:\A|\n)\s*(?:Title|Abstract|Summary|摘要|标题|译文)\s*[：:]|```|~~~",
+    re.IGNORECASE,
+)
+_MARKUP = re.compile(
+    r"</?[a-zA-Z][a-zA-Z0-9-]*(?:\s[^<>]*)?/?>|<!--|\{\{|\{%|!\[[^\]]*\]\(|javascript:", re.IGNORECASE
+)
+_GRAM = 12  # characters
+
+
+def unwrapped(text: str) -> str:
+    """`text` without a preamble, a note behind it, a fence around it, and characters that nobody sees."""
+    seen = _UNSEEN.sub("", text.replace("\r\n", "\n")).strip()
+    for _ in range(2):  # a fence may stand in a preamble, or the other way round
+        fenced = _FENCE.match(seen)
+        seen = (fenced[1] if fenced else seen).strip()
+        preamble = _PREAMBLE.match(seen)
+        if preamble and _SPOKEN.search(preamble[0]) and seen[preamble.end() :].strip():
+            seen = seen[preamble.end() :].strip()
+    return _NOTE.sub("", seen).strip()
+
+
+def refusal(original: str, made: str) -> str | None:
+    """How `made` begins if it declines; a translation of a text that begins so does not."""
+    found = None if _SORRY.match(original) else _REFUSAL.match(made)
+    return found[0].strip() if found else None
+
+
+def echo(original: str, made: str) -> str | None:
+    """What in `made` is of the task and not of the paper."""
+    return next(
+        (found[0].strip() for found in _ECHO.finditer(made) if found[0].strip() not in original), None
+    )
+
+
+def markup(original: str, made: str) -> str | None:
+    """HTML, Liquid, an image or an unseen character in `made` that `original` does not have."""
+    unseen = _UNSEEN.search(made)
+    if unseen:
+        return f"U+{ord(unseen[0]):04X}"
+    return next((found[0] for found in _MARKUP.finditer(made) if found[0] not in original), None)
+
+
+def repetition(original: str, made: str) -> str | None:
+    """A run of 12 characters that `made` has three times, or of 24 that it has twice, and `original` has not so often.
+
+    Honest texts name a long thing twice.
+    """
+    return _often(original, made, _GRAM, 3) or _often(original, made, 2 * _GRAM, 2)
+
+
+def _often(original: str, made: str, length: int, times: int) -> str | None:
+    grams = [made[at : at + length] for at in range(len(made) - length + 1)]
+    if len(grams) == len(set(grams)):
+        return None
+    counted = (gram for gram, count in Counter(grams).items() if count >= times)
+    return next(
+        (gram for gram in counted if made.count(gram) >= times and original.count(gram) < times), None
+    )

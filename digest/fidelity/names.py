@@ -1,0 +1,141 @@
+"""Coined names and acronyms: what stays as it is written in any language. Pure."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+_WORD = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]+(?:[-_.'’+&/][A-Za-z0-9]+)*\+*", re.ASCII)
+_PART = re.compile(r"[A-Za-z0-9]+(?:\.\d+)*\+*")
+_CAMEL = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]{2}")
+_PLURAL = re.compile(r"(?<=[A-Z0-9])s\b")
+_DESCRIBED = re.compile(  # speech2text, 16kHz, v3; and words that spell an acronym: INteraction, strucTUral
+    r"[a-z]+2[a-z]+|\d.*|v\d+|[A-Za-z]\d{1,2}|[A-Z]{2}[a-z]{3,}|[a-z]{3,}[A-Z]{1,2}[a-z]+", re.ASCII
+)
+_GENERIC = frozenset(
+    "phd deepfake deepfakes wifi iphone lidar autoencoder autoencoders autocomplete wavelet mmwave".split()
+)
+_ACRONYM = re.compile(
+    r"\(([A-Za-z]*[A-Z][A-Za-z0-9]*[A-Z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*)(?:[,;][^()]*)?\)"
+)
+_LETTER = re.compile(r"[A-Za-z]")
+_SHORTEST = 5  # letters of a coined name; shorter ones (MoE, QoS, IoT) are acronyms, which have translations
+
+
+def words(text: str) -> Iterator[str]:
+    """The words in Latin letters in `text`, with the hyphens within."""
+    return (found[0] for found in _WORD.finditer(text))
+
+
+def coined(text: str) -> tuple[str, ...]:
+    """The names in `text` that somebody coined: SteerMoE, wav2vec2, GPT-4, RT60."""
+    return tuple(dict.fromkeys(name for word in words(text) if (name := _name(word))))
+
+
+def named_by(title: str) -> str | None:
+    """What a title names before its colon, if that is one word with more than one capital."""
+    before, colon, _ = title.partition(":")
+    word = before.strip()
+    found = _WORD.fullmatch(word) if colon else None
+    return word if found and len(re.findall(r"[A-Z0-9]", word)) > 1 and len(word) > 2 else None
+
+
+def acronyms(text: str) -> tuple[str, ...]:
+    """The acronyms that stand in parentheses in `text`, singular."""
+    return tuple(dict.fromkeys(_PLURAL.sub("", found) for found in _ACRONYM.findall(text)))
+
+
+def stands_in(name: str, text: str) -> bool:
+    """Whether `name` is in `text` as a word, letter by letter; a plural counts."""
+    at = text.find(name)
+    while at >= 0:
+        before, after = text[at - 1 : at] if at else "", text[at + len(name) :][:2]
+        if not _is_letter(before) and not _is_letter(after[:1].removesuffix("s") or after[1:]):
+            return True
+        at = text.find(name, at + 1)
+    return False
+
+
+def known_forms(text: str) -> frozenset[str]:
+    """Each word in `text`, its parts, and itself without what is between them; in lower case too."""
+    forms: set[str] = set()
+    for word in set(words(text)):
+        forms.add(word)
+        if not word.isalpha():
+            parts = _PART.findall(word)
+            forms.update(("".join(parts), *parts))
+    return frozenset(forms | {form.lower() for form in forms})
+
+
+def strange(text: str, known: frozenset[str]) -> Iterator[str]:
+    """The words in `text` of which neither they nor all of their parts are among `known` forms."""
+    for word in words(text):
+        if word.isascii() and not _LETTER.search(word):
+            continue
+        if not _is_known(word, known) and not all(_is_known(part, known) for part in _PART.findall(word)):
+            yield word
+
+
+def is_coined(word: str) -> bool:
+    """Whether `word` is a coined name, or has one in it."""
+    return bool(_name(word))
+
+
+def resembles(word: str, others: Iterable[str]) -> bool:
+    """Whether `word` is one of the names among `others` with a letter or two changed."""
+    if len(word) < 4 or not word[0].isupper():
+        return False
+    most = 1 if len(word) < 7 else 2
+    alike = (other for other in others if other[:1].isupper() and abs(len(other) - len(word)) <= most)
+    return any(_distance(word.lower(), other.lower()) <= most for other in alike)
+
+
+def _name(word: str) -> str | None:
+    """The coined part of a word: SteerMoE of SteerMoE-based, none of Text-to-Speech."""
+    if word.isalpha() and (word.islower() or word[1:].islower() or word.isupper()):
+        return None
+    parts = word.removesuffix("'s").removesuffix("’s").split("-")
+    while len(parts) > 1 and _is_plain(parts[-1]):
+        parts.pop()
+    while len(parts) > 1 and _is_plain(parts[0]):
+        parts.pop(0)
+    name = _PLURAL.sub("", "-".join(parts))
+    if not any(map(_is_coined, name.split("-"))) and not _is_numbered(parts):
+        return None
+    return None if "/" in name or name.lower() in _GENERIC else name
+
+
+def _is_plain(part: str) -> bool:
+    return part.isalpha() and part.islower()
+
+
+def _is_coined(part: str) -> bool:
+    letters = sum(map(str.isalpha, part))
+    if _DESCRIBED.fullmatch(part) or part.lower() in _GENERIC:
+        return False
+    if any(map(str.isdigit, part)):
+        return letters > 1 and len(part) > 3
+    return letters >= _SHORTEST and bool(_CAMEL.search(_PLURAL.sub("", part)))
+
+
+def _is_numbered(parts: list[str]) -> bool:
+    """Whether a word is capitals and a number: GPT-4, CIFAR-10; but not Top-5."""
+    return len(parts) > 1 and len(parts[0]) > 1 and parts[0].isupper() and parts[1][:1].isdigit()
+
+
+def _is_known(form: str, known: frozenset[str]) -> bool:
+    lower = form.lower()
+    joined = "".join(_PART.findall(lower))
+    return bool({lower, joined, lower.removesuffix("s"), f"{lower}s"} & known)
+
+
+def _is_letter(sign: str) -> bool:
+    return sign.isascii() and sign.isalnum()
+
+
+def _distance(one: str, other: str) -> int:
+    """How many letters to put in, take out or change (Levenshtein)."""
+    row = [*range(len(other) + 1)]
+    for at, letter in enumerate(one, start=1):
+        before, row = row, [at]
+        for to, sign in enumerate(other, start=1):
+            row.append(min(row[-1] + 1, before[to] + 1, before[to - 1] + (letter != sign)))
+    return row[-1]

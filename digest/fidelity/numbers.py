@@ -1,0 +1,120 @@
+"""Whether a translation has the numbers of its original: all of them, and no others. Pure."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from digest.fidelity import numerals
+from digest.fidelity.findings import Finding, Flaw, finding
+from digest.fidelity.quantities import Quantity, quantities, same
+from digest.fidelity.units import STRICT
+
+_DIGITS = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
+_FORMULA = re.compile(r"\$[^$]*\$")
+_MONTHS = "january february march april may june july august september october november december".split()
+_DECADE = re.compile(r"\b(?:1[89]|20)(\d)0s\b")
+_CENTURY = Decimal(20)
+_WHOLE = {Decimal(50): ("一半", "半数"), Decimal(100): ("全部", "完全", "百分之百", "所有")}
+_SMALL = 20  # up to here, numbers are written out
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The numbers of a text: those in digits, and its prose, in which others are written out."""
+
+    quantities: Sequence[Quantity]
+    prose: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All numbers that a translation may have: those of the paper, and the values that its digits and words may mean."""
+
+    quantities: Sequence[Quantity]
+    loosely: frozenset[Decimal]
+
+
+def said(prose: str) -> Said:
+    """The numbers of a text without its formulas and addresses."""
+    return Said(quantities(prose), prose)
+
+
+def known(texts: Sequence[Said], everything: str) -> Known:
+    """The numbers of a paper: those of its `texts`; `everything` is these with their formulas."""
+    formulas = " ".join(_FORMULA.findall(everything)).replace("\\%", "%").replace("\\", " ").replace("{,}", "")
+    found = [each for text in texts for each in text.quantities]
+    return Known([*found, *quantities(formulas)], frozenset(_loosely(everything)))
+
+
+def missing(original: Said, made: Said, paper: Known) -> Iterator[Finding]:
+    """What `made`, a Chinese text, lacks of the numbers of its original."""
+    spelled = [*numerals.chinese(made.prose)]
+    values = {value for value, _ in spelled}
+    for each in original.quantities:
+        there = each.loose or any(_says(each, other) for other in made.quantities)
+        if not there and not _is_spelled(each, values, made.prose):
+            units = any(each.bare == other.bare for other in made.quantities)
+            yield finding(Flaw.UNIT if units else Flaw.NUMBER_MISSING, each.written)
+    yield from _words_missing([*numerals.english(original.prose.lower())], made, spelled, paper)
+
+
+def invented(made: Said, paper: Known) -> Iterator[Finding]:
+    """The numbers in `made`, a Chinese text, that the paper does not have."""
+    for each in made.quantities:
+        if _is_mark(each, paper) or any(_says(other, each) for other in paper.quantities) or _is_loosely(each, paper):
+            continue
+        units = any(each.bare == other.bare for other in paper.quantities)
+        yield finding(Flaw.UNIT if units else Flaw.NUMBER_INVENTED, each.written)
+
+
+def _says(original: Quantity, made: Quantity) -> bool:
+    return any(same(one, other) for one in original.amounts for other in made.amounts)
+
+
+def _is_spelled(one: Quantity, values: set[int], made: str) -> bool:
+    """Whether a number is written out in Chinese characters: 五种, 百分之五十, 一半."""
+    value = one.amounts[0].value
+    if one.bare in _WHOLE and any(word in made for word in _WHOLE[one.bare]):
+        return True
+    return any(value == spelled or one.bare == spelled for spelled in values)
+
+
+def _is_mark(one: Quantity, paper: Known) -> bool:
+    """Whether a number counts the items of a list, or is the 3 of 3D where the paper has a three."""
+    return one.loose and one.bare <= _SMALL and (one.bare in paper.loosely or one.written.isdigit())
+
+
+def _is_loosely(one: Quantity, paper: Known) -> bool:
+    """Whether a number that measures nothing is a digit, a month or a number word of the paper."""
+    amount = one.amounts[0]
+    return amount.measure not in STRICT and not paper.loosely.isdisjoint((one.bare, amount.value))
+
+
+def _words_missing(
+    words: Sequence[int], made: Said, spelled: Sequence[tuple[int, bool]], paper: Known
+) -> Iterator[Finding]:
+    """The number words of which the value is nowhere; hard where another value stands, which nothing explains."""
+    values = {Decimal(value) for value, _ in spelled}
+    values |= {amount.value for each in made.quantities for amount in each.amounts}
+    lost = [value for value in words if value not in values]
+    if not lost:
+        return
+    explained = {*paper.loosely, *(each.bare for each in paper.quantities)}
+    strange = [value for value, counts in spelled if counts and value > 2 and value not in explained]
+    for value in lost:
+        yield Finding(Flaw.NUMBER_MISSING, str(value), hard=bool(strange))
+
+
+def _loosely(everything: str) -> Iterator[Decimal]:
+    lower = everything.lower()
+    for digits in _DIGITS.findall(everything):
+        yield Decimal(digits.replace(",", ""))
+    for month, name in enumerate(_MONTHS, start=1):
+        if name in lower:
+            yield Decimal(month)
+    for decade in _DECADE.findall(everything):
+        yield from (Decimal(decade) * 10, _CENTURY)
+    yield from map(Decimal, numerals.english(lower))
+    yield from map(Decimal, numerals.hinted(lower))
+    yield from map(Decimal, (1, 2))

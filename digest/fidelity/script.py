@@ -1,0 +1,71 @@
+"""In which script and language a text is written. Pure.
+
+Simplified characters are those of GB 2312 (1980), traditional ones those of Big5: each set lacks nearly all characters
+that only the other way of writing has.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+from digest.fidelity.typography import is_chinese, is_traditional
+
+HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
+"""A run of Chinese characters."""
+_KANA_OR_HANGUL = re.compile(r"[\u3041-\u3096\u30a1-\u30fa\uac00-\ud7af]")
+_LETTERS = re.compile(r"[A-Za-z]+")
+_LATIN_RUN = re.compile(r"[A-Za-z][A-Za-z'’-]*(?:[ ,]+[A-Za-z][A-Za-z'’-]*){3,}")
+_PARENTHESES = re.compile(r"[（(][^（）()]{0,120}[）)]|[“\"‘][^“”\"‘’]{0,200}[”\"’]")
+_COMMON = frozenset(
+    "a an and are as at be both by can for from has have in is it its not of on or our that the their these this to "
+    "using was we were which while with".split()
+)
+_LEAST_HAN = 0.5  # of letters; 0.66 and more in published translations
+_MOST_FOREIGN = 0.01  # of Chinese characters: a rare sign in a name is no other script
+_FEW = 2
+_LEAST_COMMON = 2  # common English words in a run that makes it a clause, not a name
+
+
+def is_foreign(made: str, language: str) -> str | None:
+    """The first sign of `made` that shows it to be in another script than `language`, if much of it is."""
+    if not is_chinese(language):
+        return None
+    others = _KANA_OR_HANGUL.findall(made)
+    if len(others) > _FEW:
+        return str(others[0])
+    han = "".join(HAN.findall(made))
+    unusual = set(han) - _repertoire("big5" if is_traditional(language) else "gb2312")
+    times = sum(map(han.count, unusual))
+    return next(sign for sign in han if sign in unusual) if times > max(_FEW, _MOST_FOREIGN * len(han)) else None
+
+
+def characters(made: str) -> int:
+    """How many Chinese characters `made` has."""
+    return sum(map(len, HAN.findall(made)))
+
+
+def share_of_han(made: str) -> float:
+    """The share of Chinese characters among the letters of `made`; 1 if it has no letters."""
+    han = characters(made)
+    letters = han + sum(map(len, _LETTERS.findall(made)))
+    return han / letters if letters else 1.0
+
+
+def is_translated(made: str) -> bool:
+    """Whether enough of the letters of `made` are Chinese."""
+    return share_of_han(made) >= _LEAST_HAN
+
+
+def english_runs(made: str) -> Iterator[str]:
+    """The clauses in a Chinese text that were left in English; names, and what is quoted or glossed, are none."""
+    for run in _LATIN_RUN.findall(_PARENTHESES.sub("。", made)):
+        words = run.replace(",", " ").lower().split()
+        if sum(word in _COMMON for word in words) >= _LEAST_COMMON:
+            yield run
+
+
+@cache
+def _repertoire(encoding: str) -> frozenset[str]:
+    """The Chinese characters of an encoding of two bytes a sign."""
+    pairs = (bytes((lead, trail)) for lead in range(0xA1, 0xFF) for trail in range(0x40, 0xFF))
+    return frozenset(sign for pair in pairs for sign in pair.decode(encoding, "ignore") if HAN.match(sign))

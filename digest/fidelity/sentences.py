@@ -1,0 +1,135 @@
+"""Sentences, and which of an original's have no counterpart in a translation. Pure.
+
+Translators join and split sentences, so counting them tells little. Aligned by their lengths and by what both hold of
+names, numbers and everyday words (after Gale and Church 1993), a sentence that was left out stands alone.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from math import log
+
+from digest.fidelity.lexicon import wordings
+
+_ABBREVIATED = re.compile(
+    r"(?:\b(?:e\.g|i\.e|et al|vs|Figs?|Eq|Dr|Mr|Ms|St|cf|approx|resp|No|Sec|w\.r\.t)|\b[A-Z])\.$"
+)
+_END = re.compile(r"[.!?]['\"’”)\]*]*\s+(?=[\"'“(\[*$]*[A-Z0-9])")
+_CHINESE_END = re.compile(r"(?<=[。！？])[”’）」』*]*|(?<=[a-z0-9)%][.!?])\s+(?=[\u4e00-\u9fffA-Z])|\n+")
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]+")
+_LATIN = re.compile(r"[A-Za-z0-9]+(?:[.'-][A-Za-z0-9]+)*")
+_ANCHOR = re.compile(r"[A-Za-z]*[A-Z0-9][A-Za-z0-9.-]*")
+_HAN_PER_WORD = 1.85
+
+# Chosen on published translations: of 208 sentences taken out of them one by one, 19 in 20 are missed.
+_SPREAD = 0.28
+_SCALE = 1.06  # of whole translations
+_ALONE = 2.7  # the cost of leaving a sentence without counterpart
+_MOVES = ((1, 1, 0.0), (2, 1, 1.6), (1, 2, 1.6), (3, 1, 3.6), (1, 3, 3.6), (2, 2, 3.0))
+_LOST = 0.65  # the cost of each name, number or word that a counterpart does not have
+_EXPECTED = 0.38  # of them are worded in another way
+_ALIKE = 1.5  # and less: two sentences need no search for others
+_LONGEST = 60  # sentences that are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence, its length in English words, and the words in Latin letters and the numbers in it."""
+
+    text: str
+    length: float
+    words: tuple[str, ...]
+
+
+def english(text: str) -> list[Sentence]:
+    """The sentences of an English text."""
+    pieces, start = [], 0
+    for end in _END.finditer(text):
+        if not _ABBREVIATED.search(text, start, end.start() + 1):
+            pieces.append(text[start : end.end()])
+            start = end.end()
+    return [_sentence(piece) for piece in [*pieces, text[start:]] if piece.strip()]
+
+
+def chinese(text: str) -> list[Sentence]:
+    """The sentences of a Chinese text."""
+    return [
+        _sentence(piece) for piece in _CHINESE_END.split(text) if _HAN.search(piece) or _LATIN.search(piece)
+    ]
+
+
+def alone(original: Sequence[Sentence], made: Sequence[Sentence]) -> tuple[list[Sentence], list[Sentence]]:
+    """The sentences of `original` without counterpart in `made`, and those of `made` without one in `original`."""
+    some, others = original[:_LONGEST], made[:_LONGEST]
+    steps = _steps(some, others)
+    place, missing, added = (len(some), len(others)), [], []
+    while place in steps:
+        many, few = steps[place]
+        place = (place[0] - many, place[1] - few)
+        if not few:
+            missing.append(some[place[0]])
+        elif not many:
+            added.append(others[place[1]])
+    return missing[::-1], added[::-1]
+
+
+def _steps(some: Sequence[Sentence], others: Sequence[Sentence]) -> dict[tuple[int, int], tuple[int, int]]:
+    """The cheapest way to each pair of places: how many sentences of each side its last step takes."""
+    unlike = _Unlikeness(some, others)
+    if len(some) == len(others) and all(unlike(at, at + 1, at, at + 1) < _ALIKE for at in range(len(some))):
+        return {}
+    costs, steps = {(0, 0): 0.0}, {}
+    for i in range(len(some) + 1):
+        for j in range(len(others) + 1):
+            ways = [(costs[i - 1, j] + _ALONE, (1, 0))] if i else []
+            if j:
+                ways.append((costs[i, j - 1] + _ALONE, (0, 1)))
+            for many, few, price in _MOVES:
+                if many <= i and few <= j:
+                    cost = costs[i - many, j - few] + price
+                    ways.append((cost + unlike(i - many, i, j - few, j), (many, few)))
+            if ways:
+                costs[i, j], steps[i, j] = min(ways)
+    return steps
+
+
+class _Unlikeness:
+    """How little a run of sentences on either side looks like one text in two languages."""
+
+    def __init__(self, some: Sequence[Sentence], others: Sequence[Sentence]) -> None:
+        self._lengths = [0.0, *accumulate(each.length * _SCALE for each in some)]
+        self._made = [0.0, *accumulate(each.length for each in others)]
+        clues = {word: _clue(word) for each in some for word in each.words}
+        bits = {clue: 1 << at for at, clue in enumerate({clue for clue in clues.values() if clue})}
+        self._said = [_union(bits.get(clues[word], 0) for word in each.words) for each in some]
+        self._kept = [_union(bit for clue, bit in bits.items() if _shows(clue, each)) for each in others]
+
+    def __call__(self, start: int, end: int, made_start: int, made_end: int) -> float:
+        expected = self._lengths[end] - self._lengths[start]
+        strayed = log((self._made[made_end] - self._made[made_start] + 2) / (expected + 2)) / _SPREAD
+        said = _union(self._said[start:end])
+        lost = (said & ~_union(self._kept[made_start:made_end])).bit_count() - _EXPECTED * said.bit_count()
+        return strayed * strayed / 2 + _LOST * lost
+
+
+def _clue(word: str) -> tuple[str, ...]:
+    """What shows in a translation that `word` was there: itself, or what it is in Chinese."""
+    return (word,) if _ANCHOR.fullmatch(word) and not word.istitle() else wordings(word.lower())
+
+
+def _shows(clue: tuple[str, ...], made: Sentence) -> bool:
+    return any(wording in made.text for wording in clue)
+
+
+def _union(sets: Iterable[int]) -> int:
+    union = 0
+    for each in sets:
+        union |= each
+    return union
+
+
+def _sentence(text: str) -> Sentence:
+    words = _LATIN.findall(text)
+    length = sum(map(len, _HAN.findall(text))) / _HAN_PER_WORD + len(words)
+    return Sentence(text.strip(), length, tuple(words))
