@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from digest.fidelity import figures
-from digest.fidelity.figures import Figure
 from digest.fidelity.findings import Finding, Flaw, finding
+from digest.fidelity.quantities import Quantity
 from digest.fidelity.quotes import Searchable, holds, is_in
+from digest.fidelity.units import Measure
 
 _LINK = re.compile(
     r"(?:https?://|www\.)[^\s<>\"'`|{}\\^\u0080-\U0010ffff]+"
@@ -71,17 +72,23 @@ def disagreements(abstract: str, statements: Iterable[str]) -> tuple[Finding, ..
     return tuple(
         finding(Flaw.DISAGREES, f"{ours.written} / {theirs.written}")
         for ours in told
-        if ours.value not in {each.value for each in said}
+        if abs(ours.bare) not in {abs(each.bare) for each in said}
         for theirs in said
-        if theirs.value not in {each.value for each in told} and _is_close(ours, theirs)
+        if abs(theirs.bare) not in {abs(each.bare) for each in told} and _is_close(ours, theirs)
     )
 
 
-def _results(texts: Iterable[str]) -> list[Figure]:
-    return [each for text in texts for each in figures.stated(text) if each.is_measured]
+def _results(texts: Iterable[str]) -> list[Quantity]:
+    """The percentages and decimals in `texts`: other numbers count things."""
+    found = (each for text in texts for each in figures.stated(text))
+    return [each for each in found if _is_share(each) or each.bare % 1]
 
 
-def _is_close(one: Figure, other: Figure) -> bool:
+def _is_share(one: Quantity) -> bool:
+    return one.amounts[0].measure is Measure.SHARE
+
+
+def _is_close(one: Quantity, other: Quantity) -> bool:
     """Whether two numbers may be meant to be the same."""
-    near = abs(one.value - other.value) <= abs(one.value) * _CLOSE
-    return one.is_percent == other.is_percent and near
+    near = abs(abs(one.bare) - abs(other.bare)) <= abs(one.bare) * _CLOSE
+    return _is_share(one) == _is_share(other) and near

@@ -41,7 +41,7 @@ def test_a_number_is_found_in_its_passage_however_it_is_written(statement: str, 
     [
         ("效率提升 12.6%。", "rises by 12.5%", "12.6%"),
         ("参数量为 3亿。", "3B parameters", "3亿"),
-        ("12 万小时", "12,000 hours", "12 万"),
+        ("12 万小时", "12,000 hours", "12 万小时"),
         ("提升 2 个百分点", "rises by 12.5 over 20", "2"),
         ("10² 步为 102", "10² steps", "102"),
         ("得分 71.3", "71 of 713", "71.3"),
