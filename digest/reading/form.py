@@ -61,11 +61,8 @@ def _bounded(items: list[_Item]) -> list[_Item]:
 _Part = Annotated[list[Annotated[_Item, BeforeValidator(_form)]], AfterValidator(_bounded)]
 
 
-class Correction(BaseModel):
-    """What the model is asked for once more: the statements that did not stand, anew, those of each list by themselves.
-
-    To a provider's prompt cache it is the same form.
-    """
+class Lists(BaseModel):
+    """Three lists of items, with statements under them; any may be empty."""
 
     background: _Part
     method: _Part
@@ -73,25 +70,27 @@ class Correction(BaseModel):
 
     @property
     def parts(self) -> tuple[tuple[Claim, ...], ...]:
-        """What each part says, one claim for each statement: a blank in the place of what cannot be mended."""
-        return tuple(
-            tuple(_claim(item) for item in part) for part in (self.background, self.method, self.results)
-        )
+        """What each list says."""
+        return tuple(claims(items) for items in self._lists)
+
+    @property
+    def corrections(self) -> tuple[tuple[Claim, ...], ...]:
+        """One claim for each item, where statements were asked for anew: a blank for what cannot be mended."""
+        return tuple(tuple(map(_claim, items)) for items in self._lists)
+
+    @property
+    def _lists(self) -> tuple[list[_Item], ...]:
+        return (self.background, self.method, self.results)
 
 
-class ReadingAnswer(Correction):
-    """What the model is asked for: three lists of items, with statements under them; not all of them empty."""
+class ReadingAnswer(Lists):
+    """What the model is asked for. Not all of the lists may be empty."""
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if not any(self.parts):
             raise ValueError("nothing said")
         return self
-
-    @property
-    def parts(self) -> tuple[tuple[Claim, ...], ...]:
-        """What each part says; none, where the paper does not tell."""
-        return tuple(claims(part) for part in (self.background, self.method, self.results))
 
 
 def begun(answer: dict[str, object]) -> tuple[tuple[Claim, ...], ...]:

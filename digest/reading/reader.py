@@ -1,7 +1,7 @@
 """Readings made: the model is asked, what it says is held against the paper, and asked once more for what falls."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -16,16 +16,17 @@ from digest.llm.client import Answered, Model
 from digest.llm.prompts import PromptTemplate
 from digest.models import Call, Claim, FullText, Origin, Paper, Purpose, Reading
 from digest.reading import form, proof
-from digest.reading.form import Correction, ReadingAnswer
+from digest.reading.form import Lists, ReadingAnswer
 from digest.reading.proof import Failing, Parts
-from digest.reading.sections import parts
+from digest.sections import parts
 
 TEXT_LIMIT = 120_000
 """Characters that a model gets to read at once; most papers have fewer."""
 
 _log = structlog.get_logger()
 _NOTHING: Parts = ((), (), ())
-_F = TypeVar("_F", bound=Correction)
+_ABSENT = dict.fromkeys(("text", "notes", "number", "count", "failing"))  # of what a prompt may hold
+_L = TypeVar("_L", bound=Lists)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,19 @@ class Read:
     reading: Reading
     findings: tuple[Finding, ...]
     calls: tuple[Call, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One paper to read: its text, ready to be searched, and who waits for it."""
+
+    paper: Paper
+    known: Searchable
+    audience: Audience | None
+
+    @property
+    def name(self) -> str:
+        return str(self.paper.version)
 
 
 class Reader:
@@ -50,104 +64,79 @@ class Reader:
         """The reading of `paper`, whose text is `text`. Raises ModelError, also where nothing of it stands.
 
         `audience` waits for it, and may hear what the model writes: see `begun`. A paper that is too long is read part
-        by part, and what is noted of the parts is read for the whole.
+        by part, and what is noted of the parts is read for the whole. Calls that were but a step are kept as they end.
         """
         known = await asyncio.to_thread(searchable, text.text)
         pieces = await asyncio.to_thread(parts, text.text, TEXT_LIMIT)
+        task = _Task(paper, known, audience)
         if len(pieces) == 1:
-            return await _Work(self, paper, known, audience).whole(text=pieces[0])
-        work = _Work(self, paper, known, audience)
-        return await work.whole(notes=await work.notes(pieces), count=len(pieces))
+            return await self._whole(task, {"text": pieces[0]})
+        return await self._whole(task, {"notes": await self._notes(task, pieces), "count": len(pieces)})
 
     def begun(self, paper: Paper, written: str) -> Reading | None:
         """The reading of `paper` as far as it can be told from what the model has `written`; None where it cannot."""
         found = so_far(written)
         said = form.begun(found) if found is not None else _NOTHING
-        return self.reading(paper, said) if any(said) else None
+        return self._reading(paper, said) if any(said) else None
 
-    def reading(self, paper: Paper, said: Parts) -> Reading:
-        """The reading that these three parts are."""
+    def _reading(self, paper: Paper, said: Parts) -> Reading:
         background, method, results = said
         return Reading(paper.version, self._language, background, method, results, self.origin)
 
-    async def ask(
-        self,
-        paper: Paper,
-        expected: type[_F],
-        material: dict[str, object],
-        audience: Audience | None,
-        *,
-        aside: bool,
-    ) -> Answered[_F]:
-        """One answer of the model, of which the audience hears nothing where it is but a step `aside`."""
-        absent: dict[str, object] = dict.fromkeys(("text", "notes", "number", "count", "failing"))
-        return await self._model.ask(
-            self._prompt.render(id=paper.version, title=paper.title, **{**absent, **material}),
-            expected,
-            purpose=Purpose.READING,
-            version=paper.version,
-            language=self._language,
-            model=self.origin.model,
-            audience=audience,
-            heard=not aside,
-        )
-
-    async def record(self, call: Call) -> None:
-        """Keeps a call whose answer is but a step."""
-        await self._model.record(call)
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """One paper being read."""
-
-    reader: Reader
-    paper: Paper
-    known: Searchable
-    audience: Audience | None
-
-    async def notes(self, pieces: Sequence[str]) -> str:
+    async def _notes(self, task: _Task, pieces: Sequence[str]) -> str:
         """What stands of the readings of all `pieces`, with its passages."""
         noted = []
         for number, piece in enumerate(pieces, start=1):
-            material: dict[str, object] = {"text": piece, "number": number, "count": len(pieces)}
-            answered = await self.reader.ask(self.paper, ReadingAnswer, material, self.audience, aside=True)
-            await self.reader.record(answered.call)
-            kept, _ = await asyncio.to_thread(proof.mended, answered.value.parts, _NOTHING, self.known)
+            material = {"text": piece, "number": number, "count": len(pieces)}
+            answered = await self._ask(task, Lists, material, aside=True)
+            await self._model.record(answered.call)
+            kept, _ = await asyncio.to_thread(proof.mended, answered.value.parts, _NOTHING, task.known)
             noted.append("\n".join(_outline(kept)))
         return "\n\n".join(noted)[:TEXT_LIMIT]
 
-    async def whole(self, **material: object) -> Read:
-        """The reading of what is in `material`."""
-        answered = await self.reader.ask(self.paper, ReadingAnswer, material, self.audience, aside=False)
+    async def _whole(self, task: _Task, material: Mapping[str, object]) -> Read:
+        """The reading of the text or the notes in `material`."""
+        answered = await self._ask(task, ReadingAnswer, material)
         said, corrections = answered.value.parts, _NOTHING
         calls: tuple[Call, ...] = (answered.call,)
-        failing = await asyncio.to_thread(proof.failing, said, self.known)
+        failing = await asyncio.to_thread(proof.failing, said, task.known)
         if failing:
-            await self.reader.record(answered.call)
-            corrections, calls = await self._corrected(material, failing)
-        kept, dropped = await asyncio.to_thread(proof.mended, said, corrections, self.known)
-        _log.info(
-            "reading_checked", paper=str(self.paper.version), failing=len(failing), dropped=len(dropped)
-        )
+            await self._model.record(answered.call)
+            corrections, calls = await self._corrected(task, failing, material)
+        kept, dropped = await asyncio.to_thread(proof.mended, said, corrections, task.known)
+        _log.info("reading_checked", paper=task.name, failing=len(failing), dropped=len(dropped))
         if not any(kept):
             for call in calls:
-                await self.reader.record(call)
+                await self._model.record(call)
             raise MalformedAnswerError("Nothing that the model says of the paper rests on a passage of it.")
-        doubts = await asyncio.to_thread(proof.doubts, kept, self.paper.abstract or "")
-        return Read(self.reader.reading(self.paper, kept), (*dropped, *doubts), calls)
+        doubts = await asyncio.to_thread(proof.doubts, kept, task.paper.abstract or "")
+        return Read(self._reading(task.paper, kept), (*dropped, *doubts), calls)
 
     async def _corrected(
-        self, material: dict[str, object], failing: Sequence[Failing]
+        self, task: _Task, failing: Sequence[Failing], material: Mapping[str, object]
     ) -> tuple[Parts, tuple[Call, ...]]:
-        """What the model says in the place of what does not stand: nothing, where it fails."""
-        again = {**material, "failing": failing}
+        """What the model says in the place of what does not stand, and its call; nothing, where that fails."""
         try:
-            answered = await self.reader.ask(self.paper, Correction, again, self.audience, aside=True)
+            answered = await self._ask(task, Lists, {**material, "failing": failing}, aside=True)
         except ModelError as error:
-            _log.warning("reading_not_corrected", paper=str(self.paper.version), error=str(error))
+            _log.warning("reading_not_corrected", paper=task.name, error=str(error))
             return _NOTHING, ()
-        return answered.value.parts, (answered.call,)
+        return answered.value.corrections, (answered.call,)
+
+    async def _ask(
+        self, task: _Task, expected: type[_L], material: Mapping[str, object], *, aside: bool = False
+    ) -> Answered[_L]:
+        """One answer of the model, of which the audience hears nothing where it is but a step `aside`."""
+        return await self._model.ask(
+            self._prompt.render(id=task.name, title=task.paper.title, **{**_ABSENT, **material}),
+            expected,
+            purpose=Purpose.READING,
+            version=task.paper.version,
+            language=self._language,
+            model=self.origin.model,
+            audience=task.audience,
+            heard=not aside,
+        )
 
 
 def _outline(said: Parts) -> list[str]:

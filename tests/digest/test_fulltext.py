@@ -32,6 +32,14 @@ def paper(lines: int) -> bytes:
 LONG, SHORT, SCRAP = 60, 25, 5  # lines: over 4,000 characters; between that and 1,250; fewer
 
 
+ONLY_REFERENCES = page(SCRAP).replace(
+    b"</article>",
+    b"<section class='ltx_bibliography'><h2>References</h2>"
+    + b"".join(b"<p>[%d] A. Author, A paper on rooms, 2020.</p>" % number for number in range(100))
+    + b"</section></article>",
+)
+
+
 @asynccontextmanager
 async def full_texts(arxiv: FakeArxiv) -> AsyncIterator[FullTexts]:
     async with arxiv.serve() as url, open_client("ops@example.org", QUICK) as client:
@@ -87,6 +95,8 @@ async def test_of_a_short_page_and_the_pdf_the_longer_is_taken(
         (page(SCRAP), None, NoTextReason.NOT_FOUND),
         (page(SCRAP), paper(SCRAP), NoTextReason.TOO_SHORT),
         (None, paper(SCRAP), NoTextReason.TOO_SHORT),
+        (ONLY_REFERENCES, None, NoTextReason.NOT_FOUND),
+        (ONLY_REFERENCES, paper(SCRAP), NoTextReason.TOO_SHORT),
         (None, pdfs.pdf(b"/I1 Do"), NoTextReason.SCAN),
         (None, b"%PDF-1.7 and nothing more", NoTextReason.DAMAGED),
         (None, b"<html>The PDF is being made</html>", NoTextReason.UNREACHABLE),

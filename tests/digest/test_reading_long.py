@@ -5,7 +5,7 @@ import pytest
 from digest.errors import ModelUnreachableError
 from digest.flights import Audience
 from digest.reading.reader import TEXT_LIMIT
-from digest.reading.sections import parts
+from digest.sections import parts
 from tests.digest.llm_world import full_text, world
 from tests.fakes import model_faults as faults
 from tests.fakes.model import FakeModel
