@@ -31,6 +31,7 @@ _FELL = re.compile(
     r"[^，。；,;%％\d]{0,16}?(\d+(?:\.\d+)?)\s*\\?[%％]",
     re.IGNORECASE,
 )
+_TOLD = 60  # characters of a statement that is at fault as a whole
 _CLOSE = Decimal("0.1")  # of the number
 
 
@@ -48,7 +49,7 @@ def fault(statement: str, passages: Sequence[str], known: Searchable, *, numbers
     if invented:
         return finding(Flaw.ADDRESS, ", ".join(invented))
     if not passages:
-        return finding(Flaw.UNFOUNDED, statement)
+        return finding(Flaw.UNFOUNDED, statement[:_TOLD])
     missing = figures.missing(statement, passages) if numbers else ()
     return finding(Flaw.NUMBER_NOT_QUOTED, ", ".join(missing)) if missing else None
 

@@ -12,6 +12,8 @@ from digest.fidelity import numerals
 from digest.fidelity.quantities import Quantity, quantities
 
 _TEX = re.compile(r"\{([,.])\}|\\[,;:! ]|\\(?=[%$#])|[_^](?:\{[^{}]*\}|[^\s{}])|\$")
+_DECIMAL_COMMA = re.compile(r"(?<=\d),(?=(?:\d{1,2}|\d{4,})(?!\d))")  # of French and German
+_PARTED = re.compile("(?<=\\d)[\u00a0\u202f](?=\\d{3})")
 _SCALED = re.compile(r"[十百千万亿]|hundred|thousand|million|billion|trillion|\d-?\s?(?:K|M|B|T|k|bn)\Z")
 _SAID = {  # words that a statement may give as digits
     **dict.fromkeys(("one", "once", "single", "first"), (Decimal(1),)),
@@ -58,5 +60,5 @@ def _worth(one: Quantity) -> set[Decimal]:
 
 
 def _plain(text: str) -> str:
-    """`text` without TeX's separators, its indices and exponents."""
-    return _TEX.sub(lambda found: found[1] or "", text)
+    """`text` without TeX's separators, its indices and exponents, and with the decimal points of English."""
+    return _DECIMAL_COMMA.sub(".", _PARTED.sub("", _TEX.sub(lambda found: found[1] or "", text)))

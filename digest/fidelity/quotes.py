@@ -25,6 +25,7 @@ _SHAPES = str.maketrans(
     | {"…": "..."}
 )
 _FOLDED = ("Ll", "Lu", "Lt", "Lo", "Nd")  # ligatures, letters of formulas; not superscripts: 10² is not 102
+_CELLS = re.compile(r"(?<!\S)\|(?!\S)")  # what models put between the cells of a row
 _SIGN = re.compile(r"(\S)( ?)(?=(\S?))")
 _HYPHEN = re.compile(r"(?<=[^\W\d_])-(?=\s*[^\W\d_])")
 _LOOSE = re.compile(rf" |{_HYPHEN.pattern}")
@@ -109,7 +110,7 @@ def _comparable(text: str) -> str:
     """`text` in the one form in which none of that makes a difference, but for hyphens; a formula is a formula."""
     plain = _NOT_ASCII.sub(lambda sign: _fold(sign[0]), unicodedata.normalize("NFC", text))
     shaped = plain.translate(_SHAPES).replace("''", '"').replace("$$", "$")
-    return " ".join(shaped.casefold().split())
+    return " ".join(_CELLS.sub("", shaped).casefold().split())
 
 
 @cache

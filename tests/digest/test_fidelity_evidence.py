@@ -29,6 +29,7 @@ PAPER = searchable(
         ("得分 .85", "scores 0.85"),
         ("−3 dB", "by 3 dB"),
         ("24kHz", "at 24 kHz"),
+        ("de 12,5\u202f% sur 12\u202f000 phrases", "by 12.5% on 12,000 sentences"),
         ("没有数字。", "no number"),
     ],
 )
@@ -60,6 +61,7 @@ def flaw(statement: str, *quotes: str, numbers: bool = True) -> Flaw | None:
 def test_a_statement_stands_on_a_passage_of_the_paper() -> None:
     assert flaw("效率提升 12.5%。", "the efficiency of synthesis rises by 12.5%.") is None
     assert flaw("主观得分 71.3。", "TideVoc 1.4 71.3 8.0") is None
+    assert flaw("主观得分 71.3。", "| TideVoc | 1.4 | 71.3 |") is None
 
 
 @pytest.mark.parametrize("quotes", [(), ("The efficiency of synthesis rises by 12.6%",), ("a vocoder",)])
