@@ -42,22 +42,30 @@ def mended(parts: Parts, corrections: Parts, known: Searchable) -> tuple[Parts, 
 
     A correction that does not stand either leaves a gap: what was dropped, the findings tell.
     """
-    kept, dropped = [], []
-    for number, (part, fresh) in enumerate(zip(parts, corrections, strict=True)):
-        left = iter(fresh)
+    made = [
+        _mended(part, fresh, known, number)
+        for number, (part, fresh) in enumerate(zip(parts, corrections, strict=True))
+    ]
+    return tuple(kept for kept, _ in made), tuple(finding for _, dropped in made for finding in dropped)
 
-        def decide(claim: Claim, number: int = number, left: Iterator[Claim] = left) -> Claim | None:
-            wrong = _fault(claim, known, number)
-            if wrong is None:
-                return _with_located(claim, known)
-            correction = next(left, None)
-            if correction is not None and correction.text and _fault(correction, known, number) is None:
-                return _with_located(correction, known)
-            dropped.append(wrong)
-            return None
 
-        kept.append(_kept(part, decide))
-    return tuple(kept), tuple(dropped)
+def _mended(
+    part: Sequence[Claim], corrections: Sequence[Claim], known: Searchable, number: int
+) -> tuple[tuple[Claim, ...], list[Finding]]:
+    """What is left of one part, and why the rest was dropped."""
+    left, dropped = iter(corrections), []
+
+    def decide(claim: Claim) -> Claim | None:
+        wrong = _fault(claim, known, number)
+        if wrong is None:
+            return _with_located(claim, known)
+        correction = next(left, None)
+        if correction is not None and correction.text and _fault(correction, known, number) is None:
+            return _with_located(correction, known)
+        dropped.append(wrong)
+        return None
+
+    return _kept(part, decide), dropped
 
 
 def _walk(claims: Sequence[Claim]) -> Iterator[Claim]:
