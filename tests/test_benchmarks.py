@@ -1,4 +1,4 @@
-"""The benchmarks of sending, in small: what has to hold on any machine, however fast."""
+"""The benchmarks in small: what has to hold on any machine, however fast."""
 
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -7,6 +7,7 @@ from benchmarks.sending.kill import kill
 from benchmarks.sending.mail_kill import mail_kill
 from benchmarks.sending.mail_speed import speed
 from benchmarks.sending.pace import pace
+from benchmarks.simulated.trial import planted, posts
 from tests.components import program
 
 
@@ -43,3 +44,19 @@ def test_the_newsletter_is_compared_with_what_others_send_in_the_same_run() -> N
     assert 21_000 < came.size < 24_000
     assert min(came.ratio, came.ours[0].rate, *came.bare, *came.postfix) > 0
     assert came.ours[0].peak_megabytes < 250
+
+
+def test_planted_faults_are_found_and_sound_translations_pass() -> None:
+    tallies = planted(120)
+    for held_back in (False, True):
+        clean, faulty = tallies[held_back, "clean"], tallies[held_back, "all"]
+        assert faulty.texts > 200
+        assert faulty.hard >= 0.96 * faulty.texts
+        assert clean.hard <= 0.05 * clean.texts
+
+
+def test_published_translations_show_the_faults_that_are_known_of_them() -> None:
+    found = posts()
+    assert "2510.13281: acronym (soft) “GER”, hedge (soft) “up to”" in found
+    assert "acronym (soft) “FOA”" in found
+    assert "2512.20948: acronym (soft) “AD”" in found

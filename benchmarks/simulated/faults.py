@@ -1,13 +1,17 @@
-"""Faults to plant in a translation: each takes its sentences, and gives them with one fault, or None where none fits."""
+"""Faults to plant in a translation: each gives its sentences with one fault, or None where none fits."""
 
 import random
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-_NUMBER = re.compile(r"(?<![A-Za-z0-9._/$\\{-])\d[\d,]*(?:\.\d+)?(?![\d.]*[A-Za-z_])(?![）)]\S{0,3}[^0-9]{0,1}$)")
+_NUMBER = re.compile(
+    r"(?<![A-Za-z0-9._/$\\{-])\d[\d,]*(?:\.\d+)?(?![\d.]*[A-Za-z_])(?![）)]\S{0,3}[^0-9]{0,1}$)"
+)
 _MEASURED = re.compile(
-    r"(?<![A-Za-z0-9._/$\\{-])(?P<number>\d[\d,]*(?:\.\d+)?)(?P<unit> ?(?:[%％]|dB|分贝|kHz|千赫|Hz|赫兹|kbps|ms|毫秒|秒|个?小时|分钟|亿|万))"
+    r"(?<![A-Za-z0-9._/$\\{-])(?P<number>\d[\d,]*(?:\.\d+)?)"
+    r"(?P<unit> ?(?:[%％]|dB|分贝|kHz|千赫|Hz|赫兹|kbps|ms|毫秒|秒|个?小时|分钟|亿|万))"
+    r"(?! ?(?:至|到|和|及|[-~、，–/]) ?[-\d])"  # 5至10%: the unit behind holds for both
 )
 _FORMULA = re.compile(r"\$[^$]+\$")
 _ADDRESS = re.compile(r"https?://[!-~]*[A-Za-z0-9/]")
@@ -26,8 +30,15 @@ class Simulated:
 Fault = Callable[[Simulated, random.Random], list[str] | None]
 
 
-def _changed(simulated: Simulated, pattern: re.Pattern[str], change: Callable[[re.Match[str]], str], chance: random.Random) -> list[str] | None:
-    places = [(at, found) for at, sentence in enumerate(simulated.chinese) for found in pattern.finditer(sentence)]
+def _changed(
+    simulated: Simulated,
+    pattern: re.Pattern[str],
+    change: Callable[[re.Match[str]], str],
+    chance: random.Random,
+) -> list[str] | None:
+    places = [
+        (at, found) for at, sentence in enumerate(simulated.chinese) for found in pattern.finditer(sentence)
+    ]
     if not places:
         return None
     at, found = chance.choice(places)
@@ -104,10 +115,13 @@ def in_english(simulated: Simulated, chance: random.Random) -> list[str] | None:
 
 
 def invented(simulated: Simulated, chance: random.Random) -> list[str] | None:
-    """A number is added."""
+    """A number is added that is not there yet."""
     at = chance.randrange(len(simulated.chinese))
     made = [*simulated.chinese]
-    made[at] = made[at].removesuffix("。") + chance.choice(_INVENTED) + "。"
+    said = chance.choice(_INVENTED)
+    if any(number in "".join(made) for number in re.findall(r"[\d.]+", said)):
+        return None
+    made[at] = f"{made[at].removesuffix('。')}{said}。"
     return made
 
 

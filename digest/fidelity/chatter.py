@@ -9,14 +9,14 @@ _UNSEEN = re.compile(
 )
 _FENCE = re.compile(r"\A\s*(?:```|~~~)[\w-]*[ \t]*\n(.*?)\n?\s*(?:```|~~~)\s*\Z", re.DOTALL)
 _PREAMBLE = re.compile(
-    r"\A\s*(?:(?:好的|当然|没问题|以下是|下面是|这是|中文|翻译|译文|简体|Sure|Certainly|Of course|Here is|Here's|Below is|Okay)"
-    r"[^。！？!?\n：:]{0,40}(?:[，。！,.!][^。！？!?\n：:]{0,40}(?:翻译|译文|translat)[^。！？!?\n：:]{0,20})?[：:]\s*"
-    r"|\**(?:摘要|译文|翻译|中文摘要|标题|Abstract|Translation|Title)\**[：:]\**\s*)",
+    r"\A\s*(?:(?:(?:好的|当然|没问题|Sure|Certainly|Of course|Okay)[，。！,.! ]+)?"
+    r"(?:以下是|下面是|以下为|Here is|Here's|Below is)[^。！？!?\n：:]{0,60}[：:]\s*"
+    r"|\**(?:中文|简体中文)?(?:摘要|译文|翻译|标题|Abstract|Translation|Title)(?:如下)?\**[：:]\**\s*)",
     re.IGNORECASE,
 )
-_SPOKEN = re.compile(r"翻译|译文|translat|摘要|标题|abstract|title", re.IGNORECASE)
 _NOTE = re.compile(
-    r"(?:\n\s*|(?<=[。！？]))[（(*\[【]*(?:译?注|译者注|翻译说明|说明|备注|以上|希望|如果?您|如需|Note|I hope|Let me know)"
+    r"(?:\n\s*|(?<=[。！？]))[（(*\[【]*(?:译?注|译者注|翻译说明|说明|备注|以上|希望|如果?您|如需|Note|I hope"
+    r"|Let me know)"
     r"(?:[：:]|(?=[^。\n]*(?:翻译|译文|译法|术语|帮助|需要|translat|help)))[^\n]*\Z",
     re.IGNORECASE,
 )
@@ -27,13 +27,14 @@ _REFUSAL = re.compile(
 )
 _SORRY = re.compile(r"\A\s*\W?(?:sorry|I['’]?m sorry|I can|as an AI)", re.IGNORECASE)
 _ECHO = re.compile(
-    r"</?\s*(?:material|question|think)\b|JSON schema|\"(?:title|abstract|summary)\"\s*:|arXiv:\d{4}\.\d{5}\s*<|<\|(?:im_|end)"
+    r"</?\s*(?:material|question|think)\b|JSON schema|\"(?:title|abstract|summary)\"\s*:|<\|(?:im_|end)"
     r"|(?:\A|\n)\s*(?:Title|Abstract|Summary|摘要|标题|译文)\s*[：:]|```|~~~",
     re.IGNORECASE,
 )
 _MARKUP = re.compile(
     r"</?[a-zA-Z][a-zA-Z0-9-]*(?:\s[^<>]*)?/?>|<!--|\{\{|\{%|!\[[^\]]*\]\(|javascript:", re.IGNORECASE
 )
+_HAN = re.compile(r"[\u3400-\u9fff]")
 _GRAM = 12  # characters
 
 
@@ -44,7 +45,7 @@ def unwrapped(text: str) -> str:
         fenced = _FENCE.match(seen)
         seen = (fenced[1] if fenced else seen).strip()
         preamble = _PREAMBLE.match(seen)
-        if preamble and _SPOKEN.search(preamble[0]) and seen[preamble.end() :].strip():
+        if preamble and seen[preamble.end() :].strip():
             seen = seen[preamble.end() :].strip()
     return _NOTE.sub("", seen).strip()
 
@@ -82,7 +83,11 @@ def _often(original: str, made: str, length: int, times: int) -> str | None:
     grams = [made[at : at + length] for at in range(len(made) - length + 1)]
     if len(grams) == len(set(grams)):
         return None
-    counted = (gram for gram, count in Counter(grams).items() if count >= times)
+    counted = (
+        gram
+        for gram, count in Counter(grams).items()
+        if count >= times and len(_HAN.findall(gram)) > length / 2
+    )
     return next(
         (gram for gram in counted if made.count(gram) >= times and original.count(gram) < times), None
     )

@@ -18,8 +18,9 @@ _PLAIN_WORD = re.compile(r"\b[a-z]{3,}\b")
 _FEWEST = 12  # words, from which on lengths can be compared
 _LENGTHS = (1.2, 3.0)  # Chinese characters per English word; 1.54 to 2.46 in sound translations
 _ANY_LENGTHS = (0.3, 4.0)  # characters per character, of other languages
+_TITLE = 100  # characters: what is shorter is full of names
 _PAIRS = ("（）", "《》", "“”", "「」", "【】")
-_MARK = re.compile(r"(?<![（\w])(?:\d{1,2}|[ivx]{1,4}|[a-h])）")  # of an item in a list
+_MARK = re.compile(r"(?<![（A-Za-z0-9])(?:\d{1,2}|[ivx]{1,4}|[a-h])）")  # of an item in a list
 _COORDINATED = re.compile(r"[、，和与及]\s*$")
 
 
@@ -47,7 +48,10 @@ def translated(original: Original, made: Made, language: str, glossary: Glossary
     repetition and markup for every language.
     """
     title, abstract, made_abstract = map(_text, (original.title, original.abstract, made.abstract))
-    known = _known(title, abstract)
+    terms = [(glossary.relevant(title.whole), made.title), (glossary.relevant(abstract.whole), made.abstract)]
+    known = _known(
+        title, abstract, " ".join(wording for some, _ in terms for term in some for wording in term.passing)
+    )
     found = [*_as_a_whole(abstract, made_abstract, known, language)]
     if made.title is not None:
         found += _as_a_whole(title, _text(made.title), known, language)
@@ -55,7 +59,13 @@ def translated(original: Original, made: Made, language: str, glossary: Glossary
         found += _as_a_part(known, _text(made.summary), language)
     if is_chinese(language):
         found += _in_chinese(abstract, made_abstract)
-    found += _by_glossary(glossary, original, made)
+    found += [
+        finding(Flaw.TERM, term.source)
+        for some, text in terms
+        if text
+        for term in some
+        if not term.is_in(text)
+    ]
     return tuple(dict.fromkeys(found))
 
 
@@ -96,9 +106,10 @@ def _text(text: str) -> _Text:
     return _Text(whole, parts, "".join([*pieces, whole[at:]]) if parts else whole)
 
 
-def _known(title: _Text, abstract: _Text) -> _Known:
+def _known(title: _Text, abstract: _Text, wordings: str) -> _Known:
     whole = f"{title.whole}\n{abstract.whole}"
-    return _Known(whole, names.known_forms(whole), numbers.known((title.said, abstract.said), whole))
+    forms = names.known_forms(f"{whole} {wordings}")
+    return _Known(whole, forms, numbers.known((title.said, abstract.said), whole))
 
 
 def _as_a_whole(original: _Text, made: _Text, known: _Known, language: str) -> Iterator[Finding]:
@@ -139,12 +150,12 @@ def _parts(original: _Text, made: _Text) -> Iterator[Finding]:
     wanted = Counter(part.source for part in original.parts)
     given = Counter(part.source for part in made.parts)
     kinds = {part.source: part.kind for part in (*original.parts, *made.parts)}
-    for source, count in {**wanted, **given}.items():
-        kind = kinds[source]
-        if kind is not Kind.OTHER and wanted[source] != given[source]:
-            yield finding(Flaw.ADDRESS if kind is Kind.ADDRESS else Flaw.FORMULA, source)
-        elif wanted[source] > count:
-            yield finding(Flaw.FORMULA, source)
+    for source in {**wanted, **given}:
+        flaw = Flaw.ADDRESS if kinds[source] is Kind.ADDRESS else Flaw.FORMULA
+        if wanted[source] > given[source] or (
+            given[source] > wanted[source] and kinds[source] is not Kind.OTHER
+        ):
+            yield finding(flaw, source)
 
 
 def _names(original: _Text, made: _Text) -> Iterator[Finding]:
@@ -153,9 +164,8 @@ def _names(original: _Text, made: _Text) -> Iterator[Finding]:
         if not names.stands_in(name, made.prose):
             yield finding(Flaw.NAME_MISSING, name)
     for acronym in names.acronyms(original.prose):
-        if acronym not in wanted and not names.stands_in(acronym, made.prose):
-            yield finding(Flaw.ACRONYM, acronym)
-        elif _COORDINATED.search(made.prose[: made.prose.find(acronym)]):
+        gone = acronym not in wanted and not names.stands_in(acronym, made.prose)
+        if gone or _COORDINATED.search(made.prose[: made.prose.find(acronym)]):
             yield finding(Flaw.ACRONYM, acronym)
 
 
@@ -183,7 +193,7 @@ def _lengths(original: _Text, made: _Text, language: str) -> Iterator[Finding]:
 
 
 def _untranslated(made: _Text, *, needs_words: bool) -> Iterator[Finding]:
-    if needs_words and not script.is_translated(made.prose):
+    if needs_words and not script.is_translated(made.prose, is_title=len(made.prose) < _TITLE):
         yield finding(Flaw.UNTRANSLATED, made.prose.strip()[:60])
         return
     for run in script.english_runs(made.prose):
@@ -192,9 +202,10 @@ def _untranslated(made: _Text, *, needs_words: bool) -> Iterator[Finding]:
 
 def _brackets(made: str) -> Iterator[Finding]:
     made = _MARK.sub("", made)
-    for opening, closing in _PAIRS:
+    for pair in _PAIRS:
+        opening, closing = pair[0], pair[1]
         if made.count(opening) != made.count(closing):
-            yield finding(Flaw.BRACKETS, opening + closing)
+            yield finding(Flaw.BRACKETS, pair)
 
 
 def _in_chinese(original: _Text, made: _Text) -> Iterator[Finding]:
@@ -205,10 +216,3 @@ def _in_chinese(original: _Text, made: _Text) -> Iterator[Finding]:
     for flaw, lone in ((Flaw.SENTENCE_MISSING, missing), (Flaw.SENTENCE_ADDED, added)):
         for sentence in lone:
             yield finding(flaw, sentence.text[:60])
-
-
-def _by_glossary(glossary: Glossary, original: Original, made: Made) -> Iterator[Finding]:
-    for source, text in ((original.title, made.title), (original.abstract, made.abstract)):
-        for term in glossary.relevant(source) if text else ():
-            if text and not term.is_in(text):
-                yield finding(Flaw.TERM, term.source)

@@ -17,7 +17,7 @@ class Flaw(StrEnum):
     MASK_INVENTED = "mask-invented"
     """A placeholder that was never given."""
     FORMULA = "formula"
-    """A formula is missing, or not as it was."""
+    """A formula, a citation, code or a macro is missing, or not as it was."""
     ADDRESS = "address"
     """A web or mail address is missing, was changed, or is not the paper's."""
     NUMBER_MISSING = "number-missing"

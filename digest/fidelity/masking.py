@@ -14,7 +14,7 @@ from itertools import count
 
 from digest.fidelity.findings import Finding, Flaw, finding
 from digest.fidelity.fixed import Kind, fixed
-from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse, trimmed
+from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse
 from digest.render.tex_prose import links, prose
 
 _BRACKETS = (("[[", "]]"), ("⟦", "⟧"), ("⟨⟨", "⟩⟩"))
@@ -22,9 +22,11 @@ _SHAPES = {"[": r"[\[［【]", "]": r"[\]］】]"}  # what models make of a brac
 _VISIBLE = re.compile(r"[!-~]*")
 _FONTS = re.compile(
     r"(?P<kept>\$\$?[^$]+\$\$?|\\\(.{1,2000}?\\\)|\\\[.{1,2000}?\\\]|`[^`]*`)"
-    r"|\\(?P<font>textbf|emph|textit|textsl|texttt)\s*\{(?P<words>(?!\s)(?:[^{}$\\*`]|\$[^$*`]*\$)+(?<!\s))\}",
+    r"|\\(?P<font>textbf|emph|textit|textsl|texttt)\s*\{(?P<words>(?!\s)(?:[^{}$\\*`]|\\[%&_#]|\$[^$*`]*\$)+(?<!\s))\}",
     re.DOTALL,
 )
+
+_NESTED = re.compile(r"\\(?:textbf|emph|textit|textsl)\s*\{(\*\*[^{}*]+\*\*|`[^{}`]+`)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def stored(text: str) -> str:
     Formulas stand between single dollars, `\href{u}{so}` is so (u), `\textbf{so}` and `\emph{so}` are `**so**`,
     `\texttt{so}` is code, `\'e` is é. What is in the stored form stays as it is.
     """
-    return "".join(map(_written, parse(_FONTS.sub(_marked, links(text)))))
+    return "".join(map(_written, parse(_NESTED.sub(r"\1", _FONTS.sub(_marked, links(text))))))
 
 
 def mask(text: str) -> Masked:
@@ -83,10 +85,13 @@ def mask(text: str) -> Masked:
 
 def mask_all(texts: Sequence[str]) -> tuple[Masked, ...]:
     """`texts` that one prompt shows together, masked with one form of placeholder and numbered through."""
-    form, known = _form(texts), {}
+    form = _form(texts)
+    known: dict[int, str] = {}
     masked = []
     for text in texts:
-        pieces, spans, at = [], {}, 0
+        pieces: list[str] = []
+        spans: dict[int, str] = {}
+        at = 0
         for part in fixed(text):
             number = len(known) + 1
             known[number] = spans[number] = part.source
@@ -106,13 +111,14 @@ def _form(texts: Sequence[str]) -> Form:
 def _pattern(form: Form) -> re.Pattern[str]:
     """What a model may make of a placeholder. The escaped form wants all of its backslashes: a text may have one."""
 
-    def loose(signs: str, before: str = "") -> str:
-        return r"\s*".join(before + _SHAPES.get(sign, re.escape(sign)) for sign in signs)
-
-    letters = "".join(f"[{sign}{sign.lower()}Ｍｍ]" for sign in form.letters)
-    bare = rf"{loose(form.opening)}\s*{letters}\s*(\d+)\s*{loose(form.closing)}"
-    escaped = rf"{loose(form.opening, re.escape(chr(92)))}\s*{letters}\s*(\d+)\s*{loose(form.closing, re.escape(chr(92)))}"
+    number = rf"\s*{''.join(f'[{sign}{sign.lower()}Ｍｍ]' for sign in form.letters)}\s*(\d+)\s*"
+    bare = _loose(form.opening) + number + _loose(form.closing)
+    escaped = _loose(form.opening, r"\\") + number + _loose(form.closing, r"\\")
     return re.compile(f"{bare}|{escaped}")
+
+
+def _loose(signs: str, before: str = "") -> str:
+    return r"\s*".join(before + _SHAPES.get(sign, re.escape(sign)) for sign in signs)
 
 
 def _findings(numbers: Sequence[int], spans: Mapping[int, str], *, whole: bool) -> Iterator[Finding]:
@@ -129,16 +135,17 @@ def _joined(pieces: Sequence[str]) -> str:
     joined = ""
     for at in range(len(pieces) - 1, -1, -1):
         piece = pieces[at]
-        if at % 2 and _is_address(piece):
-            tail = _VISIBLE.match(joined)
-            swallowed = tail is not None and trimmed(piece + tail[0]) != piece
-            joined = f" {joined}" if swallowed else joined
+        if at % 2 and _swallows(piece, joined):
+            joined = f" {joined}"
         joined = piece + joined
     return joined
 
 
-def _is_address(span: str) -> bool:
-    return any(part.kind is Kind.ADDRESS and part.source == span for part in fixed(span))
+def _swallows(span: str, following: str) -> bool:
+    """Whether `span` is an address that would be read as a longer one with what follows it."""
+    tail = _VISIBLE.match(following)
+    alone, behind = (next(fixed(text), None) for text in (span, span + (tail[0] if tail else "")))
+    return alone is not None and alone.kind is Kind.ADDRESS and behind is not None and behind.source != span
 
 
 def _marked(found: re.Match[str]) -> str:

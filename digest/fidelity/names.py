@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable, Iterator
 
+from digest.fidelity.units import UNITS
+
 _WORD = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]+(?:[-_.'’+&/][A-Za-z0-9]+)*\+*", re.ASCII)
 _PART = re.compile(r"[A-Za-z0-9]+(?:\.\d+)*\+*")
 _CAMEL = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]{2}")
@@ -11,12 +13,11 @@ _DESCRIBED = re.compile(  # speech2text, 16kHz, v3; and words that spell an acro
     r"[a-z]+2[a-z]+|\d.*|v\d+|[A-Za-z]\d{1,2}|[A-Z]{2}[a-z]{3,}|[a-z]{3,}[A-Z]{1,2}[a-z]+", re.ASCII
 )
 _GENERIC = frozenset(
-    "phd deepfake deepfakes wifi iphone lidar autoencoder autoencoders autocomplete wavelet mmwave".split()
+    (  # noqa: SIM905 - a list of words reads best as words
+        "phd deepfake deepfakes wifi iphone lidar autoencoder autoencoders autocomplete wavelet mmwave"
+    ).split()
 )
-_ACRONYM = re.compile(
-    r"\(([A-Za-z]*[A-Z][A-Za-z0-9]*[A-Z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*)(?:[,;][^()]*)?\)"
-)
-_LETTER = re.compile(r"[A-Za-z]")
+_ACRONYM = re.compile(r"\(([A-Za-z]*[A-Z][A-Za-z0-9]*[A-Z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*)(?:[,;][^()]*)?\)")
 _SHORTEST = 5  # letters of a coined name; shorter ones (MoE, QoS, IoT) are acronyms, which have translations
 
 
@@ -68,7 +69,7 @@ def known_forms(text: str) -> frozenset[str]:
 def strange(text: str, known: frozenset[str]) -> Iterator[str]:
     """The words in `text` of which neither they nor all of their parts are among `known` forms."""
     for word in words(text):
-        if word.isascii() and not _LETTER.search(word):
+        if word[0].isdigit() or word in UNITS:  # looked at as a number
             continue
         if not _is_known(word, known) and not all(_is_known(part, known) for part in _PART.findall(word)):
             yield word
@@ -133,7 +134,7 @@ def _is_letter(sign: str) -> bool:
 
 def _distance(one: str, other: str) -> int:
     """How many letters to put in, take out or change (Levenshtein)."""
-    row = [*range(len(other) + 1)]
+    row = list(range(len(other) + 1))
     for at, letter in enumerate(one, start=1):
         before, row = row, [at]
         for to, sign in enumerate(other, start=1):

@@ -1,6 +1,7 @@
 """Whether a translation has the numbers of its original: all of them, and no others. Pure."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,11 +13,12 @@ from digest.fidelity.units import STRICT
 
 _DIGITS = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 _FORMULA = re.compile(r"\$[^$]*\$")
-_MONTHS = "january february march april may june july august september october november december".split()
+_MONTHS = (  # noqa: SIM905 - a list of words reads best as words
+    "january february march april may june july august september october november december"
+).split()
 _DECADE = re.compile(r"\b(?:1[89]|20)(\d)0s\b")
 _CENTURY = Decimal(20)
 _WHOLE = {Decimal(50): ("一半", "半数"), Decimal(100): ("全部", "完全", "百分之百", "所有")}
-_SMALL = 20  # up to here, numbers are written out
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """All numbers that a translation may have: those of the paper, and the values that its digits and words may mean."""
+    """All numbers that a translation may have: the paper's, and the values that its digits and words may mean."""
 
     quantities: Sequence[Quantity]
     loosely: frozenset[Decimal]
@@ -42,7 +44,9 @@ def said(prose: str) -> Said:
 
 def known(texts: Sequence[Said], everything: str) -> Known:
     """The numbers of a paper: those of its `texts`; `everything` is these with their formulas."""
-    formulas = " ".join(_FORMULA.findall(everything)).replace("\\%", "%").replace("\\", " ").replace("{,}", "")
+    formulas = (
+        " ".join(_FORMULA.findall(everything)).replace("\\%", "%").replace("\\", " ").replace("{,}", "")
+    )
     found = [each for text in texts for each in text.quantities]
     return Known([*found, *quantities(formulas)], frozenset(_loosely(everything)))
 
@@ -56,16 +60,36 @@ def missing(original: Said, made: Said, paper: Known) -> Iterator[Finding]:
         if not there and not _is_spelled(each, values, made.prose):
             units = any(each.bare == other.bare for other in made.quantities)
             yield finding(Flaw.UNIT if units else Flaw.NUMBER_MISSING, each.written)
-    yield from _words_missing([*numerals.english(original.prose.lower())], made, spelled, paper)
+    yield from _words_missing([*numerals.english(original.prose.lower())], original, made, spelled, paper)
 
 
 def invented(made: Said, paper: Known) -> Iterator[Finding]:
     """The numbers in `made`, a Chinese text, that the paper does not have."""
+    yield from _marks_astray(made, paper)
     for each in made.quantities:
-        if _is_mark(each, paper) or any(_says(other, each) for other in paper.quantities) or _is_loosely(each, paper):
+        if each.marks or (each.loose and each.bare in paper.loosely):
             continue
-        units = any(each.bare == other.bare for other in paper.quantities)
-        yield finding(Flaw.UNIT if units else Flaw.NUMBER_INVENTED, each.written)
+        if _lacks_unit(each, paper):
+            yield finding(Flaw.UNIT, each.written)
+        elif not any(_says(other, each) for other in paper.quantities) and not _is_loosely(each, paper):
+            units = any(each.bare == other.bare for other in paper.quantities)
+            yield finding(Flaw.UNIT if units else Flaw.NUMBER_INVENTED, each.written)
+
+
+def _marks_astray(made: Said, paper: Known) -> Iterator[Finding]:
+    """The marks of a list that are not those of the paper, nor count from one on where it has others: (i), first."""
+    marks = Counter(int(each.bare) for each in made.quantities if each.marks)
+    theirs = Counter(int(each.bare) for each in paper.quantities if each.marks)
+    for astray in sorted(marks - (theirs or Counter(range(1, marks.total() + 1)))):
+        yield finding(Flaw.NUMBER_INVENTED, str(astray))
+
+
+def _lacks_unit(one: Quantity, paper: Known) -> bool:
+    """Whether a bare number is one that has a unit wherever the paper has it."""
+    if any(amount.measure for amount in one.amounts) or one.amounts[0].value != one.bare:
+        return False
+    alike = [other.amounts for other in paper.quantities if other.bare == one.bare]
+    return bool(alike) and all(all(amount.measure in STRICT for amount in amounts) for amounts in alike)
 
 
 def _says(original: Quantity, made: Quantity) -> bool:
@@ -77,12 +101,7 @@ def _is_spelled(one: Quantity, values: set[int], made: str) -> bool:
     value = one.amounts[0].value
     if one.bare in _WHOLE and any(word in made for word in _WHOLE[one.bare]):
         return True
-    return any(value == spelled or one.bare == spelled for spelled in values)
-
-
-def _is_mark(one: Quantity, paper: Known) -> bool:
-    """Whether a number counts the items of a list, or is the 3 of 3D where the paper has a three."""
-    return one.loose and one.bare <= _SMALL and (one.bare in paper.loosely or one.written.isdigit())
+    return value in values or one.bare in values
 
 
 def _is_loosely(one: Quantity, paper: Known) -> bool:
@@ -92,7 +111,7 @@ def _is_loosely(one: Quantity, paper: Known) -> bool:
 
 
 def _words_missing(
-    words: Sequence[int], made: Said, spelled: Sequence[tuple[int, bool]], paper: Known
+    words: Sequence[int], original: Said, made: Said, spelled: Sequence[tuple[int, bool]], paper: Known
 ) -> Iterator[Finding]:
     """The number words of which the value is nowhere; hard where another value stands, which nothing explains."""
     values = {Decimal(value) for value, _ in spelled}
@@ -100,8 +119,11 @@ def _words_missing(
     lost = [value for value in words if value not in values]
     if not lost:
         return
-    explained = {*paper.loosely, *(each.bare for each in paper.quantities)}
-    strange = [value for value, counts in spelled if counts and value > 2 and value not in explained]
+    counted = [
+        Decimal(value) for value, counts in spelled if counts and value > 2 and value not in paper.loosely
+    ]
+    counted += [each.bare for each in made.quantities if not each.loose]
+    strange = Counter(counted) - Counter([*map(Decimal, words), *(each.bare for each in original.quantities)])
     for value in lost:
         yield Finding(Flaw.NUMBER_MISSING, str(value), hard=bool(strange))
 

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator
 
-_WORDS = (
-    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen twenty"
+_WORDS = (  # noqa: SIM905 - a list of words reads best as words
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen twenty"
 ).split()
-_TENS = "thirty forty fifty sixty seventy eighty ninety".split()
+_TENS = ["thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _VALUES = {word: at for at, word in enumerate(_WORDS, start=1)} | {
     word: at * 10 for at, word in enumerate(_TENS, start=3)
 }

@@ -14,16 +14,21 @@ HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
 """A run of Chinese characters."""
 _KANA_OR_HANGUL = re.compile(r"[\u3041-\u3096\u30a1-\u30fa\uac00-\ud7af]")
 _LETTERS = re.compile(r"[A-Za-z]+")
-_LATIN_RUN = re.compile(r"[A-Za-z][A-Za-z'’-]*(?:[ ,]+[A-Za-z][A-Za-z'’-]*){3,}")
+_LATIN_RUN = re.compile(r"[A-Za-z][A-Za-z0-9'’.-]*(?:[ ,]+[A-Za-z0-9$][A-Za-z0-9'’.%-]*){3,}")
 _PARENTHESES = re.compile(r"[（(][^（）()]{0,120}[）)]|[“\"‘][^“”\"‘’]{0,200}[”\"’]")
+_PLAIN_WORD = re.compile(r"\b[a-z]{3,}\b")
 _COMMON = frozenset(
-    "a an and are as at be both by can for from has have in is it its not of on or our that the their these this to "
-    "using was we were which while with".split()
+    (  # noqa: SIM905 - a list of words reads best as words
+        "a an and are as at be both by can for from has have in is it its not of on or our that the "
+        "their these this to using was we were which while with"
+    ).split()
 )
 _LEAST_HAN = 0.5  # of letters; 0.66 and more in published translations
+_LEAST_HAN_IN_A_TITLE = 0.15
 _MOST_FOREIGN = 0.01  # of Chinese characters: a rare sign in a name is no other script
 _FEW = 2
 _LEAST_COMMON = 2  # common English words in a run that makes it a clause, not a name
+_LEAST_PLAIN = 5  # words in small letters, or as many
 
 
 def is_foreign(made: str, language: str) -> str | None:
@@ -36,7 +41,9 @@ def is_foreign(made: str, language: str) -> str | None:
     han = "".join(HAN.findall(made))
     unusual = set(han) - _repertoire("big5" if is_traditional(language) else "gb2312")
     times = sum(map(han.count, unusual))
-    return next(sign for sign in han if sign in unusual) if times > max(_FEW, _MOST_FOREIGN * len(han)) else None
+    return (
+        next(sign for sign in han if sign in unusual) if times > max(_FEW, _MOST_FOREIGN * len(han)) else None
+    )
 
 
 def characters(made: str) -> int:
@@ -51,16 +58,18 @@ def share_of_han(made: str) -> float:
     return han / letters if letters else 1.0
 
 
-def is_translated(made: str) -> bool:
-    """Whether enough of the letters of `made` are Chinese."""
-    return share_of_han(made) >= _LEAST_HAN
+def is_translated(made: str, *, is_title: bool) -> bool:
+    """Whether enough of the letters of `made` are Chinese; titles are full of names."""
+    return share_of_han(made) >= (_LEAST_HAN_IN_A_TITLE if is_title else _LEAST_HAN)
 
 
 def english_runs(made: str) -> Iterator[str]:
     """The clauses in a Chinese text that were left in English; names, and what is quoted or glossed, are none."""
     for run in _LATIN_RUN.findall(_PARENTHESES.sub("。", made)):
         words = run.replace(",", " ").lower().split()
-        if sum(word in _COMMON for word in words) >= _LEAST_COMMON:
+        common = sum(word in _COMMON for word in words)
+        plain = len(_PLAIN_WORD.findall(run))
+        if common >= _LEAST_COMMON or plain >= _LEAST_PLAIN:
             yield run
 
 

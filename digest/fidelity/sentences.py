@@ -7,7 +7,7 @@ names, numbers and everyday words (after Gale and Church 1993), a sentence that 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from math import log
 
 from digest.fidelity.lexicon import wordings
@@ -62,7 +62,8 @@ def chinese(text: str) -> list[Sentence]:
 def alone(original: Sequence[Sentence], made: Sequence[Sentence]) -> tuple[list[Sentence], list[Sentence]]:
     """The sentences of `original` without counterpart in `made`, and those of `made` without one in `original`."""
     some, others = original[:_LONGEST], made[:_LONGEST]
-    steps = _steps(some, others)
+    unlike = _Unlikeness(some, others)
+    steps = {} if unlike.is_plain() else _steps(len(some), len(others), unlike)
     place, missing, added = (len(some), len(others)), [], []
     while place in steps:
         many, few = steps[place]
@@ -74,14 +75,12 @@ def alone(original: Sequence[Sentence], made: Sequence[Sentence]) -> tuple[list[
     return missing[::-1], added[::-1]
 
 
-def _steps(some: Sequence[Sentence], others: Sequence[Sentence]) -> dict[tuple[int, int], tuple[int, int]]:
+def _steps(many_left: int, few_left: int, unlike: "_Unlikeness") -> dict[tuple[int, int], tuple[int, int]]:
     """The cheapest way to each pair of places: how many sentences of each side its last step takes."""
-    unlike = _Unlikeness(some, others)
-    if len(some) == len(others) and all(unlike(at, at + 1, at, at + 1) < _ALIKE for at in range(len(some))):
-        return {}
-    costs, steps = {(0, 0): 0.0}, {}
-    for i in range(len(some) + 1):
-        for j in range(len(others) + 1):
+    costs = {(0, 0): 0.0}
+    steps: dict[tuple[int, int], tuple[int, int]] = {}
+    for i in range(many_left + 1):
+        for j in range(few_left + 1):
             ways = [(costs[i - 1, j] + _ALONE, (1, 0))] if i else []
             if j:
                 ways.append((costs[i, j - 1] + _ALONE, (0, 1)))
@@ -102,15 +101,28 @@ class _Unlikeness:
         self._made = [0.0, *accumulate(each.length for each in others)]
         clues = {word: _clue(word) for each in some for word in each.words}
         bits = {clue: 1 << at for at, clue in enumerate({clue for clue in clues.values() if clue})}
-        self._said = [_union(bits.get(clues[word], 0) for word in each.words) for each in some]
-        self._kept = [_union(bit for clue, bit in bits.items() if _shows(clue, each)) for each in others]
+        self._said = _runs([_union(bits.get(clues[word], 0) for word in each.words) for each in some])
+        self._kept = _runs(
+            [_union(bit for clue, bit in bits.items() if _shows(clue, each)) for each in others]
+        )
+
+    def is_plain(self) -> bool:
+        """Whether each sentence has its like in the same place."""
+        many = len(self._said[1])
+        return many == len(self._kept[1]) and all(self(at, at + 1, at, at + 1) < _ALIKE for at in range(many))
 
     def __call__(self, start: int, end: int, made_start: int, made_end: int) -> float:
         expected = self._lengths[end] - self._lengths[start]
         strayed = log((self._made[made_end] - self._made[made_start] + 2) / (expected + 2)) / _SPREAD
-        said = _union(self._said[start:end])
-        lost = (said & ~_union(self._kept[made_start:made_end])).bit_count() - _EXPECTED * said.bit_count()
-        return strayed * strayed / 2 + _LOST * lost
+        said = self._said[end - start][start]
+        lost = (said & ~self._kept[made_end - made_start][made_start]).bit_count()
+        return strayed * strayed / 2 + _LOST * (lost - _EXPECTED * said.bit_count())
+
+
+def _runs(bits: list[int]) -> dict[int, list[int]]:
+    """What each run of one, two and three sentences holds, by the number of its first."""
+    two = [one | other for one, other in pairwise(bits)]
+    return {1: bits, 2: two, 3: [run | last for run, last in zip(two, bits[2:], strict=False)]}
 
 
 def _clue(word: str) -> tuple[str, ...]:

@@ -23,26 +23,36 @@ _HALF_WIDTH = {
 }
 _CLOSED = rf"{_LATIN}{_HAN}）”’》」』\)\]*`{_ADDRESS}"
 _MARKS = str.maketrans(",;:?!", "，；：？！")
+
+
+def _widened(found: re.Match[str]) -> str:
+    return found[0].strip().translate(_MARKS)
+
+
+def _in_wide_parentheses(found: re.Match[str]) -> str:
+    return f"（{found[1] or found[2] or ''}）"
+
+
 _RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
     (re.compile(r"\.{3,}|。{2,}|…+"), "……"),
+    (re.compile(rf"\"([^\"“”]*[{_HAN}][^\"“”]*)\""), r"“\1”"),
+    (re.compile(rf"(?<=[{_WIDE}])[^\S\n]*\"([^\"“”]+)\""), r"“\1”"),
     # Commas and their like beside Chinese.
-    (re.compile(rf"(?<=[{_WIDE}])[^\S\n]*[,;:?!](?![A-Za-z0-9/])[^\S\n]*"), lambda found: found[0].strip().translate(_MARKS)),
-    (re.compile(rf"(?<=[{_WIDE}])[^\S\n]*[,;:?!](?=[A-Za-z0-9])"), lambda found: found[0].strip().translate(_MARKS)),
-    (re.compile(rf"(?<=[{_CLOSED}])[^\S\n]*[,;:?!][^\S\n]*(?=[*“（《]{{0,2}}[{_HAN}])"), lambda found: found[0].strip().translate(_MARKS)),
+    (re.compile(rf"(?<=[{_WIDE}])[^\S\n]*[,;:?!](?![A-Za-z0-9/])[^\S\n]*"), _widened),
+    (re.compile(rf"(?<=[{_WIDE}])[^\S\n]*[,;:?!](?=[A-Za-z0-9])"), _widened),
+    (re.compile(rf"(?<=[{_CLOSED}])[^\S\n]*[,;:?!][^\S\n]*(?=[*“（《]{{0,2}}[{_HAN}])"), _widened),
     # Parentheses that hold Chinese, or stand in it.
     (re.compile(rf"\(([^()（）]*[{_HAN}][^()（）]*)\)"), r"（\1）"),
     (re.compile(rf"(?<=[{_WIDE}])[^\S\n]*\(([^()（）]*)\)"), r"（\1）"),
     (re.compile(rf"\(([^()（）]*)\)(?=[^\S\n]*[{_WIDE}])"), r"（\1）"),
     (re.compile(r"(?<=\S)[^\S\n]+\(([^()（）]*)\)"), r"（\1）"),
-    (re.compile(rf"（([^()（）]*)\)|\(([^()（）]*)）"), lambda found: f"（{found[1] or found[2] or ''}）"),
-    (re.compile(rf"\"([^\"“”]*[{_HAN}][^\"“”]*)\""), r"“\1”"),
-    (re.compile(rf"(?<=[{_WIDE}])[^\S\n]*\"([^\"“”]+)\""), r"“\1”"),
+    (re.compile(r"（([^()（）]*)\)|\(([^()（）]*)）"), _in_wide_parentheses),
     # Full stops: behind Chinese, and at the end of a paragraph in Chinese.
     (re.compile(rf"(?<=[{_HAN}）”》」』])[^\S\n]*\.(?![A-Za-z0-9.])[^\S\n]*"), "。"),
     (re.compile(rf"(?<=[{_LATIN})\]])\.(?=[^\S\n]*$)(?<!\.\.)", re.MULTILINE), "。"),
     (re.compile(rf"(?<=[0-9%{_OTHER}])\.[^\S\n]*(?=[{_HAN}])"), "。"),
     # No blanks beside full-width signs, or between two Chinese characters.
-    (re.compile(rf"[^\S\n]+(?=[，。、；：？！）》」』”])|(?<=[，。、；：？！（《「『“])[^\S\n]+"), ""),
+    (re.compile(r"[^\S\n]+(?=[，。、；：？！）》」』”])|(?<=[，。、；：？！（《「『“])[^\S\n]+"), ""),
     (re.compile(rf"[^\S\n]+(?=[（《「『“])|(?<=[）》」』”])[^\S\n]+(?=[{_WIDE}{_LATIN}])"), ""),
     (re.compile(rf"(?<=[{_HAN}])[^\S\n]+(?=[{_HAN}])"), ""),
 )  # fmt: skip

@@ -44,7 +44,7 @@ _TABLE = {
         "86400": "day days 天",
         "604800": "week weeks 周 星期",
     },
-    Measure.RATIO: {"1": "x X times time fold folds 倍 次 重"},
+    Measure.RATIO: {"1": "x X times time fold folds 倍 次 重 折"},
     Measure.MEMORY: {"1e3": "KB kB", "1e6": "MB", "1e9": "GB", "1e12": "TB"},
     Measure.MONTHS: {"1": "month months 个月 月"},
     Measure.YEARS: {"1": "year years 年 岁"},

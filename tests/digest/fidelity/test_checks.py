@@ -1,0 +1,219 @@
+"""What the checks of a translation find, and what they let pass."""
+
+import pytest
+
+from digest.fidelity.checks import Made, Original, cleaned, translated
+from digest.fidelity.findings import Flaw
+from digest.fidelity.glossary import Glossary, load
+
+HARD, SOFT = True, False
+NONE: dict[str, bool] = {}
+
+
+def findings(
+    english: str, chinese: str, *, language: str = "zh-CN", glossary: Glossary | None = None
+) -> dict[str, bool]:
+    """The flaws by name, and whether they are hard."""
+    made = Made(None, chinese, None)
+    found = translated(Original("", english), made, language, glossary or Glossary({}))
+    return {each.flaw.value: each.hard for each in found}
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    [
+        ("a 3B model", "30亿参数模型"),
+        ("a 3B model", "3B模型"),
+        ("a 3B model", "三十亿参数模型"),
+        ("12,000 clips", "1.2万个片段"),
+        ("12,000 clips", "12000个片段"),
+        ("1.2 million hours", "120万小时"),
+        ("at 57.7% accuracy", "准确率为57.7％"),
+        ("at 57.7% accuracy", "准确率为百分之57.7"),
+        ("gains 3.2 percentage points", "提升3.2个百分点"),
+        ("against nine baselines", "与九种基线相比"),
+        ("against nine baselines", "与9种基线相比"),
+        ("for 10 to 20 ms", "持续10至20毫秒"),
+        ("for 10-20 ms", "持续10毫秒到20毫秒"),
+        ("at -5 dB", "在−5 dB下"),
+        ("from -5 to -25 dB", "从-5至-25分贝"),
+        ("256x256 images, 2x faster", "256×256图像，快2倍"),
+        ("at 16 kHz", "采样率为16千赫"),
+        ("for 60 s", "持续1分钟"),
+        ("in May 2024", "2024年5月"),
+        ("We use (i) speech, (ii) text", "我们使用1）语音，2）文本"),
+        ("with GPT-4 and wav2vec 2.0", "使用GPT-4与wav2vec 2.0"),
+        ("93.78% +- 2.34%", "93.78%±2.34%"),
+    ],
+)
+def test_a_number_may_be_written_in_any_notation(english: str, chinese: str) -> None:
+    assert findings(english, chinese) == NONE
+
+
+def test_a_fall_may_be_written_as_a_fall_for_a_negative_number() -> None:
+    assert findings("a change of -4.94%", "下降4.94%") == NONE
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese", "flaw"),
+    [
+        ("a 3B model", "3亿参数模型", Flaw.UNIT),
+        ("12,000 clips", "12万个片段", Flaw.NUMBER_MISSING),
+        ("at 57.7% accuracy", "准确率为57.1%", Flaw.NUMBER_MISSING),
+        ("at 57.7% accuracy", "准确率为57.7", Flaw.UNIT),
+        ("against nine baselines", "与八种基线相比", Flaw.NUMBER_MISSING),
+        ("at -5 dB", "在5 dB下", Flaw.NUMBER_MISSING),
+        ("for 5 ms", "持续5秒", Flaw.UNIT),
+        ("It is better", "性能更好，提升20%", Flaw.NUMBER_INVENTED),
+        ("with 5 speakers", "对5%的说话人", Flaw.UNIT),
+        ("We do (1) this, (2) that", "我们做（1）这个，（7）那个", Flaw.NUMBER_INVENTED),
+        ("up to 900 Hz, beyond 900 Hz", "最高900赫兹，超过900", Flaw.UNIT),
+    ],
+)
+def test_another_number_or_unit_is_a_hard_finding(english: str, chinese: str, flaw: Flaw) -> None:
+    assert findings(english, chinese).get(flaw) is HARD
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese", "expected"),
+    [
+        ("gains up to 57.7%", "提升57.7%", {"hedge": SOFT}),
+        ("gains up to 57.7%", "提升高达57.7%", NONE),
+        ("This may help", "这有帮助", {"hedge": SOFT}),
+        ("moreover 5 models", "此外有5个模型", NONE),
+        ("Ambisonics (FOA) mixtures", "环绕声混合信号", {"acronym": SOFT}),
+        ("Alzheimer's disease (AD) and others", "阿尔茨海默病、AD等", {"acronym": SOFT}),
+        ("Alzheimer's disease (AD) and others", "阿尔茨海默病（AD）等", NONE),
+        ("We introduce SteerMoE", "我们提出转向专家", {"name-missing": HARD}),
+        ("We introduce SteerMoE-based models", "我们提出基于SteerMoE的模型", NONE),
+        ("We use SpeechLLMs", "我们使用SpeechLLM", NONE),
+        ("We use Whisper", "我们使用Wisper", {"name-invented": HARD}),
+        ("a transformed signal", "变换后的信号输入Transformer", {"word": SOFT}),
+    ],
+)
+def test_hedges_acronyms_and_names_are_kept(english: str, chinese: str, expected: dict[str, bool]) -> None:
+    assert findings(english, chinese) == expected
+
+
+@pytest.mark.parametrize(
+    ("chinese", "expected"),
+    [
+        ("由$x_1$可得，见 https://a.b/c 。", NONE),
+        ("由$x_2$可得，见 https://a.b/c 。", {"formula": HARD}),
+        ("由x_1可得，见 https://a.b/c 。", {"formula": HARD}),
+        ("由$x_1$可得，见 https://a.b/d 。", {"address": HARD}),
+        ("由$x_1$可得。", {"address": HARD}),
+    ],
+)
+def test_formulas_and_addresses_come_back_to_the_letter(chinese: str, expected: dict[str, bool]) -> None:
+    found = findings(r"It follows from \(x_1\), see https://a.b/c.", chinese)
+    assert {name: hard for name, hard in found.items() if name != "word"} == expected
+
+
+def test_a_refusal_is_found_and_an_abstract_about_refusals_is_none() -> None:
+    assert findings("We study speech in depth.", "抱歉，我无法翻译这段内容。")["refusal"] is HARD
+    assert findings("I'm sorry, I can't, a model says.", "“抱歉，我无法……”，一个模型说道。") == NONE
+    assert "refusal" not in findings(
+        "We ask why models are sorry.", "我们研究模型为何回答“抱歉，我无法帮忙”。"
+    )
+
+
+@pytest.mark.parametrize(
+    ("chinese", "flaw"),
+    [
+        ("We study speech recognition models in depth.", Flaw.UNTRANSLATED),
+        ("我们研究语音，and we find that it is a matter of the data。", Flaw.UNTRANSLATED),
+        ("我們深入研究語音識別模型與網絡。", Flaw.SCRIPT),
+        ("私たちは音声認識モデルを深く研究します。", Flaw.SCRIPT),
+        ("我们深入研究语音<script>alert(1)</script>。", Flaw.MARKUP),
+        ("我们深入研究语音{{ site.title }}。", Flaw.MARKUP),
+        ("我们深入研究\u202e语音。", Flaw.MARKUP),
+        ("<material>我们深入研究语音识别模型。", Flaw.CHAT),
+        ("模型取得了良好的识别效果表现，" * 3, Flaw.REPETITION),
+        ("……", Flaw.EMPTY),
+    ],
+)
+def test_what_is_no_text_for_a_reader_is_a_hard_finding(chinese: str, flaw: Flaw) -> None:
+    assert findings("We study speech recognition models in depth.", chinese).get(flaw) is HARD
+
+
+def test_traditional_characters_are_right_where_they_are_asked_for() -> None:
+    assert findings("We study speech models.", "我們研究語音模型與網絡。", language="zh-TW") == NONE
+    assert findings("We study speech models.", "我们研究语音模型与网络识别。", language="zh-TW") == {
+        "script": HARD
+    }
+
+
+def test_an_abstract_without_words_has_nothing_to_translate() -> None:
+    assert findings("10.1234/abcd.5678", "10.1234/abcd.5678") == NONE
+
+
+_SENTENCES = [
+    (
+        "Speech separation remains a difficult problem in noisy rooms.",
+        "在嘈杂房间中，语音分离仍是一个困难的问题。",
+    ),
+    ("We propose a new training strategy for neural networks.", "我们提出一种新的神经网络训练策略。"),
+    ("Listening tests with human subjects confirm the quality.", "真人受试者参与的听音测试证实了其质量。"),
+    ("The code and all the models are available to the public.", "代码与全部模型均已公开提供。"),
+]
+
+
+@pytest.mark.parametrize("left_out", range(4))
+def test_a_sentence_that_was_left_out_is_a_hard_finding(left_out: int) -> None:
+    english = " ".join(sentence for sentence, _ in _SENTENCES)
+    chinese = [sentence for _, sentence in _SENTENCES]
+    assert findings(english, "".join(chinese)) == NONE
+    del chinese[left_out]
+    assert findings(english, "".join(chinese))["sentence-missing"] is HARD
+
+
+def test_sentences_may_be_joined_and_split() -> None:
+    english = " ".join(sentence for sentence, _ in _SENTENCES)
+    first, second, third, fourth = (sentence for _, sentence in _SENTENCES)
+    assert findings(english, f"{first.rstrip('。')}，{second}{third}{fourth}") == NONE
+    assert findings(english, f"{first}{second}{third}{fourth}".replace("中，", "中。")) == NONE
+
+
+def test_the_glossary_is_obeyed_and_what_it_accepts_passes() -> None:
+    glossary = load("zh-CN")
+    assert findings("Mixture-of-experts models", "专家混合模型", glossary=glossary) == NONE
+    assert findings("Mixture-of-experts models", "专家组合模型", glossary=glossary) == {"term": SOFT}
+
+
+def test_a_summary_need_not_say_all_but_must_not_add() -> None:
+    original = Original("On Speech", "We reach 57.7% with SteerMoE on two tasks.")
+    sound = Made("论语音", "我们用SteerMoE在两项任务上达到57.7%。", "提出一种方法。")
+    assert translated(original, sound, "zh-CN", Glossary({})) == ()
+    added = Made(sound.title, sound.abstract, "提升20%，优于SteerMoX。")
+    flaws = [each.flaw for each in translated(original, added, "zh-CN", Glossary({}))]
+    assert flaws == [Flaw.NAME_INVENTED, Flaw.NUMBER_INVENTED]
+
+
+def test_other_languages_are_checked_for_what_no_language_changes() -> None:
+    english = "We introduce SteerMoE with $x_1$ and 3B parameters, see https://a.b/c."
+    assert findings(
+        english, "Wir stellen SteerMoE mit $x_1$ vor, siehe https://a.b/c.", language="de"
+    ).keys() <= {"word"}
+    changed = findings(english, "Wir stellen Lenkexperten mit $x_2$ vor, siehe https://a.b/c.", language="de")
+    assert changed["name-missing"] is HARD
+    assert changed["formula"] is HARD
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        "以下是翻译：\n```\n本文提出一种方法。\n```",
+        "```text\n本文提出一种方法。\n```",
+        "好的，以下是译文：本文提出一种方法。",
+        "译文：本文提出一种方法\u202e。",
+        "本文提出一种方法。\n\n（注：术语按领域习惯翻译。）",
+    ],
+)
+def test_what_a_model_puts_around_a_sound_text_is_stripped(wrapped: str) -> None:
+    assert cleaned(wrapped, "zh-CN") == "本文提出一种方法。"
+
+
+def test_a_text_that_only_looks_wrapped_is_left_alone() -> None:
+    for text in ("方法如下：一，编码；二，解码。", "抱歉，我无法翻译。", "翻译任务中的幻觉：一项综述"):
+        assert cleaned(text, "zh-CN") == text
