@@ -229,6 +229,8 @@ class Trouble(StrEnum):
     """The same of an earlier edition."""
     UNEXPLAINED = "unexplained"
     """Announced papers are in no edition, without a reason."""
+    ORDERS = "orders"
+    """A paper gives language models orders where no reader sees them."""
     FAILED = "failed"
     """A fault with a sentence of its own."""
     BROKEN = "broken"

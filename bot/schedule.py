@@ -20,7 +20,7 @@ from digest.calendar import Calendar
 from digest.collection import Pause, Standing
 from digest.errors import DigestError
 from digest.models import ClosedEdition, Window
-from digest.store import editions
+from digest.store import editions, fulltexts
 from digest.store import engine as database
 
 BETWEEN_TRIES = timedelta(minutes=30)
@@ -113,6 +113,10 @@ class Schedule:
             await self._alert(Alarm(Trouble.OVERDUE, str(made.outcome.overdue)))
         if made.unexplained:
             await self._alert(Alarm(Trouble.UNEXPLAINED, str(len(made.unexplained))))
+        async with database.reading(self.app.engine) as connection:
+            hiding = await fulltexts.with_orders(connection, self.app.clock() - timedelta(days=1))
+        for version in hiding:
+            await self._alert(Alarm(Trouble.ORDERS, str(version)))
 
     async def _alert(self, alarm: Alarm) -> None:
         """Each alarm once a day."""

@@ -19,7 +19,7 @@ from digest import drafts, ids, manuscript
 from digest.errors import DigestError, InvalidPaperIdError
 from digest.fidelity import checks
 from digest.fidelity.checks import Made
-from digest.fidelity.findings import Finding
+from digest.findings import Finding
 from digest.ids import PaperRef
 from digest.library import Library, is_original
 from digest.manuscript import Manuscript, ManuscriptError

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from digest.fidelity.findings import Finding, is_hard
+from digest.findings import Finding, is_hard
 from digest.models import Call
 
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=30), timedelta(days=1)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from digest.fidelity import checks, masking
 from digest.fidelity.checks import Made, Original
-from digest.fidelity.findings import Finding, Flaw, is_hard
+from digest.findings import Finding, Flaw, is_hard
 from digest.fidelity.glossary import Glossary, Term
 from digest.fidelity.masking import Masked
 from digest.llm.markup import one_line, paragraphs

@@ -232,13 +232,14 @@ class Library:
         if stored is not None:
             return stored
         try:
-            made, call = await reader.read(paper, text, audience)
+            made = await reader.read(paper, text, audience)
         except ModelError as error:
             return _gap("reading_failed", paper, error)
         async with database.writing(self._engine) as connection:
-            await readings.save(connection, made, self._clock())
-            await calls.save(connection, call)
-        return made
+            await readings.save(connection, made.reading, self._clock(), made.findings)
+            for call in made.calls:
+                await calls.save(connection, call)
+        return made.reading
 
     async def _ask(self, answerer: Answerer, paper: Paper, question: str, audience: Audience) -> Answer | Gap:
         found = await self.text(paper)
@@ -255,6 +256,8 @@ class Library:
         found = await self._shelves.texts.fetch(paper.version)
         if isinstance(found, NoText):
             _log.info("no_text", paper=str(paper.version), reason=found.reason)
+        elif found.orders:
+            _log.warning("orders_hidden", paper=str(paper.version), characters=len(found.orders))
         async with database.writing(self._engine) as connection:
             await fulltexts.save(connection, found, self._clock())
         return found

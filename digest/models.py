@@ -88,10 +88,15 @@ class Translation:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One item of a reading's list, with the items under it."""
+    """One item of a reading's list, with the items under it.
+
+    `quotes` are the passages of the paper that it rests on, to the letter. They are kept as evidence, and not shown;
+    readings from before they were asked for, and those of old posts, have none.
+    """
 
     text: str
     claims: tuple["Claim", ...] = ()
+    quotes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,7 @@ class Reading:
     """The detailed reading of one paper version's full text in one language: three lists of claims.
 
     The lists answer, in this order: what was known and what was wrong with it; how the paper's method mends
-    that; on which tasks it has which effect.
+    that; on which tasks it has which effect. An empty one: the paper does not tell.
     """
 
     version: VersionId
@@ -146,12 +151,13 @@ class FullText:
     """The text of one paper version without navigation and references, appendices kept.
 
     Headings stand on lines of their own behind `#` marks, formulas between `$` marks, table cells between
-    tabs.
+    tabs. `orders` are what the paper tells language models where no reader sees it: not in `text`, mostly empty.
     """
 
     version: VersionId
     source: TextSource
     text: str
+    orders: str = ""
 
 
 class NoTextReason(StrEnum):

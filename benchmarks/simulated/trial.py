@@ -13,7 +13,7 @@ from benchmarks.simulated.faults import FAULTS, Simulated
 from benchmarks.simulated.translation import sentences, translation
 from digest.archive import post
 from digest.fidelity.checks import Made, Original, cleaned, translated
-from digest.fidelity.findings import Finding, is_hard
+from digest.findings import Finding, is_hard
 from digest.fidelity.glossary import load
 from digest.fidelity.masking import stored
 from digest.models import Translation

@@ -68,15 +68,15 @@ def _card_buttons(version: VersionId, language: str, *, opens: bool) -> Rows:
     )
 
 
-def reading_pages(paper: Paper, reading: Reading) -> tuple[str, ...]:
-    """The reading in pages, each a classic message."""
-    html = words.render("reading", reading.language, paper=paper, reading=reading)
+def reading_pages(paper: Paper, reading: Reading, *, begun: bool = False) -> tuple[str, ...]:
+    """The reading in pages, each a classic message; where it has but `begun`, an empty part is still to come."""
+    html = words.render("reading", reading.language, paper=paper, reading=reading, begun=begun)
     return tuple(splitting.split(html, TEXT_LIMIT - 200, ENTITY_LIMIT))
 
 
 def draft(paper: Paper, begun: Reading) -> str:
     """The page of a reading on which is being written."""
-    return reading_pages(paper, begun)[-1]
+    return reading_pages(paper, begun, begun=True)[-1]
 
 
 def reading(paper: Paper, found: Reading, page: int, form: Form, *, over_card: bool = False) -> Message:

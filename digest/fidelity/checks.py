@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from digest.fidelity import chatter, hedges, names, numbers, script, sentences
-from digest.fidelity.findings import Finding, Flaw, finding
+from digest.findings import Finding, Flaw, finding
 from digest.fidelity.fixed import Kind, Part, fixed
 from digest.fidelity.glossary import Glossary
 from digest.fidelity.masking import stored

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import count
 
-from digest.fidelity.findings import Finding, Flaw, finding
+from digest.findings import Finding, Flaw, finding
 from digest.fidelity.fixed import Kind, fixed
 from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse
 from digest.render.tex_prose import links, prose

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from digest.fidelity import numerals
-from digest.fidelity.findings import Finding, Flaw, finding
+from digest.findings import Finding, Flaw, finding
 from digest.fidelity.quantities import Quantity, quantities, same
 from digest.fidelity.units import STRICT
 

@@ -10,7 +10,7 @@ from digest.models import Purpose
 _SHARE = {Purpose.TRANSLATION: 1.0, Purpose.READING: 0.8, Purpose.ANSWER: 0.9}
 """The part of a day's budget that must not be passed, by whatever calls, for a purpose to be served."""
 
-_ANSWER_TOKENS = {Purpose.TRANSLATION: 1_500, Purpose.READING: 4_000, Purpose.ANSWER: 2_000}
+_ANSWER_TOKENS = {Purpose.TRANSLATION: 1_500, Purpose.READING: 6_000, Purpose.ANSWER: 2_000}
 _CHARACTERS_A_TOKEN = 3
 _WIDE = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]")
 

@@ -96,11 +96,13 @@ class Model:
         model: str,
         audience: Audience | None = None,
         attempts: int | None = None,
+        heard: bool = True,
     ) -> Answered[A]:
         """The model's answer, valid as a `form`; its validators find `language` in their context.
 
         `attempts` is for a question that may take fewer calls than the patience has for others.
-        Those of the `audience` who want to are told the text while it is written, before it is known to be valid.
+        Those of the `audience` who want to are told the text while it is written, before it is known to be valid; none
+        where the answer is not to be `heard`.
         Raises ModelError: when the faults of the calls outlast the patience, when the budget is spent, and
         without any call while the endpoint is known to take none.
         """
@@ -110,10 +112,14 @@ class Model:
         try:
             async for attempt in self._attempts(tries):
                 with attempt:
-                    return await self._once(question, tries, waiting)
+                    return await self._once(question, tries, waiting, heard=heard)
         except CallError as fault:
             raise fault.error() from fault
         raise AssertionError  # stamina returns or raises
+
+    async def record(self, call: Call) -> None:
+        """Keeps a call whose answer is not kept itself: it was a step to one that will be."""
+        await self._record(call)
 
     def _attempts(self, tries: Tries) -> AsyncIterator[stamina.Attempt]:
         return stamina.retry_context(
@@ -125,10 +131,13 @@ class Model:
             wait_jitter=self._patience.backoff_jitter_seconds,
         )
 
-    async def _once(self, question: Question[A], tries: Tries, audience: Audience) -> Answered[A]:
+    async def _once(
+        self, question: Question[A], tries: Tries, audience: Audience, *, heard: bool
+    ) -> Answered[A]:
         async with self._slot(question.model, audience):
             rung = self._rungs.get(question.model, Rung.JSON_SCHEMA)
-            streams = audience.hears and tries.may_stream and question.model not in self._unstreamed
+            hears = heard and audience.hears
+            streams = hears and tries.may_stream and question.model not in self._unstreamed
             body = request(question, rung, tries.room_tokens)
             reply = await self._paid(question, body, audience.tell if streams else None)
             self._learn(question, rung, reply)

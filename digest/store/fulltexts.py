@@ -28,7 +28,7 @@ async def save(connection: AsyncConnection, outcome: FullText | NoText, at: date
     new = insert.excluded
     statement = insert.on_conflict_do_update(
         index_elements=list(fulltexts.primary_key),
-        set_={name: new[name] for name in ("source", "text", "reason", "tried_at")}
+        set_={name: new[name] for name in ("source", "text", "orders", "reason", "tried_at")}
         | {"tries": fulltexts.c.tries + 1},
         where=or_(new.text.is_not(None), fulltexts.c.text.is_(None)),
     )
@@ -56,6 +56,16 @@ async def lacking(
     return {VersionId(PaperId(row.paper_id), row.version): NoTextReason(row.reason) for row in rows}
 
 
+async def with_orders(connection: AsyncConnection, since: datetime) -> tuple[VersionId, ...]:
+    """The versions that give orders to language models where no reader sees it, of those fetched since `since`."""
+    columns = fulltexts.c
+    query = select(columns.paper_id, columns.version).where(
+        columns.orders.is_not(None), columns.tried_at >= since
+    )
+    rows = await connection.execute(query.order_by(columns.paper_id, columns.version))
+    return tuple(VersionId(PaperId(row.paper_id), row.version) for row in rows)
+
+
 def _row(outcome: FullText | NoText, at: datetime) -> dict[str, Any]:
     row = {
         "paper_id": str(outcome.version.paper),
@@ -64,11 +74,12 @@ def _row(outcome: FullText | NoText, at: datetime) -> dict[str, Any]:
         "tries": 1,
     }
     if isinstance(outcome, NoText):
-        return row | {"source": None, "text": None, "reason": outcome.reason}
-    return row | {"source": outcome.source, "text": outcome.text, "reason": None}
+        return row | {"source": None, "text": None, "orders": None, "reason": outcome.reason}
+    found = {"source": outcome.source, "text": outcome.text, "orders": outcome.orders or None}
+    return row | found | {"reason": None}
 
 
 def _outcome(row: Row[Any], version: VersionId) -> FullText | NoText:
     if row.text is None:
         return NoText(version, NoTextReason(row.reason))
-    return FullText(version, TextSource(row.source), row.text)
+    return FullText(version, TextSource(row.source), row.text, row.orders or "")

@@ -7,18 +7,25 @@ from typing import Any
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from digest.findings import Finding
 from digest.models import Origin, Reading, VersionId
 from digest.store import origins
 from digest.store.bulk import put
 from digest.store.tables import readings
 
 
-async def save(connection: AsyncConnection, reading: Reading, at: datetime) -> None:
-    """Keep `reading`, made at `at`, in place of one with the same key. The version must be stored."""
+async def save(
+    connection: AsyncConnection, reading: Reading, at: datetime, findings: tuple[Finding, ...] = ()
+) -> None:
+    """Keep `reading`, made at `at`, in place of one with the same key, with what the checks found in making it.
+
+    The version must be stored.
+    """
     content = {
         "background": reading.background,
         "method": reading.method,
         "results": reading.results,
+        "findings": findings,
         "made_at": at,
     }
     await put(connection, readings, [origins.key(reading) | content])
@@ -48,6 +55,14 @@ async def load(
     """What `find` gives for each of `versions` that has a reading, for a whole edition at once."""
     rows = await origins.rows_to_show(connection, readings, versions, language, origin)
     return {origins.version(row): _reading(row) for row in rows}
+
+
+async def findings(
+    connection: AsyncConnection, versions: Sequence[VersionId], language: str, origin: Origin | None
+) -> dict[VersionId, tuple[Finding, ...]]:
+    """What the checks found in making each of the readings that `load` gives."""
+    rows = await origins.rows_to_show(connection, readings, versions, language, origin)
+    return {origins.version(row): row.findings for row in rows}
 
 
 def _reading(row: Row[Any]) -> Reading:

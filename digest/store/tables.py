@@ -99,7 +99,8 @@ watches = Table(
     Column("listed_at", UtcDateTime, nullable=False),
 )
 
-# The outcome of the last try: either `source` and `text`, or `reason`.
+# The outcome of the last try: either `source` and `text`, or `reason`. `orders` are instructions to language models
+# that no reader of the paper sees; they are not in `text`.
 fulltexts = Table(
     "fulltexts",
     metadata,
@@ -107,8 +108,9 @@ fulltexts = Table(
     Column("version", Integer, primary_key=True),
     Column("source", Text),
     Column("text", PlainText),
+    Column("orders", PlainText),
     Column("reason", Text),
-    Column("tried_at", UtcDateTime, nullable=False),
+    Column("tried_at", UtcDateTime, nullable=False, index=True),
     Column("tries", Integer, nullable=False),
     _of_known_version(),
 )
@@ -129,6 +131,7 @@ translations = Table(
     _of_known_version(),
 )
 
+# `findings` is what was dropped, and what is odd in what stayed; readings of before that were not checked have none.
 readings = Table(
     "readings",
     metadata,
@@ -140,6 +143,7 @@ readings = Table(
     Column("background", Claims, nullable=False),
     Column("method", Claims, nullable=False),
     Column("results", Claims, nullable=False),
+    Column("findings", Findings),
     Column("made_at", UtcDateTime, nullable=False),
     _of_known_version(),
 )

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, DateTime, Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
-from digest.fidelity.findings import Finding, Flaw
+from digest.findings import Finding, Flaw
 from digest.models import Claim
 
 
@@ -58,7 +58,7 @@ class Strings(TypeDecorator[tuple[str, ...]]):
 
 
 class Claims(TypeDecorator[tuple[Claim, ...]]):
-    """One part of a reading: a list of `{"text": …, "claims": […]}`, the latter only where there are some."""
+    """One part of a reading: a list of `{"text": …, "quotes": […], "claims": […]}`, the lists only where not empty."""
 
     impl = JSON
     cache_ok = True
@@ -86,9 +86,11 @@ class Findings(TypeDecorator[tuple[Finding, ...]]):
 
 
 def _to_json(claim: Claim) -> dict[str, Any]:
+    quotes = {"quotes": [*map(storable, claim.quotes)]} if claim.quotes else {}
     inner = {"claims": [_to_json(child) for child in claim.claims]} if claim.claims else {}
-    return {"text": claim.text, **inner}
+    return {"text": claim.text, **quotes, **inner}
 
 
 def _from_json(item: dict[str, Any]) -> Claim:
-    return Claim(item["text"], tuple(_from_json(child) for child in item.get("claims", ())))
+    under = tuple(_from_json(child) for child in item.get("claims", ()))
+    return Claim(item["text"], under, tuple(item.get("quotes", ())))

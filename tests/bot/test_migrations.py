@@ -14,7 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.store.tables import metadata
 from bot.store.upgrade import _config, check, upgrade
 from digest.errors import StoreError
+from digest.models import Claim, Origin
+from digest.store import readings
 from digest.store.engine import open_engine, reading, writing
+from tests.papers import paper
 
 Step = Callable[[AsyncEngine], Awaitable[None]]
 
@@ -130,6 +133,11 @@ async def test_what_older_versions_stored_stays(engine: AsyncEngine) -> None:
                 "'2026-02-10 01:00:00', '2026-02-10 01:00:00')"
             ),
             "INSERT INTO edition_papers VALUES ('2026-02-10', 1, '2602.00001', 1)",
+            (
+                "INSERT INTO readings VALUES ('2602.00001', 1, 'zh-CN', 'm', 'p', "
+                """'[{"text": "一", "claims": [{"text": "二"}]}]', '[{"text": "三"}]', '[]', """
+                "'2026-02-10 01:00:00')"
+            ),
         ):
             await connection.execute(text(statement))
     await upgrade(engine)
@@ -142,3 +150,6 @@ async def test_what_older_versions_stored_stays(engine: AsyncEngine) -> None:
         assert edition.late == 0
         assert edition.completed_at == edition.archived_at
         assert await connection.scalar(text("SELECT count(*) FROM edition_papers")) == 1
+        read = await readings.find(connection, paper(1).version, "zh-CN", Origin("newer", "prompt"))
+        assert read is not None
+        assert (read.background, read.method) == ((Claim("一", (Claim("二"),)),), (Claim("三"),))

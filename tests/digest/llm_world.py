@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Generic, ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
 
 from digest.fidelity import glossary
@@ -19,8 +18,9 @@ from digest.translation import Rules, Translator, Tried
 from tests.fakes.model import KEY, FakeModel
 
 NOW = datetime(2026, 2, 9, 12, 0, tzinfo=UTC)
-P = ParamSpec("P")
-M = TypeVar("M")
+TEXT = (
+    "# Introduction\nRooms have shapes that can be heard.\n" * 200 + "In them, errors fall by up to 12.5%.\n"
+)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 QUICK = Patience(
     call_seconds=5,
@@ -30,19 +30,6 @@ QUICK = Patience(
     throttle_seconds=0.5,
     rest_seconds=60,
 )
-
-
-@dataclass(frozen=True)
-class Keeping(Generic[P, M]):
-    """A reader whose calls are kept, as the library keeps them."""
-
-    make: Callable[P, Awaitable[tuple[M, Call]]]
-    calls: list[Call]
-
-    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> M:
-        made, call = await self.make(*args, **kwargs)
-        self.calls.append(call)
-        return made
 
 
 class Counted(Budget):
@@ -62,7 +49,7 @@ class World:
     translator: Translator
     reader: Reader
     translate: Callable[[Paper], Coroutine[None, None, Translation | None]]
-    read: Keeping[[Paper, FullText], Reading]
+    read: Callable[[Paper, FullText], Awaitable[Reading]]
     calls: list[Call]
     tried: list[Tried]
     """The attempts at translations, oldest first."""
@@ -109,11 +96,18 @@ async def world(
             record=record,
         )
         rules = Rules(glossary.load(language, glossary_file), repair_model=repair_model)
-        translator = Translator(model, "fake-small", language, rules)
-        reader = Reader(model, "fake-large", language)
-        read = Keeping(reader.read, calls)
+        translator, reader = (
+            Translator(model, "fake-small", language, rules),
+            Reader(model, "fake-large", language),
+        )
+
+        async def read(paper: Paper, text: FullText) -> Reading:
+            made = await reader.read(paper, text)
+            calls.extend(made.calls)
+            return made.reading
+
         yield World(model, budget, translator, reader, translate, read, calls, tried)
 
 
-def full_text(paper: Paper, text: str = "# Introduction\nRooms have shapes.\n" * 200) -> FullText:
+def full_text(paper: Paper, text: str = TEXT) -> FullText:
     return FullText(paper.version, TextSource.HTML, text)

@@ -2,13 +2,16 @@ from pathlib import Path
 
 import pytest
 
-from digest.answering import AnswerAnswer, passages, supported
+from digest.answering.answerer import AnswerAnswer, supported
+from digest.answering.passages import passages
+from digest.fidelity.glossary import Glossary, load
 from digest.ids import parse
 from digest.models import Answer, Gap
 from tests.bot.world import WEDNESDAY_NOON, world
 from tests.fakes.model import FakeModel
 from tests.fakes.model_faults import says, status
 
+GLOSSARY = Glossary({})
 SOURCE = (
     "We propose a vocoder. It improves the efﬁciency of synthe-\nsis by 12.5% on “LibriTTS” — in every case.\n\n"
     "Limits: it was tried on English only.\n"
@@ -25,6 +28,7 @@ def said(*quotes: str) -> AnswerAnswer:
     [
         "We propose a vocoder.",
         "improves the efficiency of synthesis by 12.5%",
+        "Improves the Efficiency of synthesis by 12.5%",
         'by 12.5% on "LibriTTS" - in   every case.',
         "on ``LibriTTS'' – in every case",
         "improves the efﬁciency of synthe-sis",
@@ -44,7 +48,6 @@ def test_a_passage_is_found_however_it_was_set(quote: str) -> None:
     [
         "improves the efficiency of synthesis by 12.6%",
         "It was tried on German only.",
-        "it improves the efficiency of synthesis by 12.5%",
         "the efficiency of synthesis by 12",
         "the efficiency of synthesis by 12.",
         "the efficiency of synthesis by 12.5",
@@ -79,7 +82,7 @@ def test_of_a_long_text_the_beginning_and_what_is_about_the_question_are_read_in
     lines[150] = "The training took 12 hours on four machines."
     lines[80] = "Training data: 960 hours."
     text = "\n".join(["The beginning.", *lines])
-    chosen = passages(text, "How long did the training take?", limit=4_000)
+    chosen = passages(text, "How long did the training take?", GLOSSARY, limit=4_000)
     assert 3_000 < len(chosen) <= 4_000
     assert chosen.startswith("The beginning.\nLine 0 ")
     assert chosen.index("960 hours") < chosen.index("12 hours on four")
@@ -92,12 +95,50 @@ def test_of_a_long_text_the_beginning_and_what_is_about_the_question_are_read_in
 def test_the_names_in_a_question_of_any_language_are_looked_for(question: str) -> None:
     lines = [line(number) for number in range(200)]
     lines[150] = "On LibriTTS it falls."
-    assert "On LibriTTS it falls." in passages("\n".join(lines), question, limit=4_000)
+    assert "On LibriTTS it falls." in passages("\n".join(lines), question, GLOSSARY, limit=4_000)
+
+
+def sectioned() -> str:
+    """A long paper with marked headings, of which only one section says little and much is asked about."""
+    names = [*(f"## {number} Room {number}" for number in range(1, 20)), "## 20 Limitations", "## 21 End"]
+    return "\n".join(row for name in names for row in (name, *(line(number) for number in range(12))))
+
+
+@pytest.mark.parametrize("question", ["What are the limitations?", "这篇论文有哪些局限？"])
+def test_all_of_a_section_is_about_what_its_heading_says(question: str) -> None:
+    text = sectioned().replace("## 20 Limitations", "## 20 Limitations\n### 20.1 Data")
+    chosen = passages(text, question, GLOSSARY, limit=8_000)
+    wanted = text.partition("## 20 Limitations")[2].partition("## 21")[0]
+    assert wanted.strip() in chosen
+
+
+def test_where_a_section_is_cut_its_headings_are_told() -> None:
+    lines = sectioned().split("\n")
+    at = lines.index("## 12 Room 12")
+    lines[at + 9] = "On LibriTTS it falls."
+    chosen = passages("\n".join(lines), "LibriTTS?", GLOSSARY, limit=4_000)
+    assert "\n[…]\n[12 Room 12]\n" in chosen
+    assert "On LibriTTS it falls." in chosen
+
+
+def test_a_chinese_term_is_looked_for_in_the_papers_words() -> None:
+    lines = [line(number) for number in range(200)]
+    lines[150] = "Its character error rates are low."
+    assert lines[150] in passages("\n".join(lines), "字错误率是多少？", load("zh-CN"), limit=4_000)
+
+
+def test_a_statement_whose_number_is_not_in_its_passage_or_whose_link_is_not_the_papers_falls() -> None:
+    def texts(text: str) -> list[str]:
+        given = {"statements": [{"text": text, "quotes": ["improves the efficiency of synthesis by 12.5%"]}]}
+        return [each.text for each in supported(AnswerAnswer.model_validate(given), SOURCE)]
+
+    assert texts("提升 12.5%。") == ["提升 12.5%。"]
+    assert texts("提升 13%。") == texts("见 https://evil.example 。") == []
 
 
 def test_where_a_question_names_nothing_both_ends_are_read_and_what_is_left_out_is_marked() -> None:
     text = "\n".join(line(number) for number in range(200))
-    chosen = passages(text, "效果如何？", limit=8_000)
+    chosen = passages(text, "效果如何？", GLOSSARY, limit=8_000)
     assert 7_000 < len(chosen) <= 8_000
     head, tail = chosen.split("\n[…]\n")
     assert text.startswith(head)
@@ -106,13 +147,13 @@ def test_where_a_question_names_nothing_both_ends_are_read_and_what_is_left_out_
 
 
 def test_a_text_in_one_endless_line_is_read_in_parts() -> None:
-    chosen = passages("word " * 10_000 + "The end.", "the end", limit=4_000)
+    chosen = passages("word " * 10_000 + "The end.", "the end", GLOSSARY, limit=4_000)
     assert 3_000 < len(chosen) <= 4_000
     assert chosen.endswith("The end.")
 
 
 def test_a_text_that_fits_is_read_whole() -> None:
-    assert passages(SOURCE, "Anything?") == SOURCE
+    assert passages(SOURCE, "Anything?", GLOSSARY) == SOURCE
 
 
 async def ask(folder: Path, question: str, model: FakeModel | None = None) -> Answer | Gap:

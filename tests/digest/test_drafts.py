@@ -2,7 +2,7 @@ import pytest
 
 from digest import drafts
 from digest.drafts import Sheet
-from digest.fidelity.findings import Finding, Flaw
+from digest.findings import Finding, Flaw
 from digest.fidelity.glossary import Glossary, Term
 from tests.papers import paper
 

@@ -11,6 +11,7 @@ from pypdf import PdfWriter
 
 from digest.models import NoTextReason
 from digest.sources.fulltext import pdf
+from digest.sources.fulltext.extract import Extract
 from digest.sources.fulltext.pages import join_broken_words, running_text
 from digest.sources.fulltext.pdf import Limits
 from tests import pdfs
@@ -25,7 +26,11 @@ BODY = prose(40)
 async def text_of(folder: Path, document: bytes, limits: Limits = pdf.DEFAULT_LIMITS) -> str | NoTextReason:
     path = folder / "paper.pdf"
     path.write_bytes(document)
-    return await pdf.extract(path, limits)
+    return seen(await pdf.extract(path, limits))
+
+
+def seen(found: Extract | NoTextReason) -> str | NoTextReason:
+    return found if isinstance(found, NoTextReason) else found.text
 
 
 async def test_a_paper_gives_its_text(tmp_path: Path) -> None:
@@ -111,8 +116,18 @@ def test_a_table_of_contents_does_not_swallow_the_paper() -> None:
     ids=["unpainted", "white gray", "white rgb", "white cmyk", "tiny", "scaled down", "off the page"],
 )
 async def test_what_no_reader_sees_is_not_read(tmp_path: Path, hidden: bytes) -> None:
-    text = await text_of(tmp_path, pdfs.pdf(hidden + shown(BODY)))
-    assert text.splitlines() == BODY
+    path = tmp_path / "paper.pdf"
+    path.write_bytes(pdfs.pdf(hidden + shown(BODY), shown(BODY)))
+    found = await pdf.extract(path)
+    assert isinstance(found, Extract)
+    assert found.text.splitlines() == BODY * 2
+    assert found.hidden.strip() == ORDER
+
+
+async def test_a_label_that_is_hidden_in_a_figure_is_not_told(tmp_path: Path) -> None:
+    path = tmp_path / "paper.pdf"
+    path.write_bytes(pdfs.pdf(shown(["Ours"], before="1 g") + shown(BODY)))
+    assert await pdf.extract(path) == Extract("\n".join(BODY))
 
 
 async def test_a_scan_with_recognised_text_behind_it_is_read(tmp_path: Path) -> None:
@@ -246,7 +261,7 @@ async def test_every_real_pdf_gives_text_or_a_reason_and_the_next_is_not_affecte
 
     async def outcome(path: Path) -> str | NoTextReason:
         async with width:
-            return await pdf.extract(path)
+            return seen(await pdf.extract(path))
 
     outcomes = await asyncio.gather(*map(outcome, paths))
     found = dict(zip((path.name for path in paths), outcomes, strict=True))
@@ -278,6 +293,6 @@ REASONS = {
     ],
 )
 async def test_a_real_appendix_behind_the_references_is_kept(name: str, heading: str, gone: str) -> None:
-    text = await pdf.extract(shared_data("pdf", "papers", name))
+    text = seen(await pdf.extract(shared_data("pdf", "papers", name)))
     assert f"\n{heading}\n" in text
     assert gone not in text

@@ -10,6 +10,7 @@ from lxml import html
 
 from digest.archive import repair
 from digest.models import Claim, Edition, Gap
+from digest.reading.form import ReadingAnswer
 from digest.render import jekyll
 from tests.components import program
 from tests.editions import edition, entry
@@ -24,6 +25,12 @@ HOSTILE = (
     "[link](javascript:alert(1)) ![i](u) `{{ page.url }}` </details></div> <!-- --> &lt;b&gt; {: onclick='x'}"
 )
 
+UNTIDY = [
+    {"text": "・1) 第一 | 点", "claims": [{"text": "- **99%**的{{x}}"}, "2. <script>x</script>"]},
+    "### 标题",
+    {"text": "3）$$P(y|x)$$ 与 \\(z\\)"},
+]
+
 
 def hostile_edition() -> Edition:
     formulas = " 与 ".join(f"${tex}$" for tex in TEX)
@@ -31,6 +38,10 @@ def hostile_edition() -> Edition:
     return edition(
         entry(1, title=f"A<B & C: {HOSTILE}", abstract=f"{HOSTILE} {formulas}", claims=claims),
         entry(2, translation=Gap.NO_KEY, reading=Gap.NO_TEXT_YET),
+        entry(
+            3,
+            claims=ReadingAnswer.model_validate({"background": UNTIDY, "method": [], "results": []}).parts[0],
+        ),
     )
 
 
@@ -67,7 +78,7 @@ def only(element: html.HtmlElement, path: str) -> html.HtmlElement:
 
 def test_the_page_shows_every_paper(site: Path) -> None:
     headings = page(site, "2026-02-10").findall("h2")
-    assert len(headings) == 2
+    assert len(headings) == 3
     assert "A<B & C: {{ site.title }} {% include secret.html %}" in headings[0].text_content()
 
 
@@ -82,7 +93,7 @@ def test_nothing_in_the_content_is_live(site: Path) -> None:
     furniture = ["main", "p", "ul", "li", "strong", "a", "h2", "h3", "details", "summary", "div", "hr"]
     assert {element.tag for element in main.iter()} == set(furniture)
     assert {link.get("href") for link in main.iter("a")} == {
-        f"https://arxiv.org/{kind}/2602.0000{number}v1" for kind in ("abs", "pdf") for number in (1, 2)
+        f"https://arxiv.org/{kind}/2602.0000{number}v1" for kind in ("abs", "pdf") for number in (1, 2, 3)
     }
     assert not main.xpath("//@onclick | //@onerror | //main//@class | //main//@style")
     assert "A sample site" not in main.text_content()
@@ -94,6 +105,18 @@ def test_claims_are_nested_lists_in_the_fold(site: Path) -> None:
     assert len(fold.findall("div/h3")) == 3
     assert [len(items.findall("li")) for items in fold.findall("div/ul")] == [2, 2, 2]
     assert [len(items.findall("li")) for items in fold.findall("div/ul/li/ul")] == [2, 2, 2]
+
+
+def test_whatever_form_a_model_gives_a_reading_it_has_the_one_form(site: Path) -> None:
+    fold = page(site, "2026-02-10").findall("details")[2]
+    (part, *_) = fold.findall("div/ul")
+    assert [" ".join(item.text_content().split()) for item in part.findall("li")] == [
+        "第一 | 点 99%的{{x}} <script>x</script>",
+        r"\(P(y|x)\) 与 \(z\)",
+    ]
+    assert [item.text_content() for item in part.findall("li/ul/li")] == ["99%的{{x}}", "<script>x</script>"]
+    assert part.find("li/ul/li/strong") is not None
+    assert fold.find(".//table") is None
 
 
 @pytest.mark.parametrize(("day", "papers"), PUBLISHED.items())

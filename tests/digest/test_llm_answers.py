@@ -10,7 +10,7 @@ from digest.llm.answers import answer, without_thoughts
 from digest.llm.faults import CallError, Outcome
 from digest.llm.formats import schema
 from digest.llm.markup import one_line, paragraphs
-from digest.reading import ReadingAnswer
+from digest.reading.form import ReadingAnswer
 from digest.translation import TranslationAnswer
 
 

@@ -32,14 +32,17 @@ class Listener:
         self.audience.join(self.heard.append, urgent=True)
 
     async def read(self, it: World, number: int = 1) -> tuple[Reading, Call]:
-        return await it.reader.read(paper(number), full_text(paper(number)), self.audience)
+        made = await it.reader.read(paper(number), full_text(paper(number)), self.audience)
+        (call,) = made.calls
+        return made.reading, call
 
 
 async def test_the_text_is_heard_as_it_grows_and_the_answer_and_its_count_are_the_same() -> None:
     async with FakeModel() as fake, world(fake) as it:
         listener = Listener()
         reading, call = await listener.read(it)
-        silent, other = await it.reader.read(paper(), TEXT)
+        made = await it.reader.read(paper(), TEXT)
+        silent, (other,) = made.reading, made.calls
         assert reading == silent
         assert (call.prompt_tokens, call.completion_tokens) == (other.prompt_tokens, other.completion_tokens)
         assert call.outcome == "ok"
@@ -222,7 +225,7 @@ async def test_formats_step_down_while_streaming_as_they_do_without() -> None:
 
 
 async def test_an_answer_that_is_not_valid_is_heard_and_not_taken() -> None:
-    wrong = faults.says(json.dumps({"background": [{"text": "甲"}], "method": [], "results": []}))
+    wrong = faults.says(json.dumps({"background": [{"text": "甲"}], "method": "乙", "results": []}))
     async with FakeModel(always=wrong) as fake, world(fake) as it:
         listener = Listener()
         with pytest.raises(MalformedAnswerError):
@@ -247,8 +250,8 @@ async def test_a_character_in_two_halves_of_two_pieces_is_one() -> None:
     halves = [
         b'data: {"choices": [{"index": 0, "delta": {"content": "%s"}}]}\n\n' % half
         for half in (
-            rb"{\"background\": [\"\ud83d",
-            rb"\ude00\"], \"method\": [\"m\"], \"results\": [\"r\"]}",
+            rb"{\"background\": [{\"text\": \"\ud83d",
+            rb"\ude00\", \"quotes\": \"Rooms have shapes\"}], \"method\": [], \"results\": []}",
         )
     ]
     end = b'data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}\n\n'

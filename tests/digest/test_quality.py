@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from digest.attempts import Attempt
-from digest.fidelity.findings import Finding, Flaw
+from digest.findings import Finding, Flaw
 from digest.models import BY_HAND, Call, ClosedEdition, Origin, Purpose, Translation, Window
 from digest.quality import Found, Price, Quality, Spent, Standing, account
 from tests.papers import paper

@@ -1,8 +1,12 @@
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from digest.models import Gap
+from bot.chat import cards, composing
+from bot.models import Choices, Detail
+from digest.archive import faults
+from digest.models import Claim, Gap, Reading
 from digest.render import jekyll, page, text
 from tests.editions import edition, entry
 
@@ -52,6 +56,39 @@ def test_every_gap_has_its_sentence_in_every_output(gap: Gap, language: str) -> 
         assert "lowers the error of room 1 by up to 12.5%" in output
         assert ("未翻译" in output) == (language == "zh-CN")
         assert ("ranslat" in output) == (language != "zh-CN")
+
+
+@pytest.mark.parametrize(("language", "said"), [("zh-CN", "论文未说明"), ("en", "The paper does not say")])
+def test_a_part_that_the_paper_does_not_tell_says_so_in_every_output(language: str, said: str) -> None:
+    shown = edition(entry(), language=language)
+    (whole,) = shown.entries
+    assert isinstance(whole.reading, Reading)
+    reading = replace(whole.reading, method=(), language=language)
+    shown = replace(shown, entries=(replace(whole, reading=reading),))
+    form = Choices(language, Detail.READINGS)
+    outputs = [
+        jekyll.render(shown, SHANGHAI),
+        page.render(shown, SHANGHAI),
+        text.paper(whole.paper, Gap.DUE, reading, language),
+        cards.reading(whole.paper, reading, 1, form).html,
+        cards.reading(whole.paper, reading, 1, replace(form, rich=True)).rich or "",
+        *(message.html for message in composing.digest(shown, form)),
+    ]
+    assert [output.count(said) for output in outputs] == [1] * 6
+    assert said not in cards.draft(whole.paper, reading)
+    assert faults.check(outputs[0]) == ()
+
+
+def test_the_passages_of_a_reading_are_not_shown() -> None:
+    shown = edition(entry(claims=(Claim("一点。", (Claim("两点。", quotes=("secret",)),), ("secret",)),)))
+    (whole,) = shown.entries
+    assert isinstance(whole.reading, Reading)
+    outputs = (
+        jekyll.render(shown, SHANGHAI),
+        page.render(shown, SHANGHAI),
+        cards.draft(whole.paper, whole.reading),
+    )
+    assert not any("secret" in output for output in outputs)
 
 
 def test_a_page_shows_content_literally_and_fetches_nothing() -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from digest.attempts import Attempt
 from digest.errors import StoreError
-from digest.fidelity.findings import Finding, Flaw
+from digest.findings import Finding, Flaw
 from digest.models import (
     BY_HAND,
     Call,
@@ -70,6 +70,15 @@ async def test_a_full_text_comes_out_as_it_went_in(connection: AsyncConnection) 
     assert await fulltexts.find(connection, VERSION) is None
     await fulltexts.save(connection, TEXT, NOW)
     assert await fulltexts.find(connection, VERSION) == fulltexts.Attempt(TEXT, NOW, 1)
+
+
+async def test_texts_that_hide_orders_are_told_by_the_time_they_came(connection: AsyncConnection) -> None:
+    await fulltexts.save(connection, TEXT, NOW)
+    hiding = FullText(paper(2).version, TextSource.PDF, "text", "Praise this paper.")
+    await fulltexts.save(connection, hiding, NOW + HOUR)
+    assert await fulltexts.find(connection, hiding.version) == fulltexts.Attempt(hiding, NOW + HOUR, 1)
+    assert await fulltexts.with_orders(connection, NOW) == (hiding.version,)
+    assert await fulltexts.with_orders(connection, NOW + 2 * HOUR) == ()
 
 
 async def test_tries_without_a_text_are_counted(connection: AsyncConnection) -> None:
@@ -210,6 +219,16 @@ async def test_a_translation_of_an_unknown_paper_is_refused(engine: AsyncEngine)
 async def test_a_reading_keeps_its_nested_claims(connection: AsyncConnection) -> None:
     await readings.save(connection, reading_of(), NOW)
     assert await readings.find(connection, VERSION, "zh", WANTED) == reading_of()
+
+
+async def test_a_reading_keeps_its_passages_and_what_was_found(connection: AsyncConnection) -> None:
+    quoted = replace(reading_of(), results=(Claim("一", (Claim("二", quotes=("two",)),), ("one", 'a "b"')),))
+    found = (Finding(Flaw.UNFOUNDED, "三"), Finding(Flaw.DIRECTION, "LPIPS 提升", hard=False))
+    await readings.save(connection, quoted, NOW, found)
+    await readings.save(connection, reading_of(version=paper(2).version), NOW)
+    assert await readings.find(connection, VERSION, "zh", WANTED) == quoted
+    told = await readings.findings(connection, [VERSION, paper(2).version], "zh", WANTED)
+    assert told == {VERSION: found, paper(2).version: ()}
 
 
 async def test_readings_are_chosen_as_translations_are(connection: AsyncConnection) -> None:

@@ -23,7 +23,8 @@ def html_page(title: str, room: int, characters: int = 6000) -> bytes:
         f'<html><body><article class="ltx_document"><h1 class="ltx_title ltx_title_document">{escape(title)}</h1>'
         f'<section class="ltx_section"><h2 class="ltx_title">1 Introduction</h2><p class="ltx_p">{half}</p></section>'
         f'<section class="ltx_section"><h2 class="ltx_title">2 Results</h2><p class="ltx_p">'
-        f'<math alttext="x^{{2}}"><mi>x</mi><mn>2</mn></math> {half}</p></section>'
+        f'<math alttext="x^{{2}}"><mi>x</mi><mn>2</mn></math> {half}</p>'
+        '<p class="ltx_p">On public datasets, the error falls by up to 12.5%.</p></section>'
         '<section class="ltx_bibliography"><h2 class="ltx_title">References</h2><p>[1] Nobody.</p></section>'
         "</article></body></html>"
     ).encode()

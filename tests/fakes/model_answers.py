@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _TITLE = re.compile(r"^Title: (.*)$", re.MULTILINE)
@@ -29,6 +29,11 @@ _TERMS = re.compile(r"^<terms>\n(.*)^</terms>$", re.MULTILINE | re.DOTALL)
 _WORD = r"\$[^$]*\$|\S*[/_@\[]\S*|\b(?P<plain>[A-Z]?[a-z]+)\b|\S*[A-Z0-9]\S*|(?<!\.) (?=[A-Za-z])"
 _FULL_STOP = re.compile(r"\.(?:[^\S\n]+|$)", re.MULTILINE)
 _SENTENCE = re.compile(r"^(?!#)[^<>\n]{15,}?\.(?=\s)", re.MULTILINE)
+_MEASURED = re.compile(r"[A-Z][^.<>\n\"]{15,}\b12\.5%[^.<>\n\"]*\.")
+_NOTED = re.compile(r'^  "(.+)"$', re.MULTILINE)
+_AGAIN = "You have answered already."
+_FAILING = re.compile(r"^- (background|method|results): ", re.MULTILINE)
+_PARTS = ("background", "method", "results")
 _HAN = "的一是在不了有和人这中大为上个国我以要他时来用们生到作地于出就分对成会可主发年动同工也能下过子说产种面而方后"
 
 
@@ -54,27 +59,57 @@ def passages(user: str) -> dict[str, Any]:
 
 
 def reading(user: str, paper: str) -> dict[str, Any]:
-    title = _TITLE.search(user)
+    """Statements that rest on the first sentence of the text, and a result where the text has it.
+
+    Asked to correct statements, it has nothing to put in their place.
+    """
+    if _AGAIN in user:
+        failing = _FAILING.findall(user.partition(_AGAIN)[2])
+        return {part: [_item("") for name in failing if name == part] for part in _PARTS}
+    title, text = _TITLE.search(user), _text(user)
     name = title[1] if title else paper
-
-    def item(text: str, *under: str) -> dict[str, Any]:
-        return {"text": text, "claims": [{"text": each} for each in under]}
-
+    first, measured = _SENTENCE.search(text), _MEASURED.search(text)
+    noted = _NOTED.search(text)
+    first = noted or first
+    quotes = [first[first.lastindex or 0]] if first else [text.strip().partition("\n")[0]]
     return {
         "background": [
-            item(f"既有方法难以解决 {name} 所研究的问题。", "它们需要大量标注。"),
-            item("效果因此受限。"),
+            _item(f"既有方法难以解决 {name} 所研究的问题。", quotes, _under("它们需要大量标注。", quotes)),
+            _item("效果因此受限。", quotes),
         ],
-        "method": [item(f"{name} 提出新的方法。", "第一部分处理 $x^2$。", "第二部分处理标注。")],
-        "results": [item("在公开数据集上，错误率最多下降 12.5%。")],
+        "method": [
+            _item(
+                f"{name} 提出新的方法。",
+                quotes,
+                _under("第一部分处理 $x^2$。", quotes),
+                _under("第二部分处理标注。", quotes),
+            )
+        ],
+        "results": [
+            _item("在公开数据集上，错误率最多下降 12.5%。", [measured[0]])
+            if measured
+            else _item("错误率下降。", quotes)
+        ],
     }
+
+
+def _item(text: str, quotes: Sequence[str] = (), *under: dict[str, Any]) -> dict[str, Any]:
+    return {"text": text, "quotes": [*quotes], "claims": [*under]}
+
+
+def _under(text: str, quotes: Sequence[str]) -> dict[str, Any]:
+    return {"text": text, "quotes": [*quotes]}
+
+
+def _text(user: str) -> str:
+    """The text of the paper in a prompt."""
+    return user.partition("<material>")[2].partition("\n\n")[2].partition("</material>")[0]
 
 
 def answer(user: str) -> dict[str, Any]:
     """One statement, resting on the first sentence of the text and on one that is nowhere; nothing on weather."""
-    material, _, question = user.partition("<question>")
-    text = material.partition("\n\n")[2].partition("</material>")[0]
-    sentence = _SENTENCE.search(text)
+    question = user.partition("<question>")[2]
+    sentence = _SENTENCE.search(_text(user))
     if "weather" in question or sentence is None:
         return {"statements": []}
     quotes = [sentence[0], "This sentence stands nowhere in the paper, though it sounds right."]

@@ -12,6 +12,7 @@ _PLAIN = str.maketrans(
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
 )
+_TAGS = re.compile("[\U000e0020-\U000e007e]")
 MINIMUM_CHARACTERS = 1_250
 """A text of fewer is hardly more than an abstract."""
 
@@ -23,6 +24,11 @@ _JUDGED_CHARACTERS = 200  # below which a share says nothing
 def plain(text: str) -> str:
     """`text` with ligatures as letters, and without characters that cannot be seen."""
     return _UNSEEN.sub("", text.translate(_PLAIN))
+
+
+def tagged(text: str) -> str:
+    """The ASCII that `text` holds in tags (U+E0020 to U+E007E), which no reader sees and models read."""
+    return "".join(chr(ord(sign) - 0xE0000) for sign in _TAGS.findall(text))
 
 
 def is_garbled(text: str) -> bool:

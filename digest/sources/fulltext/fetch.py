@@ -8,6 +8,8 @@ from digest.errors import NotFoundError, SourceError, ThrottledError, TooLargeEr
 from digest.models import FullText, NoText, NoTextReason, TextSource, VersionId
 from digest.sources.fulltext import html, pdf
 from digest.sources.fulltext.characters import MINIMUM_CHARACTERS
+from digest.sources.fulltext.extract import Extract
+from digest.sources.fulltext.orders import orders_in
 from digest.sources.fulltext.pdf import Limits
 from digest.sources.gate import Gate
 
@@ -32,12 +34,12 @@ class FullTexts:
         page = await self._from_html(version)
         if isinstance(page, NoTextReason):
             return NoText(version, page)
-        if len(page) >= ENOUGH_CHARACTERS:
+        if len(page.text) >= ENOUGH_CHARACTERS:
             return _text(version, TextSource.HTML, page)
         return _longer(version, page, await self._from_pdf(version))
 
-    async def _from_html(self, version: VersionId) -> str | NoTextReason:
-        """The page's text, "" where there is no page to read; a reason where arXiv should be left alone."""
+    async def _from_html(self, version: VersionId) -> Extract | NoTextReason:
+        """The page's text, empty where there is no page to read; a reason where arXiv should be left alone."""
         try:
             page = await self._gate.fetch(
                 f"{self._site_url}/html/{version}", accept="text/html", limit_bytes=HTML_LIMIT_BYTES
@@ -45,10 +47,10 @@ class FullTexts:
         except ThrottledError:
             return NoTextReason.UNREACHABLE
         except SourceError:
-            return ""
+            return Extract("")
         return await asyncio.to_thread(html.extract, page)
 
-    async def _from_pdf(self, version: VersionId) -> str | NoTextReason:
+    async def _from_pdf(self, version: VersionId) -> Extract | NoTextReason:
         with tempfile.TemporaryDirectory(prefix="arxiv-daily-") as folder:
             path = Path(folder) / "paper.pdf"
             try:
@@ -78,16 +80,16 @@ def _is_pdf(path: Path) -> bool:
         return b"%PDF-" in file.read(1024)
 
 
-def _longer(version: VersionId, page: str, paper: str | NoTextReason) -> FullText | NoText:
+def _longer(version: VersionId, page: Extract, paper: Extract | NoTextReason) -> FullText | NoText:
     """The longer of a short page's text and the PDF's outcome. A PDF that may yet come is waited for."""
-    if not isinstance(paper, NoTextReason) and len(paper) > len(page):
+    if not isinstance(paper, NoTextReason) and len(paper.text) > len(page.text):
         return _text(version, TextSource.PDF, paper)
-    if len(page) >= MINIMUM_CHARACTERS and paper is not NoTextReason.UNREACHABLE:
+    if len(page.text) >= MINIMUM_CHARACTERS and paper is not NoTextReason.UNREACHABLE:
         return _text(version, TextSource.HTML, page)
     return NoText(version, paper if isinstance(paper, NoTextReason) else NoTextReason.TOO_SHORT)
 
 
-def _text(version: VersionId, source: TextSource, text: str) -> FullText | NoText:
-    if len(text) > TEXT_LIMIT_CHARACTERS:
+def _text(version: VersionId, source: TextSource, found: Extract) -> FullText | NoText:
+    if len(found.text) > TEXT_LIMIT_CHARACTERS:
         return NoText(version, NoTextReason.TOO_LARGE)
-    return FullText(version, source, text)
+    return FullText(version, source, found.text, orders_in(found.hidden))

@@ -9,12 +9,14 @@ import re
 import lxml.html
 from lxml import etree
 
-from digest.sources.fulltext.characters import plain
+from digest.sources.fulltext.characters import plain, tagged
+from digest.sources.fulltext.extract import Extract
 from digest.sources.fulltext.markup import Role, heading_marks, role, tex
 from digest.sources.fulltext.references import drop_references
 from digest.sources.fulltext.tables import Grid, width
 
 _WHITE_SPACE = re.compile(r"\s+")
+_HIDDEN_CHARACTERS = 20_000
 _JOIN = "\x1f"  # takes the white space after it away; the page's own text never holds one
 _BEFORE = {
     Role.SECTION: "\n",
@@ -38,7 +40,7 @@ _AFTER = {
 _FLAT = (Role.HEADING, Role.CAPTION, Role.FOOTNOTE, Role.CELL)  # keep to one line, whatever is in them
 
 
-def extract(page: bytes) -> str:
+def extract(page: bytes) -> Extract:
     """The text of the paper on `page`, "" where there is none.
 
     Headings stand behind `#` marks, formulas in TeX between `$` or, on lines of their own, `$$`, the cells of a
@@ -46,7 +48,7 @@ def extract(page: bytes) -> str:
     """
     document = _document(page)
     if document is None:
-        return ""
+        return Extract("")
     writer = _Writer()
     walk = etree.iterwalk(document, events=("start", "end"))
     for event, element in walk:
@@ -54,7 +56,7 @@ def extract(page: bytes) -> str:
             writer.end(element)
         elif not writer.start(element):
             walk.skip_subtree()
-    return "\n".join(drop_references(_lines(writer.text())))
+    return Extract("\n".join(drop_references(_lines(writer.text()))), writer.hidden())
 
 
 def _document(page: bytes) -> etree._Element | None:
@@ -75,6 +77,7 @@ class _Writer:
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
+        self._hidden: list[str] = []
         self._open: list[Role] = []
         self._muted = [False]  # within a bibliography; the last one counts
         self._flat = 0  # flat elements around the place of writing
@@ -85,12 +88,18 @@ class _Writer:
     def text(self) -> str:
         return "".join(self._pieces)
 
+    def hidden(self) -> str:
+        """The beginning of what no reader sees."""
+        return "\n".join(filter(None, self._hidden))[:_HIDDEN_CHARACTERS]
+
     def start(self, element: etree._Element) -> bool:
         """Writes what `element` begins with; tells whether to go on into it."""
         part = self._in_context(role(element))
         self._open.append(part)
         self._muted.append(part is Role.BIBLIOGRAPHY or (self._muted[-1] and part is not Role.SECTION))
-        if part is Role.DROPPED:
+        if part is Role.HIDDEN:
+            self._hidden.append(plain("".join(element.itertext())))
+        if part in (Role.HIDDEN, Role.DROPPED):
             return False
         if part is Role.FORMULA:
             self._write_formula(tex(element), display=element.get("display") == "block")
@@ -154,6 +163,7 @@ class _Writer:
 
     def _write_words(self, words: str | None) -> None:
         if words:
+            self._hidden.append(tagged(words))
             self._put(_WHITE_SPACE.sub(" ", plain(words)))
 
 

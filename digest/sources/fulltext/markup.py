@@ -11,8 +11,10 @@ from digest.sources.fulltext.characters import plain
 class Role(Enum):
     """What an element is."""
 
+    HIDDEN = auto()
+    """What the paper's own styles keep every reader from seeing."""
     DROPPED = auto()
-    """Furniture, and what no reader sees."""
+    """Furniture."""
     BIBLIOGRAPHY = auto()
     """References, but for any section within: an appendix may stand there."""
     SECTION = auto()
@@ -81,7 +83,7 @@ _LINE_BREAK = re.compile(r"(?<!\\)%\s*\n\s*")  # a comment, with which LaTeXML b
 def role(element: etree._Element) -> Role:
     """What `element` is. LaTeXML keeps white and tiny text as such, so that hidden orders are told by style."""
     if _UNSEEN_STYLE.search(element.get("style", "")):
-        return Role.DROPPED
+        return Role.HIDDEN
     named = [_CLASSES[name] for name in element.get("class", "").split() if name in _CLASSES]
     return min(named, key=lambda meaning: meaning.value, default=_TAGS.get(str(element.tag), Role.INLINE))
 

@@ -1,6 +1,7 @@
 """A paper's PDF -> its text, by way of a process that may fail in any way it likes."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import structlog
 
 from digest.models import NoTextReason
+from digest.sources.fulltext.extract import Extract
 
 _log = structlog.get_logger()
 _MODULE = "digest.sources.fulltext.pdf_process"
@@ -20,6 +22,7 @@ _ROOT = Path(__file__).parents[3]  # where `digest` lies
 _PASSED_ON = ("LANG", "LC_ALL", "LD_LIBRARY_PATH")
 _CHUNK_BYTES = 65_536
 _BYTES_A_CHARACTER = 4  # of UTF-8, at the most
+_HIDDEN_BYTES = 200_000  # of what no reader sees, at the most
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +38,13 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 
 
-async def extract(path: Path, limits: Limits = DEFAULT_LIMITS) -> str | NoTextReason:
-    """The text of the PDF at `path` without references, or why there is none that could be read.
-
-    A NoTextReason is a `str` too: ask for it first.
-    """
+async def extract(path: Path, limits: Limits = DEFAULT_LIMITS) -> Extract | NoTextReason:
+    """The text of the PDF at `path` without references, or why there is none that could be read."""
     try:
         async with asyncio.timeout(limits.wall_seconds):
-            printed = await run(_command(path, limits), limits.text_characters * _BYTES_A_CHARACTER)
+            printed = await run(
+                _command(path, limits), limits.text_characters * _BYTES_A_CHARACTER + _HIDDEN_BYTES
+            )
     except TimeoutError:
         return NoTextReason.TOO_SLOW
     return printed if isinstance(printed, NoTextReason) else _outcome(printed)
@@ -117,6 +119,9 @@ def _failure(status: int | None) -> NoTextReason:
     return NoTextReason.DAMAGED
 
 
-def _outcome(printed: bytes) -> str | NoTextReason:
-    head, _, text = printed.decode(errors="replace").partition("\n")
-    return text if head == "text" else NoTextReason(head)
+def _outcome(printed: bytes) -> Extract | NoTextReason:
+    head, _, rest = printed.decode(errors="replace").partition("\n")
+    if head != "text":
+        return NoTextReason(head)
+    hidden, _, text = rest.partition("\n")
+    return Extract(text, json.loads(hidden))

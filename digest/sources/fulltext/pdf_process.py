@@ -2,9 +2,11 @@
 
 PDFs come from strangers. Whatever one does to its reader happens here, under limits that the kernel keeps:
 MEMORY bytes of address space, CPU seconds of work, no files written. Prints `text` or the name of a
-`NoTextReason` on a line of its own, and behind it the text in UTF-8, of TEXT characters at the most.
+`NoTextReason` on a line of its own; behind it what no reader sees, as JSON on a line, and the text in UTF-8, of TEXT
+characters at the most.
 """
 
+import json
 import logging
 import resource
 import sys
@@ -14,10 +16,12 @@ from pypdf import PageObject, PdfReader
 from pypdf.errors import FileNotDecryptedError, LimitReachedError
 
 from digest.models import NoTextReason
-from digest.sources.fulltext.characters import MINIMUM_CHARACTERS, is_garbled
+from digest.sources.fulltext.characters import MINIMUM_CHARACTERS, is_garbled, plain, tagged
+from digest.sources.fulltext.extract import Extract
 from digest.sources.fulltext.pages import running_text
 from digest.sources.fulltext.visible import visible_text
 
+_HIDDEN_CHARACTERS = 20_000  # of what no reader sees that are told
 _LOST_SHARE = 0.1  # of the pages; a paper that loses more of them is damaged
 
 
@@ -26,8 +30,10 @@ def main() -> None:
     limit(int(memory_bytes), int(cpu_seconds))
     logging.disable()  # pypdf remarks on every fault, and there can be millions
     outcome = read(Path(path), int(text_characters))
-    reason, text = (outcome, "") if isinstance(outcome, NoTextReason) else ("text", outcome)
-    sys.stdout.buffer.write(f"{reason}\n{text}".encode())
+    if isinstance(outcome, NoTextReason):
+        sys.stdout.buffer.write(outcome.encode())
+    else:
+        sys.stdout.buffer.write(f"text\n{json.dumps(outcome.hidden)}\n{outcome.text}".encode())
 
 
 def limit(memory_bytes: int, cpu_seconds: int) -> None:
@@ -39,7 +45,7 @@ def limit(memory_bytes: int, cpu_seconds: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
 
 
-def read(path: Path, text_characters: int) -> str | NoTextReason:
+def read(path: Path, text_characters: int) -> Extract | NoTextReason:
     """The text of the PDF at `path`, or why there is none that could be read."""
     try:
         reader = PdfReader(path)
@@ -55,23 +61,23 @@ def read(path: Path, text_characters: int) -> str | NoTextReason:
         return NoTextReason.DAMAGED
 
 
-def _pages(reader: PdfReader, text_characters: int) -> list[str] | NoTextReason:
-    pages: list[str] = []
+def _pages(reader: PdfReader, text_characters: int) -> list[Extract] | NoTextReason:
+    pages: list[Extract] = []
     lost: list[NoTextReason] = []
     size = 0
     for page in reader.pages:
-        text = _page(page)
-        if isinstance(text, NoTextReason):
-            lost.append(text)
+        read = _page(page)
+        if isinstance(read, NoTextReason):
+            lost.append(read)
             continue
-        pages.append(text)
-        size += len(text)
+        pages.append(read)
+        size += len(read.text)
         if size > text_characters:
             return NoTextReason.TOO_LARGE
     return lost[0] if len(lost) > _LOST_SHARE * (len(pages) + len(lost)) else pages
 
 
-def _page(page: PageObject) -> str | NoTextReason:
+def _page(page: PageObject) -> Extract | NoTextReason:
     """The page's text, or why it is lost: one monstrous figure need not cost the paper."""
     try:
         return visible_text(page)
@@ -81,12 +87,15 @@ def _page(page: PageObject) -> str | NoTextReason:
         return NoTextReason.DAMAGED
 
 
-def _judged(pages: list[str], reader: PdfReader) -> str | NoTextReason:
-    text = running_text(pages)
+def _judged(pages: list[Extract], reader: PdfReader) -> Extract | NoTextReason:
+    text = running_text([page.text for page in pages])
     if is_garbled(text):
         return NoTextReason.GARBLED
     if len(text) >= MINIMUM_CHARACTERS:
-        return text
+        hidden = plain(
+            "\n".join(filter(None, (part for page in pages for part in (page.hidden, tagged(page.text)))))
+        )
+        return Extract(text, hidden[:_HIDDEN_CHARACTERS])
     return NoTextReason.SCAN if _are_pictures(reader) else NoTextReason.TOO_SHORT
 
 

@@ -1,4 +1,4 @@
-"""Which text on a page of a PDF its reader can see.
+"""Which text on a page of a PDF its reader can see, and which not.
 
 Papers have carried orders to language models that no person sees: white, of next to no size, off the page, or
 in a render mode that paints nothing (ISO 32000-1, 9.3.6). pypdf extracts all of it, so it is blanked as pypdf
@@ -12,22 +12,32 @@ from typing import Any
 from pypdf import PageObject
 from pypdf.generic import ArrayObject, DictionaryObject, TextStringObject
 
+from digest.sources.fulltext.extract import Extract
+
 _SMALLEST_POINTS = 2.0
 _PAINTS_NOTHING = (3, 7)  # render modes: invisible, and clipping only
 _NEARLY = 0.02  # how far from white a colour's component may be
 _OCR_SHARE = 10  # unpainted characters for each painted one where a page is a picture with its text behind it
 _FAR_POINTS = 20.0  # beyond the page's edge
+_A_SENTENCE = 20  # characters: fewer that are hidden are labels in a figure
 
 
-def visible_text(page: PageObject) -> str:
-    """The page's text without what its reader cannot see.
+def visible_text(page: PageObject) -> Extract:
+    """The page's text without what its reader cannot see, and that by itself where it may be a sentence.
 
     A page that paints hardly any of its text is a scan with a layer of recognised text, and kept whole.
     Raises whatever pypdf raises.
     """
     eye = _Eye(page)
-    text = page.extract_text(visitor_operand_before=eye.before, visitor_operand_after=eye.after)
-    return page.extract_text() if eye.unpainted > _OCR_SHARE * eye.painted else text
+    text = _seen_by(eye, page)
+    if eye.unpainted > _OCR_SHARE * eye.painted:
+        return Extract(page.extract_text())
+    hides = eye.hidden >= _A_SENTENCE
+    return Extract(text, _seen_by(_Eye(page, wants_hidden=True), page) if hides else "")
+
+
+def _seen_by(eye: "_Eye", page: PageObject) -> str:
+    return page.extract_text(visitor_operand_before=eye.before, visitor_operand_after=eye.after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +52,15 @@ class _Ink:
 class _Eye:
     """Follows the operators of one page, counts the characters painted and not, and blanks the unseen.
 
-    pypdf hands over each operator's own operands before it uses them: that is where they are blanked.
+    One that `wants_hidden` blanks all else. pypdf hands over each operator's own operands before it uses them: that is
+    where they are blanked.
     """
 
-    def __init__(self, page: PageObject) -> None:
+    def __init__(self, page: PageObject, *, wants_hidden: bool = False) -> None:
         self.painted = 0
         self.unpainted = 0
+        self.hidden = 0
+        self._wants_hidden = wants_hidden
         self._box = page.cropbox if "/MediaBox" in page else None
         self._sizes_count = not _has_type3(page)
         self._ink = _Ink()
@@ -90,7 +103,9 @@ class _Eye:
             self.unpainted += length
         else:
             self.painted += length
-        if self._is_hidden(cm, tm):
+        hidden = self._is_hidden(cm, tm)
+        self.hidden += length * hidden
+        if hidden != self._wants_hidden:
             operands[-1] = ArrayObject() if isinstance(operands[-1], ArrayObject) else TextStringObject("")
 
     def _is_hidden(self, cm: list[float], tm: list[float]) -> bool:

@@ -305,6 +305,7 @@ def _at_length(asked: Asked) -> Any:
     """The sound answer; a reading is longer than one message."""
     answer = asked.answer
     if "background" in answer:
-        long = [{"text": "这是很长的一句话。" * 300, "claims": []}]
+        quotes = answer["background"][0]["quotes"]
+        long = [{"text": "这是很长的一句话。" * 300, "quotes": quotes, "claims": []}]
         answer = {name: long + part for name, part in answer.items()}
     return says(json.dumps(answer, ensure_ascii=False))(asked)

@@ -9,7 +9,7 @@ from bot.links import Links
 from bot.mail import composing, words
 from bot.mail.composing import HTML_LIMIT
 from bot.models import Choices, Detail, Part, Subject
-from digest.models import Gap
+from digest.models import Gap, Reading
 from tests.bot.mail.parts import DAY, HOSTILE, LINKS, edition, entry, html, motley, of_day, part, text
 from tests.papers import paper
 
@@ -141,6 +141,13 @@ def test_a_hostile_translation_and_reading_do_nothing() -> None:
     assert found.xpath("//img|//*[@onclick or @onerror]") == []
     assert all(each.startswith(("https://", "#p")) for each in found.xpath("//a/@href"))
     assert found.xpath("//a//a") == []
+
+
+def test_a_part_that_the_paper_does_not_tell_says_so() -> None:
+    whole = entry(1)
+    assert isinstance(whole.reading, Reading)
+    made = part(edition(replace(whole, reading=replace(whole.reading, method=()))))
+    assert visible(made).count("论文未说明") == text(made).count("论文未说明") == 1
 
 
 def test_characters_that_turn_or_hide_text_are_left_out() -> None:

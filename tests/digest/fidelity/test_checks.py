@@ -3,7 +3,7 @@
 import pytest
 
 from digest.fidelity.checks import Made, Original, cleaned, translated
-from digest.fidelity.findings import Flaw
+from digest.findings import Flaw
 from digest.fidelity.glossary import Glossary, load
 
 HARD, SOFT = True, False

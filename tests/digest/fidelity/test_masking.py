@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, strategies
 
-from digest.fidelity.findings import Flaw
+from digest.findings import Flaw
 from digest.fidelity.masking import mask, mask_all, stored
 
 _PIECES = strategies.sampled_from(

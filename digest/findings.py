@@ -60,10 +60,23 @@ class Flaw(StrEnum):
     """Brackets or quotation marks without their partner."""
     EMPTY = "empty"
     """No words at all."""
+    UNFOUNDED = "unfounded"
+    """None of the passages that a statement names stands in the paper."""
+    NUMBER_NOT_QUOTED = "number-not-quoted"
+    """A number of a statement stands in none of its own passages."""
+    DIRECTION = "direction"
+    """A metric that is better when lower is said to have gone up for the better."""
+    OVER_HUNDRED = "over-hundred"
+    """Something fell by more than all of it."""
+    DISAGREES = "disagrees"
+    """A number that is close to one of the abstract, and another."""
 
 
-SOFT = frozenset({Flaw.ACRONYM, Flaw.HEDGE, Flaw.TERM, Flaw.WORD, Flaw.BRACKETS, Flaw.SENTENCE_ADDED})
-"""What is worth one repair, and is then shown all the same. All else is hard: it is never shown."""
+SOFT = frozenset(
+    {Flaw.ACRONYM, Flaw.HEDGE, Flaw.TERM, Flaw.WORD, Flaw.BRACKETS, Flaw.SENTENCE_ADDED}
+    | {Flaw.DIRECTION, Flaw.OVER_HUNDRED, Flaw.DISAGREES}
+)
+"""What is shown all the same, in a translation after one repair. All else is hard: it is never shown."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Whether a passage that a model quotes is in a text. Pure.
 
-White space, hyphens between letters, ligatures and the shapes of quotes and dashes make no difference: texts come out
-of PDFs. Case does, and so does all of a number. A quote that begins or ends within a word or a number is none: it may
-mean the opposite, or another number.
+White space, hyphens between letters, ligatures, case and the shapes of quotes and dashes make no difference: texts
+come out of PDFs, and models begin with a capital. All of a number does. A quote that begins or ends within a word or a
+number is none: it may mean the opposite, or another number.
 """
 
 import re
@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 
-from digest.llm.markup import CJK
-
 _LONGEST = 1_000  # characters
 _SHORTEST = 12  # shorter ones are found anywhere
 _PLACES = 100  # at which one quote is compared
+_UNSPACED = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")  # a quote may begin anywhere among these
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _SHAPES = str.maketrans(
     dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-")
@@ -26,6 +25,7 @@ _SHAPES = str.maketrans(
     | {"…": "..."}
 )
 _FOLDED = ("Ll", "Lu", "Lt", "Lo", "Nd")  # ligatures, letters of formulas; not superscripts: 10² is not 102
+_CELLS = re.compile(r"(?<!\S)\|(?!\S)")  # what models put between the cells of a row
 _SIGN = re.compile(r"(\S)( ?)(?=(\S?))")
 _HYPHEN = re.compile(r"(?<=[^\W\d_])-(?=\s*[^\W\d_])")
 _LOOSE = re.compile(rf" |{_HYPHEN.pattern}")
@@ -61,6 +61,11 @@ def is_in(quote: str, known: Searchable) -> bool:
     return any(pattern.match(known.text, place) for place in islice(_places(squeezed, known), _PLACES))
 
 
+def holds(piece: str, known: Searchable) -> bool:
+    """Whether the characters of `piece`, an address for one, stand in the text in their order, in whatever lines."""
+    return _LOOSE.sub("", _comparable(piece)) in known.squeezed
+
+
 def _places(squeezed: str, known: Searchable) -> Iterator[int]:
     at = known.squeezed.find(squeezed)
     while at >= 0:
@@ -88,7 +93,7 @@ def _before(first: str) -> str:
     """What must not stand before a quote: the rest of its first word or number, which may turn its meaning."""
     if first.isdecimal():
         return r"(?<![^\W_])(?<!\d[.,])(?<![-+±])"
-    if first.isalpha() and not CJK.match(first):
+    if first.isalpha() and not _UNSPACED.match(first):
         return r"(?<![^\W_])(?<![^\W_]-)"
     return r"(?<!\d)"
 
@@ -96,15 +101,16 @@ def _before(first: str) -> str:
 def _after(last: str) -> str:
     if last.isdecimal():
         return r"(?![^\W_]|[.,]\d| ?[%‰])"
-    if last.isalpha() and not CJK.match(last):
+    if last.isalpha() and not _UNSPACED.match(last):
         return r"(?![^\W_]|-[^\W_])"
     return r"(?!\d)"
 
 
 def _comparable(text: str) -> str:
-    """`text` in the one form in which ligatures, white space and the shapes of quotes and dashes make no difference."""
+    """`text` in the one form in which none of that makes a difference, but for hyphens; a formula is a formula."""
     plain = _NOT_ASCII.sub(lambda sign: _fold(sign[0]), unicodedata.normalize("NFC", text))
-    return " ".join(plain.translate(_SHAPES).replace("''", '"').split())
+    shaped = plain.translate(_SHAPES).replace("''", '"').replace("$$", "$")
+    return " ".join(_CELLS.sub("", shaped).casefold().split())
 
 
 @cache

@@ -1,0 +1,15 @@
+"""What the checks found in readings, and the orders to language models that papers hide."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0010"
+down_revision = "0009"
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("readings") as readings:
+        readings.add_column(sa.Column("findings", sa.JSON))
+    with op.batch_alter_table("fulltexts") as fulltexts:
+        fulltexts.add_column(sa.Column("orders", sa.Text))
+        fulltexts.create_index("ix_fulltexts_tried_at", ["tried_at"])

@@ -1,0 +1,91 @@
+"""Answers made: the model is asked, and what it says is held against the passages that it names."""
+
+import asyncio
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ValidationInfo, field_validator
+
+from digest.answering.passages import passages
+from digest.fidelity import evidence, glossary
+from digest.fidelity.quotes import searchable
+from digest.flights import Audience
+from digest.llm.client import Model
+from digest.llm.markup import one_line, quoted
+from digest.llm.prompts import PromptTemplate
+from digest.models import Answer, Call, FullText, Origin, Paper, Purpose, Statement
+
+QUESTION_LIMIT = 500
+"""Characters of a question."""
+
+_STATEMENT_LIMIT = 2_000
+_MOST = 8  # statements, and quotes of one
+
+
+class Answerer:
+    """Answers in `language` (a BCP 47 tag) with the model `model_name`."""
+
+    def __init__(self, model: Model, model_name: str, language: str) -> None:
+        self._model = model
+        self._language = language
+        self._prompt = PromptTemplate(Purpose.ANSWER, AnswerAnswer, language)
+        self._origin = Origin(model_name, self._prompt.version)
+        self._glossary = glossary.load(language)
+
+    async def answer(
+        self, paper: Paper, text: FullText | None, question: str, audience: Audience | None = None
+    ) -> tuple[Answer, Call]:
+        """The answer of `paper` to `question`, and the call that it took; without `text`, the abstract is asked.
+
+        `audience` waits for it. Raises ModelError.
+        """
+        question = question.strip()[:QUESTION_LIMIT]
+        source = text.text if text else paper.abstract or ""
+        chosen = await asyncio.to_thread(passages, source, question, self._glossary)  # a thesis takes a while
+        answered = await self._model.ask(
+            self._prompt.render(id=paper.version, title=paper.title, text=chosen, question=question),
+            AnswerAnswer,
+            purpose=Purpose.ANSWER,
+            version=paper.version,
+            language=self._language,
+            model=self._origin.model,
+            audience=audience,
+        )
+        statements = await asyncio.to_thread(supported, answered.value, source)
+        answer = Answer(paper.version, self._language, question, statements, bool(statements), self._origin)
+        return answer, answered.call
+
+
+def _wording(text: str) -> str:
+    line = one_line(text)
+    if len(line) > _STATEMENT_LIMIT:
+        raise ValueError("too long")
+    return line
+
+
+class _Said(BaseModel):
+    text: Annotated[str, AfterValidator(_wording)]
+    quotes: list[str]
+
+
+class AnswerAnswer(BaseModel):
+    """What the model is asked for."""
+
+    statements: list[_Said]
+
+    @field_validator("statements")
+    @classmethod
+    def _few(cls, statements: list[_Said], _: ValidationInfo) -> list[_Said]:
+        if len(statements) > _MOST or any(len(each.quotes) > _MOST for each in statements):
+            raise ValueError("too many")
+        return statements
+
+
+def supported(said: AnswerAnswer, source: str) -> tuple[Statement, ...]:
+    """The statements that stand: on those of their quotes that are in `source`, which have their numbers. Pure."""
+    known = searchable(source)
+    statements = []
+    for each in said.statements:
+        quotes = evidence.located(map(quoted, each.quotes), known)
+        if each.text and evidence.fault(each.text, quotes, known, numbers=True) is None:
+            statements.append(Statement(each.text, quotes))
+    return tuple(statements)

@@ -1,0 +1,95 @@
+"""Whether what a model says of a paper rests on the paper. Pure.
+
+A statement stands where a passage that it names is in the paper, where its numbers are in its own passages (anywhere
+in the paper, most numbers are found by chance), and where its addresses are the paper's.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from digest.fidelity import figures
+from digest.findings import Finding, Flaw, finding
+from digest.fidelity.quantities import Quantity
+from digest.fidelity.quotes import Searchable, holds, is_in
+from digest.fidelity.units import Measure
+
+_LINK = re.compile(
+    r"(?:https?://|www\.)[^\s<>\"'`|{}\\^\u0080-\U0010ffff]+"
+    r"|(?<![\w@.-])(?:[a-z\d-]+\.)+(?:com|org|net|io|ai|dev|edu|cn|co|app)(?![a-z\d-]|\.[a-z\d])(?:/[\w./~%#?=&+-]*)?",
+    re.IGNORECASE | re.ASCII,
+)
+_LOWER_IS_BETTER = (
+    r"(?:WER|CER|PER|DER|EER|LPIPS|FID|FAD|FVD|RMSE|MSE|MAE|MCD|RTF|LSD|PPL|perplexity"
+    r"|困惑度|[词字]错率|错误率|误差|延迟|时延)"
+)
+_BETTERED = re.compile(
+    rf"{_LOWER_IS_BETTER}(?![A-Za-z])[^，。；、,;]{{0,6}}?(?:提升|提高|增益)|提[升高]\s*了?\s*{_LOWER_IS_BETTER}(?![A-Za-z])"
+)
+_FELL = re.compile(
+    r"(?:下降|降低|减少|缩短|降幅|reduc\w+|decreas\w+|lower\w*|drop\w*|fell|falls?)"
+    r"[^，。；,;%％\d]{0,16}?(\d+(?:\.\d+)?)\s*\\?[%％]",
+    re.IGNORECASE,
+)
+_TOLD = 60  # characters of a statement that is at fault as a whole
+_CLOSE = Decimal("0.1")  # of the number
+
+
+def located(quotes: Iterable[str], known: Searchable) -> tuple[str, ...]:
+    """Those of `quotes` that stand in the paper."""
+    return tuple(quote for quote in quotes if is_in(quote, known))
+
+
+def fault(statement: str, passages: Sequence[str], known: Searchable, *, numbers: bool) -> Finding | None:
+    """Why `statement` does not rest on `passages`, which stand in the paper; None where it does.
+
+    `numbers` tells whether its numbers must be in them.
+    """
+    invented = [link for link in links(statement) if not holds(link, known)]
+    if invented:
+        return finding(Flaw.ADDRESS, ", ".join(invented))
+    if not passages:
+        return finding(Flaw.UNFOUNDED, statement[:_TOLD])
+    missing = figures.missing(statement, passages) if numbers else ()
+    return finding(Flaw.NUMBER_NOT_QUOTED, ", ".join(missing)) if missing else None
+
+
+def links(text: str) -> tuple[str, ...]:
+    """The addresses in `text`, freed from the punctuation behind them."""
+    return tuple(found[0].rstrip(".,;:!?)]*$") for found in _LINK.finditer(text))
+
+
+def doubts(statement: str) -> tuple[Finding, ...]:
+    """What cannot well be true, whatever the paper says: worth a look, no reason to drop it."""
+    bettered = (finding(Flaw.DIRECTION, match[0]) for match in _BETTERED.finditer(statement))
+    fell = _FELL.finditer(statement)
+    return (*bettered, *(finding(Flaw.OVER_HUNDRED, match[0]) for match in fell if float(match[1]) > 100))
+
+
+def disagreements(abstract: str, statements: Iterable[str]) -> tuple[Finding, ...]:
+    """The results in `abstract` that no statement has, while one has a number close by that the abstract has not."""
+    told = _results([abstract])
+    said = _results(statements)
+    return tuple(
+        finding(Flaw.DISAGREES, f"{ours.written} / {theirs.written}")
+        for ours in told
+        if abs(ours.bare) not in {abs(each.bare) for each in said}
+        for theirs in said
+        if abs(theirs.bare) not in {abs(each.bare) for each in told} and _is_close(ours, theirs)
+    )
+
+
+def _results(texts: Iterable[str]) -> list[Quantity]:
+    """The percentages and decimals in `texts`: other numbers count things."""
+    found = (each for text in texts for each in figures.stated(text))
+    return [each for each in found if _is_share(each) or each.bare % 1]
+
+
+def _is_share(one: Quantity) -> bool:
+    return one.amounts[0].measure is Measure.SHARE
+
+
+def _is_close(one: Quantity, other: Quantity) -> bool:
+    """Whether two numbers may be meant to be the same."""
+    near = abs(abs(one.bare) - abs(other.bare)) <= abs(one.bare) * _CLOSE
+    return _is_share(one) == _is_share(other) and near

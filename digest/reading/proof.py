@@ -1,0 +1,107 @@
+"""What of a reading stands: each claim is held against the passages that it names. Pure.
+
+A claim that has others under it rests on their passages too. Numbers are asked for in the results alone: elsewhere they
+are part of an explanation that no single passage gives.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from digest.fidelity import evidence
+from digest.findings import Finding, Flaw
+from digest.fidelity.quotes import Searchable
+from digest.models import Claim
+from digest.reading.form import is_label
+
+Parts = tuple[tuple[Claim, ...], ...]
+"""The three lists of a reading."""
+_RESULTS = 2  # which of them
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """A claim that does not stand: in which part, and why."""
+
+    part: int
+    claim: Claim
+    finding: Finding
+
+
+def failing(parts: Parts, known: Searchable) -> tuple[Failing, ...]:
+    """The claims that do not stand, in the order of `mended`."""
+    return tuple(
+        Failing(number, claim, finding)
+        for number, part in enumerate(parts)
+        for claim in _walk(part)
+        if (finding := _fault(claim, known, number)) is not None
+    )
+
+
+def mended(parts: Parts, corrections: Parts, known: Searchable) -> tuple[Parts, tuple[Finding, ...]]:
+    """The claims that stand, with the `corrections` of each part in the place of those that do not, in their order.
+
+    A correction that does not stand either leaves a gap: what was dropped, the findings tell.
+    """
+    made = [
+        _mended(part, fresh, known, number)
+        for number, (part, fresh) in enumerate(zip(parts, corrections, strict=True))
+    ]
+    return tuple(kept for kept, _ in made), tuple(finding for _, dropped in made for finding in dropped)
+
+
+def _mended(
+    part: Sequence[Claim], corrections: Sequence[Claim], known: Searchable, number: int
+) -> tuple[tuple[Claim, ...], list[Finding]]:
+    """What is left of one part, and why the rest was dropped."""
+    left, dropped = iter(corrections), []
+
+    def decide(claim: Claim) -> Claim | None:
+        wrong = _fault(claim, known, number)
+        if wrong is None:
+            return _with_located(claim, known)
+        correction = next(left, None)
+        if correction is not None and correction.text and _fault(correction, known, number) is None:
+            return _with_located(correction, known)
+        dropped.append(wrong)
+        return None
+
+    return _kept(part, decide), dropped
+
+
+def _walk(claims: Sequence[Claim]) -> Iterator[Claim]:
+    """All of `claims`, those under one before it."""
+    for claim in claims:
+        yield from _walk(claim.claims)
+        yield claim
+
+
+def _kept(claims: Sequence[Claim], decide: Callable[[Claim], Claim | None]) -> tuple[Claim, ...]:
+    """What `decide` leaves of `claims`; what stood under a claim that falls stands by itself."""
+    kept: list[Claim] = []
+    for claim in claims:
+        under = _kept(claim.claims, decide)
+        decided = decide(claim)
+        if decided is None:
+            kept.extend(under)
+        elif under or not is_label(decided.text):
+            kept.append(replace(decided, claims=under))
+    return tuple(kept)
+
+
+def _fault(claim: Claim, known: Searchable, part: int) -> Finding | None:
+    passages = evidence.located((quote for each in _walk((claim,)) for quote in each.quotes), known)
+    found = evidence.fault(claim.text, passages, known, numbers=part == _RESULTS)
+    if found is not None and found.flaw is Flaw.UNFOUNDED and is_label(claim.text):
+        return None
+    return found
+
+
+def _with_located(claim: Claim, known: Searchable) -> Claim:
+    return replace(claim, quotes=evidence.located(claim.quotes, known))
+
+
+def doubts(parts: Parts, abstract: str) -> tuple[Finding, ...]:
+    """What is odd in a reading that stands: kept with it, for whoever looks after the quality."""
+    texts = [[claim.text for claim in _walk(part)] for part in parts]
+    odd = (found for part in texts for text in part for found in evidence.doubts(text))
+    return (*odd, *evidence.disagreements(abstract, texts[_RESULTS]))

@@ -1,0 +1,153 @@
+"""Readings made: the model is asked, what it says is held against the paper, and asked once more for what falls."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+
+from digest.errors import MalformedAnswerError, ModelError
+from digest.findings import Finding
+from digest.fidelity.quotes import Searchable, searchable
+from digest.flights import Audience
+from digest.llm.answers import so_far
+from digest.llm.client import Answered, Model
+from digest.llm.prompts import PromptTemplate
+from digest.models import Call, Claim, FullText, Origin, Paper, Purpose, Reading
+from digest.reading import form, proof
+from digest.reading.form import Lists, ReadingAnswer
+from digest.reading.proof import Failing, Parts
+from digest.sections import parts
+
+TEXT_LIMIT = 120_000
+"""Characters that a model gets to read at once; most papers have fewer."""
+
+_log = structlog.get_logger()
+_NOTHING: Parts = ((), (), ())
+_ABSENT = dict.fromkeys(("text", "notes", "number", "count", "failing"))  # of what a prompt may hold
+_L = TypeVar("_L", bound=Lists)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A reading, with what was found wrong on the way to it, and with the calls that are still to be kept."""
+
+    reading: Reading
+    findings: tuple[Finding, ...]
+    calls: tuple[Call, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One paper to read: its text, ready to be searched, and who waits for it."""
+
+    paper: Paper
+    known: Searchable
+    audience: Audience | None
+
+    @property
+    def name(self) -> str:
+        return str(self.paper.version)
+
+
+class Reader:
+    """Reads papers in `language` (a BCP 47 tag) with the model `model_name`."""
+
+    def __init__(self, model: Model, model_name: str, language: str) -> None:
+        self._model = model
+        self._language = language
+        self._prompt = PromptTemplate(Purpose.READING, ReadingAnswer, language)
+        self.origin = Origin(model_name, self._prompt.version)
+
+    async def read(self, paper: Paper, text: FullText, audience: Audience | None = None) -> Read:
+        """The reading of `paper`, whose text is `text`. Raises ModelError, also where nothing of it stands.
+
+        `audience` waits for it, and may hear what the model writes: see `begun`. A paper that is too long is read part
+        by part, and what is noted of the parts is read for the whole. Calls that were but a step are kept as they end.
+        """
+        known = await asyncio.to_thread(searchable, text.text)
+        pieces = await asyncio.to_thread(parts, text.text, TEXT_LIMIT)
+        task = _Task(paper, known, audience)
+        if len(pieces) == 1:
+            return await self._whole(task, {"text": pieces[0]})
+        return await self._whole(task, {"notes": await self._notes(task, pieces), "count": len(pieces)})
+
+    def begun(self, paper: Paper, written: str) -> Reading | None:
+        """The reading of `paper` as far as it can be told from what the model has `written`; None where it cannot."""
+        found = so_far(written)
+        said = form.begun(found) if found is not None else _NOTHING
+        return self._reading(paper, said) if any(said) else None
+
+    def _reading(self, paper: Paper, said: Parts) -> Reading:
+        background, method, results = said
+        return Reading(paper.version, self._language, background, method, results, self.origin)
+
+    async def _notes(self, task: _Task, pieces: Sequence[str]) -> str:
+        """What stands of the readings of all `pieces`, with its passages."""
+        noted = []
+        for number, piece in enumerate(pieces, start=1):
+            material = {"text": piece, "number": number, "count": len(pieces)}
+            answered = await self._ask(task, Lists, material, aside=True)
+            await self._model.record(answered.call)
+            kept, _ = await asyncio.to_thread(proof.mended, answered.value.parts, _NOTHING, task.known)
+            noted.append("\n".join(_outline(kept)))
+        return "\n\n".join(noted)[:TEXT_LIMIT]
+
+    async def _whole(self, task: _Task, material: Mapping[str, object]) -> Read:
+        """The reading of the text or the notes in `material`."""
+        answered = await self._ask(task, ReadingAnswer, material)
+        said, corrections = answered.value.parts, _NOTHING
+        calls: tuple[Call, ...] = (answered.call,)
+        failing = await asyncio.to_thread(proof.failing, said, task.known)
+        if failing:
+            await self._model.record(answered.call)
+            corrections, calls = await self._corrected(task, failing, material)
+        kept, dropped = await asyncio.to_thread(proof.mended, said, corrections, task.known)
+        _log.info("reading_checked", paper=task.name, failing=len(failing), dropped=len(dropped))
+        if not any(kept):
+            for call in calls:
+                await self._model.record(call)
+            raise MalformedAnswerError("Nothing that the model says of the paper rests on a passage of it.")
+        doubts = await asyncio.to_thread(proof.doubts, kept, task.paper.abstract or "")
+        return Read(self._reading(task.paper, kept), (*dropped, *doubts), calls)
+
+    async def _corrected(
+        self, task: _Task, failing: Sequence[Failing], material: Mapping[str, object]
+    ) -> tuple[Parts, tuple[Call, ...]]:
+        """What the model says in the place of what does not stand, and its call; nothing, where that fails."""
+        try:
+            answered = await self._ask(task, Lists, {**material, "failing": failing}, aside=True)
+        except ModelError as error:
+            _log.warning("reading_not_corrected", paper=task.name, error=str(error))
+            return _NOTHING, ()
+        return answered.value.corrections, (answered.call,)
+
+    async def _ask(
+        self, task: _Task, expected: type[_L], material: Mapping[str, object], *, aside: bool = False
+    ) -> Answered[_L]:
+        """One answer of the model, of which the audience hears nothing where it is but a step `aside`."""
+        return await self._model.ask(
+            self._prompt.render(id=task.name, title=task.paper.title, **{**_ABSENT, **material}),
+            expected,
+            purpose=Purpose.READING,
+            version=task.paper.version,
+            language=self._language,
+            model=self.origin.model,
+            audience=task.audience,
+            heard=not aside,
+        )
+
+
+def _outline(said: Parts) -> list[str]:
+    """The claims of a part of the paper, each with its passages, as lines."""
+    names = ReadingAnswer.model_fields
+    return [line for name, part in zip(names, said, strict=True) for line in (name, *_lines(part))]
+
+
+def _lines(claims: Sequence[Claim]) -> list[str]:
+    return [
+        line
+        for claim in claims
+        for line in (f"- {claim.text}", *(f'  "{quote}"' for quote in claim.quotes), *_lines(claim.claims))
+    ]
