@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 from digest.fidelity import checks, masking
 from digest.fidelity.checks import Made, Original
-from digest.findings import Finding, Flaw, is_hard
 from digest.fidelity.glossary import Glossary, Term
 from digest.fidelity.masking import Masked
+from digest.findings import Finding, Flaw, is_hard
 from digest.llm.markup import one_line, paragraphs
 from digest.models import Paper
 

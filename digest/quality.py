@@ -1,16 +1,18 @@
-"""How far an edition's translations can be trusted: what the checks found, what became of it, and what it cost."""
+"""How far an edition can be trusted: what the checks found, what became of it, and what it cost."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from digest.attempts import Attempt
-from digest.models import BY_HAND, Call, ClosedEdition, Purpose, Translation, VersionId
-from digest.store import attempts, calls, editions, translations
+from digest.findings import Finding, Flaw
+from digest.models import BY_HAND, Call, ClosedEdition, Origin, Purpose, Translation, VersionId
+from digest.store import attempts, calls, editions, readings, translations
 from digest.store import engine as database
 
 _MILLION = 1_000_000
@@ -66,6 +68,15 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
+class Proved:
+    """A paper's reading: what made it, and what was found. Hard findings were dropped, the others are shown."""
+
+    version: VersionId
+    origin: Origin
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Spent:
     """The calls for one purpose by one model, and their tokens."""
 
@@ -81,7 +92,8 @@ class Spent:
 class Found:
     """One kind of finding in what one model wrote: how often, and how often readers see it all the same."""
 
-    flaw: str
+    purpose: Purpose
+    flaw: Flaw
     model: str
     hard: bool
     times: int
@@ -90,10 +102,12 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """The account of one edition."""
+    """The account of one edition in one language (a BCP 47 tag)."""
 
     day: date
+    language: str
     papers: tuple[Checked, ...]
+    readings: tuple[Proved, ...]
     spent: tuple[Spent, ...]
 
     @property
@@ -111,6 +125,9 @@ class Quality:
         """What was found, the most frequent first."""
         times = Counter(key for paper in self.papers for attempt in paper.attempts for key in _keys(attempt))
         left = Counter(key for paper in self.papers if paper.shown for key in _keys(paper.shown))
+        proved = [key for each in self.readings for key in _keys(each)]
+        times.update(proved)
+        left.update(key for key in proved if not key.hard)
         return tuple(Found(*key, count, left[key]) for key, count in times.most_common())
 
     def cost(self, prices: Mapping[str, Price]) -> float | None:
@@ -121,33 +138,40 @@ class Quality:
 
 
 async def between(engine: AsyncEngine, first: date, last: date) -> list[Quality]:
-    """The accounts of the editions from `first` to `last`, oldest first."""
+    """The accounts of the editions from `first` to `last`, oldest first, that of the post before other languages."""
     async with database.reading(engine) as connection:
-        return [await _of_edition(connection, day) for day in await editions.between(connection, first, last)]
+        days = await editions.between(connection, first, last)
+        return [account for day in days for account in await _of_edition(connection, day)]
 
 
-async def _of_edition(connection: AsyncConnection, day: date) -> Quality:
+async def _of_edition(connection: AsyncConnection, day: date) -> list[Quality]:
     closed = await editions.find(connection, day)
     if closed is None:
         raise AssertionError(f"the edition of {day} was there a moment ago")
-    versions, language = closed.versions, closed.language
+    others = await calls.languages(connection, closed.versions) - {closed.language}
+    return [await _in(connection, closed, language) for language in (closed.language, *sorted(others))]
+
+
+async def _in(connection: AsyncConnection, closed: ClosedEdition, language: str) -> Quality:
+    versions = closed.versions
     shown = await translations.load(connection, versions, language, None)
     tried = await attempts.load(connection, versions, language)
-    return account(closed, shown, tried, await calls.of_versions(connection, versions, language))
+    read = await readings.findings(connection, versions, language, None)
+    paid = await calls.of_versions(connection, versions, language)
+    proved = tuple(Proved(version, *read[version]) for version in versions if version in read)
+    return Quality(closed.date, language, checked(versions, shown, tried), proved, spent(paid))
 
 
-def account(
-    closed: ClosedEdition,
+def checked(
+    versions: Sequence[VersionId],
     shown: Mapping[VersionId, Translation],
     tried: Mapping[VersionId, Sequence[Attempt]],
-    paid: Sequence[Call],
-) -> Quality:
-    """The account of an edition, by what the tables say of its papers. Pure."""
-    papers = [
+) -> tuple[Checked, ...]:
+    """How it stands with the translation of each of `versions`: of those that are shown, and those tried. Pure."""
+    return tuple(
         Checked(version, _standing(shown.get(version), tried.get(version, ())), tuple(tried.get(version, ())))
-        for version in closed.versions
-    ]
-    return Quality(closed.date, tuple(papers), _spent(paid))
+        for version in versions
+    )
 
 
 def _standing(shown: Translation | None, tried: Sequence[Attempt]) -> Standing:
@@ -163,7 +187,8 @@ def _standing(shown: Translation | None, tried: Sequence[Attempt]) -> Standing:
     return Standing.SOUND if len(tried) == 1 else Standing.REPAIRED
 
 
-def _spent(paid: Sequence[Call]) -> tuple[Spent, ...]:
+def spent(paid: Sequence[Call]) -> tuple[Spent, ...]:
+    """What the `paid` calls took, by purpose and model. Pure."""
     kinds = dict.fromkeys((call.purpose, call.origin.model) for call in paid)
     return tuple(
         _sum(purpose, model, [call for call in paid if (call.purpose, call.origin.model) == (purpose, model)])
@@ -182,5 +207,18 @@ def _sum(purpose: Purpose, model: str, paid: Sequence[Call]) -> Spent:
     )
 
 
-def _keys(attempt: Attempt) -> list[tuple[str, str, bool]]:
-    return [(finding.flaw.value, attempt.call.origin.model, finding.hard) for finding in attempt.findings]
+class _Key(NamedTuple):
+    """What findings are counted by."""
+
+    purpose: Purpose
+    flaw: Flaw
+    model: str
+    hard: bool
+
+
+def _keys(checked: Attempt | Proved) -> list[_Key]:
+    if isinstance(checked, Attempt):
+        purpose, model = Purpose.TRANSLATION, checked.call.origin.model
+    else:
+        purpose, model = Purpose.READING, checked.origin.model
+    return [_Key(purpose, each.flaw, model, each.hard) for each in checked.findings]

@@ -13,9 +13,9 @@ from benchmarks.simulated.faults import FAULTS, Simulated
 from benchmarks.simulated.translation import sentences, translation
 from digest.archive import post
 from digest.fidelity.checks import Made, Original, cleaned, translated
-from digest.findings import Finding, is_hard
 from digest.fidelity.glossary import load
 from digest.fidelity.masking import stored
+from digest.findings import Finding, is_hard
 from digest.models import Translation
 from tests.shared import shared_data
 

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from digest.fidelity import figures
-from digest.findings import Finding, Flaw, finding
 from digest.fidelity.quantities import Quantity
 from digest.fidelity.quotes import Searchable, holds, is_in
 from digest.fidelity.units import Measure
+from digest.findings import Finding, Flaw, finding
 
 _LINK = re.compile(
     r"(?:https?://|www\.)[^\s<>\"'`|{}\\^\u0080-\U0010ffff]+"

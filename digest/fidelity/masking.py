@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import count
 
-from digest.findings import Finding, Flaw, finding
 from digest.fidelity.fixed import Kind, fixed
+from digest.findings import Finding, Flaw, finding
 from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse
 from digest.render.tex_prose import links, prose
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from digest.fidelity import numerals
-from digest.findings import Finding, Flaw, finding
 from digest.fidelity.quantities import Quantity, quantities, same
 from digest.fidelity.units import STRICT
+from digest.findings import Finding, Flaw, finding
 
 _DIGITS = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 _FORMULA = re.compile(r"\$[^$]*\$")

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from digest.fidelity import evidence
-from digest.findings import Finding, Flaw
 from digest.fidelity.quotes import Searchable
+from digest.findings import Finding, Flaw
 from digest.models import Claim
 from digest.reading.form import is_label
 

@@ -8,8 +8,8 @@ from typing import TypeVar
 import structlog
 
 from digest.errors import MalformedAnswerError, ModelError
-from digest.findings import Finding
 from digest.fidelity.quotes import Searchable, searchable
+from digest.findings import Finding
 from digest.flights import Audience
 from digest.llm.answers import so_far
 from digest.llm.client import Answered, Model

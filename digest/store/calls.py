@@ -65,6 +65,14 @@ async def of_versions(
     return [call(row) for row in sorted(rows, key=lambda row: row.id)]
 
 
+async def languages(connection: AsyncConnection, versions: Iterable[VersionId]) -> set[str]:
+    """The languages in which models were asked about any of `versions`."""
+    pair = tuple_(calls.c.paper_id, calls.c.version)
+    query = select(calls.c.language).distinct()
+    rows = await rows_among(connection, query, pair, [(str(v.paper), v.number) for v in versions])
+    return {row.language for row in rows}
+
+
 def call(row: Row[Any]) -> Call:
     """The call in a row that has the columns of the log."""
     return Call(

@@ -59,10 +59,10 @@ async def load(
 
 async def findings(
     connection: AsyncConnection, versions: Sequence[VersionId], language: str, origin: Origin | None
-) -> dict[VersionId, tuple[Finding, ...]]:
-    """What the checks found in making each of the readings that `load` gives."""
+) -> dict[VersionId, tuple[Origin, tuple[Finding, ...]]]:
+    """What made each of the readings that `load` gives, and what the checks found in making it."""
     rows = await origins.rows_to_show(connection, readings, versions, language, origin)
-    return {origins.version(row): row.findings for row in rows}
+    return {origins.version(row): (origins.origin(row), row.findings) for row in rows}
 
 
 def _reading(row: Row[Any]) -> Reading:

@@ -165,9 +165,9 @@ async def test_quality_reports_what_was_found_and_what_it_cost(tmp_path: Path, c
         assert told.status == 0
         assert "doubt" not in told.err
         assert told.out.startswith(
-            f"Edition of {DAY}: papers 3 · checked 3 · sound at once 2 · marked, original shown 1\n"
+            f"Edition of {DAY} in zh-CN: papers 3 · checked 3 · sound at once 2 · marked, original shown 1 · read 3\n"
         )
-        assert "  hard      2     0  gpt-4.1-mini             a number" in told.out
+        assert "  translation hard      2     0  gpt-4.1-mini             a number" in told.out
         assert "2602.00002v1: marked, original shown" in told.out
         assert "15.2%" in told.out
         assert "translations by gpt-4.1-mini: 4 calls" in told.out

@@ -2,8 +2,8 @@ import pytest
 
 from digest import drafts
 from digest.drafts import Sheet
-from digest.findings import Finding, Flaw
 from digest.fidelity.glossary import Glossary, Term
+from digest.findings import Finding, Flaw
 from tests.papers import paper
 
 ABSTRACT = "We present EchoNet, e.g. a model with $O(n)$ steps. It lowers the error by 12.5%. The code is at https://a.org/x."

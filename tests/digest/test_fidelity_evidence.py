@@ -1,8 +1,8 @@
 import pytest
 
 from digest.fidelity import evidence, figures
-from digest.findings import Flaw
 from digest.fidelity.quotes import searchable
+from digest.findings import Flaw
 
 PAPER = searchable(
     "We propose a vocoder; code at https://example.org/vocoder. The efﬁciency of synthe-\nsis rises by 12.5%.\n"

@@ -5,8 +5,8 @@ import pytest
 
 from digest.attempts import Attempt
 from digest.findings import Finding, Flaw
-from digest.models import BY_HAND, Call, ClosedEdition, Origin, Purpose, Translation, Window
-from digest.quality import Found, Price, Quality, Spent, Standing, account
+from digest.models import BY_HAND, Call, Origin, Purpose, Translation
+from digest.quality import Found, Price, Proved, Quality, Spent, Standing, checked, spent
 from tests.papers import paper
 
 NOW = datetime(2026, 2, 10, tzinfo=UTC)
@@ -40,9 +40,9 @@ def attempts(*findings: tuple[Finding, ...]) -> list[Attempt]:
 
 def judged(tried: list[Attempt], origin: Origin | None = SMALL) -> Quality:
     """The account of an edition of that paper; of `origin` is its translation, if there is one."""
-    closed = ClosedEdition(date(2026, 2, 10), Window(NOW, NOW), "zh-CN", ("cs.SD",), 1, (VERSION,), NOW)
     shown = {VERSION: Translation(VERSION, "zh-CN", "标题", "摘要", "一句话", origin)} if origin else {}
-    return account(closed, shown, {VERSION: tried} if tried else {}, [each.call for each in tried])
+    papers = checked([VERSION], shown, {VERSION: tried} if tried else {})
+    return Quality(date(2026, 2, 10), "zh-CN", papers, (), spent([each.call for each in tried]))
 
 
 @pytest.mark.parametrize(
@@ -70,9 +70,18 @@ def test_a_translation_stands_as_its_attempts_say(
 
 def test_findings_are_counted_by_kind_and_model_and_those_that_readers_see_apart() -> None:
     assert judged(attempts((HARD, SOFT), (HARD, SOFT), (SOFT,))).found == (
-        Found("number-missing", "small", hard=True, times=2, left=0),
-        Found("hedge", "small", hard=False, times=2, left=0),
-        Found("hedge", "large", hard=False, times=1, left=1),
+        Found(Purpose.TRANSLATION, Flaw.NUMBER_MISSING, "small", hard=True, times=2, left=0),
+        Found(Purpose.TRANSLATION, Flaw.HEDGE, "small", hard=False, times=2, left=0),
+        Found(Purpose.TRANSLATION, Flaw.HEDGE, "large", hard=False, times=1, left=1),
+    )
+
+
+def test_what_readings_dropped_and_what_is_odd_in_them_is_counted_apart() -> None:
+    dropped, odd = Finding(Flaw.UNFOUNDED), Finding(Flaw.DIRECTION, "LPIPS", hard=False)
+    read = Proved(VERSION, SMALL, (dropped, dropped, odd))
+    assert replace(judged(attempts(())), readings=(read,)).found == (
+        Found(Purpose.READING, Flaw.UNFOUNDED, "small", hard=True, times=2, left=0),
+        Found(Purpose.READING, Flaw.DIRECTION, "small", hard=False, times=1, left=1),
     )
 
 

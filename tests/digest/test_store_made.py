@@ -228,7 +228,7 @@ async def test_a_reading_keeps_its_passages_and_what_was_found(connection: Async
     await readings.save(connection, reading_of(version=paper(2).version), NOW)
     assert await readings.find(connection, VERSION, "zh", WANTED) == quoted
     told = await readings.findings(connection, [VERSION, paper(2).version], "zh", WANTED)
-    assert told == {VERSION: found, paper(2).version: ()}
+    assert told == {VERSION: (WANTED, found), paper(2).version: (WANTED, ())}
 
 
 async def test_readings_are_chosen_as_translations_are(connection: AsyncConnection) -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from digest.fidelity.checks import Made, Original, cleaned, translated
-from digest.findings import Flaw
 from digest.fidelity.glossary import Glossary, load
+from digest.findings import Flaw
 
 HARD, SOFT = True, False
 NONE: dict[str, bool] = {}

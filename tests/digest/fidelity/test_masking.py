@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given, strategies
 
-from digest.findings import Flaw
 from digest.fidelity.masking import mask, mask_all, stored
+from digest.findings import Flaw
 
 _PIECES = strategies.sampled_from(
     ["[[M1]]", "⟦M1⟧", "⟨⟨M1⟩⟩", "[[MM2]]", "[", "[[", "]]", "\\", "$x_1$", "$", "\\(a\\)", "\\(", "https://a.b/c", ".",
