@@ -21,6 +21,7 @@ from bot import (
 from bot.app import open_app, open_database
 from bot.demo import demonstrate
 from bot.doctor import doctor
+from bot.loops import Loop
 from bot.preview import Medium, preview
 from bot.progress import reporting
 from bot.serve import serve, stopping
@@ -78,7 +79,9 @@ def _fail(error: DigestError) -> NoReturn:
 @app.command("serve")
 def serve_() -> None:
     """The whole bot in one process: Telegram, schedule, delivery. Ends cleanly on SIGTERM."""
-    asyncio.run(_serve(command_line.load()))
+    loaded = command_line.load()
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(_serve(loaded))
 
 
 @app.command()

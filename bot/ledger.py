@@ -47,8 +47,8 @@ class Ledger:
     async def note(self, delivery: int, mark: Mark) -> bool:
         """Returns once `mark` is committed; not sooner where the caller is cancelled meanwhile.
 
-        A delivery whose subscriber has left is not marked as being sent: False says so. Of one delivery, a mark is
-        noted when the one before it has been. Raises StoreError.
+        A delivery whose subscriber has left or paused is not marked as being sent: False says so. Of one delivery, a
+        mark is noted when the one before it has been. Raises StoreError.
         """
         waiting = _Waiting(delivery, mark, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)

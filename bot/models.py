@@ -209,7 +209,10 @@ class Showing:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What a delivery becomes; a field that is None stays as it is, but `reason`, which belongs to the state."""
+    """What a delivery becomes; a field that is None stays as it is, but `reason`, which belongs to the state.
+
+    `day` belongs to one that is being sent: today at its reader's, who may have chosen a pause a moment ago.
+    """
 
     state: Sending
     reason: str | None = None
@@ -218,6 +221,7 @@ class Mark:
     tries: int | None = None
     rendering: int | None = None
     repeated: bool | None = None
+    day: date | None = None
 
 
 class Trouble(StrEnum):

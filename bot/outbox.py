@@ -8,7 +8,7 @@ mail, where it is sent once more under the same Message-ID; in Telegram, only if
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
@@ -28,7 +28,7 @@ from bot.fanout import LIFETIME, Renderings, due_at
 from bot.ledger import Ledger
 from bot.models import Delivery, Part, Sending, Standing
 from bot.outcomes import Outcomes
-from bot.store import deliveries
+from bot.store import deliveries, subscribers
 from digest.errors import DigestError
 from digest.store import engine as database
 from digest.store.exclusive import exclusive
@@ -42,8 +42,8 @@ class ChannelError(DigestError):
     """The channel refuses us, whatever the address."""
 
 
-class _LeftError(Exception):
-    """The subscriber left while the message waited for its turn."""
+class _UnwantedError(Exception):
+    """The subscriber left or paused while the message waited for its turn."""
 
 
 @dataclass
@@ -167,8 +167,7 @@ class Outbox:
             await self._outcomes.note(delivery, Sending.DUE, next_at=hour)
             return
         if reason := obstacle(delivery, now):
-            state = Sending.FAILED if delivery.part or delivery.tries else Sending.SKIPPED
-            await self._outcomes.note(delivery, state, reason)
+            await self._drop(delivery, reason)
             return
         number, parts = await self.renderings.of(delivery)
         if not parts:
@@ -186,14 +185,14 @@ class Outbox:
         async def before() -> None:
             self._in_flight.add(delivery.id)
             with unsent():
-                wanted = await self._outcomes.note(delivery, Sending.SENDING, rendering=rendering, part=part)
+                wanted = await self._outcomes.sending(delivery, rendering, part)
             if not wanted:
-                raise _LeftError
+                raise _UnwantedError
 
         try:
             await self.channel.send(delivery, parts[part], first=part == 0, before=before)
-        except _LeftError:
-            await self._outcomes.note(delivery, Sending.SKIPPED, "left")
+        except _UnwantedError:
+            await self._drop(delivery, await self._hindrance(delivery))
         except (HaltedError, CutShortError):
             await self._outcomes.note(
                 delivery, Sending.DUE, next_at=self.clock()
@@ -210,6 +209,18 @@ class Outbox:
         finally:
             self._in_flight.discard(delivery.id)
         return False
+
+    async def _drop(self, delivery: Delivery, reason: str) -> None:
+        """Nothing more of it is sent, for `reason`."""
+        state = Sending.FAILED if delivery.part or delivery.tries else Sending.SKIPPED
+        await self._outcomes.note(delivery, state, reason)
+
+    async def _hindrance(self, delivery: Delivery) -> str:
+        """Why the subscriber does not want it any more."""
+        async with database.reading(self.engine) as connection:
+            reader = await subscribers.get(connection, delivery.subscriber.id)
+        found = obstacle(replace(delivery, subscriber=reader), self.clock()) if reader else None
+        return found or Standing.LEFT.value
 
     async def _replace(
         self, delivery: Delivery, rendering: int, part: int, instead: tuple[Part, ...]

@@ -64,9 +64,14 @@ class Outcomes:
         tries: int | None = None,
         rendering: int | None = None,
         repeated: bool | None = None,
-    ) -> bool:
-        """Marks `delivery`; what is None stays as it is. False where it is not wanted any more."""
-        mark = Mark(state, reason, part, next_at, tries, rendering, repeated)
+    ) -> None:
+        """Marks `delivery`; what is None stays as it is."""
+        await self.ledger.note(delivery.id, Mark(state, reason, part, next_at, tries, rendering, repeated))
+
+    async def sending(self, delivery: Delivery, rendering: int, part: int) -> bool:
+        """Marks the message `part` as being sent. False where the delivery is not wanted any more."""
+        day = self.clock().astimezone(delivery.subscriber.zone).date()
+        mark = Mark(Sending.SENDING, part=part, rendering=rendering, day=day)
         return await self.ledger.note(delivery.id, mark)
 
     async def close(self) -> None:

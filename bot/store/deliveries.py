@@ -6,7 +6,21 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, Table, and_, bindparam, delete, exists, func, insert, literal, select, update
+from sqlalchemy import (
+    Date,
+    Row,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Delivery, Dispatch, Mark, Sending, Standing, Subscriber
@@ -134,7 +148,7 @@ async def next_at(connection: AsyncConnection) -> datetime | None:
 async def mark(connection: AsyncConnection, numbers: Collection[int], mark: Mark, at: datetime) -> set[int]:
     """The deliveries `numbers` become what `mark` says; gives those that did.
 
-    One whose subscriber has left at this moment is not marked as being sent.
+    One whose subscriber has left at this moment, or has a pause beyond the mark's day, is not marked as being sent.
     """
     kept = {f"b_{name}": getattr(mark, name) for name in _KEPT}
     values = {"b_state": mark.state, "b_reason": mark.reason, "b_at": at, **kept}
@@ -142,6 +156,7 @@ async def mark(connection: AsyncConnection, numbers: Collection[int], mark: Mark
     for some in parts(numbers):
         parameters = {**values, "b_numbers": some}
         if mark.state is Sending.SENDING:
+            parameters["b_day"] = mark.day
             marked.update(await connection.scalars(_MARK_AS_BEING_SENT, parameters))
         else:
             await connection.execute(_MARK, parameters)
@@ -172,7 +187,14 @@ _MARK = (
 )
 # Of each on its own: an IN tempts SQLite to go through all who are subscribed.
 _MARK_AS_BEING_SENT = _MARK.where(
-    exists().where(subscribers.c.id == _COLUMNS.subscriber_id, subscribers.c.standing == Standing.ACTIVE)
+    exists().where(
+        subscribers.c.id == _COLUMNS.subscriber_id,
+        subscribers.c.standing == Standing.ACTIVE,
+        or_(
+            subscribers.c.paused_until.is_(None),
+            subscribers.c.paused_until <= bindparam("b_day", type_=Date),
+        ),
+    )
 ).returning(_COLUMNS.id)
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -405,6 +406,21 @@ async def test_only_deliveries_of_those_who_are_subscribed_are_marked_as_being_s
         assert await deliveries.mark(connection, both, Mark(Sending.SENDING), NOW) == stays_on
         assert await deliveries.counts(connection, dispatch.id) == {Sending.SENDING: 1, Sending.DUE: 1}
         assert await deliveries.mark(connection, both, Mark(Sending.SKIPPED, "left"), NOW) == both
+
+
+@pytest.mark.parametrize(
+    ("until", "is_marked"), [(None, True), (NOW.date(), True), (date(2026, 2, 12), False)]
+)
+async def test_who_paused_a_moment_ago_is_not_marked_as_being_sent_to(
+    engine: AsyncEngine, until: date | None, is_marked: bool
+) -> None:
+    async with writing(engine) as connection:
+        [reader] = await add(connection, "1001")
+        await give_out(connection)
+        [delivery] = await due(connection)
+        await subscribers.change(connection, reader.id, lambda it: replace(it, paused_until=until), NOW)
+        marked = await deliveries.mark(connection, [delivery.id], Mark(Sending.SENDING, day=NOW.date()), NOW)
+        assert marked == ({delivery.id} if is_marked else set())
 
 
 async def test_what_was_being_sent_is_unknown_and_comes_again_only_when_asked_for(

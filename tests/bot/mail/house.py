@@ -66,11 +66,17 @@ class House:
 
     async def leave(self, address: str) -> None:
         """Ends the subscription, as a click on the link does."""
+        await self._change(address, standing=Standing.LEFT)
+
+    async def pause(self, address: str) -> None:
+        """Nothing for a week, as the page of preferences offers it."""
+        await self._change(address, paused_until=(self.now + timedelta(days=7)).date())
+
+    async def _change(self, address: str, **changes: Any) -> None:
         async with database.writing(self.engine) as connection:
             found = await subscribers.find(connection, "mail", address)
             assert found is not None
-            left = replace(found, standing=Standing.LEFT)
-            await subscribers.change(connection, found.id, lambda _: left, self.now)
+            await subscribers.change(connection, found.id, lambda it: replace(it, **changes), self.now)
 
     async def broadcast(self, text: str = "Hello, all.") -> None:
         """The operator's words to everybody, due now."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from email import message_from_bytes
 from pathlib import Path
@@ -260,14 +260,17 @@ async def test_a_server_that_is_not_there_stops_the_run(house: House, smtp: Fake
     assert await house.deliveries() == [("due", None), ("due", None)]
 
 
-async def test_who_leaves_while_the_mail_waits_for_its_turn_gets_none(house: House, smtp: FakeSmtp) -> None:
+@pytest.mark.parametrize(("ends", "reason"), [(House.leave, "left"), (House.pause, "paused")])
+async def test_who_leaves_or_pauses_while_the_mail_waits_for_its_turn_gets_none(
+    house: House, smtp: FakeSmtp, ends: Callable[[House, str], Awaitable[None]], reason: str
+) -> None:
     house.overrides |= {"mail_rate": 4, "mail_connections": 1}
     async with house.outbox() as outbox:
         sending = asyncio.create_task(outbox.drain())
         while not smtp.taken:  # noqa: ASYNC110 - the server is not ours to wait on
             await asyncio.sleep(0.01)
         [other] = {ADA, BEA} - {smtp.taken[0].to}
-        await house.leave(other)
+        await ends(house, other)
         await sending
     assert smtp.mailboxes == {smtp.taken[0].to: 1}
-    assert sorted(await house.deliveries()) == [SENT, ("skipped", "left")]
+    assert sorted(await house.deliveries()) == [SENT, ("skipped", reason)]
