@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import patch
 
 from structlog.testing import capture_logs
 
@@ -39,10 +40,10 @@ async def talking(
 ) -> AsyncIterator[BotWorld]:
     """A bot that runs at the pace of the test, its edition of `papers` made; at the end, nothing was refused to it.
 
-    `may_log` are faults that the test provokes.
+    It waits neither for its own rate nor for that of one chat. `may_log` are faults that the test provokes.
     """
     telegram = FakeTelegram(limits=False)
-    with capture_logs() as logs:
+    with patch("bot.chat.pacing._CHAT_SECONDS", 0.01), capture_logs() as logs:
         async with bot_world(folder, model, papers, telegram, telegram_rate=0, **settings) as here:
             async with here.running():
                 if papers:
