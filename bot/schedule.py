@@ -123,6 +123,7 @@ class Schedule:
         said = (self.app.clock().date(), alarm)
         if said not in self._said:
             self._said = {each for each in self._said if each[0] == said[0]} | {said}
+            _log.warning("alarm", trouble=alarm.trouble, about=alarm.about)
             await self.alert(alarm)
 
 

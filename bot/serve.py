@@ -7,8 +7,9 @@ mail server that stalls no message.
 import asyncio
 import secrets
 import signal
+from collections import deque
 from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -43,8 +44,8 @@ from bot.web.site import site
 T = TypeVar("T")
 _log = structlog.get_logger()
 _RETURNS_SECONDS = 300.0  # between two looks into the mailbox for what comes back
-_JOIN_SECONDS = 30.0  # that the schedule waits for Telegram
 _LAST_SECONDS = 5.0  # for letters that are under way at the end
+_ALARMS = 20  # that are kept while Telegram is out of reach
 
 
 @dataclass
@@ -62,11 +63,15 @@ class _House:
     inbox: Inbox | None = None
     listens: asyncio.Event = field(default_factory=asyncio.Event)
     joined: asyncio.Event = field(default_factory=asyncio.Event)
+    alarms: deque[Alarm] = field(default_factory=partial(deque, maxlen=_ALARMS))
+    """Those that wait for Telegram."""
 
     async def alert(self, alarm: Alarm) -> None:
-        """Tells the operators, whom only Telegram reaches; the log has it all anyway."""
-        if self.desk is not None:
+        """Tells the operators, whom only Telegram reaches, once it can be reached; the log has it all anyway."""
+        if self.desk is not None and self.joined.is_set():
             await operators.alert(self.desk, alarm)
+        elif alarm not in self.alarms:
+            self.alarms.append(alarm)
 
     def wake(self) -> None:
         """There may be something new to send."""
@@ -126,11 +131,6 @@ async def _ticks(house: _House) -> None:
         await asyncio.sleep(time.total_seconds())
         return house.app.clock()
 
-    if (
-        house.settings.telegram_bot_token is not None
-    ):  # so that the operators hear of what the first tick finds
-        with suppress(TimeoutError):
-            await asyncio.wait_for(_unless(house.stop, house.joined.wait), _JOIN_SECONDS)
     scheduler = Schedule(house.app, house.alert, house.wake, pause).start(house.rhythm.tick_seconds)
     try:
         await house.stop.wait()
@@ -198,6 +198,8 @@ async def _joined(house: _House, stack: AsyncExitStack) -> tuple[ExtBot[LimitArg
     await application.introduce(desk, settings.telegram_channels)
     house.joined.set()
     _log.info("joined_telegram")
+    while house.alarms:
+        await house.alert(house.alarms.popleft())
     return desk.bot, outbox, inbox
 
 

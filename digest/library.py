@@ -188,11 +188,18 @@ class Library:
 
     async def text(self, paper: Paper) -> FullText | NoText:
         """The full text of `paper`, or why there is none."""
+        known = await self._known_text(paper)
+        if known is not None:
+            return known
+        return await self._shelves.flights.once(("text", paper.version), lambda _: self._fetch(paper))
+
+    async def _known_text(self, paper: Paper) -> FullText | NoText | None:
+        """What is stored of it; None where it is to be asked for."""
         async with database.reading(self._engine) as connection:
             stored = await fulltexts.find(connection, paper.version)
-        if stored is not None and (not _passing(stored.outcome) or self._clock() < next_try(stored)):
-            return stored.outcome
-        return await self._shelves.flights.once(("text", paper.version), lambda _: self._fetch(paper))
+        if stored is None or (_passing(stored.outcome) and self._clock() >= next_try(stored)):
+            return None
+        return stored.outcome
 
     async def _named(self, ref: PaperRef) -> Paper:
         paper = await self._shelves.api.named(ref)
@@ -253,6 +260,9 @@ class Library:
         return made
 
     async def _fetch(self, paper: Paper) -> FullText | NoText:
+        known = await self._known_text(paper)
+        if known is not None:  # since the caller looked
+            return known
         found = await self._shelves.texts.fetch(paper.version)
         if isinstance(found, NoText):
             _log.info("no_text", paper=str(paper.version), reason=found.reason)

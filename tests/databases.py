@@ -24,6 +24,7 @@ from digest.store.engine import open_engine
 _START_SECONDS = 30
 _SPACE_BYTES = 2**30
 _numbers = itertools.count(1)
+_template: list[bytes] = []
 
 
 @pytest_asyncio.fixture
@@ -176,6 +177,14 @@ def _binaries() -> Path:
     if os.environ.get("CI"):
         pytest.fail("PostgreSQL is not installed")
     pytest.skip("PostgreSQL is not installed")
+
+
+async def migrated(path: Path) -> None:
+    """Makes the SQLite file at `path` with all tables and no rows, as a program that ran before has left it."""
+    if not _template:  # made once a process: it takes as long as many a test
+        await _migrate(f"sqlite:///{path}")
+        _template.append(await asyncio.to_thread(path.read_bytes))
+    await asyncio.to_thread(path.write_bytes, _template[0])
 
 
 async def _migrate(url: str) -> None:

@@ -17,6 +17,7 @@ from digest.llm.patience import Patience as ModelPatience
 from digest.models import Purpose
 from digest.progress import Progress
 from digest.sources.gate import Patience
+from tests.databases import migrated
 from tests.fakes.arxiv import FakeArxiv
 from tests.fakes.documents import html_page
 from tests.fakes.model import KEY, FakeModel
@@ -100,6 +101,7 @@ async def world(
     for number in range(1, papers + 1):
         publish(arxiv, number)
     (folder / "posts").mkdir()
+    await migrated(folder / "arxiv-daily.db")
     async with arxiv.serve() as url, model or FakeModel() as served:
         yield World(folder, arxiv, served, url, overrides)
 

@@ -5,12 +5,13 @@ import socket
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.outbox import ChannelError
 from bot.outboxes import Rhythm, telegram
 from bot.serve import serve
 from tests.bot.chat.test_webhook import SECRET, pushed
-from tests.bot.chat.world import RHYTHM, BotWorld, bot_world
+from tests.bot.chat.world import OPERATOR, RHYTHM, BotWorld, bot_world
 from tests.bot.world import QUICK, WEDNESDAY_NOON
 from tests.fakes import telegram_faults as faults
 from tests.fakes.telegram import TOKEN
@@ -78,6 +79,23 @@ async def test_what_telegram_refuses_at_the_start_ends_the_program_with_a_senten
         assert (
             failed.value.__suppress_context__
         )  # a traceback would show the library's sentence, with the token
+
+
+async def test_what_the_operators_have_to_hear_waits_for_telegram(tmp_path: Path) -> None:
+    async with bot_world(tmp_path, papers=0) as here:
+        operator = here.telegram.user(OPERATOR)
+        await operator.says("/status")  # a bot may not begin a conversation
+        here.telegram.fail(faults.status(502), method="getMe", times=1_000)
+        stop = asyncio.Event()
+        with capture_logs() as logs:
+            serving = asyncio.create_task(serve(here.settings(), here.clock, stop, QUICK, RHYTHM))
+            async with asyncio.timeout(20):
+                while not any(each["event"] == "alarm" for each in logs):  # noqa: ASYNC110 - a log is no event
+                    await asyncio.sleep(0.05)
+        here.telegram.mend()
+        await operator.chat.waits_for(lambda message: "⚠️" in message.text)
+        stop.set()
+        await serving
 
 
 async def test_a_stop_is_obeyed_while_telegram_is_out_of_reach(tmp_path: Path) -> None:
