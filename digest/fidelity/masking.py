@@ -7,7 +7,7 @@ text, findings = abstract.restored(answer)
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
@@ -19,6 +19,7 @@ from digest.render.tex_prose import links, prose
 
 _BRACKETS = (("[[", "]]"), ("⟦", "⟧"), ("⟨⟨", "⟩⟩"))
 _SHAPES = {"[": r"[\[［【]", "]": r"[\]］】]"}  # what models make of a bracket
+_LONGEST_NUMBER = 9  # digits; so many placeholders are never given
 _VISIBLE = re.compile(r"[!-~]*")
 _FONTS = re.compile(
     r"(?P<kept>\$\$?[^$]+\$\$?|\\\(.{1,2000}?\\\)|\\\[.{1,2000}?\\\]|`[^`]*`)"
@@ -62,11 +63,20 @@ class Masked:
         spans = self.spans if whole else self.known
         pieces, numbers, at = [], [], 0
         for found in _pattern(self.form).finditer(answer):
-            number = int(found[1] or found[2])
+            number = int((found[1] or found[2])[:_LONGEST_NUMBER])
             pieces += [answer[at : found.start()], spans.get(number, "")]
             numbers.append(number)
             at = found.end()
-        return _joined([*pieces, answer[at:]]), tuple(_findings(numbers, spans, whole=whole))
+        pieces.append(answer[at:])
+        found_wrong = [*_findings(numbers, spans, whole=whole), *self._broken(pieces[::2])]
+        return _joined(pieces), tuple(found_wrong)
+
+    def _broken(self, written: Iterable[str]) -> Iterator[Finding]:
+        """What is left of a placeholder that lost a bracket, and that no reader should see."""
+        theirs = _pattern(self.form).sub("", self.text)
+        for left in _remnants(self.form).findall("\n".join(written)):
+            if left not in theirs:
+                yield finding(Flaw.MASK_INVENTED, left)
 
 
 def stored(text: str) -> str:
@@ -115,6 +125,13 @@ def _pattern(form: Form) -> re.Pattern[str]:
     bare = _loose(form.opening) + number + _loose(form.closing)
     escaped = _loose(form.opening, r"\\") + number + _loose(form.closing, r"\\")
     return re.compile(f"{bare}|{escaped}")
+
+
+@cache
+def _remnants(form: Form) -> re.Pattern[str]:
+    """A placeholder of which but one bracket, on one side, is left."""
+    core = rf"(?<![A-Za-z]){''.join(f'[{sign}{sign.lower()}Ｍｍ]' for sign in form.letters)}\d+"
+    return re.compile(rf"[\[［【⟦⟨]{core}(?!\w)|{core}[\]］】⟧⟩]")
 
 
 def _loose(signs: str, before: str = "") -> str:

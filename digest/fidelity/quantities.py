@@ -38,7 +38,7 @@ def _any_of(names: Iterable[str]) -> str:
 
 
 _NUMBER = re.compile(
-    r"(?P<digits>\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?[eE]-?\d+|\d+(?:\.\d+)*|(?<![^\s(=<>~])\.\d+)"
+    r"(?P<digits>\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?[eE]-?\d{1,3}(?!\d)|\d+(?:\.\d+)*|(?<![^\s(=<>~])\.\d+)"
     r"(?P<scale> ?-?(?:hundred|thousand|million|billion|trillion)(?![A-Za-z])"
     r"|-?(?:K|M|B|T|k|bn)(?![A-Za-z])| [MBK](?![A-Za-z])| ?[十百千万亿]+)?"
     rf"(?:[余多几]|[余多]?个)?(?:[ -]?(?P<unit>(?:{_any_of(filter(_is_spelled, UNITS))})(?![A-Za-z]|-[a-z]|(?<=[xX])\d)"

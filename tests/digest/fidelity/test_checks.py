@@ -225,3 +225,8 @@ def test_words_in_latin_letters_are_strange_in_chinese_only() -> None:
 
 def test_a_number_at_the_end_of_a_parenthesis_is_no_mark_of_a_list() -> None:
     assert findings("It scores well (MOS 4.31 against 4.30).", "它得分很高（MOS为4.31对4.30）。") == NONE
+
+
+@pytest.mark.parametrize("number", ["1e999999999", "5e-99999999999999999999", "9" * 5_000])
+def test_a_number_beyond_all_bounds_is_read_without_a_fault(number: str) -> None:
+    assert findings(f"It takes {number} s.", f"它需要{number}秒。") == NONE

@@ -106,3 +106,16 @@ def test_an_address_is_kept_apart_from_what_would_lengthen_it() -> None:
 def test_an_original_is_brought_to_the_stored_form(text: str, form: str) -> None:
     assert stored(text) == form
     assert stored(form) == form
+
+
+def test_what_a_model_leaves_of_a_placeholder_is_found_in_a_summary_too() -> None:
+    masked = mask("From $a$ to M2 [M3]")
+    for left in ("[M1]", "[[M1]", "【M1】", "M1]]"):
+        assert [each.flaw for each in masked.restored(f"从{left}起", whole=False)[1]] == [Flaw.MASK_INVENTED]
+    assert masked.restored("到M2 [M3]", whole=False)[1] == ()
+
+
+def test_a_number_of_no_end_in_a_placeholder_is_an_invented_one() -> None:
+    text, findings = mask("From $a$").restored(f"从[[M1]][[M{'9' * 5_000}]]")
+    assert text == "从$a$"
+    assert [each.flaw for each in findings] == [Flaw.MASK_INVENTED]
