@@ -7,25 +7,37 @@ _UNSEEN = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufdd0-\ufdef"
     r"\ufeff\ufff9-\uffff\U000e0000-\U000e007f]"
 )
+_GAP = re.compile(r"\n\s*\n")
 _FENCE = re.compile(r"\A\s*(?:```|~~~)[\w-]*[ \t]*\n(.*?)\n?\s*(?:```|~~~)\s*\Z", re.DOTALL)
 _PREAMBLE = re.compile(
     r"\A\s*(?:(?:(?:好的|当然|没问题|Sure|Certainly|Of course|Okay)[，。！,.! ]+)?"
-    r"(?:以下是|下面是|以下为|Here is|Here's|Below is)[^。！？!?\n：:]{0,60}[：:]\s*"
-    r"|\**(?:中文|简体中文)?(?:摘要|译文|翻译|标题|Abstract|Translation|Title)(?:如下)?\**[：:]\**\s*)",
+    r"(?:以下是|下面是|以下为|Here is|Here's|Below is)"
+    r"(?=[^。！？!?\n：:]*(?:译|中文|translat|Chinese))[^。！？!?\n：:]{0,60}[：:]\s*"
+    r"|\**(?:中文|简体中文)?(?:摘要|译文|翻译|标题|总结|一句话(?:总结|概括|摘要)|Abstract|Translation|Title|Summary)(?:如下)?\**[：:]\**\s*)",
     re.IGNORECASE,
 )
+_OF_TRANSLATING = (
+    r"[^\n]{0,200}?(?:译文|译法|译名|译为|译作|[直意音]译|(?:以上|[本此])翻译|翻译(?:仅|已|力求|说明)|按[^。\n]{0,20}翻译|原文"
+    r"|保留(?:英文|不译)|(?:您|你)[^。\n]{0,40}(?:帮助|调整|修改|告诉|告知)|(?:帮助|调整|修改)[^。\n]{0,20}(?:您|你)"
+    r"|translat(?:ed (?:as|literally)|ion (?:is|keeps|above|helps))|helps you|need any)"
+)
 _NOTE = re.compile(
-    r"(?:\n\s*|(?<=[。！？]))[（(*\[【]*(?:译?注|译者注|翻译说明|说明|备注|以上|希望|如果?您|如需|Note|I hope"
-    r"|Let me know)"
-    r"(?:[：:]|(?=[^。\n]*(?:翻译|译文|译法|术语|帮助|需要|translat|help)))[^\n]*\Z",
+    r"(?:\n\s*|(?<=[。！？]))[（(*\[【]*(?:(?:译注|译者注|翻译说明)[：:]?"
+    rf"|(?:注|说明|备注|Note)[：:](?={_OF_TRANSLATING})"
+    rf"|(?:以上|希望|如果?您|如需|I hope|Let me know)(?={_OF_TRANSLATING}))[^\n]*\Z",
     re.IGNORECASE,
 )
 _REFUSAL = re.compile(
-    r"\A\s*(?:(?:非常|很|十分)?(?:抱歉|对不起|遗憾)|作为(?:一个|一款|一名)?(?:AI|人工智能|大?语言模型|助手)|我(?:无法|不能|没有办法)|"
-    r"无法(?:翻译|完成|处理|提供|协助)|I['’]?m sorry|I am sorry|Sorry,|I can(?:no|['’])t|I am unable|As an AI)",
+    r"(?:(?:非常|很|十分)?(?:抱歉|对不起)|(?:很|非常)?遗憾[^。！？\n]{0,12}我[^。！？\n]{0,6}(?:无法|不能)"
+    r"|作为(?:一个|一款|一名)?(?:AI|人工智能|大?语言模型|助手)[^。！？\n]{0,20}[，,]\s*我(?!们)"
+    r"|我(?:无法|不能|没有办法)(?:翻译|完成|处理|提供|协助|帮|满足|执行|回答|继续)"
+    r"|无法(?:翻译|完成|处理|提供|协助)[^。！？\n]{0,6}(?:此|这|该|您|你|请求|内容)"
+    r"|I['’]?m sorry|I am sorry|Sorry,|I can(?:no|['’])t|I am unable|As an AI)",
     re.IGNORECASE,
 )
+_BEGINNING = re.compile(r"\A\s*|(?<=[。！？!?\n])\s*")
 _SORRY = re.compile(r"\A\s*\W?(?:sorry|I['’]?m sorry|I can|as an AI)", re.IGNORECASE)
+_OF_REFUSALS = re.compile(r"sorry|apolog|refus|\bI can(?:no|['’])t\b|\bas an AI\b", re.IGNORECASE)
 _ECHO = re.compile(
     r"</?\s*(?:material|question|think)\b|JSON schema|\"(?:title|abstract|summary)\"\s*:|<\|(?:im_|end)"
     r"|(?:\A|\n)\s*(?:Title|Abstract|Summary|摘要|标题|译文)\s*[：:]|```|~~~",
@@ -40,7 +52,7 @@ _GRAM = 12  # characters
 
 def unwrapped(text: str) -> str:
     """`text` without a preamble, a note behind it, a fence around it, and characters that nobody sees."""
-    seen = _UNSEEN.sub("", text.replace("\r\n", "\n")).strip()
+    seen = _GAP.sub("\n\n", _UNSEEN.sub("", text.replace("\r\n", "\n"))).strip()
     for _ in range(2):  # a fence may stand in a preamble, or the other way round
         fenced = _FENCE.match(seen)
         seen = (fenced[1] if fenced else seen).strip()
@@ -51,9 +63,12 @@ def unwrapped(text: str) -> str:
 
 
 def refusal(original: str, made: str) -> str | None:
-    """How `made` begins if it declines; a translation of a text that begins so does not."""
-    found = None if _SORRY.match(original) else _REFUSAL.match(made)
-    return found[0].strip() if found else None
+    """How `made`, or a sentence within it, begins if it declines; a translation of a text that does so does not."""
+    if _SORRY.match(original):
+        return None
+    places = [found.end() for found in _BEGINNING.finditer(made)]
+    found = (_REFUSAL.match(made, at) for at in (places[:1] if _OF_REFUSALS.search(original) else places))
+    return next((each[0] for each in found if each), None)
 
 
 def echo(original: str, made: str) -> str | None:

@@ -33,16 +33,18 @@ def _in_wide_parentheses(found: re.Match[str]) -> str:
     return f"（{found[1] or found[2] or ''}）"
 
 
+def _widened_around_chinese(found: re.Match[str]) -> str:
+    return f"（{found[1]}）" if re.search(f"[{_HAN}]", found[1]) else found[0]
+
+
 _RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
     (re.compile(r"\.{3,}|。{2,}|…+"), "……"),
-    (re.compile(rf"\"([^\"“”]*[{_HAN}][^\"“”]*)\""), r"“\1”"),
-    (re.compile(rf"(?<=[{_WIDE}])[^\S\n]*\"([^\"“”]+)\""), r"“\1”"),
     # Commas and their like beside Chinese.
     (re.compile(rf"(?<=[{_WIDE}])[^\S\n]*[,;:?!](?![A-Za-z0-9/])[^\S\n]*"), _widened),
     (re.compile(rf"(?<=[{_WIDE}])[^\S\n]*[,;:?!](?=[A-Za-z0-9])"), _widened),
     (re.compile(rf"(?<=[{_CLOSED}])[^\S\n]*[,;:?!][^\S\n]*(?=[*“（《]{{0,2}}[{_HAN}])"), _widened),
     # Parentheses that hold Chinese, or stand in it.
-    (re.compile(rf"\(([^()（）]*[{_HAN}][^()（）]*)\)"), r"（\1）"),
+    (re.compile(r"\(([^()（）]*)\)"), _widened_around_chinese),
     (re.compile(rf"(?<=[{_WIDE}])[^\S\n]*\(([^()（）]*)\)"), r"（\1）"),
     (re.compile(rf"\(([^()（）]*)\)(?=[^\S\n]*[{_WIDE}])"), r"（\1）"),
     (re.compile(r"(?<=\S)[^\S\n]+\(([^()（）]*)\)"), r"（\1）"),
@@ -83,13 +85,27 @@ def typeset(text: str, language: str, *, spaced: bool = False) -> str:
     if not is_chinese(language) or not re.search(f"[{_HAN}]", text):
         return text
     prose, sources = _without_fixed(_STANDINS.sub("", text))
-    prose = prose.translate(_HALF_WIDTH)
+    prose = "\n".join(map(_quoted, prose.translate(_HALF_WIDTH).split("\n")))
     for pattern, replacement in _RULES:
         prose = pattern.sub(replacement, prose)
     prose = _SEAM.sub(" " if spaced else "", prose)
     prose = _AFTER_ADDRESS.sub(" ", _BEFORE_ADDRESS.sub(" ", prose))
     left = iter(sources)
     return _STANDINS.sub(lambda _: next(left), prose)
+
+
+def _quoted(paragraph: str) -> str:
+    """`paragraph` with Chinese quotation marks around and beside Chinese, where the marks are in pairs."""
+    pieces = paragraph.split('"')
+    if len(pieces) % 2 == 0:
+        return paragraph
+    for at in range(1, len(pieces), 2):
+        before, quote, behind = pieces[at - 1 : at + 2]
+        beside = before.rstrip()[-1:] + behind.lstrip()[:1]
+        pieces[at] = (
+            f"“{quote}”" if re.search(f"[{_HAN}]", quote) or re.search(f"[{_WIDE}]", beside) else f'"{quote}"'
+        )
+    return "".join(pieces)
 
 
 def _without_fixed(text: str) -> tuple[str, list[str]]:

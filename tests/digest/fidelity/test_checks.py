@@ -119,6 +119,24 @@ def test_a_refusal_is_found_and_an_abstract_about_refusals_is_none() -> None:
 
 
 @pytest.mark.parametrize(
+    "sound",
+    [
+        "遗憾的是，现有方法不足。",
+        "作为大语言模型的一种扩展，我们研究语音。",
+        "作为AI助手的核心，语音识别十分重要。",
+        "无法处理长音频是现有模型的缺点。",
+    ],
+)
+def test_a_sentence_that_only_begins_like_a_refusal_is_none(sound: str) -> None:
+    assert "refusal" not in findings("We study speech in depth.", sound)
+
+
+def test_a_refusal_in_the_middle_of_a_text_is_found() -> None:
+    declined = "我们深入研究语音。抱歉，我无法继续翻译余下的内容。"
+    assert findings("We study speech in depth.", declined)["refusal"] is HARD
+
+
+@pytest.mark.parametrize(
     ("chinese", "flaw"),
     [
         ("We study speech recognition models in depth.", Flaw.UNTRANSLATED),
@@ -208,6 +226,9 @@ def test_other_languages_are_checked_for_what_no_language_changes() -> None:
         "好的，以下是译文：本文提出一种方法。",
         "译文：本文提出一种方法\u202e。",
         "本文提出一种方法。\n\n（注：术语按领域习惯翻译。）",
+        "本文提出一种方法。（注：SteerMoE为模型名，保留英文。）",
+        "本文提出一种方法。\n\n希望以上翻译对您有帮助！",
+        "总结：本文提出一种方法。",
     ],
 )
 def test_what_a_model_puts_around_a_sound_text_is_stripped(wrapped: str) -> None:
@@ -215,7 +236,17 @@ def test_what_a_model_puts_around_a_sound_text_is_stripped(wrapped: str) -> None
 
 
 def test_a_text_that_only_looks_wrapped_is_left_alone() -> None:
-    for text in ("方法如下：一，编码；二，解码。", "抱歉，我无法翻译。", "翻译任务中的幻觉：一项综述"):
+    for text in (
+        "方法如下：一，编码；二，解码。",
+        "以下是本文的主要贡献：（1）编码；（2）解码。",
+        "抱歉，我无法翻译。",
+        "翻译任务中的幻觉：一项综述",
+        "本文提出一种方法。以上结果表明，它适用于语音翻译。",
+        "本文提出一种方法。希望该数据集能够帮助研究者评估翻译模型。",
+        "本文提出一种方法。注意到现有方法需要大量数据，我们采用自监督学习。",
+        "本文提出一种方法。说明：代码见附录。",
+        "本文提出一种方法。如需数据，需要签署协议。",
+    ):
         assert cleaned(text, "zh-CN") == text
 
 

@@ -18,6 +18,7 @@ _SIGNS = strategies.text(alphabet='中文字ab1.,;:!?()（）"“”，。 %$`-'
         ),
         ("提出 SteerMoE (MoE) ,它", "提出SteerMoE（MoE），它", "提出 SteerMoE（MoE），它"),
         ('他说"好":对!', "他说“好”：对！", "他说“好”：对！"),
+        ('把"ab"与"cd"混为"一谈"', "把“ab”与“cd”混为“一谈”", "把“ab”与“cd”混为“一谈”"),
         ("代码在https://a.b/c上发布", "代码在 https://a.b/c 上发布", "代码在 https://a.b/c 上发布"),
         ("见 https://a.b/c。", "见 https://a.b/c。", "见 https://a.b/c。"),
         ("由 $f(a, b)$ 得`g(x, y)`值", "由$f(a, b)$得`g(x, y)`值", "由 $f(a, b)$ 得 `g(x, y)` 值"),
