@@ -50,6 +50,10 @@ def test_a_number_may_be_written_in_any_notation(english: str, chinese: str) -> 
     assert findings(english, chinese) == NONE
 
 
+def test_money_is_no_formula_in_chinese_either() -> None:
+    assert findings("under $100 per month and $0.05 per call", "每月低于$100，每次调用$0.05") == NONE
+
+
 def test_a_fall_may_be_written_as_a_fall_for_a_negative_number() -> None:
     assert findings("a change of -4.94%", "下降4.94%") == NONE
 
