@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from digest.answering import Answerer
 from digest.attempts import is_due
 from digest.errors import BudgetSpentError, ModelError
-from digest.fidelity import masking
 from digest.flights import Audience, Flights
 from digest.ids import PaperRef
 from digest.models import (
@@ -30,6 +29,7 @@ from digest.models import (
 )
 from digest.progress import Onlooker, Step
 from digest.reading import Reader
+from digest.render import originals
 from digest.sources.api import QueryApi
 from digest.sources.fulltext import FullTexts
 from digest.store import attempts, calls, fulltexts, papers, readings, terms, translations
@@ -285,7 +285,7 @@ def is_original(language: str) -> bool:
 
 def _original(paper: Paper, language: str) -> Translation:
     """The record itself, in the place of a translation."""
-    abstract = masking.stored(paper.abstract or "")
+    abstract = originals.stored(paper.abstract or "")
     return Translation(paper.version, language, paper.title, abstract, None, Origin(model="arxiv", prompt=""))
 
 

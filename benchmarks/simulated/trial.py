@@ -14,9 +14,9 @@ from benchmarks.simulated.translation import sentences, translation
 from digest.archive import post
 from digest.fidelity.checks import Made, Original, cleaned, translated
 from digest.fidelity.glossary import load
-from digest.fidelity.masking import stored
 from digest.findings import Finding, is_hard
 from digest.models import Translation
+from digest.render.originals import stored
 from tests.shared import shared_data
 
 _LANGUAGE = "zh-CN"

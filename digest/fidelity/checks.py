@@ -9,9 +9,9 @@ from functools import cached_property
 from digest.fidelity import chatter, hedges, names, numbers, script, sentences
 from digest.fidelity.fixed import Kind, Part, fixed
 from digest.fidelity.glossary import Glossary
-from digest.fidelity.masking import stored
 from digest.fidelity.typography import is_chinese, typeset
 from digest.findings import Finding, Flaw, finding
+from digest.render.originals import stored
 
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _PLAIN_WORD = re.compile(r"\b[a-z]{3,}\b")

@@ -14,20 +14,11 @@ from itertools import count
 
 from digest.fidelity.fixed import Kind, fixed
 from digest.findings import Finding, Flaw, finding
-from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse
-from digest.render.tex_prose import links, prose
 
 _BRACKETS = (("[[", "]]"), ("⟦", "⟧"), ("⟨⟨", "⟩⟩"))
 _SHAPES = {"[": r"[\[［【]", "]": r"[\]］】]"}  # what models make of a bracket
 _LONGEST_NUMBER = 9  # digits; so many placeholders are never given
 _VISIBLE = re.compile(r"[!-~]*")
-_FONTS = re.compile(
-    r"(?P<kept>\$\$?[^$]+\$\$?|\\\(.{1,2000}?\\\)|\\\[.{1,2000}?\\\]|`[^`]*`)"
-    r"|\\(?P<font>textbf|emph|textit|textsl|texttt)\s*\{(?P<words>(?!\s)(?:[^{}$\\*`]|\\[%&_#]|\$[^$*`]*\$)+(?<!\s))\}",
-    re.DOTALL,
-)
-
-_NESTED = re.compile(r"\\(?:textbf|emph|textit|textsl)\s*\{(\*\*[^{}*]+\*\*|`[^{}`]+`)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +68,6 @@ class Masked:
         for left in _remnants(self.form).findall("\n".join(written)):
             if left not in theirs:
                 yield finding(Flaw.MASK_INVENTED, left)
-
-
-def stored(text: str) -> str:
-    r"""An original in the stored form (`digest.models`), without TeX in its prose.
-
-    Formulas stand between single dollars, `\href{u}{so}` is so (u), `\textbf{so}` and `\emph{so}` are `**so**`,
-    `\texttt{so}` is code, `\'e` is é. What is in the stored form stays as it is.
-    """
-    return "".join(map(_written, parse(_NESTED.sub(r"\1", _FONTS.sub(_marked, links(text))))))
 
 
 def mask(text: str) -> Masked:
@@ -163,24 +145,3 @@ def _swallows(span: str, following: str) -> bool:
     tail = _VISIBLE.match(following)
     alone, behind = (next(fixed(text), None) for text in (span, span + (tail[0] if tail else "")))
     return alone is not None and alone.kind is Kind.ADDRESS and behind is not None and behind.source != span
-
-
-def _marked(found: re.Match[str]) -> str:
-    if found["kept"]:
-        return found[0]
-    mark = "`" if found["font"] == "texttt" else "**"
-    return f"{mark}{found['words']}{mark}"
-
-
-def _written(span: Span) -> str:
-    match span:
-        case Text(value):
-            return prose(value)
-        case Math(tex):
-            return f"${tex}$"
-        case Code(value):
-            return f"`{value}`"
-        case Link(url):
-            return url
-        case Strong(spans):
-            return f"**{''.join(map(_written, spans))}**"

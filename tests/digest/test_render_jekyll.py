@@ -35,6 +35,15 @@ def test_a_post_has_the_published_form() -> None:
     )
 
 
+def test_an_original_in_place_of_a_translation_has_no_tex_in_its_prose() -> None:
+    typed = r"On \emph{rooms} at 45{\deg}, see \href{https://u.v/a}{here}: \(x_1\) of ``it''."
+    whole = entry()
+    paper = replace(whole.paper, title=r"A \textbf{B}", abstract=typed)
+    shown = jekyll.render(edition(replace(whole, paper=paper, translation=Gap.MODEL)), SHANGHAI)
+    assert "\nOn **rooms** at 45°, see here (https://u.v/a): $$x_1$$ of “it”.\n" in shown
+    assert "## A **B**\n" in shown
+
+
 def test_another_zone_is_named_by_its_abbreviation() -> None:
     rendered = jekyll.render(edition(entry()), ZoneInfo("Europe/Berlin"))
     assert "（CET）" in rendered

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from pydantic import ValidationError
 
-from digest.fidelity.masking import stored
 from digest.llm.prompts import PromptTemplate
 from digest.models import Translation
+from digest.render.originals import stored
 from digest.translation import TranslationAnswer
 from tests.digest.llm_world import World, world
 from tests.fakes import model_faults as faults

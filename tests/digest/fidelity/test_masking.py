@@ -3,8 +3,9 @@
 import pytest
 from hypothesis import given, strategies
 
-from digest.fidelity.masking import mask, mask_all, stored
+from digest.fidelity.masking import mask, mask_all
 from digest.findings import Flaw
+from digest.render.originals import stored
 
 _PIECES = strategies.sampled_from(
     ["[[M1]]", "⟦M1⟧", "⟨⟨M1⟩⟩", "[[MM2]]", "[", "[[", "]]", "\\", "$x_1$", "$", "\\(a\\)", "\\(", "https://a.b/c", ".",
@@ -101,6 +102,11 @@ def test_an_address_is_kept_apart_from_what_would_lengthen_it() -> None:
         (r"\textbf{by 5\%}", "**by 5%**"),
         (r"$\textbf{x}$ stays", r"$\textbf{x}$ stays"),
         (r"86\% of it", "86% of it"),
+        ("at [https://u.v/a](https://u.v/a).", "at https://u.v/a."),
+        ("see [our code](https://u.v/a_b)", "see our code (https://u.v/a_b)"),
+        ("an ``expert'' of a ``tone\" map", "an “expert” of a “tone” map"),
+        ("Track~1 in Fig.~3, 5~6", "Track 1 in Fig. 3, 5~6"),
+        (r"30{\deg}", "30°"),
     ],
 )
 def test_an_original_is_brought_to_the_stored_form(text: str, form: str) -> None:
