@@ -52,9 +52,10 @@ def translated(original: Original, made: Made, language: str, glossary: Glossary
     known = _known(
         title, abstract, " ".join(wording for some, _ in terms for term in some for wording in term.passing)
     )
-    found = [*_as_a_whole(abstract, made_abstract, known, language)]
+    named = names.named_by(title.prose, abstract.prose)
+    found = [*_as_a_whole(abstract, made_abstract, known, language, named)]
     if made.title is not None:
-        found += _as_a_whole(title, _text(made.title), known, language)
+        found += _as_a_whole(title, _text(made.title), known, language, named)
     if made.summary is not None:
         found += _as_a_part(known, _text(made.summary), language)
     if is_chinese(language):
@@ -112,13 +113,15 @@ def _known(title: _Text, abstract: _Text, wordings: str) -> _Known:
     return _Known(whole, forms, numbers.known((title.said, abstract.said), whole))
 
 
-def _as_a_whole(original: _Text, made: _Text, known: _Known, language: str) -> Iterator[Finding]:
-    """Title or abstract: nothing of it may be missing, and nothing added."""
+def _as_a_whole(
+    original: _Text, made: _Text, known: _Known, language: str, named: str | None
+) -> Iterator[Finding]:
+    """Title or abstract: nothing of it may be missing, and nothing added; `named` is what the title names."""
     if not re.search(r"\w", made.whole) and re.search(r"\w", original.whole):
         yield finding(Flaw.EMPTY)
         return
     yield from _parts(original, made)
-    yield from _names(original, made)
+    yield from _names(original, made, named)
     yield from _lengths(original, made, language)
     if is_chinese(language):
         yield from numbers.missing(original.said, made.said, known.numbers)
@@ -158,8 +161,10 @@ def _parts(original: _Text, made: _Text) -> Iterator[Finding]:
             yield finding(flaw, source)
 
 
-def _names(original: _Text, made: _Text) -> Iterator[Finding]:
+def _names(original: _Text, made: _Text, named: str | None) -> Iterator[Finding]:
     wanted = names.coined(original.prose)
+    if named and named not in wanted and names.stands_in(named, original.prose):
+        wanted = (named, *wanted)
     for name in wanted:
         if not names.stands_in(name, made.prose):
             yield finding(Flaw.NAME_MISSING, name)

@@ -203,6 +203,34 @@ def test_the_glossary_is_obeyed_and_what_it_accepts_passes() -> None:
     assert findings("Mixture-of-experts models", "专家组合模型", glossary=glossary) == {"term": SOFT}
 
 
+@pytest.mark.parametrize(
+    ("title", "abstract", "made_title", "missing"),
+    [
+        ("PESTO: Pitch Made Simple", "We reach it.", "佩斯托：简单的音高", "PESTO"),
+        ("PESTO: Pitch Made Simple", "We reach it.", "PESTO：简单的音高", None),
+        ("DM-Codec: Speech in Tokens", "We reach it.", "DM编解码器：语音词元", "DM-Codec"),
+        ("Moshi: Speech in Tokens", "With Moshi we reach it.", "莫希：语音词元", "Moshi"),
+        ("Beyond: Speech in Tokens", "We reach it.", "超越：语音词元", None),
+        ("Text-to-Speech: A Survey", "It is Text-to-Speech (TTS).", "文本到语音：综述", None),
+    ],
+)
+def test_what_the_title_names_before_its_colon_is_kept(
+    title: str, abstract: str, made_title: str, missing: str | None
+) -> None:
+    made = Made(made_title, "我们用Moshi做到了（TTS）。", None)
+    found = translated(Original(title, abstract), made, "zh-CN", Glossary({}))
+    names = [each for each in found if each.flaw is Flaw.NAME_MISSING]
+    assert [each.detail for each in names if each.hard] == ([missing] if missing else [])
+
+
+def test_a_name_of_the_title_is_kept_where_the_abstract_has_it() -> None:
+    original = Original("PESTO: Pitch Made Simple", "We reach it with PESTO.")
+    made = Made("PESTO：简单的音高", "我们用佩斯托做到了。", None)
+    assert [each.detail for each in translated(original, made, "zh-CN", Glossary({})) if each.hard] == [
+        "PESTO"
+    ]
+
+
 def test_a_summary_need_not_say_all_but_must_not_add() -> None:
     original = Original("On Speech", "We reach 57.7% with SteerMoE on two tasks.")
     sound = Made("论语音", "我们用SteerMoE在两项任务上达到57.7%。", "提出一种方法。")
