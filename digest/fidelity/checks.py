@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from digest.fidelity import chatter, hedges, names, numbers, script, sentences
+from digest.fidelity import any_language, chatter, hedges, names, numbers, script, sentences
 from digest.fidelity.fixed import Kind, Part, fixed
 from digest.fidelity.glossary import Glossary
 from digest.fidelity.typography import is_chinese, typeset
@@ -44,8 +44,8 @@ class Made:
 def translated(original: Original, made: Made, language: str, glossary: Glossary) -> tuple[Finding, ...]:
     """What is wrong with `made` as a translation of `original` into `language` (a BCP 47 tag), each thing once.
 
-    Numbers, hedges, sentences, words and script are judged for Chinese only; names, formulas, addresses, refusals,
-    repetition and markup for every language.
+    Hedges, sentences, words, units and script are judged for Chinese only; names, formulas, addresses, the digits of
+    numbers, what is left in English, refusals, repetition and markup for every language.
     """
     title, abstract, made_abstract = map(_text, (original.title, original.abstract, made.abstract))
     terms = [(glossary.relevant(title.whole), made.title), (glossary.relevant(abstract.whole), made.abstract)]
@@ -125,6 +125,8 @@ def _as_a_whole(
     yield from _lengths(original, made, language)
     if is_chinese(language):
         yield from numbers.missing(original.said, made.said, known.numbers)
+    else:
+        yield from any_language.missing(original.prose, made.prose, known.whole)
     yield from _as_a_part(known, made, language, needs_words=bool(_PLAIN_WORD.search(original.prose)))
 
 
@@ -146,6 +148,10 @@ def _as_a_part(known: _Known, made: _Text, language: str, *, needs_words: bool =
         yield from numbers.invented(made.said, known.numbers)
         yield from _untranslated(made, needs_words=needs_words)
         yield from _brackets(made.whole)
+    else:
+        yield from any_language.invented(made.prose, known.whole)
+        for copied in any_language.copied(known.whole, made.prose):
+            yield finding(Flaw.UNTRANSLATED, copied.strip()[:60])
 
 
 def _parts(original: _Text, made: _Text) -> Iterator[Finding]:

@@ -243,11 +243,53 @@ def test_a_summary_need_not_say_all_but_must_not_add() -> None:
 def test_other_languages_are_checked_for_what_no_language_changes() -> None:
     english = "We introduce SteerMoE with $x_1$ and 3B parameters, see https://a.b/c."
     assert findings(
-        english, "Wir stellen SteerMoE mit $x_1$ vor, siehe https://a.b/c.", language="de"
+        english,
+        "Wir stellen SteerMoE mit $x_1$ und 3 Mrd. Parametern vor, siehe https://a.b/c.",
+        language="de",
     ).keys() <= {"word"}
     changed = findings(english, "Wir stellen Lenkexperten mit $x_2$ vor, siehe https://a.b/c.", language="de")
     assert changed["name-missing"] is HARD
     assert changed["formula"] is HARD
+
+
+@pytest.mark.parametrize(
+    ("language", "made", "expected"),
+    [
+        ("de", "Mit 12.000 Aufnahmen erreichen wir 57,7 % in fünf Räumen.", {"number-missing": SOFT}),
+        ("fr", "Avec 12 000 enregistrements nous atteignons 57,7 % dans 5 pièces.", NONE),
+        ("ja", "1.2万件の録音を用いて、5つの部屋で57.7%を達成する。", NONE),
+        (
+            "de",
+            "Mit 12.000 Aufnahmen erreichen wir 57,1 % in 5 Räumen.",
+            {"number-missing", "number-invented"},
+        ),
+        ("de", "Mit 12.000 Aufnahmen erreichen wir viel in 5 Räumen.", {"number-missing": HARD}),
+        (
+            "de",
+            "Mit 12.000 Aufnahmen erreichen wir 57,7 % in 5 Räumen, 20 % mehr.",
+            {"number-invented": HARD},
+        ),
+        ("de", "With 12,000 recordings we reach a score of 57.7% in 5 rooms.", {"untranslated": HARD}),
+    ],
+)
+def test_digits_and_english_left_over_are_told_in_any_language(
+    language: str, made: str, expected: dict[str, bool] | set[str]
+) -> None:
+    english = "With 12,000 recordings we reach a score of 57.7% in 5 rooms."
+    found = findings(english, made, language=language)
+    assert found == (expected if isinstance(expected, dict) else dict.fromkeys(expected, HARD))
+
+
+def test_a_title_in_english_is_told_in_any_language_and_a_row_of_names_is_none() -> None:
+    original = Original(
+        "Learning to Hear the Shape of Rooms", "We use Whisper, Moshi, Conformer, Mamba and AudioSet."
+    )
+    sound = Made(
+        "Apprendre la forme des pièces", "Nous prenons Whisper, Moshi, Conformer, Mamba et AudioSet.", None
+    )
+    assert translated(original, sound, "fr", Glossary({})) == ()
+    left = Made(original.title, sound.abstract, None)
+    assert [each.flaw for each in translated(original, left, "fr", Glossary({}))] == [Flaw.UNTRANSLATED]
 
 
 @pytest.mark.parametrize(
