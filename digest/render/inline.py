@@ -59,7 +59,7 @@ _SPANS = re.compile(
 _WORD = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{3,}")
 _EASTERN = re.compile(r"[\u3041-\u30fa\u3400-\u9fff\uac00-\ud7af](?![^{}]*\})")
 _MONEY = re.compile(r"\d[\d,.]*(?:\s+[A-Za-z]|\s*[-–/、，；]\s*$)")  # $5 million …, $5-$10
-_BEHIND_A_LINK = ".,;:!?'\")]}>*_`|\\"
+_BEHIND_A_LINK = ".,;:!?'\")]}>*_`|\\([{"
 
 
 def parse(text: str) -> tuple[Span, ...]:
@@ -121,7 +121,7 @@ def _balanced(tex: str) -> bool:
 
 
 def trimmed(url: str) -> str:
-    """`url` without what ends the sentence, or closes the bracket, around it."""
+    """`url` without what ends the sentence, closes the bracket around it, or opens one behind it."""
     while url and url[-1] in _BEHIND_A_LINK:
         if url[-1] == ")" and url.count("(") >= url.count(")"):
             break
