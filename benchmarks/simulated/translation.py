@@ -16,7 +16,8 @@ from digest.fidelity.glossary import Glossary
 from digest.fidelity.lexicon import wordings
 
 _BOUNDS = {
-    "up to almost": ("高达近",), "up to": ("高达", "最高", "最多"), "more than": ("超过", "多于"),
+    "up to almost": ("高达近",), "up to approximately": ("高达约",), "up to about": ("高达约",),
+    "up to": ("高达", "最高", "最多"), "more than": ("超过", "多于"),
     "over": ("超过", "逾"), "at least": ("至少", "不少于"), "less than": ("不到", "低于"),
     "fewer than": ("不到", "少于"),
     "approximately": ("约", "大约"), "about": ("约", "大约"), "around": ("约", "大约"), "nearly": ("近", "将近"),

@@ -26,6 +26,7 @@ _FONTS = re.compile(
     re.DOTALL,
 )
 
+_SPECIAL = re.compile(r"[\\$`*]|http")  # without which a text has no form but itself
 _NESTED = re.compile(r"\\(?:textbf|emph|textit|textsl)\s*\{(\*\*[^{}*]+\*\*|`[^{}`]+`)\}")
 
 
@@ -75,6 +76,8 @@ def stored(text: str) -> str:
     Formulas stand between single dollars, `\href{u}{so}` is so (u), `\textbf{so}` and `\emph{so}` are `**so**`,
     `\texttt{so}` is code, `\'e` is é. What is in the stored form stays as it is.
     """
+    if not _SPECIAL.search(text):
+        return text
     return "".join(map(_written, parse(_NESTED.sub(r"\1", _FONTS.sub(_marked, links(text))))))
 
 
