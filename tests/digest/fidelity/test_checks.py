@@ -246,8 +246,6 @@ def test_parentheses_may_end_with_a_number_and_stand_behind_marks_and_addresses(
     assert findings(english, chinese) == NONE
 
 
-@pytest.mark.parametrize(
-    "chinese", ["我们研究语音（模型。", "我们研究语音）模型。", "我们研究语音（模型）12）。"]
-)
+@pytest.mark.parametrize("chinese", ["我们研究语音（模型。", "我们研究语音）模型。"])
 def test_a_parenthesis_without_its_partner_is_a_soft_finding(chinese: str) -> None:
-    assert findings("We study speech (models) 12.", chinese).get("brackets") is SOFT or "12" in chinese
+    assert findings("We study speech models.", chinese) == {"brackets": SOFT}
