@@ -91,8 +91,8 @@ def repetition(original: str, made: str) -> str | None:
 
     Honest texts name a long thing twice.
     """
-    grams = Counter(made[at : at + _GRAM] for at in range(len(made) - _GRAM + 1))
-    if grams.total() == len(grams):
+    starts = range(len(made) - _GRAM + 1)
+    if len({made[at : at + _GRAM] for at in starts}) == len(starts):
         return None
     return _often(original, made, _GRAM, 3) or _often(original, made, 2 * _GRAM, 2)
 

@@ -19,8 +19,8 @@ _FEWEST = 12  # words, from which on lengths can be compared
 _LENGTHS = (1.2, 3.0)  # Chinese characters per English word; 1.54 to 2.46 in sound translations
 _ANY_LENGTHS = (0.3, 4.0)  # characters per character, of other languages
 _TITLE = 100  # characters: what is shorter is full of names
-_PAIRS = ("（）", "《》", "“”", "「」", "【】")
-_MARK = re.compile(r"(?<![（A-Za-z0-9.])(?:\d{1,2}|[ivx]{1,4}|[a-h])）")  # of an item in a list
+_PAIRS = ("《》", "“”", "「」", "【】")
+_MARK = re.compile(r"(?<![A-Za-z0-9.])(?:\d{1,2}|[ivx]{1,4}|[a-h])$")  # of an item in a list: 1）, iv）
 _COORDINATED = re.compile(r"[、，和与及]\s*$")
 
 
@@ -176,8 +176,14 @@ def _names(original: _Text, made: _Text, named: str | None) -> Iterator[Finding]
             yield finding(Flaw.NAME_MISSING, name)
     for acronym in names.acronyms(original.prose):
         gone = acronym not in wanted and not names.stands_in(acronym, made.prose)
-        if gone or _COORDINATED.search(made.prose[: made.prose.find(acronym)]):
+        if gone or _stands_apart(acronym, made.prose):
             yield finding(Flaw.ACRONYM, acronym)
+
+
+def _stands_apart(acronym: str, made: str) -> bool:
+    """Whether an acronym is another thing beside its full name, 阿尔茨海默病、AD, and never explains it."""
+    explains = any(f"{opening}{acronym}" in made for opening in "（(")
+    return not explains and _COORDINATED.search(made[: made.find(acronym)]) is not None
 
 
 def _strange_words(known: _Known, made: _Text) -> Iterator[Finding]:
@@ -212,11 +218,24 @@ def _untranslated(made: _Text, *, needs_words: bool) -> Iterator[Finding]:
 
 
 def _brackets(made: str) -> Iterator[Finding]:
-    made = _MARK.sub("", made)
+    if not _is_paired(made):
+        yield finding(Flaw.BRACKETS, "（）")
     for pair in _PAIRS:
-        opening, closing = pair[0], pair[1]
-        if made.count(opening) != made.count(closing):
+        if made.count(pair[0]) != made.count(pair[1]):
             yield finding(Flaw.BRACKETS, pair)
+
+
+def _is_paired(made: str) -> bool:
+    """Whether each parenthesis has its partner, but those behind the marks of a list."""
+    depth = 0
+    for found in re.finditer("[（）]", made):
+        if found[0] == "（":
+            depth += 1
+        elif depth:
+            depth -= 1
+        elif not _MARK.search(made, max(0, found.start() - 6), found.start()):
+            return False
+    return depth == 0
 
 
 def _in_chinese(original: _Text, made: _Text) -> Iterator[Finding]:

@@ -143,7 +143,7 @@ def _scale(scale: str | None) -> int:
 def _is_mark(found: re.Match[str]) -> bool:
     """Whether a number counts the items of a list: (1), 2)."""
     text, (start, end) = found.string, found.span()
-    if not found["digits"].isdigit() or text[end : end + 1] not in {")", "."} or len(found["digits"]) > 1:
+    if len(found["digits"]) > 1 or found["scale"] or found["unit"] or text[end : end + 1] not in {")", "."}:
         return False
     before = text[start - 1 : start] if start else ""
     if text[end] == ".":

@@ -32,6 +32,7 @@ _MOVES = ((1, 1, 0.0), (2, 1, 1.6), (1, 2, 1.6), (3, 1, 3.6), (1, 3, 3.6), (2, 2
 _LOST = 0.65  # the cost of each name, number or word that a counterpart does not have
 _EXPECTED = 0.38  # of them are worded in another way
 _ALIKE = 1.5  # and less: two sentences need no search for others
+_STRAYS = 3  # places that sentence and counterpart are apart, beyond what the numbers of sentences make
 _LONGEST = 60  # sentences that are looked at
 
 
@@ -81,15 +82,18 @@ def _steps(many_left: int, few_left: int, unlike: "_Unlikeness") -> dict[tuple[i
     """The cheapest way to each pair of places: how many sentences of each side its last step takes."""
     costs = {(0, 0): 0.0}
     steps: dict[tuple[int, int], tuple[int, int]] = {}
+    strays = abs(many_left - few_left) + _STRAYS
     for i in range(many_left + 1):
-        for j in range(few_left + 1):
-            ways = [(costs[i - 1, j] + _ALONE, (1, 0))] if i else []
-            if j:
+        for j in range(max(0, i - strays), min(few_left, i + strays) + 1):
+            ways = []
+            if (i - 1, j) in costs:
+                ways.append((costs[i - 1, j] + _ALONE, (1, 0)))
+            if (i, j - 1) in costs:
                 ways.append((costs[i, j - 1] + _ALONE, (0, 1)))
             for many, few, price in _MOVES:
-                if many <= i and few <= j:
-                    cost = costs[i - many, j - few] + price
-                    ways.append((cost + unlike(i - many, i, j - few, j), (many, few)))
+                before = costs.get((i - many, j - few))
+                if before is not None:
+                    ways.append((before + price + unlike(i - many, i, j - few, j), (many, few)))
             if ways:
                 costs[i, j], steps[i, j] = min(ways)
     return steps

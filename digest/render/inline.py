@@ -53,7 +53,7 @@ _SPANS = re.compile(
     r"|\\\[(?P<square>.{1,2000}?)\\\]"
     r"|(?<!`)`(?P<code>[^`]+)`(?!`)"
     r"|(?<!\*)\*\*(?P<strong>[^\s*](?:[^*]|\*(?!\*))*?(?<![\s*]))\*\*(?!\*)"
-    r"|(?P<link>https?://[A-Za-z0-9][!-~]*)",
+    r"|(?P<link>https?://[A-Za-z0-9](?:(?!\]\()[!-~])*)",
     re.DOTALL,
 )
 _WORD = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{3,}")

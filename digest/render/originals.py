@@ -16,6 +16,7 @@ _FONTS = re.compile(
 
 _NESTED = re.compile(r"\\(?:textbf|emph|textit|textsl)\s*\{(\*\*[^{}*]+\*\*|`[^{}`]+`)\}")
 _MARKDOWN_LINK = re.compile(r"!?\[([^\[\]\n]{0,300})\]\((https?://[^\s()<>]+)\)")
+_SPECIAL = re.compile(r"[\\$`*~]|http")  # without which a text has no form but itself
 _QUOTED = re.compile(r"(?<!`)``(?=[^\s`\"])([^`\"]{1,300}?)(?:''(?!')|\")")
 _TIE = re.compile(r"(?:(?<=[A-Za-z][a-z])|(?<=[a-z]\.))~(?=[A-Za-z0-9])")  # Fig.~3; but not 5~6
 
@@ -26,6 +27,8 @@ def stored(text: str) -> str:
     Formulas stand between single dollars, `\href{u}{so}` and `[so](u)` are so (u), `\textbf{so}` and `\emph{so}` are
     `**so**`, `\texttt{so}` is code, `\'e` is é, ``so'' is “so”, Fig.~3 is Fig. 3. What is in the stored form stays.
     """
+    if not _SPECIAL.search(text):
+        return text
     linked = _MARKDOWN_LINK.sub(_linked, links(text)) if "](http" in text else links(text)
     quoted = _QUOTED.sub(r"“\1”", linked)
     return "".join(map(_written, parse(_NESTED.sub(r"\1", _FONTS.sub(_marked, quoted)))))

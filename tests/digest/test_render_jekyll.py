@@ -57,10 +57,14 @@ def test_every_gap_has_its_sentence_in_every_output(gap: Gap, language: str) -> 
     unread = Gap.MODEL if gap is Gap.UNFAITHFUL else gap
     shown = edition(entry(translation=untranslated, reading=unread), language=language)
     paper = shown.entries[0].paper
+    form = Choices(language, Detail.READINGS)
     for output in (
         jekyll.render(shown, SHANGHAI),
         page.render(shown, SHANGHAI),
         text.paper(paper, untranslated, unread, language),
+        cards.card(paper, untranslated, form).html,
+        cards.card(paper, untranslated, replace(form, rich=True)).rich or "",
+        "".join(message.html for message in composing.digest(shown, form)),
     ):
         assert "lowers the error of room 1 by up to 12.5%" in output
         assert ("未翻译" in output) == (language == "zh-CN")

@@ -335,3 +335,27 @@ def test_a_number_at_the_end_of_a_parenthesis_is_no_mark_of_a_list() -> None:
 @pytest.mark.parametrize("number", ["1e999999999", "5e-99999999999999999999", "9" * 5_000])
 def test_a_number_beyond_all_bounds_is_read_without_a_fault(number: str) -> None:
     assert findings(f"It takes {number} s.", f"它需要{number}秒。") == NONE
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    [
+        ("Small amounts of speech data (2-5%) help.", "少量语音数据（2到5 %）就有帮助。"),
+        ("We compare two groups (n=6) of speech models.", "我们比较两组（n=6）语音模型。"),
+        ("Two questions: 1) the speed, 2) the cost.", "两个问题：1）速度，2）成本。"),
+        (
+            "We study pooling (SP) and its form SP-Basic (SP-B).",
+            "我们研究池化（SP），SP-Basic（SP-B）是其形式。",
+        ),
+        ("It is at [https://x.org/a](https://x.org/a).", "见[https://x.org/a](https://x.org/a)。"),
+    ],
+)
+def test_parentheses_may_end_with_a_number_and_stand_behind_marks_and_addresses(
+    english: str, chinese: str
+) -> None:
+    assert findings(english, chinese) == NONE
+
+
+@pytest.mark.parametrize("chinese", ["我们研究语音（模型。", "我们研究语音）模型。"])
+def test_a_parenthesis_without_its_partner_is_a_soft_finding(chinese: str) -> None:
+    assert findings("We study speech models.", chinese) == {"brackets": SOFT}
