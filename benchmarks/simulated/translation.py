@@ -120,9 +120,11 @@ def sentences(text: str) -> list[str]:
     return _SENTENCE.split(text)
 
 
-def translation(text: str, glossary: Glossary, chance: random.Random) -> list[str]:
-    """The sentences of the simulated translation of `text`."""
+def translation(text: str, glossary: Glossary, chance: random.Random, named: str = "") -> list[str]:
+    """The sentences of the simulated translation of `text`; `named` is a word that no translator changes."""
     scale = min(max(chance.gauss(1.05, 0.1), 0.9), 1.3)
+    if named:
+        text = re.sub(rf"(?<![\w./$-]){re.escape(named)}(?![\w/$-])", f"\ue000{named}\ue001", text)
     made = [_sentence(sentence, glossary, scale, chance) for sentence in sentences(text)]
     return [*_rearranged(made, chance)]
 

@@ -16,7 +16,7 @@ _HEDGES: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
         ),
         (
             rf"(?:over|more than|at least|exceeding|exceeds?|above|greater than|no fewer than|no less than){_NUMBER}",
-            r"超|逾|多|以上|至少|不少于|不低于|大于|高于|优于|余",
+            r"超|逾|多|以上|至少|不少于|不低于|不小于|大于|高于|优于|胜过|余",
         ),
         (
             rf"(?:less than|fewer than|below|under|within|no more than|as low as|as little as|as few as|only){_NUMBER}",
@@ -40,13 +40,49 @@ _HEDGES: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
 )  # fmt: skip
 
 
+_COMPOUNDS = re.compile(
+    "最先进|最佳|最优|最新|最近|最终|最后|最强|最好|许多|众多|多种|多个|多项|多样|多模态|多语|多任务|多说话人|多通道|非常|正常|异常|神经|经过|已经"
+    "|性能|智能|功能|能力|能量|能耗|可控|可用|可扩展|可解释|可训练|可靠|可学习|社会|会议|或者|还是|下降|下游|内容|内部|内存|未来|未知"
+)
+"""Words with a sign in them that would be a hedge by itself."""
+_DIGITS = re.compile(r"\s*(?:an? (?:factor|average|order) of\s+|about\s+)?[$~≈]?\s*(\d[\d,]*(?:\.\d+)?)")
+_NO_BOUND = re.compile("相比|相较|较|比|在|跨|于|平均|历时|间|期")  # over 3 baselines, over 5 years
+_BEFORE, _BEHIND = 16, 8  # characters around a number in which its bound stands
+_AROUND = 0.25  # of the text, around the place in it where a doubt is to be looked for
+
+
 def lost(original: str, made: str) -> Iterator[str]:
-    """The hedges of an English text of whose kind its Chinese translation has none."""
+    """The hedges of an English text that its Chinese translation does not have where they belong.
+
+    A bound belongs beside its number, wherever that stands; a doubt about as far into the text as in the original.
+    """
     lower = original.lower()
+    bare = _COMPOUNDS.sub(lambda found: "\ufffc" * len(found[0]), made)
     for english, chinese in _HEDGES:
-        found = next((found for found in english.finditer(lower) if _begins_a_word(found)), None)
-        if found and not chinese.search(made):
-            yield found[0].strip()
+        for found in filter(_begins_a_word, english.finditer(lower)):
+            if not _is_kept(found, chinese, bare):
+                yield found[0].strip()
+                break
+
+
+def _is_kept(found: re.Match[str], chinese: re.Pattern[str], made: str) -> bool:
+    """Whether `made` has the hedge that was `found` where it belongs."""
+    number = _DIGITS.match(found.string, found.end())
+    if number:
+        beside = _beside(number[1], made)
+        is_over = found[0] == "over"  # 3 baselines, which is no bound
+        return any(chinese.search(place) or (is_over and _NO_BOUND.search(place)) for place in beside)
+    if found.re.pattern.endswith(_NUMBER):
+        return chinese.search(made) is not None
+    at, far = found.start() / len(found.string) * len(made), _AROUND * len(made)
+    return chinese.search(made, max(0, round(at - far)), round(at + far) + _BEFORE) is not None
+
+
+def _beside(number: str, made: str) -> list[str]:
+    """What stands around `number` in `made`; all of it where it is written in another way."""
+    forms = "|".join(map(re.escape, {number, number.replace(",", "")}))
+    places = [each.span() for each in re.finditer(rf"(?<![\d.])(?:{forms})(?!\.?\d)", made)]
+    return [made[max(0, start - _BEFORE) : end + _BEHIND] for start, end in places] or [made]
 
 
 def _begins_a_word(found: re.Match[str]) -> bool:
