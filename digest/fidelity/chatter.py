@@ -35,6 +35,21 @@ _REFUSAL = re.compile(
     r"|I['’]?m sorry|I am sorry|Sorry,|I can(?:no|['’])t|I am unable|As an AI)",
     re.IGNORECASE,
 )
+_DECLINING = (
+    "抱歉",
+    "对不起",
+    "遗憾",
+    "作为",
+    "无法",
+    "不能",
+    "没有办法",
+    "orry",
+    "I ca",
+    "i ca",
+    "nable",
+    "s an AI",
+)
+"""One of these is in whatever declines: to look for them first is quicker."""
 _BEGINNING = re.compile(r"\A\s*|(?<=[。！？!?\n])\s*")
 _SORRY = re.compile(r"\A\s*\W?(?:sorry|I['’]?m sorry|I can|as an AI)", re.IGNORECASE)
 _OF_REFUSALS = re.compile(r"sorry|apolog|refus|\bI can(?:no|['’])t\b|\bas an AI\b", re.IGNORECASE)
@@ -64,7 +79,7 @@ def unwrapped(text: str) -> str:
 
 def refusal(original: str, made: str) -> str | None:
     """How `made`, or a sentence within it, begins if it declines; a translation of a text that does so does not."""
-    if _SORRY.match(original):
+    if not any(word in made for word in _DECLINING) or _SORRY.match(original):
         return None
     places = [found.end() for found in _BEGINNING.finditer(made)]
     found = (_REFUSAL.match(made, at) for at in (places[:1] if _OF_REFUSALS.search(original) else places))

@@ -30,7 +30,7 @@ def stored(text: str) -> str:
     if not _SPECIAL.search(text):
         return text
     linked = _MARKDOWN_LINK.sub(_linked, links(text)) if "](http" in text else links(text)
-    quoted = _QUOTED.sub(r"“\1”", linked)
+    quoted = _QUOTED.sub(r"“\1”", linked) if "``" in linked else linked
     return "".join(map(_written, parse(_NESTED.sub(r"\1", _FONTS.sub(_marked, quoted)))))
 
 
@@ -49,7 +49,7 @@ def _marked(found: re.Match[str]) -> str:
 def _written(span: Span) -> str:
     match span:
         case Text(value):
-            return _TIE.sub(" ", prose(value))
+            return _TIE.sub(" ", prose(value)) if "~" in value else prose(value)
         case Math(tex):
             return f"${tex}$"
         case Code(value):
