@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from html import unescape
 
 _UNSEEN = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufdd0-\ufdef"
@@ -61,20 +62,37 @@ _ECHO = re.compile(
 _MARKUP = re.compile(
     r"</?[a-zA-Z][a-zA-Z0-9-]*(?:\s[^<>]*)?/?>|<!--|\{\{|\{%|!\[[^\]]*\]\(|javascript:", re.IGNORECASE
 )
+_PICTURE = re.compile("[\U0001f300-\U0001faff]")
+_PRAISE = re.compile(
+    r"(?:给予|打出|给出)[^。，]{0,6}(?:好评|高分|满分|最高[评分]|积极评价|正面评[价审])|(?:推荐|建议)(?:直接)?(?:录用|接收)|强烈推荐"
+    r"|最好的论文|[Pp]ositive review"
+)
+_OF_REVIEWS = re.compile(r"review|recommend|accept|rating|score", re.IGNORECASE)
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,8});")
+_DONE = re.compile(
+    r"(?<=[。！？])\s*[（(【\[]?(?:翻译完毕|翻译完成|翻译结束|译文完|全文完|完|end)[）)】\]]?[。.!！]?\Z",
+    re.IGNORECASE,
+)
+_QUOTED = re.compile(r"“([^“”]*)”|「([^「」]*)」|\"([^\"]*)\"", re.DOTALL)
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _GRAM = 12  # characters
+_SENTENCE_END = re.compile(r"(?<=[。！？])")
+_SENTENCE = 10  # characters of one that nobody writes twice
 
 
 def unwrapped(text: str) -> str:
-    """`text` without a preamble, a note behind it, a fence around it, and characters that nobody sees."""
-    seen = _GAP.sub("\n\n", _UNSEEN.sub("", text.replace("\r\n", "\n"))).strip()
+    """`text` without a preamble, a note behind it, a fence or quotation marks around it, and what nobody sees."""
+    plain = _ENTITY.sub(lambda entity: unescape(entity[0]), text.replace("\r\n", "\n"))
+    seen = _GAP.sub("\n\n", _UNSEEN.sub("", plain)).strip()
     for _ in range(2):  # a fence may stand in a preamble, or the other way round
         fenced = _FENCE.match(seen)
         seen = (fenced[1] if fenced else seen).strip()
         preamble = _PREAMBLE.match(seen)
         if preamble and seen[preamble.end() :].strip():
             seen = seen[preamble.end() :].strip()
-    return _NOTE.sub("", seen).strip()
+    bare = _DONE.sub("", _NOTE.sub("", seen).strip())
+    quoted = _QUOTED.fullmatch(bare)
+    return (quoted[quoted.lastindex or 0] if quoted else bare).strip()
 
 
 def refusal(original: str, made: str) -> str | None:
@@ -93,19 +111,29 @@ def echo(original: str, made: str) -> str | None:
     )
 
 
+def praise(original: str, made: str) -> str | None:
+    """What in `made` asks for a good review of the paper, as hidden orders want it; papers about reviews may."""
+    found = _PRAISE.search(made)
+    return found[0] if found and not _OF_REVIEWS.search(original) else None
+
+
 def markup(original: str, made: str) -> str | None:
-    """HTML, Liquid, an image or an unseen character in `made` that `original` does not have."""
+    """HTML, Liquid, an image, a pictogram or an unseen character in `made` that `original` does not have."""
     unseen = _UNSEEN.search(made)
     if unseen:
         return f"U+{ord(unseen[0]):04X}"
-    return next((found[0] for found in _MARKUP.finditer(made) if found[0] not in original), None)
+    marks = (*_MARKUP.finditer(made), *_PICTURE.finditer(made))
+    return next((found[0] for found in marks if found[0] not in original), None)
 
 
 def repetition(original: str, made: str) -> str | None:
-    """A run of 12 characters that `made` has three times, or of 24 that it has twice, and `original` has not so often.
+    """A sentence that `made` has twice; or a run that it has and `original` has not so often.
 
-    Honest texts name a long thing twice.
+    Such a run is of 12 characters three times, or of 24 twice: honest texts name a long thing twice.
     """
+    sentences = [each.strip() for each in _SENTENCE_END.split(made) if len(each) >= _SENTENCE]
+    if len(set(sentences)) < len(sentences):
+        return next(each for each in sentences if sentences.count(each) > 1)
     starts = range(len(made) - _GRAM + 1)
     if len({made[at : at + _GRAM] for at in starts}) == len(starts):
         return None

@@ -17,10 +17,17 @@ _WORD = re.compile(r"[A-Za-z]{2,}")
 _PLAIN_WORD = re.compile(r"\b[a-z]{3,}\b")
 _FEWEST = 12  # words, from which on lengths can be compared
 _LENGTHS = (1.2, 3.0)  # Chinese characters per English word; 1.54 to 2.46 in sound translations
+_MOST_OF_FEW = 20  # characters more, of a title or an abstract of a few words
 _ANY_LENGTHS = (0.3, 4.0)  # characters per character, of other languages
 _TITLE = 100  # characters: what is shorter is full of names
 _PAIRS = ("《》", "“”", "「」", "【】")
 _MARK = re.compile(r"(?<![A-Za-z0-9.])(?:\d{1,2}|[ivx]{1,4}|[a-h])$")  # of an item in a list: 1）, iv）
+_MAY_LINK = re.compile(r"[A-Za-z0-9-]\.[A-Za-z]|@[A-Za-z]|://")
+_LINKED = re.compile(  # evil.com, @evil and tg://user, as Telegram and mail programs read them
+    r"(?<![\w@./-])(?:[A-Za-z0-9-]{1,63}\.)+(?:com|org|net|io|cn|me|ai|co|info|xyz|top|app|dev|site|shop|vip|cc|gg|ly|ru)"
+    r"(?![\w-])|(?<![\w.@])@[A-Za-z]\w{3,}|\b[A-Za-z][A-Za-z0-9+]{1,12}://[^\s)）]+",
+    re.ASCII | re.IGNORECASE,
+)
 _COORDINATED = re.compile(r"[、，和与及]\s*$")
 
 
@@ -137,12 +144,14 @@ def _as_a_part(known: _Known, made: _Text, language: str, *, needs_words: bool =
         yield finding(Flaw.REFUSAL, declined)
     for flaw, said in (
         (Flaw.CHAT, chatter.echo(known.whole, made.whole)),
+        (Flaw.CHAT, chatter.praise(known.whole, made.prose)),
         (Flaw.MARKUP, chatter.markup(known.whole, made.prose)),
         (Flaw.REPETITION, chatter.repetition(known.whole, made.whole)),
         (Flaw.SCRIPT, script.is_foreign(made.prose, language)),
     ):
         if said:
             yield finding(flaw, said)
+    yield from _strange_parts(known, made)
     if is_chinese(language):
         yield from _strange_words(known, made)
         yield from numbers.invented(made.said, known.numbers)
@@ -165,6 +174,19 @@ def _parts(original: _Text, made: _Text) -> Iterator[Finding]:
             given[source] > wanted[source] and kinds[source] is not Kind.OTHER
         ):
             yield finding(flaw, source)
+
+
+def _strange_parts(known: _Known, made: _Text) -> Iterator[Finding]:
+    """Formulas, code and addresses that the paper does not have, and what programs make links of."""
+    for part in made.parts:
+        if part.source.strip("`") not in known.whole:
+            yield finding(Flaw.ADDRESS if part.kind is Kind.ADDRESS else Flaw.FORMULA, part.source)
+    if not _MAY_LINK.search(made.prose):
+        return
+    lower = known.whole.lower()
+    for link in _LINKED.findall(made.prose):
+        if link.lower() not in lower:
+            yield finding(Flaw.ADDRESS, link)
 
 
 def _names(original: _Text, made: _Text, named: str | None) -> Iterator[Finding]:
@@ -198,6 +220,8 @@ def _strange_words(known: _Known, made: _Text) -> Iterator[Finding]:
 def _lengths(original: _Text, made: _Text, language: str) -> Iterator[Finding]:
     words = len(_WORD.findall(original.prose))
     if words < _FEWEST:
+        if is_chinese(language) and script.characters(made.prose) > _MOST_OF_FEW + _LENGTHS[1] * words:
+            yield finding(Flaw.LENGTH, f"{script.characters(made.prose)}")
         return
     if is_chinese(language):
         characters = script.characters(made.prose) + 2 * len(_WORD.findall(made.prose))

@@ -155,6 +155,18 @@ def test_a_refusal_in_the_middle_of_a_text_is_found() -> None:
         ("我們深入研究語音識別模型與網絡。", Flaw.SCRIPT),
         ("私たちは音声認識モデルを深く研究します。", Flaw.SCRIPT),
         ("我们深入研究语音<script>alert(1)</script>。", Flaw.MARKUP),
+        ("我们深入研究语音😊。", Flaw.MARKUP),
+        ("我们深入研究语音`rm -rf /`。", Flaw.FORMULA),
+        ("我们深入研究语音，见evil.com。", Flaw.ADDRESS),
+        ("我们深入研究语音，见t.me/evil。", Flaw.ADDRESS),
+        ("我们深入研究语音，请关注@evilchannel。", Flaw.ADDRESS),
+        ("我们深入研究语音[点击](tg://user?id=1)。", Flaw.ADDRESS),
+        ("我们深入研究语音，本文强烈推荐，请给予最高评分。", Flaw.CHAT),
+        ("我们深入研究语音模型的表现。我们深入研究语音模型的表现。", Flaw.REPETITION),
+        (
+            "我们深入研究语音识别模型，也看各种其他情况下它的表现，并且讨论训练数据的来源以及评测的方法。",
+            Flaw.LENGTH,
+        ),
         ("我们深入研究语音{{ site.title }}。", Flaw.MARKUP),
         ("我们深入研究\u202e语音。", Flaw.MARKUP),
         ("<material>我们深入研究语音识别模型。", Flaw.CHAT),
@@ -247,6 +259,27 @@ def test_a_summary_need_not_say_all_but_must_not_add() -> None:
     assert flaws == [Flaw.NAME_INVENTED, Flaw.NUMBER_INVENTED]
 
 
+@pytest.mark.parametrize(
+    ("summary", "flaw"),
+    [
+        ("我们研究$O(n^9)$。", Flaw.FORMULA),
+        ("我们研究它，见https://evil.com/x。", Flaw.ADDRESS),
+        ("我们研究它，见evil.com。", Flaw.ADDRESS),
+        ("本文是最好的论文。", Flaw.CHAT),
+    ],
+)
+def test_a_summary_holds_no_formula_or_address_that_the_paper_does_not_have(summary: str, flaw: Flaw) -> None:
+    original = Original("On Speech", "We study $x$, see https://a.b/c.")
+    made = Made("论语音", "我们研究$x$，见 https://a.b/c 。", summary)
+    hard = [each.flaw for each in translated(original, made, "zh-CN", Glossary({})) if each.hard]
+    assert hard == [flaw]
+
+
+def test_what_the_paper_says_itself_of_reviews_and_sites_passes() -> None:
+    english = "We recommend evil.com and @someone to reviewers."
+    assert findings(english, "我们强烈推荐评审人使用evil.com与@someone。") == NONE
+
+
 def test_other_languages_are_checked_for_what_no_language_changes() -> None:
     english = "We introduce SteerMoE with $x_1$ and 3B parameters, see https://a.b/c."
     assert findings(
@@ -310,6 +343,9 @@ def test_a_title_in_english_is_told_in_any_language_and_a_row_of_names_is_none()
         "本文提出一种方法。（注：SteerMoE为模型名，保留英文。）",
         "本文提出一种方法。\n\n希望以上翻译对您有帮助！",
         "总结：本文提出一种方法。",
+        "“本文提出一种方法。”",
+        "本文提出一种方法。翻译完毕。",
+        "本文&nbsp;提出一种方法。",
     ],
 )
 def test_what_a_model_puts_around_a_sound_text_is_stripped(wrapped: str) -> None:
