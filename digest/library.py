@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from digest.answering import Answerer
-from digest.attempts import is_due
+from digest.attempts import is_asked_again, is_due
 from digest.errors import BudgetSpentError, ModelError
 from digest.flights import Audience, Flights
 from digest.ids import PaperRef
@@ -23,6 +23,7 @@ from digest.models import (
     NoTextReason,
     Origin,
     Paper,
+    Purpose,
     Reading,
     Translation,
     VersionId,
@@ -218,6 +219,8 @@ class Library:
             decided = await terms.of_edition(connection, paper.id, self._language)
         if not is_due([each for each in refused if each.call.origin == translator.origin], self._clock()):
             return Gap.UNFAITHFUL
+        if await self._rests(Purpose.TRANSLATION, paper, translator.origin):
+            return Gap.MODEL
         try:
             made = await translator.translate(paper, self._keep, decided, audience)
         except ModelError as error:
@@ -234,10 +237,19 @@ class Library:
                 await translations.save(connection, made, now)
                 await terms.save(connection, made.version, self._language, tried.terms, now)
 
+    async def _rests(self, purpose: Purpose, paper: Paper, origin: Origin) -> bool:
+        """Whether a model that gave nothing usable of `paper`, again and again, is left alone for a while."""
+        async with database.reading(self._engine) as connection:
+            asked = await calls.of_versions(connection, [paper.version], self._language)
+        same = [call for call in asked if call.purpose is purpose and call.origin.model == origin.model]
+        return not is_asked_again(same, self._clock())
+
     async def _read(self, reader: Reader, paper: Paper, text: FullText, audience: Audience) -> Reading | Gap:
         stored = (await self.stored([paper]))[paper.version][1]
         if stored is not None:
             return stored
+        if await self._rests(Purpose.READING, paper, reader.origin):
+            return Gap.MODEL
         try:
             made = await reader.read(paper, text, audience)
         except ModelError as error:
