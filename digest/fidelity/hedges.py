@@ -7,38 +7,45 @@ _NUMBER = (
     r"(?=\s*(?:an? (?:factor|average|order)\b|about\s|[$~≈]?\s*\d"
     r"|(?:two|three|four|five|six|seven|eight|nine|ten|half|twice)\b))"
 )
-_HEDGES: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...] = tuple(
-    (re.compile(english), re.compile(chinese))
-    for english, chinese in (
+_WORD = r"\b(?! \d)"
+_HEDGES: tuple[tuple[tuple[str, ...], re.Pattern[str], re.Pattern[str]], ...] = tuple(
+    (tuple(phrases.split("|")), re.compile(f"(?:{phrases}){behind}"), re.compile(chinese))
+    for phrases, behind, chinese in (
         (
-            rf"(?:up to|as much as|as many as|at most|no more than|maximum of){_NUMBER}",
+            "up to|as much as|as many as|at most|no more than|maximum of",
+            _NUMBER,
             r"最|高达|多达|可达|至多|达|不超过|以内|上限",
         ),
         (
-            rf"(?:over|more than|at least|exceeding|exceeds?|above|greater than|no fewer than|no less than){_NUMBER}",
+            "over|more than|at least|exceeding|exceeds|exceed|above|greater than|no fewer than|no less than",
+            _NUMBER,
             r"超|逾|多|以上|至少|不少于|不低于|不小于|大于|高于|优于|胜过|余",
         ),
         (
-            rf"(?:less than|fewer than|below|under|within|no more than|as low as|as little as|as few as|only){_NUMBER}",
+            "less than|fewer than|below|under|within|no more than|as low as|as little as|as few as|only",
+            _NUMBER,
             r"低于|不到|少于|不足|小于|以下|以内|之内|内|仅|只|低至|少至|未|下|短",
         ),
         (
-            rf"(?:(?:about|approximately|around|roughly|nearly|almost|close to|circa)|[~≈∼]){_NUMBER}",
+            "about|approximately|around|roughly|nearly|almost|close to|circa|~|≈|∼",
+            _NUMBER,
             r"约|近|左右|大概|上下|接近|几乎|~|～|≈|∼",
         ),
         (
-            r"(?:may|might|could potentially|possibly|potentially|perhaps|likely)\b(?! \d)",
+            "may|might|could potentially|possibly|potentially|perhaps|likely",
+            _WORD,
             r"可能|或许|也许|或|有望|潜|似乎|大概|容易|易|可|会|能",
         ),
-        (r"(?:preliminary|tentative(?:ly)?)\b", r"初步|初|尝试|试探|暂"),
+        ("preliminary|tentatively|tentative", r"\b", r"初步|初|尝试|试探|暂"),
         (
-            r"(?:typically|usually|generally|often|frequently|in most cases|mostly)\b",
+            "typically|usually|generally|often|frequently|in most cases|mostly",
+            r"\b",
             r"通常|往往|一般|常|大多|多数|普遍|频繁|多|总体|主要|易|经",
         ),
-        (r"(?:sometimes|in some cases|occasionally)\b", r"有时|某些|部分|偶尔|一些|有些|时而"),
+        ("sometimes|in some cases|occasionally", r"\b", r"有时|某些|部分|偶尔|一些|有些|时而"),
     )
 )  # fmt: skip
-
+"""How English says it, what then stands behind it, and what Chinese says."""
 
 _COMPOUNDS = re.compile(
     "最先进|最佳|最优|最新|最近|最终|最后|最强|最好|许多|众多|多种|多个|多项|多样|多模态|多语|多任务|多说话人|多通道|非常|正常|异常|神经|经过|已经"
@@ -58,7 +65,9 @@ def lost(original: str, made: str) -> Iterator[str]:
     """
     lower = original.lower()
     bare = _COMPOUNDS.sub(lambda found: "\ufffc" * len(found[0]), made)
-    for english, chinese in _HEDGES:
+    for phrases, english, chinese in _HEDGES:
+        if not any(phrase in lower for phrase in phrases):
+            continue
         for found in filter(_begins_a_word, english.finditer(lower)):
             if not _is_kept(found, chinese, bare):
                 yield found[0].strip()

@@ -74,10 +74,11 @@ def known_forms(text: str) -> frozenset[str]:
     """Each word in `text`, its parts, and itself without what is between them; in lower case too."""
     forms: set[str] = set()
     for word in set(words(text)):
-        forms.update((word, word.rstrip("+")))
-        if not word.isalpha():
-            parts = _PART.findall(word)
-            forms.update(("".join(parts), *parts))
+        if word.isalpha():
+            forms.add(word)
+            continue
+        parts = _PART.findall(word)
+        forms.update((word, word.rstrip("+"), "".join(parts), *parts))
     return frozenset(forms | {form.lower() for form in forms})
 
 
