@@ -107,6 +107,7 @@ def test_an_address_is_kept_apart_from_what_would_lengthen_it() -> None:
         ("an ``expert'' of a ``tone\" map", "an “expert” of a “tone” map"),
         ("Track~1 in Fig.~3, 5~6", "Track 1 in Fig. 3, 5~6"),
         (r"30{\deg}", "30°"),
+        ("R&D, $a &lt; b$ and AT&amp;T", "R&D, $a < b$ and AT&T"),
     ],
 )
 def test_an_original_is_brought_to_the_stored_form(text: str, form: str) -> None:
