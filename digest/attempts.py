@@ -1,4 +1,4 @@
-"""A model's answers to one translation, and what the checks say of them. Pure."""
+"""A model's answers to one translation, what the checks say of them, and when a model is asked again. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,3 +42,15 @@ def is_due(refused: Sequence[Attempt], now: datetime) -> bool:
         return True
     pause = min(_FIRST_PAUSE * (1 << min(rows - 2, _DOUBLINGS)), _LONGEST_PAUSE)
     return now >= max(attempt.call.at for attempt in refused) + pause
+
+
+def is_read_again(calls: Sequence[Call], now: datetime) -> bool:
+    """Whether a reading is tried again at `now` of which `calls` brought none.
+
+    The next run tries again. After that each pause is as long as it has failed by then, a day at the most: a reading
+    costs a whole paper, and what a model says of it mostly fails in the same way.
+    """
+    if not calls:
+        return True
+    first, last = (chosen(call.at for call in calls) for chosen in (min, max))
+    return now >= last + min(last - first, _LONGEST_PAUSE)

@@ -11,19 +11,22 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from digest.answering import Answerer
-from digest.attempts import is_due
+from digest.attempts import is_due, is_read_again
 from digest.errors import BudgetSpentError, ModelError
 from digest.fidelity import masking
 from digest.flights import Audience, Flights
 from digest.ids import PaperRef
+from digest.llm.faults import Outcome
 from digest.models import (
     Answer,
+    Call,
     FullText,
     Gap,
     NoText,
     NoTextReason,
     Origin,
     Paper,
+    Purpose,
     Reading,
     Translation,
     VersionId,
@@ -238,6 +241,8 @@ class Library:
         stored = (await self.stored([paper]))[paper.version][1]
         if stored is not None:
             return stored
+        if not is_read_again(await self._fruitless(reader, paper), self._clock()):
+            return Gap.MODEL
         try:
             made = await reader.read(paper, text, audience)
         except ModelError as error:
@@ -247,6 +252,18 @@ class Library:
             for call in made.calls:
                 await calls.save(connection, call)
         return made.reading
+
+    async def _fruitless(self, reader: Reader, paper: Paper) -> list[Call]:
+        """The calls that `reader` spent on `paper`, which has no reading."""
+        async with database.reading(self._engine) as connection:
+            spent = await calls.of_versions(connection, [paper.version], self._language)
+        return [
+            call
+            for call in spent
+            if call.purpose is Purpose.READING
+            and call.origin == reader.origin
+            and Outcome(call.outcome).of_the_paper
+        ]
 
     async def _ask(self, answerer: Answerer, paper: Paper, question: str, audience: Audience) -> Answer | Gap:
         found = await self.text(paper)

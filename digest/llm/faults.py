@@ -44,6 +44,11 @@ class Outcome(StrEnum):
     HALF_JSON = "half-json"
     WRONG_SHAPE = "wrong-shape"
 
+    @property
+    def of_the_paper(self) -> bool:
+        """Whether this tells of the model and the paper, and not of the endpoint: the next call may end alike."""
+        return self not in _OF_THE_ENDPOINT
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -60,6 +65,10 @@ class Usage:
 
 NOT_COUNTED = Usage()
 
+_OF_THE_ENDPOINT = frozenset(
+    {Outcome.UNREACHABLE, Outcome.SERVER_ERROR, Outcome.THROTTLED, Outcome.QUOTA, Outcome.UNAUTHORISED}
+    | {Outcome.REDIRECTED, Outcome.NO_MODEL, Outcome.UNSUPPORTED_FORMAT, Outcome.UNSUPPORTED_STREAM}
+)
 _MEANING: dict[Outcome, tuple[type[ModelError], str]] = {
     Outcome.UNREACHABLE: (ModelUnreachableError, "The model's endpoint cannot be reached"),
     Outcome.TIMEOUT: (ModelUnreachableError, "The model gave no whole answer before the deadline"),
