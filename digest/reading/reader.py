@@ -14,7 +14,7 @@ from digest.flights import Audience
 from digest.llm.answers import so_far
 from digest.llm.client import Answered, Model
 from digest.llm.prompts import PromptTemplate
-from digest.models import Call, Claim, FullText, Origin, Paper, Purpose, Reading
+from digest.models import Call, Claim, FullText, Origin, Paper, Purpose, Reading, VersionId
 from digest.reading import form, proof
 from digest.reading.form import Lists, ReadingAnswer
 from digest.reading.proof import Failing, Parts
@@ -58,6 +58,7 @@ class Reader:
         self._model = model
         self._language = language
         self._prompt = PromptTemplate(Purpose.READING, ReadingAnswer, language)
+        self._open: dict[VersionId, Searchable] = {}  # the texts that are being read
         self.origin = Origin(model_name, self._prompt.version)
 
     async def read(self, paper: Paper, text: FullText, audience: Audience | None = None) -> Read:
@@ -66,18 +67,26 @@ class Reader:
         `audience` waits for it, and may hear what the model writes: see `begun`. A paper that is too long is read part
         by part, and what is noted of the parts is read for the whole. Calls that were but a step are kept as they end.
         """
-        known = await asyncio.to_thread(searchable, text.text)
-        pieces = await asyncio.to_thread(parts, text.text, TEXT_LIMIT)
-        task = _Task(paper, known, audience)
-        if len(pieces) == 1:
-            return await self._whole(task, {"text": pieces[0]})
-        return await self._whole(task, {"notes": await self._notes(task, pieces), "count": len(pieces)})
+        known = self._open[paper.version] = await asyncio.to_thread(searchable, text.text)
+        try:
+            pieces = await asyncio.to_thread(parts, text.text, TEXT_LIMIT)
+            task = _Task(paper, known, audience)
+            if len(pieces) == 1:
+                return await self._whole(task, {"text": pieces[0]})
+            return await self._whole(task, {"notes": await self._notes(task, pieces), "count": len(pieces)})
+        finally:
+            self._open.pop(paper.version, None)
 
     def begun(self, paper: Paper, written: str) -> Reading | None:
-        """The reading of `paper` as far as it can be told from what the model has `written`; None where it cannot."""
-        found = so_far(written)
-        said = form.begun(found) if found is not None else _NOTHING
-        return self._reading(paper, said) if any(said) else None
+        """What stands of the reading of `paper` that the model has `written` so far; None where nothing does.
+
+        Only while it is being read: nobody sees a statement before its passage is found.
+        """
+        found, known = so_far(written), self._open.get(paper.version)
+        if found is None or known is None:
+            return None
+        stands, _ = proof.mended(form.begun(found), _NOTHING, known)
+        return self._reading(paper, stands) if any(stands) else None
 
     def _reading(self, paper: Paper, said: Parts) -> Reading:
         background, method, results = said

@@ -141,6 +141,16 @@ async def test_nobody_hears_a_correction() -> None:
         assert "WRONG" not in heard[-1]
 
 
+async def test_nobody_sees_a_statement_before_its_passage_is_found() -> None:
+    async with FakeModel(says([GOOD, WRONG_DIGIT]), says([], background=[])) as fake, world(fake) as it:
+        seen: list[str] = []
+        audience = Audience()
+        audience.join(lambda written: seen.append(str(it.reader.begun(paper(), written))))
+        await read(it, audience=audience)
+        assert any(GOOD["text"] in each for each in seen)
+        assert not any("12.6" in each for each in seen)
+
+
 async def test_what_is_odd_is_shown_and_flagged() -> None:
     text = TEXT + "LPIPS rises by 0.02 and delay falls by 199%. The error of room 1 falls by 12.9%."
     results = [
