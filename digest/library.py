@@ -126,7 +126,7 @@ class Library:
         _show(onlooker, Step.FETCHING)
         text = await self.text(paper)
         if isinstance(text, NoText):
-            return Gap.NO_TEXT_YET if _passing(text) else Gap.NO_TEXT
+            return _untold(text)
         reader = self._staff.reader
         _show(onlooker, Step.READING)
         return await self._shelves.flights.once(
@@ -274,6 +274,10 @@ class Library:
             return _gap("answer_failed", paper, error)
         async with database.writing(self._engine) as connection:
             await calls.save(connection, call)
+        if (
+            isinstance(found, NoText) and not made.told
+        ):  # its abstract does not tell, which says nothing of the paper
+            return _untold(found)
         return made
 
     async def _fetch(self, paper: Paper) -> FullText | NoText:
@@ -309,6 +313,10 @@ def _original(paper: Paper, language: str) -> Translation:
 def _passing(text: FullText | NoText) -> bool:
     """Whether asking again may give what was not there."""
     return isinstance(text, NoText) and text.reason.passes
+
+
+def _untold(text: NoText) -> Gap:
+    return Gap.NO_TEXT_YET if _passing(text) else Gap.NO_TEXT
 
 
 def next_try(attempt: Attempt) -> datetime:

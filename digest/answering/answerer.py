@@ -1,15 +1,18 @@
 """Answers made: the model is asked, and what it says is held against the passages that it names."""
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ValidationInfo, field_validator
 
 from digest.answering.passages import passages
+from digest.errors import MalformedAnswerError
 from digest.fidelity import evidence, glossary
-from digest.fidelity.quotes import searchable
+from digest.fidelity.quotes import Searchable, searchable
 from digest.flights import Audience
-from digest.llm.client import Model
+from digest.llm.client import Answered, Model
 from digest.llm.markup import one_line, quoted
 from digest.llm.prompts import PromptTemplate
 from digest.models import Answer, Call, FullText, Origin, Paper, Purpose, Statement
@@ -19,40 +22,6 @@ QUESTION_LIMIT = 500
 
 _STATEMENT_LIMIT = 2_000
 _MOST = 8  # statements, and quotes of one
-
-
-class Answerer:
-    """Answers in `language` (a BCP 47 tag) with the model `model_name`."""
-
-    def __init__(self, model: Model, model_name: str, language: str) -> None:
-        self._model = model
-        self._language = language
-        self._prompt = PromptTemplate(Purpose.ANSWER, AnswerAnswer, language)
-        self._origin = Origin(model_name, self._prompt.version)
-        self._glossary = glossary.load(language)
-
-    async def answer(
-        self, paper: Paper, text: FullText | None, question: str, audience: Audience | None = None
-    ) -> tuple[Answer, Call]:
-        """The answer of `paper` to `question`, and the call that it took; without `text`, the abstract is asked.
-
-        `audience` waits for it. Raises ModelError.
-        """
-        question = question.strip()[:QUESTION_LIMIT]
-        source = text.text if text else paper.abstract or ""
-        chosen = await asyncio.to_thread(passages, source, question, self._glossary)  # a thesis takes a while
-        answered = await self._model.ask(
-            self._prompt.render(id=paper.version, title=paper.title, text=chosen, question=question),
-            AnswerAnswer,
-            purpose=Purpose.ANSWER,
-            version=paper.version,
-            language=self._language,
-            model=self._origin.model,
-            audience=audience,
-        )
-        statements = await asyncio.to_thread(supported, answered.value, source)
-        answer = Answer(paper.version, self._language, question, statements, bool(statements), self._origin)
-        return answer, answered.call
 
 
 def _wording(text: str) -> str:
@@ -80,9 +49,73 @@ class AnswerAnswer(BaseModel):
         return statements
 
 
-def supported(said: AnswerAnswer, source: str) -> tuple[Statement, ...]:
-    """The statements that stand: on those of their quotes that are in `source`, which have their numbers. Pure."""
-    known = searchable(source)
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the model is asked: a question, and what of the paper is read for it."""
+
+    paper: Paper
+    question: str
+    passages: str
+    audience: Audience | None
+
+
+class Answerer:
+    """Answers in `language` (a BCP 47 tag) with the model `model_name`."""
+
+    def __init__(self, model: Model, model_name: str, language: str) -> None:
+        self._model = model
+        self._language = language
+        self._prompt = PromptTemplate(Purpose.ANSWER, AnswerAnswer, language)
+        self._origin = Origin(model_name, self._prompt.version)
+        self._glossary = glossary.load(language)
+
+    async def answer(
+        self, paper: Paper, text: FullText | None, question: str, audience: Audience | None = None
+    ) -> tuple[Answer, Call]:
+        """The answer of `paper` to `question`, and the call that brought it; without `text`, the abstract is asked.
+
+        `audience` waits for it. What rests on nothing goes back to the model once. Raises ModelError, also where it
+        says something then of which nothing stands: that the paper does not tell is another thing.
+        """
+        question = question.strip()[:QUESTION_LIMIT]
+        source = text.text if text else paper.abstract or ""
+        known = await asyncio.to_thread(searchable, source)
+        chosen = await asyncio.to_thread(passages, source, question, self._glossary)  # a thesis takes a while
+        asked = _Asked(paper, question, chosen, audience)
+        answered = await self._ask(asked, ())
+        statements = supported(answered.value, known)
+        if answered.value.statements and not statements:
+            await self._model.record(answered.call)
+            answered = await self._ask(asked, [each.text for each in answered.value.statements])
+            statements = supported(answered.value, known)
+        if answered.value.statements and not statements:
+            await self._model.record(answered.call)
+            raise MalformedAnswerError("Nothing that the model answers rests on a passage of the paper.")
+        answer = Answer(paper.version, self._language, question, statements, bool(statements), self._origin)
+        return answer, answered.call
+
+    async def _ask(self, asked: _Asked, failing: Sequence[str]) -> Answered[AnswerAnswer]:
+        """One answer of the model; `failing` are the statements of the one before it, none of which stands."""
+        paper = asked.paper
+        return await self._model.ask(
+            self._prompt.render(
+                id=paper.version,
+                title=paper.title,
+                text=asked.passages,
+                question=asked.question,
+                failing=failing,
+            ),
+            AnswerAnswer,
+            purpose=Purpose.ANSWER,
+            version=paper.version,
+            language=self._language,
+            model=self._origin.model,
+            audience=asked.audience,
+        )
+
+
+def supported(said: AnswerAnswer, known: Searchable) -> tuple[Statement, ...]:
+    """The statements that stand: on those of their quotes that are in the paper, which have their numbers. Pure."""
     statements = []
     for each in said.statements:
         quotes = evidence.located(map(quoted, each.quotes), known)
