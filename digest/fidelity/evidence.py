@@ -15,8 +15,11 @@ from digest.fidelity.units import Measure
 from digest.findings import Finding, Flaw, finding
 
 _LINK = re.compile(
-    r"(?:https?://|www\.)[^\s<>\"'`|{}\\^\u0080-\U0010ffff]+"
-    r"|(?<![\w@.-])(?:[a-z\d-]+\.)+(?:com|org|net|io|ai|dev|edu|cn|co|app)(?![a-z\d-]|\.[a-z\d])(?:/[\w./~%#?=&+-]*)?",
+    r"(?:\b[a-z][a-z\d+.-]*://|www\.)(?:[^\s<>\"'`|{}\\^\u0080-\U0010ffff]+|\S+)"
+    r"|[\w.+-]+@(?:[a-z\d-]+\.)+[a-z]{2,}|(?<![\w@./])@[a-z]\w{3,}"  # mail, and people of a messenger
+    r"|(?<![\w@.-])(?:[a-z\d-]+\.)+(?:[a-z]{2,}(?=/\w)"
+    r"|(?:com|org|net|io|ai|dev|edu|cn|co|app|me|ly|gg|xyz|info|top|site|online|shop|link|ru|uk|de|fr|jp|eu|cc|tv)"
+    r"(?![a-z\d-]|\.[a-z\d]))(?:/[\w./~%#?=&+-]*)?",
     re.IGNORECASE | re.ASCII,
 )
 _LOWER_IS_BETTER = (

@@ -5,7 +5,8 @@ from digest.fidelity.quotes import searchable
 from digest.findings import Flaw
 
 PAPER = searchable(
-    "We propose a vocoder; code at https://example.org/vocoder. The efﬁciency of synthe-\nsis rises by 12.5%.\n"
+    "We propose a vocoder; code at https://example.org/\nvocoder, mail to a.b@echo-net.example. "
+    "The efﬁciency of synthe-\nsis rises by 12.5%.\n"
     "It was trained on 960 hours. TideVoc\t1.4\t71.3\t8.0"
 )
 
@@ -85,6 +86,18 @@ def test_a_number_from_elsewhere_in_the_paper_is_no_number_of_the_passage() -> N
         ("代码在https://example.org/vocoder上发布", None),
         ("代码见 example.org/vocoder.", None),
         ("代码在 https://example.org/vocoders。", Flaw.ADDRESS),
+        ("代码在 https://example.org/vocode。", Flaw.ADDRESS),
+        ("代码在 https://example.org。", None),
+        ("代码在 ample.org。", Flaw.ADDRESS),
+        ("写信到 me@example.org。", Flaw.ADDRESS),
+        ("写信到 a.b@echo-net.example。", None),
+        ("写信到 net.example/x。", Flaw.ADDRESS),
+        ("关注 @evilchannel 领奖", Flaw.ADDRESS),
+        ("见 t.me/evilbot", Flaw.ADDRESS),
+        ("见 evil.xyz", Flaw.ADDRESS),
+        ("打开 tg://resolve?domain=evil", Flaw.ADDRESS),
+        ("打开 https://恶.中国/x", Flaw.ADDRESS),
+        ("recall@k 与 mAP@half，见 train.py。", None),
         ("访问 http://evil.example 领奖", Flaw.ADDRESS),
         ("访问 evil.com/x 领奖", Flaw.ADDRESS),
         ("使用 Node.js。", None),
