@@ -32,6 +32,37 @@ def test_an_appendix_makes_room_for_the_body() -> None:
     assert parts(body + APPENDIX, TEXT_LIMIT) == [body]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "In all rooms.\nAppendix A shows more of them, in every",
+        "This we prove in\nAppendix B. The rooms are not alike",
+        "as told in\nAppendix C",
+        "In all rooms.\nSupplementary materials tell of the",
+        "In all rooms.\nAppendix A to C, which tell of all others.",
+    ],
+)
+def test_a_line_of_the_body_that_begins_with_an_appendix_is_none(line: str) -> None:
+    text = section(1, 30_000) + line + "\nResults follow.\n" + section(2, 30_000)
+    assert "".join(parts(text, 20_000)) == text
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "Appendix",
+        "APPENDIX A",
+        "Appendix B.2 Further Proofs",
+        "Appendix: Proofs",
+        "Supplementary Material",
+        "附录 A 证明",
+    ],
+)
+def test_the_text_of_a_pdf_ends_where_its_appendix_begins(heading: str) -> None:
+    body = section(1, 30_000)
+    assert "".join(parts(f"{body}{heading}\n{section(2, 30_000)}", 35_000)) == body
+
+
 def test_a_table_of_contents_is_no_appendix() -> None:
     text = "Appendix A Proofs\n" + section(1, 30_000)
     assert "".join(parts(text, 20_000)) == text
