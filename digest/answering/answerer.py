@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ValidationInfo, field_validator
 
 from digest.answering.passages import passages
 from digest.errors import MalformedAnswerError
-from digest.fidelity import evidence, glossary
+from digest.fidelity import evidence, glossary, masking
 from digest.fidelity.quotes import Searchable, searchable
 from digest.flights import Audience
 from digest.llm.client import Answered, Model
@@ -25,7 +25,7 @@ _MOST = 8  # statements, and quotes of one
 
 
 def _wording(text: str) -> str:
-    line = one_line(text)
+    line = masking.stored(one_line(text))
     if len(line) > _STATEMENT_LIMIT:
         raise ValueError("too long")
     return line

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ValidationError, model_validator
 
+from digest.fidelity import masking
 from digest.llm.markdown import is_heading
 from digest.llm.markup import one_line, quoted
 from digest.models import Claim
@@ -23,7 +24,8 @@ _LABEL = re.compile(r"#{1,6}\s.*|\*\*[^*]{1,60}(?:[:：]\*\*|\*\*[:：])|[^。.!
 
 def _wording(text: str) -> str:
     """One statement in the stored form, without the bullet or number that a list gives it anyway."""
-    line = f"# {one_line(text)}" if is_heading(text) else one_line(text)
+    line = masking.stored(one_line(text))
+    line = f"# {line}" if is_heading(text) else line
     if len(line) > _STATEMENT_LIMIT:
         raise ValueError("too long")
     bullets = _BULLETS.match(line)

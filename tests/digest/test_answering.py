@@ -72,6 +72,12 @@ def test_a_passage_that_is_not_in_the_paper_holds_nothing_up(quote: str) -> None
     assert supported(said(quote), KNOWN) == ()
 
 
+def test_tex_in_an_answer_is_read() -> None:
+    given = {"statements": [{"text": r"It is \textbf{so}, by $x$.", "quotes": ["We propose a vocoder."]}]}
+    (statement,) = supported(AnswerAnswer.model_validate(given), KNOWN)
+    assert statement.text == "It is **so**, by $x$."
+
+
 def test_a_statement_keeps_those_of_its_passages_that_are_there() -> None:
     (statement,) = supported(said("We propose a vocoder.", "We propose a recorder."), KNOWN)
     assert statement.quotes == ("We propose a vocoder.",)

@@ -53,6 +53,7 @@ async def test_a_reading_has_three_parts_of_claims_with_claims_under_them() -> N
         ("2025 年的甲。", "2025 年的甲。"),
         ("甲 \\(x|y\\) 与\n$$P(y|x)$$。", "甲 $x|y$ 与 $P(y|x)$。"),
         ("{{x}} <script> | 甲。", "{{x}} <script> | 甲。"),
+        (r"\textbf{甲} 用 \texttt{x} 见 \href{https://a.org}{乙}。", "**甲** 用 `x` 见 乙 (https://a.org)。"),
         ("研究背景与既有方法的问题：", None),
         ("**研究背景**：", None),
         (" ", None),
