@@ -52,8 +52,12 @@ def mended(parts: Parts, corrections: Parts, known: Searchable) -> tuple[Parts, 
 def _mended(
     part: Sequence[Claim], corrections: Sequence[Claim], known: Searchable, number: int
 ) -> tuple[tuple[Claim, ...], list[Finding]]:
-    """What is left of one part, and why the rest was dropped."""
-    left, dropped = iter(corrections), []
+    """What is left of one part, and why the rest was dropped.
+
+    Some models repeat all of their answer where they are asked for what was wrong with it.
+    """
+    standing = {claim.text for claim in _walk(part) if _fault(claim, known, number) is None}
+    left, dropped = (each for each in corrections if each.text not in standing), []
 
     def decide(claim: Claim) -> Claim | None:
         wrong = _fault(claim, known, number)

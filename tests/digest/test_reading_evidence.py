@@ -96,6 +96,14 @@ async def test_a_blank_in_the_correction_leaves_the_others_in_their_places() -> 
         assert made.findings == (Finding(Flaw.UNFOUNDED, "甲没有出处。"),)
 
 
+async def test_a_correction_that_repeats_what_stands_is_not_shown_twice() -> None:
+    mended = GOOD | {"text": "误差降到 8.0。", "quotes": ["the error falls to 8.0."]}
+    async with FakeModel(says([GOOD, WRONG_DIGIT]), says([GOOD, mended])) as fake, world(fake) as it:
+        made = await read(it)
+        assert [claim.text for claim in made.reading.results] == ["效率提升 12.5%。", "误差降到 8.0。"]
+        assert made.findings == ()
+
+
 async def test_what_stands_under_a_statement_that_falls_stands_by_itself() -> None:
     unfounded = {"text": "没有出处。"}
     method = [
