@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator
 
 from digest.answering.passages import passages
 from digest.errors import MalformedAnswerError
@@ -25,28 +25,25 @@ _MOST = 8  # statements, and quotes of one
 
 
 def _wording(text: str) -> str:
+    """A statement in the stored form; blank where it runs on."""
     line = masking.stored(one_line(text))
-    if len(line) > _STATEMENT_LIMIT:
-        raise ValueError("too long")
-    return line
+    return line if len(line) <= _STATEMENT_LIMIT else ""
+
+
+def _few(listed: object) -> object:
+    """The first of what is listed; a single text, where no schema binds a model, for a list of one."""
+    return listed[:_MOST] if isinstance(listed, list) else [listed] if listed else []
 
 
 class _Said(BaseModel):
     text: Annotated[str, AfterValidator(_wording)]
-    quotes: list[str]
+    quotes: Annotated[list[str], BeforeValidator(_few)]
 
 
 class AnswerAnswer(BaseModel):
     """What the model is asked for."""
 
-    statements: list[_Said]
-
-    @field_validator("statements")
-    @classmethod
-    def _few(cls, statements: list[_Said], _: ValidationInfo) -> list[_Said]:
-        if len(statements) > _MOST or any(len(each.quotes) > _MOST for each in statements):
-            raise ValueError("too many")
-        return statements
+    statements: Annotated[list[_Said], BeforeValidator(_few)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,14 @@ def test_a_passage_that_is_not_in_the_paper_holds_nothing_up(quote: str) -> None
     assert supported(said(quote), KNOWN) == ()
 
 
+def test_an_answer_in_a_looser_form_is_taken() -> None:
+    one = {"text": "It is so.", "quotes": "We propose a vocoder."}
+    given = {"statements": [one, {"text": "x" * 3_000, "quotes": one["quotes"]}, *[one] * 8]}
+    assert [each.text for each in supported(AnswerAnswer.model_validate(given), KNOWN)] == ["It is so."] * 7
+    assert len(supported(AnswerAnswer.model_validate({"statements": one}), KNOWN)) == 1
+    assert supported(AnswerAnswer.model_validate({"statements": None}), KNOWN) == ()
+
+
 def test_tex_in_an_answer_is_read() -> None:
     given = {"statements": [{"text": r"It is \textbf{so}, by $x$.", "quotes": ["We propose a vocoder."]}]}
     (statement,) = supported(AnswerAnswer.model_validate(given), KNOWN)

@@ -78,12 +78,10 @@ def test_plain_texts_in_the_place_of_items_are_taken_as_items() -> None:
 @pytest.mark.parametrize(
     "background",
     [
-        None,
         "- 甲。\n- 乙。",
-        [{"text": "甲。"}] * 13,
-        [{"text": "甲。", "claims": [{"text": "乙。"}] * 13}],
-        [{"text": "字" * 4_000}],
+        {"text": "甲。"},
         [["甲。"]],
+        [{"text": 5}],
     ],
 )
 def test_what_cannot_be_a_reading_is_none(background: Any) -> None:
@@ -91,7 +89,20 @@ def test_what_cannot_be_a_reading_is_none(background: Any) -> None:
         stored(background)
 
 
-@pytest.mark.parametrize("background", [[], [{"text": "### 研究背景", "claims": []}]])
+def test_what_is_too_much_is_left_out_and_the_rest_is_taken() -> None:
+    many = [{"text": f"第{number}点。"} for number in "一二三四五六七八九十百千万"]
+    made = stored([{"text": "甲。", "claims": many}, *many, {"text": "字" * 4_000}])
+    assert [claim.text for claim in made[:2]] == ["甲。", "第一点。"]
+    assert (len(made), len(made[0].claims)) == (12, 12)
+    assert stored([{"text": "字" * 4_000}, {"text": "乙。"}]) == (Claim("乙。"),)
+
+
+def test_what_is_said_again_and_again_is_said_once() -> None:
+    again = [{"text": "甲。", "claims": [{"text": "乙。"}] * 3}] * 5
+    assert stored([*again, {"text": "丙。"}]) == (Claim("甲。", (Claim("乙。"),)), Claim("丙。"))
+
+
+@pytest.mark.parametrize("background", [[], None, [{"text": "### 研究背景", "claims": []}]])
 def test_a_part_may_be_left_empty_but_not_all_of_them(background: Any) -> None:
     assert stored(background) == ()
     with pytest.raises(ValidationError):
