@@ -143,6 +143,8 @@ def test_furniture_within_the_paper_goes() -> None:
         "color:#FFFFFF;",
         "--ltx-fg-color:#FFFFFF;",
         "color: white",
+        "color:#FCFCFC",
+        "color:rgb(255, 255, 255)",
         "font-size:1%;",
         "display:none",
         "font-size:0pt",
@@ -159,6 +161,12 @@ def test_what_no_reader_sees_is_not_read(style: str) -> None:
 )
 def test_what_a_reader_sees_is_read(style: str) -> None:
     assert text_of(f'<p><span style="{style}">Seen.</span></p>') == "Seen."
+
+
+@pytest.mark.parametrize(("ground", "text"), [("#1F4E79", "Seen."), ("#FFFFFF", ""), ("transparent", "")])
+def test_white_letters_are_read_where_something_lies_behind_them(ground: str, text: str) -> None:
+    cell = f'<p style="background-color:{ground};"><span style="color:#FFFFFF;">Seen.</span></p>'
+    assert text_of(cell) == text
 
 
 def test_invisible_characters_are_left_out() -> None:
