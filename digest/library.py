@@ -320,11 +320,11 @@ def _untold(text: NoText) -> Gap:
 
 
 def next_try(attempt: Attempt) -> datetime:
-    """When a full text that was not there is asked for again: the pauses double, from half an hour to a day.
+    """When a full text that was not there, or not to be read, is asked for again.
 
-    A text that arXiv did not answer for is asked for again at once.
+    The pauses double, from half an hour to a day. A text that arXiv did not answer for is asked for again at once.
     """
-    if isinstance(attempt.outcome, NoText) and attempt.outcome.reason is NoTextReason.NOT_FOUND:
+    if isinstance(attempt.outcome, NoText) and attempt.outcome.reason is not NoTextReason.UNREACHABLE:
         doublings = min(attempt.tries - 1, _DOUBLINGS)
         return attempt.tried_at + min(_FIRST_PAUSE * (1 << doublings), _LONGEST_PAUSE)
     return attempt.tried_at

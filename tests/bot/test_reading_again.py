@@ -4,8 +4,11 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from digest.ids import parse
 from digest.models import Gap, Purpose
+from tests import pdfs
 from tests.bot.world import WEDNESDAY_NOON, World, world
 from tests.fakes import model_faults as faults
 from tests.fakes.model import FakeModel
@@ -54,3 +57,31 @@ async def test_an_outage_of_the_endpoint_puts_no_reading_off(tmp_path: Path) -> 
         account = await here.run(WEDNESDAY_NOON + timedelta(hours=11))
     assert account is not None
     assert account.read == 1
+
+
+NO_TEXTS = {
+    "only references": pdfs.pdf(
+        pdfs.shown(["References", *[f"[{n}] A. Author. Rooms. 20{n}." for n in range(10, 40)]])
+    ),
+    "garbled": pdfs.pdf(pdfs.shown(["ÍâÏÔ×ÓºÍÎ¢ÎÀÐÇÔî 0/>.3 5811;2 »ùÒòÍâÏÔ×Ó"] * 40)),
+    "damaged": b"%PDF-1.7 and nothing more",
+    "not there": None,
+}
+
+
+@pytest.mark.parametrize("document", NO_TEXTS.values(), ids=NO_TEXTS.keys())
+async def test_a_text_that_cannot_be_read_now_is_asked_for_again(
+    tmp_path: Path, document: bytes | None
+) -> None:
+    async with world(tmp_path, papers=1) as here:
+        page = here.arxiv.html.pop("2602.00001v1")
+        if document is not None:
+            here.arxiv.pdf["2602.00001v1"] = document
+        await here.run()
+        assert "全文暂不可用" in here.post("2026-02-11")
+        here.arxiv.html["2602.00001v1"] = page
+        await here.run(WEDNESDAY_NOON + timedelta(minutes=20))
+        assert asked_to_read(here) == 0
+        await here.run(WEDNESDAY_NOON + timedelta(minutes=30))
+    assert asked_to_read(here) == 1
+    assert "全文暂不可用" not in here.post("2026-02-11")
