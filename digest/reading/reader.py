@@ -1,7 +1,7 @@
 """Readings made: the model is asked, what it says is held against the paper, and asked once more for what falls."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -94,14 +94,14 @@ class Reader:
 
     async def _notes(self, task: _Task, pieces: Sequence[str]) -> str:
         """What stands of the readings of all `pieces`, with its passages."""
-        noted = []
+        noted, room = [], TEXT_LIMIT // len(pieces)  # the same for each, for the results stand in the last
         for number, piece in enumerate(pieces, start=1):
             material = {"text": piece, "number": number, "count": len(pieces)}
             answered = await self._ask(task, Lists, material, aside=True)
             await self._model.record(answered.call)
             kept, _ = await asyncio.to_thread(proof.mended, answered.value.parts, _NOTHING, task.known)
-            noted.append("\n".join(_outline(kept)))
-        return "\n\n".join(noted)[:TEXT_LIMIT]
+            noted.append("".join(_fitting(_outline(kept), room)))
+        return "\n".join(noted)
 
     async def _whole(self, task: _Task, material: Mapping[str, object]) -> Read:
         """The reading of the text or the notes in `material`."""
@@ -152,6 +152,15 @@ def _outline(said: Parts) -> list[str]:
     """The claims of a part of the paper, each with its passages, as lines."""
     names = ReadingAnswer.model_fields
     return [line for name, part in zip(names, said, strict=True) for line in (name, *_lines(part))]
+
+
+def _fitting(lines: Sequence[str], room: int) -> Iterator[str]:
+    """Those of `lines`, from the first on, that fit into `room` characters."""
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            return
+        yield f"{line}\n"
 
 
 def _lines(claims: Sequence[Claim]) -> list[str]:

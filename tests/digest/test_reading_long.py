@@ -1,5 +1,7 @@
 """Papers that are longer than a model reads at once."""
 
+import json
+
 import pytest
 
 from digest.errors import ModelUnreachableError
@@ -96,6 +98,23 @@ async def test_a_long_paper_is_read_part_by_part_and_then_as_a_whole() -> None:
         assert '- 在公开数据集上，错误率最多下降 12.5%。\n  "On public datasets, the error falls' in users[3]
         assert made.reading.results[0].quotes == (MEASURED.strip(),)
         assert (len(it.calls), len(made.calls)) == (3, 1)
+
+
+async def test_notes_that_are_too_long_leave_room_for_those_of_the_last_part() -> None:
+    def notes(number: int) -> faults.Fault:
+        items = [
+            {"text": f"{number}.{item} " + "字" * 1_500, "quotes": ["another echo.\nIn room"]}
+            for item in range(12)
+        ]
+        return faults.says(
+            json.dumps(dict.fromkeys(("background", "method", "results"), items), ensure_ascii=False)
+        )
+
+    async with FakeModel(*map(notes, (1, 2, 3))) as fake, world(fake) as it:
+        await it.reader.read(paper(), full_text(paper(), LONG))
+        user = fake.requests[3]["messages"][1]["content"]
+        assert [f"- {number}.0 字" in user for number in (1, 2, 3)] == [True] * 3
+        assert len(user) < TEXT_LIMIT + 1_000
 
 
 async def test_of_a_long_paper_the_whole_is_heard_and_not_the_parts() -> None:
