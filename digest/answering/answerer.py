@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator
 
-from digest.answering.passages import passages
-from digest.errors import MalformedAnswerError
+from digest.answering.passages import LIMITS, passages
+from digest.errors import LongPromptError, MalformedAnswerError
 from digest.fidelity import evidence, glossary, masking
 from digest.fidelity.quotes import Searchable, searchable
 from digest.flights import Audience
@@ -77,9 +77,7 @@ class Answerer:
         question = question.strip()[:QUESTION_LIMIT]
         source = text.text if text else paper.abstract or ""
         known = await asyncio.to_thread(searchable, source)
-        chosen = await asyncio.to_thread(passages, source, question, self._glossary)  # a thesis takes a while
-        asked = _Asked(paper, question, chosen, audience)
-        answered = await self._ask(asked, ())
+        asked, answered = await self._first(_Asked(paper, question, source, audience), LIMITS)
         statements = supported(answered.value, known)
         if answered.value.statements and not statements:
             await self._model.record(answered.call)
@@ -90,6 +88,21 @@ class Answerer:
             raise MalformedAnswerError("Nothing that the model answers rests on a passage of the paper.")
         answer = Answer(paper.version, self._language, question, statements, bool(statements), self._origin)
         return answer, answered.call
+
+    async def _first(self, asked: _Asked, limits: Sequence[int]) -> tuple[_Asked, Answered[AnswerAnswer]]:
+        """What was asked and answered with passages of the first of `limits`; of the next, where these are too long."""
+        limit, source = limits[0], asked.passages
+        smaller = [each for each in limits if each < min(limit, len(source))]
+        chosen = await asyncio.to_thread(
+            passages, source, asked.question, self._glossary, limit
+        )  # a thesis takes long
+        fitting = replace(asked, passages=chosen)
+        try:
+            return fitting, await self._ask(fitting, ())
+        except LongPromptError:
+            if not smaller:
+                raise
+        return await self._first(asked, smaller)
 
     async def _ask(self, asked: _Asked, failing: Sequence[str]) -> Answered[AnswerAnswer]:
         """One answer of the model; `failing` are the statements of the one before it, none of which stands."""

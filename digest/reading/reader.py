@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import structlog
 
-from digest.errors import MalformedAnswerError, ModelError
+from digest.errors import LongPromptError, MalformedAnswerError, ModelError
 from digest.fidelity.quotes import Searchable, searchable
 from digest.findings import Finding
 from digest.flights import Audience
@@ -22,6 +22,8 @@ from digest.sections import parts
 
 TEXT_LIMIT = 120_000
 """Characters that a model gets to read at once; most papers have fewer."""
+LIMITS = tuple(TEXT_LIMIT >> halvings for halvings in range(4))
+"""The same for models whose windows turn out to be smaller, one after another."""
 
 _log = structlog.get_logger()
 _NOTHING: Parts = ((), (), ())
@@ -68,14 +70,30 @@ class Reader:
         by part, and what is noted of the parts is read for the whole. Calls that were but a step are kept as they end.
         """
         known = self._open[paper.version] = await asyncio.to_thread(searchable, text.text)
+        task = _Task(paper, known, audience)
         try:
-            pieces = await asyncio.to_thread(parts, text.text, TEXT_LIMIT)
-            task = _Task(paper, known, audience)
-            if len(pieces) == 1:
-                return await self._whole(task, {"text": pieces[0]})
-            return await self._whole(task, {"notes": await self._notes(task, pieces), "count": len(pieces)})
+            return await self._within(LIMITS, task, text.text)
         finally:
             self._open.pop(paper.version, None)
+
+    async def _within(self, limits: Sequence[int], task: _Task, text: str) -> Read:
+        """The reading of `text` in parts of the first of `limits`; of the next ones, where the model takes no such."""
+        limit = limits[0]
+        smaller = [each for each in limits if each < min(limit, len(text))]
+        pieces = await asyncio.to_thread(parts, text, limit)
+        try:
+            return await self._pieces(task, pieces, limit)
+        except LongPromptError:
+            if not smaller:
+                raise
+        _log.info("read_in_smaller_parts", paper=task.name, characters=smaller[0])
+        return await self._within(smaller, task, text)
+
+    async def _pieces(self, task: _Task, pieces: Sequence[str], limit: int) -> Read:
+        if len(pieces) == 1:
+            return await self._whole(task, {"text": pieces[0]})
+        notes = await self._notes(task, pieces, limit // len(pieces))
+        return await self._whole(task, {"notes": notes, "count": len(pieces)})
 
     def begun(self, paper: Paper, written: str) -> Reading | None:
         """What stands of the reading of `paper` that the model has `written` so far; None where nothing does.
@@ -92,9 +110,9 @@ class Reader:
         background, method, results = said
         return Reading(paper.version, self._language, background, method, results, self.origin)
 
-    async def _notes(self, task: _Task, pieces: Sequence[str]) -> str:
-        """What stands of the readings of all `pieces`, with its passages."""
-        noted, room = [], TEXT_LIMIT // len(pieces)  # the same for each, for the results stand in the last
+    async def _notes(self, task: _Task, pieces: Sequence[str], room: int) -> str:
+        """What stands of the readings of all `pieces`, with its passages: of each, as much as has `room`."""
+        noted = []
         for number, piece in enumerate(pieces, start=1):
             material = {"text": piece, "number": number, "count": len(pieces)}
             answered = await self._ask(task, Lists, material, aside=True)

@@ -11,6 +11,7 @@ from digest.models import Answer, Gap
 from digest.store import calls
 from digest.store import engine as database
 from tests.bot.world import WEDNESDAY_NOON, world
+from tests.fakes.documents import html_page
 from tests.fakes.model import FakeModel
 from tests.fakes.model_faults import says, status
 
@@ -235,6 +236,19 @@ async def test_of_a_paper_without_text_only_what_its_abstract_tells_is_told(tmp_
         asked = await app.library.paper(parse("2602.00001"))
         assert isinstance(await app.library.answer(asked, "Does the error fall?"), Answer)
         assert await app.library.answer(asked, "How is the weather?") is Gap.NO_TEXT_YET
+
+
+async def test_a_model_with_a_small_window_reads_fewer_passages(tmp_path: Path) -> None:
+    async with world(tmp_path, FakeModel(status(400, code="context_length_exceeded"))) as here:
+        here.arxiv.html["2602.00001v1"] = html_page("Rooms", 1, characters=100_000)
+        async with here.app(WEDNESDAY_NOON) as app:
+            answer = await app.library.answer(
+                await app.library.paper(parse("2602.00001")), "Does the error fall?"
+            )
+        assert isinstance(answer, Answer)
+        assert answer.told
+        first, second = (len(request["messages"][1]["content"]) for request in here.model.requests)
+    assert first > 90_000 > 65_000 > second > 30_000
 
 
 async def test_a_model_that_fails_gives_no_answer(tmp_path: Path) -> None:

@@ -3,8 +3,9 @@
 import json
 
 import pytest
+from starlette.responses import Response
 
-from digest.errors import ModelUnreachableError
+from digest.errors import LongPromptError, ModelUnreachableError
 from digest.flights import Audience
 from digest.reading.reader import TEXT_LIMIT
 from digest.sections import parts
@@ -98,6 +99,32 @@ async def test_a_long_paper_is_read_part_by_part_and_then_as_a_whole() -> None:
         assert '- 在公开数据集上，错误率最多下降 12.5%。\n  "On public datasets, the error falls' in users[3]
         assert made.reading.results[0].quotes == (MEASURED.strip(),)
         assert (len(it.calls), len(made.calls)) == (3, 1)
+
+
+def window(characters: int) -> faults.Fault:
+    """A model that reads no more at once."""
+
+    def fault(asked: faults.Asked) -> Response:
+        user = asked.body["messages"][1]["content"]
+        refused = len(user) > characters
+        return (faults.status(400, code="context_length_exceeded") if refused else faults.around(""))(asked)
+
+    return fault
+
+
+async def test_a_paper_is_read_in_parts_that_the_model_takes() -> None:
+    text = section(1, 40_000) + section(2, 40_000) + MEASURED
+    async with FakeModel(always=window(50_000)) as fake, world(fake) as it:
+        made = await it.reader.read(paper(), full_text(paper(), text))
+        assert made.reading.results[0].quotes == (MEASURED.strip(),)
+        assert it.outcomes == ["long-prompt", "ok", "ok"]
+
+
+async def test_a_model_without_room_for_anything_is_asked_a_few_times_and_no_more() -> None:
+    async with FakeModel(always=window(10_000)) as fake, world(fake) as it:
+        with pytest.raises(LongPromptError):
+            await it.reader.read(paper(), full_text(paper(), section(1, 20_000)))
+        assert it.outcomes == ["long-prompt"] * 2
 
 
 async def test_notes_that_are_too_long_leave_room_for_those_of_the_last_part() -> None:
