@@ -34,7 +34,8 @@ _FELL = re.compile(
     r"[^，。；,;%％\d]{0,16}?(\d+(?:\.\d+)?)\s*\\?[%％]",
     re.IGNORECASE,
 )
-_TOLD = 60  # characters of a statement that is at fault as a whole
+TOLD = 60
+"""Characters that are told of a statement that is at fault as a whole."""
 _CLOSE = Decimal("0.1")  # of the number
 
 
@@ -52,7 +53,7 @@ def fault(statement: str, passages: Sequence[str], known: Searchable, *, numbers
     if invented:
         return finding(Flaw.ADDRESS, ", ".join(invented))
     if not passages:
-        return finding(Flaw.UNFOUNDED, statement[:_TOLD])
+        return finding(Flaw.UNFOUNDED, statement[:TOLD])
     missing = figures.missing(statement, passages) if numbers else ()
     return finding(Flaw.NUMBER_NOT_QUOTED, ", ".join(missing)) if missing else None
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 import structlog
 
 from digest.errors import LongPromptError, MalformedAnswerError, ModelError
-from digest.fidelity.quotes import Searchable, searchable
+from digest.fidelity.quotes import searchable
 from digest.findings import Finding
 from digest.flights import Audience
 from digest.llm.answers import so_far
@@ -17,7 +17,7 @@ from digest.llm.prompts import PromptTemplate
 from digest.models import Call, Claim, FullText, Origin, Paper, Purpose, Reading, VersionId
 from digest.reading import form, proof
 from digest.reading.form import Lists, ReadingAnswer
-from digest.reading.proof import Failing, Parts
+from digest.reading.proof import Failing, Grounds, Parts
 from digest.sections import parts
 
 TEXT_LIMIT = 120_000
@@ -42,10 +42,10 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """One paper to read: its text, ready to be searched, and who waits for it."""
+    """One paper to read: what its reading is held against, and who waits for it."""
 
     paper: Paper
-    known: Searchable
+    grounds: Grounds
     audience: Audience | None
 
     @property
@@ -60,7 +60,7 @@ class Reader:
         self._model = model
         self._language = language
         self._prompt = PromptTemplate(Purpose.READING, ReadingAnswer, language)
-        self._open: dict[VersionId, Searchable] = {}  # the texts that are being read
+        self._open: dict[VersionId, Grounds] = {}  # of the papers that are being read
         self.origin = Origin(model_name, self._prompt.version)
 
     async def read(self, paper: Paper, text: FullText, audience: Audience | None = None) -> Read:
@@ -69,10 +69,10 @@ class Reader:
         `audience` waits for it, and may hear what the model writes: see `begun`. A paper that is too long is read part
         by part, and what is noted of the parts is read for the whole. Calls that were but a step are kept as they end.
         """
-        known = self._open[paper.version] = await asyncio.to_thread(searchable, text.text)
-        task = _Task(paper, known, audience)
+        grounds = Grounds(await asyncio.to_thread(searchable, text.text), self._language)
+        self._open[paper.version] = grounds
         try:
-            return await self._within(LIMITS, task, text.text)
+            return await self._within(LIMITS, _Task(paper, grounds, audience), text.text)
         finally:
             self._open.pop(paper.version, None)
 
@@ -100,10 +100,10 @@ class Reader:
 
         Only while it is being read: nobody sees a statement before its passage is found.
         """
-        found, known = so_far(written), self._open.get(paper.version)
-        if found is None or known is None:
+        found, grounds = so_far(written), self._open.get(paper.version)
+        if found is None or grounds is None:
             return None
-        stands, _ = proof.mended(form.begun(found), _NOTHING, known)
+        stands, _ = proof.mended(form.begun(found), _NOTHING, grounds)
         return self._reading(paper, stands) if any(stands) else None
 
     def _reading(self, paper: Paper, said: Parts) -> Reading:
@@ -117,7 +117,7 @@ class Reader:
             material = {"text": piece, "number": number, "count": len(pieces)}
             answered = await self._ask(task, Lists, material, aside=True)
             await self._model.record(answered.call)
-            kept, _ = await asyncio.to_thread(proof.mended, answered.value.parts, _NOTHING, task.known)
+            kept, _ = await asyncio.to_thread(proof.mended, answered.value.parts, _NOTHING, task.grounds)
             noted.append("".join(_fitting(_outline(kept), room)))
         return "\n".join(noted)
 
@@ -126,11 +126,11 @@ class Reader:
         answered = await self._ask(task, ReadingAnswer, material)
         said, corrections = answered.value.parts, _NOTHING
         calls: tuple[Call, ...] = (answered.call,)
-        failing = await asyncio.to_thread(proof.failing, said, task.known)
+        failing = await asyncio.to_thread(proof.failing, said, task.grounds)
         if failing:
             await self._model.record(answered.call)
             corrections, calls = await self._corrected(task, failing, material)
-        kept, dropped = await asyncio.to_thread(proof.mended, said, corrections, task.known)
+        kept, dropped = await asyncio.to_thread(proof.mended, said, corrections, task.grounds)
         _log.info("reading_checked", paper=task.name, failing=len(failing), dropped=len(dropped))
         if not any(kept):
             for call in calls:

@@ -51,12 +51,23 @@ async def test_a_quote_that_was_broken_in_print_holds_its_statement_up(results: 
 
 
 @pytest.mark.parametrize(
+    "text",
+    ["EchoNet-Large + HuBERT Base (LibriSpeech)：12.5%。", "“Rooms have shapes” 效率提升 12.5%。", "12.5%"],
+)
+async def test_names_and_quotes_in_a_statement_are_no_other_language(text: str) -> None:
+    async with FakeModel(says([GOOD | {"text": text}])) as fake, world(fake) as it:
+        assert [claim.text for claim in (await read(it)).reading.results] == [text]
+
+
+@pytest.mark.parametrize(
     ("wrong", "flaw", "said"),
     [
         (WRONG_DIGIT, Flaw.UNFOUNDED, "letter by letter"),
         (ELSEWHERE, Flaw.NUMBER_NOT_QUOTED, "has 960"),
         (GOOD | {"text": "见 https://evil.example/x 。"}, Flaw.ADDRESS, "https://evil.example/x"),
         ({"text": "没有出处。"}, Flaw.UNFOUNDED, "letter by letter"),
+        (GOOD | {"text": "The efficiency of the synthesis is better by 12.5%."}, Flaw.SCRIPT, "the language"),
+        (GOOD | {"text": "合成の効率が 12.5% 向上する。"}, Flaw.SCRIPT, "the language"),
     ],
 )
 async def test_what_does_not_stand_goes_back_once_and_is_dropped(
