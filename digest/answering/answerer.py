@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator
 
 from digest.answering.passages import LIMITS, passages
 from digest.errors import LongPromptError, MalformedAnswerError
-from digest.fidelity import evidence, glossary, masking
+from digest.fidelity import evidence, glossary, masking, typography
 from digest.fidelity.quotes import Searchable, searchable
 from digest.flights import Audience
 from digest.llm.client import Answered, Model
@@ -57,11 +57,12 @@ class _Asked:
 
 
 class Answerer:
-    """Answers in `language` (a BCP 47 tag) with the model `model_name`."""
+    """Answers in `language` (a BCP 47 tag) with the model `model_name`; `spaced` is for `typography.typeset`."""
 
-    def __init__(self, model: Model, model_name: str, language: str) -> None:
+    def __init__(self, model: Model, model_name: str, language: str, *, spaced: bool = False) -> None:
         self._model = model
         self._language = language
+        self._spaced = spaced
         self._prompt = PromptTemplate(Purpose.ANSWER, AnswerAnswer, language)
         self._origin = Origin(model_name, self._prompt.version)
         self._glossary = glossary.load(language)
@@ -86,7 +87,11 @@ class Answerer:
         if answered.value.statements and not statements:
             await self._model.record(answered.call)
             raise MalformedAnswerError("Nothing that the model answers rests on a passage of the paper.")
-        answer = Answer(paper.version, self._language, question, statements, bool(statements), self._origin)
+        told = tuple(
+            replace(each, text=typography.typeset(each.text, self._language, spaced=self._spaced))
+            for each in statements
+        )
+        answer = Answer(paper.version, self._language, question, told, bool(told), self._origin)
         return answer, answered.call
 
     async def _first(self, asked: _Asked, limits: Sequence[int]) -> tuple[_Asked, Answered[AnswerAnswer]]:

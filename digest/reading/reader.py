@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import structlog
 
 from digest.errors import LongPromptError, MalformedAnswerError, ModelError
+from digest.fidelity import typography
 from digest.fidelity.quotes import searchable
 from digest.findings import Finding
 from digest.flights import Audience
@@ -54,11 +55,12 @@ class _Task:
 
 
 class Reader:
-    """Reads papers in `language` (a BCP 47 tag) with the model `model_name`."""
+    """Reads papers in `language` (a BCP 47 tag) with the model `model_name`; `spaced` is for `typography.typeset`."""
 
-    def __init__(self, model: Model, model_name: str, language: str) -> None:
+    def __init__(self, model: Model, model_name: str, language: str, *, spaced: bool = False) -> None:
         self._model = model
         self._language = language
+        self._spaced = spaced
         self._prompt = PromptTemplate(Purpose.READING, ReadingAnswer, language)
         self._open: dict[VersionId, Grounds] = {}  # of the papers that are being read
         self.origin = Origin(model_name, self._prompt.version)
@@ -107,8 +109,19 @@ class Reader:
         return self._reading(paper, stands) if any(stands) else None
 
     def _reading(self, paper: Paper, said: Parts) -> Reading:
-        background, method, results = said
+        background, method, results = map(self._typeset, said)
         return Reading(paper.version, self._language, background, method, results, self.origin)
+
+    def _typeset(self, said: Sequence[Claim]) -> tuple[Claim, ...]:
+        """Claims as the translations beside them are set."""
+        return tuple(
+            replace(
+                claim,
+                text=typography.typeset(claim.text, self._language, spaced=self._spaced),
+                claims=self._typeset(claim.claims),
+            )
+            for claim in said
+        )
 
     async def _notes(self, task: _Task, pieces: Sequence[str], room: int) -> str:
         """What stands of the readings of all `pieces`, with its passages: of each, as much as has `room`."""

@@ -28,7 +28,7 @@ async def test_a_reading_has_three_parts_of_claims_with_claims_under_them() -> N
         assert made.origin == it.reader.origin
         assert [len(part) for part in made.parts] == [2, 1, 1]
         quotes = ("Rooms have shapes that can be heard.",)
-        under = Claim("第一部分处理 $x^2$。", quotes=quotes), Claim("第二部分处理标注。", quotes=quotes)
+        under = Claim("第一部分处理$x^2$。", quotes=quotes), Claim("第二部分处理标注。", quotes=quotes)
         assert (made.method[0].quotes, made.method[0].claims) == (quotes, under)
         assert made.results[0].quotes == ("In them, errors fall by up to 12.5%.",)
         assert fake.requests[0]["model"] == "fake-large"

@@ -9,7 +9,7 @@ from digest.errors import MalformedAnswerError
 from digest.findings import Finding, Flaw
 from digest.flights import Audience
 from digest.models import Claim, Purpose
-from digest.reading import Read
+from digest.reading import Read, Reader
 from tests.digest.llm_world import World, full_text, world
 from tests.fakes import model_faults as faults
 from tests.fakes.model import FakeModel
@@ -45,14 +45,14 @@ async def read(it: World, text: str = TEXT, audience: Audience | None = None) ->
 async def test_a_quote_that_was_broken_in_print_holds_its_statement_up(results: Any) -> None:
     async with FakeModel(says(results)) as fake, world(fake) as it:
         made = await read(it)
-        assert made.reading.results[0].text == "效率提升 12.5%。"
+        assert made.reading.results[0].text == "效率提升12.5%。"
         assert made.findings == ()
         assert len(fake.requests) == len(made.calls) == 1
 
 
 @pytest.mark.parametrize(
     "text",
-    ["EchoNet-Large + HuBERT Base (LibriSpeech)：12.5%。", "“Rooms have shapes” 效率提升 12.5%。", "12.5%"],
+    ["EchoNet-Large + HuBERT Base (LibriSpeech)：12.5%。", "“Rooms have shapes”效率提升12.5%。", "12.5%"],
 )
 async def test_names_and_quotes_in_a_statement_are_no_other_language(text: str) -> None:
     async with FakeModel(says([GOOD | {"text": text}])) as fake, world(fake) as it:
@@ -76,7 +76,7 @@ async def test_what_does_not_stand_goes_back_once_and_is_dropped(
     model = FakeModel(says([GOOD, wrong]), says([wrong], background=[]))
     async with model as fake, world(fake) as it:
         made = await read(it)
-        assert [claim.text for claim in made.reading.results] == ["效率提升 12.5%。"]
+        assert [claim.text for claim in made.reading.results] == ["效率提升12.5%。"]
         assert [(each.flaw, each.hard) for each in made.findings] == [(flaw, True)]
         first, second = ([message["content"] for message in each["messages"]] for each in fake.requests)
         assert second[0] == first[0]
@@ -91,7 +91,7 @@ async def test_a_statement_that_is_mended_stands_in_its_place() -> None:
     answers = says([WRONG_DIGIT, last]), says([GOOD], background=[])
     async with FakeModel(*answers) as fake, world(fake) as it:
         made = await read(it)
-        assert [claim.text for claim in made.reading.results] == ["效率提升 12.5%。", "误差降到 8.0。"]
+        assert [claim.text for claim in made.reading.results] == ["效率提升12.5%。", "误差降到8.0。"]
         assert made.findings == ()
         assert [call.purpose for call in (*it.calls, *made.calls)] == [Purpose.READING] * 2
 
@@ -111,7 +111,7 @@ async def test_a_correction_that_repeats_what_stands_is_not_shown_twice() -> Non
     mended = GOOD | {"text": "误差降到 8.0。", "quotes": ["the error falls to 8.0."]}
     async with FakeModel(says([GOOD, WRONG_DIGIT]), says([GOOD, mended])) as fake, world(fake) as it:
         made = await read(it)
-        assert [claim.text for claim in made.reading.results] == ["效率提升 12.5%。", "误差降到 8.0。"]
+        assert [claim.text for claim in made.reading.results] == ["效率提升12.5%。", "误差降到8.0。"]
         assert made.findings == ()
 
 
@@ -148,6 +148,17 @@ async def test_a_part_that_the_paper_does_not_tell_stays_empty() -> None:
         made = await read(it)
         assert (made.reading.method, made.reading.results) == ((), ())
         assert len(fake.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("spaced", "set_as"), [(False, "效率（按SNR）提升12.5%。"), (True, "效率（按 SNR）提升 12.5%。")]
+)
+async def test_a_reading_is_set_as_the_translations_beside_it(spaced: bool, set_as: str) -> None:
+    claim = GOOD | {"text": "效率 (按SNR) 提升 12.5%."}
+    async with FakeModel(says([claim | {"claims": [claim]}])) as fake, world(fake) as it:
+        reader = Reader(it.model, "fake-large", "zh-CN", spaced=spaced)
+        (made,) = (await reader.read(paper(), full_text(paper(), TEXT))).reading.results
+        assert (made.text, made.claims[0].text) == (set_as, set_as)
 
 
 async def test_nobody_hears_a_correction() -> None:
