@@ -81,6 +81,7 @@ _GROUND = re.compile(
 )
 _HEX = re.compile(r"#(?:([\da-f]{2})([\da-f]{2})([\da-f]{2})|([\da-f])([\da-f])([\da-f]))\b", re.IGNORECASE)
 _RGB = re.compile(r"rgba?\(\s*(\d+)[\s,]+(\d+)[\s,]+(\d+)", re.IGNORECASE)
+_A_SENTENCE = 20  # characters
 _NEARLY_WHITE = 240  # of 255, in each component
 _SECTIONS = {"ltx_title_abstract", "ltx_title_keywords", "ltx_title_acknowledgements"}  # though set in h6
 _LINE_BREAK = re.compile(r"(?<!\\)%\s*\n\s*")  # a comment, with which LaTeXML breaks long formulas
@@ -96,10 +97,16 @@ def role(element: etree._Element) -> Role:
 
 def _is_unseen(element: etree._Element) -> bool:
     style = element.get("style", "")
-    if _UNSEEN_STYLE.search(style):
+    if _UNSEEN_STYLE.search(style) or (element.tag == "math" and _hides_words(element)):
         return True
     colour = _COLOUR.search(style)
     return colour is not None and _is_white(colour[1]) and not _is_on_a_ground(element)
+
+
+def _hides_words(formula: etree._Element) -> bool:
+    r"""Whether a formula has a sentence in white: `\textcolor{white}{\text{…}}`."""
+    white = (each.text or "" for each in formula.iter() if _is_white(str(each.get("mathcolor", ""))))
+    return len("".join(white)) >= _A_SENTENCE and not _is_on_a_ground(formula)
 
 
 def _is_on_a_ground(element: etree._Element) -> bool:
