@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from starlette.responses import Response
 
 from digest.ids import parse
 from digest.models import Gap, Purpose
@@ -12,7 +13,8 @@ from tests import pdfs
 from tests.bot.world import WEDNESDAY_NOON, World, world
 from tests.fakes import model_faults as faults
 from tests.fakes.model import FakeModel
-from tests.fakes.model_faults import Asked, Response, told
+from tests.fakes.model_faults import Asked
+from tests.fakes.model_stream import told
 
 UNFOUNDED = json.dumps(
     {"background": [{"text": "没有出处。", "quotes": []}], "method": [], "results": []}, ensure_ascii=False
