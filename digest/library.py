@@ -274,9 +274,7 @@ class Library:
             return _gap("answer_failed", paper, error)
         async with database.writing(self._engine) as connection:
             await calls.save(connection, call)
-        if (
-            isinstance(found, NoText) and not made.told
-        ):  # its abstract does not tell, which says nothing of the paper
+        if isinstance(found, NoText) and not made.told:  # by its abstract, which says nothing of the paper
             return _untold(found)
         return made
 

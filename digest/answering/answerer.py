@@ -77,7 +77,7 @@ class Answerer:
         """
         question = question.strip()[:QUESTION_LIMIT]
         source = text.text if text else paper.abstract or ""
-        known = await asyncio.to_thread(searchable, source)
+        known = await asyncio.to_thread(searchable, source)  # a thesis takes a while
         asked, answered = await self._first(_Asked(paper, question, source, audience), LIMITS)
         statements = supported(answered.value, known)
         if answered.value.statements and not statements:
@@ -98,9 +98,7 @@ class Answerer:
         """What was asked and answered with passages of the first of `limits`; of the next, where these are too long."""
         limit, source = limits[0], asked.passages
         smaller = [each for each in limits if each < min(limit, len(source))]
-        chosen = await asyncio.to_thread(
-            passages, source, asked.question, self._glossary, limit
-        )  # a thesis takes long
+        chosen = await asyncio.to_thread(passages, source, asked.question, self._glossary, limit)
         fitting = replace(asked, passages=chosen)
         try:
             return fitting, await self._ask(fitting, ())

@@ -28,8 +28,8 @@ _FOLDED = ("Ll", "Lu", "Lt", "Lo", "Nd")  # ligatures, letters of formulas; not 
 _CELLS = re.compile(r"(?<!\S)\|(?!\S)")  # what models put between the cells of a row
 _SIGN = re.compile(r"(\S)( ?)(?=(\S?))")
 _HYPHEN = re.compile(r"(?<=[^\W\d_])-(?=\s*[^\W\d_])")
-_GOES_ON_BEFORE = re.compile(r"[^\W_]-?\Z")
-_GOES_ON_BEHIND = re.compile(r"-?[^\W_]")
+_GOES_ON_BEFORE = re.compile(r"[a-z0-9_]-?\Z")
+_GOES_ON_BEHIND = re.compile(r"-?[a-z0-9_]")
 _LOOSE = re.compile(rf" |{_HYPHEN.pattern}")
 
 
@@ -72,10 +72,9 @@ def holds(address: str, known: Searchable) -> bool:
 def _is_whole(known: Searchable, start: int, end: int) -> bool:
     """Whether no word goes on before or behind what stands there; text may be glued to the beginning of `https://`."""
     first, last = known.places[start], known.places[end - 1]
-    before = "://" in known.squeezed[start:end] or not _GOES_ON_BEFORE.search(
-        known.text[max(0, first - 2) : first]
-    )
-    return before and not _GOES_ON_BEHIND.match(known.text, last + 1)
+    beside = known.text[max(0, first - 2) : first]
+    begins = "://" in known.squeezed[start:end] or not _GOES_ON_BEFORE.search(beside)
+    return begins and not _GOES_ON_BEHIND.match(known.text, last + 1)
 
 
 def _places(squeezed: str, known: Searchable) -> Iterator[int]:

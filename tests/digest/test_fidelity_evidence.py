@@ -1,7 +1,7 @@
 import pytest
 
 from digest.fidelity import evidence, figures
-from digest.fidelity.quotes import searchable
+from digest.fidelity.quotes import holds, searchable
 from digest.findings import Flaw
 
 PAPER = searchable(
@@ -107,6 +107,14 @@ def test_a_number_from_elsewhere_in_the_paper_is_no_number_of_the_passage() -> N
 )
 def test_an_address_must_be_the_papers(statement: str, expected: Flaw | None) -> None:
     assert flaw(statement, "We propose a vocoder; code at") is expected
+
+
+def test_an_address_may_be_glued_to_chinese_and_goes_on_behind_an_underscore() -> None:
+    known = searchable("代码在example.org/vocoder发布，数据在 https://data.example/set_two。")
+    assert [holds(each, known) for each in ("example.org/vocoder", "https://data.example/set")] == [
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,7 @@ def test_what_a_reader_sees_is_read(style: str) -> None:
     assert text_of(f'<p><span style="{style}">Seen.</span></p>') == "Seen."
 
 
-@pytest.mark.parametrize(("ground", "text"), [("#1F4E79", "Seen."), ("#FFFFFF", ""), ("transparent", "")])
+@pytest.mark.parametrize(("ground", "text"), [("#1F4E79", "Seen."), ("#FFFFFF", ""), (" transparent", "")])
 def test_white_letters_are_read_where_something_lies_behind_them(ground: str, text: str) -> None:
     cell = f'<p style="background-color:{ground};"><span style="color:#FFFFFF;">Seen.</span></p>'
     assert text_of(cell) == text

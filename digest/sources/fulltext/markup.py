@@ -77,7 +77,8 @@ _UNSEEN_STYLE = re.compile(
 )
 _COLOUR = re.compile(r"(?:^|;)\s*(?:--ltx-fg-)?color\s*:\s*([^;]+)", re.IGNORECASE)
 _GROUND = re.compile(
-    r"(?:^|;)\s*(?:--ltx-bg-color|background(?:-color)?)\s*:\s*(?!none|transparent)([^;]+)", re.IGNORECASE
+    r"(?:^|;)\s*(?:--ltx-bg-color|background(?:-color)?)\s*:(?!\s*(?:none|transparent|in|unset))([^;]+)",
+    re.IGNORECASE,
 )
 _HEX = re.compile(r"#(?:([\da-f]{2})([\da-f]{2})([\da-f]{2})|([\da-f])([\da-f])([\da-f]))\b", re.IGNORECASE)
 _RGB = re.compile(r"rgba?\(\s*(\d+)[\s,]+(\d+)[\s,]+(\d+)", re.IGNORECASE)
