@@ -174,8 +174,8 @@ def _staff(model: Model, settings: Settings) -> Callable[[str], Staff]:
     def hired(language: str) -> Staff:
         return Staff(
             Translator(model, settings.translation_model, language, rules(settings, language)),
-            Reader(model, settings.reading_model, language),
-            Answerer(model, settings.reading_model, language),
+            Reader(model, settings.reading_model, language, spaced=settings.cjk_spacing),
+            Answerer(model, settings.reading_model, language, spaced=settings.cjk_spacing),
         )
 
     return hired

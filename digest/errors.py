@@ -72,6 +72,10 @@ class ModelRefusedError(ModelError):
     """The endpoint refused the request itself: key, model name, or content."""
 
 
+class LongPromptError(ModelRefusedError):
+    """The prompt is longer than what the model reads at once; a shorter one may pass."""
+
+
 class MalformedAnswerError(ModelError):
     """The model answered, but not in the form that it was asked for."""
 

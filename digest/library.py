@@ -15,8 +15,10 @@ from digest.attempts import is_asked_again, is_due
 from digest.errors import BudgetSpentError, ModelError
 from digest.flights import Audience, Flights
 from digest.ids import PaperRef
+from digest.llm.faults import Outcome
 from digest.models import (
     Answer,
+    Call,
     FullText,
     Gap,
     NoText,
@@ -124,7 +126,7 @@ class Library:
         _show(onlooker, Step.FETCHING)
         text = await self.text(paper)
         if isinstance(text, NoText):
-            return Gap.NO_TEXT_YET if _passing(text) else Gap.NO_TEXT
+            return _untold(text)
         reader = self._staff.reader
         _show(onlooker, Step.READING)
         return await self._shelves.flights.once(
@@ -219,7 +221,8 @@ class Library:
             decided = await terms.of_edition(connection, paper.id, self._language)
         if not is_due([each for each in refused if each.call.origin == translator.origin], self._clock()):
             return Gap.UNFAITHFUL
-        if await self._rests(Purpose.TRANSLATION, paper, translator.origin):
+        useless = await self._fruitless(Purpose.TRANSLATION, paper, translator.origin)
+        if not is_asked_again([call for call in useless if call.outcome != Outcome.OK], self._clock()):
             return Gap.MODEL
         try:
             made = await translator.translate(paper, self._keep, decided, audience)
@@ -237,18 +240,11 @@ class Library:
                 await translations.save(connection, made, now)
                 await terms.save(connection, made.version, self._language, tried.terms, now)
 
-    async def _rests(self, purpose: Purpose, paper: Paper, origin: Origin) -> bool:
-        """Whether a model that gave nothing usable of `paper`, again and again, is left alone for a while."""
-        async with database.reading(self._engine) as connection:
-            asked = await calls.of_versions(connection, [paper.version], self._language)
-        same = [call for call in asked if call.purpose is purpose and call.origin.model == origin.model]
-        return not is_asked_again(same, self._clock())
-
     async def _read(self, reader: Reader, paper: Paper, text: FullText, audience: Audience) -> Reading | Gap:
         stored = (await self.stored([paper]))[paper.version][1]
         if stored is not None:
             return stored
-        if await self._rests(Purpose.READING, paper, reader.origin):
+        if not is_asked_again(await self._fruitless(Purpose.READING, paper, reader.origin), self._clock()):
             return Gap.MODEL
         try:
             made = await reader.read(paper, text, audience)
@@ -260,6 +256,16 @@ class Library:
                 await calls.save(connection, call)
         return made.reading
 
+    async def _fruitless(self, purpose: Purpose, paper: Paper, origin: Origin) -> list[Call]:
+        """The calls for `purpose` on `paper`, of which nothing is shown, that `origin` answered or refused to."""
+        async with database.reading(self._engine) as connection:
+            spent = await calls.of_versions(connection, [paper.version], self._language)
+        return [
+            call
+            for call in spent
+            if call.purpose is purpose and call.origin == origin and Outcome(call.outcome).of_the_paper
+        ]
+
     async def _ask(self, answerer: Answerer, paper: Paper, question: str, audience: Audience) -> Answer | Gap:
         found = await self.text(paper)
         text = found if isinstance(found, FullText) else None
@@ -269,6 +275,8 @@ class Library:
             return _gap("answer_failed", paper, error)
         async with database.writing(self._engine) as connection:
             await calls.save(connection, call)
+        if isinstance(found, NoText) and not made.told:  # by its abstract, which says nothing of the paper
+            return _untold(found)
         return made
 
     async def _fetch(self, paper: Paper) -> FullText | NoText:
@@ -306,12 +314,16 @@ def _passing(text: FullText | NoText) -> bool:
     return isinstance(text, NoText) and text.reason.passes
 
 
-def next_try(attempt: Attempt) -> datetime:
-    """When a full text that was not there is asked for again: the pauses double, from half an hour to a day.
+def _untold(text: NoText) -> Gap:
+    return Gap.NO_TEXT_YET if _passing(text) else Gap.NO_TEXT
 
-    A text that arXiv did not answer for is asked for again at once.
+
+def next_try(attempt: Attempt) -> datetime:
+    """When a full text that was not there, or not to be read, is asked for again.
+
+    The pauses double, from half an hour to a day. A text that arXiv did not answer for is asked for again at once.
     """
-    if isinstance(attempt.outcome, NoText) and attempt.outcome.reason is NoTextReason.NOT_FOUND:
+    if isinstance(attempt.outcome, NoText) and attempt.outcome.reason is not NoTextReason.UNREACHABLE:
         doublings = min(attempt.tries - 1, _DOUBLINGS)
         return attempt.tried_at + min(_FIRST_PAUSE * (1 << doublings), _LONGEST_PAUSE)
     return attempt.tried_at

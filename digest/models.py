@@ -184,8 +184,8 @@ class NoTextReason(StrEnum):
 
     @property
     def passes(self) -> bool:
-        """Whether asking again may give what was not there."""
-        return self in (NoTextReason.NOT_FOUND, NoTextReason.UNREACHABLE)
+        """Whether asking again may give what was not there: arXiv's page often comes days after a bad PDF."""
+        return self not in (NoTextReason.SCAN, NoTextReason.ENCRYPTED, NoTextReason.TOO_LARGE)
 
 
 @dataclass(frozen=True, slots=True)

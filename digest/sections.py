@@ -12,13 +12,16 @@ _KNOWN = (
     "abstract|introduction|background|related works?|methods?|methodology|experiments?|experimental setup|results"
     "|evaluation|discussion|limitations?|conclusions?|ethics statement|acknowledge?ments?"
 )
-_APPENDIX = r"(?:appendi(?:x|ces)|supplement(?:ary|al) (?:materials?|information)|附录)\b[^\n]{0,80}(?<!\d)"
+_APPENDIX = (  # and its title: a sentence that begins with an appendix goes on in small letters
+    r"(?i:appendi(?:x|ces)|supplement(?:ary|al) (?:materials?|information)|附录)(?:[ .:–-]*[A-Z\d](?:\.\d{1,2})*)?"
+    r"(?:[.:]|[ .:–-]+(?:[A-Z][A-Za-z]|[\u4e00-\u9fff])[^\n]{0,80}(?<![\d.,;:)-]))?"
+)
 _HEADING = re.compile(
     rf"^(?:(?P<marks>\#{{1,6}}) \S[^\n]*|(?P<number>\d{{1,2}}(?:\.\d{{1,2}})*)\.? [A-Z][A-Za-z][^\n\t.,;]{{1,60}}"
-    rf"|(?i:{_KNOWN}|{_APPENDIX}))$",
+    rf"|(?i:{_KNOWN})|{_APPENDIX})$",
     re.MULTILINE,
 )
-_APPENDIX_HEADING = re.compile(rf"^(?:#{{1,6}} )?{_APPENDIX}$", re.IGNORECASE | re.MULTILINE)
+_APPENDIX_HEADING = re.compile(rf"(?:^#{{1,6}} |(?<=[.!?:]\n)){_APPENDIX}$", re.MULTILINE)
 _BODY = 10_000  # characters that a paper has before its appendix: what comes sooner is a table of contents
 
 

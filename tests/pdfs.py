@@ -24,7 +24,7 @@ def shown(lines: Sequence[str], *, before: str = "", size: float = 10, left: flo
 
 
 def pdf(*pages: bytes, type3: bool = False) -> bytes:
-    """A PDF with one page for each content stream; /F1 is its font, /I1 an image of one pixel."""
+    """A PDF with one page for each content stream; /F1 is its font, /I1 an image of one pixel, /G0 paints nothing."""
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Count %d /Kids [%s] >>"
@@ -36,7 +36,7 @@ def pdf(*pages: bytes, type3: bool = False) -> bytes:
         packed = zlib.compress(content)
         objects += [
             b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents %d 0 R "
-            b"/Resources << /Font << /F1 3 0 R >> %s >> >>"
+            b"/Resources << /Font << /F1 3 0 R >> /ExtGState << /G0 << /ca 0 >> /G1 << /ca 1 >> >> %s >> >>"
             % (6 + 2 * at, b"/XObject << /I1 4 0 R >>" if b"/I1" in content else b""),
             b"<< /Length %d /Filter /FlateDecode >>\nstream\n%s\nendstream" % (len(packed), packed),
         ]

@@ -1,18 +1,22 @@
 """Answers made: the model is asked, and what it says is held against the passages that it names."""
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator
 
-from digest.answering.passages import passages
-from digest.fidelity import evidence, glossary
-from digest.fidelity.quotes import searchable
+from digest.answering.passages import LIMITS, passages
+from digest.errors import LongPromptError, MalformedAnswerError
+from digest.fidelity import evidence, glossary, typography
+from digest.fidelity.quotes import Searchable, searchable
 from digest.flights import Audience
-from digest.llm.client import Model
+from digest.llm.client import Answered, Model
 from digest.llm.markup import one_line, quoted
 from digest.llm.prompts import PromptTemplate
 from digest.models import Answer, Call, FullText, Origin, Paper, Purpose, Statement
+from digest.render import originals
 
 QUESTION_LIMIT = 500
 """Characters of a question."""
@@ -21,12 +25,45 @@ _STATEMENT_LIMIT = 2_000
 _MOST = 8  # statements, and quotes of one
 
 
-class Answerer:
-    """Answers in `language` (a BCP 47 tag) with the model `model_name`."""
+def _wording(text: str) -> str:
+    """A statement in the stored form; blank where it runs on."""
+    line = originals.stored(one_line(text))
+    return line if len(line) <= _STATEMENT_LIMIT else ""
 
-    def __init__(self, model: Model, model_name: str, language: str) -> None:
+
+def _few(listed: object) -> object:
+    """The first of what is listed; a single text, where no schema binds a model, for a list of one."""
+    return listed[:_MOST] if isinstance(listed, list) else [listed] if listed else []
+
+
+class _Said(BaseModel):
+    text: Annotated[str, AfterValidator(_wording)]
+    quotes: Annotated[list[str], BeforeValidator(_few)]
+
+
+class AnswerAnswer(BaseModel):
+    """What the model is asked for."""
+
+    statements: Annotated[list[_Said], BeforeValidator(_few)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the model is asked: a question, and what of the paper is read for it."""
+
+    paper: Paper
+    question: str
+    passages: str
+    audience: Audience | None
+
+
+class Answerer:
+    """Answers in `language` (a BCP 47 tag) with the model `model_name`; `spaced` is for `typography.typeset`."""
+
+    def __init__(self, model: Model, model_name: str, language: str, *, spaced: bool = False) -> None:
         self._model = model
         self._language = language
+        self._spaced = spaced
         self._prompt = PromptTemplate(Purpose.ANSWER, AnswerAnswer, language)
         self._origin = Origin(model_name, self._prompt.version)
         self._glossary = glossary.load(language)
@@ -34,55 +71,65 @@ class Answerer:
     async def answer(
         self, paper: Paper, text: FullText | None, question: str, audience: Audience | None = None
     ) -> tuple[Answer, Call]:
-        """The answer of `paper` to `question`, and the call that it took; without `text`, the abstract is asked.
+        """The answer of `paper` to `question`, and the call that brought it; without `text`, the abstract is asked.
 
-        `audience` waits for it. Raises ModelError.
+        `audience` waits for it. What rests on nothing goes back to the model once. Raises ModelError, also where it
+        says something then of which nothing stands: that the paper does not tell is another thing.
         """
         question = question.strip()[:QUESTION_LIMIT]
         source = text.text if text else paper.abstract or ""
-        chosen = await asyncio.to_thread(passages, source, question, self._glossary)  # a thesis takes a while
-        answered = await self._model.ask(
-            self._prompt.render(id=paper.version, title=paper.title, text=chosen, question=question),
+        known = await asyncio.to_thread(searchable, source)  # a thesis takes a while
+        asked, answered = await self._first(_Asked(paper, question, source, audience), LIMITS)
+        statements = supported(answered.value, known)
+        if answered.value.statements and not statements:
+            await self._model.record(answered.call)
+            answered = await self._ask(asked, [each.text for each in answered.value.statements])
+            statements = supported(answered.value, known)
+        if answered.value.statements and not statements:
+            await self._model.record(answered.call)
+            raise MalformedAnswerError("Nothing that the model answers rests on a passage of the paper.")
+        told = tuple(
+            replace(each, text=typography.typeset(each.text, self._language, spaced=self._spaced))
+            for each in statements
+        )
+        answer = Answer(paper.version, self._language, question, told, bool(told), self._origin)
+        return answer, answered.call
+
+    async def _first(self, asked: _Asked, limits: Sequence[int]) -> tuple[_Asked, Answered[AnswerAnswer]]:
+        """What was asked and answered with passages of the first of `limits`; of the next, where these are too long."""
+        limit, source = limits[0], asked.passages
+        smaller = [each for each in limits if each < min(limit, len(source))]
+        chosen = await asyncio.to_thread(passages, source, asked.question, self._glossary, limit)
+        fitting = replace(asked, passages=chosen)
+        try:
+            return fitting, await self._ask(fitting, ())
+        except LongPromptError:
+            if not smaller:
+                raise
+        return await self._first(asked, smaller)
+
+    async def _ask(self, asked: _Asked, failing: Sequence[str]) -> Answered[AnswerAnswer]:
+        """One answer of the model; `failing` are the statements of the one before it, none of which stands."""
+        paper = asked.paper
+        return await self._model.ask(
+            self._prompt.render(
+                id=paper.version,
+                title=paper.title,
+                text=asked.passages,
+                question=asked.question,
+                failing=failing,
+            ),
             AnswerAnswer,
             purpose=Purpose.ANSWER,
             version=paper.version,
             language=self._language,
             model=self._origin.model,
-            audience=audience,
+            audience=asked.audience,
         )
-        statements = await asyncio.to_thread(supported, answered.value, source)
-        answer = Answer(paper.version, self._language, question, statements, bool(statements), self._origin)
-        return answer, answered.call
 
 
-def _wording(text: str) -> str:
-    line = one_line(text)
-    if len(line) > _STATEMENT_LIMIT:
-        raise ValueError("too long")
-    return line
-
-
-class _Said(BaseModel):
-    text: Annotated[str, AfterValidator(_wording)]
-    quotes: list[str]
-
-
-class AnswerAnswer(BaseModel):
-    """What the model is asked for."""
-
-    statements: list[_Said]
-
-    @field_validator("statements")
-    @classmethod
-    def _few(cls, statements: list[_Said], _: ValidationInfo) -> list[_Said]:
-        if len(statements) > _MOST or any(len(each.quotes) > _MOST for each in statements):
-            raise ValueError("too many")
-        return statements
-
-
-def supported(said: AnswerAnswer, source: str) -> tuple[Statement, ...]:
-    """The statements that stand: on those of their quotes that are in `source`, which have their numbers. Pure."""
-    known = searchable(source)
+def supported(said: AnswerAnswer, known: Searchable) -> tuple[Statement, ...]:
+    """The statements that stand: on those of their quotes that are in the paper, which have their numbers. Pure."""
     statements = []
     for each in said.statements:
         quotes = evidence.located(map(quoted, each.quotes), known)

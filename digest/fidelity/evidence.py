@@ -15,8 +15,11 @@ from digest.fidelity.units import Measure
 from digest.findings import Finding, Flaw, finding
 
 _LINK = re.compile(
-    r"(?:https?://|www\.)[^\s<>\"'`|{}\\^\u0080-\U0010ffff]+"
-    r"|(?<![\w@.-])(?:[a-z\d-]+\.)+(?:com|org|net|io|ai|dev|edu|cn|co|app)(?![a-z\d-]|\.[a-z\d])(?:/[\w./~%#?=&+-]*)?",
+    r"(?:\b[a-z][a-z\d+.-]*://|www\.)(?:[^\s<>\"'`|{}\\^\u0080-\U0010ffff]+|\S+)"
+    r"|[\w.+-]+@(?:[a-z\d-]+\.)+[a-z]{2,}|(?<![\w@./])@[a-z]\w{3,}"  # mail, and people of a messenger
+    r"|(?<![\w@.-])(?:[a-z\d-]+\.)+(?:[a-z]{2,}(?=/\w)"
+    r"|(?:com|org|net|io|ai|dev|edu|cn|co|app|me|ly|gg|xyz|info|top|site|online|shop|link|ru|uk|de|fr|jp|eu|cc|tv)"
+    r"(?![a-z\d-]|\.[a-z\d]))(?:/[\w./~%#?=&+-]*)?",
     re.IGNORECASE | re.ASCII,
 )
 _LOWER_IS_BETTER = (
@@ -31,7 +34,8 @@ _FELL = re.compile(
     r"[^，。；,;%％\d]{0,16}?(\d+(?:\.\d+)?)\s*\\?[%％]",
     re.IGNORECASE,
 )
-_TOLD = 60  # characters of a statement that is at fault as a whole
+TOLD = 60
+"""Characters that are told of a statement that is at fault as a whole."""
 _CLOSE = Decimal("0.1")  # of the number
 
 
@@ -49,7 +53,7 @@ def fault(statement: str, passages: Sequence[str], known: Searchable, *, numbers
     if invented:
         return finding(Flaw.ADDRESS, ", ".join(invented))
     if not passages:
-        return finding(Flaw.UNFOUNDED, statement[:_TOLD])
+        return finding(Flaw.UNFOUNDED, statement[:TOLD])
     missing = figures.missing(statement, passages) if numbers else ()
     return finding(Flaw.NUMBER_NOT_QUOTED, ", ".join(missing)) if missing else None
 

@@ -23,7 +23,7 @@ _SAID = {  # words that a statement may give as digits
 _WORD = re.compile(r"[a-z]+")
 _NUMERAL = r"\d+(?:\.\d+)*\s*(?:\([a-z]\)|[a-z]\b)?"
 _POINTER = re.compile(
-    rf"(?:(?<![代形模方样格列发])[图表式§]|公式|算法|附录|章节|定理|(?:table|figure|fig|section|sec|equation|eq|algorithm|appendix|chapter)s?\.?)"
+    rf"(?:(?<![代形模方样格列发谱意地企试视布流互正端])[图表式§]|公式|算法|附录|章节|定理|(?:table|figure|fig|section|sec|equation|eq|algorithm|appendix|chapter)s?\.?)"
     rf"\s*[(（]?(?:[A-Z]\.?)?{_NUMERAL}[)）]?(?:\s*(?:[、,和与及–-]|and)\s*[(（]?{_NUMERAL}[)）]?)*"
     rf"(?!\d|\.\d|\s*[%％])|第\s*{_NUMERAL}\s*[节章]",
     re.IGNORECASE,

@@ -28,6 +28,8 @@ _FOLDED = ("Ll", "Lu", "Lt", "Lo", "Nd")  # ligatures, letters of formulas; not 
 _CELLS = re.compile(r"(?<!\S)\|(?!\S)")  # what models put between the cells of a row
 _SIGN = re.compile(r"(\S)( ?)(?=(\S?))")
 _HYPHEN = re.compile(r"(?<=[^\W\d_])-(?=\s*[^\W\d_])")
+_GOES_ON_BEFORE = re.compile(r"[a-z0-9_]-?\Z")
+_GOES_ON_BEHIND = re.compile(r"-?[a-z0-9_]")
 _LOOSE = re.compile(rf" |{_HYPHEN.pattern}")
 
 
@@ -61,15 +63,28 @@ def is_in(quote: str, known: Searchable) -> bool:
     return any(pattern.match(known.text, place) for place in islice(_places(squeezed, known), _PLACES))
 
 
-def holds(piece: str, known: Searchable) -> bool:
-    """Whether the characters of `piece`, an address for one, stand in the text in their order, in whatever lines."""
-    return _LOOSE.sub("", _comparable(piece)) in known.squeezed
+def holds(address: str, known: Searchable) -> bool:
+    """Whether an `address` stands in the text, in whatever lines: all of it, or what it leads on from."""
+    squeezed = _LOOSE.sub("", _comparable(address))
+    return any(_is_whole(known, at, at + len(squeezed)) for at in _found(squeezed, known))
+
+
+def _is_whole(known: Searchable, start: int, end: int) -> bool:
+    """Whether no word goes on before or behind what stands there; text may be glued to the beginning of `https://`."""
+    first, last = known.places[start], known.places[end - 1]
+    beside = known.text[max(0, first - 2) : first]
+    begins = "://" in known.squeezed[start:end] or not _GOES_ON_BEFORE.search(beside)
+    return begins and not _GOES_ON_BEHIND.match(known.text, last + 1)
 
 
 def _places(squeezed: str, known: Searchable) -> Iterator[int]:
+    return (known.places[at] for at in _found(squeezed, known))
+
+
+def _found(squeezed: str, known: Searchable) -> Iterator[int]:
     at = known.squeezed.find(squeezed)
     while at >= 0:
-        yield known.places[at]
+        yield at
         at = known.squeezed.find(squeezed, at + 1)
 
 

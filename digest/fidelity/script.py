@@ -27,6 +27,7 @@ _LEAST_HAN = 0.5  # of letters; 0.66 and more in published translations
 _LEAST_HAN_IN_A_TITLE = 0.15
 _MOST_FOREIGN = 0.01  # of Chinese characters: a rare sign in a name is no other script
 _FEW = 2
+_HARDLY_ANY = 0.05  # of letters: a statement about a long title has more
 _LEAST_COMMON = 2  # common English words in a run that makes it a clause, not a name
 _LEAST_PLAIN = 5  # words in small letters, or as many
 
@@ -44,6 +45,14 @@ def is_foreign(made: str, language: str) -> str | None:
     return (
         next(sign for sign in han if sign in unusual) if times > max(_FEW, _MOST_FOREIGN * len(han)) else None
     )
+
+
+def is_in_another(statement: str, language: str) -> bool:
+    """Whether a `statement` of a model is in another language than `language`, as far as that can be told."""
+    if is_foreign(statement, language):
+        return True
+    is_english = share_of_han(statement) < _HARDLY_ANY and any(english_runs(statement))
+    return is_chinese(language) and is_english
 
 
 def characters(made: str) -> int:

@@ -20,7 +20,6 @@ _LIMIT = 200_000  # characters of an answer that are looked at
 _STARTS = 50  # places in an answer at which an object is looked for
 _START = re.compile(r'\{\s*"')
 _LONE_BACKSLASH = re.compile(r'\\\\|\\(?!["\\/bfnrt]|u[0-9a-fA-F]{4})')
-_CUT_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\(?:u[0-9a-fA-F]{0,3})?\Z")
 _DECODER = json.JSONDecoder(strict=False)
 
 
@@ -41,7 +40,7 @@ def answer(text: str, form: type[A], language: str) -> A:
 
 
 def so_far(text: str) -> dict[str, Any] | None:
-    """The object in what a model has written so far, its last string as far as it goes; None where none can be told.
+    """The object in what a model has written so far, without the string that it is at; None where none can be told.
 
     For a look at an answer in the making: what it will be, `answer` decides.
     """
@@ -49,13 +48,12 @@ def so_far(text: str) -> dict[str, Any] | None:
     start = _START.search(said)
     if start is None or len(said) > _LIMIT:
         return None
-    begun = _LONE_BACKSLASH.sub(r"\\\\", _CUT_ESCAPE.sub(r"\1", said[start.start() :]))
     try:
-        found = from_json(begun, allow_partial="trailing-strings")
+        found = from_json(_LONE_BACKSLASH.sub(r"\\\\", said[start.start() :]), allow_partial=True)
     except (
         ValueError,
         TypeError,
-    ):  # a half character, a line break within a string: the next piece may mend it
+    ):  # a line break within a string, half a character: the next piece may mend it
         return None
     return found if isinstance(found, dict) else None
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from digest.errors import (
+    LongPromptError,
     MalformedAnswerError,
     ModelError,
     ModelRefusedError,
@@ -30,6 +31,7 @@ class Outcome(StrEnum):
     UNSUPPORTED_FORMAT = "unsupported-format"
     """The way in which structured output was asked for: another one may be understood."""
     UNSUPPORTED_STREAM = "unsupported-stream"
+    LONG_PROMPT = "long-prompt"
     CUT_PROMPT = "cut-prompt"
     TOO_LARGE = "too-large"
     NO_COMPLETION = "no-completion"
@@ -43,6 +45,11 @@ class Outcome(StrEnum):
     PROSE = "prose"
     HALF_JSON = "half-json"
     WRONG_SHAPE = "wrong-shape"
+
+    @property
+    def of_the_paper(self) -> bool:
+        """Whether this tells of the model and the paper, and not of the endpoint: the next call may end alike."""
+        return self not in _OF_THE_ENDPOINT
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,10 @@ class Usage:
 
 NOT_COUNTED = Usage()
 
+_OF_THE_ENDPOINT = frozenset(
+    {Outcome.UNREACHABLE, Outcome.SERVER_ERROR, Outcome.THROTTLED, Outcome.QUOTA, Outcome.UNAUTHORISED}
+    | {Outcome.REDIRECTED, Outcome.NO_MODEL, Outcome.UNSUPPORTED_FORMAT, Outcome.UNSUPPORTED_STREAM}
+)
 _MEANING: dict[Outcome, tuple[type[ModelError], str]] = {
     Outcome.UNREACHABLE: (ModelUnreachableError, "The model's endpoint cannot be reached"),
     Outcome.TIMEOUT: (ModelUnreachableError, "The model gave no whole answer before the deadline"),
@@ -79,7 +90,8 @@ _MEANING: dict[Outcome, tuple[type[ModelError], str]] = {
     Outcome.FILTERED: (ModelRefusedError, "The endpoint's content filter refused this paper"),
     Outcome.UNSUPPORTED_FORMAT: (ModelRefusedError, "The endpoint knows no structured output of this kind"),
     Outcome.UNSUPPORTED_STREAM: (ModelRefusedError, "The endpoint does not stream its answers"),
-    Outcome.CUT_PROMPT: (ModelRefusedError, "The endpoint read only a part of the prompt"),
+    Outcome.LONG_PROMPT: (LongPromptError, "The prompt is longer than the model's window"),
+    Outcome.CUT_PROMPT: (LongPromptError, "The endpoint read only a part of the prompt"),
     Outcome.TOO_LARGE: (MalformedAnswerError, "The model's answer is too large"),
     Outcome.NO_COMPLETION: (
         MalformedAnswerError,

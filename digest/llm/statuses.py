@@ -7,6 +7,10 @@ from digest.llm.faults import CallError, Outcome
 
 _QUOTA_CODES = ("insufficient_quota", "billing", "current_quota", "insufficient_balance", "arrearage")
 _FILTER_WORDS = ("content_filter", "content_policy", "data_inspection_failed", "content exists risk")
+_WINDOW_WORDS = re.compile(
+    r"context[ _](?:length|window|size)|maximum context|(?:prompt|input)(?: is|_is)?[ _]too[ _]long"
+    r"|range of input length|maximum (?:input|prompt) length|exceeds?.{0,40}(?:token|context) (?:limit|length)"
+)
 _FORMAT_WORDS = re.compile(
     r"response[ _]?format|json[ _](?:schema|object|mode)|structured.?output|unsupported"
 )
@@ -26,6 +30,8 @@ def fault_for(
         outcome = Outcome.QUOTA
     elif any(known in words for known in _FILTER_WORDS):
         outcome = Outcome.FILTERED
+    elif status == 413 or (status in (400, 422) and _WINDOW_WORDS.search(words)):
+        outcome = Outcome.LONG_PROMPT
     elif streamed and status in (400, 422, 501) and _STREAM_WORD.search(words):
         outcome = Outcome.UNSUPPORTED_STREAM
     elif (

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ValidationError
 from digest.llm.markdown import is_heading
 from digest.llm.markup import one_line, quoted
 from digest.models import Claim
+from digest.render import originals
 
 _STATEMENT_LIMIT = 3_000  # characters
 _ITEMS = 12  # in one list
@@ -22,10 +23,11 @@ _LABEL = re.compile(r"#{1,6}\s.*|\*\*[^*]{1,60}(?:[:：]\*\*|\*\*[:：])|[^。.!
 
 
 def _wording(text: str) -> str:
-    """One statement in the stored form, without the bullet or number that a list gives it anyway."""
-    line = f"# {one_line(text)}" if is_heading(text) else one_line(text)
+    """One statement in the stored form, without the bullet or number that a list gives it; blank where it runs on."""
+    line = originals.stored(one_line(text))
+    line = f"# {line}" if is_heading(text) else line
     if len(line) > _STATEMENT_LIMIT:
-        raise ValueError("too long")
+        return ""
     bullets = _BULLETS.match(line)
     return line[bullets.end() :] if bullets else line
 
@@ -49,17 +51,16 @@ class _Statement(BaseModel):
     quotes: Annotated[list[str], BeforeValidator(_listed), AfterValidator(_passages)] = []
 
 
+def _bounded(items: object) -> object:
+    """The first of `items`: one too many is no reason to pay for another answer."""
+    return items[:_ITEMS] if isinstance(items, list) else items or []
+
+
 class _Item(_Statement):
-    claims: list[Annotated[_Statement, BeforeValidator(_form)]] = []
+    claims: Annotated[list[Annotated[_Statement, BeforeValidator(_form)]], BeforeValidator(_bounded)] = []
 
 
-def _bounded(items: list[_Item]) -> list[_Item]:
-    if len(items) > _ITEMS or any(len(item.claims) > _ITEMS for item in items):
-        raise ValueError("too many items")
-    return items
-
-
-_Part = Annotated[list[Annotated[_Item, BeforeValidator(_form)]], AfterValidator(_bounded)]
+_Part = Annotated[list[Annotated[_Item, BeforeValidator(_form)]], BeforeValidator(_bounded)]
 
 
 class Lists(BaseModel):
@@ -110,13 +111,14 @@ def _sound(raw: object) -> list[_Item]:
 
 
 def claims(items: list[_Item]) -> tuple[Claim, ...]:
-    """What one part of an answer says."""
-    return tuple(claim for item in items for claim in _said(item))
+    """What one part of an answer says, each thing once."""
+    said = (claim for item in items for claim in _said(item))
+    return tuple({claim.text: claim for claim in said}.values())
 
 
 def _said(item: _Item) -> tuple[Claim, ...]:
     """What `item` says: a heading that stands alone, a label without a statement and a blank say nothing."""
-    under = tuple(_claim(each) for each in item.claims if not is_label(each.text))
+    under = tuple({each.text: _claim(each) for each in item.claims if not is_label(each.text)}.values())
     if not item.text:
         return under
     if not under and is_label(item.text):

@@ -7,15 +7,23 @@ are part of an explanation that no single passage gives.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from digest.fidelity import evidence
+from digest.fidelity import evidence, script
 from digest.fidelity.quotes import Searchable
-from digest.findings import Finding, Flaw
+from digest.findings import Finding, Flaw, finding
 from digest.models import Claim
 from digest.reading.form import is_label
 
 Parts = tuple[tuple[Claim, ...], ...]
 """The three lists of a reading."""
 _RESULTS = 2  # which of them
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """What a reading is held against: the paper's text, and the language (a BCP 47 tag) that it should be in."""
+
+    text: Searchable
+    language: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,41 +35,45 @@ class Failing:
     finding: Finding
 
 
-def failing(parts: Parts, known: Searchable) -> tuple[Failing, ...]:
+def failing(parts: Parts, grounds: Grounds) -> tuple[Failing, ...]:
     """The claims that do not stand, in the order of `mended`."""
     return tuple(
         Failing(number, claim, finding)
         for number, part in enumerate(parts)
         for claim in _walk(part)
-        if (finding := _fault(claim, known, number)) is not None
+        if (finding := _fault(claim, grounds, number)) is not None
     )
 
 
-def mended(parts: Parts, corrections: Parts, known: Searchable) -> tuple[Parts, tuple[Finding, ...]]:
+def mended(parts: Parts, corrections: Parts, grounds: Grounds) -> tuple[Parts, tuple[Finding, ...]]:
     """The claims that stand, with the `corrections` of each part in the place of those that do not, in their order.
 
     A correction that does not stand either leaves a gap: what was dropped, the findings tell.
     """
     made = [
-        _mended(part, fresh, known, number)
+        _mended(part, fresh, grounds, number)
         for number, (part, fresh) in enumerate(zip(parts, corrections, strict=True))
     ]
     return tuple(kept for kept, _ in made), tuple(finding for _, dropped in made for finding in dropped)
 
 
 def _mended(
-    part: Sequence[Claim], corrections: Sequence[Claim], known: Searchable, number: int
+    part: Sequence[Claim], corrections: Sequence[Claim], grounds: Grounds, number: int
 ) -> tuple[tuple[Claim, ...], list[Finding]]:
-    """What is left of one part, and why the rest was dropped."""
-    left, dropped = iter(corrections), []
+    """What is left of one part, and why the rest was dropped.
+
+    Some models repeat all of their answer where they are asked for what was wrong with it.
+    """
+    standing = {claim.text for claim in _walk(part) if _fault(claim, grounds, number) is None}
+    left, dropped = (each for each in corrections if each.text not in standing), []
 
     def decide(claim: Claim) -> Claim | None:
-        wrong = _fault(claim, known, number)
+        wrong = _fault(claim, grounds, number)
         if wrong is None:
-            return _with_located(claim, known)
+            return _with_located(claim, grounds)
         correction = next(left, None)
-        if correction is not None and correction.text and _fault(correction, known, number) is None:
-            return _with_located(correction, known)
+        if correction is not None and correction.text and _fault(correction, grounds, number) is None:
+            return _with_located(correction, grounds)
         dropped.append(wrong)
         return None
 
@@ -88,16 +100,18 @@ def _kept(claims: Sequence[Claim], decide: Callable[[Claim], Claim | None]) -> t
     return tuple(kept)
 
 
-def _fault(claim: Claim, known: Searchable, part: int) -> Finding | None:
-    passages = evidence.located((quote for each in _walk((claim,)) for quote in each.quotes), known)
-    found = evidence.fault(claim.text, passages, known, numbers=part == _RESULTS)
+def _fault(claim: Claim, grounds: Grounds, part: int) -> Finding | None:
+    if script.is_in_another(claim.text, grounds.language):
+        return finding(Flaw.SCRIPT, claim.text[: evidence.TOLD])
+    passages = evidence.located((quote for each in _walk((claim,)) for quote in each.quotes), grounds.text)
+    found = evidence.fault(claim.text, passages, grounds.text, numbers=part == _RESULTS)
     if found is not None and found.flaw is Flaw.UNFOUNDED and is_label(claim.text):
         return None
     return found
 
 
-def _with_located(claim: Claim, known: Searchable) -> Claim:
-    return replace(claim, quotes=evidence.located(claim.quotes, known))
+def _with_located(claim: Claim, grounds: Grounds) -> Claim:
+    return replace(claim, quotes=evidence.located(claim.quotes, grounds.text))
 
 
 def doubts(parts: Parts, abstract: str) -> tuple[Finding, ...]:

@@ -1,27 +1,30 @@
 """Readings made: the model is asked, what it says is held against the paper, and asked once more for what falls."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import structlog
 
-from digest.errors import MalformedAnswerError, ModelError
-from digest.fidelity.quotes import Searchable, searchable
+from digest.errors import LongPromptError, MalformedAnswerError, ModelError
+from digest.fidelity import typography
+from digest.fidelity.quotes import searchable
 from digest.findings import Finding
 from digest.flights import Audience
 from digest.llm.answers import so_far
 from digest.llm.client import Answered, Model
 from digest.llm.prompts import PromptTemplate
-from digest.models import Call, Claim, FullText, Origin, Paper, Purpose, Reading
+from digest.models import Call, Claim, FullText, Origin, Paper, Purpose, Reading, VersionId
 from digest.reading import form, proof
 from digest.reading.form import Lists, ReadingAnswer
-from digest.reading.proof import Failing, Parts
+from digest.reading.proof import Failing, Grounds, Parts
 from digest.sections import parts
 
 TEXT_LIMIT = 120_000
 """Characters that a model gets to read at once; most papers have fewer."""
+LIMITS = tuple(TEXT_LIMIT >> halvings for halvings in range(4))
+"""The same for models whose windows turn out to be smaller, one after another."""
 
 _log = structlog.get_logger()
 _NOTHING: Parts = ((), (), ())
@@ -40,10 +43,10 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """One paper to read: its text, ready to be searched, and who waits for it."""
+    """One paper to read: what its reading is held against, and who waits for it."""
 
     paper: Paper
-    known: Searchable
+    grounds: Grounds
     audience: Audience | None
 
     @property
@@ -52,12 +55,14 @@ class _Task:
 
 
 class Reader:
-    """Reads papers in `language` (a BCP 47 tag) with the model `model_name`."""
+    """Reads papers in `language` (a BCP 47 tag) with the model `model_name`; `spaced` is for `typography.typeset`."""
 
-    def __init__(self, model: Model, model_name: str, language: str) -> None:
+    def __init__(self, model: Model, model_name: str, language: str, *, spaced: bool = False) -> None:
         self._model = model
         self._language = language
+        self._spaced = spaced
         self._prompt = PromptTemplate(Purpose.READING, ReadingAnswer, language)
+        self._open: dict[VersionId, Grounds] = {}  # of the papers that are being read
         self.origin = Origin(model_name, self._prompt.version)
 
     async def read(self, paper: Paper, text: FullText, audience: Audience | None = None) -> Read:
@@ -66,44 +71,79 @@ class Reader:
         `audience` waits for it, and may hear what the model writes: see `begun`. A paper that is too long is read part
         by part, and what is noted of the parts is read for the whole. Calls that were but a step are kept as they end.
         """
-        known = await asyncio.to_thread(searchable, text.text)
-        pieces = await asyncio.to_thread(parts, text.text, TEXT_LIMIT)
-        task = _Task(paper, known, audience)
+        grounds = Grounds(await asyncio.to_thread(searchable, text.text), self._language)
+        self._open[paper.version] = grounds
+        try:
+            return await self._within(LIMITS, _Task(paper, grounds, audience), text.text)
+        finally:
+            self._open.pop(paper.version, None)
+
+    async def _within(self, limits: Sequence[int], task: _Task, text: str) -> Read:
+        """The reading of `text` in parts of the first of `limits`; of the next ones, where the model takes no such."""
+        limit = limits[0]
+        smaller = [each for each in limits if each < min(limit, len(text))]
+        pieces = await asyncio.to_thread(parts, text, limit)
+        try:
+            return await self._pieces(task, pieces, limit)
+        except LongPromptError:
+            if not smaller:
+                raise
+        _log.info("read_in_smaller_parts", paper=task.name, characters=smaller[0])
+        return await self._within(smaller, task, text)
+
+    async def _pieces(self, task: _Task, pieces: Sequence[str], limit: int) -> Read:
         if len(pieces) == 1:
             return await self._whole(task, {"text": pieces[0]})
-        return await self._whole(task, {"notes": await self._notes(task, pieces), "count": len(pieces)})
+        notes = await self._notes(task, pieces, limit // len(pieces))
+        return await self._whole(task, {"notes": notes, "count": len(pieces)})
 
     def begun(self, paper: Paper, written: str) -> Reading | None:
-        """The reading of `paper` as far as it can be told from what the model has `written`; None where it cannot."""
-        found = so_far(written)
-        said = form.begun(found) if found is not None else _NOTHING
-        return self._reading(paper, said) if any(said) else None
+        """What stands of the reading of `paper` that the model has `written` so far; None where nothing does.
+
+        Only while it is being read: nobody sees a statement before its passage is found.
+        """
+        found, grounds = so_far(written), self._open.get(paper.version)
+        if found is None or grounds is None:
+            return None
+        stands, _ = proof.mended(form.begun(found), _NOTHING, grounds)
+        return self._reading(paper, stands) if any(stands) else None
 
     def _reading(self, paper: Paper, said: Parts) -> Reading:
-        background, method, results = said
+        background, method, results = map(self._typeset, said)
         return Reading(paper.version, self._language, background, method, results, self.origin)
 
-    async def _notes(self, task: _Task, pieces: Sequence[str]) -> str:
-        """What stands of the readings of all `pieces`, with its passages."""
+    def _typeset(self, said: Sequence[Claim]) -> tuple[Claim, ...]:
+        """Claims as the translations beside them are set."""
+        return tuple(
+            replace(
+                claim,
+                text=typography.typeset(claim.text, self._language, spaced=self._spaced),
+                claims=self._typeset(claim.claims),
+            )
+            for claim in said
+        )
+
+    async def _notes(self, task: _Task, pieces: Sequence[str], room: int) -> str:
+        """What stands of the readings of all `pieces`, with its passages: of each, as much as has `room`."""
         noted = []
         for number, piece in enumerate(pieces, start=1):
             material = {"text": piece, "number": number, "count": len(pieces)}
             answered = await self._ask(task, Lists, material, aside=True)
             await self._model.record(answered.call)
-            kept, _ = await asyncio.to_thread(proof.mended, answered.value.parts, _NOTHING, task.known)
-            noted.append("\n".join(_outline(kept)))
-        return "\n\n".join(noted)[:TEXT_LIMIT]
+            kept, _ = await asyncio.to_thread(proof.mended, answered.value.parts, _NOTHING, task.grounds)
+            noted.append("".join(_fitting(_outline(kept), room)))
+        return "\n".join(noted)
 
     async def _whole(self, task: _Task, material: Mapping[str, object]) -> Read:
         """The reading of the text or the notes in `material`."""
         answered = await self._ask(task, ReadingAnswer, material)
         said, corrections = answered.value.parts, _NOTHING
         calls: tuple[Call, ...] = (answered.call,)
-        failing = await asyncio.to_thread(proof.failing, said, task.known)
+        failing = await asyncio.to_thread(proof.failing, said, task.grounds)
         if failing:
             await self._model.record(answered.call)
             corrections, calls = await self._corrected(task, failing, material)
-        kept, dropped = await asyncio.to_thread(proof.mended, said, corrections, task.known)
+        kept, dropped = await asyncio.to_thread(proof.mended, said, corrections, task.grounds)
         _log.info("reading_checked", paper=task.name, failing=len(failing), dropped=len(dropped))
         if not any(kept):
             for call in calls:
@@ -143,6 +183,15 @@ def _outline(said: Parts) -> list[str]:
     """The claims of a part of the paper, each with its passages, as lines."""
     names = ReadingAnswer.model_fields
     return [line for name, part in zip(names, said, strict=True) for line in (name, *_lines(part))]
+
+
+def _fitting(lines: Sequence[str], room: int) -> Iterator[str]:
+    """Those of `lines`, from the first on, that fit into `room` characters."""
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            return
+        yield f"{line}\n"
 
 
 def _lines(claims: Sequence[Claim]) -> list[str]:

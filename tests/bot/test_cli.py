@@ -267,7 +267,7 @@ async def test_paper_shows_the_translation_and_the_reading(tmp_path: Path) -> No
     assert "EchoNet-2: Hearing the Shape of Room 2" in told.out
     assert "https://arxiv.org/abs/2602.00002v1" in told.out
     assert "■ 研究背景与既有方法的问题" in told.out
-    assert "错误率最多下降 12.5%" in told.out
+    assert "错误率最多下降12.5%" in told.out
     assert (again.status, again.out) == (0, told.out)
     assert set(here.model.asked_for.values()) == {1}
 

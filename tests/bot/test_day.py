@@ -25,7 +25,7 @@ async def test_an_edition_goes_from_arxiv_to_a_post(tmp_path: Path) -> None:
     post = here.post("2026-02-11")
     assert post.count("\n## EchoNet-") == 3
     assert "抓取总数：3 篇" in post
-    assert "在公开数据集上，错误率最多下降 12.5%。" in post
+    assert "在公开数据集上，错误率最多下降12.5%。" in post
     assert {progress.stage for progress in here.progress} == set(Stage) - {Stage.WAIT}
 
 

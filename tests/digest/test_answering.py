@@ -5,9 +5,13 @@ import pytest
 from digest.answering.answerer import AnswerAnswer, supported
 from digest.answering.passages import passages
 from digest.fidelity.glossary import Glossary, load
+from digest.fidelity.quotes import searchable
 from digest.ids import parse
 from digest.models import Answer, Gap
+from digest.store import calls
+from digest.store import engine as database
 from tests.bot.world import WEDNESDAY_NOON, world
+from tests.fakes.documents import html_page
 from tests.fakes.model import FakeModel
 from tests.fakes.model_faults import says, status
 
@@ -17,6 +21,7 @@ SOURCE = (
     "Limits: it was tried on English only.\n"
     "With 10² steps it is unable to beat the non-linear base, at -13 dB and 20 000 Hz, in 3-\n5 speech-\nto-text tasks."
 )
+KNOWN = searchable(SOURCE)
 
 
 def said(*quotes: str) -> AnswerAnswer:
@@ -39,7 +44,7 @@ def said(*quotes: str) -> AnswerAnswer:
     ],
 )
 def test_a_passage_is_found_however_it_was_set(quote: str) -> None:
-    (statement,) = supported(said(quote), SOURCE)
+    (statement,) = supported(said(quote), KNOWN)
     assert statement.quotes == (" ".join(quote.split()),)
 
 
@@ -65,11 +70,25 @@ def test_a_passage_is_found_however_it_was_set(quote: str) -> None:
     ],
 )
 def test_a_passage_that_is_not_in_the_paper_holds_nothing_up(quote: str) -> None:
-    assert supported(said(quote), SOURCE) == ()
+    assert supported(said(quote), KNOWN) == ()
+
+
+def test_an_answer_in_a_looser_form_is_taken() -> None:
+    one = {"text": "It is so.", "quotes": "We propose a vocoder."}
+    given = {"statements": [one, {"text": "x" * 3_000, "quotes": one["quotes"]}, *[one] * 8]}
+    assert [each.text for each in supported(AnswerAnswer.model_validate(given), KNOWN)] == ["It is so."] * 7
+    assert len(supported(AnswerAnswer.model_validate({"statements": one}), KNOWN)) == 1
+    assert supported(AnswerAnswer.model_validate({"statements": None}), KNOWN) == ()
+
+
+def test_tex_in_an_answer_is_read() -> None:
+    given = {"statements": [{"text": r"It is \textbf{so}, by $x$.", "quotes": ["We propose a vocoder."]}]}
+    (statement,) = supported(AnswerAnswer.model_validate(given), KNOWN)
+    assert statement.text == "It is **so**, by $x$."
 
 
 def test_a_statement_keeps_those_of_its_passages_that_are_there() -> None:
-    (statement,) = supported(said("We propose a vocoder.", "We propose a recorder."), SOURCE)
+    (statement,) = supported(said("We propose a vocoder.", "We propose a recorder."), KNOWN)
     assert statement.quotes == ("We propose a vocoder.",)
 
 
@@ -130,7 +149,7 @@ def test_a_chinese_term_is_looked_for_in_the_papers_words() -> None:
 def test_a_statement_whose_number_is_not_in_its_passage_or_whose_link_is_not_the_papers_falls() -> None:
     def texts(text: str) -> list[str]:
         given = {"statements": [{"text": text, "quotes": ["improves the efficiency of synthesis by 12.5%"]}]}
-        return [each.text for each in supported(AnswerAnswer.model_validate(given), SOURCE)]
+        return [each.text for each in supported(AnswerAnswer.model_validate(given), KNOWN)]
 
     assert texts("提升 12.5%。") == ["提升 12.5%。"]
     assert texts("提升 13%。") == texts("见 https://evil.example 。") == []
@@ -175,6 +194,62 @@ async def test_what_the_paper_does_not_tell_is_said_to_be_so(tmp_path: Path) -> 
     answer = await ask(tmp_path, "How is the weather?")
     assert isinstance(answer, Answer)
     assert (answer.told, answer.statements) == (False, ())
+
+
+UNFOUNDED = says(
+    '{"statements": [{"text": "误差为 3%。", "quotes": ["The error is three per cent in all."]}]}'
+)
+
+
+async def test_what_rests_on_nothing_goes_back_once(tmp_path: Path) -> None:
+    model = FakeModel(UNFOUNDED)
+    answer = await ask(tmp_path, "Does the error fall?", model)
+    assert isinstance(answer, Answer)
+    assert [each.text for each in answer.statements] == ["误差在每种情况下都下降了。"]
+    first, second = (request["messages"] for request in model.requests)
+    assert second[0] == first[0]
+    assert second[1]["content"].startswith(first[1]["content"])
+    assert "- 误差为 3%。" in second[1]["content"]
+
+
+async def test_that_nothing_of_an_answer_stands_does_not_mean_that_the_paper_is_silent(
+    tmp_path: Path,
+) -> None:
+    model = FakeModel(always=UNFOUNDED)
+    async with world(tmp_path, model) as here, here.app(WEDNESDAY_NOON) as app:
+        asked = await app.library.paper(parse("2602.00001"))
+        assert await app.library.answer(asked, "Does the error fall?") is Gap.MODEL
+        async with database.reading(app.engine) as connection:
+            spent = await calls.of_versions(connection, [asked.version], "zh-CN")
+    assert [call.outcome for call in spent] == ["ok", "ok"]
+
+
+async def test_an_answer_that_is_taken_back_is_silence(tmp_path: Path) -> None:
+    answer = await ask(tmp_path, "Does the error fall?", FakeModel(UNFOUNDED, says('{"statements": []}')))
+    assert isinstance(answer, Answer)
+    assert not answer.told
+
+
+async def test_of_a_paper_without_text_only_what_its_abstract_tells_is_told(tmp_path: Path) -> None:
+    async with world(tmp_path) as here, here.app(WEDNESDAY_NOON) as app:
+        del here.arxiv.html["2602.00001v1"]
+        asked = await app.library.paper(parse("2602.00001"))
+        assert isinstance(await app.library.answer(asked, "Does the error fall?"), Answer)
+        assert await app.library.answer(asked, "How is the weather?") is Gap.NO_TEXT_YET
+
+
+async def test_a_model_with_a_small_window_reads_fewer_passages(tmp_path: Path) -> None:
+    async with world(tmp_path, FakeModel(status(400, code="context_length_exceeded"))) as here:
+        here.arxiv.html["2602.00001v1"] = html_page("Rooms", 1, characters=100_000)
+        async with here.app(WEDNESDAY_NOON) as app:
+            answer = await app.library.answer(
+                await app.library.paper(parse("2602.00001")), "Does the error fall?"
+            )
+        assert isinstance(answer, Answer)
+        assert answer.told
+        first, second = (len(request["messages"][1]["content"]) for request in here.model.requests)
+    assert first > 90_000
+    assert 65_000 > second > 30_000
 
 
 async def test_a_model_that_fails_gives_no_answer(tmp_path: Path) -> None:

@@ -35,24 +35,20 @@ def test_the_pauses_double_from_half_an_hour_to_a_day(rows: int, pause: timedelt
     assert is_due(tried, NOW + pause)
 
 
-def useless(*outcomes: str) -> list[Call]:
-    """Calls that ended so, all now."""
-    asked = refused(1)[0].call
-    return [replace(asked, outcome=outcome) for outcome in outcomes]
-
-
 @pytest.mark.parametrize(
-    ("outcomes", "pause"),
+    ("ago", "pause"),
     [
-        (["blank"] * 5, timedelta()),
-        (["blank", "half-json", "wrong-shape"] * 2, HOUR / 2),
-        (["refusal"] * 9, HOUR),
-        (["ok", "timeout", "server-error", "throttled", "no-completion"] * 10, timedelta()),
+        ([timedelta()] * 3, timedelta()),
+        ([HOUR / 2, timedelta()], HOUR / 2),
+        ([4 * HOUR, HOUR, timedelta()], 4 * HOUR),
+        ([100 * HOUR, timedelta()], 24 * HOUR),
     ],
 )
-def test_a_model_that_gives_nothing_usable_is_asked_less_and_less(
-    outcomes: list[str], pause: timedelta
+def test_the_longer_a_model_gives_nothing_usable_the_less_it_is_asked(
+    ago: list[timedelta], pause: timedelta
 ) -> None:
-    asked = useless(*outcomes)
-    assert not pause or not is_asked_again(asked, NOW + pause - timedelta(seconds=1))
-    assert is_asked_again(asked, NOW + pause)
+    call = refused(1)[0].call
+    fruitless = [replace(call, at=NOW - each) for each in ago]
+    assert is_asked_again([], NOW)
+    assert not pause or not is_asked_again(fruitless, NOW + pause - timedelta(seconds=1))
+    assert is_asked_again(fruitless, NOW + pause)

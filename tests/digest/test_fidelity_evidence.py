@@ -1,11 +1,12 @@
 import pytest
 
 from digest.fidelity import evidence, figures
-from digest.fidelity.quotes import searchable
+from digest.fidelity.quotes import holds, searchable
 from digest.findings import Flaw
 
 PAPER = searchable(
-    "We propose a vocoder; code at https://example.org/vocoder. The efﬁciency of synthe-\nsis rises by 12.5%.\n"
+    "We propose a vocoder; code at https://example.org/\nvocoder, mail to a.b@echo-net.example. "
+    "The efﬁciency of synthe-\nsis rises by 12.5%.\n"
     "It was trained on 960 hours. TideVoc\t1.4\t71.3\t8.0"
 )
 
@@ -45,6 +46,8 @@ def test_a_number_is_found_in_its_passage_however_it_is_written(statement: str, 
         ("12 万小时", "12,000 hours", "12 万小时"),
         ("代表 30% 的样本", "of the samples", "30%"),
         ("见表 12.6%", "of the samples", "12.6%"),
+        ("频谱图 80 维", "of a spectrogram", "80"),
+        ("分布式 8 卡训练", "trained on more cards", "8"),
         ("提升 2 个百分点", "rises by 12.5 over 20", "2"),
         ("10² 步为 102", "10² steps", "102"),
         ("得分 71.3", "71 of 713", "71.3"),
@@ -85,6 +88,18 @@ def test_a_number_from_elsewhere_in_the_paper_is_no_number_of_the_passage() -> N
         ("代码在https://example.org/vocoder上发布", None),
         ("代码见 example.org/vocoder.", None),
         ("代码在 https://example.org/vocoders。", Flaw.ADDRESS),
+        ("代码在 https://example.org/vocode。", Flaw.ADDRESS),
+        ("代码在 https://example.org。", None),
+        ("代码在 ample.org。", Flaw.ADDRESS),
+        ("写信到 me@example.org。", Flaw.ADDRESS),
+        ("写信到 a.b@echo-net.example。", None),
+        ("写信到 net.example/x。", Flaw.ADDRESS),
+        ("关注 @evilchannel 领奖", Flaw.ADDRESS),
+        ("见 t.me/evilbot", Flaw.ADDRESS),
+        ("见 evil.xyz", Flaw.ADDRESS),
+        ("打开 tg://resolve?domain=evil", Flaw.ADDRESS),
+        ("打开 https://恶.中国/x", Flaw.ADDRESS),
+        ("recall@k 与 mAP@half，见 train.py。", None),
         ("访问 http://evil.example 领奖", Flaw.ADDRESS),
         ("访问 evil.com/x 领奖", Flaw.ADDRESS),
         ("使用 Node.js。", None),
@@ -92,6 +107,14 @@ def test_a_number_from_elsewhere_in_the_paper_is_no_number_of_the_passage() -> N
 )
 def test_an_address_must_be_the_papers(statement: str, expected: Flaw | None) -> None:
     assert flaw(statement, "We propose a vocoder; code at") is expected
+
+
+def test_an_address_may_be_glued_to_chinese_and_goes_on_behind_an_underscore() -> None:
+    known = searchable("代码在example.org/vocoder发布，数据在 https://data.example/set_two。")
+    assert [holds(each, known) for each in ("example.org/vocoder", "https://data.example/set")] == [
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(

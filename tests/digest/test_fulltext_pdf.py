@@ -108,12 +108,24 @@ def test_a_table_of_contents_does_not_swallow_the_paper() -> None:
         shown([ORDER], before="3 Tr"),
         shown([ORDER], before="1 g"),
         shown([ORDER], before="1 1 1 rg"),
+        shown([ORDER], before="0.96 g"),
+        shown([ORDER], before="/G0 gs"),
         shown([ORDER], before="0 0 0 0 k"),
         shown([ORDER], size=1),
         shown([ORDER], before="0.1 0 0 0.1 0 700 cm"),
         shown([ORDER], left=-900),
     ],
-    ids=["unpainted", "white gray", "white rgb", "white cmyk", "tiny", "scaled down", "off the page"],
+    ids=[
+        "unpainted",
+        "white gray",
+        "white rgb",
+        "nearly white",
+        "transparent",
+        "white cmyk",
+        "tiny",
+        "scaled down",
+        "off the page",
+    ],
 )
 async def test_what_no_reader_sees_is_not_read(tmp_path: Path, hidden: bytes) -> None:
     path = tmp_path / "paper.pdf"
@@ -122,6 +134,12 @@ async def test_what_no_reader_sees_is_not_read(tmp_path: Path, hidden: bytes) ->
     assert isinstance(found, Extract)
     assert found.text.splitlines() == BODY * 2
     assert found.hidden.strip() == ORDER
+
+
+async def test_what_is_opaque_again_is_read(tmp_path: Path) -> None:
+    assert "One more." in str(
+        await text_of(tmp_path, pdfs.pdf(shown(["One more."], before="/G0 gs /G1 gs") + shown(BODY)))
+    )
 
 
 async def test_a_label_that_is_hidden_in_a_figure_is_not_told(tmp_path: Path) -> None:

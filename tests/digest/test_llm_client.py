@@ -7,6 +7,7 @@ import pytest
 from starlette.responses import Response
 
 from digest.errors import (
+    LongPromptError,
     MalformedAnswerError,
     ModelError,
     ModelRefusedError,
@@ -113,8 +114,9 @@ async def test_a_model_that_stays_wrong_is_asked_three_times_and_no_more(
         (faults.says(None, refusal="I cannot help with that."), "refusal"),
         (faults.says("", finish_reason="content_filter"), "filtered"),
         (faults.status(400, code="content_filter"), "filtered"),
-        (faults.status(400, code="context_length_exceeded"), "refused"),
-        (faults.status(413), "refused"),
+        (faults.status(400, code="context_length_exceeded"), "long-prompt"),
+        (faults.status(413), "long-prompt"),
+        (faults.status(400), "refused"),
     ],
 )
 async def test_a_refusal_is_not_argued_with_and_holds_for_one_paper_only(fault: Fault, outcome: str) -> None:
@@ -236,8 +238,8 @@ async def test_a_prompt_that_the_endpoint_cut_is_noticed() -> None:
         return faults.raw(json.dumps({**asked.completion, "usage": {"prompt_tokens": 4096}}).encode())(asked)
 
     async with FakeModel(short_context) as fake, world(fake) as it:
-        with pytest.raises(ModelRefusedError, match="4,096 tokens"):
-            await it.read(paper(), full_text(paper(), "A long paper. " * 5000))
+        with pytest.raises(LongPromptError, match="4,096 tokens"):
+            await it.translate(replace(paper(), abstract="A long paper. " * 5000))
         assert it.outcomes == ["cut-prompt"]
 
 

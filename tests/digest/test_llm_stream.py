@@ -10,9 +10,11 @@ import pytest
 
 from digest.errors import MalformedAnswerError, ModelError, ModelUnreachableError
 from digest.flights import Audience
+from digest.llm.answers import so_far
 from digest.llm.budget import estimate_tokens
 from digest.llm.stream import events
-from digest.models import Call, Purpose, Reading
+from digest.models import Call, Claim, Purpose, Reading
+from digest.reading import form
 from tests.digest.llm_world import QUICK, World, full_text, world
 from tests.fakes import model_faults as faults
 from tests.fakes.model import FakeModel
@@ -24,14 +26,16 @@ TEXT = full_text(paper())
 
 
 class Listener:
-    """What one who waits has heard."""
+    """What one who waits has heard, and what there was to see of it each time."""
 
     def __init__(self) -> None:
         self.heard: list[str] = []
+        self.seen: list[Reading | None] = []
         self.audience = Audience()
         self.audience.join(self.heard.append, urgent=True)
 
     async def read(self, it: World, number: int = 1) -> tuple[Reading, Call]:
+        self.audience.join(lambda written: self.seen.append(it.reader.begun(paper(number), written)))
         made = await it.reader.read(paper(number), full_text(paper(number)), self.audience)
         (call,) = made.calls
         return made.reading, call
@@ -50,57 +54,60 @@ async def test_the_text_is_heard_as_it_grows_and_the_answer_and_its_count_are_th
         heard = listener.heard
         assert len(heard) > 20
         assert all(later.startswith(sooner) for sooner, later in itertools.pairwise(heard))
-        assert it.reader.begun(paper(), heard[-1]) == reading
+        assert listener.seen[-1] == reading
 
 
 async def test_what_is_written_so_far_is_a_reading_that_grows() -> None:
     async with FakeModel() as fake, world(fake) as it:
         listener = Listener()
         reading, _ = await listener.read(it)
-        whole = listener.heard[-1]
-        told = [it.reader.begun(paper(), whole[:length]) for length in range(len(whole) + 1)]
-        assert told[0] is None
-        assert told[-1] == reading
-        lengths = [len(_wording(each)) for each in told if each is not None]
-        assert len(lengths) > len(whole) / 2
-        label = 41  # characters: what looks like one waits until its statement begins
-        assert all(later > sooner - label for sooner, later in itertools.pairwise(lengths))
+        assert listener.seen[0] is None
+        assert listener.seen[-1] == reading
+        told = [_wordings(each) for each in listener.seen if each is not None]
+        assert all({*sooner} <= {*later} for sooner, later in itertools.pairwise(told))
+        assert len({len(each) for each in told}) > 3
 
 
-def _wording(reading: Reading) -> str:
-    return "".join(
-        claim.text + "".join(under.text for under in claim.claims) for part in reading.parts for claim in part
-    )
+def _wordings(reading: Reading) -> list[str]:
+    return [text for part in reading.parts for claim in part for text in (claim.text, *_under(claim))]
+
+
+def _under(claim: Claim) -> list[str]:
+    return [under.text for under in claim.claims]
+
+
+async def test_once_it_is_read_there_is_nothing_to_see_of_it_any_more() -> None:
+    async with FakeModel() as fake, world(fake) as it:
+        listener = Listener()
+        await listener.read(it)
+        assert it.reader.begun(paper(), listener.heard[-1]) is None
 
 
 @pytest.mark.parametrize(
     ("written", "text"),
     [
-        ('{"background": [{"text": "甲', "甲"),
-        ('Sure!\n```json\n{"background": [{"text": "甲', "甲"),
-        ('<think>{"background": [{"text": "no"}]}</think>{"background": [{"text": "甲', "甲"),
-        ('{"background": ["甲', "甲"),
-        ('{"background": [{"text": "甲 \\', "甲"),
-        ('{"background": [{"text": "甲 \\\\', "甲 \\"),
-        ('{"background": [{"text": "甲 \\u4e', "甲"),
-        ('{"background": [{"text": "甲\\u4e59', "甲乙"),
-        ('{"background": [{"text": "甲 $\\sum_', "甲 $\\sum_"),
+        ('{"background": [{"text": "甲", "quo', "甲"),
+        ('Sure!\n```json\n{"background": [{"text": "甲",', "甲"),
+        ('<think>{"background": [{"text": "no"}]}</think>{"background": [{"text": "甲"', "甲"),
+        ('{"background": ["甲", "', "甲"),
+        ('{"background": [{"text": "甲 $\\sum_x$", "quotes": ["A \\', "甲 $\\sum_x$"),
+        ('{"background": [{"text": "甲\\u4e59", "quotes": ["\\u4e', "甲乙"),
+        ('{"background": [{"text": "甲', None),
         ('{"background": [{"text": "\\ud83d', None),
-        ('{"background": [{"text": "\\ud83d\\ude00', "😀"),
-        ('{"background": [{"text": "甲\n乙', None),
+        ('{"background": [{"text": "\\ud83d\\ude00"', "😀"),
+        ('{"background": [{"text": "甲\n乙"', None),
         ('{"background": [{"te', None),
         ('{"background": {"text": "甲"', None),
-        ('{"background": [{"text": 5}, {"text": "甲', "甲"),
+        ('{"background": [{"text": 5}, {"text": "甲"', "甲"),
         ('{"background": [{"text": "甲", "claims": [{"text": "乙"}, {"te', "甲"),
         ("<think>no end", None),
         ("[1, 2", None),
         ("", None),
     ],
 )
-async def test_half_an_answer_is_told_as_far_as_it_makes_sense(written: str, text: str | None) -> None:
-    async with FakeModel() as fake, world(fake) as it:
-        found = it.reader.begun(paper(), written)
-        assert (found.background[0].text if found else None) == text
+def test_half_an_answer_is_understood_as_far_as_it_makes_sense(written: str, text: str | None) -> None:
+    background, *_ = form.begun(so_far(written) or {})
+    assert (background[0].text if background else None) == text
 
 
 @pytest.mark.parametrize("fault", [faults.all_at_once, faults.at_once_all_the_same])
@@ -148,7 +155,7 @@ async def test_a_stream_that_goes_wrong_once_is_mended_by_another_call_and_count
         assert it.outcomes == [outcome]
         assert len(fake.requests) == 2
         if fake.requests[1].get("stream"):
-            assert it.reader.begun(paper(), listener.heard[-1]) == reading
+            assert listener.seen[-1] == reading
         assert bool(fake.requests[1].get("stream")) == (outcome in _PASSING)
         spent = it.budget.spent_tokens - call.prompt_tokens - call.completion_tokens
         assert (spent > 0) == is_paid
@@ -220,7 +227,7 @@ async def test_formats_step_down_while_streaming_as_they_do_without() -> None:
     async with FakeModel(formats=()) as fake, world(fake) as it:
         listener = Listener()
         reading, _ = await listener.read(it)
-        assert it.reader.begun(paper(), listener.heard[-1]) == reading
+        assert listener.seen[-1] == reading
         assert it.outcomes == ["unsupported-format"] * 2
 
 

@@ -9,7 +9,7 @@ from digest.errors import MalformedAnswerError
 from digest.findings import Finding, Flaw
 from digest.flights import Audience
 from digest.models import Claim, Purpose
-from digest.reading import Read
+from digest.reading import Read, Reader
 from tests.digest.llm_world import World, full_text, world
 from tests.fakes import model_faults as faults
 from tests.fakes.model import FakeModel
@@ -45,9 +45,18 @@ async def read(it: World, text: str = TEXT, audience: Audience | None = None) ->
 async def test_a_quote_that_was_broken_in_print_holds_its_statement_up(results: Any) -> None:
     async with FakeModel(says(results)) as fake, world(fake) as it:
         made = await read(it)
-        assert made.reading.results[0].text == "效率提升 12.5%。"
+        assert made.reading.results[0].text == "效率提升12.5%。"
         assert made.findings == ()
         assert len(fake.requests) == len(made.calls) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["EchoNet-Large + HuBERT Base (LibriSpeech)：12.5%。", "“Rooms have shapes”效率提升12.5%。", "12.5%"],
+)
+async def test_names_and_quotes_in_a_statement_are_no_other_language(text: str) -> None:
+    async with FakeModel(says([GOOD | {"text": text}])) as fake, world(fake) as it:
+        assert [claim.text for claim in (await read(it)).reading.results] == [text]
 
 
 @pytest.mark.parametrize(
@@ -57,6 +66,8 @@ async def test_a_quote_that_was_broken_in_print_holds_its_statement_up(results: 
         (ELSEWHERE, Flaw.NUMBER_NOT_QUOTED, "has 960"),
         (GOOD | {"text": "见 https://evil.example/x 。"}, Flaw.ADDRESS, "https://evil.example/x"),
         ({"text": "没有出处。"}, Flaw.UNFOUNDED, "letter by letter"),
+        (GOOD | {"text": "The efficiency of the synthesis is better by 12.5%."}, Flaw.SCRIPT, "the language"),
+        (GOOD | {"text": "合成の効率が 12.5% 向上する。"}, Flaw.SCRIPT, "the language"),
     ],
 )
 async def test_what_does_not_stand_goes_back_once_and_is_dropped(
@@ -65,7 +76,7 @@ async def test_what_does_not_stand_goes_back_once_and_is_dropped(
     model = FakeModel(says([GOOD, wrong]), says([wrong], background=[]))
     async with model as fake, world(fake) as it:
         made = await read(it)
-        assert [claim.text for claim in made.reading.results] == ["效率提升 12.5%。"]
+        assert [claim.text for claim in made.reading.results] == ["效率提升12.5%。"]
         assert [(each.flaw, each.hard) for each in made.findings] == [(flaw, True)]
         first, second = ([message["content"] for message in each["messages"]] for each in fake.requests)
         assert second[0] == first[0]
@@ -80,7 +91,7 @@ async def test_a_statement_that_is_mended_stands_in_its_place() -> None:
     answers = says([WRONG_DIGIT, last]), says([GOOD], background=[])
     async with FakeModel(*answers) as fake, world(fake) as it:
         made = await read(it)
-        assert [claim.text for claim in made.reading.results] == ["效率提升 12.5%。", "误差降到 8.0。"]
+        assert [claim.text for claim in made.reading.results] == ["效率提升12.5%。", "误差降到8.0。"]
         assert made.findings == ()
         assert [call.purpose for call in (*it.calls, *made.calls)] == [Purpose.READING] * 2
 
@@ -94,6 +105,14 @@ async def test_a_blank_in_the_correction_leaves_the_others_in_their_places() -> 
         made = await read(it)
         assert [claim.text for claim in made.reading.method] == ["乙有出处。"]
         assert made.findings == (Finding(Flaw.UNFOUNDED, "甲没有出处。"),)
+
+
+async def test_a_correction_that_repeats_what_stands_is_not_shown_twice() -> None:
+    mended = GOOD | {"text": "误差降到 8.0。", "quotes": ["the error falls to 8.0."]}
+    async with FakeModel(says([GOOD, WRONG_DIGIT]), says([GOOD, mended])) as fake, world(fake) as it:
+        made = await read(it)
+        assert [claim.text for claim in made.reading.results] == ["效率提升12.5%。", "误差降到8.0。"]
+        assert made.findings == ()
 
 
 async def test_what_stands_under_a_statement_that_falls_stands_by_itself() -> None:
@@ -131,6 +150,17 @@ async def test_a_part_that_the_paper_does_not_tell_stays_empty() -> None:
         assert len(fake.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("spaced", "set_as"), [(False, "效率（按SNR）提升12.5%。"), (True, "效率（按 SNR）提升 12.5%。")]
+)
+async def test_a_reading_is_set_as_the_translations_beside_it(spaced: bool, set_as: str) -> None:
+    claim = GOOD | {"text": "效率 (按SNR) 提升 12.5%."}
+    async with FakeModel(says([claim | {"claims": [claim]}])) as fake, world(fake) as it:
+        reader = Reader(it.model, "fake-large", "zh-CN", spaced=spaced)
+        (made,) = (await reader.read(paper(), full_text(paper(), TEXT))).reading.results
+        assert (made.text, made.claims[0].text) == (set_as, set_as)
+
+
 async def test_nobody_hears_a_correction() -> None:
     async with FakeModel(says([GOOD, WRONG_DIGIT])) as fake, world(fake) as it:
         heard: list[str] = []
@@ -139,6 +169,16 @@ async def test_nobody_hears_a_correction() -> None:
         await read(it, audience=audience)
         assert [request.get("stream") for request in fake.requests] == [True, None]
         assert "WRONG" not in heard[-1]
+
+
+async def test_nobody_sees_a_statement_before_its_passage_is_found() -> None:
+    async with FakeModel(says([GOOD, WRONG_DIGIT]), says([], background=[])) as fake, world(fake) as it:
+        seen: list[str] = []
+        audience = Audience()
+        audience.join(lambda written: seen.append(str(it.reader.begun(paper(), written))))
+        await read(it, audience=audience)
+        assert any("12.5%" in each for each in seen)
+        assert not any("12.6" in each for each in seen)
 
 
 async def test_what_is_odd_is_shown_and_flagged() -> None:

@@ -71,21 +71,60 @@ _CLASSES = {
     **dict.fromkeys(("ltx_p", "ltx_para", "ltx_listingline"), Role.BLOCK),
 }
 _UNSEEN_STYLE = re.compile(
-    r"(?:^|;)\s*(?:(?:--ltx-fg-)?color\s*:\s*(?:white|#fff(?:fff)?)\b"
-    r"|display\s*:\s*none|visibility\s*:\s*hidden|opacity\s*:\s*0(?![.\d])"
+    r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden|opacity\s*:\s*0(?![.\d])"
     r"|font-size\s*:\s*(?:\d(?:\.\d+)?%|[01](?:\.\d+)?(?:pt|px)?\s*(?:;|$)))",
     re.IGNORECASE,
 )
+_COLOUR = re.compile(r"(?:^|;)\s*(?:--ltx-fg-)?color\s*:\s*([^;]+)", re.IGNORECASE)
+_GROUND = re.compile(
+    r"(?:^|;)\s*(?:--ltx-bg-color|background(?:-color)?)\s*:(?!\s*(?:none|transparent|in|unset))([^;]+)",
+    re.IGNORECASE,
+)
+_HEX = re.compile(r"#(?:([\da-f]{2})([\da-f]{2})([\da-f]{2})|([\da-f])([\da-f])([\da-f]))\b", re.IGNORECASE)
+_RGB = re.compile(r"rgba?\(\s*(\d+)[\s,]+(\d+)[\s,]+(\d+)", re.IGNORECASE)
+_A_SENTENCE = 20  # characters
+_NEARLY_WHITE = 240  # of 255, in each component
 _SECTIONS = {"ltx_title_abstract", "ltx_title_keywords", "ltx_title_acknowledgements"}  # though set in h6
 _LINE_BREAK = re.compile(r"(?<!\\)%\s*\n\s*")  # a comment, with which LaTeXML breaks long formulas
 
 
 def role(element: etree._Element) -> Role:
     """What `element` is. LaTeXML keeps white and tiny text as such, so that hidden orders are told by style."""
-    if _UNSEEN_STYLE.search(element.get("style", "")):
+    if _is_unseen(element):
         return Role.HIDDEN
     named = [_CLASSES[name] for name in element.get("class", "").split() if name in _CLASSES]
     return min(named, key=lambda meaning: meaning.value, default=_TAGS.get(str(element.tag), Role.INLINE))
+
+
+def _is_unseen(element: etree._Element) -> bool:
+    style = element.get("style", "")
+    if _UNSEEN_STYLE.search(style) or (element.tag == "math" and _hides_words(element)):
+        return True
+    colour = _COLOUR.search(style)
+    return colour is not None and _is_white(colour[1]) and not _is_on_a_ground(element)
+
+
+def _hides_words(formula: etree._Element) -> bool:
+    r"""Whether a formula has a sentence in white: `\textcolor{white}{\text{…}}`."""
+    white = (each.text or "" for each in formula.iter() if _is_white(str(each.get("mathcolor", ""))))
+    return len("".join(white)) >= _A_SENTENCE and not _is_on_a_ground(formula)
+
+
+def _is_on_a_ground(element: etree._Element) -> bool:
+    """Whether something coloured lies behind `element`, so that white letters show: in the head of a table."""
+    styles = (each.get("style", "") for each in (element, *element.iterancestors()))
+    ground = next(filter(None, map(_GROUND.search, styles)), None)
+    return ground is not None and not _is_white(ground[1])
+
+
+def _is_white(colour: str) -> bool:
+    if digits := _HEX.search(colour):
+        parts = [int(part * (2 // len(part)), 16) for part in digits.groups() if part]
+    elif numbers := _RGB.search(colour):
+        parts = [int(part) for part in numbers.groups()]
+    else:
+        return colour.strip().lower() == "white"
+    return min(parts) >= _NEARLY_WHITE
 
 
 def heading_marks(element: etree._Element) -> str:

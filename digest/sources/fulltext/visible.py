@@ -1,7 +1,7 @@
 """Which text on a page of a PDF its reader can see, and which not.
 
-Papers have carried orders to language models that no person sees: white, of next to no size, off the page, or
-in a render mode that paints nothing (ISO 32000-1, 9.3.6). pypdf extracts all of it, so it is blanked as pypdf
+Papers have carried orders to language models that no person sees: white, transparent, of next to no size, off the
+page, or in a render mode that paints nothing (ISO 32000-1, 9.3.6). pypdf extracts all of it, so it is blanked as pypdf
 walks by. What lies under a picture, or in a hidden layer, is not noticed.
 """
 
@@ -16,7 +16,7 @@ from digest.sources.fulltext.extract import Extract
 
 _SMALLEST_POINTS = 2.0
 _PAINTS_NOTHING = (3, 7)  # render modes: invisible, and clipping only
-_NEARLY = 0.02  # how far from white a colour's component may be
+_NEARLY = 0.06  # how far from white a colour's component may be
 _OCR_SHARE = 10  # unpainted characters for each painted one where a page is a picture with its text behind it
 _FAR_POINTS = 20.0  # beyond the page's edge
 _A_SENTENCE = 20  # characters: fewer that are hidden are labels in a figure
@@ -46,6 +46,7 @@ class _Ink:
 
     mode: int = 0
     white: bool = False
+    clear: bool = False
     size: float = 12.0
 
 
@@ -63,6 +64,7 @@ class _Eye:
         self._wants_hidden = wants_hidden
         self._box = page.cropbox if "/MediaBox" in page else None
         self._sizes_count = not _has_type3(page)
+        self._opacities = _opacities(page)
         self._ink = _Ink()
         self._saved: list[_Ink] = []
         self._callers: list[tuple[_Ink, list[_Ink]]] = []
@@ -92,6 +94,8 @@ class _Eye:
                 self._ink = replace(self._ink, mode=mode)
             case b"Tf", [_, int() | float() as size]:
                 self._ink = replace(self._ink, size=float(size))
+            case b"gs", [name] if name in self._opacities and not self._callers:  # a form's names are its own
+                self._ink = replace(self._ink, clear=self._opacities[name] <= _NEARLY)
             case b"g" | b"rg" | b"k" | b"cs" | b"sc" | b"scn", _:
                 self._ink = replace(self._ink, white=_is_white(operator, operands))
 
@@ -110,7 +114,7 @@ class _Eye:
 
     def _is_hidden(self, cm: list[float], tm: list[float]) -> bool:
         ink = self._ink
-        if ink.mode in _PAINTS_NOTHING or ink.white:
+        if ink.mode in _PAINTS_NOTHING or ink.white or ink.clear:
             return True
         small = self._sizes_count and abs(ink.size) * _scale(cm) * _scale(tm) < _SMALLEST_POINTS
         return small or self._is_off_the_page(cm, tm)
@@ -145,6 +149,14 @@ def _length(shown: Any) -> int:
 
 def _scale(matrix: list[float]) -> float:
     return math.sqrt(abs(matrix[0] * matrix[3] - matrix[1] * matrix[2]))
+
+
+def _opacities(page: PageObject) -> dict[str, float]:
+    """How opaque each of the page's named graphics states paints, as far as it says so (ISO 32000-1, 8.4.5)."""
+    resources = page.get("/Resources", DictionaryObject()).get_object()
+    states = resources.get("/ExtGState", DictionaryObject()).get_object()
+    named = ((str(name), state.get_object().get("/ca")) for name, state in states.items())
+    return {name: float(opacity) for name, opacity in named if isinstance(opacity, int | float)}
 
 
 def _has_type3(page: PageObject) -> bool:

@@ -18,7 +18,7 @@ from tests.fakes.model_stream import told as told_at_once
 from tests.fakes.telegram_chats import Chat
 
 SECONDS = 2.5  # of a reading; drafts come once a second
-END = "错误率最多下降 12.5%"
+END = "错误率最多下降12.5%"
 
 
 async def drafted(here: BotWorld, chat: Chat, count: int = 1) -> None:
