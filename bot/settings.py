@@ -1,14 +1,12 @@
 """The operator's settings, from the environment and from `.env` (the environment wins)."""
 
 import re
-from collections.abc import Callable
 from datetime import date, time
 from difflib import get_close_matches
 from enum import StrEnum
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import (
     AnyHttpUrl,
@@ -26,21 +24,14 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from bot import mailboxes
-from bot.mailboxes import InvalidMailboxError, Mailbox, Sender
-from digest import keywords
+from bot import setting_values as values
+from bot.mailboxes import Mailbox, Sender
 from digest.closing import CatchUp
 from digest.errors import DigestError
-from digest.keywords import InvalidKeywordError, Keyword
+from digest.keywords import Keyword
 from digest.quality import Price
 
-# https://arxiv.org/category_taxonomy: an archive, or an archive and a subject class.
-_CATEGORY = re.compile(
-    r"(?:[a-z]{2,8}(?:-[a-z]{2,4})?|q-[a-z]{3})(?:\.[A-Z]{2}|\.[a-z]{2,8}(?:-[a-z]{2,5})?)?"
-)
-_LABEL = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,62}"
-_HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*\.?")
-_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
+HttpUrl = Annotated[AnyHttpUrl, UrlConstraints(max_length=2000)]
 
 
 class Security(StrEnum):
@@ -55,128 +46,6 @@ class SettingsError(DigestError):
     """Settings that cannot be used; the sentence lists every fault, one a line."""
 
 
-def _words(value: object) -> object:
-    return re.split(r"[\s,+]+", value.strip()) if isinstance(value, str) and value.strip() else value
-
-
-def _categories(value: object) -> object:
-    names = _words(value)
-    if isinstance(names, list):
-        for name in names:
-            if not _CATEGORY.fullmatch(str(name)):
-                raise ValueError(f"“{name}” is no arXiv category; give names such as cs.SD, eess.AS")
-    return names
-
-
-def _keywords(value: object) -> object:
-    if isinstance(value, str):
-        try:
-            return keywords.keywords(value)
-        except InvalidKeywordError as error:
-            raise ValueError(str(error).removesuffix(".")) from None
-    return value
-
-
-def _dates(value: object) -> object:
-    dates = []
-    names = _words(value)
-    for name in names if isinstance(names, list) else []:
-        try:
-            dates.append(date.fromisoformat(name))
-        except ValueError:
-            raise ValueError(f"“{name}” is no date; give dates such as 2026-12-24") from None
-    return tuple(dates) if isinstance(value, str) else value
-
-
-def _numbers(value: object) -> object:
-    names = _words(value)
-    for name in names if isinstance(names, list) else []:
-        if not re.fullmatch(r"-?\d{1,18}", name, re.ASCII):
-            raise ValueError(f"“{name}” is no user id; give numbers such as 123456789")
-    return tuple(map(int, names)) if isinstance(names, list) else () if value == "" else value
-
-
-def _chats(value: object) -> object:
-    names = _words(value)
-    for name in names if isinstance(names, list) else []:
-        if not re.fullmatch(r"-\d{1,18}|@[A-Za-z][A-Za-z0-9_]{3,31}", name, re.ASCII):
-            raise ValueError(f"“{name}” is no channel; give names or ids such as @my_channel, -1001234567890")
-    return tuple(names) if isinstance(names, list) else () if value == "" else value
-
-
-def _token(value: object) -> object:
-    if not re.fullmatch(r"\d{1,20}:[A-Za-z0-9_-]{10,100}", str(value), re.ASCII):
-        raise ValueError("this is no bot token; @BotFather gives one such as 123456789:AbCd…")
-    return value
-
-
-def _language(value: object) -> object:
-    if not _LANGUAGE.fullmatch(str(value)):
-        raise ValueError(f"“{value}” is no language tag; give one such as zh-CN")
-    return value
-
-
-def _prices(value: object) -> object:
-    """MODEL=PROMPT/CACHED/ANSWER, with blanks or commas between them: a model's name may hold all other signs."""
-    if not isinstance(value, str):
-        return value
-    prices = {}
-    for each in value.replace(",", " ").split():
-        found = re.fullmatch(r"(.+)=(\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)", each, re.ASCII)
-        if found is None:
-            raise ValueError(f"“{each}” is no price; give some such as gpt-4.1-mini=0.40/0.10/1.60")
-        prices[found[1]] = Price(*map(float, found.groups()[1:]))
-    return prices
-
-
-def _zone(value: object) -> object:
-    if isinstance(value, str):
-        if value not in available_timezones():
-            raise ValueError(f"“{value}” is no time zone; give one such as Asia/Shanghai")
-        return ZoneInfo(value)
-    return value
-
-
-def _time_of_day(value: object) -> object:
-    if isinstance(value, str) and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
-        raise ValueError(f"“{value}” is no time of day; give hours and minutes such as 08:50")
-    return value
-
-
-def _database(value: object) -> object:
-    if not re.match(r"(sqlite|postgresql)(\+\w+)?://", str(value)):
-        raise ValueError("give an address that begins with sqlite:/// or postgresql://")
-    return value
-
-
-def _host(value: object) -> object:
-    if not _HOST.fullmatch(str(value)):
-        try:
-            ip_address(str(value))
-        except ValueError:
-            raise ValueError(f"“{value}” is no server; give a name such as mail.example.org") from None
-    return value
-
-
-def _sender(value: object) -> object:
-    return _parsed(mailboxes.sender, value)
-
-
-def _mailbox(value: object) -> object:
-    return _parsed(mailboxes.parse, value)
-
-
-def _parsed(parse: Callable[[str], object], value: object) -> object:
-    try:
-        return parse(value) if isinstance(value, str) else value
-    except InvalidMailboxError as error:
-        raise ValueError(str(error).removesuffix(".")) from None
-
-
-Categories = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_categories)]
-HttpUrl = Annotated[AnyHttpUrl, UrlConstraints(max_length=2000)]
-
-
 class Settings(BaseSettings):
     """Every setting with its default; `.env.example` explains each.
 
@@ -187,7 +56,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True)
 
-    arxiv_categories: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_categories)] = (
+    arxiv_categories: Annotated[tuple[str, ...], NoDecode, BeforeValidator(values.categories)] = (
         "cs.SD",
         "eess.AS",
     )
@@ -197,11 +66,11 @@ class Settings(BaseSettings):
     arxiv_request_interval: NonNegativeFloat = 3.0
     arxiv_contact: Annotated[str, Field(max_length=200, pattern=r"^[\x20-\x27\x2a-\x7e]*$")] | None = None
 
-    arxiv_holidays: Annotated[tuple[date, ...], NoDecode, BeforeValidator(_dates)] = ()
+    arxiv_holidays: Annotated[tuple[date, ...], NoDecode, BeforeValidator(values.dates)] = ()
 
     primary_only: bool = False
-    include_keywords: Annotated[tuple[Keyword, ...], NoDecode, BeforeValidator(_keywords)] = ()
-    exclude_keywords: Annotated[tuple[Keyword, ...], NoDecode, BeforeValidator(_keywords)] = ()
+    include_keywords: Annotated[tuple[Keyword, ...], NoDecode, BeforeValidator(values.keywords)] = ()
+    exclude_keywords: Annotated[tuple[Keyword, ...], NoDecode, BeforeValidator(values.keywords)] = ()
     max_papers: NonNegativeInt = 0
     replacements: bool = False
     catch_up: CatchUp = CatchUp.EACH
@@ -211,42 +80,42 @@ class Settings(BaseSettings):
     translation_model: str = "gpt-4.1-mini"
     reading_model: str = "gpt-4.1-mini"
     repair_model: str | None = None
-    llm_prices: Annotated[dict[str, Price], NoDecode, BeforeValidator(_prices)] = {}
+    llm_prices: Annotated[dict[str, Price], NoDecode, BeforeValidator(values.prices)] = {}
     llm_concurrency: PositiveInt = 8
     llm_daily_tokens: NonNegativeInt = 0
 
     glossary_file: Path | None = None
     cjk_spacing: bool = False
 
-    target_language: Annotated[str, BeforeValidator(_language)] = "zh-CN"
-    timezone: Annotated[ZoneInfo, BeforeValidator(_zone)] = ZoneInfo("Asia/Shanghai")
-    digest_time: Annotated[time, BeforeValidator(_time_of_day)] = time(8, 50)
+    target_language: Annotated[str, BeforeValidator(values.language)] = "zh-CN"
+    timezone: Annotated[ZoneInfo, BeforeValidator(values.zone)] = ZoneInfo("Asia/Shanghai")
+    digest_time: Annotated[time, BeforeValidator(values.time_of_day)] = time(8, 50)
 
     data_dir: Path = Path("data")
-    database_url: Annotated[str, BeforeValidator(_database)] = ""
+    database_url: Annotated[str, BeforeValidator(values.database)] = ""
     archive_dir: Path | None = None
     archive_git: bool = False
 
-    telegram_bot_token: Annotated[SecretStr, BeforeValidator(_token)] | None = None
+    telegram_bot_token: Annotated[SecretStr, BeforeValidator(values.token)] | None = None
     telegram_api_url: HttpUrl = AnyHttpUrl("https://api.telegram.org")
-    telegram_admins: Annotated[tuple[int, ...], NoDecode, BeforeValidator(_numbers)] = ()
-    telegram_channels: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_chats)] = ()
+    telegram_admins: Annotated[tuple[int, ...], NoDecode, BeforeValidator(values.numbers)] = ()
+    telegram_channels: Annotated[tuple[str, ...], NoDecode, BeforeValidator(values.chats)] = ()
     telegram_rate: NonNegativeFloat = 30.0
     telegram_webhook_secret: SecretStr | None = None
     quota_person: NonNegativeInt = 20
     quota_day: NonNegativeInt = 500
 
-    smtp_host: Annotated[str, BeforeValidator(_host)] | None = None
+    smtp_host: Annotated[str, BeforeValidator(values.host)] | None = None
     smtp_port: Annotated[int, Field(ge=0, le=65535)] = 0
     smtp_username: str | None = None
     smtp_password: SecretStr | None = None
     smtp_security: Security = Security.STARTTLS
-    mail_from: Annotated[Sender, BeforeValidator(_sender)] | None = None
-    mail_reply_to: Annotated[Mailbox, BeforeValidator(_mailbox)] | None = None
+    mail_from: Annotated[Sender, BeforeValidator(values.sender)] | None = None
+    mail_reply_to: Annotated[Mailbox, BeforeValidator(values.mailbox)] | None = None
     mail_rate: NonNegativeFloat = 10.0
     mail_connections: Annotated[int, Field(ge=1, le=100)] = 4
-    mail_bounces: Annotated[Mailbox, BeforeValidator(_mailbox)] | None = None
-    imap_host: Annotated[str, BeforeValidator(_host)] | None = None
+    mail_bounces: Annotated[Mailbox, BeforeValidator(values.mailbox)] | None = None
+    imap_host: Annotated[str, BeforeValidator(values.host)] | None = None
     imap_port: Annotated[int, Field(ge=1, le=65535)] = 993
     imap_username: str | None = None
     imap_password: SecretStr | None = None
@@ -263,9 +132,9 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _database_in_data_dir(cls, values: dict[str, Any]) -> dict[str, Any]:
-        folder = values.get("data_dir", "data")
-        return {"database_url": f"sqlite:///{Path(folder) / 'arxiv-daily.db'}", **values}
+    def _database_in_data_dir(cls, raw: dict[str, Any]) -> dict[str, Any]:
+        folder = raw.get("data_dir", "data")
+        return {"database_url": f"sqlite:///{Path(folder) / 'arxiv-daily.db'}", **raw}
 
     @field_validator("telegram_webhook_secret")
     @classmethod
@@ -338,9 +207,9 @@ class _Given(Settings):
         return (init_settings,)
 
 
-def given(**values: object) -> Settings:
-    """The defaults with `values` in their place, whatever the environment says."""
-    return _Given.model_validate(values)
+def given(**chosen: object) -> Settings:
+    """The defaults with `chosen` values in their place, whatever the environment says."""
+    return _Given.model_validate(chosen)
 
 
 def load() -> Settings:

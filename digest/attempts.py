@@ -9,6 +9,11 @@ from digest.models import Call
 
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=30), timedelta(days=1)
 _DOUBLINGS = 6  # more than reach the longest pause
+_CALLS = 3  # that one question may take
+_USELESS = frozenset(
+    {"filtered", "refusal", "length", "blank", "prose", "half-json", "wrong-shape", "too-large"}
+)
+"""Outcomes of calls (`digest.llm.faults`) that are the model's answer to a text; others are an endpoint's faults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +43,23 @@ def is_due(refused: Sequence[Attempt], now: datetime) -> bool:
     a model that fails three times on a text mostly fails on it.
     """
     rows = sum(attempt.number == 1 for attempt in refused)
+    return _is_rested(rows, [attempt.call for attempt in refused], now)
+
+
+def is_asked_again(asked: Sequence[Call], now: datetime) -> bool:
+    """Whether a model is asked again at `now`, as far as the calls go that it was `asked` for one thing.
+
+    Those that it answered with nothing usable are paid for too: three of them weigh as a row of attempts.
+    """
+    useless = [call for call in asked if call.outcome in _USELESS]
+    return _is_rested(len(useless) // _CALLS, useless, now)
+
+
+def _is_rested(rows: int, failed: Sequence[Call], now: datetime) -> bool:
     if rows <= 1:
         return True
     pause = min(_FIRST_PAUSE * (1 << min(rows - 2, _DOUBLINGS)), _LONGEST_PAUSE)
-    return now >= max(attempt.call.at for attempt in refused) + pause
+    return now >= max(call.at for call in failed) + pause
 
 
 def is_read_again(calls: Sequence[Call], now: datetime) -> bool:

@@ -15,6 +15,7 @@ from digest.fidelity.masking import Masked
 from digest.findings import Finding, Flaw, is_hard
 from digest.llm.markup import one_line, paragraphs
 from digest.models import Paper
+from digest.render.originals import stored
 
 _SENTENCE = re.compile(
     r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!et al\.)(?<!cf\.)(?<!vs\.)(?<!Fig\.)\s+(?=\W*[A-Z\d])"
@@ -97,7 +98,7 @@ def source(
     paper: Paper, language: str, glossary: Glossary, decided: Mapping[str, str], *, spaced: bool = False
 ) -> Source:
     """`paper`, to be translated; `decided` is how its edition renders some terms of `glossary` already."""
-    original = Original(masking.stored(paper.title), masking.stored(paper.abstract or ""))
+    original = Original(stored(paper.title), stored(paper.abstract or ""))
     title, abstract = masking.mask_all((original.title, original.abstract))
     return Source(original, title, abstract, language, _bound(glossary, decided), spaced)
 

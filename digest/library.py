@@ -11,9 +11,8 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from digest.answering import Answerer
-from digest.attempts import is_due, is_read_again
+from digest.attempts import is_asked_again, is_due, is_read_again
 from digest.errors import BudgetSpentError, ModelError
-from digest.fidelity import masking
 from digest.flights import Audience, Flights
 from digest.ids import PaperRef
 from digest.llm.faults import Outcome
@@ -33,6 +32,7 @@ from digest.models import (
 )
 from digest.progress import Onlooker, Step
 from digest.reading import Reader
+from digest.render import originals
 from digest.sources.api import QueryApi
 from digest.sources.fulltext import FullTexts
 from digest.store import attempts, calls, fulltexts, papers, readings, terms, translations
@@ -221,6 +221,10 @@ class Library:
             decided = await terms.of_edition(connection, paper.id, self._language)
         if not is_due([each for each in refused if each.call.origin == translator.origin], self._clock()):
             return Gap.UNFAITHFUL
+        if not is_asked_again(
+            await self._asked(Purpose.TRANSLATION, paper, translator.origin), self._clock()
+        ):
+            return Gap.MODEL
         try:
             made = await translator.translate(paper, self._keep, decided, audience)
         except ModelError as error:
@@ -237,11 +241,18 @@ class Library:
                 await translations.save(connection, made, now)
                 await terms.save(connection, made.version, self._language, tried.terms, now)
 
+    async def _asked(self, purpose: Purpose, paper: Paper, origin: Origin) -> list[Call]:
+        """The calls that the model of `origin` had for `purpose` about `paper`."""
+        async with database.reading(self._engine) as connection:
+            asked = await calls.of_versions(connection, [paper.version], self._language)
+        return [call for call in asked if call.purpose is purpose and call.origin.model == origin.model]
+
     async def _read(self, reader: Reader, paper: Paper, text: FullText, audience: Audience) -> Reading | Gap:
         stored = (await self.stored([paper]))[paper.version][1]
         if stored is not None:
             return stored
-        if not is_read_again(await self._fruitless(reader, paper), self._clock()):
+        tried = await self._asked(Purpose.READING, paper, reader.origin)
+        if not is_read_again([call for call in tried if Outcome(call.outcome).of_the_paper], self._clock()):
             return Gap.MODEL
         try:
             made = await reader.read(paper, text, audience)
@@ -252,18 +263,6 @@ class Library:
             for call in made.calls:
                 await calls.save(connection, call)
         return made.reading
-
-    async def _fruitless(self, reader: Reader, paper: Paper) -> list[Call]:
-        """The calls that `reader` spent on `paper`, which has no reading."""
-        async with database.reading(self._engine) as connection:
-            spent = await calls.of_versions(connection, [paper.version], self._language)
-        return [
-            call
-            for call in spent
-            if call.purpose is Purpose.READING
-            and call.origin == reader.origin
-            and Outcome(call.outcome).of_the_paper
-        ]
 
     async def _ask(self, answerer: Answerer, paper: Paper, question: str, audience: Audience) -> Answer | Gap:
         found = await self.text(paper)
@@ -304,7 +303,7 @@ def is_original(language: str) -> bool:
 
 def _original(paper: Paper, language: str) -> Translation:
     """The record itself, in the place of a translation."""
-    abstract = masking.stored(paper.abstract or "")
+    abstract = originals.stored(paper.abstract or "")
     return Translation(paper.version, language, paper.title, abstract, None, Origin(model="arxiv", prompt=""))
 
 

@@ -62,7 +62,9 @@ class Checked:
 
     @property
     def shown(self) -> Attempt | None:
-        """The attempt that readers see: the best that passes."""
+        """The attempt that readers see, if they see one: the best that passes."""
+        if self.standing is Standing.BY_HAND:
+            return None
         passing = [attempt for attempt in self.attempts if attempt.passes]
         return min(reversed(passing), key=lambda attempt: len(attempt.findings), default=None)
 

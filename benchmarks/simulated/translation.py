@@ -10,23 +10,57 @@ of numbers, names or sentences with the checks that it is to try.
 import random
 import re
 from collections.abc import Iterator
+from functools import partial
 
 from digest.fidelity.glossary import Glossary
 from digest.fidelity.lexicon import wordings
 
+_BOUNDS = {
+    "up to almost": ("高达近",), "up to approximately": ("高达约",), "up to about": ("高达约",),
+    "up to": ("高达", "最高", "最多"), "more than": ("超过", "多于"),
+    "over": ("超过", "逾"), "at least": ("至少", "不少于"), "less than": ("不到", "低于"),
+    "fewer than": ("不到", "少于"),
+    "approximately": ("约", "大约"), "about": ("约", "大约"), "around": ("约", "大约"), "nearly": ("近", "将近"),
+    "almost": ("近", "几乎"), "roughly": ("大约", "约"), "close to": ("接近",), "above": ("高于", "超过"),
+    "below": ("低于", "不到"), "under": ("低于", "不到"), "within": ("在…以内",),
+    "exceeding": ("超过",), "exceeds": ("超过",),
+    "greater than": ("大于",), "as low as": ("低至",), "as little as": ("仅",), "as few as": ("仅",),
+    "only": ("仅", "只"),
+    "as much as": ("多达", "高达"), "as many as": ("多达",), "at most": ("至多", "最多"), "no more than": ("不超过",),
+}  # fmt: skip
+_DOUBTS = {
+    "often": ("常", "往往"), "frequently": ("经常", "频繁"), "mostly": ("大多", "主要"), "likely": ("可能",),
+    "typically": ("通常", "一般"), "usually": ("通常", "往往"), "generally": ("一般", "普遍"), "perhaps": ("或许",),
+    "preliminary": ("初步",), "may": ("可能", "或许"), "might": ("可能", "或许"), "possibly": ("可能",),
+    "potentially": ("可能", "有望"), "in some cases": ("在某些情况下",), "sometimes": ("有时",),
+    "occasionally": ("偶尔",),
+    "in most cases": ("在多数情况下",), "tentative": ("初步",), "tentatively": ("初步",),
+}  # fmt: skip
+_COUNTS = dict(
+    zip(
+        (  # noqa: SIM905 - a list of words reads best as words
+            "three four five six seven eight nine ten twelve twenty thirty forty fifty"
+        ).split(),
+        ("三", "四", "五", "六", "七", "八", "九", "十", "十二", "二十", "三十", "四十", "五十"),
+        strict=True,
+    )
+)
+_WRITTEN = rf"(?:one|two|{'|'.join(_COUNTS)})\b"
 _TOKEN = re.compile(
     r"(?P<term>\ue000(?P<wording>[^\ue001]*)\ue001)"
-    r"|(?P<fixed>\$[^$]+\$|\\[A-Za-z]+(?:\{[^{}]*\})*|\[\d[^\]]*\]|`[^`]+`|(?:https?://|git(?:hub|lab)\.com/)[!-~]*[A-Za-z0-9/-]|\S+@\S+\.[a-z]+)"
+    r"|(?P<fixed>\$[^$]+\$|\\[A-Za-z]+(?:\{[^{}]*\})*|\[\d[^\]]*\]|(?<!`)`[^`]+`(?!`)|(?:https?://|git(?:hub|lab)\.com/)[!-~]*[A-Za-z0-9/-]|\S+@\S+\.[a-z]+)"
+    r"|(?P<mark>(?:(?<=[\s(])|^)(?:\d{1,2}|[ivx]{1,4}|[a-h])\)(?= ))"
     r"|(?P<number>(?:(?<![\w.-])|(?<=\d[-–])|(?<=\d--))[-−+]?\d+(?:,\d{3})*(?:\.\d+)?)(?=(?:[KMBk]|%|dB|k?Hz|k?bps|ms|s|[xX]|cm|mm|m|h|[KMG]B)?(?![A-Za-z0-9]))"
     r"(?P<scale> (?:million|billion|thousand)| ?[KMB](?![A-Za-z])|k(?![A-Za-z]))?"
     r"(?P<unit>[ -]?(?:%|percentage points?|percent|dB|kHz|Hz|kbps|bps|ms|milliseconds?|secs?|seconds?|cm|mm"
     r"|met(?:er|re)s?|hrs?|h\b"
     r"|hours?|minutes?|days?|weeks?|months?|years?|bits?|m\b|s\b|[xX]\b|×|times|fold)(?![A-Za-z]))?"
     r"|(?P<range>(?<=[\dA-Za-z%]) (?:to|and) (?=[-$]?\d)|(?<=\d)(?:--?|–)(?=\d))"
-    r"|(?P<hedge>\b(?:up to|more than|over|at least|less than|approximately"
-    r"|about|around|nearly|roughly|above|below) (?=\d)"
-    r"|\b(?:may|might|often|frequently|mostly|typically|usually|generally|preliminary)\b)"
-    r"|(?P<count>\b(?:three|four|five|six|seven|eight|nine|ten|twelve)\b)"
+    rf"|(?P<hedge>\b(?i:{'|'.join(_BOUNDS)}) (?=[$~≈]?\d|an? (?:factor|average|order)\b|{_WRITTEN}|half\b|twice\b)"
+    rf"|\b(?i:{'|'.join(_DOUBTS)})\b)"
+    rf"|(?P<scaled>\b(?i:(?:one|two|{'|'.join(_COUNTS)})[ -](?:hundred|thousand|million|billion)"
+    rf"|(?:twenty|thirty|forty|fifty)-(?:one|two|{'|'.join(_COUNTS)}))\b)"
+    rf"|(?P<count>\b(?i:{'|'.join(_COUNTS)})\b)"
     r"|(?P<word>[A-Za-z0-9]+(?:[-._'’+&/][A-Za-z0-9]+)*\+*)"
     r"|(?P<sign>[^\s])"
 )
@@ -43,26 +77,12 @@ _UNITS = {
     "year": ("年",), "bit": ("比特", "位"),
     "m": ("米", " m"), "percentage point": ("个百分点",), "fold": ("倍",),
 }  # fmt: skip
-_HEDGES = {
-    "up to": ("高达", "最高", "最多"), "more than": ("超过", "多于"), "over": ("超过", "逾"),
-    "at least": ("至少", "不少于"),
-    "less than": ("不到", "低于"), "approximately": ("约", "大约"), "about": ("约", "大约"), "around": ("约", "大约"),
-    "nearly": ("近", "将近"), "roughly": ("大约", "约"), "above": ("高于", "超过"), "below": ("低于", "不到"),
-    "often": ("常", "往往"), "frequently": ("经常", "频繁"), "mostly": ("大多", "主要"),
-    "typically": ("通常", "一般"), "usually": ("通常", "往往"), "generally": ("一般", "普遍"),
-    "preliminary": ("初步",), "may": ("可能", "或许"), "might": ("可能", "或许"),
-}  # fmt: skip
-_COUNTS = dict(
-    zip(
-        (  # noqa: SIM905 - a list of words reads best as words
-            "three four five six seven eight nine ten twelve"
-        ).split(),
-        "三四五六七八九十",
-        strict=False,
-    )
-) | {"twelve": "十二"}
-_DIGITS = dict(zip(_COUNTS, (3, 4, 5, 6, 7, 8, 9, 10, 12), strict=True))
+_DIGITS = dict(zip(_COUNTS, (3, 4, 5, 6, 7, 8, 9, 10, 12, 20, 30, 40, 50), strict=True)) | {
+    "one": 1,
+    "two": 2,
+}
 _SCALES = {
+    "hundred": 100,
     "million": 10**6,
     "billion": 10**9,
     "thousand": 1_000,
@@ -91,6 +111,7 @@ _SPREAD = 0.13  # of the lengths of sentences; with what is kept, 16 % as in pub
 _KEPT_WORDS = 0.93
 _JOINED, _SPLIT, _TURNED = 0.12, 0.04, 0.1
 _MOST_JOINED = 2  # times in a row, as in published posts
+_NAME = re.compile(r"[/\d]|[a-z][A-Z]|-[A-Z][a-z]")
 _SENTENCE = re.compile(r"(?<=[a-z0-9)%$][.!?]) +(?=[A-Z$\"(])")
 
 
@@ -99,9 +120,11 @@ def sentences(text: str) -> list[str]:
     return _SENTENCE.split(text)
 
 
-def translation(text: str, glossary: Glossary, chance: random.Random) -> list[str]:
-    """The sentences of the simulated translation of `text`."""
+def translation(text: str, glossary: Glossary, chance: random.Random, named: str = "") -> list[str]:
+    """The sentences of the simulated translation of `text`; `named` is a word that no translator changes."""
     scale = min(max(chance.gauss(1.05, 0.1), 0.9), 1.3)
+    if named:
+        text = re.sub(rf"(?<![\w./$-]){re.escape(named)}(?![\w/$-])", f"\ue000{named}\ue001", text)
     made = [_sentence(sentence, glossary, scale, chance) for sentence in sentences(text)]
     return [*_rearranged(made, chance)]
 
@@ -116,8 +139,8 @@ def _rearranged(sentences: list[str], chance: random.Random) -> Iterator[str]:
             joined += 1
             continue
         joined = 0
-        if chance.random() < _SPLIT and "，" in sentence:
-            head, _, tail = sentence.partition("，")
+        head, comma, tail = sentence.partition("，")
+        if chance.random() < _SPLIT and comma and head.count("（") == head.count("）"):
             yield f"{pending}{head}。"
             yield f"{tail}。"
             pending = ""
@@ -133,9 +156,10 @@ def _sentence(english: str, glossary: Glossary, scale: float, chance: random.Ran
     for term in sorted(glossary.relevant(english), key=lambda term: -len(term.source)):
         wording = chance.choice(term.passing[:2])
         pattern = re.escape(term.source).replace(r"\-", "[- ]").replace(r"\ ", "[- ]")
-        english = re.sub(
-            rf"(?<![\w-]){pattern}(?:s|es)?(?!\w)", f"\ue000{wording}\ue001", english, flags=re.IGNORECASE
+        together = re.compile(
+            rf"(?P<before>[^\s\ue000]*)(?<!\w){pattern}(?:s|es)?(?!\w)(?P<after>\S*)", re.IGNORECASE
         )
+        english = together.sub(partial(_worded, wording=wording), english)
     made = ""
     for found in _TOKEN.finditer(english):
         piece = _piece(found, english, scale, chance)
@@ -147,6 +171,14 @@ def _sentence(english: str, glossary: Glossary, scale: float, chance: random.Ran
     )
     filler = "".join(chance.choices(_FILLER, k=max(0, lacking)))
     return re.sub(r" {2,}", " ", made + filler).strip()
+
+
+def _worded(found: re.Match[str], wording: str) -> str:
+    """A term with what is written together with it: its wording, unless that is a name or an address."""
+    around = found["before"] + found["after"]
+    if _NAME.search(around):
+        return found[0]
+    return f"{found['before']}\ue000{wording}\ue001{found['after']}"
 
 
 def _piece(found: re.Match[str], english: str, scale: float, chance: random.Random) -> str:
@@ -161,10 +193,16 @@ def _piece(found: re.Match[str], english: str, scale: float, chance: random.Rand
             ("和",) if "and" in found["range"] else ("至", "到", "-", "~")[: 4 if _joins_digits(found) else 2]
         )
     if found["hedge"]:
-        return chance.choice(_HEDGES[found["hedge"].strip()])
+        return chance.choice((_BOUNDS | _DOUBTS)[found["hedge"].strip().lower()])
+    if found["scaled"]:
+        digits, size = re.split("[ -]", found["scaled"].lower())
+        value = _DIGITS[digits] * _SCALES[size] if size in _SCALES else _DIGITS[digits] + _DIGITS[size]
+        return _in_chinese(value, chance) or str(value)
     if found["count"]:
-        digits = str(_DIGITS[found["count"]])
-        return chance.choice((_COUNTS[found["count"]], digits)) + "种"
+        count = found["count"].lower()
+        return chance.choice((_COUNTS[count], str(_DIGITS[count]))) + "种"
+    if found["mark"]:
+        return found["mark"].replace(")", "）")
     if found["word"]:
         return _word(found, english, scale, chance)
     return _SIGNS.get(found["sign"], found["sign"])

@@ -14,15 +14,18 @@ from benchmarks.simulated.translation import sentences, translation
 from digest.archive import post
 from digest.fidelity.checks import Made, Original, cleaned, translated
 from digest.fidelity.glossary import load
-from digest.fidelity.masking import stored
 from digest.findings import Finding, is_hard
 from digest.models import Translation
+from digest.render.originals import stored
 from tests.shared import shared_data
 
 _LANGUAGE = "zh-CN"
 _MANY = 1_000
 _CONFLICT = re.compile(r"<{7}[^\n]*\n(.*?)={7}\n(.*?)>{7}[^\n]*\n?", re.DOTALL)
 _CAPITALISED = re.compile(r"(?<![\w$\\-])[A-Z][a-z]+(?:-[A-Z]?[a-z]+)*(?![\w:-])")
+_UNLIKE_A_NAME = re.compile(
+    r"[A-Z][a-z]+|[a-z]+-[\w-]+|[\w-]+-[a-z]+"
+)  # of others, a translator sees the form
 _GLOSSARY = load(_LANGUAGE)
 
 
@@ -82,9 +85,11 @@ def cases(many: int = _MANY) -> list[Case]:
 def _case(row: dict[str, str], *, held_back: bool) -> Case:
     chance = random.Random(row["id"])
     abstract = stored(row["abstract"])
-    chinese = translation(abstract, _GLOSSARY, chance)
+    name, colon, _ = row["title"].partition(":")
+    named = name if colon and _UNLIKE_A_NAME.fullmatch(name) else ""
+    chinese = translation(abstract, _GLOSSARY, chance, named)
     headline = _CAPITALISED.sub(lambda word: word[0].lower(), stored(row["title"]))
-    title = cleaned("".join(translation(headline, _GLOSSARY, chance)).rstrip("。"), _LANGUAGE)
+    title = cleaned("".join(translation(headline, _GLOSSARY, chance, named)).rstrip("。"), _LANGUAGE)
     return Case(
         Original(row["title"], row["abstract"]), title, Simulated(sentences(abstract), chinese), held_back
     )

@@ -9,13 +9,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator
 
 from digest.answering.passages import LIMITS, passages
 from digest.errors import LongPromptError, MalformedAnswerError
-from digest.fidelity import evidence, glossary, masking, typography
+from digest.fidelity import evidence, glossary, typography
 from digest.fidelity.quotes import Searchable, searchable
 from digest.flights import Audience
 from digest.llm.client import Answered, Model
 from digest.llm.markup import one_line, quoted
 from digest.llm.prompts import PromptTemplate
 from digest.models import Answer, Call, FullText, Origin, Paper, Purpose, Statement
+from digest.render.originals import stored
 
 QUESTION_LIMIT = 500
 """Characters of a question."""
@@ -26,7 +27,7 @@ _MOST = 8  # statements, and quotes of one
 
 def _wording(text: str) -> str:
     """A statement in the stored form; blank where it runs on."""
-    line = masking.stored(one_line(text))
+    line = stored(one_line(text))
     return line if len(line) <= _STATEMENT_LIMIT else ""
 
 

@@ -6,21 +6,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from digest.fidelity import chatter, hedges, names, numbers, script, sentences
+from digest.fidelity import any_language, chatter, hedges, names, numbers, script, sentences
 from digest.fidelity.fixed import Kind, Part, fixed
 from digest.fidelity.glossary import Glossary
-from digest.fidelity.masking import stored
 from digest.fidelity.typography import is_chinese, typeset
 from digest.findings import Finding, Flaw, finding
+from digest.render.originals import stored
 
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _PLAIN_WORD = re.compile(r"\b[a-z]{3,}\b")
 _FEWEST = 12  # words, from which on lengths can be compared
 _LENGTHS = (1.2, 3.0)  # Chinese characters per English word; 1.54 to 2.46 in sound translations
+_MOST_OF_FEW = 20  # characters more, of a title or an abstract of a few words
 _ANY_LENGTHS = (0.3, 4.0)  # characters per character, of other languages
 _TITLE = 100  # characters: what is shorter is full of names
-_PAIRS = ("（）", "《》", "“”", "「」", "【】")
-_MARK = re.compile(r"(?<![（A-Za-z0-9.])(?:\d{1,2}|[ivx]{1,4}|[a-h])）")  # of an item in a list
+_PAIRS = ("《》", "“”", "「」", "【】")
+_MARK = re.compile(r"(?<![A-Za-z0-9.])(?:\d{1,2}|[ivx]{1,4}|[a-h])$")  # of an item in a list: 1）, iv）
+_MAY_LINK = re.compile(r"[A-Za-z0-9-]\.[A-Za-z]|@[A-Za-z]|://")
+_LINKED = re.compile(  # evil.com, @evil and tg://user, as Telegram and mail programs read them
+    r"(?<![\w@./-])(?:[A-Za-z0-9-]{1,63}\.)+(?:com|org|net|io|cn|me|ai|co|info|xyz|top|app|dev|site|shop|vip|cc|gg|ly|ru)"
+    r"(?![\w-])|(?<![\w.@])@[A-Za-z]\w{3,}|\b[A-Za-z][A-Za-z0-9+]{1,12}://[^\s)）]+",
+    re.ASCII | re.IGNORECASE,
+)
 _COORDINATED = re.compile(r"[、，和与及]\s*$")
 
 
@@ -44,17 +51,18 @@ class Made:
 def translated(original: Original, made: Made, language: str, glossary: Glossary) -> tuple[Finding, ...]:
     """What is wrong with `made` as a translation of `original` into `language` (a BCP 47 tag), each thing once.
 
-    Numbers, hedges, sentences, words and script are judged for Chinese only; names, formulas, addresses, refusals,
-    repetition and markup for every language.
+    Hedges, sentences, words, units and script are judged for Chinese only; names, formulas, addresses, the digits of
+    numbers, what is left in English, refusals, repetition and markup for every language.
     """
     title, abstract, made_abstract = map(_text, (original.title, original.abstract, made.abstract))
     terms = [(glossary.relevant(title.whole), made.title), (glossary.relevant(abstract.whole), made.abstract)]
     known = _known(
         title, abstract, " ".join(wording for some, _ in terms for term in some for wording in term.passing)
     )
-    found = [*_as_a_whole(abstract, made_abstract, known, language)]
+    named = names.named_by(title.prose, abstract.prose)
+    found = [*_as_a_whole(abstract, made_abstract, known, language, named)]
     if made.title is not None:
-        found += _as_a_whole(title, _text(made.title), known, language)
+        found += _as_a_whole(title, _text(made.title), known, language, named)
     if made.summary is not None:
         found += _as_a_part(known, _text(made.summary), language)
     if is_chinese(language):
@@ -112,16 +120,20 @@ def _known(title: _Text, abstract: _Text, wordings: str) -> _Known:
     return _Known(whole, forms, numbers.known((title.said, abstract.said), whole))
 
 
-def _as_a_whole(original: _Text, made: _Text, known: _Known, language: str) -> Iterator[Finding]:
-    """Title or abstract: nothing of it may be missing, and nothing added."""
+def _as_a_whole(
+    original: _Text, made: _Text, known: _Known, language: str, named: str | None
+) -> Iterator[Finding]:
+    """Title or abstract: nothing of it may be missing, and nothing added; `named` is what the title names."""
     if not re.search(r"\w", made.whole) and re.search(r"\w", original.whole):
         yield finding(Flaw.EMPTY)
         return
     yield from _parts(original, made)
-    yield from _names(original, made)
+    yield from _names(original, made, named)
     yield from _lengths(original, made, language)
     if is_chinese(language):
         yield from numbers.missing(original.said, made.said, known.numbers)
+    else:
+        yield from any_language.missing(original.prose, made.prose, known.whole)
     yield from _as_a_part(known, made, language, needs_words=bool(_PLAIN_WORD.search(original.prose)))
 
 
@@ -132,17 +144,23 @@ def _as_a_part(known: _Known, made: _Text, language: str, *, needs_words: bool =
         yield finding(Flaw.REFUSAL, declined)
     for flaw, said in (
         (Flaw.CHAT, chatter.echo(known.whole, made.whole)),
+        (Flaw.CHAT, chatter.praise(known.whole, made.prose)),
         (Flaw.MARKUP, chatter.markup(known.whole, made.prose)),
         (Flaw.REPETITION, chatter.repetition(known.whole, made.whole)),
         (Flaw.SCRIPT, script.is_foreign(made.prose, language)),
     ):
         if said:
             yield finding(flaw, said)
+    yield from _strange_parts(known, made)
     if is_chinese(language):
         yield from _strange_words(known, made)
         yield from numbers.invented(made.said, known.numbers)
         yield from _untranslated(made, needs_words=needs_words)
         yield from _brackets(made.whole)
+    else:
+        yield from any_language.invented(made.prose, known.whole)
+        for copied in any_language.copied(known.whole, made.prose):
+            yield finding(Flaw.UNTRANSLATED, copied.strip()[:60])
 
 
 def _parts(original: _Text, made: _Text) -> Iterator[Finding]:
@@ -158,15 +176,36 @@ def _parts(original: _Text, made: _Text) -> Iterator[Finding]:
             yield finding(flaw, source)
 
 
-def _names(original: _Text, made: _Text) -> Iterator[Finding]:
+def _strange_parts(known: _Known, made: _Text) -> Iterator[Finding]:
+    """Formulas, code and addresses that the paper does not have, and what programs make links of."""
+    for part in made.parts:
+        if part.source.strip("`") not in known.whole:
+            yield finding(Flaw.ADDRESS if part.kind is Kind.ADDRESS else Flaw.FORMULA, part.source)
+    if not _MAY_LINK.search(made.prose):
+        return
+    lower = known.whole.lower()
+    for link in _LINKED.findall(made.prose):
+        if link.lower() not in lower:
+            yield finding(Flaw.ADDRESS, link)
+
+
+def _names(original: _Text, made: _Text, named: str | None) -> Iterator[Finding]:
     wanted = names.coined(original.prose)
+    if named and named not in wanted and names.stands_in(named, original.prose):
+        wanted = (named, *wanted)
     for name in wanted:
         if not names.stands_in(name, made.prose):
             yield finding(Flaw.NAME_MISSING, name)
     for acronym in names.acronyms(original.prose):
         gone = acronym not in wanted and not names.stands_in(acronym, made.prose)
-        if gone or _COORDINATED.search(made.prose[: made.prose.find(acronym)]):
+        if gone or _stands_apart(acronym, made.prose):
             yield finding(Flaw.ACRONYM, acronym)
+
+
+def _stands_apart(acronym: str, made: str) -> bool:
+    """Whether an acronym is another thing beside its full name, 阿尔茨海默病、AD, and never explains it."""
+    explains = any(f"{opening}{acronym}" in made for opening in "（(")
+    return not explains and _COORDINATED.search(made[: made.find(acronym)]) is not None
 
 
 def _strange_words(known: _Known, made: _Text) -> Iterator[Finding]:
@@ -181,6 +220,8 @@ def _strange_words(known: _Known, made: _Text) -> Iterator[Finding]:
 def _lengths(original: _Text, made: _Text, language: str) -> Iterator[Finding]:
     words = len(_WORD.findall(original.prose))
     if words < _FEWEST:
+        if is_chinese(language) and script.characters(made.prose) > _MOST_OF_FEW + _LENGTHS[1] * words:
+            yield finding(Flaw.LENGTH, f"{script.characters(made.prose)}")
         return
     if is_chinese(language):
         characters = script.characters(made.prose) + 2 * len(_WORD.findall(made.prose))
@@ -201,11 +242,24 @@ def _untranslated(made: _Text, *, needs_words: bool) -> Iterator[Finding]:
 
 
 def _brackets(made: str) -> Iterator[Finding]:
-    made = _MARK.sub("", made)
+    if not _is_paired(made):
+        yield finding(Flaw.BRACKETS, "（）")
     for pair in _PAIRS:
-        opening, closing = pair[0], pair[1]
-        if made.count(opening) != made.count(closing):
+        if made.count(pair[0]) != made.count(pair[1]):
             yield finding(Flaw.BRACKETS, pair)
+
+
+def _is_paired(made: str) -> bool:
+    """Whether each parenthesis has its partner, but those behind the marks of a list."""
+    depth = 0
+    for found in re.finditer("[（）]", made):
+        if found[0] == "（":
+            depth += 1
+        elif depth:
+            depth -= 1
+        elif not _MARK.search(made, max(0, found.start() - 6), found.start()):
+            return False
+    return depth == 0
 
 
 def _in_chinese(original: _Text, made: _Text) -> Iterator[Finding]:

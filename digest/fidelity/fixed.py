@@ -41,7 +41,7 @@ _PARTS = re.compile(
     rf"|\\\((?P<round>.{{1,{_LONGEST}}}?)\\\)"
     rf"|\\\[(?P<square>.{{1,{_LONGEST}}}?)\\\]"
     r"|(?P<code>(?<!`)`[^`]+`(?!`))"
-    r"|(?P<link>(?:https?://|(?<![A-Za-z0-9.@/])www\.)[A-Za-z0-9][!-~]*)"
+    r"|(?P<link>(?:https?://|(?<![A-Za-z0-9.@/])www\.)[A-Za-z0-9](?:(?!\]\()[!-~])*)"
     r"|(?P<host>(?<![A-Za-z0-9.@/-])(?:[a-z0-9-]+\.)*"
     r"(?:github\.com|github\.io|gitlab\.com|huggingface\.co|zenodo\.org|youtube\.com|osf\.io)(?:/[!-~]*)?)"
     r"|(?P<doi>(?<![A-Za-z0-9.])10\.\d{4,9}/[!-~]+|(?<![A-Za-z])arXiv:\d{4}\.\d{4,5}(?:v\d+)?)"

@@ -109,11 +109,14 @@ def _read(path: Path) -> str:
 
 
 def _terms(text: str, name: str) -> dict[tuple[str, ...], Term]:
-    rows = csv.reader(text.splitlines())
-    if [cell.strip() for cell in next(rows, [])] != _HEAD:
+    try:
+        rows = [*csv.reader(text.splitlines())]
+    except csv.Error as error:
+        raise GlossaryError(f"The glossary {name} is no CSV file: {error}.") from error
+    if [cell.strip() for cell in (rows or [[]])[0]] != _HEAD:
         raise GlossaryError(f"The glossary {name} does not begin with the line “{','.join(_HEAD)}”.")
     terms = {}
-    for number, row in enumerate(rows, start=2):
+    for number, row in enumerate(rows[1:], start=2):
         if not any(cell.strip() for cell in row):
             continue
         term = _term(row)

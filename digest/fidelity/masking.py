@@ -7,26 +7,18 @@ text, findings = abstract.restored(answer)
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import count
 
 from digest.fidelity.fixed import Kind, fixed
 from digest.findings import Finding, Flaw, finding
-from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse
-from digest.render.tex_prose import links, prose
 
 _BRACKETS = (("[[", "]]"), ("⟦", "⟧"), ("⟨⟨", "⟩⟩"))
 _SHAPES = {"[": r"[\[［【]", "]": r"[\]］】]"}  # what models make of a bracket
+_LONGEST_NUMBER = 9  # digits; so many placeholders are never given
 _VISIBLE = re.compile(r"[!-~]*")
-_FONTS = re.compile(
-    r"(?P<kept>\$\$?[^$]+\$\$?|\\\(.{1,2000}?\\\)|\\\[.{1,2000}?\\\]|`[^`]*`)"
-    r"|\\(?P<font>textbf|emph|textit|textsl|texttt)\s*\{(?P<words>(?!\s)(?:[^{}$\\*`]|\\[%&_#]|\$[^$*`]*\$)+(?<!\s))\}",
-    re.DOTALL,
-)
-
-_NESTED = re.compile(r"\\(?:textbf|emph|textit|textsl)\s*\{(\*\*[^{}*]+\*\*|`[^{}`]+`)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +54,20 @@ class Masked:
         spans = self.spans if whole else self.known
         pieces, numbers, at = [], [], 0
         for found in _pattern(self.form).finditer(answer):
-            number = int(found[1] or found[2])
+            number = int((found[1] or found[2])[:_LONGEST_NUMBER])
             pieces += [answer[at : found.start()], spans.get(number, "")]
             numbers.append(number)
             at = found.end()
-        return _joined([*pieces, answer[at:]]), tuple(_findings(numbers, spans, whole=whole))
+        pieces.append(answer[at:])
+        found_wrong = [*_findings(numbers, spans, whole=whole), *self._broken(pieces[::2])]
+        return _joined(pieces), tuple(found_wrong)
 
-
-def stored(text: str) -> str:
-    r"""An original in the stored form (`digest.models`), without TeX in its prose.
-
-    Formulas stand between single dollars, `\href{u}{so}` is so (u), `\textbf{so}` and `\emph{so}` are `**so**`,
-    `\texttt{so}` is code, `\'e` is é. What is in the stored form stays as it is.
-    """
-    return "".join(map(_written, parse(_NESTED.sub(r"\1", _FONTS.sub(_marked, links(text))))))
+    def _broken(self, written: Iterable[str]) -> Iterator[Finding]:
+        """What is left of a placeholder that lost a bracket, and that no reader should see."""
+        theirs = _pattern(self.form).sub("", self.text)
+        for left in _remnants(self.form).findall("\n".join(written)):
+            if left not in theirs:
+                yield finding(Flaw.MASK_INVENTED, left)
 
 
 def mask(text: str) -> Masked:
@@ -117,6 +109,13 @@ def _pattern(form: Form) -> re.Pattern[str]:
     return re.compile(f"{bare}|{escaped}")
 
 
+@cache
+def _remnants(form: Form) -> re.Pattern[str]:
+    """A placeholder of which but one bracket, on one side, is left."""
+    core = rf"(?<![A-Za-z]){''.join(f'[{sign}{sign.lower()}Ｍｍ]' for sign in form.letters)}\d+"
+    return re.compile(rf"[\[［【⟦⟨]{core}(?!\w)|{core}[\]］】⟧⟩]")
+
+
 def _loose(signs: str, before: str = "") -> str:
     return r"\s*".join(before + _SHAPES.get(sign, re.escape(sign)) for sign in signs)
 
@@ -146,24 +145,3 @@ def _swallows(span: str, following: str) -> bool:
     tail = _VISIBLE.match(following)
     alone, behind = (next(fixed(text), None) for text in (span, span + (tail[0] if tail else "")))
     return alone is not None and alone.kind is Kind.ADDRESS and behind is not None and behind.source != span
-
-
-def _marked(found: re.Match[str]) -> str:
-    if found["kept"]:
-        return found[0]
-    mark = "`" if found["font"] == "texttt" else "**"
-    return f"{mark}{found['words']}{mark}"
-
-
-def _written(span: Span) -> str:
-    match span:
-        case Text(value):
-            return prose(value)
-        case Math(tex):
-            return f"${tex}$"
-        case Code(value):
-            return f"`{value}`"
-        case Link(url):
-            return url
-        case Strong(spans):
-            return f"**{''.join(map(_written, spans))}**"

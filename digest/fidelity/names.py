@@ -32,12 +32,26 @@ def coined(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for word in words(text) if (name := _name(word))))
 
 
-def named_by(title: str) -> str | None:
-    """What a title names before its colon, if that is one word with more than one capital."""
+def named_by(title: str, abstract: str) -> str | None:
+    """What a title names before its colon, if that is one word: PESTO, Moshi.
+
+    A word that is no name may stand there too (Text-to-Speech: …, Beyond: …). Within a sentence of the abstract, a name
+    alone keeps its capital, and has no other behind it nor an acronym.
+    """
     before, colon, _ = title.partition(":")
-    word = before.strip()
-    found = _WORD.fullmatch(word) if colon else None
-    return word if found and len(re.findall(r"[A-Z0-9]", word)) > 1 and len(word) > 2 else None
+    found = _WORD.fullmatch(before.strip()) if colon else None
+    if not found:
+        return None
+    word = found[0]
+    if all(map(_is_spoken, word.split("-"))):
+        used = re.search(rf"(?<=[a-z,(] ){re.escape(word)}(?![\w-])(?! [A-Z(])", abstract)
+        return word if used and not word.islower() else None
+    return word if len(re.findall(r"[A-Z0-9]", word)) > 1 and len(word) > 2 else None
+
+
+def _is_spoken(part: str) -> bool:
+    """Whether a part of a word is written as any word, a capital at its beginning aside."""
+    return part.isalpha() and (part[1:].islower() or len(part) == 1)
 
 
 def acronyms(text: str) -> tuple[str, ...]:
@@ -60,10 +74,11 @@ def known_forms(text: str) -> frozenset[str]:
     """Each word in `text`, its parts, and itself without what is between them; in lower case too."""
     forms: set[str] = set()
     for word in set(words(text)):
-        forms.update((word, word.rstrip("+")))
-        if not word.isalpha():
-            parts = _PART.findall(word)
-            forms.update(("".join(parts), *parts))
+        if word.isalpha():
+            forms.add(word)
+            continue
+        parts = _PART.findall(word)
+        forms.update((word, word.rstrip("+"), "".join(parts), *parts))
     return frozenset(forms | {form.lower() for form in forms})
 
 

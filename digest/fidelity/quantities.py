@@ -38,7 +38,7 @@ def _any_of(names: Iterable[str]) -> str:
 
 
 _NUMBER = re.compile(
-    r"(?P<digits>\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?[eE]-?\d+|\d+(?:\.\d+)*|(?<![^\s(=<>~])\.\d+)"
+    r"(?P<digits>\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?[eE]-?\d{1,3}(?!\d)|\d+(?:\.\d+)*|(?<![^\s(=<>~])\.\d+)"
     r"(?P<scale> ?-?(?:hundred|thousand|million|billion|trillion)(?![A-Za-z])"
     r"|-?(?:K|M|B|T|k|bn)(?![A-Za-z])| [MBK](?![A-Za-z])| ?[十百千万亿]+)?"
     rf"(?:[余多几]|[余多]?个)?(?:[ -]?(?P<unit>(?:{_any_of(filter(_is_spelled, UNITS))})(?![A-Za-z]|-[a-z]|(?<=[xX])\d)"
@@ -143,7 +143,7 @@ def _scale(scale: str | None) -> int:
 def _is_mark(found: re.Match[str]) -> bool:
     """Whether a number counts the items of a list: (1), 2)."""
     text, (start, end) = found.string, found.span()
-    if not found["digits"].isdigit() or text[end : end + 1] not in {")", "."} or len(found["digits"]) > 1:
+    if len(found["digits"]) > 1 or found["scale"] or found["unit"] or text[end : end + 1] not in {")", "."}:
         return False
     before = text[start - 1 : start] if start else ""
     if text[end] == ".":

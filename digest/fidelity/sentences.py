@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from math import log
 
 from digest.fidelity.lexicon import wordings
@@ -32,6 +32,7 @@ _MOVES = ((1, 1, 0.0), (2, 1, 1.6), (1, 2, 1.6), (3, 1, 3.6), (1, 3, 3.6), (2, 2
 _LOST = 0.65  # the cost of each name, number or word that a counterpart does not have
 _EXPECTED = 0.38  # of them are worded in another way
 _ALIKE = 1.5  # and less: two sentences need no search for others
+_STRAYS = 2  # places that sentence and counterpart are apart, beyond what the numbers of sentences make
 _LONGEST = 60  # sentences that are looked at
 
 
@@ -81,51 +82,69 @@ def _steps(many_left: int, few_left: int, unlike: "_Unlikeness") -> dict[tuple[i
     """The cheapest way to each pair of places: how many sentences of each side its last step takes."""
     costs = {(0, 0): 0.0}
     steps: dict[tuple[int, int], tuple[int, int]] = {}
+    strays = abs(many_left - few_left) + _STRAYS
     for i in range(many_left + 1):
-        for j in range(few_left + 1):
-            ways = [(costs[i - 1, j] + _ALONE, (1, 0))] if i else []
-            if j:
+        for j in range(max(0, i - strays), min(few_left, i + strays) + 1):
+            ways = []
+            if (i - 1, j) in costs:
+                ways.append((costs[i - 1, j] + _ALONE, (1, 0)))
+            if (i, j - 1) in costs:
                 ways.append((costs[i, j - 1] + _ALONE, (0, 1)))
             for many, few, price in _MOVES:
-                if many <= i and few <= j:
-                    cost = costs[i - many, j - few] + price
-                    ways.append((cost + unlike(i - many, i, j - few, j), (many, few)))
+                before = costs.get((i - many, j - few))
+                if before is not None:
+                    ways.append((before + price + unlike(i - many, many, j - few, few), (many, few)))
             if ways:
                 costs[i, j], steps[i, j] = min(ways)
     return steps
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One or more sentences: their length on a scale of our own, and the bits of the clues in them."""
+
+    length: float
+    bits: int
+    expected: float = 0.0
+    """How many of the bits a counterpart words in another way."""
 
 
 class _Unlikeness:
     """How little a run of sentences on either side looks like one text in two languages."""
 
     def __init__(self, some: Sequence[Sentence], others: Sequence[Sentence]) -> None:
-        self._lengths = [0.0, *accumulate(each.length * _SCALE for each in some)]
-        self._made = [0.0, *accumulate(each.length for each in others)]
         clues = {word: clue for each in some for word in each.words if (clue := _clue(word))}
         bits = {clue: 1 << at for at, clue in enumerate(dict.fromkeys(clues.values()))}
         of_words = {word: bits[clue] for word, clue in clues.items()}
-        self._said = _runs(
-            [_union(of_words[word] for word in each.words if word in of_words) for each in some]
-        )
-        self._kept = _runs(_held(others, bits))
+        said = [_union(of_words[word] for word in each.words if word in of_words) for each in some]
+        self._said = _runs([each.length * _SCALE for each in some], said)
+        self._kept = _runs([each.length for each in others], _held(others, bits))
 
     def is_plain(self) -> bool:
         """Whether each sentence has its like in the same place."""
         many = len(self._said[1])
-        return many == len(self._kept[1]) and all(self(at, at + 1, at, at + 1) < _ALIKE for at in range(many))
+        return many == len(self._kept[1]) and all(self(at, 1, at, 1) < _ALIKE for at in range(many))
 
-    def __call__(self, start: int, end: int, made_start: int, made_end: int) -> float:
-        expected = self._lengths[end] - self._lengths[start]
-        strayed = log((self._made[made_end] - self._made[made_start] + 2) / (expected + 2)) / _SPREAD
-        said = self._said[end - start][start]
-        lost = (said & ~self._kept[made_end - made_start][made_start]).bit_count()
-        return strayed * strayed / 2 + _LOST * (lost - _EXPECTED * said.bit_count())
+    def __call__(self, start: int, many: int, made_start: int, few: int) -> float:
+        said, made = self._said[many][start], self._kept[few][made_start]
+        strayed = made.length - said.length
+        lost = (said.bits & ~made.bits).bit_count() - said.expected
+        return strayed * strayed / 2 + _LOST * lost
 
 
-def _runs(bits: list[int]) -> dict[int, list[int]]:
-    """What each run of one, two and three sentences holds, by the number of its first."""
-    two = [one | other for one, other in pairwise(bits)]
-    return {1: bits, 2: two, 3: [run | last for run, last in zip(two, bits[2:], strict=False)]}
+def _runs(lengths: list[float], bits: list[int]) -> dict[int, list[_Run]]:
+    """The runs of one, two and three sentences, by the number of the first."""
+    return {
+        many: [
+            _run(sum(lengths[at : at + many]), _union(bits[at : at + many]))
+            for at in range(len(bits) - many + 1)
+        ]
+        for many in (1, 2, 3)
+    }
+
+
+def _run(length: float, bits: int) -> _Run:
+    return _Run(log(length + 2) / _SPREAD, bits, _EXPECTED * bits.bit_count())
 
 
 @lru_cache(maxsize=20_000)

@@ -33,24 +33,40 @@ def _in_wide_parentheses(found: re.Match[str]) -> str:
     return f"（{found[1] or found[2] or ''}）"
 
 
+def _widened_around_chinese(found: re.Match[str]) -> str:
+    return f"（{found[1]}）" if re.search(f"[{_HAN}]", found[1]) else found[0]
+
+
+def _stopped(found: re.Match[str]) -> str:
+    """A full stop; the one behind the number of an item stays: 1. 首先."""
+    return found[0] if found["mark"] else "。"
+
+
+def _stopped_word(found: re.Match[str]) -> str:
+    return f"{found[0].rstrip()[:-1]}。"
+
+
+_ABBREVIATED = (
+    r"(?:al|etc|vs|cf|[Ff]igs?|[Ee]qs?|[Nn]o|[Dd]r|[Mm]rs?|[Mm]s|[Ss]ec|[Tt]ab|approx|resp|[A-Za-z])\."
+)
 _RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
     (re.compile(r"\.{3,}|。{2,}|…+"), "……"),
-    (re.compile(rf"\"([^\"“”]*[{_HAN}][^\"“”]*)\""), r"“\1”"),
-    (re.compile(rf"(?<=[{_WIDE}])[^\S\n]*\"([^\"“”]+)\""), r"“\1”"),
-    # Commas and their like beside Chinese.
-    (re.compile(rf"(?<=[{_WIDE}])[^\S\n]*[,;:?!](?![A-Za-z0-9/])[^\S\n]*"), _widened),
-    (re.compile(rf"(?<=[{_WIDE}])[^\S\n]*[,;:?!](?=[A-Za-z0-9])"), _widened),
-    (re.compile(rf"(?<=[{_CLOSED}])[^\S\n]*[,;:?!][^\S\n]*(?=[*“（《]{{0,2}}[{_HAN}])"), _widened),
     # Parentheses that hold Chinese, or stand in it.
-    (re.compile(rf"\(([^()（）]*[{_HAN}][^()（）]*)\)"), r"（\1）"),
+    (re.compile(r"\(([^()（）]*)\)"), _widened_around_chinese),
     (re.compile(rf"(?<=[{_WIDE}])[^\S\n]*\(([^()（）]*)\)"), r"（\1）"),
     (re.compile(rf"\(([^()（）]*)\)(?=[^\S\n]*[{_WIDE}])"), r"（\1）"),
     (re.compile(r"(?<=\S)[^\S\n]+\(([^()（）]*)\)"), r"（\1）"),
     (re.compile(r"（([^()（）]*)\)|\(([^()（）]*)）"), _in_wide_parentheses),
+    # Commas and their like beside Chinese.
+    (re.compile(rf"(?<=[{_WIDE}])[^\S\n]*[,;:?!](?![A-Za-z0-9/])[^\S\n]*"), _widened),
+    (re.compile(rf"(?<=[{_WIDE}])[^\S\n]*[,;:?!](?=[A-Za-z0-9])"), _widened),
+    (re.compile(rf"(?<=[{_CLOSED}])[^\S\n]*[,;:?!][^\S\n]*(?=[*“（《]{{0,2}}[{_HAN}])"), _widened),
     # Full stops: behind Chinese, and at the end of a paragraph in Chinese.
     (re.compile(rf"(?<=[{_HAN}）”》」』])[^\S\n]*\.(?![A-Za-z0-9.])[^\S\n]*"), "。"),
-    (re.compile(rf"(?<=[{_LATIN})\]])\.(?=[^\S\n]*$)(?<!\.\.)", re.MULTILINE), "。"),
-    (re.compile(rf"(?<=[0-9%{_OTHER}])\.[^\S\n]*(?=[{_HAN}])"), "。"),
+    (re.compile(rf"(?<=[{_LATIN}{_ADDRESS})\]])\.(?=[^\S\n]*$)(?<!\.\.)", re.MULTILINE), "。"),
+    (re.compile(rf"(?P<mark>(?:^|[，。、；：？！（])[^\S\n]*(?<![0-9])[0-9]{{1,2}}\.[^\S\n]+(?=[{_HAN}]))"
+                rf"|(?<=[0-9%{_OTHER}{_ADDRESS}])\.[^\S\n]*(?=[{_HAN}])", re.MULTILINE), _stopped),
+    (re.compile(rf"(?<![A-Za-z.])(?!{_ABBREVIATED})[A-Za-z][A-Za-z0-9+-]*\.[^\S\n]+(?=[{_HAN}])"), _stopped_word),
     # No blanks beside full-width signs, or between two Chinese characters.
     (re.compile(r"[^\S\n]+(?=[，。、；：？！）》」』”])|(?<=[，。、；：？！（《「『“])[^\S\n]+"), ""),
     (re.compile(rf"[^\S\n]+(?=[（《「『“])|(?<=[）》」』”])[^\S\n]+(?=[{_WIDE}{_LATIN}])"), ""),
@@ -83,13 +99,27 @@ def typeset(text: str, language: str, *, spaced: bool = False) -> str:
     if not is_chinese(language) or not re.search(f"[{_HAN}]", text):
         return text
     prose, sources = _without_fixed(_STANDINS.sub("", text))
-    prose = prose.translate(_HALF_WIDTH)
+    prose = "\n".join(map(_quoted, prose.translate(_HALF_WIDTH).split("\n")))
     for pattern, replacement in _RULES:
         prose = pattern.sub(replacement, prose)
     prose = _SEAM.sub(" " if spaced else "", prose)
     prose = _AFTER_ADDRESS.sub(" ", _BEFORE_ADDRESS.sub(" ", prose))
     left = iter(sources)
     return _STANDINS.sub(lambda _: next(left), prose)
+
+
+def _quoted(paragraph: str) -> str:
+    """`paragraph` with Chinese quotation marks around and beside Chinese, where the marks are in pairs."""
+    pieces = paragraph.split('"')
+    if len(pieces) % 2 == 0:
+        return paragraph
+    for at in range(1, len(pieces), 2):
+        before, quote, behind = pieces[at - 1 : at + 2]
+        beside = before.rstrip()[-1:] + behind.lstrip()[:1]
+        pieces[at] = (
+            f"“{quote}”" if re.search(f"[{_HAN}]", quote) or re.search(f"[{_WIDE}]", beside) else f'"{quote}"'
+        )
+    return "".join(pieces)
 
 
 def _without_fixed(text: str) -> tuple[str, list[str]]:

@@ -6,7 +6,9 @@ from digest.llm import markdown
 
 CJK = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 
-_FORMULA = re.compile(r"(?<!\\)\\\((.+?)\\\)|(?<!\\)\\\[(.+?)\\\]|\$\$(.+?)\$\$", re.DOTALL)
+_FORMULA = re.compile(
+    r"(?<!\\)\\\((.{1,2000}?)\\\)|(?<!\\)\\\[(.{1,2000}?)\\\]|\$\$(.{1,2000}?)\$\$", re.DOTALL
+)
 _SPAN = re.compile(r"(?<!\\)\$[^$]{1,500}(?<!\\)\$")
 _COMMANDS = {"\b": r"\b", "\f": r"\f", "\t": r"\t", "\r": r"\r"}
 _SWALLOWED = re.compile("[\b\f\t\r](?=[A-Za-z])")

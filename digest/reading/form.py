@@ -6,10 +6,10 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ValidationError, model_validator
 
-from digest.fidelity import masking
 from digest.llm.markdown import is_heading
 from digest.llm.markup import one_line, quoted
 from digest.models import Claim
+from digest.render.originals import stored
 
 _STATEMENT_LIMIT = 3_000  # characters
 _ITEMS = 12  # in one list
@@ -24,7 +24,7 @@ _LABEL = re.compile(r"#{1,6}\s.*|\*\*[^*]{1,60}(?:[:：]\*\*|\*\*[:：])|[^。.!
 
 def _wording(text: str) -> str:
     """One statement in the stored form, without the bullet or number that a list gives it; blank where it runs on."""
-    line = masking.stored(one_line(text))
+    line = stored(one_line(text))
     line = f"# {line}" if is_heading(text) else line
     if len(line) > _STATEMENT_LIMIT:
         return ""

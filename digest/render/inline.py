@@ -49,16 +49,17 @@ Span = Text | Math | Code | Link | Strong
 _SPANS = re.compile(
     r"\$\$(?P<display>[^$]+?)\$\$"
     r"|(?<!\\)\$(?P<dollar>[^$]+?)(?<!\\)\$"
-    r"|\\\((?P<round>.+?)\\\)"
-    r"|\\\[(?P<square>.+?)\\\]"
+    r"|\\\((?P<round>.{1,2000}?)\\\)"
+    r"|\\\[(?P<square>.{1,2000}?)\\\]"
     r"|(?<!`)`(?P<code>[^`]+)`(?!`)"
     r"|(?<!\*)\*\*(?P<strong>[^\s*](?:[^*]|\*(?!\*))*?(?<![\s*]))\*\*(?!\*)"
-    r"|(?P<link>https?://[A-Za-z0-9][!-~]*)",
+    r"|(?P<link>https?://[A-Za-z0-9](?:(?!\]\()[!-~])*)",
     re.DOTALL,
 )
 _WORD = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{3,}")
-_MONEY = re.compile(r"\d[\d,.]*(?:\s+[A-Za-z]|\s*[-–/]\s*$)")  # $5 million …, $5-$10
-_BEHIND_A_LINK = ".,;:!?'\")]}>*_`|\\"
+_EASTERN = re.compile(r"[\u3041-\u30fa\u3400-\u9fff\uac00-\ud7af](?![^{}]*\})")
+_MONEY = re.compile(r"\d[\d,.]*(?:\s+[A-Za-z]|\s*[-–/、，；]\s*$)")  # $5 million …, $5-$10
+_BEHIND_A_LINK = ".,;:!?'\")]}>*_`|\\([{"
 
 
 def parse(text: str) -> tuple[Span, ...]:
@@ -95,7 +96,8 @@ def _span(found: re.Match[str]) -> tuple[Span, int]:
 def is_formula(content: str) -> bool:
     """Whether what stands between delimiters is a formula.
 
-    Fewer than three plain words, balanced braces, no blank at its edges unless it holds a backslash, no money.
+    Fewer than three plain words, none of them Chinese, Japanese or Korean, but in braces; balanced braces, no blank at
+    its edges unless it holds a backslash, no money.
     """
     has_command = "\\" in content
     if content.endswith("\\") or re.search(r"(?<!\\)\$", content):
@@ -104,7 +106,9 @@ def is_formula(content: str) -> bool:
         return False
     if not content.strip() or not _balanced(content):
         return False
-    return has_command or (len(_WORD.findall(content)) < 3 and not _MONEY.match(content))
+    if has_command:
+        return True
+    return len(_WORD.findall(content)) < 3 and not _MONEY.match(content) and not _EASTERN.search(content)
 
 
 def _balanced(tex: str) -> bool:
@@ -117,7 +121,7 @@ def _balanced(tex: str) -> bool:
 
 
 def trimmed(url: str) -> str:
-    """`url` without what ends the sentence, or closes the bracket, around it."""
+    """`url` without what ends the sentence, closes the bracket around it, or opens one behind it."""
     while url and url[-1] in _BEHIND_A_LINK:
         if url[-1] == ")" and url.count("(") >= url.count(")"):
             break

@@ -4,7 +4,7 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from digest.models import Edition
-from digest.render import kramdown, words
+from digest.render import kramdown, originals, words
 
 FOLDER = "post"
 
@@ -17,7 +17,12 @@ def post_name(day: date) -> str:
 def render(edition: Edition, zone: ZoneInfo) -> str:
     """The post of `edition`, its times in `zone`."""
     environment = words.environment().overlay()
-    environment.filters = {**environment.filters, "markdown": kramdown.markdown, "paragraphs": _paragraphs}
+    environment.filters = {
+        **environment.filters,
+        "markdown": kramdown.markdown,
+        "original": originals.stored,
+        "paragraphs": _paragraphs,
+    }
     return environment.get_template(f"{FOLDER}/edition.md.j2").render(words.material(edition, zone))
 
 

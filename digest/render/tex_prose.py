@@ -7,9 +7,14 @@ to the letter. Text without a backslash is never touched.
 import re
 import unicodedata
 
+from digest.render.tex_signs import symbols
+
 _FONT = re.compile(
     r"\\(?:emph|text(?:bf|it|tt|sc|rm|sf|sl|up|md|normal)|underline|mbox|uline)\s*\{(?P<text>[^{}\\]*)\}"
 )
+_OLD_FONT = re.compile(r"\{\\(?:bf|it|em|tt|sc|rm|sf|sl)\s+(?P<text>[^{}\\]*)\}")
+_IN_QUOTES = re.compile(r"\\enquote\s*\{([^{}\\]*)\}")
+_SIGN = re.compile(r"(?:\\ensuremath)?\{\\(?P<name>[A-Za-z]+)\}")  # arXiv's own way to write °, μ and ≤
 _DEEPEST = 5
 _ACCENT = re.compile(
     r"""(?P<open>\{)?\\(?:
@@ -50,7 +55,8 @@ def prose(text: str) -> str:
     """
     if "\\" not in text:
         return text
-    text = _NAMED.sub(_named, _ACCENT.sub(_accented, text))
+    text = _NAMED.sub(_named, _SIGN.sub(_sign, _ACCENT.sub(_accented, text)))
+    text = _IN_QUOTES.sub(r"“\1”", _OLD_FONT.sub(r"\g<text>", text))
     for _ in range(_DEEPEST):
         changed = _FONT.sub(r"\g<text>", text)
         if changed == text:
@@ -74,6 +80,11 @@ def _link(found: re.Match[str]) -> str:
 
 def _address(written: str) -> str:
     return _ESCAPE.sub(r"\1", written)
+
+
+def _sign(found: re.Match[str]) -> str:
+    sign = "°" if found["name"] == "deg" else symbols().get(found["name"], "")
+    return sign if len(sign) == 1 else found[0]
 
 
 def _named(found: re.Match[str]) -> str:

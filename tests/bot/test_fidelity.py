@@ -219,6 +219,14 @@ async def test_what_fails_again_and_again_is_tried_with_growing_pauses_for_a_wee
         assert MARK in here.post(POST)
 
 
+async def test_a_model_that_gives_nothing_usable_is_paid_for_it_with_growing_pauses(tmp_path: Path) -> None:
+    async with world(tmp_path, misbehaving(faults.says("no JSON")), papers=1) as here:
+        for hours, calls in ((0, 3), (0, 6), (0.4, 6), (0.5, 9), (1, 9), (1.6, 12)):
+            await here.work(WEDNESDAY_NOON + timedelta(hours=hours))
+            assert len(translations_asked(here)) == calls, hours
+        assert "显示原文" not in here.post(POST)
+
+
 async def test_a_lost_hedge_is_repaired_once_and_then_accepted_with_its_finding(tmp_path: Path) -> None:
     async with world(tmp_path, misbehaving(changed("最多", "")), papers=1, repair_model=LARGE) as here:
         await here.run()

@@ -1,8 +1,9 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from digest.attempts import Attempt, is_due
+from digest.attempts import Attempt, is_asked_again, is_due
 from digest.models import Call, Origin, Purpose
 from tests.papers import MONDAY_MORNING, paper
 
@@ -32,3 +33,26 @@ def test_the_pauses_double_from_half_an_hour_to_a_day(rows: int, pause: timedelt
     tried = refused(rows, calls=2)
     assert not is_due(tried, NOW + pause - timedelta(seconds=1))
     assert is_due(tried, NOW + pause)
+
+
+def useless(*outcomes: str) -> list[Call]:
+    """Calls that ended so, all now."""
+    asked = refused(1)[0].call
+    return [replace(asked, outcome=outcome) for outcome in outcomes]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "pause"),
+    [
+        (["blank"] * 5, timedelta()),
+        (["blank", "half-json", "wrong-shape"] * 2, HOUR / 2),
+        (["refusal"] * 9, HOUR),
+        (["ok", "timeout", "server-error", "throttled", "no-completion"] * 10, timedelta()),
+    ],
+)
+def test_a_model_that_gives_nothing_usable_is_asked_less_and_less(
+    outcomes: list[str], pause: timedelta
+) -> None:
+    asked = useless(*outcomes)
+    assert not pause or not is_asked_again(asked, NOW + pause - timedelta(seconds=1))
+    assert is_asked_again(asked, NOW + pause)

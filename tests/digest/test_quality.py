@@ -76,6 +76,10 @@ def test_findings_are_counted_by_kind_and_model_and_those_that_readers_see_apart
     )
 
 
+def test_of_a_translation_by_hand_readers_see_none_of_the_models_faults() -> None:
+    assert [found.left for found in judged(attempts((SOFT,), (SOFT,)), BY_HAND).found] == [0]
+
+
 def test_what_readings_dropped_and_what_is_odd_in_them_is_counted_apart() -> None:
     dropped, odd = Finding(Flaw.UNFOUNDED), Finding(Flaw.DIRECTION, "LPIPS", hard=False)
     read = Proved(VERSION, SMALL, (dropped, dropped, odd))

@@ -13,6 +13,9 @@ def test_a_formula_is_found_in_every_form_that_is_written(text: str) -> None:
     [
         "under $100 per month and $0.05 per call",
         "between $5-$10",
+        "每月低于$100，每次调用$0.05",
+        "每次$100、$200",
+        "$语音$",
         "$2.2x higher, unbalanced",
         "a $ b $ c",
         "$three plain words here$",
@@ -25,6 +28,10 @@ def test_a_formula_is_found_in_every_form_that_is_written(text: str) -> None:
 )
 def test_what_only_looks_like_markup_is_text(text: str) -> None:
     assert parse(text) == (Text(text),)
+
+
+def test_a_formula_may_hold_chinese_in_braces_and_full_width_commas() -> None:
+    assert parse("$x_{语音}$与$x，y$") == (Math("x_{语音}"), Text("与"), Math("x，y"))
 
 
 def test_numbers_set_as_formulas_are_formulas() -> None:

@@ -35,6 +35,15 @@ def test_a_post_has_the_published_form() -> None:
     )
 
 
+def test_an_original_in_place_of_a_translation_has_no_tex_in_its_prose() -> None:
+    typed = r"On \emph{rooms} at 45{\deg}, see \href{https://u.v/a}{here}: \(x_1\) of ``it''."
+    whole = entry()
+    paper = replace(whole.paper, title=r"A \textbf{B}", abstract=typed)
+    shown = jekyll.render(edition(replace(whole, paper=paper, translation=Gap.MODEL)), SHANGHAI)
+    assert "\nOn **rooms** at 45°, see here (https://u.v/a): $$x_1$$ of “it”.\n" in shown
+    assert "## A **B**\n" in shown
+
+
 def test_another_zone_is_named_by_its_abbreviation() -> None:
     rendered = jekyll.render(edition(entry()), ZoneInfo("Europe/Berlin"))
     assert "（CET）" in rendered
@@ -48,10 +57,14 @@ def test_every_gap_has_its_sentence_in_every_output(gap: Gap, language: str) -> 
     unread = Gap.MODEL if gap is Gap.UNFAITHFUL else gap
     shown = edition(entry(translation=untranslated, reading=unread), language=language)
     paper = shown.entries[0].paper
+    form = Choices(language, Detail.READINGS)
     for output in (
         jekyll.render(shown, SHANGHAI),
         page.render(shown, SHANGHAI),
         text.paper(paper, untranslated, unread, language),
+        cards.card(paper, untranslated, form).html,
+        cards.card(paper, untranslated, replace(form, rich=True)).rich or "",
+        "".join(message.html for message in composing.digest(shown, form)),
     ):
         assert "lowers the error of room 1 by up to 12.5%" in output
         assert ("未翻译" in output) == (language == "zh-CN")

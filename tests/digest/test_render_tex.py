@@ -161,6 +161,8 @@ def test_whatever_it_is_given_it_answers_with_characters_that_can_be_seen(source
         (r"and so on \ldots and on", "and so on … and on"),
         (r"it\'s, don\'t, \"a word\"", r"it\'s, don\'t, \"a word\""),
         (r"C:\users\alpha \unknown{x} \emph{open", r"C:\users\alpha \unknown{x} \emph{open"),
+        (r"at 45{\deg}, 3{\mu}m, \ensuremath{\le}4%, {\unknown}", r"at 45°, 3μm, ≤4%, {\unknown}"),
+        (r"{\bf S}imul and \enquote{so}", "Simul and “so”"),
         ("{braces} ~ -- ``quotes''", "{braces} ~ -- ``quotes''"),
     ],
 )

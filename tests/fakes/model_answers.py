@@ -45,7 +45,7 @@ def translation(system: str, user: str) -> dict[str, Any]:
         "summary": (title[1] if title else "A paper") + ", as it can be told in not too many words",
     }
     if "简体中文" not in system:
-        return {name: f"Traduit : {text}" for name, text in texts.items()}
+        return {name: f"Traduit : {in_french(text)}" for name, text in texts.items()}
     name, colon, _ = texts["title"].partition(":")
     names = dict.fromkeys(name.split() if colon else ())
     known = {**_terms(user), **{each: each for each in names}}
@@ -125,6 +125,11 @@ def in_chinese(text: str, terms: Mapping[str, str] | None = None) -> str:
     named = "|".join(re.escape(each) for each in sorted(known, key=len, reverse=True))
     pattern = re.compile(rf"\b(?P<known>(?i:{named}))(?:e?s)?\b|{_WORD}")
     return _FULL_STOP.sub("。", pattern.sub(lambda match: _word(match, known), text))
+
+
+def in_french(text: str) -> str:
+    """`text` in words that are not English, which only have to look so: each plain one gets a letter more."""
+    return re.sub(r"(?<![\w@./-])[A-Z]?[a-z]+(?![\w@/-]|\.\w)", lambda word: f"{word[0]}é", text)
 
 
 def _word(match: re.Match[str], known: Mapping[str, str]) -> str:

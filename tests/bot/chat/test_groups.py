@@ -176,6 +176,7 @@ async def test_a_channel_is_subscribed_by_the_settings_and_by_its_administrator(
             await here.telegram.promote(one, by=boss)
             await here.until("SELECT count(*) FROM subscribers WHERE standing = 'active'", [(2,)])
             await two.waits_for(1, timeout=20)
+            await here.until("SELECT DISTINCT state FROM deliveries", [("sent",)], seconds=30)
             await here.telegram.kick(one, by=boss)
             await here.until("SELECT standing, reason FROM subscribers WHERE id = 2", [("ended", "kicked")])
             await here.telegram.promote(one, by=boss)

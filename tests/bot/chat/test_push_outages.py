@@ -152,7 +152,8 @@ async def test_floods_in_several_chats_are_a_pause_for_all(tmp_path: Path) -> No
 
 
 async def test_a_hundred_chats_are_sent_to_within_telegrams_rates(tmp_path: Path) -> None:
-    async with bot_world(tmp_path, papers=0) as here:
+    # Below Telegram's own rate: on a busy machine what was sent in time may come to it in a crowd.
+    async with bot_world(tmp_path, papers=0, telegram_rate=20) as here:
         chats = people(here, 100)
         await subscribe(here, *map(reader, chats))
         async with here.running():

@@ -59,6 +59,8 @@ def test_the_operators_terms_take_precedence(tmp_path: Path) -> None:
         (b"term,translation\n\nspeech\n", "in line 3"),
         (b"term,translation\n,x\n", "in line 2"),
         (b"term,translation\nspeech,\xff\n", "cannot be read"),
+        (b'term,translation\n"speech,' + b"x" * 200_000, "is no CSV file"),
+        (b"", "does not begin with the line"),
     ],
 )
 def test_a_broken_file_is_named_with_its_line(tmp_path: Path, content: bytes, said: str) -> None:

@@ -3,8 +3,9 @@
 import pytest
 from hypothesis import given, strategies
 
-from digest.fidelity.masking import mask, mask_all, stored
+from digest.fidelity.masking import mask, mask_all
 from digest.findings import Flaw
+from digest.render.originals import stored
 
 _PIECES = strategies.sampled_from(
     ["[[M1]]", "⟦M1⟧", "⟨⟨M1⟩⟩", "[[MM2]]", "[", "[[", "]]", "\\", "$x_1$", "$", "\\(a\\)", "\\(", "https://a.b/c", ".",
@@ -101,8 +102,27 @@ def test_an_address_is_kept_apart_from_what_would_lengthen_it() -> None:
         (r"\textbf{by 5\%}", "**by 5%**"),
         (r"$\textbf{x}$ stays", r"$\textbf{x}$ stays"),
         (r"86\% of it", "86% of it"),
+        ("at [https://u.v/a](https://u.v/a).", "at https://u.v/a."),
+        ("see [our code](https://u.v/a_b)", "see our code (https://u.v/a_b)"),
+        ("an ``expert'' of a ``tone\" map", "an “expert” of a “tone” map"),
+        ("Track~1 in Fig.~3, 5~6", "Track 1 in Fig. 3, 5~6"),
+        (r"30{\deg}", "30°"),
+        ("R&D, $a &lt; b$ and AT&amp;T", "R&D, $a < b$ and AT&T"),
     ],
 )
 def test_an_original_is_brought_to_the_stored_form(text: str, form: str) -> None:
     assert stored(text) == form
     assert stored(form) == form
+
+
+def test_what_a_model_leaves_of_a_placeholder_is_found_in_a_summary_too() -> None:
+    masked = mask("From $a$ to M2 [M3]")
+    for left in ("[M1]", "[[M1]", "【M1】", "M1]]"):
+        assert [each.flaw for each in masked.restored(f"从{left}起", whole=False)[1]] == [Flaw.MASK_INVENTED]
+    assert masked.restored("到M2 [M3]", whole=False)[1] == ()
+
+
+def test_a_number_of_no_end_in_a_placeholder_is_an_invented_one() -> None:
+    text, findings = mask("From $a$").restored(f"从[[M1]][[M{'9' * 5_000}]]")
+    assert text == "从$a$"
+    assert [each.flaw for each in findings] == [Flaw.MASK_INVENTED]

@@ -1,0 +1,155 @@
+"""The values of settings, from what somebody wrote: each with the sentence that says what is wrong with it.
+
+What comes as something else than a text is taken as it is. Each raises ValueError with the sentence. Pure.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import date
+from ipaddress import ip_address
+from zoneinfo import ZoneInfo, available_timezones
+
+from bot import mailboxes
+from bot.mailboxes import InvalidMailboxError
+from digest.keywords import InvalidKeywordError
+from digest.keywords import keywords as read_keywords
+from digest.quality import Price
+
+# https://arxiv.org/category_taxonomy: an archive, or an archive and a subject class.
+_CATEGORY = re.compile(
+    r"(?:[a-z]{2,8}(?:-[a-z]{2,4})?|q-[a-z]{3})(?:\.[A-Z]{2}|\.[a-z]{2,8}(?:-[a-z]{2,5})?)?"
+)
+_LABEL = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,62}"
+_HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*\.?")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
+
+
+def _words(value: object) -> object:
+    return re.split(r"[\s,+]+", value.strip()) if isinstance(value, str) and value.strip() else value
+
+
+def categories(value: object) -> object:
+    """The names of arXiv's categories."""
+    names = _words(value)
+    if isinstance(names, list):
+        for name in names:
+            if not _CATEGORY.fullmatch(str(name)):
+                raise ValueError(f"“{name}” is no arXiv category; give names such as cs.SD, eess.AS")
+    return names
+
+
+def keywords(value: object) -> object:
+    """Keywords, with commas between them."""
+    if isinstance(value, str):
+        try:
+            return read_keywords(value)
+        except InvalidKeywordError as error:
+            raise ValueError(str(error).removesuffix(".")) from None
+    return value
+
+
+def dates(value: object) -> object:
+    """Days."""
+    dates = []
+    names = _words(value)
+    for name in names if isinstance(names, list) else []:
+        try:
+            dates.append(date.fromisoformat(name))
+        except ValueError:
+            raise ValueError(f"“{name}” is no date; give dates such as 2026-12-24") from None
+    return tuple(dates) if isinstance(value, str) else value
+
+
+def numbers(value: object) -> object:
+    """The ids of Telegram's users."""
+    names = _words(value)
+    for name in names if isinstance(names, list) else []:
+        if not re.fullmatch(r"-?\d{1,18}", name, re.ASCII):
+            raise ValueError(f"“{name}” is no user id; give numbers such as 123456789")
+    return tuple(map(int, names)) if isinstance(names, list) else () if value == "" else value
+
+
+def chats(value: object) -> object:
+    """Telegram's channels, by name or id."""
+    names = _words(value)
+    for name in names if isinstance(names, list) else []:
+        if not re.fullmatch(r"-\d{1,18}|@[A-Za-z][A-Za-z0-9_]{3,31}", name, re.ASCII):
+            raise ValueError(f"“{name}” is no channel; give names or ids such as @my_channel, -1001234567890")
+    return tuple(names) if isinstance(names, list) else () if value == "" else value
+
+
+def token(value: object) -> object:
+    """A bot's token."""
+    if not re.fullmatch(r"\d{1,20}:[A-Za-z0-9_-]{10,100}", str(value), re.ASCII):
+        raise ValueError("this is no bot token; @BotFather gives one such as 123456789:AbCd…")
+    return value
+
+
+def language(value: object) -> object:
+    """A BCP 47 tag."""
+    if not _LANGUAGE.fullmatch(str(value)):
+        raise ValueError(f"“{value}” is no language tag; give one such as zh-CN")
+    return value
+
+
+def prices(value: object) -> object:
+    """MODEL=PROMPT/CACHED/ANSWER, with blanks or commas between them: a model's name may hold all other signs."""
+    if not isinstance(value, str):
+        return value
+    prices = {}
+    for each in value.replace(",", " ").split():
+        found = re.fullmatch(r"(.+)=(\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)", each, re.ASCII)
+        if found is None:
+            raise ValueError(f"“{each}” is no price; give some such as gpt-4.1-mini=0.40/0.10/1.60")
+        prices[found[1]] = Price(*map(float, found.groups()[1:]))
+    return prices
+
+
+def zone(value: object) -> object:
+    """A time zone of the tz database."""
+    if isinstance(value, str):
+        if value not in available_timezones():
+            raise ValueError(f"“{value}” is no time zone; give one such as Asia/Shanghai")
+        return ZoneInfo(value)
+    return value
+
+
+def time_of_day(value: object) -> object:
+    """Hours and minutes."""
+    if isinstance(value, str) and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+        raise ValueError(f"“{value}” is no time of day; give hours and minutes such as 08:50")
+    return value
+
+
+def database(value: object) -> object:
+    """The URL of a database that we know."""
+    if not re.match(r"(sqlite|postgresql)(\+\w+)?://", str(value)):
+        raise ValueError("give an address that begins with sqlite:/// or postgresql://")
+    return value
+
+
+def host(value: object) -> object:
+    """The name or the address of a server."""
+    if not _HOST.fullmatch(str(value)):
+        try:
+            ip_address(str(value))
+        except ValueError:
+            raise ValueError(f"“{value}” is no server; give a name such as mail.example.org") from None
+    return value
+
+
+def sender(value: object) -> object:
+    """An address of mail with a name before it."""
+    return _parsed(mailboxes.sender, value)
+
+
+def mailbox(value: object) -> object:
+    """An address of mail."""
+    return _parsed(mailboxes.parse, value)
+
+
+def _parsed(parse: Callable[[str], object], value: object) -> object:
+    try:
+        return parse(value) if isinstance(value, str) else value
+    except InvalidMailboxError as error:
+        raise ValueError(str(error).removesuffix(".")) from None

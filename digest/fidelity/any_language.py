@@ -1,0 +1,67 @@
+"""What can be told of a translation in a language that these checks do not read. Pure.
+
+Digits are the same in all of them, but for their separators; and a sentence in the original's own words is none.
+"""
+
+import re
+from collections.abc import Iterator
+
+from digest.fidelity import numerals
+from digest.findings import Finding, Flaw
+
+_NUMBER = re.compile(r"\d{1,3}(?:[\u00a0\u202f ’']\d{3})+(?!\d)|\d+(?:[.,]\d+)*")
+_SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|(?<=[。！？])")
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_FEWEST_WORDS = 5  # of a sentence: shorter ones may be names
+_MOST_SHARED = 0.8  # of the letters of a sentence in words that the original has too; cognates are far fewer
+_SURE = 3  # digits, from which on nobody writes a number out
+
+
+def missing(original: str, made: str, paper: str) -> Iterator[Finding]:
+    """The numbers of `original` that `made` lacks; `paper` is its title and abstract.
+
+    Only digits are compared, whatever the separators and the power of ten: 12,000 is 1.2万. A number of few digits may
+    be written out, so that it is missed for certain only where another stands in its place.
+    """
+    there = {_digits(each) for each in _NUMBER.findall(made)}
+    is_changed = any(invented(made, paper))
+    for each in dict.fromkeys(_NUMBER.findall(original)):
+        if _digits(each) not in there:
+            yield Finding(Flaw.NUMBER_MISSING, each, hard=is_changed or len(_digits(each)) >= _SURE)
+
+
+def invented(made: str, paper: str) -> Iterator[Finding]:
+    """The numbers of more than one digit in `made` that `paper` lacks."""
+    known = {*_known(paper)}
+    for each in dict.fromkeys(_NUMBER.findall(made)):
+        if len(each) > 1 and _digits(each) not in known:
+            yield Finding(Flaw.NUMBER_INVENTED, each)
+
+
+def copied(original: str, made: str) -> Iterator[str]:
+    """The sentences of `made` that are in the words of `original`."""
+    lower = original.lower()
+    theirs = {*_WORD.findall(lower)}
+    for sentence in _SENTENCE_END.split(made):
+        words = _WORD.findall(sentence)
+        letters = sum(map(str.isalpha, sentence))
+        shared = sum(len(word) for word in words if word.lower() in theirs)
+        if len(words) < _FEWEST_WORDS or shared <= _MOST_SHARED * letters:
+            continue
+        if not _is_named(words) or sentence.strip().lower() in lower:
+            yield sentence
+
+
+def _is_named(words: list[str]) -> bool:
+    """Whether words are a row of names: capitals at their beginnings."""
+    return sum(word[0].isupper() for word in words) > len(words) / 2
+
+
+def _known(paper: str) -> Iterator[str]:
+    yield from map(_digits, _NUMBER.findall(paper))
+    yield from (_digits(str(value)) for value in numerals.english(paper.lower()))
+    yield "5"  # half of it
+
+
+def _digits(number: str) -> str:
+    return re.sub(r"\D", "", number).strip("0") or "0"

@@ -1,0 +1,64 @@
+r"""arXiv's own titles and abstracts in the stored form of text (`digest.models`). Pure.
+
+They come as their authors typed them: TeX for paper, and sometimes Markdown.
+"""
+
+import re
+from html import unescape
+
+from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse
+from digest.render.tex_prose import links, prose
+
+_FONTS = re.compile(
+    r"(?P<kept>\$\$?[^$]+\$\$?|\\\(.{1,2000}?\\\)|\\\[.{1,2000}?\\\]|`[^`]*`)"
+    r"|\\(?P<font>textbf|emph|textit|textsl|texttt)\s*\{(?P<words>(?!\s)(?:[^{}$\\*`]|\\[%&_#]|\$[^$*`]*\$)+(?<!\s))\}",
+    re.DOTALL,
+)
+
+_NESTED = re.compile(r"\\(?:textbf|emph|textit|textsl)\s*\{(\*\*[^{}*]+\*\*|`[^{}`]+`)\}")
+_MARKDOWN_LINK = re.compile(r"!?\[([^\[\]\n]{0,300})\]\((https?://[^\s()<>]+)\)")
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,8});")
+_SPECIAL = re.compile(r"[\\$`*~&]|http")  # without which a text has no form but itself
+_QUOTED = re.compile(r"(?<!`)``(?=[^\s`\"])([^`\"]{1,300}?)(?:''(?!')|\")")
+_TIE = re.compile(r"(?:(?<=[A-Za-z][a-z])|(?<=[a-z]\.))~(?=[A-Za-z0-9])")  # Fig.~3; but not 5~6
+
+
+def stored(text: str) -> str:
+    r"""`text` in the stored form, without TeX in its prose.
+
+    Formulas stand between single dollars, `\href{u}{so}` and `[so](u)` are so (u), `\textbf{so}` and `\emph{so}` are
+    `**so**`, `\texttt{so}` is code, `\'e` is é, ``so'' is “so”, Fig.~3 is Fig. 3, &lt; is <.
+    What is in the stored form stays.
+    """
+    if not _SPECIAL.search(text):
+        return text
+    text = _ENTITY.sub(lambda entity: unescape(entity[0]), text)
+    linked = _MARKDOWN_LINK.sub(_linked, links(text)) if "](http" in text else links(text)
+    quoted = _QUOTED.sub(r"“\1”", linked) if "``" in linked else linked
+    return "".join(map(_written, parse(_NESTED.sub(r"\1", _FONTS.sub(_marked, quoted)))))
+
+
+def _linked(found: re.Match[str]) -> str:
+    words, url = found[1].strip(), found[2]
+    return url if words in {"", url} else f"{words} ({url})"
+
+
+def _marked(found: re.Match[str]) -> str:
+    if found["kept"]:
+        return found[0]
+    mark = "`" if found["font"] == "texttt" else "**"
+    return f"{mark}{found['words']}{mark}"
+
+
+def _written(span: Span) -> str:
+    match span:
+        case Text(value):
+            return _TIE.sub(" ", prose(value)) if "~" in value else prose(value)
+        case Math(tex):
+            return f"${tex}$"
+        case Code(value):
+            return f"`{value}`"
+        case Link(url):
+            return url
+        case Strong(spans):
+            return f"**{''.join(map(_written, spans))}**"
