@@ -172,10 +172,11 @@ def posts(settings: Settings) -> Path:
 
 def _staff(model: Model, settings: Settings) -> Callable[[str], Staff]:
     def hired(language: str) -> Staff:
+        held_to = rules(settings, language)
         return Staff(
-            Translator(model, settings.translation_model, language, rules(settings, language)),
-            Reader(model, settings.reading_model, language, spaced=settings.cjk_spacing),
-            Answerer(model, settings.reading_model, language, spaced=settings.cjk_spacing),
+            Translator(model, settings.translation_model, language, held_to),
+            Reader(model, settings.reading_model, language, spaced=held_to.spaced),
+            Answerer(model, settings.reading_model, language, held_to.glossary, spaced=held_to.spaced),
         )
 
     return hired

@@ -9,7 +9,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator
 
 from digest.answering.passages import LIMITS, passages
 from digest.errors import LongPromptError, MalformedAnswerError
-from digest.fidelity import evidence, glossary, typography
+from digest.fidelity import evidence, typography
+from digest.fidelity.glossary import Glossary
 from digest.fidelity.quotes import Searchable, searchable
 from digest.flights import Audience
 from digest.llm.client import Answered, Model
@@ -58,15 +59,20 @@ class _Asked:
 
 
 class Answerer:
-    """Answers in `language` (a BCP 47 tag) with the model `model_name`; `spaced` is for `typography.typeset`."""
+    """Answers in `language` (a BCP 47 tag) with the model `model_name`.
 
-    def __init__(self, model: Model, model_name: str, language: str, *, spaced: bool = False) -> None:
+    `glossary` has the paper's words for those of a question; `spaced` is for `typography.typeset`.
+    """
+
+    def __init__(
+        self, model: Model, model_name: str, language: str, glossary: Glossary, *, spaced: bool = False
+    ) -> None:
         self._model = model
         self._language = language
         self._spaced = spaced
         self._prompt = PromptTemplate(Purpose.ANSWER, AnswerAnswer, language)
         self._origin = Origin(model_name, self._prompt.version)
-        self._glossary = glossary.load(language)
+        self._glossary = glossary
 
     async def answer(
         self, paper: Paper, text: FullText | None, question: str, audience: Audience | None = None
