@@ -19,6 +19,7 @@ from digest.backlog import Plan
 from digest.calendar import Calendar, with_holidays
 from digest.errors import ArchiveError
 from digest.fidelity import glossary
+from digest.flights import Flights
 from digest.library import Library, Shelves, Staff
 from digest.listing import Sources
 from digest.llm.budget import Budget
@@ -35,6 +36,7 @@ from digest.sources.rss import AnnouncementFeed
 from digest.store import calls
 from digest.store import engine as database
 from digest.store.turns import Turns
+from digest.texts import Texts
 from digest.translation import Rules as TranslationRules
 from digest.translation import Translator
 
@@ -95,14 +97,17 @@ async def open_app(
         )
         api = QueryApi(gate, str(settings.arxiv_api_url))
         models = await _model(settings, engine, wall_clock, ends, stack)
+        flights = Flights()
+        stack.push_async_callback(flights.close)
+        full_texts = FullTexts(gate, str(settings.arxiv_site_url).rstrip("/"))
         shelves = Shelves(
             engine,
             api,
-            FullTexts(gate, str(settings.arxiv_site_url).rstrip("/")),
+            Texts(engine, full_texts, clock, flights),
             staff=_staff(models, settings) if models else None,
             clock=clock,
+            flights=flights,
         )
-        stack.push_async_callback(shelves.flights.close)
         library_in = cache(partial(Library, shelves))
         yield App(
             engine=engine,

@@ -1,11 +1,11 @@
-"""One paper's record, text, translation and reading: as stored, or made and stored.
+"""One paper's record, translation, reading and answers: as stored, or made and stored.
 
 Every result is committed as soon as it is there, so a process that dies repeats no call that had ended.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -22,7 +22,6 @@ from digest.models import (
     FullText,
     Gap,
     NoText,
-    NoTextReason,
     Origin,
     Paper,
     Purpose,
@@ -34,16 +33,13 @@ from digest.progress import Onlooker, Step
 from digest.reading import Reader
 from digest.render import originals
 from digest.sources.api import QueryApi
-from digest.sources.fulltext import FullTexts
-from digest.store import attempts, calls, fulltexts, papers, readings, terms, translations
+from digest.store import attempts, calls, papers, readings, terms, translations
 from digest.store import engine as database
-from digest.store.fulltexts import Attempt
+from digest.texts import Texts
 from digest.translation import Translator, Tried
 from digest.withdrawal import is_withdrawn
 
 _log = structlog.get_logger()
-_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=30), timedelta(days=1)
-_DOUBLINGS = 6  # more than reach the longest pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +60,10 @@ class Shelves:
 
     engine: AsyncEngine
     api: QueryApi
-    texts: FullTexts
+    texts: Texts
     staff: Callable[[str], Staff] | None
     clock: Callable[[], datetime]
-    flights: Flights = field(default_factory=Flights)
+    flights: Flights
 
 
 class Library:
@@ -124,7 +120,7 @@ class Library:
         if self._staff is None:
             return Gap.NO_KEY
         _show(onlooker, Step.FETCHING)
-        text = await self.text(paper)
+        text = await self._shelves.texts.of(paper)
         if isinstance(text, NoText):
             return _untold(text)
         reader = self._staff.reader
@@ -189,21 +185,6 @@ class Library:
         async with database.reading(self._engine) as connection:
             return await readings.latest_before(connection, paper.version, self._language)
 
-    async def text(self, paper: Paper) -> FullText | NoText:
-        """The full text of `paper`, or why there is none."""
-        known = await self._known_text(paper)
-        if known is not None:
-            return known
-        return await self._shelves.flights.once(("text", paper.version), lambda _: self._fetch(paper))
-
-    async def _known_text(self, paper: Paper) -> FullText | NoText | None:
-        """What is stored of it; None where it is to be asked for."""
-        async with database.reading(self._engine) as connection:
-            stored = await fulltexts.find(connection, paper.version)
-        if stored is None or (_passing(stored.outcome) and self._clock() >= next_try(stored)):
-            return None
-        return stored.outcome
-
     async def _named(self, ref: PaperRef) -> Paper:
         paper = await self._shelves.api.named(ref)
         async with database.writing(self._engine) as connection:
@@ -267,7 +248,7 @@ class Library:
         ]
 
     async def _ask(self, answerer: Answerer, paper: Paper, question: str, audience: Audience) -> Answer | Gap:
-        found = await self.text(paper)
+        found = await self._shelves.texts.of(paper)
         text = found if isinstance(found, FullText) else None
         try:
             made, call = await answerer.answer(paper, text, question, audience)
@@ -278,19 +259,6 @@ class Library:
         if isinstance(found, NoText) and not made.told:  # by its abstract, which says nothing of the paper
             return _untold(found)
         return made
-
-    async def _fetch(self, paper: Paper) -> FullText | NoText:
-        known = await self._known_text(paper)
-        if known is not None:  # since the caller looked
-            return known
-        found = await self._shelves.texts.fetch(paper.version)
-        if isinstance(found, NoText):
-            _log.info("no_text", paper=str(paper.version), reason=found.reason)
-        elif found.orders:
-            _log.warning("orders_hidden", paper=str(paper.version), characters=len(found.orders))
-        async with database.writing(self._engine) as connection:
-            await fulltexts.save(connection, found, self._clock())
-        return found
 
 
 def _show(onlooker: Onlooker | None, step: Step) -> None:
@@ -309,24 +277,8 @@ def _original(paper: Paper, language: str) -> Translation:
     return Translation(paper.version, language, paper.title, abstract, None, Origin(model="arxiv", prompt=""))
 
 
-def _passing(text: FullText | NoText) -> bool:
-    """Whether asking again may give what was not there."""
-    return isinstance(text, NoText) and text.reason.passes
-
-
 def _untold(text: NoText) -> Gap:
-    return Gap.NO_TEXT_YET if _passing(text) else Gap.NO_TEXT
-
-
-def next_try(attempt: Attempt) -> datetime:
-    """When a full text that was not there, or not to be read, is asked for again.
-
-    The pauses double, from half an hour to a day. A text that arXiv did not answer for is asked for again at once.
-    """
-    if isinstance(attempt.outcome, NoText) and attempt.outcome.reason is not NoTextReason.UNREACHABLE:
-        doublings = min(attempt.tries - 1, _DOUBLINGS)
-        return attempt.tried_at + min(_FIRST_PAUSE * (1 << doublings), _LONGEST_PAUSE)
-    return attempt.tried_at
+    return Gap.NO_TEXT_YET if text.reason.passes else Gap.NO_TEXT
 
 
 def _gap(event: str, paper: Paper, error: ModelError) -> Gap:

@@ -1,0 +1,77 @@
+"""The full texts of papers: as stored, or fetched and stored."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from digest.flights import Flights
+from digest.models import FullText, NoText, NoTextReason, Paper
+from digest.sources.fulltext import FullTexts
+from digest.store import engine as database
+from digest.store import fulltexts
+from digest.store.fulltexts import Attempt
+
+_log = structlog.get_logger()
+_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=30), timedelta(days=1)
+_DOUBLINGS = 6  # more than reach the longest pause
+
+
+class Texts:
+    """Full texts, kept in the database behind `engine`; those that it lacks come from `source`.
+
+    `clock` gives aware UTC; what is being fetched is one of `flights`.
+    """
+
+    def __init__(
+        self, engine: AsyncEngine, source: FullTexts, clock: Callable[[], datetime], flights: Flights
+    ) -> None:
+        self._engine = engine
+        self._source = source
+        self._clock = clock
+        self._flights = flights
+
+    async def of(self, paper: Paper) -> FullText | NoText:
+        """The full text of `paper`, or why there is none; many who ask at once cost one download."""
+        known = await self._known(paper)
+        if known is not None:
+            return known
+        return await self._flights.once(("text", paper.version), lambda _: self._fetch(paper))
+
+    async def _known(self, paper: Paper) -> FullText | NoText | None:
+        """What is stored of it; None where it is to be asked for."""
+        async with database.reading(self._engine) as connection:
+            stored = await fulltexts.find(connection, paper.version)
+        if stored is None or (_passes(stored) and self._clock() >= next_try(stored)):
+            return None
+        return stored.outcome
+
+    async def _fetch(self, paper: Paper) -> FullText | NoText:
+        known = await self._known(paper)
+        if known is not None:  # since the caller looked
+            return known
+        found = await self._source.fetch(paper.version)
+        if isinstance(found, NoText):
+            _log.info("no_text", paper=str(paper.version), reason=found.reason)
+        elif found.orders:
+            _log.warning("orders_hidden", paper=str(paper.version), characters=len(found.orders))
+        async with database.writing(self._engine) as connection:
+            await fulltexts.save(connection, found, self._clock())
+        return found
+
+
+def _passes(attempt: Attempt) -> bool:
+    """Whether asking again may give what was not there."""
+    return isinstance(attempt.outcome, NoText) and attempt.outcome.reason.passes
+
+
+def next_try(attempt: Attempt) -> datetime:
+    """When a full text that was not there, or not to be read, is asked for again.
+
+    The pauses double, from half an hour to a day. A text that arXiv did not answer for is asked for again at once.
+    """
+    if isinstance(attempt.outcome, NoText) and attempt.outcome.reason is not NoTextReason.UNREACHABLE:
+        doublings = min(attempt.tries - 1, _DOUBLINGS)
+        return attempt.tried_at + min(_FIRST_PAUSE * (1 << doublings), _LONGEST_PAUSE)
+    return attempt.tried_at
