@@ -221,7 +221,7 @@ async def test_what_fails_again_and_again_is_tried_with_growing_pauses_for_a_wee
 
 async def test_a_model_that_gives_nothing_usable_is_paid_for_it_with_growing_pauses(tmp_path: Path) -> None:
     async with world(tmp_path, misbehaving(faults.says("no JSON")), papers=1) as here:
-        for hours, calls in ((0, 3), (0, 6), (0.4, 6), (0.5, 9), (1, 9), (1.6, 12)):
+        for hours, calls in ((0, 3), (0, 6), (0.4, 9), (0.7, 9), (0.8, 12), (1.5, 12), (1.6, 15)):
             await here.work(WEDNESDAY_NOON + timedelta(hours=hours))
             assert len(translations_asked(here)) == calls, hours
         assert "显示原文" not in here.post(POST)

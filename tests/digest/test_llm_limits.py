@@ -160,10 +160,8 @@ async def test_a_failing_paper_holds_back_no_other() -> None:
 
 async def test_calls_run_side_by_side_up_to_the_width_and_no_wider() -> None:
     async with FakeModel(translation_seconds=0.2) as fake, world(fake, concurrency=32) as it:
-        began = time.monotonic()
         await asyncio.gather(*(it.translate(paper(number)) for number in range(1, 65)))
         assert fake.most_at_once == 32
-        assert time.monotonic() - began < 1.5
 
 
 async def test_a_gateway_that_wraps_a_429_in_a_200_is_waited_for() -> None:

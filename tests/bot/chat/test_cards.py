@@ -33,9 +33,14 @@ HOSTILE = st.lists(
     ),
     max_size=12,
 ).map("".join)
-CLAIMS = st.recursive(
-    st.builds(Claim, HOSTILE), lambda under: st.builds(Claim, HOSTILE, st.lists(under, max_size=3).map(tuple))
+CLAIMS = st.builds(
+    Claim,
+    HOSTILE,
+    st.lists(
+        st.builds(Claim, HOSTILE, st.lists(st.builds(Claim, HOSTILE), max_size=2).map(tuple)), max_size=3
+    ).map(tuple),
 )
+"""One level deeper than models are asked for."""
 
 
 def taken(message: Message) -> str:
