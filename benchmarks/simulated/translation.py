@@ -205,7 +205,17 @@ def _piece(found: re.Match[str], english: str, scale: float, chance: random.Rand
         return found["mark"].replace(")", "）")
     if found["word"]:
         return _word(found, english, scale, chance)
-    return _SIGNS.get(found["sign"], found["sign"])
+    return _sign(found)
+
+
+def _sign(found: re.Match[str]) -> str:
+    """A full stop in mid-text ends a sentence; of hyphens between words nothing is left."""
+    sign, before, behind = found[0], found.string[: found.start()][-1:], found.string[found.end() :][:1]
+    if sign == ".":
+        return "。" if behind == " " else sign
+    if sign == "-" and (before.isalpha() or behind.isalpha()):
+        return ""
+    return _SIGNS.get(sign, sign)
 
 
 def _number(found: re.Match[str], chance: random.Random) -> str:

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from digest.fidelity import any_language, chatter, hedges, names, numbers, script, sentences
 from digest.fidelity.fixed import Kind, Part, fixed
-from digest.fidelity.glossary import Glossary
+from digest.fidelity.glossary import Glossary, Term
 from digest.fidelity.typography import is_chinese, typeset
 from digest.findings import Finding, Flaw, finding
 from digest.render.originals import stored
@@ -55,7 +55,7 @@ def translated(original: Original, made: Made, language: str, glossary: Glossary
     numbers, what is left in English, refusals, repetition and markup for every language.
     """
     title, abstract, made_abstract = map(_text, (original.title, original.abstract, made.abstract))
-    terms = [(glossary.relevant(title.whole), made.title), (glossary.relevant(abstract.whole), made.abstract)]
+    terms = [(_terms(title, glossary), made.title), (_terms(abstract, glossary), made.abstract)]
     known = _known(
         title, abstract, " ".join(wording for some, _ in terms for term in some for wording in term.passing)
     )
@@ -118,6 +118,15 @@ def _known(title: _Text, abstract: _Text, wordings: str) -> _Known:
     whole = f"{title.whole}\n{abstract.whole}"
     forms = names.known_forms(f"{whole} {wordings}")
     return _Known(whole, forms, numbers.known((title.said, abstract.said), whole))
+
+
+def _terms(text: _Text, glossary: Glossary) -> tuple[Term, ...]:
+    """The terms in `text`, but for those within a coined name: the codec of SimWhisper-Codec."""
+    words = text.whole
+    for name in names.coined(text.prose):
+        if "-" in name:
+            words = words.replace(name, " ")
+    return glossary.relevant(words)
 
 
 def _as_a_whole(

@@ -50,7 +50,7 @@ _PARTS = re.compile(
     r"|(?P<macro>\\[A-Za-z]+\*?(?:\[[^\]{}]*\])?(?:\{[^{}]*\})*)",
     re.DOTALL,
 )
-_SUSPECTS = re.compile(r"[$\\`@/\[]|www\.|10\.|arXiv|\.(?:com|io|co|org)")
+_SUSPECTS = re.compile(r"[$\\`@]|://|\[\d|www\.|10\.|arXiv|\.(?:com|io|co|org)")
 _FORMULAS = {"display", "dollar", "round", "square"}
 _ADDRESSES = {"link", "host", "doi"}
 

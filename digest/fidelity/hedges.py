@@ -64,10 +64,9 @@ def lost(original: str, made: str) -> Iterator[str]:
     A bound belongs beside its number, wherever that stands; a doubt about as far into the text as in the original.
     """
     lower = original.lower()
-    bare = _COMPOUNDS.sub(lambda found: "\ufffc" * len(found[0]), made)
-    for phrases, english, chinese in _HEDGES:
-        if not any(phrase in lower for phrase in phrases):
-            continue
+    said = [each for each in _HEDGES if any(phrase in lower for phrase in each[0])]
+    bare = _COMPOUNDS.sub(lambda found: "\ufffc" * len(found[0]), made) if said else made
+    for _, english, chinese in said:
         for found in filter(_begins_a_word, english.finditer(lower)):
             if not _is_kept(found, chinese, bare):
                 yield found[0].strip()
@@ -89,9 +88,19 @@ def _is_kept(found: re.Match[str], chinese: re.Pattern[str], made: str) -> bool:
 
 def _beside(number: str, made: str) -> list[str]:
     """What stands around `number` in `made`; all of it where it is written in another way."""
-    forms = "|".join(map(re.escape, {number, number.replace(",", "")}))
-    places = [each.span() for each in re.finditer(rf"(?<![\d.])(?:{forms})(?!\.?\d)", made)]
-    return [made[max(0, start - _BEFORE) : end + _BEHIND] for start, end in places] or [made]
+    forms = {number, number.replace(",", "")}
+    found = [(at, at + len(form)) for form in forms for at in _places(form, made)]
+    return [made[max(0, start - _BEFORE) : end + _BEHIND] for start, end in found] or [made]
+
+
+def _places(digits: str, made: str) -> Iterator[int]:
+    """Where `digits` are a number of their own."""
+    at = made.find(digits)
+    while at >= 0:
+        before, behind = made[at - 1 : at], made[at + len(digits) :][:2]
+        if not (before.isdigit() or before == "." or behind.removeprefix(".")[:1].isdigit()):
+            yield at
+        at = made.find(digits, at + 1)
 
 
 def _begins_a_word(found: re.Match[str]) -> bool:

@@ -20,6 +20,7 @@ _SHAPES = str.maketrans(
     | {"，": "、", "×": "x", "μ": "u", "µ": "u"}
     | {sign: f"^{power}" for power, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
 )
+_NUMERIC = re.compile(r"[\d²³¹⁰-₉¼-¾⅐-⅞]")
 _MINUS = re.compile(r"(?<![\w%)\]])–(?=\d)")
 _IN_A_NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.+-")
 _SCALES = {
@@ -79,6 +80,8 @@ class Quantity:
 
 def quantities(text: str) -> list[Quantity]:
     """The quantities in `text`, in order; of formulas and addresses it should hold none."""
+    if not _NUMERIC.search(text):
+        return []
     plain = unicodedata.normalize("NFKC", _MINUS.sub("-", text.replace("--", "~").translate(_SHAPES)))
     found = [number for number in _NUMBER.finditer(plain) if not _is_of_a_name(number)]
     made = [_quantity(number) for number in found]

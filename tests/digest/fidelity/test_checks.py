@@ -402,3 +402,7 @@ def test_parentheses_may_end_with_a_number_and_stand_behind_marks_and_addresses(
 @pytest.mark.parametrize("chinese", ["我们研究语音（模型。", "我们研究语音）模型。"])
 def test_a_parenthesis_without_its_partner_is_a_soft_finding(chinese: str) -> None:
     assert findings("We study speech models.", chinese) == {"brackets": SOFT}
+
+
+def test_a_term_within_a_coined_name_is_part_of_the_name() -> None:
+    assert findings("We train SimWhisper-Codec on speech.", "我们用语音训练 SimWhisper-Codec。") == NONE
