@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from email.message import EmailMessage
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import httpx
@@ -62,11 +63,11 @@ async def serving(here: World, clock: Clock, relay: Postfix) -> AsyncIterator[st
 
 
 async def mails(relay: Postfix, name: str, count: int) -> list[EmailMessage]:
-    """What the mailbox holds, once there is so much."""
+    """What the mailbox holds, once there is so much, in the order in which it was sent."""
     async with asyncio.timeout(20):
         while len(found := relay.mail(name)) < count:  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.05)
-    return found
+    return sorted(found, key=lambda mail: parsedate_to_datetime(mail["Date"]))
 
 
 def text(mail: EmailMessage) -> str:
