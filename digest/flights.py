@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 Made = TypeVar("Made")
+_LAST_SECONDS = 2.0  # to put away what they had open
 
 Hear = Callable[[str], None]
 """Takes all that is written of a text so far, again and again; raises nothing."""
@@ -80,11 +81,16 @@ class Flights:
         return key in self._under_way
 
     async def close(self) -> None:
-        """Cuts off what is under way."""
-        tasks = [flight.task for flight in self._under_way.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """Cuts off what is under way.
+
+        A connection that is cut off while it opens may never tell that it is closed (aiosqlite): whoever waits for that
+        is cut off again after a moment.
+        """
+        tasks = {flight.task for flight in self._under_way.values()}
+        while tasks:
+            for task in tasks:
+                task.cancel()
+            _, tasks = await asyncio.wait(tasks, timeout=_LAST_SECONDS)
 
     def _begin(self, key: Hashable, make: Callable[[Audience], Awaitable[Made]]) -> _Flight:
         audience = Audience()

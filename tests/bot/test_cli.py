@@ -55,7 +55,7 @@ async def start(folder: Path, *command: str, **env: str) -> Process:
 
 
 async def ended(process: Process) -> Told:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):  # a writer that is cut off may wait its 30 seconds for SQLite's lock
         out, err = await process.communicate()
     assert process.returncode is not None
     return Told(process.returncode, out.decode(), err.decode())
