@@ -87,6 +87,8 @@ class Flights:
         is cut off again after a moment.
         """
         tasks = {flight.task for flight in self._under_way.values()}
+        if tasks:  # what is storing its result ends by itself
+            _, tasks = await asyncio.wait(tasks, timeout=_LAST_SECONDS)
         while tasks:
             for task in tasks:
                 task.cancel()
