@@ -1,14 +1,16 @@
 """Serves an ASGI application on loopback, in the test's own event loop."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.server import ServerState
 
 from tests.certificates import Certificate
+
+_LAST_SECONDS = 1  # for requests that are under way at the end
 
 
 @asynccontextmanager
@@ -17,22 +19,40 @@ async def serving(app: ASGIApp, certificate: Certificate | None = None) -> Async
 
     With a `certificate`, which is for localhost, it begins with https.
     """
-    with socket.create_server(("127.0.0.1", 0)) as listener:  # what comes before the start waits in its queue
-        # asyncio sets this by itself only where it made the socket; without it, each answer waits 40 ms.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        config = uvicorn.Config(
-            app,
-            lifespan="off",
-            log_level="error",
-            timeout_graceful_shutdown=1,
-            ssl_certfile=certificate.certificate if certificate else None,
-            ssl_keyfile=certificate.key if certificate else None,
-        )
-        server = uvicorn.Server(config)
-        task = asyncio.create_task(server.serve(sockets=[listener]))
-        try:
-            host = "https://localhost" if certificate else "http://127.0.0.1"
-            yield f"{host}:{listener.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            await task
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        log_level="error",
+        ssl_certfile=certificate.certificate if certificate else None,
+        ssl_keyfile=certificate.key if certificate else None,
+    )
+    config.load()
+    # uvicorn.Server would look every 0.1 s whether it is to end, and sleep once more before it does.
+    state = ServerState()
+    listener = await asyncio.get_running_loop().create_server(
+        lambda: config.http_protocol_class(config=config, server_state=state, app_state={}),  # type: ignore[call-arg]
+        "127.0.0.1",
+        0,
+        ssl=config.ssl,
+    )
+    try:
+        host = "https://localhost" if certificate else "http://127.0.0.1"
+        yield f"{host}:{listener.sockets[0].getsockname()[1]}"
+    finally:
+        listener.close()
+        await _closed(state)
+
+
+async def _closed(state: ServerState) -> None:
+    """Lets the requests under way end, for a moment; then no task and no connection is left."""
+    for connection in tuple(state.connections):
+        connection.shutdown()
+    if state.tasks:
+        _, late = await asyncio.wait(tuple(state.tasks), timeout=_LAST_SECONDS)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+    for connection in tuple(state.connections):
+        connection.transport.abort()
+    while state.connections:  # noqa: ASYNC110 - they hear of it within the loop's next turns
+        await asyncio.sleep(0)

@@ -1,6 +1,5 @@
 """The fake's side of a connection, in ASGI's terms and where those end, in uvicorn's."""
 
-import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -17,18 +16,11 @@ class Endpoint:
         self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        _without_delay(receive)
         response = await self._answer(scope["path_params"], scope, receive)
         if response is None:
             await _break(receive)
         else:
             await response(scope, receive, send)
-
-
-def _without_delay(receive: Receive) -> None:
-    """Sends at once. uvicorn writes head and body apart, and asyncio has no eye for a listener made by hand."""
-    connection = receive.__self__.transport.get_extra_info("socket")  # type: ignore[attr-defined]
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 async def body_of(receive: Receive) -> bytes:
