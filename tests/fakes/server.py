@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from email.utils import formatdate
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -29,6 +30,7 @@ async def serving(app: ASGIApp, certificate: Certificate | None = None) -> Async
     config.load()
     # uvicorn.Server would look every 0.1 s whether it is to end, and sleep once more before it does.
     state = ServerState()
+    state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
     listener = await asyncio.get_running_loop().create_server(
         lambda: config.http_protocol_class(config=config, server_state=state, app_state={}),  # type: ignore[call-arg]
         "127.0.0.1",
