@@ -16,6 +16,8 @@ from telegram.error import NetworkError, RetryAfter, TimedOut
 from telegram.request import BaseRequest, HTTPXRequest, RequestData
 
 from bot.chat import updates
+from digest import body_limit
+from digest.body_limit import BodyLimit
 
 _NEVER_BEGAN = (
     httpx.ConnectError,
@@ -27,6 +29,8 @@ _NEVER_BEGAN = (
 )
 _KNOWN_STATUS = frozenset({400, 401, 403, 404, 409})
 """What python-telegram-bot has an error of its own for, 429 aside."""
+_LONGEST_PAUSE_SECONDS = 10 * 86_400.0  # no date lies beyond it; what waits so long has been given up
+_LARGEST_BYTES = 32_000_000  # of an answer: a hundred updates at once have a few megabytes at the most
 
 
 class NotSentError(NetworkError):
@@ -85,6 +89,10 @@ class Request(HTTPXRequest):
             media_write_timeout=write_timeout,
             pool_timeout=pool_timeout,
             http_version="1.1",
+            httpx_kwargs={
+                "headers": {"Accept-Encoding": body_limit.ACCEPTED},
+                "event_hooks": {"response": [BodyLimit(_LARGEST_BYTES, _too_large)]},
+            },
         )
 
     async def do_request(
@@ -114,6 +122,10 @@ class Request(HTTPXRequest):
             return _answer(url, method, status, body)
         # Out of the handlers, so that it does not refer to `fault`: that knows the request, hence the token.
         raise _meaning(url, fault)
+
+
+def _too_large() -> httpx.ReadError:
+    return httpx.ReadError(f"over {_LARGEST_BYTES:,} bytes")
 
 
 def _meaning(url: str, fault: BaseException | None) -> NetworkError:
@@ -158,7 +170,7 @@ def _is_result(body: bytes) -> bool:
 def _object(body: bytes) -> dict[str, Any] | None:
     try:
         value = json.loads(body.decode(errors="replace"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
@@ -167,7 +179,7 @@ def _throttled(refusal: Mapping[str, Any] | None) -> NetworkError | RetryAfter:
     parameters = (refusal or {}).get("parameters")
     seconds = parameters.get("retry_after") if isinstance(parameters, dict) else None
     if isinstance(seconds, int | float) and seconds > 0:
-        return FloodError(timedelta(seconds=seconds))
+        return FloodError(timedelta(seconds=min(seconds, _LONGEST_PAUSE_SECONDS)))
     return ThrottledError("Telegram asks for fewer requests (HTTP 429).")
 
 

@@ -48,7 +48,7 @@ class Arxiv:
     ) -> None:
         self._settings = settings
         self._clock = clock
-        client.event_hooks = {"response": [self._note_time]}
+        client.event_hooks = {"response": [*client.event_hooks["response"], self._note_time]}
         interval = settings.arxiv_request_interval
         self._gate = Gate(
             client,

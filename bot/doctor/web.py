@@ -6,9 +6,12 @@ import httpx
 
 from bot.doctor.findings import BrokenError, OffError
 from bot.settings import Settings
+from digest import body_limit
+from digest.body_limit import BodyLimit
 
 LIVE = "/health/live"
 _SECONDS = 20.0
+_LARGEST_BYTES = 1_000_000  # our own page has a word; what else answers there may have anything
 
 
 async def pages(settings: Settings) -> str:
@@ -33,7 +36,16 @@ async def pages(settings: Settings) -> str:
 
 async def _get(url: str) -> httpx.Response:
     try:
-        async with httpx.AsyncClient(timeout=_SECONDS) as client:
+        headers = {"Accept-Encoding": body_limit.ACCEPTED}
+        async with httpx.AsyncClient(
+            timeout=_SECONDS,
+            headers=headers,
+            event_hooks={"response": [BodyLimit(_LARGEST_BYTES, _too_large)]},
+        ) as client:
             return await client.get(url)
     except httpx.HTTPError as error:
         raise BrokenError(f"{url} cannot be reached ({type(error).__name__}).") from None
+
+
+def _too_large() -> httpx.ReadError:
+    return httpx.ReadError(f"over {_LARGEST_BYTES:,} bytes")

@@ -32,6 +32,7 @@ T = TypeVar("T")
 _log = structlog.get_logger()
 _ANSWER_SECONDS = 8.0  # a program that stops waits for its threads, and has ten seconds
 _SEARCHED = 50_000  # mails that one search covers
+_LARGEST_BYTES = 8_000_000  # of one answer: fifty thousand numbers, or a mail's beginning, have far fewer
 _AT_ONCE = 500  # mails of one look; the rest waits for the next
 
 
@@ -137,13 +138,36 @@ async def entered(where: Account) -> AsyncIterator["Inbox"]:
         inbox.close()
 
 
+class _Session(imaplib.IMAP4_SSL):
+    """A session that gives up on an answer of more than `_LARGEST_BYTES`; imaplib reads whatever a server announces."""
+
+    answer_bytes = 0
+    """Of the present answer, so far."""
+
+    def read(self, size: int) -> bytes:
+        """Some bytes that the server announced. Raises IMAP4.abort."""
+        self._count(size)
+        return super().read(size)
+
+    def readline(self) -> bytes:
+        """The next line. Raises IMAP4.abort."""
+        line = super().readline()
+        self._count(len(line))
+        return line
+
+    def _count(self, size: int) -> None:
+        self.answer_bytes += size
+        if self.answer_bytes > _LARGEST_BYTES:
+            raise self.abort(f"an answer of over {_LARGEST_BYTES:,} bytes")
+
+
 class Inbox:
     """A session with the server, the folder INBOX open. Blocks; every method raises MailboxError."""
 
     def __init__(self, account: Account) -> None:
         self._host = account.host
         try:
-            self._imap = imaplib.IMAP4_SSL(
+            self._imap = _Session(
                 account.host, account.port, ssl_context=account.trusted, timeout=_ANSWER_SECONDS
             )
         except (OSError, imaplib.IMAP4.error, ValueError) as error:
@@ -215,6 +239,7 @@ class Inbox:
         self._count = int(answer[0] or 0)  # RFC 3501 §7.3.1: how many mails it holds
 
     def _ask(self, command: str, *arguments: str) -> list[Any]:
+        self._imap.answer_bytes = 0
         try:
             status, answer = self._imap.uid(command, *arguments)
         except (OSError, imaplib.IMAP4.error) as error:

@@ -1,6 +1,5 @@
 """Telegram's updates as they are pushed (Bot API, setWebhook)."""
 
-import json
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -8,6 +7,9 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+
+from digest import json_input
+from digest.json_input import InvalidJsonError
 
 PATH = "/telegram"
 _LARGEST_BYTES = 1_000_000  # an update holds a message or two
@@ -23,12 +25,16 @@ def route(secret: str, take: Take) -> Route:
         if not secrets.compare_digest(request.headers.get(_HEADER, "").encode(), secret.encode()):
             return Response(status_code=403)
         try:
-            update = json.loads(await request.body())
-        except (ValueError, ClientDisconnect):
+            update = json_input.parse(await request.body())
+        except (InvalidJsonError, ClientDisconnect):
             return Response(status_code=400)
-        if not isinstance(update, dict) or not isinstance(update.get("update_id"), int):
+        if not isinstance(update, dict) or not _is_number(update.get("update_id")):
             return Response(status_code=400)
         await take(update)
         return Response(status_code=200)
 
     return Route(PATH, receive, methods=["POST"], max_body_size=_LARGEST_BYTES)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, NonNegativeInt, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from digest.llm.faults import NOT_COUNTED, CallError, Outcome, Usage
 from digest.llm.statuses import fault_for
@@ -34,15 +34,18 @@ class _Body(BaseModel):
     error: Any = None
 
 
+_Tokens = Annotated[int, Field(ge=0, le=10**9)]  # of one call: no model has a window of a billion
+
+
 class _PromptDetails(BaseModel):
-    cached_tokens: NonNegativeInt | None = None
+    cached_tokens: _Tokens | None = None
 
 
 class _Usage(BaseModel):
-    prompt_tokens: NonNegativeInt = 0
-    completion_tokens: NonNegativeInt = 0
+    prompt_tokens: _Tokens = 0
+    completion_tokens: _Tokens = 0
     prompt_tokens_details: _PromptDetails | None = None
-    prompt_cache_hit_tokens: NonNegativeInt | None = None
+    prompt_cache_hit_tokens: _Tokens | None = None
     """DeepSeek's name for the cached tokens."""
 
 

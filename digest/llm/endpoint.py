@@ -6,7 +6,7 @@ deadline holds for the whole call.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ import httpx2
 import openai
 
 from digest import retry_after
+from digest.body_limit import BodyLimit
 from digest.flights import Hear
 from digest.llm import stream
 from digest.llm.faults import CallError, Outcome
@@ -28,8 +29,8 @@ def connect(api_key: str, base_url: str) -> openai.AsyncOpenAI:
     http = openai.DefaultAsyncHttpxClient(
         follow_redirects=False,
         timeout=openai.Timeout(None, connect=_CONNECT_SECONDS),
-        headers={"Accept-Encoding": "identity"},  # the cap is on the bytes that come in
-        event_hooks={"response": [_cap]},
+        headers={"Accept-Encoding": "identity"},  # unpacking costs time, and gateways pack small pieces late
+        event_hooks={"response": [BodyLimit(BODY_LIMIT_BYTES, _too_large)]},
     )
     return openai.AsyncOpenAI(api_key=api_key, base_url=base_url, max_retries=0, http_client=http)
 
@@ -79,24 +80,5 @@ def _status_fault(error: openai.APIStatusError, now: datetime, *, streamed: bool
     return fault_for(error.status_code, error.body, wait, streamed=streamed)
 
 
-class _CappedStream(httpx2.AsyncByteStream):
-    """A response's bytes up to the cap; reading on raises CallError."""
-
-    def __init__(self, stream: httpx2.AsyncByteStream) -> None:
-        self._stream = stream
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        size = 0
-        async for chunk in self._stream:
-            size += len(chunk)
-            if size > BODY_LIMIT_BYTES:
-                raise CallError(Outcome.TOO_LARGE, f"over {BODY_LIMIT_BYTES // 1024**2} MB")
-            yield chunk
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-
-async def _cap(response: httpx2.Response) -> None:
-    if isinstance(response.stream, httpx2.AsyncByteStream):
-        response.stream = _CappedStream(response.stream)
+def _too_large() -> CallError:
+    return CallError(Outcome.TOO_LARGE, f"over {BODY_LIMIT_BYTES // 1024**2} MB")

@@ -118,7 +118,10 @@ class _Completion:
             }
             for choice in self.choices.values()
         ]
-        return json.dumps({"choices": choices, "usage": self.usage}).encode()
+        try:
+            return json.dumps({"choices": choices, "usage": self.usage}).encode()
+        except RecursionError:  # it is written with less depth than it is read
+            raise CallError(Outcome.NO_COMPLETION) from None
 
 
 def _parsed(data: bytes) -> Mapping[str, Any]:

@@ -14,7 +14,8 @@ from pathlib import Path
 import httpx
 import stamina
 
-from digest import retry_after
+from digest import body_limit, retry_after
+from digest.body_limit import BodyLimit
 from digest.errors import (
     EmptyPageError,
     MalformedError,
@@ -27,6 +28,7 @@ from digest.errors import (
 )
 
 _REDIRECTS = 5  # followed for one request
+_LARGEST_BYTES = 100_000_000  # of any body; each request has a lower limit of its own
 
 Turn = Callable[[Callable[[], float]], AbstractAsyncContextManager[None]]
 """A turn among all processes that ask arXiv; after it, arXiv is left alone for the seconds that the argument gives."""
@@ -56,7 +58,8 @@ def open_client(contact: str | None, patience: Patience) -> httpx.AsyncClient:
     """
     agent = f"arxiv-daily/0.1 ({contact})" if contact else "arxiv-daily/0.1"
     return httpx.AsyncClient(
-        headers={"User-Agent": agent},
+        headers={"User-Agent": agent, "Accept-Encoding": body_limit.ACCEPTED},
+        event_hooks={"response": [BodyLimit(_LARGEST_BYTES, _too_large)]},
         limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
         timeout=httpx.Timeout(patience.silence, connect=patience.connect),
     )
@@ -190,6 +193,10 @@ async def _bounded(response: httpx.Response, limit_bytes: int) -> AsyncIterator[
         if size > limit_bytes:
             raise TooLargeError(f"{response.request.url.path} is larger than {limit_bytes:,} bytes.")
         yield chunk
+
+
+def _too_large() -> TooLargeError:
+    return TooLargeError(f"arXiv sent more than {_LARGEST_BYTES:,} bytes.")
 
 
 def _same_site(origin: httpx.URL, target: httpx.URL) -> str:

@@ -126,6 +126,21 @@ async def test_a_server_that_falls_silent_or_hangs_up_ends_the_look(
                 await check(Account("localhost", port, "one", PASSWORD, trusted), engine, LINKS, NOW)
 
 
+async def test_an_answer_without_an_end_is_given_up(
+    engine: AsyncEngine, dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mailbox, "_LARGEST_BYTES", 100_000)
+    trusted = dovecot.trusted()
+    scripts: list[list[str | None]] = [
+        ["* OK ready", "* 1 FETCH (BODY[] {2000000000}"],
+        ["* OK ready", *["* 1 EXISTS"] * 10_000],
+    ]
+    for script in scripts:
+        async with scripted(dovecot, script) as port:
+            with pytest.raises(MailboxError, match="abort"):
+                await check(Account("localhost", port, "one", PASSWORD, trusted), engine, LINKS, NOW)
+
+
 @asynccontextmanager
 async def scripted(server: Dovecot, answers: list[str | None]) -> AsyncIterator[int]:
     """The port of a server that says these lines, then nothing; None hangs up."""
