@@ -3,13 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format clean
+.PHONY: demo test bench check format clean
 
 demo: $(READY)
 	$(VENV)/bin/arxiv-daily demo
 
 test: check
 	$(VENV)/bin/pytest
+
+bench: $(READY)
+	$(VENV)/bin/python -m benchmarks
 
 check: $(READY)
 	$(VENV)/bin/ruff check .

@@ -9,16 +9,22 @@ twenty fails, and for a week nothing runs. Both rules look at the same hour of e
 import argparse
 import asyncio
 import random
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import structlog
 
+sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+# ruff: noqa: E402
+from benchmarks.results import Result, run, unmet
 from bot.store.upgrade import upgrade
 from digest import collection
 from digest.backlog import Plan
@@ -60,11 +66,52 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     asked = parser.parse_args()
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    asyncio.run(compare(asked.days, timedelta(hours=asked.lag), random.Random(asked.seed)))
+    lag, chance = timedelta(hours=asked.lag), random.Random(asked.seed)
+    run({"coverage": lambda: asyncio.run(compare(asked.days, lag, chance))}, limits=True)
 
 
-async def compare(days: int, lag: timedelta, chance: random.Random) -> None:
-    """Runs both rules over the same year, and prints what each came to."""
+@dataclass(frozen=True)
+class Compared(Result):
+    """What both rules came to: how often each showed each paper, of those that were due."""
+
+    days: int
+    lag: timedelta
+    runs: int
+    editions: int
+    due: set[PaperId]
+    ours: Counter[PaperId]
+    theirs: Counter[PaperId]
+    early: int
+
+    @property
+    def undone(self) -> list[str]:
+        return unmet(
+            (bool(self.due), "no paper was due"),
+            (bool(self.theirs), "arXiv showed no paper"),
+            (self.editions > 0, f"{self.runs} runs made no edition"),
+        )
+
+    @property
+    def broken(self) -> list[str]:
+        lacking = self.due - self.ours.keys()
+        return unmet(
+            (not lacking, f"{len(lacking)} papers are in no edition"),
+            (_twice(self.ours) == 0, f"{_twice(self.ours)} papers are in two editions"),
+            (self.early == 0, f"{self.early} papers were shown before their announcement"),
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"{len(self.due):,} papers announced in {self.days} days, visible {self.lag} after that;"
+            f" {self.runs} runs, {self.editions} editions\n"
+            f"{_told('editions', self.ours, self.due)}\n"
+            f"{_told('submitted in the last 24 hours', self.theirs, self.due)}\n"
+            f"shown before their announcement: {self.early}"
+        )
+
+
+async def compare(days: int, lag: timedelta, chance: random.Random) -> Compared:
+    """Runs both rules over the same year."""
     year = list(announcements(date(2025, 9, 1), days, chance))
     first = date(2025, 9, 4)
     runs = [first + n * DAY for n in range(days - 5) if not days // 2 <= n < days // 2 + 7]
@@ -97,15 +144,15 @@ async def compare(days: int, lag: timedelta, chance: random.Random) -> None:
         early += sum(when[version.paper] > edition.window.end for version in edition.versions)
     until = CALENDAR.anchor(runs[-2])
     due = {name for name, at in when.items() if CALENDAR.window_of(first).start < at <= until}
-    print(f"{len(due):,} papers announced in {days} days, visible {lag} after that; {len(runs)} runs")
-    tell("editions", ours, due)
-    tell("submitted in the last 24 hours", theirs, due)
-    print(f"shown before their announcement: {early}")
+    return Compared(days, lag, len(runs), len(made), due, ours, theirs, early)
 
 
-def tell(rule: str, shown: Counter[PaperId], due: set[PaperId]) -> None:
-    twice = sum(count > 1 for count in shown.values())
-    print(f"{rule:32} recall {len(due & shown.keys()) / len(due):7.2%}   shown twice {twice}")
+def _told(rule: str, shown: Counter[PaperId], due: set[PaperId]) -> str:
+    return f"{rule:32} recall {len(due & shown.keys()) / len(due):7.2%}   shown twice {_twice(shown)}"
+
+
+def _twice(shown: Counter[PaperId]) -> int:
+    return sum(count > 1 for count in shown.values())
 
 
 def ever() -> tuple[date, date]:

@@ -1,10 +1,12 @@
 """How long an edition of 200 papers takes, and how much memory, beside the bound that concurrency allows.
 
-    python benchmarks/edition.py [--papers 200] [--concurrency 32]
+    python benchmarks/edition.py [--papers 200] [--concurrency 32] [--translation-seconds 2] [--reading-seconds 8]
 
 arXiv and the model are stood in for on loopback, in processes of their own: the model answers a translation in
 2 s and a reading in 8 s, arXiv is asked without pauses. The bound is the time that the calls alone would take with
 every one of the places always busy. A second edition is ended by SIGKILL halfway and run again.
+
+The limits hold for the 200 papers and the delays above: in a small edition starting the program weighs too much.
 """
 
 import argparse
@@ -17,97 +19,221 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-_TRANSLATION_SECONDS, _READING_SECONDS = 2, 8
+sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+# ruff: noqa: E402
+from benchmarks.results import Result, run, unmet
+
+_PAPERS, _CONCURRENCY, _TRANSLATION_SECONDS, _READING_SECONDS = 200, 32, 2.0, 8.0
+_HIGHEST_RATIO, _MOST_MEGABYTES = 1.10, 300
 _ROOT = Path(__file__).resolve().parents[1]
 _KEY = "benchmark"
-_AT = "2026-02-10T12:00:00+08:00"
+_PROGRAM = Path(sys.executable).with_name("arxiv-daily")
+# The stand-in's papers are submitted on Monday 9 February, 04:00 in New York, and announced at 20:00 there: Tuesday,
+# 09:00 in Shanghai. With a fixed hour before that they belong to Wednesday's edition.
+_DIGEST_TIME, _DAY, _AT = "08:50", "2026-02-11", "2026-02-11T12:00:00+08:00"
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many papers, how many calls at once, and the seconds that a call takes."""
+
+    papers: int
+    concurrency: int
+    translation_seconds: float
+    reading_seconds: float
+
+    @property
+    def bound_seconds(self) -> float:
+        """The time of the calls alone, with every place always busy."""
+        return self.papers * (self.translation_seconds + self.reading_seconds) / self.concurrency
+
+
+@dataclass(frozen=True)
+class Post:
+    """How many papers a post has, and how many readings."""
+
+    papers: int
+    readings: int
 
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: its length, and the largest resident set of its main process and of any child."""
+    """A finished run: its length, its processor time, the largest resident set of its process, and its post."""
 
     seconds: float
+    cpu_seconds: float
     megabytes: float
     status: int
+    said: str
+    post: Post
+
+
+@dataclass(frozen=True)
+class Whole(Result):
+    """An edition that is made without disturbance."""
+
+    size: Size
+    run: Run
+
+    @property
+    def undone(self) -> list[str]:
+        return _unfinished(self.run, self.size)
+
+    @property
+    def missed(self) -> list[str]:
+        return unmet(
+            (self.ratio <= _HIGHEST_RATIO, f"ratio {self.ratio:.3f}"),
+            (self.run.megabytes <= _MOST_MEGABYTES, f"peak memory {self.run.megabytes:.0f} MB"),
+        )
+
+    @property
+    def ratio(self) -> float:
+        return self.run.seconds / self.size.bound_seconds
+
+    def __str__(self) -> str:
+        return (
+            f"whole   {self.size.papers} papers, {self.size.concurrency} places: {self.run.seconds:.1f} s,"
+            f" bound {self.size.bound_seconds:.1f} s, ratio {self.ratio:.3f} (at most {_HIGHEST_RATIO:.2f})\n"
+            f"        processor time {self.run.cpu_seconds:.1f} s,"
+            f" peak memory {self.run.megabytes:.0f} MB (at most {_MOST_MEGABYTES} MB)"
+        )
+
+
+@dataclass(frozen=True)
+class Killed(Result):
+    """An edition whose first run is killed; calls that ended well before it and at the end, by purpose and paper."""
+
+    size: Size
+    before: dict[tuple[str, str], int]
+    after: dict[tuple[str, str], int]
+    run: Run
+
+    @property
+    def undone(self) -> list[str]:
+        cut_off = 0 < len(self.before) < 2 * self.size.papers
+        sentence = f"the kill did not come halfway: {len(self.before)} calls were stored"
+        return [*unmet((cut_off, sentence)), *_unfinished(self.run, self.size)]
+
+    @property
+    def broken(self) -> list[str]:
+        return unmet((self.repeated == 0, f"{self.repeated} calls were paid for twice"))
+
+    @property
+    def repeated(self) -> int:
+        """Calls whose result was stored before the kill, made again after it."""
+        return sum(self.after[key] != made for key, made in self.before.items())
+
+    def __str__(self) -> str:
+        return (
+            f"killed  {len(self.before)} calls stored at the kill, {len(self.after)} at the end,"
+            f" repeated {self.repeated} (none)"
+        )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--papers", type=int, default=200)
-    parser.add_argument("--concurrency", type=int, default=32)
-    asked = parser.parse_args()
-    bound = asked.papers * (_TRANSLATION_SECONDS + _READING_SECONDS) / asked.concurrency
-    with far_ends(asked.papers) as environment, tempfile.TemporaryDirectory() as folder:
-        environment |= {"LLM_CONCURRENCY": str(asked.concurrency)}
-        whole = finished(start(environment, Path(folder, "whole")))
-        print(Path(folder, "whole", "told").read_text("utf-8"))
-        print(f"papers {asked.papers}, places {asked.concurrency}, exit status {whole.status}")
-        ratio = whole.seconds / bound
-        print(f"wall time   {whole.seconds:6.1f} s   bound {bound:6.1f} s   ratio {ratio:.3f} (at most 1.15)")
-        print(f"peak memory {whole.megabytes:6.0f} MB  (at most 300 MB)")
-        print(
-            f"repeated after SIGKILL halfway: {repeated_calls(environment, Path(folder, 'killed'), bound)} (at most 0)"
-        )
+    parser.add_argument("--papers", type=int, default=_PAPERS)
+    parser.add_argument("--concurrency", type=int, default=_CONCURRENCY)
+    parser.add_argument("--translation-seconds", type=float, default=_TRANSLATION_SECONDS)
+    parser.add_argument("--reading-seconds", type=float, default=_READING_SECONDS)
+    size = Size(**vars(parser.parse_args()))
+    full = Size(_PAPERS, _CONCURRENCY, _TRANSLATION_SECONDS, _READING_SECONDS)
+    with far_ends(size) as environment, tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        parts = {
+            "whole": lambda: Whole(size, finished(start(environment, folder / "whole"), folder / "whole")),
+            "killed": lambda: killed(size, environment, folder / "killed"),
+        }
+        run(parts, limits=size == full)
 
 
-def repeated_calls(environment: dict[str, str], folder: Path, bound: float) -> int:
-    """How many calls whose result was stored before the kill were made again after it."""
+def killed(size: Size, environment: dict[str, str], folder: Path) -> Killed:
+    """Ends a run when half of its calls are stored, and runs it again."""
     process = start(environment, folder)
-    time.sleep(bound / 2)
+    while process.poll() is None and len(stored(folder)) < size.papers:
+        time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.wait()
     before = stored(folder)
-    finished(start(environment, folder))
-    after = stored(folder)
-    print(f"calls stored at the kill: {len(before)}, at the end: {len(after)}")
-    return sum(after[key] != made for key, made in before.items())
+    again = finished(start(environment, folder), folder)
+    return Killed(size, before, stored(folder), again)
 
 
 def stored(folder: Path) -> dict[tuple[str, str], int]:
     """Calls that ended well, by purpose and paper: how many of each."""
-    with sqlite3.connect(folder / "data" / "arxiv-daily.db") as database:
+    path = folder / "data" / "arxiv-daily.db"
+    if not path.exists():
+        return {}
+    with (
+        closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database,
+        suppress(sqlite3.OperationalError),
+    ):
         rows = database.execute(
             "SELECT purpose, paper_id, count(*) FROM calls WHERE outcome = 'ok' GROUP BY purpose, paper_id"
         )
         return {(purpose, paper): count for purpose, paper, count in rows}
+    return {}  # the tables are not there yet
 
 
 def start(environment: dict[str, str], folder: Path) -> subprocess.Popen[bytes]:
-    folder.mkdir(exist_ok=True)
-    return subprocess.Popen(
-        [Path(sys.executable).with_name("arxiv-daily"), "run", "--at", _AT],
-        cwd=folder,
-        env=environment,
-        stdout=(folder / "told").open("wb"),
-        stderr=(folder / "log").open("ab"),
+    (folder / "posts").mkdir(parents=True, exist_ok=True)
+    with (folder / "said").open("wb") as out, (folder / "log").open("ab") as log:
+        return subprocess.Popen(
+            [_PROGRAM, "run", "--at", _AT], cwd=folder, env=environment, stdout=out, stderr=log
+        )
+
+
+def finished(process: subprocess.Popen[bytes], folder: Path) -> Run:
+    """The run of a process that has just begun, once it has ended."""
+    began = time.monotonic()
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.monotonic() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    said = f"{(folder / 'said').read_text('utf-8')}{_last_line(folder / 'log')}"
+    cpu = usage.ru_utime + usage.ru_stime
+    return Run(seconds, cpu, usage.ru_maxrss / 1024, process.returncode, said, posted(folder))
+
+
+def _last_line(log: Path) -> str:
+    """The sentence that the program ends with where it fails."""
+    return "".join(log.read_text("utf-8").splitlines()[-1:])
+
+
+def posted(folder: Path) -> Post:
+    path = folder / "posts" / f"{_DAY}-arxiv.md"
+    text = path.read_text("utf-8") if path.exists() else ""
+    return Post(text.count("\n## "), text.count("<details>"))
+
+
+def _unfinished(run: Run, size: Size) -> list[str]:
+    """What a run left undone."""
+    return unmet(
+        (run.status == 0, f"the program ended with {run.status} and said: {run.said.strip()}"),
+        (
+            run.post == Post(size.papers, size.papers),
+            f"the post has {run.post.papers} papers and {run.post.readings} readings, not {size.papers} of each",
+        ),
     )
 
 
-def finished(process: subprocess.Popen[bytes]) -> Run:
-    began = time.monotonic()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return Run(time.monotonic() - began, usage.ru_maxrss / 1024, process.returncode)
-
-
 @contextmanager
-def far_ends(papers: int) -> Iterator[dict[str, str]]:
+def far_ends(size: Size) -> Iterator[dict[str, str]]:
     """The environment of a program that finds arXiv and the model on loopback, while they are there."""
     arxiv, model = free_port(), free_port()
     servers = [
-        serve("tests.fakes.arxiv", "--port", str(arxiv), "--papers", str(papers)),
+        serve("tests.fakes.arxiv", "--port", str(arxiv), "--papers", str(size.papers)),
         serve(
             "tests.fakes.model",
             *("--port", str(model), "--key", _KEY),
-            *("--translation-seconds", str(_TRANSLATION_SECONDS)),
-            *("--reading-seconds", str(_READING_SECONDS)),
+            *("--translation-seconds", str(size.translation_seconds)),
+            *("--reading-seconds", str(size.reading_seconds)),
         ),
     ]
     try:
@@ -119,6 +245,9 @@ def far_ends(papers: int) -> Iterator[dict[str, str]]:
             "ARXIV_RSS_URL": f"http://127.0.0.1:{arxiv}/rss",
             "ARXIV_SITE_URL": f"http://127.0.0.1:{arxiv}",
             "ARXIV_REQUEST_INTERVAL": "0",
+            "ARCHIVE_DIR": "posts",
+            "DIGEST_TIME": _DIGEST_TIME,
+            "LLM_CONCURRENCY": str(size.concurrency),
             "OPENAI_API_KEY": _KEY,
             "OPENAI_BASE_URL": f"http://127.0.0.1:{model}/v1",
         }

@@ -1,11 +1,11 @@
 """How surely the checks of translations find faults, how often they cry wolf, and how long they take.
 
-    python benchmarks/fidelity.py [posts|planted|speed …] [--show]
+    python benchmarks/fidelity.py [posts|planted|speed …] [--abstracts 1000] [--show]
 
 posts    every finding in the published posts' translations
 planted  1,000 abstracts in simulated translations (benchmarks/simulated/translation.py): clean ones, and ones with
          one fault planted; every fourth abstract was held back while the checks were tuned, and is counted apart
-speed    those 1,000 checked on one core
+speed    those abstracts checked on one core
 
 --show prints the planted faults that were missed and the clean texts that were flagged, of those not held back.
 The papers are the real ones beside the checkout (tests/shared.py); without them there is nothing to measure.
@@ -21,19 +21,21 @@ import pytest
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 # ruff: noqa: E402
-from benchmarks.simulated.trial import planted, posts, report, speed
+from benchmarks.results import Result, run
+from benchmarks.simulated.trial import MANY, planted, posts, speed
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parts: dict[str, Callable[[], str]] = {
+    parts: dict[str, Callable[[], Result]] = {
         "posts": posts,
-        "planted": lambda: report(planted(show=asked.show)),
-        "speed": speed,
+        "planted": lambda: planted(asked.abstracts, show=asked.show),
+        "speed": lambda: speed(asked.abstracts),
     }
     parser.add_argument("parts", nargs="*", metavar="PART")
+    parser.add_argument("--abstracts", type=int, default=MANY)
     parser.add_argument(
         "--show", action="store_true", help="the faults that were missed, the clean texts flagged"
     )
@@ -41,8 +43,8 @@ def main() -> None:
     if unknown := set(asked.parts) - parts.keys():
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
     try:
-        for part in asked.parts or list(parts):
-            print(parts[part](), flush=True)
+        wanted = {part: parts[part] for part in asked.parts or list(parts)}
+        run(wanted, limits=asked.abstracts == MANY)
     except pytest.skip.Exception as missing:
         parser.exit(1, f"{missing}\n")
 

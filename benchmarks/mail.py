@@ -23,18 +23,19 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])
 # ruff: noqa: E402
 import structlog
 
+from benchmarks.results import Result, run
 from benchmarks.sending.mail_kill import mail_kill
 from benchmarks.sending.mail_speed import flat, speed
 
-_PARTS: dict[str, Callable[[], object]] = {
+_PARTS: dict[str, Callable[[], Result]] = {
     "speed": lambda: speed(20_000, rounds=3),
     "kill": lambda: mail_kill(20_000),
     "flat": lambda: flat(1_000, 100_000),
 }
-_QUICK: dict[str, Callable[[], object]] = {
-    "speed": lambda: speed(1_000, rounds=1),
-    "kill": lambda: mail_kill(1_000),
-    "flat": lambda: flat(500, 2_000),
+_QUICK: dict[str, Callable[[], Result]] = {
+    "speed": lambda: speed(200, rounds=1),
+    "kill": lambda: mail_kill(300),
+    "flat": lambda: flat(100, 300),
 }
 
 
@@ -50,8 +51,7 @@ def main() -> None:
     parts = _QUICK if asked.quick else _PARTS
     if unknown := set(asked.parts) - parts.keys():
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
-    for part in asked.parts or list(parts):
-        print(parts[part](), flush=True)
+    run({part: parts[part] for part in asked.parts or list(parts)}, limits=not asked.quick)
 
 
 if __name__ == "__main__":

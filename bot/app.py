@@ -30,7 +30,7 @@ from digest.models import Call
 from digest.reading import Reader
 from digest.selection import Rules
 from digest.sources.api import QueryApi
-from digest.sources.fulltext import FullTexts
+from digest.sources.fulltext.fetch import FullTexts
 from digest.sources.gate import Gate, Patience, Turn, open_client
 from digest.sources.rss import AnnouncementFeed
 from digest.store import calls

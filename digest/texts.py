@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from digest.flights import Flights
 from digest.models import FullText, NoText, NoTextReason, Paper
-from digest.sources.fulltext import FullTexts
+from digest.sources.fulltext.fetch import FullTexts
 from digest.store import engine as database
 from digest.store import fulltexts
 from digest.store.fulltexts import Attempt

@@ -1,62 +1,111 @@
-"""The benchmarks in small: what has to hold on any machine, however fast."""
+"""The benchmarks in small: each works, and what has to hold on any machine, however fast, holds."""
 
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
 
-from benchmarks.sending.kill import kill
-from benchmarks.sending.mail_kill import mail_kill
-from benchmarks.sending.mail_speed import speed
-from benchmarks.sending.pace import pace
+import pytest
+
+from benchmarks.__main__ import QUICK
+from benchmarks.results import Result, run
 from benchmarks.simulated.trial import planted, posts
 from tests.components import program
+from tests.shared import shared_data
+
+ROOT = Path(__file__).resolve().parents[1]
+LONG = {"mail", "telegram"}
+NO_PROGRAMS = {"__main__", "results", "virtual_time"}
 
 
-def test_a_digest_at_the_permitted_pace_reaches_everyone_once_and_is_never_refused() -> None:
-    with ProcessPoolExecutor(1, get_context("spawn")) as own:  # it has an event loop and a clock of its own
-        came = own.submit(pace, 300).result()
-    assert came.refused == 0
-    assert came.states == {"sent": 300}
-    assert len(came.received) == 300
-    assert set(came.received.values()) == {1}
-    assert came.rate >= 0.97 * 30
+def call(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The benchmark as its command line runs it."""
+    command = [sys.executable, str(ROOT / "benchmarks" / f"{name}.py"), *arguments]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
 
 
-def test_a_kill_on_the_way_costs_nobody_a_second_message() -> None:
-    came = kill(200)
-    assert sum(came.after.values()) == 200
-    assert came.after.keys() <= {"sent", "failed", "unknown"}
-    assert came.twice == 0
-    assert came.unknown <= came.in_flight
-    assert came.after["sent"] <= len(came.received) <= came.after["sent"] + came.unknown
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.play if name in LONG else ()) for name in QUICK],
+)
+def test_every_benchmark_does_its_work_at_a_small_size(name: str) -> None:
+    if name == "fidelity":
+        shared_data("listings-2025.jsonl")
+    if name == "mail":
+        program("smtp-sink")
+    ended = call(name, *QUICK[name])
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "no figures" not in ended.stdout
 
 
-def test_a_kill_on_the_way_leaves_no_mailbox_without_the_edition() -> None:
-    came = mail_kill(300)
-    assert came.after == {"sent": 300}
-    assert came.lacking == 0
-    assert came.strange == 0
-    assert came.twice <= came.in_flight
+def test_no_benchmark_is_left_out() -> None:
+    assert {path.stem for path in ROOT.glob("benchmarks/*.py")} - NO_PROGRAMS == set(QUICK)
 
 
-def test_the_newsletter_is_compared_with_what_others_send_in_the_same_run() -> None:
-    program("smtp-sink")
-    came = speed(200, rounds=1)
-    assert 21_000 < came.size < 24_000
-    assert min(came.ratio, came.ours[0].rate, *came.bare, *came.postfix) > 0
-    assert came.ours[0].peak_megabytes < 250
+def test_an_edition_that_is_not_made_is_not_measured() -> None:
+    ended = call("edition", "--papers", "0")
+    assert ended.returncode == 1
+    assert "the program ended with 1 and said: arxiv-daily: arXiv shows no paper" in ended.stdout
+    assert "ratio" not in ended.stdout
+
+
+@dataclass(frozen=True)
+class Measured(Result):
+    left: tuple[str, ...] = ()
+    unkept: tuple[str, ...] = ()
+    over: tuple[str, ...] = ()
+
+    @property
+    def undone(self) -> list[str]:
+        return [*self.left]
+
+    @property
+    def broken(self) -> list[str]:
+        return [*self.unkept]
+
+    @property
+    def missed(self) -> list[str]:
+        return [*self.over]
+
+    def __str__(self) -> str:
+        return "ratio 0.047"
+
+
+def test_figures_are_shown_where_the_work_was_done(capsys: pytest.CaptureFixture[str]) -> None:
+    run({"part": Measured}, limits=True)
+    assert capsys.readouterr().out == "ratio 0.047\n"
+
+
+def test_work_that_was_not_done_fails_without_a_figure_and_keeps_no_other_part_from_its_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit, match="failed: first"):
+        run({"first": lambda: Measured(left=("nothing was sent",)), "second": Measured}, limits=False)
+    shown, figures, _ = capsys.readouterr().out.partition("ratio 0.047")
+    assert "first: no figures, because the work was not done\n        nothing was sent" in shown
+    assert figures
+
+
+def test_a_broken_promise_fails_at_any_size_and_an_exceeded_limit_only_at_the_full_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run({"part": lambda: Measured(over=("ratio 1.2",))}, limits=False)
+    assert "FAILED" not in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="failed: part"):
+        run({"part": lambda: Measured(over=("ratio 1.2",))}, limits=True)
+    with pytest.raises(SystemExit, match="failed: part"):
+        run({"part": lambda: Measured(unkept=("one was lost",))}, limits=False)
+    assert capsys.readouterr().out.count("FAILED") == 2
 
 
 def test_planted_faults_are_found_and_sound_translations_pass() -> None:
-    tallies = planted(120)
-    faulty, clean = ([tallies[held_back, name] for held_back in (False, True)] for name in ("all", "clean"))
-    planted_at_all = sum(tally.texts for tally in faulty)
-    assert planted_at_all > 400
-    assert sum(tally.hard for tally in faulty) >= 0.96 * planted_at_all
-    assert sum(tally.hard for tally in clean) <= 0.05 * 120
+    came = planted(120)
+    assert came.undone == came.missed == []
+    assert came.both("all").texts > 400
 
 
 def test_published_translations_show_the_faults_that_are_known_of_them() -> None:
-    found = posts()
+    found = str(posts())
     assert "2510.13281: acronym (soft) “GER”, hedge (soft) “up to”" in found
     assert "acronym (soft) “FOA”" in found
     assert "2512.20948: acronym (soft) “AD”" in found

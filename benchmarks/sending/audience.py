@@ -17,6 +17,7 @@ import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 from telegram.ext import ExtBot
 
+from benchmarks.results import unmet
 from bot import fanout, settings
 from bot.app import open_database
 from bot.chat.limits import LimitArgs, Limiter
@@ -112,6 +113,15 @@ def states(folder: Path) -> dict[str, int]:
     """How many deliveries are in each state."""
     with closing(sqlite3.connect(folder / "arxiv-daily.db")) as database:
         return dict(database.execute("SELECT state, count(*) FROM deliveries GROUP BY state").fetchall())
+
+
+def once_each(chats: int, states: dict[str, int], received: dict[int, int]) -> list[str]:
+    """What is not as it should be where `chats` people are to have exactly one message each: a sentence each."""
+    wanted = dict.fromkeys(range(FIRST_CHAT, FIRST_CHAT + chats), 1)
+    return unmet(
+        (states == {"sent": chats}, f"of {chats} deliveries the ledger says {states}"),
+        (received == wanted, f"{sum(received.values())} messages came to {len(received)} chats"),
+    )
 
 
 @contextmanager

@@ -10,11 +10,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.results import Result, unmet
 from benchmarks.sending.audience import CONNECTIONS, ROOT, drain, prepare, reached, states, telegram
 
 
 @dataclass(frozen=True)
-class Kill:
+class Kill(Result):
     """What there was at the kill, and after the restart; `received` counts messages by chat."""
 
     chats: int
@@ -22,6 +23,29 @@ class Kill:
     before: dict[str, int]
     after: dict[str, int]
     received: dict[int, int]
+
+    @property
+    def undone(self) -> list[str]:
+        ended = self.after.keys() <= {"sent", "failed", "unknown"}
+        return unmet(
+            (0 < self.received_before < self.chats, f"the kill came after {self.received_before} messages"),
+            (
+                ended and sum(self.after.values()) == self.chats,
+                f"after the restart the ledger says {self.after}",
+            ),
+        )
+
+    @property
+    def broken(self) -> list[str]:
+        sent = self.after.get("sent", 0)
+        return unmet(
+            (self.twice == 0, f"{self.twice} chats have two messages"),
+            (self.unknown <= self.in_flight, f"{self.unknown} unknown, of {self.in_flight} in flight"),
+            (
+                sent <= len(self.received) <= sent + self.unknown,
+                f"{len(self.received)} chats have one, and the ledger says {self.after}",
+            ),
+        )
 
     @property
     def twice(self) -> int:

@@ -10,12 +10,13 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.results import Result, unmet
 from benchmarks.sending.audience import ROOT, states
 from benchmarks.sending.newsletter import CONNECTIONS, free_port, listening, prepare, sender
 
 
 @dataclass(frozen=True)
-class MailKill:
+class MailKill(Result):
     """What there was at the kill, and after the restart; `received` are the Message-IDs that each mailbox got."""
 
     mailboxes: int
@@ -23,6 +24,21 @@ class MailKill:
     before: dict[str, int]
     after: dict[str, int]
     received: dict[str, list[str]]
+
+    @property
+    def undone(self) -> list[str]:
+        return unmet(
+            (0 < self.received_before < self.mailboxes, f"the kill came after {self.received_before} mails"),
+            (self.after == {"sent": self.mailboxes}, f"after the restart the ledger says {self.after}"),
+        )
+
+    @property
+    def broken(self) -> list[str]:
+        return unmet(
+            (self.lacking == 0, f"{self.lacking} mailboxes lack the edition"),
+            (self.twice <= self.in_flight, f"{self.twice} have two, of {self.in_flight} in flight"),
+            (self.strange == 0, f"{self.strange} have more than two, or two of different Message-IDs"),
+        )
 
     @property
     def in_flight(self) -> int:

@@ -15,14 +15,16 @@ from pathlib import Path
 
 import aiosmtplib
 
+from benchmarks.results import Result, unmet
 from benchmarks.sending.audience import ROOT
 from benchmarks.sending.newsletter import CONNECTIONS, Cost, built, free_port, listening, prepare, sent
 
+_SMALLEST_RATIO, _MOST_MEGABYTES, _LARGEST_GROWTH = 0.75, 250, 1.25
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"  # where Debian puts them
 
 
 @dataclass(frozen=True)
-class Speed:
+class Speed(Result):
     """Mails a second of each round, by each way."""
 
     mails: int
@@ -32,34 +34,62 @@ class Speed:
     postfix: list[float]
 
     @property
+    def undone(self) -> list[str]:
+        return [sentence for each in self.ours for sentence in each.undone]
+
+    @property
+    def missed(self) -> list[str]:
+        return unmet(
+            (self.ratio >= _SMALLEST_RATIO, f"ratio {self.ratio:.2f}"),
+            (self.peak_megabytes <= _MOST_MEGABYTES, f"peak memory {self.peak_megabytes:.0f} MB"),
+        )
+
+    @property
+    def peak_megabytes(self) -> float:
+        return max(each.peak_megabytes for each in self.ours)
+
+    @property
     def ratio(self) -> float:
         """How fast ours is, of bare aiosmtplib."""
         return statistics.median(each.rate for each in self.ours) / statistics.median(self.bare)
 
     def __str__(self) -> str:
-        peak = max(each.peak_megabytes for each in self.ours)
         return (
             f"speed   {self.mails} mails of {self.size / 1000:.0f} KB, {CONNECTIONS} connections,"
             f" {len(self.ours)} rounds in turn: {_list([each.rate for each in self.ours])} mails/s;\n"
             f"        bare aiosmtplib {_list(self.bare)}; smtp-source {_list(self.postfix)}\n"
-            f"        ratio of the medians to bare aiosmtplib {self.ratio:.2f} (at least 0.75);"
-            f" peak memory {peak:.0f} MB (at most 250 MB)"
+            f"        ratio of the medians to bare aiosmtplib {self.ratio:.2f} (at least {_SMALLEST_RATIO});"
+            f" peak memory {self.peak_megabytes:.0f} MB (at most {_MOST_MEGABYTES} MB)"
         )
 
 
 @dataclass(frozen=True)
-class Flat:
+class Flat(Result):
     """The cost of one mail to few and to many."""
 
     few: Cost
     many: Cost
 
+    @property
+    def undone(self) -> list[str]:
+        return [*self.few.undone, *self.many.undone]
+
+    @property
+    def missed(self) -> list[str]:
+        return unmet(
+            (self.growth <= _LARGEST_GROWTH, f"a mail to many costs {self.growth:.2f} of one to few")
+        )
+
+    @property
+    def growth(self) -> float:
+        """The processor time of a mail to many, to that of a mail to few."""
+        return (self.many.cpu_seconds / self.many.mails) / (self.few.cpu_seconds / self.few.mails)
+
     def __str__(self) -> str:
         few, many = self.few, self.many
-        ratio = (many.cpu_seconds / many.mails) / (few.cpu_seconds / few.mails)
         return (
             f"flat    {_each(few)}; {_each(many)}\n"
-            f"        processor time for each, to many by to few: {ratio:.2f} (about 1);"
+            f"        processor time for each, to many by to few: {self.growth:.2f} (at most {_LARGEST_GROWTH});"
             f" peak memory {many.peak_megabytes:.0f} MB"
         )
 

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import structlog
 
-from benchmarks.sending.audience import ANCHOR, ROOT, SUBSCRIBER
+from benchmarks.results import unmet
+from benchmarks.sending.audience import ANCHOR, ROOT, SUBSCRIBER, states
 from benchmarks.sending.memory import peak_megabytes
 from bot import fanout, settings
 from bot.app import open_database
@@ -37,12 +38,22 @@ _WARMING = 100  # mailboxes that are served before the clock starts: what is mad
 
 @dataclass(frozen=True)
 class Cost:
-    """What it took to send to all: seconds of this machine, of its processors, and memory at its highest."""
+    """What it took to send to all: seconds of this machine, of its processors, and memory at its highest.
+
+    `states` are the ledger's afterwards.
+    """
 
     mails: int
+    states: dict[str, int]
     seconds: float
     cpu_seconds: float
     peak_megabytes: float
+
+    @property
+    def undone(self) -> list[str]:
+        return unmet(
+            (self.states == {"sent": self.mails}, f"of {self.mails} mails the ledger says {self.states}")
+        )
 
     @property
     def rate(self) -> float:
@@ -92,7 +103,7 @@ def sent(folder: Path, port: int, mailboxes: int) -> Cost:
         [*sender(folder, port), str(warm)], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
     )
     shutil.rmtree(warm)
-    return Cost(mails=mailboxes, **json.loads(told.stdout))
+    return Cost(mails=mailboxes, states=states(folder), **json.loads(told.stdout))
 
 
 def sender(folder: Path, port: int) -> list[str]:

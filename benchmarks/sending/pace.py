@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 from telegram.ext import ExtBot
 
-from benchmarks.sending.audience import ANCHOR, outbox, prepared, states
+from benchmarks.results import Result, unmet
+from benchmarks.sending.audience import ANCHOR, once_each, outbox, prepared, states
 from benchmarks.sending.memory import peak_megabytes
 from benchmarks.virtual_time import VirtualLoop, counting_the_database
 from bot.chat.limits import Limiter
@@ -19,10 +20,11 @@ from bot.chat.request import Request
 from tests.fakes.telegram import TOKEN, FakeTelegram
 
 _RATE = 30
+_SMALLEST_SHARE, _MOST_MEGABYTES = 0.97, 250
 
 
 @dataclass(frozen=True)
-class Pace:
+class Pace(Result):
     """What came of it; times in seconds, memory of the process in megabytes at its highest."""
 
     chats: int
@@ -34,16 +36,32 @@ class Pace:
     peak_megabytes: float
 
     @property
+    def undone(self) -> list[str]:
+        return once_each(self.chats, self.states, self.received)
+
+    @property
+    def broken(self) -> list[str]:
+        return unmet((self.refused == 0, f"{self.refused} requests were refused with 429"))
+
+    @property
+    def missed(self) -> list[str]:
+        return unmet(
+            (self.rate >= _SMALLEST_SHARE * _RATE, f"{self.rate:.2f} messages/s"),
+            (self.peak_megabytes <= _MOST_MEGABYTES, f"peak memory {self.peak_megabytes:.0f} MB"),
+        )
+
+    @property
     def rate(self) -> float:
         """Messages a second."""
         return sum(self.received.values()) / self.simulated_seconds
 
     def __str__(self) -> str:
+        share, peak = self.rate / _RATE, self.peak_megabytes
         return (
             f"pace    {self.chats} chats in {self.simulated_seconds:.0f} simulated s"
             f" ({self.wall_seconds:.0f} s of this machine)\n"
-            f"        {self.rate:.2f} messages/s, {self.rate / _RATE:.1%} of the permitted rate (at least 97 %)\n"
-            f"        429s {self.refused} (none), peak memory {self.peak_megabytes:.0f} MB (at most 250 MB)"
+            f"        {self.rate:.2f} messages/s, {share:.1%} of the permitted rate (at least {_SMALLEST_SHARE:.0%})\n"
+            f"        429s {self.refused} (none), peak memory {peak:.0f} MB (at most {_MOST_MEGABYTES} MB)"
         )
 
 

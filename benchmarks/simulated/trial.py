@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from benchmarks.results import Result, unmet
 from benchmarks.simulated.faults import FAULTS, Simulated
 from benchmarks.simulated.translation import sentences, translation
 from digest.archive import post
@@ -20,7 +21,8 @@ from digest.render.originals import stored
 from tests.shared import shared_data
 
 _LANGUAGE = "zh-CN"
-_MANY = 1_000
+MANY = 1_000
+_SMALLEST_FOUND, _LARGEST_FLAGGED, _MOST_CPU_SECONDS = 0.96, 0.05, 2
 _CONFLICT = re.compile(r"<{7}[^\n]*\n(.*?)={7}\n(.*?)>{7}[^\n]*\n?", re.DOTALL)
 _CAPITALISED = re.compile(r"(?<![\w$\\-])[A-Z][a-z]+(?:-[A-Z]?[a-z]+)*(?![\w:-])")
 _UNLIKE_A_NAME = re.compile(
@@ -33,8 +35,25 @@ def check(original: Original, made: Made) -> tuple[Finding, ...]:
     return translated(original, made, _LANGUAGE, _GLOSSARY)
 
 
-def posts() -> str:
-    """Every finding in the published translations; a post that holds two after a conflict is read both ways."""
+@dataclass(frozen=True)
+class Published(Result):
+    """Every finding in the published translations, one line for each of them."""
+
+    lines: list[str]
+    hard: int
+    flaws: Counter[str]
+
+    @property
+    def undone(self) -> list[str]:
+        return unmet((bool(self.lines), "no translation was found in the posts"))
+
+    def __str__(self) -> str:
+        summary = f"{len(self.lines)} translations, {self.hard} with hard findings; {dict(self.flaws)}"
+        return "\n".join([*self.lines, summary])
+
+
+def posts() -> Published:
+    """Checks the published translations; a post that holds two after a conflict is read both ways."""
     papers = json.loads(shared_data("post-papers.json").read_text())
     lines, flaws, hard = [], Counter[str](), 0
     seen = {}
@@ -46,7 +65,7 @@ def posts() -> str:
         lines.append(f"{name} {number}: {', '.join(map(_shown, found)) or 'nothing'}")
         flaws.update(each.flaw for each in found)
         hard += is_hard(found)
-    return "\n".join([*lines, f"{len(seen)} translations, {hard} with hard findings; {dict(flaws)}"])
+    return Published(lines, hard, flaws)
 
 
 def published(text: str) -> Iterator[tuple[str, str]]:
@@ -75,7 +94,7 @@ class Case:
         return Made(self.title, cleaned("".join(chinese), _LANGUAGE), None)
 
 
-def cases(many: int = _MANY) -> list[Case]:
+def cases(many: int) -> list[Case]:
     """The first `many` newly listed papers, always translated alike."""
     rows = map(json.loads, shared_data("listings-2025.jsonl").read_text().splitlines())
     papers = {row["id"]: row for row in rows if row["listing"] == "new"}
@@ -114,8 +133,52 @@ class Tally:
         return "{:6,} texts {} hard {} hard or soft".format(self.texts, *shares)
 
 
-def planted(many: int = _MANY, *, show: bool = False) -> dict[tuple[bool, str], Tally]:
-    """By whether the abstracts were held back, and by fault ("clean": none, "all": each of them): what was found."""
+@dataclass(frozen=True)
+class Planted(Result):
+    """What was found, by whether the abstracts were held back, and by fault ("clean": none, "all": each of them)."""
+
+    many: int
+    tallies: dict[tuple[bool, str], Tally]
+
+    @property
+    def undone(self) -> list[str]:
+        clean, faulty = self.both("clean").texts, self.both("all").texts
+        return unmet(
+            (clean == self.many, f"{clean} of {self.many} abstracts were checked"),
+            (faulty >= self.many, f"{faulty} faults were planted in {self.many} abstracts"),
+        )
+
+    @property
+    def missed(self) -> list[str]:
+        clean, faulty = self.both("clean"), self.both("all")
+        return unmet(
+            (
+                faulty.hard >= _SMALLEST_FOUND * faulty.texts,
+                f"{faulty.hard} of {faulty.texts} faults were found",
+            ),
+            (
+                clean.hard <= _LARGEST_FLAGGED * clean.texts,
+                f"{clean.hard} of {clean.texts} clean texts were flagged",
+            ),
+        )
+
+    def both(self, name: str) -> Tally:
+        """The tally of a fault over all abstracts, held back or not."""
+        tallies = [self.tallies.get((held_back, name), Tally()) for held_back in (False, True)]
+        return Tally(*(sum(getattr(each, key) for each in tallies) for key in ("texts", "hard", "any")))
+
+    def __str__(self) -> str:
+        lines = []
+        for held_back in (False, True):
+            lines.append("held back while tuning:" if held_back else "tuned on:")
+            lines += [
+                f"  {name:22} {tally}" for (apart, name), tally in self.tallies.items() if apart is held_back
+            ]
+        return "\n".join(lines)
+
+
+def planted(many: int, *, show: bool = False) -> Planted:
+    """Checks `many` simulated translations, clean and with each fault planted."""
     tallies: dict[tuple[bool, str], Tally] = {}
     for case in cases(many):
         clean = check(case.original, case.made(case.simulated.chinese))
@@ -132,7 +195,7 @@ def planted(many: int = _MANY, *, show: bool = False) -> dict[tuple[bool, str], 
                 tallies.setdefault((case.held_back, key), Tally()).count(found)
             if show and not case.held_back and not is_hard(tuple(found)):
                 print(f"missed: {name}: {_difference(case.simulated.chinese, chinese)}")
-    return tallies
+    return Planted(many, tallies)
 
 
 def _difference(before: Sequence[str], after: Sequence[str]) -> str:
@@ -141,20 +204,36 @@ def _difference(before: Sequence[str], after: Sequence[str]) -> str:
     return f"{' '.join(gone)} -> {' '.join(come)}"
 
 
-def report(tallies: dict[tuple[bool, str], Tally]) -> str:
-    lines = []
-    for held_back in (False, True):
-        lines.append("held back while tuning:" if held_back else "tuned on:")
-        lines += [f"  {name:22} {tally}" for (apart, name), tally in tallies.items() if apart is held_back]
-    return "\n".join(lines)
-
-
-def speed(many: int = _MANY) -> str:
+@dataclass(frozen=True)
+class Speed(Result):
     """The time that the checks take for title and abstract, on one core."""
+
+    many: int
+    checked: int
+    seconds: float
+    cpu_seconds: float
+
+    @property
+    def undone(self) -> list[str]:
+        return unmet((self.checked == self.many, f"{self.checked} of {self.many} abstracts were checked"))
+
+    @property
+    def missed(self) -> list[str]:
+        return unmet((self.cpu_seconds <= _MOST_CPU_SECONDS, f"{self.cpu_seconds:.2f} s of the processor"))
+
+    def __str__(self) -> str:
+        return (
+            f"{self.checked:,} abstracts checked in {self.seconds:.2f} s"
+            f" ({self.cpu_seconds:.2f} s of the processor, at most {_MOST_CPU_SECONDS} s)"
+        )
+
+
+def speed(many: int) -> Speed:
+    """Checks `many` clean translations."""
     made = [(case.original, case.made(case.simulated.chinese)) for case in cases(many)]
     check(*made[0])
     started, used = time.perf_counter(), time.process_time()
     for original, chinese in made:
         check(original, chinese)
     spent = time.perf_counter() - started
-    return f"{len(made):,} abstracts checked in {spent:.2f} s ({time.process_time() - used:.2f} s of the processor)"
+    return Speed(many, len(made), spent, time.process_time() - used)

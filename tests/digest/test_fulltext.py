@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from digest.models import FullText, NoText, NoTextReason, PaperId, TextSource, VersionId
-from digest.sources.fulltext import FullTexts
+from digest.sources.fulltext.fetch import FullTexts
 from digest.sources.fulltext.orders import orders_in
 from digest.sources.gate import Gate, Patience, open_client
 from tests import pdfs

@@ -1,5 +1,4 @@
-"""The full text of a paper: from arXiv's HTML page, or from the PDF."""
+"""The full text of a paper: from arXiv's HTML page, or from the PDF.
 
-from digest.sources.fulltext.fetch import FullTexts
-
-__all__ = ["FullTexts"]
+Nothing is imported here: the process that opens a PDF starts for each, and is to load what it needs alone.
+"""

@@ -1,0 +1,55 @@
+"""Runs every benchmark at its full size, one after another, each bounded in time: `python -m benchmarks`.
+
+Ends with 1 if any of them fails. `--quick` runs each at a small size, for whether it works and not for its figures.
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+_FOLDER = Path(__file__).parent
+_MOST_SECONDS = 420
+QUICK = {
+    "coverage": ["--days", "14"],
+    "edition": ["--papers", "4", "--concurrency=4", "--translation-seconds=0.2", "--reading-seconds=0.5"],
+    "fidelity": ["--abstracts", "60"],
+    "mail": ["--quick"],
+    "telegram": ["--quick"],
+}
+"""The programs, each with the arguments of its small size."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true")
+    quick = parser.parse_args().quick
+    failed = [name for name, small in QUICK.items() if not _succeeds(name, small if quick else [])]
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}")
+
+
+def _succeeds(name: str, arguments: list[str]) -> bool:
+    """Runs one benchmark; one that takes too long is ended, with all that it started."""
+    print(f"== {name} {' '.join(arguments)}", flush=True)
+    began = time.monotonic()
+    command = [sys.executable, str(_FOLDER / f"{name}.py"), *arguments]
+    with subprocess.Popen(command, start_new_session=True) as process:
+        try:
+            status = process.wait(_MOST_SECONDS)
+        except subprocess.TimeoutExpired:
+            status = -1
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+    print(f"== {name}: {'done' if status == 0 else 'FAILED'} in {time.monotonic() - began:.0f} s", flush=True)
+    return status == 0
+
+
+if __name__ == "__main__":
+    main()
