@@ -11,6 +11,7 @@ import httpx
 import openai
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.alerts import Alerts
 from bot.mailboxes import Mailbox
 from bot.settings import Settings
 from bot.store.upgrade import upgrade
@@ -71,6 +72,7 @@ class App:
     clock: Clock
     wall_clock: Clock
     own_mailboxes: tuple[Mailbox, ...]
+    alerts: Alerts
 
 
 @asynccontextmanager
@@ -121,6 +123,7 @@ async def open_app(
             clock=clock,
             wall_clock=wall_clock,
             own_mailboxes=own_mailboxes(settings),
+            alerts=Alerts(engine, wall_clock),
         )
 
 

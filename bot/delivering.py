@@ -9,9 +9,11 @@ from datetime import date
 from bot import fanout, outboxes, schedule
 from bot.app import App
 from bot.channels import Channel
+from bot.chat.sending import Outgoing
 from bot.day import Work
 from bot.links import open_links
-from bot.models import Sending
+from bot.mail.channel import Mail
+from bot.models import AlertKind, Sending
 from bot.outbox import Outbox
 from bot.outboxes import Rhythm
 from bot.settings import Settings
@@ -72,22 +74,27 @@ async def _drain(app: App, settings: Settings) -> bool:
     """
     faults: list[DigestError] = []
     elsewhere = False
-    for opened in _channels(app, settings):
+    for name, opened in _channels(app, settings):
         try:
             async with opened as (_, outbox):
                 await outbox.drain()
+                if outbox.has_sent.is_set():
+                    await app.alerts.resolve(AlertKind.CHANNEL_PAUSED, name)
         except BusyError:
             elsewhere = True
         except DigestError as error:
             faults.append(error)
+            await app.alerts.raise_(AlertKind.CHANNEL_PAUSED, name, str(error))
     if faults:
         raise faults[0]
     return elsewhere
 
 
-def _channels(app: App, settings: Settings) -> Iterator[AbstractAsyncContextManager[tuple[Channel, Outbox]]]:
+def _channels(
+    app: App, settings: Settings
+) -> Iterator[tuple[str, AbstractAsyncContextManager[tuple[Channel, Outbox]]]]:
     if settings.telegram_bot_token is not None:
-        yield outboxes.telegram(app, settings, _RHYTHM)
+        yield Outgoing.name, outboxes.telegram(app, settings, _RHYTHM)
     links = open_links(settings, app.clock)
     if settings.smtp_host is not None and links is not None:
-        yield outboxes.mail(app, settings, links, _RHYTHM)
+        yield Mail.name, outboxes.mail(app, settings, links, _RHYTHM)

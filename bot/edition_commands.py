@@ -1,6 +1,8 @@
 """The commands that make editions, send them, and account for them."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Annotated
@@ -8,20 +10,24 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bot import command_line, day
-from bot.app import calendar, open_app, open_database
+from bot import command_line, day, schedule
+from bot.alert_routes import routes
+from bot.app import App, calendar, open_app, open_database
 from bot.command_line import At
 from bot.day import Work
 from bot.delivering import Delivered, deliver_day, deliver_made
+from bot.models import AlertKind
 from bot.progress import reporting
 from bot.settings import Settings
 from digest import coverage as coverages
 from digest import quality as qualities
-from digest.collection import Standing
+from digest.collection import Pause, Standing
 from digest.coverage import Coverage
 from digest.errors import DigestError
+from digest.progress import Report
 from digest.quality import Quality
 from digest.render import text
+from digest.store.exclusive import BusyError
 
 
 def run(at: At = "") -> None:
@@ -121,15 +127,37 @@ async def _work(loaded: Settings, at: str, *, delivers: bool) -> _Made:
         await asyncio.sleep(time.total_seconds())
         return clock()
 
-    async with open_app(loaded, clock, wall_clock=command_line.now) as parts:
+    async with open_app(loaded, clock, wall_clock=command_line.now) as parts, _alerting(parts, loaded):
         with reporting(Console(stderr=True)) as report:
-            made = await day.work(parts, moment, report, None if at else pause)
+            made = await _worked(parts, moment, report, None if at else pause)
         delivered = await deliver_made(parts, loaded, made) if delivers else None
         return _Made(made, delivered)
 
 
+async def _worked(parts: App, moment: datetime, report: Report, pause: Pause | None) -> Work:
+    """Has the operator hear of what went wrong, and raises it."""
+    try:
+        made = await day.work(parts, moment, report, pause)
+    except BusyError:  # the other process tells
+        raise
+    except DigestError as error:
+        await parts.alerts.raise_(AlertKind.EDITION_FAILED, reason=str(error))
+        raise
+    await schedule.alert(parts, made)
+    return made
+
+
+@asynccontextmanager
+async def _alerting(parts: App, loaded: Settings) -> AsyncIterator[None]:
+    """Tells the operator at the end of the block what is due, as `serve` does while it runs."""
+    try:
+        yield
+    finally:
+        await parts.alerts.tell(routes(parts, loaded))
+
+
 async def _deliver(loaded: Settings, wanted: date) -> Delivered:
-    async with open_app(loaded, command_line.now) as parts:
+    async with open_app(loaded, command_line.now) as parts, _alerting(parts, loaded):
         return await deliver_day(parts, loaded, wanted)
 
 

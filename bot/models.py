@@ -224,32 +224,50 @@ class Mark:
     day: date | None = None
 
 
-class Trouble(StrEnum):
-    """What the operators have to hear of."""
+class AlertKind(StrEnum):
+    """What the operator is alerted of. Most last until they are over; an event happens once, and is never over."""
 
-    MISSING = "missing"
-    """arXiv does not show the papers of the edition that is due."""
-    OVERDUE = "overdue"
-    """The same of an earlier edition."""
-    UNEXPLAINED = "unexplained"
-    """Announced papers are in no edition, without a reason."""
-    ORDERS = "orders"
-    """A paper gives language models orders where no reader sees them."""
-    FAILED = "failed"
-    """A fault with a sentence of its own."""
-    BROKEN = "broken"
-    """A fault that only the log tells."""
-    ENDED = "ended"
-    """The topic of a forum is closed or deleted: its people cannot tell the bot."""
+    EDITION_MISSING = "edition-missing"
+    """arXiv does not show the papers of an edition that is due; the subject is its date."""
+    EDITION_FAILED = "edition-failed"
+    """Editions cannot be made."""
+    PAPERS_UNEXPLAINED = "papers-unexplained"
+    """Announced papers are in no edition, without a reason; the reason is their number."""
+    HIDDEN_INSTRUCTIONS = "hidden-instructions"
+    """Event: a paper gives language models instructions where no reader sees them; the subject is its version."""
+    POST_NOT_WRITTEN = "post-not-written"
+    POST_NOT_PUSHED = "post-not-pushed"
+    CHANNEL_PAUSED = "channel-paused"
+    """Nothing can be sent on a channel, whatever the address; the subject is its name."""
+    SENDS_UNKNOWN = "sends-unknown"
+    """Event: messages of which nobody knows whether they arrived; the subject is their edition or broadcast, the
+    reason their number."""
+    TOPIC_CLOSED = "topic-closed"
+    """Event: the topic of a forum is closed or deleted: its people cannot tell the bot. The subject is its address."""
+    INTERNAL_ERROR = "internal-error"
+    """A fault that only the log describes."""
+
+    @property
+    def is_event(self) -> bool:
+        return self in _EVENTS
+
+
+_EVENTS = frozenset({AlertKind.HIDDEN_INSTRUCTIONS, AlertKind.SENDS_UNKNOWN, AlertKind.TOPIC_CLOSED})
 
 
 @dataclass(frozen=True, slots=True)
-class Alarm:
-    """A trouble; `about` is the day, the number or the address that it concerns."""
+class Alert:
+    """One trouble of the operator's: kind and subject name it, and `reason` is what is known of it.
 
-    trouble: Trouble
-    about: str = ""
-    reason: str = ""
+    `over_at` is None while it lasts. `tries` counts the failed attempts to tell it.
+    """
+
+    kind: AlertKind
+    subject: str
+    reason: str
+    raised_at: datetime
+    over_at: datetime | None = None
+    tries: int = 0
 
 
 class Wish(StrEnum):

@@ -56,6 +56,8 @@ class Outbox:
     clock: Callable[[], datetime]
     width: int = _WIDTH
     look_seconds: float = 5
+    has_sent: asyncio.Event = field(init=False, default_factory=asyncio.Event)
+    """Set once a message was taken."""
     _outcomes: Outcomes = field(init=False)
     _running: dict[int, "asyncio.Task[None]"] = field(init=False, default_factory=dict)
     _changed: asyncio.Event = field(init=False, default_factory=asyncio.Event)
@@ -205,6 +207,7 @@ class Outbox:
                 self.wake()
         else:
             await self._outcomes.sent(delivery, part + 1, len(parts))
+            self.has_sent.set()
             return True
         finally:
             self._in_flight.discard(delivery.id)

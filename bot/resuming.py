@@ -1,20 +1,18 @@
 """An outbox that lives on: behind another process that sends, and over the pauses of a channel that is refused."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import structlog
 
+from bot.alerts import Alerts
+from bot.models import AlertKind
 from bot.outbox import ChannelError, Outbox
 from digest.store.exclusive import BusyError
 
 _log = structlog.get_logger()
 _BUSY_SECONDS = 15.0  # until the other process that sends may be done
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 60.0, 1800.0
-
-Alert = Callable[[str], Awaitable[None]]
-"""Tells the operator a sentence."""
 
 
 async def send_until(stop: asyncio.Event, outbox: Outbox) -> None:
@@ -35,28 +33,36 @@ async def send_until(stop: asyncio.Event, outbox: Outbox) -> None:
 
 
 async def keep_sending(
-    stop: asyncio.Event, outbox: Outbox, alert: Alert, *, first_pause_seconds: float = _FIRST_PAUSE_SECONDS
+    stop: asyncio.Event, outbox: Outbox, alerts: Alerts, *, first_pause_seconds: float = _FIRST_PAUSE_SECONDS
 ) -> None:
     """The same, whatever the channel says: while it is refused, nothing but this channel pauses. Raises StoreError.
 
-    A refusal is told once, and again only after the channel has worked for longer than the longest pause, or where it
-    says something else. Pauses double.
+    The operator is alerted until something was sent again. Pauses double, until the channel has worked for longer than
+    the longest of them.
     """
     loop = asyncio.get_running_loop()
-    pause, told = first_pause_seconds, ""
+    pause, channel = first_pause_seconds, outbox.channel.name
     while not stop.is_set():
         began = loop.time()
+        outbox.has_sent.clear()
+        working = asyncio.create_task(_resolve_once_sent(outbox, alerts))
         try:
             await send_until(stop, outbox)
         except ChannelError as error:
             if loop.time() - began > _LONGEST_PAUSE_SECONDS:
-                pause, told = first_pause_seconds, ""
-            _log.error("channel_paused", channel=outbox.channel.name, error=str(error), seconds=pause)
-            if str(error) != told:
-                await alert(str(error))
-                told = str(error)
+                pause = first_pause_seconds
+            _log.error("channel_paused", channel=channel, error=str(error), seconds=pause)
+            await alerts.raise_(AlertKind.CHANNEL_PAUSED, channel, str(error))
             await _wait(stop, pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        finally:
+            working.cancel()
+
+
+async def _resolve_once_sent(outbox: Outbox, alerts: Alerts) -> None:
+    """Also what a process before this one raised."""
+    await outbox.has_sent.wait()
+    await alerts.resolve(AlertKind.CHANNEL_PAUSED, outbox.channel.name)
 
 
 async def _close_on(stop: asyncio.Event, outbox: Outbox) -> None:

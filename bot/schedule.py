@@ -4,7 +4,7 @@ APScheduler only ticks. It keeps nothing, so nothing is lost with it; a tick tha
 changes no more than the moment.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
@@ -14,8 +14,8 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from bot import day, fanout
 from bot.app import App
 from bot.day import Work
-from bot.models import Alarm, Trouble
-from bot.store import asks, deliveries, dispatches, signups, updates
+from bot.models import AlertKind
+from bot.store import alerts, asks, deliveries, dispatches, signups, updates
 from digest.calendar import Calendar
 from digest.collection import Pause, Standing
 from digest.errors import DigestError
@@ -30,18 +30,13 @@ _log = structlog.get_logger()
 
 @dataclass
 class Schedule:
-    """Has editions made and given out as their time comes.
-
-    `alert` tells the operators, `wake` that there is something to send.
-    """
+    """Has editions made and given out as their time comes; `wake` tells that there is something to send."""
 
     app: App
-    alert: Callable[[Alarm], Awaitable[None]]
     wake: Callable[[], None]
     pause: Pause
     _tried_at: datetime | None = field(init=False, default=None)
     _pruned_on: date | None = field(init=False, default=None)
-    _said: set[tuple[date, Alarm]] = field(init=False, default_factory=set)
 
     def start(self, tick_seconds: float) -> AsyncIOScheduler:
         """Begins to tick; the caller ends it."""
@@ -64,10 +59,10 @@ class Schedule:
             await self._tick()
         except DigestError as error:
             _log.error("edition_failed", error=str(error))
-            await self._alert(Alarm(Trouble.FAILED, reason=str(error)))
+            await self.app.alerts.raise_(AlertKind.EDITION_FAILED, reason=str(error))
         except Exception:  # noqa: BLE001 - the edge of what one tick can do
             _log.exception("tick_failed")
-            await self._alert(Alarm(Trouble.BROKEN))
+            await self.app.alerts.raise_(AlertKind.INTERNAL_ERROR)
 
     async def _tick(self) -> None:
         now = self.app.clock()
@@ -87,7 +82,8 @@ class Schedule:
         made = await day.work(self.app, now, lambda _: None, self._paused)
         await give_out(self.app, made)
         self.wake()
-        await self._tell(made)
+        await self.app.alerts.resolve(AlertKind.INTERNAL_ERROR)
+        await alert(self.app, made)
 
     async def _prune(self, now: datetime) -> None:
         """Deletes what is not kept any longer, once a day."""
@@ -96,6 +92,7 @@ class Schedule:
                 await updates.prune(connection, now)
                 await asks.prune(connection, now)
                 await signups.prune(connection, now)
+                await alerts.prune(connection, now)
                 await deliveries.prune(connection, now)
                 await dispatches.prune_texts(connection, now)
             self._pruned_on = now.date()
@@ -105,26 +102,6 @@ class Schedule:
         await _give_out_recent(self.app)
         self.wake()
         return await self.pause(time)
-
-    async def _tell(self, made: Work) -> None:
-        if made.outcome.standing is Standing.MISSING:
-            await self._alert(Alarm(Trouble.MISSING, str(made.outcome.day)))
-        if made.outcome.overdue:
-            await self._alert(Alarm(Trouble.OVERDUE, str(made.outcome.overdue)))
-        if made.unexplained:
-            await self._alert(Alarm(Trouble.UNEXPLAINED, str(len(made.unexplained))))
-        async with database.reading(self.app.engine) as connection:
-            hiding = await fulltexts.with_orders(connection, self.app.clock() - timedelta(days=1))
-        for version in hiding:
-            await self._alert(Alarm(Trouble.ORDERS, str(version)))
-
-    async def _alert(self, alarm: Alarm) -> None:
-        """Each alarm once a day."""
-        said = (self.app.clock().date(), alarm)
-        if said not in self._said:
-            self._said = {each for each in self._said if each[0] == said[0]} | {said}
-            _log.warning("alarm", trouble=alarm.trouble, about=alarm.about)
-            await self.alert(alarm)
 
 
 def has_open_day(calendar: Calendar, last: ClosedEdition | None, now: datetime) -> bool:
@@ -149,6 +126,21 @@ async def give_out(app: App, made: Work) -> None:
         await fanout.open_edition(app.engine, closed.date, calendar.anchor(closed.date), now)
     if made.outcome.standing in (Standing.NO_BATCH, Standing.NOTHING):
         await fanout.open_quiet_day(app.engine, made.outcome.day, calendar.anchor(made.outcome.day), now)
+
+
+async def alert(app: App, made: Work) -> None:
+    """Has the operator hear of what a run met, and of what it met no more."""
+    missing = [made.outcome.overdue] if made.outcome.overdue else []
+    if made.outcome.standing is Standing.MISSING:
+        missing.append(made.outcome.day)
+    unexplained = {"": str(len(made.unexplained))} if made.unexplained else {}
+    await app.alerts.resolve(AlertKind.EDITION_FAILED)
+    await app.alerts.update(AlertKind.EDITION_MISSING, {str(day): "" for day in missing})
+    await app.alerts.update(AlertKind.PAPERS_UNEXPLAINED, unexplained)
+    async with database.reading(app.engine) as connection:
+        hiding = await fulltexts.with_orders(connection, app.clock() - timedelta(days=1))
+    for version in hiding:
+        await app.alerts.raise_(AlertKind.HIDDEN_INSTRUCTIONS, str(version))
 
 
 async def _give_out_recent(app: App) -> None:

@@ -7,9 +7,8 @@ mail server that stalls no message.
 import asyncio
 import secrets
 import signal
-from collections import deque
 from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,17 +19,19 @@ from starlette.exceptions import HTTPException
 from telegram import Update
 from telegram.ext import ExtBot
 
+from bot import alert_routes, outboxes
 from bot import links as signed
-from bot import outboxes
+from bot.alerts import NotToldError
 from bot.app import App, Clock, FarEnds, open_app
-from bot.chat import application, connection, operators, updates
-from bot.chat.desk import Desk
+from bot.chat import application, connection, updates
+from bot.chat.desk import CHANNEL, Desk
 from bot.chat.inbox import Inbox
 from bot.chat.limits import LimitArgs
+from bot.chat.operators import OperatorChats
 from bot.links import Links
 from bot.mail import mailbox
 from bot.mail.correspondence import Letters
-from bot.models import Alarm, Trouble
+from bot.models import Alert, AlertKind
 from bot.outbox import Outbox
 from bot.outboxes import Rhythm
 from bot.resuming import keep_sending, send_until
@@ -45,7 +46,8 @@ T = TypeVar("T")
 _log = structlog.get_logger()
 _RETURNS_SECONDS = 300.0  # between two looks into the mailbox for what comes back
 _LAST_SECONDS = 5.0  # for letters that are under way at the end
-_ALARMS = 20  # that are kept while Telegram is out of reach
+_JOIN_SECONDS = 30.0  # that an alert waits for Telegram before it goes another way
+_ALERT_SECONDS = 15.0  # between two looks for alerts that other processes raised
 
 
 @dataclass
@@ -63,15 +65,6 @@ class _House:
     inbox: Inbox | None = None
     listens: asyncio.Event = field(default_factory=asyncio.Event)
     joined: asyncio.Event = field(default_factory=asyncio.Event)
-    alarms: deque[Alarm] = field(default_factory=partial(deque, maxlen=_ALARMS))
-    """Those that wait for Telegram."""
-
-    async def alert(self, alarm: Alarm) -> None:
-        """Tells the operators, whom only Telegram reaches, once it can be reached; the log has it all anyway."""
-        if self.desk is not None and self.joined.is_set():
-            await operators.alert(self.desk, alarm)
-        elif alarm not in self.alarms:
-            self.alarms.append(alarm)
 
     def wake(self) -> None:
         """There may be something new to send."""
@@ -92,7 +85,7 @@ async def serve(
     outboxes.require_channel(settings)
     async with open_app(settings, clock, far_ends) as app:
         house = _House(app, settings, rhythm or Rhythm(), _links(settings, clock), stop)
-        parts: list[Coroutine[Any, Any, object]] = [_pages(house), _ticks(house)]
+        parts: list[Coroutine[Any, Any, object]] = [_pages(house), _ticks(house), _alerts(house)]
         if settings.smtp_host is not None:
             parts.append(_mail(house))
         if settings.telegram_bot_token is not None:
@@ -131,11 +124,34 @@ async def _ticks(house: _House) -> None:
         await asyncio.sleep(time.total_seconds())
         return house.app.clock()
 
-    scheduler = Schedule(house.app, house.alert, house.wake, pause).start(house.rhythm.tick_seconds)
+    scheduler = Schedule(house.app, house.wake, pause).start(house.rhythm.tick_seconds)
     try:
         await house.stop.wait()
     finally:
         scheduler.shutdown(wait=False)
+
+
+async def _alerts(house: _House) -> None:
+    app, settings = house.app, house.settings
+    ways = alert_routes.routes(app, settings, _Joined(house))
+    telling = partial(app.alerts.keep_telling, ways, min(_ALERT_SECONDS, house.rhythm.tick_seconds))
+    await _unless(house.stop, telling)
+
+
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    """The route of alerts over the bot that serves. One that is still to reach Telegram is waited for, for a while."""
+
+    house: _House
+    name: str = CHANNEL
+
+    async def tell(self, alert: Alert) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.house.joined.wait(), _JOIN_SECONDS)
+        desk = self.house.desk
+        if desk is None or not self.house.joined.is_set():
+            raise NotToldError("Telegram is out of reach")
+        await OperatorChats(self.house.app.engine, desk.outgoing, desk.operators, desk.language).tell(alert)
 
 
 async def _mail(house: _House) -> None:
@@ -144,11 +160,8 @@ async def _mail(house: _House) -> None:
         house.outboxes.append(outbox)
         house.letters = Letters(app.engine, links, mail.post, app.clock, house.rhythm.look_seconds)
 
-        async def alert(sentence: str) -> None:
-            await house.alert(Alarm(Trouble.FAILED, reason=sentence))
-
         parts: list[Coroutine[Any, Any, object]] = [
-            keep_sending(stop, outbox, alert),
+            keep_sending(stop, outbox, app.alerts),
             _letters(stop, house.letters),
         ]
         account = mailbox.account(house.settings)
@@ -187,7 +200,7 @@ async def _joined(house: _House, stack: AsyncExitStack) -> tuple[ExtBot[LimitArg
     outgoing, outbox = await stack.enter_async_context(outboxes.telegram(house.app, settings, house.rhythm))
     newsletter = house.links if settings.smtp_host is not None else None
     desk = application.open_desk(house.app, outgoing, outbox, settings, newsletter)
-    outgoing.alert = lambda address, reason: operators.alert(desk, Alarm(Trouble.ENDED, address, reason))
+    outgoing.alert = partial(house.app.alerts.raise_, AlertKind.TOPIC_CLOSED)
     house.desk = desk
     house.outboxes.append(outbox)
     inbox = house.inbox = await stack.enter_async_context(application.answering(desk))
@@ -198,8 +211,7 @@ async def _joined(house: _House, stack: AsyncExitStack) -> tuple[ExtBot[LimitArg
     await application.introduce(desk, settings.telegram_channels)
     house.joined.set()
     _log.info("joined_telegram")
-    while house.alarms:
-        await house.alert(house.alarms.popleft())
+    await house.app.alerts.hurry()
     return desk.bot, outbox, inbox
 
 

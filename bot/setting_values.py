@@ -3,6 +3,7 @@
 What comes as something else than a text is taken as it is. Each raises ValueError with the sentence. Pure.
 """
 
+import json
 import re
 from collections.abc import Callable
 from datetime import date
@@ -146,6 +147,26 @@ def sender(value: object) -> object:
 def mailbox(value: object) -> object:
     """An address of mail."""
     return _parsed(mailboxes.parse, value)
+
+
+def web_address(value: object) -> object:
+    """An address of the web, which may hold a secret: it is never repeated."""
+    if not re.fullmatch(r"https?://[^\s/?#]+[^\s]{0,1900}", str(value)):
+        raise ValueError("give an address that begins with https:// or http://")
+    return value
+
+
+def json_object(value: object) -> object:
+    """The body of a webhook: a JSON object in which `$text` stands somewhere."""
+    if not isinstance(value, str):
+        return value
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or "$text" not in value:
+        raise ValueError('give a JSON object with $text in it, such as {"text": "$text"}')
+    return found
 
 
 def _parsed(parse: Callable[[str], object], value: object) -> object:

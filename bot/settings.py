@@ -122,6 +122,10 @@ class Settings(BaseSettings):
     dkim_selector: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,63}$")] | None = None
     dkim_key_file: Path | None = None
 
+    alert_mail: Annotated[Mailbox, BeforeValidator(values.mailbox)] | None = None
+    alert_webhook: Annotated[SecretStr, BeforeValidator(values.web_address)] | None = None
+    alert_webhook_body: Annotated[dict[str, Any], NoDecode, BeforeValidator(values.json_object)] | None = None
+
     public_url: HttpUrl | None = None
     archive_url: HttpUrl | None = None
     secret_key: Annotated[SecretStr, Field(min_length=32)] | None = None
@@ -181,6 +185,12 @@ class Settings(BaseSettings):
     def _a_mailbox_needs_a_login(self) -> "Settings":
         if self.imap_host and not (self.imap_username and self.imap_password):
             raise ValueError("IMAP_HOST: set IMAP_USERNAME and IMAP_PASSWORD too")
+        return self
+
+    @model_validator(mode="after")
+    def _alerts_need_a_way(self) -> "Settings":
+        if self.alert_mail and self.smtp_host is None:
+            raise ValueError("ALERT_MAIL: set SMTP_HOST too, the server that takes the mail")
         return self
 
     @model_validator(mode="after")

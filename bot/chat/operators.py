@@ -4,23 +4,27 @@ Others get the answer that an unknown command gets: in groups and channels, none
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from typing import Any
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
 from telegram import Update
 from telegram.error import TelegramError
 from telegram.ext import CallbackQueryHandler, ContextTypes
 
-from bot import day, fanout
+from bot import alerts, day, fanout
+from bot.alerts import NotToldError
 from bot.chat import words
 from bot.chat.address import Address
 from bot.chat.desk import CHANNEL, Desk
 from bot.chat.incoming import Handler, Incoming, incoming, on_command
 from bot.chat.parts import Button, Message
-from bot.models import Alarm, Standing
+from bot.chat.sending import Outgoing
+from bot.models import Alert, Standing
 from bot.store import deliveries, dispatches, subscribers
 from digest.errors import DigestError
 from digest.render import telegram
@@ -47,16 +51,35 @@ def handlers(desk: Desk) -> list[Handler]:
     ]
 
 
-async def alert(desk: Desk, alarm: Alarm) -> None:
-    """Tells every operator in their language; one who cannot be reached keeps the others from nothing."""
-    for operator in sorted(desk.operators):
-        async with database.reading(desk.app.engine) as connection:
+@dataclass(frozen=True, slots=True)
+class OperatorChats:
+    """The route of alerts to the operators' chats. `language` is that of operators who are in no table."""
+
+    engine: AsyncEngine
+    outgoing: Outgoing
+    operators: Collection[int]
+    language: str
+    name: str = CHANNEL
+
+    async def tell(self, alert: Alert) -> None:
+        """Tells every operator in their language; one who cannot be reached keeps the others from nothing.
+
+        Raises NotToldError where nobody could be reached.
+        """
+        reached = [operator for operator in sorted(self.operators) if await self._reach(operator, alert)]
+        if not reached:
+            raise NotToldError("none of TELEGRAM_ADMINS could be written to")
+
+    async def _reach(self, operator: int, alert: Alert) -> bool:
+        async with database.reading(self.engine) as connection:
             known = await subscribers.find(connection, CHANNEL, str(operator))
-        says = words.of(known.choices.language if known else desk.language)
+        text = alerts.text(alert, known.choices.language if known else self.language)
         try:
-            await desk.outgoing.say(Address(operator), Message(str(says.alarm(alarm))))
+            await self.outgoing.say(Address(operator), Message(str(telegram.literal(text))))
         except TelegramError as error:
             _log.warning("alert_not_sent", operator=operator, error=type(error).__name__)
+            return False
+        return True
 
 
 async def _guarded(desk: Desk, command: _Command, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:

@@ -67,6 +67,11 @@ class Mail:
         envelope = message.build_letter(part, self._head, to=to, number=number, at=self._clock())
         await self._pool.hand_in(await self._signed(envelope), urgent=True)
 
+    async def notify(self, part: Part, *, to: Mailbox, name: str) -> None:
+        """Hands in a mail to the operator; `name` tells it from all others. Raises DeliveryError."""
+        envelope = message.build_notice(part, self._head, to=to, name=name, at=self._clock())
+        await self._pool.hand_in(await self._signed(envelope), urgent=True)
+
     async def _signed(self, envelope: Envelope) -> Envelope:
         if self._signer is None:
             return envelope

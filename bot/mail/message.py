@@ -12,6 +12,7 @@ from datetime import datetime
 from email.header import Header
 from email.utils import format_datetime
 from functools import cached_property
+from hashlib import sha256
 from html import escape
 
 from bot.links import Links
@@ -139,12 +140,22 @@ def build(
 
 def build_letter(made: Part, head: Letterhead, *, to: Mailbox, number: int, at: datetime) -> Envelope:
     """The letter number `number`: a mail to one person, because of what somebody did at this address."""
+    return _letter(made, head, to, returns.letter_id(head.domain, head.links, number), at)
+
+
+def build_notice(made: Part, head: Letterhead, *, to: Mailbox, name: str, at: datetime) -> Envelope:
+    """A mail to the operator; `name` tells it from all others, also when it is tried again."""
+    digest = sha256(name.encode()).hexdigest()[:32]
+    return _letter(made, head, to, f"<notice.{digest}@{head.domain}>", at)
+
+
+def _letter(made: Part, head: Letterhead, to: Mailbox, message_id: str, at: datetime) -> Envelope:
     headers = (
         *head.headers,
         f"To: {to}",
         *made["headers"],
         f"Date: {format_datetime(at)}",
-        f"Message-ID: {returns.letter_id(head.domain, head.links, number)}",
+        f"Message-ID: {message_id}",
         "Auto-Submitted: auto-generated",
     )
     return Envelope(head.bounces or head.sender.mailbox, to, _content(made, headers, head, to, {}))

@@ -189,3 +189,22 @@ bounces = Table(
     Column("detail", Text),
     Column("seen_at", UtcDateTime, nullable=False, index=True),
 )
+
+# What the operator is alerted of: one row a trouble, kept for a while after its end. `next_at` is the next attempt to
+# tell the operator that it began, or that it is over; None where there is nothing to tell. `told_at` is when the
+# operator heard of it, `over_at` when it ended, `closed_at` when there was nothing left to tell. Where it begins again,
+# that is not told before `quiet_until`.
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("subject", PlainText, primary_key=True),
+    Column("reason", PlainText, nullable=False),
+    Column("raised_at", UtcDateTime, nullable=False),
+    Column("told_at", UtcDateTime),
+    Column("over_at", UtcDateTime),
+    Column("closed_at", UtcDateTime),
+    Column("quiet_until", UtcDateTime),
+    Column("next_at", UtcDateTime, index=True),
+    Column("tries", Integer, nullable=False, server_default="0"),
+)

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import select
 
 from bot.app import open_app
-from bot.models import Alarm, Trouble
+from bot.models import AlertKind
 from bot.schedule import BETWEEN_TRIES, Schedule, has_open_day, is_quiet
-from bot.store.tables import dispatches
+from bot.store.tables import alerts, dispatches
 from digest.calendar import Calendar
 from digest.models import ClosedEdition, FullText, Window
 from digest.store import engine as database
@@ -88,12 +88,18 @@ class Ticking:
         self.here = here
         self.schedule = schedule
         self.clock = clock
-        self.said: list[Alarm] = []
         self.woken = 0
 
     async def at(self, now: datetime) -> None:
         self.clock.now = now
         await self.schedule.tick()
+
+    async def alerts(self) -> list[tuple[AlertKind, str]]:
+        """The troubles that last, and the events."""
+        query = select(alerts.c.kind, alerts.c.subject).where(alerts.c.over_at.is_(None))
+        async with database.reading(self.schedule.app.engine) as connection:
+            rows = await connection.execute(query.order_by(alerts.c.kind, alerts.c.subject))
+            return [(AlertKind(row.kind), row.subject) for row in rows]
 
     async def subjects(self) -> list[tuple[str, date]]:
         query = select(dispatches.c.subject, dispatches.c.edition_date).order_by(dispatches.c.id)
@@ -106,9 +112,6 @@ async def ticking(folder: Path, papers: int = 2) -> AsyncIterator[Ticking]:
     clock = Clock()
     async with world(folder, papers=papers) as here, open_app(here.settings(), clock, QUICK) as app:
 
-        async def say(alarm: Alarm) -> None:
-            made.said.append(alarm)
-
         def wake() -> None:
             made.woken += 1
 
@@ -116,7 +119,7 @@ async def ticking(folder: Path, papers: int = 2) -> AsyncIterator[Ticking]:
             clock.now += by
             return clock.now
 
-        made = Ticking(here, Schedule(app, say, wake, pause), clock)
+        made = Ticking(here, Schedule(app, wake, pause), clock)
         yield made
 
 
@@ -126,7 +129,7 @@ async def test_an_edition_that_is_due_is_made_and_given_out_once(tmp_path: Path)
             await here.at(WEDNESDAY_NOON)
         assert await here.subjects() == [("edition", WEDNESDAY)]
         assert here.woken == 1
-        assert here.said == []
+        assert await here.alerts() == []
         assert "EchoNet-2" in here.here.post("2026-02-11")
 
 
@@ -153,7 +156,7 @@ async def test_a_batch_that_does_not_show_is_looked_for_again_only_after_a_while
         assert len(here.here.arxiv.requests) == asked
         await here.at(here.clock.now + BETWEEN_TRIES)
         assert len(here.here.arxiv.requests) > asked
-        assert here.said == [Alarm(Trouble.MISSING, "2026-02-12")]
+        assert await here.alerts() == [(AlertKind.EDITION_MISSING, "2026-02-12")]
         assert await here.subjects() == [("edition", WEDNESDAY)]
 
 
@@ -162,9 +165,10 @@ async def test_a_fault_is_told_to_the_operators_once_and_the_next_tick_comes(tmp
         (here.here.posts / "2026-02-11-arxiv.md").mkdir()  # in the post's place
         await here.at(WEDNESDAY_NOON)
         await here.at(WEDNESDAY_NOON + BETWEEN_TRIES)
-        assert len(here.said) == 1
+        assert await here.alerts() == [(AlertKind.EDITION_FAILED, "")]
         (here.here.posts / "2026-02-11-arxiv.md").rmdir()
         await here.at(WEDNESDAY_NOON + 2 * BETWEEN_TRIES)
+        assert await here.alerts() == []
         assert await here.subjects() == [("edition", WEDNESDAY)]
         assert "EchoNet-1" in here.here.post("2026-02-11")
 
@@ -176,7 +180,7 @@ async def test_a_paper_that_hides_orders_to_models_is_told_once_and_read_without
         here.here.arxiv.html["2602.00001v1"] = page.replace(b"</article>", order)
         for hours in (0, 1):
             await here.at(WEDNESDAY_NOON + hours * HOUR)
-        assert here.said == [Alarm(Trouble.ORDERS, "2602.00001v1")]
+        assert await here.alerts() == [(AlertKind.HIDDEN_INSTRUCTIONS, "2602.00001v1")]
         sent = str(here.here.model.requests)
         assert "Room 1 was measured" in sent
         assert "positive review" not in sent

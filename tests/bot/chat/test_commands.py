@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from bot.chat import words
-from bot.models import Alarm, Trouble
 from tests.bot.chat.talks import alerted, talking, told
 from tests.bot.chat.test_email import MAILING
 from tests.bot.chat.world import OPERATOR
@@ -283,8 +282,6 @@ def test_english_counts_one_paper_and_two_papers() -> None:
     assert [str(says.days(count)) for count in (1, 2)] == ["1 day", "2 days"]
     assert "Your one reading on demand of today is used up" in says.person_quota(1)
     assert "1 delivery is unknown: it may" in says.unknown_sends("2026-02-11", 1)
-    assert "1 announced paper is in" in says.alarm(Alarm(Trouble.UNEXPLAINED, "1"))
-    assert "2 announced papers are in" in says.alarm(Alarm(Trouble.UNEXPLAINED, "2"))
 
 
 def test_each_language_has_every_word() -> None:

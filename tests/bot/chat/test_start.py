@@ -90,7 +90,7 @@ async def test_what_the_operators_have_to_hear_waits_for_telegram(tmp_path: Path
         with capture_logs() as logs:
             serving = asyncio.create_task(serve(here.settings(), here.clock, stop, QUICK, RHYTHM))
             async with asyncio.timeout(20):
-                while not any(each["event"] == "alarm" for each in logs):  # noqa: ASYNC110 - a log is no event
+                while not any(each["event"] == "alert" for each in logs):  # noqa: ASYNC110 - a log is no event
                     await asyncio.sleep(0.05)
         here.telegram.mend()
         await operator.chat.waits_for(lambda message: "⚠️" in message.text)

@@ -1,0 +1,132 @@
+"""Alerts by webhook: a JSON POST to ALERT_WEBHOOK, in the form that the service behind it takes.
+
+What each of them takes and answers was read in November 2026:
+- Feishu and Lark, custom bots: https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot
+- WeCom, group robots: https://developer.work.weixin.qq.com/document/path/91770
+- DingTalk, custom robots: https://open.dingtalk.com/document/robots/custom-robot-access
+- Slack, incoming webhooks: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
+- ntfy, publishing as JSON: https://docs.ntfy.sh/publish/#publish-as-json
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from bot import alerts
+from bot.alerts import NotToldError
+from bot.models import Alert
+
+_ANSWER_SECONDS = 15.0
+_MOST_BYTES = 2000  # WeCom takes 2,048 bytes of text, the others more
+_LARGEST_ANSWER = 65_536  # bytes
+_TEXT = "$text"
+_FINE = (0, None)
+_CODES = ("code", "errcode", "StatusCode")  # Feishu, WeCom and DingTalk; Feishu's older form
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """The route to ALERT_WEBHOOK. `body` is the operator's own form, in which `$text` stands for the alert."""
+
+    url: str
+    language: str
+    body: Json | None = None
+    name: str = "webhook"
+
+    async def tell(self, alert: Alert) -> None:
+        """Posts the alert. Raises NotToldError where it was not taken, also where the answer says so under 200."""
+        url, content = request(self.url, alerts.text(alert, self.language), self.body)
+        try:
+            async with httpx.AsyncClient(timeout=_ANSWER_SECONDS, follow_redirects=False) as client:
+                status, answer = await _posted(client, url, content)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            raise NotToldError(f"ALERT_WEBHOOK cannot be reached ({type(error).__name__})") from None
+        if reason := refusal(status, answer):
+            raise NotToldError(f"ALERT_WEBHOOK refuses the alert: {reason}")
+
+
+async def _posted(client: httpx.AsyncClient, url: str, content: Json) -> tuple[int, bytes]:
+    """The status of the answer, and its beginning."""
+    async with client.stream("POST", url, json=content) as response:
+        answer = b""
+        async for chunk in response.aiter_bytes():
+            answer += chunk
+            if len(answer) > _LARGEST_ANSWER:
+                break
+        return response.status_code, answer[:_LARGEST_ANSWER]
+
+
+def request(url: str, text: str, body: Json | None = None) -> tuple[str, Json]:
+    """Where the alert `text` is posted, and as what: in the operator's form, else in that of the host. Pure."""
+    text = _cut(text)
+    if body is not None:
+        return url, _filled(body, text)
+    form = _FORMS.get(httpx.URL(url).host, _plain)
+    return form(url, text)
+
+
+def refusal(status: int, answer: bytes) -> str:
+    """Why the alert was not taken; empty where it was. Pure."""
+    if not 200 <= status < 300:
+        return f"status {status}"
+    try:
+        said = json.loads(answer)
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(said, dict):
+        return ""
+    found = (said[name] for name in _CODES if said.get(name) not in _FINE)
+    return next((f"code {str(code)[:20]}" for code in found), "")
+
+
+def _plain(url: str, text: str) -> tuple[str, Json]:
+    """What Slack takes, and Mattermost, Rocket.Chat and others with it."""
+    return url, {"text": text}
+
+
+def _slack(url: str, text: str) -> tuple[str, Json]:
+    """Three characters are Slack's markup: `<!channel>` would call everybody."""
+    return url, {"text": text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")}
+
+
+def _feishu(url: str, text: str) -> tuple[str, Json]:
+    """`<at …>` in a text would call people."""
+    return url, {"msg_type": "text", "content": {"text": text.replace("<", "＜")}}
+
+
+def _msgtype(url: str, text: str) -> tuple[str, Json]:
+    return url, {"msgtype": "text", "text": {"content": text}}
+
+
+def _ntfy(url: str, text: str) -> tuple[str, Json]:
+    """JSON goes to the root, with the topic in it; at the topic's own address it would be shown as it is."""
+    parsed = httpx.URL(url)
+    return str(parsed.copy_with(path="/")), {"topic": parsed.path.strip("/"), "message": text}
+
+
+_FORMS: dict[str, Callable[[str, str], tuple[str, Json]]] = {
+    "open.feishu.cn": _feishu,
+    "open.larksuite.com": _feishu,
+    "qyapi.weixin.qq.com": _msgtype,
+    "oapi.dingtalk.com": _msgtype,
+    "hooks.slack.com": _slack,
+    "ntfy.sh": _ntfy,
+}
+
+
+def _filled(form: Any, text: str) -> Any:
+    if isinstance(form, dict):
+        return {name: _filled(each, text) for name, each in form.items()}
+    if isinstance(form, list):
+        return [_filled(each, text) for each in form]
+    return form.replace(_TEXT, text) if isinstance(form, str) else form
+
+
+def _cut(text: str) -> str:
+    raw = text.encode()
+    return text if len(raw) <= _MOST_BYTES else raw[: _MOST_BYTES - 3].decode(errors="ignore") + "…"

@@ -1,0 +1,175 @@
+"""Alerts: the operator hears once of each trouble, and once that it is over.
+
+Whoever notices a trouble raises it, as often as they like; whoever sees that it is gone resolves it. What is to be told
+is a row of `alerts` until a route has carried it to the operator, over restarts too, and by whichever process is next.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.models import Alert, AlertKind
+from bot.store import alerts as rows
+from digest.errors import DigestError, StoreError
+from digest.render import words
+from digest.store import engine as database
+
+_log = structlog.get_logger()
+_FOLDER = "alerts"
+_QUIET = timedelta(hours=1)  # a trouble that comes and goes is told once in this time
+_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=1)
+_LONGEST_REASON = 500  # characters: a far end may say anything
+
+
+class NotToldError(Exception):
+    """A route could not carry an alert; the sentence says why, without addresses and tokens."""
+
+
+class Route(Protocol):
+    """A way to the operator."""
+
+    @property
+    def name(self) -> str:
+        """The name of the channel that it uses."""
+
+    async def tell(self, alert: Alert) -> None:
+        """Tells the operator of `alert`, or that it is over. Raises NotToldError."""
+
+
+@dataclass
+class Alerts:
+    """Raises and resolves alerts, and tells them. No failure of the database keeps the caller from its work."""
+
+    engine: AsyncEngine
+    clock: Callable[[], datetime]
+    _changed: asyncio.Event = field(init=False, default_factory=asyncio.Event)
+    _unkept: dict[tuple[AlertKind, str], Alert] = field(init=False, default_factory=dict)
+    """Those that the database, which may be the trouble, did not take: told all the same."""
+
+    async def raise_(self, kind: AlertKind, subject: str = "", reason: str = "") -> None:
+        """There is a trouble: it is told where that is news."""
+        reason, at = reason[:_LONGEST_REASON], self.clock()
+        try:
+            async with database.writing(self.engine) as connection:
+                is_news = await rows.raise_(connection, kind, subject, reason, at)
+        except StoreError as error:
+            _log.error("alert_not_kept", kind=kind, error=str(error))
+            is_news = (kind, subject) not in self._unkept
+            self._unkept.setdefault((kind, subject), Alert(kind, subject, reason, at))
+        if is_news:
+            _log.warning("alert", kind=kind, subject=subject, reason=reason)
+            self._changed.set()
+
+    async def resolve(self, kind: AlertKind, subject: str = "") -> None:
+        """There is no such trouble any more, if there was one."""
+        try:
+            async with database.writing(self.engine) as connection:
+                if (lost := self._unkept.pop((kind, subject), None)) is not None:
+                    await rows.raise_(connection, kind, subject, lost.reason, lost.raised_at)
+                    await rows.claim(connection, lost, self.clock(), self.clock())
+                was_there = await rows.resolve(connection, kind, subject, self.clock())
+        except StoreError as error:
+            _log.error("alert_not_kept", kind=kind, error=str(error))
+            return
+        if was_there:
+            _log.info("alert_over", kind=kind, subject=subject)
+            self._changed.set()
+
+    async def update(self, kind: AlertKind, found: Mapping[str, str]) -> None:
+        """The troubles of this `kind` are those `found`, reasons by subjects: others are over."""
+        for subject, reason in found.items():
+            await self.raise_(kind, subject, reason)
+        for alert in await self.lasting(kind):
+            if alert.subject not in found:
+                await self.resolve(kind, alert.subject)
+
+    async def lasting(self, kind: AlertKind | None = None) -> list[Alert]:
+        """The troubles that are not over, oldest first; of one `kind`, or all."""
+        try:
+            async with database.reading(self.engine) as connection:
+                return await rows.lasting(connection, kind)
+        except StoreError:
+            return [each for each in self._unkept.values() if kind in (None, each.kind)]
+
+    async def keep_telling(self, routes: Sequence[Route], look_seconds: float) -> None:
+        """Tells what is due, without an end; looks every `look_seconds` for what other processes raised."""
+        while True:
+            self._changed.clear()
+            try:
+                await self.tell(routes)
+            except Exception:  # noqa: BLE001 - alerts must go on, whatever one of them met
+                _log.exception("alerts_not_told")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), look_seconds)
+
+    async def hurry(self) -> None:
+        """There is a new way to the operator: what could not be told is tried again at once."""
+        with suppress(StoreError):
+            async with database.writing(self.engine) as connection:
+                await rows.hurry(connection, self.clock())
+        self._changed.set()
+
+    async def tell(self, routes: Sequence[Route]) -> None:
+        """Tells each alert that is due, by the first of `routes` that carries it; what none carries stays due."""
+        await self._tell_unkept(routes)
+        try:
+            async with database.reading(self.engine) as connection:
+                due = await rows.due(connection, self.clock())
+            for alert in due:
+                await self._tell_kept(alert, routes)
+        except StoreError as error:
+            _log.error("alerts_not_read", error=str(error))
+
+    async def _tell_kept(self, alert: Alert, routes: Sequence[Route]) -> None:
+        next_at = self.clock() + pause(alert.tries)
+        async with database.writing(self.engine) as connection:
+            if not await rows.claim(connection, alert, self.clock(), next_at):
+                return
+        if await _carried(alert, routes):
+            async with database.writing(self.engine) as connection:
+                await rows.note_told(connection, alert, self.clock(), _QUIET)
+
+    async def _tell_unkept(self, routes: Sequence[Route]) -> None:
+        for key, alert in list(self._unkept.items()):
+            if not alert.tries and await _carried(alert, routes):
+                told = Alert(alert.kind, alert.subject, alert.reason, alert.raised_at, tries=1)
+                self._unkept[key] = told
+
+
+def pause(tries: int) -> timedelta:
+    """How long an alert that no route carried waits: 30 s, doubled with each attempt, one hour at the most."""
+    return min(_FIRST_PAUSE * (1 << min(tries, 10)), _LONGEST_PAUSE)
+
+
+def in_order(alert: Alert, routes: Sequence[Route]) -> list[Route]:
+    """`routes`, the one last whose own channel `alert` is about. Pure."""
+    return sorted(routes, key=lambda route: route.name == alert.subject)
+
+
+def text(alert: Alert, language: str) -> str:
+    """What the operator is told, as plain text of one line, in `language` or English."""
+    said: Any = words.words(_FOLDER, words.words_of(_FOLDER, language))
+    return " ".join(str(said.alert(alert)).split())
+
+
+def title(language: str) -> str:
+    """The subject of a mail with an alert."""
+    return str(words.words(_FOLDER, words.words_of(_FOLDER, language)).title)
+
+
+async def _carried(alert: Alert, routes: Sequence[Route]) -> bool:
+    for route in in_order(alert, routes):
+        try:
+            await route.tell(alert)
+        except (NotToldError, DigestError) as error:
+            _log.warning("alert_not_told", kind=alert.kind, route=route.name, error=str(error))
+        else:
+            _log.info("alert_told", kind=alert.kind, subject=alert.subject, route=route.name)
+            return True
+    return False
