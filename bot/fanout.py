@@ -1,17 +1,18 @@
 """An edition and its subscribers -> deliveries, and the messages that each gets.
 
-A dispatch and the rows of all who are to get it are one transaction: a second fan-out of the same edition finds it
-done, and who subscribes later waits for the next.
+A fan-out goes through the subscribers in bounded transactions, each of which notes how far it has come: one that was
+cut off goes on there, two at once share the work, and who subscribes after it began waits for the next. Everybody gets
+their row at once; it is held where the edition is not ready in the subscriber's language.
 """
 
 import asyncio
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import asdict, replace
 from datetime import date, datetime, time, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -21,7 +22,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from bot import hours
 from bot.channels import Channel
 from bot.models import Choices, Delivery, Dispatch, Part, Subject, Subscriber
-from bot.store import deliveries, dispatches
+from bot.store import deliveries, dispatches, subscribers
+from bot.store.deliveries import Segment
+from bot.store.dispatches import Fanout
 from digest import selection
 from digest.models import Edition
 from digest.selection import Rules
@@ -30,7 +33,11 @@ from digest.store import engine as database
 LIFETIME = timedelta(days=1)
 """How long after its hour a delivery may still go out."""
 
-_KEPT = timedelta(days=7)
+KEPT = timedelta(days=7)
+"""How long the messages of a dispatch are kept."""
+
+_BATCH = 2000  # subscribers in one transaction, which holds others up for some hundredths of a second
+_BREATH_SECONDS = 0.01
 _IN_MEMORY = 64  # renderings; a day has few that many share
 _TRUSTED = timedelta(minutes=1)  # what is in memory; another process may have had an edition composed anew
 _log = structlog.get_logger()
@@ -41,17 +48,25 @@ Contents = Callable[[date, str], Awaitable[Edition | None]]
 """The edition of a day in a language, as far as it is made."""
 
 
-async def open_edition(engine: AsyncEngine, day: date, anchor: datetime, at: datetime) -> Dispatch | None:
-    """A delivery of the edition of `day`, due at its `anchor`, for each who is subscribed; None where they are there.
+async def open_edition(
+    engine: AsyncEngine,
+    day: date,
+    anchor: datetime,
+    at: datetime,
+    languages: Collection[str] | None = None,
+) -> Dispatch | None:
+    """Gives out the edition of `day`, due at its `anchor`, to those who read one of `languages`; None: to all.
 
-    What an outage kept back for longer than a delivery lives is noted, and goes to nobody.
+    Called again for languages that become ready later, and after whatever cut it off; None where another call has
+    opened it in all of `languages`. What an outage kept back for longer than a delivery lives is noted, and goes to
+    nobody.
     """
-    return await _open(engine, Subject.EDITION, day, anchor, at)
+    return await _open(engine, Subject.EDITION, day, anchor, at, languages)
 
 
 async def open_quiet_day(engine: AsyncEngine, day: date, anchor: datetime, at: datetime) -> Dispatch | None:
     """The same of a day without papers, for those who asked for a line then."""
-    return await _open(engine, Subject.QUIET, day, anchor, at)
+    return await _open(engine, Subject.QUIET, day, anchor, at, None)
 
 
 async def draft_broadcast(engine: AsyncEngine, text: str, at: datetime) -> int:
@@ -67,31 +82,123 @@ async def confirm_broadcast(engine: AsyncEngine, number: int, at: datetime) -> D
     """A delivery of the broadcast `number` for each who is subscribed, due at once; None where that was done."""
     async with database.writing(engine) as connection:
         dispatch = await dispatches.confirm(connection, number, at)
-        if dispatch is not None:
-            await _address(connection, dispatch, at)
+    if dispatch is not None:
+        await _give_out(engine, dispatch, at)
     return dispatch
+
+
+async def resume(engine: AsyncEngine, at: datetime) -> None:
+    """Ends the fan-outs that were cut off."""
+    async with database.reading(engine) as connection:
+        unfinished = await dispatches.unfinished(connection)
+    for dispatch in unfinished:
+        await _give_out(engine, dispatch, at)
+
+
+async def languages_to_give(connection: AsyncConnection, since: date) -> dict[date, frozenset[str]]:
+    """The days from `since` on whose closed edition somebody waits for, and the languages in which they do.
+
+    Of an edition that was never given out, these are the languages of all who are subscribed.
+    """
+    days = await dispatches.never_given(connection, since)
+    everyone = frozenset(await subscribers.languages(connection)) if days else frozenset()
+    found = dict.fromkeys(days, everyone)
+    for number, languages in (await deliveries.held_languages(connection)).items():
+        dispatch = await dispatches.find(connection, number)
+        if dispatch is not None and dispatch.edition_date is not None and dispatch.edition_date >= since:
+            found.setdefault(dispatch.edition_date, frozenset(languages))
+    return dict(sorted(found.items()))
 
 
 async def _open(
     engine: AsyncEngine,
     subject: Subject,
-    day: date | None,
+    day: date,
     due_at: datetime,
     at: datetime,
+    languages: Collection[str] | None,
 ) -> Dispatch | None:
+    if await _is_given(engine, subject, day, languages):
+        return None
     async with database.writing(engine) as connection:
-        await dispatches.prune(connection, at, _KEPT)
-        dispatch = await dispatches.open_(connection, subject, day, due_at, at)
-        if dispatch is None:
-            return None
-        count = await _address(connection, dispatch, at)
-    _log.info("fanned_out", dispatch=dispatch.id, subject=subject, date=str(day), deliveries=count)
-    return dispatch
+        opened = await dispatches.open_(connection, subject, day, due_at, at, languages=languages)
+        known = opened or await dispatches.of_day(connection, day)
+        if known is None:
+            raise AssertionError(f"the dispatch of {day} is there")
+        dispatch = opened or await dispatches.add_languages(connection, known.id, languages)
+    await _give_out(engine, dispatch, at)
+    return dispatch if opened or dispatch != known else None
 
 
-async def _address(connection: AsyncConnection, dispatch: Dispatch, at: datetime) -> int:
+async def _is_given(
+    engine: AsyncEngine, subject: Subject, day: date, languages: Collection[str] | None
+) -> bool:
+    """Whether everybody has got the edition of `day` who reads it in `languages`, or there are no languages."""
+    if languages is not None and not languages:
+        return True
+    async with database.reading(engine) as connection:
+        known = await dispatches.of_day(connection, day)
+        if known is None:
+            return False
+        if known.subject is not subject:  # the day was given out as something else
+            return True
+        fanout = await dispatches.fanout(connection, known.id)
+        held = (await deliveries.held_languages(connection)).get(known.id, set())
+    return fanout is not None and fanout.is_done and _covers(known, languages) and not _ready(known, held)
+
+
+def _covers(dispatch: Dispatch, languages: Collection[str] | None) -> bool:
+    if languages is None:
+        return dispatch.languages is None
+    return all(map(dispatch.is_ready_in, languages))
+
+
+def _ready(dispatch: Dispatch, languages: Collection[str]) -> list[str]:
+    return [each for each in languages if dispatch.is_ready_in(each)]
+
+
+async def _give_out(engine: AsyncEngine, dispatch: Dispatch, at: datetime) -> None:
+    """Ends the fan-out of `dispatch`, and releases what is held of it and need not be."""
+    count = await _all_of(partial(_give_to_some, engine, dispatch.id, at))
+    released = await _all_of(partial(_release_some, engine, dispatch, at))
+    if count or released:
+        _log.info(
+            "fanned_out",
+            dispatch=dispatch.id,
+            subject=dispatch.subject,
+            date=str(dispatch.edition_date),
+            deliveries=count,
+            released=released,
+        )
+
+
+async def _all_of(step: Callable[[], Awaitable[int | None]]) -> int:
+    """Takes `step` after step until one gives None, with room between them for others that write."""
     count = 0
-    for appointment in await deliveries.appointments(connection):
+    while (some := await step()) is not None:
+        count += some
+        await asyncio.sleep(_BREATH_SECONDS)
+    return count
+
+
+async def _give_to_some(engine: AsyncEngine, number: int, at: datetime) -> int | None:
+    """A transaction's worth of the fan-out; gives the number of rows, None where there is nothing left to do."""
+    async with database.writing(engine) as connection:
+        fanout = await dispatches.fanout(connection, number, lock=True)
+        if fanout is None or fanout.is_done:
+            return None
+        segment = await deliveries.segment(connection, fanout.reached, _BATCH)
+        if segment is None or segment.upto is None:
+            await dispatches.note_given(connection, number, at)
+            return None
+        count = await _address(connection, fanout, segment, at)
+        await dispatches.note_reached(connection, number, segment.upto)
+    return count
+
+
+async def _address(connection: AsyncConnection, fanout: Fanout, among: Segment, at: datetime) -> int:
+    dispatch, count = fanout.dispatch, 0
+    for appointment in await deliveries.appointments(connection, among):
         count += await deliveries.open_for(
             connection,
             dispatch,
@@ -99,8 +206,19 @@ async def _address(connection: AsyncConnection, dispatch: Dispatch, at: datetime
             due_at(dispatch, appointment.hour, appointment.zone),
             at,
             quiet=dispatch.subject is Subject.QUIET,
+            among=among,
+            joined_until=fanout.joined_until,
         )
     return count
+
+
+async def _release_some(engine: AsyncEngine, dispatch: Dispatch, at: datetime) -> int | None:
+    async with database.reading(engine) as connection:
+        held = (await deliveries.held_languages(connection)).get(dispatch.id, set())
+    if not _ready(dispatch, held):
+        return None
+    async with database.writing(engine) as connection:
+        return await deliveries.release(connection, dispatch, at, _BATCH)
 
 
 async def reschedule(connection: AsyncConnection, subscriber: Subscriber, at: datetime) -> None:

@@ -150,7 +150,8 @@ class Subject(StrEnum):
 class Dispatch:
     """One thing that is sent to many: an edition by its date, or a text of the operator's.
 
-    `due_at` is when it goes out to those who named no hour.
+    `due_at` is when it goes out to those who named no hour. `languages` are those in which an edition is ready; None
+    for all.
     """
 
     id: int
@@ -158,11 +159,18 @@ class Dispatch:
     edition_date: date | None
     text: str | None
     due_at: datetime
+    languages: frozenset[str] | None = None
+
+    def is_ready_in(self, language: str) -> bool:
+        """Whether it can go out to those who read `language`."""
+        return self.languages is None or language in self.languages
 
 
 class Sending(StrEnum):
     """How it stands with a delivery."""
 
+    HELD = "held"
+    """Its edition is not ready in the subscriber's language."""
     DUE = "due"
     SENDING = "sending"
     """Committed before each request: what is found so after a crash is unknown."""

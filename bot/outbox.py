@@ -171,6 +171,9 @@ class Outbox:
         if reason := obstacle(delivery, now):
             await self._drop(delivery, reason)
             return
+        if not (delivery.part or delivery.dispatch.is_ready_in(delivery.subscriber.choices.language)):
+            await self._outcomes.note(delivery, Sending.HELD)  # another language was chosen meanwhile
+            return
         number, parts = await self.renderings.of(delivery)
         if not parts:
             await self._outcomes.note(delivery, Sending.SKIPPED, "nothing", rendering=number)

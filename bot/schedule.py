@@ -67,6 +67,7 @@ class Schedule:
     async def _tick(self) -> None:
         now = self.app.clock()
         await self._prune(now)
+        await fanout.resume(self.app.engine, now)
         calendar = self.app.plan.calendar
         async with database.reading(self.app.engine) as connection:
             last = await editions.last(connection)
@@ -94,6 +95,7 @@ class Schedule:
                 await signups.prune(connection, now)
                 await alerts.prune(connection, now)
                 await deliveries.prune(connection, now)
+                await dispatches.prune(connection, now, fanout.KEPT)
                 await dispatches.prune_texts(connection, now)
             self._pruned_on = now.date()
 

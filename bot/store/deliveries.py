@@ -7,15 +7,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
+    ColumnElement,
     Date,
     Row,
     Table,
     and_,
     bindparam,
+    case,
     delete,
     exists,
     func,
-    insert,
     literal,
     or_,
     select,
@@ -27,10 +28,12 @@ from bot.models import Delivery, Dispatch, Mark, Sending, Standing, Subscriber
 from bot.store.dispatches import dispatch as dispatched
 from bot.store.subscribers import subscriber as reader
 from bot.store.tables import deliveries, dispatches, subscribers
-from digest.store.bulk import parts, rows_among
+from digest.store.bulk import insert_into, parts, rows_among
 from digest.store.types import UtcDateTime
 
 _COLUMNS = deliveries.c
+_CHANNELS = select(subscribers.c.channel).distinct().scalar_subquery()
+"""Of all deliveries the index serves only who names the channels."""
 _LEFT = "left-alone"
 _OPEN = and_(_COLUMNS.state == Sending.UNKNOWN, func.coalesce(_COLUMNS.reason, "") != _LEFT)
 """What may not have arrived, and whose sending again nobody has decided on."""
@@ -45,9 +48,35 @@ class Appointment:
     zone: ZoneInfo
 
 
-async def appointments(connection: AsyncConnection) -> list[Appointment]:
-    """The hours that those who are subscribed named, each once."""
-    query = select(subscribers.c.hour, subscribers.c.zone).where(subscribers.c.standing == Standing.ACTIVE)
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """The subscribers behind the number `after`, up to `upto`; None: to the last."""
+
+    after: int = 0
+    upto: int | None = None
+
+    def condition(self) -> ColumnElement[bool]:
+        """Whether a row of `subscribers` is one of them."""
+        number = subscribers.c.id
+        behind = number > self.after
+        return behind if self.upto is None else and_(behind, number <= self.upto)
+
+
+EVERYONE = Segment()
+
+
+async def segment(connection: AsyncConnection, after: int, size: int) -> Segment | None:
+    """The next `size` subscribers behind the number `after`; None where there are no more."""
+    number = subscribers.c.id
+    some = select(number).where(number > after).order_by(number).limit(size).subquery()
+    last = await connection.scalar(select(func.max(some.c.id)))
+    return None if last is None else Segment(after, last)
+
+
+async def appointments(connection: AsyncConnection, among: Segment = EVERYONE) -> list[Appointment]:
+    """The hours that those of `among` who are subscribed named, each once."""
+    columns = subscribers.c
+    query = select(columns.hour, columns.zone).where(columns.standing == Standing.ACTIVE, among.condition())
     rows = await connection.execute(query.distinct())
     return [
         Appointment(time.fromisoformat(row.hour) if row.hour else None, ZoneInfo(row.zone)) for row in rows
@@ -62,28 +91,80 @@ async def open_for(
     at: datetime,
     *,
     quiet: bool,
+    among: Segment = EVERYONE,
+    joined_until: int | None = None,
 ) -> int:
-    """A row for each who is subscribed and named that hour; with `quiet`, who wants a line on quiet days.
+    """A row for each of `among` who is subscribed and named that hour; with `quiet`, who wants a line on quiet days.
 
-    Gives how many there are.
+    Those who joined after `joined_until` get none, and nobody a second one. It is held where the dispatch is not
+    ready in the subscriber's language. Gives how many rows there are.
     """
     columns = subscribers.c
     hour = appointment.hour.strftime("%H:%M") if appointment.hour else None
-    wanted = [columns.standing == Standing.ACTIVE, columns.zone == appointment.zone.key]
+    wanted = [columns.standing == Standing.ACTIVE, columns.zone == appointment.zone.key, among.condition()]
     wanted.append(columns.hour.is_(None) if hour is None else columns.hour == hour)
     if quiet:
         wanted.append(columns.quiet_line)
+    if joined_until is not None:
+        wanted.append(columns.joined <= joined_until)
     moments = [literal(moment, UtcDateTime) for moment in (due_at, due_at, at)]
-    values = select(
-        literal(dispatch.id), columns.id, literal(Sending.DUE.value), *moments, literal(0), literal(0)
-    )
-    names = ["dispatch_id", "subscriber_id", "state", "due_at", "next_at", "changed_at", "part", "tries"]
+    given = {
+        "dispatch_id": literal(dispatch.id),
+        "subscriber_id": columns.id,
+        "channel": columns.channel,
+        "state": _first_state(dispatch),
+        **dict(zip(("due_at", "next_at", "changed_at"), moments, strict=True)),
+        "part": literal(0),
+        "tries": literal(0),
+    }
     # Who is being forgotten at this moment is passed over, and who is given something is forgotten afterwards.
-    readers = values.where(*wanted).with_for_update(key_share=True, read=True, of=subscribers)
-    rows = insert(deliveries).from_select(names, readers)
+    readers = (
+        select(*given.values()).where(*wanted).with_for_update(key_share=True, read=True, of=subscribers)
+    )
+    rows = insert_into(connection, deliveries).from_select(list(given), readers)
+    once = rows.on_conflict_do_nothing(index_elements=[_COLUMNS.dispatch_id, _COLUMNS.subscriber_id])
     # Of an INSERT, SQLAlchemy else forgets how many rows the driver counted (psycopg's: -1).
-    result = await connection.execute(rows.execution_options(preserve_rowcount=True))
+    result = await connection.execute(once.execution_options(preserve_rowcount=True))
     return result.rowcount
+
+
+def _first_state(dispatch: Dispatch) -> ColumnElement[str]:
+    due = literal(Sending.DUE.value)
+    if dispatch.languages is None:
+        return due
+    ready = subscribers.c.language.in_(sorted(dispatch.languages))
+    return case((ready, due), else_=literal(Sending.HELD.value))
+
+
+async def release(connection: AsyncConnection, dispatch: Dispatch, at: datetime, limit: int) -> int:
+    """What is held of `dispatch`, and need not be any more, is due: at most `limit` rows; gives how many."""
+    held = (
+        select(_COLUMNS.id)
+        .join(subscribers)
+        .where(_held(), _COLUMNS.dispatch_id == dispatch.id)
+        .order_by(_COLUMNS.id)
+        .limit(limit)
+    )
+    if dispatch.languages is not None:
+        held = held.where(subscribers.c.language.in_(sorted(dispatch.languages)))
+    found = (await connection.scalars(held.with_for_update(of=deliveries))).all()
+    for some in parts(found):
+        ready = update(deliveries).where(_COLUMNS.id.in_(some), _COLUMNS.state == Sending.HELD)
+        await connection.execute(ready.values(state=Sending.DUE, changed_at=at))
+    return len(found)
+
+
+async def held_languages(connection: AsyncConnection) -> dict[int, set[str]]:
+    """The languages that deliveries are held for, by the number of their dispatch."""
+    query = select(_COLUMNS.dispatch_id, subscribers.c.language).select_from(deliveries.join(subscribers))
+    found: dict[int, set[str]] = {}
+    for number, language in await connection.execute(query.where(_held()).distinct()):
+        found.setdefault(number, set()).add(language)
+    return found
+
+
+def _held() -> ColumnElement[bool]:
+    return and_(_COLUMNS.channel.in_(_CHANNELS), _COLUMNS.state == Sending.HELD)
 
 
 async def due(
@@ -92,8 +173,7 @@ async def due(
     """What is to be sent on `channel` at `at`, oldest first; without those that are `held` already."""
     query = (
         select(deliveries)
-        .join(subscribers)
-        .where(_COLUMNS.state == Sending.DUE, _COLUMNS.next_at <= at, subscribers.c.channel == channel)
+        .where(_COLUMNS.channel == channel, _COLUMNS.state == Sending.DUE, _COLUMNS.next_at <= at)
         .order_by(_COLUMNS.next_at, _COLUMNS.id)
         .limit(limit)
     )
@@ -125,7 +205,7 @@ async def waiting(
     query = select(_COLUMNS.id.label("delivery"), dispatches).select_from(deliveries.join(dispatches))
     waits = query.where(
         _COLUMNS.subscriber_id == subscriber.id,
-        _COLUMNS.state == Sending.DUE,
+        _COLUMNS.state.in_((Sending.DUE, Sending.HELD)),
         _COLUMNS.part == 0,
         _COLUMNS.next_at > at,
     )
@@ -133,14 +213,17 @@ async def waiting(
 
 
 async def postpone(connection: AsyncConnection, number: int, until: datetime) -> None:
-    """The delivery `number`, if it is still due, is next tried then: sooner than it was to be, or later."""
-    query = update(deliveries).where(_COLUMNS.id == number, _COLUMNS.state == Sending.DUE)
+    """The delivery `number`, if it still waits, is next tried then: sooner than it was to be, or later."""
+    waits = _COLUMNS.state.in_((Sending.DUE, Sending.HELD))
+    query = update(deliveries).where(_COLUMNS.id == number, waits)
     await connection.execute(query.values(next_at=until))
 
 
 async def next_at(connection: AsyncConnection) -> datetime | None:
     """When the next delivery is to be tried."""
-    query = select(func.min(_COLUMNS.next_at, type_=UtcDateTime)).where(_COLUMNS.state == Sending.DUE)
+    query = select(func.min(_COLUMNS.next_at, type_=UtcDateTime)).where(
+        _COLUMNS.channel.in_(_CHANNELS), _COLUMNS.state == Sending.DUE
+    )
     moment: datetime | None = await connection.scalar(query)
     return moment
 
@@ -198,13 +281,6 @@ _MARK_AS_BEING_SENT = _MARK.where(
 ).returning(_COLUMNS.id)
 
 
-async def reassign(connection: AsyncConnection, number: int, subscriber: Subscriber) -> None:
-    """Give the delivery `number` to `subscriber`."""
-    await connection.execute(
-        update(deliveries).where(_COLUMNS.id == number).values(subscriber_id=subscriber.id)
-    )
-
-
 async def reader_of(connection: AsyncConnection, number: int) -> int | None:
     """The subscriber whom the delivery `number` is for."""
     found: int | None = await connection.scalar(select(_COLUMNS.subscriber_id).where(_COLUMNS.id == number))
@@ -216,8 +292,7 @@ async def abandon(connection: AsyncConnection, channel: str, at: datetime, *, re
 
     With `repeats` each is due once more, unless it was that already.
     """
-    readers_ = select(subscribers.c.id).where(subscribers.c.channel == channel)
-    cut = _COLUMNS.subscriber_id.in_(readers_), _COLUMNS.state == Sending.SENDING
+    cut = _COLUMNS.channel == channel, _COLUMNS.state == Sending.SENDING
     found = 0
     if repeats:
         again = update(deliveries).where(*cut, ~_COLUMNS.repeated)

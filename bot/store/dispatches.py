@@ -1,6 +1,7 @@
 """What goes out to many, and the messages that it goes out as."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -8,8 +9,10 @@ from sqlalchemy import Row, and_, delete, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Dispatch, Part, Sending, Subject
+from bot.store.subscribers import last_to_join
 from bot.store.tables import deliveries, dispatches, renderings
 from digest.store.bulk import insert_into
+from digest.store.tables import editions
 
 _DRAFT_LIFETIME = timedelta(days=1)
 _KEPT = timedelta(days=365)
@@ -22,14 +25,84 @@ async def open_(
     due_at: datetime,
     at: datetime,
     text: str | None = None,
+    languages: Collection[str] | None = None,
 ) -> Dispatch | None:
-    """A new dispatch; None where that of this edition or quiet day is there already."""
+    """A new dispatch that was given to nobody so far; None where that of this edition or quiet day is there already.
+
+    `languages` are those in which it is ready, None for all.
+    """
     insert = insert_into(connection, dispatches).on_conflict_do_nothing(
         index_elements=[dispatches.c.edition_date]
     )
-    row = {"subject": subject, "edition_date": day, "text": text, "due_at": due_at, "made_at": at}
+    row = {
+        "subject": subject,
+        "edition_date": day,
+        "text": text,
+        "due_at": due_at,
+        "made_at": at,
+        "languages": None if languages is None else sorted(languages),
+        "joined_until": await last_to_join(connection),
+    }
     number = await connection.scalar(insert.returning(dispatches.c.id), row)
-    return None if number is None else Dispatch(number, subject, day, text, due_at)
+    return None if number is None else await find(connection, number)
+
+
+async def add_languages(
+    connection: AsyncConnection, number: int, languages: Collection[str] | None
+) -> Dispatch:
+    """The dispatch `number`, which is there, ready in `languages` too; None: in all."""
+    query = select(dispatches).where(dispatches.c.id == number).with_for_update()
+    known = dispatch((await connection.execute(query)).one())
+    together = None if languages is None or known.languages is None else known.languages | {*languages}
+    if together != known.languages:
+        values = {"languages": None if together is None else sorted(together)}
+        await connection.execute(update(dispatches).where(dispatches.c.id == number).values(values))
+    return replace(known, languages=together)
+
+
+@dataclass(frozen=True, slots=True)
+class Fanout:
+    """How far a dispatch has been given out: to the subscribers up to the number `reached`, or to all.
+
+    Who joined after `joined_until` waits for the next.
+    """
+
+    dispatch: Dispatch
+    reached: int
+    joined_until: int
+    is_done: bool
+
+
+async def fanout(connection: AsyncConnection, number: int, *, lock: bool = False) -> Fanout | None:
+    """The fan-out of the dispatch `number`; with `lock`, other processes leave it alone until the transaction ends."""
+    query = select(dispatches).where(dispatches.c.id == number)
+    row = (await connection.execute(query.with_for_update() if lock else query)).first()
+    if row is None:
+        return None
+    return Fanout(dispatch(row), row.reached, row.joined_until or 0, row.given_at is not None)
+
+
+async def note_reached(connection: AsyncConnection, number: int, subscriber: int) -> None:
+    """The dispatch `number` was given to the subscribers up to this one."""
+    await connection.execute(update(dispatches).where(dispatches.c.id == number).values(reached=subscriber))
+
+
+async def note_given(connection: AsyncConnection, number: int, at: datetime) -> None:
+    """The dispatch `number` was given to everybody."""
+    await connection.execute(update(dispatches).where(dispatches.c.id == number).values(given_at=at))
+
+
+async def unfinished(connection: AsyncConnection) -> list[Dispatch]:
+    """What was begun to be given out, and did not reach everybody; oldest first."""
+    query = select(dispatches).where(dispatches.c.given_at.is_(None), dispatches.c.subject != Subject.DRAFT)
+    return [dispatch(row) for row in await connection.execute(query.order_by(dispatches.c.id))]
+
+
+async def never_given(connection: AsyncConnection, since: date) -> list[date]:
+    """The days from `since` on whose closed edition did not reach everybody, however old it is; oldest first."""
+    days = select(editions.c.date).outerjoin(dispatches, dispatches.c.edition_date == editions.c.date)
+    open_ = days.where(editions.c.date >= since, dispatches.c.given_at.is_(None))
+    return list(await connection.scalars(open_.order_by(editions.c.date)))
 
 
 async def of_day(connection: AsyncConnection, day: date) -> Dispatch | None:
@@ -51,7 +124,7 @@ async def confirm(connection: AsyncConnection, number: int, at: datetime) -> Dis
     result = await connection.execute(
         update(dispatches)
         .where(columns.id == number, columns.subject == Subject.DRAFT, fresh)
-        .values(subject=Subject.BROADCAST, due_at=at)
+        .values(subject=Subject.BROADCAST, due_at=at, joined_until=await last_to_join(connection))
     )
     return await find(connection, number) if result.rowcount else None
 
@@ -139,4 +212,5 @@ async def prune_texts(connection: AsyncConnection, at: datetime) -> None:
 
 def dispatch(row: Row[Any]) -> Dispatch:
     """The value that a row of the table holds."""
-    return Dispatch(row.id, Subject(row.subject), row.edition_date, row.text, row.due_at)
+    languages = None if row.languages is None else frozenset(row.languages)
+    return Dispatch(row.id, Subject(row.subject), row.edition_date, row.text, row.due_at, languages)

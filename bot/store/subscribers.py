@@ -40,6 +40,7 @@ async def at(
 async def add(connection: AsyncConnection, new: Subscriber, at: datetime) -> Subscriber:
     """The subscriber at the address of `new`: `new` itself under an id of its own, or the one that is there."""
     row = row_of(new) | {"channel": new.channel, "address": new.address, "made_at": at, "changed_at": at}
+    row["joined"] = await _next_to_join(connection) if new.standing is Standing.ACTIVE else 0
     columns = subscribers.c
     insert = insert_into(connection, subscribers).on_conflict_do_nothing(
         index_elements=[columns.channel, columns.address]
@@ -63,8 +64,8 @@ async def add_all(connection: AsyncConnection, new: Sequence[Subscriber], at: da
     insert = insert_into(connection, subscribers).on_conflict_do_nothing(
         index_elements=[columns.channel, columns.address]
     )
-    moments = {"made_at": at, "changed_at": at}
-    rows = [row_of(each) | {"channel": each.channel, "address": each.address} | moments for each in new]
+    common = {"made_at": at, "changed_at": at, "joined": await _next_to_join(connection)}
+    rows = [row_of(each) | {"channel": each.channel, "address": each.address} | common for each in new]
     await insert_all(connection, insert, rows)
 
 
@@ -103,8 +104,19 @@ async def change(connection: AsyncConnection, number: int, edit: Edit, at: datet
     after = edit(before)
     if after != before:
         changes = row_of(after) | {"changed_at": at}
+        if after.standing is Standing.ACTIVE and before.standing is not Standing.ACTIVE:
+            changes["joined"] = await _next_to_join(connection)
         await connection.execute(update(subscribers).where(subscribers.c.id == number).values(changes))
     return after
+
+
+async def last_to_join(connection: AsyncConnection) -> int:
+    """The `joined` of whoever subscribed last."""
+    return int(await connection.scalar(select(func.max(subscribers.c.joined))) or 0)
+
+
+async def _next_to_join(connection: AsyncConnection) -> int:
+    return await last_to_join(connection) + 1
 
 
 async def move(connection: AsyncConnection, number: int, address: str, at: datetime) -> Subscriber | None:

@@ -22,6 +22,8 @@ from sqlalchemy import (
 from digest.store.tables import metadata as metadata  # noqa: PLC0414 - both packages share it
 from digest.store.types import PlainText, Strings, UtcDateTime
 
+# `joined` grows with each subscription and each return, over all subscribers: a fan-out knows by it who came after it
+# began, whatever the clocks say.
 subscribers = Table(
     "subscribers",
     metadata,
@@ -49,12 +51,16 @@ subscribers = Table(
     Column("made_at", UtcDateTime, nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
     Column("awaited_until", UtcDateTime),
+    Column("joined", Integer, nullable=False, server_default="0", index=True),
     UniqueConstraint("channel", "address"),
     Index("ix_subscribers_channel_standing", "channel", "standing"),
+    Index("ix_subscribers_standing_zone_hour", "standing", "zone", "hour"),
     sqlite_autoincrement=True,
 )
 
-# Whatever was once given out is never given out again: one row an edition, quiet day or broadcast.
+# Whatever was once given out is never given out again: one row an edition, quiet day or broadcast. `languages` are
+# those in which it is ready, None for all. Its fan-out takes in who had joined up to `joined_until`; it has reached the
+# subscribers up to the number `reached`, and all of them at `given_at`.
 dispatches = Table(
     "dispatches",
     metadata,
@@ -64,6 +70,10 @@ dispatches = Table(
     Column("text", PlainText),
     Column("due_at", UtcDateTime, nullable=False),
     Column("made_at", UtcDateTime, nullable=False),
+    Column("languages", JSON(none_as_null=True)),
+    Column("joined_until", Integer),
+    Column("reached", Integer, nullable=False, server_default="0"),
+    Column("given_at", UtcDateTime),
     UniqueConstraint("edition_date"),
     sqlite_autoincrement=True,
 )
@@ -82,24 +92,26 @@ renderings = Table(
     sqlite_autoincrement=True,
 )
 
-# `due_at` is the hour for which it was given out, `next_at` the next attempt: at another hour, if one was chosen since.
+# `channel` is the subscriber's. `due_at` is the hour for which it was given out, `next_at` the next attempt: at another
+# hour, if one was chosen since.
 deliveries = Table(
     "deliveries",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("dispatch_id", Integer, ForeignKey("dispatches.id"), nullable=False),
     Column("subscriber_id", Integer, ForeignKey("subscribers.id"), nullable=False, index=True),
+    Column("channel", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("due_at", UtcDateTime, nullable=False),
     Column("next_at", UtcDateTime, nullable=False),
-    Column("rendering_id", Integer, ForeignKey("renderings.id")),
+    Column("rendering_id", Integer, ForeignKey("renderings.id"), index=True),
     Column("part", Integer, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("repeated", Boolean, nullable=False, server_default=false()),
     Column("reason", Text),
     Column("changed_at", UtcDateTime, nullable=False),
     UniqueConstraint("dispatch_id", "subscriber_id"),
-    Index("ix_deliveries_state_next_at", "state", "next_at"),
+    Index("ix_deliveries_channel_state_next_at", "channel", "state", "next_at"),
     sqlite_autoincrement=True,
 )
 
