@@ -18,11 +18,13 @@ from typing import Any
 
 import aiosqlite
 from sqlalchemy import URL, Connection, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.util import await_only
 
 from digest.errors import StoreError
+from digest.store.sqlite_connections import SqliteConnections
 from digest.store.types import storable
 
 _DRIVERS = {
@@ -33,6 +35,8 @@ _DRIVERS = {
     "postgresql+psycopg": "postgresql+psycopg",
 }
 _LOCK_WAIT_SECONDS = 30
+# The driver's own wait cannot be cut off, so it is short: a writer asks again and again.
+_LOCK_LOOK_SECONDS = 1
 _SWITCH_PAUSE_SECONDS = 0.02
 # libpq's own options, unless the URL says otherwise: seconds, seconds, milliseconds. A server that fell silent
 # is noticed within a minute.
@@ -94,16 +98,21 @@ def _open_sqlite(url: URL) -> AsyncEngine:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"The folder of {_shown(url)} cannot be made: {error.strerror}.") from error
+    connections = SqliteConnections()
     engine = create_async_engine(
         url,
-        # No isolation level: the driver leaves BEGIN to us.
-        connect_args={"isolation_level": None, "timeout": _LOCK_WAIT_SECONDS},
+        connect_args={
+            "async_creator_fn": connections.open,
+            "isolation_level": None,  # the driver leaves BEGIN to us
+            "timeout": min(_LOCK_LOOK_SECONDS, _LOCK_WAIT_SECONDS),
+        },
         pool_timeout=_POOL_WAIT_SECONDS,
         json_serializer=_json,
         hide_parameters=True,  # a logged error shows no address and no question
     )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    event.listen(engine.sync_engine, "engine_disposed", lambda _: await_only(connections.all_ended()))
     return engine
 
 
@@ -124,7 +133,7 @@ async def _switch_to_wal(connection: aiosqlite.Connection) -> None:
         try:
             await connection.execute_fetchall("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            if not _is_busy(error) or time.monotonic() > deadline:
                 raise
             await asyncio.sleep(_SWITCH_PAUSE_SECONDS)
         else:
@@ -132,8 +141,22 @@ async def _switch_to_wal(connection: aiosqlite.Connection) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    reads_only = connection.get_execution_options().get("reads_only")
-    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+    if connection.get_execution_options().get("reads_only"):
+        connection.exec_driver_sql("BEGIN")
+        return
+    deadline = time.monotonic() + _LOCK_WAIT_SECONDS
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except OperationalError as error:
+            if not _is_busy(error.orig) or time.monotonic() > deadline:
+                raise
+        else:
+            return
+
+
+def _is_busy(error: BaseException | None) -> bool:
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_BUSY
 
 
 def _open_postgresql(url: URL) -> AsyncEngine:

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 import types
 import warnings
 from collections.abc import Coroutine, Generator
@@ -176,15 +177,18 @@ async def test_a_writer_that_is_cancelled_leaves_no_lock(engine: AsyncEngine) ->
 
 
 @types.coroutine
-def cancelled_at(point: int, work: Coroutine[Any, Any, None]) -> Generator[Any, Any, bool]:
-    """Runs `work`, whose task is cancelled while it waits for the `point`th time; whether it waited so often."""
+def cancelled_at(point: int, times: int, work: Coroutine[Any, Any, None]) -> Generator[Any, Any, bool]:
+    """Runs `work`, whose task is cancelled the `point`th time that it waits, and `times` in a row.
+
+    Gives whether it waited so often.
+    """
     steps, error, waits = work.__await__(), None, 0
     while True:
         try:
             future = steps.throw(error) if error else steps.send(None)
         except (StopIteration, asyncio.CancelledError):
             return waits > point
-        if waits == point:
+        if point <= waits < point + times:
             cast("asyncio.Task[bool]", asyncio.current_task()).cancel()
         waits, error = waits + 1, None
         try:
@@ -200,22 +204,24 @@ async def write_once(engine: AsyncEngine) -> None:
         )
 
 
+@pytest.mark.parametrize("times", [1, 2, 3])
 @pytest.mark.parametrize("opened_before", [False, True])
-async def test_a_task_that_is_cancelled_at_any_point_leaves_no_lock_and_no_open_connection(
-    tmp_path: Path, sqlite_template: Path, *, opened_before: bool
+async def test_a_task_that_is_cancelled_at_any_point_leaves_no_lock_no_open_connection_and_no_thread(
+    tmp_path: Path, sqlite_template: Path, *, opened_before: bool, times: int
 ) -> None:
     path = shutil.copy(sqlite_template, tmp_path / "store.db")
     points = 0
-    with warnings.catch_warnings(record=True) as warned, closing(sqlite3.connect(path, timeout=0)) as other:
+    with warnings.catch_warnings(record=True) as warned, closing(sqlite3.connect(path, timeout=10)) as other:
         warnings.simplefilter("always")
         for points in itertools.count():
             engine = open_engine(f"sqlite:///{path}")
             if opened_before:
                 await write_once(engine)
-            reached = await asyncio.create_task(in_task(points, engine))
+            reached = await asyncio.create_task(in_task(points, times, engine))
             other.execute("BEGIN IMMEDIATE")
             other.rollback()
             await engine.dispose()
+            assert threads_of_connections() == []
             if not reached:
                 break
         gc.collect()
@@ -223,8 +229,38 @@ async def test_a_task_that_is_cancelled_at_any_point_leaves_no_lock_and_no_open_
     assert [str(each.message) for each in warned] == []
 
 
-async def in_task(point: int, engine: AsyncEngine) -> bool:
-    return await cancelled_at(point, write_once(engine))
+async def in_task(point: int, times: int, engine: AsyncEngine) -> bool:
+    return await cancelled_at(point, times, write_once(engine))
+
+
+def threads_of_connections() -> list[threading.Thread]:
+    """Those of aiosqlite that go on; one that has told of its end is waited for."""
+    found = [each for each in threading.enumerate() if "_connection_worker_thread" in each.name]
+    for thread in found:
+        thread.join(1)
+    return [each for each in found if each.is_alive()]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_writer_that_is_cut_off_while_another_process_holds_the_lock_leaves_no_thread(
+    tmp_path: Path, sqlite_template: Path, times: int
+) -> None:
+    path = shutil.copy(sqlite_template, tmp_path / "store.db")
+
+    async def cut_off() -> None:
+        engine = open_engine(f"sqlite:///{path}")
+        waiting = asyncio.create_task(write_once(engine))
+        await asyncio.sleep(0.1)  # it waits by now, or is cut off earlier, which must do no harm either
+        for _ in range(times):
+            waiting.cancel()
+            await asyncio.sleep(0)
+        await asyncio.wait([waiting])
+        await engine.dispose()
+
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        asyncio.run(cut_off())
+        assert threads_of_connections() == []
 
 
 async def test_many_programs_that_open_a_new_file_at_once_all_succeed(tmp_path: Path) -> None:

@@ -1,0 +1,72 @@
+"""Connections to SQLite. Each of them is a thread, and none is left behind, however its task was cut off.
+
+aiosqlite answers a call through the event loop. A task that is cancelled leaves the call under way in the thread; if
+the loop is closed before the thread is done, the thread dies of an exception that nobody sees, its file still open.
+"""
+
+import asyncio
+import sqlite3
+from functools import partial
+from typing import Any
+
+import aiosqlite
+
+_ROWS_AT_ONCE = 64  # aiosqlite's own default
+
+
+class SqliteConnections:
+    """The connections of one engine, which has to be disposed of in the loop that it was used in."""
+
+    def __init__(self) -> None:
+        self._ending: set[asyncio.Future[Any]] = set()
+
+    async def open(self, *arguments: Any, **options: Any) -> aiosqlite.Connection:
+        """Open one, with sqlite3's arguments. If the task is cancelled meanwhile, it is closed when it is open."""
+        opening = asyncio.ensure_future(
+            _opened(self._ending, partial(sqlite3.connect, *arguments, **options))
+        )
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            _note(self._ending, asyncio.ensure_future(_closed(opening)))
+            raise
+
+    async def all_ended(self) -> None:
+        """Wait until the threads of all connections that were closed or cut off have ended."""
+        while self._ending:
+            await asyncio.wait(self._ending)
+
+
+class _Connection(aiosqlite.Connection):
+    """Stops once only: the thread answers no second stop, and who waited for one would wait for ever."""
+
+    def __init__(self, ending: set[asyncio.Future[Any]], connector: partial[sqlite3.Connection]) -> None:
+        super().__init__(connector, _ROWS_AT_ONCE)
+        self._ending = ending
+        self._stopped: asyncio.Future[Any] | None = None
+        self._thread.daemon = True  # the process may end although a statement does not
+
+    def stop(self) -> asyncio.Future[Any] | None:
+        """Let the thread end after what it was given before; the future is done when it does."""
+        if self._stopped is None:
+            self._stopped = super().stop()
+            if self._stopped is not None:
+                _note(self._ending, self._stopped)
+        return self._stopped
+
+
+def _note(ending: set[asyncio.Future[Any]], future: asyncio.Future[Any]) -> None:
+    ending.add(future)
+    future.add_done_callback(ending.discard)
+
+
+async def _opened(
+    ending: set[asyncio.Future[Any]], connector: partial[sqlite3.Connection]
+) -> aiosqlite.Connection:
+    return await _Connection(ending, connector)
+
+
+async def _closed(opening: asyncio.Future[aiosqlite.Connection]) -> None:
+    await asyncio.wait([opening])
+    if opening.exception() is None:
+        await opening.result().close()
