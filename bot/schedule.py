@@ -16,10 +16,9 @@ from bot.app import App
 from bot.day import Work
 from bot.models import AlertKind
 from bot.store import alerts, asks, deliveries, dispatches, signups, updates
-from digest.calendar import Calendar
+from digest import closing
 from digest.collection import Pause, Standing
 from digest.errors import DigestError
-from digest.models import ClosedEdition, Window
 from digest.store import editions, fulltexts
 from digest.store import engine as database
 
@@ -72,12 +71,12 @@ class Schedule:
         async with database.reading(self.app.engine) as connection:
             last = await editions.last(connection)
             incomplete = await editions.incomplete(connection)
-        if is_quiet(calendar, last, now):
+        if closing.is_quiet(calendar, last, now):
             await fanout.open_quiet_day(
                 self.app.engine, calendar.due(now), calendar.anchor(calendar.due(now)), now
             )
         recently = self._tried_at is not None and now - self._tried_at < BETWEEN_TRIES
-        if recently or not (incomplete or has_open_day(calendar, last, now)):
+        if recently or not (incomplete or closing.has_open_day(calendar, last, now)):
             return
         self._tried_at = now
         made = await day.work(self.app, now, lambda _: None, self._paused)
@@ -104,20 +103,6 @@ class Schedule:
         await _give_out_recent(self.app)
         self.wake()
         return await self.pause(time)
-
-
-def has_open_day(calendar: Calendar, last: ClosedEdition | None, now: datetime) -> bool:
-    """Whether a batch was announced for an edition that is due and not closed. Pure."""
-    due = calendar.due(now)
-    if last is None:
-        return True
-    return last.date < due and bool(calendar.batches(Window(last.window.end, calendar.anchor(due))))
-
-
-def is_quiet(calendar: Calendar, last: ClosedEdition | None, now: datetime) -> bool:
-    """Whether the present day has no edition because arXiv announced nothing for it. Pure."""
-    due = calendar.due(now)
-    return last is not None and last.date < due and not calendar.batches(calendar.window_of(due))
 
 
 async def give_out(app: App, made: Work) -> None:

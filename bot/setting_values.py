@@ -16,6 +16,8 @@ from digest.keywords import InvalidKeywordError
 from digest.keywords import keywords as read_keywords
 from digest.quality import Price
 
+ANNOUNCED = "announced"
+"""In the place of a time of day: as soon as the batch that arXiv announced is complete."""
 # https://arxiv.org/category_taxonomy: an archive, or an archive and a subject class.
 _CATEGORY = re.compile(
     r"(?:[a-z]{2,8}(?:-[a-z]{2,4})?|q-[a-z]{3})(?:\.[A-Z]{2}|\.[a-z]{2,8}(?:-[a-z]{2,5})?)?"
@@ -115,10 +117,12 @@ def zone(value: object) -> object:
     return value
 
 
-def time_of_day(value: object) -> object:
-    """Hours and minutes."""
+def digest_time(value: object) -> object:
+    """Hours and minutes; None for the announcement itself."""
+    if value == ANNOUNCED:
+        return None
     if isinstance(value, str) and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
-        raise ValueError(f"“{value}” is no time of day; give hours and minutes such as 08:50")
+        raise ValueError(f"“{value}” is no time of day; give hours and minutes such as 08:50, or {ANNOUNCED}")
     return value
 
 

@@ -89,7 +89,7 @@ class Settings(BaseSettings):
 
     target_language: Annotated[str, BeforeValidator(values.language)] = "zh-CN"
     timezone: Annotated[ZoneInfo, BeforeValidator(values.zone)] = ZoneInfo("Asia/Shanghai")
-    digest_time: Annotated[time, BeforeValidator(values.time_of_day)] = time(8, 50)
+    digest_time: Annotated[time | None, BeforeValidator(values.digest_time)] = None
 
     data_dir: Path = Path("data")
     database_url: Annotated[str, BeforeValidator(values.database)] = ""

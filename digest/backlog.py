@@ -98,7 +98,7 @@ async def close_next(
     if day is None:
         return await _close_empty(engine, plan, look, backlog)
     gathered = backlog.gathered[day]
-    waits = patient and backlog.at < closing.deadline(plan.calendar, day)
+    waits = patient and backlog.at < closing.deadline(plan.calendar, day, backlog.last)
     if waits and not await _is_whole(engine, gathered, backlog.at):
         return None
     return await _close(engine, plan, look, day, gathered, backlog.at)
@@ -106,20 +106,21 @@ async def close_next(
 
 async def _close_empty(engine: AsyncEngine, plan: Plan, look: Look, backlog: Backlog) -> ClosedEdition | None:
     """Where a batch held nothing, its day is no longer open; papers that missed earlier editions it shows alone."""
-    day = next((day for day in backlog.days if is_empty(plan.calendar, look, day, backlog.at)), None)
+    day = next((day for day in backlog.days if is_empty(plan.calendar, look, day, backlog)), None)
     if day is None:
         return None
     if backlog.gathered[day].late:
         return await _close(engine, plan, look, day, backlog.gathered[day], backlog.at)
     async with database.writing(engine) as connection:
-        await named.mark_empty(connection, plan.calendar.batches(plan.calendar.window_of(day)), backlog.at)
+        await named.mark_empty(connection, closing.own_batches(plan.calendar, day, backlog.last), backlog.at)
     return None
 
 
-def is_empty(calendar: Calendar, look: Look, day: date, at: datetime) -> bool:
+def is_empty(calendar: Calendar, look: Look, day: date, backlog: Backlog) -> bool:
     """Whether the feed says until the deadline that the batch of `day` held nothing. Pure."""
-    batches = calendar.batches(calendar.window_of(day))
-    return look.empty is not None and batches == (look.empty,) and at >= closing.deadline(calendar, day)
+    batches = closing.own_batches(calendar, day, backlog.last)
+    is_over = backlog.at >= closing.deadline(calendar, day, backlog.last)
+    return look.empty is not None and batches == (look.empty,) and is_over
 
 
 async def _is_whole(engine: AsyncEngine, gathered: Gathered, at: datetime) -> bool:

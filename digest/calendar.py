@@ -5,6 +5,8 @@ Sunday to Thursday. What is submitted until 14:00 from Monday to Thursday is ann
 Friday 14:00, on Sunday; until Monday 14:00, on Monday. A holiday has neither cut-off nor announcement, and what
 would have been in it joins the next: after a Friday's, Sunday has none. A batch is named by the moment of its
 announcement.
+
+Each date has an anchor, at which the window of its edition ends: the announcement itself, or a fixed time of day.
 """
 
 from collections.abc import Iterable
@@ -21,6 +23,7 @@ VISIBLE_WITHIN = timedelta(hours=6)
 _DAY = timedelta(days=1)
 _CUT_OFF = time(14)
 _ANNOUNCEMENT = time(20)
+_NOON = time(12)
 _FRIDAY, _SATURDAY, _SUNDAY = 4, 5, 6
 # https://info.arxiv.org/help/availability.html; arXiv publishes each year's late in the year before.
 HOLIDAYS = frozenset(
@@ -36,11 +39,11 @@ HOLIDAYS = frozenset(
 class Calendar:
     """arXiv's batches and the editions that show them.
 
-    An edition is due at `digest_time` in `zone`, its anchor. `holidays` are evenings in New York without an
-    announcement.
+    The anchor of an edition is `digest_time` in `zone`; where that is None, the moment of the announcement, and the
+    date is the one that `zone` has then. `holidays` are evenings in New York without an announcement.
     """
 
-    digest_time: time
+    digest_time: time | None
     zone: ZoneInfo
     holidays: frozenset[date] = HOLIDAYS
 
@@ -53,7 +56,7 @@ class Calendar:
         evening = closing + 2 * _DAY if closing.weekday() == _FRIDAY else closing
         while not self.announces(evening):
             evening += _DAY
-        return _batch(evening)
+        return announcement(evening)
 
     def announces(self, evening: date) -> bool:
         """Whether arXiv announces anything on the `evening` of that date in New York."""
@@ -64,29 +67,37 @@ class Calendar:
         """The batches that are announced in `window`, oldest first."""
         evening = window.start.astimezone(NEW_YORK).date()
         found = []
-        while _batch(evening) <= window.end:
-            if self.announces(evening) and _batch(evening) > window.start:
-                found.append(_batch(evening))
+        while announcement(evening) <= window.end:
+            if self.announces(evening) and announcement(evening) > window.start:
+                found.append(announcement(evening))
             evening += _DAY
         return tuple(found)
 
     def newest(self, at: datetime) -> datetime:
         """The newest batch that was announced by `at`."""
         evening = at.astimezone(NEW_YORK).date()
-        while not self.announces(evening) or _batch(evening) > at:
+        while not self.announces(evening) or announcement(evening) > at:
             evening -= _DAY
-        return _batch(evening)
+        return announcement(evening)
 
     def fed(self, at: datetime) -> datetime:
         """The batch that the feeds should hold at `at`, or held last: they are rebuilt at midnight in New York."""
         evening = at.astimezone(NEW_YORK).date() - _DAY
         while not self.announces(evening):
             evening -= _DAY
-        return _batch(evening)
+        return announcement(evening)
 
     def anchor(self, day: date) -> datetime:
-        """The moment at which the window of the edition of `day` ends."""
-        return datetime.combine(day, self.digest_time, self.zone).astimezone(UTC)
+        """The moment at which the window of the edition of `day` ends, whether it has a batch or none.
+
+        Without a `digest_time` it is the last moment of `day` at which it is 20:00 in New York. A change of clocks can
+        leave a date without one, where that is about midnight: that date has no announcement, and ends at noon.
+        """
+        if self.digest_time is not None:
+            return datetime.combine(day, self.digest_time, self.zone).astimezone(UTC)
+        evenings = (announcement(day + n * _DAY) for n in (1, 0, -1))
+        on_the_day = (evening for evening in evenings if evening.astimezone(self.zone).date() == day)
+        return next(on_the_day, datetime.combine(day, _NOON, self.zone).astimezone(UTC))
 
     def due(self, at: datetime) -> date:
         """The date of the newest edition whose anchor lies at or before `at`, whether it has a batch or none."""
@@ -124,5 +135,6 @@ def fed_day(batch: datetime) -> date:
     return batch.astimezone(NEW_YORK).date() + _DAY
 
 
-def _batch(evening: date) -> datetime:
+def announcement(evening: date) -> datetime:
+    """20:00 on that `evening` in New York: the moment of its batch, if it has one."""
     return datetime.combine(evening, _ANNOUNCEMENT, NEW_YORK).astimezone(UTC)

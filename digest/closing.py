@@ -17,6 +17,7 @@ BETWEEN_LOOKS = timedelta(minutes=10)
 LONGEST_SILENCE = timedelta(days=31)
 """Editions of a longer time than that are not made up for."""
 _AFTER_ANCHOR = timedelta(hours=1)
+_DAY = timedelta(days=1)
 
 
 class CatchUp(StrEnum):
@@ -58,6 +59,42 @@ def window(calendar: Calendar, day: date, last: ClosedEdition | None) -> Window:
     return calendar.window_of(day)
 
 
+def own_window(calendar: Calendar, day: date, last: ClosedEdition | None) -> Window:
+    """The time whose batches the edition of `day` shows where those of the days between it and `last` are made.
+
+    The settings may have changed since the `last` edition closed: a batch whose date is taken comes on the next one.
+    """
+    start, end = calendar.anchor(day - _DAY), calendar.anchor(day)
+    if last is None or day <= last.date:
+        return Window(start, end)
+    return Window(last.window.end if day == last.date + _DAY else max(start, last.window.end), end)
+
+
+def own_batches(calendar: Calendar, day: date, last: ClosedEdition | None) -> tuple[datetime, ...]:
+    """The batches in the `own_window` of `day`; none where arXiv announces nothing for it."""
+    return calendar.batches(own_window(calendar, day, last))
+
+
+def edition_of(calendar: Calendar, batch: datetime, last: ClosedEdition | None) -> date:
+    """The date of the edition that shows `batch`, which the `last` one does not."""
+    day = calendar.edition_of(batch)
+    return day if last is None else max(day, last.date + _DAY)
+
+
+def has_open_day(calendar: Calendar, last: ClosedEdition | None, now: datetime) -> bool:
+    """Whether a batch was announced for an edition that is due and not closed."""
+    due = calendar.due(now)
+    if last is None:
+        return True
+    return last.date < due and bool(calendar.batches(Window(last.window.end, calendar.anchor(due))))
+
+
+def is_quiet(calendar: Calendar, last: ClosedEdition | None, now: datetime) -> bool:
+    """Whether the present day has no edition because arXiv announced nothing for it."""
+    due = calendar.due(now)
+    return last is not None and last.date < due and not own_batches(calendar, due, last)
+
+
 def open_days(
     calendar: Calendar,
     last: ClosedEdition | None,
@@ -69,16 +106,15 @@ def open_days(
     """The days with a batch whose editions are due at `at` and not closed, oldest first.
 
     Before the first edition, and after a long silence, the newest batch that the first look (at `first_look`) showed
-    is the one to begin with. A day whose batches were found `empty` is open only once papers of theirs turn up. One
-    up to that of `last` stays closed even where other settings would put a newer batch there: the next day has it.
+    is the one to begin with. A day whose batches were found `empty` is open only once papers of theirs turn up.
     """
     seen = {candidate.placed.batch for candidate in candidates}
     days = {
-        calendar.edition_of(batch)
+        edition_of(calendar, batch, last)
         for batch in calendar.batches(_open(calendar, last, first_look, at, candidates))
         if batch in seen or batch not in empty
     }
-    return sorted(day for day in days if last is None or day > last.date)
+    return sorted(day for day in days if day <= calendar.due(at))
 
 
 def _open(
@@ -141,10 +177,10 @@ def gather(
     return Gathered(window, tuple(own), tuple(late), tuple(earlier), tuple(given_up))
 
 
-def deadline(calendar: Calendar, day: date) -> datetime:
+def deadline(calendar: Calendar, day: date, last: ClosedEdition | None) -> datetime:
     """When the edition of `day` closes over what is there."""
     anchor = calendar.anchor(day)
-    newest = max(calendar.batches(calendar.window_of(day)), default=anchor)
+    newest = max(own_batches(calendar, day, last), default=anchor)
     return max(newest + VISIBLE_WITHIN, anchor + _AFTER_ANCHOR)
 
 

@@ -65,6 +65,8 @@ class _Run:
     plan: Plan
     day: date
     report: Report
+    deadline: datetime | None = None
+    """Until when the newest edition that is due is waited for."""
     closed: list[ClosedEdition] = field(default_factory=list)
 
     def outcome(self, standing: Standing, look: Look | None = None, overdue: date | None = None) -> Outcome:
@@ -92,6 +94,7 @@ async def close(
         known = await editions.find(connection, run.day)
     if last is not None and last.date >= run.day:
         return run.outcome(Standing.CLOSED if known else _passed(plan.calendar, run.day))
+    run.deadline = closing.deadline(plan.calendar, run.day, last)
     outcome = await (_patiently(run, at, pause) if pause else _attempt(run, at, patient=False))
     if outcome.silent:
         _log.warning("silent_categories", categories=outcome.silent)
@@ -123,7 +126,7 @@ async def _patiently(run: _Run, at: datetime, pause: Pause) -> Outcome:
 
 
 def _looks(run: _Run, at: datetime) -> int:
-    left = closing.deadline(run.plan.calendar, run.day) - at
+    left = (run.deadline or at) - at
     return max(0, -(-left // BETWEEN_LOOKS))
 
 
@@ -160,15 +163,19 @@ async def _look(run: _Run, at: datetime) -> Look:
 
 def _standing(run: _Run, look: Look, before: Backlog) -> tuple[Standing, date | None]:
     """How it stands with the edition that is due, where no other could close; and the newest one that is overdue."""
-    calendar, day, at = run.plan.calendar, run.day, before.at
-    empty = [each for each in before.days if backlog.is_empty(calendar, look, each, at)]
-    overdue = [each for each in before.days if each not in empty and at >= closing.deadline(calendar, each)]
+    calendar, day, last = run.plan.calendar, run.day, before.last
+    empty = [each for each in before.days if backlog.is_empty(calendar, look, each, before)]
+    overdue = [
+        each
+        for each in before.days
+        if each not in empty and before.at >= closing.deadline(calendar, each, last)
+    ]
     earlier = max((each for each in overdue if each < day), default=None)
-    if before.last is not None and before.last.date >= day:
+    if last is not None and last.date >= day:
         return Standing.CLOSED, None
     if day in empty:
         return Standing.NOTHING, earlier
     if day in before.days:
         return (Standing.MISSING if day in overdue else Standing.NOT_YET), earlier
-    announces = calendar.batches(calendar.window_of(day))
+    announces = closing.own_batches(calendar, day, last)
     return (Standing.NOTHING if announces else Standing.NO_BATCH), earlier

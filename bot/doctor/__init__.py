@@ -10,6 +10,7 @@ import typer
 from bot import logs, settings
 from bot.app import open_database
 from bot.doctor import domain, machine, mail, papers, telegram, web
+from bot.doctor.digest_time import digest_time
 from bot.doctor.findings import Finding, Health, found
 from bot.doctor.names import Names
 from bot.settings import Settings, SettingsError
@@ -79,6 +80,7 @@ async def _on_the_database(loaded: Settings, clock: Clock) -> AsyncGenerator[Fin
 
 def _checks(loaded: Settings, clock: Clock, names: Names) -> Checks:
     return [
+        ("digest time", digest_time(loaded, clock().date())),
         ("archive", machine.archive(loaded)),
         *(("model", papers.model(loaded, name, clock())) for name in papers.models(loaded)),
         ("Telegram", telegram.bot(loaded, clock())),

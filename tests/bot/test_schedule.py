@@ -11,9 +11,10 @@ from sqlalchemy import select
 
 from bot.app import open_app
 from bot.models import AlertKind
-from bot.schedule import BETWEEN_TRIES, Schedule, has_open_day, is_quiet
+from bot.schedule import BETWEEN_TRIES, Schedule
 from bot.store.tables import alerts, dispatches
 from digest.calendar import Calendar
+from digest.closing import has_open_day, is_quiet
 from digest.models import ClosedEdition, FullText, Window
 from digest.store import engine as database
 from digest.store import fulltexts

@@ -39,7 +39,7 @@ def nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_everything_has_a_default() -> None:
     loaded = settings.load()
     assert loaded.arxiv_categories == ("cs.SD", "eess.AS")
-    assert (loaded.timezone, loaded.digest_time) == (ZoneInfo("Asia/Shanghai"), time(8, 50))
+    assert (loaded.timezone, loaded.digest_time) == (ZoneInfo("Asia/Shanghai"), None)
     assert loaded.database_url == "sqlite:///data/arxiv-daily.db"
     assert loaded.openai_api_key is None
 
@@ -78,6 +78,12 @@ def test_every_fault_is_reported_at_once_and_no_secret_with_it(
     assert "FROB in .env: there is no such setting." in lines
     assert any(line.startswith("DIGEST_TIME: “8:50” is no time of day") for line in lines)
     assert "hunter2" not in str(raised.value)
+
+
+def test_the_digest_time_is_a_time_of_day_or_the_announcement(monkeypatch: pytest.MonkeyPatch) -> None:
+    for given, expected in (("09:30", time(9, 30)), ("announced", None)):
+        monkeypatch.setenv("DIGEST_TIME", given)
+        assert settings.load().digest_time == expected
 
 
 @pytest.mark.parametrize("archive", TAXONOMY)

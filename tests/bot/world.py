@@ -81,6 +81,7 @@ class World:
                 "openai_api_key": KEY,
                 "openai_base_url": self.model.url,
                 "web_port": 0,
+                "digest_time": "08:50",
                 **self.overrides,
                 **overrides,
             }

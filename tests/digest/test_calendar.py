@@ -20,14 +20,17 @@ MOMENTS = st.datetimes(
 )
 DAYS = st.dates(date(2025, 1, 1), date(2035, 1, 1))
 ZONES = st.sampled_from(
-    ["Asia/Shanghai", "UTC", "America/New_York", "Europe/London", "Australia/Lord_Howe", "Pacific/Auckland"]
+    [
+        *("Asia/Shanghai", "UTC", "Europe/London", "Australia/Lord_Howe", "Pacific/Auckland"),
+        *("America/New_York", "America/Los_Angeles", "Pacific/Kiritimati", "Etc/GMT+12"),
+        # 20:00 in New York is about midnight in these:
+        *("Atlantic/Azores", "Atlantic/Cape_Verde", "America/Nuuk", "Africa/Casablanca"),
+    ]
 )
-CALENDARS = st.builds(
-    Calendar,
-    st.times().map(lambda moment: moment.replace(second=0, microsecond=0)),
-    ZONES.map(ZoneInfo),
-    st.frozensets(DAYS, max_size=5).map(calendar.with_holidays),
-)
+HOLIDAYS_TOO = st.frozensets(DAYS, max_size=5).map(calendar.with_holidays)
+TIMES = st.times().map(lambda moment: moment.replace(second=0, microsecond=0))
+CALENDARS = st.builds(Calendar, st.none() | TIMES, ZONES.map(ZoneInfo), HOLIDAYS_TOO)
+WHEN_ANNOUNCED = st.builds(Calendar, st.none(), ZONES.map(ZoneInfo), HOLIDAYS_TOO)
 
 
 def eastern(*moment: int) -> datetime:
@@ -121,6 +124,45 @@ def test_the_next_edition_has_a_batch(schedule: Calendar, at: datetime) -> None:
     day = schedule.next_edition(at)
     assert schedule.anchor(day) > at
     assert schedule.batches(schedule.window_of(day))
+
+
+@given(WHEN_ANNOUNCED, MOMENTS)
+def test_when_announced_each_batch_has_the_date_of_its_announcement_to_itself(
+    schedule: Calendar, moment: datetime
+) -> None:
+    batch = schedule.newest(moment)
+    day = schedule.edition_of(batch)
+    assert day == batch.astimezone(schedule.zone).date()
+    assert schedule.anchor(day) == batch
+    assert schedule.batches(schedule.window_of(day)) == (batch,)
+    assert schedule.due(batch) == day
+
+
+@pytest.mark.parametrize(
+    ("zone", "batch", "edition", "clock"),
+    [
+        ("Asia/Shanghai", eastern(2026, 2, 8, 20), date(2026, 2, 9), "09:00"),
+        ("Asia/Shanghai", eastern(2026, 7, 12, 20), date(2026, 7, 13), "08:00"),
+        ("America/Los_Angeles", eastern(2026, 2, 8, 20), date(2026, 2, 8), "17:00"),
+        ("America/New_York", eastern(2026, 7, 12, 20), date(2026, 7, 12), "20:00"),
+        ("Pacific/Auckland", eastern(2026, 1, 8, 20), date(2026, 1, 9), "14:00"),
+        ("Atlantic/Cape_Verde", eastern(2026, 1, 8, 20), date(2026, 1, 9), "00:00"),
+        ("Atlantic/Cape_Verde", eastern(2026, 7, 9, 20), date(2026, 7, 9), "23:00"),
+    ],
+)
+def test_when_announced_the_anchor_is_the_announcement(
+    zone: str, batch: datetime, edition: date, clock: str
+) -> None:
+    schedule = Calendar(None, ZoneInfo(zone))
+    assert schedule.edition_of(batch) == edition
+    assert f"{schedule.anchor(edition).astimezone(schedule.zone):%Y-%m-%d %H:%M}" == f"{edition} {clock}"
+
+
+def test_when_announced_a_day_without_an_announcement_ends_when_there_would_have_been_one() -> None:
+    schedule = Calendar(None, ZoneInfo("Asia/Shanghai"))
+    saturday = date(2026, 2, 14)
+    assert schedule.anchor(saturday) == eastern(2026, 2, 13, 20)
+    assert schedule.batches(schedule.window_of(saturday)) == ()
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,7 @@ class Reader:
             "ARXIV_RSS_URL": f"{self.year.url}/rss",
             "ARXIV_REQUEST_INTERVAL": "0",
             "CATCH_UP": self.plan.catch_up,
+            "DIGEST_TIME": "08:50",
         }
         process = await asyncio.create_subprocess_exec(
             PROGRAM,
@@ -165,6 +166,27 @@ async def test_however_far_the_query_api_lags(tmp_path: Path, lag: tuple[str, ..
         reader.plan = replace(reader.plan, catch_up=CatchUp.ONE if hour == 14 else CatchUp.EACH)
         await play(reader, date(2026, 2, 13), date(2026, 4, 8), hour=hour)
         await reader.judge(CALENDAR.anchor(date(2026, 4, 7)))
+
+
+@pytest.mark.parametrize("monday", [date(2026, 1, 12), date(2026, 7, 13)])
+async def test_when_announced_each_batch_is_in_the_edition_of_its_own_day(
+    tmp_path: Path, monday: date
+) -> None:
+    span = ("--days", "22", "--from", str(monday - 12 * DAY), "--per-day", "8", "--lag", "3")
+    async with reading(tmp_path, 5, *span) as reader:
+        reader.plan = replace(reader.plan, calendar=Calendar(None, CALENDAR.zone))
+        for n in range(-1, 6):
+            await reader.collect(shanghai(monday + n * DAY, 13))
+        proof = await coverage.between(reader.engine, reader.plan.calendar, monday, monday + 5 * DAY)
+        truth = Counter(
+            datetime.fromisoformat(each["announced"]).astimezone(CALENDAR.zone).date()
+            for each in await reader.year.truth()
+            if {"cs.SD", "eess.AS"} & set(each["categories"])
+        )
+    assert [(each.day, each.listed, each.shown, each.late) for each in proof] == [
+        (each.day, truth[each.day], truth[each.day], 0) for each in proof
+    ]
+    assert [day.isoweekday() for day in truth if monday <= day < monday + 7 * DAY] == [1, 2, 3, 4, 5]
 
 
 async def test_the_real_listings_are_covered(tmp_path: Path) -> None:

@@ -83,6 +83,7 @@ async def surroundings(folder: Path, dovecot: Dovecot) -> AsyncIterator[Surround
         address = await stack.enter_async_context(serving(pages(), dovecot.certificate))
         names = Names(await stack.enter_async_context(dns.serve()))
         overrides = {
+            "digest_time": "announced",
             "telegram_bot_token": TOKEN,
             "telegram_api_url": telegram_.url,
             "telegram_admins": str(OPERATOR),
@@ -114,8 +115,8 @@ async def test_where_all_is_in_order_each_part_says_so_and_nothing_is_sent(aroun
     findings = await around.examined()
     assert {what: each for what, each in findings.items() if each.health is Health.BROKEN} == {}
     assert list(findings) == [
-        "settings", "data folder", "database", "arXiv API", "arXiv feed", "clock", "archive", "model", "Telegram",
-        "SMTP", "IMAP", "SPF", "DKIM", "DMARC", "MX", "PTR", "pages",
+        "settings", "data folder", "database", "arXiv API", "arXiv feed", "clock", "digest time", "archive", "model",
+        "Telegram", "SMTP", "IMAP", "SPF", "DKIM", "DMARC", "MX", "PTR", "pages",
     ]  # fmt: skip
     well = {what for what, each in findings.items() if each.health is Health.OK}
     assert set(findings) - well == {
