@@ -1,4 +1,7 @@
-"""A digest to many at Telegram's permitted pace, in simulated time: the share of that pace, and the memory."""
+"""A digest to many at the pace that Telegram is found to take, in simulated time: its share of the rate, the memory.
+
+At exactly the rate, Telegram refuses two of a hundred messages, so it begins at 25 a second (`bot.chat.pacing.Pace`).
+"""
 
 import asyncio
 import tempfile
@@ -20,7 +23,7 @@ from bot.chat.request import Request
 from tests.fakes.telegram import TOKEN, FakeTelegram
 
 _RATE = 30
-_SMALLEST_SHARE, _MOST_MEGABYTES = 0.97, 250
+_SMALLEST_SHARE, _MOST_REFUSED, _MOST_MEGABYTES = 0.82, 0.001, 250
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,9 @@ class Pace(Result):
 
     @property
     def broken(self) -> list[str]:
-        return unmet((self.refused == 0, f"{self.refused} requests were refused with 429"))
+        return unmet(
+            (self.refused <= _MOST_REFUSED * self.chats, f"{self.refused} requests were refused with 429")
+        )
 
     @property
     def missed(self) -> list[str]:
@@ -60,8 +65,9 @@ class Pace(Result):
         return (
             f"pace    {self.chats} chats in {self.simulated_seconds:.0f} simulated s"
             f" ({self.wall_seconds:.0f} s of this machine)\n"
-            f"        {self.rate:.2f} messages/s, {share:.1%} of the permitted rate (at least {_SMALLEST_SHARE:.0%})\n"
-            f"        429s {self.refused} (none), peak memory {peak:.0f} MB (at most {_MOST_MEGABYTES} MB)"
+            f"        {self.rate:.2f} messages/s, {share:.1%} of the rate of {_RATE} (at least {_SMALLEST_SHARE:.0%})\n"
+            f"        429s {self.refused} (at most {_MOST_REFUSED:.1%} of the messages),"
+            f" peak memory {peak:.0f} MB (at most {_MOST_MEGABYTES} MB)"
         )
 
 

@@ -5,9 +5,6 @@ from typing import Any
 
 from bot.chat.pacing import Scope
 
-_IMPATIENT = frozenset({"getUpdates", "answerCallbackQuery", "answerInlineQuery"})
-"""Worthless when late, and no message: a pause of everything is not meant for them."""
-
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -32,21 +29,19 @@ class Call:
     def scope(self) -> Scope:
         """What a 429 to it concerns: its chat; a method without one (setMyCommands) is limited on its own.
 
-        So are drafts: they are a kind of typing (https://core.telegram.org/api/bots/ai), and no answer is to wait
-        because there were too many.
+        So are drafts, which are a kind of typing (https://core.telegram.org/api/bots/ai), and "typing" in its chat:
+        no answer is to wait because there were too many.
         """
+        if self.endpoint == "sendChatAction":
+            return f"{self.endpoint} {self.chat}"
         alone = self.is_draft or (self.chat is None and not self.is_message)
         return self.endpoint if alone else self.chat
 
     @property
     def heeded(self) -> tuple[Scope, ...]:
         """The scopes whose pauses hold it up."""
-        return (self.scope, self.chat) if self.is_draft else (self.scope,)
-
-    @property
-    def is_impatient(self) -> bool:
-        """Whether a pause of everything is not meant for it."""
-        return self.endpoint in _IMPATIENT
+        shows_work = self.is_draft or self.endpoint == "sendChatAction"
+        return (self.scope, self.chat) if shows_work else (self.scope,)
 
 
 def call(endpoint: str, data: dict[str, Any]) -> Call:

@@ -101,7 +101,10 @@ async def _settled(
 
 
 def _passes(error: Exception) -> bool | timedelta:
-    """Whether it may go by itself, or after which pause it does. Another process that polls may end."""
+    """Whether it may go by itself, or after which pause it is tried again. Another process that polls may end.
+
+    Telegram may name a pause of hours: it is asked again sooner, so that nobody waits for it any longer than that.
+    """
     if isinstance(error, RetryAfter):
-        return pause_of(error)
+        return min(pause_of(error), timedelta(seconds=_LONGEST_PAUSE_SECONDS))
     return isinstance(error, NetworkError | Conflict) and not isinstance(error, BadRequest)

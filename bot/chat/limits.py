@@ -1,7 +1,8 @@
 """Lets the bot's requests through at Telegram's pace, and keeps still when Telegram asks for it.
 
 Messages wait for their turn (`pacing`); everything else passes at once. Where Telegram has asked for a pause (429),
-each request in its scope waits or, where that is too long to wait, fails with RetryAfter before it is sent.
+each request in its scope waits or, where that is too long to wait, fails with RetryAfter before it is sent. Other
+chats go on; where the 429s may concern the bot as a whole, one message at a time (`floods`).
 """
 
 import asyncio
@@ -12,16 +13,24 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from telegram.error import RetryAfter
+from telegram.error import RetryAfter, TelegramError
 from telegram.ext import BaseRateLimiter
 
 from bot.chat.calls import Call, call
-from bot.chat.floods import Attempts, Floods
+from bot.chat.floods import LONGEST_PAUSE_SECONDS, Attempts, Floods
 from bot.chat.pacing import Pacing, Scope, Ticket
-from bot.chat.request import FloodError, NotSentError, ThrottledError
+from bot.chat.request import (
+    FloodError,
+    NotSentError,
+    ServerFaultError,
+    ThrottledError,
+    UnansweredRequestError,
+)
 
 _log = structlog.get_logger()
 
+_UNHEARD = (NotSentError, UnansweredRequestError, ServerFaultError)
+"""Errors that are no answer of the Bot API."""
 _Answer = bool | dict[str, Any] | list[dict[str, Any]]
 
 
@@ -48,10 +57,10 @@ BULK = Bulk()
 class Limiter(BaseRateLimiter[LimitArgs]):
     """The one gate of all requests of a bot but getUpdates.
 
-    `rate` is in messages a second (0: only the chats' own limits; None: no limits, but pauses are kept). At most
+    `rate` is the most messages a second (0: only the chats' own limits; None: no limits, but pauses are kept). At most
     `width` messages are on their way at once (None: any number), so that none is begun before there is a connection
-    for it. A pause of up to `patience_seconds` is waited out, and the request tried once more. `clock` gives
-    monotonic seconds.
+    for it. A chat's pause of up to `patience_seconds` is waited out, and the request tried once more; a pause of
+    everything is waited out by all messages, however often it is repeated. `clock` gives monotonic seconds.
     """
 
     def __init__(
@@ -63,7 +72,7 @@ class Limiter(BaseRateLimiter[LimitArgs]):
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
-        self._pacing = Pacing(rate)
+        self._pacing = Pacing(rate, clock())
         self._width = width
         self._patience = patience_seconds
         self._clock = clock
@@ -73,6 +82,7 @@ class Limiter(BaseRateLimiter[LimitArgs]):
         self._naps: set[asyncio.Task[None]] = set()
         self._alarm: tuple[float, asyncio.Task[None]] | None = None
         self._floods = Floods()
+        self._probe: Ticket | None = None
         self._open = True
 
     async def initialize(self) -> None:
@@ -126,11 +136,19 @@ class Limiter(BaseRateLimiter[LimitArgs]):
         while True:
             await self._admit(request, ticket, before)
             try:
-                return await attempt()
+                answer = await attempt()
             except (RetryAfter, ThrottledError) as error:
-                self._heed(request, attempts.pause_after(error))
+                self._heed(request, ticket, attempts.pause_after(error))
                 if not attempts.another:
                     raise
+            except TelegramError as error:
+                if ticket and not isinstance(error, _UNHEARD):
+                    self._note_taken()
+                raise
+            else:
+                if ticket:
+                    self._note_taken()
+                return answer
 
     async def _admit(
         self, request: Call, ticket: Ticket | None, before: Callable[[], Awaitable[None]] | None
@@ -142,7 +160,7 @@ class Limiter(BaseRateLimiter[LimitArgs]):
             await before()
             if ticket is not None:
                 self._pacing.departed(ticket.scope, self._clock())
-            if ticket is None or (self._open and self._paused_seconds(request.scope) <= 0):
+            if ticket is None or (self._open and not self._is_paused(request.scope)):
                 return  # else a pause, or the end, has come in the meantime
 
     async def _turn(self, ticket: Ticket) -> None:
@@ -152,7 +170,7 @@ class Limiter(BaseRateLimiter[LimitArgs]):
         try:
             self._refuse_if_closed()
             self._refuse_if_paused(ticket.scope)
-            self._on_the_way.discard(ticket)
+            self._leave_the_way(ticket)
             self._pacing.join(ticket, self._clock())
             self._step()
             await future
@@ -161,12 +179,11 @@ class Limiter(BaseRateLimiter[LimitArgs]):
             self._pacing.leave(ticket, self._clock())
 
     async def _pass(self, request: Call) -> None:
-        """Returns when nothing forbids a request that is no message."""
+        """Returns when nothing forbids a request that is no message: a pause of all messages does not."""
         self._refuse_if_closed()
-        alone = request.is_impatient
-        while (seconds := max(self._paused_seconds(scope, alone=alone) for scope in request.heeded)) > 0:
+        while (seconds := max(map(self._paused_seconds, request.heeded))) > 0:
             for scope in request.heeded:
-                self._refuse_if_paused(scope, alone=alone)
+                self._refuse_if_paused(scope)
             nap = asyncio.ensure_future(self._nap(seconds))
             self._naps.add(nap)
             try:
@@ -176,21 +193,27 @@ class Limiter(BaseRateLimiter[LimitArgs]):
                 self._naps.discard(nap)
             self._refuse_if_closed()
 
-    def _heed(self, request: Call, pause: timedelta) -> None:
-        """Remembers a pause: of the request's scope, or of everything."""
+    def _heed(self, request: Call, ticket: Ticket | None, pause: timedelta) -> None:
+        """Remembers a pause of the request's scope; and of everything, where all messages are refused."""
         now, seconds = self._clock(), pause.total_seconds()
-        flooded = (
-            request.chat is not None
-            and request.scope == request.chat
-            and self._floods.concern_all(request.chat, now)
-        )
-        everything = flooded or request.scope is None
-        if everything:
-            self._pacing.pause_all(now + seconds)
+        everything = 0.0
+        if ticket:
+            if seconds <= LONGEST_PAUSE_SECONDS:
+                self._pacing.refused(request.scope, now)
+            everything = self._floods.refused(request.scope, probe=ticket is self._probe)
+            self._pacing.pause_all(now + everything)
         self._pacing.pause(request.scope, now + seconds, now)
         _log.warning("telegram_pause", endpoint=request.endpoint, seconds=seconds, everything=everything)
         self._fail_the_overdue()
         self._step()
+
+    def _note_taken(self) -> None:
+        self._pacing.taken()
+        if self._floods.suspected:
+            self._floods.taken()
+            self._step()
+        else:
+            self._floods.taken()
 
     def _fail_the_overdue(self) -> None:
         """Fails what waits for a scope that is now paused for longer than the patience."""
@@ -201,8 +224,8 @@ class Limiter(BaseRateLimiter[LimitArgs]):
                 except FloodError as error:
                     future.set_exception(error)
 
-    def _refuse_if_paused(self, scope: Scope, *, alone: bool = False) -> None:
-        seconds = self._paused_seconds(scope, alone=alone)
+    def _refuse_if_paused(self, scope: Scope) -> None:
+        seconds = self._paused_seconds(scope)
         if seconds > self._patience:
             raise FloodError(timedelta(seconds=seconds))
 
@@ -210,15 +233,19 @@ class Limiter(BaseRateLimiter[LimitArgs]):
         if not self._open:
             raise _closed()
 
-    def _paused_seconds(self, scope: Scope, *, alone: bool = False) -> float:
-        until = self._pacing.paused_until(scope)
-        return (until if alone else max(until, self._pacing.all_paused_until)) - self._clock()
+    def _paused_seconds(self, scope: Scope) -> float:
+        return self._pacing.paused_until(scope) - self._clock()
+
+    def _is_paused(self, scope: Scope) -> bool:
+        return max(self._pacing.paused_until(scope), self._pacing.all_paused_until) > self._clock()
 
     def _step(self) -> None:
         """Grants all that may go now, and sets the alarm for what may next."""
         now = self._clock()
         while self._has_room() and (ticket := self._pacing.grant(now)):
             self._on_the_way.add(ticket)
+            if self._floods.suspected:
+                self._probe = ticket
             future = self._waiting[ticket]
             if not future.done():
                 future.set_result(None)
@@ -226,14 +253,21 @@ class Limiter(BaseRateLimiter[LimitArgs]):
             self._set_alarm(self._pacing.next_at(now))
 
     def _has_room(self) -> bool:
-        return self._open and (self._width is None or len(self._on_the_way) < self._width)
+        if not self._open or (self._floods.suspected and self._probe is not None):
+            return False
+        return self._width is None or len(self._on_the_way) < self._width
 
     def _arrived(self, ticket: Ticket) -> None:
         """Gives back the place of a message that was sent, or is not to be."""
         was_full = not self._has_room()
-        self._on_the_way.discard(ticket)
+        self._leave_the_way(ticket)
         if was_full:
             self._step()
+
+    def _leave_the_way(self, ticket: Ticket) -> None:
+        self._on_the_way.discard(ticket)
+        if self._probe is ticket:
+            self._probe = None
 
     def _set_alarm(self, at: float | None) -> None:
         if at is None or (self._alarm is not None and self._alarm[0] <= at):

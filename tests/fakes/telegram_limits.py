@@ -31,7 +31,8 @@ class Refusal:
 class Rates:
     """Telegram's rates (Bots FAQ, "My bot is hitting limits").
 
-    All chats together: `per_second` in any sliding second. One chat: one a second after a burst of
+    All chats together: `per_second` in any sliding second, and in the long run 2 % less: of 7,473 messages at exactly
+    30 a second, 146 were refused in a public report. One chat: one a second after a burst of
     `per_chat_burst`. One group: `per_group_minute` in any sliding minute.
     """
 
@@ -42,6 +43,8 @@ class Rates:
         self._burst = per_chat_burst
         self._per_group_minute = per_group_minute
         self._all: deque[float] = deque(maxlen=per_second)
+        self._sustained = per_second * (1 - 146 / 7473)
+        self._spare, self._spare_at = float(per_second), clock()
         self._groups: dict[int, deque[float]] = {}
         self._credit: dict[int, tuple[float, float]] = {}
 
@@ -49,12 +52,17 @@ class Rates:
         """None when the message may pass, and is counted; otherwise the whole seconds to wait."""
         now = self._clock()
         minute = self._minute(chat_id) if group else None
-        wait = max(self._chat_wait(chat_id, now), _wait(self._all, now, 1))
+        self._spare = min(self._all.maxlen or 0, self._spare + (now - self._spare_at) * self._sustained)
+        self._spare_at = now
+        wait = max(
+            self._chat_wait(chat_id, now), _wait(self._all, now, 1), (1 - self._spare) / self._sustained
+        )
         if minute is not None:
             wait = max(wait, _wait(minute, now, 60))
         if wait > 0:
             return math.ceil(wait)
         self._all.append(now)
+        self._spare -= 1
         self._credit[chat_id] = (self._credit_now(chat_id, now) - 1, now)
         if minute is not None:
             minute.append(now)

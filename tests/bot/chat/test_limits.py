@@ -104,17 +104,60 @@ async def test_a_thousand_chats_are_served_within_all_of_telegrams_rates() -> No
     counts = Counter(chat for _, _, chat in world.sent)
     assert counts[5] == 2
     assert counts[-1] == counts[1] == 32
-    assert most_within(1, world.times()) == 30
+    assert most_within(1, world.times()) <= 30
     assert all(most_within(1, world.times(chat)) == 1 for chat in chats)
     assert most_within(60, world.times(-1)) == 20
 
 
-async def test_the_rate_is_used_to_97_percent() -> None:
+async def test_it_begins_at_25_a_second_and_grows_by_one_a_minute_without_a_refusal() -> None:
     world = World()
-    tasks = [world.request(chat, BULK) for chat in range(1, 1501)]
+    tasks = [world.request(chat, BULK) for chat in range(1, 6001)]
     await world.clock.run()
     assert all([await task for task in tasks])
-    assert len(world.sent) / world.times()[-1] >= 0.97 * 30
+    minutes = Counter(int(time // 60) for time in world.times())
+    assert [minutes[each] / 60 for each in range(3)] == pytest.approx([25.5, 26.5, 27.5], abs=0.1)
+    assert most_within(1, world.times()) <= 30
+
+
+async def test_short_refusals_of_chats_that_were_not_hurried_slow_everything_down_and_long_ones_do_not() -> (
+    None
+):
+    seconds = {}
+    for pause in (5, 3600):
+        world = World()
+        for chat in range(10, 500, 25):
+            world.faults[chat] = [flood(pause)]
+        tasks = [world.request(chat, BULK) for chat in range(1, 751)]
+        await world.clock.run()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        seconds[pause] = world.times()[-1]
+    assert seconds[3600] < 31
+    assert 40 < seconds[5] < 75 + 10  # a third of the rate is the least
+
+
+async def test_a_chat_that_was_hurried_slows_nothing_else_down() -> None:
+    world = World()
+    for _ in range(20):
+        world.faults[1] = [flood(1)]
+        answers = [world.request(1), world.request(1), world.request(1)]
+        world.faults[1].insert(0, BadRequest("the first passes"))
+        await world.clock.run()
+        await asyncio.gather(*answers, return_exceptions=True)
+    began = world.clock.now
+    tasks = [world.request(chat, BULK) for chat in range(2, 502)]
+    await world.clock.run()
+    assert all([await task for task in tasks])
+    assert world.clock.now - began < 20.5
+
+
+async def test_a_process_that_just_began_spaces_what_goes_to_a_group() -> None:
+    world = World()
+    tasks = [world.request(-1, BULK) for _ in range(30)]
+    await world.clock.run()
+    assert all([await task for task in tasks])
+    times = world.times(-1)
+    assert times[:20] == pytest.approx([at * 3.03 for at in range(20)])
+    assert most_within(60, times) == 20
 
 
 async def test_an_answer_overtakes_twenty_thousand_that_wait() -> None:
@@ -171,16 +214,48 @@ async def test_a_long_pause_fails_at_once_what_is_sent_waits_and_comes() -> None
     assert await again
 
 
-async def test_refusals_from_several_chats_pause_everything() -> None:
+async def test_the_waits_of_several_chats_are_theirs_however_long() -> None:
     world = World()
-    for chat in (1, 2, 3):
-        world.faults[chat] = [flood(4)]
+    for chat, seconds in ((1, 43_838), (2, 40), (3, 3600), (4, 600), (5, 35)):
+        world.faults[chat] = [flood(seconds)]
     tasks = [world.request(chat) for chat in range(1, 101)]
+    await world.clock.run(10)
+    assert all([await task for task in tasks[5:]])
+    errors = [await failure(task) for task in tasks[:5]]
+    assert [pause_of(error).seconds for error in errors if isinstance(error, RetryAfter)] == [
+        43_838,
+        40,
+        3600,
+        600,
+        35,
+    ]
+
+
+async def test_where_all_are_refused_one_message_at_a_time_tries_and_nothing_is_lost() -> None:
+    world = World(latency=0.05)
+    for chat in range(1, 8):
+        world.faults[chat] = [flood(30)]
+    tasks = [world.request(chat, BULK) for chat in range(1, 101)]
     await world.clock.run()
-    assert all([await task for task in tasks])
-    early = [time for time in world.times() if time < 4]
-    assert early == [0, 0, 0]
-    assert len(world.sent) == 103
+    outcomes = [await failure(task) for task in tasks]
+    assert [chat for chat, error in enumerate(outcomes, start=1) if error] == list(range(1, 8))
+    times = world.times()
+    pauses = [after - before - 0.05 for before, after in itertools.pairwise(times)]
+    assert [round(pause) for pause in pauses if pause > 0.5] == [1, 2, 4]  # between the probes, one at a time
+    assert len(world.sent) == 100
+
+
+async def test_what_waits_while_everything_is_refused_fails_not_and_is_tried_each_minute_at_least() -> None:
+    world = World()
+    for chat in range(1, 30):
+        world.faults[chat] = [flood(600), flood(600)]
+    tasks = [world.request(chat) for chat in range(1, 40)]
+    await world.clock.run(7 * 60)
+    assert len(world.sent) == 15  # after 0, 0, 0, 0, 1, 3, 7, 15, 31 and 63 s, then once a minute
+    assert not any(task.done() for task in tasks[29:])
+    world.faults.clear()
+    await world.clock.run(62)
+    assert all([await task for task in tasks[29:]])
 
 
 async def test_refusals_far_apart_pause_only_their_chats() -> None:
@@ -196,19 +271,20 @@ async def test_refusals_far_apart_pause_only_their_chats() -> None:
     await world.clock.run()
 
 
-async def test_a_message_without_a_chat_that_is_refused_pauses_everything() -> None:
+async def test_a_message_without_a_chat_that_is_refused_is_a_sign_about_all() -> None:
     world = World()
     world.faults["editMessageText"] = [flood(3)]
+    world.faults[1] = [flood(3)]
     edit = world.request(None, endpoint="editMessageText")
     await world.clock.run(0)
-    others = [world.request(1), world.request(None, endpoint="getMe")]
+    others = [world.request(1), world.request(2)]
     answer = world.request(None, endpoint="answerCallbackQuery")
-    await world.clock.run(1)
+    await world.clock.run(0.9)
     assert answer.done()
-    assert not any(task.done() for task in others)
+    assert not others[1].done()
     await world.clock.run()
     assert all([await task for task in (edit, *others)])
-    assert all(time >= 3 for time, endpoint, _ in world.sent[1:] if endpoint != "answerCallbackQuery")
+    assert world.times(2) == [1]
 
 
 async def test_a_refused_setting_of_the_bot_pauses_no_message() -> None:
@@ -300,10 +376,11 @@ async def test_without_limits_everything_passes_but_a_pause_is_kept() -> None:
 
 async def test_shutting_down_fails_what_waits_as_not_sent() -> None:
     world = World()
-    world.faults["editMessageText"] = [flood(5)]
-    tasks = [world.request(None, endpoint="editMessageText"), *(world.request(chat) for chat in range(1, 50))]
+    world.faults["setMyCommands"] = [flood(5)]
+    world.faults[1] = [flood(5)]
+    tasks = [world.request(None, endpoint="setMyCommands") for _ in range(2)]
     await world.clock.run(0.1)
-    tasks.append(world.request(None, endpoint="getMe"))
+    tasks += [world.request(None, endpoint="setMyCommands"), *(world.request(1) for _ in range(50))]
     await world.clock.run(0)
     await world.limiter.shutdown()
     tasks.append(world.request(60))
@@ -351,7 +428,7 @@ async def test_a_pause_that_comes_while_the_sender_is_told_is_kept() -> None:
     world.faults[1] = [flood(3)]
     told = world.request(1, Bulk(before))
     await world.clock.run(0.1)
-    tasks = [world.request(1, endpoint="sendChatAction"), told]
+    tasks = [world.request(1, endpoint="deleteMessage"), told]
     await world.clock.run()
     assert all([await task for task in tasks])
     assert [time for time in world.times(1) if 0.2 < time < 3.1] == []

@@ -36,14 +36,14 @@ def most_within(seconds: float, times: list[float]) -> int:
 
 
 @pytest.mark.parametrize("late", [0, 0.003, 0.02])
-def test_a_thousand_chats_get_all_of_the_rate_and_never_more(late: float) -> None:
+def test_a_thousand_chats_get_25_a_second_at_first(late: float) -> None:
     pacing = Pacing(30)
     joined(pacing, *(chat for _ in range(4) for chat in range(1, 1001)))
     grants = run(pacing, late=late)
     times = [time for time, _ in grants]
     assert len(grants) == 4000
-    assert most_within(1, times) == 30
-    assert len(grants) / (times[-1] - times[0]) >= 0.97 * 30
+    assert most_within(1, times) <= 28  # timers are late, and it makes up for that
+    assert len(grants) / (times[-1] - times[0]) == pytest.approx(25, rel=0.01)
 
 
 def test_a_private_chat_gets_one_a_second() -> None:
@@ -78,8 +78,8 @@ def test_messages_without_a_chat_know_only_the_overall_rate() -> None:
     pacing = Pacing(30)
     joined(pacing, *[None] * 300)
     times = [time for time, _ in run(pacing)]
-    assert most_within(1, times) == 30
-    assert times[-1] < 10.2
+    assert most_within(1, times) <= 28
+    assert times[-1] < 12.2
 
 
 def test_an_urgent_message_overtakes_twenty_thousand_that_wait() -> None:
@@ -123,7 +123,7 @@ def test_everything_pauses_and_goes_on_at_the_rate() -> None:
     pacing.pause_all(3)
     times = [time for time, _ in run(pacing)]
     assert min(times) == 5
-    assert most_within(1, times) == 30
+    assert most_within(1, times) <= 28
 
 
 def test_a_chat_pauses_alone() -> None:
