@@ -3,13 +3,25 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: demo test bench check format clean
+# Each test process imports the whole program, and many tests start it anew: without bytecode, a third of the time goes
+# into compiling.
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: demo test test-all bench check format clean
 
 demo: $(READY)
 	$(VENV)/bin/arxiv-daily demo
 
+# BUSY=8 lets as many other processes compute meanwhile. A test that waits for the wall clock fails then.
+BUSY ?= 0
+
+# In a few minutes, what everybody runs. It leaves out the tests that are marked `play`.
 test: check
-	$(VENV)/bin/pytest
+	$(VENV)/bin/pytest --busy=$(BUSY)
+
+# Everything: played years, every real PDF, kills by the dozen, more examples for each property.
+test-all: check
+	$(VENV)/bin/pytest --busy=$(BUSY) -m "" --hypothesis-profile=full
 
 bench: $(READY)
 	$(VENV)/bin/python -m benchmarks

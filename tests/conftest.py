@@ -1,12 +1,49 @@
 """What every test can ask for."""
 
 import os
+import subprocess
+import sys
 
-# Imported here, not deep within a test's own imports: Python 3.11 may fail to parse it there for the first time.
-import hypothesis  # noqa: F401
 import pytest
 
+# Imported here, not deep within a test's own imports: Python 3.11 may fail to parse it there for the first time.
+from hypothesis import settings
+
+# `make test` tries the same few examples each time; `make test-all` tries many, and others each time. No example has a
+# deadline: how long one takes depends on what else the machine does.
+settings.register_profile("short", max_examples=25, deadline=None, derandomize=True)
+settings.register_profile("full", max_examples=300, deadline=None, print_blob=True)
+settings.load_profile("short")
+
 pytest_plugins = ["tests.bot.commands", "tests.databases", "tests.dovecot"]
+
+_BUSY = """
+import os
+parent = os.getppid()
+while os.getppid() == parent:
+    pass
+"""
+_busy: list[subprocess.Popen[bytes]] = []
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """A machine that has other work to do."""
+    parser.addoption(
+        "--busy", type=int, default=0, help="processes that compute all the time beside the tests"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Starts the other work, once: pytest-xdist's workers are configured too."""
+    if not hasattr(config, "workerinput"):
+        _busy.extend(subprocess.Popen([sys.executable, "-c", _BUSY]) for _ in range(config.getoption("busy")))
+
+
+def pytest_unconfigure() -> None:
+    """Ends it."""
+    for process in _busy:
+        process.kill()
+        process.wait()
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -15,5 +52,5 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests that play a whole year begin at once: at the end, the other processes would wait for them."""
-    items.sort(key=lambda item: item.path.name != "test_year.py")
+    """The longest tests begin at once: at the end, the other processes would wait for them."""
+    items.sort(key=lambda item: item.get_closest_marker("play") is None)

@@ -61,7 +61,7 @@ class House:
 
     async def settle(self) -> dict[Sending, int]:
         """How it stands once nothing is due or under way any more."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while (states := await self.states()).keys() & {Sending.DUE, Sending.SENDING}:  # noqa: ASYNC110 - another process writes it
                 await asyncio.sleep(0.05)
             return states
@@ -109,6 +109,12 @@ async def house(folder: Path, url: str, latency_seconds: float = ANSWER_SECONDS)
         await engine.dispose()
 
 
+BOTH = pytest.mark.parametrize(
+    "database_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.play)], indirect=True
+)
+
+
+@BOTH
 async def test_killed_at_several_points_the_ledger_adds_up_and_nobody_gets_anything_twice(
     tmp_path: Path, database_url: str
 ) -> None:
@@ -132,6 +138,7 @@ async def test_killed_at_several_points_the_ledger_adds_up_and_nobody_gets_anyth
         assert states[Sending.SENT] <= here.telegram.sent.total() <= AUDIENCE - 1
 
 
+@BOTH
 async def test_a_signal_to_stop_ends_what_is_in_flight_and_begins_nothing(
     tmp_path: Path, database_url: str
 ) -> None:
@@ -141,7 +148,7 @@ async def test_a_signal_to_stop_ends_what_is_in_flight_and_begins_nothing(
         async with here.serving() as process:
             await here.telegram.is_asked("sendMessage", 50)
             process.send_signal(signal.SIGTERM)
-            assert await asyncio.wait_for(process.wait(), 10) == 0
+            assert await asyncio.wait_for(process.wait(), 60) == 0
         states = await here.states()
         assert set(states) == {Sending.DUE, Sending.SENT}
         assert states[Sending.SENT] == here.telegram.sent.total()
@@ -164,7 +171,7 @@ async def test_a_signal_to_stop_is_obeyed_although_nothing_is_answered_any_more(
             await here.telegram.is_asked("sendMessage", 3)
             here.telegram.fail(faults.hang(), method="getUpdates")
             process.send_signal(signal.SIGTERM)
-            assert await asyncio.wait_for(process.wait(), 10) == 0
+            assert await asyncio.wait_for(process.wait(), 60) == 0
         states = await here.states()
         assert states.get(Sending.SENT) == 1
         async with here.serving():
@@ -172,6 +179,7 @@ async def test_a_signal_to_stop_is_obeyed_although_nothing_is_answered_any_more(
         assert here.telegram.sent[FIRST] == 1
 
 
+@BOTH
 async def test_an_edition_that_two_processes_run_at_once_reaches_everybody_once(
     tmp_path: Path, database_url: str
 ) -> None:

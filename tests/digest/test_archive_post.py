@@ -3,7 +3,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from digest.archive import faults, post, readings
@@ -111,7 +110,6 @@ CLAIMS = st.lists(
 
 
 @given(TEXTS, TEXTS, CLAIMS)
-@hypothesis_settings(max_examples=150, deadline=None, derandomize=True)
 def test_a_rendered_post_is_sound_and_is_read_back_as_it_was(
     title: str, abstract: str, claims: list[Claim]
 ) -> None:

@@ -6,6 +6,8 @@ from asyncio.subprocess import DEVNULL, Process
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
 from tests.shared_world import ArxivYear, arxiv_year
 
 PROGRAM = str(Path(sys.executable).with_name("arxiv-daily"))
@@ -25,13 +27,14 @@ async def start(folder: Path, year: ArxivYear, *command: str) -> Process:
     )
 
 
+@pytest.mark.play
 async def test_processes_side_by_side_ask_arxiv_as_if_they_were_one(tmp_path: Path) -> None:
     async with arxiv_year("--from", "2026-01-20", "--days", "30", "--per-day", "4") as year:
         await year.set_clock(AT)
         papers = [each["id"] for each in await year.truth() if datetime.fromisoformat(each["visible"]) <= AT]
         commands = [("run", "--at", AT.isoformat()), *(("paper", name) for name in papers[-3:])]
         processes = [await start(tmp_path, year, *command) for command in commands]
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(300):
             statuses = [await process.wait() for process in processes]
         stats = await year.stats()
     assert statuses == [0] * 4

@@ -6,7 +6,6 @@ from html import unescape
 import pytest
 import regex
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from digest.render import splitting, telegram
@@ -195,7 +194,6 @@ def together(text: str) -> str:
     return "".join(text.split())
 
 
-@hypothesis_settings(max_examples=400, deadline=None)
 @given(STORED, AROUND, st.integers(40, 200), st.integers(3, 12))
 def test_whatever_is_cut_nothing_is_lost(stored: str, around: str, limit: int, entities: int) -> None:
     html = around.format(telegram.html(stored))

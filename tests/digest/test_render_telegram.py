@@ -5,7 +5,6 @@ from html import unescape
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from digest.render import splitting, telegram
@@ -114,7 +113,6 @@ MARKUP = st.lists(
 TAG = r"</?b>|</?code>|</a>|<a href=\"[^\"<>]*\">|</?x-f>"
 
 
-@hypothesis_settings(max_examples=300, deadline=None)
 @given(MARKUP)
 def test_whatever_is_stored_becomes_html_that_telegram_reads(text: str) -> None:
     html = telegram.html(text)

@@ -5,7 +5,6 @@ import unicodedata
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from digest.render import tex
@@ -137,7 +136,6 @@ SNIPPETS = [
 ]
 
 
-@hypothesis_settings(max_examples=400, deadline=None)
 @given(st.one_of(st.text(), st.lists(st.sampled_from(SNIPPETS)).map("".join)))
 def test_whatever_it_is_given_it_answers_with_characters_that_can_be_seen(source: str) -> None:
     shown = tex.unicode(source)
@@ -186,7 +184,6 @@ def test_links_in_tex_show_their_address(text: str, shown: str) -> None:
     assert tex.links(text) == shown
 
 
-@hypothesis_settings(deadline=None)
 @given(st.text(alphabet=st.characters(exclude_characters="\\")))
 def test_text_without_a_backslash_is_not_touched(text: str) -> None:
     assert tex.prose(text) == tex.links(text) == text

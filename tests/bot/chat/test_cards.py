@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from bot.chat import cards, composing
@@ -70,7 +69,6 @@ def read(claims: tuple[Claim, ...]) -> Reading:
     return Reading(paper(1).version, "zh-CN", claims, claims, claims, ORIGIN)
 
 
-@hypothesis_settings(max_examples=150, deadline=None)
 @given(HOSTILE, HOSTILE, st.lists(CLAIMS, max_size=4).map(tuple))
 def test_whatever_a_paper_holds_its_messages_are_taken_in_each_form(
     line: str, text: str, claims: tuple[Claim, ...]

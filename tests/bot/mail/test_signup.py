@@ -185,10 +185,11 @@ async def test_an_address_gets_ten_letters_a_day_and_a_network_asks_for_twenty_a
     assert sum(each.network == "one" for each in await rows(engine)) == 20
 
 
-async def test_ten_thousand_signings_up_of_one_address_make_three_rows(tmp_path: Path) -> None:
+@pytest.mark.parametrize("hundreds", [3, pytest.param(100, marks=pytest.mark.play)])
+async def test_ten_thousand_signings_up_of_one_address_make_three_rows(tmp_path: Path, hundreds: int) -> None:
     url = f"sqlite:///{tmp_path}/flood.db"
     async with open_database(settings.given(database_url=url)) as engine:
-        for _ in range(100):
+        for _ in range(hundreds):
             await asyncio.gather(*(sign_up(engine, network=f"n{number}") for number in range(100)))
         assert len(await rows(engine)) == 3
 
