@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot import settings
 from bot.app import open_database
+from bot.command_line import say
 from bot.settings import Settings
 from digest.archive import faults, files, importing, post, repair
 from digest.errors import ArchiveError
@@ -28,11 +29,11 @@ def check(paths: Paths) -> None:
     count = 0
     for path in _posts(paths):
         for fault in faults.check(files.read(path)):
-            typer.echo(f"{path}:{fault.line}: {fault.kind}: {fault.sentence}")
+            say(f"{path}:{fault.line}: {fault.kind}: {fault.sentence}")
             count += 1
     if count:
         raise ArchiveError(f"{count} faults found; `arxiv-daily archive repair` mends most.")
-    typer.echo("All posts are sound.")
+    say("All posts are sound.")
 
 
 @app.command("repair")
@@ -43,10 +44,10 @@ def mend(paths: Paths) -> None:
         try:
             changed = files.write(path, repair.repair(files.read(path), zone))
         except ArchiveError as error:
-            typer.echo(f"{path}: {error}", err=True)
+            say(f"{path}: {error}", err=True)
             failed += 1
         else:
-            typer.echo(f"{path}: {'mended' if changed else 'sound'}")
+            say(f"{path}: {'mended' if changed else 'sound'}")
     if failed:
         raise ArchiveError(f"{failed} posts could not be mended.")
 
@@ -60,7 +61,7 @@ def take_over(paths: Paths) -> None:
 async def _take_over(loaded: Settings, found: list[Path]) -> None:
     async with open_database(loaded) as engine:
         for path in found:
-            typer.echo(f"{path}: {await _import(engine, loaded, path)}")
+            say(f"{path}: {await _import(engine, loaded, path)}")
 
 
 async def _import(engine: AsyncEngine, loaded: Settings, path: Path) -> str:

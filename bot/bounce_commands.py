@@ -13,6 +13,7 @@ import typer
 
 from bot import logs, settings
 from bot.app import open_database
+from bot.command_line import say
 from bot.links import Links
 from bot.mail import consequences
 from bot.mail.consequences import Outcome
@@ -35,7 +36,7 @@ def bounces(files: Files = None) -> None:
     loaded = settings.load()
     logs.configure(loaded.log_format, quiet=sys.stderr.isatty())
     outcomes = asyncio.run(_take(loaded, files or [PIPED]))
-    typer.echo(text.render("bounces", outcomes=outcomes), nl=False)
+    say(text.render("bounces", outcomes=outcomes), nl=False)
 
 
 async def _take(loaded: Settings, files: list[Path]) -> Counter[Outcome]:

@@ -19,6 +19,7 @@ from bot import (
     translation_commands,
 )
 from bot.app import open_app, open_database
+from bot.command_line import say
 from bot.demo import demonstrate
 from bot.doctor import doctor
 from bot.loops import Loop
@@ -72,7 +73,7 @@ def _first(error: Exception) -> Exception:
 
 
 def _fail(error: DigestError) -> NoReturn:
-    typer.echo(f"arxiv-daily: {error}", err=True)
+    say(f"arxiv-daily: {error}", err=True)
     sys.exit(1)
 
 
@@ -99,7 +100,7 @@ def paper(
             f"A question has {QUESTION_LIMIT} characters at the most.", param_hint="--ask"
         )
     loaded = command_line.load()
-    typer.echo(asyncio.run(_answer(loaded, ref, ask) if ask else _paper(loaded, ref)))
+    say(asyncio.run(_answer(loaded, ref, ask) if ask else _paper(loaded, ref)))
 
 
 @app.command()
@@ -110,10 +111,10 @@ def demo(
     logs.configure("text", quiet=True)
     with reporting(Console(stderr=True)) as report:
         shown = asyncio.run(demonstrate(out, report))
-    typer.echo(text.render("accounts", accounts=[shown.account]), nl=False)
-    typer.echo(f"The same as a page to open in a browser: {shown.page}")
-    typer.echo(f"What subscribers get in Telegram: {shown.chat}")
-    typer.echo(f"What they get by mail: {shown.mail}, and as .html and .txt")
+    say(text.render("accounts", accounts=[shown.account]), nl=False)
+    say(f"The same as a page to open in a browser: {shown.page}")
+    say(f"What subscribers get in Telegram: {shown.chat}")
+    say(f"What they get by mail: {shown.mail}, and as .html and .txt")
 
 
 @app.command("preview")
@@ -129,14 +130,14 @@ def preview_(
     loaded = command_line.load()
     wanted = command_line.required_day(day_, "--date")
     for path in asyncio.run(_preview(loaded, channel, wanted, subscriber or None, out)):
-        typer.echo(path)
+        say(path)
 
 
 @database.command("upgrade")
 def upgrade() -> None:
     """Brings the database up to date."""
     asyncio.run(_upgrade(command_line.load()))
-    typer.echo("The database is up to date.")
+    say("The database is up to date.")
 
 
 async def _preview(

@@ -9,6 +9,7 @@ import typer
 from bot import logs, settings
 from bot.app import calendar
 from bot.settings import Settings
+from digest.invisible import removed
 
 _YEARS = range(1991, 2200)
 
@@ -29,6 +30,11 @@ def load() -> Settings:
     loaded = settings.load()
     logs.configure(loaded.log_format, quiet=sys.stderr.isatty())
     return loaded
+
+
+def say(text: object, *, nl: bool = True, err: bool = False) -> None:
+    """Writes `text` for whoever sits at the terminal: whatever in it came from outside, it gives that no commands."""
+    typer.echo(removed(str(text)), nl=nl, err=err)
 
 
 def now() -> datetime:

@@ -13,7 +13,7 @@ from rich.console import Console
 from bot import command_line, day, schedule
 from bot.alert_routes import routes
 from bot.app import App, calendar, open_app, open_database
-from bot.command_line import At
+from bot.command_line import At, say
 from bot.day import Work
 from bot.delivering import Delivered, deliver_day, deliver_made
 from bot.models import AlertKind
@@ -39,7 +39,7 @@ def run(at: At = "") -> None:
     loaded = command_line.load()
     made = asyncio.run(_work(loaded, at, delivers=True))
     if made.delivered:
-        typer.echo(
+        say(
             text.render("delivered", states=made.delivered.states, elsewhere=made.delivered.elsewhere),
             nl=False,
         )
@@ -56,7 +56,7 @@ def build(
     loaded = command_line.load()
     made = asyncio.run(_work(loaded, at, delivers=False)).work
     if explain:
-        typer.echo(asyncio.run(_explained(loaded, made)), nl=False)
+        say(asyncio.run(_explained(loaded, made)), nl=False)
     _tell(loaded, made)
 
 
@@ -66,7 +66,7 @@ def deliver(
     """Sends what is still due of an edition."""
     loaded = command_line.load()
     done = asyncio.run(_deliver(loaded, command_line.required_day(day_, "--date")))
-    typer.echo(text.render("delivered", states=done.states, elsewhere=done.elsewhere), nl=False)
+    say(text.render("delivered", states=done.states, elsewhere=done.elsewhere), nl=False)
 
 
 def coverage(
@@ -87,7 +87,7 @@ def coverage(
     if begin > until:
         raise typer.BadParameter(f"The first day, {begin}, is after the last, {until}.", param_hint="--from")
     days = asyncio.run(_coverage(loaded, begin, until))
-    typer.echo(text.render("coverage", days=days), nl=False)
+    say(text.render("coverage", days=days), nl=False)
     if any(day.unexplained for day in days):
         raise typer.Exit(1)
 
@@ -105,7 +105,7 @@ def quality(
     wanted = command_line.day(day_, "--date")
     accounts = asyncio.run(_quality(loaded, wanted))
     shown = text.render("quality", accounts=accounts, details=wanted is not None, prices=loaded.llm_prices)
-    typer.echo(shown, nl=False)
+    say(shown, nl=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ async def _quality(loaded: Settings, wanted: date | None) -> list[Quality]:
 
 
 def _tell(loaded: Settings, made: Work) -> None:
-    typer.echo(
+    say(
         text.render(
             "work",
             accounts=made.news,
@@ -197,6 +197,6 @@ def _tell(loaded: Settings, made: Work) -> None:
         nl=False,
     )
     if made.unexplained:
-        typer.echo(text.render("unexplained", papers=made.unexplained), err=True, nl=False)
+        say(text.render("unexplained", papers=made.unexplained), err=True, nl=False)
     if made.outcome.standing is Standing.MISSING or made.outcome.overdue:
         raise typer.Exit(1)

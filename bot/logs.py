@@ -2,9 +2,12 @@
 
 import logging
 import sys
+import traceback
 from typing import Literal, TextIO, cast
 
 import structlog
+
+from digest.invisible import removed, removed_in_line
 
 
 def configure(form: Literal["text", "json"], *, quiet: bool = False) -> None:
@@ -14,6 +17,7 @@ def configure(form: Literal["text", "json"], *, quiet: bool = False) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _harmless,
             *_last(form),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if quiet else logging.INFO),
@@ -29,6 +33,18 @@ def configure(form: Literal["text", "json"], *, quiet: bool = False) -> None:
     logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
 
 
+def _harmless(_: object, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """An event without what would move a terminal's cursor or pass for a line of its own: some repeat outside text."""
+    return {
+        name: removed_in_line(value) if isinstance(value, str) else value for name, value in event.items()
+    }
+
+
+def _traceback(out: TextIO, fault: structlog.types.ExcInfo) -> None:
+    """The traceback as the interpreter prints it: not the variables of each frame, tokens and messages among them."""
+    out.write("\n" + removed("".join(traceback.format_exception(*fault))).rstrip("\n"))
+
+
 class _CurrentStderr:
     """Standard error as it is at each line: progress bars put themselves in its place for a while."""
 
@@ -42,6 +58,4 @@ class _CurrentStderr:
 def _last(form: Literal["text", "json"]) -> list[structlog.types.Processor]:
     if form == "json":
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    # The default shows the variables of each frame, tokens and messages among them.
-    plain = structlog.dev.plain_traceback
-    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_traceback)]

@@ -18,6 +18,7 @@ from bot import settings
 from bot.app import open_database, own_mailboxes
 from bot.chat import words
 from bot.choices import Offer
+from bot.command_line import say
 from bot.mail import importing
 from bot.mail.importing import Defaults, Sheet
 from bot.mail.signup import CHANNEL
@@ -51,7 +52,7 @@ def list_(
 ) -> None:
     """Shows who is known, a line each."""
     found = asyncio.run(_listed(settings.load(), channel, standing))
-    typer.echo(text.render("subscribers", subscribers=found), nl=False)
+    say(text.render("subscribers", subscribers=found), nl=False)
 
 
 @app.command()
@@ -71,7 +72,7 @@ def export(
             _write(target, rows)
     except OSError as error:
         raise SubscribersError(f"{file} cannot be written: {error.strerror}.") from None
-    typer.echo(f"{len(rows)} subscribers in {file}")
+    say(f"{len(rows)} subscribers in {file}")
 
 
 @app.command("import")
@@ -91,10 +92,10 @@ def take_over(
     with file.open(encoding="utf-8-sig", newline="") as lines:
         sheet = importing.read(lines, _defaults(loaded))
     for fault in sheet.faults:
-        typer.echo(f"{file}:{fault.line}: {fault.sentence}", err=True)
+        say(f"{file}:{fault.line}: {fault.sentence}", err=True)
     if sheet.faults and not skip_faulty:
         raise SubscribersError(f"{len(sheet.faults)} faults found, so nothing was imported.")
-    typer.echo(text.render("imported", done=asyncio.run(_import(loaded, sheet))), nl=False)
+    say(text.render("imported", done=asyncio.run(_import(loaded, sheet))), nl=False)
 
 
 @app.command()
@@ -110,7 +111,7 @@ def remove(
             f"Delete number {found.id} ({found.channel}, {found.address}) and all about it?", abort=True
         )
     asyncio.run(_forget(loaded, found))
-    typer.echo("Deleted.")
+    say("Deleted.")
 
 
 async def _listed(

@@ -13,6 +13,7 @@ import typer
 from bot import command_line, day
 from bot.accounts import Account
 from bot.app import App, open_app, rules
+from bot.command_line import say
 from bot.settings import Settings
 from bot.store import dispatches
 from digest import drafts, ids, manuscript
@@ -68,7 +69,7 @@ async def _edit(loaded: Settings, ref: PaperRef, language: str, file: Path | Non
         written = await _written(library, paper, language, file)
         doubts = _doubts(loaded, paper, language, written)
         if doubts:
-            typer.echo(text.render("doubts", findings=doubts), err=True, nl=False)
+            say(text.render("doubts", findings=doubts), err=True, nl=False)
         await library.pin(
             Translation(paper.version, language, written.title, written.abstract, written.summary, BY_HAND)
         )
@@ -77,7 +78,7 @@ async def _edit(loaded: Settings, ref: PaperRef, language: str, file: Path | Non
                 await dispatches.renew(connection, shown.day, command_line.now())
         here = shown if language == loaded.target_language else None
         account = await _rebuilt(parts, here) if here else None
-    typer.echo(text.render("edited", version=paper.version, account=account), nl=False)
+    say(text.render("edited", version=paper.version, account=account), nl=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from telegram.ext import BaseHandler, CommandHandler, ContextTypes, filters
 
 from bot.chat.address import Address
 from bot.models import Kind
+from digest.invisible import removed, removed_in_line
 
 _KINDS = {ChatType.PRIVATE: Kind.PRIVATE, ChatType.CHANNEL: Kind.CHANNEL}
 Handler = BaseHandler[Any, Any, Any]
@@ -50,7 +51,7 @@ def incoming(update: Update) -> Incoming | None:
     if found is None or update.effective_chat is None:
         return _tap_on_what_is_lost(update)
     user = update.effective_user if update.effective_sender is not update.effective_chat else None
-    text = (found.text or found.caption or "")[:TEXT_LIMIT]
+    text = removed((found.text or found.caption or "")[:TEXT_LIMIT])
     words = [*text.split(maxsplit=1), "", ""][1] if text.startswith("/") else text
     return Incoming(
         address=Address(
@@ -64,7 +65,7 @@ def incoming(update: Update) -> Incoming | None:
         words=words.strip(),
         replied=_own(found),
         anonymous_admin=_speaks_for_the_chat(update, found),
-        name=user.first_name if user else "",
+        name=removed_in_line(user.first_name) if user else "",
     )
 
 
@@ -122,7 +123,7 @@ def _tap_on_what_is_lost(update: Update) -> Incoming | None:
         person=user.id,
         language=user.language_code,
         message=lost.message_id,
-        name=user.first_name,
+        name=removed_in_line(user.first_name),
     )
 
 

@@ -16,6 +16,7 @@ from bot.chat import words
 from bot.chat.desk import Desk
 from bot.chat.incoming import Handler
 from bot.chat.parts import ENTITY_LIMIT, TEXT_LIMIT
+from digest.invisible import removed
 from digest.render import splitting
 from digest.store import engine as database
 from digest.store import searching
@@ -39,7 +40,7 @@ async def offer(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> Non
     language = await desk.language_of(query.from_user.id, query.from_user.language_code)
     offset = int(query.offset) if query.offset.isdecimal() and len(query.offset) < 6 else 0
     async with database.reading(desk.app.engine) as connection:
-        hits = await searching.find(connection, query.query[:_LONGEST], language, _PAGE, offset)
+        hits = await searching.find(connection, removed(query.query[:_LONGEST]), language, _PAGE, offset)
     await query.answer(
         [_article(hit, language) for hit in hits],
         cache_time=_CACHE_SECONDS,

@@ -9,6 +9,7 @@ import typer
 
 from bot import logs, settings
 from bot.app import open_database
+from bot.command_line import say
 from bot.doctor import domain, machine, mail, papers, telegram, web
 from bot.doctor.digest_time import digest_time
 from bot.doctor.findings import Finding, Health, found
@@ -47,7 +48,7 @@ async def _told(loaded: Settings) -> bool:
 
 
 def _tell(finding: Finding) -> None:
-    typer.echo(text.render("finding", finding=finding), nl=False)
+    say(text.render("finding", finding=finding), nl=False)
 
 
 async def examine(loaded: Settings, clock: Clock, names: Names) -> AsyncGenerator[Finding, None]:

@@ -1,15 +1,15 @@
 """What a page's form sends, bounded and cleaned at the door."""
 
-import unicodedata
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
+from digest.invisible import removed
+
 _TYPE = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 300  # every category of arXiv, and what else there is to fill in
-_LINES = "\n\r\t"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +34,10 @@ async def read(request: Request) -> Form:
         raise HTTPException(415)
     try:
         body = (await request.body()).decode()
-        return Form(tuple((name, _seen(text)) for name, text in _pairs(body)))
+        return Form(tuple((name, removed(text)) for name, text in _pairs(body)))
     except (ValueError, ClientDisconnect):
         raise HTTPException(400) from None
 
 
 def _pairs(body: str) -> list[tuple[str, str]]:
     return parse_qsl(body, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
-
-
-def _seen(text: str) -> str:
-    """`text` without what nobody sees: controls, and marks that turn the direction of what stands around them."""
-    return "".join(sign for sign in text if sign in _LINES or unicodedata.category(sign) not in ("Cc", "Cf"))

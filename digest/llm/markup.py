@@ -2,6 +2,7 @@
 
 import re
 
+from digest.invisible import removed
 from digest.llm import markdown
 
 CJK = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
@@ -13,9 +14,6 @@ _SPAN = re.compile(r"(?<!\\)\$[^$]{1,500}(?<!\\)\$")
 _COMMANDS = {"\b": r"\b", "\f": r"\f", "\t": r"\t", "\r": r"\r"}
 _SWALLOWED = re.compile("[\b\f\t\r](?=[A-Za-z])")
 _SWALLOWED_N = re.compile(r"\n(?=(?:abla|eq?|u|mid|exists|leq|geq|parallel|earrow|warrow|ot)(?![A-Za-z]))")
-_UNSEEN = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\ufff9-\ufffb]"
-)
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n\s*")
 _WIDE = r"[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]"
 _BREAK_IN_WIDE = re.compile(rf"(?<={_WIDE})[^\S\n]*\n\s*(?={_WIDE})")
@@ -25,7 +23,7 @@ def lines(text: str) -> str:
     """`text` with its formulas in the stored form and nothing unseen, its lines as they are."""
     formulas = _FORMULA.sub(_in_dollars, text.replace("\r\n", "\n"))
     restored = _SPAN.sub(lambda span: _with_commands(span[0]), formulas)
-    return _UNSEEN.sub("", restored.replace("\t", " ").replace("\r", "\n"))
+    return removed(restored)
 
 
 def one_line(text: str) -> str:

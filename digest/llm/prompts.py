@@ -8,13 +8,10 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import BaseModel
 
+from digest.invisible import removed
 from digest.llm.formats import schema
 
 _DELIMITER = re.compile(r"<(?=\s*/?\s*(?:material|question|terms|translation)\b)", re.IGNORECASE)
-_UNSEEN = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ud800-\udfff\ufe00-\ufe0f\ufeff"
-    r"\U000e0000-\U000e01ef]"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +46,7 @@ class PromptTemplate:
 
 def inert(text: str) -> str:
     """`text` as it may stand between the delimiters: unable to close them, without characters nobody sees."""
-    return _DELIMITER.sub("‹", _UNSEEN.sub("", text))
+    return _DELIMITER.sub("‹", removed(text))
 
 
 def _environment(loader: PackageLoader) -> Environment:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from html import unescape
 
+from digest.invisible import removed
 from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse
 
 _SIGNS = re.compile(
@@ -35,7 +36,7 @@ _WRITTEN = re.compile(
 
 def markdown(text: str) -> str:
     """Stored `text` as the source of one paragraph, heading or list item."""
-    return block(parse(" ".join(text.split())))
+    return block(parse(" ".join(removed(text).split())))
 
 
 def block(spans: Iterable[Span]) -> str:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from digest.invisible import removed_in_line
 from digest.models import Gap, Paper, Reading, Translation
 from digest.render import words
 from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse
@@ -45,8 +46,8 @@ def plain(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """`text` without what would move a terminal's cursor or colour it."""
-    return "".join(character for character in text if character.isprintable())
+    """`text` on one line, without what would move a terminal's cursor or colour it."""
+    return removed_in_line(text)
 
 
 def _plain(span: Span) -> str:

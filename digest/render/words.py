@@ -6,7 +6,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
+from digest.invisible import removed
 from digest.models import Edition, Gap
 from digest.withdrawal import is_withdrawn
 
@@ -23,6 +25,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_visible,
     )
     made.tests["gap"] = lambda value: isinstance(value, Gap)
     made.tests["withdrawn"] = is_withdrawn
@@ -32,6 +35,13 @@ def environment() -> Environment:
 def words_of(folder: str, language: str) -> str:
     """The language in which the templates in `folder` have words for `language`: itself, or English."""
     return language if f"{folder}/{language}.j2" in environment().list_templates() else FALLBACK
+
+
+def _visible(value: object) -> object:
+    """What a template is given, without what is invisible in it; markup stays markup."""
+    if isinstance(value, Markup):
+        return Markup(removed(str(value)))  # noqa: S704 - escaped as before: nothing is added
+    return removed(value) if isinstance(value, str) else value
 
 
 @cache

@@ -145,8 +145,8 @@ def _paper(result: arxiv.Result) -> Paper:
         authors=tuple(
             _text(version, author.name, _TITLE_LIMIT) for author in result.authors[:_AUTHORS_LIMIT]
         ),
-        categories=tuple(result.categories),
-        primary_category=result.primary_category or None,
+        categories=tuple(map(clean, result.categories)),
+        primary_category=clean(result.primary_category or "") or None,
         abstract=_text(version, result.summary, _ABSTRACT_LIMIT),
         published=_moment(result.published),
         updated=_moment(result.updated),

@@ -7,6 +7,8 @@ import re
 
 from pylatexenc.latex2text import LatexNodes2Text
 
+from digest.invisible import removed
+
 _MATH = re.compile(r"(\$\$.+?\$\$|\$[^$]+\$|\\\(.+?\\\)|\\\[.+?\\\])", re.DOTALL)
 _LETTER = r"(?:\{\s*\\?[A-Za-z]\s*\}|\\[ij](?![A-Za-z])|[A-Za-z])"
 _ACCENT = rf"\\(?:['\"`^~=.]\s*{_LETTER}|[uvHcdbkrt](?:\s+{_LETTER}|\{{\s*\\?[A-Za-z]\s*\}}))"
@@ -16,8 +18,8 @@ _TO_TEXT = LatexNodes2Text(strict_latex_spaces=False)
 
 
 def clean(text: str) -> str:
-    """`text` on one line, its TeX accents as letters and its escaped signs as themselves outside formulas."""
-    one_line = " ".join(text.split())
+    """`text` on one line without what is invisible; TeX accents and escaped signs as characters, but in formulas."""
+    one_line = " ".join(removed(text).split())
     parts = _MATH.split(one_line)
     return "".join(part if at % 2 else _COMMAND.sub(_letter, part) for at, part in enumerate(parts))
 

@@ -10,7 +10,7 @@ _PLAIN = str.maketrans(
 # Control characters (no database takes NUL), halves of surrogate pairs, and what shows nothing at all: zero
 # width, changes of direction, and the tags and variants of signs in which orders to models have been hidden.
 _UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ud800-\udfff"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\ud800-\udfff"
     "\U000e0000-\U000e01ef]"
 )
 _TAGS = re.compile("[\U000e0020-\U000e007e]")
