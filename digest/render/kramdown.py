@@ -6,10 +6,11 @@ ones on the page, as they always did.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from html import unescape
 
 from digest.invisible import removed
+from digest.render import tex_safety
 from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse
 
 _SIGNS = re.compile(
@@ -41,7 +42,7 @@ def markdown(text: str) -> str:
 
 def block(spans: Iterable[Span]) -> str:
     """`spans` as the source of one block."""
-    source = " ".join("".join(map(_source, spans)).split())
+    source = " ".join("".join(map(_source, _shown(spans))).split())
     if _LONE_FORMULA.fullmatch(source):
         return _escaped_formula(
             source[2:-2]
@@ -54,6 +55,23 @@ def block(spans: Iterable[Span]) -> str:
         source = "&#36;" + source[2:]  # kramdown drops a backslash in front of a block's formula
     opening = _OPENING.match(source)
     return source if opening is None else _opened(source, opening.end())
+
+
+def _shown(spans: Iterable[Span]) -> Iterator[Span]:
+    """`spans` as the page has them: neighbours that stand there as text are one, and no TeX in them does harm."""
+    written = ""
+    for span in spans:
+        match span:
+            case Text(value) | Link(value):
+                written += value
+                continue
+            case Code(value) if not _is_plain_code(value):
+                written += value
+                continue
+        yield Text(tex_safety.text(written))
+        written = ""
+        yield Math(tex_safety.formula(span.tex)) if isinstance(span, Math) else span
+    yield Text(tex_safety.text(written))
 
 
 def _opened(source: str, end: int) -> str:
@@ -70,9 +88,9 @@ def _source(span: Span) -> str:
         case Math(tex):
             return formula(tex)
         case Code(value):
-            return f"`{value}`" if _is_plain_code(value) else _SIGNS.sub(_escape, value)
+            return f"`{value}`"
         case Strong(spans):
-            return f"**{''.join(map(_source, spans))}**"
+            return f"**{''.join(map(_source, _shown(spans)))}**"
 
 
 def formula(tex: str) -> str:

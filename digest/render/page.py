@@ -7,7 +7,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from digest.models import Edition
-from digest.render import tex, words
+from digest.render import tex, tex_safety, words
 from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse
 from digest.render.telegram_cleaning import clean
 
@@ -62,10 +62,11 @@ def _spans(text: str) -> tuple[Span, ...]:
 def _html(span: Span, link: Markup) -> Markup:
     match span:
         case Text(value):
-            return Markup.escape(tex.prose(value))
+            return Markup.escape(tex.prose(tex_safety.text(value)))
         case Link(url):
             return link.format(url)
-        case Math(source):
+        case Math(written):
+            source = tex_safety.formula(written)
             return Markup('<i class="math" title="{}">{}</i>').format(source, tex.unicode(source) or source)
         case Code(value):
             return Markup("<code>{}</code>").format(value)
@@ -76,10 +77,11 @@ def _html(span: Span, link: Markup) -> Markup:
 def _plain(span: Span) -> str:
     match span:
         case Text(value):
-            return tex.prose(value)
+            return tex.prose(tex_safety.text(value))
         case Link(value) | Code(value):
             return value
-        case Math(source):
+        case Math(written):
+            source = tex_safety.formula(written)
             return tex.unicode(source) or source
         case Strong(spans):
             return "".join(map(_plain, spans))

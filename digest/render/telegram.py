@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from markupsafe import Markup
 
-from digest.render import tex
+from digest.render import tex, tex_safety
 from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse
 from digest.render.telegram_cleaning import clean
 from digest.render.telegram_tokens import FORMULA, Tag, escaped, tokens
@@ -52,11 +52,11 @@ def _html(text: str, formula: Callable[[str], str]) -> Markup:
 def _source(span: Span, formula: Callable[[str], str]) -> str:
     match span:
         case Text(value):
-            return escaped(tex.prose(value))
+            return escaped(tex.prose(tex_safety.text(value)))
         case Link(url):
             return f'<a href="{escaped(url)}">{escaped(url)}</a>'
         case Math(source):
-            return formula(source)
+            return formula(tex_safety.formula(source))
         case Code(value):
             return f"<code>{escaped(' '.join(value.splitlines()))}</code>"
         case Strong(spans):

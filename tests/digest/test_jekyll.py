@@ -1,5 +1,6 @@
 """Posts as a real Jekyll builds them."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -22,6 +23,7 @@ PUBLISHED = {"2025-10-16": 7, "2025-12-25": 5, "2026-01-28": 16}
 TEX = [r"\mathbb{{E}}_{x}[P(y|x)]", r"\alpha_{t}^{2} * \beta < 1", r"\{a, b\} \\ c", r"f'\left|x\right|"]
 HOSTILE = (
     "{{ site.title }} {% include secret.html %} <script>alert(1)</script> <img src=x onerror=alert(1)> | a | b | "
+    r"\begin{a}\href{javascript:alert(1)}{x}\end{a} $$\require{html}\style{a}{x}$$ \ref{x} "
     "[link](javascript:alert(1)) ![i](u) `{{ page.url }}` </details></div> <!-- --> &lt;b&gt; {: onclick='x'}"
 )
 
@@ -97,6 +99,18 @@ def test_nothing_in_the_content_is_live(site: Path) -> None:
     }
     assert not main.xpath("//@onclick | //@onerror | //main//@class | //main//@style")
     assert "A sample site" not in main.text_content()
+    assert not re.search(r"\\(?:href|require|style|ref)\b", main.text_content())
+    assert r"\begin{a}x\end{a}" in main.text_content()
+
+
+def test_the_layout_that_we_recommend_loads_mathjax_with_its_safe_extension(site: Path) -> None:
+    head = only(html.parse(site / "2026-02-10.html").getroot(), "head")
+    configured, loaded = head.findall("script")
+    assert '"ui/safe"' in configured.text_content()
+    assert "mathjax" in str(loaded.get("src"))
+    layout = (SITE / "_layouts" / "post.html").read_text("utf-8")
+    script = layout[layout.index("<script>") : layout.rindex("</script>")]
+    assert " ".join(script.split()) in " ".join((SITE.parents[1] / "README.md").read_text("utf-8").split())
 
 
 def test_claims_are_nested_lists_in_the_fold(site: Path) -> None:

@@ -1,0 +1,194 @@
+r"""TeX without what makes links, identifiers, styles or scripts of a page, or macros that could. Pure.
+
+The site sets formulas with MathJax, which knows more than mathematics: `\href{javascript:…}{x}` is a live link, and
+what `\def` defines holds for all formulas of the page. Named here are the macros of all packages of MathJax 3.2 and 4.1
+that write attributes, load packages or define macros (https://docs.mathjax.org/en/latest/input/tex/extensions), their
+like in KaTeX (https://katex.org/docs/supported#html), and TeX's own ways to build a name. Macros cannot be defined
+then, so the names are all that there is. MathJax reads the text around formulas too (environments, references, `$$`):
+so prose passes here as well.
+"""
+
+import re
+from collections.abc import Iterator
+
+from digest.invisible import removed
+
+# What follows a macro: m an argument, M one that readers see, r as many as follow, o an [option], * a star, c the
+# macro that is defined, d all up to the end of the next argument, e an equals sign, u and U a character's number, n the
+# same without braces.
+_ARGUMENTS = {
+    "mM": "href class style cssId data",
+    "M": "url",
+    "Mm": "texttip mathtip",
+    "Mr": "toggle",
+    "oM": "bbox",
+    "moM": "mmlToken enclose",
+    "omM": "textcolor colorbox",
+    "ommM": "fcolorbox",
+    "om": "color setOptions includegraphics",
+    "omoo": "cellcolor rowcolor columncolor",
+    "mmm": "definecolor",
+    "m": "require label ref eqref refeq pageref mathtoolsset usetagform input include usepackage special",
+    "oou": "unicode",
+    "U": "U",
+    "n": "char",
+    "cd": "def edef gdef xdef",
+    "cec": "let futurelet",
+    "*coom": "newcommand renewcommand providecommand DeclareRobustCommand",
+    "*moomm": "newenvironment renewenvironment",
+    "*cm": "DeclareMathOperator",
+    "coor": "DeclarePairedDelimiter DeclarePairedDelimiterX DeclarePairedDelimiterXPP DeclarePairedDelimiters "
+    "DeclarePairedDelimitersX DeclarePairedDelimitersXPP Newextarrow MakeAboxedCommand",
+    "moor": "newtagform renewtagform newcolumntype",
+    "": "endtoggle global long outer protected begingroup endgroup begingroupReset begingroupSandbox csname endcsname "
+    "expandafter noexpand catcode mathchardef chardef write openout read",
+}
+_ACTIVE = {name: arguments for arguments, names in _ARGUMENTS.items() for name in names.split()}
+_FOUND = re.compile(
+    r"\\(?:html[A-Za-z]*|" + "|".join(sorted(_ACTIVE, key=len, reverse=True)) + r")(?![A-Za-z])"
+)
+_CONTROL = re.compile(r"\\(?:([A-Za-z]+)|.)", re.DOTALL)
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+_OPTION = re.compile(r"\s*\[[^\[\]{}]{0,300}\]")
+_NAME = re.compile(r"\s*(?:\\(?:[A-Za-z]+|.)|\{\s*\\(?:[A-Za-z]+|.)\s*\})", re.DOTALL)
+_EQUALS = re.compile(r"\s*=?")
+_BLANK = re.compile(r"\s*")
+_NUMBER = re.compile(r"\s*(?:\"([0-9A-Fa-f]{1,6})|'([0-7]{1,7})|x([0-9A-Fa-f]{1,6})|(\d{1,7})) ?")
+_CODE = re.compile(r"\s*(?:[xX]([0-9A-Fa-f]{1,6})|(\d{1,7}))\s*")  # of \unicode
+_HEXADECIMAL = re.compile(r"\s*([0-9A-Fa-f]{1,6})\s*")  # of \U
+_ENDS_IN_A_NAME = re.compile(r"\\[A-Za-z]+\Z")
+_NUMBERS = {"u": (_CODE, (16, 10)), "U": (_HEXADECIMAL, (16,))}
+_DEEPEST = 20
+
+
+def formula(tex: str) -> str:
+    r"""`tex`, a formula without its delimiters, with what readers of it see: `\href{u}{x}` is `{x}`."""
+    return _harmless(tex, in_formula=True)
+
+
+def text(tex: str) -> str:
+    r"""The same of text around formulas: `\href{u}{x}` is `x`."""
+    return _harmless(tex, in_formula=False)
+
+
+def _harmless(tex: str, *, in_formula: bool) -> str:
+    if "\\" not in tex or not _FOUND.search(tex):
+        return tex
+    return _Source(tex, in_formula=in_formula).shown(0, len(tex), 0)
+
+
+class _Source:
+    """A text with TeX in it, and where its groups end."""
+
+    def __init__(self, tex: str, *, in_formula: bool) -> None:
+        self._tex = tex
+        self._in_formula = in_formula
+        self._ends = dict(_groups(tex))
+
+    def shown(self, start: int, end: int, depth: int) -> str:
+        """What readers see of the part from `start` to `end`."""
+        shown: list[str] = []
+        at = start
+        while found := _CONTROL.search(self._tex, at, end):
+            _join(shown, self._tex[at : found.start()])
+            at = found.end()
+            arguments = _arguments(found[1])
+            if arguments is None:
+                _join(shown, found[0])
+                continue
+            passed = self._passed(arguments, at, end, depth) if depth < _DEEPEST else None
+            if passed is None:  # not as it is written, so it is no macro but a word
+                _join(shown, found[1])
+            else:
+                at, seen = passed
+                is_all = found.start() == start and at == end
+                in_braces = self._in_formula and len(seen) > 1 and not is_all
+                _join(shown, f"{{{seen}}}" if in_braces else seen)
+        _join(shown, self._tex[at:end])
+        return "".join(shown)
+
+    def _passed(self, arguments: str, at: int, end: int, depth: int) -> tuple[int, str] | None:
+        """Where the arguments that begin at `at` end, and what readers see of them; None where they are not there."""
+        seen = ""
+        for kind in arguments:
+            passed = self._one(kind, at, end, depth)
+            if passed is None:
+                return None
+            at, some = passed
+            seen += some
+        return at, seen
+
+    def _one(self, kind: str, at: int, end: int, depth: int) -> tuple[int, str] | None:
+        match kind:
+            case "*":
+                return (at + 1 if self._tex.startswith("*", at) else at), ""
+            case "o":
+                found = _OPTION.match(self._tex, at, end)
+                return (found.end() if found else at), ""
+            case "c":
+                found = _NAME.match(self._tex, at, end)
+                return (found.end(), "") if found else None
+            case "e":
+                found = _EQUALS.match(self._tex, at, end)
+                return (found.end(), "") if found else None
+            case "n":
+                found = _NUMBER.match(self._tex, at, end)
+                return (found.end(), _character(found, (16, 8, 16, 10))) if found else None
+            case "r":
+                return self._rest(at, end), ""
+            case "d":
+                at = self._tex.find("{", at, end)
+        group = self._group(at, end) if at >= 0 else None
+        if group is None:
+            return None
+        inner, after = group
+        if kind == "M":
+            return after, self.shown(inner, after - 1, depth + 1)
+        if kind in _NUMBERS and (found := _NUMBERS[kind][0].fullmatch(self._tex, inner, after - 1)):
+            return after, _character(found, _NUMBERS[kind][1])
+        return after, ""
+
+    def _rest(self, at: int, end: int) -> int:
+        while group := self._group(at, end):
+            at = group[1]
+        return at
+
+    def _group(self, at: int, end: int) -> tuple[int, int] | None:
+        """Where the inside of the group behind `at` begins, and where the group ends."""
+        blank = _BLANK.match(self._tex, at, end)
+        start = blank.end() if blank else at
+        after = self._ends.get(start, end) + 1
+        return (start + 1, after) if after <= end else None
+
+
+def _arguments(name: str | None) -> str | None:
+    """What follows the macro `name`, None where that does no harm."""
+    if name is None:
+        return None
+    return "mM" if name.startswith("html") else _ACTIVE.get(name)
+
+
+def _groups(tex: str) -> Iterator[tuple[int, int]]:
+    """Where each `{` is, and its `}`."""
+    open_: list[int] = []
+    for found in _BRACE.finditer(tex):
+        if found[0] == "{":
+            open_.append(found.start())
+        elif found[0] == "}" and open_:
+            yield open_.pop(), found.start()
+
+
+def _join(shown: list[str], piece: str) -> None:
+    """Puts `piece` behind the rest; a letter behind a macro's name would make another macro of it."""
+    if not piece:
+        return
+    if piece[0].isalpha() and shown and _ENDS_IN_A_NAME.search(shown[-1]):
+        shown.append(" ")
+    shown.append(piece)
+
+
+def _character(found: re.Match[str], bases: tuple[int, ...]) -> str:
+    """The character that a number stands for, where it is one that readers see and TeX takes for itself."""
+    number = next(int(digits, base) for digits, base in zip(found.groups(), bases, strict=True) if digits)
+    sign = removed(chr(number)) if 0x20 <= number < 0x110000 else ""
+    return "" if sign in set("\\{}$&#^_%~") else sign
