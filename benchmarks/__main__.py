@@ -16,6 +16,7 @@ _MOST_SECONDS = 420
 QUICK = {
     "coverage": ["--days", "14"],
     "edition": ["--papers", "4", "--concurrency=4", "--translation-seconds=0.2", "--reading-seconds=0.5"],
+    "faults": ["--quick"],
     "fidelity": ["--abstracts", "60"],
     "mail": ["--quick"],
     "telegram": ["--quick"],

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -74,6 +75,13 @@ def postgresql_template(cluster: "Cluster") -> str:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator["Cluster"]:
     """PostgreSQL for this session. Where it is not installed its tests are skipped; in CI they fail."""
+    with postgresql() as running:
+        yield running
+
+
+@contextmanager
+def postgresql() -> Iterator["Cluster"]:
+    """A cluster of our own, gone at the end of the block."""
     binaries = _binaries()
     # Not in pytest's own folder: a socket's path is short, and the server may be another user.
     with tempfile.TemporaryDirectory(prefix="pg-", dir=_fast_disk(), ignore_cleanup_errors=True) as folder:

@@ -14,7 +14,7 @@ from tests.components import program
 from tests.shared import shared_data
 
 ROOT = Path(__file__).resolve().parents[1]
-LONG = {"mail", "telegram"}
+LONG = {"faults", "mail", "telegram"}
 NO_PROGRAMS = {"__main__", "results", "virtual_time"}
 
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Self
 import uvicorn
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -117,6 +117,8 @@ class FakeModel:
         self.most_at_once = max(self.most_at_once, self._at_once)
         try:
             return await self._answer(request)
+        except ClientDisconnect:  # a client that was killed
+            return Response(status_code=499)
         finally:
             self._at_once -= 1
 

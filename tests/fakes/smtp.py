@@ -88,6 +88,10 @@ class FakeSmtp:
         """The next `times` that it comes to `stage`, for mail to `to` or to anybody, `fault` happens."""
         self._faults.append((stage, fault, to, [times]))
 
+    def mend(self) -> None:
+        """Takes back the faults that are still to come."""
+        self._faults.clear()
+
     def fault(self, stage: Stage, to: str | None) -> Fault | None:
         """What is to happen now; counts it."""
         for wanted, fault, address, times in self._faults:

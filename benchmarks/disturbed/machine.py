@@ -1,0 +1,369 @@
+"""A machine that runs the real program: its database, its posts in a Git clone, and its far ends on loopback."""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from email import message_from_bytes, policy
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.models import Choices, Detail, Kind, Standing, Subscriber
+from bot.store import subscribers
+from bot.store.upgrade import upgrade
+from digest.calendar import Calendar
+from digest.store import engine as database
+from tests.fakes.arxiv import FakeArxiv
+from tests.fakes.documents import html_page
+from tests.fakes.model import KEY, FakeModel
+from tests.fakes.smtp import FakeSmtp
+from tests.fakes.telegram import TOKEN, FakeTelegram
+from tests.papers import MONDAY_MORNING, paper
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = Path(sys.executable).with_name("arxiv-daily")
+OPERATOR = 42
+_FIRST_CHAT = 1000
+_DOMAINS = ("reader.example", "institute.example", "school.example", "lab.example")
+_MESSAGES_A_SECOND = 100
+_WORDS = (
+    "room",
+    "wall",
+    "floor",
+    "door",
+    "window",
+    "garden",
+    "river",
+    "street",
+    "house",
+    "bridge",
+    "table",
+    "chair",
+)
+_SENTENCES = 20  # of an abstract: a digest of several messages
+_SHANGHAI = ZoneInfo("Asia/Shanghai")
+_CALENDAR = Calendar(time(8, 50), _SHANGHAI)
+_NOON = time(12)
+_DAY = timedelta(days=1)
+_SLOW_REMOTE = '#!/bin/sh\necho >> "$(dirname "$0")/../pushes"\nsleep 0.2\n'
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many chats and mailboxes are subscribed, in how many domains these are, and the papers of each day."""
+
+    chats: int
+    mailboxes: int
+    papers: int
+    domains: int = len(_DOMAINS)
+
+    @property
+    def people(self) -> list[int]:
+        """The chats."""
+        return [_FIRST_CHAT + number for number in range(self.chats)]
+
+    @property
+    def addresses(self) -> list[str]:
+        """The mailboxes."""
+        return [f"r{number}@{_DOMAINS[number % self.domains]}" for number in range(self.mailboxes)]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and the last line that it said."""
+
+    status: int
+    said: str
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A mail that a mailbox got."""
+
+    message_id: str
+    subject: str
+    text: str
+
+
+@dataclass
+class Machine:
+    """The real program's place; arXiv, the model, Telegram and the relay are in this process."""
+
+    size: Size
+    folder: Path
+    url: str
+    engine: AsyncEngine
+    arxiv: FakeArxiv
+    arxiv_url: str
+    model: FakeModel
+    telegram: FakeTelegram
+    smtp: FakeSmtp
+    _warm: Process | None = field(default=None)
+
+    @property
+    def posts(self) -> Path:
+        return self.folder / "site" / "_posts"
+
+    @property
+    def remote(self) -> Path:
+        return self.folder / "remote.git"
+
+    @property
+    def steps(self) -> int:
+        """How far the editions have come: papers handed to the model, posts, pushes, messages and mails."""
+        pushes = self.remote / "pushes"
+        return (
+            len(self.model.asked_for)
+            + self.telegram.sent.total()
+            + len(self.smtp.taken)
+            + len(list(self.posts.glob("*.md")))
+            + (pushes.stat().st_size if pushes.exists() else 0)
+        )
+
+    def announce(self, day: "Day") -> None:
+        """Lets arXiv show the papers of `day`."""
+        for number in day.numbers(self.size.papers):
+            made = paper(number, submitted=day.submitted, abstract=_abstract(number))
+            self.arxiv.papers.append(made)
+            self.arxiv.html[str(made.version)] = html_page(made.title, number)
+
+    async def start(self, *arguments: str) -> Process:
+        """The program as a process of its own."""
+        with (self.folder / "log").open("ab") as log:
+            return await asyncio.create_subprocess_exec(
+                PROGRAM, *arguments, cwd=self.folder, env=self._environment(), stdout=log, stderr=log
+            )
+
+    async def call(self, *arguments: str) -> Ended:
+        """Runs a command in a process that stays for the next one."""
+        if self._warm is None:
+            with (self.folder / "log").open("ab") as log:
+                self._warm = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-m", "benchmarks.disturbed.warm"),
+                    cwd=self.folder,
+                    env=self._environment() | {"PYTHONPATH": str(ROOT)},
+                    stdin=PIPE,
+                    stdout=PIPE,
+                    stderr=log,
+                    limit=1 << 24,
+                )
+        assert self._warm.stdin is not None
+        assert self._warm.stdout is not None
+        self._warm.stdin.write(json.dumps(arguments).encode() + b"\n")
+        async with asyncio.timeout(120):
+            answer = json.loads(await self._warm.stdout.readline())
+        return Ended(answer["status"], answer["said"])
+
+    async def close(self) -> None:
+        if self._warm is not None and self._warm.returncode is None:
+            self._warm.kill()
+            await self._warm.wait()
+
+    def said(self) -> str:
+        """The last line of the log: the sentence with which a command that fails ends."""
+        return "".join((self.folder / "log").read_text("utf-8").splitlines()[-1:])
+
+    def post(self, day: "Day") -> bytes:
+        """The post of that day; empty where there is none."""
+        path = self.posts / f"{day.date}-arxiv.md"
+        return path.read_bytes() if path.exists() else b""
+
+    def pushed(self) -> set[str]:
+        """The names of the posts at the remote."""
+        return set(git(self.remote, "ls-tree", "-r", "--name-only", "main").split())
+
+    def messages(self, chat: int) -> list[str]:
+        """What that chat got from the program, in its order."""
+        known = self.telegram.chats.get(chat)
+        return [each.text for each in known.shown if each.from_bot] if known else []
+
+    def mails(self) -> dict[str, list[Mail]]:
+        """What each mailbox got."""
+        found: dict[str, list[Mail]] = defaultdict(list)
+        for taken in self.smtp.taken:
+            found[taken.to].append(_mail(taken.content))
+        return found
+
+    def served(self, day: "Day") -> tuple[int, int]:
+        """How many chats and how many mailboxes have every paper of that day."""
+        titles = [f"EchoNet-{number}:" for number in day.numbers(self.size.papers)]
+        chats = ["".join(self.messages(chat)) for chat in self.size.people]
+        mailboxes = ["".join(mail.text for mail in mails) for mails in self.mails().values()]
+        reached, mailed = (
+            sum(all(title in text for title in titles) for text in some) for some in (chats, mailboxes)
+        )
+        return reached, mailed
+
+    async def standings(self) -> Counter[str]:
+        """How many subscriptions are active, and how many ended."""
+        return Counter(dict(await self.rows("SELECT standing, count(*) FROM subscribers GROUP BY standing")))
+
+    async def rows(self, query: str) -> list[tuple[str, int]]:
+        async with database.reading(self.engine) as connection:
+            return [tuple(row) for row in await connection.execute(text(query))]
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "PYTHONUTF8": "1",
+            "DATA_DIR": str(self.folder / "data"),
+            "DATABASE_URL": self.url,
+            "ARCHIVE_DIR": str(self.posts),
+            "ARCHIVE_GIT": "true",
+            "ARXIV_API_URL": f"{self.arxiv_url}/api/query",
+            "ARXIV_RSS_URL": f"{self.arxiv_url}/rss",
+            "ARXIV_SITE_URL": self.arxiv_url,
+            "ARXIV_REQUEST_INTERVAL": "0",
+            "DIGEST_TIME": "08:50",
+            "OPENAI_API_KEY": KEY,
+            "OPENAI_BASE_URL": self.model.url,
+            "TELEGRAM_BOT_TOKEN": TOKEN,
+            "TELEGRAM_API_URL": self.telegram.url,
+            "TELEGRAM_ADMINS": str(OPERATOR),
+            "TELEGRAM_RATE": str(_MESSAGES_A_SECOND),
+            "SMTP_HOST": "127.0.0.1",
+            "SMTP_PORT": str(self.smtp.port),
+            "SMTP_SECURITY": "none",
+            "MAIL_FROM": "arXiv Daily <daily@daily.example>",
+            "MAIL_RATE": "0",
+            "PUBLIC_URL": "https://daily.example",
+            "SECRET_KEY": "a-secret-of-thirty-two-characters-and-more",
+        }
+
+
+@dataclass(frozen=True)
+class Day:
+    """The date of an edition, when its papers were submitted, and its place among the days of a play."""
+
+    date: date
+    submitted: datetime
+    place: int
+
+    @property
+    def noon(self) -> datetime:
+        """In Shanghai, hours after the edition was due."""
+        return datetime.combine(self.date, _NOON, _SHANGHAI)
+
+    def numbers(self, papers: int) -> range:
+        """The numbers of its papers."""
+        return range(self.place * papers + 1, (self.place + 1) * papers + 1)
+
+
+def days(count: int) -> list[Day]:
+    """The first days from 11 February 2026 on that have an edition."""
+    found: dict[date, datetime] = {}
+    submitted = MONDAY_MORNING
+    while len(found) < count:
+        found.setdefault(_CALENDAR.edition_of(_CALENDAR.announced_at(submitted)), submitted)
+        submitted += _DAY
+    return [Day(day, at, place) for place, (day, at) in enumerate(found.items())]
+
+
+@asynccontextmanager
+async def machine(
+    folder: Path, size: Size, *, url: str | None = None, latency_seconds: float = 0
+) -> AsyncIterator[Machine]:
+    """A machine on which nothing is made yet; `url` is its database's, None: a SQLite file.
+
+    Telegram and the model wait for `latency_seconds` before each answer.
+    """
+    _site(folder)
+    url = url or f"sqlite:///{folder}/store.db"
+    arxiv, engine = FakeArxiv(), database.open_engine(url)
+    model = FakeModel(translation_seconds=latency_seconds, reading_seconds=2 * latency_seconds)
+    telegram = FakeTelegram(limits=False, everyone=True, latency_seconds=latency_seconds)
+    try:
+        await upgrade(engine)
+        await _subscribe(engine, size)
+        async with arxiv.serve() as arxiv_url, model, telegram, FakeSmtp().serving() as smtp:
+            made = Machine(size, folder, url, engine, arxiv, arxiv_url, model, telegram, smtp)
+            try:
+                yield made
+            finally:
+                await made.close()
+    finally:
+        await engine.dispose()
+
+
+async def _subscribe(engine: AsyncEngine, size: Size) -> None:
+    """Every second chat gets the readings pushed, which are several messages."""
+    now = datetime(2026, 2, 1, tzinfo=UTC)
+    details = (Detail.ABSTRACTS, Detail.READINGS)
+    people = [
+        Subscriber(
+            0,
+            "telegram",
+            str(chat),
+            Kind.PRIVATE,
+            Choices("zh-CN", details[chat % 2]),
+            _SHANGHAI,
+            Standing.ACTIVE,
+        )
+        for chat in size.people
+    ]
+    readers = [
+        Subscriber(0, "mail", each, Kind.MAILBOX, Choices("zh-CN"), _SHANGHAI, Standing.ACTIVE)
+        for each in size.addresses
+    ]
+    async with database.writing(engine) as connection:
+        await subscribers.add_all(connection, people, now)
+        await subscribers.add_all(connection, readers, now)
+
+
+def _site(folder: Path) -> None:
+    """A site in a clone, and its remote, which takes a while for a push and counts them."""
+    folder.mkdir(exist_ok=True)
+    remote, site = folder / "remote.git", folder / "site"
+    git(folder, "init", "--quiet", "--bare", "--initial-branch=main", str(remote))
+    git(folder, "clone", "--quiet", str(remote), str(site))
+    for name, value in (("user.name", "Operator"), ("user.email", "operator@daily.example")):
+        git(site, "config", name, value)
+    (site / "_posts").mkdir()
+    (site / "index.md").write_text("The site.\n")
+    git(site, "add", "index.md")
+    git(site, "commit", "--quiet", "-m", "Begin")
+    git(site, "push", "--quiet", "--set-upstream", "origin", "HEAD:main")
+    hook = remote / "hooks" / "pre-receive"
+    hook.write_text(_SLOW_REMOTE)
+    hook.chmod(0o755)
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """What Git says there, whatever the configuration of who runs this."""
+    alone = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    program = shutil.which("git") or "git"
+    ended = subprocess.run(
+        [program, *arguments], cwd=folder, env=os.environ | alone, check=True, capture_output=True, text=True
+    )
+    return ended.stdout
+
+
+def _abstract(number: int) -> str:
+    """A long abstract of paper `number` whose plain words the stand-in of the model can translate."""
+    first = f"We present EchoNet-{number}, which lowers the error of room {number} by up to 12.5%."
+    return " ".join([first, *(_sentence(each) for each in range(_SENTENCES))])
+
+
+def _sentence(number: int) -> str:
+    """No two of the first hundred are alike."""
+    turn, first = divmod(number, len(_WORDS))
+    one, behind, before = (_WORDS[(first + step) % len(_WORDS)] for step in (0, 2 + turn, 5 + 2 * turn))
+    return f"It hears the {one} behind the {behind} and before the {before}."
+
+
+def _mail(content: bytes) -> Mail:
+    parsed = message_from_bytes(content, policy=policy.default)
+    body = parsed.get_body(("plain",))
+    return Mail(parsed["Message-ID"], parsed["Subject"], body.get_content() if body else "")
