@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import date
 
-from bot import fanout, outboxes, schedule
+from bot import fanout, outboxes, schedule, unknown_messages
 from bot.app import App
 from bot.channels import Channel
 from bot.chat.sending import Outgoing
@@ -59,6 +59,7 @@ async def deliver_day(app: App, settings: Settings, day: date) -> Delivered:
 
 async def _send(app: App, settings: Settings, days: list[date]) -> Delivered:
     elsewhere = await _drain(app, settings)
+    await unknown_messages.alert(app.engine, app.alerts, app.clock())
     states: Counter[Sending] = Counter()
     async with database.reading(app.engine) as connection:
         for day in days:

@@ -173,11 +173,11 @@ class Sending(StrEnum):
     """Its edition is not ready in the subscriber's language."""
     DUE = "due"
     SENDING = "sending"
-    """Committed before each request: what is found so after a crash is unknown."""
+    """Committed before each request: the message that is found so after a crash is unknown."""
     SENT = "sent"
     FAILED = "failed"
     UNKNOWN = "unknown"
-    """The request went out, and nobody knows whether it was taken."""
+    """Nothing is left to send, and of some message nobody knows whether it was taken."""
     SKIPPED = "skipped"
     """Nothing to send, or nobody who wants it any more."""
 
@@ -186,9 +186,9 @@ class Sending(StrEnum):
 class Delivery:
     """One dispatch to one subscriber: the ledger's row.
 
-    `due_at` is the hour for which it was given out. `part` counts the messages that were sent, `tries` the failed
-    attempts at the next one. `rendering` names the messages once they are made. `repeated`: the next message may have
-    arrived, and is sent a second time.
+    `due_at` is the hour for which it was given out. `part` counts the messages that are done with, `tries` the failed
+    attempts at the next one; `again` are those before it that the operator wants to be sent again. `rendering` names
+    the messages once they are made. `repeated`: the next message may have arrived, and is sent a second time.
     """
 
     id: int
@@ -199,6 +199,15 @@ class Delivery:
     part: int
     tries: int
     repeated: bool = False
+    again: tuple[int, ...] = ()
+
+    def left(self, count: int) -> tuple[int, ...]:
+        """Which of its `count` messages are to be sent, in their order."""
+        return (*self.again, *range(self.part, count))
+
+    def done(self, message: int) -> int:
+        """What `part` is once `message` is done with."""
+        return max(self.part, message + 1)
 
 
 Part = dict[str, Any]
@@ -219,7 +228,9 @@ class Showing:
 class Mark:
     """What a delivery becomes; a field that is None stays as it is, but `reason`, which belongs to the state.
 
-    `day` belongs to one that is being sent: today at its reader's, who may have chosen a pause a moment ago.
+    `in_flight` is the message that is being sent, and `day` is today at its reader's, who may have chosen a pause a
+    moment ago. `unknown` is a message of which nobody knows whether it was taken; `settled`, one that was sent again
+    and taken. A delivery is "sent" only if no message of it is unknown.
     """
 
     state: Sending
@@ -229,7 +240,10 @@ class Mark:
     tries: int | None = None
     rendering: int | None = None
     repeated: bool | None = None
+    in_flight: int | None = None
     day: date | None = None
+    unknown: int | None = None
+    settled: int | None = None
 
 
 class AlertKind(StrEnum):

@@ -1,8 +1,9 @@
 """Deliveries -> sends, on one channel: the loop that asks the tables what is due, and sends it.
 
 Each message is marked as being sent before its request, and as sent after it. What a crash or a timeout leaves
-between the two is unknown: it may have arrived. That is the one place where a person can get a message twice: by
-mail, where it is sent once more under the same Message-ID; in Telegram, only if the operator asks for it.
+between the two is unknown: it may have arrived. Those behind it go out. That is the one place where a person can get a
+message twice: by mail, where it is sent once more under the same Message-ID; in Telegram, only if the operator asks for
+it.
 """
 
 import asyncio
@@ -171,31 +172,37 @@ class Outbox:
         if reason := obstacle(delivery, now):
             await self._drop(delivery, reason)
             return
-        if not (delivery.part or delivery.dispatch.is_ready_in(delivery.subscriber.choices.language)):
-            await self._outcomes.note(delivery, Sending.HELD)  # another language was chosen meanwhile
+        ready = delivery.dispatch.is_ready_in(delivery.subscriber.choices.language)
+        if delivery.rendering is None and not ready:  # another language was chosen meanwhile
+            await self._outcomes.note(delivery, Sending.HELD)
             return
         number, parts = await self.renderings.of(delivery)
         if not parts:
             await self._outcomes.note(delivery, Sending.SKIPPED, "nothing", rendering=number)
             return
-        for part in range(delivery.part, len(parts)):
-            if self._ending and part > delivery.part:
+        left = delivery.left(len(parts))
+        if not left:
+            await self._outcomes.note(delivery, Sending.SENT)
+        for message in left:
+            if self._ending and message != left[0]:
                 return  # the row says where to go on
-            if not await self._send(delivery, number, parts, part):
+            if not await self._send(delivery, number, parts[message], message, last=message == left[-1]):
                 return
 
-    async def _send(self, delivery: Delivery, rendering: int, parts: tuple[Part, ...], part: int) -> bool:
-        """Whether the message `part` was sent."""
+    async def _send(
+        self, delivery: Delivery, rendering: int, part: Part, message: int, *, last: bool
+    ) -> bool:
+        """Whether `part`, the delivery's `message`, was sent: the `last` that is to be, or not."""
 
         async def before() -> None:
             self._in_flight.add(delivery.id)
             with unsent():
-                wanted = await self._outcomes.sending(delivery, rendering, part)
+                wanted = await self._outcomes.sending(delivery, rendering, message)
             if not wanted:
                 raise _UnwantedError
 
         try:
-            await self.channel.send(delivery, parts[part], first=part == 0, before=before)
+            await self.channel.send(delivery, part, first=message == 0, before=before)
         except _UnwantedError:
             await self._drop(delivery, await self._hindrance(delivery))
         except (HaltedError, CutShortError):
@@ -204,12 +211,12 @@ class Outbox:
             )  # behind those that may fare better
             raise
         except FormRefusedError as error:
-            await self._replace(delivery, rendering, part, error.instead)
+            await self._replace(delivery, rendering, message, error.instead)
         except DeliveryError as error:
-            if await self._outcomes.failed(delivery, error):
+            if await self._outcomes.failed(delivery, message, error, last=last):
                 self.wake()
         else:
-            await self._outcomes.sent(delivery, part + 1, len(parts))
+            await self._outcomes.sent(delivery, message, last=last)
             self.has_sent.set()
             return True
         finally:
@@ -229,11 +236,14 @@ class Outbox:
         return found or Standing.LEFT.value
 
     async def _replace(
-        self, delivery: Delivery, rendering: int, part: int, instead: tuple[Part, ...]
+        self, delivery: Delivery, rendering: int, message: int, instead: tuple[Part, ...]
     ) -> None:
         """The messages that stand in for a refused one are parts like any other: each is sent once, and marked."""
-        number = await self.renderings.replaced(delivery, rendering, part, instead)
-        await self._outcomes.note(delivery, Sending.DUE, rendering=number)
+        number = await self.renderings.replaced(delivery, rendering, message, instead)
+        async with database.writing(self.engine) as connection:
+            await deliveries.replace_message(
+                connection, delivery.id, number, message, len(instead), self.clock()
+            )
         self.wake()
 
 

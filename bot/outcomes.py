@@ -28,19 +28,25 @@ class Outcomes:
     _: KW_ONLY
     repeats: bool
 
-    async def sent(self, delivery: Delivery, part: int, parts: int) -> None:
-        """The message number `part` of `parts` was taken."""
-        state = Sending.SENT if part == parts else Sending.DUE
-        await self.note(delivery, state, part=part, tries=0, repeated=False)
+    async def sent(self, delivery: Delivery, message: int, *, last: bool) -> None:
+        """`message` was taken, the `last` that was to be sent or not."""
+        mark = Mark(
+            Sending.SENT if last else Sending.DUE,
+            part=delivery.done(message),
+            tries=0,
+            repeated=False,
+            settled=message if message in delivery.again else None,
+        )
+        await self.ledger.note(delivery.id, mark)
         if delivery.subscriber.strikes:
             async with database.writing(self.engine) as connection:
                 await subscribers.clear_strikes(connection, delivery.subscriber.id)
 
-    async def failed(self, delivery: Delivery, error: DeliveryError) -> bool:
-        """It was not, or nobody knows. Gives whether it is due again at once."""
+    async def failed(self, delivery: Delivery, message: int, error: DeliveryError, *, last: bool) -> bool:
+        """It was not, or nobody knows. Gives whether the delivery is due again at once."""
         match error:
             case UnansweredError():
-                await self._note_unknown(delivery, str(error))
+                return await self._note_unknown(delivery, message, str(error), last=last)
             case DeferredError():
                 await self._defer(delivery, error)
             case EndedError():
@@ -59,19 +65,18 @@ class Outcomes:
         state: Sending,
         reason: str | None = None,
         *,
-        part: int | None = None,
         next_at: datetime | None = None,
         tries: int | None = None,
         rendering: int | None = None,
-        repeated: bool | None = None,
     ) -> None:
         """Marks `delivery`; what is None stays as it is."""
-        await self.ledger.note(delivery.id, Mark(state, reason, part, next_at, tries, rendering, repeated))
+        mark = Mark(state, reason, next_at=next_at, tries=tries, rendering=rendering)
+        await self.ledger.note(delivery.id, mark)
 
-    async def sending(self, delivery: Delivery, rendering: int, part: int) -> bool:
-        """Marks the message `part` as being sent. False where the delivery is not wanted any more."""
+    async def sending(self, delivery: Delivery, rendering: int, message: int) -> bool:
+        """Marks `message` as being sent. False where the delivery is not wanted any more."""
         day = self.clock().astimezone(delivery.subscriber.zone).date()
-        mark = Mark(Sending.SENDING, part=part, rendering=rendering, day=day)
+        mark = Mark(Sending.SENDING, rendering=rendering, in_flight=message, day=day)
         return await self.ledger.note(delivery.id, mark)
 
     async def close(self) -> None:
@@ -84,12 +89,22 @@ class Outcomes:
         tries = delivery.tries + (error.pause is None)
         await self.note(delivery, Sending.DUE, str(error), next_at=self.clock() + pause, tries=tries)
 
-    async def _note_unknown(self, delivery: Delivery, reason: str) -> None:
-        if self.repeats and not delivery.repeated:
-            next_at = self.clock() + _FIRST_PAUSE
-            await self.note(delivery, Sending.DUE, reason, next_at=next_at, repeated=True)
-        else:
-            await self.note(delivery, Sending.UNKNOWN, reason)
+    async def _note_unknown(self, delivery: Delivery, message: int, reason: str, *, last: bool) -> bool:
+        """What is behind `message` goes out at once; `message` itself once more where the channel repeats it."""
+        if self.repeats and not delivery.repeated and message not in delivery.again:
+            mark = Mark(Sending.DUE, reason, next_at=self.clock() + _FIRST_PAUSE, repeated=True)
+            await self.ledger.note(delivery.id, mark)
+            return False
+        mark = Mark(
+            Sending.UNKNOWN if last else Sending.DUE,
+            reason,
+            part=delivery.done(message),
+            tries=0,
+            repeated=False,
+            unknown=message,
+        )
+        await self.ledger.note(delivery.id, mark)
+        return not last
 
     async def _end(self, delivery: Delivery, reason: str) -> None:
         async with database.writing(self.engine) as connection:

@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from telegram import Update
 from telegram.ext import ExtBot
 
-from bot import alert_routes, outboxes
+from bot import alert_routes, outboxes, unknown_messages
 from bot import links as signed
 from bot.alerts import NotToldError
 from bot.app import App, Clock, FarEnds, open_app
@@ -85,7 +85,12 @@ async def serve(
     outboxes.require_channel(settings)
     async with open_app(settings, clock, far_ends) as app:
         house = _House(app, settings, rhythm or Rhythm(), _links(settings, clock), stop)
-        parts: list[Coroutine[Any, Any, object]] = [_pages(house), _ticks(house), _alerts(house)]
+        parts: list[Coroutine[Any, Any, object]] = [
+            _pages(house),
+            _ticks(house),
+            _alerts(house),
+            _unknown(house),
+        ]
         if settings.smtp_host is not None:
             parts.append(_mail(house))
         if settings.telegram_bot_token is not None:
@@ -152,6 +157,13 @@ class _Joined:
         if desk is None or not self.house.joined.is_set():
             raise NotToldError("Telegram is out of reach")
         await OperatorChats(self.house.app.engine, desk.outgoing, desk.operators, desk.language).tell(alert)
+
+
+async def _unknown(house: _House) -> None:
+    """Has the operator hear of what may not have arrived."""
+    app = house.app
+    seconds = house.rhythm.tick_seconds
+    await _unless(house.stop, partial(unknown_messages.watch, app.engine, app.alerts, app.clock, seconds))
 
 
 async def _mail(house: _House) -> None:

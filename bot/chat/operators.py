@@ -25,7 +25,9 @@ from bot.chat.incoming import Handler, Incoming, incoming, on_command
 from bot.chat.parts import Button, Message
 from bot.chat.sending import Outgoing
 from bot.models import Alert, Standing
-from bot.store import deliveries, dispatches, subscribers
+from bot.store import deliveries, dispatches, subscribers, unknown_messages
+from bot.store.unknown_messages import Decision
+from bot.unknown_messages import name
 from digest.errors import DigestError
 from digest.render import telegram
 from digest.store import editions
@@ -108,7 +110,7 @@ async def status(desk: Desk, came: Incoming, language: str) -> None:
     """How it stands with the edition, and with what is being sent."""
     now = desk.clock()
     async with database.reading(desk.app.engine) as connection:
-        unknown = await deliveries.unknown(connection)
+        unknown = await unknown_messages.counts(connection)
         waiting = await deliveries.next_at(connection)
         last = await editions.last(connection)
     html = words.render(
@@ -151,20 +153,20 @@ async def resend(desk: Desk, came: Incoming, language: str) -> None:
     """Offers what may not have arrived to be sent again, dispatch by dispatch."""
     says = words.of(language)
     async with database.reading(desk.app.engine) as connection:
-        unknown = await deliveries.unknown(connection)
+        unknown = await unknown_messages.counts(connection)
         found = {number: await dispatches.find(connection, number) for number in unknown}
     if not unknown:
         await desk.answer(came, says.nothing_unknown)
     for number, count in sorted(unknown.items()):
-        dispatch = found[number]
-        name = str(dispatch.edition_date or f"#{number}") if dispatch else f"#{number}"
+        if (dispatch := found[number]) is None:
+            continue
         buttons = (
             (
                 Button(str(says.send_again), f"resend:{number}:yes"),
                 Button(str(says.leave_it), f"resend:{number}:no"),
             ),
         )
-        await desk.answer(came, says.unknown_sends(name, count), buttons)
+        await desk.answer(came, says.unknown_sends(name(dispatch), count), buttons)
 
 
 async def broadcast(desk: Desk, came: Incoming, language: str) -> None:
@@ -220,7 +222,7 @@ async def _send_again(desk: Desk, number: int, says: Any) -> str | None:
 
 async def _leave(desk: Desk, number: int, says: Any) -> str | None:
     async with database.writing(desk.app.engine) as connection:
-        left = await deliveries.leave(connection, number, desk.clock())
+        left = await unknown_messages.decide(connection, number, Decision.LEFT)
     return str(says.left_alone) if left else None
 
 

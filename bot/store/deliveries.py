@@ -25,18 +25,17 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Delivery, Dispatch, Mark, Sending, Standing, Subscriber
+from bot.store import unknown_messages
 from bot.store.dispatches import dispatch as dispatched
 from bot.store.subscribers import subscriber as reader
-from bot.store.tables import deliveries, dispatches, subscribers
+from bot.store.tables import deliveries, dispatches, renderings, subscribers
+from bot.store.unknown_messages import Decision
 from digest.store.bulk import insert_into, parts, rows_among
 from digest.store.types import UtcDateTime
 
 _COLUMNS = deliveries.c
 _CHANNELS = select(subscribers.c.channel).distinct().scalar_subquery()
 """Of all deliveries the index serves only who names the channels."""
-_LEFT = "left-alone"
-_OPEN = and_(_COLUMNS.state == Sending.UNKNOWN, func.coalesce(_COLUMNS.reason, "") != _LEFT)
-"""What may not have arrived, and whose sending again nobody has decided on."""
 _REMEMBERED = timedelta(days=365)
 
 
@@ -180,6 +179,7 @@ async def due(
     if taken := list(held):
         query = query.where(_COLUMNS.id.not_in(taken))
     rows = (await connection.execute(query)).all()
+    again = await unknown_messages.to_send_again(connection, [row.id for row in rows])
     readers_ = await _by_id(connection, subscribers, [row.subscriber_id for row in rows])
     named = await _by_id(connection, dispatches, [row.dispatch_id for row in rows])
     sent = {number: dispatched(row) for number, row in named.items()}
@@ -193,6 +193,7 @@ async def due(
             part=row.part,
             tries=row.tries,
             repeated=row.repeated,
+            again=again.get(row.id, ()),
         )
         for row in rows
     ]
@@ -238,21 +239,27 @@ async def mark(connection: AsyncConnection, numbers: Collection[int], mark: Mark
     marked: set[int] = set()
     for some in parts(numbers):
         parameters = {**values, "b_numbers": some}
+        if mark.unknown is not None:
+            await unknown_messages.note(connection, some, mark.unknown, mark.reason, at)
+        if mark.settled is not None:
+            await unknown_messages.settle(connection, some, mark.settled)
         if mark.state is Sending.SENDING:
             parameters["b_day"] = mark.day
             marked.update(await connection.scalars(_MARK_AS_BEING_SENT, parameters))
         else:
-            await connection.execute(_MARK, parameters)
+            await connection.execute(_MARK_AS_ENDED if mark.state in _ENDED else _MARK, parameters)
             marked.update(some)
     return marked
 
 
+_ENDED = (Sending.SENT, Sending.UNKNOWN)
 _KEPT = {
     "part": "part",
     "next_at": "next_at",
     "tries": "tries",
     "rendering": "rendering_id",
     "repeated": "repeated",
+    "in_flight": "in_flight",
 }
 # Thousands of marks are made a second, so the statements are put together once.
 _MARK = (
@@ -281,6 +288,17 @@ _MARK_AS_BEING_SENT = _MARK.where(
 ).returning(_COLUMNS.id)
 
 
+# Nothing is left to send: but for what the operator wants to be sent again meanwhile.
+_MARK_AS_ENDED = _MARK.values(
+    state=case(
+        (unknown_messages.is_to_be_sent_again(_COLUMNS.id), Sending.DUE.value),
+        (unknown_messages.is_lacking(_COLUMNS.id), Sending.UNKNOWN.value),
+        else_=bindparam("b_state"),
+    ),
+    reason=func.coalesce(bindparam("b_reason"), unknown_messages.reason(_COLUMNS.id)),
+)
+
+
 async def reader_of(connection: AsyncConnection, number: int) -> int | None:
     """The subscriber whom the delivery `number` is for."""
     found: int | None = await connection.scalar(select(_COLUMNS.subscriber_id).where(_COLUMNS.id == number))
@@ -288,19 +306,38 @@ async def reader_of(connection: AsyncConnection, number: int) -> int | None:
 
 
 async def abandon(connection: AsyncConnection, channel: str, at: datetime, *, repeats: bool) -> int:
-    """What was being sent when the program ended is unknown from now on; gives how many there are.
+    """The messages that were being sent when the program ended are unknown from now on; gives how many there are.
 
-    With `repeats` each is due once more, unless it was that already.
+    What is behind them is due. With `repeats` each is sent once more instead, unless it was that already.
     """
     cut = _COLUMNS.channel == channel, _COLUMNS.state == Sending.SENDING
     found = 0
     if repeats:
-        again = update(deliveries).where(*cut, ~_COLUMNS.repeated)
-        values = {"state": Sending.DUE, "reason": "interrupted", "repeated": True, "changed_at": at}
+        again = update(deliveries).where(*cut, ~_COLUMNS.repeated, _COLUMNS.part <= _IN_FLIGHT)
+        values = {"state": Sending.DUE, "reason": _CUT, "repeated": True, "changed_at": at}
         found += (await connection.execute(again.values(values))).rowcount
+    await unknown_messages.note_all(connection, select(_COLUMNS.id, _IN_FLIGHT).where(*cut), _CUT, at)
+    done = case((_COLUMNS.part > _IN_FLIGHT, _COLUMNS.part), else_=_IN_FLIGHT + 1)
+    count = select(func.json_array_length(renderings.c.parts)).where(renderings.c.id == _COLUMNS.rendering_id)
+    more = or_(unknown_messages.is_to_be_sent_again(_COLUMNS.id), done < count.scalar_subquery())
     lost = update(deliveries).where(*cut)
-    values = {"state": Sending.UNKNOWN, "reason": "interrupted", "changed_at": at}
-    return found + (await connection.execute(lost.values(values))).rowcount
+    values = {"part": done, "tries": 0, "repeated": False, "reason": _CUT, "changed_at": at}
+    state = case((more, Sending.DUE.value), else_=Sending.UNKNOWN.value)
+    return found + (await connection.execute(lost.values(state=state, **values))).rowcount
+
+
+_CUT = "interrupted"
+_IN_FLIGHT = func.coalesce(_COLUMNS.in_flight, _COLUMNS.part)
+
+
+async def replace_message(
+    connection: AsyncConnection, number: int, rendering: int, message: int, count: int, at: datetime
+) -> None:
+    """The delivery `number` goes on with `rendering`, in which `count` messages stand in for `message`."""
+    await unknown_messages.make_room(connection, number, message, count)
+    behind = case((_COLUMNS.part > message, _COLUMNS.part + count - 1), else_=_COLUMNS.part)
+    values = {"state": Sending.DUE, "reason": None, "rendering_id": rendering, "changed_at": at}
+    await connection.execute(update(deliveries).where(_COLUMNS.id == number).values(part=behind, **values))
 
 
 async def counts(connection: AsyncConnection, dispatch_id: int) -> dict[Sending, int]:
@@ -311,37 +348,37 @@ async def counts(connection: AsyncConnection, dispatch_id: int) -> dict[Sending,
     }
 
 
-async def unknown(connection: AsyncConnection) -> dict[int, int]:
-    """How many deliveries are unknown, by the number of their dispatch; without those that are left at that."""
-    query = select(_COLUMNS.dispatch_id, func.count()).where(_OPEN)
-    rows = await connection.execute(query.group_by(_COLUMNS.dispatch_id))
-    return {number: count for number, count in rows}  # noqa: C416 - rows are no pairs to the type checker
+async def is_under_way(connection: AsyncConnection, dispatch_id: int, at: datetime) -> bool:
+    """Whether something of a dispatch is being sent, or is to be sent by `at`."""
+    now = or_(_COLUMNS.state == Sending.SENDING, and_(_COLUMNS.state == Sending.DUE, _COLUMNS.next_at <= at))
+    query = (
+        select(_COLUMNS.id)
+        .where(_COLUMNS.channel.in_(_CHANNELS), now)
+        .where(_COLUMNS.dispatch_id == dispatch_id)
+    )
+    return await connection.scalar(query.limit(1)) is not None
 
 
 async def send_again(connection: AsyncConnection, dispatch_id: int, at: datetime) -> int:
-    """What is unknown of a dispatch is due again, from the message on that may be lacking; gives how many."""
-    result = await connection.execute(
+    """Have the messages of a dispatch that are unknown sent again; gives how many there are."""
+    count = await unknown_messages.decide(connection, dispatch_id, Decision.AGAIN)
+    ended = (
         update(deliveries)
-        .where(_COLUMNS.dispatch_id == dispatch_id, _OPEN)
-        .values(state=Sending.DUE, reason=None, due_at=at, next_at=at, changed_at=at, repeated=True)
+        .where(_COLUMNS.id.in_(unknown_messages.DELIVERIES_TO_SEND_AGAIN))
+        .where(_COLUMNS.dispatch_id == dispatch_id)
+        .where(_COLUMNS.state.not_in((Sending.DUE, Sending.SENDING)))
     )
-    return result.rowcount
-
-
-async def leave(connection: AsyncConnection, dispatch_id: int, at: datetime) -> int:
-    """What is unknown of a dispatch stays so, and nobody is asked about it any more; gives how many."""
-    result = await connection.execute(
-        update(deliveries)
-        .where(_COLUMNS.dispatch_id == dispatch_id, _OPEN)
-        .values(reason=_LEFT, changed_at=at)
-    )
-    return result.rowcount
+    values = {"state": Sending.DUE, "reason": None, "due_at": at, "next_at": at, "changed_at": at, "tries": 0}
+    await connection.execute(ended.values(values))
+    return count
 
 
 async def prune(connection: AsyncConnection, at: datetime) -> None:
     """Delete what has ended of dispatches of more than a year ago."""
     old = select(dispatches.c.id).where(dispatches.c.made_at < at - _REMEMBERED)
     ended = _COLUMNS.state.not_in((Sending.DUE, Sending.SENDING))
+    gone = select(_COLUMNS.id).where(_COLUMNS.dispatch_id.in_(old), ended)
+    await unknown_messages.delete_of(connection, await connection.scalars(gone))
     await connection.execute(delete(deliveries).where(_COLUMNS.dispatch_id.in_(old), ended))
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Row, and_, delete, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Dispatch, Part, Sending, Subject
+from bot.store import unknown_messages
 from bot.store.subscribers import last_to_join
 from bot.store.tables import deliveries, dispatches, renderings
 from digest.store.bulk import insert_into
@@ -191,11 +192,14 @@ async def renew(connection: AsyncConnection, day: date, at: datetime) -> None:
 
 
 async def prune(connection: AsyncConnection, at: datetime, age: timedelta) -> None:
-    """Delete the messages of dispatches that are older than `age`: nothing is sent of them any more."""
-    old = select(renderings.c.id).where(renderings.c.made_at < at - age)
-    held = update(deliveries).where(deliveries.c.rendering_id.in_(old)).values(rendering_id=None)
+    """Delete the messages of dispatches that are older than `age`; but for those that the operator may send again."""
+    undecided = unknown_messages.DELIVERIES_TO_DECIDE
+    used = exists().where(deliveries.c.rendering_id == renderings.c.id, deliveries.c.id.in_(undecided))
+    old = renderings.c.made_at < at - age, ~used
+    numbers = select(renderings.c.id).where(*old)
+    held = update(deliveries).where(deliveries.c.rendering_id.in_(numbers)).values(rendering_id=None)
     await connection.execute(held)
-    await connection.execute(delete(renderings).where(renderings.c.made_at < at - age))
+    await connection.execute(delete(renderings).where(*old))
 
 
 async def prune_texts(connection: AsyncConnection, at: datetime) -> None:

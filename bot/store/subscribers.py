@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.models import Choices, Consent, Detail, Kind, Standing, Subscriber
 from bot.store import asks, showings
 from bot.store.addresses import within
-from bot.store.tables import bounces, deliveries, signups, subscribers
+from bot.store.tables import bounces, deliveries, signups, subscribers, unknown_messages
 from digest import keywords
 from digest.editions import Extent
 from digest.store.bulk import insert_all, insert_into, rows_among
@@ -192,6 +192,8 @@ async def _forget_requests(connection: AsyncConnection, address: str) -> None:
 
 async def _remove(connection: AsyncConnection, number: int) -> None:
     await connection.execute(delete(bounces).where(bounces.c.subscriber_id == number))
+    theirs = select(deliveries.c.id).where(deliveries.c.subscriber_id == number)
+    await connection.execute(delete(unknown_messages).where(unknown_messages.c.delivery_id.in_(theirs)))
     await connection.execute(delete(deliveries).where(deliveries.c.subscriber_id == number))
     await connection.execute(delete(subscribers).where(subscribers.c.id == number))
 

@@ -93,7 +93,8 @@ renderings = Table(
 )
 
 # `channel` is the subscriber's. `due_at` is the hour for which it was given out, `next_at` the next attempt: at another
-# hour, if one was chosen since.
+# hour, if one was chosen since. The messages before `part` are done with; `in_flight` is the one that is being sent,
+# while the state is "sending".
 deliveries = Table(
     "deliveries",
     metadata,
@@ -110,9 +111,22 @@ deliveries = Table(
     Column("repeated", Boolean, nullable=False, server_default=false()),
     Column("reason", Text),
     Column("changed_at", UtcDateTime, nullable=False),
+    Column("in_flight", Integer),
     UniqueConstraint("dispatch_id", "subscriber_id"),
     Index("ix_deliveries_channel_state_next_at", "channel", "state", "next_at"),
     sqlite_autoincrement=True,
+)
+
+# Messages of which nobody knows whether they arrived: `part` counts within the delivery's rendering. "open" until the
+# operator decides, then "again" until it is sent, or "left".
+unknown_messages = Table(
+    "unknown_messages",
+    metadata,
+    Column("delivery_id", Integer, ForeignKey("deliveries.id"), primary_key=True),
+    Column("part", Integer, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    Column("noted_at", UtcDateTime, nullable=False),
 )
 
 # What people asked for. `answered_at` is None while it is due; `outcome` is "answered" or why not; `made` tells

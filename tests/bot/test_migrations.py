@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot import fanout
+from bot.store import deliveries, dispatches, unknown_messages
 from bot.store.tables import metadata
 from bot.store.upgrade import _config, check, upgrade
 from digest.errors import StoreError
@@ -153,3 +156,48 @@ async def test_what_older_versions_stored_stays(engine: AsyncEngine) -> None:
         read = await readings.find(connection, paper(1).version, "zh-CN", Origin("newer", "prompt"))
         assert read is not None
         assert (read.background, read.method) == ((Claim("一", (Claim("二"),)),), (Claim("三"),))
+
+
+async def test_what_was_given_out_before_stays_given_and_what_was_unknown_can_be_sent_again(
+    engine: AsyncEngine,
+) -> None:
+    async with writing(engine) as connection:
+        await connection.run_sync(_upgrade_to, "0010")
+        subscriber = (
+            "INSERT INTO subscribers (id, channel, address, kind, standing, language, detail, categories, include, "
+            "exclude, rich, zone, silent, quiet_line, made_at, changed_at) VALUES ({0}, 'mail', '{0}', 'mailbox', "
+            "'active', 'zh-CN', 'abstracts', '[]', '[]', '[]', false, 'Asia/Shanghai', false, false, "
+            "'2026-02-10 01:00:00', '2026-02-10 01:00:00')"
+        )
+        delivery = (
+            "INSERT INTO deliveries (id, dispatch_id, subscriber_id, state, due_at, next_at, part, tries, reason, "
+            "changed_at) VALUES ({0}, 1, {0}, '{1}', '2026-02-10 01:00:00', '2026-02-10 01:00:00', {2}, 0, {3}, "
+            "'2026-02-10 01:00:00')"
+        )
+        for statement in (
+            (
+                "INSERT INTO dispatches (id, subject, edition_date, due_at, made_at) VALUES "
+                "(1, 'edition', '2026-02-10', '2026-02-10 01:00:00', '2026-02-10 01:00:00'), "
+                "(2, 'draft', NULL, '2026-02-10 01:00:00', '2026-02-10 01:00:00')"
+            ),
+            *(subscriber.format(number) for number in (1, 2, 3, 4)),
+            delivery.format(1, "unknown", 1, "'interrupted'"),
+            delivery.format(2, "unknown", 0, "'left-alone'"),
+            delivery.format(3, "sending", 2, "NULL"),
+            delivery.format(4, "sent", 3, "NULL"),
+        ):
+            await connection.execute(text(statement))
+    await upgrade(engine)
+    day = date(2026, 2, 10)
+    now = datetime(2026, 2, 10, 2, 0, tzinfo=UTC)
+    assert await fanout.open_edition(engine, day, now, now, ["zh-CN"]) is None
+    async with writing(engine) as connection:
+        assert await dispatches.unfinished(connection) == []
+        assert await unknown_messages.counts(connection) == {1: 1}
+        assert await deliveries.abandon(connection, "mail", now, repeats=False) == 1
+        assert await unknown_messages.counts(connection) == {1: 2}
+        assert await deliveries.send_again(connection, 1, now) == 2
+        assert {each.id: each.again for each in await deliveries.due(connection, "mail", now, 9)} == {
+            1: (1,),
+            3: (2,),
+        }

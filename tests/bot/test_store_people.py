@@ -423,39 +423,6 @@ async def test_who_paused_a_moment_ago_is_not_marked_as_being_sent_to(
         assert marked == ({delivery.id} if is_marked else set())
 
 
-async def test_what_was_being_sent_is_unknown_and_comes_again_only_when_asked_for(
-    engine: AsyncEngine,
-) -> None:
-    async with writing(engine) as connection:
-        await add(connection, "1001", "1002")
-        dispatch = await give_out(connection)
-        cut, other = await due(connection)
-        await deliveries.mark(connection, [cut.id], Mark(Sending.SENDING, part=1), NOW)
-        assert await deliveries.abandon(connection, "mail", NOW, repeats=False) == 0
-        assert await deliveries.abandon(connection, "telegram", NOW, repeats=False) == 1
-        assert await deliveries.abandon(connection, "telegram", NOW, repeats=False) == 0
-        assert await deliveries.unknown(connection) == {dispatch.id: 1}
-        assert await due(connection, LATER) == [other]
-        tomorrow = NOW + timedelta(days=1)
-        assert await deliveries.send_again(connection, dispatch.id, tomorrow) == 1
-        again = next(each for each in await due(connection, tomorrow) if each.id == cut.id)
-        assert (again.part, again.due_at) == (1, tomorrow)
-        assert await deliveries.send_again(connection, dispatch.id, tomorrow) == 0
-
-
-async def test_what_is_left_unknown_stays_so_and_is_offered_no_more(engine: AsyncEngine) -> None:
-    async with writing(engine) as connection:
-        await add(connection, "1001")
-        dispatch = await give_out(connection)
-        (cut,) = await due(connection)
-        await deliveries.mark(connection, [cut.id], Mark(Sending.UNKNOWN, "interrupted"), NOW)
-        assert await deliveries.leave(connection, dispatch.id, LATER) == 1
-        assert await deliveries.leave(connection, dispatch.id, LATER) == 0
-        assert await deliveries.unknown(connection) == {}
-        assert await deliveries.send_again(connection, dispatch.id, LATER) == 0
-        assert await deliveries.counts(connection, dispatch.id) == {Sending.UNKNOWN: 1}
-
-
 async def test_a_subscriber_can_see_what_was_delivered(engine: AsyncEngine) -> None:
     async with writing(engine) as connection:
         [one] = await add(connection, "1001")

@@ -136,13 +136,14 @@ async def test_a_broadcast_that_nobody_confirmed_for_a_day_is_gone(tmp_path: Pat
 
 async def test_what_may_not_have_arrived_is_sent_again_only_when_the_operator_says_so(tmp_path: Path) -> None:
     async with bot_world(tmp_path, papers=1) as here:
-        operator = here.telegram.user(OPERATOR)
+        operator = here.telegram.user(OPERATOR, started=True)
         lost = here.telegram.user(1001, started=True)
         await subscribe(here, reader(lost.id))
         here.telegram.fail(accept_then_hang(), method="sendMessage", chat_id=lost.id)
         async with here.running():
             await made(here)
             await here.until("SELECT state FROM deliveries", [("unknown",)])
+            await operator.chat.waits_for(lambda message: "2026-02-11 有 1 条消息" in message.text)
             offer = await told(operator, "/resend")
             assert "2026-02-11：1 份推送结果不明" in offer.text
             await operator.taps(offer, "重发")
@@ -156,12 +157,13 @@ async def test_what_may_not_have_arrived_is_sent_again_only_when_the_operator_sa
 
 async def test_what_the_operator_leaves_unknown_is_not_offered_again(tmp_path: Path) -> None:
     async with bot_world(tmp_path, papers=1) as here:
-        operator, lost = here.telegram.user(OPERATOR), here.telegram.user(1001, started=True)
+        operator, lost = here.telegram.user(OPERATOR, started=True), here.telegram.user(1001, started=True)
         await subscribe(here, reader(lost.id))
         here.telegram.fail(accept_then_hang(), method="sendMessage", chat_id=lost.id)
         async with here.running():
             await made(here)
             await here.until("SELECT state FROM deliveries", [("unknown",)])
+            await operator.chat.waits_for(lambda message: "2026-02-11 有 1 条消息" in message.text)
             offer = await told(operator, "/resend")
             await operator.taps(offer, "不处理")
             await operator.chat.waits_for(lambda message: message.text == "没有发送。")

@@ -1,0 +1,54 @@
+"""What may not have arrived: the operator hears once of each dispatch how many messages it is."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.alerts import Alerts
+from bot.models import AlertKind, Dispatch
+from bot.store import deliveries, dispatches, unknown_messages
+from digest.errors import StoreError
+from digest.store import engine as database
+
+_log = structlog.get_logger()
+_RECENT = timedelta(days=1)  # what is older was told, or is known from /status
+_PATIENCE = timedelta(hours=1)  # for a dispatch that does not come to an end
+
+
+async def watch(
+    engine: AsyncEngine, alerts: Alerts, clock: Callable[[], datetime], look_seconds: float
+) -> None:
+    """Looks for them again and again, without an end."""
+    while True:
+        try:
+            await alert(engine, alerts, clock())
+        except StoreError as error:
+            _log.error("unknown_messages_not_read", error=str(error))
+        await asyncio.sleep(look_seconds)
+
+
+async def alert(engine: AsyncEngine, alerts: Alerts, at: datetime) -> None:
+    """Alerts the operator of each dispatch with unknown messages once nothing more of it is due now.
+
+    Then their number is known. /resend offers to send them again.
+    """
+    async with database.reading(engine) as connection:
+        recent = await unknown_messages.of_recent(connection, at - _RECENT)
+        counts = await unknown_messages.counts(connection) if recent else {}
+        over = [
+            number
+            for number, last in recent.items()
+            if last < at - _PATIENCE or not await deliveries.is_under_way(connection, number, at)
+        ]
+        found = {number: await dispatches.find(connection, number) for number in over}
+    for number, dispatch in found.items():
+        if dispatch is not None:
+            await alerts.raise_(AlertKind.SENDS_UNKNOWN, name(dispatch), str(counts[number]))
+
+
+def name(dispatch: Dispatch) -> str:
+    """What the operator knows `dispatch` by: its day, or its number."""
+    return str(dispatch.edition_date or f"#{dispatch.id}")
