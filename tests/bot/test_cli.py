@@ -2,11 +2,9 @@
 
 import asyncio
 import re
+import signal
 import sqlite3
-import sys
-from asyncio.subprocess import PIPE, Process
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -16,53 +14,12 @@ from tests.bot.posts import edition, rendered
 from tests.bot.world import WEDNESDAY_NOON, World, world
 from tests.fakes.model import KEY, FakeModel
 from tests.papers import paper
+from tests.programs import call, start
 
-PROGRAM = str(Path(sys.executable).with_name("arxiv-daily"))
 NOON = ("--at", "2026-02-11T12:00")
 POST = "2026-02-11-arxiv.md"
 NOBODY = "http://127.0.0.1:9"
 """The port of the discard service, behind which nobody listens."""
-IMPATIENT = "import stamina; stamina.set_testing(True, attempts=2); from bot.cli import main; main()"
-"""The program, but for the minutes that it gives a far end to come back."""
-
-
-@dataclass(frozen=True)
-class Told:
-    """How the program ended, and what it said."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def sentence(self) -> str:
-        """The one line about what went wrong."""
-        assert "Traceback" not in self.err
-        [line] = [line for line in self.err.splitlines() if line.startswith("arxiv-daily:")]
-        assert self.err.endswith(f"{line}\n")
-        return line.removeprefix("arxiv-daily: ")
-
-    @property
-    def usage(self) -> str:
-        """What is said to a wrong call, without its frame and its line breaks."""
-        return " ".join(re.sub(r"[╭╮╰╯─│]", " ", self.err).split())
-
-
-async def start(folder: Path, *command: str, **env: str) -> Process:
-    return await asyncio.create_subprocess_exec(
-        *command, cwd=folder, env={"PYTHONUTF8": "1", **env}, stdin=PIPE, stdout=PIPE, stderr=PIPE
-    )
-
-
-async def ended(process: Process) -> Told:
-    async with asyncio.timeout(60):  # a writer that is cut off may wait its 30 seconds for SQLite's lock
-        out, err = await process.communicate()
-    assert process.returncode is not None
-    return Told(process.returncode, out.decode(), err.decode())
-
-
-async def call(folder: Path, *arguments: str, **env: str) -> Told:
-    return await ended(await start(folder, PROGRAM, *arguments, **env))
 
 
 def environment(here: World, **others: str) -> dict[str, str]:
@@ -82,7 +39,7 @@ def environment(here: World, **others: str) -> dict[str, str]:
 
 async def asked(model: FakeModel, calls: int) -> None:
     """Returns when the model was asked so often."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while model.asked_for.total() < calls:  # noqa: ASYNC110 - the far end tells nobody
             await asyncio.sleep(0.01)
 
@@ -201,8 +158,8 @@ async def test_an_unknown_setting_is_named(tmp_path: Path) -> None:
 async def test_arxiv_out_of_reach_is_one_sentence(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         env = environment(here, ARXIV_API_URL=NOBODY)
-        process = await start(tmp_path, sys.executable, "-c", IMPATIENT, "run", *NOON, **env)
-        told = await ended(process)
+        process = await start(tmp_path, "run", *NOON, attempts=2, env=env)
+        told = await process.ended()
     assert (told.status, told.out) == (1, "")
     assert told.sentence.startswith("arXiv cannot be reached")
 
@@ -286,10 +243,10 @@ async def test_a_run_that_is_killed_is_finished_by_the_next_and_repeats_no_kept_
 ) -> None:
     async with world(tmp_path, FakeModel(translation_seconds=0.05, reading_seconds=0.15), papers=8) as here:
         env = environment(here, LLM_CONCURRENCY="2")
-        process = await start(tmp_path, PROGRAM, "run", *NOON, **env)
+        process = await start(tmp_path, "run", *NOON, env=env)
         await asked(here.model, calls)
-        process.kill()
-        await ended(process)
+        process.send_signal(signal.SIGKILL)
+        await process.ended()
         kept = here.kept()
         told = await call(tmp_path, "run", *NOON, **env)
     assert told.status == 0
@@ -301,8 +258,10 @@ async def test_a_run_that_is_killed_is_finished_by_the_next_and_repeats_no_kept_
 
 async def test_of_two_runs_at_once_one_makes_the_edition_and_the_other_says_so(tmp_path: Path) -> None:
     async with world(tmp_path, FakeModel(reading_seconds=1), papers=6) as here:
-        both = [await start(tmp_path, PROGRAM, "run", *NOON, **environment(here)) for _ in range(2)]
-        other, one = sorted(await asyncio.gather(*map(ended, both)), key=lambda told: -told.status)
+        both = [await start(tmp_path, "run", *NOON, env=environment(here)) for _ in range(2)]
+        other, one = sorted(
+            await asyncio.gather(*(each.ended() for each in both)), key=lambda told: -told.status
+        )
     assert (one.status, other.status) == (0, 1)
     assert "papers 6 · translated 6 · read 6 · waiting 0 · failed 0" in one.out
     assert other.sentence.startswith("Another arxiv-daily is at work on the editions")
@@ -323,10 +282,9 @@ async def test_the_database_is_made_and_brought_up_to_date(tmp_path: Path) -> No
 async def test_the_demo_needs_no_network_no_key_and_no_settings(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("NONSENSE=1\nTIMEZONE=Nowhere\n")
     cut_off = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), NOBODY)
-    async with asyncio.timeout(10):
-        told = await call(
-            tmp_path, "demo", "--out", "shown", ARCHIVE_DIR="nowhere", LLM_CONCURRENCY="0", **cut_off
-        )
+    told = await call(
+        tmp_path, "demo", "--out", "shown", ARCHIVE_DIR="nowhere", LLM_CONCURRENCY="0", **cut_off
+    )
     assert (told.status, told.err) == (0, "")
     post, page = tmp_path / "shown" / "2026-02-12-arxiv.md", tmp_path / "shown" / "2026-02-12-arxiv.html"
     assert str(post.relative_to(tmp_path)) in told.out

@@ -3,7 +3,6 @@
 import asyncio
 import shutil
 import signal
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,10 +22,11 @@ from digest.store import engine as database
 from digest.store.engine import open_engine
 from digest.store.exclusive import exclusive
 from tests.bot.chat.audience import reader
-from tests.bot.test_cli import NOON, PROGRAM, call, environment, start
+from tests.bot.test_cli import NOON, environment
 from tests.bot.world import World, world
 from tests.fakes import telegram_faults as faults
 from tests.fakes.telegram import TOKEN, FakeTelegram
+from tests.programs import Program, call, start
 
 AUDIENCE = 240
 FIRST = 1000  # the chat of the first of them
@@ -78,16 +78,15 @@ class House:
         )
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator[Process]:
+    async def serving(self) -> AsyncIterator[Program]:
         """A process that serves; what is left of it at the end is killed."""
-        process = await start(self.machine.folder, PROGRAM, "serve", **self.env)
-        reading = asyncio.create_task(process.communicate())
+        process = await start(self.machine.folder, "serve", env=self.env)
         try:
             yield process
         finally:
-            if process.returncode is None:
-                process.kill()
-            await reading
+            if process.runs:
+                process.send_signal(signal.SIGKILL)
+            await process.status()
 
 
 @pytest.fixture
@@ -127,7 +126,7 @@ async def test_killed_at_several_points_the_ledger_adds_up_and_nobody_gets_anyth
             async with here.serving() as process:
                 await here.telegram.is_asked("sendMessage", asked)
                 process.send_signal(signal.SIGKILL)
-                await process.wait()
+                await process.status()
                 in_flight += (await here.states()).get(Sending.SENDING, 0)
         async with here.serving():
             states = await here.settle()
@@ -148,7 +147,7 @@ async def test_a_signal_to_stop_ends_what_is_in_flight_and_begins_nothing(
         async with here.serving() as process:
             await here.telegram.is_asked("sendMessage", 50)
             process.send_signal(signal.SIGTERM)
-            assert await asyncio.wait_for(process.wait(), 60) == 0
+            assert await process.status() == 0
         states = await here.states()
         assert set(states) == {Sending.DUE, Sending.SENT}
         assert states[Sending.SENT] == here.telegram.sent.total()
@@ -171,7 +170,7 @@ async def test_a_signal_to_stop_is_obeyed_although_nothing_is_answered_any_more(
             await here.telegram.is_asked("sendMessage", 3)
             here.telegram.fail(faults.hang(), method="getUpdates")
             process.send_signal(signal.SIGTERM)
-            assert await asyncio.wait_for(process.wait(), 60) == 0
+            assert await process.status() == 0
         states = await here.states()
         assert states.get(Sending.SENT) == 1
         async with here.serving():

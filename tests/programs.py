@@ -1,0 +1,120 @@
+"""The program in a process of its own, forked from one that has imported it already: the import takes two seconds.
+
+Only the start differs from `arxiv-daily` on a command line, which tests/test_wheel.py tries. Signals, exit status,
+standard streams, working folder and environment are those of any process.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+import stamina
+
+_FAR_TOO_LONG_SECONDS = 300
+_forks = multiprocessing.get_context("forkserver")
+_forks.set_forkserver_preload(["tests.programs", "bot.cli", "bot.store.upgrade"])
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the program ended, and what it said."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def sentence(self) -> str:
+        """The one line about what went wrong."""
+        assert "Traceback" not in self.err
+        [line] = [line for line in self.err.splitlines() if line.startswith("arxiv-daily:")]
+        assert self.err.endswith(f"{line}\n")
+        return line.removeprefix("arxiv-daily: ")
+
+    @property
+    def usage(self) -> str:
+        """What is said to a wrong call, without its frame and its line breaks."""
+        return " ".join(re.sub(r"[╭╮╰╯─│]", " ", self.err).split())
+
+
+class Program:
+    """One that runs, or has ended."""
+
+    def __init__(self, process: ForkServerProcess, out: Path, err: Path) -> None:
+        self._process = process
+        self._out = out
+        self._err = err
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._process.is_alive()
+
+    def send_signal(self, number: int) -> None:
+        """As `kill` does."""
+        assert self._process.pid is not None
+        os.kill(self._process.pid, number)
+
+    async def status(self) -> int:
+        """The exit status when it has ended; if a signal ended it, the signal's number, negative."""
+        await asyncio.to_thread(self._process.join, _FAR_TOO_LONG_SECONDS)
+        assert self._process.exitcode is not None, "the program does not end"
+        return self._process.exitcode
+
+    async def ended(self) -> Ended:
+        """Waits for its end."""
+        return Ended(await self.status(), self._out.read_text("utf-8"), self._err.read_text("utf-8"))
+
+
+async def start(
+    folder: Path, *arguments: str, env: Mapping[str, str], attempts: int | None = None
+) -> Program:
+    """Begins it in `folder` with these variables alone; what it says is kept beside that folder.
+
+    `attempts` bounds its patience with a far end that is not there.
+    """
+    out, err = (_file(folder, kind) for kind in ("out", "err"))
+    process = _forks.Process(target=_run, args=(folder, out, err, arguments, env, attempts))
+    await asyncio.to_thread(process.start)
+    return Program(process, out, err)
+
+
+async def call(folder: Path, *arguments: str, **env: str) -> Ended:
+    """How it ends."""
+    return await (await start(folder, *arguments, env=env)).ended()
+
+
+def _file(folder: Path, kind: str) -> Path:
+    with NamedTemporaryFile(
+        dir=folder.parent, prefix=f"{folder.name}-", suffix=f".{kind}", delete=False
+    ) as file:
+        return Path(file.name)
+
+
+def _run(
+    folder: Path,
+    out: Path,
+    err: Path,
+    arguments: tuple[str, ...],
+    env: Mapping[str, str],
+    attempts: int | None,
+) -> None:
+    from bot.cli import main  # noqa: PLC0415 - it is there already, and nobody else needs it
+
+    for number, path in ((0, os.devnull), (1, out), (2, err)):
+        os.dup2(os.open(path, os.O_RDWR), number)
+    sys.stdout, sys.stderr = open(1, "w", encoding="utf-8"), open(2, "w", encoding="utf-8", buffering=1)  # noqa: SIM115
+    os.environ.clear()
+    os.environ.update(env)
+    os.chdir(folder)
+    sys.argv = ["arxiv-daily", *arguments]
+    if attempts is not None:
+        stamina.set_testing(True, attempts=attempts)
+    main()
