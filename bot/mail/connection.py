@@ -6,7 +6,7 @@ one that broke after it, so the commands of a transaction are given here one by 
 
 import asyncio
 import ssl
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +24,9 @@ from bot.settings import Security, Settings
 
 _PORTS = {Security.STARTTLS: 587, Security.TLS: 465, Security.NONE: 25}
 _QUIT_SECONDS = 1.0
+
+Before = Callable[[], Awaitable[None]]
+"""What is done at the last moment at which nothing of a mail has gone out."""
 
 
 @dataclass(frozen=True)
@@ -138,28 +141,36 @@ class Connection:
         finally:
             await self._start_over(smtp)
 
-    async def hand_in(self, envelope: Envelope) -> None:
+    async def hand_in(self, envelope: Envelope, before: Before | None = None) -> None:
         """One transaction with one recipient. Raises DeliveryError; the connection is closed where it is of no use.
 
-        Cancelled before the message has begun to go out, it raises CutShortError.
+        `before` is awaited once the server takes the recipient, before it is asked for the message; what it raises is
+        raised. Cancelled before the message has begun to go out, it raises CutShortError.
         """
         smtp = self._smtp
         if smtp is None:
             raise replies.lost(Stage.SENDER)
         with unsent():
-            await self._announce(smtp, envelope)
+            await self._announce(smtp, envelope, before)
         await self._give(smtp, envelope.content)
         self.carried += 1
 
-    async def _announce(self, smtp: aiosmtplib.SMTP, envelope: Envelope) -> None:
+    async def _announce(self, smtp: aiosmtplib.SMTP, envelope: Envelope, before: Before | None) -> None:
         """What comes before the message."""
         try:
             with _losing(smtp, Stage.DATA):
                 async with asyncio.timeout(self._patience.command_seconds):
                     await _say(smtp, Stage.SENDER, b"MAIL", b"FROM:<%s>" % str(envelope.sender).encode())
                     await _say(smtp, Stage.RECIPIENT, b"RCPT", b"TO:<%s>" % str(envelope.to).encode())
+            if before is not None:
+                await before()
+            with _losing(smtp, Stage.DATA):
+                async with asyncio.timeout(self._patience.command_seconds):
                     await _say(smtp, Stage.DATA, b"DATA")
-        except DeliveryError:
+        except asyncio.CancelledError:
+            smtp.close()
+            raise
+        except Exception:
             await self._start_over(smtp)
             raise
 

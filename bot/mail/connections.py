@@ -1,21 +1,18 @@
 """Connections to the SMTP server: few, used again and again; who has which, and whose turn it is."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import structlog
 from aiolimiter import AsyncLimiter
 
 from bot.channels import HaltedError, unsent
-from bot.mail.connection import Connection, Patience, Server
+from bot.mail.connection import Before, Connection, Patience, Server
 from bot.mail.message import Envelope
 from bot.mail.replies import ClosedError
 
 _log = structlog.get_logger()
-_LONG_SECONDS = 1.0  # in which somebody may leave who is to get no more mail
-
-Before = Callable[[], Awaitable[None]]
 
 
 class _WornError(ClosedError):
@@ -32,7 +29,7 @@ class Pool:
         self._free = list(self._all)  # the one used last is used next, so that the others may grow idle
         self._retired: list[Connection] = []
         self._usable = asyncio.Semaphore(width)
-        self._places = asyncio.Semaphore(2 * width)  # some are marked as being sent while others are sent
+        self._places = asyncio.Semaphore(2 * width)  # some wait for a connection while others are sent
         self._limiter = AsyncLimiter(1, 1 / rate) if rate else None
         self._bulk = asyncio.Lock()
         self._opening = asyncio.Lock()  # so that not all of them try a login that is refused
@@ -40,7 +37,7 @@ class Pool:
     async def hand_in(
         self, envelope: Envelope, *, before: Before | None = None, urgent: bool = False
     ) -> None:
-        """Hands in one mail; `before` is awaited when nothing of it has gone out, and again where it had to wait long.
+        """Hands in one mail; `before` is awaited at the last moment at which nothing of it has gone out.
 
         An `urgent` one waits behind those that have begun only. Where the server has closed a connection that carried
         mail before, another one carries this mail. Raises DeliveryError, and what `before` raises;
@@ -48,8 +45,6 @@ class Pool:
         """
         await self._begin(urgent=urgent)
         try:
-            if before is not None:
-                await before()
             try:
                 await self._carry(envelope, before)
             except _WornError:
@@ -70,13 +65,10 @@ class Pool:
         await self._places.acquire()
 
     async def _carry(self, envelope: Envelope, before: Before | None) -> None:
-        began = asyncio.get_running_loop().time()
         with unsent():
             connection = await self._take()
         try:
-            if before is not None and asyncio.get_running_loop().time() > began + _LONG_SECONDS:
-                await before()
-            await connection.hand_in(envelope)
+            await connection.hand_in(envelope, before)
         except ClosedError as error:
             raise _WornError(str(error)) if connection.carried else error from None
         finally:

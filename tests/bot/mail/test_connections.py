@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from bot.channels import HaltedError
+from bot.channels import DeliveryError, HaltedError
 from bot.mail import connections
 from bot.mail.connection import Patience, Server
 from bot.mail.connections import Pool
@@ -202,22 +202,32 @@ async def test_the_rate_is_kept() -> None:
         assert asyncio.get_running_loop().time() - began > 0.38
 
 
-async def test_somebody_who_waits_long_for_a_connection_is_asked_for_once_more() -> None:
+async def test_a_mail_is_marked_once_the_server_takes_the_recipient_and_not_while_it_waits() -> None:
     smtp = FakeSmtp()
-    smtp.fail(Stage.MAIL, Stalls(), times=1)
+    smtp.fail(Stage.RCPT, Says("450 4.2.1 later"), times=1)
     asked: list[str] = []
 
     async def before() -> None:
         asked.append("")
 
-    async with (
-        smtp.serving(),
-        connections.open_pool(server(smtp), 1, 0, Patience(command_seconds=1.2)) as pool,
-    ):
-        stalled = asyncio.create_task(pool.hand_in(mail("bea")))
-        while not smtp.opened:  # noqa: ASYNC110 - the server is not ours to wait on
-            await asyncio.sleep(0.01)
+    async with smtp.serving(), connections.open_pool(server(smtp), 1, 0, Patience()) as pool:
+        with pytest.raises(DeliveryError):
+            await pool.hand_in(mail(), before=before)
+        assert asked == []
         await pool.hand_in(mail(), before=before)
-        assert isinstance((await asyncio.gather(stalled, return_exceptions=True))[0], Exception)
-    assert len(asked) == 2
+    assert asked == [""]
     assert smtp.mailboxes == {"ada@reader.example": 1}
+
+
+async def test_a_mail_that_is_not_wanted_at_the_last_moment_leaves_the_connection_to_the_next() -> None:
+    smtp = FakeSmtp()
+
+    async def unwanted() -> None:
+        raise LookupError("unsubscribed")
+
+    async with smtp.serving(), connections.open_pool(server(smtp), 1, 0, Patience()) as pool:
+        with pytest.raises(LookupError):
+            await pool.hand_in(mail(), before=unwanted)
+        await pool.hand_in(mail("bea"))
+    assert smtp.mailboxes == {"bea@reader.example": 1}
+    assert smtp.opened == 1

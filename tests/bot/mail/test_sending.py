@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from email import message_from_bytes
 from pathlib import Path
@@ -227,6 +228,38 @@ async def test_a_stop_before_the_message_went_out_costs_nobody_theirs_however_of
     assert smtp.mailboxes == {ADA: 1, BEA: 1}
 
 
+@pytest.mark.parametrize("stage", [Stage.GREETING, Stage.MAIL, Stage.RCPT])
+async def test_a_mail_that_only_waits_is_due_to_a_process_that_finds_it_and_not_in_doubt(
+    house: House, smtp: FakeSmtp, monkeypatch: pytest.MonkeyPatch, stage: Stage
+) -> None:
+    monkeypatch.setattr(sending, "_LAST_SECONDS", 0.05)
+    house.patience = Patience()
+    house.overrides["mail_connections"] = 1
+    smtp.fail(stage, Stalls(), times=2)
+    for _ in range(2):
+        async with begun(house, smtp):
+            assert await house.deliveries() == [("due", None), ("due", None)]
+    await house.send(minutes=1)
+    assert smtp.mailboxes == {ADA: 1, BEA: 1}
+
+
+async def test_only_what_was_in_flight_is_sent_once_more(
+    house: House, smtp: FakeSmtp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "_LAST_SECONDS", 0.05)
+    house.patience = Patience()
+    house.overrides["mail_connections"] = 1
+    smtp.fail(Stage.CONTENT, Stalls(taken=True), to=ADA, times=1)
+    smtp.fail(Stage.CONTENT, Stalls(taken=True), to=BEA, times=1)
+    for _ in range(2):
+        async with begun(house, smtp):
+            states = [state for state, _ in await house.deliveries()]
+            assert states.count("sending") == 1
+    await house.send(minutes=1)
+    assert smtp.mailboxes == {ADA: 2, BEA: 2}
+    assert await house.deliveries() == [SENT, SENT]
+
+
 async def test_a_stop_while_the_answer_is_awaited_leaves_a_mail_in_doubt(
     house: House, smtp: FakeSmtp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,6 +275,13 @@ async def test_a_stop_while_the_answer_is_awaited_leaves_a_mail_in_doubt(
 
 async def stopped(house: House, smtp: FakeSmtp) -> None:
     """What is due is begun, and the program stops once the server stalls."""
+    async with begun(house, smtp):
+        pass
+
+
+@asynccontextmanager
+async def begun(house: House, smtp: FakeSmtp) -> AsyncIterator[None]:
+    """What is due is begun, and the server stalls; the program stops at the end."""
     house.now += timedelta(minutes=1)
     met = smtp.met
     async with house.outbox() as outbox:
@@ -249,6 +289,7 @@ async def stopped(house: House, smtp: FakeSmtp) -> None:
         async with asyncio.timeout(20):
             while smtp.met == met:  # noqa: ASYNC110 - another task makes it so
                 await asyncio.sleep(0.02)
+        yield
         outbox.close()
         await running
 
