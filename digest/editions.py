@@ -60,16 +60,17 @@ async def make(
 
     Of what `extent` leaves out, it has what somebody asked for before. What is still missing a week after the edition
     closed (`at` is the present time) is given up.
-    `concurrency` is how many calls the model takes at once. Translations get half of that, so that the long readings
-    begin at once and no call waits for a wave of others to end; twice as many papers are on their way to a reading,
-    so that texts are there when a place is free, and memory holds few of them.
+    `concurrency` is how many calls the model takes at once. As many translations wait for a place, and twice as many
+    papers are on their way to a reading: so texts are there when a place is free, memory holds few of them, and
+    places stay busy. Places go by the order of coming: with fewer translations waiting, most would be left when the
+    readings are done, and could not fill the places by themselves.
     """
     async with database.reading(engine) as connection:
         found = await papers.load(connection, (*closed.versions, *closed.replacements))
     ordered = [found[version] for version in closed.versions]
     async with asyncio.TaskGroup() as group:
         translated = group.create_task(
-            _each(ordered, library.translation, (concurrency + 1) // 2, Stage.TRANSLATE, report)
+            _each(ordered, library.translation, concurrency, Stage.TRANSLATE, report)
         )
         read = group.create_task(
             _each(ordered, library.reading, 2 * concurrency, Stage.READ, report)
