@@ -16,7 +16,7 @@ from bot.app import App
 from bot.day import Work
 from bot.models import AlertKind
 from bot.store import alerts, asks, deliveries, dispatches, signups, updates
-from digest import closing
+from digest import closing, collection
 from digest.collection import Pause, Standing
 from digest.errors import DigestError
 from digest.store import editions, fulltexts
@@ -76,7 +76,11 @@ class Schedule:
                 self.app.engine, calendar.due(now), calendar.anchor(calendar.due(now)), now
             )
         recently = self._tried_at is not None and now - self._tried_at < BETWEEN_TRIES
-        if recently or not (incomplete or closing.has_open_day(calendar, last, now)):
+        if recently or not (
+            incomplete
+            or closing.has_open_day(calendar, last, now)
+            or await collection.awaits_feed(self.app.engine, calendar, now)
+        ):
             return
         self._tried_at = now
         made = await day.work(self.app, now, lambda _: None, self._paused)

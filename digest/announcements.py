@@ -4,7 +4,8 @@ A feed says it for certain, but holds one batch only and may not have been seen.
 submitted, from which the schedule gives the first batch that it can have been in. Moderation holds one in fifty
 back for up to weeks; its identifier shows that, because arXiv gives identifiers at the announcement, in order
 (https://info.arxiv.org/help/arxiv_identifier.html): a paper whose number comes after that of a later submission
-was announced with its neighbours.
+was announced with its neighbours. And what an earlier look did not show was announced no more than some hours before
+that look, whatever the schedule says: arXiv may keep a holiday that we do not know.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from digest.calendar import Calendar
+from digest.calendar import VISIBLE_WITHIN, Calendar
 from digest.models import PaperId
 
 NEIGHBOURS = timedelta(days=45)
@@ -35,13 +36,14 @@ NEW_TYPES = frozenset({AnnounceType.NEW, AnnounceType.CROSS})
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What is known of a paper's announcement: its submission, when a listing first showed it, and the batch in
-    which a feed named it, None where none did."""
+    """What is known of a paper's announcement: its submission, when a listing first showed it, the batch in which a
+    feed named it, and the last look that did not show it; None where there was none."""
 
     paper: PaperId
     submitted: datetime
     listed_at: datetime
     named: datetime | None = None
+    absent_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +58,29 @@ def place(calendar: Calendar, sightings: Iterable[Sighting]) -> dict[PaperId, Pl
     """The batch of each paper; `sightings` should hold its neighbours too."""
     ordered = sorted(sightings, key=lambda sighting: sighting.paper)
     scheduled = [calendar.announced_at(sighting.submitted) for sighting in ordered]
+    earliest = [_earliest(calendar, sighting) for sighting in ordered]
     placed = {}
     following: datetime | None = None  # the batch of the nearest paper with a higher number that was not held
     held = _held(ordered, scheduled, calendar)
-    for sighting, first, was_held in reversed(list(zip(ordered, scheduled, held, strict=True))):
+    for sighting, first, since, was_held in reversed(
+        list(zip(ordered, scheduled, earliest, held, strict=True))
+    ):
         latest = max(first, calendar.newest(sighting.listed_at))
         if not was_held:
-            following = first
+            following = max(first, min(since, latest))
+        batch = min(following or latest, latest) if was_held else first
         if sighting.named is not None:
             placed[sighting.paper] = Placed(sighting.named, sighting.named)
-        elif was_held:
-            placed[sighting.paper] = Placed(min(following or latest, latest), latest)
         else:
-            placed[sighting.paper] = Placed(first, latest)
+            placed[sighting.paper] = Placed(max(batch, min(since, latest)), latest)
     return placed
+
+
+def _earliest(calendar: Calendar, sighting: Sighting) -> datetime:
+    """The first batch that an earlier look would not have shown; the paper's submission where there was none."""
+    if sighting.absent_at is None:
+        return sighting.submitted
+    return calendar.following(sighting.absent_at - VISIBLE_WITHIN)
 
 
 def _held(ordered: Sequence[Sighting], scheduled: Sequence[datetime], calendar: Calendar) -> list[bool]:

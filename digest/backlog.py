@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -10,15 +10,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from digest import announcements, closing, selection
 from digest.announcements import NEIGHBOURS, NEW_TYPES
 from digest.calendar import Calendar
-from digest.closing import LONGEST_SILENCE, Candidate, CatchUp, Gathered
+from digest.closing import Candidate, CatchUp, Gathered
 from digest.errors import StoreError
 from digest.listing import Look
-from digest.models import ClosedEdition, LeftOut, Paper, Reason, VersionId, Window
+from digest.models import ClosedEdition, Paper, VersionId, Window
 from digest.selection import Rules
 from digest.store import announcements as named
 from digest.store import editions, listings, papers
 from digest.store import engine as database
 
+_AWAITED = timedelta(days=31)
+"""How long before a window newer versions may have been announced whose records are still missing."""
 _log = structlog.get_logger()
 
 
@@ -39,43 +41,71 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What the tables and a look at `at` say before an edition closes: the open days, with what is there for each."""
+    """What the tables and a look at `at` say before an edition closes: the open days, with what is there for them.
 
+    `checked` are the categories that were ever looked at, `candidates` the papers that are in no edition so far.
+    """
+
+    calendar: Calendar
     last: ClosedEdition | None
     at: datetime
-    gathered: dict[date, Gathered]
-
-    @property
-    def days(self) -> list[date]:
-        """The open days, oldest first."""
-        return list(self.gathered)
+    days: tuple[date, ...]
+    candidates: tuple[Candidate, ...]
+    checked: frozenset[str]
 
     def until(self, day: date) -> "Backlog":
         """The same without the days after `day`: the clock may have been set ahead since it was due."""
-        return replace(self, gathered={each: there for each, there in self.gathered.items() if each <= day})
+        return replace(self, days=tuple(each for each in self.days if each <= day))
+
+    def window(self, day: date) -> Window:
+        return closing.window(self.calendar, day, self.last)
+
+    def gathered(self, day: date) -> Gathered:
+        """What is there for the edition of `day`."""
+        watched = self.checked & set(self.last.categories) if self.last else frozenset()
+        return closing.gather(self.window(day), self.candidates, watched)
+
+    def after(self, edition: ClosedEdition) -> "Backlog":
+        """What is open once that `edition` closed."""
+        gathered = self.gathered(edition.date)
+        decided = {each.paper.id for each in (*gathered.own, *gathered.late)}
+        decided |= {each.paper for each in gathered.earlier}
+        return replace(
+            self,
+            last=edition,
+            days=tuple(day for day in self.days if day > edition.date),
+            candidates=tuple(each for each in self.candidates if each.paper.id not in decided),
+        )
+
+
+async def last_edition(connection: AsyncConnection, calendar: Calendar, at: datetime) -> ClosedEdition | None:
+    """The edition that the next one follows."""
+    last = await editions.last(connection)
+    if last is None or await listings.checks(connection):
+        return last
+    return closing.followed(calendar, last, at)
 
 
 async def read(engine: AsyncEngine, plan: Plan, at: datetime) -> Backlog:
     """The open days at `at`."""
+    calendar = plan.calendar
     async with database.reading(engine) as connection:
-        last = await editions.last(connection)
+        last = await last_edition(connection, calendar, at)
         first_look = await listings.first_listed_at(connection)
-        watched = await listings.watched(connection, at - LONGEST_SILENCE)
-        watched &= set(last.categories) if last else set()
-        empty = await named.empty(connection, at - LONGEST_SILENCE)
-        candidates = await _candidates(connection, plan.calendar, at)
-    silent = last is not None and at - last.window.end > LONGEST_SILENCE
-    begin = at if silent or first_look is None else first_look
-    days = closing.open_days(plan.calendar, last, begin, at, candidates, empty)
-    windows = [closing.window(plan.calendar, day, last) for day in days]
-    gathered = [closing.gather(window, candidates, watched, last) for window in windows]
-    return Backlog(last, at, dict(zip(days, gathered, strict=True)))
+        checked = frozenset(await listings.checks(connection))
+        since = last.window.end if last else at
+        empty = await named.empty(connection, since)
+        candidates = await _candidates(connection, calendar, min(since, at) - NEIGHBOURS, at)
+    days = closing.open_days(calendar, last, first_look or at, at, candidates, empty)
+    return Backlog(calendar, last, at, tuple(days), tuple(candidates), checked)
 
 
-async def _candidates(connection: AsyncConnection, calendar: Calendar, at: datetime) -> list[Candidate]:
+async def _candidates(
+    connection: AsyncConnection, calendar: Calendar, since: datetime, at: datetime
+) -> list[Candidate]:
     sightings = [
         replace(sighting, listed_at=min(sighting.listed_at, at))  # a clock may have been ahead
-        for sighting in await listings.sightings(connection, at - NEIGHBOURS)
+        for sighting in await listings.sightings(connection, since)
     ]
     records = await papers.latest_of(connection, await listings.undecided(connection))
     placed = announcements.place(calendar, sightings)
@@ -94,14 +124,16 @@ async def close_next(
 
     A `patient` caller looks again before an edition that is not whole reaches its deadline.
     """
-    day = closing.chosen(backlog.gathered, plan.catch_up)
+    windows = {day: backlog.window(day) for day in backlog.days}
+    batches = {candidate.placed.batch for candidate in backlog.candidates}
+    day = closing.chosen(windows, batches, plan.catch_up)
     if day is None:
         return await _close_empty(engine, plan, look, backlog)
-    gathered = backlog.gathered[day]
+    gathered = backlog.gathered(day)
     waits = patient and backlog.at < closing.deadline(plan.calendar, day, backlog.last)
     if waits and not await _is_whole(engine, gathered, backlog.at):
         return None
-    return await _close(engine, plan, look, day, gathered, backlog.at)
+    return await _close(engine, plan, day, gathered, backlog.at)
 
 
 async def _close_empty(engine: AsyncEngine, plan: Plan, look: Look, backlog: Backlog) -> ClosedEdition | None:
@@ -109,8 +141,9 @@ async def _close_empty(engine: AsyncEngine, plan: Plan, look: Look, backlog: Bac
     day = next((day for day in backlog.days if is_empty(plan.calendar, look, day, backlog)), None)
     if day is None:
         return None
-    if backlog.gathered[day].late:
-        return await _close(engine, plan, look, day, backlog.gathered[day], backlog.at)
+    gathered = backlog.gathered(day)
+    if gathered.late:
+        return await _close(engine, plan, day, gathered, backlog.at)
     async with database.writing(engine) as connection:
         await named.mark_empty(connection, closing.own_batches(plan.calendar, day, backlog.last), backlog.at)
     return None
@@ -132,7 +165,7 @@ async def _is_whole(engine: AsyncEngine, gathered: Gathered, at: datetime) -> bo
 
 
 async def _close(
-    engine: AsyncEngine, plan: Plan, look: Look, day: date, gathered: Gathered, at: datetime
+    engine: AsyncEngine, plan: Plan, day: date, gathered: Gathered, at: datetime
 ) -> ClosedEdition:
     """Closes the edition of `day` over what was gathered for it, and notes what becomes of each paper."""
     candidates = (*gathered.own, *gathered.late)
@@ -152,11 +185,8 @@ async def _close(
             if plan.replacements
             else (),
         )
-        placed = {each.paper.id: each.placed.batch for each in (*candidates, *gathered.given_up)}
-        await listings.place(connection, placed)
-        given_up = [LeftOut(each.paper.id, Reason.SILENCE) for each in gathered.given_up]
-        await listings.leave_out(connection, [*gathered.earlier, *given_up], None)
-        await listings.watch(connection, look.categories, at)
+        await listings.place(connection, {each.paper.id: each.placed.batch for each in candidates})
+        await listings.leave_out(connection, gathered.earlier, None)
         if not await editions.close(connection, edition):
             raise StoreError(f"The edition of {day} was closed by another arxiv-daily meanwhile.")
         await listings.leave_out(connection, selected.left_out, day)
@@ -171,7 +201,7 @@ async def _replacements(
 
     Those whose records are not there now stay awaited, for the next edition.
     """
-    awaited = await named.awaited(connection, window.end - LONGEST_SILENCE)
+    awaited = await named.awaited(connection, window.start - _AWAITED)
     records = await papers.latest_of(connection, {each.version.paper for each in awaited})
     there = {
         each: records[each.version.paper].version

@@ -80,6 +80,13 @@ class Calendar:
             evening -= _DAY
         return announcement(evening)
 
+    def following(self, at: datetime) -> datetime:
+        """The first batch that is announced after `at`."""
+        evening = at.astimezone(NEW_YORK).date()
+        while not self.announces(evening) or announcement(evening) <= at:
+            evening += _DAY
+        return announcement(evening)
+
     def fed(self, at: datetime) -> datetime:
         """The batch that the feeds should hold at `at`, or held last: they are rebuilt at midnight in New York."""
         evening = at.astimezone(NEW_YORK).date() - _DAY

@@ -4,8 +4,9 @@ A batch is whole when the feed and the query API agree on it and nothing has bee
 after its edition closed is late, and goes into the next.
 """
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
@@ -14,8 +15,7 @@ from digest.calendar import VISIBLE_WITHIN, Calendar
 from digest.models import ClosedEdition, LeftOut, Paper, PaperId, Reason, Window
 
 BETWEEN_LOOKS = timedelta(minutes=10)
-LONGEST_SILENCE = timedelta(days=31)
-"""Editions of a longer time than that are not made up for."""
+_LONGEST_UNWATCHED = timedelta(days=31)
 _AFTER_ANCHOR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 
@@ -47,16 +47,21 @@ class Gathered:
     own: tuple[Candidate, ...]
     late: tuple[Candidate, ...]
     earlier: tuple[LeftOut, ...]
-    given_up: tuple[Candidate, ...] = ()
-    """What was announced in a silence that is not made up for."""
+
+
+def followed(calendar: Calendar, last: ClosedEdition, at: datetime) -> ClosedEdition:
+    """The `last` edition as the next one follows it where nobody ever looked at arXiv: it is that of an old post.
+
+    What was announced for longer than a month since is not made up for then: nobody watched.
+    """
+    if at - last.window.end <= _LONGEST_UNWATCHED:
+        return last
+    return replace(last, window=Window(last.window.start, calendar.anchor(calendar.due(at) - _DAY)))
 
 
 def window(calendar: Calendar, day: date, last: ClosedEdition | None) -> Window:
-    """The window of the edition of `day`: from the end of the `last` one; after a long silence, from the day before."""
-    end = calendar.anchor(day)
-    if last is not None and end - last.window.end <= LONGEST_SILENCE:
-        return Window(last.window.end, end)
-    return calendar.window_of(day)
+    """The window of the edition of `day`: from the end of the `last` one, however long ago."""
+    return Window(last.window.end, calendar.anchor(day)) if last else calendar.window_of(day)
 
 
 def own_window(calendar: Calendar, day: date, last: ClosedEdition | None) -> Window:
@@ -105,8 +110,8 @@ def open_days(
 ) -> list[date]:
     """The days with a batch whose editions are due at `at` and not closed, oldest first.
 
-    Before the first edition, and after a long silence, the newest batch that the first look (at `first_look`) showed
-    is the one to begin with. A day whose batches were found `empty` is open only once papers of theirs turn up.
+    Before the first edition, the newest batch that the first look (at `first_look`) showed is the one to begin with. A
+    day whose batches were found `empty` is open only once papers of theirs turn up.
     """
     seen = {candidate.placed.batch for candidate in candidates}
     days = {
@@ -126,7 +131,7 @@ def _open(
 ) -> Window:
     """The time whose batches no edition shows so far."""
     end = calendar.anchor(calendar.due(at))
-    if last is not None and end - last.window.end <= LONGEST_SILENCE:
+    if last is not None:
         return Window(last.window.end, end)
     seen = {candidate.placed.batch for candidate in candidates if candidate.listed_at <= first_look}
     due = calendar.anchor(calendar.due(first_look))
@@ -134,47 +139,44 @@ def _open(
     return Window(begin - timedelta(microseconds=1), end)
 
 
-def chosen(gathered: Mapping[date, Gathered], catch_up: CatchUp) -> date | None:
-    """Which of the open days closes next, None where no papers of their own batches are there.
+def chosen(windows: Mapping[date, Window], batches: Collection[datetime], catch_up: CatchUp) -> date | None:
+    """Which of the open days, with their `windows`, closes next; None where no papers of their `batches` are there.
 
     Where all missed batches come in one edition, it is that of the last day whose own batch is there: the windows of
     the days begin together, and each holds the batches of those before it.
     """
-    filled = [day for day in sorted(gathered) if gathered[day].own]
+    there = sorted(set(batches))
+    filled = [day for day in sorted(windows) if _holds_any(windows[day], there)]
     if not filled or catch_up is CatchUp.EACH:
         return filled[0] if filled else None
-    newest = max(candidate.placed.batch for candidate in gathered[filled[-1]].own)
-    return next(day for day in filled if newest <= gathered[day].window.end)
+    newest = there[bisect_right(there, windows[filled[-1]].end) - 1]
+    return next(day for day in filled if newest <= windows[day].end)
 
 
-def gather(
-    window: Window,
-    candidates: Iterable[Candidate],
-    watched: Collection[str],
-    last: ClosedEdition | None = None,
-) -> Gathered:
+def _holds_any(window: Window, batches: Sequence[datetime]) -> bool:
+    """Whether any of the sorted `batches` lies in `window`."""
+    return bisect_right(batches, window.end) > bisect_right(batches, window.start)
+
+
+def gather(window: Window, candidates: Iterable[Candidate], watched: Collection[str]) -> Gathered:
     """Which of `candidates` belong in the edition of `window`.
 
-    `watched` are the categories whose listings were followed lately. A paper in none of them that was announced before
+    `watched` are the categories whose listings were followed before. A paper in none of them that was announced before
     the window cannot have been missed. One in them that looks older than the window, but may have been announced after
-    it, waits for the next edition: no paper is shown before its announcement. Between the `last` edition and the window
-    there is time only after a long silence.
+    it, waits for the next edition: no paper is shown before its announcement.
     """
     own: list[Candidate] = []
     late: list[Candidate] = []
     earlier: list[LeftOut] = []
-    given_up: list[Candidate] = []
     for candidate in candidates:
         batch, latest = candidate.placed.batch, candidate.placed.latest
         if window.start < batch <= window.end:
             own.append(candidate)
-        elif last is not None and last.window.end < batch <= window.start:
-            given_up.append(candidate)
         elif batch <= window.start and not set(watched) & set(candidate.paper.categories):
             earlier.append(LeftOut(candidate.paper.id, Reason.EARLIER))
         elif batch <= window.start and latest <= window.end:
             late.append(candidate)
-    return Gathered(window, tuple(own), tuple(late), tuple(earlier), tuple(given_up))
+    return Gathered(window, tuple(own), tuple(late), tuple(earlier))
 
 
 def deadline(calendar: Calendar, day: date, last: ClosedEdition | None) -> datetime:

@@ -1,6 +1,7 @@
 """What arXiv announces is collected until editions can close over it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -9,17 +10,21 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from digest import backlog, closing, listing
+from digest.announcements import NEW_TYPES
 from digest.backlog import Backlog, Plan
-from digest.calendar import Calendar
+from digest.calendar import NEW_YORK, Calendar, fed_day
 from digest.closing import BETWEEN_LOOKS
 from digest.errors import RefusedError, SourceError
 from digest.listing import Look, Sources
-from digest.models import ClosedEdition
+from digest.models import ClosedEdition, Window
 from digest.progress import Progress, Report, Stage
-from digest.store import editions
+from digest.store import announcements, editions, listings
 from digest.store import engine as database
 
 _log = structlog.get_logger()
+
+_BETWEEN_FEEDS = timedelta(minutes=30)
+"""Between the look after which an edition closed, and the next one at the feed that it lacked."""
 
 Pause = Callable[[timedelta], Awaitable[datetime]]
 """Lets that time pass, and tells what time it is then."""
@@ -90,15 +95,43 @@ async def close(
     """
     run = _Run(engine, sources, plan, plan.calendar.due(at), report)
     async with database.reading(engine) as connection:
-        last = await editions.last(connection)
+        last = await backlog.last_edition(connection, plan.calendar, at)
         known = await editions.find(connection, run.day)
     if last is not None and last.date >= run.day:
+        await _follow_up(run, at)
         return run.outcome(Standing.CLOSED if known else _passed(plan.calendar, run.day))
     run.deadline = closing.deadline(plan.calendar, run.day, last)
     outcome = await (_patiently(run, at, pause) if pause else _attempt(run, at, patient=False))
     if outcome.silent:
         _log.warning("silent_categories", categories=outcome.silent)
     return outcome
+
+
+async def awaits_feed(engine: AsyncEngine, calendar: Calendar, at: datetime) -> bool:
+    """Whether the last edition closed without the feed of its newest batch, which arXiv still shows at `at`.
+
+    Only the feed names cross-lists of older papers. It is empty on days without a batch, so nothing names them later.
+    """
+    async with database.reading(engine) as connection:
+        last = await editions.last(connection)
+        batches = calendar.batches(last.window) if last else ()
+        if not batches or fed_day(batches[-1]) != at.astimezone(NEW_YORK).date():
+            return False
+        if at - max((await listings.checks(connection)).values(), default=at) < _BETWEEN_FEEDS:
+            return False
+        window = Window(batches[-1] - timedelta(microseconds=1), batches[-1])
+        named = await announcements.within(connection, window)
+        shown = await listings.placed_in(connection, window)
+    return not shown <= {each.version.paper for each in named if each.type in NEW_TYPES}
+
+
+async def _follow_up(run: _Run, at: datetime) -> None:
+    """Reads the feed that an edition closed without: what it names then is late, and in the next."""
+    plan = run.plan
+    if await awaits_feed(run.engine, plan.calendar, at):
+        await listing.look_at_feed(
+            run.engine, run.sources, plan.calendar, plan.categories, at, replacements=plan.replacements
+        )
 
 
 def _passed(calendar: Calendar, day: date) -> Standing:
@@ -135,12 +168,13 @@ async def _attempt(run: _Run, at: datetime, *, patient: bool) -> Outcome:
     run.report(Progress(Stage.COLLECT, 0, 1))
     look = await _look(run, at)
     run.report(Progress(Stage.COLLECT, 1, 1))
+    before = (await backlog.read(run.engine, run.plan, at)).until(run.day)
     while True:
-        before = (await backlog.read(run.engine, run.plan, at)).until(run.day)
         edition = await backlog.close_next(run.engine, run.plan, look, before, patient=patient)
         if edition is None:
             break
         run.closed.append(edition)
+        before = before.after(edition)
     standing, overdue = _standing(run, look, before)
     return run.outcome(standing, look, overdue)
 
@@ -148,8 +182,11 @@ async def _attempt(run: _Run, at: datetime, *, patient: bool) -> Outcome:
 async def _look(run: _Run, at: datetime) -> Look:
     plan = run.plan
     async with database.reading(run.engine) as connection:
-        last = await editions.last(connection)
+        last = await backlog.last_edition(connection, plan.calendar, at)
+        checks = await listings.checks(connection)
     since = closing.window(plan.calendar, plan.calendar.due(at), last).start
+    if last is not None:
+        since = max(since, _looked_at(set(plan.categories) & set(last.categories), checks) or since)
     return await listing.look(
         run.engine,
         run.sources,
@@ -159,6 +196,13 @@ async def _look(run: _Run, at: datetime) -> Look:
         at,
         replacements=plan.replacements,
     )
+
+
+def _looked_at(categories: AbstractSet[str], checks: Mapping[str, datetime]) -> datetime | None:
+    """Until when all of `categories` were looked at; None where one never was. Pure."""
+    if not categories <= checks.keys():
+        return None
+    return min((checks[category] for category in categories), default=None)
 
 
 def _standing(run: _Run, look: Look, before: Backlog) -> tuple[Standing, date | None]:

@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from digest.announcements import NEIGHBOURS, NEW_TYPES, place
 from digest.calendar import Calendar
-from digest.closing import LONGEST_SILENCE
 from digest.models import ClosedEdition, LeftOut, Paper, PaperId, Reason, Window
 from digest.store import announcements, editions, listings, papers
 from digest.store import engine as database
@@ -33,7 +32,7 @@ class Absence(StrEnum):
     UNWATCHED = "unwatched"
     """Nobody looked at that time: other days' editions were taken over from older posts."""
     SILENCE = "silence"
-    """Nothing ran for so long that its edition was not made up for."""
+    """An earlier version of the program did not make up for it: nothing had run for more than a month."""
     MISSING = "missing"
     """Its batch did not come."""
 
@@ -108,10 +107,12 @@ async def _undecided(
 
 
 def _is_silent(day: Coverage, made: Mapping[date, Window]) -> bool:
-    """Whether the day lies between editions that are so far apart that those between them were not made."""
-    ends = [made[each].end for each in sorted(made)]
-    index = bisect(sorted(made), day.day)
-    return day.absence is Absence.MISSING and ends[index] - ends[index - 1] > LONGEST_SILENCE
+    """Whether the day lies between editions that do not follow each other."""
+    if day.absence is not Absence.MISSING:
+        return False
+    days = sorted(made)
+    index = bisect(days, day.day)
+    return made[days[index]].start > made[days[index - 1]].end
 
 
 def window_of(calendar: Calendar, day: date, made: Mapping[date, Window]) -> Window:

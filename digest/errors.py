@@ -40,6 +40,10 @@ class RefusedError(SourceError):
     """arXiv read the query and refused it; asking again changes nothing."""
 
 
+class TooManyError(SourceError):
+    """More results than arXiv gives for one query."""
+
+
 class NotFoundError(SourceError):
     """404 or 410: arXiv has nothing at this address, at least not now."""
 

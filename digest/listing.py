@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -12,7 +13,7 @@ from digest.announcements import NEW_TYPES
 from digest.batches import Fed
 from digest.calendar import Calendar
 from digest.errors import EmptyPageError, RefusedError, SourceError
-from digest.models import Paper, PaperId, VersionId
+from digest.models import Paper, PaperId, VersionId, Window
 from digest.sources.api import QueryApi
 from digest.sources.rss import AnnouncementFeed, Batch
 from digest.store import announcements, listings, papers
@@ -22,6 +23,7 @@ from digest.store.announcements import Announced
 MODERATION = timedelta(days=30)
 """How long after its submission a paper may first turn up."""
 _REMEMBERED = timedelta(days=31)  # what feeds named and the query API lacked is asked for that long
+_LONGEST_SPAN = timedelta(days=60)  # of submissions that are asked for at once
 _MOST_FETCHED = 1000  # records by identifier at one look: no feed of ours names so many that the query lacks
 _log = structlog.get_logger()
 
@@ -69,30 +71,94 @@ async def look(
 ) -> Look:
     """Notes what arXiv has announced in `categories` until `at`, and how.
 
-    `since` is the beginning of the window that is open: what moderation held back is looked for a month before it.
-    The feed is the second source: where it fails, the query API's answer is noted all the same. Records of newer
-    versions are fetched if `replacements` are wanted. Raises SourceError where the query API fails.
+    `since` is when arXiv was looked at before; what moderation held back is looked for a month before that. What lies
+    long ago is asked for and noted month by month. The feed is the second source: where it fails, the query API's
+    answer is noted all the same. Records of newer versions are fetched if `replacements` are wanted. Raises
+    SourceError where the query API fails.
     """
-    shown = {
-        paper.id: paper for paper in await sources.api.submitted(list(categories), since - MODERATION, at)
-    }
-    if not shown:
+    seen: set[str] = set()
+    *earlier, present = _spans(since - MODERATION, at)
+    for span in earlier:
+        seen |= await _note_shown(engine, sources, calendar, categories, span, at)
+    shown = await _shown(sources, categories, present)
+    if not shown and not seen:
         raise await _nothing_shown(engine, categories)
     batch = await _feed(sources.feed, categories)
-    wanted = await _wanted(engine, batch, at, replacements=replacements)
+    wanted = await _wanted(engine, batch, min(since, at), replacements=replacements)
     found = shown | await _missing(engine, sources.api, wanted, shown, categories)
-    listed = {
-        paper.id: paper
-        for paper in found.values()
-        if paper.id in shown.keys() | wanted.new.keys()
-        and set(categories) & set(paper.categories)
-        and announced_by(calendar, paper, at)
-    }
+    listed = _listed(calendar, found, shown.keys() | wanted.new.keys(), categories, at)
+    fed = await _fed(engine, calendar, batch, found, at)
+    seen |= {category for paper in listed.values() for category in paper.categories}
+    watched = frozenset(seen & set(categories))
+    names = fed.names if fed else ()
+    await _note(engine, listed, found, wanted, names, at, replacements=replacements, checked=watched)
+    return Look(watched, fed.batch if fed and fed.is_empty else None)
+
+
+async def look_at_feed(
+    engine: AsyncEngine,
+    sources: Sources,
+    calendar: Calendar,
+    categories: Collection[str],
+    at: datetime,
+    *,
+    replacements: bool,
+) -> None:
+    """Notes what the feed alone names, where it can be had, with the records of what is new in it.
+
+    Raises SourceError where the query API fails.
+    """
+    batch = await _feed(sources.feed, categories)
+    wanted = await _wanted(engine, batch, at, replacements=replacements)
+    found = await _missing(engine, sources.api, wanted, {}, categories)
+    listed = _listed(calendar, found, wanted.new, categories, at)
     fed = await _fed(engine, calendar, batch, found, at)
     names = fed.names if fed else ()
     await _note(engine, listed, found, wanted, names, at, replacements=replacements)
-    seen = {category for paper in listed.values() for category in paper.categories}
-    return Look(frozenset(seen & set(categories)), fed.batch if fed and fed.is_empty else None)
+
+
+def _spans(start: datetime, end: datetime) -> list[Window]:
+    """The time from `start` to `end`, in parts that one query can give and one transaction can note. Pure."""
+    starts = [start]
+    while starts[-1] + _LONGEST_SPAN < end:
+        starts.append(starts[-1] + MODERATION)
+    return [Window(*each) for each in pairwise([*starts, end])]
+
+
+async def _shown(sources: Sources, categories: Collection[str], span: Window) -> dict[PaperId, Paper]:
+    """What the query API shows of the papers that were submitted in `span`."""
+    shown = await sources.api.submitted(list(categories), span.start, span.end)
+    return {paper.id: paper for paper in shown}
+
+
+async def _note_shown(
+    engine: AsyncEngine,
+    sources: Sources,
+    calendar: Calendar,
+    categories: Collection[str],
+    span: Window,
+    at: datetime,
+) -> set[str]:
+    """Notes what the query API shows of `span`; the categories of these papers."""
+    shown = await _shown(sources, categories, span)
+    listed = _listed(calendar, shown, shown, categories, at)
+    await _note(engine, listed, listed, _Wanted({}, {}), (), at, replacements=False)
+    return {category for paper in listed.values() for category in paper.categories}
+
+
+def _listed(
+    calendar: Calendar,
+    found: Mapping[PaperId, Paper],
+    among: Collection[PaperId],
+    categories: Collection[str],
+    at: datetime,
+) -> dict[PaperId, Paper]:
+    """Those of `found` that are listed in `categories` by `at`. Pure."""
+    return {
+        paper.id: paper
+        for paper in found.values()
+        if paper.id in among and set(categories) & set(paper.categories) and announced_by(calendar, paper, at)
+    }
 
 
 def announced_by(calendar: Calendar, paper: Paper, at: datetime) -> bool:
@@ -120,11 +186,13 @@ async def _feed(feed: AnnouncementFeed, categories: Collection[str]) -> Batch | 
         return None
 
 
-async def _wanted(engine: AsyncEngine, batch: Batch | None, at: datetime, *, replacements: bool) -> _Wanted:
-    """What the feed names, and what earlier feeds named that was not there so far."""
+async def _wanted(
+    engine: AsyncEngine, batch: Batch | None, since: datetime, *, replacements: bool
+) -> _Wanted:
+    """What the feed names, and what feeds named in the month before `since` or later that was not there so far."""
     async with database.reading(engine) as connection:
-        unlisted = await announcements.unlisted(connection, at - _REMEMBERED)
-        awaited = await announcements.awaited(connection, at - _REMEMBERED)
+        unlisted = await announcements.unlisted(connection, since - _REMEMBERED)
+        awaited = await announcements.awaited(connection, since - _REMEMBERED)
     read = batch.announcements if batch else ()
     new = {each.version for each in read if each.type in NEW_TYPES}
     newer = {each.version for each in read if each.type not in NEW_TYPES}
@@ -192,14 +260,29 @@ async def _note(
     at: datetime,
     *,
     replacements: bool,
+    checked: Collection[str] = (),
 ) -> None:
-    """Keeps the records of what is new or undecided, and of replacements; those of other papers are known."""
+    """Keeps the records of what is new or undecided, and of replacements; those of other papers are known.
+
+    `checked` are the categories all of whose papers were looked at.
+    """
     async with database.writing(engine) as connection:
         new = await listings.unlisted(connection, listed)
         undecided = await listings.undecided(connection)
         kept = (new | undecided | wanted.replaced.keys()) & found.keys()
         await papers.save(connection, [found[paper] for paper in sorted(kept)], at)
-        await listings.note(connection, new, at)
+        checks = await listings.checks(connection)
+        await listings.note(connection, {paper: _absent_at(listed[paper], checks, at) for paper in new}, at)
         await listings.correct(connection, undecided & listed.keys(), at)
         await announcements.note(connection, names, at, replacements=replacements)
+        await listings.check(connection, checked, at)
     _log.info("looked", listed=len(listed), new=len(new), named=len(names))
+
+
+def _absent_at(paper: Paper, checks: Mapping[str, datetime], at: datetime) -> datetime | None:
+    """The last look before `at` that would have shown `paper`, which is new now; None where there was none. Pure."""
+    looks = (checks[category] for category in paper.categories if category in checks)
+    reached = (
+        look for look in looks if paper.published and look - MODERATION <= paper.published <= look < at
+    )
+    return max(reached, default=None)

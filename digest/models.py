@@ -284,7 +284,7 @@ class Reason(StrEnum):
     EARLIER = "earlier"
     """Announced before the first edition, or before its categories were watched."""
     SILENCE = "silence"
-    """Announced while nothing ran for so long that its editions are not made up for."""
+    """Announced while nothing ran for more than a month, which earlier versions of the program did not make up for."""
     GONE = "gone"
     """Announced, but never to be had from arXiv in the week after that: it was taken back."""
     CATEGORY = "category"

@@ -8,19 +8,28 @@ and an empty first page for good answers.
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import arxiv
 import structlog
 from lxml import etree
 
 from digest import ids
-from digest.errors import EmptyPageError, InvalidPaperIdError, MalformedError, RefusedError, UnknownPaperError
+from digest.errors import (
+    EmptyPageError,
+    InvalidPaperIdError,
+    MalformedError,
+    RefusedError,
+    TooManyError,
+    UnknownPaperError,
+)
 from digest.ids import PaperRef
 from digest.models import Paper, PaperId, VersionId
 from digest.sources.cleaning import clean
 from digest.sources.gate import Gate
 
+_MOST_RESULTS = 30_000  # that arXiv gives for one query, over all its pages
+_SHORTEST_SPAN = timedelta(minutes=2)
 _PAGE_SIZE = 500  # entries; arXiv allows 2,000, and answers large pages slowly
 _PAGE_LIMIT_BYTES = 64_000_000
 _YEARS = range(1986, 2200)
@@ -43,8 +52,21 @@ class QueryApi:
     async def submitted(self, categories: Sequence[str], start: datetime, end: datetime) -> list[Paper]:
         """The papers in any of `categories` whose first version was submitted from `start` to `end`.
 
-        Newest first; to the minute, as the API counts. Raises SourceError.
+        Newest first; to the minute, as the API counts. Where they are more than arXiv gives for one query, each half of
+        the time is asked for by itself. Raises SourceError.
         """
+        try:
+            return await self._submitted(categories, start, end)
+        except TooManyError:
+            if end - start <= _SHORTEST_SPAN:
+                raise
+            middle = start + (end - start) / 2
+            later = await self.submitted(categories, middle, end)
+            earlier = await self.submitted(categories, start, middle)
+            known = {paper.id for paper in later}
+            return [*later, *(paper for paper in earlier if paper.id not in known)]
+
+    async def _submitted(self, categories: Sequence[str], start: datetime, end: datetime) -> list[Paper]:
         anywhere = " OR ".join(f"cat:{category}" for category in categories)
         query = f"({anywhere}) AND submittedDate:[{start:%Y%m%d%H%M} TO {end:%Y%m%d%H%M}]"
         return await self._results(
@@ -100,7 +122,7 @@ class _Page:
 def examine(body: bytes) -> None:
     """Says what is wrong with an answer of the query API.
 
-    Raises MalformedError, EmptyPageError, or RefusedError with arXiv's own words.
+    Raises MalformedError, EmptyPageError, TooManyError, or RefusedError with arXiv's own words.
     """
     feed = _feed(body)
     entries = feed.findall(f"{_ATOM}entry")
@@ -108,6 +130,10 @@ def examine(body: bytes) -> None:
         if "/api/errors" in (entry.findtext(f"{_ATOM}id") or ""):
             raise RefusedError(f"arXiv refused the query: {clean(entry.findtext(f'{_ATOM}summary') or '')}.")
     total, first = (_number(feed, name) for name in ("totalResults", "startIndex"))
+    if total > _MOST_RESULTS:
+        raise TooManyError(
+            f"arXiv has {total:,} papers for one query, and gives {_MOST_RESULTS:,} at the most."
+        )
     if total > first and not entries:
         raise EmptyPageError(f"arXiv announced {total} papers and sent a page without any.")
 

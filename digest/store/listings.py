@@ -44,7 +44,13 @@ async def sightings(connection: AsyncConnection, since: datetime) -> list[Sighti
         .subquery()
     )
     query = (
-        select(listings.c.paper_id, listings.c.listed_at, records.c.submitted, named.c.named)
+        select(
+            listings.c.paper_id,
+            listings.c.listed_at,
+            listings.c.absent_at,
+            records.c.submitted,
+            named.c.named,
+        )
         .join(records, records.c.paper_id == listings.c.paper_id)
         .outerjoin(named, named.c.paper_id == listings.c.paper_id)
         .where(or_(records.c.submitted >= since, _UNDECIDED), records.c.submitted.is_not(None))
@@ -69,9 +75,13 @@ async def ever_listed(connection: AsyncConnection) -> set[str]:
     return {*watched.scalars()} | {name for names in of_papers.scalars() for name in names}
 
 
-async def note(connection: AsyncConnection, papers: Iterable[PaperId], at: datetime) -> None:
-    """Remember that `papers` were listed at `at`. The first time stands."""
-    rows = [{"paper_id": str(paper), "listed_at": at} for paper in sorted(set(papers))]
+async def note(connection: AsyncConnection, papers: Mapping[PaperId, datetime | None], at: datetime) -> None:
+    """Remember that `papers` were listed at `at`, each with the last look that did not show it. The first time
+    stands."""
+    rows = [
+        {"paper_id": str(paper), "listed_at": at, "absent_at": absent_at}
+        for paper, absent_at in sorted(papers.items())
+    ]
     await add_missing(connection, listings, rows)
 
 
@@ -134,21 +144,21 @@ async def left_out(connection: AsyncConnection, wanted: Iterable[PaperId]) -> li
     ]
 
 
-async def watch(connection: AsyncConnection, categories: Iterable[str], at: datetime) -> None:
-    """Remember that the listings of `categories` were noted at `at`, so that what they lack later is new."""
+async def check(connection: AsyncConnection, categories: Iterable[str], at: datetime) -> None:
+    """Remember that all that arXiv showed of `categories` was noted at `at`, so that what it lacked is new later."""
     await put(
         connection, watches, [{"category": category, "listed_at": at} for category in sorted(set(categories))]
     )
 
 
-async def watched(connection: AsyncConnection, since: datetime) -> set[str]:
-    """The categories whose listings were noted at `since` or later."""
-    rows = await connection.execute(select(watches.c.category).where(watches.c.listed_at >= since))
-    return set(rows.scalars())
+async def checks(connection: AsyncConnection) -> dict[str, datetime]:
+    """When each category was looked at last, of those that ever were."""
+    rows = await connection.execute(select(watches.c.category, watches.c.listed_at))
+    return {row.category: row.listed_at for row in rows}
 
 
 def _sighting(row: Row[*tuple[Any, ...]]) -> Sighting:
-    return Sighting(PaperId(row.paper_id), row.submitted, row.listed_at, row.named)
+    return Sighting(PaperId(row.paper_id), row.submitted, row.listed_at, row.named, row.absent_at)
 
 
 def _left_out(row: Row[Any]) -> LeftOut:

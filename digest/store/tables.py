@@ -59,12 +59,14 @@ versions = Table(
 
 # Every paper that was ever seen in a listing of the watched categories, and so the account of what became of each:
 # it is in an edition (edition_papers), or left out with a reason, or still to be decided. `edition_date` is the
-# edition that left it out, if one did. `batch` is the announcement that it was taken for when that was decided.
+# edition that left it out, if one did. `batch` is the announcement that it was taken for when that was decided,
+# `absent_at` the last look before it was listed that did not show it.
 listings = Table(
     "listings",
     metadata,
     Column("paper_id", Text, primary_key=True),
     Column("listed_at", UtcDateTime, nullable=False),
+    Column("absent_at", UtcDateTime),
     Column("left_out", Text),
     Column("detail", Text),
     Column("edition_date", Date, ForeignKey("editions.date"), index=True),

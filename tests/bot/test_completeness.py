@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -503,14 +504,14 @@ async def test_looks_that_take_long_do_not_put_off_the_deadline(tmp_path: Path) 
 
 
 async def test_missed_batches_in_one_edition_leave_the_next_day_open_for_its_own(tmp_path: Path) -> None:
-    async with world(tmp_path, catch_up="one") as here:
+    async with world(tmp_path, catch_up="one", digest_time="announced") as here:
         await here.run()
         publish(here.arxiv, 4, submitted=FOR_THURSDAY)
-        friday = await here.work(THURSDAY_NOON + DAY)
+        thursday = await here.work(THURSDAY_NOON)
         publish(here.arxiv, 5, submitted=FOR_THURSDAY + DAY)
-        later = await here.work(THURSDAY_NOON + DAY + HOUR)
-    assert [closed.date for closed in friday.outcome.closed] == [date(2026, 2, 12)]
-    assert [closed.date for closed in later.outcome.closed] == [date(2026, 2, 13)]
+        later = await here.work(THURSDAY_NOON + HOUR)
+    assert [closed.date for closed in thursday.outcome.closed] == [date(2026, 2, 11)]
+    assert [closed.date for closed in later.outcome.closed] == [date(2026, 2, 12)]
 
 
 async def test_the_account_of_a_day_whose_batch_came_in_another_edition_names_that_edition(
@@ -544,24 +545,39 @@ async def test_the_account_says_of_days_between_old_posts_that_nobody_was_watchi
     assert absent == {5: None, 6: Absence.UNWATCHED, 7: None, 10: Absence.ELSEWHERE, 11: None}
 
 
-async def test_what_was_announced_in_a_silence_that_is_not_made_up_for_is_accounted_for(
-    tmp_path: Path,
-) -> None:
-    at = WEDNESDAY_NOON + 50 * DAY
-    async with world(tmp_path) as here:
+async def test_after_an_outage_of_any_length_each_missed_batch_comes_back(tmp_path: Path) -> None:
+    at = WEDNESDAY_NOON + 400 * DAY
+    missed = [WEDNESDAY_NOON + 40 * DAY, WEDNESDAY_NOON + 200 * DAY, at - DAY - 12 * HOUR]
+    async with world(tmp_path, openai_api_key=None) as here:
         await here.run()
-        publish(here.arxiv, 4, submitted=at - 23 * DAY)
-        publish(here.arxiv, 5, submitted=at - DAY - 12 * HOUR)
+        for number, submitted in enumerate(missed, start=4):
+            publish(here.arxiv, number, submitted=submitted)
         made = await here.work(at)
         async with here.app(at) as app:
-            days = await coverage.between(app.engine, app.plan.calendar, date(2026, 2, 11), date(2026, 4, 1))
-    [closed] = made.outcome.closed
-    assert [str(version) for version in closed.versions] == ["2602.00005v1"]
-    assert {each.absence for each in days if each.batches} == {None, Absence.SILENCE}
-    assert [each.day for each in days if each.reasons[Reason.SILENCE]] == [date(2026, 3, 11)]
-    told = text.render("coverage", days=days)
-    assert "1 not made up for, after a silence of more than 31 days\n" in told
-    assert "the batch did not come" not in told
+            days = await coverage.between(app.engine, app.plan.calendar, date(2026, 2, 11), date(2027, 3, 18))
+            calendar = app.plan.calendar
+    assert [closed.date for closed in made.outcome.closed] == [
+        calendar.edition_of(calendar.announced_at(submitted)) for submitted in missed
+    ]
+    assert [len(closed.versions) for closed in made.outcome.closed] == [1, 1, 1]
+    assert sum(each.shown for each in days) == 6
+    assert made.unexplained == ()
+    spans = [unquote(request) for request in here.arxiv.requests if "submittedDate" in request]
+    assert len(spans) == 1 + 14  # one month after another, none of them asked for twice
+
+
+async def test_what_was_announced_since_an_old_post_is_not_made_up_for_where_nobody_watched(
+    tmp_path: Path,
+) -> None:
+    async with world(tmp_path, openai_api_key=None) as here:
+        async with here.app(WEDNESDAY_NOON) as app:
+            day = date(2025, 6, 3)
+            old = replace(edition(entry(9)), date=day, window=app.plan.calendar.window_of(day))
+            await take_over(app.engine, old, WEDNESDAY_NOON)
+        publish(here.arxiv, 4, submitted=WEDNESDAY_NOON - 8 * DAY)
+        made = await here.work(WEDNESDAY_NOON)
+    assert [(closed.date, len(closed.versions)) for closed in made.outcome.closed] == [(date(2026, 2, 11), 3)]
+    assert made.unexplained == ()
 
 
 async def test_a_late_paper_that_a_clock_ahead_saw_first_is_accounted_for_and_comes_with_the_next_edition(

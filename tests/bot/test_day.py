@@ -66,10 +66,11 @@ async def test_each_paper_is_in_the_edition_of_the_day_on_which_it_first_shows(t
 
 
 async def test_what_shows_only_after_a_run_is_in_the_next_days_edition(tmp_path: Path) -> None:
-    async with world(tmp_path, papers=0) as here:
+    async with world(tmp_path, papers=0, digest_time="announced") as here:
         publish(here.arxiv, 1, submitted=WEDNESDAY_NOON - 5 * DAY)
         first = await here.run()
-        publish(here.arxiv, 2)  # Monday's batch, which lagged behind that run
+        # Tuesday's batch, which lagged behind that run
+        publish(here.arxiv, 2, submitted=WEDNESDAY_NOON - timedelta(hours=12))
         account = await here.run(WEDNESDAY_NOON + DAY)
     assert first
     assert account
@@ -78,15 +79,15 @@ async def test_what_shows_only_after_a_run_is_in_the_next_days_edition(tmp_path:
 
 
 async def test_a_day_without_papers_leaves_no_post_and_the_day_open(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
+    async with world(tmp_path, digest_time="announced") as here:
         await here.run()
-        thursday = await here.work(WEDNESDAY_NOON + DAY)
-        assert thursday.outcome.standing is Standing.MISSING
-        assert [post.name for post in here.posts.iterdir()] == ["2026-02-11-arxiv.md"]
+        later = await here.work(WEDNESDAY_NOON + timedelta(hours=4))
+        assert later.outcome.standing is Standing.MISSING
+        assert [post.name for post in here.posts.iterdir()] == ["2026-02-10-arxiv.md"]
         publish(here.arxiv, 4, submitted=WEDNESDAY_NOON - timedelta(hours=12))
-        account = await here.run(WEDNESDAY_NOON + DAY + timedelta(hours=2))
+        account = await here.run(WEDNESDAY_NOON + timedelta(hours=6))
     assert account
-    assert (account.edition.date, account.papers) == (date(2026, 2, 12), 1)
+    assert (account.edition.date, account.papers) == (date(2026, 2, 11), 1)
 
 
 async def test_without_a_key_the_edition_is_english_and_a_later_run_translates_it(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, timedelta
 
 import pytest
 
-from digest.errors import EmptyPageError, MalformedError, RefusedError, UnknownPaperError
+from digest.errors import EmptyPageError, MalformedError, RefusedError, TooManyError, UnknownPaperError
 from digest.ids import PaperRef
 from digest.models import PaperId
 from digest.sources import api
@@ -36,6 +36,27 @@ async def test_papers_of_any_watched_category_are_found_page_by_page(monkeypatch
         found = await query.submitted(["cs.SD", "eess.AS"], MONDAY_MORNING - DAY, MONDAY_MORNING + DAY)
     assert found == [papers[4], crossed, papers[1], papers[0]]
     assert len(arxiv.requests) == 2
+
+
+async def test_more_papers_than_one_query_gives_are_asked_for_in_parts_of_the_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(api, "_PAGE_SIZE", 2)
+    monkeypatch.setattr(api, "_MOST_RESULTS", 4)
+    papers = [paper(number, submitted=MONDAY_MORNING + number * DAY / 3) for number in range(1, 24)]
+    arxiv = FakeArxiv(papers=papers, most_results=4)
+    async with api_of(arxiv) as query:
+        found = await query.submitted(["cs.SD"], MONDAY_MORNING, MONDAY_MORNING + 8 * DAY)
+    assert found == papers[::-1]
+
+
+async def test_more_papers_in_a_minute_than_one_query_gives_are_a_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(api, "_MOST_RESULTS", 2)
+    async with api_of(FakeArxiv(papers=[paper(n, submitted=MONDAY_MORNING) for n in (1, 2, 3)])) as query:
+        with pytest.raises(TooManyError, match="3 papers for one query"):
+            await query.submitted(["cs.SD"], MONDAY_MORNING - DAY, MONDAY_MORNING + DAY)
 
 
 async def test_a_paper_is_found_by_its_identifier_in_the_version_asked_for() -> None:

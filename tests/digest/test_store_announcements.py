@@ -44,7 +44,7 @@ async def test_what_was_announced_is_unlisted_until_a_listing_shows_it(engine: A
     async with writing(engine) as connection:
         await announcements.note(connection, [NEW, NEWER], BATCH)
         assert await announcements.unlisted(connection, EVER) == [NEW]
-        await listings.note(connection, [NEW.version.paper], BATCH)
+        await listings.note(connection, {NEW.version.paper: None}, BATCH)
         assert await announcements.unlisted(connection, EVER) == []
 
 
@@ -61,7 +61,7 @@ async def test_a_decided_paper_keeps_the_batch_that_it_was_taken_for(engine: Asy
     name = paper(1).id
     async with writing(engine) as connection:
         await papers.save(connection, [paper(1)], BATCH)
-        await listings.note(connection, [name], BATCH)
+        await listings.note(connection, {name: None}, BATCH)
         assert await listings.batches_of(connection, [name]) == {}
         assert await listings.ever_listed(connection) == {"cs.SD", "eess.AS"}
         await listings.place(connection, {name: BATCH})

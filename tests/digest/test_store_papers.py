@@ -101,23 +101,24 @@ async def test_what_no_database_takes_is_left_out_of_a_text(engine: AsyncEngine)
 
 async def test_nothing_was_listed_at_first(engine: AsyncEngine) -> None:
     async with reading(engine) as connection:
-        assert await listings.watched(connection, MONDAY_MORNING) == set()
+        assert await listings.checks(connection) == {}
         assert await listings.unlisted(connection, [paper(1).id]) == {paper(1).id}
 
 
-async def test_a_category_is_watched_while_its_listing_was_noted_lately(engine: AsyncEngine) -> None:
+async def test_of_each_category_the_last_check_is_known(engine: AsyncEngine) -> None:
     async with writing(engine) as connection:
-        await listings.watch(connection, ["cs.SD", "eess.AS"], MONDAY_MORNING)
-        await listings.watch(connection, ["cs.SD"], LATER)
+        await listings.check(connection, ["cs.SD", "eess.AS"], MONDAY_MORNING)
+        await listings.check(connection, ["cs.SD"], LATER)
     async with reading(engine) as connection:
-        assert await listings.watched(connection, MONDAY_MORNING) == {"cs.SD", "eess.AS"}
-        assert await listings.watched(connection, LATER) == {"cs.SD"}
+        assert await listings.checks(connection) == {"cs.SD": LATER, "eess.AS": MONDAY_MORNING}
 
 
 async def test_a_paper_that_was_ever_listed_is_not_new_again(engine: AsyncEngine) -> None:
     async with writing(engine) as connection:
-        await listings.note(connection, [paper(number).id for number in range(1, 1500)], MONDAY_MORNING)
-        await listings.note(connection, [paper(1).id, paper(1500).id], LATER)
+        await listings.note(
+            connection, dict.fromkeys(paper(number).id for number in range(1, 1500)), MONDAY_MORNING
+        )
+        await listings.note(connection, dict.fromkeys([paper(1).id, paper(1500).id]), LATER)
     async with reading(engine) as connection:
         asked = [paper(number).id for number in range(1, 1502)]
         assert await listings.unlisted(connection, asked) == {paper(1501).id}

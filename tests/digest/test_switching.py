@@ -52,15 +52,14 @@ class Play:
         there = [each for each in self.waiting if each.placed.batch <= self.at]
         days = closing.open_days(schedule, last, self.begin, self.at, there)
         assert last is None or bool(days) == closing.has_open_day(schedule, last, self.at)
-        gathered = {
-            day: closing.gather(closing.window(schedule, day, last), there, {"cs.SD"}, last) for day in days
-        }
-        day = closing.chosen(gathered, CatchUp.EACH)
+        windows = {day: closing.window(schedule, day, last) for day in days}
+        day = closing.chosen(windows, [each.placed.batch for each in there], CatchUp.EACH)
         if day is None:
             return False
-        shown = (*gathered[day].own, *gathered[day].late)
+        gathered = closing.gather(windows[day], there, {"cs.SD"})
+        shown = (*gathered.own, *gathered.late)
         self.waiting = [each for each in self.waiting if each not in shown]
-        edition = ClosedEdition(day, gathered[day].window, "zh-CN", ("cs.SD",), len(shown), (), self.at)
+        edition = ClosedEdition(day, gathered.window, "zh-CN", ("cs.SD",), len(shown), (), self.at)
         self.made.append((edition, tuple(each.placed.batch for each in shown), self.at))
         return True
 

@@ -48,6 +48,8 @@ class FakeArxiv:
     """What the feed holds: paper versions and how they are announced. None: there is no feed."""
     fed_on: str = ""
     """The date that the feed gives, as RFC 822 has it."""
+    most_results: int = 30_000
+    """Of one query, over all its pages; arXiv answers what goes beyond with an error."""
     recorded: bytes | None = None
     recorded_status: int = 200
 
@@ -68,6 +70,9 @@ class FakeArxiv:
             yield url
 
     async def _query(self, request: Request) -> Response:
+        asked = request.query_params
+        if int(asked.get("start", "0")) + int(asked.get("max_results", "10")) > self.most_results:
+            return await self._with_manners(request, _TOO_MANY, status=400)
         return await self._with_manners(request, self._feed(request))
 
     async def _rss(self, request: Request) -> Response:
@@ -141,6 +146,13 @@ class FakeArxiv:
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TOO_MANY = (
+    b'<feed xmlns="http://www.w3.org/2005/Atom" xmlns:opensearch="http://a9.com/-/spec/opensearch/1.1/">'
+    b"<opensearch:totalResults>1</opensearch:totalResults><opensearch:startIndex>0</opensearch:startIndex>"
+    b"<entry><id>http://arxiv.org/api/errors#max_results_too_large</id><title>Error</title>"
+    b"<summary>max_results is too large</summary></entry></feed>"
+)
+"""https://info.arxiv.org/help/api/user-manual.html, 3.4: errors."""
 
 
 def feed(papers: Sequence[Paper], total: int | None = None, start: int = 0) -> bytes:
