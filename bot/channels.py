@@ -8,14 +8,25 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, Self
 
 from bot.models import Choices, Delivery, Dispatch, Part
 from digest.models import Edition
 
 
 class DeliveryError(Exception):
-    """A message did not arrive, or may not have. `str(error)` is the far end's reason, without tokens and bodies."""
+    """A message did not arrive, or may not have. `str(error)` is the far end's reason, without tokens and bodies.
+
+    `likeness` is what refusals that say the same have in common, for the brake; empty where the far end's word is
+    taken by itself.
+    """
+
+    likeness: str = ""
+
+    def alike(self, likeness: str) -> Self:
+        """The same error, to be held against others with that `likeness`."""
+        self.likeness = likeness
+        return self
 
 
 class RefusedError(DeliveryError):
@@ -35,7 +46,14 @@ class EndedError(DeliveryError):
 
 
 class StruckError(DeliveryError):
-    """The far end will not take it at this address; refused again at the next dispatch, the subscription ends."""
+    """The far end will not take it at this address; where it does not for two weeks, the subscription ends.
+
+    `is_certain` is whether its words blame the address, rather than saying nothing of whom they are about.
+    """
+
+    def __init__(self, reason: str, *, is_certain: bool = True) -> None:
+        super().__init__(reason)
+        self.is_certain = is_certain
 
 
 class MovedError(DeliveryError):
@@ -47,11 +65,15 @@ class MovedError(DeliveryError):
 
 
 class DeferredError(DeliveryError):
-    """The message was certainly not taken, and may be later: after `pause`, where the far end named one."""
+    """The message was certainly not taken, and may be later: after `pause`, where the far end named one.
 
-    def __init__(self, reason: str, pause: timedelta | None = None) -> None:
+    `is_failing` is whether it is the address that cannot take it: for two weeks, and the subscription ends.
+    """
+
+    def __init__(self, reason: str, pause: timedelta | None = None, *, is_failing: bool = False) -> None:
         super().__init__(reason)
         self.pause = pause
+        self.is_failing = is_failing
 
 
 class UnansweredError(DeliveryError):
@@ -59,7 +81,7 @@ class UnansweredError(DeliveryError):
 
 
 class HaltedError(DeliveryError):
-    """The channel itself is refused, whatever the address: nothing more can be sent before the operator mends it."""
+    """The channel itself is refused, whatever the address: nothing more is sent on it for a while."""
 
 
 class CutShortError(asyncio.CancelledError):

@@ -14,7 +14,7 @@ from bot.day import Work
 from bot.links import open_links
 from bot.mail.channel import Mail
 from bot.models import AlertKind, Sending
-from bot.outbox import Outbox
+from bot.outbox import ChannelError, Outbox
 from bot.outboxes import Rhythm
 from bot.settings import Settings
 from bot.store import deliveries, dispatches
@@ -78,7 +78,7 @@ async def _drain(app: App, settings: Settings) -> bool:
     for name, opened in _channels(app, settings):
         try:
             async with opened as (_, outbox):
-                await outbox.drain()
+                await _send_all(outbox)
                 if outbox.has_sent.is_set():
                     await app.alerts.resolve(AlertKind.CHANNEL_PAUSED, name)
         except BusyError:
@@ -89,6 +89,22 @@ async def _drain(app: App, settings: Settings) -> bool:
     if faults:
         raise faults[0]
     return elsewhere
+
+
+async def _send_all(outbox: Outbox) -> None:
+    """Sends all that is due. Raises ChannelError, BusyError, StoreError.
+
+    What one recipient meets may be about them alone: others are tried, as long as somebody is served in between.
+    """
+    stuck = 0
+    while True:
+        sent = outbox.sent
+        try:
+            return await outbox.drain()
+        except ChannelError as error:
+            stuck = 0 if outbox.sent > sent else stuck + 1
+            if not error.is_answer or stuck > 1:
+                raise
 
 
 def _channels(

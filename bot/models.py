@@ -82,7 +82,7 @@ class Subscriber:
     `paused_until`. `silent` messages make no sound; `quiet_line` asks for one line on days without papers. `awaiting`
     names the settings whose values were asked for, each with the message that shows it ("include:77 hour:80", 0 for
     none); in a private chat the next message before `awaited_until` gives the value. `strikes` counts the dispatches in
-    a row that the address refused. `consent` is None where none is
+    a row that the address refused, `failing_since` is when it began to fail. `consent` is None where none is
     recorded: pressing Start is plain enough.
     """
 
@@ -101,6 +101,7 @@ class Subscriber:
     awaiting: str | None = None
     awaited_until: datetime | None = None
     strikes: int = 0
+    failing_since: datetime | None = None
     consent: Consent | None = None
 
 

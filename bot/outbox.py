@@ -7,7 +7,7 @@ it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,6 +17,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot import choices
+from bot.address_failures import AddressFailures
 from bot.channels import (
     Channel,
     CutShortError,
@@ -36,11 +37,19 @@ from digest.store.exclusive import exclusive
 
 _log = structlog.get_logger()
 _WIDTH = 200  # sends at once; a group that waits for its minute holds one of these places
+_OTHERS = 3  # messages that are taken between two refusals of one: then the refusal is about that one alone
 _LAST_SECONDS = 5.0  # for what is in flight when the program stops: half of what serve has
 
 
 class ChannelError(DigestError):
-    """The channel refuses us, whatever the address."""
+    """The channel refuses us, whatever the address.
+
+    `is_answer` is whether that was an answer to a message of one recipient, who may be alone in it.
+    """
+
+    def __init__(self, sentence: str, *, is_answer: bool = False) -> None:
+        super().__init__(sentence)
+        self.is_answer = is_answer
 
 
 class _UnwantedError(Exception):
@@ -65,10 +74,18 @@ class Outbox:
     _closing: bool = field(init=False, default=False)
     _in_flight: set[int] = field(init=False, default_factory=set)
     _fault: BaseException | None = field(init=False, default=None)
+    _careful: bool = field(init=False, default=False)
+    """After a refusal of us one delivery goes ahead, until one is sent."""
+    sent: int = field(init=False, default=0)
+    """How many messages were taken."""
+    _refusals: dict[int, int] = field(init=False, default_factory=dict)
+    """The deliveries that met a refusal of us, which stand behind the others, and how many messages were taken then."""
 
     def __post_init__(self) -> None:
+        ledger = Ledger(self.engine, self.clock)
+        failures = AddressFailures(self.engine, self.channel.name, ledger, self.clock)
         repeats = self.channel.repeats_unknown
-        self._outcomes = Outcomes(self.engine, Ledger(self.engine, self.clock), self.clock, repeats=repeats)
+        self._outcomes = Outcomes(self.engine, ledger, self.clock, failures, repeats=repeats)
 
     async def run(self) -> None:
         """Sends until `close`; nothing new is begun then, what is in flight ends.
@@ -77,7 +94,8 @@ class Outbox:
         """
         async with self._opened():
             while not self._ending:
-                await self._begin_more()
+                if not await self._begin_more() and not self._running:
+                    await self._settle()
                 await self._wait(self.look_seconds)
 
     async def drain(self) -> None:
@@ -85,6 +103,8 @@ class Outbox:
         async with self._opened():
             while (await self._begin_more() or self._running) and not self._ending:
                 await self._wait(None)
+            if not self._ending:
+                await self._settle()
 
     def wake(self) -> None:
         """There is something new to send."""
@@ -128,24 +148,53 @@ class Outbox:
             for task in stuck:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        if self._fault is None or isinstance(self._fault, ChannelError):
+            await self._outcomes.failures.release()
         await self._outcomes.close()
+
+    async def _settle(self) -> None:
+        """Nothing is left to send: what was refused counts now."""
+        try:
+            await self._outcomes.failures.settle()
+        except HaltedError as error:
+            self._halt(error)
+
+    def _halt(self, error: HaltedError) -> None:
+        self._fault = self._fault or ChannelError(_halted(error), is_answer=bool(error.likeness))
+        self._careful = True
+        self.wake()
+
+    def _is_alone(self, delivery: Delivery, error: HaltedError) -> bool:
+        """Whether only `delivery` meets a refusal of us, which others did not meet since it did so before."""
+        before = self._refusals.get(delivery.id, self.sent)
+        self._refusals[delivery.id] = self.sent
+        if not error.likeness or self.sent - before < _OTHERS:
+            return False
+        del self._refusals[delivery.id]
+        return True
 
     async def _begin_more(self) -> bool:
         """Begins what there is room for; whether there was anything to begin."""
-        room = self.width - len(self._running)
-        if self._ending or room < self.width // 4 + 1:
+        width = 1 if self._careful else self.width
+        room = width - len(self._running)
+        if self._ending or room < width // 4 + 1:
             return bool(self._running)
-        async with database.reading(self.engine) as connection:
-            found = await deliveries.due(connection, self.channel.name, self.clock(), room, self._running)
+        found = await self._due(room, {*self._running, *self._refusals}) or await self._due(
+            room, self._running
+        )
         for delivery in found:
             task = asyncio.create_task(self._guarded(delivery))
             self._running[delivery.id] = task
             task.add_done_callback(partial(self._ended, delivery.id))
         return bool(found)
 
+    async def _due(self, limit: int, held: Iterable[int]) -> list[Delivery]:
+        async with database.reading(self.engine) as connection:
+            return await deliveries.due(connection, self.channel.name, self.clock(), limit, held)
+
     def _ended(self, number: int, _task: "asyncio.Task[None]") -> None:
         del self._running[number]
-        if len(self._running) <= self.width // 2:
+        if self._careful or len(self._running) <= self.width // 2:
             self._changed.set()
 
     async def _wait(self, seconds: float | None) -> None:
@@ -157,8 +206,10 @@ class Outbox:
         """One delivery's fault costs no other its place; a failing database or channel ends the run."""
         try:
             await self._deliver(delivery)
-        except (DigestError, HaltedError) as error:
-            self._fault = error if isinstance(error, DigestError) else ChannelError(_halted(error))
+        except HaltedError as error:
+            self._halt(error)
+        except DigestError as error:
+            self._fault = error
             self.wake()
         except Exception:  # noqa: BLE001 - the edge of what one delivery can do
             _log.exception("delivery_failed", delivery=delivery.id)
@@ -195,27 +246,39 @@ class Outbox:
         """Whether `part`, the delivery's `message`, was sent: the `last` that is to be, or not."""
 
         async def before() -> None:
+            if self._fault is not None:
+                raise CutShortError
             self._in_flight.add(delivery.id)
             with unsent():
                 wanted = await self._outcomes.sending(delivery, rendering, message)
             if not wanted:
                 raise _UnwantedError
 
+        if self._fault is not None:  # the channel was refused meanwhile, and the row is due as it was
+            return False
         try:
             await self.channel.send(delivery, part, first=message == 0, before=before)
         except _UnwantedError:
             await self._drop(delivery, await self._hindrance(delivery))
-        except (HaltedError, CutShortError):
-            await self._outcomes.note(
-                delivery, Sending.DUE, next_at=self.clock()
-            )  # behind those that may fare better
+        except HaltedError as error:
+            if self._is_alone(delivery, error):
+                await self._outcomes.note(delivery, Sending.FAILED, "refused-alone")
+            else:
+                self._halt(error)  # before anything is waited for: nothing more is to begin
+                await self._outcomes.note(delivery, Sending.DUE, next_at=self.clock())
+        except CutShortError:
+            await self._outcomes.note(delivery, Sending.DUE, next_at=self.clock())
             raise
         except FormRefusedError as error:
             await self._replace(delivery, rendering, message, error.instead)
         except DeliveryError as error:
+            self._in_flight.add(delivery.id)  # it was answered: a stop waits until that is noted
             if await self._outcomes.failed(delivery, message, error, last=last):
                 self.wake()
         else:
+            self._careful = False
+            self.sent += 1
+            self._refusals.pop(delivery.id, None)
             await self._outcomes.sent(delivery, message, last=last)
             self.has_sent.set()
             return True

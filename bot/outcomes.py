@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.channels import DeferredError, DeliveryError, EndedError, MovedError, StruckError, UnansweredError
+from bot.address_failures import AddressFailures, is_held
+from bot.channels import DeferredError, DeliveryError, EndedError, MovedError, UnansweredError
 from bot.ledger import Ledger
 from bot.models import Delivery, Mark, Sending
 from bot.store import subscribers
@@ -15,16 +16,16 @@ from digest.store import engine as database
 
 _log = structlog.get_logger()
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=15), timedelta(hours=1)
-_STRIKES = 2  # dispatches in a row that an address may refuse
 
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """Notes them in `ledger`; with `repeats`, what may have arrived is sent once more."""
+    """Notes them in `ledger`, and refusals in `failures`; with `repeats`, what may have arrived is sent once more."""
 
     engine: AsyncEngine
     ledger: Ledger
     clock: Callable[[], datetime]
+    failures: AddressFailures
     _: KW_ONLY
     repeats: bool
 
@@ -38,12 +39,21 @@ class Outcomes:
             settled=message if message in delivery.again else None,
         )
         await self.ledger.note(delivery.id, mark)
-        if delivery.subscriber.strikes:
+        self.failures.served(delivery)
+        if delivery.subscriber.strikes or delivery.subscriber.failing_since:
             async with database.writing(self.engine) as connection:
                 await subscribers.clear_strikes(connection, delivery.subscriber.id)
 
     async def failed(self, delivery: Delivery, message: int, error: DeliveryError, *, last: bool) -> bool:
-        """It was not, or nobody knows. Gives whether the delivery is due again at once."""
+        """It was not, or nobody knows. Gives whether the delivery is due again at once.
+
+        Raises HaltedError where so many are refused alike that it is about us.
+        """
+        if is_held(error):
+            if isinstance(error, DeferredError):
+                await self._defer(delivery, error)
+            await self.failures.hold(delivery, error)
+            return False
         match error:
             case UnansweredError():
                 return await self._note_unknown(delivery, message, str(error), last=last)
@@ -51,8 +61,6 @@ class Outcomes:
                 await self._defer(delivery, error)
             case EndedError():
                 await self._end(delivery, str(error))
-            case StruckError():
-                await self._strike(delivery, str(error))
             case MovedError():
                 return await self._move(delivery, error.address)
             case _:
@@ -111,13 +119,6 @@ class Outcomes:
             await subscribers.end(connection, delivery.subscriber.id, reason, self.clock())
         await self.note(delivery, Sending.FAILED, reason)
         _log.info("subscription_ended", subscriber=delivery.subscriber.id, reason=reason)
-
-    async def _strike(self, delivery: Delivery, reason: str) -> None:
-        number = delivery.subscriber.id
-        async with database.writing(self.engine) as connection:
-            ended = await subscribers.strike(connection, number, reason, _STRIKES, self.clock())
-        await self.note(delivery, Sending.FAILED, reason)
-        _log.info("address_refused", subscriber=number, reason=reason, ended=ended)
 
     async def _move(self, delivery: Delivery, address: str) -> bool:
         async with database.writing(self.engine) as connection:

@@ -5,13 +5,14 @@ the original in the headers that were returned with it, or the address and subje
 its text says of addresses is never believed. So whoever forges a report needs a mail that the subscriber has got; with
 that they can end this one subscription, as they could with its unsubscribe link.
 
-Formats: RFC 3464 (delivery status), RFC 5965 (complaints), and what flufl.bounce knows of servers with a form of their
-own.
+Formats: RFC 3464 (delivery status), RFC 5965 (complaints), the notices of Amazon SES in JSON, and what flufl.bounce
+knows of servers with a form of their own. Why a mail failed is judged as an SMTP answer is (`refusals`): by the words
+of the diagnostic first, then by its status, then by the status of the report.
 """
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import Message
 from email.utils import getaddresses
@@ -22,7 +23,8 @@ import structlog
 from flufl.bounce import all_failures
 
 from bot.links import Links
-from bot.mail import returns
+from bot.mail import refusals, returns, ses
+from bot.mail.refusal_rules import Verdict
 
 _log = structlog.get_logger()
 
@@ -34,13 +36,25 @@ _HEADER = 4000  # characters read of a header
 _CAME_TO = ("To", "Delivered-To", "X-Original-To")
 _ID = re.compile(r"[\x21-\x7e]{1,250}")
 
-# RFC 3463 §3.2, RFC 7505: no such mailbox, moved without an address, a domain that takes no mail.
-_GONE = frozenset({"5.1.1", "5.1.6", "5.1.10"})
-# RFC 3463 §3: the mail system, the protocol, the content, policies. Also of the sender's address and the mail's size.
-_OURS = re.compile(r"5\.[3567]\.\d+|5\.1\.[78]|5\.2\.3")
 _COMPLAINTS = frozenset({"abuse", "fraud", "opt-out"})  # not: not-spam, virus, auth-failure, other
 _NESTING = re.compile(rb"multipart/|message/", re.IGNORECASE)
-_STATUS = re.compile(r"\s*([245]\.\d{1,3}\.\d{1,3})\b", re.ASCII)
+_STATUS = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?![\d.])", re.ASCII)
+_INNER = re.compile(r"(?:^|[\s:][45]\d\d[ -]|^[45]\d\d[ -]|\()#?([245]\.\d{1,3}\.\d{1,3})(?![\d.])", re.ASCII)
+_CODE = re.compile(r"(?<![\d.])([45]\d\d)(?![\d.])", re.ASCII)
+_PROSE = 3000  # characters of what a report tells people
+# Where the mail that came back begins, in the reports of qmail, Exim, Gmail, DragonFly and others.
+_ORIGINAL = re.compile(
+    r"^(-{2,} ?(below|this is|enclosed|original|included)|-{3,}|original message|message headers follow|"
+    r"included is a copy|return-path:|received:|message header)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_AFTER_MAIL = re.compile(r"(in reply to|after) mail from|^>>> mail from", re.IGNORECASE | re.MULTILINE)
+_STILL_TRYING = re.compile(
+    r"warning message only|(is|been) delayed|not yet been delivered|temporary failure report", re.IGNORECASE
+)
+_MAILER = re.compile(r"mailer-?daemon|postmaster|mail delivery|mdaemon", re.IGNORECASE)
+# Filters of the recipient say "unknown user" there, of addresses that exist (NTT Docomo).
+_AFTER_DATA = re.compile(r"(in reply to|after) end of data|^>>> data\b", re.IGNORECASE | re.MULTILINE)
 
 
 class Kind(StrEnum):
@@ -49,11 +63,15 @@ class Kind(StrEnum):
     GONE = "gone"
     """There is no such mailbox."""
     HARD = "hard"
-    """The mailbox did not take it, and another attempt is pointless."""
+    """The mailbox did not take it, and the report blames the mailbox: full, disabled."""
+    SOFT = "soft"
+    """The same after attempts that failed for a while: out of reach, expired."""
     REFUSED = "refused"
     """It was refused for what it is or where it is from; the mailbox may be fine."""
-    SOFT = "soft"
-    """It is late, or was given up after attempts that failed for a while."""
+    UNCLEAR = "unclear"
+    """It was refused, and the report does not tell why."""
+    LATE = "late"
+    """It is still on its way."""
     COMPLAINT = "complaint"
     """The reader called it unwanted."""
     LEAVING = "leaving"
@@ -67,6 +85,7 @@ class Report:
     """What a mail reports. `id` is its own Message-ID, or a hash; `detail` the status code or the type of complaint.
 
     It is about the subscriber `subscriber` or the delivery `delivery`; about nobody we know where both are None.
+    `likeness` is what reports that say the same have in common, empty where none is compared.
     """
 
     id: str
@@ -74,6 +93,16 @@ class Report:
     detail: str | None = None
     subscriber: int | None = None
     delivery: int | None = None
+    likeness: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a mail reports, of whomever."""
+
+    kind: Kind
+    detail: str | None = None
+    likeness: str = ""
 
 
 def read(mail: bytes, links: Links) -> Report:
@@ -94,10 +123,11 @@ def _read(mail: Message, own_id: str, links: Links) -> Report:
     own_id = found_id[0] if found_id else own_id
     if (leaver := _leaver(mail, links)) is not None:
         return Report(own_id, Kind.LEAVING, None, leaver)
-    kind, detail = _reported(mail)
-    if kind is Kind.OTHER:
-        return Report(own_id, kind, detail)
-    return Report(own_id, kind, detail, _subscriber(mail, links), _delivery(mail, links))
+    said = _reported(mail)
+    if said.kind is Kind.OTHER:
+        return Report(own_id, said.kind, said.detail)
+    about = _subscriber(mail, links), _delivery(mail, links)
+    return Report(own_id, said.kind, said.detail, *about, said.likeness)
 
 
 def _leaver(mail: Message, links: Links) -> int | None:
@@ -106,49 +136,111 @@ def _leaver(mail: Message, links: Links) -> int | None:
     return named if named is not None else returns.read_subject(_text(mail, "Subject"), links)
 
 
-def _reported(mail: Message) -> tuple[Kind, str | None]:
+def _reported(mail: Message) -> _Said:
     if status := _part(mail, "message/delivery-status"):
-        return _by_status(status)
+        return _by_status(status, _prose(mail))
     if feedback := _part(mail, "message/feedback-report"):
         return _complaint(feedback)
-    return _by_its_looks(mail), None
+    if notice := ses.notice(mail):
+        return _by_notice(notice)
+    if _part(mail, "message/disposition-notification"):  # RFC 8098: of a mail that arrived
+        return _Said(Kind.OTHER)
+    return _by_its_looks(mail)
 
 
-def _by_its_looks(mail: Message) -> Kind:
+def _by_its_looks(mail: Message) -> _Said:
     """By the forms of servers that write no delivery status."""
     if not getaddresses(map(str, mail.get_all("From", []))):  # which flufl.bounce 6.0 does not survive
         del mail["From"]
         mail["From"] = "nobody@invalid"
     late, failed = all_failures(mail)
-    return Kind.HARD if failed else Kind.SOFT if late else Kind.OTHER
+    prose = _prose(mail)
+    is_mailer = _MAILER.search(_text(mail, "From"))
+    if late or (is_mailer and _STILL_TRYING.search(prose)):
+        return _Said(Kind.LATE)
+    said = _failure("", None, prose)
+    if failed or (is_mailer and said.kind is not Kind.UNCLEAR):
+        return said
+    return _Said(Kind.OTHER)
 
 
-def _by_status(status: Message) -> tuple[Kind, str | None]:
+def _by_status(status: Message, prose: str) -> _Said:
     """By the first recipient that it was not delivered to: each of our mails has one."""
     for fields in _blocks(status):
         action = _text(fields, "Action").strip().lower()
-        code = _STATUS.match(_text(fields, "Status"))
+        found = _STATUS.match(_text(fields, "Status").strip())
+        code = found and found[1]
         if action.startswith("delayed"):
-            return Kind.SOFT, code and code[1]
+            return _Said(Kind.LATE, code)
         if action.startswith(("fail", "error")):  # OpenSMTPD says error
-            return _failure(code and code[1])
-    return Kind.OTHER, None
+            return _failure(_text(fields, "Diagnostic-Code").partition(";")[2], code, prose)
+    return _Said(Kind.OTHER)
 
 
-def _failure(code: str | None) -> tuple[Kind, str | None]:
-    """What a failure with that status (RFC 3463) says; 4.x.x was tried until the server gave up."""
-    if code in _GONE:
-        return Kind.GONE, code
-    if code and not code.startswith("5"):
-        return Kind.SOFT, code
-    return (Kind.REFUSED if code and _OURS.fullmatch(code) else Kind.HARD), code
+def _by_notice(notice: ses.Notice) -> _Said:
+    match notice.kind:
+        case ses.NoticeKind.BOUNCE:
+            return _failure(notice.diagnostic, notice.status, "")
+        case ses.NoticeKind.COMPLAINT:
+            return _Said(Kind.COMPLAINT, "abuse")
+    return _Said(Kind.OTHER)
 
 
-def _complaint(feedback: Message) -> tuple[Kind, str | None]:
+def _failure(diagnostic: str, status: str | None, prose: str) -> _Said:
+    """What a failure says in its `diagnostic`, else in the `prose` beside it; `status` is that of the report."""
+    if not refusals.words(diagnostic):
+        verdict = refusals.judge(None, status, "").verdict
+        if verdict is not Verdict.UNCLEAR:
+            return _Said(_kind(verdict, status), status)
+        diagnostic = prose
+    text = " ".join(diagnostic.split())
+    code, inner = _CODE.search(text), _INNER.search(text)
+    number, detail = int(code[1]) if code else None, inner[1] if inner else status
+    verdict = _corrected(refusals.judge(number, detail, text).verdict, detail, prose)
+    return _Said(_kind(verdict, detail), detail, refusals.likeness(number, text))
+
+
+def _corrected(verdict: Verdict, status: str | None, prose: str) -> Verdict:
+    """The verdict, by what was answered: to our sender it is about us, and behind the mail a filter may lie."""
+    if verdict in (Verdict.GONE, Verdict.ADDRESS) and _AFTER_MAIL.search(prose):
+        return Verdict.CHANNEL
+    if verdict is Verdict.GONE and not _names_the_mailbox(status) and _AFTER_DATA.search(prose):
+        return Verdict.UNCLEAR
+    return verdict
+
+
+def _names_the_mailbox(status: str | None) -> bool:
+    """Whether a status is about the address (RFC 3463 §3.2)."""
+    return status is not None and status.split(".")[1] == "1"
+
+
+def _kind(verdict: Verdict, status: str | None) -> Kind:
+    match verdict:
+        case Verdict.GONE:
+            return Kind.GONE
+        case Verdict.ADDRESS:
+            return Kind.SOFT if status and status.startswith("4") else Kind.HARD
+        case Verdict.CHANNEL | Verdict.MESSAGE:
+            return Kind.REFUSED
+        case Verdict.UNCLEAR:  # RFC 3463 §3: the system, the protocol, the content, policies
+            return Kind.REFUSED if status and status.split(".")[1] in "3567" else Kind.UNCLEAR
+
+
+def _complaint(feedback: Message) -> _Said:
     for fields in _blocks(feedback):
         if (kind := _text(fields, "Feedback-Type").strip().lower()) in _COMPLAINTS:
-            return Kind.COMPLAINT, kind
-    return Kind.OTHER, None
+            return _Said(Kind.COMPLAINT, kind)
+    return _Said(Kind.OTHER)
+
+
+def _prose(mail: Message) -> str:
+    """What a report tells people, up to the mail that came back."""
+    for part in mail.walk():
+        if part.get_content_type() == "text/plain":
+            body = part.get_payload(decode=True)
+            text = body.decode("utf-8", "replace") if isinstance(body, bytes) else ""
+            return _ORIGINAL.split(text[:_PROSE], maxsplit=1)[0]
+    return ""
 
 
 def _subscriber(mail: Message, links: Links) -> int | None:
@@ -179,7 +271,9 @@ def _delivery(mail: Message, links: Links) -> int | None:
 
 
 def _originals(mail: Message) -> Iterator[Message]:
-    """The headers of what came back: within the whole original, or alone (RFC 3462 §2)."""
+    """The headers of what came back: within the whole original, alone (RFC 3462 §2), or in a notice of SES."""
+    if notice := ses.notice(mail):
+        yield notice.original
     for part in mail.walk():
         kind = part.get_content_type()
         if kind in ("message/rfc822", "message/global", "message/global-headers"):

@@ -152,21 +152,22 @@ class Connection:
             raise replies.lost(Stage.SENDER)
         with unsent():
             await self._announce(smtp, envelope, before)
-        await self._give(smtp, envelope.content)
+        await self._give(smtp, envelope)
         self.carried += 1
 
     async def _announce(self, smtp: aiosmtplib.SMTP, envelope: Envelope, before: Before | None) -> None:
         """What comes before the message."""
+        to = str(envelope.to)
         try:
             with _losing(smtp, Stage.DATA):
                 async with asyncio.timeout(self._patience.command_seconds):
                     await _say(smtp, Stage.SENDER, b"MAIL", b"FROM:<%s>" % str(envelope.sender).encode())
-                    await _say(smtp, Stage.RECIPIENT, b"RCPT", b"TO:<%s>" % str(envelope.to).encode())
+                    await _say(smtp, Stage.RECIPIENT, b"RCPT", b"TO:<%s>" % to.encode(), to=to)
             if before is not None:
                 await before()
             with _losing(smtp, Stage.DATA):
                 async with asyncio.timeout(self._patience.command_seconds):
-                    await _say(smtp, Stage.DATA, b"DATA")
+                    await _say(smtp, Stage.DATA, b"DATA", to=to)
         except asyncio.CancelledError:
             smtp.close()
             raise
@@ -174,18 +175,18 @@ class Connection:
             await self._start_over(smtp)
             raise
 
-    async def _give(self, smtp: aiosmtplib.SMTP, content: bytes) -> None:
+    async def _give(self, smtp: aiosmtplib.SMTP, envelope: Envelope) -> None:
         """What comes behind DATA. From the first byte on only the answer tells what was taken."""
         protocol = smtp.protocol
         if protocol is None:
             raise replies.lost(Stage.DATA)
         with _losing(smtp, Stage.CONTENT):
-            protocol.write(_stuffed(content))
+            protocol.write(_stuffed(envelope.content))
             reply = await protocol.read_response(self._patience.answer_seconds)
         if reply.code == 421:
             smtp.close()
         if not replies.is_accepted(Stage.CONTENT, reply.code):
-            raise replies.refusal(Stage.CONTENT, reply.code, reply.message)
+            raise replies.refusal(Stage.CONTENT, reply.code, reply.message, str(envelope.to))
 
     async def _start_over(self, smtp: aiosmtplib.SMTP) -> None:
         """After a refusal, the server forgets whom it was about; one that does not is left."""
@@ -222,11 +223,11 @@ def _losing(smtp: aiosmtplib.SMTP, stage: Stage) -> Iterator[None]:
         raise
 
 
-async def _say(smtp: aiosmtplib.SMTP, stage: Stage, *words: bytes) -> None:
+async def _say(smtp: aiosmtplib.SMTP, stage: Stage, *words: bytes, to: str = "") -> None:
     """Raises DeliveryError where the server does not go along."""
     reply = await smtp.execute_command(*words, timeout=None)
     if not replies.is_accepted(stage, reply.code):
-        raise replies.refusal(stage, reply.code, reply.message)
+        raise replies.refusal(stage, reply.code, reply.message, to)
 
 
 def _stuffed(content: bytes) -> bytes:

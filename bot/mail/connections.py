@@ -7,12 +7,13 @@ from contextlib import asynccontextmanager
 import structlog
 from aiolimiter import AsyncLimiter
 
-from bot.channels import HaltedError, unsent
+from bot.channels import CutShortError, DeliveryError, HaltedError, unsent
 from bot.mail.connection import Before, Connection, Patience, Server
 from bot.mail.message import Envelope
 from bot.mail.replies import ClosedError
 
 _log = structlog.get_logger()
+_CLOSED = 2  # fresh connections in a row that end before any mail: then it is no accident
 
 
 class _WornError(ClosedError):
@@ -30,6 +31,8 @@ class Pool:
         self._retired: list[Connection] = []
         self._usable = asyncio.Semaphore(width)
         self._places = asyncio.Semaphore(2 * width)  # some wait for a connection while others are sent
+        self._refusals = 0  # of us: what waits for a connection meanwhile is not sent after them
+        self._closed = 0  # fresh connections that ended before any mail, since one carried some
         self._limiter = AsyncLimiter(1, 1 / rate) if rate else None
         self._bulk = asyncio.Lock()
         self._opening = asyncio.Lock()  # so that not all of them try a login that is refused
@@ -40,15 +43,16 @@ class Pool:
         """Hands in one mail; `before` is awaited at the last moment at which nothing of it has gone out.
 
         An `urgent` one waits behind those that have begun only. Where the server has closed a connection that carried
-        mail before, another one carries this mail. Raises DeliveryError, and what `before` raises;
-        CutShortError where it is cancelled before anything has gone out.
+        mail before, another one carries this mail. Raises DeliveryError, and what `before` raises; CutShortError where
+        it is cancelled before anything has gone out, or where the server refuses us while it waits.
         """
+        refusals = self._refusals
         await self._begin(urgent=urgent)
         try:
             try:
-                await self._carry(envelope, before)
+                await self._carry(envelope, before, refusals)
             except _WornError:
-                await self._carry(envelope, before)
+                await self._carry(envelope, before, refusals)
         finally:
             self._places.release()
 
@@ -64,15 +68,34 @@ class Pool:
             await self._limiter.acquire()
         await self._places.acquire()
 
-    async def _carry(self, envelope: Envelope, before: Before | None) -> None:
+    async def _carry(self, envelope: Envelope, before: Before | None, refusals: int) -> None:
         with unsent():
             connection = await self._take()
         try:
+            if before is not None:
+                self._check(refusals)
             await connection.hand_in(envelope, before)
+            self._closed = 0
         except ClosedError as error:
-            raise _WornError(str(error)) if connection.carried else error from None
+            raise _WornError(str(error)) if connection.carried else self._closing(error) from None
+        except HaltedError:
+            self._refusals += 1
+            raise
         finally:
             self._give_back(connection)
+
+    def _check(self, refusals: int) -> None:
+        """Raises CutShortError where we were refused since there were so many `refusals`."""
+        if self._refusals != refusals:
+            raise CutShortError
+
+    def _closing(self, error: ClosedError) -> DeliveryError:
+        """What it means that the server has closed a connection that it had just opened."""
+        self._closed += 1
+        if error.about_us is None and self._closed < _CLOSED:
+            return error
+        self._refusals += 1
+        return HaltedError(error.about_us or f"the SMTP server closes every connection at once ({error}).")
 
     async def _take(self) -> Connection:
         """A free connection, open."""

@@ -7,16 +7,23 @@ operator needs the words, so they are told without what looks like an address.
 import re
 from enum import StrEnum
 
-from bot.channels import DeferredError, DeliveryError, EndedError, HaltedError, StruckError, UnansweredError
+from bot.channels import (
+    DeferredError,
+    DeliveryError,
+    EndedError,
+    HaltedError,
+    RefusedError,
+    StruckError,
+    UnansweredError,
+)
+from bot.mail import refusals
+from bot.mail.refusal_rules import Verdict
+from bot.mail.refusals import ADVICE, Judgement
 
-_ENHANCED = re.compile(r"\s*([245])\.(\d{1,3})\.(\d{1,3})(?!\S)")  # RFC 2034 §4: the text begins with it
-# RFC 3463 §3.2, RFC 7505 §4.2: no such mailbox, moved away, no mail at all
-_NOBODY = {(1, 1), (1, 6), (1, 10)}
-_ADDRESS_SUBJECTS = {1, 2}  # RFC 3463 §2: it is about the address, or the mailbox behind it
-_LOGIN_WANTED = {530, 534, 535, 538}  # RFC 4954 §6
-_POLICY = 7  # RFC 3463 §3.8, by which servers refuse readers and us alike; then their words tell
-_ABOUT_US = re.compile(r"\brelay|authenticat|client host|access denied", re.IGNORECASE)
-_WORDS = 200  # characters of a server's text
+_ENHANCED = re.compile(
+    r"\s*([245]\.\d{1,3}\.\d{1,3})(?!\S)", re.ASCII
+)  # RFC 2034 §4: the text begins with it
+_WORDS = 180  # characters of a server's text
 _ADDRESS = re.compile(r"\S*@\S*")
 
 
@@ -32,7 +39,14 @@ class Stage(StrEnum):
 
 
 class ClosedError(DeferredError):
-    """The server wants no more of this connection; the message was certainly not taken."""
+    """The server wants no more of this connection; the message was certainly not taken.
+
+    `about_us` is the sentence for the operator where the server's words blame us.
+    """
+
+    def __init__(self, reason: str, about_us: str | None = None) -> None:
+        super().__init__(reason)
+        self.about_us = about_us
 
 
 def is_accepted(stage: Stage, code: int) -> bool:
@@ -40,21 +54,24 @@ def is_accepted(stage: Stage, code: int) -> bool:
     return code // 100 == (3 if stage is Stage.DATA else 2)
 
 
-def refusal(stage: Stage, code: int, text: str) -> DeliveryError:
-    """What it means that a server answered `code` and `text` at `stage`."""
-    status = _status(text)
-    reason = _reason(stage, code, status)
+def refusal(stage: Stage, code: int, text: str, to: str = "") -> DeliveryError:
+    """What it means that a server answered `code` and `text` at `stage`, of a mail to the address `to`."""
+    found = _ENHANCED.match(text)
+    status = found[1] if found else None
+    judgement = refusals.judge(code, status, text)
+    reason = f"{stage} {code}{f' {status}' if status else ''}"
     if code == 421:
-        return ClosedError(reason)
-    if code // 100 == 4:
-        return DeferredError(reason)
-    if code // 100 != 5:
+        is_ours = refusals.blames_us(text)
+        return ClosedError(reason, _sentence(stage, code, text, judgement) if is_ours else None)
+    if code // 100 not in (4, 5):
         return lost(stage, reason)
-    if status in _NOBODY and stage is not Stage.SENDER:
-        return EndedError(reason)
-    if _is_about_the_address(stage, code, text, status):
-        return StruckError(reason)
-    return HaltedError(f"the SMTP server refuses our mail ({stage}): {shown(code, text)}.")
+    likeness = refusals.likeness(code, text, to)
+    if _is_about_us(stage, code, judgement.verdict):
+        is_answer = code // 100 == 5 and stage in (Stage.RECIPIENT, Stage.CONTENT)
+        return HaltedError(_sentence(stage, code, text, judgement)).alike(likeness if is_answer else "")
+    if code // 100 == 4:
+        return _for_a_while(reason, judgement.verdict, likeness)
+    return _for_good(reason, judgement.verdict).alike(likeness)
 
 
 def lost(stage: Stage, reason: str = "dropped") -> DeliveryError:
@@ -68,20 +85,31 @@ def shown(code: int, text: str) -> str:
     return f"{code} {words}"[:_WORDS].rstrip(". ")
 
 
-def _is_about_the_address(stage: Stage, code: int, text: str, status: tuple[int, int] | None) -> bool:
-    """Rather than about us, whom the server refuses whatever the address."""
-    if stage is Stage.RECIPIENT:
-        is_policy = status is None or status[0] == _POLICY
-        return code not in _LOGIN_WANTED and not (is_policy and _ABOUT_US.search(text))
-    return stage is not Stage.SENDER and status is not None and status[0] in _ADDRESS_SUBJECTS
+def _is_about_us(stage: Stage, code: int, verdict: Verdict) -> bool:
+    """Whether it would meet every recipient: by the words, else by what was refused for good."""
+    if verdict is Verdict.CHANNEL:
+        return True
+    if code // 100 == 4 or stage is Stage.RECIPIENT:
+        return False
+    return stage is Stage.SENDER or verdict is Verdict.UNCLEAR
 
 
-def _status(text: str) -> tuple[int, int] | None:
-    """Subject and detail of the enhanced status code (RFC 3463), where there is one."""
-    found = _ENHANCED.match(text)
-    return (int(found[2]), int(found[3])) if found else None
+def _for_a_while(reason: str, verdict: Verdict, likeness: str) -> DeferredError:
+    """What is known to be about the address, such as greylisting, is not held against what others hear."""
+    error = DeferredError(reason, is_failing=verdict is not Verdict.MESSAGE)
+    return error if verdict is Verdict.ADDRESS else error.alike(likeness)
 
 
-def _reason(stage: Stage, code: int, status: tuple[int, int] | None) -> str:
-    enhanced = f" {code // 100}.{status[0]}.{status[1]}" if status else ""
-    return f"{stage} {code}{enhanced}"
+def _for_good(reason: str, verdict: Verdict) -> DeliveryError:
+    match verdict:
+        case Verdict.GONE:
+            return EndedError(reason)
+        case Verdict.MESSAGE:
+            return RefusedError(reason)
+        case _:
+            return StruckError(reason, is_certain=verdict is Verdict.ADDRESS)
+
+
+def _sentence(stage: Stage, code: int, text: str, judgement: Judgement) -> str:
+    advice = f" ({ADVICE[judgement.cause]})" if judgement.cause else ""
+    return f"the SMTP server refuses our mail ({stage}): {shown(code, text)}{advice}."

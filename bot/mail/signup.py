@@ -71,6 +71,7 @@ async def confirm(engine: AsyncEngine, number: int, at: datetime) -> Subscriber 
                 reason=None,
                 paused_until=None,
                 strikes=0,
+                failing_since=None,
                 consent=Consent(at, confirmed.how),
             )
 

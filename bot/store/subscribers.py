@@ -15,6 +15,7 @@ from bot.store.tables import bounces, deliveries, signups, subscribers, unknown_
 from digest import keywords
 from digest.editions import Extent
 from digest.store.bulk import insert_all, insert_into, rows_among
+from digest.store.types import UtcDateTime
 
 Edit = Callable[[Subscriber], Subscriber]
 
@@ -151,20 +152,27 @@ async def end(connection: AsyncConnection, number: int, reason: str, at: datetim
     await connection.execute(update(subscribers).where(subscribers.c.id == number).values(changes))
 
 
-async def strike(connection: AsyncConnection, number: int, reason: str, limit: int, at: datetime) -> bool:
-    """One more dispatch that the address refused; whether that ended the subscription, being `limit` in a row."""
+async def fail(connection: AsyncConnection, number: int, at: datetime, *, strike: bool) -> Subscriber | None:
+    """The subscriber, whose address fails at `at`, since then or earlier; with `strike`, it refused a dispatch."""
     columns = subscribers.c
-    struck = update(subscribers).where(columns.id == number).values(strikes=columns.strikes + 1)
-    strikes = await connection.scalar(struck.returning(columns.strikes))
-    if strikes is None or strikes < limit:
-        return False
-    await end(connection, number, reason, at)
-    return True
+    since = func.coalesce(columns.failing_since, at, type_=UtcDateTime)
+    changes = {"failing_since": since, "strikes": columns.strikes + strike}
+    failing = update(subscribers).where(columns.id == number).values(changes).returning(*columns)
+    row = (await connection.execute(failing)).first()
+    return None if row is None else subscriber(row)
+
+
+async def count_active(connection: AsyncConnection, channel: str) -> int:
+    """How many are subscribed on `channel`."""
+    columns = subscribers.c
+    query = select(func.count()).where(columns.channel == channel, columns.standing == Standing.ACTIVE)
+    return (await connection.scalar(query)) or 0
 
 
 async def clear_strikes(connection: AsyncConnection, number: int) -> None:
     """The address took a message."""
-    await connection.execute(update(subscribers).where(subscribers.c.id == number).values(strikes=0))
+    changes = {"strikes": 0, "failing_since": None}
+    await connection.execute(update(subscribers).where(subscribers.c.id == number).values(changes))
 
 
 async def forget(connection: AsyncConnection, number: int) -> None:
@@ -240,6 +248,7 @@ async def known_of(connection: AsyncConnection, reader: Subscriber) -> dict[str,
         "consented_at": reader.consent and reader.consent.at,
         "consent": reader.consent and reader.consent.how,
         "strikes": reader.strikes,
+        "failing_since": reader.failing_since,
         **(noted or {}),
     }
 
@@ -269,6 +278,7 @@ def subscriber(row: Row[Any]) -> Subscriber:
         awaiting=row.awaiting,
         awaited_until=row.awaited_until,
         strikes=row.strikes,
+        failing_since=row.failing_since,
         consent=Consent(row.consented_at, row.consent) if row.consented_at else None,
     )
 
@@ -294,6 +304,7 @@ def row_of(value: Subscriber) -> dict[str, Any]:
         "awaiting": value.awaiting,
         "awaited_until": value.awaited_until,
         "strikes": value.strikes,
+        "failing_since": value.failing_since,
         "consented_at": value.consent and value.consent.at,
         "consent": value.consent and value.consent.how,
     }

@@ -46,6 +46,7 @@ subscribers = Table(
     Column("paused_until", Date),
     Column("awaiting", Text),
     Column("strikes", Integer, nullable=False, server_default="0"),
+    Column("failing_since", UtcDateTime),
     Column("consented_at", UtcDateTime),
     Column("consent", Text),
     Column("made_at", UtcDateTime, nullable=False),
@@ -205,7 +206,8 @@ signups = Table(
     sqlite_autoincrement=True,
 )
 
-# Reports of mail that came back, each once: `message_id` is that of the report.
+# Reports of mail that came back, each once: `message_id` is that of the report, `likeness` what it has in common with
+# those that say the same of others.
 bounces = Table(
     "bounces",
     metadata,
@@ -213,6 +215,7 @@ bounces = Table(
     Column("subscriber_id", Integer, index=True),
     Column("kind", Text, nullable=False),
     Column("detail", Text),
+    Column("likeness", Text, nullable=False, server_default=""),
     Column("seen_at", UtcDateTime, nullable=False, index=True),
 )
 

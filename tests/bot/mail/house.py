@@ -26,7 +26,9 @@ from digest.models import Edition
 from digest.store import engine as database
 
 SECRET = "a-secret-of-thirty-two-characters-and-more"
-QUICK = Patience(open_seconds=5, command_seconds=0.3, answer_seconds=0.3)
+PATIENT = Patience(open_seconds=30, command_seconds=30, answer_seconds=30)
+QUICK = Patience(open_seconds=5, command_seconds=1, answer_seconds=1)
+"""For servers that fall silent."""
 
 
 @dataclass
@@ -35,7 +37,7 @@ class House:
 
     engine: AsyncEngine
     port: int
-    patience: Patience = QUICK
+    patience: Patience = PATIENT
     now: datetime = datetime(2026, 2, 12, 1, 0, tzinfo=UTC)
     overrides: dict[str, object] = field(default_factory=dict)
 
@@ -56,10 +58,10 @@ class House:
         )
 
     async def subscribe(self, *names: str) -> None:
-        """Mailboxes of these names at reader.example."""
+        """Mailboxes of these names at reader.example, or whole addresses."""
         async with database.writing(self.engine) as connection:
             for name in names:
-                address = f"{name}@reader.example"
+                address = name if "@" in name else f"{name}@reader.example"
                 zone = ZoneInfo("Asia/Shanghai")
                 new = Subscriber(0, "mail", address, Kind.MAILBOX, Choices("en"), zone, Standing.ACTIVE)
                 await subscribers.add(connection, new, self.now)

@@ -26,18 +26,18 @@ from tests.bot.mail.reports import (
     [
         ("5.1.1", "failed", Kind.GONE),
         ("5.1.10", "failed (null MX)", Kind.GONE),
-        ("5.0.0", "failed", Kind.HARD),
+        ("5.0.0", "failed", Kind.UNCLEAR),
         ("5.2.2", "failed", Kind.HARD),
         ("5.4.4", "error", Kind.HARD),
         ("5.7.1", "failed", Kind.REFUSED),
         ("5.2.3", "failed", Kind.REFUSED),
         ("5.1.8", "failed", Kind.REFUSED),
         ("4.4.1", "failed", Kind.SOFT),
-        ("4.2.2", "delayed", Kind.SOFT),
-        ("5.1.1", "delayed", Kind.SOFT),
+        ("4.2.2", "delayed", Kind.LATE),
+        ("5.1.1", "delayed", Kind.LATE),
         ("2.0.0", "delivered", Kind.OTHER),
         ("2.1.5", "relayed", Kind.OTHER),
-        ("no status", "failed", Kind.HARD),
+        ("no status", "failed", Kind.UNCLEAR),
     ],
 )
 def test_the_status_says_what_is_meant(status: str, action: str, kind: Kind) -> None:
@@ -89,7 +89,7 @@ def test_other_feedback_is_no_complaint(kind: str) -> None:
 
 def test_servers_with_a_form_of_their_own_are_understood() -> None:
     for report in (read(exim(came_back_to(7)), LINKS), read(qmail(came_back_to(7)), LINKS)):
-        assert (report.kind, report.subscriber) == (Kind.HARD, 7)
+        assert (report.kind, report.subscriber) == (Kind.GONE, 7)
 
 
 def test_leaving_takes_the_address_or_the_subject_of_the_link() -> None:

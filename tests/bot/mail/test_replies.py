@@ -2,7 +2,15 @@
 
 import pytest
 
-from bot.channels import DeferredError, DeliveryError, EndedError, HaltedError, StruckError, UnansweredError
+from bot.channels import (
+    DeferredError,
+    DeliveryError,
+    EndedError,
+    HaltedError,
+    RefusedError,
+    StruckError,
+    UnansweredError,
+)
 from bot.mail import replies
 from bot.mail.replies import ClosedError, Stage
 
@@ -17,7 +25,7 @@ SENDER, RECIPIENT, DATA, CONTENT = Stage.SENDER, Stage.RECIPIENT, Stage.DATA, St
         (RECIPIENT, 551, "5.1.6 Moved", EndedError, "recipient 551 5.1.6"),
         (RECIPIENT, 550, "5.1.2 Bad destination system", StruckError, "recipient 550 5.1.2"),
         (RECIPIENT, 550, "5.1.11 x", StruckError, "recipient 550 5.1.11"),
-        (RECIPIENT, 550, "No such user here", StruckError, "recipient 550"),
+        (RECIPIENT, 550, "No such user here", EndedError, "recipient 550"),
         (RECIPIENT, 552, "5.2.2 Over quota", StruckError, "recipient 552 5.2.2"),
         (RECIPIENT, 550, "5.7.1 Not from you", StruckError, "recipient 550 5.7.1"),
         (RECIPIENT, 554, "5.7.1 <ada@reader.example>: Relay access denied", HaltedError, None),
@@ -27,16 +35,17 @@ SENDER, RECIPIENT, DATA, CONTENT = Stage.SENDER, Stage.RECIPIENT, Stage.DATA, St
         (RECIPIENT, 530, "5.7.0 Must issue a STARTTLS command first", HaltedError, None),
         (RECIPIENT, 554, "5.7.1 Client host [192.0.2.1] blocked using bl.example", HaltedError, None),
         (RECIPIENT, 450, "4.2.0 Greylisted", DeferredError, "recipient 450 4.2.0"),
-        (RECIPIENT, 452, "4.5.3 Too many recipients", DeferredError, "recipient 452 4.5.3"),
+        (RECIPIENT, 452, "4.5.3 Too many recipients", HaltedError, None),
         (RECIPIENT, 421, "4.7.0 Enough", ClosedError, "recipient 421 4.7.0"),
         (RECIPIENT, -1, "Malformed SMTP response line", ClosedError, "recipient -1"),
         (SENDER, 550, "5.7.1 No", HaltedError, None),
         (SENDER, 553, "5.1.1 <daily@daily.example>: Sender address rejected", HaltedError, None),
-        (SENDER, 450, "4.7.1 Slow down", DeferredError, "sender 450 4.7.1"),
+        (SENDER, 450, "4.7.1 Try again", DeferredError, "sender 450 4.7.1"),
+        (SENDER, 450, "4.7.1 Slow down", HaltedError, None),
         (DATA, 554, "5.5.1 No", HaltedError, None),
         (DATA, 451, "4.3.0 Later", DeferredError, "data 451 4.3.0"),
         (CONTENT, 554, "5.7.1 Looks like spam", HaltedError, None),
-        (CONTENT, 552, "5.3.4 Too big", HaltedError, None),
+        (CONTENT, 552, "5.3.4 Too big", RefusedError, "content 552 5.3.4"),
         (CONTENT, 554, "Transaction failed", HaltedError, None),
         (CONTENT, 550, "5.1.1 Unknown", EndedError, "content 550 5.1.1"),
         (CONTENT, 552, "5.2.2 Over quota", StruckError, "content 552 5.2.2"),
@@ -80,3 +89,27 @@ def test_an_operator_reads_the_servers_words_without_addresses_on_one_line() -> 
 )
 def test_the_server_goes_along_by_the_code_of_the_stage(stage: Stage, code: int, goes_along: bool) -> None:
     assert replies.is_accepted(stage, code) is goes_along
+
+
+@pytest.mark.parametrize(
+    ("text", "is_about_us"),
+    [
+        ("4.7.0 mx.example enough of this connection", False),
+        ("4.7.28 Gmail has detected an unusual rate of unsolicited mail", True),
+        ("HL:REP 163 mx5,x 1700000000 http://mail.163.com/help/help_spam_16.htm", True),
+    ],
+)
+def test_who_hangs_up_tells_whether_it_is_about_us(text: str, is_about_us: bool) -> None:
+    error = replies.refusal(RECIPIENT, 421, text)
+    assert isinstance(error, ClosedError)
+    assert (error.about_us is not None) is is_about_us
+
+
+def test_greylisting_is_held_against_nobody_else() -> None:
+    assert replies.refusal(RECIPIENT, 450, "4.2.0 Greylisted").likeness == ""
+    assert replies.refusal(RECIPIENT, 450, "4.7.1 Try again").likeness == "450 try again"
+
+
+def test_the_operator_reads_what_to_set() -> None:
+    error = replies.refusal(RECIPIENT, 553, "5.7.1 <b@c>: Sender address rejected: not owned by user daily")
+    assert str(error).endswith("not owned by user daily (MAIL_VERP=false sends from the login's address).")

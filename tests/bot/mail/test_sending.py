@@ -15,7 +15,7 @@ from bot import outbox as sending
 from bot.mail.connection import Patience
 from bot.outbox import ChannelError
 from digest.store.engine import open_engine
-from tests.bot.mail.house import House
+from tests.bot.mail.house import QUICK, House
 from tests.fakes.smtp import Drops, FakeSmtp, Fault, Says, Stage, Stalls, Taken
 
 ADA, BEA = "ada@reader.example", "bea@reader.example"
@@ -67,23 +67,38 @@ async def test_an_unknown_mailbox_is_ended_and_its_neighbours_are_served(
     assert await house.standings() == [("ended", "recipient 550 5.1.1", 0), ACTIVE]
 
 
-async def test_an_address_that_refuses_two_editions_in_a_row_is_ended(house: House, smtp: FakeSmtp) -> None:
-    smtp.fail(Stage.RCPT, Says("550 5.2.1 disabled"), to=ADA, times=2)
-    await house.send()
-    assert await house.standings() == [("active", None, 1), ACTIVE]
-    await house.broadcast()
-    await house.send()
-    assert await house.standings() == [("ended", "recipient 550 5.2.1", 2), ACTIVE]
-    assert smtp.mailboxes == {BEA: 2}
+async def refused_daily(house: House, days: int) -> None:
+    """An edition a day, of which somebody gets none."""
+    for _ in range(days):
+        await house.send(days=1)
+        await house.broadcast()
+
+
+@pytest.mark.parametrize("reply", ["552 5.2.2 full", "550 5.5.0 mailbox unavailable", "550 rejected"])
+async def test_an_address_that_fails_for_two_weeks_is_ended(house: House, smtp: FakeSmtp, reply: str) -> None:
+    smtp.fail(Stage.RCPT, Says(reply), to=ADA, times=100)
+    await refused_daily(house, 14)
+    assert await house.standings() == [("active", None, 14), ACTIVE]
+    await refused_daily(house, 1)
+    [(standing, reason, _), bea] = await house.standings()
+    assert (standing, reason[:13], bea) == ("ended", "recipient 55" + reply[2], ACTIVE)
+    assert smtp.mailboxes == {BEA: 15}
+
+
+async def test_an_address_that_puts_off_for_two_weeks_is_ended(house: House, smtp: FakeSmtp) -> None:
+    smtp.fail(Stage.RCPT, Says("452 4.2.2 mailbox full"), to=ADA, times=1000)
+    await refused_daily(house, 15)
+    assert [standing for standing, *_ in await house.standings()] == ["ended", "active"]
 
 
 async def test_an_address_that_takes_an_edition_in_between_is_kept(house: House, smtp: FakeSmtp) -> None:
-    for refused in (True, False, True):
-        if refused:
+    for week in range(6):
+        if week != 2:
             smtp.fail(Stage.RCPT, Says("552 5.2.2 full"), to=ADA)
         await house.send()
+        house.now += timedelta(days=5)
         await house.broadcast()
-    assert await house.standings() == [("active", None, 1), ACTIVE]
+    assert await house.standings() == [("active", None, 3), ACTIVE]
 
 
 @pytest.mark.parametrize("stage", [Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.CONTENT])
@@ -116,6 +131,8 @@ async def test_what_is_put_off_for_a_day_is_given_up(house: House, smtp: FakeSmt
 async def test_a_connection_that_ends_before_the_message_costs_nothing_but_time(
     house: House, smtp: FakeSmtp, stage: Stage, fault: Fault
 ) -> None:
+    if isinstance(fault, Stalls):
+        house.patience = QUICK
     smtp.fail(stage, fault)
     await house.send()
     assert min(await house.deliveries())[0] == "due"
@@ -142,6 +159,8 @@ async def test_a_connection_that_has_had_enough_is_followed_by_another_one_at_on
 async def test_a_mail_that_may_have_arrived_is_sent_once_more_under_the_same_message_id(
     house: House, smtp: FakeSmtp, fault: Drops | Stalls
 ) -> None:
+    if isinstance(fault, Stalls):
+        house.patience = QUICK
     smtp.fail(Stage.CONTENT, fault, to=ADA)
     await house.send()
     reason = "dropped" if isinstance(fault, Drops) else "silent"
@@ -305,7 +324,7 @@ async def test_a_server_that_is_not_there_stops_the_run(house: House, smtp: Fake
 async def test_who_leaves_or_pauses_while_the_mail_waits_for_its_turn_gets_none(
     house: House, smtp: FakeSmtp, ends: Callable[[House, str], Awaitable[None]], reason: str
 ) -> None:
-    house.overrides |= {"mail_rate": 4, "mail_connections": 1}
+    house.overrides |= {"mail_rate": 0.5, "mail_connections": 1}
     async with house.outbox() as outbox:
         sending = asyncio.create_task(outbox.drain())
         while not smtp.taken:  # noqa: ASYNC110 - the server is not ours to wait on

@@ -1,0 +1,101 @@
+"""What the words, the status and the code of a refusal mean together, in an SMTP answer as in a report. Pure."""
+
+import re
+from dataclasses import dataclass
+
+from bot.mail.refusal_rules import BANS, CODES, HINTS, RULES, STATUSES, Cause, Rule, Verdict
+
+_RULES, _HINTS = (tuple((re.compile(rule.pattern), rule) for rule in rules) for rules in (RULES, HINTS))
+_LENGTH = 1000  # characters of an answer that are looked at
+_ADDRESS = re.compile(r"\S*@\S*")
+_STATUS = re.compile(r"(?:\b[245]\d\d[ -])?#?\b[245]\.\d{1,3}\.\d{1,3}\b:?", re.ASCII)
+_CODE = re.compile(r"(?:^|(?<=\s))[245]\d\d[ -]", re.ASCII)
+_PARTICULAR = re.compile(r"\S*(?:\d|://|\w\.\w|_)\S*")  # numbers, ids, hosts, links
+_SIGNS = re.compile(r"[^\w ]+|_")
+_SENDERS = ("1.7", "1.8")  # RFC 3463 §3.2: statuses of the sender's address
+_LIKENESS = 120  # characters
+
+ADVICE = {
+    Cause.SENDER: "MAIL_VERP=false sends from the login's address",
+    Cause.LOGIN: "check SMTP_USERNAME, the password and SMTP_SECURITY",
+    Cause.AUTHENTICATION: "check SPF, DKIM and DMARC: arxiv-daily doctor",
+    Cause.NAME: "check the server's name and reverse DNS: arxiv-daily doctor",
+    Cause.LIMIT: "it limits how much we send: lower MAIL_RATE",
+    Cause.REPUTATION: "it distrusts our server or our mail",
+    Cause.SERVER: "look into the server",
+}
+"""What to do about each cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Whom a refusal is about, and what the operator has to look at where it is about us."""
+
+    verdict: Verdict
+    cause: Cause | None = None
+
+
+def judge(code: int | None, status: str | None, text: str) -> Judgement:
+    """What a refusal means. `status` is the enhanced status ("5.1.1"), `text` the server's words.
+
+    Words count before the status, the status before the code. Who is refused as unknown for the moment only (4xx) is
+    not gone, nor is who is called unknown under a status of the mailbox or of policies: filters say that, too. Under a
+    status of the sender's address it is the sender who is unknown.
+    """
+    plain = words(text)
+    found = _by_words(plain, _RULES) or _by_status(status) or _by_words(plain, _HINTS) or _by_code(code)
+    if found.verdict is not Verdict.GONE:
+        return found
+    if status is not None and status.partition(".")[2] in _SENDERS:
+        return Judgement(Verdict.CHANNEL, Cause.SENDER)
+    return Judgement(Verdict.ADDRESS) if _is_doubtful(code, status) else found
+
+
+def blames_us(text: str) -> bool:
+    """Whether the words of an answer say that it is about us."""
+    found = _by_words(words(text), _RULES)
+    return found is not None and found.verdict is Verdict.CHANNEL
+
+
+def words(text: str) -> str:
+    """The words of an answer: lower case, on one line, without addresses and codes."""
+    plain = _ADDRESS.sub(" ", text[:_LENGTH])
+    plain = _CODE.sub(" ", _STATUS.sub(" ", plain))
+    return " ".join(plain.lower().replace("’", "'").split())
+
+
+def likeness(code: int | None, text: str, address: str = "") -> str:
+    """What refusals that say the same have in common, whomever they are about and whenever they came.
+
+    Addresses, numbers, hosts, links and the parts of `address` are left out.
+    """
+    own = {part for part in re.split(r"[@.+_-]", address.lower()) if len(part) > 1}
+    plain = _SIGNS.sub(" ", _PARTICULAR.sub(" ", words(text)))
+    kept = " ".join(word for word in plain.split() if word not in own)
+    return f"{code or ''} {kept}".strip()[:_LIKENESS]
+
+
+def _by_words(plain: str, rules: tuple[tuple[re.Pattern[str], Rule], ...]) -> Judgement | None:
+    return next(
+        (Judgement(rule.verdict, rule.cause) for pattern, rule in rules if pattern.search(plain)), None
+    )
+
+
+def _by_status(status: str | None) -> Judgement | None:
+    if status is None:
+        return None
+    _, subject, detail = status.split(".")
+    if found := STATUSES.get(f"{subject}.{detail}"):
+        return Judgement(*found)
+    if subject == "7" and int(detail) in BANS:
+        return Judgement(Verdict.CHANNEL, Cause.REPUTATION)
+    return None
+
+
+def _by_code(code: int | None) -> Judgement:
+    return Judgement(*CODES.get(code or 0, (Verdict.UNCLEAR, None)))
+
+
+def _is_doubtful(code: int | None, status: str | None) -> bool:
+    passing = (code or 500) // 100 == 4 or (status or "5").startswith("4")
+    return passing or (status is not None and status.split(".")[1] in ("2", "7"))

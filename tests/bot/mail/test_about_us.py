@@ -1,0 +1,196 @@
+"""A server that refuses us in words for refusing an address: nobody loses the subscription, however long it does."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from bot.delivering import _send_all
+from bot.outbox import ChannelError
+from digest.store.engine import open_engine
+from tests.bot.mail.house import House
+from tests.bot.mail.test_refusals import ABOUT_US
+from tests.fakes.smtp import FakeSmtp, Says, Stage
+
+DOMAINS = ("a.example", "b.example", "c.example", "d.example")
+UNKNOWN = "550 5.1.1 <{to}>: Recipient address rejected: User unknown"
+
+
+@pytest_asyncio.fixture
+async def smtp() -> AsyncIterator[FakeSmtp]:
+    async with FakeSmtp().serving() as server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def house(tmp_path: Path, sqlite_template: Path, smtp: FakeSmtp) -> AsyncIterator[House]:
+    shutil.copy(sqlite_template, tmp_path / "store.db")
+    engine = open_engine(f"sqlite:///{tmp_path}/store.db")
+    yield House(engine, smtp.port)
+    await engine.dispose()
+
+
+async def subscribed(house: House, count: int, domains: tuple[str, ...] = DOMAINS) -> list[str]:
+    """So many readers, to whom something is due."""
+    readers = [f"reader{each}@{domains[each % len(domains)]}" for each in range(count)]
+    await house.subscribe(*readers)
+    await house.broadcast()
+    return readers
+
+
+async def refused(house: House) -> str:
+    """What the operator reads of a run that comes to nothing."""
+    with pytest.raises(ChannelError) as error:
+        async with house.outbox() as outbox:
+            await _send_all(outbox)
+    return str(error.value)
+
+
+async def all_active(house: House) -> bool:
+    return {standing[:1] for standing in await house.standings()} == {("active",)}
+
+
+@pytest.mark.parametrize("answer", ABOUT_US)
+async def test_what_is_about_us_pauses_the_channel_at_once(house: House, smtp: FakeSmtp, answer: str) -> None:
+    await subscribed(house, 10)
+    smtp.fail(Stage.RCPT, Says(answer), times=1000)
+    assert await refused(house)
+    assert smtp.commands["RCPT"] <= 4
+    assert set(await house.deliveries()) == {("due", None)}
+    assert {tuple(each) for each in await house.standings()} == {("active", None, 0)}
+
+
+@pytest.mark.parametrize("count", [2, 3, 10, 43])
+@pytest.mark.parametrize("answer", [UNKNOWN, "552 5.2.2 full", "550 no", "554 5.6.0 bad"])
+async def test_what_all_readers_hear_is_about_us_whatever_it_says(
+    house: House, smtp: FakeSmtp, count: int, answer: str
+) -> None:
+    readers = await subscribed(house, count)
+    for reader in readers:
+        smtp.fail(Stage.RCPT, Says(answer.format(to=reader)), to=reader, times=1000)
+    for _ in range(3):  # consecutive days
+        assert "counts against nobody" in await refused(house)
+        house.now += house.now.resolution  # of the same run
+        assert {tuple(each) for each in await house.standings()} == {("active", None, 0)}
+        assert {state for state, _ in await house.deliveries()} == {"due"}
+    assert smtp.taken == []
+
+
+@pytest.mark.parametrize("stage", [Stage.DATA, Stage.CONTENT])
+async def test_the_brake_holds_after_the_recipient_was_taken_too(
+    house: House, smtp: FakeSmtp, stage: Stage
+) -> None:
+    await subscribed(house, 10)
+    smtp.fail(stage, Says("550 5.1.1 User unknown"), times=1000)
+    assert "counts against nobody" in await refused(house)
+    assert await all_active(house)
+
+
+async def test_a_relay_that_knows_nobody_of_the_only_domain_ends_nobody(house: House, smtp: FakeSmtp) -> None:
+    await subscribed(house, 10, ("only.example",))
+    smtp.fail(Stage.RCPT, Says("550 5.1.1 User unknown"), times=1000)
+    assert await refused(house)
+    assert await all_active(house)
+
+
+async def test_those_refused_before_the_brake_are_served_once_the_relay_works(
+    house: House, smtp: FakeSmtp
+) -> None:
+    readers = await subscribed(house, 10)
+    smtp.fail(Stage.RCPT, Says("550 5.1.1 User unknown"), times=4)
+    async with house.outbox() as outbox:
+        with pytest.raises(ChannelError):
+            await outbox.run()
+        house.now += house.now.resolution
+        await outbox.drain()
+    assert smtp.mailboxes == dict.fromkeys(readers, 1)
+    assert {tuple(each) for each in await house.standings()} == {("active", None, 0)}
+
+
+async def test_a_stop_in_the_midst_of_a_run_counts_against_nobody(house: House, smtp: FakeSmtp) -> None:
+    house.overrides["mail_connections"] = 1
+    readers = await subscribed(house, 8)
+    for reader in readers[1:3]:
+        smtp.fail(Stage.RCPT, Says(UNKNOWN.format(to=reader)), to=reader)
+    smtp.fail(Stage.RCPT, Says("450 4.2.0 greylisted"), to=readers[3])
+    async with house.outbox() as outbox:
+        running = asyncio.create_task(outbox.run())
+        async with asyncio.timeout(20):
+            while smtp.met < 3:  # noqa: ASYNC110 - another task makes it so
+                await asyncio.sleep(0.005)
+        outbox.close()
+        await running
+    assert await all_active(house)
+    await house.send(hours=2)
+    assert smtp.mailboxes == dict.fromkeys(readers, 1)
+
+
+async def test_a_quota_is_asked_about_once_in_a_pause_not_by_each_row(house: House, smtp: FakeSmtp) -> None:
+    await subscribed(house, 43)
+    smtp.fail(Stage.RCPT, Says("450 4.7.0 daily quota exceeded"), times=1000)
+    async with house.outbox() as outbox:
+        for _ in range(5):
+            with pytest.raises(ChannelError, match="daily quota"):
+                await outbox.run()
+    assert smtp.commands["RCPT"] <= 4 + 4 * 1  # those under way, then one each time
+    assert set(await house.deliveries()) == {("due", None)}
+
+
+async def test_words_that_nobody_knows_pause_the_channel_once_many_hear_them(
+    house: House, smtp: FakeSmtp
+) -> None:
+    await subscribed(house, 43)
+    smtp.fail(Stage.RCPT, Says("450 4.3.0 not now"), times=1000)
+    assert "not now" in await refused(house)
+    assert smtp.commands["RCPT"] <= 2 * 8 + 4  # those begun, and two that try again
+    assert await all_active(house)
+
+
+async def test_greylisting_holds_up_nobody_else(house: House, smtp: FakeSmtp) -> None:
+    readers = await subscribed(house, 10)
+    for reader in readers[:9]:
+        smtp.fail(Stage.RCPT, Says("450 4.2.0 Greylisted, see postgrey.example"), to=reader)
+    await house.send()
+    assert smtp.mailboxes == {readers[9]: 1}
+    await house.send(minutes=6)
+    assert smtp.mailboxes == dict.fromkeys(readers, 1)
+    assert {tuple(each) for each in await house.standings()} == {("active", None, 0)}
+
+
+async def test_a_few_unknown_addresses_end_and_stop_nothing(house: House, smtp: FakeSmtp) -> None:
+    readers = await subscribed(house, 43)
+    for reader in readers[:3]:
+        smtp.fail(Stage.RCPT, Says(UNKNOWN.format(to=reader)), to=reader, times=9)
+    async with house.outbox() as outbox:
+        await _send_all(outbox)
+    assert smtp.mailboxes == dict.fromkeys(readers[3:], 1)
+    standings = [standing for standing, *_ in await house.standings()]
+    assert standings == ["ended"] * 3 + ["active"] * 40
+
+
+async def test_a_reader_alone_whose_server_blames_us_costs_nobody_else_the_mail(
+    house: House, smtp: FakeSmtp
+) -> None:
+    house.overrides["mail_connections"] = 1
+    readers = await subscribed(house, 10)
+    smtp.fail(Stage.RCPT, Says("550 5.7.1 rejected by our policy"), to=readers[0], times=1000)
+    async with house.outbox() as outbox:
+        await _send_all(outbox)
+    assert smtp.mailboxes == dict.fromkeys(readers[1:], 1)
+    assert (await house.deliveries())[0] == ("failed", "refused-alone")
+    assert await all_active(house)
+
+
+@pytest.mark.parametrize("reply", ["421 4.7.0 mx.example closing", "421 HL:REP 163 mx5"])
+async def test_a_server_that_hangs_up_on_everybody_is_left_alone(
+    house: House, smtp: FakeSmtp, reply: str
+) -> None:
+    await subscribed(house, 43)
+    smtp.fail(Stage.RCPT, Says(reply), times=1000)
+    with pytest.raises(ChannelError):
+        await house.send()
+    assert smtp.commands["RCPT"] <= 6
+    assert await all_active(house)
