@@ -27,6 +27,7 @@ async def listening(app: ASGIApp, host: str, port: int) -> AsyncIterator[None]:
         host=host,
         port=port,
         http=Connection,
+        ws="none",  # which would leave the connections that are counted
         backlog=_BACKLOG,
         lifespan="off",
         log_level="warning",

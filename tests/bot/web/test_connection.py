@@ -2,24 +2,27 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bot.web import connection
 from bot.web.server import listening
 
+_HERE = Response("here")
 WHOLE = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 @asynccontextmanager
-async def door() -> AsyncIterator[int]:
+async def door(app: ASGIApp = _HERE) -> AsyncIterator[int]:
     """The port of a site that answers whatever is asked."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    async with listening(Response("here"), "127.0.0.1", port):
+    async with listening(app, "127.0.0.1", port):
         yield port
 
 
@@ -83,19 +86,114 @@ async def test_trickling_gains_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
             writer.close()
 
 
-async def test_beyond_the_places_nobody_is_let_in_until_one_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_where_all_places_are_taken_who_only_holds_one_makes_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(connection, "PLACES", 3)
     async with door() as port:
-        inside = [await call(port, WHOLE) for _ in range(3)]
-        for reader, _ in inside:
-            assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
-        reader, outside = await call(port)
-        assert await is_hung_up(reader)
-        outside.close()
-        inside[0][1].close()
-        await inside[0][1].wait_closed()
-        await asyncio.sleep(0.05)
-        reader, again = await call(port, WHOLE)
-        assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
-        for writer in (again, *(each for _, each in inside[1:])):
+        silent = await call(port)
+        asking = await call(port, b"GET / HTTP/1.1\r\n")
+        answered = await call(port, WHOLE)
+        assert await answered[0].readuntil(b"here")
+        new = [await call(port, WHOLE) for _ in range(3)]
+        for reader, _ in new:
+            assert await reader.readuntil(b"here")
+        for reader, _ in (silent, asking, answered):
+            assert await is_hung_up(reader)
+        for _, writer in (silent, asking, answered, *new):
             writer.close()
+
+
+async def test_any_number_that_say_nothing_shuts_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "PLACES", 50)
+    async with door() as port:
+        idle = [await call(port, said) for said in (b"", b"G", b"POST / HTTP/1.1\r\nHost: x\r\n") * 50]
+        for _ in range(5):
+            idle.append(await call(port, WHOLE))
+            assert await idle[-1][0].readuntil(b"here")
+            idle += [await call(port) for _ in range(20)]
+        for _, writer in idle:
+            writer.close()
+
+
+async def test_a_body_that_does_not_come_makes_room_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "PLACES", 2)
+    begun = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"
+    async with door(_read_whole) as port:
+        slow = [await call(port, begun) for _ in range(2)]
+        reader, writer = await call(port, WHOLE)
+        assert await reader.readuntil(b"here")
+        assert await is_hung_up(slow[0][0])
+        for _, each in slow:
+            each.close()
+        writer.close()
+
+
+async def test_who_is_being_answered_keeps_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "PLACES", 2)
+    working, done = asyncio.Semaphore(0), asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        working.release()
+        await done.wait()
+        await Response("here")(scope, receive, send)
+
+    async with door(slow) as port:
+        inside = [await call(port, WHOLE) for _ in range(2)]
+        for _ in inside:
+            await working.acquire()
+        reader, outside = await call(port, WHOLE)
+        assert await is_hung_up(reader)
+        done.set()
+        for reader, writer in inside:
+            assert await reader.readuntil(b"here")
+            writer.close()
+        outside.close()
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1", b"HTTP/1.0"])  # which is kept alive, and which is closed
+async def test_who_does_not_read_the_answer_is_hung_up_on(
+    monkeypatch: pytest.MonkeyPatch, head: bytes
+) -> None:
+    monkeypatch.setattr(connection, "_READING_SECONDS", 0.2)
+    lost = asyncio.Event()
+    monkeypatch.setattr(connection.Connection, "connection_lost", _telling(lost))
+    async with door(Response(b"x" * 20_000_000)) as port:
+        with socket.create_connection(("127.0.0.1", port)) as deaf:
+            deaf.sendall(b"GET / " + head + b"\r\nHost: x\r\n\r\n")
+            async with asyncio.timeout(20):
+                await lost.wait()
+
+
+async def test_who_reads_slowly_gets_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_READING_SECONDS", 5)
+    async with door(Response(b"x" * 2_000_000)) as port:
+        reader, writer = await call(port, WHOLE)
+        size = 0
+        while size < 2_000_000 and (some := await reader.read(20_000)):
+            size += len(some)
+        assert size >= 2_000_000
+        writer.close()
+
+
+async def test_an_upgrade_to_a_websocket_is_answered_as_any_request() -> None:
+    asked = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    async with door() as port:
+        reader, writer = await call(port, asked)
+        assert await reader.readuntil(b"here")
+        writer.close()
+
+
+async def _read_whole(scope: Scope, receive: Receive, send: Send) -> None:
+    await Request(scope, receive).body()
+    await Response("here")(scope, receive, send)
+
+
+def _telling(lost: asyncio.Event) -> Callable[[connection.Connection, Exception | None], None]:
+    ended = connection.Connection.connection_lost
+
+    def connection_lost(self: connection.Connection, exc: Exception | None) -> None:
+        ended(self, exc)
+        lost.set()
+
+    return connection_lost
