@@ -34,7 +34,7 @@ from digest.sources.api import QueryApi
 from digest.sources.fulltext.fetch import FullTexts
 from digest.sources.gate import Gate, Patience, Turn, open_client
 from digest.sources.rss import AnnouncementFeed
-from digest.store import calls
+from digest.store import calls, private_files
 from digest.store import engine as database
 from digest.store.turns import Turns
 from digest.texts import Texts
@@ -172,7 +172,8 @@ def posts(settings: Settings) -> Path:
         return settings.archive_dir
     folder = settings.data_dir / "posts"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private_files.make_folder(settings.data_dir)
+        folder.mkdir(exist_ok=True)
     except OSError as error:
         raise ArchiveError(f"The folder of the posts, {folder}, cannot be made: {error.strerror}.") from error
     return folder

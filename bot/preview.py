@@ -28,6 +28,7 @@ from digest.archive import files
 from digest.errors import ArchiveError, DigestError
 from digest.models import Edition
 from digest.store import engine as database
+from digest.store import private_files
 
 _NOWHERE = "https://arxiv-daily.invalid"
 _SOMEBODY = "reader@arxiv-daily.invalid"
@@ -117,7 +118,7 @@ def nobody(settings: Settings) -> Reader:
 def folder(out: Path) -> None:
     """Makes the folder `out`. Raises ArchiveError."""
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        private_files.make_folder(out)  # somebody's own links stand in what is shown
     except OSError as error:
         raise ArchiveError(f"The folder {out} cannot be made: {error.strerror}.") from error
 

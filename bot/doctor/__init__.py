@@ -59,6 +59,7 @@ async def examine(loaded: Settings, clock: Clock, names: Names) -> AsyncGenerato
     try:
         async for finding in _on_the_database(loaded, clock):
             yield finding
+        yield await found("private files", machine.privacy(loaded))
         for task in tasks:
             yield await task
     finally:

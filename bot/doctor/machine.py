@@ -1,9 +1,10 @@
 """This machine: folders, database, archive."""
 
+import shlex
 import tempfile
 from pathlib import Path
 
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot import app
@@ -11,16 +12,30 @@ from bot.doctor.findings import BrokenError
 from bot.settings import Settings
 from digest.archive import git
 from digest.store import engine as database
+from digest.store import private_files
 
 
 async def folder(settings: Settings) -> str:
     """DATA_DIR can be written to."""
     try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        private_files.make_folder(settings.data_dir)
     except OSError as error:
         raise BrokenError(f"DATA_DIR, {settings.data_dir}, cannot be made: {error.strerror}.") from None
     _write_to(settings.data_dir, "DATA_DIR")
     return str(settings.data_dir)
+
+
+async def privacy(settings: Settings) -> str:
+    """Nobody else on this machine can read what holds addresses and secrets: data, settings, keys."""
+    kept = [settings.data_dir, Path(".env"), *([settings.dkim_key_file] if settings.dkim_key_file else [])]
+    url = make_url(settings.database_url)
+    if url.drivername.startswith("sqlite") and url.database:
+        kept += private_files.of_database(Path(url.database))
+    loose = private_files.loose(kept)
+    if loose:
+        named = " ".join(shlex.quote(str(each)) for each in loose)
+        raise BrokenError(f"Others on this machine can read {len(loose)} of its files: chmod go-rwx {named}")
+    return "readable by this user alone"
 
 
 async def tables(engine: AsyncEngine) -> str:

@@ -12,7 +12,7 @@ import json
 import sqlite3
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.util import await_only
 
 from digest.errors import StoreError
+from digest.store import private_files
 from digest.store.sqlite_connections import SqliteConnections
 from digest.store.types import storable
 
@@ -95,9 +96,11 @@ def _open_sqlite(url: URL) -> AsyncEngine:
             "DATABASE_URL names no SQLite file: give sqlite:///FILE, or sqlite:////ABSOLUTE/FILE."
         )
     try:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        private_files.make_folder(Path(url.database).parent)
     except OSError as error:
         raise StoreError(f"The folder of {_shown(url)} cannot be made: {error.strerror}.") from error
+    with suppress(OSError):  # SQLite says what hinders it, once it is asked for something
+        private_files.make_database(Path(url.database))
     connections = SqliteConnections()
     engine = create_async_engine(
         url,
