@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from telegram import Update
 from telegram.ext import ExtBot
 
-from bot import alert_routes, outboxes, unknown_messages
+from bot import alert_routes, loops, outboxes, unknown_messages
 from bot import links as signed
 from bot.alerts import NotToldError
 from bot.app import App, Clock, FarEnds, open_app
@@ -45,7 +45,9 @@ from bot.web.site import site
 T = TypeVar("T")
 _log = structlog.get_logger()
 _RETURNS_SECONDS = 300.0  # between two looks into the mailbox for what comes back
-_LAST_SECONDS = 5.0  # for letters that are under way at the end
+# A stop is done within ten seconds: so much for letters and answers that are under way, for all parts, and for those
+# that were cut off; the rest is for what they stand on. What hangs even then is left to `loops.leave_within`.
+_LAST_SECONDS, _STOP_SECONDS, _CUT_OFF_SECONDS, _LEAVE_SECONDS = 5.0, 6.0, 1.0, 9.5
 _JOIN_SECONDS = 30.0  # that an alert waits for Telegram before it goes another way
 _ALERT_SECONDS = 15.0  # between two looks for alerts that other processes raised
 
@@ -81,7 +83,7 @@ async def serve(
     far_ends: FarEnds | None = None,
     rhythm: Rhythm | None = None,
 ) -> None:
-    """Serves until `stop` is set; what is in flight ends then, within ten seconds. Raises DigestError."""
+    """Serves until `stop` is set; what is in flight ends then or is cut off. Raises DigestError."""
     outboxes.require_channel(settings)
     async with open_app(settings, clock, far_ends) as app:
         house = _House(app, settings, rhythm or Rhythm(), _links(settings, clock), stop)
@@ -95,7 +97,24 @@ async def serve(
             parts.append(_mail(house))
         if settings.telegram_bot_token is not None:
             parts.append(_telegram(house))
-        await _side_by_side(stop, parts)
+        await _in_time(stop, _side_by_side(stop, parts))
+
+
+async def _in_time(stop: asyncio.Event, work: Coroutine[Any, Any, object]) -> None:
+    """Awaits `work`, which ends by itself at `stop`; what has not ended some seconds after that is cut off.
+
+    The tables say where to go on: what is cut off here fares as in a crash.
+    """
+    working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    _, late = await asyncio.wait({working}, timeout=_STOP_SECONDS)
+    if late:
+        _log.warning("cut_off_at_the_stop", seconds=_STOP_SECONDS)
+        working.cancel()
+        _, late = await asyncio.wait({working}, timeout=_CUT_OFF_SECONDS)
+    if not late and not working.cancelled():
+        await working
 
 
 async def _side_by_side(stop: asyncio.Event, parts: list[Coroutine[Any, Any, object]]) -> None:
@@ -200,10 +219,19 @@ async def _telegram(house: _House) -> None:
         if joined is None:
             return
         bot, outbox, inbox = joined
-        parts: list[Coroutine[Any, Any, object]] = [send_until(house.stop, outbox)]
+        parts: list[Coroutine[Any, Any, object]] = [
+            send_until(house.stop, outbox),
+            _close_inbox(house.stop, inbox),
+        ]
         if house.settings.telegram_webhook_secret is None:
             parts.append(_unless(house.stop, partial(connection.poll, bot, inbox.take)))
         await _side_by_side(house.stop, parts)
+
+
+async def _close_inbox(stop: asyncio.Event, inbox: Inbox) -> None:
+    """Ends what is being handled beside what is being sent, not after it."""
+    await stop.wait()
+    await inbox.close(_LAST_SECONDS)
 
 
 async def _joined(house: _House, stack: AsyncExitStack) -> tuple[ExtBot[LimitArgs], Outbox, Inbox]:
@@ -248,9 +276,14 @@ def _links(settings: Settings, clock: Clock) -> Links:
 
 
 def stopping() -> asyncio.Event:
-    """Set by SIGTERM and SIGINT."""
+    """Set by SIGTERM and SIGINT, within ten seconds of which the process ends, whatever hangs in it."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def begin() -> None:
+        stop.set()
+        loops.leave_within(_LEAVE_SECONDS)
+
     for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stop.set)
+        loop.add_signal_handler(name, begin)
     return stop

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from digest.findings import Finding, is_hard
 from digest.models import Call
 
-_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=30), timedelta(days=1)
-_DOUBLINGS = 6  # more than reach the longest pause
+_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=15), timedelta(days=1)
+_DOUBLINGS = 7  # more than reach the longest pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +34,24 @@ class Attempt:
 def is_due(refused: Sequence[Attempt], now: datetime) -> bool:
     """Whether a translation is tried again at `now` of which there are only `refused` attempts.
 
-    After the first row of attempts the next run tries again. After that the pauses double, from half an hour to a day:
-    a model that fails three times on a text mostly fails on it.
+    After n rows of attempts it waits for 15 min * 2^(n - 1), a day at the most: a model that fails three times on a
+    text mostly fails on it, and a restart, or another person who asks, must not pay for that. So the next of the
+    schedule's runs tries again. A first row that was cut off behind its first attempt is made anew at once.
     """
     rows = sum(attempt.number == 1 for attempt in refused)
-    if rows <= 1:
+    if rows <= 1 and len(refused) <= 1:
         return True
-    pause = min(_FIRST_PAUSE * (1 << min(rows - 2, _DOUBLINGS)), _LONGEST_PAUSE)
+    pause = min(_FIRST_PAUSE * (1 << min(rows - 1, _DOUBLINGS)), _LONGEST_PAUSE)
     return now >= max(attempt.call.at for attempt in refused) + pause
 
 
 def is_asked_again(fruitless: Sequence[Call], now: datetime) -> bool:
     """Whether a model is asked again at `now` for what `fruitless` calls did not bring.
 
-    The next run tries again. After that each pause is as long as it has failed by then, a day at the most: calls are
-    paid for, and what a model says of a paper mostly fails in the same way.
+    Each pause is as long as it has failed by then, between a quarter of an hour and a day: calls are paid for, and what
+    a model says of a paper mostly fails in the same way.
     """
     if not fruitless:
         return True
     first, last = (chosen(call.at for call in fruitless) for chosen in (min, max))
-    return now >= last + min(last - first, _LONGEST_PAUSE)
+    return now >= last + min(max(last - first, _FIRST_PAUSE), _LONGEST_PAUSE)

@@ -21,15 +21,17 @@ def refused(rows: int, calls: int = 1) -> list[Attempt]:
     ]
 
 
-@pytest.mark.parametrize("rows", [0, 1])
-def test_after_its_first_failure_a_translation_is_due_at_once(rows: int) -> None:
-    assert is_due(refused(rows, calls=3), NOW)
+def test_what_was_never_tried_or_cut_off_in_its_first_row_is_due_at_once() -> None:
+    assert is_due([], NOW)
+    assert is_due(refused(1, calls=1), NOW)
+    assert not is_due(refused(2, calls=1), NOW)
 
 
 @pytest.mark.parametrize(
-    ("rows", "pause"), [(2, HOUR / 2), (3, HOUR), (4, 2 * HOUR), (8, 24 * HOUR), (100, 24 * HOUR)]
+    ("rows", "pause"),
+    [(1, HOUR / 4), (2, HOUR / 2), (3, HOUR), (4, 2 * HOUR), (9, 24 * HOUR), (100, 24 * HOUR)],
 )
-def test_the_pauses_double_from_half_an_hour_to_a_day(rows: int, pause: timedelta) -> None:
+def test_the_pauses_double_from_a_quarter_of_an_hour_to_a_day(rows: int, pause: timedelta) -> None:
     tried = refused(rows, calls=2)
     assert not is_due(tried, NOW + pause - timedelta(seconds=1))
     assert is_due(tried, NOW + pause)
@@ -38,7 +40,8 @@ def test_the_pauses_double_from_half_an_hour_to_a_day(rows: int, pause: timedelt
 @pytest.mark.parametrize(
     ("ago", "pause"),
     [
-        ([timedelta()] * 3, timedelta()),
+        ([timedelta()], HOUR / 4),
+        ([timedelta()] * 3, HOUR / 4),
         ([HOUR / 2, timedelta()], HOUR / 2),
         ([4 * HOUR, HOUR, timedelta()], 4 * HOUR),
         ([100 * HOUR, timedelta()], 24 * HOUR),
@@ -50,5 +53,5 @@ def test_the_longer_a_model_gives_nothing_usable_the_less_it_is_asked(
     call = refused(1)[0].call
     fruitless = [replace(call, at=NOW - each) for each in ago]
     assert is_asked_again([], NOW)
-    assert not pause or not is_asked_again(fruitless, NOW + pause - timedelta(seconds=1))
+    assert not is_asked_again(fruitless, NOW + pause - timedelta(seconds=1))
     assert is_asked_again(fruitless, NOW + pause)
