@@ -10,12 +10,14 @@ from dkim.asn1 import ASN1FormatError
 
 from digest.errors import DigestError
 
-# RFC 6376 §5.4.1; RFC 8058 §4 asks for both List-Unsubscribe headers, Gmail for Feedback-ID. From is named once more
-# than it is there, so that nobody can add another one (§5.4.2).
-_SIGNED = (
-    b"from", b"from", b"reply-to", b"to", b"subject", b"date", b"message-id", b"mime-version", b"content-type",
-    b"list-id", b"list-unsubscribe", b"list-unsubscribe-post", b"feedback-id", b"auto-submitted",
+# RFC 6376 §5.4.1; RFC 8058 §4 asks for both List-Unsubscribe headers, Gmail for Feedback-ID. Each is named once more
+# than a mail has it, so that nobody can add another one, which some programs would show in its place (§5.4.2, §8.15).
+_HEADERS = (
+    b"from", b"reply-to", b"to", b"subject", b"date", b"message-id", b"mime-version", b"content-type",
+    b"content-transfer-encoding", b"list-id", b"list-unsubscribe", b"list-unsubscribe-post", b"feedback-id",
+    b"auto-submitted",
 )  # fmt: skip
+_SIGNED = tuple(name for name in _HEADERS for _ in range(2))
 _PEM = re.compile(rb"-----BEGIN (?:RSA )?PRIVATE KEY-----\n.+\n-----END (?:RSA )?PRIVATE KEY-----", re.DOTALL)
 _PROBE = b"From: probe@invalid\r\n\r\n"
 

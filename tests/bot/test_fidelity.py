@@ -193,12 +193,12 @@ async def test_what_was_marked_is_tried_again_by_the_next_run_and_completes_the_
         await here.run()
         assert here.post(POST).count(MARK) == 2
         here.model.always = None
-        account = await here.run()
+        account = await here.run(WEDNESDAY_NOON + timedelta(minutes=30))
         assert account is not None
         assert (account.translated, account.failed) == (2, 0)
         assert MARK not in here.post(POST)
         asked = len(here.model.requests)
-        await here.run()
+        await here.run(WEDNESDAY_NOON + timedelta(minutes=30))
         assert len(here.model.requests) == asked
 
 
@@ -206,11 +206,13 @@ async def test_what_fails_again_and_again_is_tried_with_growing_pauses_for_a_wee
     async with world(tmp_path, misbehaving(changed("12.5%", "15.2%")), papers=1) as here:
         for hours, calls in (
             (0, 2),
-            (0, 4),
-            (0.4, 4),
-            (0.5, 6),
-            (1, 6),
-            (1.6, 8),
+            (0, 2),  # a restart pays for nothing
+            (0.2, 2),
+            (0.25, 4),
+            (0.7, 4),
+            (0.8, 6),
+            (1.7, 6),
+            (1.8, 8),
             (24 * 8, 10),
             (24 * 9, 10),
         ):
@@ -221,7 +223,7 @@ async def test_what_fails_again_and_again_is_tried_with_growing_pauses_for_a_wee
 
 async def test_a_model_that_gives_nothing_usable_is_paid_for_it_with_growing_pauses(tmp_path: Path) -> None:
     async with world(tmp_path, misbehaving(faults.says("no JSON")), papers=1) as here:
-        for hours, calls in ((0, 3), (0, 6), (0.4, 9), (0.7, 9), (0.8, 12), (1.5, 12), (1.6, 15)):
+        for hours, calls in ((0, 3), (0, 3), (0.2, 3), (0.3, 6), (0.5, 6), (0.6, 9), (1.1, 9), (1.2, 12)):
             await here.work(WEDNESDAY_NOON + timedelta(hours=hours))
             assert len(translations_asked(here)) == calls, hours
         assert "显示原文" not in here.post(POST)

@@ -78,9 +78,9 @@ class House:
         )
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator[Program]:
-        """A process that serves; what is left of it at the end is killed."""
-        process = await start(self.machine.folder, "serve", env=self.env)
+    async def serving(self, **others: str) -> AsyncIterator[Program]:
+        """A process that serves, with `others` among its settings; what is left of it at the end is killed."""
+        process = await start(self.machine.folder, "serve", env=self.env | others)
         try:
             yield process
         finally:

@@ -13,7 +13,6 @@ from benchmarks.virtual_time import VirtualLoop
 from bot import serve
 from bot.models import Sending
 from tests.bot.mail.readers import subscribed
-from tests.bot.test_cli import PROGRAM, start
 from tests.bot.test_outbox_restart import FIRST, house, sqlite_url
 from tests.fakes import model_faults
 from tests.fakes import telegram_faults as faults
@@ -103,13 +102,11 @@ async def test_with_everything_under_way_and_nothing_answered_the_program_ends_a
         smtp.fail(Stage.CONTENT, Stalls(), times=5)
         here.machine.model.always = model_faults.hang
         await here.broadcast()
-        env = here.env | {
+        mailed = {
             "SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(smtp.port), "SMTP_SECURITY": "none",
             "MAIL_FROM": "daily@papers.example", "PUBLIC_URL": "http://127.0.0.1:9", "SECRET_KEY": "x" * 32,
         }  # fmt: skip
-        process = await start(here.machine.folder, PROGRAM, "serve", **env)
-        reading = asyncio.create_task(process.communicate())
-        try:
+        async with here.serving(**mailed) as process:
             await here.telegram.user(77).says("/paper 2602.00001")
             async with asyncio.timeout(60):
                 while not (  # noqa: ASYNC110 - the far ends tell nobody
@@ -117,19 +114,9 @@ async def test_with_everything_under_way_and_nothing_answered_the_program_ends_a
                 ):
                     await asyncio.sleep(0.05)
             process.send_signal(signal.SIGTERM)
-            assert await asyncio.wait_for(process.wait(), 60) == 0
-        finally:
-            if process.returncode is None:
-                process.kill()
-            _, said = await reading
-        assert b"Traceback" not in said
+            assert await process.status() == 0
         here.telegram.mend()
         smtp.mend()
-        process = await start(here.machine.folder, PROGRAM, "serve", **env)
-        reading = asyncio.create_task(process.communicate())
-        try:
+        async with here.serving(**mailed):
             assert (await here.settle()).keys() <= {Sending.SENT, Sending.UNKNOWN}
-        finally:
-            process.kill()
-            await reading
-        assert max(here.telegram.sent.values()) == 1
+        assert max(here.telegram.sent[FIRST + number] for number in range(40)) == 1

@@ -48,7 +48,12 @@ async def test_a_signed_mail_is_verified_by_the_public_key_and_one_that_was_chan
     ):
         assert before in mail
         assert not dkim.verify(signed.replace(before, after), dnsfunc=dns)
-    assert not dkim.verify(b"From: evil@reader.example\r\n" + signed, dnsfunc=dns)
+    for name in (b"From", b"To", b"Subject", b"Date", b"Reply-To", b"Content-Type", b"List-Unsubscribe",
+                 b"List-Unsubscribe-Post", b"Content-Transfer-Encoding", b"Message-ID"):  # fmt: skip
+        added = name + b": https://evil.example\r\n"
+        assert not dkim.verify(added + signed, dnsfunc=dns)
+        assert not dkim.verify(signed.replace(b"\r\n\r\n", b"\r\n" + added + b"\r\n", 1), dnsfunc=dns)
+    assert dkim.verify(b"Received: from relay.example\r\nX-Spam: no\r\n" + signed, dnsfunc=dns)
     assert all(len(line) <= 78 for line in signature.split(b"\r\n"))
 
 
