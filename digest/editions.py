@@ -33,7 +33,7 @@ from digest.withdrawal import is_withdrawn
 
 _log = structlog.get_logger()
 WEEK = timedelta(days=7)
-_PASSING = frozenset({Gap.BUDGET, Gap.MODEL, Gap.NO_TEXT_YET, Gap.DUE})
+_PASSING = frozenset(gap for gap in Gap if gap.follows)
 _DUE = _PASSING | {Gap.NO_KEY, Gap.UNFAITHFUL}
 Made = TypeVar("Made", Translation | Gap, Reading | Gap)
 

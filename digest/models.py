@@ -220,6 +220,11 @@ class Gap(StrEnum):
     GIVEN_UP = "given-up"
     """Tried for a week in vain."""
 
+    @property
+    def follows(self) -> bool:
+        """Whether what is missing is still to come, by itself."""
+        return self in (Gap.BUDGET, Gap.MODEL, Gap.NO_TEXT_YET, Gap.DUE)
+
 
 @dataclass(frozen=True, slots=True)
 class Window:

@@ -4,23 +4,40 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.mail import signup
+from bot.store import subscribers
 from bot.web.pages import Pages
+from digest.store import engine as database
 
 
 async def ask(pages: Pages, request: Request) -> Response:
     """A button. Only pressing it ends the subscription: programs open links too."""
-    if pages.links.leaving(request.path_params["token"]) is None:
+    number = pages.links.leaving(request.path_params["token"])
+    if number is None:
         return pages.message(request, "no_such_link", 404)
+    if not await _is_known(pages, request, number):
+        return pages.message(request, "gone", 404)
     return pages.page(request, "unsubscribe")
 
 
 async def leave(pages: Pages, request: Request) -> Response:
     """Ends the subscription at once, whatever stands in the body: mail programs post their own, the page an empty one.
 
-    The same again does no harm, and the answer is the same, so that nobody learns who is subscribed.
+    The same again does no harm, and the answer is the same. Whose subscription was deleted hears that this link does
+    nothing: who signed up again since is not told that they left. Mail programs take that for done too.
     """
     number = pages.links.leaving(request.path_params["token"])
     if number is None:
         return pages.message(request, "no_such_link", 404)
+    if not await _is_known(pages, request, number):
+        return pages.message(request, "gone")
     await signup.leave(pages.app.engine, number, pages.now())
     return pages.message(request, "left")
+
+
+async def _is_known(pages: Pages, request: Request, number: int) -> bool:
+    """Whether there is such a subscription, in whose language the request is answered then."""
+    async with database.reading(pages.app.engine) as connection:
+        found = await subscribers.get(connection, number)
+    if found is not None:
+        pages.speak(request, found.choices.language)
+    return found is not None

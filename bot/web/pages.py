@@ -50,8 +50,12 @@ class Pages:
         return self.app.clock()
 
     def language(self, request: Request) -> str:
-        """The language in which a request is answered."""
-        return words.chosen(request, self.app.plan.language)
+        """The language in which a request is answered: what it asks for, else that of whoever its link is for."""
+        return words.chosen(request, self.app.plan.language, getattr(request.state, "language", ""))
+
+    def speak(self, request: Request, language: str) -> None:
+        """Has the request, which comes by a link of somebody's own, answered in the language that they chose."""
+        request.state.language = language
 
     def offer(self, zone: ZoneInfo) -> Offer:
         """What there is to choose from, for somebody in `zone`."""

@@ -116,4 +116,7 @@ async def _reader(pages: Pages, request: Request) -> Subscriber | Response:
         return pages.message(request, "no_such_link", 404)
     async with database.reading(pages.app.engine) as connection:
         found = await subscribers.get(connection, number)
-    return found or pages.message(request, "no_such_link", 404)
+    if found is None:  # deleted; who signed up again since has links of another number
+        return pages.message(request, "gone", 404)
+    pages.speak(request, found.choices.language)
+    return found

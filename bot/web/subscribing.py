@@ -115,6 +115,8 @@ async def _confirmable(pages: Pages, request: Request) -> int | Response:
         found = await signups.find(connection, number)
     if found is None or found.letter is not Letter.CONFIRM:
         return pages.message(request, "expired", 410)
+    if found.wishes is not None:
+        pages.speak(request, found.wishes.choices.language)
     return number if found.confirmed_at is None else pages.message(request, "used", 410)
 
 

@@ -22,10 +22,14 @@ def languages(own: str) -> tuple[str, ...]:
     return known if own in known else (*known, own)
 
 
-def chosen(request: Request, own: str) -> str:
-    """The language for a request: what its address names, else what its reader's browser prefers, else `own`."""
+def chosen(request: Request, own: str, reader: str = "") -> str:
+    """The language for a request.
+
+    What its address names, else that of its `reader` where they are known, else what the browser prefers, else `own`.
+    """
     asked = request.query_params.get("language", "")
-    return _nearest([asked, *_preferred(request.headers.get("accept-language", ""))], languages(own)) or own
+    preferred = _preferred(request.headers.get("accept-language", ""))
+    return _nearest([asked, reader, *preferred], languages(own)) or own
 
 
 @cache

@@ -29,7 +29,7 @@ def papers(edition: Edition, zone: ZoneInfo, address: str | None = None) -> Mark
 @cache
 def _environment() -> Environment:
     environment = words.environment().overlay(autoescape=True)
-    environment.filters = {**environment.filters, "html": html, "paragraphs": paragraphs}
+    environment.filters = {**environment.filters, "html": html, "phrase": phrase, "paragraphs": paragraphs}
     return environment
 
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from digest.acceptance import acceptance
 from digest.invisible import removed
 from digest.models import Edition, Gap
 from digest.withdrawal import is_withdrawn
@@ -29,6 +30,7 @@ def environment() -> Environment:
     )
     made.tests["gap"] = lambda value: isinstance(value, Gap)
     made.tests["withdrawn"] = is_withdrawn
+    made.filters["acceptance"] = acceptance
     return made
 
 

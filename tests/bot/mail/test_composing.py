@@ -9,7 +9,7 @@ from bot.links import Links
 from bot.mail import composing, words
 from bot.mail.composing import HTML_LIMIT
 from bot.models import Choices, Detail, Part, Subject
-from digest.models import Gap, Reading
+from digest.models import Edition, Gap, Reading
 from tests.bot.mail.parts import DAY, HOSTILE, LINKS, edition, entry, html, motley, of_day, part, text
 from tests.papers import paper
 
@@ -269,3 +269,43 @@ def test_the_same_dispatch_is_the_same_mail() -> None:
         part(motley(), links=replace(LINKS, clock=lambda: LINKS.clock() + timedelta(1))),
     )
     assert first == later
+
+
+def accepted_and_unread() -> Edition:
+    made = entry(1)
+    return edition(
+        replace(
+            made, paper=replace(made.paper, comment="Accepted to ICASSP 2026 <b>"), reading=Gap.NO_TEXT_YET
+        )
+    )
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+def test_a_reading_that_follows_is_a_link_to_where_it_will_be(language: str) -> None:
+    made = part(replace(accepted_and_unread(), language=language))
+    page_of_it = LINKS.paper(DAY, language, paper(1).version)
+    [said] = page(made).xpath("//p/a[contains(., '解读') or contains(., 'reading will follow')]")
+    assert said.get("href") == page_of_it
+    assert page_of_it in text(made)
+    gone = entry(1)
+    assert LINKS.paper(DAY, language, paper(1).version) not in html(
+        part(edition(replace(gone, reading=Gap.GIVEN_UP)))
+    )
+
+
+def test_where_a_paper_was_accepted_is_told() -> None:
+    made = part(accepted_and_unread())
+    assert "Accepted to ICASSP 2026 <b>" in visible(made)
+    assert "Accepted to ICASSP 2026 <b>" in text(made)
+    assert_equal_content(made)
+
+
+def test_text_has_its_colour_where_its_ground_has() -> None:
+    for language in ("zh-CN", "en"):
+        for element in page(part(motley(language))).xpath("//*[contains(@style, 'background')]"):
+            assert re.search(r"(?:^|;)\s*color\s*:", element.get("style"))
+    dark = html(part(motley())).partition("prefers-color-scheme: dark")[2].partition("</style>")[0]
+    rules = re.findall(r"([^{}]+)\{([^{}]*)\}", dark.replace("{", "{", 1))
+    assert rules
+    for _, rule in rules:
+        assert ("background-color" in rule) <= bool(re.search(r"(?<!-)color:", rule))

@@ -173,3 +173,48 @@ async def test_a_forged_link_opens_nothing(tmp_path: Path) -> None:
                 answer = await here.web.get(broken + path)
                 assert (answer.status_code, "example.org" in answer.text) == (404, False)
             assert (await here.web.post(broken, data=CHANGED)).status_code == 404
+
+
+async def test_an_old_link_after_deletion_and_a_new_signing_up_says_what_is_true(tmp_path: Path) -> None:
+    async with web_site(tmp_path) as here:
+        old = await here.subscribed()
+        await here.web.post(f"{here.links.preferences(old.id)}/delete")
+        new = await here.subscribed()
+        for link in (here.links.preferences(old.id), here.links.unsubscribe(old.id)):
+            shown = await here.web.get(link)
+            assert (shown.status_code, "订阅已被删除" in shown.text) == (404, True)
+        one_click = await here.web.post(here.links.unsubscribe(old.id))
+        assert one_click.status_code == 200  # mail programs would try again
+        assert "订阅已被删除" in one_click.text
+        assert "已退订" not in one_click.text
+        assert await here.subscriber() == new
+        assert "li@example.org" in (await here.web.get(here.links.preferences(new.id))).text
+
+
+async def test_pages_of_a_link_speak_the_language_that_its_owner_chose(tmp_path: Path) -> None:
+    async with web_site(tmp_path) as here:
+        await here.web.post("/", data=WISHES | {"language": "en"}, headers={"Accept-Language": "zh-CN"})
+        confirmation = await here.confirmation()
+        chinese = {"Accept-Language": "zh-CN"}
+        spoken = [await here.web.get(confirmation, headers=chinese)]
+        spoken.append(await here.web.post(confirmation, headers=chinese))
+        spoken.append(await here.web.post(confirmation, headers=chinese))  # used
+        reader = await here.subscriber()
+        assert reader is not None
+        settings, leave = here.links.preferences(reader.id), here.links.unsubscribe(reader.id)
+        links = (settings, f"{settings}/delete", leave)
+        spoken += [await here.web.get(link, headers=chinese) for link in links]
+        spoken.append(await here.web.post(settings, data=CHANGED, headers=chinese))
+        spoken.append(await here.web.post(leave, headers=chinese))
+        spoken.append(await here.web.post(f"{settings}/delete", headers=chinese))
+        assert [each.headers["content-language"] for each in spoken] == ["en"] * len(spoken)
+        assert (await here.web.get("/", headers=chinese)).headers["content-language"] == "zh-CN"
+
+
+async def test_another_language_can_be_had_of_a_page_by_its_address(tmp_path: Path) -> None:
+    async with web_site(tmp_path) as here:
+        link = here.links.preferences((await here.subscribed()).id)
+        assert (await here.web.get(link, headers={"Accept-Language": "en"})).headers[
+            "content-language"
+        ] == "zh-CN"
+        assert (await here.web.get(f"{link}?language=en")).headers["content-language"] == "en"
