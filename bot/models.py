@@ -217,12 +217,18 @@ Part = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Showing:
-    """An edition on its way to who asked for it: the messages `parts`, of which the first `part` are gone."""
+    """An answer on its way to who asked: the messages `parts`, of which the first `part` are gone.
+
+    An edition is `silent`. Anything else answers the message `reply_to`; with `prompt` it asks for a reply.
+    """
 
     id: int
     address: str
     parts: tuple[Part, ...]
     part: int = 0
+    reply_to: int | None = None
+    prompt: bool = False
+    silent: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,14 @@ class UnknownPaperError(SourceError):
     """arXiv knows no paper, or no such version of it, by this identifier."""
 
 
+class UnknownVersionError(UnknownPaperError):
+    """arXiv has the paper, but not that version of it; `newest` is the newest that it has."""
+
+    def __init__(self, ref: str, newest: str) -> None:
+        super().__init__(f"arXiv has no {ref}: the newest version of that paper is {newest}.")
+        self.newest = newest
+
+
 class ModelError(DigestError):
     """The language model gave no usable answer."""
 

@@ -14,6 +14,11 @@ class Address:
         return str(self.chat) if self.topic is None else f"{self.chat}:{self.topic}"
 
     @property
+    def subscription(self) -> "Address":
+        """What subscribes here: a private chat as one, whatever topics its person has opened (Bot API 9.3)."""
+        return Address(self.chat) if self.is_private else self
+
+    @property
     def is_private(self) -> bool:
         """Users have positive ids; groups and channels, negative ones (Bot API, Chat)."""
         return self.chat > 0

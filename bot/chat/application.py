@@ -31,7 +31,6 @@ from bot.chat import (
     papers,
     preferences,
     privacy,
-    showings,
     taps,
     welcome,
     words,
@@ -77,7 +76,7 @@ async def answering(desk: Desk) -> AsyncIterator[Inbox]:
     inbox = Inbox(desk, application)
     try:
         await on_demand.resume(desk)
-        await showings.resume(desk)
+        await desk.replies.resume()
         await inbox.resume()
         yield inbox
     finally:

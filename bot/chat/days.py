@@ -9,7 +9,7 @@ from telegram import Update
 from telegram.ext import CallbackQueryHandler, ContextTypes
 
 from bot import day
-from bot.chat import composing, showings, words
+from bot.chat import composing, words
 from bot.chat.desk import Desk
 from bot.chat.incoming import Handler, Incoming, incoming, on_command
 from bot.chat.parts import Button, rows
@@ -98,4 +98,4 @@ async def _show(desk: Desk, came: Incoming, reader: Subscriber, wanted_day: date
         await desk.answer(came, says.nothing_matches(edition.date))
         return
     composed = await asyncio.to_thread(composing.digest, shown, reader.choices)
-    await showings.show(desk, came.address, composed)
+    await desk.replies.send(came.address, composed)

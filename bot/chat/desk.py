@@ -18,15 +18,18 @@ from telegram.ext import ExtBot
 
 from bot import fanout
 from bot.app import App
+from bot.channels import DeferredError, UnansweredError
 from bot.chat import refusals, words
 from bot.chat.incoming import Incoming, incoming
 from bot.chat.limits import LimitArgs
 from bot.chat.parts import Message, Rows
+from bot.chat.replies import Replies
 from bot.chat.sending import Outgoing
+from bot.chat.turns import ANY_NUMBER, Turns
 from bot.links import Links
 from bot.models import Choices, Kind, Subscriber
 from bot.outbox import Outbox
-from bot.store import subscribers
+from bot.store import subscribers, updates
 from bot.store.asks import Day
 from bot.store.subscribers import Edit
 from digest.models import PaperId
@@ -59,18 +62,26 @@ class Desk:
     quotas: Quotas
     clock: Callable[[], datetime]
     links: Links | None = None
+    replies: Replies = field(init=False)
+    answered: set[int] = field(default_factory=set)
+    """The updates being handled whose answers have gone out, or are rows."""
     looked: dict[PaperId, datetime] = field(default_factory=dict)
     """When arXiv was last asked whether it has a newer version of a paper; a restart asks once more."""
+    _in_turn: Turns = field(default_factory=partial(Turns, ANY_NUMBER))
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.replies = Replies(self.app.engine, self.outgoing, self.clock)
 
     async def reader(self, came: Incoming) -> Subscriber:
         """Whoever stands behind the address of what came; unknown ones are made known, unsubscribed."""
         async with database.reading(self.app.engine) as connection:
-            known = await subscribers.find(connection, CHANNEL, str(came.address))
+            known = await subscribers.find(connection, CHANNEL, str(came.address.subscription))
         if known is not None:
             return known
         language = words.nearest(came.language, self.language)
-        new = Subscriber(0, CHANNEL, str(came.address), came.kind, Choices(language), self.zone)
+        address = str(came.address.subscription)
+        new = Subscriber(0, CHANNEL, address, came.kind, Choices(language), self.zone)
         async with database.writing(self.app.engine) as connection:
             return await subscribers.add(connection, new, self.clock())
 
@@ -95,21 +106,41 @@ class Desk:
         return changed
 
     async def answer(
-        self, came: Incoming, what: str | Message, buttons: Rows = (), *, prompt: bool = False
+        self,
+        came: Incoming,
+        what: str | Message,
+        buttons: Rows = (),
+        *,
+        prompt: bool = False,
+        replies: bool = False,
     ) -> int:
-        """Says `what` in answer to what came, and gives the id of the message."""
+        """Says `what` in answer to what came, and gives the id of the message; 0 where Telegram takes it only later.
+
+        In groups, and where it `replies`, it hangs on the message that came.
+        """
         said = what if isinstance(what, Message) else Message(str(what), buttons)
-        reply_to = None if came.address.is_private else came.message
-        return await self.outgoing.say(came.address, said, reply_to=reply_to, prompt=prompt)
+        reply_to = came.message if replies or not came.address.is_private else None
+        note = partial(self.note_answered, came)
+        return await self.replies.say(came.address, said, note, reply_to=reply_to, prompt=prompt)
 
     async def show(self, came: Incoming, what: Message) -> None:
-        """Puts `what` in place of the message that was tapped, or beside where that one is gone."""
+        """Puts `what` in place of the message that was tapped, or beside where that cannot be done."""
         try:
             await self.outgoing.change(came.address, came.message, what)
         except TelegramError as error:
-            if not refusals.is_gone(error):
+            if refusals.is_gone(error):
+                await self.answer(came, what)
+            elif isinstance(refusals.delivery_error(error), DeferredError | UnansweredError):
+                await self.replies.keep(came.address, what)
+            else:
                 raise
-            await self.answer(came, what)
+
+    async def note_answered(self, came: Incoming) -> None:
+        """From now on the answer to what came may have arrived, or is a row: it is not handled again."""
+        if came.update and came.update not in self.answered:
+            async with database.writing(self.app.engine) as connection:
+                await updates.answered(connection, [came.update])
+            self.answered.add(came.update)
 
     async def acknowledge(
         self, query: CallbackQuery, text: str | None = None, *, alert: bool = False, url: str | None = None
@@ -152,6 +183,10 @@ class Desk:
         """Whether this person runs the bot."""
         return came.person in self.operators
 
+    def in_turn(self, chat: int, work: Coroutine[Any, Any, None]) -> None:
+        """The same, behind what is done in this way for the chat."""
+        self._in_turn.join(chat, partial(_logged, work))
+
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Does `work` beside the updates; a clean stop ends it, and the tables say what was left undone."""
         task = asyncio.create_task(_logged(work))
@@ -160,9 +195,11 @@ class Desk:
 
     async def close(self) -> None:
         """Ends what was spawned."""
+        await self._in_turn.close(0)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.replies.close()
 
 
 def _alias(token: str, day: datetime, person: str) -> str:

@@ -7,7 +7,6 @@ itself: neither after a timeout, nor after a crash.
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-import stamina
 from telegram.error import TelegramError
 
 from bot.channels import DeferredError, UnansweredError
@@ -16,29 +15,34 @@ from bot.chat import refusals
 from bot.chat.desk import Desk
 from bot.chat.limits import LimitArgs
 from bot.chat.parts import Message
+from bot.chat.replies import persistently
 from bot.models import ASK_LIFETIME, Ask
 from bot.store import asks
 from digest.store import engine as database
 
 Made = TypeVar("Made")
-_FIRST_SECONDS, _LONGEST_SECONDS = 0.5, 60.0  # between two attempts, unless Telegram names a pause
 
 
 class ForgottenError(Exception):
     """Whoever asked had all about them deleted, the request too."""
 
 
-async def hand_over(desk: Desk, ask: Ask, messages: Sequence[Message]) -> None:
+async def hand_over(desk: Desk, ask: Ask, messages: Sequence[Message]) -> int | None:
     """Sends `messages` but those that went out already, the first in place of the status message where there is one.
 
-    Waits out what passes, until the request has lived its day. Raises TelegramError for what does not pass, and for
-    what may have arrived; ForgottenError.
+    Gives the number of the first message, None where it went out before. Waits out what passes, until the request has
+    lived its day. Raises TelegramError for what does not pass, and for what may have arrived; ForgottenError.
     """
+    first = None
     for part in range(ask.part, len(messages)):
-        if part or not await _replaced(desk, ask, messages[part]):
-            await _sent(desk, ask, messages[part], part)
-        elif len(messages) > 1:
-            await _note(desk, ask, 1)
+        if part == 0 and await _replaced(desk, ask, messages[0]):
+            first = ask.status_message
+            if len(messages) > 1:
+                await _note(desk, ask, 1)
+            continue
+        number = await _sent(desk, ask, messages[part], part)
+        first = first if part else number
+    return first
 
 
 async def _replaced(desk: Desk, ask: Ask, message: Message) -> bool:
@@ -60,40 +64,30 @@ async def _replaced(desk: Desk, ask: Ask, message: Message) -> bool:
     return await _persistently(desk, ask, change, (DeferredError, UnansweredError))  # twice is as once
 
 
-async def _sent(desk: Desk, ask: Ask, message: Message, part: int) -> None:
+async def _sent(desk: Desk, ask: Ask, message: Message, part: int) -> int:
     async def before() -> None:
         await _note(desk, ask, part + 1)
 
-    async def send() -> None:
+    async def send() -> int:
         try:
-            await desk.outgoing.say(
-                addresses.parse(ask.address), message, reply_to=ask.reply_to, limits=LimitArgs(before)
+            return await desk.outgoing.say(
+                addresses.parse(ask.address),
+                message,
+                reply_to=ask.reply_to,
+                limits=LimitArgs(before, once=True),
             )
         except TelegramError as error:
             if not isinstance(refusals.delivery_error(error), UnansweredError):
                 await _note(desk, ask, part)
             raise
 
-    await _persistently(desk, ask, send, (DeferredError,))
+    return await _persistently(desk, ask, send, (DeferredError,))
 
 
 async def _persistently(
     desk: Desk, ask: Ask, send: Callable[[], Awaitable[Made]], passing: tuple[type[Exception], ...]
 ) -> Made:
-    def pause(error: Exception) -> bool | float:
-        if not isinstance(error, TelegramError) or desk.clock() >= ask.asked_at + ASK_LIFETIME:
-            return False
-        meant = refusals.delivery_error(error)
-        if isinstance(meant, DeferredError) and meant.pause is not None:
-            return meant.pause.total_seconds()
-        return isinstance(meant, passing)
-
-    async for attempt in stamina.retry_context(
-        on=pause, attempts=None, timeout=None, wait_initial=_FIRST_SECONDS, wait_max=_LONGEST_SECONDS
-    ):
-        with attempt:
-            return await send()
-    raise AssertionError  # stamina returns or raises
+    return await persistently(send, passing, lambda: desk.clock() < ask.asked_at + ASK_LIFETIME)
 
 
 async def _note(desk: Desk, ask: Ask, part: int) -> None:

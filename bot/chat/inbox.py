@@ -1,11 +1,10 @@
-"""What Telegram tells the bot: kept before Telegram hears that it came, handled once, in order per chat.
+"""What Telegram tells the bot: kept before Telegram hears that it came, answered once, in order per chat.
 
-What waits for its turn is a row with its content, so a stop or a crash only delays it. When its turn comes the content
-is deleted, and what a crash cuts off then is not handled again: its answer may have arrived. What a clean stop cuts off
-gets its content back.
+An update is a row with its content until its answer goes out, is a row itself, or is not needed; so a stop or a crash
+only delays it. The content is deleted at the last moment before the first message of the answer goes: what a crash cuts
+off then is not handled again, as that message may have arrived.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import partial
@@ -20,7 +19,9 @@ from bot.chat import words
 from bot.chat.desk import Desk
 from bot.chat.incoming import incoming
 from bot.chat.turns import Turns
+from bot.chat.updates import readable
 from bot.store import updates
+from digest.errors import DigestError
 from digest.store import engine as database
 
 _log = structlog.get_logger()
@@ -39,16 +40,16 @@ class Inbox:
 
     async def take(self, came: Sequence[Update]) -> None:
         """Keeps the updates, and has those that come for the first time handled. Raises StoreError."""
-        contents = {each.update_id: each.to_dict() for each in came}
+        contents = {each.update_id: content for each in came if (content := _content(each)) is not None}
         async with database.writing(self._desk.app.engine) as connection:
             new = await updates.keep(connection, contents, self._desk.clock())
         await self._line_up(each for each in came if each.update_id in new)
 
     async def resume(self) -> None:
         """Has handled what waited when the program ended. Raises StoreError."""
-        async with database.reading(self._desk.app.engine) as connection:
+        async with database.writing(self._desk.app.engine) as connection:
             left = await updates.waiting(connection, self._desk.clock() - _RESUMED)
-        await self._line_up(Update.de_json(each, self._desk.bot) for each in left)
+        await self._line_up(Update.de_json(readable(each), self._desk.bot) for each in left)
 
     async def close(self, patience_seconds: float) -> None:
         """Begins nothing more; what is being handled may end within that time."""
@@ -68,22 +69,20 @@ class Inbox:
             else:
                 self._flooding.add(key)
                 self._turns.join(key, partial(self._work, each, self._refuse))
-        if passed_over:
-            await self._begin(passed_over)
+        await self._answered(passed_over)
 
     async def _work(self, update: Update, handle: Callable[[Update], Awaitable[None]]) -> None:
         """The edge of what one update can do; faults of handlers have been dealt with before."""
         try:
-            await self._begin([update.update_id])
             await handle(update)
-        except asyncio.CancelledError:
-            async with database.writing(self._desk.app.engine) as connection:
-                await updates.put_back(connection, update.update_id, update.to_dict())
-            raise
         except TelegramError as error:
             _log.warning("answer_failed", update=update.update_id, error=type(error).__name__)
         except Exception:  # noqa: BLE001 - the bot must live on
             _log.exception("update_failed", update=update.update_id)
+        try:
+            await self._answered([update.update_id])
+        except DigestError:
+            _log.exception("update_not_noted", update=update.update_id)
 
     async def _refuse(self, update: Update) -> None:
         """Groups are not told: most of what is said there was not meant for the bot."""
@@ -93,9 +92,22 @@ class Inbox:
             reader = await self._desk.reader(came)
             await self._desk.answer(came, words.of(reader.choices.language).too_fast)
 
-    async def _begin(self, numbers: Sequence[int]) -> None:
-        async with database.writing(self._desk.app.engine) as connection:
-            await updates.begin(connection, numbers)
+    async def _answered(self, numbers: Sequence[int]) -> None:
+        """Deletes the contents of these updates, but where an answer that went out has done so."""
+        left = [number for number in numbers if number not in self._desk.answered]
+        self._desk.answered.difference_update(numbers)
+        if left:
+            async with database.writing(self._desk.app.engine) as connection:
+                await updates.answered(connection, left)
+
+
+def _content(update: Update) -> dict[str, Any] | None:
+    """The update as it is kept; None where the library cannot write what it has read: that is passed over."""
+    try:
+        return update.to_dict()
+    except Exception:  # noqa: BLE001 - whatever it stumbles over must not keep the others back
+        _log.exception("update_unreadable", update=update.update_id)
+        return None
 
 
 def _key(update: Update) -> int:

@@ -22,7 +22,7 @@ TEXT_LIMIT = 4096
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A message or a tap.
+    """A message or a tap; `update` is the number of the update that brought it.
 
     `person` is 0 for posts of a channel and for anonymous administrators. `words` is what stands behind a command.
     `replied` is the message of the bot's own that this one answers. `name` is what the person calls themselves.
@@ -38,6 +38,7 @@ class Incoming:
     replied: Message | None = None
     anonymous_admin: bool = False
     name: str = ""
+    update: int = 0
 
     @property
     def talks(self) -> bool:
@@ -66,6 +67,7 @@ def incoming(update: Update) -> Incoming | None:
         replied=_own(found),
         anonymous_admin=_speaks_for_the_chat(update, found),
         name=removed_in_line(user.first_name) if user else "",
+        update=update.update_id,
     )
 
 
@@ -124,6 +126,7 @@ def _tap_on_what_is_lost(update: Update) -> Incoming | None:
         language=user.language_code,
         message=lost.message_id,
         name=removed_in_line(user.first_name),
+        update=update.update_id,
     )
 
 

@@ -39,10 +39,11 @@ class LimitArgs:
     """What a bot's method takes as `rate_limit_args`; nothing is for an answer that somebody waits for.
 
     `before` is awaited before each attempt, at the last moment at which nothing has gone out; what it raises is
-    raised instead of sending.
+    raised instead of sending. With `once` a 429 is raised, and not waited out here: whoever sends has a row for it.
     """
 
     before: Callable[[], Awaitable[None]] | None = None
+    once: bool = False
 
 
 class Bulk(LimitArgs):
@@ -119,8 +120,8 @@ class Limiter(BaseRateLimiter[LimitArgs]):
         urgent = not isinstance(rate_limit_args, Bulk)
         ticket = self._pacing.ticket(request.scope, urgent=urgent) if request.is_message else None
         try:
-            before = rate_limit_args.before if rate_limit_args else None
-            return await self._send(request, ticket, before, lambda: callback(*args, **kwargs))
+            limits = rate_limit_args or LimitArgs()
+            return await self._send(request, ticket, limits, lambda: callback(*args, **kwargs))
         finally:
             if ticket is not None:
                 self._arrived(ticket)
@@ -129,17 +130,17 @@ class Limiter(BaseRateLimiter[LimitArgs]):
         self,
         request: Call,
         ticket: Ticket | None,
-        before: Callable[[], Awaitable[None]] | None,
+        limits: LimitArgs,
         attempt: Callable[[], Awaitable[_Answer]],
     ) -> _Answer:
         attempts = Attempts(self._patience)
         while True:
-            await self._admit(request, ticket, before)
+            await self._admit(request, ticket, limits.before)
             try:
                 answer = await attempt()
             except (RetryAfter, ThrottledError) as error:
                 self._heed(request, ticket, attempts.pause_after(error))
-                if not attempts.another:
+                if limits.once or not attempts.another:
                     raise
             except TelegramError as error:
                 if ticket and not isinstance(error, _UNHEARD):

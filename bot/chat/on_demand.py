@@ -1,11 +1,14 @@
 """One paper for one person, now: from what is stored at once, else made while the person watches.
 
-What has to be made is a row first (`asks`), so a restart goes on with it.
+Whatever is asked is a row first (`asks`), so a restart goes on with it.
 """
 
 import asyncio
+import math
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from operator import itemgetter
 
 import structlog
 from telegram.error import TelegramError
@@ -20,9 +23,9 @@ from bot.chat.incoming import Incoming
 from bot.chat.parts import Message
 from bot.chat.status import Status
 from bot.models import ASK_LIFETIME, Ask, Subscriber, Wish
-from bot.store import asks
+from bot.store import asks, updates
 from digest import ids
-from digest.errors import DigestError, SourceError, UnknownPaperError
+from digest.errors import DigestError, SourceError, UnknownPaperError, UnknownVersionError
 from digest.ids import PaperRef
 from digest.library import Library
 from digest.models import Gap, Paper, Reading, Translation, VersionId
@@ -31,16 +34,48 @@ from digest.store import papers
 from digest.withdrawal import is_withdrawn
 
 _log = structlog.get_logger()
+_UNANSWERED = "unanswered"
 
 
 async def take(
-    desk: Desk, came: Incoming, reader: Subscriber, ref: PaperRef, wish: Wish, question: str | None = None
-) -> str | None:
-    """Answers at once from what is stored; else says how far the work is until the answer is there.
+    desk: Desk,
+    came: Incoming,
+    reader: Subscriber,
+    refs: Sequence[PaperRef],
+    wish: Wish = Wish.READING,
+    question: str | None = None,
+) -> list[str]:
+    """Has each of `refs` answered: from what is stored, or made while the person watches. Each is a row first.
 
-    Gives the sentence to be said where a quota is used up.
+    Gives the sentences to be said about those that are not.
     """
-    ask = Ask(
+    wanted = [_ask(desk, came, reader, ref, wish, question) for ref in refs]
+    stored = [wish is Wish.READING and bool(await find(desk, ref, reader.choices.language)) for ref in refs]
+    left, used_up = await _left(desk, came, wanted[0])
+    taken, refused = [], []
+    async with database.writing(desk.app.engine) as connection:
+        for ask, is_stored in zip(wanted, stored, strict=True):
+            if await asks.is_due(connection, ask, ask.asked_at - ASK_LIFETIME):
+                # A second tap, or an impatient second message, costs nothing; what is stored is on its way.
+                refused += [] if is_stored else [str(words.of(ask.language).being_made(ask.paper))]
+            elif not is_stored and not left:
+                refused.append(used_up)
+            else:
+                left -= not is_stored
+                taken.append(replace(ask, id=await asks.add(connection, ask, made=not is_stored)))
+        if taken:
+            await updates.answered(connection, [came.update])
+    if taken:
+        desk.answered.add(came.update)
+    for ask in taken:
+        _begin(desk, ask, is_stored=stored[wanted.index(replace(ask, id=0))])
+    return list(dict.fromkeys(refused))  # the same for all of them is said once
+
+
+def _ask(
+    desk: Desk, came: Incoming, reader: Subscriber, ref: PaperRef, wish: Wish, question: str | None
+) -> Ask:
+    return Ask(
         id=0,
         address=str(came.address),
         person=str(came.person or came.address.chat),
@@ -52,30 +87,6 @@ async def take(
         reply_to=None if came.address.is_private else came.message,
         rich=reader.choices.rich,
     )
-    if wish is Wish.READING and (known := await find(desk, ref, ask.language)):
-        await _show(desk, came, known, ask)
-        return None
-    if await _is_asked(desk, ask):
-        await desk.answer(came, words.of(ask.language).being_made(ask.paper))
-        return None
-    if refusal := await _over_quota(desk, came, ask):
-        return refusal
-    async with database.writing(desk.app.engine) as connection:
-        number = await asks.add(connection, ask)
-        await asks.note_made(connection, number)
-    message = None
-    with suppress(TelegramError):  # the answer may get through, where the word that it is coming did not
-        message = await desk.answer(came, words.of(ask.language).working)
-        async with database.writing(desk.app.engine) as connection:
-            await asks.note_status(connection, number, message)
-    desk.spawn(_work(desk, replace(ask, id=number, status_message=message)))
-    return None
-
-
-async def _is_asked(desk: Desk, ask: Ask) -> bool:
-    """Whether it is being made there already: a second tap, or an impatient second message, costs nothing."""
-    async with database.reading(desk.app.engine) as connection:
-        return await asks.is_due(connection, ask, ask.asked_at - ASK_LIFETIME)
 
 
 async def resume(desk: Desk) -> None:
@@ -119,43 +130,71 @@ def card(known: Known, form: Form, *, opens: bool) -> Message:
     return cards.card(known.paper, known.translation, form, opens=opens, note=note)
 
 
-async def _show(desk: Desk, came: Incoming, known: Known, form: Form) -> None:
-    """What is stored, at once; whether there is a newer version, it can tell a little later."""
-    first, *below = _shown(known, form)
-    number = await desk.answer(came, first)
-    for each in below:
-        await desk.answer(came, each)
-    if isinstance(known.translation, Translation):
-        desk.spawn(newer.offer(desk, came.address, number, known.paper, known.translation, form))
+def _begin(desk: Desk, ask: Ask, *, is_stored: bool) -> None:
+    """What is stored comes in the order in which a chat asked; what is to be made, when it is."""
+    if is_stored:
+        desk.in_turn(addresses.parse(ask.address).chat, _work(desk, ask))
+    else:
+        desk.spawn(_work(desk, ask))
 
 
-async def _over_quota(desk: Desk, came: Incoming, ask: Ask) -> str | None:
-    """Why nothing more is made today, for this person or for anyone."""
-    if desk.is_operator(came):
-        return None
+async def _left(desk: Desk, came: Incoming, ask: Ask) -> tuple[float, str]:
+    """How many more may be made today, for this person and for all; and why no more than that."""
     today, says = desk.today(), words.of(ask.language)
-    async with database.reading(desk.app.engine) as connection:
-        if desk.quotas.person and await asks.counted(connection, today, ask.person) >= desk.quotas.person:
-            return str(says.person_quota(desk.quotas.person))
-        if desk.quotas.everyone and await asks.counted(connection, today) >= desk.quotas.everyone:
-            return str(says.daily_quota)
-    return None
+    found = [(math.inf, "")]
+    if not desk.is_operator(came):
+        async with database.reading(desk.app.engine) as connection:
+            if limit := desk.quotas.person:
+                used = await asks.counted(connection, today, ask.person)
+                found.append((max(0, limit - used), str(says.person_quota(limit))))
+            if limit := desk.quotas.everyone:
+                used = await asks.counted(connection, today)
+                found.append((max(0, limit - used), str(says.daily_quota)))
+    return min(found, key=itemgetter(0))
 
 
 async def _work(desk: Desk, ask: Ask) -> None:
     """From the request to the answer, whatever comes of it; only a stop leaves it undone."""
-    try:
+    said = await _stored(desk, ask)
+    if said is None:
+        ask = await _with_status(desk, ask)
         said = await _said(desk, ask)
-        await handover.hand_over(desk, ask, said.messages)
-        outcome = said.outcome
+    outcome, first = said.outcome, None
+    try:
+        first = await handover.hand_over(desk, ask, said.messages)
     except ForgottenError:
         await _take_back_status(desk, ask)
         return
     except TelegramError as error:
         outcome = _unsent(error)
         _log.warning("answer_not_sent", ask=ask.id, error=outcome)
+    made = said.made and outcome in (said.outcome, _UNANSWERED)
     async with database.writing(desk.app.engine) as connection:
-        await asks.end(connection, ask.id, outcome, desk.clock())
+        await asks.end(connection, ask.id, outcome, desk.clock(), made=made)
+    known = said.stored
+    if known and first and isinstance(known.translation, Translation):
+        await newer.offer(desk, addresses.parse(ask.address), first, known.paper, known.translation, ask)
+
+
+async def _stored(desk: Desk, ask: Ask) -> "_Said | None":
+    """What is stored, at once; whether there is a newer version, it can tell a little later."""
+    known = await find(desk, ids.parse(ask.paper), ask.language) if ask.wish is Wish.READING else None
+    if known is None:
+        return None
+    return _Said(_outcome(known), _shown(known, ask), stored=known)
+
+
+async def _with_status(desk: Desk, ask: Ask) -> Ask:
+    """The request with a message that tells how far it is; the answer may get through where that did not."""
+    if ask.status_message is not None or ask.part:
+        return ask
+    working = Message(str(words.of(ask.language).working))
+    with suppress(TelegramError):
+        number = await desk.outgoing.say(addresses.parse(ask.address), working, reply_to=ask.reply_to)
+        async with database.writing(desk.app.engine) as connection:
+            await asks.note_status(connection, ask.id, number)
+        return replace(ask, status_message=number)
+    return ask
 
 
 async def _take_back_status(desk: Desk, ask: Ask) -> None:
@@ -166,15 +205,20 @@ async def _take_back_status(desk: Desk, ask: Ask) -> None:
 
 def _unsent(error: TelegramError) -> str:
     meant = refusals.delivery_error(error)
-    return "unanswered" if isinstance(meant, UnansweredError) else type(error).__name__
+    return _UNANSWERED if isinstance(meant, UnansweredError) else type(error).__name__
 
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """The word for what came of a request, and what the person is told."""
+    """The word for what came of a request, and what the person is told.
+
+    `made` tells whether something of it was made for this request, `stored` is what was there before.
+    """
 
     outcome: str
     messages: tuple[Message, ...]
+    made: bool = False
+    stored: Known | None = None
 
 
 async def _said(desk: Desk, ask: Ask) -> _Said:
@@ -196,7 +240,10 @@ async def _answered(desk: Desk, ask: Ask) -> _Said:
         async with database.writing(desk.app.engine) as connection:
             if not await asks.note_version(connection, ask, str(paper.version)):
                 return _Said("twice", (Message(str(says.being_made(ask.paper))),))
+        before = (await library.stored([paper]))[paper.version]
         made = await _made(desk, ask, library, paper)
+    except UnknownVersionError as error:
+        return _Said("unknown", (Message(str(says.unknown_version(ask.paper, error.newest))),))
     except UnknownPaperError:
         return _Said("unknown", (Message(str(says.unknown_paper(ask.paper))),))
     except SourceError as error:
@@ -205,8 +252,13 @@ async def _answered(desk: Desk, ask: Ask) -> _Said:
     except DigestError as error:
         _log.warning("ask_failed", ask=ask.id, error=str(error))
         return _Said("failed", (Message(str(says.went_wrong)),))
-    outcome = "answered" if isinstance(made.reading, Reading) else made.reading.value
-    return _Said(outcome, _shown(made, ask))
+    new = (isinstance(made.translation, Translation), isinstance(made.reading, Reading))
+    is_new = any(there and then is None for there, then in zip(new, before, strict=True))
+    return _Said(_outcome(made), _shown(made, ask), made=is_new)
+
+
+def _outcome(known: Known) -> str:
+    return "answered" if isinstance(known.reading, Reading) else known.reading.value
 
 
 async def _made(desk: Desk, ask: Ask, library: Library, paper: Paper) -> Known:
@@ -230,7 +282,7 @@ async def _told(ask: Ask, library: Library, paper: Paper) -> _Said:
     if isinstance(answer, Gap):
         return _Said(answer.value, (Message(str(words.of(ask.language).unanswered[answer.value])),))
     outcome = "answered" if answer.told else "not-told"
-    return _Said(outcome, cards.answer(paper, answer, ask))
+    return _Said(outcome, cards.answer(paper, answer, ask), made=True)
 
 
 def _shown(known: Known, form: Form) -> tuple[Message, ...]:

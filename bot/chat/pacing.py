@@ -22,7 +22,7 @@ _CHAT_SECONDS = 1 * _MARGIN
 _GROUP_SECONDS = 60 * _MARGIN
 _GROUP_MESSAGES = 20
 _FRESH_SECONDS = 60
-"""For so long a process does not know what the one before it sent to a group, and spaces its messages evenly."""
+"""For so long a process does not know what the one before it sent to a group, and spaces what is bulk evenly."""
 _FRESH_GROUP_GAPS = 60 / _GROUP_MESSAGES
 """The even spacing in a group, in gaps of a chat."""
 _QUICK_SECONDS = 3
@@ -37,6 +37,11 @@ class Ticket:
     scope: Scope
     rank: tuple[int, int]
     waiting: bool = False
+
+    @property
+    def is_bulk(self) -> bool:
+        """Whether nobody waits for it."""
+        return self.rank[0] > 0
 
     def __lt__(self, other: "Ticket") -> bool:
         return self.rank < other.rank
@@ -264,7 +269,7 @@ def _place(chat: _Chat, now: float, fresh_until: float) -> tuple[_Where, _Key]:
 def _free_at(chat: _Chat, fresh_until: float) -> float:
     at = chat.paused_until
     if chat.granted:
-        spaced = _is_group(chat.scope) and chat.granted[-1] < fresh_until
+        spaced = _is_group(chat.scope) and chat.granted[-1] < fresh_until and chat.queue[0].is_bulk
         at = max(at, chat.granted[-1] + _CHAT_SECONDS * (_FRESH_GROUP_GAPS if spaced else 1))
     if len(chat.granted) == _GROUP_MESSAGES:
         at = max(at, chat.granted[0] + _GROUP_SECONDS)

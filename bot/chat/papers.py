@@ -92,11 +92,11 @@ async def wanted(desk: Desk, came: Incoming, reader: Subscriber, refs: list[Pape
     """Has each of `refs` read, a few at a time; a paper that is named with and without its version, once."""
     versioned = {ref.paper for ref in refs if ref.version is not None}
     refs = [ref for ref in refs if ref.version is not None or ref.paper not in versioned]
-    refused = [await on_demand.take(desk, came, reader, ref, Wish.READING) for ref in refs[:_AT_ONCE]]
-    for refusal in dict.fromkeys(filter(None, refused)):  # the same for all of them is said once
-        await desk.answer(came, refusal)
+    refused = await on_demand.take(desk, came, reader, refs[:_AT_ONCE])
     if len(refs) > _AT_ONCE:
         await desk.answer(came, words.of(reader.choices.language).too_many(_AT_ONCE, len(refs)))
+    for refusal in refused:
+        await desk.answer(came, refusal)
 
 
 async def ask(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
@@ -121,8 +121,9 @@ async def _answer(desk: Desk, came: Incoming, reader: Subscriber, subject: Paper
         await desk.answer(came, says.question_too_long(_QUESTION))
     elif not any(map(str.isalnum, question)):  # nothing to read, such as zero-width characters alone
         await desk.answer(came, says.how_to_ask(came.talks))
-    elif refusal := await on_demand.take(desk, came, reader, subject, Wish.ANSWER, question):
-        await desk.answer(came, refusal)
+    else:
+        for refusal in await on_demand.take(desk, came, reader, [subject], Wish.ANSWER, question):
+            await desk.answer(came, refusal)
 
 
 async def search(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:

@@ -78,7 +78,7 @@ async def interrupted(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) 
     if not (update.callback_query or came.text.startswith("/")):
         return
     async with database.reading(desk.app.engine) as connection:
-        known = await subscribers.find(connection, CHANNEL, str(came.address))
+        known = await subscribers.find(connection, CHANNEL, str(came.address.subscription))
     if known and known.awaiting:
         await desk.change(known, lambda stored: replace(stored, awaiting=None, awaited_until=None))
 

@@ -10,13 +10,16 @@ from telegram import InputFile, Update
 from telegram.ext import CallbackQueryHandler, ContextTypes
 
 from bot import mailboxes
+from bot.channels import DeferredError
 from bot.chat import menu, prompts, words
 from bot.chat.desk import CHANNEL, Desk
 from bot.chat.incoming import Handler, Incoming, incoming, on_command
+from bot.chat.limits import LimitArgs
 from bot.chat.parts import Button, Message
+from bot.chat.replies import persistently
 from bot.mail import signup
 from bot.mailboxes import InvalidMailboxError
-from bot.models import Subscriber, Wishes
+from bot.models import ASK_LIFETIME, Subscriber, Wishes
 from bot.store import asks, deliveries, subscribers
 from digest.store import engine as database
 
@@ -65,12 +68,18 @@ async def _where_allowed(desk: Desk, came: Incoming, act: _Act) -> None:
 async def _export(desk: Desk, came: Incoming, says: Any) -> None:
     known = await _known(desk, str(came.address.chat))
     document = json.dumps(known, ensure_ascii=False, indent=2, default=str).encode()
-    await desk.bot.send_document(
-        came.address.chat,
-        InputFile(document, filename="arxiv-daily.json"),
-        message_thread_id=came.address.topic,
-        caption=str(says.exported),
-    )
+
+    async def send() -> None:
+        await desk.bot.send_document(
+            came.address.chat,
+            InputFile(document, filename="arxiv-daily.json"),
+            message_thread_id=came.address.topic,
+            caption=str(says.exported),
+            rate_limit_args=LimitArgs(partial(desk.note_answered, came), once=True),
+        )
+
+    until = desk.clock() + ASK_LIFETIME
+    await persistently(send, (DeferredError,), lambda: desk.clock() < until)
 
 
 async def _known(desk: Desk, chat: str) -> dict[str, Any]:

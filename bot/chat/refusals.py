@@ -126,6 +126,15 @@ def is_gone(error: TelegramError) -> bool:
     return isinstance(error, BadRequest) and _says(error, _GONE)
 
 
+def is_topic_gone(error: TelegramError) -> bool:
+    """Whether the topic is not open to the bot: closed, deleted, or not found by the server.
+
+    After the update of May 2026, Bot API servers did not find topics of private chats that they had named themselves
+    (https://github.com/tdlib/telegram-bot-api/issues/847).
+    """
+    return isinstance(error, BadRequest) and (_ended(error) or "").startswith("topic-")
+
+
 def is_missing_method(error: TelegramError) -> bool:
     """Whether the server does not know the method: a Bot API server that is older than it."""
     # python-telegram-bot raises the same for a token refused in the meantime; what it comes from tells.

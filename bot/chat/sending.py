@@ -75,7 +75,7 @@ class Outgoing:
         """Sends `what`, and gives the id of the message, of the last where it took several. Raises TelegramError.
 
         `prompt` asks the person for a reply. A group that has become a supergroup is followed; its messages have other
-        numbers there.
+        numbers there. A topic of a private chat that is gone, or that the server does not find, is left for the chat.
         """
         try:
             return await self._send(to, what, reply_to=reply_to, silent=silent, prompt=prompt, limits=limits)
@@ -83,6 +83,8 @@ class Outgoing:
             there = Address(error.new_chat_id)
             return await self.say(there, what, silent=silent, prompt=prompt, limits=limits)
         except TelegramError as error:
+            if to.is_private and to.topic is not None and refusals.is_topic_gone(error):
+                return await self.say(to.subscription, what, silent=silent, prompt=prompt, limits=limits)
             instead = self._instead(what, error)
             if not instead:
                 raise

@@ -66,7 +66,7 @@ async def reading_tapped(desk: Desk, update: Update, context: ContextTypes.DEFAU
     if place:
         await desk.show(came, shown)
     else:
-        await desk.outgoing.say(came.address, shown, reply_to=came.message)
+        await desk.answer(came, shown, replies=True)
 
 
 async def ask_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 
 _AT_ONCE = 256
+ANY_NUMBER = 100_000
+"""For work that only waits for Telegram: a sleeping task costs next to nothing."""
 
 Work = Callable[[], Awaitable[None]]
 """What is done when its turn comes. Raises nothing."""
@@ -18,15 +20,19 @@ class Turns:
 
     def __init__(self, at_once: int = _AT_ONCE) -> None:
         self._places = asyncio.Semaphore(at_once)
-        self._queues: dict[int, deque[Work]] = {}
+        self._queues: dict[Hashable, deque[Work]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
 
-    def waiting(self, key: int) -> int:
+    def waiting(self, key: Hashable) -> int:
         """How much waits for a turn of `key`, without what is being done."""
         return len(self._queues.get(key, ()))
 
-    def join(self, key: int, work: Work) -> None:
+    def is_busy(self, key: Hashable) -> bool:
+        """Whether something of `key` is being done."""
+        return key in self._queues
+
+    def join(self, key: Hashable, work: Work) -> None:
         """Has `work` done behind what came before it."""
         if key in self._queues:
             self._queues[key].append(work)
@@ -36,7 +42,7 @@ class Turns:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _work_off(self, key: int) -> None:
+    async def _work_off(self, key: Hashable) -> None:
         queue = self._queues[key]
         try:
             while queue and not self._closing:

@@ -19,11 +19,10 @@ from digest.store.bulk import insert_into
 _COLUMNS = asks.c
 _KEPT = timedelta(days=90)
 _COUNT_KEPT = timedelta(days=2)  # a day of the quotas, in whatever time zone
-_UNCOUNTED = frozenset({"unknown", "unreachable", "failed", "twice"})
 
 
-async def add(connection: AsyncConnection, ask: Ask) -> int:
-    """Keep `ask` as due, and give its number."""
+async def add(connection: AsyncConnection, ask: Ask, *, made: bool = False) -> int:
+    """Keep `ask` as due, and give its number; `made` where it is to be made, which counts for the quotas."""
     row = {
         "address": ask.address,
         "person": ask.person,
@@ -35,7 +34,7 @@ async def add(connection: AsyncConnection, ask: Ask) -> int:
         "reply_to": ask.reply_to,
         "status_message": ask.status_message,
         "asked_at": ask.asked_at,
-        "made": False,
+        "made": made,
         "part": ask.part,
     }
     result = await connection.execute(insert(asks).returning(_COLUMNS.id), row)
@@ -45,11 +44,6 @@ async def add(connection: AsyncConnection, ask: Ask) -> int:
 async def note_status(connection: AsyncConnection, number: int, message: int) -> None:
     """The message that shows how far the work is."""
     await connection.execute(update(asks).where(_COLUMNS.id == number).values(status_message=message))
-
-
-async def note_made(connection: AsyncConnection, number: int) -> None:
-    """It cannot be answered from what is stored: it counts for the quotas."""
-    await connection.execute(update(asks).where(_COLUMNS.id == number).values(made=True))
 
 
 async def note_version(connection: AsyncConnection, ask: Ask, version: str) -> bool:
@@ -66,11 +60,9 @@ async def note_part(connection: AsyncConnection, number: int, part: int) -> bool
     return bool(noted.rowcount)
 
 
-async def end(connection: AsyncConnection, number: int, outcome: str, at: datetime) -> None:
-    """It is answered, or nothing more can be said; what could not even be looked up counts for no quota."""
-    values: dict[str, Any] = {"answered_at": at, "outcome": outcome}
-    if outcome in _UNCOUNTED:
-        values["made"] = False
+async def end(connection: AsyncConnection, number: int, outcome: str, at: datetime, *, made: bool) -> None:
+    """It is answered, or nothing more can be said. It counts for the quotas where something was `made` and shown."""
+    values: dict[str, Any] = {"answered_at": at, "outcome": outcome, "made": made}
     await connection.execute(update(asks).where(_COLUMNS.id == number).values(values))
 
 

@@ -1,6 +1,7 @@
-"""Editions on their way to who asked for one, until the last message is gone."""
+"""Answers on their way to who asked, until the last message is gone."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from datetime import datetime
 
 from sqlalchemy import delete, insert, select, update
@@ -13,11 +14,13 @@ from bot.store.tables import showings
 _COLUMNS = showings.c
 
 
-async def add(connection: AsyncConnection, address: str, parts: Sequence[Part], at: datetime) -> Showing:
-    """The messages `parts` for `address`, none of which is gone."""
-    row = {"address": address, "parts": list(parts), "part": 0, "asked_at": at}
-    result = await connection.execute(insert(showings).returning(_COLUMNS.id), row)
-    return Showing(int(result.scalar_one()), address, tuple(parts))
+async def add(connection: AsyncConnection, new: Showing, at: datetime) -> Showing:
+    """Keeps `new` under an id of its own."""
+    row = {name: value for name, value in asdict(new).items() if name != "id"}
+    result = await connection.execute(
+        insert(showings).returning(_COLUMNS.id), row | {"parts": list(new.parts), "asked_at": at}
+    )
+    return replace(new, id=int(result.scalar_one()))
 
 
 async def is_under_way(connection: AsyncConnection, address: str, parts: Sequence[Part]) -> bool:
@@ -30,7 +33,10 @@ async def left(connection: AsyncConnection, since: datetime) -> list[Showing]:
     """What was asked for since then and is not all gone, oldest first; what is older is dropped."""
     await connection.execute(delete(showings).where(_COLUMNS.asked_at < since))
     rows = await connection.execute(select(showings).order_by(_COLUMNS.id))
-    return [Showing(row.id, row.address, tuple(row.parts), row.part) for row in rows]
+    return [
+        Showing(row.id, row.address, tuple(row.parts), row.part, row.reply_to, row.prompt, row.silent)
+        for row in rows
+    ]
 
 
 async def note(connection: AsyncConnection, number: int, part: int) -> bool:
@@ -45,8 +51,9 @@ async def end(connection: AsyncConnection, number: int) -> None:
 
 
 async def move(connection: AsyncConnection, old: str, new: str) -> None:
-    """What is on its way to the address `old` goes to `new`."""
-    await connection.execute(update(showings).where(_COLUMNS.address == old).values(address=new))
+    """What is on its way to the address `old` goes to `new`, where messages have other numbers."""
+    moved = update(showings).where(_COLUMNS.address == old)
+    await connection.execute(moved.values(address=new, reply_to=None))
 
 
 async def forget(connection: AsyncConnection, address: str) -> None:

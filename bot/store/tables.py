@@ -17,6 +17,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    true,
 )
 
 from digest.store.tables import metadata as metadata  # noqa: PLC0414 - both packages share it
@@ -131,8 +132,8 @@ unknown_messages = Table(
 )
 
 # What people asked for. `answered_at` is None while it is due; `outcome` is "answered" or why not; `made` tells
-# whether it cost a call of the model, which is what the quotas count; `part`, how many messages of the answer went
-# out, or may have.
+# whether something was made for it, or is to be, which is what the quotas count; `part`, how many messages of the
+# answer went out, or may have.
 asks = Table(
     "asks",
     metadata,
@@ -154,7 +155,7 @@ asks = Table(
     sqlite_autoincrement=True,
 )
 
-# Editions on their way to who asked for one: the messages, and how many of them are gone.
+# Answers on their way to who asked: the messages, and how many of them are gone. Editions are `silent`.
 showings = Table(
     "showings",
     metadata,
@@ -163,6 +164,9 @@ showings = Table(
     Column("parts", JSON, nullable=False),
     Column("part", Integer, nullable=False),
     Column("asked_at", UtcDateTime, nullable=False),
+    Column("reply_to", Integer),
+    Column("prompt", Boolean, nullable=False, server_default=false()),
+    Column("silent", Boolean, nullable=False, server_default=true()),
     sqlite_autoincrement=True,
 )
 
@@ -176,14 +180,15 @@ spent = Table(
     Column("requests", Integer, nullable=False),
 )
 
-# Telegram's updates that were taken, so that one that comes twice is acted on once. `content` is what is in one that
-# waits for its turn, and None from then on.
+# Telegram's updates that were taken, so that one that comes twice is acted on once. `content` is what is in one that is
+# not answered yet, and None from then on; `starts`, how often a new process has begun with it.
 updates = Table(
     "updates",
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=False),
     Column("taken_at", UtcDateTime, nullable=False, index=True),
     Column("content", JSON(none_as_null=True)),
+    Column("starts", Integer, nullable=False, server_default="0"),
 )
 
 # Who gave an address to the newsletter's form, and what they chose: nothing more comes of it before `confirmed_at`.

@@ -1,4 +1,4 @@
-"""Telegram's updates: which came, and the content of those that wait for their turn."""
+"""Telegram's updates: which came, and the content of those that are not answered."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -11,6 +11,7 @@ from bot.store.tables import updates
 from digest.store.bulk import insert_into, parts
 
 _COLUMNS = updates.c
+_STARTS = 3  # processes that may begin with one update
 _KEPT = timedelta(days=2)  # Telegram sends an update again for a day at the most
 
 Content = dict[str, Any]
@@ -18,7 +19,7 @@ Content = dict[str, Any]
 
 
 async def keep(connection: AsyncConnection, contents: Mapping[int, Content], at: datetime) -> set[int]:
-    """Keep the updates by their numbers until their turn comes; gives those that come for the first time."""
+    """Keep the updates by their numbers until they are answered; gives those that come for the first time."""
     insert = insert_into(connection, updates).on_conflict_do_nothing(index_elements=[_COLUMNS.id])
     rows = [
         {"id": number, "content": content, "taken_at": at} for number, content in sorted(contents.items())
@@ -27,21 +28,22 @@ async def keep(connection: AsyncConnection, contents: Mapping[int, Content], at:
 
 
 async def waiting(connection: AsyncConnection, since: datetime) -> list[Content]:
-    """What came since then and has not had its turn, in its order."""
-    query = select(_COLUMNS.content).where(_COLUMNS.content.is_not(None), _COLUMNS.taken_at >= since)
-    return list(await connection.scalars(query.order_by(_COLUMNS.id)))
+    """What came since then and is not answered, in its order; but what processes have ended over again and again.
+
+    Counts the start of this one.
+    """
+    left = _COLUMNS.content.is_not(None), _COLUMNS.taken_at >= since, _COLUMNS.starts < _STARTS
+    query = select(_COLUMNS.content).where(*left).order_by(_COLUMNS.id)
+    found = list(await connection.scalars(query))
+    await connection.execute(update(updates).where(*left).values(starts=_COLUMNS.starts + 1))
+    return found
 
 
-async def begin(connection: AsyncConnection, numbers: Sequence[int]) -> None:
-    """It is the turn of these updates: what was in them is deleted."""
+async def answered(connection: AsyncConnection, numbers: Sequence[int]) -> None:
+    """What was in these updates is not needed any more, and deleted."""
     for some in parts(numbers):
         begun = update(updates).where(_COLUMNS.id.in_(some)).values(content=null())
         await connection.execute(begun)
-
-
-async def put_back(connection: AsyncConnection, number: int, content: Content) -> None:
-    """The update waits for its turn again."""
-    await connection.execute(update(updates).where(_COLUMNS.id == number).values(content=content))
 
 
 async def prune(connection: AsyncConnection, at: datetime) -> None:

@@ -22,6 +22,7 @@ from digest.errors import (
     RefusedError,
     TooManyError,
     UnknownPaperError,
+    UnknownVersionError,
 )
 from digest.ids import PaperRef
 from digest.models import Paper, PaperId, VersionId
@@ -76,8 +77,23 @@ class QueryApi:
     async def named(self, ref: PaperRef) -> Paper:
         """The paper that `ref` names, in that version or the latest.
 
-        Raises UnknownPaperError where arXiv has none, or another SourceError.
+        Raises UnknownPaperError where arXiv has none, UnknownVersionError where it has others, or another SourceError.
         """
+        if ref.version is None:
+            return await self._one(ref)
+        try:
+            found = await self._one(ref)
+        except (UnknownPaperError, EmptyPageError, RefusedError) as error:
+            newest = await self._one(PaperRef(ref.paper))
+            if newest.version.number >= ref.version:
+                raise error from None
+        else:
+            if found.version.number == ref.version:
+                return found
+            newest = found
+        raise UnknownVersionError(str(ref), str(newest.version))
+
+    async def _one(self, ref: PaperRef) -> Paper:
         papers = await self._results(arxiv.Search(id_list=[str(ref)], max_results=1))
         if not papers:
             raise UnknownPaperError(f"arXiv has no paper {ref}.")

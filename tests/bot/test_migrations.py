@@ -201,3 +201,49 @@ async def test_what_was_given_out_before_stays_given_and_what_was_unknown_can_be
             1: (1,),
             3: (2,),
         }
+
+
+async def test_the_topics_of_a_private_chat_become_one_subscription(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        await connection.run_sync(_upgrade_to, "0012")
+        common = "'zh-CN', 'titles', '[]', '[]', '[]', false, 'Asia/Shanghai', false, false"
+        for number, address, standing, day in (
+            (1, "1001", "left", 9),
+            (2, "1001:5", "active", 1),
+            (3, "1001:77", "active", 3),
+            (4, "-1001:5", "active", 1),
+            (5, "-1001:77", "active", 1),
+            (6, "1002", "active", 1),
+        ):
+            moment = f"'2026-02-{day:02} 00:00:00'"
+            await connection.execute(
+                text(
+                    "INSERT INTO subscribers (id, channel, address, kind, standing, language, detail, categories, "
+                    "include, exclude, rich, zone, silent, quiet_line, made_at, changed_at) VALUES "
+                    f"({number}, 'telegram', '{address}', 'private', '{standing}', {common}, {moment}, {moment})"
+                )
+            )
+        moment = "'2026-02-10 00:00:00'"
+        for number in (1, 2):
+            await connection.execute(
+                text(
+                    "INSERT INTO dispatches (id, subject, text, due_at, made_at) "
+                    f"VALUES ({number}, 'broadcast', 'x', {moment}, {moment})"
+                )
+            )
+        for number, (dispatch, subscriber, state) in enumerate(
+            ((1, 1, "unknown"), (1, 2, "sent"), (1, 3, "sent"), (2, 2, "due")), start=1
+        ):
+            await connection.execute(
+                text(
+                    "INSERT INTO deliveries (id, dispatch_id, subscriber_id, channel, state, due_at, next_at, part, "
+                    f"tries, changed_at) VALUES ({number}, {dispatch}, {subscriber}, 'telegram', '{state}', "
+                    f"{moment}, {moment}, 0, 0, {moment})"
+                )
+            )
+    await upgrade(engine)
+    async with reading(engine) as connection:
+        left = await connection.execute(text("SELECT id, address FROM subscribers ORDER BY id"))
+        assert [tuple(row) for row in left] == [(3, "1001"), (4, "-1001:5"), (5, "-1001:77"), (6, "1002")]
+        kept = await connection.execute(text("SELECT id, subscriber_id, state FROM deliveries ORDER BY id"))
+        assert [tuple(row) for row in kept] == [(3, 3, "sent"), (4, 3, "due")]

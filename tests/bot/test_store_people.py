@@ -164,15 +164,13 @@ async def test_what_was_forgotten_counts_for_that_day_under_an_alias_and_is_gone
 ) -> None:
     async with writing(engine) as connection:
         for person, moment in (("5", NOW - timedelta(days=1)), ("5", NOW), ("5", LATER), ("6", LATER)):
-            number = await asks.add(
-                connection, Ask(0, "-1", person, "2602.00001", Wish.READING, "en", moment)
-            )
-            await asks.note_made(connection, number)
+            ask = Ask(0, "-1", person, "2602.00001", Wish.READING, "en", moment)
+            await asks.add(connection, ask, made=True)
         await subscribers.forget_chat(connection, "telegram", "5", DAY)
         assert await asks.of_address(connection, "5") == []
         assert await asks.forgotten(connection, DAY, "5") == 2
-        number = await asks.add(connection, Ask(0, "5", "5", "2602.00001", Wish.READING, "en", LATER))
-        await asks.note_made(connection, number)
+        ask = Ask(0, "5", "5", "2602.00001", Wish.READING, "en", LATER)
+        await asks.add(connection, ask, made=True)
         for _ in range(2):
             await subscribers.forget_chat(connection, "telegram", "5", DAY)
             assert [await asks.counted(connection, DAY, who) for who in ("5", "6", None)] == [3, 1, 4]
@@ -449,7 +447,7 @@ async def test_an_ask_is_due_until_it_ends(engine: AsyncEngine) -> None:
         await asks.note_status(connection, number, 44)
         assert await asks.due(connection, NOW) == [replace(ask, id=number, status_message=44)]
         assert await asks.due(connection, LATER) == []
-        await asks.end(connection, number, "answered", LATER)
+        await asks.end(connection, number, "answered", LATER, made=True)
         assert await asks.due(connection, NOW) == []
         [shown] = await asks.of_address(connection, "1001")
         assert (shown["question"], shown["outcome"]) == ("为什么？", "answered")
@@ -458,11 +456,8 @@ async def test_an_ask_is_due_until_it_ends(engine: AsyncEngine) -> None:
 async def test_only_asks_that_took_the_model_are_counted(engine: AsyncEngine) -> None:
     async with writing(engine) as connection:
         for person, moment in (("5", NOW), ("5", LATER), ("6", LATER)):
-            number = await asks.add(
-                connection, Ask(0, "1001", person, "2602.00001", Wish.READING, "en", moment)
-            )
-            if person != "5" or moment == LATER:
-                await asks.note_made(connection, number)
+            ask = Ask(0, "1001", person, "2602.00001", Wish.READING, "en", moment)
+            await asks.add(connection, ask, made=person != "5" or moment == LATER)
         assert await asks.counted(connection, DAY) == 2
         assert await asks.counted(connection, DAY, "5") == 1
         assert await asks.counted(connection, replace(DAY, began=LATER + timedelta(seconds=1))) == 0
@@ -480,15 +475,18 @@ async def test_an_update_is_kept_once_for_as_long_as_it_can_come_again(engine: A
         assert await updates.keep(connection, update, LATER) == {number}
 
 
-async def test_what_is_in_an_update_is_kept_until_its_turn_comes(engine: AsyncEngine) -> None:
+async def test_what_is_in_an_update_is_kept_until_it_is_answered(engine: AsyncEngine) -> None:
     contents = {number: {"update_id": number, "text": f"语音 \0 {number}"} for number in (9, 7, 8)}
     async with writing(engine) as connection:
         assert await updates.keep(connection, contents, NOW) == {7, 8, 9}
-        await updates.begin(connection, [8, 9])
+        await updates.answered(connection, [8])
         assert await updates.keep(connection, contents, NOW) == set()
-        await updates.put_back(connection, 9, contents[9])
-        assert [each["update_id"] for each in await updates.waiting(connection, NOW)] == [7, 9]
         assert await updates.waiting(connection, LATER) == []
+        for _ in range(3):
+            assert [each["update_id"] for each in await updates.waiting(connection, NOW)] == [7, 9]
+        assert (
+            await updates.waiting(connection, NOW) == []
+        )  # whoever begins with it again comes to the same end
 
 
 async def test_what_there_is_is_counted_by_channel_day_and_state(engine: AsyncEngine) -> None:

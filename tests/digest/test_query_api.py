@@ -6,7 +6,14 @@ from datetime import UTC, timedelta
 
 import pytest
 
-from digest.errors import EmptyPageError, MalformedError, RefusedError, TooManyError, UnknownPaperError
+from digest.errors import (
+    EmptyPageError,
+    MalformedError,
+    RefusedError,
+    TooManyError,
+    UnknownPaperError,
+    UnknownVersionError,
+)
 from digest.ids import PaperRef
 from digest.models import PaperId
 from digest.sources import api
@@ -66,6 +73,19 @@ async def test_a_paper_is_found_by_its_identifier_in_the_version_asked_for() -> 
         assert await query.named(PaperRef(second.id, 2)) == second
         with pytest.raises(UnknownPaperError, match=r"2602\.00009"):
             await query.named(PaperRef(PaperId("2602.00009")))
+
+
+@pytest.mark.parametrize("answer", ["nothing", "empty"])
+async def test_a_version_that_is_not_there_is_told_with_the_newest(answer: str) -> None:
+    second = paper(1, version=2)
+    arxiv = FakeArxiv(papers=[second])
+    async with api_of(arxiv) as query:
+        if answer == "empty":
+            arxiv.faults.extend(["empty"] * 2)
+        with pytest.raises(UnknownVersionError, match=r"no 2602\.00001v9: .* is 2602\.00001v2"):
+            await query.named(PaperRef(second.id, 9))
+        with pytest.raises(UnknownPaperError, match=r"no paper 2602\.00009"):
+            await query.named(PaperRef(PaperId("2602.00009"), 9))
 
 
 @pytest.mark.parametrize(

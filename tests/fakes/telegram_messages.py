@@ -242,7 +242,7 @@ def _thread(chat: Chat, parameters: Parameters) -> int | None:
     thread = parameters.number("message_thread_id")
     if thread is None:
         return None
-    if not chat.forum or thread not in chat.topics:
+    if not (chat.forum or chat.private) or thread not in chat.topics:
         raise bad_request("message thread not found")
     if not chat.topics[thread]:
         raise bad_request("TOPIC_CLOSED")

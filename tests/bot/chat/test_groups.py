@@ -44,7 +44,7 @@ async def test_a_reply_to_a_paper_in_a_group_is_a_question_and_one_to_the_digest
         question = await guest.says("误差下降了吗？", chat=group, reply_to=card)
         answer = await group.waits_for(lambda message: "误差在每种情况下都下降了" in message.text, timeout=15)
         assert answer.reply_to == question.id
-        assert here.rows("SELECT address, person, paper FROM asks") == [
+        assert here.rows("SELECT address, person, paper FROM asks WHERE wish = 'answer'") == [
             (str(GROUP), str(guest.id), "2602.00002v1")
         ]
 

@@ -1,0 +1,178 @@
+"""Answers on their way to who asked: each message once, over restarts and outages.
+
+An answer is sent at once where Telegram takes it. What it does not take yet is a row (`showings`) and goes out later;
+so is an edition from the start, which takes several messages. Each message is counted as gone at the last moment before
+it goes. So a restart goes on with the next one, and one of which nobody knows whether it arrived is not sent again.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
+
+import stamina
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+from telegram.error import TelegramError
+
+from bot.channels import DeferredError, RefusedError, UnansweredError
+from bot.chat import address as addresses
+from bot.chat import refusals
+from bot.chat.address import Address
+from bot.chat.limits import LimitArgs
+from bot.chat.parts import Message, message
+from bot.chat.sending import Outgoing
+from bot.chat.turns import ANY_NUMBER, Turns
+from bot.models import ASK_LIFETIME, Showing
+from bot.store import showings
+from digest.store import engine as database
+
+Made = TypeVar("Made")
+_log = structlog.get_logger()
+_FIRST_SECONDS, _LONGEST_SECONDS = 0.5, 60.0  # between two attempts, unless Telegram names a pause
+
+
+class _ForgottenError(Exception):
+    """The chat was forgotten in the meantime."""
+
+
+class Replies:
+    """The answers that go out later: those of one chat in their order, editions beside them."""
+
+    def __init__(self, engine: AsyncEngine, outgoing: Outgoing, clock: Callable[[], datetime]) -> None:
+        self._engine = engine
+        self._outgoing = outgoing
+        self._clock = clock
+        self._turns = Turns(ANY_NUMBER)
+
+    async def say(
+        self,
+        to: Address,
+        what: Message,
+        before: Callable[[], Awaitable[None]],
+        *,
+        reply_to: int | None = None,
+        prompt: bool = False,
+    ) -> int:
+        """Says `what`, and gives the id of the message; 0 where it goes out later.
+
+        `before` is awaited at the last moment before it goes. Raises TelegramError for what does not pass, and for what
+        may have arrived.
+        """
+        if self._turns.is_busy(to.chat):  # behind what waits there already
+            await self.keep(to, what, reply_to=reply_to, prompt=prompt)
+            return 0
+        try:
+            return await self._outgoing.say(
+                to, what, reply_to=reply_to, prompt=prompt, limits=LimitArgs(before, once=True)
+            )
+        except TelegramError as error:
+            if not isinstance(refusals.delivery_error(error), DeferredError):
+                raise
+        await self.keep(to, what, reply_to=reply_to, prompt=prompt)
+        return 0
+
+    async def keep(
+        self, to: Address, what: Message, *, reply_to: int | None = None, prompt: bool = False
+    ) -> None:
+        """Has `what` go out as soon as Telegram takes it."""
+        new = Showing(0, str(to), (what.part(),), reply_to=reply_to, prompt=prompt, silent=False)
+        async with database.writing(self._engine) as connection:
+            kept = await showings.add(connection, new, self._clock())
+        self._join(kept)
+
+    async def send(self, to: Address, messages: Iterable[Message]) -> None:
+        """Has all `messages` sent, beside the updates; no second time while they are on their way there."""
+        new = Showing(0, str(to), tuple(each.part() for each in messages))
+        async with database.writing(self._engine) as connection:
+            if await showings.is_under_way(connection, new.address, new.parts):
+                return
+            kept = await showings.add(connection, new, self._clock())
+        self._join(kept)
+
+    async def resume(self) -> None:
+        """Goes on with what a process before this one left undone."""
+        async with database.writing(self._engine) as connection:
+            left = await showings.left(connection, self._clock() - ASK_LIFETIME)
+        for showing in left:
+            self._join(showing)
+
+    async def close(self) -> None:
+        """Ends what is on its way; the rows say what was left undone."""
+        await self._turns.close(0)
+
+    def _join(self, showing: Showing) -> None:
+        key = ("edition", showing.id) if showing.silent else addresses.parse(showing.address).chat
+        self._turns.join(key, partial(self._guarded, showing))
+
+    async def _guarded(self, showing: Showing) -> None:
+        """The edge of what one answer can do: nobody else would hear of its faults."""
+        try:
+            await self._go_on(showing)
+        except Exception:  # noqa: BLE001 - the bot must live on
+            _log.exception("work_failed", showing=showing.id)
+
+    async def _go_on(self, showing: Showing) -> None:
+        until = self._clock() + ASK_LIFETIME
+        with suppress(_ForgottenError):
+            for part in range(showing.part, len(showing.parts)):
+                if not await self._sent(showing, part, until):
+                    break
+        async with database.writing(self._engine) as connection:
+            await showings.end(connection, showing.id)
+
+    async def _sent(self, showing: Showing, part: int, until: datetime) -> bool:
+        """Whether the next message may follow."""
+        say = partial(self._say, showing, part)
+        try:
+            await persistently(say, (DeferredError,), lambda: self._clock() < until)
+        except TelegramError as error:
+            _log.warning("showing_met", showing=showing.id, part=part, error=type(error).__name__)
+            return isinstance(refusals.delivery_error(error), UnansweredError | RefusedError)
+        return True
+
+    async def _say(self, showing: Showing, part: int) -> None:
+        what = message(showing.parts[part])
+        try:
+            await self._outgoing.say(
+                addresses.parse(showing.address),
+                what,
+                reply_to=showing.reply_to,
+                prompt=showing.prompt,
+                silent=showing.silent,
+                limits=LimitArgs(partial(self._count, showing, part + 1), once=True),
+            )
+        except TelegramError as error:
+            if isinstance(refusals.delivery_error(error), DeferredError):
+                await self._count(showing, part)
+            raise
+
+    async def _count(self, showing: Showing, gone: int) -> None:
+        async with database.writing(self._engine) as connection:
+            if not await showings.note(connection, showing.id, gone):
+                raise _ForgottenError
+
+
+async def persistently(
+    send: Callable[[], Awaitable[Made]], passing: tuple[type[Exception], ...], goes_on: Callable[[], bool]
+) -> Made:
+    """What `send` gives, tried again after what passes (a kind of DeliveryError each) for as long as it `goes_on`.
+
+    Raises TelegramError.
+    """
+
+    def pause(error: Exception) -> bool | float:
+        if not isinstance(error, TelegramError) or not goes_on():
+            return False
+        meant = refusals.delivery_error(error)
+        if isinstance(meant, DeferredError) and meant.pause is not None:
+            return meant.pause.total_seconds()
+        return isinstance(meant, passing)
+
+    async for attempt in stamina.retry_context(
+        on=pause, attempts=None, timeout=None, wait_initial=_FIRST_SECONDS, wait_max=_LONGEST_SECONDS
+    ):
+        with attempt:
+            return await send()
+    raise AssertionError  # stamina returns or raises
