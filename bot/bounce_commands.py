@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from bot import logs, settings
+from bot.alerts import Alerts
 from bot.app import open_database
 from bot.command_line import say
 from bot.links import Links
@@ -43,7 +44,9 @@ async def _take(loaded: Settings, files: list[Path]) -> Counter[Outcome]:
     links, now = _links(loaded), datetime.now(UTC)
     async with open_database(loaded) as engine:
         await consequences.forget_old(engine, now)
-        return Counter([await consequences.take(engine, mail, links, now) for mail in _mails(files)])
+        outcomes = Counter([await consequences.take(engine, mail, links, now) for mail in _mails(files)])
+        await consequences.alert_of_refusals(engine, Alerts(engine, lambda: now), now)
+        return outcomes
 
 
 def _mails(files: list[Path]) -> Iterator[bytes]:

@@ -268,6 +268,8 @@ class AlertKind(StrEnum):
     POST_NOT_PUSHED = "post-not-pushed"
     CHANNEL_PAUSED = "channel-paused"
     """Nothing can be sent on a channel, whatever the address; the subject is its name."""
+    MAIL_RETURNED = "mail-returned"
+    """Mails come back from several readers for what they are or where they are from; the reason is what is said."""
     SENDS_UNKNOWN = "sends-unknown"
     """Event: messages of which nobody knows whether they arrived; the subject is their edition or broadcast, the
     reason their number."""

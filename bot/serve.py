@@ -197,7 +197,7 @@ async def _mail(house: _House) -> None:
         ]
         account = mailbox.account(house.settings)
         if account is not None:
-            watch = partial(mailbox.watch, account, app.engine, links, app.clock, _RETURNS_SECONDS)
+            watch = partial(mailbox.watch, account, links, app.alerts, _RETURNS_SECONDS)
             parts.append(_unless(stop, watch))
         await _side_by_side(stop, parts)
 

@@ -1,31 +1,43 @@
 """What a report does to the subscription that it is about.
 
-A mailbox that is gone, or a complaint, ends it at once; a refusal on a second day ends it; who leaves by mail has left.
-What was late, or refused for what it is or where it is from, is only noted. A report that comes again does nothing.
+A mailbox that is gone, or a complaint, ends it at once; a mailbox that fails for two weeks ends it; who leaves by mail
+has left. What was late, refused for what it is or where it is from, or does not say why, is only noted. A report that
+comes again does nothing.
 
-The strikes of `subscribers` are not used here: they are cleared whenever a server takes a mail, and a relay takes
-every mail before it is told that the mailbox does not.
+What reports say alike of many readers is weighed (`brake`): where it is about us, nobody is counted against, and who
+was ended by the first of them is subscribed again.
+
+Failures of `subscribers` are not used here: they are cleared whenever a server takes a mail, and a relay takes every
+mail before it is told that the mailbox does not.
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import pairwise
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from bot.alerts import Alerts
+from bot.brake import Weight, is_outage, weigh
 from bot.links import Links
 from bot.mail import bounces as reports
 from bot.mail.bounces import Kind, Report
-from bot.models import Standing, Subscriber
+from bot.models import AlertKind, Standing, Subscriber
 from bot.store import bounces, deliveries, subscribers
 from digest.store import engine as database
 
 _log = structlog.get_logger()
-_STRIKES = 2  # days
-_MEMORY = timedelta(days=14)  # longer than arXiv's holidays: two refusals in a row are never further apart
+_PATIENCE = timedelta(days=14)  # that a mailbox may fail
+_GAP = timedelta(days=10)  # without any report it works again; arXiv's longest holidays are shorter
+_MEMORY = timedelta(days=60)  # in which the beginning of a failure is looked for
+_ALIKE = timedelta(days=2)  # in which reports that say the same are weighed together
+_SEVERAL = 3  # readers whose mail came back: the operator hears of it
+_COUNTED = (Kind.GONE, Kind.HARD, Kind.SOFT)
+_BOUNCED = "bounced"  # the first word of the reason of who was ended by a report
 _KEPT = timedelta(days=365)
 
 
@@ -38,6 +50,8 @@ class Outcome(StrEnum):
     """Kept; the subscription stays as it is."""
     KNOWN = "known"
     """It came before."""
+    OURS = "ours"
+    """Many readers' mails came back with the same: it is about us, and counts against nobody."""
     ASIDE = "aside"
     """It reports nothing, or is about nobody whom we know."""
 
@@ -53,17 +67,39 @@ async def forget_old(engine: AsyncEngine, at: datetime) -> None:
         await bounces.prune(connection, at - _KEPT)
 
 
+async def alert_of_refusals(engine: AsyncEngine, alerts: Alerts, at: datetime) -> None:
+    """Tells the operator while mails come back from several readers for what they are or where they are from.
+
+    Raises StoreError.
+    """
+    async with database.reading(engine) as connection:
+        readers, words = await bounces.most_alike(connection, Kind.REFUSED, at - _ALIKE)
+    if readers >= _SEVERAL:
+        await alerts.raise_(AlertKind.MAIL_RETURNED, reason=words)
+    else:
+        await alerts.resolve(AlertKind.MAIL_RETURNED)
+
+
 async def act(engine: AsyncEngine, report: Report, at: datetime) -> Outcome:
     """Does what `report` asks for, in one transaction, once. Raises StoreError."""
     async with database.writing(engine) as connection:
         about = await _about(connection, report)
         number = about.id if about else None
-        if not await bounces.take(connection, report.id, report.kind, report.detail, number, at):
+        known = report.id, report.kind, report.detail, number, at
+        if not await bounces.take(connection, *known, likeness=report.likeness):
             return Outcome.KNOWN
         if about is None:
             return Outcome.ASIDE
         outcome = await _change(connection, about, report, at)
-    _log.info("bounced", subscriber=number, kind=report.kind, detail=report.detail, outcome=outcome)
+    likeness = report.likeness if outcome is Outcome.OURS else None
+    _log.info(
+        "bounced",
+        subscriber=number,
+        kind=report.kind,
+        detail=report.detail,
+        outcome=outcome,
+        likeness=likeness,
+    )
     return outcome
 
 
@@ -75,11 +111,15 @@ async def _about(connection: AsyncConnection, report: Report) -> Subscriber | No
 
 
 async def _change(connection: AsyncConnection, about: Subscriber, report: Report, at: datetime) -> Outcome:
+    weight = await _weighed(connection, about, report, at)
+    if weight is Weight.OURS:
+        await bounces.forgive(connection, report.likeness, Kind.REFUSED, at - _ALIKE)
+        return Outcome.OURS
     since = max(at - _MEMORY, about.consent.at) if about.consent else at - _MEMORY
-    refusals = await bounces.moments(connection, about.id, Kind.HARD, since)
+    failures = await bounces.moments(connection, about.id, _COUNTED, since)
 
     def edit(reader: Subscriber) -> Subscriber:
-        return changed(reader, report, refusals)
+        return changed(reader, report, failures, weight)
 
     after = await subscribers.change(connection, about.id, edit, at)
     if after is None or after.standing is about.standing:
@@ -87,22 +127,62 @@ async def _change(connection: AsyncConnection, about: Subscriber, report: Report
     return Outcome.LEFT if after.standing is Standing.LEFT else Outcome.ENDED
 
 
-def changed(reader: Subscriber, report: Report, refusals: Collection[datetime]) -> Subscriber:
-    """The subscriber after `report`; `refusals` are those of late, this one among them. Pure."""
+async def _weighed(connection: AsyncConnection, about: Subscriber, report: Report, at: datetime) -> Weight:
+    """How it weighs that others' mails came back with the same; whom that ended too soon is subscribed again."""
+    if report.kind not in _COUNTED or not report.likeness:
+        return Weight.FEW
+    alike = await bounces.alike(connection, report.likeness, at - _ALIKE)
+    ended = [reader for reader in alike if reader.standing is Standing.ENDED]
+    active = await subscribers.count_active(connection, about.channel)
+    domains = [_domain(reader) for reader in alike]
+    weight = weigh(domains, active + len(ended))
+    here = domains.count(_domain(about))
+    if weight is Weight.FEW and here > 1:
+        known = await subscribers.count_at(connection, about.channel, _domain(about))
+        weight = Weight.MANY if is_outage(here, known) else Weight.FEW
+    if weight is not Weight.FEW:
+        for reader in ended:
+            await subscribers.change(connection, reader.id, _restored, at)
+    return weight
+
+
+def _restored(reader: Subscriber) -> Subscriber:
+    """The subscriber, if it was a report that ended the subscription."""
+    was_bounced = reader.standing is Standing.ENDED and (reader.reason or "").startswith(_BOUNCED)
+    return replace(reader, standing=Standing.ACTIVE, reason=None) if was_bounced else reader
+
+
+def changed(
+    reader: Subscriber, report: Report, failures: Sequence[datetime], weight: Weight = Weight.FEW
+) -> Subscriber:
+    """The subscriber after `report`; `failures` are those of late, oldest first, this one among them. Pure."""
     if reader.standing is not Standing.ACTIVE:
         return reader
-    days = {moment.astimezone(UTC).date() for moment in refusals}
     match report.kind:
         case Kind.LEAVING:
             return replace(reader, standing=Standing.LEFT)
         case Kind.COMPLAINT:
             return replace(reader, standing=Standing.ENDED, reason="complaint")
-        case Kind.GONE:
+        case Kind.GONE if weight is Weight.FEW:
             return _ended(reader, report)
-        case Kind.HARD if len(days) >= _STRIKES:
+        case Kind.GONE | Kind.HARD | Kind.SOFT if lasts(failures) >= _PATIENCE:
             return _ended(reader, report)
     return reader
 
 
+def lasts(failures: Sequence[datetime]) -> timedelta:
+    """How long a mailbox has failed by now: from the first failure behind which no gap is. Pure."""
+    began = failures[-1:]
+    for earlier, later in pairwise(reversed(failures)):
+        if earlier - later > _GAP:
+            break
+        began = [later]
+    return failures[-1] - began[0] if began else timedelta(0)
+
+
 def _ended(reader: Subscriber, report: Report) -> Subscriber:
-    return replace(reader, standing=Standing.ENDED, reason=f"bounced {report.detail or ''}".rstrip())
+    return replace(reader, standing=Standing.ENDED, reason=f"{_BOUNCED} {report.detail or ''}".rstrip())
+
+
+def _domain(reader: Subscriber) -> str:
+    return reader.address.rpartition("@")[2]

@@ -21,6 +21,7 @@ from typing import Any, NoReturn, TypeVar, cast
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.alerts import Alerts
 from bot.links import Links
 from bot.mail import consequences
 from bot.mail.bounces import LIMIT_BYTES
@@ -111,13 +112,13 @@ async def _apart(call: Callable[[], T]) -> T:
     return await answer
 
 
-async def watch(
-    where: Account, engine: AsyncEngine, links: Links, clock: Callable[[], datetime], pause_seconds: float
-) -> None:
+async def watch(where: Account, links: Links, alerts: Alerts, pause_seconds: float) -> None:
     """Looks into it again and again. No fault of one look keeps the next from coming."""
+    engine, clock = alerts.engine, alerts.clock
     while True:
         try:
             outcomes = await check(where, engine, links, clock())
+            await consequences.alert_of_refusals(engine, alerts, clock())
         except DigestError as error:
             _log.error("mailbox_failed", error=str(error))
         except Exception:  # noqa: BLE001 - the edge of what one look can do

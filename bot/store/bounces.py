@@ -1,12 +1,15 @@
 """What came back, each report once."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.store.tables import bounces
+from bot.models import Subscriber
+from bot.store.subscribers import subscriber as reader
+from bot.store.tables import bounces, subscribers
 from digest.store.bulk import insert_into
 
 _COLUMNS = bounces.c
@@ -19,12 +22,18 @@ async def take(
     detail: str | None,
     subscriber: int | None,
     at: datetime,
+    *,
+    likeness: str = "",
 ) -> bool:
-    """Whether the report comes for the first time; from now on it does not."""
+    """Whether the report comes for the first time; from now on it does not.
+
+    `likeness` is what it has in common with those that say the same of others.
+    """
     row = {
         "message_id": message_id,
         "kind": kind,
         "detail": detail,
+        "likeness": likeness,
         "subscriber_id": subscriber,
         "seen_at": at,
     }
@@ -33,12 +42,36 @@ async def take(
     return taken is not None
 
 
-async def moments(connection: AsyncConnection, subscriber: int, kind: str, since: datetime) -> list[datetime]:
-    """When reports of `kind` about a subscriber came since then."""
+async def moments(
+    connection: AsyncConnection, subscriber: int, kinds: Collection[str], since: datetime
+) -> list[datetime]:
+    """When reports of `kinds` about a subscriber came since then, oldest first."""
     query = select(_COLUMNS.seen_at).where(
-        _COLUMNS.subscriber_id == subscriber, _COLUMNS.kind == kind, _COLUMNS.seen_at >= since
+        _COLUMNS.subscriber_id == subscriber, _COLUMNS.kind.in_(kinds), _COLUMNS.seen_at >= since
     )
     return list(await connection.scalars(query.order_by(_COLUMNS.seen_at)))
+
+
+async def alike(connection: AsyncConnection, likeness: str, since: datetime) -> list[Subscriber]:
+    """The subscribers of whom reports with that `likeness` came since then, each once."""
+    about = select(_COLUMNS.subscriber_id).where(_COLUMNS.likeness == likeness, _COLUMNS.seen_at >= since)
+    rows = await connection.execute(select(subscribers).where(subscribers.c.id.in_(about)))
+    return [reader(row) for row in rows]
+
+
+async def forgive(connection: AsyncConnection, likeness: str, kind: str, since: datetime) -> None:
+    """The reports with that `likeness` since then are of `kind` from now on."""
+    alike = update(bounces).where(_COLUMNS.likeness == likeness, _COLUMNS.seen_at >= since)
+    await connection.execute(alike.values(kind=kind))
+
+
+async def most_alike(connection: AsyncConnection, kind: str, since: datetime) -> tuple[int, str]:
+    """Of how many subscribers reports of `kind` came since then, and what most of those say."""
+    about = func.count(_COLUMNS.subscriber_id.distinct())
+    wanted = _COLUMNS.kind == kind, _COLUMNS.seen_at >= since
+    query = select(_COLUMNS.likeness).where(*wanted).group_by(_COLUMNS.likeness).order_by(about.desc())
+    count = await connection.scalar(select(about).where(*wanted))
+    return count or 0, (await connection.scalar(query.limit(1))) or ""
 
 
 async def of_subscriber(connection: AsyncConnection, number: int) -> list[dict[str, Any]]:

@@ -169,6 +169,15 @@ async def count_active(connection: AsyncConnection, channel: str) -> int:
     return (await connection.scalar(query)) or 0
 
 
+async def count_at(connection: AsyncConnection, channel: str, domain: str) -> int:
+    """How many are known on `channel` whose address is at `domain`."""
+    columns = subscribers.c
+    query = select(func.count()).where(
+        columns.channel == channel, columns.address.endswith(f"@{domain}", autoescape=True)
+    )
+    return (await connection.scalar(query)) or 0
+
+
 async def clear_strikes(connection: AsyncConnection, number: int) -> None:
     """The address took a message."""
     changes = {"strikes": 0, "failing_since": None}

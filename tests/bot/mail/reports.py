@@ -36,8 +36,10 @@ def dsn(
     action: str = "failed",
     message_id: str | None = "<report-1@mx.example.org>",
     returned: str | None = None,
+    diagnostic: str | None = None,
 ) -> bytes:
     """A report as Postfix writes it (RFC 3464)."""
+    said = diagnostic or f"550 {status} <reader@example.org>: refused"
     head = f"Message-ID: {message_id}\n" if message_id else ""
     back = original() if returned is None else returned
     return (
@@ -51,7 +53,7 @@ def dsn(
         "Reporting-MTA: dns; mx.example.org\nArrival-Date: Wed, 11 Feb 2026 04:00:00 +0000 (UTC)\n\n"
         "Final-Recipient: rfc822; reader@example.org\nOriginal-Recipient: rfc822;reader@example.org\n"
         f"Action: {action}\nStatus: {status}\nRemote-MTA: dns; mx.example.org\n"
-        f"Diagnostic-Code: smtp; 550 {status} <reader@example.org>: refused\n\n"
+        f"Diagnostic-Code: smtp; {said}\n\n"
         f"--b1\nContent-Type: text/rfc822-headers\n\n{back}\n--b1--\n"
     ).encode()
 

@@ -1,5 +1,6 @@
 """What mail that came back reports, and whom it is about."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -90,6 +91,38 @@ def test_other_feedback_is_no_complaint(kind: str) -> None:
 def test_servers_with_a_form_of_their_own_are_understood() -> None:
     for report in (read(exim(came_back_to(7)), LINKS), read(qmail(came_back_to(7)), LINKS)):
         assert (report.kind, report.subscriber) == (Kind.GONE, 7)
+
+
+@pytest.mark.parametrize(
+    ("notice", "kind"),
+    [
+        ({"notificationType": "Delivery", "delivery": {"recipients": ["reader@example.org"]}}, Kind.OTHER),
+        (
+            {
+                "notificationType": "Bounce",
+                "bounce": {
+                    "bounceType": "Permanent",
+                    "bouncedRecipients": [
+                        {"status": "5.1.1", "diagnosticCode": "smtp; 550 5.1.1 user unknown"}
+                    ],
+                },
+            },
+            Kind.GONE,
+        ),
+        ({"notificationType": "Complaint", "complaint": {}}, Kind.COMPLAINT),
+        ({"notificationType": "Bounce", "bounce": "broken"}, Kind.OTHER),
+    ],
+)
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_a_notice_of_amazon_ses_is_read_as_it_is_or_in_that_of_sns(
+    notice: dict[str, object], kind: Kind, wrapped: bool
+) -> None:
+    text = json.dumps(notice | {"mail": {"source": came_back_to(7), "headers": []}})
+    if wrapped:
+        text = json.dumps({"Type": "Notification", "Message": text})
+    report = read(letter("daily@papers.example", "AWS Notification", text=text), LINKS)
+    assert report.kind is kind
+    assert report.subscriber == (7 if kind is not Kind.OTHER else None)
 
 
 def test_leaving_takes_the_address_or_the_subject_of_the_link() -> None:

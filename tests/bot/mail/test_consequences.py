@@ -1,15 +1,16 @@
 """What mail that came back does to subscriptions, on both databases."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.alerts import Alerts
 from bot.mail import consequences
 from bot.mail.consequences import Outcome
-from bot.models import Standing
+from bot.models import AlertKind, Standing
 from bot.store.tables import bounces
 from digest.store.engine import reading
 from tests.bot.mail.readers import DAY, delivered, returned_at, standing, subscribed
@@ -70,39 +71,123 @@ async def test_who_leaves_by_mail_has_left_even_where_a_machine_says_it_twice(en
     assert await standing(engine, reader.id) == (Standing.ACTIVE, None)
 
 
-async def test_a_mailbox_that_refuses_on_two_days_ends_and_one_that_repeats_itself_does_not(
-    engine: AsyncEngine,
-) -> None:
+async def daily(engine: AsyncEngine, number: int, days: range, status: str = "5.2.2") -> list[Outcome]:
+    """What reports with that status come to, one on each of these days."""
+    outcomes = []
+    for day in days:
+        mail = dsn(came_back_to(number), status=status, message_id=f"<{number}.{day}@x>")
+        outcomes.append(await take(engine, mail, NOW + day * DAY))
+    return outcomes
+
+
+@pytest.mark.parametrize("status", ["5.2.2", "4.4.7", "5.2.1"])
+async def test_a_mailbox_that_fails_for_two_weeks_ends(engine: AsyncEngine, status: str) -> None:
     reader = await subscribed(engine)
-
-    async def refuses(message_id: str, at: datetime) -> Outcome:
-        return await take(
-            engine, dsn(came_back_to(reader.id), status="5.2.2", message_id=f"<{message_id}@x>"), at
-        )
-
-    assert await refuses("1", NOW) is Outcome.NOTED
-    assert await refuses("2", NOW + timedelta(hours=3)) is Outcome.NOTED
-    assert await refuses("1", NOW + DAY) is Outcome.KNOWN
-    assert await refuses("3", NOW + 20 * DAY) is Outcome.NOTED
+    assert await daily(engine, reader.id, range(14), status) == [Outcome.NOTED] * 14
     assert await standing(engine, reader.id) == (Standing.ACTIVE, None)
-    assert await refuses("4", NOW + 24 * DAY) is Outcome.ENDED
-    assert await standing(engine, reader.id) == (Standing.ENDED, "bounced 5.2.2")
-    await returned_at(engine, reader.id, NOW + 25 * DAY)
-    assert await refuses("5", NOW + 26 * DAY) is Outcome.NOTED
+    assert await daily(engine, reader.id, range(14, 15), status) == [Outcome.ENDED]
+    assert await standing(engine, reader.id) == (Standing.ENDED, f"bounced {status}")
+    await returned_at(engine, reader.id, NOW + 15 * DAY)
+    assert await daily(engine, reader.id, range(16, 17), status) == [Outcome.NOTED]
+
+
+async def test_a_mailbox_that_works_in_between_is_kept(engine: AsyncEngine) -> None:
+    reader = await subscribed(engine)
+    await daily(engine, reader.id, range(8))
+    assert await daily(engine, reader.id, range(20, 33)) == [Outcome.NOTED] * 13
+    assert await standing(engine, reader.id) == (Standing.ACTIVE, None)
+
+
+async def readers_of(engine: AsyncEngine, *addresses: str) -> list[int]:
+    return [(await subscribed(engine, address)).id for address in addresses]
+
+
+async def returned(engine: AsyncEngine, numbers: list[int], diagnostic: str, day: int = 0) -> list[Outcome]:
+    """What reports of all of these with that diagnostic come to."""
+    return [
+        await take(
+            engine,
+            dsn(came_back_to(each), message_id=f"<{day}.{each}@x>", diagnostic=diagnostic),
+            NOW + day * DAY,
+        )
+        for each in numbers
+    ]
+
+
+@pytest.mark.parametrize("count", [2, 3, 10, 43])
+async def test_what_comes_back_alike_from_many_counts_against_nobody_in_two_days_either(
+    engine: AsyncEngine, count: int
+) -> None:
+    numbers = await readers_of(engine, *(f"reader{each}@{each % 4}.example" for each in range(count)))
+    for day in range(2):
+        outcomes = await returned(engine, numbers, "550 5.1.1 <x@y.example>: User unknown", day)
+        assert outcomes[-1] in (Outcome.OURS, Outcome.NOTED)
+    for each in numbers:
+        assert await standing(engine, each) == (Standing.ACTIVE, None)
+
+
+async def test_unknown_users_among_many_readers_are_ended(engine: AsyncEngine) -> None:
+    numbers = await readers_of(engine, *(f"reader{each}@{each % 4}.example" for each in range(43)))
+    assert await returned(engine, numbers[:3], "550 5.1.1 <x@y>: User unknown") == [Outcome.ENDED] * 3
+
+
+async def test_a_domain_that_knows_none_of_its_users_for_a_day_ends_nobody(engine: AsyncEngine) -> None:
+    there = await readers_of(engine, *(f"reader{each}@big.example" for each in range(6)))
+    await readers_of(engine, *(f"reader{each}@other.example" for each in range(94)))
+    await returned(engine, there, "550 5.1.1 The email account that you tried to reach does not exist")
+    assert {await standing(engine, each) for each in there} == {(Standing.ACTIVE, None)}
+
+
+async def test_who_complained_is_not_subscribed_again_with_the_others(engine: AsyncEngine) -> None:
+    numbers = await readers_of(engine, "a@a.example", "b@b.example", "c@c.example")
+    unknown = "550 5.1.1 <x@y.example>: User unknown"
+    await returned(engine, numbers[:1], unknown)
+    await take(engine, complaint(came_back_to(numbers[1])))
+    await returned(engine, numbers[1:], unknown)
+    assert await standing(engine, numbers[0]) == (Standing.ACTIVE, None)
+    assert await standing(engine, numbers[1]) == (Standing.ENDED, "complaint")
 
 
 @pytest.mark.parametrize(
-    ("status", "action"), [("4.4.1", "failed"), ("4.2.2", "delayed"), ("5.7.1", "failed")]
+    "diagnostic",
+    [
+        "550 5.1.1 <x@y.example> - 192.0.2.1 has sent to too many recipients this hour",
+        "550 5.7.26 This mail has been blocked because the sender is unauthenticated",
+        "554 5.1.1 Client host blocked using bl.example",
+        "550 Mail content denied",
+    ],
+)
+async def test_a_diagnostic_about_us_counts_for_nothing_and_is_told_once_several_came(
+    engine: AsyncEngine, diagnostic: str
+) -> None:
+    numbers = await readers_of(engine, "a@a.example", "b@b.example", "c@c.example", "d@d.example")
+    alerts = Alerts(engine, lambda: NOW)
+    for day in range(20):
+        assert await returned(engine, numbers[:1], diagnostic, day) == [Outcome.NOTED]
+    assert await standing(engine, numbers[0]) == (Standing.ACTIVE, None)
+    await consequences.alert_of_refusals(engine, alerts, NOW)
+    assert await alerts.lasting() == []
+    await returned(engine, numbers, diagnostic, 30)
+    await consequences.alert_of_refusals(engine, alerts, NOW + 30 * DAY)
+    [alert] = await alerts.lasting()
+    assert (alert.kind, "@" in alert.reason) == (AlertKind.MAIL_RETURNED, False)
+    await consequences.alert_of_refusals(engine, alerts, NOW + 33 * DAY)
+    assert await alerts.lasting() == []
+
+
+@pytest.mark.parametrize(
+    ("status", "action"),
+    [("4.4.7", "delayed"), ("4.2.2", "delayed"), ("5.7.1", "failed"), ("5.0.0", "failed")],
 )
 async def test_what_is_late_or_refused_for_what_it_is_costs_nobody_the_subscription(
     engine: AsyncEngine, status: str, action: str
 ) -> None:
     reader = await subscribed(engine)
-    for day in range(5):
+    for day in range(20):
         mail = dsn(came_back_to(reader.id), status=status, action=action, message_id=f"<{day}@x>")
         assert await take(engine, mail, NOW + day * DAY) is Outcome.NOTED
     assert await standing(engine, reader.id) == (Standing.ACTIVE, None)
-    assert len(await kept(engine)) == 5
+    assert len(await kept(engine)) == 20
 
 
 async def test_the_same_report_changes_nothing_the_second_time_with_a_message_id_or_without(
