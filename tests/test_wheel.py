@@ -14,6 +14,9 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[1]
 SOURCES = ("bot", "digest", "templates", "pyproject.toml", "README.md", "LICENSE")
 
+# As it was when the tests were collected: pip has to trust its index.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COV_"))}
+
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -56,10 +59,7 @@ def installed(wheel: Path, tmp_path: Path) -> Path:
 
 def run(folder: Path, *command: str) -> str:
     """What the command says; it must end well."""
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COV_"))
-    }
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
