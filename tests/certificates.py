@@ -11,8 +11,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-_NAME = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test Authority")])
-
 
 @dataclass(frozen=True)
 class Certificate:
@@ -29,18 +27,18 @@ class Certificate:
         return context
 
 
-def make(folder: Path, name: str) -> Certificate:
+def make(folder: Path, name: str, authority_name: str = "Test Authority") -> Certificate:
     """A certificate for a host, which is named or an address, in files in `folder`."""
+    vouching = _named(authority_name)
     authority_key = ec.generate_private_key(ec.SECP256R1())
     authority = (
-        _builder(authority_key.public_key(), _NAME)
+        _builder(authority_key.public_key(), vouching, vouching)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(authority_key, hashes.SHA256())
     )
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail server")])
     certificate = (
-        _builder(key.public_key(), subject)
+        _builder(key.public_key(), _named("mail server"), vouching)
         .add_extension(x509.SubjectAlternativeName([_host(name)]), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
@@ -55,12 +53,18 @@ def make(folder: Path, name: str) -> Certificate:
     return made
 
 
-def _builder(key: ec.EllipticCurvePublicKey, subject: x509.Name) -> x509.CertificateBuilder:
+def _named(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def _builder(
+    key: ec.EllipticCurvePublicKey, subject: x509.Name, issuer: x509.Name
+) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
-        .issuer_name(_NAME)
+        .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))

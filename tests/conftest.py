@@ -57,7 +57,7 @@ def pytest_xdist_auto_num_workers() -> int:
 @pytest.fixture(scope="session", autouse=True)
 def _trusts_no_authority_of_the_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test reaches the world, and to read whom it trusts takes each HTTP client 25 ms: four for each program."""
-    made = certificates.make(tmp_path_factory.mktemp("authority"), "nobody.example")
+    made = certificates.make(tmp_path_factory.mktemp("authority"), "nobody.example", "Nobody")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSL_CERT_FILE", str(made.authority))
         yield

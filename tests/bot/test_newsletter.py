@@ -50,7 +50,7 @@ async def serving(here: World, clock: Clock, relay: Postfix) -> AsyncIterator[st
     )
     task = asyncio.create_task(serve(settings, clock, stop, QUICK, RHYTHM))
     try:
-        async with httpx.AsyncClient(base_url=url) as web, asyncio.timeout(20):
+        async with httpx.AsyncClient(base_url=url) as web, asyncio.timeout(60):
             while not task.done():
                 with suppress(httpx.ConnectError):
                     assert (await web.get("/health/ready")).status_code == 200
@@ -64,7 +64,7 @@ async def serving(here: World, clock: Clock, relay: Postfix) -> AsyncIterator[st
 
 async def mails(relay: Postfix, name: str, count: int) -> list[EmailMessage]:
     """What the mailbox holds, once there is so much, in the order in which it was sent."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(found := relay.mail(name)) < count:  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.05)
     return sorted(found, key=lambda mail: parsedate_to_datetime(mail["Date"]))

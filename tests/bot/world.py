@@ -24,9 +24,9 @@ from tests.fakes.model import KEY, FakeModel
 from tests.papers import paper
 
 QUICK = FarEnds(
-    patience=Patience(silence=1, answer=2, attempts=2, wait_initial=0.01, wait_max=0.01),
+    patience=Patience(silence=60, answer=120, attempts=2, wait_initial=0.01, wait_max=0.01),
     model_patience=ModelPatience(
-        call_seconds=5, backoff_initial_seconds=0.01, backoff_max_seconds=0.05, backoff_jitter_seconds=0.01
+        call_seconds=60, backoff_initial_seconds=0.01, backoff_max_seconds=0.05, backoff_jitter_seconds=0.01
     ),
 )
 WEDNESDAY_NOON = datetime(2026, 2, 11, 4, 0, tzinfo=UTC)

@@ -23,7 +23,7 @@ TEXT = (
 )
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 QUICK = Patience(
-    call_seconds=5,
+    call_seconds=60,
     backoff_initial_seconds=0.01,
     backoff_max_seconds=0.05,
     backoff_jitter_seconds=0.01,

@@ -15,9 +15,7 @@ from tests.fakes.arxiv import FakeArxiv
 from tests.pdfs import prose, shown
 
 VERSION = VersionId(PaperId("2602.11145"), 1)
-QUICK = Patience(
-    connect=1, silence=0.3, answer=1, attempts=2, wait_initial=0.01, wait_max=0.05, retry_after=2
-)
+QUICK = Patience(attempts=2, wait_initial=0.01, wait_max=0.05, retry_after=2)
 
 
 def page(lines: int) -> bytes:

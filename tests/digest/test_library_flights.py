@@ -31,7 +31,7 @@ async def first(app: App) -> Paper:
 
 async def asked(here: World, purpose: Purpose) -> None:
     """Returns when the model is at work."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not here.model.asked_for[purpose, NAME]:  # noqa: ASYNC110 - the far end tells nobody
             await asyncio.sleep(0.01)
 

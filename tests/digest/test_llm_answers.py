@@ -80,10 +80,10 @@ def test_a_fault_names_the_field_and_never_the_words() -> None:
 
 @pytest.mark.parametrize("piece", ['{"', '{"a":', '{"a":[', "\\", '{"a":"\\', "</think>", "<think>"])
 def test_an_answer_that_was_made_to_be_slow_is_not(piece: str) -> None:
-    began = time.monotonic()
+    began = time.thread_time()
     with pytest.raises(CallError):
         answer(piece * (190_000 // len(piece)), Note, "en")
-    assert time.monotonic() - began < 1
+    assert time.thread_time() - began < 1
 
 
 @given(st.text())

@@ -24,7 +24,7 @@ from tests.fakes.arxiv import FakeArxiv, feed
 from tests.papers import MONDAY_MORNING, paper
 from tests.shared import shared_data
 
-QUICK = Patience(connect=1, silence=0.5, answer=1, attempts=2, wait_initial=0.01, wait_max=0.01)
+QUICK = Patience(attempts=2, wait_initial=0.01, wait_max=0.01)
 DAY = timedelta(days=1)
 
 

@@ -1,12 +1,11 @@
 """arXiv on loopback: the query API, pages and PDFs, with scripted faults and an eye on manners."""
 
 import argparse
-import asyncio
 import re
 import textwrap
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -32,7 +31,8 @@ class FakeArxiv:
     """What this arXiv holds and what it does wrong next; `faults` are taken one a request, oldest first.
 
     A fault is a status ("503"), a status with Retry-After in seconds ("429:1"), or one of "html" (a page in
-    place of the answer), "cut" (half of it), "empty" (a total without entries), "hang" and "reset".
+    place of the answer), "cut" (half of it), "empty" (a total without entries), "hang" (silence, until the
+    other side gives up) and "reset".
     """
 
     papers: list[Paper] = field(default_factory=list)
@@ -52,6 +52,7 @@ class FakeArxiv:
     """Of one query, over all its pages; arXiv answers what goes beyond with an error."""
     recorded: bytes | None = None
     recorded_status: int = 200
+    when_it_hangs: Callable[[], None] = lambda: None
 
     def app(self) -> Starlette:
         return Starlette(
@@ -106,6 +107,10 @@ class FakeArxiv:
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
             fault = self.faults.popleft() if self.faults else ""
+            if fault == "hang":
+                self.when_it_hangs()
+                await request.body()
+                await request.receive()  # the only thing that still comes is that the other side has gone
             return await self._respond(body, kind, fault, headers, status)
         finally:
             self.at_once -= 1
@@ -116,8 +121,6 @@ class FakeArxiv:
         number, _, pause = fault.partition(":")
         if number.isdecimal():
             return Response("Rate exceeded.", int(number), {"Retry-After": pause} if pause else None)
-        if fault == "hang":
-            await asyncio.sleep(1)
         if fault == "html":
             return Response("<html><body>Down for maintenance</body></html>", media_type="text/html")
         if body is None:

@@ -77,6 +77,7 @@ class FakeSmtp:
     port: int = 0
     met: int = 0
     """How many faults have happened."""
+    when_it_stalls: Callable[[], None] = lambda: None
     _faults: list[tuple[Stage, Fault, str | None, list[int]]] = field(default_factory=list)
 
     @property
@@ -217,7 +218,7 @@ class _Session(SMTP):
             case Drops():
                 self.drop()
             case Stalls():
-                await asyncio.Event().wait()
+                await self._stall()
         return "250 2.0.0 OK"
 
     @property
@@ -233,10 +234,14 @@ class _Session(SMTP):
             case Drops():
                 self.drop()
             case Stalls():
-                await asyncio.Event().wait()
+                await self._stall()
             case None:
                 return False
         return True
+
+    async def _stall(self) -> None:
+        self._house.when_it_stalls()
+        await asyncio.Event().wait()
 
     def _authenticate_login(self, *arguments: Any) -> AuthResult:
         data = arguments[-1]

@@ -133,7 +133,7 @@ class User:
         query: str,
         offset: str = "",
         *,
-        timeout: float = 5,  # noqa: ASYNC109 - as for `Chat.waits_for`
+        timeout: float = 60,  # noqa: ASYNC109 - as for `Chat.waits_for`
     ) -> list[dict[str, Any]]:
         """The results that the bot answers with. Raises TimeoutError when it does not within `timeout` seconds."""
         async with asyncio.timeout(timeout):

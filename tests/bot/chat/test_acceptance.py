@@ -20,7 +20,7 @@ async def test_a_person_starts_chooses_gets_the_digest_and_asks_for_another_pape
             await li.says("/start")
             (welcome,) = await li.chat.waits_for(1)
             assert "您已订阅" in welcome.text
-            (digest,) = await li.chat.waits_for(1, timeout=20)
+            (digest,) = await li.chat.waits_for(1)
             assert digest.text.startswith("arXiv Daily · 2026-02-11")
             assert digest.text.count("EchoNet-") > 3
             assert [text for row in digest.buttons for text, _ in row] == [
@@ -52,7 +52,7 @@ async def test_a_person_starts_chooses_gets_the_digest_and_asks_for_another_pape
             publish(here.machine.arxiv, 4, submitted=WEDNESDAY_NOON - timedelta(hours=12))
             publish(here.machine.arxiv, 5, submitted=WEDNESDAY_NOON - timedelta(hours=12))
             here.clock.forward(days=1)
-            (second,) = await li.chat.waits_for(1, timeout=20)
+            (second,) = await li.chat.waits_for(1)
             assert second.text.startswith("arXiv Daily · 2026-02-12")
             assert "EchoNet-5" in second.text
             assert "EchoNet-4" not in second.text

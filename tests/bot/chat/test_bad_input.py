@@ -216,7 +216,7 @@ async def test_a_paper_that_is_made_of_hostile_words_is_shown_literally(tmp_path
         )
         user = here.telegram.user(1001)
         await user.says("2602.00009")
-        card = await user.chat.waits_for(lambda message: bool(message.buttons), timeout=10)
+        card = await user.chat.waits_for(lambda message: bool(message.buttons))
         assert "<i>Mallory</i> & Co" in card.text
         assert "\u202e" not in card.text
         assert "<script>" in card.text

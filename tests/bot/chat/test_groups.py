@@ -42,7 +42,7 @@ async def test_a_reply_to_a_paper_in_a_group_is_a_question_and_one_to_the_digest
         await guest.says("/paper 2602.00002", chat=group)
         card, _ = await group.waits_for(2)
         question = await guest.says("误差下降了吗？", chat=group, reply_to=card)
-        answer = await group.waits_for(lambda message: "误差在每种情况下都下降了" in message.text, timeout=15)
+        answer = await group.waits_for(lambda message: "误差在每种情况下都下降了" in message.text)
         assert answer.reply_to == question.id
         assert here.rows("SELECT address, person, paper FROM asks WHERE wish = 'answer'") == [
             (str(GROUP), str(guest.id), "2602.00002v1")
@@ -157,7 +157,7 @@ async def test_a_digest_goes_into_the_topic_that_wants_it_and_ends_with_the_topi
             for thread in (topic, other):
                 await told(boss, "/subscribe", group, thread=thread)
             group.deletes_topic(other)
-            digest = await group.waits_for(lambda message: "共 3 篇" in message.text, timeout=20)
+            digest = await group.waits_for(lambda message: "共 3 篇" in message.text)
             assert digest.thread == topic
             await here.until(
                 "SELECT address, standing, reason FROM subscribers ORDER BY id",
@@ -175,7 +175,7 @@ async def test_a_channel_is_subscribed_by_the_settings_and_by_its_administrator(
             await here.until("SELECT address, standing FROM subscribers", [(str(two.id), "active")])
             await here.telegram.promote(one, by=boss)
             await here.until("SELECT count(*) FROM subscribers WHERE standing = 'active'", [(2,)])
-            await two.waits_for(1, timeout=20)
+            await two.waits_for(1)
             await here.until("SELECT DISTINCT state FROM deliveries", [("sent",)], seconds=30)
             await here.telegram.kick(one, by=boss)
             await here.until("SELECT standing, reason FROM subscribers WHERE id = 2", [("ended", "kicked")])
@@ -309,9 +309,7 @@ async def test_what_a_group_asked_for_follows_it_when_it_becomes_a_supergroup(tm
             await boss.says("/paper 2602.00099", chat=group)
             await group.waits_for(lambda message: message.text == "收到，正在查找……")
             new = await here.telegram.migrate(group, GROUP)
-            await new.waits_for(
-                lambda message: "EchoNet-99" in message.text and bool(message.buttons), timeout=10
-            )
+            await new.waits_for(lambda message: "EchoNet-99" in message.text and bool(message.buttons))
             await here.until("SELECT count(*) FROM showings", [(0,)], seconds=20)
             await here.until("SELECT address, outcome FROM asks", [(str(GROUP), "answered")])
         shown = "\n".join(message.text for message in (*group.shown, *new.shown))

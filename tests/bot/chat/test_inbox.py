@@ -35,7 +35,7 @@ async def test_what_waits_at_a_stop_is_handled_once_after_the_next_start(tmp_pat
         waiting = here.rows(KEPT)[0][1]
         assert waiting == 6 - answers(user.chat) > 0
         async with here.running(listens_by=way, **settings):
-            await user.chat.waits_for(6, timeout=10)
+            await user.chat.waits_for(6)
             await here.until(KEPT, [(6, 0)])
             assert here.rows("SELECT include FROM subscribers") == [('["word5"]',)]
         assert answers(user.chat) == 6
@@ -93,7 +93,7 @@ async def test_a_token_that_is_taken_back_ends_the_program_with_a_sentence(tmp_p
         here.telegram.fail(faults.status(401), method="getUpdates", times=1000)
         await here.telegram.user(1002).says("/help")
         with pytest.raises(ChannelError, match=r"Telegram does not accept TELEGRAM_BOT_TOKEN\."):
-            await asyncio.wait_for(serving, 5)
+            await asyncio.wait_for(serving, 60)
 
 
 async def test_telegrams_outages_and_another_process_that_polls_are_waited_out(tmp_path: Path) -> None:
@@ -104,4 +104,4 @@ async def test_telegrams_outages_and_another_process_that_polls_are_waited_out(t
                 here.telegram.fail(fault, method="getUpdates")
             await user.says("/help")
             await user.says("/help")
-            assert await user.chat.waits_for(2, timeout=10)
+            assert await user.chat.waits_for(2)

@@ -38,7 +38,7 @@ def looks(here: BotWorld) -> int:
 async def is_made(here: BotWorld, user: User) -> None:
     """Returns once that person has the paper and its reading."""
     await user.says("2602.00009")
-    await user.chat.waits_for(done(9), timeout=10)
+    await user.chat.waits_for(done(9))
     await user.chat.waits_for(1)
     await here.until("SELECT outcome FROM asks", [("answered",)])
 

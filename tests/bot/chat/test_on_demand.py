@@ -31,10 +31,10 @@ async def test_the_status_message_tells_each_stage_and_becomes_the_paper(tmp_pat
         assert first.text == "收到，正在查找……"
         making = await user.chat.waits_for(lambda message: message.text in STAGES)
         reading = await user.chat.waits_for(
-            lambda message: "EchoNet-9" in message.text and "正在" in message.text, timeout=10
+            lambda message: "EchoNet-9" in message.text and "正在" in message.text
         )
         assert "不我们用EchoNet-9，" in reading.text  # the translation is read while the reading is made
-        card = await user.chat.waits_for(done(9), timeout=15)
+        card = await user.chat.waits_for(done(9))
         assert {first.id, making.id, reading.id, card.id} == {first.id}
         (below,) = await user.chat.waits_for(1)
         assert "核心方法如何解决这些问题" in below.text
@@ -48,7 +48,7 @@ async def test_ten_chats_that_ask_for_the_same_paper_have_it_made_once(tmp_path:
         for user in users:
             await user.says("2602.00009")
         for user in users:
-            await user.chat.waits_for(done(9), timeout=20)
+            await user.chat.waits_for(done(9))
         assert made_of(here, "2602.00009v1") == {Purpose.TRANSLATION: 1, Purpose.READING: 1}
         await here.until("SELECT DISTINCT outcome FROM asks", [("answered",)])
 
@@ -62,7 +62,7 @@ async def test_a_restart_goes_on_and_ends_in_the_same_message(tmp_path: Path) ->
             await here.until("SELECT count(*) FROM asks WHERE status_message IS NOT NULL", [(1,)])
         assert here.rows("SELECT answered_at FROM asks") == [(None,)]
         async with here.running():
-            assert (await user.chat.waits_for(done(9), timeout=20)).id == first.id
+            assert (await user.chat.waits_for(done(9))).id == first.id
             await user.chat.waits_for(1)
             await here.until("SELECT outcome FROM asks", [("answered",)])
         async with here.running():
@@ -76,7 +76,7 @@ async def test_a_status_message_that_was_deleted_is_replaced(tmp_path: Path) -> 
         user = here.telegram.user(1001)
         first = await told(user, "2602.00009")
         del user.chat.messages[first.id]
-        assert (await user.chat.waits_for(done(9), timeout=20)).id != first.id
+        assert (await user.chat.waits_for(done(9))).id != first.id
 
 
 async def test_a_second_tap_or_message_while_it_is_made_costs_nothing(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ async def test_a_second_tap_or_message_while_it_is_made_costs_nothing(tmp_path: 
         await user.sends_data(digest, "p:2602.00009v1")
         await user.sends_data(digest, "p:2602.00009v1")
         await user.chat.waits_for(lambda message: "2602.00009v1 正在处理中" in message.text)
-        await user.chat.waits_for(done(9), timeout=20)
+        await user.chat.waits_for(done(9))
         assert here.rows("SELECT count(*) FROM asks") == [(1,)]
 
 
@@ -100,9 +100,9 @@ async def test_a_paper_with_and_without_its_version_is_made_counted_and_shown_on
             (other, "2602.00008v1", "2602.00008"),
         ):
             await asking.says(first)
-            await asking.chat.waits_for(lambda message: "正在解读" in message.text, timeout=20)
+            await asking.chat.waits_for(lambda message: "正在解读" in message.text)
             await asking.says(then)
-            await asking.chat.waits_for(lambda message: "正在处理中" in message.text, timeout=20)
+            await asking.chat.waits_for(lambda message: "正在处理中" in message.text)
         await here.until("SELECT count(*) FROM asks WHERE answered_at IS NULL", [(0,)])
         assert here.rows("SELECT count(*) FROM asks WHERE made") == [(2,)]
         for asking in (user, other):
@@ -144,7 +144,7 @@ async def test_several_papers_beyond_the_quota_are_refused_in_one_sentence(tmp_p
         await user.says("2602.00009 2602.00010 2602.00001 2602.00011 2602.00012")
         await here.until("SELECT count(*) FROM asks WHERE outcome IS NOT NULL", [(2,)], seconds=30)
         await user.says("/help")  # which is answered after that
-        await user.chat.waits_for(lambda message: "/today" in message.text, timeout=30)
+        await user.chat.waits_for(lambda message: "/today" in message.text)
         shown = [message.text for message in user.chat.shown if message.from_bot]
         assert sum("已用完" in text for text in shown) == 1
         assert any("EchoNet-1:" in text for text in shown)  # what is known is shown all the same
@@ -210,15 +210,15 @@ async def test_a_model_that_fails_and_an_arxiv_that_is_silent_are_told_apart(tmp
         one, two = here.telegram.user(1001), here.telegram.user(1002)
         here.machine.model.always = status(400)
         await one.says("2602.00008")
-        await one.chat.waits_for(lambda message: "没有给出可用的解读" in message.text, timeout=20)
+        await one.chat.waits_for(lambda message: "没有给出可用的解读" in message.text)
         here.machine.arxiv.faults.extend(["503"] * 20)
         await two.says("2602.00009")
-        await two.chat.waits_for(lambda message: "arXiv 暂时没有回应" in message.text, timeout=20)
+        await two.chat.waits_for(lambda message: "arXiv 暂时没有回应" in message.text)
         await here.until("SELECT count(*) FROM asks WHERE answered_at IS NULL", [(0,)])
         here.machine.arxiv.faults.clear()
         here.machine.model.always = None
         await two.says("2602.00009")
-        await two.chat.waits_for(done(9), timeout=20)
+        await two.chat.waits_for(done(9))
         outcomes = [("model",), ("unreachable",), ("answered",)]
         await here.until("SELECT outcome FROM asks ORDER BY id", outcomes)
 

@@ -177,7 +177,7 @@ async def test_an_edition_that_fails_is_told_to_every_operator_once(tmp_path: Pa
         here.machine.arxiv.faults.extend(["503"] * 500)
         operator = here.telegram.user(OPERATOR, started=True)  # 41 never wrote to the bot
         async with here.running(telegram_admins=f"41,{OPERATOR}"):
-            alert = await operator.chat.waits_for(lambda message: message.text.startswith("⚠️"), timeout=20)
+            alert = await operator.chat.waits_for(lambda message: message.text.startswith("⚠️"))
             assert "arXiv" in alert.text
             here.machine.arxiv.faults.clear()
             here.clock.forward(hours=1)
@@ -192,7 +192,7 @@ async def test_each_alert_is_told_in_the_language_of_the_operator_who_hears_it(t
             await made(here)
             await told(english, "/settings language en")  # 41 is known to no table: TARGET_LANGUAGE
             here.clock.forward(days=1)
-            alert = await english.chat.waits_for(lambda message: message.text.startswith("⚠️"), timeout=20)
+            alert = await english.chat.waits_for(lambda message: message.text.startswith("⚠️"))
             assert alert.text == "⚠️ arXiv does not show the papers of the edition of 2026-02-12."
             (alert,) = await chinese.chat.waits_for(1)
             assert alert.text == "⚠️ arXiv 上还看不到 2026-02-12 这一期的论文。"

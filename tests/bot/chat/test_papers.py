@@ -101,7 +101,7 @@ async def test_of_many_papers_in_one_message_five_are_read_and_the_rest_is_told(
     async with talking(tmp_path, papers=6) as here:
         user = here.telegram.user(1001)
         await user.says(" ".join(f"2602.{number:05d}" for number in range(1, 7)))
-        rest, *shown = await user.chat.waits_for(11, timeout=25)
+        rest, *shown = await user.chat.waits_for(11)
         assert "一次最多处理 5 篇，您发送了 6 篇" in rest.text
         assert "EchoNet-6:" not in "".join(message.text for message in shown)
 

@@ -27,7 +27,7 @@ async def test_the_export_holds_settings_deliveries_and_requests(tmp_path: Path)
             await user.says("/settings include 秘密, <b>词</b>")
             await user.chat.waits_for(lambda message: "关注词：秘密" in message.text)
             await user.says("/ask 2602.00001 误差下降了吗？")
-            await user.chat.waits_for(lambda message: "误差在每种情况下都下降了" in message.text, timeout=10)
+            await user.chat.waits_for(lambda message: "误差在每种情况下都下降了" in message.text)
             await here.until("SELECT outcome FROM asks", [("answered",)])
             known = await exported(user)
     [chat] = known["subscriptions"]
@@ -58,9 +58,9 @@ async def test_forgetting_deletes_every_row_of_the_person_and_no_one_else_s(tmp_
         for each in (user, other):
             await told(each, "/start")
             await each.says("/ask 2602.00001 我的问题？")
-            await each.chat.waits_for(lambda message: "误差在每种情况下都下降了" in message.text, timeout=10)
+            await each.chat.waits_for(lambda message: "误差在每种情况下都下降了" in message.text)
         await user.says("/ask 2602.00001 群里的问题？", chat=group)
-        await group.waits_for(lambda message: "误差在每种情况下都下降了" in message.text, timeout=10)
+        await group.waits_for(lambda message: "误差在每种情况下都下降了" in message.text)
         await here.until("SELECT count(*) FROM asks WHERE outcome IS NOT NULL", [(3,)])
         assert "群里的问题" in json.dumps(await exported(user), ensure_ascii=False)
         sure = await told(user, "/forget")
@@ -155,7 +155,7 @@ async def test_who_is_forgotten_amid_a_push_gets_no_more_of_it(tmp_path: Path) -
         detail = Choices("zh-CN", Detail.READINGS)
         await subscribe(here, *(reader(each.id, choices=detail) for each in (user, other)))
         async with here.running():
-            await user.chat.waits_for(1, timeout=20)
+            await user.chat.waits_for(1)
             sure = await asked_whether_to_forget(user)
             await user.taps(sure, "全部删除")
             await user.chat.waits_for(lambda message: "已全部删除" in message.text)
@@ -192,7 +192,7 @@ async def asked_whether_to_forget(user: User) -> Message:
 async def exported(user: User) -> dict[str, Any]:
     """What the file holds."""
     await user.says("/export")
-    message = await user.chat.waits_for(lambda message: message.document is not None, timeout=10)
+    message = await user.chat.waits_for(lambda message: message.document is not None)
     assert message.document is not None
     assert message.document.name == "arxiv-daily.json"
     found = json.loads(message.document.content)

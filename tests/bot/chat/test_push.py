@@ -323,6 +323,6 @@ async def test_what_is_older_than_a_day_is_recorded_and_goes_to_nobody(tmp_path:
                 [(str(evening), "skipped", "too-late")],
             )
             await here.telegram.chats[at_once].waits_for(
-                lambda message: message.text.startswith("arXiv Daily · 2026-02-13"), timeout=20
+                lambda message: message.text.startswith("arXiv Daily · 2026-02-13")
             )
         assert here.telegram.chats[evening].shown == []

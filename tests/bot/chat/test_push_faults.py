@@ -217,7 +217,7 @@ async def test_a_token_that_is_revoked_in_mid_run_ends_it_and_the_row_stays_due(
         here.telegram.fail(faults.status(401), method="sendMessage", chat_id=first, times=100)
         serving = asyncio.create_task(serve(here.settings(), here.clock, asyncio.Event(), QUICK, RHYTHM))
         with pytest.raises(ChannelError, match="token"):
-            await asyncio.wait_for(serving, 10)
+            await asyncio.wait_for(serving, 60)
         assert here.rows(STATES) == [("due", 1)]
         assert here.rows(STANDINGS) == [(str(first), "active", None)]
 
@@ -228,7 +228,7 @@ async def test_the_second_of_three_messages_fails_for_a_while_and_they_come_in_o
         await subscribe(here, reader(first))
         async with here.running():
             chat = here.telegram.chats[first]
-            await chat.waits_for(1, timeout=30)
+            await chat.waits_for(1)
             here.telegram.fail(faults.status(502), method="sendMessage", chat_id=first)
             await here.until("SELECT part, tries FROM deliveries", [(1, 1)])
             here.clock.forward(minutes=1)

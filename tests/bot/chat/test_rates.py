@@ -52,7 +52,7 @@ async def test_a_group_gets_twenty_messages_a_minute_of_the_digest_and_of_answer
         choices = Choices("zh-CN", Detail.READINGS)
         await subscribe(here, reader(group.id, choices=choices))
         async with here.running():
-            await group.waits_for(1, timeout=20)
+            await group.waits_for(1)
             for at in range(A_MINUTE):
                 await members[at % 3].says("/help", chat=group)
             first = clock.now

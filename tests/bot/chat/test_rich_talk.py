@@ -62,7 +62,7 @@ async def test_the_status_message_becomes_a_rich_card_which_the_reading_takes_th
         old_paper(here, 9)
         user = await person(here, "detail titles")
         status = await told(user, "2602.00009")
-        card = await user.chat.waits_for(made, timeout=15)
+        card = await user.chat.waits_for(made)
         assert card.id == status.id
         assert card.rich
         (below,) = await user.chat.waits_for(1)

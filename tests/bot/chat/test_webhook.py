@@ -119,9 +119,9 @@ async def test_a_conversation_by_webhook_has_papers_taps_and_the_digest(tmp_path
         _, settings = pushed(here)
         async with here.running(listens_by="setWebhook", **settings):
             await user.says("/start")
-            digest = await user.chat.waits_for(lambda message: "共 1 篇" in message.text, timeout=20)
+            digest = await user.chat.waits_for(lambda message: "共 1 篇" in message.text)
             await user.taps(digest, "1 · 详细解读")
-            await user.chat.waits_for(lambda message: "核心方法如何解决这些问题" in message.text, timeout=10)
+            await user.chat.waits_for(lambda message: "核心方法如何解决这些问题" in message.text)
             assert here.telegram.updates.webhook is not None
             assert here.telegram.updates.webhook.secret == SECRET
         async with here.running():  # back to fetching: the webhook is taken away first

@@ -83,7 +83,7 @@ class BotWorld:
         with closing(sqlite3.connect(self.machine.folder / "arxiv-daily.db")) as database:
             return database.execute(query, values).fetchall()
 
-    async def until(self, query: str, expected: list[tuple[Any, ...]], seconds: float = 10) -> None:
+    async def until(self, query: str, expected: list[tuple[Any, ...]], seconds: float = 60) -> None:
         """Returns once the database holds what is expected."""
         deadline = asyncio.get_running_loop().time() + seconds
         while (found := self.rows(query)) != expected:

@@ -15,7 +15,6 @@ from bot.fanout import Renderings
 from bot.links import Links
 from bot.mail import channel
 from bot.mail.channel import Mail
-from bot.mail.connection import Patience
 from bot.models import Choices, Kind, Standing, Subscriber
 from bot.outbox import Outbox
 from bot.settings import Settings
@@ -26,9 +25,6 @@ from digest.models import Edition
 from digest.store import engine as database
 
 SECRET = "a-secret-of-thirty-two-characters-and-more"
-PATIENT = Patience(open_seconds=30, command_seconds=30, answer_seconds=30)
-QUICK = Patience(open_seconds=5, command_seconds=1, answer_seconds=1)
-"""For servers that fall silent."""
 
 
 @dataclass
@@ -37,7 +33,6 @@ class House:
 
     engine: AsyncEngine
     port: int
-    patience: Patience = PATIENT
     now: datetime = datetime(2026, 2, 12, 1, 0, tzinfo=UTC)
     overrides: dict[str, object] = field(default_factory=dict)
 
@@ -89,7 +84,7 @@ class House:
     async def mail(self) -> AsyncIterator[Mail]:
         """The channel, open."""
         links = Links("https://daily.example", SECRET, lambda: self.now)
-        async with channel.open_mail(self.settings, links, lambda: self.now, self.patience) as mail:
+        async with channel.open_mail(self.settings, links, lambda: self.now) as mail:
             yield mail
 
     @asynccontextmanager

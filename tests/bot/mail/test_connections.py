@@ -16,6 +16,7 @@ from bot.settings import Security
 from tests import certificates
 from tests.certificates import Certificate
 from tests.fakes.smtp import FakeSmtp, Says, Stage, Stalls
+from tests.leaps import leap
 
 HERE = "127.0.0.1"
 DAILY = Mailbox("daily", "daily.example")
@@ -33,7 +34,7 @@ def server(smtp: FakeSmtp, security: Security = Security.NONE, password: str | N
 
 
 async def hand_in(there: Server, *mails: Envelope) -> None:
-    async with connections.open_pool(there, 1, 0, Patience(open_seconds=5)) as pool:
+    async with connections.open_pool(there, 1, 0) as pool:
         for each in mails:
             await pool.hand_in(each)
 
@@ -110,9 +111,9 @@ async def test_a_login_that_is_refused_is_told_without_the_password(trusted: Cer
 
 
 async def test_a_server_that_never_greets_is_not_waited_for_long() -> None:
-    smtp = FakeSmtp()
+    smtp = FakeSmtp(when_it_stalls=lambda: leap(31))
     smtp.fail(Stage.GREETING, Stalls())
-    async with smtp.serving(), connections.open_pool(server(smtp), 1, 0, Patience(open_seconds=0.1)) as pool:
+    async with smtp.serving(), connections.open_pool(server(smtp), 1, 0) as pool:
         with pytest.raises(HaltedError, match="does not answer"):
             await pool.hand_in(mail())
 
@@ -148,9 +149,10 @@ async def test_a_connection_goes_on_after_a_refusal() -> None:
 
 async def test_a_connection_that_nobody_uses_is_closed_and_opened_again_when_needed() -> None:
     smtp = FakeSmtp()
-    async with smtp.serving(), connections.open_pool(server(smtp), 2, 0, Patience(idle_seconds=0.1)) as pool:
+    async with smtp.serving(), connections.open_pool(server(smtp), 2, 0) as pool:
         await asyncio.gather(pool.hand_in(mail()), pool.hand_in(mail()))
-        async with asyncio.timeout(5):
+        leap(21)
+        async with asyncio.timeout(60):
             while smtp.open:  # noqa: ASYNC110 - the server is not ours to wait on
                 await asyncio.sleep(0.02)
         await pool.hand_in(mail())
@@ -183,12 +185,15 @@ async def both(pool: Pool) -> None:
 
 async def test_a_letter_goes_before_the_many_that_wait() -> None:
     smtp = FakeSmtp()
-    async with smtp.serving(), connections.open_pool(server(smtp), 1, 50) as pool:
+    async with smtp.serving(), connections.open_pool(server(smtp), 1, 5) as pool:
         bulk = [asyncio.create_task(pool.hand_in(mail(f"r{number}"))) for number in range(20)]
         while not smtp.taken:  # noqa: ASYNC110 - the server is not ours to wait on
             await asyncio.sleep(0.005)
         await pool.hand_in(mail("letter"), urgent=True)
         before = len(smtp.taken)
+        while smtp.mailboxes.total() < 21:
+            leap(1)
+            await asyncio.sleep(0.01)
         await asyncio.gather(*bulk)
     assert before < 8
     assert smtp.mailboxes.total() == 21
@@ -210,7 +215,7 @@ async def test_a_mail_is_marked_once_the_server_takes_the_recipient_and_not_whil
     async def before() -> None:
         asked.append("")
 
-    async with smtp.serving(), connections.open_pool(server(smtp), 1, 0, Patience()) as pool:
+    async with smtp.serving(), connections.open_pool(server(smtp), 1, 0) as pool:
         with pytest.raises(DeliveryError):
             await pool.hand_in(mail(), before=before)
         assert asked == []
@@ -225,7 +230,7 @@ async def test_a_mail_that_is_not_wanted_at_the_last_moment_leaves_the_connectio
     async def unwanted() -> None:
         raise LookupError("unsubscribed")
 
-    async with smtp.serving(), connections.open_pool(server(smtp), 1, 0, Patience()) as pool:
+    async with smtp.serving(), connections.open_pool(server(smtp), 1, 0) as pool:
         with pytest.raises(LookupError):
             await pool.hand_in(mail(), before=unwanted)
         await pool.hand_in(mail("bea"))

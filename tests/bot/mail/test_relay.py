@@ -9,7 +9,6 @@ import pytest
 import pytest_asyncio
 
 from bot.mail import composing
-from bot.mail.connection import Patience
 from bot.mailboxes import parse
 from bot.outbox import ChannelError
 from digest.store.engine import open_engine
@@ -36,13 +35,13 @@ async def house(
         "smtp_username": USERNAME,
         "smtp_password": PASSWORD,
     }
-    yield House(engine, relay.port, Patience(), overrides=login)
+    yield House(engine, relay.port, overrides=login)
     await engine.dispose()
 
 
 async def delivered(relay: Postfix, name: str, count: int) -> None:
     """Returns once the mailbox holds so many."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(relay.mail(name)) < count:  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.05)
 

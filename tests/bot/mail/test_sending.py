@@ -12,11 +12,11 @@ import pytest
 import pytest_asyncio
 
 from bot import outbox as sending
-from bot.mail.connection import Patience
 from bot.outbox import ChannelError
 from digest.store.engine import open_engine
-from tests.bot.mail.house import QUICK, House
+from tests.bot.mail.house import House
 from tests.fakes.smtp import Drops, FakeSmtp, Fault, Says, Stage, Stalls, Taken
+from tests.leaps import leap
 
 ADA, BEA = "ada@reader.example", "bea@reader.example"
 ACTIVE = ("active", None, 0)
@@ -131,8 +131,8 @@ async def test_what_is_put_off_for_a_day_is_given_up(house: House, smtp: FakeSmt
 async def test_a_connection_that_ends_before_the_message_costs_nothing_but_time(
     house: House, smtp: FakeSmtp, stage: Stage, fault: Fault
 ) -> None:
-    if isinstance(fault, Stalls):
-        house.patience = QUICK
+    house.overrides["mail_connections"] = 1  # only what stalls has a limit when time leaps
+    smtp.when_it_stalls = lambda: leap(61)
     smtp.fail(stage, fault)
     await house.send()
     assert min(await house.deliveries())[0] == "due"
@@ -159,8 +159,8 @@ async def test_a_connection_that_has_had_enough_is_followed_by_another_one_at_on
 async def test_a_mail_that_may_have_arrived_is_sent_once_more_under_the_same_message_id(
     house: House, smtp: FakeSmtp, fault: Drops | Stalls
 ) -> None:
-    if isinstance(fault, Stalls):
-        house.patience = QUICK
+    house.overrides["mail_connections"] = 1
+    smtp.when_it_stalls = lambda: leap(601)
     smtp.fail(Stage.CONTENT, fault, to=ADA)
     await house.send()
     reason = "dropped" if isinstance(fault, Drops) else "silent"
@@ -218,8 +218,8 @@ async def test_a_server_that_falls_silent_before_any_mail_costs_nobody_theirs(
     house: House, smtp: FakeSmtp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sending, "_LAST_SECONDS", 0.05)
-    house.patience = Patience(open_seconds=0.3)
-    silent = FakeSmtp()
+    house.overrides["mail_connections"] = 1
+    silent = FakeSmtp(when_it_stalls=lambda: leap(31))
     silent.fail(Stage.GREETING, Stalls(), times=100)
     async with silent.serving():
         house.port = silent.port
@@ -237,7 +237,6 @@ async def test_a_stop_before_the_message_went_out_costs_nobody_theirs_however_of
     house: House, smtp: FakeSmtp, monkeypatch: pytest.MonkeyPatch, stage: Stage
 ) -> None:
     monkeypatch.setattr(sending, "_LAST_SECONDS", 0.05)
-    house.patience = Patience()
     house.overrides["mail_connections"] = 1
     smtp.fail(stage, Stalls(), times=3)
     for _ in range(3):
@@ -252,7 +251,6 @@ async def test_a_mail_that_only_waits_is_due_to_a_process_that_finds_it_and_not_
     house: House, smtp: FakeSmtp, monkeypatch: pytest.MonkeyPatch, stage: Stage
 ) -> None:
     monkeypatch.setattr(sending, "_LAST_SECONDS", 0.05)
-    house.patience = Patience()
     house.overrides["mail_connections"] = 1
     smtp.fail(stage, Stalls(), times=2)
     for _ in range(2):
@@ -266,7 +264,6 @@ async def test_only_what_was_in_flight_is_sent_once_more(
     house: House, smtp: FakeSmtp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sending, "_LAST_SECONDS", 0.05)
-    house.patience = Patience()
     house.overrides["mail_connections"] = 1
     smtp.fail(Stage.CONTENT, Stalls(taken=True), to=ADA, times=1)
     smtp.fail(Stage.CONTENT, Stalls(taken=True), to=BEA, times=1)
@@ -283,7 +280,7 @@ async def test_a_stop_while_the_answer_is_awaited_leaves_a_mail_in_doubt(
     house: House, smtp: FakeSmtp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sending, "_LAST_SECONDS", 0.05)
-    house.patience = Patience()
+    house.overrides["mail_connections"] = 1
     smtp.fail(Stage.CONTENT, Stalls(taken=True), to=ADA, times=2)
     for _ in range(2):
         await stopped(house, smtp)
@@ -305,7 +302,7 @@ async def begun(house: House, smtp: FakeSmtp) -> AsyncIterator[None]:
     met = smtp.met
     async with house.outbox() as outbox:
         running = asyncio.create_task(outbox.run())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while smtp.met == met:  # noqa: ASYNC110 - another task makes it so
                 await asyncio.sleep(0.02)
         yield

@@ -303,9 +303,9 @@ async def test_letters_are_sent_as_they_come_until_the_end(engine: AsyncEngine) 
     task = asyncio.create_task(out.run())
     await sign_up(engine)
     out.wake()
-    await asyncio.wait_for(post.came.wait(), 5)
+    await asyncio.wait_for(post.came.wait(), 60)
     out.close()
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, 60)
 
 
 @pytest.mark.parametrize(

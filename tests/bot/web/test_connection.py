@@ -35,7 +35,7 @@ async def call(port: int, said: bytes = b"") -> tuple[asyncio.StreamReader, asyn
 async def is_hung_up(reader: asyncio.StreamReader) -> bool:
     """Whether the other side ends it before long."""
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while await reader.read(1000):
                 pass
     except ConnectionError:

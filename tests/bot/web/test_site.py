@@ -273,7 +273,7 @@ async def status(url: str, *parts: bytes, times: int = 1) -> bytes:
     """The first line of the answer to a request of `parts`, the last of them as often as told or until it answers."""
     reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             with suppress(ConnectionError):
                 for part in (*parts[:-1], *parts[-1:] * times):
                     writer.write(part)
