@@ -36,6 +36,7 @@ from digest.sources.gate import Gate, Patience, Turn, open_client
 from digest.sources.rss import AnnouncementFeed
 from digest.store import calls, private_files
 from digest.store import engine as database
+from digest.store.exclusive import Claim
 from digest.store.turns import Turns
 from digest.texts import Texts
 from digest.translation import Rules as TranslationRules
@@ -58,7 +59,7 @@ class FarEnds:
 class App:
     """The parts that the commands use. `posts` is the folder of the posts, `library` that of the edition's language.
 
-    `own_mailboxes` are those that mail is from and comes back to.
+    `own_mailboxes` are those that mail is from and comes back to. `editions` is the claim on making editions.
     """
 
     engine: AsyncEngine
@@ -73,6 +74,7 @@ class App:
     wall_clock: Clock
     own_mailboxes: tuple[Mailbox, ...]
     alerts: Alerts
+    editions: Claim
 
 
 @asynccontextmanager
@@ -124,6 +126,7 @@ async def open_app(
             wall_clock=wall_clock,
             own_mailboxes=own_mailboxes(settings),
             alerts=Alerts(engine, wall_clock),
+            editions=Claim(engine, "editions"),
         )
 
 

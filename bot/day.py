@@ -5,7 +5,8 @@ reads. Only then is it given out: a delivery is one thing for all, and nobody ge
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -27,10 +28,9 @@ from digest.render import jekyll
 from digest.store import attempts
 from digest.store import editions as closed_editions
 from digest.store import engine as database
-from digest.store.exclusive import exclusive
+from digest.store.exclusive import BusyError
 
 _log = structlog.get_logger()
-_WORK = "editions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +51,23 @@ class Work:
 async def work(app: App, at: datetime, report: Report, pause: Pause | None = None) -> Work:
     """Makes and archives the editions that are due at `at`, and completes those of which something is still due.
 
-    With `pause`, it waits until arXiv shows the whole batch. Raises DigestError: BusyError where another process does
-    this already. A post that was written stays written when it could not be pushed.
+    With `pause`, it waits until arXiv shows the whole batch. The edition that is due goes before earlier ones, and
+    waits for none. Raises DigestError: BusyError where another process does this already. A post that was written
+    stays written when it could not be pushed.
     """
     files.require(app.posts)
-    async with exclusive(app.engine, _WORK):
-        run = _Run(app, report)
+    async with app.editions.held(), _running(app, report) as run:
         try:
             outcome = await collection.close(
                 app.engine, app.sources, app.plan, at, report, run.used(pause) if pause else None
             )
         except SourceError:
+            await run.earlier_completed()
             await run.complete(await _incomplete(app))  # what was closed before need not suffer
             raise
         due = {outcome.day} if outcome.standing is collection.Standing.CLOSED else set()
-        await run.complete({*await _incomplete(app), *run.unpublished, *due})
+        await run.complete_first(due)
+        await run.complete({*await _incomplete(app), *run.unpublished} - due)
         async with database.writing(app.engine) as connection:
             await attempts.prune(connection, app.wall_clock())
         return Work(outcome, run.accounts, await _unexplained(app, outcome.day))
@@ -79,32 +81,85 @@ class _Run:
     report: Report
     unpublished: set[date] = field(default_factory=set)
     _accounts: dict[date, Account] = field(default_factory=dict)
+    _earlier: asyncio.Task[None] | None = None
+    """Completes the editions before the newest, while that is waited for."""
 
     @property
     def accounts(self) -> tuple[Account, ...]:
         return tuple(self._accounts[day] for day in sorted(self._accounts))
 
     async def complete(self, days: Collection[date], *, retries: bool = True) -> None:
-        for account in await _complete(self.app, sorted(days), self.report, retries=retries):
+        """Makes what the editions of `days` lack, but for those that another run of this process is making."""
+        parts = self.app.editions.parts
+        mine = set(days) - parts
+        parts |= mine
+        try:
+            made = await _complete(self.app, sorted(mine), self.report, retries=retries)
+        finally:
+            parts -= mine
+        for account in made:
             day = account.edition.date
             self._accounts[day] = account.after(self._accounts.get(day))
 
-    def used(self, pause: Pause) -> Pause:
-        """`pause`, with what is closed already made before it: hours may go by until the newest edition closes.
+    async def complete_first(self, due: Collection[date]) -> None:
+        """Completes the editions of `due`, and then what was begun of the earlier ones.
 
-        What earlier editions lack in other languages comes after that: the newest may need the budget for its own.
+        A post that cannot be published keeps nothing else from being made. Raises ArchiveError at the end.
+        """
+        fault = None
+        try:
+            await self.complete(due)
+        except ArchiveError as error:
+            fault = error
+        await self.earlier_completed()
+        if fault is not None:
+            await self.complete({*await _incomplete(self.app)} - set(due))
+            raise fault
+
+    def used(self, pause: Pause) -> Pause:
+        """`pause`, with what is closed already made in it: hours may go by until the newest edition closes.
+
+        What takes longer goes on beside the next looks.
         """
 
         async def pausing(time: timedelta) -> datetime:
-            days = {*await _incomplete(self.app)} - self._accounts.keys() - self.unpublished
-            try:
-                await self.complete(days, retries=False)
-            except ArchiveError as error:  # its time comes again at the end of the run
-                _log.warning("not_archived", error=str(error))
-                self.unpublished |= days
-            return await pause(time)
+            if self._earlier is None or self._earlier.done():
+                await self.earlier_completed()
+                self._earlier = asyncio.create_task(self._complete_earlier())
+            await asyncio.wait({self._earlier}, timeout=time.total_seconds())
+            return await pause(time if self._earlier.done() else timedelta())
 
         return pausing
+
+    async def _complete_earlier(self) -> None:
+        """What earlier editions lack in other languages comes later: the newest may need the budget for its own."""
+        days = {*await _incomplete(self.app)} - self._accounts.keys() - self.unpublished
+        try:
+            await self.complete(days, retries=False)
+        except ArchiveError as error:  # its time comes again at the end of the run
+            _log.warning("not_archived", error=str(error))
+            self.unpublished |= days
+
+    async def earlier_completed(self) -> None:
+        """Returns once the earlier editions are completed, as far as they were begun. Raises DigestError."""
+        if self._earlier is not None:
+            earlier, self._earlier = self._earlier, None
+            await earlier
+
+    async def close(self) -> None:
+        """Ends what is still under way."""
+        if self._earlier is not None:
+            self._earlier.cancel()
+            await asyncio.gather(self._earlier, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _running(app: App, report: Report) -> AsyncIterator[_Run]:
+    run = _Run(app, report)
+    try:
+        yield run
+    finally:
+        await run.close()
 
 
 async def rebuild(app: App, wanted: date, report: Report) -> Account | None:
@@ -113,7 +168,9 @@ async def rebuild(app: App, wanted: date, report: Report) -> Account | None:
     Raises DigestError as `work` does.
     """
     files.require(app.posts)
-    async with exclusive(app.engine, _WORK):
+    async with app.editions.held():
+        if wanted in app.editions.parts:
+            raise BusyError(f"The edition of {wanted} is being made at this moment.")
         async with database.reading(app.engine) as connection:
             known = await closed_editions.find(connection, wanted)
         return (await _complete(app, [wanted], report, retries=True))[0] if known else None

@@ -25,7 +25,7 @@ class Rhythm:
     A Telegram that is out of reach at the start is waited for: for `patience_seconds`, or without an end.
     """
 
-    tick_seconds: float = 60
+    tick_seconds: float = 30
     look_seconds: float = 5
     answer_seconds: float = 20
     patience_seconds: float | None = None

@@ -4,6 +4,7 @@ APScheduler only ticks. It keeps nothing, so nothing is lost with it; a tick tha
 changes no more than the moment.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -24,6 +25,8 @@ from digest.store import engine as database
 
 BETWEEN_TRIES = timedelta(minutes=30)
 """Between two runs of work that is due and not done: an edition whose batch does not show, a text that is not there."""
+_RUNS = 8
+"""At once: work on an edition may take longer than the time until the next one is due."""
 _log = structlog.get_logger()
 
 
@@ -34,7 +37,11 @@ class Schedule:
     app: App
     wake: Callable[[], None]
     pause: Pause
-    _tried_at: datetime | None = field(init=False, default=None)
+    _tried: tuple[date, datetime] | None = field(init=False, default=None)
+    """The newest edition that was due when work was begun last, and when that was."""
+    _working: set[date] = field(init=False, default_factory=set)
+    """The editions that were due when the work that is under way was begun."""
+    _upkeep: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
     _pruned_on: date | None = field(init=False, default=None)
 
     def start(self, tick_seconds: float) -> AsyncIOScheduler:
@@ -45,7 +52,7 @@ class Schedule:
             "interval",
             seconds=tick_seconds,
             next_run_time=datetime.now(UTC),
-            max_instances=1,
+            max_instances=_RUNS,
             coalesce=True,
             misfire_grace_time=None,
         )
@@ -65,24 +72,53 @@ class Schedule:
 
     async def _tick(self) -> None:
         now = self.app.clock()
+        if not self._upkeep.locked():
+            async with self._upkeep:
+                await self._keep_up(now)
+        due = self.app.plan.calendar.due(now)
+        if not self._may_begin(due, now):
+            return
+        self._working.add(due)
+        try:
+            if await self._has_work(now):
+                self._tried = due, now
+                await self._work(now)
+        finally:
+            self._working.discard(due)
+
+    async def _keep_up(self, now: datetime) -> None:
+        """Does what waits for no edition."""
         await self._prune(now)
         await fanout.resume(self.app.engine, now)
         calendar = self.app.plan.calendar
         async with database.reading(self.app.engine) as connection:
             last = await editions.last(connection)
-            incomplete = await editions.incomplete(connection)
         if closing.is_quiet(calendar, last, now):
-            await fanout.open_quiet_day(
-                self.app.engine, calendar.due(now), calendar.anchor(calendar.due(now)), now
-            )
-        recently = self._tried_at is not None and now - self._tried_at < BETWEEN_TRIES
-        if recently or not (
-            incomplete
+            due = calendar.due(now)
+            await fanout.open_quiet_day(self.app.engine, due, calendar.anchor(due), now)
+
+    def _may_begin(self, due: date, now: datetime) -> bool:
+        """Whether work may begin where `due` is the newest edition that is due.
+
+        Neither a try of a moment ago nor work on an earlier edition keeps one from being begun when it falls due.
+        """
+        if due in self._working:
+            return False
+        return self._tried is None or self._tried[0] != due or now - self._tried[1] >= BETWEEN_TRIES
+
+    async def _has_work(self, now: datetime) -> bool:
+        """Whether an edition is open, or lacks something that can come."""
+        async with database.reading(self.app.engine) as connection:
+            last = await editions.last(connection)
+            incomplete = set(await editions.incomplete(connection)) - self.app.editions.parts
+        calendar = self.app.plan.calendar
+        return (
+            bool(incomplete)
             or closing.has_open_day(calendar, last, now)
             or await collection.awaits_feed(self.app.engine, calendar, now)
-        ):
-            return
-        self._tried_at = now
+        )
+
+    async def _work(self, now: datetime) -> None:
         made = await day.work(self.app, now, lambda _: None, self._paused)
         await give_out(self.app, made)
         self.wake()

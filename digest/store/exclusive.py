@@ -4,11 +4,13 @@ The locks are of the operating system and of PostgreSQL: they end with the proce
 PostgreSQL's ends with its connection too, while the work goes on: what is written must be safe without it.
 """
 
+import asyncio
 import fcntl
 import os
 import zlib
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from datetime import date
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -37,6 +39,43 @@ async def exclusive(engine: AsyncEngine, work: str) -> AsyncIterator[None]:
     else:
         with _beside_the_file(engine.url.database, work):
             yield
+
+
+class Claim:
+    """The same for work that several tasks of this process do side by side: no other process does any of it meanwhile.
+
+    `parts` are those that are being done.
+    """
+
+    def __init__(self, engine: AsyncEngine, work: str) -> None:
+        self._engine = engine
+        self._work = work
+        self._turn = asyncio.Lock()
+        self._holders = 0
+        self._kept: AsyncExitStack | None = None
+        self.parts: set[date] = set()
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Raises as `exclusive` does."""
+        async with self._turn:
+            if self._kept is None:
+                stack = AsyncExitStack()
+                await stack.enter_async_context(exclusive(self._engine, self._work))
+                self._kept = stack
+            self._holders += 1
+        try:
+            yield
+        finally:
+            self._holders -= 1
+            async with self._turn:
+                if not self._holders:
+                    await self._free()
+
+    async def _free(self) -> None:
+        if self._kept is not None:
+            kept, self._kept = self._kept, None
+            await kept.aclose()
 
 
 @asynccontextmanager

@@ -1,5 +1,7 @@
 """When a tick has something to do."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, time, timedelta
@@ -8,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from bot.app import open_app
 from bot.models import AlertKind
@@ -19,6 +22,8 @@ from digest.models import ClosedEdition, FullText, Window
 from digest.store import engine as database
 from digest.store import fulltexts
 from tests.bot.world import QUICK, WEDNESDAY_NOON, World, publish, world
+from tests.fakes.model import FakeModel
+from tests.fakes.model_faults import Asked
 from tests.papers import paper
 
 CALENDAR = Calendar(time(8, 50), ZoneInfo("Asia/Shanghai"))
@@ -109,9 +114,9 @@ class Ticking:
 
 
 @asynccontextmanager
-async def ticking(folder: Path, papers: int = 2) -> AsyncIterator[Ticking]:
+async def ticking(folder: Path, papers: int = 2, model: FakeModel | None = None) -> AsyncIterator[Ticking]:
     clock = Clock()
-    async with world(folder, papers=papers) as here, open_app(here.settings(), clock, QUICK) as app:
+    async with world(folder, model, papers=papers) as here, open_app(here.settings(), clock, QUICK) as app:
 
         def wake() -> None:
             made.woken += 1
@@ -159,6 +164,53 @@ async def test_a_batch_that_does_not_show_is_looked_for_again_only_after_a_while
         assert len(here.here.arxiv.requests) > asked
         assert await here.alerts() == [(AlertKind.EDITION_MISSING, "2026-02-12")]
         assert await here.subjects() == [("edition", WEDNESDAY)]
+
+
+async def test_a_try_of_a_moment_ago_does_not_hold_up_an_edition_that_falls_due(tmp_path: Path) -> None:
+    async with ticking(tmp_path) as here:
+        here.here.arxiv.html.clear()  # the readings are due, and tried again
+        await here.at(WEDNESDAY_NOON)
+        publish(here.here.arxiv, 9, submitted=WEDNESDAY_NOON - 12 * HOUR)
+        thursday = CALENDAR.anchor(WEDNESDAY + timedelta(days=1))
+        await here.at(thursday - timedelta(seconds=20))
+        assert (await here.subjects())[-1] == ("edition", WEDNESDAY)
+        await here.at(thursday + timedelta(seconds=10))
+        assert (await here.subjects())[-1] == ("edition", WEDNESDAY + timedelta(days=1))
+
+
+async def test_an_edition_that_is_still_being_made_does_not_hold_up_the_next(tmp_path: Path) -> None:
+    answers = asyncio.Event()
+
+    def waiting(asked: Asked) -> Response:
+        async def later() -> AsyncIterator[bytes]:
+            await answers.wait()
+            yield json.dumps(asked.completion).encode()
+
+        about_the_first = "2602.00001v1" in asked.body["messages"][1]["content"]
+        return StreamingResponse(later()) if about_the_first else JSONResponse(asked.completion)
+
+    async with ticking(tmp_path, model=FakeModel(always=waiting)) as here:
+        wednesday = asyncio.create_task(here.at(WEDNESDAY_NOON))
+        await asked_for(here, 3)
+        publish(here.here.arxiv, 9, submitted=WEDNESDAY_NOON - 12 * HOUR)
+        thursday = WEDNESDAY + timedelta(days=1)
+        await here.at(CALENDAR.anchor(thursday) + HOUR)
+        assert not wednesday.done()
+        assert "EchoNet-9" in here.here.post("2026-02-12")
+        assert ("edition", thursday) in await here.subjects()
+        answers.set()
+        await wednesday
+        assert "EchoNet-1" in here.here.post("2026-02-11")
+        asked = len(here.here.model.requests)
+        await here.at(here.clock.now + BETWEEN_TRIES)
+        assert len(here.here.model.requests) == asked == 6
+
+
+async def asked_for(here: Ticking, calls: int) -> None:
+    """Returns when the model was asked so often."""
+    async with asyncio.timeout(60):
+        while len(here.here.model.requests) < calls:  # noqa: ASYNC110 - the far end tells nobody
+            await asyncio.sleep(0.01)
 
 
 async def test_a_fault_is_told_to_the_operators_once_and_the_next_tick_comes(tmp_path: Path) -> None:

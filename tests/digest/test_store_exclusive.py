@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from digest.errors import StoreError
 from digest.store.engine import open_engine, reading, writing
-from digest.store.exclusive import BusyError, exclusive
+from digest.store.exclusive import BusyError, Claim, exclusive
 
 on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -21,7 +21,7 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 HOLDER = """
 import asyncio, subprocess, sys
 from digest.store.engine import open_engine
-from digest.store.exclusive import BusyError, exclusive
+from digest.store.exclusive import BusyError, Claim, exclusive
 
 async def main():
     engine = open_engine(sys.argv[1])
@@ -269,3 +269,18 @@ async def test_a_database_in_memory_needs_no_lock() -> None:
     engine = create_async_engine("sqlite+aiosqlite://")
     await assert_free(engine)
     await engine.dispose()
+
+
+async def test_a_claim_is_shared_by_the_tasks_of_its_process_and_by_nobody_else(engine: AsyncEngine) -> None:
+    claim, other = Claim(engine, "posts"), Claim(engine, "posts")
+    for _ in range(2):
+        async with claim.held():
+            async with claim.held():
+                with pytest.raises(BusyError):
+                    async with other.held():
+                        raise AssertionError
+            with pytest.raises(BusyError):
+                async with other.held():
+                    raise AssertionError
+    async with other.held():
+        pass
