@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 _FOLDER = Path(__file__).parent
-_MOST_SECONDS = 420
+_MOST_SECONDS = 600
 QUICK = {
     "coverage": ["--days", "14"],
     "edition": ["--papers", "4", "--concurrency=4", "--translation-seconds=0.2", "--reading-seconds=0.5"],

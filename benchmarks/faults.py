@@ -15,21 +15,12 @@ play it at its small size.
 
 import argparse
 import sys
-from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 # ruff: noqa: E402
-from benchmarks.disturbed.kills import Kills, Plan, kills
-from benchmarks.disturbed.machine import Size
-from benchmarks.disturbed.outage import outage
-from benchmarks.disturbed.refused import refused
-from benchmarks.results import Result, run
-from tests.databases import postgresql
-from tests.fakes.smtp_refusals import REFUSALS
+from benchmarks.results import run
 
 
 def main() -> None:
@@ -43,7 +34,12 @@ def main() -> None:
     asked = parser.parse_args()
     if unknown := set(asked.parts) - set(parts):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
-    chosen = _quick(asked.seed) if asked.quick else _full(asked.seed)
+    # Here, because the processes that are killed are forked, and import this file: they have no use for the rest.
+    import pytest  # noqa: PLC0415
+
+    from benchmarks.disturbed import parts as sizes  # noqa: PLC0415
+
+    chosen = sizes.quick(asked.seed) if asked.quick else sizes.full(asked.seed)
     wanted = asked.parts or parts
     try:
         run(
@@ -51,33 +47,6 @@ def main() -> None:
         )
     except pytest.skip.Exception as missing:
         parser.exit(1, f"{missing}\n")
-
-
-def _full(seed: int) -> dict[str, Callable[[], Result]]:
-    plan, size = Plan(kills=60, seed=seed), Size(chats=40, mailboxes=40, papers=7)
-    return {
-        "sqlite": lambda: kills(plan, size, "SQLite"),
-        "postgresql": lambda: _on_postgresql(plan, size),
-        "refused": lambda: refused(Size(chats=4, mailboxes=12, papers=1)),
-        "refused alone": lambda: refused(Size(chats=4, mailboxes=1, papers=1)),
-        "outage": lambda: outage(Size(chats=20, mailboxes=20, papers=2)),
-    }
-
-
-def _quick(seed: int) -> dict[str, Callable[[], Result]]:
-    plan, size = Plan(kills=4, seed=seed, an_edition=4), Size(chats=8, mailboxes=8, papers=7)
-    return {
-        "sqlite": lambda: kills(plan, size, "SQLite"),
-        "postgresql": lambda: _on_postgresql(plan, size),
-        "refused": lambda: refused(Size(chats=2, mailboxes=6, papers=1), REFUSALS[::5]),
-        "refused alone": lambda: refused(Size(chats=2, mailboxes=1, papers=1), REFUSALS[::5]),
-        "outage": lambda: outage(Size(chats=4, mailboxes=4, papers=1)),
-    }
-
-
-def _on_postgresql(plan: Plan, size: Size) -> Kills:
-    with postgresql() as cluster:
-        return kills(plan, size, "PostgreSQL", next(cluster.database("template0")))
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
     python benchmarks/mail.py [--quick] [speed|kill|flat …]
 
-speed    20,000 mailboxes: mails a second beside bare aiosmtplib that sends prebuilt bytes over as many connections,
+speed    10,000 mailboxes: mails a second beside bare aiosmtplib that sends prebuilt bytes over as many connections,
          and beside Postfix's smtp-source; the memory that it takes
-kill     20,000 mailboxes, SIGKILL on the way, and what each holds after the restart
+kill     10,000 mailboxes, SIGKILL on the way, and what each holds after the restart
 flat     the cost of one mail to 1,000 and to 100,000
 
 Mail goes to Postfix's smtp-sink on loopback; for `kill` to a sink that tells who got what. The ledger is a SQLite
@@ -28,8 +28,8 @@ from benchmarks.sending.mail_kill import mail_kill
 from benchmarks.sending.mail_speed import flat, speed
 
 _PARTS: dict[str, Callable[[], Result]] = {
-    "speed": lambda: speed(20_000, rounds=3),
-    "kill": lambda: mail_kill(20_000),
+    "speed": lambda: speed(10_000, rounds=3),
+    "kill": lambda: mail_kill(10_000),
     "flat": lambda: flat(1_000, 100_000),
 }
 _QUICK: dict[str, Callable[[], Result]] = {

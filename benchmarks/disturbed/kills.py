@@ -6,15 +6,16 @@ messages, mails), and lie a moment behind that; where a restart is beyond its po
 
 import asyncio
 import random
+import signal
 import tempfile
-from asyncio.subprocess import Process
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from benchmarks.disturbed.machine import Day, Machine, Mail, Size, days, machine
+from benchmarks.disturbed.machine import OPERATOR, Day, Machine, Mail, Size, days, machine
 from benchmarks.results import Result, unmet
+from tests.programs import Program
 
 _LATENCY_SECONDS = 0.03
 _LONGEST_MOMENT_SECONDS = 0.06
@@ -22,8 +23,8 @@ _TRIES = 4  # to end what the last kill left, a quarter of an hour apart
 _POLL_SECONDS = 0.002
 _MOST_SECONDS = 120  # for one run
 
-Sent = tuple[int, Day, int]
-"""A chat, an edition, and which of its messages."""
+Sent = tuple[int, date, int]
+"""A chat, the date of an edition, and which of its messages."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Kills(Result):
     """What was killed, and what came of it, on one kind of database.
 
     `in_flight` are Telegram messages whose request was under way at a kill by the ledger, `lost` those that never came,
-    `unknown` those of which the ledger says so in the end.
+    `unknown` those of which the ledger says in the end that nobody knows; `heard` is whether the operator was told.
     """
 
     store: str
@@ -45,7 +46,8 @@ class Kills(Result):
     in_flight: frozenset[Sent]
     lost: frozenset[Sent]
     repeated: int
-    unknown: int
+    unknown: frozenset[Sent]
+    heard: bool
     mails_lost: int
     mails_repeated: int
     mails_strange: int
@@ -71,9 +73,14 @@ class Kills(Result):
             (self.unpushed == 0, f"{self.unpushed} posts were not pushed"),
             (unexplained == 0, f"{unexplained} messages are lost that were not in flight at a kill"),
             (
-                len(self.lost) <= self.unknown,
-                f"{len(self.lost)} messages are lost, and {self.unknown} unknown",
+                self.lost <= self.unknown,
+                f"{len(self.lost - self.unknown)} lost messages are not said to be unknown",
             ),
+            (
+                self.unknown <= self.in_flight,
+                f"{len(self.unknown - self.in_flight)} unknown were not in flight",
+            ),
+            (self.heard or not self.unknown, "the operator was not told of unknown messages"),
             (self.repeated == 0, f"{self.repeated} Telegram messages came twice"),
             (self.mails_lost == 0, f"{self.mails_lost} mails are lost"),
             (
@@ -88,7 +95,7 @@ class Kills(Result):
             f"kills   {self.store}: {self.kills} kills in {self.editions} editions; posts that differ"
             f" {self.posts_differing} (none)\n"
             f"        Telegram: {self.messages} messages, lost {len(self.lost)} (at most the"
-            f" {len(self.in_flight)} in flight), repeated {self.repeated} (none), unknown {self.unknown}\n"
+            f" {len(self.in_flight)} in flight), repeated {self.repeated} (none), unknown {len(self.unknown)}\n"
             f"        mail: {self.mails} mails, lost {self.mails_lost} (none), repeated {self.mails_repeated}"
             f" with the same Message-ID, otherwise {self.mails_strange} (none)"
         )
@@ -158,7 +165,7 @@ class _Played:
             if not await self._killed(process, max(began + point, self.here.steps) + 1):
                 break
             self.kills += 1
-            self.in_flight |= await _in_flight(self.here, day)
+            self.in_flight |= await _in_flight(self.here)
             at += timedelta(minutes=1)
         await self._finish(at)
 
@@ -169,31 +176,42 @@ class _Played:
             ended = await self.here.call("run", "--at", at.isoformat())
             if ended.status == 0 and not await _unsettled(self.here):
                 return
-            said = f"{ended.status} {ended.said}"
+            said = f"{ended.status} {ended.err[-200:]}"
             at += timedelta(minutes=15)
         self.unfinished.append(said)
 
-    async def _killed(self, process: Process, until: int) -> bool:
+    async def _killed(self, process: Program, until: int) -> bool:
         """Kills the process when the editions have come so far; False where it has ended before."""
         moment = self.chance.uniform(0, _LONGEST_MOMENT_SECONDS)
         async with asyncio.timeout(_MOST_SECONDS):
-            while self.here.steps < until and process.returncode is None:  # noqa: ASYNC110 - another process moves it
+            while self.here.steps < until and process.runs:  # noqa: ASYNC110 - another process moves it
                 await asyncio.sleep(_POLL_SECONDS)
         await asyncio.sleep(moment)
-        if process.returncode is not None:
+        if not process.runs:
             return False
-        process.kill()
-        await process.wait()
+        process.send_signal(signal.SIGKILL)
+        await process.status()
         return True
 
 
-async def _in_flight(here: Machine, day: Day) -> set[Sent]:
+async def _in_flight(here: Machine) -> set[Sent]:
     """Telegram messages that are committed as being sent."""
-    query = (
-        "SELECT address, part FROM deliveries JOIN subscribers ON subscribers.id = subscriber_id"
-        " WHERE state = 'sending' AND subscribers.channel = 'telegram'"
+    return await _messages(here, "in_flight", "state = 'sending'")
+
+
+async def _unknown(here: Machine) -> set[Sent]:
+    """Telegram messages of which nobody knows whether they came."""
+    join = "JOIN unknown_messages ON unknown_messages.delivery_id = deliveries.id"
+    return await _messages(here, "unknown_messages.part", "TRUE", join)
+
+
+async def _messages(here: Machine, part: str, wanted: str, join: str = "") -> set[Sent]:
+    rows = await here.rows(
+        f"SELECT address, edition_date, {part} FROM deliveries JOIN dispatches ON dispatches.id = dispatch_id"
+        f" JOIN subscribers ON subscribers.id = subscriber_id {join}"
+        f" WHERE deliveries.channel = 'telegram' AND {wanted}"
     )
-    return {(int(address), day, part) for address, part in await here.rows(query)}
+    return {(int(address), date.fromisoformat(str(day)), number) for address, day, number in rows}
 
 
 async def _unsettled(here: Machine) -> bool:
@@ -211,9 +229,8 @@ async def _judged(store: str, plan: Plan, calm: Machine, played: _Played) -> Kil
     lost, repeated = set(), 0
     for chat, messages in expected.items():
         got = Counter(here.messages(chat))
-        lost |= {(chat, day, part) for (day, part), text in messages.items() if not got[text]}
+        lost |= {(chat, day.date, part) for (day, part), text in messages.items() if not got[text]}
         repeated += sum(count - 1 for count in got.values())
-    unknown = dict(await here.rows("SELECT 'unknown', count(*) FROM deliveries WHERE state = 'unknown'"))
     mails = _Mails.of(here.mails(), here.size.addresses, wanted)
     return Kills(
         store=store,
@@ -227,7 +244,8 @@ async def _judged(store: str, plan: Plan, calm: Machine, played: _Played) -> Kil
         in_flight=frozenset(played.in_flight),
         lost=frozenset(lost),
         repeated=repeated,
-        unknown=unknown["unknown"],
+        unknown=frozenset(await _unknown(here)),
+        heard=bool(here.messages(OPERATOR)),
         mails_lost=mails.lost,
         mails_repeated=mails.repeated,
         mails_strange=mails.strange,

@@ -1,19 +1,16 @@
 """A machine that runs the real program: its database, its posts in a Git clone, and its far ends on loopback."""
 
-import asyncio
-import json
 import os
 import shutil
 import subprocess
-import sys
-from asyncio.subprocess import PIPE, Process
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
@@ -24,19 +21,18 @@ from bot.store import subscribers
 from bot.store.upgrade import upgrade
 from digest.calendar import Calendar
 from digest.store import engine as database
+from tests import programs
 from tests.fakes.arxiv import FakeArxiv
 from tests.fakes.documents import html_page
 from tests.fakes.model import KEY, FakeModel
 from tests.fakes.smtp import FakeSmtp
 from tests.fakes.telegram import TOKEN, FakeTelegram
 from tests.papers import MONDAY_MORNING, paper
+from tests.programs import Ended, Program
 
-ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = Path(sys.executable).with_name("arxiv-daily")
 OPERATOR = 42
 _FIRST_CHAT = 1000
 _DOMAINS = ("reader.example", "institute.example", "school.example", "lab.example")
-_MESSAGES_A_SECOND = 100
 _WORDS = (
     "room",
     "wall",
@@ -80,14 +76,6 @@ class Size:
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a command ended, and the last line that it said."""
-
-    status: int
-    said: str
-
-
-@dataclass(frozen=True)
 class Mail:
     """A mail that a mailbox got."""
 
@@ -109,7 +97,6 @@ class Machine:
     model: FakeModel
     telegram: FakeTelegram
     smtp: FakeSmtp
-    _warm: Process | None = field(default=None)
 
     @property
     def posts(self) -> Path:
@@ -138,41 +125,13 @@ class Machine:
             self.arxiv.papers.append(made)
             self.arxiv.html[str(made.version)] = html_page(made.title, number)
 
-    async def start(self, *arguments: str) -> Process:
+    async def start(self, *arguments: str) -> Program:
         """The program as a process of its own."""
-        with (self.folder / "log").open("ab") as log:
-            return await asyncio.create_subprocess_exec(
-                PROGRAM, *arguments, cwd=self.folder, env=self._environment(), stdout=log, stderr=log
-            )
+        return await programs.start(self.folder, *arguments, env=self._environment())
 
     async def call(self, *arguments: str) -> Ended:
-        """Runs a command in a process that stays for the next one."""
-        if self._warm is None:
-            with (self.folder / "log").open("ab") as log:
-                self._warm = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", "benchmarks.disturbed.warm"),
-                    cwd=self.folder,
-                    env=self._environment() | {"PYTHONPATH": str(ROOT)},
-                    stdin=PIPE,
-                    stdout=PIPE,
-                    stderr=log,
-                    limit=1 << 24,
-                )
-        assert self._warm.stdin is not None
-        assert self._warm.stdout is not None
-        self._warm.stdin.write(json.dumps(arguments).encode() + b"\n")
-        async with asyncio.timeout(120):
-            answer = json.loads(await self._warm.stdout.readline())
-        return Ended(answer["status"], answer["said"])
-
-    async def close(self) -> None:
-        if self._warm is not None and self._warm.returncode is None:
-            self._warm.kill()
-            await self._warm.wait()
-
-    def said(self) -> str:
-        """The last line of the log: the sentence with which a command that fails ends."""
-        return "".join((self.folder / "log").read_text("utf-8").splitlines()[-1:])
+        """How a command ends."""
+        return await (await self.start(*arguments)).ended()
 
     def post(self, day: "Day") -> bytes:
         """The post of that day; empty where there is none."""
@@ -209,7 +168,7 @@ class Machine:
         """How many subscriptions are active, and how many ended."""
         return Counter(dict(await self.rows("SELECT standing, count(*) FROM subscribers GROUP BY standing")))
 
-    async def rows(self, query: str) -> list[tuple[str, int]]:
+    async def rows(self, query: str) -> list[tuple[Any, ...]]:
         async with database.reading(self.engine) as connection:
             return [tuple(row) for row in await connection.execute(text(query))]
 
@@ -232,7 +191,6 @@ class Machine:
             "TELEGRAM_BOT_TOKEN": TOKEN,
             "TELEGRAM_API_URL": self.telegram.url,
             "TELEGRAM_ADMINS": str(OPERATOR),
-            "TELEGRAM_RATE": str(_MESSAGES_A_SECOND),
             "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(self.smtp.port),
             "SMTP_SECURITY": "none",
@@ -288,11 +246,7 @@ async def machine(
         await upgrade(engine)
         await _subscribe(engine, size)
         async with arxiv.serve() as arxiv_url, model, telegram, FakeSmtp().serving() as smtp:
-            made = Machine(size, folder, url, engine, arxiv, arxiv_url, model, telegram, smtp)
-            try:
-                yield made
-            finally:
-                await made.close()
+            yield Machine(size, folder, url, engine, arxiv, arxiv_url, model, telegram, smtp)
     finally:
         await engine.dispose()
 

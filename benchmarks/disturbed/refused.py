@@ -54,7 +54,7 @@ class Refused(Result):
     def __str__(self) -> str:
         return (
             f"refused {self.refusals} refusals about us, a day for each, to {self.size.mailboxes} mailboxes in"
-            f" {self.size.domains} domains: subscriptions ended {self.lost} (none);\n"
+            f" {min(self.size.domains, self.size.mailboxes)} domains: subscriptions ended {self.lost} (none);\n"
             f"        refused in one run at most {self.asked}; operator not told {len(self.unheard)} (none)"
         )
 
