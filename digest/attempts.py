@@ -48,10 +48,10 @@ def is_due(refused: Sequence[Attempt], now: datetime) -> bool:
 def is_asked_again(fruitless: Sequence[Call], now: datetime) -> bool:
     """Whether a model is asked again at `now` for what `fruitless` calls did not bring.
 
-    Each pause is as long as it has failed by then, between a quarter of an hour and a day: calls are paid for, and what
-    a model says of a paper mostly fails in the same way.
+    After a single one it is. Then each pause is as long as it has failed by then, between a quarter of an hour and a
+    day: calls are paid for, and what a model says of a paper mostly fails in the same way.
     """
-    if not fruitless:
+    if len(fruitless) <= 1:
         return True
     first, last = (chosen(call.at for call in fruitless) for chosen in (min, max))
     return now >= last + min(max(last - first, _FIRST_PAUSE), _LONGEST_PAUSE)

@@ -1,11 +1,13 @@
 """Calling the program in this process, in a folder of its own, with no settings but those given."""
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
+import structlog
 
 from bot.cli import main
 from bot.settings import Settings
@@ -54,9 +56,12 @@ class Commands:
 
 
 @pytest.fixture
-def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Commands:
-    """The program before its first call."""
+def commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Commands]:
+    """The program before its first call; what it sets up for its logs is undone at the end."""
     monkeypatch.chdir(tmp_path)
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
-    return Commands(tmp_path, monkeypatch, capsys)
+    yield Commands(tmp_path, monkeypatch, capsys)
+    structlog.reset_defaults()

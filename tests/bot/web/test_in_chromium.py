@@ -133,7 +133,7 @@ async def test_what_was_typed_is_kept_where_something_is_to_be_mended(tmp_path: 
 async def test_data_are_downloaded_and_deleted_after_a_question(tmp_path: Path) -> None:
     async with web_site(tmp_path) as here, chromium() as browser, window(browser, locale="en") as page:
         reader = await here.subscribed()
-        await page.goto(here.links.preferences(reader.id))
+        await page.goto(f"{here.links.preferences(reader.id)}?language=en")
         async with page.expect_download() as download:
             await page.get_by_role("link", name="Download as a file").click()
         assert (await download.value).suggested_filename == "arxiv-daily.json"
