@@ -109,7 +109,9 @@ async def introduce(desk: Desk, channels: tuple[str, ...]) -> None:
 async def _introduce_in(desk: Desk, language: str) -> None:
     says, code = words.of(language or desk.language), language.partition("-")[0] or None
     for scope in (BotCommandScopeDefault(), BotCommandScopeAllPrivateChats()):
-        await desk.bot.set_my_commands(command_menu.commands(says.commands), scope, language_code=code)
+        await desk.bot.set_my_commands(
+            command_menu.commands(command_menu.offered(desk, says)), scope, language_code=code
+        )
     await desk.bot.set_my_short_description(str(says.about), language_code=code)
 
 

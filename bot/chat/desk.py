@@ -5,7 +5,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ from bot import fanout
 from bot.app import App
 from bot.channels import DeferredError, UnansweredError
 from bot.chat import refusals, words
+from bot.chat.address import Address
 from bot.chat.incoming import Incoming, incoming
 from bot.chat.limits import LimitArgs
 from bot.chat.parts import Message, Rows
@@ -37,6 +38,8 @@ from digest.store import engine as database
 
 CHANNEL = Outgoing.name
 _log = structlog.get_logger()
+_OF_A_CHAT = ("s:", "sub:", "export:", "forget:")
+"""Buttons about a chat's subscription, by the beginning of their data."""
 _ADMINS = (ChatMember.ADMINISTRATOR, ChatMember.OWNER)
 
 
@@ -76,9 +79,11 @@ class Desk:
     async def reader(self, came: Incoming) -> Subscriber:
         """Whoever stands behind the address of what came; unknown ones are made known, unsubscribed."""
         async with database.reading(self.app.engine) as connection:
-            known = await subscribers.find(connection, CHANNEL, str(came.address.subscription))
+            known = await subscribers.find(connection, CHANNEL, str(came.about))
         if known is not None:
             return known
+        if came.aim is not None:  # a channel that is gone, or a forged button
+            return await self.reader(replace(came, aim=None))
         language = words.nearest(came.language, self.language)
         address = str(came.address.subscription)
         new = Subscriber(0, CHANNEL, address, came.kind, Choices(language), self.zone)
@@ -113,18 +118,27 @@ class Desk:
         *,
         prompt: bool = False,
         replies: bool = False,
+        public: bool = False,
     ) -> int:
         """Says `what` in answer to what came, and gives the id of the message; 0 where Telegram takes it only later.
 
-        In groups, and where it `replies`, it hangs on the message that came.
+        In groups, and where it `replies`, it hangs on the message that came. In channels only what is `public` is said
+        to all its readers; the rest, to the administrators.
         """
-        said = what if isinstance(what, Message) else Message(str(what), buttons)
+        said = aimed(what if isinstance(what, Message) else Message(str(what), buttons), came)
+        if came.kind is Kind.CHANNEL and not public:
+            await self._say_aside(came, said)
+            return 0
         reply_to = came.message if replies or not came.address.is_private else None
         note = partial(self.note_answered, came)
         return await self.replies.say(came.address, said, note, reply_to=reply_to, prompt=prompt)
 
     async def show(self, came: Incoming, what: Message) -> None:
         """Puts `what` in place of the message that was tapped, or beside where that cannot be done."""
+        what = aimed(what, came)
+        if came.kind is Kind.CHANNEL:  # a menu of old: it stays as it is, before all readers
+            await self._say_aside(came, what)
+            return
         try:
             await self.outgoing.change(came.address, came.message, what)
         except TelegramError as error:
@@ -134,6 +148,25 @@ class Desk:
                 await self.replies.keep(came.address, what)
             else:
                 raise
+
+    async def _say_aside(self, came: Incoming, said: Message) -> None:
+        """Says it to those who decide for a channel, in their own chats with the bot, where they have one."""
+        for person in await self.deciding(came):
+            try:
+                await self.replies.say(Address(person), said, partial(self.note_answered, came))
+            except TelegramError as error:
+                _log.info("administrator_not_reached", error=type(error).__name__)
+
+    async def deciding(self, came: Incoming) -> list[int]:
+        """Whoever tapped in a channel, or all its administrators: a post does not tell who wrote it."""
+        if came.person:
+            return [came.person]
+        try:
+            found = await self.bot.get_chat_administrators(came.address.chat)
+        except TelegramError as error:
+            _log.warning("administrators_unknown", error=type(error).__name__)
+            return []
+        return [each.user.id for each in found if not each.user.is_bot]
 
     async def note_answered(self, came: Incoming) -> None:
         """From now on the answer to what came may have arrived, or is a row: it is not handled again."""
@@ -165,10 +198,12 @@ class Desk:
 
     async def may_change(self, came: Incoming) -> bool:
         """Whether this person decides for the chat: in groups, only its administrators do."""
-        if came.address.is_private or came.anonymous_admin or came.person in self.operators:
+        if not came.aim and (came.address.is_private or came.anonymous_admin):
+            return True
+        if came.person in self.operators:
             return True
         try:
-            member = await self.bot.get_chat_member(came.address.chat, came.person)
+            member = await self.bot.get_chat_member(came.about.chat, came.person)
         except TelegramError as error:
             _log.warning("membership_unknown", error=type(error).__name__)
             return False
@@ -200,6 +235,23 @@ class Desk:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.replies.close()
+
+
+def aimed(what: Message, came: Incoming) -> Message:
+    """`what` with buttons that know the channel that they are about, wherever they are tapped."""
+    channel = came.aim or (came.address if came.kind is Kind.CHANNEL else None)
+    if channel is None:
+        return what
+    buttons = tuple(
+        tuple(
+            replace(each, data=f"{each.data}@{channel.chat}")
+            if each.data and each.data.startswith(_OF_A_CHAT)
+            else each
+            for each in row
+        )
+        for row in what.buttons
+    )
+    return replace(what, buttons=buttons)
 
 
 def _alias(token: str, day: datetime, person: str) -> str:

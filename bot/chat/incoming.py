@@ -1,5 +1,6 @@
 """What a person sent, taken out of Telegram's update: who, where, and which words."""
 
+import re
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,9 @@ _KINDS = {ChatType.PRIVATE: Kind.PRIVATE, ChatType.CHANNEL: Kind.CHANNEL}
 Handler = BaseHandler[Any, Any, Any]
 ORIGINAL = filters.UpdateType.MESSAGE | filters.UpdateType.CHANNEL_POST
 """What is new: an edited message is not acted on again."""
+AIMED = r"(?:@(-\d{1,19}))?"
+"""Behind a button's data in an administrator's own chat: the channel that it is about. The last group of a pattern."""
+_AIM = re.compile(r"@(-\d{1,19})\Z")
 TEXT_LIMIT = 4096
 """Characters of a text that are looked at; Telegram lets nobody send more."""
 
@@ -26,6 +30,7 @@ class Incoming:
 
     `person` is 0 for posts of a channel and for anonymous administrators. `words` is what stands behind a command.
     `replied` is the message of the bot's own that this one answers. `name` is what the person calls themselves.
+    `aim` is the channel that a tap in an administrator's own chat is about.
     """
 
     address: Address
@@ -39,6 +44,12 @@ class Incoming:
     anonymous_admin: bool = False
     name: str = ""
     update: int = 0
+    aim: Address | None = None
+
+    @property
+    def about(self) -> Address:
+        """Whose subscription and settings it is about."""
+        return self.aim or self.address.subscription
 
     @property
     def talks(self) -> bool:
@@ -68,6 +79,7 @@ def incoming(update: Update) -> Incoming | None:
         anonymous_admin=_speaks_for_the_chat(update, found),
         name=removed_in_line(user.first_name) if user else "",
         update=update.update_id,
+        aim=_aim(update),
     )
 
 
@@ -128,6 +140,12 @@ def _tap_on_what_is_lost(update: Update) -> Incoming | None:
         name=removed_in_line(user.first_name),
         update=update.update_id,
     )
+
+
+def _aim(update: Update) -> Address | None:
+    query = update.callback_query
+    found = _AIM.search(str(query.data)) if query else None
+    return Address(int(found[1])) if found else None
 
 
 def _own(found: Message) -> Message | None:

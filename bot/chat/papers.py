@@ -8,7 +8,7 @@ from telegram import MessageEntity, Update
 from telegram.ext import CallbackQueryHandler, ContextTypes, MessageHandler, filters
 
 from bot.chat import incoming as arrivals
-from bot.chat import on_demand, preferences, privacy, prompts, words
+from bot.chat import on_demand, preferences, privacy, prompts, questions, words
 from bot.chat.desk import Desk
 from bot.chat.incoming import ORIGINAL, Handler, Incoming, incoming, on_command
 from bot.chat.parts import Button, rows
@@ -57,7 +57,7 @@ async def text(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None
     if found is None or (came := incoming(update)) is None or came.kind is Kind.CHANNEL:
         return
     is_spoken_to = came.kind is Kind.PRIVATE or _is_mentioned(found, desk.bot.username)
-    if came.replied is None and not is_spoken_to:
+    if not (is_spoken_to or _is_for_the_bot(found, came)):
         return
     reader = await desk.reader(came)
     refs = ids.find(f"{came.text} {arrivals.links(found)}")
@@ -151,7 +151,18 @@ async def _find(desk: Desk, came: Incoming, reader: Subscriber) -> None:
         found = await searching.find(connection, sought, language, _FOUND)
     buttons = [Button(str(number), f"p:{hit.version}") for number, hit in enumerate(found, start=1)]
     html = words.render("found", language, hits=found, query=sought)
-    await desk.answer(came, html, rows(buttons, 8))
+    await desk.answer(came, html, rows(buttons, 8), public=True)
+
+
+def _is_for_the_bot(found: telegram.Message, came: Incoming) -> bool:
+    """Whether what a group's person answers to a message of the bot's is meant for it."""
+    if came.replied is None or _names_people(found):
+        return False
+    return (
+        prompts.is_one(came.replied)
+        or questions.is_question(came.text)
+        or questions.is_only_papers(f"{came.text} {arrivals.links(found)}")
+    )
 
 
 def _subject(came: Incoming) -> PaperRef | None:
@@ -169,6 +180,12 @@ def _subject(came: Incoming) -> PaperRef | None:
 def _papers(shown: telegram.Message) -> list[PaperRef]:
     """What the links of a message name, or else its text."""
     return ids.find(arrivals.links(shown)) or ids.find(arrivals.shown(shown))
+
+
+def _names_people(found: telegram.Message) -> bool:
+    """Whether it is addressed to somebody by name."""
+    named = {MessageEntity.MENTION, MessageEntity.TEXT_MENTION}
+    return any(each.type in named for each in (*found.entities, *found.caption_entities))
 
 
 def _is_mentioned(found: telegram.Message, username: str) -> bool:

@@ -10,7 +10,7 @@ from telegram.ext import CallbackQueryHandler, ContextTypes, TypeHandler
 from bot import choices
 from bot.chat import command_menu, menu, prompts, words
 from bot.chat.desk import CHANNEL, Desk
-from bot.chat.incoming import Handler, Incoming, incoming, on_command
+from bot.chat.incoming import AIMED, Handler, Incoming, incoming, on_command
 from bot.choices import Offer, UnusableValueError
 from bot.models import Kind, Subscriber
 from bot.store import subscribers
@@ -24,7 +24,9 @@ def handlers(desk: Desk) -> list[Handler]:
     """What this module answers to."""
     return [
         on_command("settings", partial(settings, desk)),
-        CallbackQueryHandler(partial(tapped, desk), pattern=r"^s:([a-z]{2,12})(?:=(.{0,50}))?\Z"),
+        CallbackQueryHandler(
+            partial(tapped, desk), pattern=rf"^s:([a-z]{{2,12}})(?:=(.{{0,50}}?))?{AIMED}\Z"
+        ),
     ]
 
 
@@ -129,7 +131,7 @@ async def _await(desk: Desk, came: Incoming, reader: Subscriber, name: str, numb
 
     In a group only what answers the message that asks for it.
     """
-    if name not in menu.TYPED or came.kind is Kind.CHANNEL:
+    if name not in menu.TYPED or reader.kind is Kind.CHANNEL:
         return
     await _note(desk, reader, name, number)
     if not came.address.is_private:

@@ -7,19 +7,21 @@ from functools import partial
 from typing import Any
 
 from telegram import InputFile, Update
+from telegram.error import Forbidden
 from telegram.ext import CallbackQueryHandler, ContextTypes
 
 from bot import mailboxes
 from bot.channels import DeferredError
 from bot.chat import menu, prompts, words
+from bot.chat.address import Address
 from bot.chat.desk import CHANNEL, Desk
-from bot.chat.incoming import Handler, Incoming, incoming, on_command
+from bot.chat.incoming import AIMED, Handler, Incoming, incoming, on_command
 from bot.chat.limits import LimitArgs
 from bot.chat.parts import Button, Message
 from bot.chat.replies import persistently
 from bot.mail import signup
 from bot.mailboxes import InvalidMailboxError
-from bot.models import ASK_LIFETIME, Subscriber, Wishes
+from bot.models import ASK_LIFETIME, Kind, Subscriber, Wishes
 from bot.store import asks, deliveries, subscribers
 from digest.store import engine as database
 
@@ -32,8 +34,8 @@ def handlers(desk: Desk) -> list[Handler]:
         on_command("export", partial(export, desk)),
         on_command("forget", partial(forget, desk)),
         on_command("email", partial(email, desk)),
-        CallbackQueryHandler(partial(forget_tapped, desk), pattern=r"^forget:(yes|no)$"),
-        CallbackQueryHandler(partial(opened, desk), pattern=r"^(export|forget|email):$"),
+        CallbackQueryHandler(partial(forget_tapped, desk), pattern=rf"^forget:(yes|no){AIMED}$"),
+        CallbackQueryHandler(partial(opened, desk), pattern=rf"^(export|forget|email):{AIMED}$"),
     ]
 
 
@@ -48,7 +50,7 @@ async def opened(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> No
         return
     await desk.acknowledge(query)
     open_ = {menu.EXPORT: _export, menu.FORGET: _ask_whether_to_forget, menu.EMAIL: _ask_for_address}
-    await open_[str(query.data)](desk, came, says)
+    await open_[str(query.data).partition("@")[0]](desk, came, says)
 
 
 async def export(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
@@ -66,20 +68,25 @@ async def _where_allowed(desk: Desk, came: Incoming, act: _Act) -> None:
 
 
 async def _export(desk: Desk, came: Incoming, says: Any) -> None:
-    known = await _known(desk, str(came.address.chat))
+    known = await _known(desk, str(came.about.chat))
     document = json.dumps(known, ensure_ascii=False, indent=2, default=str).encode()
 
-    async def send() -> None:
+    async def send(to: Address) -> None:
         await desk.bot.send_document(
-            came.address.chat,
+            to.chat,
             InputFile(document, filename="arxiv-daily.json"),
-            message_thread_id=came.address.topic,
+            message_thread_id=to.topic,
             caption=str(says.exported),
             rate_limit_args=LimitArgs(partial(desk.note_answered, came), once=True),
         )
 
-    until = desk.clock() + ASK_LIFETIME
-    await persistently(send, (DeferredError,), lambda: desk.clock() < until)
+    until, is_channel = desk.clock() + ASK_LIFETIME, came.kind is Kind.CHANNEL
+    for to in [Address(each) for each in await desk.deciding(came)] if is_channel else [came.address]:
+        try:
+            await persistently(partial(send, to), (DeferredError,), lambda: desk.clock() < until)
+        except Forbidden:  # an administrator who has no chat with the bot
+            if not is_channel:
+                raise
 
 
 async def _known(desk: Desk, chat: str) -> dict[str, Any]:
@@ -106,7 +113,7 @@ async def _ask_whether_to_forget(desk: Desk, came: Incoming, says: Any) -> None:
     """There is no way back."""
     buttons = ((Button(str(says.forget_yes), "forget:yes"), Button(str(says.forget_no), "forget:no")),)
     async with database.reading(desk.app.engine) as connection:
-        places = await subscribers.at(connection, CHANNEL, str(came.address.chat))
+        places = await subscribers.at(connection, CHANNEL, str(came.about.chat))
     await desk.answer(came, says.forget_sure(len(places)), buttons)
 
 
@@ -121,10 +128,10 @@ async def forget_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE
         await desk.acknowledge(query, str(says.only_admins), alert=True)
         return
     await desk.acknowledge(query)
-    if query.data == "forget:yes":
+    if str(query.data).startswith("forget:yes"):
         async with database.writing(desk.app.engine) as connection:
-            await subscribers.forget_chat(connection, CHANNEL, str(came.address.chat), desk.today())
-    said = says.forgotten if query.data == "forget:yes" else says.kept
+            await subscribers.forget_chat(connection, CHANNEL, str(came.about.chat), desk.today())
+    said = says.forgotten if str(query.data).startswith("forget:yes") else says.kept
     await desk.show(came, Message(str(said)))
 
 

@@ -12,6 +12,8 @@ from bot.chat import incoming as arrivals
 from bot.chat import words
 from bot.chat.desk import Desk
 from bot.chat.incoming import Incoming
+from digest import ids
+from digest.render import telegram
 
 SEARCH = "search"
 EMAIL = "email"
@@ -22,6 +24,13 @@ async def ask(desk: Desk, came: Incoming, language: str, asks: Any) -> None:
     person = 0 if came.address.is_private else came.person
     html = words.render("prompt", language, person=person, name=came.name, asks=asks)
     await desk.answer(came, html, prompt=True)
+
+
+def is_one(question: Message) -> bool:
+    """Whether `question` asked for a reply: for a value, or for a question about a paper."""
+    text = arrivals.shown(question)
+    asked = (words.of(each).your_question(ref) for each in words.languages() for ref in ids.find(text))
+    return named(question) is not None or any(text.endswith(telegram.plain(str(each))) for each in asked)
 
 
 def named(question: Message | None) -> str | None:

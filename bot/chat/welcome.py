@@ -15,10 +15,10 @@ from telegram.ext import (
 )
 
 from bot import choices, zones
-from bot.chat import days, menu, papers, words
+from bot.chat import command_menu, days, menu, papers, words
 from bot.chat.address import Address
 from bot.chat.desk import CHANNEL, Desk
-from bot.chat.incoming import Handler, Incoming, incoming, kind, on_command
+from bot.chat.incoming import AIMED, Handler, Incoming, incoming, kind, on_command
 from bot.chat.parts import Button, Rows
 from bot.models import Choices, Kind, Standing, Subscriber
 from bot.store import subscribers
@@ -37,7 +37,7 @@ def handlers(desk: Desk) -> list[Handler]:
         on_command("subscribe", partial(subscribe, desk)),
         on_command("unsubscribe", partial(unsubscribe, desk)),
         CallbackQueryHandler(partial(help_tapped, desk), pattern=r"^help:$"),
-        CallbackQueryHandler(partial(tapped, desk), pattern=r"^sub:(on|off)$"),
+        CallbackQueryHandler(partial(tapped, desk), pattern=rf"^sub:(on|off){AIMED}$"),
         ChatMemberHandler(partial(membership, desk), ChatMemberHandler.MY_CHAT_MEMBER),
         MessageHandler(filters.StatusUpdate.MIGRATE, partial(migrated, desk)),
     ]
@@ -75,7 +75,15 @@ async def help_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) 
 
 async def _help(desk: Desk, came: Incoming) -> None:
     reader = await desk.reader(came)
-    text = words.render("help", reader.choices.language, is_operator=desk.is_operator(came), talks=came.talks)
+    language = reader.choices.language
+    text = words.render(
+        "help",
+        language,
+        commands=command_menu.offered(desk, words.of(language)),
+        is_operator=desk.is_operator(came),
+        talks=came.talks,
+        in_group=came.kind is Kind.GROUP,
+    )
     await desk.answer(came, text, _more_buttons(reader) if came.talks else buttons(reader))
 
 
@@ -101,7 +109,7 @@ async def tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> No
         await desk.acknowledge(query, str(says.only_admins), alert=True)
         return
     await desk.acknowledge(query)
-    await _switch(desk, came, on=query.data == "sub:on")
+    await _switch(desk, came, on=str(query.data).startswith("sub:on"))
 
 
 async def _switch(desk: Desk, came: Incoming, *, on: bool) -> None:

@@ -85,3 +85,20 @@ async def test_where_no_mail_is_sent_that_is_said(tmp_path: Path) -> None:
         answer = await told(here.telegram.user(1001), "/email li@example.org")
         assert answer.text == "本机器人没有开通邮件订阅。"
         assert signed_up(here) == []
+
+
+async def test_a_bot_without_a_newsletter_offers_none(tmp_path: Path) -> None:
+    async with talking(tmp_path) as here:
+        user = here.telegram.user(1001)
+        shown = [await told(user, text) for text in ("/start", "/help", "/settings")]
+        assert not any("/email" in message.text for message in shown)
+        labels = {text for message in shown for row in message.buttons for text, _ in row}
+        assert "邮件订阅" not in labels
+        offered = [
+            command["command"]
+            for call in here.telegram.requests
+            if call.method == "setMyCommands"
+            for command in call.parameters["commands"]
+        ]
+        assert "help" in offered
+        assert "email" not in offered

@@ -41,6 +41,8 @@ async def test_a_reply_to_a_paper_in_a_group_is_a_question_and_one_to_the_digest
         await guest.says("好多论文", chat=group, reply_to=digest)
         await guest.says("/paper 2602.00002", chat=group)
         card, _ = await group.waits_for(2)
+        for talk in ("哈哈", "@someone have you seen this?", "和 2602.00003 很像", "？", "不错，收藏了"):
+            await guest.says(talk, chat=group, reply_to=card)
         question = await guest.says("误差下降了吗？", chat=group, reply_to=card)
         answer = await group.waits_for(lambda message: "误差在每种情况下都下降了" in message.text)
         assert answer.reply_to == question.id
@@ -187,15 +189,21 @@ async def test_a_channel_that_unsubscribed_stays_so_when_the_bot_starts_again(tm
     async with bot_world(tmp_path, papers=0) as here:
         boss, channel = here.telegram.user(1001), here.telegram.channel(CHANNEL, username="daily_one")
         channel.bot = "administrator"
+        channel.members[boss.id], boss.chat.started = boss.json, True
+        channel.admins.add(boss.id)
         async with here.running():
-            await told(boss, "/settings", channel)  # known, and not subscribed
+            await boss.says("/settings", chat=channel)  # known, and not subscribed
+            await boss.chat.waits_for(1)
         async with here.running(telegram_channels="@daily_one"):
             await here.until("SELECT standing FROM subscribers", [("active",)])
-            await told(boss, "/unsubscribe", channel)
+            await boss.says("/unsubscribe", chat=channel)
+            await boss.chat.waits_for(1)
         asked = here.telegram.methods["getChat"]
         async with here.running(telegram_channels="@daily_one"):
             await here.telegram.is_asked("getChat", asked + 1)
-            assert "您没有订阅" in (await told(boss, "/unsubscribe", channel)).text
+            await boss.says("/unsubscribe", chat=channel)
+            assert "您没有订阅" in (await boss.chat.waits_for(1))[0].text
+            assert not any(message.from_bot for message in channel.shown)
             assert here.rows("SELECT standing FROM subscribers") == [("left",)]
 
 
@@ -210,8 +218,7 @@ async def test_a_reader_of_a_channel_changes_nothing_and_reads_on_in_a_chat_of_t
         )
         await here.telegram.promote(channel, by=boss)
         await here.until("SELECT standing FROM subscribers", [("active",)])
-        digest = await told(boss, "/today", channel)
-        menu = await told(boss, "/settings", channel)
+        digest = menu = await told(boss, "/today", channel)
         shown, before = len(channel.shown), here.rows("SELECT * FROM subscribers")
         for data in ("s:silent=1", "s:open", "s:include", "sub:off", "forget:yes"):
             assert "只有管理员" in await alerted(here, reader, menu, data)
@@ -231,40 +238,66 @@ async def test_a_reader_of_a_channel_changes_nothing_and_reads_on_in_a_chat_of_t
         assert "没有 2025-01-01 的日报" in (await told(reader, "/start day_2025-01-01")).text
 
 
-async def test_an_administrator_sets_a_channel_up_by_its_posts_and_buttons(tmp_path: Path) -> None:
+async def test_a_channel_is_set_up_in_the_chats_of_its_administrators_and_not_before_its_readers(
+    tmp_path: Path,
+) -> None:
     async with talking(tmp_path) as here:
-        boss, channel = here.telegram.user(1001), here.telegram.channel(CHANNEL)
+        boss, guest, other = (here.telegram.user(1001 + at, started=at < 2) for at in range(3))
+        channel = here.telegram.channel(CHANNEL)
         await here.telegram.promote(channel, by=boss)
+        channel.members[other.id] = other.json  # an administrator who has never written to the bot
+        channel.admins.add(other.id)
         await here.until("SELECT standing FROM subscribers", [("active",)])
-        menu = await told(boss, "/settings", channel)
-        await boss.taps(menu, "关注词")
-        await channel.waits_for(lambda message: message.edits == 1)
-        assert "关注词：EchoNet" in (await told(boss, "/settings include EchoNet", channel)).text
-        await boss.says("2602.00001 今天的好论文", chat=channel)
-        assert "/today" in (await told(boss, "/help", channel)).text
+        await boss.says("/settings", chat=channel)
+        (menu,) = await boss.chat.waits_for(1)
+        await boss.taps(menu, "语言")
+        shown = await boss.chat.waits_for(lambda message: message.edits == 1)
+        await boss.taps(shown, "English")
+        assert "Settings" in (await boss.chat.waits_for(lambda message: message.edits == 2)).text
+        of_channel = "SELECT language, hour, silent FROM subscribers WHERE kind = 'channel'"
+        await here.until(of_channel, [("en", None, 0)])
+        await boss.says("/settings hour 07:45", chat=channel)
+        assert "07:45" in (await boss.chat.waits_for(1))[0].text
+        await here.until(of_channel, [("en", "07:45", 0)])
+        own = await told(guest, "/settings")
+        assert "只有管理员" not in own.text
+        for data in (f"s:silent=1@{CHANNEL}", f"sub:off@{CHANNEL}", f"forget:yes@{CHANNEL}"):
+            assert await alerted(here, guest, own, data) == "Only administrators can change the settings."
+        for command in (
+            "/help",
+            "/export",
+            "/unsubscribe",
+            "/forget",
+            "/settings hour 99:99",
+            "/paper",
+            "/ask",
+        ):
+            await boss.says(command, chat=channel)
+            await boss.chat.waits_for(1)
+        await here.until("SELECT standing FROM subscribers WHERE kind = 'channel'", [("left",)])
+        assert not any(message.from_bot for message in channel.shown)
+        await boss.says("/forget", chat=channel)
+        (sure,) = await boss.chat.waits_for(1)
+        await boss.taps(sure, "Delete all")
+        await here.until("SELECT count(*) FROM subscribers WHERE kind = 'channel'", [(0,)])
 
 
 async def test_a_channel_is_offered_nothing_that_only_an_answer_could_give(tmp_path: Path) -> None:
     async with talking(tmp_path, papers=1) as here:
-        boss, channel = here.telegram.user(1001), here.telegram.channel(CHANNEL)
+        boss, channel = here.telegram.user(1001, started=True), here.telegram.channel(CHANNEL)
         await here.telegram.promote(channel, by=boss)
         await here.until("SELECT standing FROM subscribers", [("active",)])
-        menu = await told(boss, "/settings", channel)
+        await boss.says("/settings", chat=channel)
+        (menu,) = await boss.chat.waits_for(1)
         for number, name in enumerate(("include", "exclude", "hour", "zone", "pause"), start=1):
-            await boss.sends_data(menu, f"s:{name}")
-            await channel.waits_for(lambda message, n=number: message.edits == n)  # type: ignore[misc]
-        for command in (
-            *("/settings hour", "/settings hour 99:99", "/settings zone", "/settings include"),
-            *("/ask", "/ask 2602.00001", "/paper", "/help", "/search"),
-        ):
-            await told(boss, command, channel)
+            await boss.sends_data(menu, f"s:{name}@{CHANNEL}")
+            await boss.chat.waits_for(lambda message, n=number: message.edits == n)  # type: ignore[misc]
         card, _ = await told(boss, "/paper 2602.00001", channel), await channel.waits_for(1)
         count = here.telegram.methods["answerCallbackQuery"]
         await boss.taps(card, "提问")
         await here.telegram.is_asked("answerCallbackQuery", count + 1)
-        shown = [message for message in channel.shown if message.from_bot]
+        shown = [message for message in (*channel.shown, *boss.chat.shown) if message.from_bot]
         assert all("直接" not in message.text and "回复" not in message.text for message in shown)
-        assert sum("/settings hour 07:45" in message.text for message in shown) == 2
         assert not any((message.markup or {}).get("force_reply") for message in shown)
         assert {answer.url for answer in here.telegram.answers if answer.url} == {
             "https://t.me/daily_bot?start=paper_2602-00001v1"

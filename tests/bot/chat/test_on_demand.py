@@ -12,6 +12,7 @@ from tests.bot.chat.world import OPERATOR, BotWorld, bot_world
 from tests.fakes import telegram_faults
 from tests.fakes.model import FakeModel
 from tests.fakes.model_faults import status
+from tests.fakes.model_mistranslations import Mistranslates, changed
 
 STAGES = ("正在获取全文……", "正在翻译……", "正在解读……")
 SLOW = 1.5  # seconds, of the fake model; the status message changes about once a second
@@ -246,3 +247,14 @@ async def test_the_answer_comes_where_the_word_that_it_is_coming_was_lost(tmp_pa
 def made_of(here: BotWorld, version: str) -> dict[Purpose, int]:
     """How often the model was asked for each part of that paper."""
     return {key[0]: count for key, count in here.machine.model.asked_for.items() if key[1] == version}
+
+
+async def test_what_cannot_be_made_costs_no_quota_however_often_it_is_asked_for(tmp_path: Path) -> None:
+    model = FakeModel(always=Mistranslates(changed("12.5", "97.5")))
+    async with talking(tmp_path, model=model, quota_person=2) as here:
+        old_paper(here, 9)
+        user = here.telegram.user(1001)
+        for number in range(1, 6):
+            await user.says("2602.00009")
+            await here.until("SELECT count(*) FROM asks WHERE outcome IS NOT NULL", [(number,)], seconds=30)
+        assert here.rows("SELECT count(*) FROM asks WHERE made") == [(1,)]  # the reading, once

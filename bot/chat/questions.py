@@ -1,0 +1,34 @@
+"""Whether a reply in a group is a question to the bot, or talk among its people. Pure.
+
+A group's people answer a paper's message to speak about it with one another. So only what reads as a question, or names
+nothing but papers, is for the bot.
+"""
+
+import re
+
+from digest import ids
+
+_TAIL = r"[\s!！。.~～…)）\]】\"'”’」*_\U0001F000-\U0001FAFF\u2600-\u27BF\uFE0F\u200D]*"
+_ENDS = re.compile(rf"(?:[?？]|吗|呢|什么|怎么|为何|多少){_TAIL}\Z")
+_BEGINS = re.compile(
+    r"(?:请问|请解释|请说明|请总结|请介绍|解释|说明一下|总结|概括|介绍一下|什么|为什么|为何|为啥|怎么|怎样|如何|哪|谁|多少|几|是否"
+    r"|能否|可否|有没有|有无|是不是|能不能|会不会"
+    r"|(?:what(?! an? )|why|how|which|who|whose|where|when|explain|summari[sz]e|compare)\b)",
+    re.IGNORECASE,
+)
+_EXCLAIMS = re.compile(r"[!！]+\s*\Z")
+_BETWEEN = re.compile(r"[\s,，、;；。]+")
+
+
+def is_question(text: str) -> bool:
+    """Whether `text` ends or begins as a question, or as a request to explain, does in Chinese or English."""
+    text = text.strip()
+    if not any(map(str.isalnum, text)):
+        return False
+    return bool(_ENDS.search(text) or (_BEGINS.match(text) and not _EXCLAIMS.search(text)))
+
+
+def is_only_papers(text: str) -> bool:
+    """Whether `text` names papers and says nothing else."""
+    words = list(filter(None, _BETWEEN.split(text)))
+    return bool(words) and all(map(ids.find, words))
