@@ -18,6 +18,7 @@ from bot.chat import words
 from bot.chat.parts import Message
 from bot.fanout import matching
 from bot.links import Links, open_links
+from bot.mail import channel as mail_channel
 from bot.mail import composing, message
 from bot.mail.message import Letterhead
 from bot.mailboxes import Mailbox, Sender
@@ -107,7 +108,7 @@ def letterhead(settings: Settings, clock: Clock) -> Letterhead:
     """What the settings say of mails; where they are silent, the links lead nowhere."""
     links = open_links(settings, clock) or Links(_NOWHERE, secrets.token_hex(32), clock)
     sender = settings.mail_from or _SENDER
-    return Letterhead(sender, links, settings.mail_reply_to, settings.mail_bounces)
+    return mail_channel.letterhead(settings, sender, links)
 
 
 def nobody(settings: Settings) -> Reader:

@@ -115,6 +115,12 @@ class Settings(BaseSettings):
     mail_rate: NonNegativeFloat = 10.0
     mail_connections: Annotated[int, Field(ge=1, le=100)] = 4
     mail_bounces: Annotated[Mailbox, BeforeValidator(values.mailbox)] | None = None
+    mail_verp: bool | None = None
+    mail_oauth_token_url: HttpUrl | None = None
+    mail_oauth_client_id: str | None = None
+    mail_oauth_client_secret: SecretStr | None = None
+    mail_oauth_refresh_token: SecretStr | None = None
+    mail_oauth_scope: str | None = None
     imap_host: Annotated[str, BeforeValidator(values.host)] | None = None
     imap_port: Annotated[int, Field(ge=1, le=65535)] = 993
     imap_username: str | None = None
@@ -157,6 +163,20 @@ class Settings(BaseSettings):
         return url
 
     @model_validator(mode="after")
+    def _tokens_need_each_other(self) -> "Settings":
+        needed = {
+            "MAIL_OAUTH_TOKEN_URL": self.mail_oauth_token_url,
+            "MAIL_OAUTH_CLIENT_ID": self.mail_oauth_client_id,
+            "MAIL_OAUTH_REFRESH_TOKEN": self.mail_oauth_refresh_token,
+        }
+        missing = [name for name, value in needed.items() if not value]
+        if 0 < len(missing) < len(needed):
+            raise ValueError(f"{', '.join(missing)}: set all of {', '.join(needed)}, or none")
+        if not missing and self.smtp_password:
+            raise ValueError("SMTP_PASSWORD: leave it out where MAIL_OAUTH_REFRESH_TOKEN is set")
+        return self
+
+    @model_validator(mode="after")
     def _mail_needs_a_sender_and_pages(self) -> "Settings":
         if self.smtp_host is None:
             return self
@@ -175,7 +195,8 @@ class Settings(BaseSettings):
             raise ValueError(
                 "SMTP_USERNAME: nobody logs in without TLS; set SMTP_SECURITY to starttls or tls"
             )
-        if (self.smtp_username is None) != (self.smtp_password is None):
+        has_secret = self.smtp_password is not None or self.mail_oauth_refresh_token is not None
+        if (self.smtp_username is not None) != has_secret:
             raise ValueError("SMTP_USERNAME and SMTP_PASSWORD: set both, or none")
         if (self.dkim_selector is None) != (self.dkim_key_file is None):
             raise ValueError("DKIM_SELECTOR and DKIM_KEY_FILE: set both, or none")
@@ -183,7 +204,9 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _a_mailbox_needs_a_login(self) -> "Settings":
-        if self.imap_host and not (self.imap_username and self.imap_password):
+        if self.imap_host and not (
+            self.imap_username and (self.imap_password or self.mail_oauth_refresh_token)
+        ):
             raise ValueError("IMAP_HOST: set IMAP_USERNAME and IMAP_PASSWORD too")
         return self
 

@@ -38,7 +38,8 @@ smtpd_tls_key_file = {folder}/server.key
 smtpd_sasl_auth_enable = yes
 smtpd_sasl_local_domain = relay.example
 cyrus_sasl_config_path = {folder}/sasl
-smtpd_recipient_restrictions = permit_sasl_authenticated, reject
+smtpd_sender_login_maps = inline:{{ {{ owned@daily.example = {username}@relay.example }} }}
+smtpd_recipient_restrictions = {restrictions}permit_sasl_authenticated, reject
 virtual_mailbox_domains = reader.example
 virtual_mailbox_base = {folder}/mail
 virtual_mailbox_maps = inline:{{ {mailboxes} }}
@@ -92,15 +93,15 @@ class Postfix:
 
 
 @contextmanager
-def postfix(*names: str) -> Iterator[Postfix]:
-    """Runs with mailboxes of these names at reader.example."""
+def postfix(*names: str, restrictions: str = "") -> Iterator[Postfix]:
+    """Runs with mailboxes of these names at reader.example; `restrictions` come before all others."""
     if os.geteuid() != 0:
         missing("Postfix, which only root starts,")
     start = program("postfix")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         here = Postfix(folder, _free_port())
-        _configure(here, names)
+        _configure(here, names, restrictions)
         subprocess.run([start, "-c", folder, "start"], check=True, capture_output=True, env=_environment())
         try:
             yield here
@@ -108,7 +109,7 @@ def postfix(*names: str) -> Iterator[Postfix]:
             subprocess.run([start, "-c", folder, "stop"], check=True, capture_output=True, env=_environment())
 
 
-def _configure(here: Postfix, names: tuple[str, ...]) -> None:
+def _configure(here: Postfix, names: tuple[str, ...], restrictions: str) -> None:
     folder, user = here.folder, pwd.getpwnam("postfix")
     folder.chmod(0o755)  # its parts run as users of their own
     certificates.make(folder, HOST)
@@ -117,7 +118,14 @@ def _configure(here: Postfix, names: tuple[str, ...]) -> None:
     for part in ("data", "mail", "sasl"):
         shutil.chown(folder / part, user.pw_uid, user.pw_gid)
     mailboxes = ", ".join(f"{{ {each}@reader.example = {each}/ }}" for each in names)
-    main = _MAIN.format(folder=folder, host=HOST, mailboxes=mailboxes, user=user)
+    main = _MAIN.format(
+        folder=folder,
+        host=HOST,
+        mailboxes=mailboxes,
+        user=user,
+        username=USERNAME,
+        restrictions=restrictions and f"{restrictions}, ",
+    )
     (folder / "main.cf").write_text(main)
     (folder / "master.cf").write_text(_MASTER.format(host=HOST, port=here.port))
     (folder / "sasl" / "smtpd.conf").write_text(_SASL.format(folder=folder))

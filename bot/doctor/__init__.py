@@ -86,7 +86,7 @@ def _checks(loaded: Settings, clock: Clock, names: Names) -> Checks:
         ("archive", machine.archive(loaded)),
         *(("model", papers.model(loaded, name, clock())) for name in papers.models(loaded)),
         ("Telegram", telegram.bot(loaded, clock())),
-        ("SMTP", mail.smtp(loaded)),
+        ("SMTP", mail.smtp(loaded, clock)),
         ("IMAP", mail.imap(loaded)),
         ("SPF", domain.spf(loaded, names)),
         ("DKIM", domain.dkim(loaded, names)),

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from bot.doctor.findings import BrokenError, OffError, UnsureError
 from bot.doctor.names import Names
 from bot.doctor.spf import Address, Policy, Verdict
+from bot.mail import envelope_sender
 from bot.settings import Settings
 
 
@@ -28,11 +29,10 @@ def sender(settings: Settings) -> str:
 async def spf(settings: Settings, names: Names) -> str:
     """The domain that bounces go to says that the SMTP server's mail is its own, and is aligned with the sender's."""
     visible = sender(settings)
-    domain = settings.mail_bounces.domain if settings.mail_bounces else visible
+    domain = envelope_sender.domain(settings) or visible
     if not _aligned(domain, visible):
-        raise BrokenError(
-            f"MAIL_BOUNCES lies in {domain}, not in {visible}: SPF then counts for nothing (DMARC)."
-        )
+        which = "The login" if envelope_sender.fixed(settings) else "MAIL_BOUNCES"
+        raise BrokenError(f"{which} lies in {domain}, not in {visible}: SPF then counts for nothing (DMARC).")
     policy = Policy(names, domain)
     addresses = await _public(settings, names)
     verdicts = {str(address): await policy.of(address) for address in addresses}

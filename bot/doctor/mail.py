@@ -1,25 +1,38 @@
 """The way of mail: handed in by SMTP, and what comes back by IMAP."""
 
 import asyncio
+from collections.abc import Callable
+from datetime import datetime
 
-from bot.channels import DeliveryError
-from bot.doctor.findings import BrokenError, OffError
+from bot.channels import DeferredError, DeliveryError, EndedError, StruckError
+from bot.doctor.findings import BrokenError, OffError, UnsureError
+from bot.links import open_links
 from bot.mail import connection, mailbox
+from bot.mail.channel import letterhead
 from bot.mail.connection import Connection, Patience
 from bot.settings import Settings
 
+Clock = Callable[[], datetime]
 
-async def smtp(settings: Settings) -> str:
-    """The SMTP server lets us in as SMTP_SECURITY asks for, and takes mail from the sender; none is sent."""
-    if settings.smtp_host is None or settings.mail_from is None:
+
+async def smtp(settings: Settings, clock: Clock) -> str:
+    """The SMTP server lets us in as SMTP_SECURITY asks for, and takes the envelope of a mail; none is sent."""
+    links = open_links(settings, clock)
+    if settings.smtp_host is None or settings.mail_from is None or links is None:
         raise OffError("SMTP_HOST is not set.")
     relay = Connection(connection.server(settings), Patience())
-    sender = settings.mail_bounces or settings.mail_from.mailbox
+    sender = letterhead(settings, settings.mail_from, links).return_path(0)
+    to = settings.mail_reply_to or settings.mail_from.mailbox
     try:
         await relay.open()
-        await relay.offer(sender)
+        await relay.offer(sender, to)
+    except (EndedError, StruckError, DeferredError) as error:
+        raise UnsureError(
+            f"It takes mail from {sender}, but none to {to} ({error}): answers get lost."
+        ) from None
     except DeliveryError as error:
-        raise BrokenError(f"{str(error)[:1].upper()}{str(error)[1:].rstrip('.')}.") from None
+        sentence = f"{str(error)[:1].upper()}{str(error)[1:].rstrip('.')}"
+        raise BrokenError(f"{sentence}; the envelope's sender was {sender}.") from None
     finally:
         await relay.close()
     return f"{settings.smtp_host} takes mail from {sender} ({settings.smtp_security})"

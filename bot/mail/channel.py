@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.links import Links
-from bot.mail import composing, connection, connections, dkim, message
+from bot.mail import composing, connection, connections, dkim, envelope_sender, message
 from bot.mail.connection import Patience
 from bot.mail.connections import Pool
 from bot.mail.dkim import Signer
 from bot.mail.message import Envelope, Letterhead
-from bot.mailboxes import Mailbox
+from bot.mailboxes import Mailbox, Sender
 from bot.models import Choices, Delivery, Dispatch, Part
 from bot.settings import Settings
 from digest.models import Edition
@@ -78,6 +78,12 @@ class Mail:
         return replace(envelope, content=await self._signer.signed(envelope.content))
 
 
+def letterhead(settings: Settings, sender: Sender, links: Links) -> Letterhead:
+    """What all mails from `sender` have in common, as the settings have it."""
+    fixed = envelope_sender.fixed(settings)
+    return Letterhead(sender, links, settings.mail_reply_to, settings.mail_bounces, fixed)
+
+
 @asynccontextmanager
 async def open_mail(
     settings: Settings, links: Links, clock: Callable[[], datetime], patience: Patience | None = None
@@ -89,7 +95,7 @@ async def open_mail(
     signer = None
     if settings.dkim_key_file is not None and settings.dkim_selector is not None:
         signer = dkim.load(settings.dkim_key_file, settings.dkim_selector, sender.mailbox.domain)
-    head = Letterhead(sender, links, settings.mail_reply_to, settings.mail_bounces)
+    head = letterhead(settings, sender, links)
     server = connection.server(settings)
     async with connections.open_pool(server, settings.mail_connections, settings.mail_rate, patience) as pool:
         yield Mail(pool, head, clock, signer)

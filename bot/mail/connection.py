@@ -12,12 +12,18 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import aiosmtplib
-from aiosmtplib import SMTPException, SMTPResponseException, SMTPServerDisconnected
+from aiosmtplib import (
+    SMTPAuthenticationError,
+    SMTPException,
+    SMTPResponseException,
+    SMTPServerDisconnected,
+)
 from pydantic import SecretStr
 
 from bot.channels import DeliveryError, HaltedError, unsent
-from bot.mail import replies
+from bot.mail import oauth, replies
 from bot.mail.message import Envelope
+from bot.mail.oauth import TokenError, Tokens
 from bot.mail.replies import Stage
 from bot.mailboxes import Mailbox
 from bot.settings import Security, Settings
@@ -31,7 +37,10 @@ Before = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Server:
-    """Where mail is handed in. `name` is what we call ourselves there; without a `username` nobody logs in."""
+    """Where mail is handed in. `name` is what we call ourselves there; without a `username` nobody logs in.
+
+    Where there are `tokens`, they take the place of the password.
+    """
 
     host: str
     port: int
@@ -39,6 +48,7 @@ class Server:
     name: str
     username: str | None = None
     password: SecretStr | None = None
+    tokens: Tokens | None = None
 
     @cached_property
     def tls(self) -> ssl.SSLContext:
@@ -72,6 +82,7 @@ def server(settings: Settings) -> Server:
         name=settings.mail_from.mailbox.domain,
         username=settings.smtp_username,
         password=settings.smtp_password,
+        tokens=oauth.tokens(settings),
     )
 
 
@@ -109,6 +120,9 @@ class Connection:
         try:
             async with asyncio.timeout(self._patience.open_seconds):
                 await self._introduce(smtp)
+        except TokenError as error:
+            smtp.close()
+            raise HaltedError(str(error)) from None
         except (SMTPException, OSError, ValueError) as error:  # ValueError: a name that cannot be looked up
             smtp.close()
             raise HaltedError(f"the SMTP server {self._server.host} {_fault(error)}.") from error
@@ -125,19 +139,31 @@ class Connection:
                 raise _UnfitError("offers no STARTTLS, which SMTP_SECURITY asks for")
             await smtp.starttls()
             await smtp.ehlo()
-        if server.username is not None and server.password is not None:
+        if server.username is not None:
             if smtp.get_transport_info("sslcontext") is None:
                 raise _UnfitError("would get the password in clear")
-            await smtp.login(server.username, server.password.get_secret_value())
+            await self._log_in(smtp, server.username)
 
-    async def offer(self, sender: Mailbox) -> None:
-        """Whether mail from `sender` would be taken; none is handed in. Raises DeliveryError."""
+    async def _log_in(self, smtp: aiosmtplib.SMTP, username: str) -> None:
+        tokens, password = self._server.tokens, self._server.password
+        if tokens is not None:
+            try:
+                await smtp.auth_xoauth2(username, await tokens.access_token())
+            except SMTPAuthenticationError:
+                tokens.forget()  # it may have been revoked: the next attempt fetches another one
+                raise
+        elif password is not None:
+            await smtp.login(username, password.get_secret_value())
+
+    async def offer(self, sender: Mailbox, to: Mailbox) -> None:
+        """Whether mail from `sender` to `to` would be taken; none is handed in. Raises DeliveryError."""
         if (smtp := self._smtp) is None:
             raise replies.lost(Stage.SENDER)
         try:
-            with _losing(smtp, Stage.SENDER):
+            with _losing(smtp, Stage.RECIPIENT):
                 async with asyncio.timeout(self._patience.command_seconds):
                     await _say(smtp, Stage.SENDER, b"MAIL", b"FROM:<%s>" % str(sender).encode())
+                    await _say(smtp, Stage.RECIPIENT, b"RCPT", b"TO:<%s>" % str(to).encode(), to=str(to))
         finally:
             await self._start_over(smtp)
 

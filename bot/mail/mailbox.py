@@ -23,9 +23,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.alerts import Alerts
 from bot.links import Links
-from bot.mail import consequences
+from bot.mail import consequences, oauth
 from bot.mail.bounces import LIMIT_BYTES
 from bot.mail.consequences import Outcome
+from bot.mail.oauth import Tokens
 from bot.settings import Settings
 from digest.errors import DigestError
 
@@ -41,27 +42,36 @@ class MailboxError(DigestError):
     """The mailbox cannot be reached, entered or read."""
 
 
+class LoginError(MailboxError):
+    """The server does not accept who we say that we are."""
+
+
 class UnreadableMailError(MailboxError):
     """The server does not give out, or mark, one mail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Where the mailbox is, and who enters it. `trusted` vouches for the server: the system, unless set."""
+    """Where the mailbox is, and who enters it: with the password, or with `tokens` where there is none.
+
+    `trusted` vouches for the server: the system, unless set.
+    """
 
     host: str
     port: int
     username: str
     password: str = field(repr=False)
     trusted: ssl.SSLContext = field(default_factory=ssl.create_default_context)
+    tokens: Tokens | None = None
 
 
 def account(settings: Settings) -> Account | None:
     """The mailbox that the settings name, None where they name none."""
-    if not (settings.imap_host and settings.imap_username and settings.imap_password):
+    tokens = None if settings.imap_password else oauth.tokens(settings)
+    if not (settings.imap_host and settings.imap_username and (settings.imap_password or tokens)):
         return None
-    password = settings.imap_password.get_secret_value()
-    return Account(settings.imap_host, settings.imap_port, settings.imap_username, password)
+    password = settings.imap_password.get_secret_value() if settings.imap_password else ""
+    return Account(settings.imap_host, settings.imap_port, settings.imap_username, password, tokens=tokens)
 
 
 async def check(where: Account, engine: AsyncEngine, links: Links, at: datetime) -> Counter[Outcome]:
@@ -130,8 +140,14 @@ async def watch(where: Account, links: Links, alerts: Alerts, pause_seconds: flo
 
 @asynccontextmanager
 async def entered(where: Account) -> AsyncIterator["Inbox"]:
-    """The mailbox while one is logged in. Raises MailboxError."""
-    inbox = await _apart(partial(Inbox, where))
+    """The mailbox while one is logged in. Raises MailboxError, TokenError."""
+    token = await where.tokens.access_token() if where.tokens else None
+    try:
+        inbox = await _apart(partial(Inbox, where, token))
+    except LoginError:
+        if where.tokens:
+            where.tokens.forget()
+        raise
     try:
         yield inbox
         await _apart(inbox.log_out)
@@ -165,7 +181,7 @@ class _Session(imaplib.IMAP4_SSL):
 class Inbox:
     """A session with the server, the folder INBOX open. Blocks; every method raises MailboxError."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, token: str | None = None) -> None:
         self._host = account.host
         try:
             self._imap = _Session(
@@ -174,7 +190,7 @@ class Inbox:
         except (OSError, imaplib.IMAP4.error, ValueError) as error:
             self._fail("cannot be reached", error)
         try:
-            self._log_in(account)
+            self._log_in(account, token)
             self._open()
         except BaseException:
             self.close()
@@ -213,10 +229,14 @@ class Inbox:
         self._imap.file.close()
         self._imap.sock.close()
 
-    def _log_in(self, account: Account) -> None:
+    def _log_in(self, account: Account, token: str | None) -> None:
         """By AUTHENTICATE PLAIN where the server knows it: LOGIN takes only ASCII."""
         try:
-            if "AUTH=PLAIN" in self._imap.capabilities:
+            if token is not None:
+                answers = iter([oauth.initial_response(account.username, token)])
+                # A token that is not accepted is told of first, and the refusal comes behind an empty answer.
+                self._imap.authenticate("XOAUTH2", lambda _: next(answers, b""))
+            elif "AUTH=PLAIN" in self._imap.capabilities:
                 plain = f"\0{account.username}\0{account.password}".encode()
                 self._imap.authenticate("PLAIN", lambda _: plain)
             else:
@@ -224,8 +244,9 @@ class Inbox:
         except imaplib.IMAP4.abort as error:
             self._fail("hung up", error)
         except (imaplib.IMAP4.error, UnicodeError):
-            raise MailboxError(
-                f"The IMAP server {self._host} does not accept IMAP_USERNAME and IMAP_PASSWORD."
+            secret = "IMAP_PASSWORD" if token is None else "the token"
+            raise LoginError(
+                f"The IMAP server {self._host} does not accept IMAP_USERNAME and {secret}."
             ) from None
         except OSError as error:
             self._fail("did not answer", error)

@@ -38,13 +38,15 @@ class UnsafeHeaderError(DigestError):
 class Letterhead:
     """What all mails of this program have in common: whom they are from, and where what comes back goes.
 
-    `reply_to` is where people answer, `bounces` the mailbox for reports. Raises UnsafeHeaderError.
+    `reply_to` is where people answer, `bounces` the mailbox for reports. Where `envelope` is given, every mail is from
+    that address on its envelope. Raises UnsafeHeaderError.
     """
 
     sender: Sender
     links: Links
     reply_to: Mailbox | None = None
     bounces: Mailbox | None = None
+    envelope: Mailbox | None = None
 
     def __post_init__(self) -> None:
         self.headers  # noqa: B018 - a name that cannot stand there is refused at the start
@@ -75,9 +77,14 @@ class Letterhead:
 
     def return_path(self, subscriber: int) -> Mailbox:
         """Where a mail to `subscriber` comes back to: an address of its own (VERP), where a mailbox takes those."""
-        if self.bounces is None:
-            return self.sender.mailbox
+        if self.bounces is None or self.envelope is not None:
+            return self.letter_path
         return returns.bounce_address(self.bounces, self.links, subscriber)
+
+    @property
+    def letter_path(self) -> Mailbox:
+        """Where a mail that is no part of the newsletter comes back to."""
+        return self.envelope or self.bounces or self.sender.mailbox
 
     def leave_mailto(self, subscriber: int) -> str:
         """The mailto: address that ends the subscription."""
@@ -158,7 +165,7 @@ def _letter(made: Part, head: Letterhead, to: Mailbox, message_id: str, at: date
         f"Message-ID: {message_id}",
         "Auto-Submitted: auto-generated",
     )
-    return Envelope(head.bounces or head.sender.mailbox, to, _content(made, headers, head, to, {}))
+    return Envelope(head.letter_path, to, _content(made, headers, head, to, {}))
 
 
 def _encoded(body: str) -> str:

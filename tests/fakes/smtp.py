@@ -1,7 +1,9 @@
 """An SMTP server on loopback that misbehaves as it is told, and remembers what it took."""
 
 import asyncio
+import re
 import ssl
+from base64 import b64decode
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -61,12 +63,15 @@ class Taken:
 class FakeSmtp:
     """Offers STARTTLS where there is a `tls`, or speaks it from the start; asks for a `login` where there is one.
 
+    With `tokens`, whoever logs in needs a user and one of the tokens that are good for them (SASL XOAUTH2).
+
     At most `connections` at once are let in; each is told 421 after `messages`.
     """
 
     tls: ssl.SSLContext | None = None
     from_the_start: bool = False
     login: tuple[str, str] | None = None
+    tokens: set[tuple[str, str]] | None = None
     connections: int | None = None
     messages: int | None = None
     taken: list[Taken] = field(default_factory=list)
@@ -136,8 +141,9 @@ class _Session(SMTP):
             tls_context=None if house.from_the_start else house.tls,
             authenticator=self._authenticate_login if house.login else None,
             # aiosmtpd does not see the TLS that was there from the start.
-            auth_required=house.login is not None and not house.from_the_start,
+            auth_required=(house.login or house.tokens) is not None and not house.from_the_start,
             auth_require_tls=not house.from_the_start,
+            auth_exclude_mechanism=["XOAUTH2"] if house.tokens is None else ["LOGIN", "PLAIN"],
             loop=asyncio.get_running_loop(),
         )
         self._smtp_methods = {name: self._counted(name) for name in self._smtp_methods}
@@ -188,6 +194,16 @@ class _Session(SMTP):
         """Ends the connection when what was said has gone out."""
         if isinstance(self.transport, asyncio.Transport):
             self.transport.close()
+
+    async def auth_XOAUTH2(self, _: SMTP, arguments: list[str]) -> AuthResult:  # noqa: N802
+        """As Google documents it: a refusal is told in JSON first, and comes behind an empty line."""
+        said = b64decode(arguments[1], validate=True).decode()
+        found = re.fullmatch("user=([^\1]*)\1auth=Bearer ([^\1]*)\1\1", said)
+        if found and (found[1], found[2]) in (self._house.tokens or set()):
+            return AuthResult(success=True, auth_data=found[1])
+        line = await self.challenge_auth('{"status":"400","schemes":"Bearer"}')
+        assert line == b""
+        return AuthResult(success=False, handled=False)
 
     async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802 - aiosmtpd's name
         if self._house.messages is not None and self._carried >= self._house.messages:

@@ -188,6 +188,27 @@ async def test_a_login_that_is_refused_and_a_server_without_tls_are_told(around:
     assert around.smtp.commands["MAIL"] == 0
 
 
+async def test_the_envelope_that_is_used_is_tried_and_the_remedy_is_told(around: Surroundings) -> None:
+    """Postfix refuses senders at RCPT."""
+    reply = "553 5.7.1 <back@example.org>: Sender address rejected: not owned by user daily"
+    around.smtp.fail(Stage.RCPT, Says(reply))
+    told = (await around.examined(mail_bounces="back@example.org"))["SMTP"]
+    assert told.health is Health.BROKEN
+    assert "Sender address rejected" in told.sentence
+    assert (
+        "(MAIL_VERP=false sends from the login's address); the envelope's sender was back+b0."
+        in told.sentence
+    )
+    assert around.smtp.taken == []
+
+
+async def test_an_address_of_ours_that_the_server_does_not_know_is_told(around: Surroundings) -> None:
+    around.smtp.fail(Stage.RCPT, Says("550 5.1.1 <daily@example.org>: User unknown"))
+    told = (await around.examined())["SMTP"]
+    assert told.health is Health.UNSURE
+    assert "none to daily@example.org" in told.sentence
+
+
 async def test_an_arxiv_that_fails_is_asked_once_each(around: Surroundings) -> None:
     around.machine.arxiv.faults.extend(["503", "html"])
     findings = await around.examined()

@@ -104,3 +104,20 @@ async def test_a_letter_reaches_the_mailbox(house: House, relay: Postfix) -> Non
     body = relay.mail("letters")[0].get_body(("plain",))
     assert body is not None
     assert "\n.Hello.\r\n" in body.get_content()
+
+
+async def test_a_postfix_that_refuses_our_sender_at_rcpt_ends_nobody(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with postfix("ada", "bea", restrictions="reject_authenticated_sender_login_mismatch") as strict:
+        monkeypatch.setenv("SSL_CERT_FILE", str(strict.authority))
+        house.port = strict.port
+        await house.subscribe("ada", "bea", "nobody")
+        await house.broadcast()
+        with pytest.raises(ChannelError, match=r"553 5\.7\.1 … Sender address rejected: not owned by user"):
+            await house.send()
+        assert await house.deliveries() == [("due", None)] * 3
+        assert await house.standings() == [("active", None, 0)] * 3
+        house.overrides["mail_from"] = "owned@daily.example"
+        await house.send()
+        assert [standing for standing, *_ in await house.standings()] == ["active", "active", "ended"]
