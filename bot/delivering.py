@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import date
 
-from bot import fanout, outboxes, schedule, unknown_messages
+from bot import fanout, outboxes, pruning, schedule, unknown_messages
 from bot.app import App
 from bot.channels import Channel
 from bot.chat.sending import Outgoing
@@ -43,6 +43,7 @@ async def deliver_made(app: App, settings: Settings, made: Work) -> Delivered | 
     if not outboxes.has_channel(settings):
         return None
     await schedule.give_out(app, made)
+    await pruning.prune(app.engine, app.wall_clock())
     days = {made.outcome.day, *(closed.date for closed in made.outcome.closed)}
     return await _send(app, settings, sorted(days))
 

@@ -29,6 +29,7 @@ from digest import selection
 from digest.models import Edition
 from digest.selection import Rules
 from digest.store import engine as database
+from digest.store.bulk import BATCH
 
 LIFETIME = timedelta(days=1)
 """How long after its hour a delivery may still go out."""
@@ -36,7 +37,7 @@ LIFETIME = timedelta(days=1)
 KEPT = timedelta(days=7)
 """How long the messages of a dispatch are kept."""
 
-_BATCH = 2000  # subscribers in one transaction, which holds others up for some hundredths of a second
+_BATCH = BATCH
 _BREATH_SECONDS = 0.01
 _IN_MEMORY = 64  # renderings; a day has few that many share
 _TRUSTED = timedelta(minutes=1)  # what is in memory; another process may have had an edition composed anew

@@ -1,21 +1,28 @@
 """The ledger's pen: marks of many sends at once become one commit, and each sender waits for its own.
 
 A commit takes as long for one mark as for a hundred, so what comes in while one is under way, and in a moment after
-it, goes into the next.
+it, goes into the next. While the database is out of reach the marks wait: what was sent is not forgotten.
 """
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.models import Mark
+from bot.outages import outlasting
 from bot.store import deliveries
+from digest.errors import StoreError, StoreUnavailableError
 from digest.store import engine as database
 
 _GATHERING_SECONDS = 0.002  # unnoticed, and at a thousand marks a second it spares most of the commits
+
+
+class LedgerClosedError(StoreError):
+    """The program ends before the database has taken a mark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +50,16 @@ class Ledger:
         self._clock = clock
         self._waiting: list[_Waiting] = []
         self._writer: asyncio.Task[None] | None = None
+        self._closed = False
 
     async def note(self, delivery: int, mark: Mark) -> bool:
         """Returns once `mark` is committed; not sooner where the caller is cancelled meanwhile.
 
         A delivery whose subscriber has left or paused is not marked as being sent: False says so. Of one delivery, a
-        mark is noted when the one before it has been. Raises StoreError.
+        mark is noted when the one before it has been. Raises LedgerClosedError, StoreError.
         """
+        if self._closed:
+            raise _given_up()
         waiting = _Waiting(delivery, mark, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         if self._writer is None:
@@ -60,19 +70,31 @@ class Ledger:
             await asyncio.wait({waiting.written})
             raise
 
-    async def close(self) -> None:
-        """Returns once everything is committed."""
-        if self._writer is not None:
-            await self._writer
+    def open(self) -> None:
+        """Takes marks, again after it was closed."""
+        self._closed = False
+
+    async def close(self, patience_seconds: float) -> None:
+        """Returns once everything is committed; after so long, what is not yet is given up."""
+        self._closed = True
+        if self._writer is None:
+            return
+        _, late = await asyncio.wait({self._writer}, timeout=patience_seconds)
+        for writer in late:
+            writer.cancel()
+            await asyncio.wait({writer})
 
     async def _write(self) -> None:
+        some: list[_Waiting] = []
         try:
             while self._waiting:
                 await asyncio.sleep(_GATHERING_SECONDS)
                 some, self._waiting = self._waiting, []
-                await self._commit(some)
+                await outlasting("ledger", partial(self._commit, some))
         finally:
             self._writer = None
+            for each in (*some, *self._waiting):  # those that are written have their answer
+                each.fail(_given_up())
 
     async def _commit(self, some: list[_Waiting]) -> None:
         try:
@@ -80,12 +102,18 @@ class Ledger:
                 marked: set[int] = set()
                 for mark, numbers in _alike(some).items():
                     marked |= await deliveries.mark(connection, numbers, mark, self._clock())
+        except StoreUnavailableError:
+            raise
         except Exception as error:  # noqa: BLE001 - each of those that wait has to hear of it
             for each in some:
                 each.fail(error)
         else:
             for each in some:
                 each.answer(each.delivery in marked)
+
+
+def _given_up() -> LedgerClosedError:
+    return LedgerClosedError("The program ended before the database took what became of a message.")
 
 
 def _alike(some: list[_Waiting]) -> dict[Mark, list[int]]:

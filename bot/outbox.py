@@ -16,7 +16,7 @@ from functools import partial
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot import choices
+from bot import choices, outages
 from bot.address_failures import AddressFailures
 from bot.channels import (
     Channel,
@@ -27,18 +27,19 @@ from bot.channels import (
     unsent,
 )
 from bot.fanout import LIFETIME, Renderings, due_at
-from bot.ledger import Ledger
-from bot.models import Delivery, Part, Sending, Standing
+from bot.ledger import Ledger, LedgerClosedError
+from bot.models import Delivery, Part, Sending, Standing, Subscriber
 from bot.outcomes import Outcomes
 from bot.store import deliveries, subscribers
-from digest.errors import DigestError
+from digest.errors import DigestError, StoreUnavailableError
 from digest.store import engine as database
 from digest.store.exclusive import exclusive
 
 _log = structlog.get_logger()
 _WIDTH = 200  # sends at once; a group that waits for its minute holds one of these places
 _OTHERS = 3  # messages that are taken between two refusals of one: then the refusal is about that one alone
-_LAST_SECONDS = 5.0  # for what is in flight when the program stops: half of what serve has
+# For what is in flight when the program stops, and then for the marks: together half of what serve has.
+_LAST_SECONDS, _LAST_MARKS_SECONDS = 4.0, 1.0
 
 
 class ChannelError(DigestError):
@@ -68,6 +69,7 @@ class Outbox:
     look_seconds: float = 5
     has_sent: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     """Set once a message was taken."""
+    _ledger: Ledger = field(init=False)
     _outcomes: Outcomes = field(init=False)
     _running: dict[int, "asyncio.Task[None]"] = field(init=False, default_factory=dict)
     _changed: asyncio.Event = field(init=False, default_factory=asyncio.Event)
@@ -82,21 +84,30 @@ class Outbox:
     """The deliveries that met a refusal of us, which stand behind the others, and how many messages were taken then."""
 
     def __post_init__(self) -> None:
-        ledger = Ledger(self.engine, self.clock)
-        failures = AddressFailures(self.engine, self.channel.name, ledger, self.clock)
+        self._ledger = Ledger(self.engine, self.clock)
+        failures = AddressFailures(self.engine, self.channel.name, self._ledger, self.clock)
         repeats = self.channel.repeats_unknown
-        self._outcomes = Outcomes(self.engine, ledger, self.clock, failures, repeats=repeats)
+        self._outcomes = Outcomes(self.engine, self._ledger, self.clock, failures, repeats=repeats)
 
     async def run(self) -> None:
         """Sends until `close`; nothing new is begun then, what is in flight ends.
 
-        Raises ChannelError, after which it may be run again; BusyError where another process sends, StoreError.
+        A database that is out of reach is waited for. Raises ChannelError, after which it may be run again; BusyError
+        where another process sends, StoreError.
         """
+        tries = 0
         async with self._opened():
             while not self._ending:
-                if not await self._begin_more() and not self._running:
-                    await self._settle()
-                await self._wait(self.look_seconds)
+                try:
+                    if not await self._begin_more() and not self._running:
+                        await self._settle()
+                except StoreUnavailableError as error:
+                    outages.note(f"{self.channel.name} deliveries", error, tries)
+                    await self._wait(outages.pause_seconds(tries))
+                    tries += 1
+                else:
+                    tries = 0
+                    await self._wait(self.look_seconds)
 
     async def drain(self) -> None:
         """Sends until nothing is due. Raises as `run` does."""
@@ -123,6 +134,7 @@ class Outbox:
     async def _opened(self) -> AsyncIterator[None]:
         """What a process before this one was sending is unknown from now on."""
         self._fault = None
+        self._ledger.open()
         async with exclusive(self.engine, f"{self.channel.name} deliveries"):
             async with database.writing(self.engine) as connection:
                 lost = await deliveries.abandon(
@@ -142,15 +154,22 @@ class Outbox:
         for number, task in self._running.items():
             if number not in self._in_flight:
                 task.cancel()
-        tasks = tuple(self._running.values())
+        tasks = set(self._running.values())
         if tasks:
             _, stuck = await asyncio.wait(tasks, timeout=_LAST_SECONDS)
             for task in stuck:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        if self._fault is None or isinstance(self._fault, ChannelError):
-            await self._outcomes.failures.release()
-        await self._outcomes.close()
+        tasks = {*tasks, *self._releasing()}
+        if tasks:
+            await asyncio.wait(tasks, timeout=_LAST_MARKS_SECONDS / 2)  # they may have something to note
+        await self._ledger.close(_LAST_MARKS_SECONDS / 2)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _releasing(self) -> set["asyncio.Task[None]"]:
+        """What is refused and held counts against nobody where the run was stopped."""
+        if self._fault is not None and not isinstance(self._fault, ChannelError):
+            return set()
+        return {asyncio.create_task(self._outcomes.failures.release())}
 
     async def _settle(self) -> None:
         """Nothing is left to send: what was refused counts now."""
@@ -206,6 +225,8 @@ class Outbox:
         """One delivery's fault costs no other its place; a failing database or channel ends the run."""
         try:
             await self._deliver(delivery)
+        except LedgerClosedError:
+            _log.warning("mark_given_up", delivery=delivery.id)
         except HaltedError as error:
             self._halt(error)
         except DigestError as error:
@@ -227,7 +248,7 @@ class Outbox:
         if delivery.rendering is None and not ready:  # another language was chosen meanwhile
             await self._outcomes.note(delivery, Sending.HELD)
             return
-        number, parts = await self.renderings.of(delivery)
+        number, parts = await outages.outlasting("messages", partial(self.renderings.of, delivery))
         if not parts:
             await self._outcomes.note(delivery, Sending.SKIPPED, "nothing", rendering=number)
             return
@@ -293,20 +314,21 @@ class Outbox:
 
     async def _hindrance(self, delivery: Delivery) -> str:
         """Why the subscriber does not want it any more."""
-        async with database.reading(self.engine) as connection:
-            reader = await subscribers.get(connection, delivery.subscriber.id)
+        reader = await outages.outlasting("subscribers", partial(self._reader, delivery.subscriber.id))
         found = obstacle(replace(delivery, subscriber=reader), self.clock()) if reader else None
         return found or Standing.LEFT.value
+
+    async def _reader(self, number: int) -> Subscriber | None:
+        async with database.reading(self.engine) as connection:
+            return await subscribers.get(connection, number)
 
     async def _replace(
         self, delivery: Delivery, rendering: int, message: int, instead: tuple[Part, ...]
     ) -> None:
         """The messages that stand in for a refused one are parts like any other: each is sent once, and marked."""
-        number = await self.renderings.replaced(delivery, rendering, message, instead)
-        async with database.writing(self.engine) as connection:
-            await deliveries.replace_message(
-                connection, delivery.id, number, message, len(instead), self.clock()
-            )
+        replaced = partial(self.renderings.replaced, delivery, rendering, message, instead)
+        number = await outages.outlasting("messages", replaced)
+        await self._outcomes.replaced(delivery, number, message, len(instead))
         self.wake()
 
 

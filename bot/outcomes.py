@@ -1,18 +1,23 @@
 """What a send came to: for its delivery, and for the subscription."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.address_failures import AddressFailures, is_held
 from bot.channels import DeferredError, DeliveryError, EndedError, MovedError, UnansweredError
 from bot.ledger import Ledger
 from bot.models import Delivery, Mark, Sending
-from bot.store import subscribers
+from bot.outages import outlasting
+from bot.store import deliveries, subscribers
 from digest.store import engine as database
+
+T = TypeVar("T")
 
 _log = structlog.get_logger()
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=15), timedelta(hours=1)
@@ -41,8 +46,7 @@ class Outcomes:
         await self.ledger.note(delivery.id, mark)
         self.failures.served(delivery)
         if delivery.subscriber.strikes or delivery.subscriber.failing_since:
-            async with database.writing(self.engine) as connection:
-                await subscribers.clear_strikes(connection, delivery.subscriber.id)
+            await self._written(partial(subscribers.clear_strikes, number=delivery.subscriber.id))
 
     async def failed(self, delivery: Delivery, message: int, error: DeliveryError, *, last: bool) -> bool:
         """It was not, or nobody knows. Gives whether the delivery is due again at once.
@@ -87,9 +91,17 @@ class Outcomes:
         mark = Mark(Sending.SENDING, rendering=rendering, in_flight=message, day=day)
         return await self.ledger.note(delivery.id, mark)
 
-    async def close(self) -> None:
-        """Returns once everything is noted."""
-        await self.ledger.close()
+    async def replaced(self, delivery: Delivery, rendering: int, message: int, count: int) -> None:
+        """In `rendering`, `count` messages stand in for `message`, which the far end does not take in this form."""
+        change = partial(
+            deliveries.replace_message,
+            number=delivery.id,
+            rendering=rendering,
+            message=message,
+            count=count,
+            at=self.clock(),
+        )
+        await self._written(change)
 
     async def _defer(self, delivery: Delivery, error: DeferredError) -> None:
         """A pause that was asked for costs no try; any other doubles, from attempt to attempt."""
@@ -115,16 +127,27 @@ class Outcomes:
         return not last
 
     async def _end(self, delivery: Delivery, reason: str) -> None:
-        async with database.writing(self.engine) as connection:
-            await subscribers.end(connection, delivery.subscriber.id, reason, self.clock())
+        number = delivery.subscriber.id
+        await self._written(partial(subscribers.end, number=number, reason=reason, at=self.clock()))
         await self.note(delivery, Sending.FAILED, reason)
         _log.info("subscription_ended", subscriber=delivery.subscriber.id, reason=reason)
 
     async def _move(self, delivery: Delivery, address: str) -> bool:
-        async with database.writing(self.engine) as connection:
-            moved = await subscribers.move(connection, delivery.subscriber.id, address, self.clock())
+        number = delivery.subscriber.id
+        moved = await self._written(
+            partial(subscribers.move, number=number, address=address, at=self.clock())
+        )
         if moved is None:  # the new address gets its own
             await self.note(delivery, Sending.SKIPPED, "moved")
         else:
             await self.note(delivery, Sending.DUE, next_at=self.clock())
         return moved is not None
+
+    async def _written(self, change: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """What `change` comes to, committed: the message has gone out, so an outage of the database is waited for."""
+
+        async def write() -> T:
+            async with database.writing(self.engine) as connection:
+                return await change(connection)
+
+        return await outlasting("outcomes", write)

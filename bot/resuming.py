@@ -5,9 +5,11 @@ from contextlib import suppress
 
 import structlog
 
+from bot import outages
 from bot.alerts import Alerts
 from bot.models import AlertKind
 from bot.outbox import ChannelError, Outbox
+from digest.errors import StoreUnavailableError
 from digest.store.exclusive import BusyError
 
 _log = structlog.get_logger()
@@ -18,8 +20,9 @@ _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 60.0, 1800.0
 async def send_until(stop: asyncio.Event, outbox: Outbox) -> None:
     """Sends until `stop`; what is in flight ends then. Another process that sends at the time has its way first.
 
-    Raises ChannelError, StoreError.
+    A database that is out of reach is waited for. Raises ChannelError, StoreError.
     """
+    tries = 0
     stopping = asyncio.create_task(_close_on(stop, outbox))
     try:
         while not stop.is_set():
@@ -28,6 +31,10 @@ async def send_until(stop: asyncio.Event, outbox: Outbox) -> None:
             except BusyError:
                 _log.info("another_process_sends", channel=outbox.channel.name)
                 await _wait(stop, _BUSY_SECONDS)
+            except StoreUnavailableError as error:
+                outages.note(f"{outbox.channel.name} deliveries", error, tries)
+                await _wait(stop, outages.pause_seconds(tries))
+                tries += 1
     finally:
         stopping.cancel()
 

@@ -12,14 +12,13 @@ from datetime import UTC, date, datetime, timedelta
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from bot import day, fanout
+from bot import day, fanout, pruning
 from bot.app import App
 from bot.day import Work
 from bot.models import AlertKind
-from bot.store import alerts, asks, deliveries, dispatches, signups, updates
 from digest import closing, collection
 from digest.collection import Pause, Standing
-from digest.errors import DigestError
+from digest.errors import DigestError, StoreUnavailableError
 from digest.store import editions, fulltexts
 from digest.store import engine as database
 
@@ -63,6 +62,9 @@ class Schedule:
         """Does what is due. No fault of one tick keeps the next from coming."""
         try:
             await self._tick()
+        except StoreUnavailableError as error:
+            _log.warning("database_unavailable", waiting="schedule", error=str(error))
+            self._tried_at = None  # the next tick goes on
         except DigestError as error:
             _log.error("edition_failed", error=str(error))
             await self.app.alerts.raise_(AlertKind.EDITION_FAILED, reason=str(error))
@@ -127,15 +129,7 @@ class Schedule:
 
     async def _prune(self, now: datetime) -> None:
         """Deletes what is not kept any longer, once a day."""
-        if now.date() != self._pruned_on:
-            async with database.writing(self.app.engine) as connection:
-                await updates.prune(connection, now)
-                await asks.prune(connection, now)
-                await signups.prune(connection, now)
-                await alerts.prune(connection, now)
-                await deliveries.prune(connection, now)
-                await dispatches.prune(connection, now, fanout.KEPT)
-                await dispatches.prune_texts(connection, now)
+        if now.date() != self._pruned_on and await pruning.prune(self.app.engine, now):
             self._pruned_on = now.date()
 
     async def _paused(self, time: timedelta) -> datetime:

@@ -7,7 +7,7 @@ mail server that stalls no message.
 import asyncio
 import secrets
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -32,6 +32,7 @@ from bot.links import Links
 from bot.mail import mailbox
 from bot.mail.correspondence import Letters
 from bot.models import Alert, AlertKind
+from bot.outages import outlasting
 from bot.outbox import Outbox
 from bot.outboxes import Rhythm
 from bot.resuming import keep_sending, send_until
@@ -224,7 +225,11 @@ async def _telegram(house: _House) -> None:
             _close_inbox(house.stop, inbox),
         ]
         if house.settings.telegram_webhook_secret is None:
-            parts.append(_unless(house.stop, partial(connection.poll, bot, inbox.take)))
+
+            async def take(found: Sequence[Update]) -> None:
+                await outlasting("updates", partial(inbox.take, found))
+
+            parts.append(_unless(house.stop, partial(connection.poll, bot, take)))
         await _side_by_side(house.stop, parts)
 
 

@@ -100,5 +100,9 @@ class StoreError(DigestError):
     """The database could not be opened, upgraded, read or written."""
 
 
+class StoreUnavailableError(StoreError):
+    """The database is locked, busy, or out of reach: the same may work later."""
+
+
 class ArchiveError(DigestError):
     """The archive of posts could not be read, written, committed or pushed."""

@@ -42,6 +42,7 @@ from bot.chat.incoming import ORIGINAL, Handler, incoming
 from bot.chat.sending import Outgoing
 from bot.links import Links
 from bot.models import Kind
+from bot.outages import outlasting
 from bot.outbox import Outbox
 from bot.settings import Settings
 
@@ -75,9 +76,9 @@ async def answering(desk: Desk) -> AsyncIterator[Inbox]:
     await application.initialize()
     inbox = Inbox(desk, application)
     try:
-        await on_demand.resume(desk)
-        await desk.replies.resume()
-        await inbox.resume()
+        await outlasting("requests", partial(on_demand.resume, desk))
+        await outlasting("replies", desk.replies.resume)
+        await outlasting("updates", inbox.resume)
         yield inbox
     finally:
         await inbox.close(_LAST_SECONDS)
@@ -121,7 +122,7 @@ async def _enroll(desk: Desk, name: str) -> None:
     except TelegramError as error:
         _log.warning("channel_unknown", channel=name, error=error.message)
         return
-    await welcome.enroll(desk, Address(chat.id), Kind.CHANNEL, None)
+    await outlasting("channels", partial(welcome.enroll, desk, Address(chat.id), Kind.CHANNEL, None))
 
 
 def _handlers(desk: Desk) -> list[Handler]:

@@ -4,12 +4,12 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, delete, select, update
+from sqlalchemy import ColumnElement, Row, and_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Alert, AlertKind
 from bot.store.tables import alerts
-from digest.store.bulk import insert_into
+from digest.store.bulk import BATCH, delete_some, insert_into
 
 _KEPT = timedelta(days=7)  # after which the same event would be told again
 _LASTS = and_(alerts.c.over_at.is_(None), alerts.c.closed_at.is_(None))
@@ -98,9 +98,9 @@ async def hurry(connection: AsyncConnection, at: datetime) -> None:
     await connection.execute(update(alerts).where(tried).values(next_at=at))
 
 
-async def prune(connection: AsyncConnection, at: datetime) -> None:
-    """Delete those that ended long ago."""
-    await connection.execute(delete(alerts).where(alerts.c.closed_at < at - _KEPT))
+async def prune(connection: AsyncConnection, at: datetime, limit: int = BATCH) -> int:
+    """Delete at most `limit` of those that ended long ago; gives how many."""
+    return await delete_some(connection, alerts, alerts.c.closed_at < at - _KEPT, limit)
 
 
 async def subjects(connection: AsyncConnection, kind: AlertKind) -> Collection[str]:

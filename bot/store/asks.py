@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.models import ASK_LIFETIME, Ask, Wish
 from bot.store.addresses import within
 from bot.store.tables import asks, spent
-from digest.store.bulk import insert_into
+from digest.store.bulk import BATCH, delete_some, insert_into
 
 _COLUMNS = asks.c
 _KEPT = timedelta(days=90)
@@ -135,10 +135,10 @@ async def keep_count(connection: AsyncConnection, address: str, day: Day) -> Non
         await connection.execute(added, values)
 
 
-async def prune(connection: AsyncConnection, at: datetime) -> None:
-    """Delete what was asked long ago, and the numbers of days that are over."""
-    await connection.execute(delete(asks).where(_COLUMNS.asked_at < at - _KEPT))
-    await connection.execute(delete(spent).where(spent.c.day < at - _COUNT_KEPT))
+async def prune(connection: AsyncConnection, at: datetime, limit: int = BATCH) -> int:
+    """Delete at most `limit` of what was asked long ago, and of the numbers of days that are over; gives how many."""
+    old = await delete_some(connection, asks, _COLUMNS.asked_at < at - _KEPT, limit)
+    return old + await delete_some(connection, spent, spent.c.day < at - _COUNT_KEPT, limit - old)
 
 
 async def of_address(connection: AsyncConnection, address: str) -> list[dict[str, Any]]:

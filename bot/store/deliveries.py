@@ -30,7 +30,7 @@ from bot.store.dispatches import dispatch as dispatched
 from bot.store.subscribers import subscriber as reader
 from bot.store.tables import deliveries, dispatches, renderings, subscribers
 from bot.store.unknown_messages import Decision
-from digest.store.bulk import insert_into, parts, rows_among
+from digest.store.bulk import BATCH, insert_into, parts, rows_among
 from digest.store.types import UtcDateTime
 
 _COLUMNS = deliveries.c
@@ -373,13 +373,16 @@ async def send_again(connection: AsyncConnection, dispatch_id: int, at: datetime
     return count
 
 
-async def prune(connection: AsyncConnection, at: datetime) -> None:
-    """Delete what has ended of dispatches of more than a year ago."""
+async def prune(connection: AsyncConnection, at: datetime, limit: int = BATCH) -> int:
+    """Delete at most `limit` of what has ended of dispatches of more than a year ago; gives how many."""
     old = select(dispatches.c.id).where(dispatches.c.made_at < at - _REMEMBERED)
     ended = _COLUMNS.state.not_in((Sending.DUE, Sending.SENDING))
-    gone = select(_COLUMNS.id).where(_COLUMNS.dispatch_id.in_(old), ended)
-    await unknown_messages.delete_of(connection, await connection.scalars(gone))
-    await connection.execute(delete(deliveries).where(_COLUMNS.dispatch_id.in_(old), ended))
+    some = select(_COLUMNS.id).where(_COLUMNS.dispatch_id.in_(old), ended).order_by(_COLUMNS.id).limit(limit)
+    numbers = (await connection.scalars(some)).all()
+    await unknown_messages.delete_of(connection, numbers)
+    for few in parts(numbers):
+        await connection.execute(delete(deliveries).where(_COLUMNS.id.in_(few)))
+    return len(numbers)
 
 
 async def of_subscriber(connection: AsyncConnection, number: int) -> list[dict[str, Any]]:

@@ -12,7 +12,8 @@ from bot.models import Dispatch, Part, Sending, Subject
 from bot.store import unknown_messages
 from bot.store.subscribers import last_to_join
 from bot.store.tables import deliveries, dispatches, renderings
-from digest.store.bulk import insert_into
+from digest.store import bulk
+from digest.store.bulk import BATCH, insert_into
 from digest.store.tables import editions
 
 _DRAFT_LIFETIME = timedelta(days=1)
@@ -184,6 +185,7 @@ async def renew(connection: AsyncConnection, day: date, at: datetime) -> None:
     )
     untouched = (
         deliveries.c.dispatch_id == of_day,
+        deliveries.c.rendering_id.is_not(None),
         deliveries.c.state == Sending.DUE,
         deliveries.c.part == 0,
         ~deliveries.c.repeated,
@@ -191,27 +193,32 @@ async def renew(connection: AsyncConnection, day: date, at: datetime) -> None:
     await connection.execute(update(deliveries).where(*untouched).values(rendering_id=None))
 
 
-async def prune(connection: AsyncConnection, at: datetime, age: timedelta) -> None:
-    """Delete the messages of dispatches that are older than `age`; but for those that the operator may send again."""
-    undecided = unknown_messages.DELIVERIES_TO_DECIDE
-    used = exists().where(deliveries.c.rendering_id == renderings.c.id, deliveries.c.id.in_(undecided))
-    old = renderings.c.made_at < at - age, ~used
-    numbers = select(renderings.c.id).where(*old)
-    held = update(deliveries).where(deliveries.c.rendering_id.in_(numbers)).values(rendering_id=None)
-    await connection.execute(held)
-    await connection.execute(delete(renderings).where(*old))
+async def prune(connection: AsyncConnection, at: datetime, age: timedelta, limit: int = BATCH) -> int:
+    """Delete messages of dispatches that are older than `age`, but for those that the operator may send again.
+
+    First at most `limit` deliveries forget theirs. Gives how many rows were changed.
+    """
+    old = and_(renderings.c.made_at < at - age, renderings.c.id.not_in(unknown_messages.RENDERINGS_TO_KEEP))
+    which = select(renderings.c.id).where(old)
+    some = select(deliveries.c.id).where(deliveries.c.rendering_id.in_(which)).limit(limit)
+    numbers = (await connection.scalars(some)).all()
+    for few in bulk.parts(numbers):
+        await connection.execute(update(deliveries).where(deliveries.c.id.in_(few)).values(rendering_id=None))
+    if len(numbers) == limit:
+        return limit
+    return len(numbers) + await bulk.delete_some(connection, renderings, old, limit - len(numbers))
 
 
-async def prune_texts(connection: AsyncConnection, at: datetime) -> None:
+async def prune_texts(connection: AsyncConnection, at: datetime, limit: int = BATCH) -> int:
     """Delete drafts that can no longer be confirmed, and broadcasts of a year ago whose deliveries are deleted.
 
-    Editions stay, without an end: none is ever given out again.
+    Editions stay, without an end: none is ever given out again. Gives how many were deleted, at most `limit`.
     """
     columns = dispatches.c
     drafts = and_(columns.subject == Subject.DRAFT, columns.made_at < at - _DRAFT_LIFETIME)
     used = or_(*(exists().where(each.c.dispatch_id == columns.id) for each in (deliveries, renderings)))
     old = and_(columns.subject == Subject.BROADCAST, columns.made_at < at - _KEPT, ~used)
-    await connection.execute(delete(dispatches).where(or_(drafts, old)))
+    return await bulk.delete_some(connection, dispatches, or_(drafts, old), limit)
 
 
 def dispatch(row: Row[Any]) -> Dispatch:

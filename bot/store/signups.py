@@ -4,7 +4,7 @@ from datetime import datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.links import CONFIRMING
@@ -12,6 +12,7 @@ from bot.mailboxes import Mailbox
 from bot.models import Choices, Detail, Letter, SigningUp, Wishes
 from bot.store.tables import signups
 from digest import keywords
+from digest.store.bulk import BATCH, delete_some
 
 _COLUMNS = signups.c
 _KEPT = 2 * CONFIRMING  # a letter may go out that late, and its link is good for as long again
@@ -80,9 +81,9 @@ async def note_letter(
     await connection.execute(columns.values(tries=tries, next_at=next_at))
 
 
-async def prune(connection: AsyncConnection, at: datetime) -> None:
-    """Forget the signings up whose links are too old, confirmed or not."""
-    await connection.execute(delete(signups).where(_COLUMNS.made_at < at - _KEPT))
+async def prune(connection: AsyncConnection, at: datetime, limit: int = BATCH) -> int:
+    """Forget at most `limit` signings up whose links are too old, confirmed or not; gives how many."""
+    return await delete_some(connection, signups, _COLUMNS.made_at < at - _KEPT, limit)
 
 
 async def of_address(connection: AsyncConnection, address: str) -> list[dict[str, Any]]:

@@ -24,7 +24,11 @@ class Decision(StrEnum):
     LEFT = "left"
 
 
-DELIVERIES_TO_DECIDE = select(_COLUMNS.delivery_id).where(_COLUMNS.state != Decision.LEFT)
+RENDERINGS_TO_KEEP = (
+    select(deliveries.c.rendering_id)
+    .select_from(table.join(deliveries))
+    .where(_COLUMNS.state != Decision.LEFT, deliveries.c.rendering_id.is_not(None))
+)
 """Those with a message that may be sent again."""
 DELIVERIES_TO_SEND_AGAIN = select(_COLUMNS.delivery_id).where(_COLUMNS.state == Decision.AGAIN)
 

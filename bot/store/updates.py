@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, null, select, update
+from sqlalchemy import null, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.tables import updates
-from digest.store.bulk import insert_into, parts
+from digest.store.bulk import BATCH, delete_some, insert_into, parts
 
 _COLUMNS = updates.c
 _STARTS = 3  # processes that may begin with one update
@@ -46,6 +46,6 @@ async def answered(connection: AsyncConnection, numbers: Sequence[int]) -> None:
         await connection.execute(begun)
 
 
-async def prune(connection: AsyncConnection, at: datetime) -> None:
-    """Forget the updates that cannot come again."""
-    await connection.execute(delete(updates).where(_COLUMNS.taken_at < at - _KEPT))
+async def prune(connection: AsyncConnection, at: datetime, limit: int = BATCH) -> int:
+    """Forget at most `limit` of the updates that cannot come again; gives how many."""
+    return await delete_some(connection, updates, _COLUMNS.taken_at < at - _KEPT, limit)

@@ -17,10 +17,14 @@ _LOCK = 0x61725869  # any number, if always the same: PostgreSQL's advisory lock
 async def upgrade(engine: AsyncEngine) -> None:
     """Run the migrations that the database lacks, all or none; who starts second waits, and finds it done.
 
-    Raises StoreError where the database is newer than this program, holds other tables, or fails.
+    A database that lacks none is only read: nobody who writes is waited for. Raises StoreError where the database is
+    newer than this program, holds other tables, or fails.
     """
-    async with writing(engine) as connection:
-        await connection.run_sync(_upgrade)
+    async with reading(engine) as connection:
+        state = await connection.run_sync(_state)
+    if state != _scripts().get_current_head():
+        async with writing(engine) as connection:
+            await connection.run_sync(_upgrade)
 
 
 async def check(engine: AsyncEngine) -> None:

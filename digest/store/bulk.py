@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, Table
+from sqlalchemy import ColumnElement, Row, Select, Table, delete, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+BATCH = 2000
+"""Rows that one transaction changes at the most, where there may be many: it takes some hundredths of a second."""
 _LOOKUP_SIZE = 400  # two variables a key stay under the 999 of older SQLite
 
 
@@ -52,6 +54,16 @@ async def rows_among(
     for some in parts(values):
         rows += (await connection.execute(query.where(key.in_(some)))).all()
     return rows
+
+
+async def delete_some(
+    connection: AsyncConnection, table: Table, condition: ColumnElement[bool], limit: int
+) -> int:
+    """Delete at most `limit` rows of `table` that meet `condition`; gives how many."""
+    keys = list(table.primary_key)
+    some = select(*keys).where(condition).order_by(*keys).limit(limit)
+    result = await connection.execute(delete(table).where(tuple_(*keys).in_(some)))
+    return result.rowcount
 
 
 def parts(values: Iterable[Any]) -> Iterator[Sequence[Any]]:

@@ -23,7 +23,7 @@ from sqlalchemy.exc import TimeoutError as NoFreeConnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only
 
-from digest.errors import StoreError
+from digest.errors import StoreError, StoreUnavailableError
 from digest.store import private_files
 from digest.store.sqlite_connections import SqliteConnections
 from digest.store.types import storable
@@ -60,10 +60,10 @@ def open_engine(url: str) -> AsyncEngine:
 async def writing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """A transaction that may write. Raises StoreError where the database fails; nothing is written then."""
     try:
-        async with engine.begin() as connection:
+        async with _turn(engine), engine.begin() as connection:
             yield connection
     except (DBAPIError, NoFreeConnectionError) as error:
-        raise StoreError(_sentence(engine.url, error)) from error
+        raise _fault(engine.url, error) from error
 
 
 @asynccontextmanager
@@ -73,7 +73,30 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         async with engine.connect() as connection:
             yield await connection.execution_options(**_READS_ONLY)
     except (DBAPIError, NoFreeConnectionError) as error:
-        raise StoreError(_sentence(engine.url, error)) from error
+        raise _fault(engine.url, error) from error
+
+
+@asynccontextmanager
+async def _turn(engine: AsyncEngine) -> AsyncIterator[None]:
+    """SQLite has one writer: the others of this process wait here, in their order, and leave readers a connection.
+
+    Raises StoreUnavailableError.
+    """
+    line: asyncio.Lock | None = engine.sync_engine.get_execution_options().get("writers")
+    if line is None:
+        yield
+        return
+    try:
+        async with asyncio.timeout(_LOCK_WAIT_SECONDS):
+            await line.acquire()
+    except TimeoutError:
+        raise StoreUnavailableError(
+            f"The database {_shown(engine.url)} failed: database is locked."
+        ) from None
+    try:
+        yield
+    finally:
+        line.release()
 
 
 def _parse(url: str) -> URL:
@@ -112,6 +135,7 @@ def _open_sqlite(url: URL) -> AsyncEngine:
         pool_timeout=_POOL_WAIT_SECONDS,
         json_serializer=_json,
         hide_parameters=True,  # a logged error shows no address and no question
+        execution_options={"writers": asyncio.Lock()},
     )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
@@ -159,7 +183,10 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _is_busy(error: BaseException | None) -> bool:
-    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+    """Whether SQLite says that another connection is in the way; extended codes tell the reason in their upper bits."""
+    if not isinstance(error, sqlite3.OperationalError):
+        return False
+    return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _open_postgresql(url: URL) -> AsyncEngine:
@@ -174,6 +201,25 @@ def _open_postgresql(url: URL) -> AsyncEngine:
 
 def _json(value: Any) -> str:
     return storable(json.dumps(value, ensure_ascii=False))
+
+
+def _fault(url: URL, error: DBAPIError | NoFreeConnectionError) -> StoreError:
+    kind = StoreUnavailableError if _passes(error) else StoreError
+    return kind(_sentence(url, error))
+
+
+def _passes(error: DBAPIError | NoFreeConnectionError) -> bool:
+    """Whether the same may work later: behind another writer, or once the server is back.
+
+    PostgreSQL's codes of such faults: classes 08 (connection), 53 (resources), 57P (shutdown, starting), and 40 and
+    55P03 (given up for others); without a code, the connection was lost or never made.
+    """
+    if isinstance(error, NoFreeConnectionError) or error.connection_invalidated or _is_busy(error.orig):
+        return True
+    if not isinstance(error, OperationalError) or isinstance(error.orig, sqlite3.Error):
+        return False
+    state: str | None = getattr(error.orig, "sqlstate", None)
+    return state is None or state.startswith(("08", "40", "53", "57P", "55P03"))
 
 
 def _sentence(url: URL, error: DBAPIError | NoFreeConnectionError) -> str:

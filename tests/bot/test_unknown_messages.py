@@ -42,6 +42,7 @@ class FakeChannel:
     faults: dict[str, DeliveryError] = field(default_factory=dict)
     hangs: set[str] = field(default_factory=set)
     hanging: asyncio.Event = field(default_factory=asyncio.Event)
+    answer: asyncio.Event = field(default_factory=asyncio.Event)
 
     def compose(self, dispatch: Dispatch, edition: Edition | None, choices: Choices) -> tuple[Part, ...]:
         return tuple({"text": f"{choices.language} {number}"} for number in range(self.count))
@@ -58,7 +59,7 @@ class FakeChannel:
             raise fault
         if text in self.hangs:
             self.hanging.set()
-            await asyncio.Event().wait()
+            await self.answer.wait()
 
 
 @dataclass
@@ -81,15 +82,18 @@ class House:
         await fanout.confirm_broadcast(self.engine, number, NOW)
         return number
 
-    async def drain(self) -> None:
-        """A process that sends what is due; a kill of it leaves the tables as they are."""
+    def outbox(self) -> Outbox:
+        """What sends on the channel, one delivery after the other."""
 
         async def contents(_day: date, _language: str) -> Edition | None:
             return None
 
         renderings = Renderings(self.engine, self.channel, contents, self.clock)
-        sender = Outbox(self.engine, self.channel, renderings, self.clock, width=1)
-        await asyncio.wait_for(sender.drain(), 30)
+        return Outbox(self.engine, self.channel, renderings, self.clock, width=1, look_seconds=0.05)
+
+    async def drain(self) -> None:
+        """A process that sends what is due; a kill of it leaves the tables as they are."""
+        await asyncio.wait_for(self.outbox().drain(), 30)
 
     async def is_killed_at(self, *messages: str) -> None:
         """A process dies while these messages are in flight: nothing is marked any more."""

@@ -1,0 +1,42 @@
+"""What is not kept any longer is deleted: a little in each transaction, so that nobody waits long for the database."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import datetime
+from functools import partial
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from bot import fanout
+from bot.store import alerts, asks, deliveries, dispatches, signups, updates
+from digest.store import engine as database
+from digest.store.bulk import BATCH
+
+_AT_ONCE = 100  # transactions in one go: what is left after them can wait
+_BREATH_SECONDS = 0.01  # for others that write
+
+_Step = Callable[[AsyncConnection], Awaitable[int]]
+
+
+async def prune(engine: AsyncEngine, at: datetime) -> bool:
+    """Deletes what is too old at `at`; gives whether that is all, or more is left for another time."""
+    left = _AT_ONCE
+    for step in _steps(at):
+        while left:
+            left -= 1
+            async with database.writing(engine) as connection:
+                count = await step(connection)
+            if count < BATCH:
+                break
+            await asyncio.sleep(_BREATH_SECONDS)
+    return left > 0
+
+
+def _steps(at: datetime) -> Iterator[_Step]:
+    yield partial(updates.prune, at=at)
+    yield partial(asks.prune, at=at)
+    yield partial(signups.prune, at=at)
+    yield partial(alerts.prune, at=at)
+    yield partial(dispatches.prune, at=at, age=fanout.KEPT)
+    yield partial(deliveries.prune, at=at)
+    yield partial(dispatches.prune_texts, at=at)

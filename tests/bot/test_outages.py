@@ -1,0 +1,206 @@
+"""The database is held by another program for long, or its server ends all connections: work waits, and goes on."""
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from structlog.testing import capture_logs
+
+from bot import fanout, outages, outbox
+from bot.resuming import send_until
+from bot.store.upgrade import upgrade
+from digest.errors import StoreUnavailableError
+from digest.store import engine as database
+from digest.store.engine import reading, writing
+from tests.bot.chat.audience import broadcast, reader, subscribe
+from tests.bot.chat.world import bot_world
+from tests.bot.commands import Commands
+from tests.bot.commands import commands as commands  # noqa: PLC0414 - a fixture
+from tests.bot.test_unknown_messages import ALL, House
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock is given up after a moment, as after half a minute."""
+    monkeypatch.setattr(database, "_LOCK_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(outages, "_LONGEST_SECONDS", 0.05)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path, sqlite_template: Path) -> str:
+    shutil.copy(sqlite_template, tmp_path / "store.db")
+    return f"sqlite:///{tmp_path}/store.db"
+
+
+@pytest.fixture
+def postgresql_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    template = request.getfixturevalue("postgresql_template")
+    yield from request.getfixturevalue("cluster").database(template)
+
+
+@contextmanager
+def held(url: str) -> Iterator[None]:
+    """Another program writes for as long as the block runs."""
+    other = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None, timeout=60)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+    finally:
+        other.close()
+
+
+async def until_noted(logs: Sequence[Mapping[str, object]], count: int = 1) -> None:
+    """Returns once so many waits for the database are in the log."""
+    async with asyncio.timeout(30):
+        while sum(each["event"] == "database_unavailable" for each in logs) < count:  # noqa: ASYNC110 - a log is no event
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def house(sqlite_url: str) -> AsyncIterator[House]:
+    engine = database.open_engine(sqlite_url)
+    yield House(engine)
+    await engine.dispose()
+
+
+async def test_a_lock_that_lasts_is_told_from_a_fault(house: House, sqlite_url: str) -> None:
+    with held(sqlite_url), pytest.raises(StoreUnavailableError, match="locked"):
+        async with writing(house.engine):
+            pass
+
+
+async def test_many_who_wait_to_write_leave_readers_a_connection(
+    house: House, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_LOCK_WAIT_SECONDS", 30)
+
+    async def write() -> None:
+        async with writing(house.engine) as connection:
+            await connection.execute(text("DELETE FROM subscribers"))
+
+    with held(sqlite_url):
+        writers = [asyncio.create_task(write()) for _ in range(40)]
+        await asyncio.sleep(0)
+        async with asyncio.timeout(20), reading(house.engine) as connection:
+            assert await connection.scalar(text("SELECT count(*) FROM subscribers")) == 0
+    await asyncio.gather(*writers)
+
+
+async def test_a_database_that_is_up_to_date_is_opened_while_another_program_writes(
+    house: House, sqlite_url: str
+) -> None:
+    with held(sqlite_url):
+        await upgrade(house.engine)
+
+
+async def test_an_outbox_waits_for_the_database_and_goes_on(house: House, sqlite_url: str) -> None:
+    await house.broadcast(readers=2)
+    stop = asyncio.Event()
+    with capture_logs() as logs:
+        with held(sqlite_url):
+            sending = asyncio.create_task(send_until(stop, house.outbox()))
+            await until_noted(logs, 2)
+            assert house.channel.arrived == []
+        await until_arrived(house, [*ALL, *ALL])
+        stop.set()
+        await asyncio.wait_for(sending, 30)
+    assert [state for state, _, _ in await house.states()] == ["sent", "sent"]
+
+
+async def until_arrived(house: House, messages: list[str]) -> None:
+    async with asyncio.timeout(30):
+        while sorted(house.channel.arrived) != sorted(messages):  # noqa: ASYNC110 - the channel tells nobody
+            await asyncio.sleep(0.01)
+
+
+async def test_what_was_sent_while_the_database_was_out_of_reach_is_marked_as_sent_afterwards(
+    house: House, sqlite_url: str
+) -> None:
+    await house.broadcast()
+    house.channel.hangs, stop = {"zh-CN 0"}, asyncio.Event()
+    sending = asyncio.create_task(send_until(stop, house.outbox()))
+    await asyncio.wait_for(house.channel.hanging.wait(), 30)
+    with capture_logs() as logs:
+        with held(sqlite_url):
+            house.channel.answer.set()
+            await until_noted(logs, 2)
+        await until_arrived(house, ALL)
+    stop.set()
+    await asyncio.wait_for(sending, 30)
+    assert [state for state, _, _ in await house.states()] == ["sent"]
+
+
+async def test_a_stop_waits_for_no_database_that_is_out_of_reach(
+    house: House, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "_LAST_SECONDS", 0.1)
+    await house.broadcast(readers=3)
+    house.channel.hangs, stop = {"zh-CN 0"}, asyncio.Event()
+    sending = asyncio.create_task(send_until(stop, house.outbox()))
+    await asyncio.wait_for(house.channel.hanging.wait(), 30)
+    with held(sqlite_url):
+        house.channel.answer.set()
+        stop.set()
+        await asyncio.wait_for(sending, 30)
+    await house.drain()
+    states = await house.states()
+    assert [state for state, _, _ in states].count("unknown") == 1
+    assert [state for state, _, _ in states].count("sent") == 2
+
+
+async def test_postgresql_that_ends_all_connections_ends_no_outbox(postgresql_url: str) -> None:
+    engine = database.open_engine(postgresql_url)
+    house, stop = House(engine), asyncio.Event()
+    await house.broadcast()
+    sending = asyncio.create_task(send_until(stop, house.outbox()))
+    await until_arrived(house, ALL)
+    await end_all_connections(postgresql_url)
+    number = await fanout.draft_broadcast(engine, "More", house.now)
+    await fanout.confirm_broadcast(engine, number, house.now)
+    await until_arrived(house, [*ALL, *ALL])
+    stop.set()
+    await asyncio.wait_for(sending, 30)
+    await engine.dispose()
+
+
+async def end_all_connections(url: str) -> None:
+    """What a restart of the server does to its clients."""
+    other = database.open_engine(url)
+    async with writing(other) as connection:
+        await connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+    await other.dispose()
+
+
+async def test_the_bot_outlasts_another_program_that_writes_for_long(tmp_path: Path) -> None:
+    async with bot_world(tmp_path, papers=1) as here:
+        user = here.telegram.user(1001, started=True)
+        await subscribe(here, reader(user.id))
+        async with here.running():
+            with capture_logs() as logs, held(here.settings().database_url):
+                await user.says("/help")
+                await until_noted(logs, 3)
+            await user.chat.waits_for(lambda message: "/today" in message.text)
+            await broadcast(here, "Still there.")
+            await user.chat.waits_for(lambda message: "Still there." in message.text)
+
+
+@pytest.mark.parametrize(
+    "words", [("subscribers", "list"), ("coverage",), ("quality",), ("subscribers", "export", "people.csv")]
+)
+def test_a_command_that_only_reads_waits_for_nobody_who_writes(
+    commands: Commands, words: tuple[str, ...]
+) -> None:
+    assert commands.call("db", "upgrade").status == 0
+    with held(commands.database_url):
+        told = commands.call(*words)
+    assert (told.status, told.err) == (0, "")
