@@ -56,7 +56,7 @@ def held(url: str) -> Iterator[None]:
 
 async def until_noted(logs: Sequence[Mapping[str, object]], count: int = 1) -> None:
     """Returns once so many waits for the database are in the log."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while sum(each["event"] == "database_unavailable" for each in logs) < count:  # noqa: ASYNC110 - a log is no event
             await asyncio.sleep(0.01)
 
@@ -108,12 +108,12 @@ async def test_an_outbox_waits_for_the_database_and_goes_on(house: House, sqlite
             assert house.channel.arrived == []
         await until_arrived(house, [*ALL, *ALL])
         stop.set()
-        await asyncio.wait_for(sending, 30)
+        await asyncio.wait_for(sending, 60)
     assert [state for state, _, _ in await house.states()] == ["sent", "sent"]
 
 
 async def until_arrived(house: House, messages: list[str]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while sorted(house.channel.arrived) != sorted(messages):  # noqa: ASYNC110 - the channel tells nobody
             await asyncio.sleep(0.01)
 
@@ -124,14 +124,14 @@ async def test_what_was_sent_while_the_database_was_out_of_reach_is_marked_as_se
     await house.broadcast()
     house.channel.hangs, stop = {"zh-CN 0"}, asyncio.Event()
     sending = asyncio.create_task(send_until(stop, house.outbox()))
-    await asyncio.wait_for(house.channel.hanging.wait(), 30)
+    await asyncio.wait_for(house.channel.hanging.wait(), 60)
     with capture_logs() as logs:
         with held(sqlite_url):
             house.channel.answer.set()
             await until_noted(logs, 2)
         await until_arrived(house, ALL)
     stop.set()
-    await asyncio.wait_for(sending, 30)
+    await asyncio.wait_for(sending, 60)
     assert [state for state, _, _ in await house.states()] == ["sent"]
 
 
@@ -142,11 +142,11 @@ async def test_a_stop_waits_for_no_database_that_is_out_of_reach(
     await house.broadcast(readers=3)
     house.channel.hangs, stop = {"zh-CN 0"}, asyncio.Event()
     sending = asyncio.create_task(send_until(stop, house.outbox()))
-    await asyncio.wait_for(house.channel.hanging.wait(), 30)
+    await asyncio.wait_for(house.channel.hanging.wait(), 60)
     with held(sqlite_url):
         house.channel.answer.set()
         stop.set()
-        await asyncio.wait_for(sending, 30)
+        await asyncio.wait_for(sending, 60)
     await house.drain()
     states = await house.states()
     assert [state for state, _, _ in states].count("unknown") == 1
@@ -164,7 +164,7 @@ async def test_postgresql_that_ends_all_connections_ends_no_outbox(postgresql_ur
     await fanout.confirm_broadcast(engine, number, house.now)
     await until_arrived(house, [*ALL, *ALL])
     stop.set()
-    await asyncio.wait_for(sending, 30)
+    await asyncio.wait_for(sending, 60)
     await engine.dispose()
 
 
@@ -189,9 +189,9 @@ async def test_the_bot_outlasts_another_program_that_writes_for_long(tmp_path: P
             with capture_logs() as logs, held(here.settings().database_url):
                 await user.says("/help")
                 await until_noted(logs, 3)
-            await user.chat.waits_for(lambda message: "/today" in message.text)
+            await user.chat.waits_for(lambda message: "/today" in message.text, timeout=60)
             await broadcast(here, "Still there.")
-            await user.chat.waits_for(lambda message: "Still there." in message.text)
+            await user.chat.waits_for(lambda message: "Still there." in message.text, timeout=60)
 
 
 @pytest.mark.parametrize(
