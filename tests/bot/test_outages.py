@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -45,13 +45,30 @@ def postgresql_url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @contextmanager
 def held(url: str) -> Iterator[None]:
-    """Another program writes for as long as the block runs."""
-    other = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None, timeout=60)
+    """Another program writes for as long as the block runs; nobody may write at its start."""
+    other = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None, timeout=0)
     try:
         other.execute("BEGIN IMMEDIATE")
         yield
     finally:
         other.close()
+
+
+@asynccontextmanager
+async def held_between(url: str) -> AsyncIterator[None]:
+    """The same, begun between what this process writes."""
+    async with asyncio.timeout(60):
+        while True:
+            holding = held(url)
+            try:
+                holding.__enter__()
+            except sqlite3.OperationalError:
+                await asyncio.sleep(0.001)
+            else:
+                break
+    with ExitStack() as stack:
+        stack.push(holding)
+        yield
 
 
 async def until_noted(logs: Sequence[Mapping[str, object]], count: int = 1) -> None:
@@ -126,7 +143,7 @@ async def test_what_was_sent_while_the_database_was_out_of_reach_is_marked_as_se
     sending = asyncio.create_task(send_until(stop, house.outbox()))
     await asyncio.wait_for(house.channel.hanging.wait(), 60)
     with capture_logs() as logs:
-        with held(sqlite_url):
+        async with held_between(sqlite_url):
             house.channel.answer.set()
             await until_noted(logs, 2)
         await until_arrived(house, ALL)
@@ -143,7 +160,7 @@ async def test_a_stop_waits_for_no_database_that_is_out_of_reach(
     house.channel.hangs, stop = {"zh-CN 0"}, asyncio.Event()
     sending = asyncio.create_task(send_until(stop, house.outbox()))
     await asyncio.wait_for(house.channel.hanging.wait(), 60)
-    with held(sqlite_url):
+    async with held_between(sqlite_url):
         house.channel.answer.set()
         stop.set()
         await asyncio.wait_for(sending, 60)
@@ -186,9 +203,10 @@ async def test_the_bot_outlasts_another_program_that_writes_for_long(tmp_path: P
         user = here.telegram.user(1001, started=True)
         await subscribe(here, reader(user.id))
         async with here.running():
-            with capture_logs() as logs, held(here.settings().database_url):
-                await user.says("/help")
-                await until_noted(logs, 3)
+            with capture_logs() as logs:
+                async with held_between(here.settings().database_url):
+                    await user.says("/help")
+                    await until_noted(logs, 3)
             await user.chat.waits_for(lambda message: "/today" in message.text, timeout=60)
             await broadcast(here, "Still there.")
             await user.chat.waits_for(lambda message: "Still there." in message.text, timeout=60)
