@@ -43,7 +43,7 @@ from tests.papers import paper
 
 DAY = timedelta(days=1)
 CATEGORIES = ("cs.SD", "eess.AS")
-CALENDAR = Calendar(time(8, 50), ZoneInfo("Asia/Shanghai"))
+CALENDAR = Calendar(None, ZoneInfo("Asia/Shanghai"))
 PATIENCE = Patience(attempts=4, wait_initial=0.001, wait_max=0.001)
 FAULTS = ("503", "500", "empty", "cut", "html")
 HELD, FAULTY = 0.02, 0.05

@@ -42,3 +42,18 @@ def test_an_hour_that_clocks_repeat_comes_the_first_time() -> None:
     assert hours.next_time(before, time(1, 30), NEW_YORK) == first
     after = datetime(2026, 11, 1, 5, 31, tzinfo=UTC)
     assert hours.next_time(after, time(1, 30), NEW_YORK) == datetime(2026, 11, 2, 6, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("announced", "hour", "expected"),
+    [
+        (datetime(2026, 2, 12, 1, 0, tzinfo=UTC), time(8, 30), datetime(2026, 2, 13, 0, 30, tzinfo=UTC)),
+        (datetime(2026, 2, 12, 1, 0, tzinfo=UTC), time(9, 0), datetime(2026, 2, 12, 1, 0, tzinfo=UTC)),
+        (datetime(2026, 7, 14, 0, 0, tzinfo=UTC), time(8, 30), datetime(2026, 7, 14, 0, 30, tzinfo=UTC)),
+        (datetime(2026, 7, 14, 0, 0, tzinfo=UTC), time(7, 0), datetime(2026, 7, 14, 23, 0, tzinfo=UTC)),
+    ],
+)
+def test_an_hour_before_the_announcement_is_that_of_the_next_morning(
+    announced: datetime, hour: time, expected: datetime
+) -> None:
+    assert hours.next_time(announced, hour, SHANGHAI) == expected
