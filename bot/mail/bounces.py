@@ -18,6 +18,7 @@ from email.message import Message
 from email.utils import getaddresses
 from enum import StrEnum
 from hashlib import sha256
+from urllib.parse import unquote
 
 import structlog
 from flufl.bounce import all_failures
@@ -249,8 +250,17 @@ def _subscriber(mail: Message, links: Links) -> int | None:
     if feedback := _part(mail, "message/feedback-report"):
         places += [(fields, ("Original-Mail-From",)) for fields in _blocks(feedback)]
     places += [(original, ("Return-Path",)) for original in _originals(mail)]
-    found = (_named(where, names, returns.BOUNCE, links) for where, names in places)
+    found = [_named(where, names, returns.BOUNCE, links) for where, names in places]
+    found += [_by_way_out(original, links) for original in _originals(mail)]
     return next((number for number in found if number is not None), None)
+
+
+def _by_way_out(original: Message, links: Links) -> int | None:
+    """Whom the original's List-Unsubscribe names: it stays where a relay writes its own Message-ID and sender."""
+    if (number := _named(original, ("List-Unsubscribe",), returns.LEAVE, links)) is not None:
+        return number
+    _, _, subject = unquote(_text(original, "List-Unsubscribe")).partition("?subject=")
+    return returns.read_subject(subject.partition(">")[0], links)
 
 
 def _named(where: Message, names: Iterable[str], purpose: str, links: Links) -> int | None:

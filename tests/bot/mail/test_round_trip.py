@@ -1,5 +1,6 @@
 """A mail of ours goes out and comes back: what is written into it is what is read out of it."""
 
+import re
 from dataclasses import replace
 from email import message_from_bytes
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -29,7 +30,20 @@ def test_a_report_with_the_whole_mail_names_whom_it_was_for(head: Letterhead) ->
     )
     report = read(returned, LINKS)
     assert (report.kind, report.delivery) == (Kind.GONE, 900)
-    assert report.subscriber == (7 if head.bounces else None)
+    assert report.subscriber == 7
+
+
+@pytest.mark.parametrize("head", [HEAD, replace(WITH_ADDRESSES, envelope=BASE)])
+def test_a_report_by_way_of_a_relay_with_message_ids_of_its_own_names_whom_it_was_for(
+    head: Letterhead,
+) -> None:
+    mail = sent(head)
+    own = re.sub(rb"Message-ID: <[^>]*>", b"Message-ID: <0102018@relay.example>", mail.content)
+    returned = dsn(str(mail.sender), returned="").replace(
+        b"text/rfc822-headers\n\n", b"message/rfc822\n\n" + own
+    )
+    report = read(returned, LINKS)
+    assert (report.kind, report.subscriber, report.delivery) == (Kind.GONE, 7, None)
 
 
 def test_a_complaint_with_the_whole_mail_names_whom_it_was_for() -> None:
