@@ -13,6 +13,7 @@ import pytest
 from tests.bot.posts import edition, rendered
 from tests.bot.world import WEDNESDAY_NOON, World, world
 from tests.fakes.model import KEY, FakeModel
+from tests.fakes.smtp import FakeSmtp, Says, Stage
 from tests.papers import paper
 from tests.programs import call, start
 
@@ -65,6 +66,31 @@ async def test_run_writes_the_post_and_sums_up(tmp_path: Path) -> None:
     assert here.post("2026-02-11").count("\n## EchoNet-") == 3
     assert "Traceback" not in told.err
     assert KEY not in told.out + told.err
+
+
+async def test_a_mail_server_that_refuses_us_is_told_in_a_sentence_and_ends_with_one(tmp_path: Path) -> None:
+    async with world(tmp_path, papers=1) as here, FakeSmtp().serving() as smtp:
+        smtp.fail(Stage.RCPT, Says("553 5.7.1 <daily@x.example>: Sender address rejected"), times=100)
+        mail = environment(
+            here,
+            SMTP_HOST="127.0.0.1",
+            SMTP_PORT=str(smtp.port),
+            SMTP_SECURITY="none",
+            MAIL_FROM="daily@x.example",
+            PUBLIC_URL="https://daily.example",
+            SECRET_KEY="a-secret-of-thirty-two-characters-and-more",
+        )
+        readers = tmp_path / "readers.csv"
+        readers.write_text("address,consented_at,consent\nada@a.example,2026-01-01,sheet\n")
+        assert (await call(tmp_path, "subscribers", "import", str(readers), **mail)).status == 0
+        told = await call(tmp_path, "run", *NOON, **mail)
+    assert told.status == 1
+    [sentence] = [line for line in told.err.splitlines() if "Sender address rejected" in line][-1:]
+    assert sentence.removeprefix("arxiv-daily: ").startswith(
+        "Nothing more can be sent: the SMTP server refuses our mail (recipient): 553 5.7.1"
+    )
+    assert "Traceback" not in told.err
+    assert rows(here, "SELECT standing, strikes FROM subscribers") == [("active", 0)]
 
 
 async def test_a_time_may_be_a_day_which_stands_for_the_moment_when_its_edition_is_due(
