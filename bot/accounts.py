@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bot.app import App
+from bot.posts import Post
 from digest.models import Edition, Entry, Gap, Reading, Translation
 from digest.store import calls
 from digest.store import engine as database
@@ -48,15 +49,23 @@ class Made:
 class Account(Made):
     """What a run came to for one edition: as it stands in TARGET_LANGUAGE, its post, this run's own tokens and seconds.
 
-    `post` is None where the edition left out all its papers; `changed` tells whether this run wrote it. `others` are
-    the edition in the other languages that it is made in.
+    `written` is what became of its post. `others` are the edition in the other languages that it is made in.
     """
 
-    post: Path | None
-    changed: bool
+    written: Post
     tokens: int
     seconds: float
     others: tuple[Made, ...] = ()
+
+    @property
+    def post(self) -> Path | None:
+        """The post; None where the edition left out all its papers."""
+        return self.written.path
+
+    @property
+    def changed(self) -> bool:
+        """Whether this run wrote the post anew."""
+        return self.written.changed
 
     def with_others(self, others: tuple[Made, ...], tokens: int, seconds: float) -> "Account":
         """This account with the edition in other languages, and what they took."""
@@ -68,7 +77,7 @@ class Account(Made):
             return self
         return replace(
             self,
-            changed=self.changed or earlier.changed,
+            written=replace(self.written, changed=self.changed or earlier.changed),
             tokens=self.tokens + earlier.tokens,
             seconds=self.seconds + earlier.seconds,
         )

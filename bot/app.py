@@ -1,7 +1,7 @@
 """The composition root: every part is built here, once, and handed to those that use it."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from functools import cache, partial
@@ -18,7 +18,6 @@ from bot.store.upgrade import upgrade
 from digest.answering import Answerer
 from digest.backlog import Plan
 from digest.calendar import Calendar, with_holidays
-from digest.errors import ArchiveError
 from digest.fidelity import glossary
 from digest.flights import Flights
 from digest.library import Library, Shelves, Staff
@@ -170,15 +169,13 @@ def own_mailboxes(settings: Settings) -> tuple[Mailbox, ...]:
 
 
 def posts(settings: Settings) -> Path:
-    """The folder of the posts; the default one is made where it is missing. Raises ArchiveError."""
+    """The folder of the posts; the default one is made where it is missing and can be."""
     if settings.archive_dir is not None:
         return settings.archive_dir
     folder = settings.data_dir / "posts"
-    try:
+    with suppress(OSError):  # whoever writes there says what is wrong
         private_files.make_folder(settings.data_dir)
         folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise ArchiveError(f"The folder of the posts, {folder}, cannot be made: {error.strerror}.") from error
     return folder
 
 

@@ -1,36 +1,41 @@
 """The day's work from arXiv to the archive, and the account of it.
 
 An edition is made in TARGET_LANGUAGE first, for its post, then in each other language that somebody who is subscribed
-reads. Only then is it given out: a delivery is one thing for all, and nobody gets less for the language that they read.
+reads. Each language can be given out as soon as it is made; nothing of it waits for the post, nor the post for it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from pathlib import Path
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot import posts
 from bot.accounts import Account, Made, Meter
 from bot.app import App
 from bot.store import subscribers
 from digest import collection, coverage, editions
-from digest.archive import files, git
 from digest.collection import Outcome, Pause
 from digest.editions import Extent
-from digest.errors import ArchiveError, SourceError
+from digest.errors import SourceError
 from digest.models import ClosedEdition, Edition, PaperId
 from digest.progress import Report
-from digest.render import jekyll
 from digest.store import attempts
 from digest.store import editions as closed_editions
 from digest.store import engine as database
 from digest.store.exclusive import BusyError
 
 _log = structlog.get_logger()
+
+Ready = Callable[[], Awaitable[None]]
+"""Is told each time that an edition was made in one more language, so that it can be given out."""
+
+
+async def _nobody() -> None:
+    """Nothing is given out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +53,16 @@ class Work:
         return tuple(each for each in self.accounts if each.changed or each.edition.date in days)
 
 
-async def work(app: App, at: datetime, report: Report, pause: Pause | None = None) -> Work:
-    """Makes and archives the editions that are due at `at`, and completes those of which something is still due.
+async def work(
+    app: App, at: datetime, report: Report, pause: Pause | None = None, ready: Ready = _nobody
+) -> Work:
+    """Makes the editions that are due at `at` and writes their posts, and completes what is lacking of earlier ones.
 
     With `pause`, it waits until arXiv shows the whole batch. The edition that is due goes before earlier ones, and
-    waits for none. Raises DigestError: BusyError where another process does this already. A post that was written
-    stays written when it could not be pushed.
+    waits for none. Raises DigestError: BusyError where another process does this already. A post that could not be
+    written is tried again by `publishing`, which pushes it too.
     """
-    files.require(app.posts)
-    async with app.editions.held(), _running(app, report) as run:
+    async with app.editions.held(), _running(app, report, ready) as run:
         try:
             outcome = await collection.close(
                 app.engine, app.sources, app.plan, at, report, run.used(pause) if pause else None
@@ -67,7 +73,7 @@ async def work(app: App, at: datetime, report: Report, pause: Pause | None = Non
             raise
         due = {outcome.day} if outcome.standing is collection.Standing.CLOSED else set()
         await run.complete_first(due)
-        await run.complete({*await _incomplete(app), *run.unpublished} - due)
+        await run.complete({*await _incomplete(app)} - due)
         async with database.writing(app.engine) as connection:
             await attempts.prune(connection, app.wall_clock())
         return Work(outcome, run.accounts, await _unexplained(app, outcome.day))
@@ -79,7 +85,7 @@ class _Run:
 
     app: App
     report: Report
-    unpublished: set[date] = field(default_factory=set)
+    ready: Ready
     _accounts: dict[date, Account] = field(default_factory=dict)
     _earlier: asyncio.Task[None] | None = None
     """Completes the editions before the newest, while that is waited for."""
@@ -94,7 +100,7 @@ class _Run:
         mine = set(days) - parts
         parts |= mine
         try:
-            made = await _complete(self.app, sorted(mine), self.report, retries=retries)
+            made = await _complete(self.app, sorted(mine), self.report, self.ready, retries=retries)
         finally:
             parts -= mine
         for account in made:
@@ -102,19 +108,9 @@ class _Run:
             self._accounts[day] = account.after(self._accounts.get(day))
 
     async def complete_first(self, due: Collection[date]) -> None:
-        """Completes the editions of `due`, and then what was begun of the earlier ones.
-
-        A post that cannot be published keeps nothing else from being made. Raises ArchiveError at the end.
-        """
-        fault = None
-        try:
-            await self.complete(due)
-        except ArchiveError as error:
-            fault = error
+        """Completes the editions of `due`, and then what was begun of the earlier ones."""
+        await self.complete(due)
         await self.earlier_completed()
-        if fault is not None:
-            await self.complete({*await _incomplete(self.app)} - set(due))
-            raise fault
 
     def used(self, pause: Pause) -> Pause:
         """`pause`, with what is closed already made in it: hours may go by until the newest edition closes.
@@ -133,12 +129,7 @@ class _Run:
 
     async def _complete_earlier(self) -> None:
         """What earlier editions lack in other languages comes later: the newest may need the budget for its own."""
-        days = {*await _incomplete(self.app)} - self._accounts.keys() - self.unpublished
-        try:
-            await self.complete(days, retries=False)
-        except ArchiveError as error:  # its time comes again at the end of the run
-            _log.warning("not_archived", error=str(error))
-            self.unpublished |= days
+        await self.complete({*await _incomplete(self.app)} - self._accounts.keys(), retries=False)
 
     async def earlier_completed(self) -> None:
         """Returns once the earlier editions are completed, as far as they were begun. Raises DigestError."""
@@ -154,8 +145,8 @@ class _Run:
 
 
 @asynccontextmanager
-async def _running(app: App, report: Report) -> AsyncIterator[_Run]:
-    run = _Run(app, report)
+async def _running(app: App, report: Report, ready: Ready) -> AsyncIterator[_Run]:
+    run = _Run(app, report, ready)
     try:
         yield run
     finally:
@@ -167,13 +158,12 @@ async def rebuild(app: App, wanted: date, report: Report) -> Account | None:
 
     Raises DigestError as `work` does.
     """
-    files.require(app.posts)
     async with app.editions.held():
         if wanted in app.editions.parts:
             raise BusyError(f"The edition of {wanted} is being made at this moment.")
         async with database.reading(app.engine) as connection:
             known = await closed_editions.find(connection, wanted)
-        return (await _complete(app, [wanted], report, retries=True))[0] if known else None
+        return (await _complete(app, [wanted], report, _nobody, retries=True))[0] if known else None
 
 
 async def stored(app: App, wanted: date, language: str) -> Edition | None:
@@ -201,18 +191,17 @@ async def _incomplete(app: App) -> list[date]:
         return await closed_editions.incomplete(connection)
 
 
-async def _complete(app: App, days: list[date], report: Report, *, retries: bool) -> tuple[Account, ...]:
-    """The editions of `days` in TARGET_LANGUAGE, published, and then in the others; `retries` of these may wait."""
+async def _complete(
+    app: App, days: list[date], report: Report, ready: Ready, *, retries: bool
+) -> tuple[Account, ...]:
+    """The editions of `days` in TARGET_LANGUAGE, and then in the others; `retries` of these may wait."""
     opened = [await _closed(app, day) for day in days]
-    accounts = [await _edition(app, closed, report) for closed in opened]
-    fault = await _published(app, accounts)
+    accounts = [await _edition(app, closed, report, ready) for closed in opened]
     async with database.reading(app.engine) as connection:
         others = await _others(app, connection)
     for number, closed in enumerate(opened):
         if retries or closed.archived_at is None:
-            accounts[number] = await _in_others(app, closed, accounts[number], others, report)
-    if fault is not None:
-        raise fault
+            accounts[number] = await _in_others(app, closed, accounts[number], others, report, ready)
     return tuple(accounts)
 
 
@@ -230,54 +219,43 @@ async def _others(app: App, connection: AsyncConnection) -> dict[str, Extent]:
     return {language: extent for language, extent in wanted.items() if language != app.library.language}
 
 
-async def _edition(app: App, closed: ClosedEdition, report: Report) -> Account:
+async def _edition(app: App, closed: ClosedEdition, report: Report, ready: Ready) -> Account:
     meter = await Meter.start(app)
     edition = await editions.make(app.engine, app.library, closed, app.clock(), app.concurrency, report)
-    post, changed = await _archive(app, edition)
     async with database.writing(app.engine) as connection:
         await closed_editions.mark_archived(connection, edition.date, app.clock())
-    return Account(edition, post, changed, await meter.tokens(), meter.seconds)
+        await closed_editions.note_made(connection, edition.date, edition.language, app.clock())
+    await ready()
+    post = await posts.write(app, edition)
+    return Account(edition, post, await meter.tokens(), meter.seconds)
 
 
 async def _in_others(
-    app: App, closed: ClosedEdition, account: Account, others: Mapping[str, Extent], report: Report
+    app: App,
+    closed: ClosedEdition,
+    account: Account,
+    others: Mapping[str, Extent],
+    report: Report,
+    ready: Ready,
 ) -> Account:
     """The account of the edition with what was made of it in the other languages; marks what is complete in all."""
     meter = await Meter.start(app)
-    made = [
-        await editions.make(
-            app.engine, app.library_in(language), closed, app.clock(), app.concurrency, report, extent
+    made = []
+    for language, extent in others.items():
+        library = app.library_in(language)
+        made.append(
+            await editions.make(app.engine, library, closed, app.clock(), app.concurrency, report, extent)
         )
-        for language, extent in others.items()
-    ]
+        await _note_made(app, closed.date, language, ready)
+    await _note_made(app, closed.date, closed_editions.ALL, ready)
     await _mark(app, closed, (account.edition, *made))
     return account.with_others(tuple(map(Made, made)), await meter.tokens(), meter.seconds)
 
 
-async def _published(app: App, accounts: list[Account]) -> ArchiveError | None:
-    """Why the posts could not be published, where they are to be and that failed: the rest of the work goes on."""
-    posts = [account.post for account in accounts if account.post is not None]
-    if not app.with_git or not posts:
-        return None
-    named = ", ".join(str(account.edition.date) for account in accounts if account.changed)
-    try:
-        await git.publish(app.posts, posts, f"arXiv Daily {named or accounts[-1].edition.date}")
-    except ArchiveError as error:
-        written = ", ".join(post.name for post in posts)
-        failed = ArchiveError(f"The post {written} is written, but not published. {error}")
-        failed.__cause__ = error
-        return failed
-    return None
-
-
-async def _archive(app: App, edition: Edition) -> tuple[Path | None, bool]:
-    """The post and whether it was written anew; an edition that shows nothing has none."""
-    if not edition.entries and not edition.replacements:
-        return None, False
-    post = app.posts / jekyll.post_name(edition.date)
-    changed = await asyncio.to_thread(files.write, post, jekyll.render(edition, app.plan.calendar.zone))
-    _log.info("archived", date=str(edition.date), changed=changed)
-    return post, changed
+async def _note_made(app: App, day: date, language: str, ready: Ready) -> None:
+    async with database.writing(app.engine) as connection:
+        await closed_editions.note_made(connection, day, language, app.clock())
+    await ready()
 
 
 async def _mark(app: App, closed: ClosedEdition, made: Collection[Edition]) -> None:

@@ -1,16 +1,19 @@
-"""What is due is delivered once, for the commands that end: `run` and `deliver`."""
+"""What is due is delivered once, for the commands that end: `run` and `deliver`.
 
+`run` sends while it makes: who reads a language that is ready waits for no other, nor one channel for the other.
+"""
+
+import asyncio
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date
 
-from bot import fanout, outboxes, pruning, schedule, unknown_messages
+from bot import fanout, outboxes, pruning, unknown_messages
 from bot.app import App
 from bot.channels import Channel
 from bot.chat.sending import Outgoing
-from bot.day import Work
 from bot.links import open_links
 from bot.mail.channel import Mail
 from bot.models import AlertKind, Sending
@@ -24,28 +27,82 @@ from digest.store import engine as database
 from digest.store.exclusive import BusyError
 
 _RHYTHM = Rhythm(patience_seconds=600)  # what is due stays due for the next run
+_Opened = AbstractAsyncContextManager[tuple[Channel, Outbox]]
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
     """How it stands with the deliveries of the editions that were looked at.
 
-    `elsewhere` is whether another process sends on a channel: what is due there is due for it.
+    `elsewhere` is whether another process sends on a channel: what is due there is due for it. `faults` are why a
+    channel sends nothing.
     """
 
     days: tuple[date, ...]
     states: Counter[Sending] = field(default_factory=Counter)
     elsewhere: bool = False
+    faults: tuple[DigestError, ...] = ()
 
 
-async def deliver_made(app: App, settings: Settings, made: Work) -> Delivered | None:
-    """Gives out what a run made, and sends what is due; None where no channel is set up. Raises DigestError."""
-    if not outboxes.has_channel(settings):
-        return None
-    await schedule.give_out(app, made)
-    await pruning.prune(app.engine, app.wall_clock())
-    days = {made.outcome.day, *(closed.date for closed in made.outcome.closed)}
-    return await _send(app, settings, sorted(days))
+@dataclass
+class Courier:
+    """Sends what is due, each time that it is woken and once at the end."""
+
+    app: App
+    settings: Settings
+    elsewhere: bool = field(init=False, default=False)
+    _faults: dict[str, DigestError] = field(init=False, default_factory=dict)
+    _changed: asyncio.Event = field(init=False, default_factory=asyncio.Event)
+    _ending: bool = field(init=False, default=False)
+
+    def wake(self) -> None:
+        """There is something new to send."""
+        self._changed.set()
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """Sends while the block runs, and ends once nothing is due; whoever leaves it by an exception waits too."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._send())
+            try:
+                yield
+            finally:
+                self._ending = True
+                self._changed.set()
+
+    async def delivered(self, days: list[date]) -> Delivered:
+        """What became of the deliveries of `days`."""
+        states: Counter[Sending] = Counter()
+        async with database.reading(self.app.engine) as connection:
+            for day in days:
+                dispatch = await dispatches.of_day(connection, day)
+                states.update(await deliveries.counts(connection, dispatch.id) if dispatch else {})
+        return Delivered(tuple(days), states, self.elsewhere, tuple(self._faults.values()))
+
+    async def _send(self) -> None:
+        is_last = False
+        while not is_last:
+            await self._changed.wait()
+            self._changed.clear()
+            is_last = self._ending
+            channels = _channels(self.app, self.settings)
+            await asyncio.gather(*(self._drain(name, opened) for name, opened in channels.items()))
+        await unknown_messages.alert(self.app.engine, self.app.alerts, self.app.clock())
+        await pruning.prune(self.app.engine, self.app.wall_clock())
+
+    async def _drain(self, name: str, opened: _Opened) -> None:
+        """One channel's trouble keeps nothing from the other."""
+        self._faults.pop(name, None)
+        try:
+            async with opened as (_, outbox):
+                await _send_all(outbox)
+                if outbox.has_sent.is_set():
+                    await self.app.alerts.resolve(AlertKind.CHANNEL_PAUSED, name)
+        except BusyError:
+            self.elsewhere = True
+        except DigestError as error:
+            self._faults[name] = error
+            await self.app.alerts.raise_(AlertKind.CHANNEL_PAUSED, name, str(error))
 
 
 async def deliver_day(app: App, settings: Settings, day: date) -> Delivered:
@@ -55,41 +112,10 @@ async def deliver_day(app: App, settings: Settings, day: date) -> Delivered:
         if await editions.find(connection, day) is None:
             raise DigestError(f"There is no edition of {day}.")
     await fanout.open_edition(app.engine, day, app.plan.calendar.anchor(day), app.clock())
-    return await _send(app, settings, [day])
-
-
-async def _send(app: App, settings: Settings, days: list[date]) -> Delivered:
-    elsewhere = await _drain(app, settings)
-    await unknown_messages.alert(app.engine, app.alerts, app.clock())
-    states: Counter[Sending] = Counter()
-    async with database.reading(app.engine) as connection:
-        for day in days:
-            dispatch = await dispatches.of_day(connection, day)
-            states.update(await deliveries.counts(connection, dispatch.id) if dispatch else {})
-    return Delivered(tuple(days), states, elsewhere)
-
-
-async def _drain(app: App, settings: Settings) -> bool:
-    """On each channel in turn; one that is refused keeps nothing from the others. Raises DigestError at the end.
-
-    Gives whether another process sends on one of them.
-    """
-    faults: list[DigestError] = []
-    elsewhere = False
-    for name, opened in _channels(app, settings):
-        try:
-            async with opened as (_, outbox):
-                await _send_all(outbox)
-                if outbox.has_sent.is_set():
-                    await app.alerts.resolve(AlertKind.CHANNEL_PAUSED, name)
-        except BusyError:
-            elsewhere = True
-        except DigestError as error:
-            faults.append(error)
-            await app.alerts.raise_(AlertKind.CHANNEL_PAUSED, name, str(error))
-    if faults:
-        raise faults[0]
-    return elsewhere
+    courier = Courier(app, settings)
+    async with courier.at_work():
+        pass
+    return await courier.delivered([day])
 
 
 async def _send_all(outbox: Outbox) -> None:
@@ -108,11 +134,11 @@ async def _send_all(outbox: Outbox) -> None:
                 raise
 
 
-def _channels(
-    app: App, settings: Settings
-) -> Iterator[tuple[str, AbstractAsyncContextManager[tuple[Channel, Outbox]]]]:
+def _channels(app: App, settings: Settings) -> dict[str, _Opened]:
+    found: dict[str, _Opened] = {}
     if settings.telegram_bot_token is not None:
-        yield Outgoing.name, outboxes.telegram(app, settings, _RHYTHM)
+        found[Outgoing.name] = outboxes.telegram(app, settings, _RHYTHM)
     links = open_links(settings, app.clock)
     if settings.smtp_host is not None and links is not None:
-        yield Mail.name, outboxes.mail(app, settings, links, _RHYTHM)
+        found[Mail.name] = outboxes.mail(app, settings, links, _RHYTHM)
+    return found

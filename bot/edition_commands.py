@@ -1,8 +1,8 @@
 """The commands that make editions, send them, and account for them."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Annotated
@@ -10,12 +10,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bot import command_line, day, schedule
+from bot import command_line, day, outboxes, posts, publishing, schedule
 from bot.alert_routes import routes
 from bot.app import App, calendar, open_app, open_database
 from bot.command_line import At, say
 from bot.day import Work
-from bot.delivering import Delivered, deliver_day, deliver_made
+from bot.delivering import Courier, Delivered, deliver_day
 from bot.models import AlertKind
 from bot.progress import reporting
 from bot.settings import Settings
@@ -37,13 +37,7 @@ def run(at: At = "") -> None:
     too, and what an earlier one still lacks is completed.
     """
     loaded = command_line.load()
-    made = asyncio.run(_work(loaded, at, delivers=True))
-    if made.delivered:
-        say(
-            text.render("delivered", states=made.delivered.states, elsewhere=made.delivered.elsewhere),
-            nl=False,
-        )
-    _tell(loaded, made.work)
+    _end(loaded, asyncio.run(_work(loaded, at, delivers=True)))
 
 
 def build(
@@ -54,10 +48,10 @@ def build(
 ) -> None:
     """The same as run, but delivers nothing."""
     loaded = command_line.load()
-    made = asyncio.run(_work(loaded, at, delivers=False)).work
-    if explain:
-        say(asyncio.run(_explained(loaded, made)), nl=False)
-    _tell(loaded, made)
+    made = asyncio.run(_work(loaded, at, delivers=False))
+    if explain and made.work:
+        say(asyncio.run(_explained(loaded, made.work)), nl=False)
+    _end(loaded, made)
 
 
 def deliver(
@@ -66,7 +60,8 @@ def deliver(
     """Sends what is still due of an edition."""
     loaded = command_line.load()
     done = asyncio.run(_deliver(loaded, command_line.required_day(day_, "--date")))
-    say(text.render("delivered", states=done.states, elsewhere=done.elsewhere), nl=False)
+    _show(done)
+    _raise(done.faults)
 
 
 def coverage(
@@ -110,10 +105,11 @@ def quality(
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """What a run came to, and what was delivered of it: None where there is no channel."""
+    """What a run came to, what was delivered of it (None where there is no channel), and all that went wrong."""
 
-    work: Work
-    delivered: Delivered | None = None
+    work: Work | None
+    delivered: Delivered | None
+    faults: tuple[DigestError, ...]
 
 
 async def _work(loaded: Settings, at: str, *, delivers: bool) -> _Made:
@@ -128,23 +124,55 @@ async def _work(loaded: Settings, at: str, *, delivers: bool) -> _Made:
         return clock()
 
     async with open_app(loaded, clock, wall_clock=command_line.now) as parts, _alerting(parts, loaded):
+        courier = Courier(parts, loaded) if delivers and outboxes.has_channel(loaded) else None
+        if courier is None and (fault := await posts.obstacle(parts)):
+            raise fault  # there is nothing but the post
         with reporting(Console(stderr=True)) as report:
-            made = await _worked(parts, moment, report, None if at else pause)
-        delivered = await deliver_made(parts, loaded, made) if delivers else None
-        return _Made(made, delivered)
+            run = _Run(parts, moment, report, None if at else pause, delivers, courier)
+            return await run.made()
 
 
-async def _worked(parts: App, moment: datetime, report: Report, pause: Pause | None) -> Work:
-    """Has the operator hear of what went wrong, and raises it."""
-    try:
-        made = await day.work(parts, moment, report, pause)
-    except BusyError:  # the other process tells
-        raise
-    except DigestError as error:
-        await parts.alerts.raise_(AlertKind.EDITION_FAILED, reason=str(error))
-        raise
-    await schedule.alert(parts, made)
-    return made
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A command that makes editions, from `moment` on; with `delivers` they are given out, and sent by `courier`."""
+
+    parts: App
+    moment: datetime
+    report: Report
+    pause: Pause | None
+    delivers: bool
+    courier: Courier | None
+
+    async def made(self) -> _Made:
+        """Whatever goes wrong with one part of it, the others are done. Raises StoreError."""
+        async with self.courier.at_work() if self.courier else nullcontext():
+            await self._ready()
+            work, failed = await self._worked()
+            unpublished = await publishing.publish(self.parts)
+        days = {*(each.date for each in work.outcome.closed), work.outcome.day} if work else set()
+        delivered = await self.courier.delivered(sorted(days)) if self.courier else None
+        faults = [failed, unpublished, *(delivered.faults if delivered else ())]
+        return _Made(work, delivered, tuple(fault for fault in faults if fault is not None))
+
+    async def _ready(self) -> None:
+        if self.delivers:
+            await schedule.give_out(self.parts)
+        if self.courier:
+            self.courier.wake()
+
+    async def _worked(self) -> tuple[Work | None, DigestError | None]:
+        """What was made, or why nothing was: of that the operator hears."""
+        try:
+            work = await day.work(self.parts, self.moment, self.report, self.pause, self._ready)
+        except BusyError as error:  # the other process tells
+            return None, error
+        except DigestError as error:
+            await self.parts.alerts.raise_(AlertKind.EDITION_FAILED, reason=str(error))
+            return None, error
+        if self.delivers:
+            await schedule.give_out_quiet(self.parts, work)
+        await schedule.alert(self.parts, work)
+        return work, None
 
 
 @asynccontextmanager
@@ -182,6 +210,26 @@ async def _quality(loaded: Settings, wanted: date | None) -> list[Quality]:
     return found
 
 
+def _end(loaded: Settings, made: _Made) -> None:
+    """Tells what was made and delivered, and ends with 1 where something is missing."""
+    if made.delivered:
+        _show(made.delivered)
+    if made.work:
+        _tell(loaded, made.work)
+    _raise(made.faults)
+    if made.work and (made.work.outcome.standing is Standing.MISSING or made.work.outcome.overdue):
+        raise typer.Exit(1)
+
+
+def _show(done: Delivered) -> None:
+    say(text.render("delivered", states=done.states, elsewhere=done.elsewhere), nl=False)
+
+
+def _raise(faults: Sequence[DigestError]) -> None:
+    if faults:
+        raise DigestError(" ".join(str(fault) for fault in faults)) from faults[0]
+
+
 def _tell(loaded: Settings, made: Work) -> None:
     say(
         text.render(
@@ -198,5 +246,3 @@ def _tell(loaded: Settings, made: Work) -> None:
     )
     if made.unexplained:
         say(text.render("unexplained", papers=made.unexplained), err=True, nl=False)
-    if made.outcome.standing is Standing.MISSING or made.outcome.overdue:
-        raise typer.Exit(1)

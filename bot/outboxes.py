@@ -41,7 +41,13 @@ def require_channel(settings: Settings) -> None:
 
 def has_channel(settings: Settings) -> bool:
     """Whether the settings name a way to reach somebody."""
-    return settings.telegram_bot_token is not None or settings.smtp_host is not None
+    return bool(channels(settings))
+
+
+def channels(settings: Settings) -> tuple[str, ...]:
+    """The names of the channels that the settings name."""
+    telegram = (Outgoing.name,) if settings.telegram_bot_token is not None else ()
+    return (*telegram, Mail.name) if settings.smtp_host is not None else telegram
 
 
 @asynccontextmanager

@@ -21,11 +21,13 @@ from digest.collection import Pause, Standing
 from digest.errors import DigestError, StoreUnavailableError
 from digest.store import editions, fulltexts
 from digest.store import engine as database
+from digest.store.exclusive import BusyError
 
 BETWEEN_TRIES = timedelta(minutes=30)
 """Between two runs of work that is due and not done: an edition whose batch does not show, a text that is not there."""
 _RUNS = 8
 """At once: work on an edition may take longer than the time until the next one is due."""
+_LONGEST_OUTAGE = timedelta(days=7)
 _log = structlog.get_logger()
 
 
@@ -64,7 +66,9 @@ class Schedule:
             await self._tick()
         except StoreUnavailableError as error:
             _log.warning("database_unavailable", waiting="schedule", error=str(error))
-            self._tried_at = None  # the next tick goes on
+            self._tried = None  # the next tick goes on
+        except BusyError as error:  # the other process does it, and tells
+            _log.info("another_process_works", error=str(error))
         except DigestError as error:
             _log.error("edition_failed", error=str(error))
             await self.app.alerts.raise_(AlertKind.EDITION_FAILED, reason=str(error))
@@ -92,6 +96,7 @@ class Schedule:
         """Does what waits for no edition."""
         await self._prune(now)
         await fanout.resume(self.app.engine, now)
+        await self._ready()  # what was kept back before
         calendar = self.app.plan.calendar
         async with database.reading(self.app.engine) as connection:
             last = await editions.last(connection)
@@ -121,9 +126,8 @@ class Schedule:
         )
 
     async def _work(self, now: datetime) -> None:
-        made = await day.work(self.app, now, lambda _: None, self._paused)
-        await give_out(self.app, made)
-        self.wake()
+        made = await day.work(self.app, now, lambda _: None, self._paused, self._ready)
+        await give_out_quiet(self.app, made)
         await self.app.alerts.resolve(AlertKind.INTERNAL_ERROR)
         await alert(self.app, made)
 
@@ -134,19 +138,38 @@ class Schedule:
 
     async def _paused(self, time: timedelta) -> datetime:
         """What is made goes out before arXiv is waited for."""
-        await _give_out_recent(self.app)
-        self.wake()
+        await self._ready()
         return await self.pause(time)
 
+    async def _ready(self) -> None:
+        if await give_out(self.app):
+            self.wake()
 
-async def give_out(app: App, made: Work) -> None:
-    """A delivery to each subscriber of each edition that was closed; where a crash kept that back, of the recent."""
+
+async def give_out(app: App) -> bool:
+    """A delivery to each subscriber of each edition that is made in their language, and was never given out to them.
+
+    However old it is: what an outage kept back for up to a week goes out with the day on which it is made. Gives
+    whether there was anything.
+    """
     now, calendar = app.clock(), app.plan.calendar
-    await _give_out_recent(app)
-    for closed in made.outcome.closed:
-        await fanout.open_edition(app.engine, closed.date, calendar.anchor(closed.date), now)
+    today = calendar.due(now)
+    async with database.reading(app.engine) as connection:
+        wanted = await fanout.languages_to_give(connection, today - _LONGEST_OUTAGE)
+        made = await editions.languages(connection, wanted.keys())
+    opened = []
+    for each, languages in wanted.items():
+        ready = None if editions.ALL in made[each] else languages & made[each]
+        anchor = max(calendar.anchor(each), calendar.anchor(today))
+        opened.append(await fanout.open_edition(app.engine, each, anchor, now, ready))
+    return any(opened)
+
+
+async def give_out_quiet(app: App, made: Work) -> None:
+    """A delivery to each who asked for a line on days without papers, where this is one."""
+    now, day = app.clock(), made.outcome.day
     if made.outcome.standing in (Standing.NO_BATCH, Standing.NOTHING):
-        await fanout.open_quiet_day(app.engine, made.outcome.day, calendar.anchor(made.outcome.day), now)
+        await fanout.open_quiet_day(app.engine, day, app.plan.calendar.anchor(day), now)
 
 
 async def alert(app: App, made: Work) -> None:
@@ -162,12 +185,3 @@ async def alert(app: App, made: Work) -> None:
         hiding = await fulltexts.with_orders(connection, app.clock() - timedelta(days=1))
     for version in hiding:
         await app.alerts.raise_(AlertKind.HIDDEN_INSTRUCTIONS, str(version))
-
-
-async def _give_out_recent(app: App) -> None:
-    now, calendar = app.clock(), app.plan.calendar
-    due = calendar.due(now)
-    async with database.reading(app.engine) as connection:
-        days = await editions.between(connection, due - timedelta(days=1), due)
-    for each in days:
-        await fanout.open_edition(app.engine, each, calendar.anchor(each), now)

@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from telegram import Update
 from telegram.ext import ExtBot
 
-from bot import alert_routes, loops, outboxes, unknown_messages
+from bot import alert_routes, loops, outboxes, posts, publishing, unknown_messages
 from bot import links as signed
 from bot.alerts import NotToldError
 from bot.app import App, Clock, FarEnds, open_app
@@ -50,6 +50,7 @@ _RETURNS_SECONDS = 300.0  # between two looks into the mailbox for what comes ba
 # that were cut off; the rest is for what they stand on. What hangs even then is left to `loops.leave_within`.
 _LAST_SECONDS, _STOP_SECONDS, _CUT_OFF_SECONDS, _LEAVE_SECONDS = 5.0, 6.0, 1.0, 9.5
 _JOIN_SECONDS = 30.0  # that an alert waits for Telegram before it goes another way
+_PUBLISHING_SECONDS = 15.0  # between two looks for posts that are to be written or pushed
 _ALERT_SECONDS = 15.0  # between two looks for alerts that other processes raised
 
 
@@ -87,12 +88,15 @@ async def serve(
     """Serves until `stop` is set; what is in flight ends then or is cut off. Raises DigestError."""
     outboxes.require_channel(settings)
     async with open_app(settings, clock, far_ends) as app:
+        if fault := await posts.obstacle(app):
+            _log.error("posts_cannot_be_published", error=str(fault))
         house = _House(app, settings, rhythm or Rhythm(), _links(settings, clock), stop)
         parts: list[Coroutine[Any, Any, object]] = [
             _pages(house),
             _ticks(house),
             _alerts(house),
             _unknown(house),
+            _publishing(house),
         ]
         if settings.smtp_host is not None:
             parts.append(_mail(house))
@@ -138,7 +142,8 @@ async def _pages(house: _House) -> None:
 
     pages = Pages(house.app, house.links, settings.smtp_host is not None, house.wake)
     hook = webhook.route(secret.get_secret_value(), take) if secret is not None else None
-    async with listening(site(pages, hook=hook), settings.web_host, settings.web_port):
+    served = site(pages, hook=hook, channels=outboxes.channels(settings))
+    async with listening(served, settings.web_host, settings.web_port):
         house.listens.set()
         _log.info("serving", webhook=hook is not None)
         await house.stop.wait()
@@ -154,6 +159,11 @@ async def _ticks(house: _House) -> None:
         await house.stop.wait()
     finally:
         scheduler.shutdown(wait=False)
+
+
+async def _publishing(house: _House) -> None:
+    look = min(_PUBLISHING_SECONDS, house.rhythm.tick_seconds)
+    await _unless(house.stop, partial(publishing.keep_publishing, house.app, look))
 
 
 async def _alerts(house: _House) -> None:

@@ -73,6 +73,7 @@ async def _on_the_database(loaded: Settings, clock: Clock) -> AsyncGenerator[Fin
     try:
         async with open_database(loaded) as engine, papers.opened(loaded, engine, clock) as arxiv:
             yield await found("database", machine.tables(engine))
+            yield await found("publishing", machine.unpublished(engine))
             yield await found("arXiv API", arxiv.api())
             yield await found("arXiv feed", arxiv.feed())
             yield await found("clock", arxiv.time())

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot import app
 from bot.doctor.findings import BrokenError
 from bot.settings import Settings
+from bot.store import publications
 from digest.archive import git
 from digest.store import engine as database
 from digest.store import private_files
@@ -45,6 +46,23 @@ async def tables(engine: AsyncEngine) -> str:
     async with database.reading(engine) as connection:
         version = await connection.scalar(query)
     return f"{'SQLite' if sqlite else 'PostgreSQL'} {version}, up to date"
+
+
+async def unpublished(engine: AsyncEngine) -> str:
+    """Every post is written, and pushed where that is asked for."""
+    async with database.reading(engine) as connection:
+        unwritten = await publications.unwritten(connection)
+        unpushed = await publications.unpushed(connection)
+    left = {"is not written": unwritten, "is not pushed": unpushed}
+    said = [
+        f"The post of {each.day} {what}: {each.reason or 'that is to be done next.'}"
+        for what, found in left.items()
+        for each in found[-1:]
+    ]
+    if said:
+        count = len({each.day for each in (*unwritten, *unpushed)})
+        raise BrokenError(f"{count} posts are not published. {' '.join(said)}")
+    return "every post is published"
 
 
 async def archive(settings: Settings) -> str:

@@ -242,3 +242,18 @@ alerts = Table(
     Column("next_at", UtcDateTime, index=True),
     Column("tries", Integer, nullable=False, server_default="0"),
 )
+
+# How far the post of each edition is published. `write_at` is when writing it is tried again, `push_at` when pushing
+# it is; None where there is nothing to do. The tries are the failed ones since it last worked, `reason` is the last's.
+publications = Table(
+    "publications",
+    metadata,
+    Column("edition_date", Date, ForeignKey("editions.date"), primary_key=True),
+    Column("written_at", UtcDateTime),
+    Column("write_at", UtcDateTime),
+    Column("write_tries", Integer, nullable=False, server_default="0"),
+    Column("pushed_at", UtcDateTime),
+    Column("push_at", UtcDateTime),
+    Column("push_tries", Integer, nullable=False, server_default="0"),
+    Column("reason", PlainText),
+)

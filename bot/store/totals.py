@@ -1,9 +1,12 @@
 """Numbers over all rows, for whoever watches the program."""
 
+from collections import Counter
+
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Sending, Subject
+from bot.store import alerts, publications
 from bot.store.tables import asks, deliveries, dispatches, signups, subscribers
 
 Counts = dict[tuple[str, ...], int]
@@ -24,6 +27,19 @@ async def latest_deliveries(connection: AsyncConnection, editions: int) -> Count
     query = select(*groups, func.count()).select_from(deliveries.join(dispatches))
     rows = await connection.execute(query.where(dispatches.c.id.in_(newest)).group_by(*groups))
     return {tuple(map(str, labels)): count for *labels, count in rows}
+
+
+async def alerts_by_kind(connection: AsyncConnection) -> Counts:
+    """How many troubles there are that are not over, by kind."""
+    found = Counter(str(each.kind) for each in await alerts.lasting(connection))
+    return {(kind,): count for kind, count in found.items()}
+
+
+async def unpublished(connection: AsyncConnection) -> Counts:
+    """How many posts are still to be written, and to be pushed."""
+    unwritten = await publications.unwritten(connection)
+    unpushed = await publications.unpushed(connection)
+    return {("write",): len(unwritten), ("push",): len(unpushed)}
 
 
 async def queues(connection: AsyncConnection) -> Counts:

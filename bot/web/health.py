@@ -1,14 +1,23 @@
-"""Whether the program lives, and whether it can do its work: for those who start and watch it."""
+"""Whether the program lives, and whether it can do its work: for those who start and watch it.
+
+`/health/live` answers while the process does. `/health/ready` is for load balancers: 503 where the program cannot do
+its work at all. `/health` is for monitors: 503 also where a part of it is in trouble, such as a channel or publishing.
+"""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any
 
 import structlog
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from bot.models import Alert, AlertKind
+from bot.store import alerts, publications
 from bot.web.pages import Pages
+from digest.store import editions
 from digest.store import engine as database
 
 _PATIENCE_SECONDS = 3.0
@@ -16,6 +25,7 @@ _log = structlog.get_logger()
 
 Check = Callable[[], Awaitable[bool]]
 """Whether one part does its work."""
+_Answer = Callable[[Pages, Request], Awaitable[Response]]
 
 
 async def live(_: Pages, __: Request) -> Response:
@@ -23,23 +33,69 @@ async def live(_: Pages, __: Request) -> Response:
     return JSONResponse({"status": "live"})
 
 
-def ready(checks: Mapping[str, Check]) -> Callable[[Pages, Request], Awaitable[Response]]:
-    """What answers with 200 where the database and all of `checks` do their work, and 503 where one does not."""
+def ready(checks: Mapping[str, Check], channels: Collection[str]) -> _Answer:
+    """Answers 200 where the database and all of `checks` do their work, and 503 where one does not."""
 
     async def answer(pages: Pages, _: Request) -> Response:
-        async def store() -> bool:
-            async with database.reading(pages.app.engine) as connection:
-                await connection.execute(text("SELECT 1"))
-            return True
-
-        named = {"database": store, **checks}
-        results = await asyncio.gather(*(_holds(name, check) for name, check in named.items()))
-        found = dict(zip(named, results, strict=True))
-        is_ready = all(results)
-        body = {"status": "ready" if is_ready else "not ready", "checks": found}
-        return JSONResponse(body, 200 if is_ready else 503)
+        found = await _report(pages, checks, channels)
+        return JSONResponse(found, 503 if found["status"] == "not ready" else 200)
 
     return answer
+
+
+def healthy(checks: Mapping[str, Check], channels: Collection[str]) -> _Answer:
+    """The same, and 503 also where a channel, publishing or an edition is in trouble."""
+
+    async def answer(pages: Pages, _: Request) -> Response:
+        found = await _report(pages, checks, channels)
+        return JSONResponse(found, 200 if found["status"] == "ready" else 503)
+
+    return answer
+
+
+async def _report(pages: Pages, checks: Mapping[str, Check], channels: Collection[str]) -> dict[str, Any]:
+    """How it stands with each part, without reasons: they may name addresses, and anybody can read this."""
+    state: dict[str, Any] = {}
+
+    async def store() -> bool:
+        async with database.reading(pages.app.engine) as connection:
+            await connection.execute(text("SELECT 1"))
+            state.update(await _state(connection, channels))
+        return True
+
+    named = {"database": store, **checks}
+    results = await asyncio.gather(*(_holds(name, check) for name, check in named.items()))
+    found = dict(zip(named, results, strict=True))
+    status = "not ready" if not all(results) else "degraded" if state.get("alerts") else "ready"
+    return {"status": status, "checks": found, **state}
+
+
+async def _state(connection: AsyncConnection, channels: Collection[str]) -> dict[str, Any]:
+    lasting = await alerts.lasting(connection)
+    last = await editions.last_date(connection)
+    unwritten = await publications.unwritten(connection)
+    unpushed = await publications.unpushed(connection)
+    return {
+        "channels": {name: _channel(name, lasting) for name in channels},
+        "publishing": {
+            "state": "failing" if any(each.kind in _PUBLISHING for each in lasting) else "ok",
+            "unwritten": [str(each.day) for each in unwritten],
+            "unpushed": [str(each.day) for each in unpushed],
+        },
+        "last_edition": str(last) if last else None,
+        "alerts": [
+            {"kind": each.kind, "subject": each.subject, "since": each.raised_at.isoformat()}
+            for each in lasting
+        ],
+    }
+
+
+_PUBLISHING = (AlertKind.POST_NOT_WRITTEN, AlertKind.POST_NOT_PUSHED)
+
+
+def _channel(name: str, lasting: list[Alert]) -> str:
+    paused = any(each.kind is AlertKind.CHANNEL_PAUSED and each.subject == name for each in lasting)
+    return "paused" if paused else "ok"
 
 
 async def _holds(name: str, check: Check) -> bool:

@@ -31,6 +31,10 @@ class Metrics:
             "deliveries", "Deliveries of the latest editions.", "channel", "date", "state"
         )
         self._queued = self._gauge("queued", "What waits: deliveries, letters, requests.", "queue")
+        self._alerts = self._gauge("alerts", "What is wrong, and not over.", "kind")
+        self._unpublished = self._gauge(
+            "unpublished_posts", "Posts that are not written or not pushed.", "step"
+        )
         self._edition = self._gauge("last_edition_date_seconds", "The newest edition's day, at midnight UTC.")
         self._closed = self._gauge("last_edition_closed_seconds", "When the newest edition was closed.")
 
@@ -46,6 +50,8 @@ class Metrics:
         _set(self._subscribers, await totals.subscribers_by_standing(connection))
         _set(self._deliveries, await totals.latest_deliveries(connection, _LATEST))
         _set(self._queued, await totals.queues(connection))
+        _set(self._alerts, await totals.alerts_by_kind(connection))
+        _set(self._unpublished, await totals.unpublished(connection))
         if last := await editions.last(connection):
             self._edition.set(datetime.combine(last.date, time(), UTC).timestamp())
             self._closed.set(last.closed_at.timestamp())

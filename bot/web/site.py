@@ -1,6 +1,6 @@
 """Everything that the program serves over HTTP, put together."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 import structlog
 from starlette.applications import Starlette
@@ -24,18 +24,25 @@ _log = structlog.get_logger()
 Answer = Callable[[Request, Exception], Awaitable[Response]]
 
 
-def site(pages: Pages, checks: Mapping[str, Check] | None = None, hook: Route | None = None) -> ASGIApp:
-    """The pages, the feed, what others watch the program by, and Telegram's `hook` where there is one."""
+def site(
+    pages: Pages,
+    checks: Mapping[str, Check] | None = None,
+    hook: Route | None = None,
+    channels: Collection[str] = (),
+) -> ASGIApp:
+    """The pages, the feed, what others watch the program by, and Telegram's `hook` where there is one.
+
+    `channels` are those that the settings name.
+    """
     metrics = Metrics()
-    ready = health.ready(checks or {})
     routes = [
         _route(pages, "/style.css", _still("style.css", "text/css")),
         _route(pages, "/icon.svg", _still("icon.svg", "image/svg+xml")),
         _route(pages, "/editions/", editions.all_),
         _route(pages, "/editions/{day}", editions.one),
         _route(pages, "/feed.atom", editions.feed),
-        _route(pages, "/health", ready),
-        _route(pages, "/health/ready", ready),
+        _route(pages, "/health", health.healthy(checks or {}, channels)),
+        _route(pages, "/health/ready", health.ready(checks or {}, channels)),
         _route(pages, "/health/live", health.live),
         _route(pages, "/metrics", metrics.show),
         _route(pages, "/", subscribing.home, subscribing.sign_up if pages.newsletter else None),

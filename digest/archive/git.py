@@ -5,20 +5,27 @@ Git itself does the work, as the operator's own configuration has it: credential
 
 import asyncio
 import os
+import signal
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
+from typing import IO
 from uuid import uuid4
 
 import stamina
 import structlog
 
+from digest.archive import git_locks
 from digest.errors import ArchiveError
 
 _log = structlog.get_logger()
 _SECONDS = 120  # for one command of Git
+_COMMIT_SECONDS = 600  # for one that runs the operator's hooks
+_END_SECONDS = 3.0  # in which Git removes its locks when it is told to end
 _ATTEMPTS = 3
+_LONGEST = 1 << 20  # bytes of what Git says
 
 
 class Published(StrEnum):
@@ -38,14 +45,20 @@ class _NotPushedError(_GitError):
     """The remote has moved on, or was not to be reached."""
 
 
+class _HungError(_GitError):
+    """A command that took too long: not tried again at once."""
+
+
 async def publish(folder: Path, posts: Sequence[Path], message: str, *, pause: float = 5) -> Published:
     """Commits `posts`, which lie in `folder`, and pushes the branch.
 
     Other changes in that repository, staged or not, stay as they are. `pause` is the wait before a second push, in
-    seconds. Raises ArchiveError; what was committed then is pushed by the next call.
+    seconds. A lock that a Git left behind when it was killed is removed. Raises ArchiveError; what was committed then
+    is pushed by the next call.
     """
     await _inside(folder)
     await _refuse_unfinished(folder)
+    await _free_locks(folder)
     branch = await _branch(folder)
     committed = await _commit(folder, posts, message)
     if not await _git(folder, "for-each-ref", "--format=%(upstream)", branch):
@@ -75,6 +88,32 @@ async def examine(folder: Path) -> str:
     return upstream
 
 
+async def check(folder: Path) -> None:
+    """Raises ArchiveError where posts in `folder` could not even be committed. The remote is not asked."""
+    await _inside(folder)
+    await _refuse_ignored(folder, "2000-01-01-arxiv.md")
+
+
+async def _free_locks(folder: Path) -> None:
+    """Of the locks in the way, those of Git's own that are certainly nobody's."""
+    names = ("--absolute-git-dir", "--git-common-dir", "--show-toplevel")
+    found = [await _git(folder, "rev-parse", "--path-format=absolute", name) for name in names]
+    git_dir, common_dir, root = (Path(each) for each in found)
+    for lock in await asyncio.to_thread(git_locks.free, git_dir, common_dir, root):
+        _log.warning("stale_git_lock_removed", lock=lock.name)
+
+
+async def _refuse_ignored(folder: Path, name: str) -> None:
+    try:
+        await _git(folder, "check-ignore", "--quiet", "--", name)
+    except _GitError:  # it is not ignored
+        return
+    raise ArchiveError(
+        f"Git ignores the posts in {folder}, so they cannot be committed: take the folder out of .gitignore, or set "
+        "ARCHIVE_GIT=false."
+    )
+
+
 async def _inside(folder: Path) -> None:
     await _git(
         folder, "rev-parse", "--is-inside-work-tree", fault=f"the folder {folder} lies in no Git repository"
@@ -92,13 +131,15 @@ async def _refuse_unfinished(folder: Path) -> None:
 
 
 async def _commit(folder: Path, posts: Sequence[Path], message: str) -> bool:
-    names = [str(post.resolve()) for post in posts]
+    names = [str(post.resolve()) for post in posts if post.exists()]
+    if not names:
+        return False
+    await _refuse_ignored(folder, names[0])
     await _git(folder, "add", "--", *names, fault="the post could not be added")
     if not await _git(folder, "status", "--porcelain", "--", *names):
         return False
-    await _git(
-        folder, "commit", "--quiet", "--only", "-m", message, "--", *names, fault="the post was not committed"
-    )
+    commit = ("commit", "--quiet", "--only", "-m", message, "--", *names)
+    await _git(folder, *commit, fault="the post was not committed", seconds=_COMMIT_SECONDS)
     return True
 
 
@@ -114,6 +155,8 @@ async def _push(folder: Path, branch: str) -> Published:
         if await _exists(folder, "@{upstream}") and await _count(folder, "HEAD..@{upstream}"):
             await _rebase(folder, branch)
         await _git(folder, "push", "--quiet", fault="the push failed")
+    except _HungError:
+        raise
     except _GitError as error:
         raise _NotPushedError(str(error)) from error
     return Published.PUSHED
@@ -173,33 +216,59 @@ async def _rebased(folder: Path, aside: Path, upstream: str) -> str:
     return await _git(aside, "rev-parse", "HEAD")
 
 
-async def _git(folder: Path, *arguments: str, fault: str | None = None) -> str:
-    """What Git says. Raises _GitError with `fault` and the last line of Git's own complaint."""
-    try:
-        process = await asyncio.create_subprocess_exec(
-            "git",
-            *arguments,
-            cwd=folder,
-            env={**os.environ, "GIT_TERMINAL_PROMPT": "0", "GIT_EDITOR": "true", "LC_ALL": "C"},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-    except OSError as error:
-        raise _GitError(f"Git could not be started: {error.strerror}.") from None
-    try:
-        async with asyncio.timeout(_SECONDS):
-            output, complaint = await process.communicate()
-    except TimeoutError:
-        raise _GitError(f"{_sentence(fault)} git {arguments[0]} took over {_SECONDS} s.") from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+async def _git(folder: Path, *arguments: str, fault: str | None = None, seconds: float | None = None) -> str:
+    """What Git says. Raises _GitError with `fault` and the last line of Git's own complaint.
+
+    Both go to files: a hook may leave something behind that holds a pipe open for good.
+    """
+    seconds = _SECONDS if seconds is None else seconds
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as complaint:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                "git",
+                *arguments,
+                cwd=folder,
+                env={
+                    **os.environ,
+                    "GIT_TERMINAL_PROMPT": "0",
+                    "GIT_EDITOR": "true",
+                    "LC_ALL": "C",
+                },
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=complaint,
+                start_new_session=True,  # so that its hooks can be ended with it
+            )
+        except OSError as error:
+            raise _GitError(f"Git could not be started: {error.strerror}.") from None
+        try:
+            async with asyncio.timeout(seconds):
+                await process.wait()
+        except TimeoutError:
+            raise _HungError(f"{_sentence(fault)} git {arguments[0]} took over {seconds:g} s.") from None
+        finally:
+            await _end(process)
+        said, complained = _read(output), _read(complaint)
     if process.returncode:
         _log.info("git_failed", command=arguments[0], status=process.returncode)
-        raise _GitError(f"{_sentence(fault)} {_last_line(complaint) or _last_line(output)}")
-    return output.decode(errors="replace").strip()
+        raise _GitError(f"{_sentence(fault)} {_last_line(complained) or _last_line(said)}")
+    return said.decode(errors="replace").strip()
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Ends a Git that still runs, with its hooks: by SIGTERM, at which it removes its locks, then by SIGKILL."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        if process.returncode is not None:
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, sign)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), _END_SECONDS)
+
+
+def _read(file: IO[bytes]) -> bytes:
+    file.seek(0)
+    return file.read(_LONGEST)
 
 
 def _sentence(fault: str | None) -> str:

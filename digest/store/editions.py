@@ -10,7 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from digest.errors import StoreError
 from digest.models import ClosedEdition, PaperId, VersionId, Window
 from digest.store.bulk import add_missing, insert_into, rows_among
-from digest.store.tables import edition_papers, edition_replacements, editions
+from digest.store.tables import edition_languages, edition_papers, edition_replacements, editions
+
+ALL = "*"
+"""Every language that was wanted when the edition was made in the last of them."""
 
 
 class PaperTakenError(StoreError):
@@ -43,8 +46,14 @@ async def find(connection: AsyncConnection, day: date) -> ClosedEdition | None:
 
 async def last(connection: AsyncConnection) -> ClosedEdition | None:
     """The newest edition, however old."""
-    newest = await connection.scalar(select(func.max(editions.c.date)))
-    return newest and await find(connection, newest)
+    newest = await last_date(connection)
+    return await find(connection, newest) if newest else None
+
+
+async def last_date(connection: AsyncConnection) -> date | None:
+    """The day of the newest edition, however old."""
+    newest: date | None = await connection.scalar(select(func.max(editions.c.date)))
+    return newest
 
 
 async def incomplete(connection: AsyncConnection) -> list[date]:
@@ -87,8 +96,23 @@ async def covering(connection: AsyncConnection, batch: datetime) -> date | None:
     return covering
 
 
+async def note_made(connection: AsyncConnection, day: date, language: str, at: datetime) -> None:
+    """Note that the edition of `day` was made in `language`, as far as it could be, by `at`."""
+    row = {"edition_date": day, "language": language, "made_at": at}
+    await add_missing(connection, edition_languages, [row])
+
+
+async def languages(connection: AsyncConnection, days: Collection[date]) -> dict[date, set[str]]:
+    """The languages in which the editions of `days` were made; `ALL` among them where no other is to come."""
+    query = select(edition_languages.c.edition_date, edition_languages.c.language)
+    found: dict[date, set[str]] = {day: set() for day in days}
+    for row in await rows_among(connection, query, edition_languages.c.edition_date, days):
+        found[row.edition_date].add(row.language)
+    return found
+
+
 async def mark_archived(connection: AsyncConnection, day: date, at: datetime) -> None:
-    """Note that the post of `day` was written at `at`. Raises StoreError where no such edition was closed."""
+    """Note that the edition of `day` was made, and can be shown. Raises StoreError where it was never closed."""
     result = await connection.execute(update(editions).where(editions.c.date == day).values(archived_at=at))
     if result.rowcount == 0:
         raise StoreError(f"There is no closed edition of {day} whose post could be noted.")

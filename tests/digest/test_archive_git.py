@@ -1,7 +1,11 @@
 """Posts in real repositories: one that the program works in, the bare one behind it, and another clone of that."""
 
+import asyncio
+import os
 import shutil
+import signal
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -390,3 +394,134 @@ async def test_an_examination_finds_what_is_in_the_way_of_publishing(site: Clone
     plain.mkdir()
     with pytest.raises(ArchiveError, match="lies in no Git repository"):
         await git.examine(plain)
+
+
+def runs(process: int) -> bool:
+    """Whether it does; one that has ended may still wait for its parent to look."""
+    try:
+        return " Z " not in Path(f"/proc/{process}/stat").read_text()
+    except FileNotFoundError:
+        return False
+
+
+async def _under_way(marker: Path) -> None:
+    async with asyncio.timeout(10):
+        while not os.path.exists(marker):  # noqa: ASYNC110, ASYNC240, PTH110 - a hook tells nobody
+            await asyncio.sleep(0.01)
+
+
+def _age(lock: Path, seconds: float = 3600) -> Path:
+    lock.touch()
+    then = time.time() - seconds
+    os.utime(lock, (then, then))
+    return lock
+
+
+async def test_a_git_that_is_cut_off_in_a_slow_hook_leaves_no_lock_and_the_next_call_publishes(
+    site: Clone, remote: Path, tmp_path: Path
+) -> None:
+    marker = tmp_path / "hook-runs"
+    hook(site.root / ".git", "pre-commit", f"touch {marker}; exec sleep 600")
+    publishing = asyncio.create_task(site.publish("the post\n"))
+    await _under_way(marker)
+    publishing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await publishing
+    assert list((site.root / ".git").glob("*.lock")) == []
+    (site.root / ".git" / "hooks" / "pre-commit").unlink()
+    assert await site.publish() is Published.PUSHED
+    assert pushed(remote) == "the post\n"
+
+
+async def test_a_git_that_takes_too_long_is_ended_with_its_hook(
+    site: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(git, "_COMMIT_SECONDS", 0.5)
+    hook(site.root / ".git", "pre-commit", f"echo $$ > {tmp_path}/pid; exec sleep 600")
+    with pytest.raises(ArchiveError, match="took over") as raised:
+        await site.publish("the post\n")
+    one_sentence(raised)
+    assert list((site.root / ".git").glob("*.lock")) == []
+    assert not runs(int((tmp_path / "pid").read_text()))
+
+
+async def test_a_hook_that_ignores_the_end_is_killed(
+    site: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(git, "_COMMIT_SECONDS", 0.5)
+    monkeypatch.setattr(git, "_END_SECONDS", 0.2)
+    hook(site.root / ".git", "pre-commit", "trap '' TERM; while :; do sleep 0.05; done")
+    with pytest.raises(ArchiveError, match="took over"):
+        await site.publish("the post\n")
+
+
+async def test_what_a_hook_leaves_running_holds_nothing_up(site: Clone) -> None:
+    hook(site.root / ".git", "post-commit", "sleep 600 &")
+    async with asyncio.timeout(60):
+        assert await site.publish("the post\n") is Published.PUSHED
+
+
+@pytest.mark.parametrize("name", ["index.lock", "HEAD.lock", "refs/heads/main.lock"])
+async def test_a_lock_that_is_old_and_nobodys_is_removed(site: Clone, remote: Path, name: str) -> None:
+    lock = _age(site.root / ".git" / name)
+    assert await site.publish("the post\n") is Published.PUSHED
+    assert not lock.exists()
+    assert pushed(remote) == "the post\n"
+
+
+async def test_a_young_lock_is_respected(site: Clone) -> None:
+    lock = _age(site.root / ".git" / "index.lock", seconds=5)
+    with pytest.raises(ArchiveError) as raised:
+        await site.publish("the post\n")
+    one_sentence(raised)
+    assert lock.exists()
+
+
+async def test_the_lock_of_a_git_that_lives_is_respected_however_old_it_is(
+    site: Clone, tmp_path: Path
+) -> None:
+    marker = tmp_path / "hook-runs"
+    hook(site.root / ".git", "pre-commit", f"touch {marker}; exec sleep 600")
+    (site.root / "changed.md").write_text("somebody's work\n")
+    somebody = await asyncio.create_subprocess_exec(
+        "git", "commit", "--quiet", "-am", "Work", cwd=site.root, start_new_session=True
+    )
+    try:
+        await _under_way(marker)
+        lock = _age(site.root / ".git" / "index.lock")
+        with pytest.raises(ArchiveError):
+            await site.publish("the post\n")
+        assert lock.exists()
+    finally:
+        os.killpg(somebody.pid, signal.SIGTERM)
+        await somebody.wait()
+
+
+async def test_a_remote_that_hangs_is_given_up_in_time_and_not_asked_thrice(
+    site: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(git, "_SECONDS", 2)
+    asked = 0
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        site.git("remote", "set-url", "origin", f"http://127.0.0.1:{port}/site.git")
+        with pytest.raises(ArchiveError, match="took over"):
+            await site.publish("the post\n")
+    assert asked == 1
+    assert site.subjects() == ["arXiv Daily 2026-02-10", "Begin"]
+
+
+async def test_posts_that_git_ignores_are_named_as_such(site: Clone) -> None:
+    (site.root / ".gitignore").write_text("_posts/\n")
+    site.git("rm", "--quiet", "--cached", "_posts/.gitkeep")
+    for refused in (site.publish("the post\n"), git.check(site.posts)):
+        with pytest.raises(ArchiveError, match="Git ignores the posts") as raised:
+            await refused
+        one_sentence(raised)

@@ -198,7 +198,14 @@ async def test_whoever_watches_is_told_what_does_not_work(tmp_path: Path) -> Non
         for path in ("/health", "/health/ready"):
             answer = await here.web.get(path)
             assert answer.status_code == 200
-            assert answer.json() == {"status": "ready", "checks": {"database": True, "schedule": True}}
+            assert answer.json() == {
+                "status": "ready",
+                "checks": {"database": True, "schedule": True},
+                "channels": {},
+                "publishing": {"state": "ok", "unwritten": [], "unpushed": []},
+                "last_edition": None,
+                "alerts": [],
+            }
         ticks[0] = False
         answer = await here.web.get("/health/ready")
         assert answer.status_code == 503

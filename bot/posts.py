@@ -1,0 +1,102 @@
+"""The post of an edition, written; what could not be written is a row, and is tried again."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import structlog
+
+from bot.app import App
+from bot.models import AlertKind
+from bot.store import publications
+from digest.archive import files, git
+from digest.errors import ArchiveError
+from digest.models import Edition
+from digest.render import jekyll
+from digest.store import engine as database
+from digest.store.exclusive import BusyError, exclusive
+
+_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
+_TURN_SECONDS, _LOOK_SECONDS = 5.0, 0.05
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What writing came to: the post, whether that changed it, and why it failed.
+
+    `path` is None for an edition that shows nothing.
+    """
+
+    path: Path | None = None
+    changed: bool = False
+    fault: ArchiveError | None = None
+
+
+async def obstacle(app: App) -> ArchiveError | None:
+    """What keeps every post from being written, or from being committed where that is asked for."""
+    try:
+        await asyncio.to_thread(files.require, app.posts)
+        if app.with_git:
+            await git.check(app.posts)
+    except ArchiveError as error:
+        return error
+    return None
+
+
+async def write(app: App, edition: Edition, tries: int = 0) -> Post:
+    """Writes the post of `edition`, and notes how that went; `tries` have failed before. Raises StoreError.
+
+    A fault is noted, told and given, not raised: nobody's digest waits for a post.
+    """
+    if not edition.entries and not edition.replacements:
+        return Post()
+    path, now = app.posts / jekyll.post_name(edition.date), app.clock()
+    try:
+        async with _turn(app):
+            await asyncio.to_thread(files.require, app.posts)
+            text = jekyll.render(edition, app.plan.calendar.zone)
+            changed = await asyncio.to_thread(files.write, path, text)
+    except (ArchiveError, BusyError) as error:
+        fault = error if isinstance(error, ArchiveError) else ArchiveError(str(error))
+        _log.error("post_not_written", date=str(edition.date), error=str(fault))
+        async with database.writing(app.engine) as connection:
+            next_at = now + pause(tries)
+            await publications.note_unwritten(connection, edition.date, str(fault), next_at, tries + 1)
+        await app.alerts.raise_(AlertKind.POST_NOT_WRITTEN, reason=str(fault))
+        return Post(path, fault=fault)
+    await _note(app, edition, now)
+    _log.info("archived", date=str(edition.date), changed=changed)
+    return Post(path, changed)
+
+
+def pause(tries: int) -> timedelta:
+    """The time between two tries of what failed `tries` times: a minute, doubled each time, an hour at the most."""
+    return min(_FIRST_PAUSE * (1 << min(tries, 10)), _LONGEST_PAUSE)
+
+
+async def _note(app: App, edition: Edition, at: datetime) -> None:
+    async with database.writing(app.engine) as connection:
+        await publications.note_written(connection, edition.date, at, pushes=app.with_git)
+        left = await publications.unwritten(connection)
+    if not left:
+        await app.alerts.resolve(AlertKind.POST_NOT_WRITTEN)
+
+
+@asynccontextmanager
+async def _turn(app: App) -> AsyncIterator[None]:
+    """One process at a time writes posts, so that none puts an older one over a newer. Raises BusyError."""
+    deadline = asyncio.get_running_loop().time() + _TURN_SECONDS
+    async with AsyncExitStack() as stack:
+        while True:
+            try:
+                await stack.enter_async_context(exclusive(app.engine, "posts"))
+                break
+            except BusyError:
+                if asyncio.get_running_loop().time() > deadline:
+                    raise
+                await asyncio.sleep(_LOOK_SECONDS)
+        yield

@@ -1,0 +1,93 @@
+"""Posts that are not written or not pushed yet: tried again, without anybody's digest waiting for it."""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from bot import day, posts
+from bot.app import App
+from bot.models import AlertKind
+from bot.store import publications
+from bot.store.publications import Publication
+from digest.archive import git
+from digest.errors import ArchiveError, DigestError
+from digest.render import jekyll
+from digest.store import engine as database
+from digest.store.exclusive import BusyError, exclusive
+
+_log = structlog.get_logger()
+
+
+async def keep_publishing(app: App, look_seconds: float) -> None:
+    """Publishes what is due, without an end; looks every `look_seconds`."""
+    while True:
+        try:
+            await publish(app, everything=False)
+        except DigestError as error:
+            _log.error("publishing_failed", error=str(error))
+        except Exception:  # noqa: BLE001 - the edge of what one round can do
+            _log.exception("publishing_failed")
+            await app.alerts.raise_(AlertKind.INTERNAL_ERROR)
+        await asyncio.sleep(look_seconds)
+
+
+async def publish(app: App, *, everything: bool = True) -> ArchiveError | None:
+    """Writes and pushes what is due; with `everything`, also what is to wait for longer. Gives why posts are missing.
+
+    None where all is published, or where another process is at it. Raises StoreError.
+    """
+    try:
+        async with exclusive(app.engine, "publishing"):
+            unwritten = await _write(app, everything=everything)
+            return await _push(app, everything=everything) or unwritten
+    except BusyError:
+        return None
+
+
+async def _write(app: App, *, everything: bool) -> ArchiveError | None:
+    async with database.reading(app.engine) as connection:
+        left = await publications.unwritten(connection)
+    fault = None
+    for each in left:
+        if not everything and each.write_at is not None and each.write_at > app.clock():
+            continue
+        edition = await day.stored(app, each.day, app.library.language)
+        if edition is not None:
+            fault = (await posts.write(app, edition, each.write_tries)).fault or fault
+    return fault
+
+
+async def _push(app: App, *, everything: bool) -> ArchiveError | None:
+    """All that lies unpushed at once: it is one branch."""
+    async with database.reading(app.engine) as connection:
+        left = await publications.unpushed(connection) if app.with_git else []
+    now = app.clock()
+    if not left or not (everything or any(each.push_at is not None and each.push_at <= now for each in left)):
+        return None
+    paths = [app.posts / jekyll.post_name(each.day) for each in left]
+    try:
+        done = await git.publish(app.posts, paths, f"arXiv Daily {', '.join(str(each.day) for each in left)}")
+    except ArchiveError as error:
+        return await _put_off(app, left, error)
+    _log.info("published", posts=len(paths), outcome=done)
+    async with database.writing(app.engine) as connection:
+        await publications.note_pushed(connection, left, now)
+        if await publications.unpushed(connection):  # written meanwhile: the next round's
+            return None
+    await app.alerts.resolve(AlertKind.POST_NOT_PUSHED)
+    return None
+
+
+async def _put_off(app: App, left: Sequence[Publication], error: ArchiveError) -> ArchiveError:
+    tries = max(each.push_tries for each in left)
+    next_at = app.clock() + posts.pause(tries)
+    async with database.writing(app.engine) as connection:
+        days = [each.day for each in left]
+        await publications.note_unpushed(connection, days, str(error), next_at, tries + 1)
+    _log.error("post_not_pushed", error=str(error), again=next_at.isoformat())
+    await app.alerts.raise_(AlertKind.POST_NOT_PUSHED, reason=str(error))
+    names = ", ".join(jekyll.post_name(each.day) for each in left)
+    fault = ArchiveError(f"The post {names} is written, but not published. {error}")
+    fault.__cause__ = error
+    return fault

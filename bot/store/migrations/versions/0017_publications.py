@@ -1,0 +1,28 @@
+"""How far each post is published, and in which languages each edition is ready."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0017"
+down_revision = "0016"
+
+
+def upgrade() -> None:
+    moment = sa.DateTime(timezone=True)
+    op.create_table(
+        "edition_languages",
+        sa.Column("edition_date", sa.Date, sa.ForeignKey("editions.date"), primary_key=True),
+        sa.Column("language", sa.Text, primary_key=True),
+        sa.Column("made_at", moment, nullable=False),
+    )
+    op.create_table(
+        "publications",
+        sa.Column("edition_date", sa.Date, sa.ForeignKey("editions.date"), primary_key=True),
+        sa.Column("written_at", moment),
+        sa.Column("write_at", moment),
+        sa.Column("write_tries", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("pushed_at", moment),
+        sa.Column("push_at", moment),
+        sa.Column("push_tries", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("reason", sa.Text),
+    )

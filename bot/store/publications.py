@@ -1,0 +1,81 @@
+"""How far the post of each edition is published: what is still to be written and pushed, and since when."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Row, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.store.tables import publications
+from digest.store.bulk import insert_into
+
+_COLUMNS = publications.c
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What is to be done for the post of `day`: `write_at` and `push_at` are the next tries, None where it is done."""
+
+    day: date
+    write_at: datetime | None
+    write_tries: int
+    push_at: datetime | None
+    push_tries: int
+    reason: str | None
+
+
+async def note_written(connection: AsyncConnection, day: date, at: datetime, *, pushes: bool) -> None:
+    """Note that the post of `day` is written; with `pushes`, it is to be pushed at once."""
+    values: dict[str, Any] = {"written_at": at, "write_at": None, "write_tries": 0}
+    await _put(connection, day, values | ({"push_at": at} if pushes else {}))
+
+
+async def note_unwritten(
+    connection: AsyncConnection, day: date, reason: str, next_at: datetime, tries: int
+) -> None:
+    """Note that the post of `day` could not be written, for the time numbered `tries`."""
+    await _put(connection, day, {"write_at": next_at, "write_tries": tries, "reason": reason})
+
+
+async def note_pushed(connection: AsyncConnection, pushed: Collection[Publication], at: datetime) -> None:
+    """Note that these are published; one that was written anew meanwhile is still to be."""
+    done = {"pushed_at": at, "push_at": None, "push_tries": 0, "reason": None}
+    for each in pushed:
+        same = _COLUMNS.edition_date == each.day, _COLUMNS.push_at == each.push_at
+        await connection.execute(update(publications).where(*same).values(**done))
+
+
+async def note_unpushed(
+    connection: AsyncConnection, days: Collection[date], reason: str, next_at: datetime, tries: int
+) -> None:
+    """Note that the posts of `days` could not be published, for the time numbered `tries`."""
+    values = {"push_at": next_at, "push_tries": tries, "reason": reason}
+    await connection.execute(update(publications).where(_COLUMNS.edition_date.in_(days)).values(**values))
+
+
+async def unwritten(connection: AsyncConnection) -> list[Publication]:
+    """The posts that are still to be written, oldest first."""
+    return await _where(connection, _COLUMNS.write_at.is_not(None))
+
+
+async def unpushed(connection: AsyncConnection) -> list[Publication]:
+    """The posts that are still to be pushed, oldest first."""
+    return await _where(connection, _COLUMNS.push_at.is_not(None))
+
+
+async def _where(connection: AsyncConnection, condition: Any) -> list[Publication]:
+    query = select(publications).where(condition).order_by(_COLUMNS.edition_date)
+    return [_publication(row) for row in await connection.execute(query)]
+
+
+async def _put(connection: AsyncConnection, day: date, values: dict[str, Any]) -> None:
+    insert = insert_into(connection, publications).values(edition_date=day, **values)
+    await connection.execute(insert.on_conflict_do_update(index_elements=["edition_date"], set_=values))
+
+
+def _publication(row: Row[Any]) -> Publication:
+    return Publication(
+        row.edition_date, row.write_at, row.write_tries, row.push_at, row.push_tries, row.reason
+    )
