@@ -49,7 +49,16 @@ class Inbox:
         """Has handled what waited when the program ended. Raises StoreError."""
         async with database.writing(self._desk.app.engine) as connection:
             left = await updates.waiting(connection, self._desk.clock() - _RESUMED)
-        await self._line_up(Update.de_json(readable(each), self._desk.bot) for each in left)
+        found = (self._read(each) for each in left)
+        await self._line_up(each for each in found if each is not None)
+
+    def _read(self, content: updates.Content) -> Update | None:
+        """An update as it was kept; None where it cannot be read any more, which keeps no bot from starting."""
+        try:
+            return Update.de_json(readable(content), self._desk.bot)
+        except Exception:  # noqa: BLE001 - whatever the library stumbles over
+            _log.exception("update_unreadable")
+            return None
 
     async def close(self, patience_seconds: float) -> None:
         """Begins nothing more; what is being handled may end within that time."""

@@ -26,14 +26,16 @@ async def test_others_get_the_answer_of_an_unknown_command(tmp_path: Path) -> No
 
 async def test_in_groups_and_channels_others_get_no_answer_at_all(tmp_path: Path) -> None:
     async with talking(tmp_path) as here:
-        boss, group = here.telegram.user(1001), here.telegram.group(-1_001_000_000_500)
+        boss, group = here.telegram.user(1001, started=True), here.telegram.group(-1_001_000_000_500)
         channel = here.telegram.channel()
         await here.telegram.promote(channel, by=boss)
-        for place in (group, channel):
+        for place, answered in ((group, group), (channel, boss.chat)):
             for command in COMMANDS:
                 await boss.says(command, chat=place)
-            assert "/today" in (await told(boss, "/help", place)).text
-            assert len([message for message in place.shown if message.from_bot]) == 1
+            await boss.says("/help", chat=place)
+            assert "/today" in (await answered.waits_for(1))[0].text
+            assert len([message for message in answered.shown if message.from_bot]) == 1
+        assert not any(message.from_bot for message in channel.shown)
 
 
 async def test_others_cannot_use_the_operators_buttons(tmp_path: Path) -> None:
