@@ -15,6 +15,7 @@ _FOLDER = Path(__file__).parent
 _MOST_SECONDS = 600
 QUICK = {
     "coverage": ["--days", "14"],
+    "database": ["--quick"],
     "edition": ["--papers", "4", "--concurrency=4", "--translation-seconds=0.2", "--reading-seconds=0.5"],
     "faults": ["--quick"],
     "fidelity": ["--abstracts", "60"],

@@ -161,7 +161,9 @@ def _ready(dispatch: Dispatch, languages: Collection[str]) -> list[str]:
 async def _give_out(engine: AsyncEngine, dispatch: Dispatch, at: datetime) -> None:
     """Ends the fan-out of `dispatch`, and releases what is held of it and need not be."""
     count = await _all_of(partial(_give_to_some, engine, dispatch.id, at))
-    released = await _all_of(partial(_release_some, engine, dispatch, at))
+    released = 0
+    if await _holds_some(engine, dispatch):
+        released = await _all_of(partial(_release_some, engine, dispatch, at))
     if count or released:
         _log.info(
             "fanned_out",
@@ -213,13 +215,17 @@ async def _address(connection: AsyncConnection, fanout: Fanout, among: Segment, 
     return count
 
 
-async def _release_some(engine: AsyncEngine, dispatch: Dispatch, at: datetime) -> int | None:
+async def _holds_some(engine: AsyncEngine, dispatch: Dispatch) -> bool:
+    """Whether something of `dispatch` is held that need not be."""
     async with database.reading(engine) as connection:
         held = (await deliveries.held_languages(connection)).get(dispatch.id, set())
-    if not _ready(dispatch, held):
-        return None
+    return bool(_ready(dispatch, held))
+
+
+async def _release_some(engine: AsyncEngine, dispatch: Dispatch, at: datetime) -> int | None:
+    """A transaction's worth of what is released; None where there was nothing."""
     async with database.writing(engine) as connection:
-        return await deliveries.release(connection, dispatch, at, _BATCH)
+        return await deliveries.release(connection, dispatch, at, _BATCH) or None
 
 
 async def reschedule(connection: AsyncConnection, subscriber: Subscriber, at: datetime) -> None:

@@ -138,11 +138,7 @@ def _first_state(dispatch: Dispatch) -> ColumnElement[str]:
 async def release(connection: AsyncConnection, dispatch: Dispatch, at: datetime, limit: int) -> int:
     """What is held of `dispatch`, and need not be any more, is due: at most `limit` rows; gives how many."""
     held = (
-        select(_COLUMNS.id)
-        .join(subscribers)
-        .where(_held(), _COLUMNS.dispatch_id == dispatch.id)
-        .order_by(_COLUMNS.id)
-        .limit(limit)
+        select(_COLUMNS.id).join(subscribers).where(_held(), _COLUMNS.dispatch_id == dispatch.id).limit(limit)
     )
     if dispatch.languages is not None:
         held = held.where(subscribers.c.language.in_(sorted(dispatch.languages)))
@@ -377,7 +373,7 @@ async def prune(connection: AsyncConnection, at: datetime, limit: int = BATCH) -
     """Delete at most `limit` of what has ended of dispatches of more than a year ago; gives how many."""
     old = select(dispatches.c.id).where(dispatches.c.made_at < at - _REMEMBERED)
     ended = _COLUMNS.state.not_in((Sending.DUE, Sending.SENDING))
-    some = select(_COLUMNS.id).where(_COLUMNS.dispatch_id.in_(old), ended).order_by(_COLUMNS.id).limit(limit)
+    some = select(_COLUMNS.id).where(_COLUMNS.dispatch_id.in_(old), ended).limit(limit)
     numbers = (await connection.scalars(some)).all()
     await unknown_messages.delete_of(connection, numbers)
     for few in parts(numbers):

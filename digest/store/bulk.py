@@ -61,7 +61,7 @@ async def delete_some(
 ) -> int:
     """Delete at most `limit` rows of `table` that meet `condition`; gives how many."""
     keys = list(table.primary_key)
-    some = select(*keys).where(condition).order_by(*keys).limit(limit)
+    some = select(*keys).where(condition).limit(limit)  # in no order: that would be one of all of them
     result = await connection.execute(delete(table).where(tuple_(*keys).in_(some)))
     return result.rowcount
 
