@@ -3,7 +3,8 @@
 Nothing counts against a reader before: their delivery stays due meanwhile, so that a kill costs one more attempt and
 nothing else. Where the brake stops the channel, what is held goes back to the queue. Where a run ends without it, an
 address that does not exist ends, and every other one that was refused has failed: for two weeks, and it ends too. No
-address ends in a run in which nobody was served, or because of words that many hear.
+address ends in a run in which nobody was served, or because of words that many hear; whom they ended before is
+subscribed again.
 """
 
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from digest.store import engine as database
 
 _log = structlog.get_logger()
 _HELD = timedelta(hours=1)  # longer than most runs; one that lasts longer asks again
+_DOUBT = timedelta(days=2)  # in which an end is taken back where many are refused alike
 _PATIENCE = timedelta(days=14)  # that an address may fail
 
 Held = EndedError | StruckError | RefusedError | DeferredError
@@ -72,6 +74,7 @@ class AddressFailures:
             await self._mark(delivery, Sending.DUE, str(error), next_at=self.clock() + _HELD)
         answer = _answer(delivery, error)
         if answer.likeness and self.brake.note(delivery.subscriber.id, answer, self.clock()):
+            await self._revive(error)
             raise _about_us(error)
 
     async def release(self) -> None:
@@ -88,11 +91,19 @@ class AddressFailures:
         weights = self.brake.weights([_answer(*each) for each in self._held.values()])
         for delivery, error in self._held.values():
             if weights[_answer(delivery, error)] is Weight.OURS and not isinstance(error, DeferredError):
+                await self._revive(error)
                 raise _about_us(error)
         proven = self.brake.has_served or await self._is_alone()
         held, self._held = self._held, {}
         for delivery, error in held.values():
             await self._count(delivery, error, weights[_answer(delivery, error)], proven=proven)
+
+    async def _revive(self, error: DeliveryError) -> None:
+        """Whom such a refusal ended a moment ago, before many heard it, is subscribed again."""
+        if isinstance(error, EndedError):
+            now = self.clock()
+            async with database.writing(self.engine) as connection:
+                await subscribers.revive(connection, self.channel, str(error), now - _DOUBT, now)
 
     async def _is_alone(self) -> bool:
         """Whether there is one reader only, so that nobody else can vouch for the channel."""

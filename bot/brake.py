@@ -13,7 +13,9 @@ from enum import StrEnum
 _RECENT = 40  # recipients that a run is judged by while it lasts
 _MANY = 3  # recipients; fewer are chance
 _HELD, _OURS = 1 / 10, 1 / 2  # of all that were tried
-_REMEMBERED = timedelta(days=1)
+_REMEMBERED = timedelta(
+    hours=6
+)  # less than from one day's edition to the next: yesterday proves nothing today
 
 
 class Weight(StrEnum):
@@ -56,7 +58,7 @@ class Answer:
 
 @dataclass
 class Brake:
-    """What the recipients of a run were answered, each once. It begins anew where nothing came for a day.
+    """What the recipients of a run were answered, each once. It begins anew where nothing came for hours.
 
     It lives in memory only: what is refused stays due until the run has shown what it is about, and a kill in between
     loses nothing but the attempt.

@@ -152,6 +152,21 @@ async def end(connection: AsyncConnection, number: int, reason: str, at: datetim
     await connection.execute(update(subscribers).where(subscribers.c.id == number).values(changes))
 
 
+async def revive(
+    connection: AsyncConnection, channel: str, reason: str, since: datetime, at: datetime
+) -> None:
+    """Those on `channel` who were ended for `reason` since then are subscribed again."""
+    columns = subscribers.c
+    ended = update(subscribers).where(
+        columns.channel == channel,
+        columns.standing == Standing.ENDED,
+        columns.reason == reason,
+        columns.changed_at >= since,
+    )
+    changes = {"standing": Standing.ACTIVE, "reason": None, "strikes": 0, "failing_since": None}
+    await connection.execute(ended.values(changes | {"changed_at": at}))
+
+
 async def fail(connection: AsyncConnection, number: int, at: datetime, *, strike: bool) -> Subscriber | None:
     """The subscriber, whose address fails at `at`, since then or earlier; with `strike`, it refused a dispatch."""
     columns = subscribers.c

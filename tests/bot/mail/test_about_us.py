@@ -171,6 +171,21 @@ async def test_a_few_unknown_addresses_end_and_stop_nothing(house: House, smtp: 
     assert standings == ["ended"] * 3 + ["active"] * 40
 
 
+async def test_who_was_ended_before_the_others_heard_the_same_is_subscribed_again(
+    house: House, smtp: FakeSmtp
+) -> None:
+    readers = await subscribed(house, 10)
+    smtp.fail(Stage.RCPT, Says(UNKNOWN.format(to=readers[0])), to=readers[0])
+    await house.send()
+    assert [standing for standing, *_ in await house.standings()] == ["ended"] + ["active"] * 9
+    await house.broadcast("The next day.")
+    for reader in readers:
+        smtp.fail(Stage.RCPT, Says(UNKNOWN.format(to=reader)), to=reader, times=1000)
+    with pytest.raises(ChannelError):
+        await house.send(hours=20)
+    assert {tuple(each) for each in await house.standings()} == {("active", None, 0)}
+
+
 async def test_a_reader_alone_whose_server_blames_us_costs_nobody_else_the_mail(
     house: House, smtp: FakeSmtp
 ) -> None:
