@@ -31,8 +31,8 @@ from digest.selection import Rules
 from digest.store import engine as database
 from digest.store.bulk import BATCH
 
-LIFETIME = timedelta(days=1)
-"""How long after its hour a delivery may still go out."""
+LIFETIME = timedelta(days=3)
+"""How long after its hour a delivery may still go out: nobody loses theirs by an outage of two days."""
 
 KEPT = timedelta(days=7)
 """How long the messages of a dispatch are kept."""

@@ -1,6 +1,8 @@
 """The operator's settings, from the environment and from `.env` (the environment wins)."""
 
+import os
 import re
+from collections.abc import Mapping
 from datetime import date, time
 from difflib import get_close_matches
 from enum import StrEnum
@@ -8,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
+from dotenv import dotenv_values
 from pydantic import (
     AnyHttpUrl,
     BeforeValidator,
@@ -32,6 +35,10 @@ from digest.keywords import Keyword
 from digest.quality import Price
 
 HttpUrl = Annotated[AnyHttpUrl, UrlConstraints(max_length=2000)]
+
+
+# What every library that speaks HTTP, and Git, look for in the environment; `.env` may hold them too.
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
 class Security(StrEnum):
@@ -144,6 +151,7 @@ class Settings(BaseSettings):
     @classmethod
     def _database_in_data_dir(cls, raw: dict[str, Any]) -> dict[str, Any]:
         folder = raw.get("data_dir", "data")
+        raw = {name: value for name, value in raw.items() if name not in _PROXIES}
         return {"database_url": f"sqlite:///{Path(folder) / 'arxiv-daily.db'}", **raw}
 
     @field_validator("telegram_webhook_secret")
@@ -248,11 +256,20 @@ def given(**chosen: object) -> Settings:
 def load() -> Settings:
     """The settings of this process. Raises SettingsError with every fault at once."""
     try:
+        _use_proxies(dotenv_values(".env", encoding="utf-8"))
         return Settings()
     except ValidationError as error:
         raise SettingsError("\n".join(_sentence(fault) for fault in error.errors())) from None
     except (OSError, UnicodeError) as error:
         raise SettingsError(f".env cannot be read: {error}") from None
+
+
+def _use_proxies(written: Mapping[str, str | None]) -> None:
+    """Puts the proxies that `.env` names into the environment, which wins."""
+    for name, value in written.items():
+        known = name.lower() in _PROXIES and not {name.lower(), name.upper()} & os.environ.keys()
+        if known and value:
+            os.environ[name.upper()] = value
 
 
 def _sentence(fault: ErrorDetails) -> str:

@@ -98,10 +98,12 @@ async def test_without_a_key_the_edition_is_english_and_a_later_run_translates_i
         assert (account.translated, account.read, account.waiting) == (0, 0, 3)
         assert "lowers the error of room 1 by up to 12.5%" in here.post("2026-02-11")
         assert "未翻译" in here.post("2026-02-11")
+        assert "论文（英文原文，尚无译文）：" in here.post("2026-02-11")
         account = await here.run()
     assert account
     assert (account.translated, account.read, account.waiting) == (3, 3, 0)
     assert "未翻译" not in here.post("2026-02-11")
+    assert "论文中文译文：" in here.post("2026-02-11")
 
 
 async def test_one_paper_that_fails_holds_back_no_other(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import os
 import re
 from datetime import time
 from pathlib import Path
@@ -99,6 +100,19 @@ def test_what_is_no_category_is_refused(name: str, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("ARXIV_CATEGORIES", name)
     with pytest.raises(SettingsError, match="no arXiv category"):
         settings.load()
+
+
+def test_a_proxy_in_the_file_is_used_and_that_of_the_environment_comes_first(
+    nothing_set: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "to be restored")
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("no_proxy", "localhost")
+    (nothing_set / ".env").write_text("HTTPS_PROXY=http://127.0.0.1:3128\nNO_PROXY=example.org\n")
+    settings.load()
+    assert os.environ["HTTPS_PROXY"] == "http://127.0.0.1:3128"
+    assert "NO_PROXY" not in os.environ
 
 
 def test_the_example_names_every_setting_and_no_other() -> None:

@@ -309,20 +309,20 @@ async def test_what_was_due_while_the_program_was_down_goes_out_the_same_day(tmp
         assert only(here, evening).text == only(here, at_once).text
 
 
-async def test_what_is_older_than_a_day_is_recorded_and_goes_to_nobody(tmp_path: Path) -> None:
+async def test_what_is_older_than_three_days_is_recorded_and_goes_to_nobody(tmp_path: Path) -> None:
     async with bot_world(tmp_path) as here:
         at_once, evening = people(here, 2)
         await subscribe(here, reader(at_once), reader(evening, hour=time(18, 0)))
         async with here.running():
             await here.until(STATES, [("due", 1), ("sent", 1)])
-        publish(here.machine.arxiv, 4, submitted=WEDNESDAY_NOON + timedelta(hours=12))
-        here.clock.now = WEDNESDAY_NOON + timedelta(days=2)
+        publish(here.machine.arxiv, 4, submitted=WEDNESDAY_NOON + timedelta(hours=36))
+        here.clock.now = WEDNESDAY_NOON + timedelta(days=3, hours=12)
         async with here.running():
             await here.until(
                 f"{OUTCOMES} WHERE d.dispatch_id = 1 AND d.reason IS NOT NULL",
                 [(str(evening), "skipped", "too-late")],
             )
             await here.telegram.chats[at_once].waits_for(
-                lambda message: message.text.startswith("arXiv Daily · 2026-02-13")
+                lambda message: message.text.startswith("arXiv Daily · 2026-02-14")
             )
         assert here.telegram.chats[evening].shown == []

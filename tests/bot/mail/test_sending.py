@@ -118,10 +118,10 @@ async def test_what_is_put_off_comes_later_under_the_same_message_id(
     assert await house.standings() == [ACTIVE, ACTIVE]
 
 
-async def test_what_is_put_off_for_a_day_is_given_up(house: House, smtp: FakeSmtp) -> None:
+async def test_what_is_put_off_for_three_days_is_given_up(house: House, smtp: FakeSmtp) -> None:
     smtp.fail(Stage.RCPT, Says("450 4.2.0 greylisted"), to=ADA, times=1000)
     for _ in range(30):
-        await house.send(hours=1)
+        await house.send(hours=3)
     assert await house.deliveries() == [("failed", "too-late"), SENT]
     assert await house.standings() == [ACTIVE, ACTIVE]
 
