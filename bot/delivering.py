@@ -88,7 +88,8 @@ class Courier:
             channels = _channels(self.app, self.settings)
             await asyncio.gather(*(self._drain(name, opened) for name, opened in channels.items()))
         await unknown_messages.alert(self.app.engine, self.app.alerts, self.app.clock())
-        await pruning.prune(self.app.engine, self.app.wall_clock())
+        # Rows bear the time that --at stands for: what this run gives out is not old, however long ago that was.
+        await pruning.prune(self.app.engine, min(self.app.clock(), self.app.wall_clock()))
 
     async def _drain(self, name: str, opened: _Opened) -> None:
         """One channel's trouble keeps nothing from the other."""

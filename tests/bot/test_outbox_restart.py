@@ -17,7 +17,7 @@ from bot import fanout
 from bot.chat.address import Address
 from bot.models import Sending
 from bot.store import subscribers
-from bot.store.tables import deliveries
+from bot.store.tables import deliveries, renderings
 from digest.store import engine as database
 from digest.store.engine import open_engine
 from digest.store.exclusive import exclusive
@@ -190,6 +190,19 @@ async def test_an_edition_that_two_processes_run_at_once_reaches_everybody_once(
         assert again.status == 0
         assert await here.states() == {Sending.SENT: 30}
         assert here.telegram.sent == dict.fromkeys(range(FIRST, FIRST + 30), 1)
+
+
+async def test_a_run_for_a_day_long_past_keeps_the_messages_that_it_gives_out(
+    tmp_path: Path, sqlite_url: str
+) -> None:
+    async with house(tmp_path, sqlite_url, latency_seconds=0) as here:
+        await here.subscribe(FIRST)
+        for _ in range(2):  # the second does what a run does behind a crash
+            ran = await call(here.machine.folder, "run", *NOON, **here.env)
+            assert ran.status == 0
+        async with database.reading(here.engine) as connection:
+            kept = await connection.scalar(select(func.count()).select_from(renderings))
+        assert kept == 1
 
 
 async def test_a_run_beside_a_process_that_sends_leaves_the_sending_to_it(
