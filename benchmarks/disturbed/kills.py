@@ -9,11 +9,13 @@ import random
 import signal
 import tempfile
 from collections import Counter
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from benchmarks.disturbed.machine import OPERATOR, Day, Machine, Mail, Size, days, machine
+from benchmarks.disturbed.machine import OPERATOR, Day, Machine, Size, days, machine
 from benchmarks.results import Result, unmet
 from tests.programs import Program
 
@@ -23,17 +25,57 @@ _TRIES = 4  # to end what the last kill left, a quarter of an hour apart
 _POLL_SECONDS = 0.002
 _MOST_SECONDS = 120  # for one run
 
-Sent = tuple[int, date, int]
-"""A chat, the date of an edition, and which of its messages."""
+Sent = tuple[str, date, int]
+"""A chat or a mailbox, the date of an edition, and which of its messages."""
+
+
+@dataclass(frozen=True)
+class Sends:
+    """What came of the messages of one channel.
+
+    By the ledger, `in_flight` counts at how many kills each was being sent, and of `unknown` nobody knows in the end
+    whether they came. `lost` never came, `repeated` are copies, `strange` copies that are one too many or that nobody
+    can tell for copies. A message of which a kill leaves the outcome open is sent `again` so often.
+    """
+
+    expected: int
+    in_flight: Mapping[Sent, int]
+    unknown: frozenset[Sent]
+    lost: frozenset[Sent]
+    repeated: int
+    strange: int
+    again: int
+
+    @property
+    def broken(self) -> list[str]:
+        """Lost is only what was in flight at a kill each time that it was sent, and the ledger says so."""
+        unexplained = sum(self.in_flight.get(each, 0) <= self.again for each in self.lost)
+        return unmet(
+            (
+                unexplained == 0,
+                f"{unexplained} were lost although a kill had not come each time they were sent",
+            ),
+            (
+                self.lost <= self.unknown,
+                f"{len(self.lost - self.unknown)} were lost and are not said to be unknown",
+            ),
+            (
+                self.unknown <= self.in_flight.keys(),
+                f"{len(self.unknown - self.in_flight.keys())} are unknown that were not in flight at a kill",
+            ),
+            (self.strange == 0, f"{self.strange} came too often, or as copies that cannot be told for such"),
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"{self.expected} messages, in flight at a kill {len(self.in_flight)}: lost {len(self.lost)},"
+            f" repeated {self.repeated}, unknown {len(self.unknown)}"
+        )
 
 
 @dataclass(frozen=True)
 class Kills(Result):
-    """What was killed, and what came of it, on one kind of database.
-
-    `in_flight` are Telegram messages whose request was under way at a kill by the ledger, `lost` those that never came,
-    `unknown` those of which the ledger says in the end that nobody knows; `heard` is whether the operator was told.
-    """
+    """What was killed, and what came of it, on one kind of database; `heard` is whether the operator was told."""
 
     store: str
     wanted: int
@@ -41,16 +83,9 @@ class Kills(Result):
     editions: int
     unfinished: tuple[str, ...]
     posts_differing: int
-    messages: int
-    mails: int
-    in_flight: frozenset[Sent]
-    lost: frozenset[Sent]
-    repeated: int
-    unknown: frozenset[Sent]
+    telegram: Sends
+    mail: Sends
     heard: bool
-    mails_lost: int
-    mails_repeated: int
-    mails_strange: int
     ended: int
     unpushed: int
 
@@ -58,46 +93,36 @@ class Kills(Result):
     def undone(self) -> list[str]:
         return unmet(
             (self.kills == self.wanted, f"{self.kills} of {self.wanted} kills were made"),
-            (self.messages > 0 and self.mails > 0, "the undisturbed machine sent nothing"),
+            (
+                self.telegram.expected > 0 and self.mail.expected > 0,
+                "the undisturbed machine sent nothing by one of the channels",
+            ),
         )
 
     @property
     def broken(self) -> list[str]:
-        unexplained = len(self.lost - self.in_flight)
-        return unmet(
-            (not self.unfinished, f"a run after the last kill ended so: {'; '.join(self.unfinished)}"),
-            (
-                self.posts_differing == 0,
-                f"{self.posts_differing} posts differ from the undisturbed machine's",
+        unknown = self.telegram.unknown | self.mail.unknown
+        return [
+            *unmet(
+                (not self.unfinished, f"a run after the last kill ended so: {'; '.join(self.unfinished)}"),
+                (
+                    self.posts_differing == 0,
+                    f"{self.posts_differing} posts differ from the undisturbed machine's",
+                ),
+                (self.unpushed == 0, f"{self.unpushed} posts were not pushed"),
+                (self.ended == 0, f"{self.ended} subscriptions ended"),
+                (self.heard or not unknown, "the operator was not told of unknown messages"),
             ),
-            (self.unpushed == 0, f"{self.unpushed} posts were not pushed"),
-            (unexplained == 0, f"{unexplained} messages are lost that were not in flight at a kill"),
-            (
-                self.lost <= self.unknown,
-                f"{len(self.lost - self.unknown)} lost messages are not said to be unknown",
-            ),
-            (
-                self.unknown <= self.in_flight,
-                f"{len(self.unknown - self.in_flight)} unknown were not in flight",
-            ),
-            (self.heard or not self.unknown, "the operator was not told of unknown messages"),
-            (self.repeated == 0, f"{self.repeated} Telegram messages came twice"),
-            (self.mails_lost == 0, f"{self.mails_lost} mails are lost"),
-            (
-                self.mails_strange == 0,
-                f"{self.mails_strange} mails came more than twice, or by two Message-IDs",
-            ),
-            (self.ended == 0, f"{self.ended} subscriptions ended"),
-        )
+            *(f"Telegram: {sentence}" for sentence in self.telegram.broken),
+            *(f"mail: {sentence}" for sentence in self.mail.broken),
+        ]
 
     def __str__(self) -> str:
         return (
             f"kills   {self.store}: {self.kills} kills in {self.editions} editions; posts that differ"
-            f" {self.posts_differing} (none)\n"
-            f"        Telegram: {self.messages} messages, lost {len(self.lost)} (at most the"
-            f" {len(self.in_flight)} in flight), repeated {self.repeated} (none), unknown {len(self.unknown)}\n"
-            f"        mail: {self.mails} mails, lost {self.mails_lost} (none), repeated {self.mails_repeated}"
-            f" with the same Message-ID, otherwise {self.mails_strange} (none)"
+            f" {self.posts_differing} (none), subscriptions ended {self.ended} (none)\n"
+            f"        Telegram: {self.telegram} (repeated none)\n"
+            f"        mail: {self.mail} (repeated once at most, with the same Message-ID)"
         )
 
 
@@ -151,7 +176,7 @@ class _Played:
     chance: random.Random
     days: list[Day] = field(default_factory=list)
     kills: int = 0
-    in_flight: set[Sent] = field(default_factory=set)
+    in_flight: Counter[Sent] = field(default_factory=Counter)
     unfinished: list[str] = field(default_factory=list)
 
     async def edition(self, day: Day, steps: int, many: int) -> None:
@@ -165,7 +190,7 @@ class _Played:
             if not await self._killed(process, max(began + point, self.here.steps) + 1):
                 break
             self.kills += 1
-            self.in_flight |= await _in_flight(self.here)
+            self.in_flight.update(await _in_flight(self.here))
             at += timedelta(minutes=1)
         await self._finish(at)
 
@@ -195,12 +220,12 @@ class _Played:
 
 
 async def _in_flight(here: Machine) -> set[Sent]:
-    """Telegram messages that are committed as being sent."""
+    """Messages that are committed as being sent."""
     return await _messages(here, "in_flight", "state = 'sending'")
 
 
 async def _unknown(here: Machine) -> set[Sent]:
-    """Telegram messages of which nobody knows whether they came."""
+    """Messages of which nobody knows whether they came."""
     join = "JOIN unknown_messages ON unknown_messages.delivery_id = deliveries.id"
     return await _messages(here, "unknown_messages.part", "TRUE", join)
 
@@ -208,10 +233,9 @@ async def _unknown(here: Machine) -> set[Sent]:
 async def _messages(here: Machine, part: str, wanted: str, join: str = "") -> set[Sent]:
     rows = await here.rows(
         f"SELECT address, edition_date, {part} FROM deliveries JOIN dispatches ON dispatches.id = dispatch_id"
-        f" JOIN subscribers ON subscribers.id = subscriber_id {join}"
-        f" WHERE deliveries.channel = 'telegram' AND {wanted}"
+        f" JOIN subscribers ON subscribers.id = subscriber_id {join} WHERE {wanted}"
     )
-    return {(int(address), date.fromisoformat(str(day)), number) for address, day, number in rows}
+    return {(address, date.fromisoformat(str(day)), number) for address, day, number in rows}
 
 
 async def _unsettled(here: Machine) -> bool:
@@ -224,67 +248,70 @@ async def _unsettled(here: Machine) -> bool:
 
 
 async def _judged(store: str, plan: Plan, calm: Machine, played: _Played) -> Kills:
-    here, wanted = played.here, played.days
-    expected = {chat: _by_day(calm, chat, wanted) for chat in calm.size.people}
-    lost, repeated = set(), 0
-    for chat, messages in expected.items():
-        got = Counter(here.messages(chat))
-        lost |= {(chat, day.date, part) for (day, part), text in messages.items() if not got[text]}
-        repeated += sum(count - 1 for count in got.values())
-    mails = _Mails.of(here.mails(), here.size.addresses, wanted)
+    here = played.here
+    unknown = await _unknown(here)
     return Kills(
         store=store,
         wanted=plan.kills,
         kills=played.kills,
-        editions=len(wanted),
+        editions=len(played.days),
         unfinished=tuple(played.unfinished),
-        posts_differing=sum(here.post(day) != calm.post(day) or not calm.post(day) for day in wanted),
-        messages=sum(map(len, expected.values())),
-        mails=len(calm.smtp.taken),
-        in_flight=frozenset(played.in_flight),
-        lost=frozenset(lost),
-        repeated=repeated,
-        unknown=frozenset(await _unknown(here)),
+        posts_differing=sum(here.post(day) != calm.post(day) or not calm.post(day) for day in played.days),
+        telegram=_telegram(calm, played, unknown),
+        mail=_mail(calm, played, unknown),
         heard=bool(here.messages(OPERATOR)),
-        mails_lost=mails.lost,
-        mails_repeated=mails.repeated,
-        mails_strange=mails.strange,
         ended=sum(count for standing, count in (await here.standings()).items() if standing != "active"),
-        unpushed=len({f"_posts/{day.date}-arxiv.md" for day in wanted} - here.pushed()),
+        unpushed=len({f"_posts/{day.date}-arxiv.md" for day in played.days} - here.pushed()),
     )
 
 
-def _by_day(calm: Machine, chat: int, wanted: list[Day]) -> dict[tuple[Day, int], str]:
-    """What the undisturbed machine sent to a chat, by edition and place in it: each begins with its date."""
-    found: dict[tuple[Day, int], str] = {}
-    day, part = wanted[0], 0
+def _telegram(calm: Machine, played: _Played, unknown: set[Sent]) -> Sends:
+    """Messages are told apart by their text; one that a kill leaves open is not sent again."""
+    expected: dict[Sent, str] = {}
+    got: Counter[tuple[str, str]] = Counter()
+    for chat in calm.size.people:
+        expected |= _by_day(calm, chat, played.days)
+        got.update((str(chat), text) for text in played.here.messages(chat))
+    lost = frozenset(each for each, text in expected.items() if not got[each[0], text])
+    repeated = sum(count - 1 for count in got.values())
+    return Sends(
+        len(expected), *_of(expected.keys(), played, unknown), lost, repeated, strange=repeated, again=0
+    )
+
+
+def _mail(calm: Machine, played: _Played, unknown: set[Sent]) -> Sends:
+    """Mails are told apart by the date in their subject; one that a kill leaves open is sent again once."""
+    got = played.here.mails()
+    expected = {(address, day.date, 0) for address in calm.size.addresses for day in played.days}
+    copies = {
+        each: [mail.message_id for mail in got.get(each[0], []) if str(each[1]) in mail.subject]
+        for each in expected
+    }
+    return Sends(
+        len(expected),
+        *_of(expected, played, unknown),
+        lost=frozenset(each for each, found in copies.items() if not found),
+        repeated=sum(len(found) - 1 for found in copies.values() if found),
+        strange=sum(len(found) > 2 or len(set(found)) > 1 for found in copies.values()),
+        again=1,
+    )
+
+
+def _of(
+    messages: AbstractSet[Sent], played: _Played, unknown: set[Sent]
+) -> tuple[Mapping[Sent, int], frozenset[Sent]]:
+    """Which of these were in flight at kills, and which are unknown."""
+    return {each: count for each, count in played.in_flight.items() if each in messages}, frozenset(
+        unknown & messages
+    )
+
+
+def _by_day(calm: Machine, chat: int, wanted: list[Day]) -> dict[Sent, str]:
+    """What the undisturbed machine sent to a chat: each digest begins with its date."""
+    found: dict[Sent, str] = {}
+    day, part = wanted[0].date, 0
     for text in calm.messages(chat):
-        begun = next((each for each in wanted if str(each.date) in text.partition("\n")[0]), None)
+        begun = next((each.date for each in wanted if str(each.date) in text.partition("\n")[0]), None)
         day, part = (begun, 0) if begun else (day, part + 1)
-        found[day, part] = text
+        found[str(chat), day, part] = text
     return found
-
-
-@dataclass
-class _Mails:
-    """Mails of an edition that did not come, that came once more by the same Message-ID, and that came otherwise."""
-
-    lost: int = 0
-    repeated: int = 0
-    strange: int = 0
-
-    @classmethod
-    def of(cls, got: dict[str, list[Mail]], mailboxes: list[str], wanted: list[Day]) -> "_Mails":
-        counted = cls()
-        for address in mailboxes:
-            for day in wanted:
-                counted._count([mail for mail in got.get(address, []) if str(day.date) in mail.subject])
-        return counted
-
-    def _count(self, mails: list[Mail]) -> None:
-        if not mails:
-            self.lost += 1
-        elif len(mails) > 2 or len({mail.message_id for mail in mails}) > 1:
-            self.strange += 1
-        else:
-            self.repeated += len(mails) - 1
