@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import structlog
 from starlette.exceptions import HTTPException
 from telegram import Update
+from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
 from bot import alert_routes, loops, outboxes, posts, publishing, unknown_messages
@@ -51,6 +52,10 @@ _RETURNS_SECONDS = 300.0  # between two looks into the mailbox for what comes ba
 _LAST_SECONDS, _STOP_SECONDS, _CUT_OFF_SECONDS, _LEAVE_SECONDS = 5.0, 6.0, 1.0, 9.5
 _JOIN_SECONDS = 30.0  # that an alert waits for Telegram before it goes another way
 _PUBLISHING_SECONDS = 15.0  # between two looks for posts that are to be written or pushed
+_TELEGRAM_SECONDS, _SILENT_LOOKS = (
+    60.0,
+    5,
+)  # between two looks whether Telegram answers; of silence before an alert
 _ALERT_SECONDS = 15.0  # between two looks for alerts that other processes raised
 
 
@@ -101,7 +106,7 @@ async def serve(
         if settings.smtp_host is not None:
             parts.append(_mail(house))
         if settings.telegram_bot_token is not None:
-            parts.append(_telegram(house))
+            parts += [_telegram(house), _unless(stop, partial(_watch_telegram, house))]
         await _in_time(stop, _side_by_side(stop, parts))
 
 
@@ -247,6 +252,33 @@ async def _close_inbox(stop: asyncio.Event, inbox: Inbox) -> None:
     """Ends what is being handled beside what is being sent, not after it."""
     await stop.wait()
     await inbox.close(_LAST_SECONDS)
+
+
+async def _watch_telegram(house: _House, look_seconds: float = _TELEGRAM_SECONDS) -> None:
+    """Alerts the operator of a Telegram that has not answered for several looks, and when it does again."""
+    silent, channel = 0, CHANNEL
+    while True:
+        await asyncio.sleep(look_seconds)
+        if await _answers(house):
+            if silent >= _SILENT_LOOKS or silent == 0:
+                await house.app.alerts.resolve(AlertKind.CHANNEL_PAUSED, channel)
+            silent = -1  # nothing to resolve any more
+        else:
+            silent = max(silent, 0) + 1
+            if silent == _SILENT_LOOKS:
+                reason = f"Telegram has been out of reach for {silent * look_seconds / 60:g} minutes."
+                await house.app.alerts.raise_(AlertKind.CHANNEL_PAUSED, channel, reason)
+
+
+async def _answers(house: _House) -> bool:
+    """Whether Telegram was reached, and answers."""
+    if house.desk is None or not house.joined.is_set():
+        return False
+    try:
+        await house.desk.bot.get_me()
+    except TelegramError:
+        return False
+    return True
 
 
 async def _joined(house: _House, stack: AsyncExitStack) -> tuple[ExtBot[LimitArgs], Outbox, Inbox]:

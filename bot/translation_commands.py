@@ -10,7 +10,7 @@ from typing import Annotated
 import click
 import typer
 
-from bot import command_line, day
+from bot import command_line, day, publishing
 from bot.accounts import Account
 from bot.app import App, open_app, rules
 from bot.command_line import say
@@ -153,9 +153,17 @@ def _doubts(loaded: Settings, paper: Paper, language: str, written: Manuscript) 
 async def _rebuilt(parts: App, shown: _Shown) -> Account | None:
     """The post with it; what else the edition lacks is made too."""
     try:
-        return await day.rebuild(parts, shown.day, lambda _: None)
+        account = await day.rebuild(parts, shown.day, lambda _: None)
+        fault = await publishing.publish(parts)
     except DigestError as error:
-        raise EditError(
-            f"{shown.version}: kept, and shown from now on, but not in the post of {shown.day}. {error} "
-            "Repeat the command to have the post written."
-        ) from error
+        raise _not_in_the_post(shown, error) from error
+    if fault is not None:
+        raise _not_in_the_post(shown, fault) from fault
+    return account
+
+
+def _not_in_the_post(shown: _Shown, error: DigestError) -> EditError:
+    return EditError(
+        f"{shown.version}: kept, and shown from now on, but not in the post of {shown.day}. {error} "
+        "Repeat the command to have the post written."
+    )

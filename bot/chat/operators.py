@@ -145,6 +145,8 @@ async def _rebuild(desk: Desk, came: Incoming, language: str, wanted: date) -> N
         return
     if account is None:
         await desk.answer(came, says.no_edition(wanted))
+    elif account.written.fault is not None:
+        await desk.answer(came, says.rebuild_failed(wanted, str(account.written.fault)))
     else:
         await desk.answer(came, says.rebuilt(account))
 

@@ -3,13 +3,18 @@
 import asyncio
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from pydantic import SecretStr
 from structlog.testing import capture_logs
 
+from bot.app import open_app
+from bot.chat.connection import initialized, open_bot
+from bot.models import AlertKind
 from bot.outbox import ChannelError
 from bot.outboxes import Rhythm, telegram
-from bot.serve import serve
+from bot.serve import _House, _links, _watch_telegram, serve
 from tests.bot.chat.test_webhook import SECRET, pushed
 from tests.bot.chat.world import OPERATOR, RHYTHM, BotWorld, bot_world
 from tests.bot.world import QUICK, WEDNESDAY_NOON
@@ -121,3 +126,21 @@ def nowhere() -> dict[str, object]:
     """Settings that lead to a port at which nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         return {"telegram_api_url": f"http://127.0.0.1:{free.getsockname()[1]}"}
+
+
+async def test_a_telegram_that_falls_silent_is_told_and_that_it_is_back(tmp_path: Path) -> None:
+    async with bot_world(tmp_path, papers=0) as here, open_app(here.settings(), here.clock, QUICK) as app:
+        bot = open_bot(SecretStr(TOKEN), here.settings(), 1)
+        async with initialized(bot):
+            house = _House(app, here.settings(), RHYTHM, _links(here.settings(), here.clock), asyncio.Event())
+            house.desk, house.joined = SimpleNamespace(bot=bot), asyncio.Event()  # type: ignore[assignment]
+            house.joined.set()
+            here.telegram.fail(faults.status(502), method="getMe", times=1_000)
+            watching = asyncio.create_task(_watch_telegram(house, 0.01))
+            async with asyncio.timeout(20):
+                while not await app.alerts.lasting(AlertKind.CHANNEL_PAUSED):  # noqa: ASYNC110 - a row is no event
+                    await asyncio.sleep(0.02)
+                here.telegram.mend()
+                while await app.alerts.lasting(AlertKind.CHANNEL_PAUSED):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+            watching.cancel()
