@@ -15,6 +15,8 @@ from starlette.responses import Response
 
 from bot import day, publishing, schedule
 from bot.app import App
+from bot.doctor import machine
+from bot.doctor.findings import BrokenError
 from bot.models import AlertKind, Choices
 from bot.store import publications
 from bot.store.publications import Publication
@@ -269,3 +271,15 @@ async def test_whoever_watches_sees_what_is_unpublished(
         assert [each["kind"] for each in found["alerts"]] == ["post-not-pushed"]
         assert datetime.fromisoformat(found["alerts"][0]["since"]) == WEDNESDAY_NOON.astimezone(UTC)
         assert 'arxiv_daily_unpublished_posts{step="push"} 1.0' in numbers
+
+
+async def test_the_doctor_says_what_lies_unpublished(tmp_path: Path, site: Site) -> None:
+    (tmp_path / "world").mkdir()
+    async with world(tmp_path / "world", archive_dir=site.posts, archive_git=True) as here:
+        site.take_remote_away()
+        async with here.app(WEDNESDAY_NOON) as app:
+            assert await machine.unpublished(app.engine) == "every post is published"
+            await day.work(app, WEDNESDAY_NOON, here.progress.append)
+            await publishing.publish(app)
+            with pytest.raises(BrokenError, match="The post of 2026-02-11 is not pushed: The remote"):
+                await machine.unpublished(app.engine)
