@@ -3,7 +3,8 @@ r"""TeX without what makes links, identifiers, styles or scripts of a page, or m
 The site sets formulas with MathJax, which knows more than mathematics: `\href{javascript:…}{x}` is a live link, and
 what `\def` defines holds for all formulas of the page. Named here are the macros of all packages of MathJax 3.2 and 4.1
 that write attributes, load packages or define macros (https://docs.mathjax.org/en/latest/input/tex/extensions), their
-like in KaTeX (https://katex.org/docs/supported#html), and TeX's own ways to build a name. Macros cannot be defined
+like in KaTeX (https://katex.org/docs/supported#html) and in LaTeX (hyperref, xparse, xargs), which readers would see as
+they are written, and TeX's own ways to build a name. Macros cannot be defined
 then, so the names are all that there is. MathJax reads the text around formulas too (environments, references, `$$`):
 so prose passes here as well.
 """
@@ -17,11 +18,11 @@ from digest.invisible import removed
 # macro that is defined, d all up to the end of the next argument, e an equals sign, u and U a character's number, n the
 # same without braces.
 _ARGUMENTS = {
-    "mM": "href class style cssId data",
-    "M": "url",
+    "mM": "href hyperlink hypertarget class style cssId data",
+    "M": "url nolinkurl",
     "Mm": "texttip mathtip",
     "Mr": "toggle",
-    "oM": "bbox",
+    "oM": "bbox hyperref",
     "moM": "mmlToken enclose",
     "omM": "textcolor colorbox",
     "ommM": "fcolorbox",
@@ -34,7 +35,9 @@ _ARGUMENTS = {
     "n": "char",
     "cd": "def edef gdef xdef",
     "cec": "let futurelet",
-    "*coom": "newcommand renewcommand providecommand DeclareRobustCommand",
+    "*coom": "newcommand renewcommand providecommand DeclareRobustCommand newcommandx renewcommandx providecommandx",
+    "cmm": "NewDocumentCommand RenewDocumentCommand ProvideDocumentCommand DeclareDocumentCommand "
+    "NewExpandableDocumentCommand",
     "*moomm": "newenvironment renewenvironment",
     "*cm": "DeclareMathOperator",
     "coor": "DeclarePairedDelimiter DeclarePairedDelimiterX DeclarePairedDelimiterXPP DeclarePairedDelimiters "

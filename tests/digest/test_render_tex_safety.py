@@ -43,6 +43,10 @@ SHOWN = [
     (r"\href{javascript:alert(1)", "href{javascript:alert(1)"),
     (r"\\href{a}{b} \\\href{j}{x}", r"\\href{a}{b} \\x"),
     (r"\href{u}{\alpha}x^\style{s}{ab}", r"{\alpha}x^{ab}"),
+    (r"\hyperref[a]{x}+\hyperlink{a}{y}+\hypertarget{b}{z}", "x+y+z"),
+    (r"\nolinkurl{javascript:alert(1)}", "javascript:alert(1)"),
+    (r"\NewDocumentCommand{\h}{m}{\href{#1}{x}}\h{j}", r"\h{j}"),
+    (r"\newcommandx*\h[2][1=j]{\href{#1}{#2}}\h{x}", r"\h{x}"),
 ]
 SOUND = [
     r"\mathbb{E}_{x\sim p}\left[\frac{a}{b}\right]",
@@ -52,7 +56,8 @@ SOUND = [
     r"\ce{H2O} \tag{1} \boxed{x} \underbrace{y}_{z} \cancel{w}",
 ]
 ACTIVE = re.compile(
-    r"(?<!\\)(?:\\\\)*\\(?:href|url|class|style|cssId|data|html\w*|require|def|let|newcommand|mmlToken|toggle|bbox"
+    r"(?<!\\)(?:\\\\)*\\(?:href|url|nolinkurl|hyper\w+|class|style|cssId|data|html\w*|require|def|let|newcommandx?"
+    r"|NewDocumentCommand|mmlToken|toggle|bbox"
     r"|unicode|char|label|ref|csname|color|setOptions)(?![A-Za-z])"
 )
 
