@@ -8,8 +8,9 @@ What each of them takes and answers was read in November 2026:
 - ntfy, publishing as JSON: https://docs.ntfy.sh/publish/#publish-as-json
 """
 
-import json
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +19,11 @@ import httpx
 from bot import alerts
 from bot.alerts import NotToldError
 from bot.models import Alert
+from digest import body_limit, json_input
+from digest.body_limit import BodyLimit
+from digest.json_input import InvalidJsonError
 
-_ANSWER_SECONDS = 15.0
+_ANSWER_SECONDS = 15.0  # for all of the answer
 _MOST_BYTES = 2000  # WeCom takes 2,048 bytes of text, the others more
 _LARGEST_ANSWER = 65_536  # bytes
 _TEXT = "$text"
@@ -42,23 +46,32 @@ class Webhook:
         """Posts the alert. Raises NotToldError where it was not taken, also where the answer says so under 200."""
         url, content = request(self.url, alerts.text(alert, self.language), self.body)
         try:
-            async with httpx.AsyncClient(timeout=_ANSWER_SECONDS, follow_redirects=False) as client:
-                status, answer = await _posted(client, url, content)
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                status, answer = await _posted(url, content)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise NotToldError(f"ALERT_WEBHOOK cannot be reached ({type(error).__name__})") from None
         if reason := refusal(status, answer):
             raise NotToldError(f"ALERT_WEBHOOK refuses the alert: {reason}")
 
 
-async def _posted(client: httpx.AsyncClient, url: str, content: Json) -> tuple[int, bytes]:
-    """The status of the answer, and its beginning."""
-    async with client.stream("POST", url, json=content) as response:
-        answer = b""
-        async for chunk in response.aiter_bytes():
-            answer += chunk
-            if len(answer) > _LARGEST_ANSWER:
-                break
-        return response.status_code, answer[:_LARGEST_ANSWER]
+class _LongAnswerError(Exception):
+    """More is answered than says whether an alert was taken."""
+
+
+async def _posted(url: str, content: Json) -> tuple[int, bytes]:
+    """The status of the answer, and its body unless that is long."""
+    async with (
+        httpx.AsyncClient(
+            timeout=_ANSWER_SECONDS,
+            follow_redirects=False,
+            headers={"Accept-Encoding": body_limit.ACCEPTED},
+            event_hooks={"response": [BodyLimit(_LARGEST_ANSWER, _LongAnswerError)]},
+        ) as client,
+        client.stream("POST", url, json=content) as response,
+    ):
+        with suppress(_LongAnswerError):
+            return response.status_code, await response.aread()
+        return response.status_code, b""
 
 
 def request(url: str, text: str, body: Json | None = None) -> tuple[str, Json]:
@@ -75,8 +88,8 @@ def refusal(status: int, answer: bytes) -> str:
     if not 200 <= status < 300:
         return f"status {status}"
     try:
-        said = json.loads(answer)
-    except (ValueError, RecursionError):
+        said = json_input.parse(answer)
+    except InvalidJsonError:
         return ""
     if not isinstance(said, dict):
         return ""

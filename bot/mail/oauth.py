@@ -16,11 +16,14 @@ import structlog
 from pydantic import SecretStr
 
 from bot.settings import Settings
+from digest import body_limit, json_input
+from digest.body_limit import BodyLimit
 from digest.errors import DigestError
+from digest.json_input import InvalidJsonError
 
 _log = structlog.get_logger()
 _FILE = "mail-oauth.json"
-_ANSWER_SECONDS = 30.0
+_ANSWER_SECONDS = 30.0  # for all of the answer
 _LARGEST_BYTES = 65_536
 _LIFETIME_SECONDS = 3600.0  # where the answer tells none, which RFC 6749 §5.1 allows
 _EARLY_SECONDS = 120.0  # before a token runs out, the next one is fetched
@@ -66,11 +69,11 @@ class Tokens:
         if self.scope:
             form["scope"] = self.scope
         try:
-            async with httpx.AsyncClient(timeout=_ANSWER_SECONDS, follow_redirects=False) as client:
-                status, body = await _posted(client, self.url, form)
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                answered = await _posted(self.url, form)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise TokenError(f"MAIL_OAUTH_TOKEN_URL cannot be reached ({type(error).__name__}).") from None
-        return _read(status, body)
+        return _read(answered.status_code, answered.content)
 
     def _kept(self) -> str:
         """The newest refresh token that goes back to the one of the settings."""
@@ -117,21 +120,25 @@ def initial_response(username: str, token: str) -> bytes:
     return f"user={username}\1auth=Bearer {token}\1\1".encode()
 
 
-async def _posted(client: httpx.AsyncClient, url: str, form: dict[str, str]) -> tuple[int, bytes]:
-    async with client.stream("POST", url, data=form) as response:
-        body = b""
-        async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) > _LARGEST_BYTES:
-                break
-        return response.status_code, body[:_LARGEST_BYTES]
+async def _posted(url: str, form: dict[str, str]) -> httpx.Response:
+    async with httpx.AsyncClient(
+        timeout=_ANSWER_SECONDS,
+        follow_redirects=False,
+        headers={"Accept-Encoding": body_limit.ACCEPTED},
+        event_hooks={"response": [BodyLimit(_LARGEST_BYTES, _too_large)]},
+    ) as client:
+        return await client.post(url, data=form)
+
+
+def _too_large() -> httpx.ReadError:
+    return httpx.ReadError(f"over {_LARGEST_BYTES:,} bytes")
 
 
 def _read(status: int, body: bytes) -> dict[str, object]:
     """The answer (RFC 6749 §5). Raises TokenError with its error code, such as invalid_grant."""
     try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
+        answer = json_input.parse(body)
+    except InvalidJsonError:
         answer = None
     answer = answer if isinstance(answer, dict) else {}
     if status == 200 and isinstance(answer.get("access_token"), str):

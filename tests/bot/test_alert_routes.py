@@ -6,7 +6,10 @@ from email.policy import default
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
 
+from bot import alert_webhook
 from bot.alert_routes import routes
 from bot.alert_webhook import Webhook
 from bot.alerts import NotToldError
@@ -15,6 +18,8 @@ from tests.bot.chat.world import OPERATOR, bot_world
 from tests.bot.mail.house import SECRET
 from tests.bot.world import WEDNESDAY_NOON, World, world
 from tests.fakes import telegram_faults as faults
+from tests.fakes.answers import bomb, drip
+from tests.fakes.server import serving
 from tests.fakes.smtp import FakeSmtp
 from tests.fakes.telegram import TOKEN
 from tests.fakes.webhooks import FakeWebhook
@@ -57,6 +62,17 @@ async def test_a_webhook_that_is_down_is_not_told_and_its_address_is_no_secret_l
     with pytest.raises(NotToldError, match="cannot be reached") as refused:
         await Webhook(hook.url, "en").tell(PUSH)
     assert "secret-of-the-hook" not in str(refused.value)
+
+
+async def test_a_webhook_that_answers_with_a_flood_has_taken_the_alert_and_one_that_drips_has_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(alert_webhook, "_ANSWER_SECONDS", 2.0)
+    ways = [Route("/flood", bomb, methods=["POST"]), Route("/drip", drip, methods=["POST"])]
+    async with serving(Starlette(routes=ways)) as address:
+        await Webhook(f"{address}/flood", "en").tell(PUSH)
+        with pytest.raises(NotToldError, match="TimeoutError"):
+            await Webhook(f"{address}/drip", "en").tell(PUSH)
 
 
 async def told(here: World, **settings: object) -> None:

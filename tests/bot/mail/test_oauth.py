@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
 
 from bot import settings
 from bot.channels import HaltedError
@@ -16,8 +18,10 @@ from bot.mailboxes import parse
 from bot.settings import Settings, SettingsError
 from tests import certificates
 from tests.certificates import Certificate
+from tests.fakes.answers import Answer, bomb, drip
 from tests.fakes.imap import FakeImap
 from tests.fakes.oauth import CLIENT, SECRET, FakeTokens
+from tests.fakes.server import serving
 from tests.fakes.smtp import FakeSmtp
 
 USER = "daily@example.org"
@@ -158,3 +162,14 @@ def test_settings_that_contradict_each_other_are_told(
     endpoint = FakeTokens(url="https://login.example/token")
     with pytest.raises((SettingsError, ValueError), match=told):
         chosen(tmp_path, endpoint, **more)
+
+
+@pytest.mark.parametrize(("answer", "reason"), [(bomb, "ReadError"), (drip, "TimeoutError")])
+async def test_an_endpoint_that_floods_or_drips_is_given_up(
+    answer: Answer, reason: str, tmp_path: Path, endpoint: FakeTokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oauth, "_ANSWER_SECONDS", 2.0)
+    async with serving(Starlette(routes=[Route("/token", answer, methods=["POST"])])) as address:
+        loaded = chosen(tmp_path, endpoint, mail_oauth_token_url=f"{address}/token")
+        with pytest.raises(TokenError, match=reason):
+            await opened(loaded).access_token()

@@ -1,0 +1,27 @@
+"""Answers that no service should give: one that unpacks to far more than arrives, and one that never ends."""
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+Answer = Callable[[Request], Awaitable[Response]]
+_BOMB = gzip.compress(b'{"access_token": "' + b" " * 50_000_000 + b'"}')
+
+
+async def bomb(_: Request) -> Response:
+    """50 KB of gzip that hold 50 MB of JSON."""
+    return Response(_BOMB, headers={"Content-Encoding": "gzip", "Content-Type": "application/json"})
+
+
+async def drip(_: Request) -> Response:
+    """A byte now and then, without an end."""
+    return StreamingResponse(_drops(), media_type="application/json")
+
+
+async def _drops() -> AsyncIterator[bytes]:
+    while True:
+        yield b" "
+        await asyncio.sleep(0.02)
