@@ -3,7 +3,7 @@
     python benchmarks/telegram.py [--quick] [pace|speed|kill|answers|during …]
 
 pace     20,000 chats at 30 messages a second, in simulated time: the share of the permitted rate, refusals, memory
-speed    5,000 chats without a limit: messages a second beside a bare httpx client that sends the same requests
+speed    2,000 chats without a limit: messages a second beside a bare httpx client that sends the same requests
 kill     2,000 chats, SIGKILL on the way, and what the ledger says after the restart
 answers  /paper of a stored paper, asked by 100 chats one after another and at once: the program's own time
 during   a command while a digest goes out to 20,000 chats at 30 messages a second: the time to its answer
@@ -57,7 +57,7 @@ def main() -> None:
 
 _PARTS: dict[str, Callable[[], Result]] = {
     "pace": lambda: pace(20_000),
-    "speed": lambda: speed(5_000, rounds=4),
+    "speed": lambda: speed(2_000, rounds=4),
     "kill": lambda: kill(2_000),
     "answers": lambda: answers(100),
     "during": lambda: during(20_000),
