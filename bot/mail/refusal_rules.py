@@ -71,6 +71,7 @@ RULES = tuple(Rule(*row) for row in (
     (_ADDRESS, None, "corpus: Gmail, iCloud, IMail",
      (r"(mailbox|inbox|user|account|recipient|storage|disk)\b[^.;]{0,40}\b(full|over ?quota|exceeded? (its |"
       r"the |his )?(storage|quota|allowed size)|out of (storage|space))")),
+    (_ADDRESS, None, _QQ, r"mail is rejected by recipients\b"),
     (_ADDRESS, None, "corpus: La Poste", r"(recipient|user'?s?) (e-?mail )?(account|mailbox) is (blocked|disabled)"),
     (_ADDRESS, None, "corpus: Dovecot, au", r"quota exceeded \(mailbox|mailbox ?full|一杯|邮箱空间不足|容量满"),
     (_ADDRESS, None, "corpus: Postfix, IMail", r"host not found[,;:.]? (please )?try again|exceeds allowed size"),
@@ -88,8 +89,16 @@ RULES = tuple(Rule(*row) for row in (
     (_CHANNEL, _SENDER, _MICROSOFT, r"multiple addresses in from|unregistered domain|banned sender"),
     (_CHANNEL, _SENDER, "corpus: rfc3464-03", r"^mail from .{0,80}rejected|envelope[- ]from|return[- ]path"),
     (_CHANNEL, _SENDER, "SES, GMX", r"email address is not verified|invalid dns mx|identities failed the check"),
+    # What servers say of recipients, said of the sender: it is unknown, unverified, does not exist.
+    (_CHANNEL, _SENDER, "Exim, qmail, SendGrid",
+     (r"(unknown|invalid|illegal|unverified|unauthori[sz]ed|unrout(e?able)|no (such|valid)|verified|blocked) "
+      r"(envelope |originating )?senders?\b|sender identity|(allowed|trusted) senders")),
+    (_CHANNEL, _SENDER, "Exim, qmail, SendGrid",
+     (r"(\bsender|from address|your (sending |e-?mail |mail )?(domain|address))\b[^.;]{0,40}"
+      r"\b(unknown|not|no|non-?existent|\w+n't|invalid|illegal|unverified|disallowed|denied|blocked|suspended)\b")),
+    (_CHANNEL, _SENDER, "Coremail", r"发件人|发信人|寄件人"),
     # SPF, DKIM, DMARC.
-    (_CHANNEL, _AUTHENTICATION, "RFC 7372", r"\bspf\b|sender policy framework|\bdkim\b|\bdmarc\b|\barc\b"),
+    (_CHANNEL, _AUTHENTICATION, "RFC 7372", r"\bspf\b|openspf|sender policy framework|\bdkim\b|\bdmarc\b|\barc\b"),
     (_CHANNEL, _AUTHENTICATION, _GMAIL, r"unauthenticated (e?mail|senders?)|authentication checks failed"),
     (_CHANNEL, _AUTHENTICATION, _YAHOO, r"not authenticated as required|failed authentication check"),
     # Our name and address on the network.
@@ -107,6 +116,11 @@ RULES = tuple(Rule(*row) for row in (
     (_CHANNEL, _LOGIN, _MICROSOFT,
      r"client was not authenticated|not logged in|starttls|tls required|too much fail auth"),
     (_CHANNEL, _LOGIN, _QQ, r"授权码|登录|认证|身份验证"),
+    (_CHANNEL, _LOGIN, "OVH, SES, Zoho",
+     (r"\b(outgoing|outbound|sending|your (smtp )?(account|service|subscription))\b[^.;]{0,40}"
+      r"\b(suspended|blocked|disabled|locked|deactivated|expired|frozen|not (allowed|active|permitted))\b|"
+      r"\b(may|can) ?not send\b|does(n't| not) include smtp|\bunpaid\b")),
+    (_CHANNEL, _LOGIN, "Coremail", r"(账|帐)(户|号).{0,8}(限制|暂停|冻结|禁止|停用)"),
     # Limits of what we may send.
     (_CHANNEL, _LIMIT, _QQ, r"frequency limited|频率|频繁|超过.{0,12}限制|发信数|发送过多|发信量|限额"),
     (_CHANNEL, _LIMIT, _QQ, r"mailbox unavailable or access denied|connection denied"),
@@ -117,8 +131,10 @@ RULES = tuple(Rule(*row) for row in (
     (_CHANNEL, _LIMIT, _MICROSOFT,
      (r"(daily|hourly|sending|message|submission|rate|relay|recipient|smtp|connection) (limit|quota|"
       r"rate)")),
-    (_CHANNEL, _LIMIT, "Gmail, Zoho",
-     r"exceeded your .{0,30}quota|(sending|submission|relay) .{0,20}quota|quota for today"),
+    (_CHANNEL, _LIMIT, "Gmail, Zoho, OVH",
+     (r"exceeded your .{0,30}(quota|limits?\b)|(sending|submission|relay) .{0,20}quota|quota for today|"
+      r"your account has (reached|used)|\boutgoing\b.{0,20}\b(limit|quota)|\b(limit|quota)\b.{0,20}\boutgoing|"
+      r"^e?-?mail quota exceeded|user limits?\b|unusual (sending )?activity")),
     (_CHANNEL, _LIMIT, _GMAIL, r"rate[- ]?limit|ratelimit|throttl|slow(er| down)|too fast|too quickly"),
     (_CHANNEL, _LIMIT, "corpus: GoDaddy, NTT",
      (r"too many (recipients|connections|messages|e?mails|concurrent|sessions|errors|unknown|invalid|bad|"
@@ -142,10 +158,11 @@ RULES = tuple(Rule(*row) for row in (
     (_CHANNEL, _REPUTATION, "corpus: dragonfly", r"virus|malware|suspicious|malicious|heuristic"),
     (_CHANNEL, _REPUTATION, _YAHOO, r"polic(y|ies)|user complaints|unfortunately, messages from|complaint"),
     (_CHANNEL, _REPUTATION, _MICROSOFT,
-     r"refused your connection|(from|of) your (ip|host|network|server|domain)|sending ip"),
+     r"refused your connection|ip you're using|\byour (ip|host|mx|network|(mail ?)?server)|of your domain|sending ip"),
     (_CHANNEL, _REPUTATION, "Sohu, Coremail, Cox",
-     r"ip (is |address )?(rejected|reject|not allowed|hangup|blocked)|invalid ip|aup#|server access"),
+     r"ip (is |address )?(rejected|reject|not allowed|hangup|blocked)|invalid ip|aup#|server access|\bip.{0,6}拒绝"),
     (_CHANNEL, _REPUTATION, _MICROSOFT, r"is not allowed to send|traffic not accepted|not accepting mail from"),
+    (_CHANNEL, _REPUTATION, "Mimecast, Exim", r"administrative(ly)? prohibit|envelope blocked"),
     # Words of Exchange Online and others that decide nothing, or only together.
     (_UNCLEAR, None, "corpus: m-FILTER", r"all recipient addresses rejected ?: access denied"),
     (_GONE, None, _MICROSOFT,
@@ -161,7 +178,7 @@ RULES = tuple(Rule(*row) for row in (
      r"duplicate header|rfc ?(2822|5322)|header error|8-?bit data|bare (lf|line ?feed)|media error"),
     # No such mailbox, no such domain.
     (_GONE, None, "Postfix, sendmail, Exim, Exchange",
-     (r"(user|recipient|mailbox|account|addressee?|rcpt|receiver)\b( (address|rejected|name|"
+     (r"(user|recipient|mailbox|account|(^|mail )address|addressee|rcpt|receiver)\b( (address|rejected|name|"
       r"account))*[:,]? ?((is|was|has been|could|can|does|do|are|were) )*(not |un|n't ?|isn't |doesn't |"
       r"non-?)(known|be found|found|exist|existent|here|existing|local|listed|a valid|valid user)")),
     (_GONE, None, "Postfix, qmail, Exim, NTT",
@@ -171,8 +188,9 @@ RULES = tuple(Rule(*row) for row in (
     (_GONE, None, "qmail",
      (r"no (such )?(mailbox|user|person|recipient|one)( here)?( (by|with) (that|this) name)?$|"
       r"no mailbox here")),
-    (_GONE, None, _GMAIL,
-     r"(account|address|mailbox) that you tried to reach (does not exist|is inactive)|nosuchuser"),
+    (_GONE, None, "Gmail, Exim, MDaemon",
+     (r"(account|address|mailbox) that you tried to reach (does not exist|is inactive)|nosuchuser|"
+      r"not a (known|valid) (user|mailbox|recipient)|unable to find (user|recipient)")),
     (_GONE, None, _MICROSOFT,
      r"(address|recipient) .{0,20}(wasn.?t|couldn.?t be|could not be) found|recipient no longer|user not in"),
     (_GONE, None, "Yahoo",
@@ -182,8 +200,8 @@ RULES = tuple(Rule(*row) for row in (
     (_GONE, None, _POSTFIX,
      r"(host|domain)( or domain)?( name)? (is )?(not found|unknown|does not exist)|no such (domain|host)"),
     (_GONE, None, "SES, Yahoo",
-     r"invalid domain|no mx record|domain is not reachable|nxdomain|(does not|no) accept mail$"),
-    (_GONE, None, _QQ, r"该用户不存在|用户不存在|收件人不存在|邮箱不存在|未开通"),
+     r"invalid domain(?! name)|no mx record|domain is not reachable|nxdomain|(does not|no) accept mail$"),
+    (_GONE, None, _QQ, r"(用户|收件人|邮箱|邮件)(地址)?不存在|未开通"),
     # Full, busy, out of reach.
     (_ADDRESS, None, "RFC 3463 5.2.2",
      r"over ?quota|quota (is )?exceeded|exceeded? (its |the |his )?(storage|quota)|insufficient storage"),
@@ -197,7 +215,8 @@ RULES = tuple(Rule(*row) for row in (
 
 HINTS = tuple(Rule(*row) for row in (
     (_ADDRESS, None, "corpus: Gmail, vpopmail",
-     r"disabled|suspended|deactivated|inactiv|locked|blocked|frozen|expired"),
+     (r"disabled|suspended|deactivated|inactiv|\blocked|frozen|expired|"
+      r"(account|user|mailbox|recipient|address).{0,30}\bblocked")),
     # Of Outlook.com this is an unknown address (5.5.0), of others one that is busy.
     (_ADDRESS, None, "RFC 5321 §4.2.3", r"mailbox (is )?(temporarily |currently )?(unavailable|busy|not available)"),
     # Exchange Online says it of addresses, with 5.4.1.
@@ -236,6 +255,7 @@ STATUSES: dict[str, tuple[Verdict, Cause | None]] = {
     "3.1": (_CHANNEL, _SERVER),
     "3.2": (_CHANNEL, _SERVER),
     "3.4": (_MESSAGE, None),
+    "3.5": (_CHANNEL, _SERVER),
     "4.1": (_ADDRESS, None),
     "4.2": (_ADDRESS, None),
     "4.4": (_ADDRESS, None),

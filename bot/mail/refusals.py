@@ -7,7 +7,7 @@ from bot.mail.refusal_rules import BANS, CODES, HINTS, RULES, STATUSES, Cause, R
 
 _RULES, _HINTS = (tuple((re.compile(rule.pattern), rule) for rule in rules) for rules in (RULES, HINTS))
 _LENGTH = 1000  # characters of an answer that are looked at
-_ADDRESS = re.compile(r"\S*@\S*")
+_ADDRESS = re.compile(r"[^\s/?]*@\S*")  # of a link only its query
 _STATUS = re.compile(r"(?:\b[245]\d\d[ -])?#?\b[245]\.\d{1,3}\.\d{1,3}\b:?", re.ASCII)
 _CODE = re.compile(r"(?:^|(?<=\s))[245]\d\d[ -]", re.ASCII)
 _PARTICULAR = re.compile(r"\S*(?:\d|://|\w\.\w|_)\S*")  # numbers, ids, hosts, links
