@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.models import Alert, AlertKind
 from bot.store import alerts as rows
+from digest.backoff import Backoff
 from digest.errors import DigestError, StoreError
 from digest.render import words
 from digest.store import engine as database
@@ -23,7 +24,7 @@ from digest.store import engine as database
 _log = structlog.get_logger()
 _FOLDER = "alerts"
 _QUIET = timedelta(hours=1)  # a trouble that comes and goes is told once in this time
-_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=1)
+BACKOFF = Backoff(timedelta(seconds=30), timedelta(hours=1))  # of an alert that no route carried
 _LONGEST_REASON = 500  # characters: a far end may say anything
 
 
@@ -127,7 +128,7 @@ class Alerts:
             _log.error("alerts_not_read", error=str(error))
 
     async def _tell_kept(self, alert: Alert, routes: Sequence[Route]) -> None:
-        next_at = self.clock() + pause(alert.tries)
+        next_at = self.clock() + BACKOFF.pause(alert.tries)
         async with database.writing(self.engine) as connection:
             if not await rows.claim(connection, alert, self.clock(), next_at):
                 return
@@ -140,11 +141,6 @@ class Alerts:
             if not alert.tries and await _carried(alert, routes):
                 told = Alert(alert.kind, alert.subject, alert.reason, alert.raised_at, tries=1)
                 self._unkept[key] = told
-
-
-def pause(tries: int) -> timedelta:
-    """How long an alert that no route carried waits: 30 s, doubled with each attempt, one hour at the most."""
-    return min(_FIRST_PAUSE * (1 << min(tries, 10)), _LONGEST_PAUSE)
 
 
 def in_order(alert: Alert, routes: Sequence[Route]) -> list[Route]:

@@ -2,20 +2,22 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import TypeVar
 
 import structlog
 
+from digest.backoff import Backoff
 from digest.errors import StoreUnavailableError
 
 T = TypeVar("T")
-_FIRST_SECONDS, _LONGEST_SECONDS = 0.5, 30.0
+_BACKOFF = Backoff(timedelta(seconds=0.5), timedelta(seconds=30))
 _log = structlog.get_logger()
 
 
 def pause_seconds(tries: int) -> float:
-    """How long to wait after so many failed tries: half a second, doubled each time, half a minute at the most."""
-    return min(_FIRST_SECONDS * (1 << min(tries, 10)), _LONGEST_SECONDS)
+    """How long to wait after so many failed tries."""
+    return _BACKOFF.pause(tries).total_seconds()
 
 
 async def outlasting(what: str, work: Callable[[], Awaitable[T]]) -> T:

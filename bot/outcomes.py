@@ -15,12 +15,13 @@ from bot.ledger import Ledger
 from bot.models import Delivery, Mark, Sending
 from bot.outages import outlasting
 from bot.store import deliveries, subscribers
+from digest.backoff import Backoff
 from digest.store import engine as database
 
 T = TypeVar("T")
 
 _log = structlog.get_logger()
-_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=15), timedelta(hours=1)
+_BACKOFF = Backoff(timedelta(seconds=15), timedelta(hours=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +106,14 @@ class Outcomes:
 
     async def _defer(self, delivery: Delivery, error: DeferredError) -> None:
         """A pause that was asked for costs no try; any other doubles, from attempt to attempt."""
-        pause = error.pause or min(_FIRST_PAUSE * (1 << min(delivery.tries, 10)), _LONGEST_PAUSE)
+        pause = error.pause or _BACKOFF.pause(delivery.tries)
         tries = delivery.tries + (error.pause is None)
         await self.note(delivery, Sending.DUE, str(error), next_at=self.clock() + pause, tries=tries)
 
     async def _note_unknown(self, delivery: Delivery, message: int, reason: str, *, last: bool) -> bool:
         """What is behind `message` goes out at once; `message` itself once more where the channel repeats it."""
         if self.repeats and not delivery.repeated and message not in delivery.again:
-            mark = Mark(Sending.DUE, reason, next_at=self.clock() + _FIRST_PAUSE, repeated=True)
+            mark = Mark(Sending.DUE, reason, next_at=self.clock() + _BACKOFF.first, repeated=True)
             await self.ledger.note(delivery.id, mark)
             return False
         mark = Mark(

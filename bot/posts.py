@@ -13,13 +13,14 @@ from bot.app import App
 from bot.models import AlertKind
 from bot.store import publications
 from digest.archive import files, git
+from digest.backoff import Backoff
 from digest.errors import ArchiveError
 from digest.models import Edition
 from digest.render import jekyll
 from digest.store import engine as database
 from digest.store.exclusive import BusyError, exclusive
 
-_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
+BACKOFF = Backoff(timedelta(minutes=1), timedelta(hours=1))  # of writing, and of pushing
 _TURN_SECONDS, _LOOK_SECONDS = 5.0, 0.05
 _log = structlog.get_logger()
 
@@ -64,18 +65,13 @@ async def write(app: App, edition: Edition, tries: int = 0) -> Post:
         fault = error if isinstance(error, ArchiveError) else ArchiveError(str(error))
         _log.error("post_not_written", date=str(edition.date), error=str(fault))
         async with database.writing(app.engine) as connection:
-            next_at = now + pause(tries)
+            next_at = now + BACKOFF.pause(tries)
             await publications.note_unwritten(connection, edition.date, str(fault), next_at, tries + 1)
         await app.alerts.raise_(AlertKind.POST_NOT_WRITTEN, reason=str(fault))
         return Post(path, fault=fault)
     await _note(app, edition, now)
     _log.info("archived", date=str(edition.date), changed=changed)
     return Post(path, changed)
-
-
-def pause(tries: int) -> timedelta:
-    """The time between two tries of what failed `tries` times: a minute, doubled each time, an hour at the most."""
-    return min(_FIRST_PAUSE * (1 << min(tries, 10)), _LONGEST_PAUSE)
 
 
 async def _note(app: App, edition: Edition, at: datetime) -> None:

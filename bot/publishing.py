@@ -81,7 +81,7 @@ async def _push(app: App, *, everything: bool) -> ArchiveError | None:
 
 async def _put_off(app: App, left: Sequence[Publication], error: ArchiveError) -> ArchiveError:
     tries = max(each.push_tries for each in left)
-    next_at = app.clock() + posts.pause(tries)
+    next_at = app.clock() + posts.BACKOFF.pause(tries)
     async with database.writing(app.engine) as connection:
         days = [each.day for each in left]
         await publications.note_unpushed(connection, days, str(error), next_at, tries + 1)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from digest.backoff import Backoff
 from digest.findings import Finding, is_hard
 from digest.models import Call
 
-_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=15), timedelta(days=1)
-_DOUBLINGS = 7  # more than reach the longest pause
+_BACKOFF = Backoff(timedelta(minutes=15), timedelta(days=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,7 @@ def is_due(refused: Sequence[Attempt], now: datetime) -> bool:
     rows = sum(attempt.number == 1 for attempt in refused)
     if rows <= 1 and len(refused) <= 1:
         return True
-    pause = min(_FIRST_PAUSE * (1 << min(rows - 1, _DOUBLINGS)), _LONGEST_PAUSE)
-    return now >= max(attempt.call.at for attempt in refused) + pause
+    return now >= max(attempt.call.at for attempt in refused) + _BACKOFF.pause(rows - 1)
 
 
 def is_asked_again(fruitless: Sequence[Call], now: datetime) -> bool:
@@ -54,4 +53,4 @@ def is_asked_again(fruitless: Sequence[Call], now: datetime) -> bool:
     if len(fruitless) <= 1:
         return True
     first, last = (chosen(call.at for call in fruitless) for chosen in (min, max))
-    return now >= last + min(max(last - first, _FIRST_PAUSE), _LONGEST_PAUSE)
+    return now >= last + min(max(last - first, _BACKOFF.first), _BACKOFF.longest)

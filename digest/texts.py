@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from digest.backoff import Backoff
 from digest.flights import Flights
 from digest.models import FullText, NoText, NoTextReason, Paper
 from digest.sources.fulltext.fetch import FullTexts
@@ -14,8 +15,7 @@ from digest.store import fulltexts
 from digest.store.fulltexts import Attempt
 
 _log = structlog.get_logger()
-_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=30), timedelta(days=1)
-_DOUBLINGS = 6  # more than reach the longest pause
+_BACKOFF = Backoff(timedelta(minutes=30), timedelta(days=1))
 
 
 class Texts:
@@ -72,6 +72,5 @@ def next_try(attempt: Attempt) -> datetime:
     The pauses double, from half an hour to a day. A text that arXiv did not answer for is asked for again at once.
     """
     if isinstance(attempt.outcome, NoText) and attempt.outcome.reason is not NoTextReason.UNREACHABLE:
-        doublings = min(attempt.tries - 1, _DOUBLINGS)
-        return attempt.tried_at + min(_FIRST_PAUSE * (1 << doublings), _LONGEST_PAUSE)
+        return attempt.tried_at + _BACKOFF.pause(attempt.tries - 1)
     return attempt.tried_at

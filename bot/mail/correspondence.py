@@ -17,12 +17,13 @@ from bot.mail.signup import CHANNEL
 from bot.mailboxes import Mailbox
 from bot.models import Letter, Part, SigningUp, Subscriber
 from bot.store import signups, subscribers
+from digest.backoff import Backoff
 from digest.errors import DigestError
 from digest.store import engine as database
 from digest.store.exclusive import BusyError, exclusive
 
 _WIDTH = 4  # letters at once; one that a server stalls keeps few others waiting
-_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
+_BACKOFF = Backoff(timedelta(minutes=1), timedelta(hours=1))
 _log = structlog.get_logger()
 
 
@@ -126,7 +127,7 @@ def next_try(asked: SigningUp, error: DeliveryError, now: datetime) -> datetime 
             return None
         case DeferredError() | HaltedError() | UnansweredError():
             asked_for = error.pause if isinstance(error, DeferredError) else None
-            pause = asked_for or min(_FIRST_PAUSE * (1 << min(asked.tries, 10)), _LONGEST_PAUSE)
+            pause = asked_for or _BACKOFF.pause(asked.tries)
             return now + pause if now + pause < asked.made_at + CONFIRMING else None
         case _:
             return None

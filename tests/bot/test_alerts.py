@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot import alerts as texts
 from bot.alert_webhook import refusal, request
-from bot.alerts import Alerts, NotToldError, pause
+from bot.alerts import BACKOFF, Alerts, NotToldError
 from bot.models import Alert, AlertKind
 from bot.store import alerts as rows
 from digest.store import engine as database
@@ -95,9 +95,9 @@ async def test_what_no_way_carries_stays_due_and_is_tried_again_less_and_less_of
     assert await watch.heard() == []
     watch.way.works = True
     assert await watch.heard() == []  # not at once
-    watch.now += pause(0)
+    watch.now += BACKOFF.pause(0)
     assert await watch.heard() == ["channel-paused mail begun"]
-    assert [pause(tries) / SECOND for tries in (0, 1, 2, 20)] == [30, 60, 120, 3600]
+    assert [BACKOFF.pause(tries) / SECOND for tries in (0, 1, 2, 20)] == [30, 60, 120, 3600]
 
 
 async def test_a_new_way_to_the_operator_is_used_at_once(watch: Watch) -> None:

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from structlog.testing import capture_logs
 from bot import fanout, outages, outbox
 from bot.resuming import send_until
 from bot.store.upgrade import upgrade
+from digest.backoff import Backoff
 from digest.errors import StoreUnavailableError
 from digest.store import engine as database
 from digest.store.engine import reading, writing
@@ -28,7 +30,8 @@ from tests.bot.test_unknown_messages import ALL, House
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """A lock is given up after a moment, as after half a minute."""
     monkeypatch.setattr(database, "_LOCK_WAIT_SECONDS", 0.1)
-    monkeypatch.setattr(outages, "_LONGEST_SECONDS", 0.05)
+    moment = timedelta(seconds=0.05)
+    monkeypatch.setattr(outages, "_BACKOFF", Backoff(moment, moment))
 
 
 @pytest.fixture
