@@ -1,10 +1,11 @@
 """JSON from outside, within the bounds that all that handles it later can bear: RFC 8259, and no more. Pure.
 
 Python's parser takes documents that its own writer cannot write again (nested to the limit of recursion, NaN, integers
-of any length), and strings that no database takes (NUL, halves of surrogate pairs).
+of any length, 1e400 as infinity), and strings that no database takes (NUL, halves of surrogate pairs).
 """
 
 import json
+import math
 import re
 from typing import Any
 
@@ -29,15 +30,18 @@ def parse(body: bytes | str) -> Any:
 
 
 def bounded(value: Any, levels: int = DEEPEST) -> Any:
-    """The same parsed `value`; in its strings NUL and lone surrogates are U+FFFD, one for one.
+    """A copy of the parsed `value` in whose strings NUL and lone surrogates are U+FFFD, one for one.
 
-    Raises InvalidJsonError where it is nested deeper than `levels` or an integer needs over 64 bits.
+    Raises InvalidJsonError where it is nested deeper than `levels`, or a number is infinite or an integer of over 64
+    bits.
     """
     match value:
         case str():
             return _UNSTORABLE.sub("\ufffd", value)
         case int() if not -_LARGEST <= value <= _LARGEST:
             raise InvalidJsonError("an integer of over 64 bits")
+        case float() if not math.isfinite(value):
+            raise InvalidJsonError("a number that is too large")
         case dict() | list() if not levels:
             raise InvalidJsonError("nested too deep")
         case dict():

@@ -15,6 +15,7 @@ from digest.json_input import DEEPEST, InvalidJsonError
         b"NaN",
         b"[-Infinity]",
         b"9223372036854775808",
+        b'{"a": [-1e400]}',
         b"-" + b"9" * 5_000,
         b"[" * 100_000,
         b'{"a":' * 900 + b"1" + b"}" * 900,
