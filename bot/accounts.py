@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bot.app import App
-from bot.posts import Post
+from bot.posts import WrittenPost
 from digest.models import Edition, Entry, Gap, Reading, Translation
 from digest.store import calls
 from digest.store import engine as database
@@ -52,7 +52,7 @@ class Account(Made):
     `written` is what became of its post. `others` are the edition in the other languages that it is made in.
     """
 
-    written: Post
+    written: WrittenPost
     tokens: int
     seconds: float
     others: tuple[Made, ...] = ()

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.brake import Answer, Brake, Weight
+from bot.brake import Brake, RecipientAnswer, Weight
 from bot.channels import DeferredError, DeliveryError, EndedError, HaltedError, RefusedError, StruckError
 from bot.ledger import Ledger
 from bot.models import Delivery, Mark, Sending, Standing
@@ -133,9 +133,9 @@ class AddressFailures:
         await self.ledger.note(delivery.id, Mark(state, reason, next_at=next_at))
 
 
-def _answer(delivery: Delivery, error: DeliveryError | None = None) -> Answer:
+def _answer(delivery: Delivery, error: DeliveryError | None = None) -> RecipientAnswer:
     domain = delivery.subscriber.address.rpartition("@")[2]
-    return Answer(domain, error.likeness if error else "")
+    return RecipientAnswer(domain, error.likeness if error else "")
 
 
 def _about_us(error: DeliveryError) -> HaltedError:

@@ -35,7 +35,7 @@ from digest.sources.gate import Gate, Patience, Turn, open_client
 from digest.sources.rss import AnnouncementFeed
 from digest.store import calls, private_files
 from digest.store import engine as database
-from digest.store.exclusive import Claim
+from digest.store.exclusive import ProcessLock
 from digest.store.turns import Turns
 from digest.texts import Texts
 from digest.translation import Rules as TranslationRules
@@ -73,7 +73,7 @@ class App:
     wall_clock: Clock
     own_mailboxes: tuple[Mailbox, ...]
     alerts: Alerts
-    editions: Claim
+    editions: ProcessLock
 
 
 @asynccontextmanager
@@ -125,7 +125,7 @@ async def open_app(
             wall_clock=wall_clock,
             own_mailboxes=own_mailboxes(settings),
             alerts=Alerts(engine, wall_clock),
-            editions=Claim(engine, "editions"),
+            editions=ProcessLock(engine, "editions"),
         )
 
 

@@ -49,7 +49,7 @@ def is_outage(refused: int, tried: int) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RecipientAnswer:
     """What a recipient at `domain` was answered: the likeness of the refusal, "" where a message was taken."""
 
     domain: str
@@ -66,13 +66,13 @@ class Brake:
 
     tripped: str = ""
     """The likeness of the refusals that stopped the channel, until somebody is served."""
-    _answers: dict[int, Answer] = field(default_factory=dict)
-    _recent: dict[int, Answer] = field(default_factory=dict)
+    _answers: dict[int, RecipientAnswer] = field(default_factory=dict)
+    _recent: dict[int, RecipientAnswer] = field(default_factory=dict)
     _latest: datetime | None = None
     has_served: bool = False
     """Whether the far end took any message in this run."""
 
-    def note(self, recipient: int, answer: Answer, at: datetime) -> bool:
+    def note(self, recipient: int, answer: RecipientAnswer, at: datetime) -> bool:
         """Whether the channel is to stop, now that `recipient` was answered so."""
         if self._latest is not None and at - self._latest > _REMEMBERED:
             self._answers.clear()
@@ -97,7 +97,7 @@ class Brake:
         alike = [each.domain for each in recent if each.likeness == likeness]
         return weigh(alike, len(recent)) is Weight.OURS
 
-    def weights(self, answers: Collection[Answer]) -> dict[Answer, Weight]:
+    def weights(self, answers: Collection[RecipientAnswer]) -> dict[RecipientAnswer, Weight]:
         """How each of these refusals weighs in the whole run."""
         tried = Counter(each.domain for each in self._answers.values())
         alike: dict[str, list[str]] = {}
@@ -105,7 +105,7 @@ class Brake:
             alike.setdefault(each.likeness, []).append(each.domain)
         return {each: self._weight(each, alike.get(each.likeness, []), tried) for each in set(answers)}
 
-    def _weight(self, answer: Answer, alike: list[str], tried: Counter[str]) -> Weight:
+    def _weight(self, answer: RecipientAnswer, alike: list[str], tried: Counter[str]) -> Weight:
         if not answer.likeness:
             return Weight.FEW
         if not self.has_served and len(alike) > 1:

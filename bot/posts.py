@@ -26,7 +26,7 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class WrittenPost:
     """What writing came to: the post, whether that changed it, and why it failed.
 
     `path` is None for an edition that shows nothing.
@@ -48,13 +48,13 @@ async def obstacle(app: App) -> ArchiveError | None:
     return None
 
 
-async def write(app: App, edition: Edition, tries: int = 0) -> Post:
+async def write(app: App, edition: Edition, tries: int = 0) -> WrittenPost:
     """Writes the post of `edition`, and notes how that went; `tries` have failed before. Raises StoreError.
 
     A fault is noted, told and given, not raised: nobody's digest waits for a post.
     """
     if not edition.entries and not edition.replacements:
-        return Post()
+        return WrittenPost()
     path, now = app.posts / jekyll.post_name(edition.date), app.clock()
     try:
         async with _turn(app):
@@ -68,10 +68,10 @@ async def write(app: App, edition: Edition, tries: int = 0) -> Post:
             next_at = now + BACKOFF.pause(tries)
             await publications.note_unwritten(connection, edition.date, str(fault), next_at, tries + 1)
         await app.alerts.raise_(AlertKind.POST_NOT_WRITTEN, reason=str(fault))
-        return Post(path, fault=fault)
+        return WrittenPost(path, fault=fault)
     await _note(app, edition, now)
     _log.info("archived", date=str(edition.date), changed=changed)
-    return Post(path, changed)
+    return WrittenPost(path, changed)
 
 
 async def _note(app: App, edition: Edition, at: datetime) -> None:

@@ -41,8 +41,8 @@ async def exclusive(engine: AsyncEngine, work: str) -> AsyncIterator[None]:
             yield
 
 
-class Claim:
-    """The same for work that several tasks of this process do side by side: no other process does any of it meanwhile.
+class ProcessLock:
+    """Keeps `work` to this process, as `exclusive` does, while any of its tasks do some of it side by side.
 
     `parts` are those that are being done.
     """
@@ -57,7 +57,7 @@ class Claim:
 
     @asynccontextmanager
     async def held(self) -> AsyncIterator[None]:
-        """Raises as `exclusive` does."""
+        """Takes part in the work while the block runs. Raises as `exclusive` does."""
         async with self._turn:
             if self._kept is None:
                 stack = AsyncExitStack()

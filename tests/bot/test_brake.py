@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.brake import Answer, Brake, Weight, weigh
+from bot.brake import Brake, RecipientAnswer, Weight, weigh
 
 NOW = datetime(2026, 2, 12, 1, 0, tzinfo=UTC)
 UNKNOWN = "550 user unknown"
@@ -14,7 +14,7 @@ DOMAINS = ("a.example", "b.example", "c.example", "d.example")
 def stops(brake: Brake, *likenesses: str, domains: tuple[str, ...] = DOMAINS, first: int = 0) -> list[bool]:
     """Whether the channel stops at each of these answers, to one reader after the other."""
     return [
-        brake.note(first + at, Answer(domains[at % len(domains)], likeness), NOW)
+        brake.note(first + at, RecipientAnswer(domains[at % len(domains)], likeness), NOW)
         for at, likeness in enumerate(likenesses)
     ]
 
@@ -72,7 +72,7 @@ def test_a_run_in_which_nobody_was_served_proves_nothing() -> None:
     brake = Brake()
     stops(brake, UNKNOWN, UNKNOWN)
     assert not brake.has_served
-    unknown = Answer("a.example", UNKNOWN)
+    unknown = RecipientAnswer("a.example", UNKNOWN)
     assert brake.weights([unknown]) == {unknown: Weight.OURS}
 
 
@@ -80,12 +80,12 @@ def test_a_whole_domain_that_knows_nobody_is_an_outage_and_ends_nobody_at_once()
     brake = Brake()
     stops(brake, *[""] * 30, domains=("b.example", "c.example"))
     stops(brake, UNKNOWN, UNKNOWN, UNKNOWN, domains=("a.example",), first=30)
-    unknown = Answer("a.example", UNKNOWN)
+    unknown = RecipientAnswer("a.example", UNKNOWN)
     assert brake.weights([unknown]) == {unknown: Weight.MANY}
 
 
 def test_a_run_begins_anew_after_a_day_without_any() -> None:
     brake = Brake()
     stops(brake, "")
-    brake.note(1, Answer("a.example", UNKNOWN), NOW + timedelta(days=2))
+    brake.note(1, RecipientAnswer("a.example", UNKNOWN), NOW + timedelta(days=2))
     assert not brake.has_served

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from digest.errors import StoreError
 from digest.store.engine import open_engine, reading, writing
-from digest.store.exclusive import BusyError, Claim, exclusive
+from digest.store.exclusive import BusyError, ProcessLock, exclusive
 
 on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -21,7 +21,7 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 HOLDER = """
 import asyncio, subprocess, sys
 from digest.store.engine import open_engine
-from digest.store.exclusive import BusyError, Claim, exclusive
+from digest.store.exclusive import BusyError, ProcessLock, exclusive
 
 async def main():
     engine = open_engine(sys.argv[1])
@@ -272,7 +272,7 @@ async def test_a_database_in_memory_needs_no_lock() -> None:
 
 
 async def test_a_claim_is_shared_by_the_tasks_of_its_process_and_by_nobody_else(engine: AsyncEngine) -> None:
-    claim, other = Claim(engine, "posts"), Claim(engine, "posts")
+    claim, other = ProcessLock(engine, "posts"), ProcessLock(engine, "posts")
     for _ in range(2):
         async with claim.held():
             async with claim.held():
