@@ -53,7 +53,7 @@ def ends(error: DeliveryError, weight: Weight, failing_since: datetime, now: dat
 
 @dataclass
 class AddressFailures:
-    """What is held of `channel`."""
+    """The refusals of `channel` that are held until their run is over."""
 
     engine: AsyncEngine
     channel: str

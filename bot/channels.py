@@ -24,7 +24,7 @@ class DeliveryError(Exception):
     likeness: str = ""
 
     def alike(self, likeness: str) -> Self:
-        """The same error, to be held against others with that `likeness`."""
+        """Gives this error its `likeness`, so that the brake compares it with others."""
         self.likeness = likeness
         return self
 

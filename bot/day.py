@@ -178,7 +178,7 @@ async def stored(app: App, wanted: date, language: str) -> Edition | None:
 
 
 async def _unexplained(app: App, day: date) -> tuple[PaperId, ...]:
-    """Papers that arXiv announced in the week to `day`, and that no edition shows, without a reason: an alarm."""
+    """Papers that arXiv announced in the week to `day`, and that no edition shows, without a reason: an alert."""
     days = await coverage.between(app.engine, app.plan.calendar, day - editions.WEEK, day)
     found = tuple(paper for each in days for paper in each.unexplained)
     if found:

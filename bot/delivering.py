@@ -1,4 +1,4 @@
-"""What is due is delivered once, for the commands that end: `run` and `deliver`.
+"""One delivery of all that is due, for the commands that end: `run` and `deliver`.
 
 `run` sends while it makes: who reads a language that is ready waits for no other, nor one channel for the other.
 """

@@ -31,10 +31,11 @@ from digest.store.exclusive import BusyError
 
 
 def run(at: At = "") -> None:
-    """Makes and archives the edition that is due, and exits: for cron and CI schedules.
+    """Makes, archives and delivers the edition that is due, and exits: for cron and CI schedules.
 
     Without --at it waits, for hours if it must, until arXiv shows the whole batch. Editions that were missed are made
-    too, and what an earlier one still lacks is completed.
+    too, and what an earlier one still lacks is completed. A part that fails keeps no other from being done; it ends
+    with 1 then, and the next run tries that part again.
     """
     loaded = command_line.load()
     _end(loaded, asyncio.run(_work(loaded, at, delivers=True)))

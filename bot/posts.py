@@ -27,7 +27,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class WrittenPost:
-    """What writing came to: the post, whether that changed it, and why it failed.
+    """A post that was to be written: its path, whether it changed, and why writing failed.
 
     `path` is None for an edition that shows nothing.
     """

@@ -1,4 +1,4 @@
-"""What is not kept any longer is deleted: a little in each transaction, so that nobody waits long for the database."""
+"""Deletes what is kept no longer, a little in each transaction, so that nobody waits long for the database."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator

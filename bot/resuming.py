@@ -42,7 +42,7 @@ async def send_until(stop: asyncio.Event, outbox: Outbox) -> None:
 async def keep_sending(
     stop: asyncio.Event, outbox: Outbox, alerts: Alerts, *, first_pause_seconds: float = _FIRST_PAUSE_SECONDS
 ) -> None:
-    """The same, whatever the channel says: while it is refused, nothing but this channel pauses. Raises StoreError.
+    """Sends as `send_until` does, and pauses where the channel is refused; nothing else pauses. Raises StoreError.
 
     The operator is alerted until something was sent again. Pauses double, until the channel has worked for longer than
     the longest of them.

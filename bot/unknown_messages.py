@@ -1,4 +1,4 @@
-"""What may not have arrived: the operator hears once of each dispatch how many messages it is."""
+"""Messages that may not have arrived: the operator hears once of each dispatch how many there are."""
 
 import asyncio
 from collections.abc import Callable

@@ -41,9 +41,9 @@ class Standing(StrEnum):
     NOTHING = "nothing"
     """arXiv's feed and its query API agree that there was nothing in the watched categories."""
     NOT_YET = "not-yet"
-    """Its batch is not to be seen so far."""
+    """Its batch is not visible yet."""
     MISSING = "missing"
-    """Its batch should have been there for hours, and is not to be seen."""
+    """Its batch should have been there for hours, and is still not visible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ async def close(
     """Closes the editions that are due at `at` and were not closed.
 
     With `pause`, an edition waits until its batch is whole, or for its deadline; without, it closes over what is there.
-    One whose batch is not to be seen at all stays open for a later run. Raises SourceError, at once where arXiv
+    One whose batch is not visible at all stays open for a later run. Raises SourceError, at once where arXiv
     refuses what it is asked for.
     """
     run = _Run(engine, sources, plan, plan.calendar.due(at), report)

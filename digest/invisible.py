@@ -54,5 +54,5 @@ def removed(text: str) -> str:
 
 
 def removed_in_line(text: str) -> str:
-    """The same on one line: for names, headers, and log lines."""
+    """Visible `text` on one line: for names, headers, and log lines."""
     return removed(text).replace("\n", " ")

@@ -67,7 +67,7 @@ def _passes(attempt: Attempt) -> bool:
 
 
 def next_try(attempt: Attempt) -> datetime:
-    """When a full text that was not there, or not to be read, is asked for again.
+    """When a full text that was missing or unreadable is asked for again.
 
     The pauses double, from half an hour to a day. A text that arXiv did not answer for is asked for again at once.
     """

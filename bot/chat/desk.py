@@ -219,7 +219,7 @@ class Desk:
         return came.person in self.operators
 
     def in_turn(self, chat: int, work: Coroutine[Any, Any, None]) -> None:
-        """The same, behind what is done in this way for the chat."""
+        """Does `work` beside the updates, after what was handed in for the same chat before."""
         self._in_turn.join(chat, partial(_logged, work))
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:

@@ -1,4 +1,4 @@
-"""What Telegram tells the bot: kept before Telegram hears that it came, answered once, in order per chat.
+"""The inbox of updates: each is kept before Telegram hears that it came, and answered once, in order per chat.
 
 An update is a row with its content until its answer goes out, is a row itself, or is not needed; so a stop or a crash
 only delays it. The content is deleted at the last moment before the first message of the answer goes: what a crash cuts

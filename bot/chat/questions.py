@@ -1,4 +1,4 @@
-"""Whether a reply in a group is a question to the bot, or talk among its people. Pure.
+"""Tells questions to the bot from talk among the people of a group. Pure.
 
 A group's people answer a paper's message to speak about it with one another. So only what reads as a question, or names
 nothing but papers, is for the bot.

@@ -1,4 +1,4 @@
-"""Whether the digest comes on the day of its announcement."""
+"""DIGEST_TIME: a digest that comes before its announcement is a day old."""
 
 from datetime import date, datetime, time, timedelta
 

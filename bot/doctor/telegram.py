@@ -1,4 +1,4 @@
-"""Telegram: the token, the webhook, and whether alarms would arrive."""
+"""Telegram: the token, the webhook, and whether alerts would arrive."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -73,5 +73,5 @@ async def _reach(opened: ExtBot[LimitArgs], operator: int) -> None:
         await opened.send_chat_action(operator, ChatAction.TYPING)
     except (Forbidden, BadRequest):
         raise BrokenError(
-            f"The operator {operator} of TELEGRAM_ADMINS gets no alarms: they have to send /start to the bot."
+            f"The operator {operator} of TELEGRAM_ADMINS gets no alerts: they have to send /start to the bot."
         ) from None

@@ -1,4 +1,4 @@
-"""What mail servers write when they refuse, as data: each row with its verdict, its cause and its source.
+"""Rules for what mail servers write when they refuse: each row has its verdict, its cause and its source.
 
 `RULES` are tried in their order, the first that fits decides: exceptions stand before what they are exceptions from.
 They are matched against the words of an answer in lower case, on one line, without addresses and status codes

@@ -24,7 +24,7 @@ ADVICE = {
     Cause.REPUTATION: "it distrusts our server or our mail",
     Cause.SERVER: "look into the server",
 }
-"""What to do about each cause."""
+"""Advice to the operator for each cause."""
 
 
 @dataclass(frozen=True, slots=True)

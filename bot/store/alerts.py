@@ -62,7 +62,7 @@ async def lasting(connection: AsyncConnection, kind: AlertKind | None = None) ->
 
 
 async def due(connection: AsyncConnection, at: datetime) -> list[Alert]:
-    """What is to be told the operator now, oldest first."""
+    """The alerts that are to be told now, oldest first."""
     query = select(alerts).where(alerts.c.next_at <= at).order_by(alerts.c.raised_at)
     return [_alert(row) for row in await connection.execute(query)]
 

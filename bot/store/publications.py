@@ -16,7 +16,7 @@ _COLUMNS = publications.c
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What is to be done for the post of `day`: `write_at` and `push_at` are the next tries, None where it is done."""
+    """The state of the post of `day`: `write_at` and `push_at` are the next tries, None for none."""
 
     day: date
     write_at: datetime | None

@@ -1,4 +1,4 @@
-"""Whether the program lives, and whether it can do its work: for those who start and watch it.
+"""Health checks, for load balancers and monitors.
 
 `/health/live` answers while the process does. `/health/ready` is for load balancers: 503 where the program cannot do
 its work at all. `/health` is for monitors: 503 also where a part of it is in trouble, such as a channel or publishing.
@@ -44,7 +44,7 @@ def ready(checks: Mapping[str, Check], channels: Collection[str]) -> _Answer:
 
 
 def healthy(checks: Mapping[str, Check], channels: Collection[str]) -> _Answer:
-    """The same, and 503 also where a channel, publishing or an edition is in trouble."""
+    """Answers as `ready` does, and 503 also while a channel, publishing or an edition is in trouble."""
 
     async def answer(pages: Pages, _: Request) -> Response:
         found = await _report(pages, checks, channels)

@@ -209,7 +209,7 @@ def _fault(url: URL, error: DBAPIError | NoFreeConnectionError) -> StoreError:
 
 
 def _passes(error: DBAPIError | NoFreeConnectionError) -> bool:
-    """Whether the same may work later: behind another writer, or once the server is back.
+    """Whether a second try may work: behind another writer, or once the server is back.
 
     PostgreSQL's codes of such faults: classes 08 (connection), 53 (resources), 57P (shutdown, starting), and 40 and
     55P03 (given up for others); without a code, the connection was lost or never made.

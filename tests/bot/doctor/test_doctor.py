@@ -224,7 +224,7 @@ async def test_telegram_tells_of_a_wrong_token_and_of_operators_who_cannot_be_wr
     assert "does not accept TELEGRAM_BOT_TOKEN" in wrong["Telegram"].sentence
     around.telegram.user(43)
     mute = await around.examined(telegram_admins=f"{OPERATOR},43")
-    assert "The operator 43 of TELEGRAM_ADMINS gets no alarms" in mute["Telegram"].sentence
+    assert "The operator 43 of TELEGRAM_ADMINS gets no alerts" in mute["Telegram"].sentence
     around.telegram.fail(status(403, "Forbidden: bot was blocked by the user"), method="sendChatAction")
     assert "The operator 42" in (await around.examined())["Telegram"].sentence
 
