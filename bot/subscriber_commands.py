@@ -27,6 +27,7 @@ from bot.settings import Settings
 from bot.store import subscribers
 from bot.store.tables import subscribers as table
 from digest.errors import DigestError
+from digest.invisible import removed
 from digest.render import text
 from digest.store import engine as database
 
@@ -107,9 +108,8 @@ def remove(
     loaded = settings.load()
     found = asyncio.run(_found(loaded, who))
     if not yes:
-        typer.confirm(
-            f"Delete number {found.id} ({found.channel}, {found.address}) and all about it?", abort=True
-        )
+        whose = removed(f"number {found.id} ({found.channel}, {found.address})")
+        typer.confirm(f"Delete {whose} and all about it?", abort=True)
     asyncio.run(_forget(loaded, found))
     say("Deleted.")
 
@@ -135,7 +135,7 @@ def _cell(value: Any) -> str:
             return _cell(", ".join(value))
         case datetime() | date():
             return value.isoformat()
-    written = str(value)
+    written = removed(str(value))
     return f"'{written}" if _FORMULA.match(written) else written
 
 

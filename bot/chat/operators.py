@@ -64,7 +64,7 @@ class OperatorChats:
     name: str = CHANNEL
 
     async def tell(self, alert: Alert) -> None:
-        """Tells every operator in their language; one who cannot be reached keeps the others from nothing.
+        """Tells every operator in their language, also where one of them cannot be reached.
 
         Raises NotToldError where nobody could be reached.
         """

@@ -89,6 +89,13 @@ def test_the_export_holds_everything_and_nothing_that_a_spreadsheet_would_run(co
     assert commands.call("subscribers", "export", ".").sentence.startswith(". cannot be written: ")
 
 
+def test_what_servers_said_gives_the_terminal_no_commands(commands: Commands) -> None:
+    known(commands.folder, replace(GONE, reason="bounced \x1b]0;x\x07\x9b2J\u202e5.1.1"))
+    told = [commands.call("subscribers", command).out for command in ("list", "export")]
+    assert all("bounced ]0;x2J5.1.1" in each for each in told)
+    assert not set("".join(told)) & set("\x1b\x07\x9b\u202e")
+
+
 def test_a_list_with_recorded_consent_is_subscribed(commands: Commands) -> None:
     told = commands.call("subscribers", "import", file(commands.folder, b"\xef\xbb\xbf" + LIST.encode()))
     assert (told.status, told.out) == (0, "2 subscribed.\n")
