@@ -12,6 +12,8 @@ from email.message import Message
 from enum import StrEnum
 from typing import Any
 
+from digest import json_input
+
 _SIGN = "notificationType"
 _STATUS = re.compile(r"[45]\.\d{1,3}\.\d{1,3}", re.ASCII)
 
@@ -52,6 +54,7 @@ def _opened(body: bytes) -> dict[str, Any] | None:
     found, _ = json.JSONDecoder(strict=False).raw_decode(text[start:]) if start >= 0 else (None, 0)
     if isinstance(found, dict) and isinstance(found.get("Message"), str):
         found = json.loads(found["Message"])
+    found = json_input.bounded(found)  # what no database takes would lose the notice
     return found if isinstance(found, dict) and _SIGN in found else None
 
 

@@ -125,6 +125,19 @@ def test_a_notice_of_amazon_ses_is_read_as_it_is_or_in_that_of_sns(
     assert report.subscriber == (7 if kind is not Kind.OTHER else None)
 
 
+def test_a_notice_of_amazon_ses_is_read_whatever_characters_a_server_put_into_it() -> None:
+    bounced = {
+        "bouncedRecipients": [{"status": "5.1.1", "diagnosticCode": "smtp; 550 user\x00 \ud800unknown"}]
+    }
+    headers = [{"name": "Subject", "value": "\udfff\x00"}]
+    notice = {
+        "notificationType": "Bounce", "bounce": bounced, "mail": {"source": came_back_to(7), "headers": headers},
+    }  # fmt: skip
+    report = read(letter("daily@papers.example", "AWS Notification", text=json.dumps(notice)), LINKS)
+    assert (report.kind, report.subscriber) == (Kind.GONE, 7)
+    assert report.likeness.encode()
+
+
 def test_leaving_takes_the_address_or_the_subject_of_the_link() -> None:
     assert read(letter(leave_to(7), "whatever"), LINKS) == Report(
         "<letter-1@example.org>", Kind.LEAVING, None, 7
