@@ -51,12 +51,15 @@ class Ledger:
         self._waiting: list[_Waiting] = []
         self._writer: asyncio.Task[None] | None = None
         self._closed = False
+        self._is_in_doubt = False
+        """Whether the database may have taken a commit that failed: the connection may break behind it."""
 
     async def note(self, delivery: int, mark: Mark) -> bool:
         """Returns once `mark` is committed; not sooner where the caller is cancelled meanwhile.
 
-        A delivery whose subscriber has left or paused is not marked as being sent: False says so. Of one delivery, a
-        mark is noted when the one before it has been. Raises LedgerClosedError, StoreError.
+        A delivery whose subscriber has left or paused, or that another process sends, is not marked as being sent:
+        False says so. Of one delivery, a mark is noted when the one before it has been. Raises LedgerClosedError,
+        StoreError.
         """
         if self._closed:
             raise _given_up()
@@ -101,13 +104,17 @@ class Ledger:
             async with database.writing(self._engine) as connection:
                 marked: set[int] = set()
                 for mark, numbers in _alike(some).items():
-                    marked |= await deliveries.mark(connection, numbers, mark, self._clock())
+                    marked |= await deliveries.mark(
+                        connection, numbers, mark, self._clock(), in_doubt=self._is_in_doubt
+                    )
         except StoreUnavailableError:
+            self._is_in_doubt = True
             raise
         except Exception as error:  # noqa: BLE001 - each of those that wait has to hear of it
             for each in some:
                 each.fail(error)
         else:
+            self._is_in_doubt = False
             for each in some:
                 each.answer(each.delivery in marked)
 

@@ -236,8 +236,9 @@ class Mark:
     """What a delivery becomes; a field that is None stays as it is, but `reason`, which belongs to the state.
 
     `in_flight` is the message that is being sent, and `day` is today at its reader's, who may have chosen a pause a
-    moment ago. `unknown` is a message of which nobody knows whether it was taken; `settled`, one that was sent again
-    and taken. A delivery is "sent" only if no message of it is unknown.
+    moment ago; `once_more`, whether that message was marked as being sent before. `unknown` is a message of which
+    nobody knows whether it was taken; `settled`, one that was sent again and taken. A delivery is "sent" only if no
+    message of it is unknown.
     """
 
     state: Sending
@@ -248,6 +249,7 @@ class Mark:
     rendering: int | None = None
     repeated: bool | None = None
     in_flight: int | None = None
+    once_more: bool = False
     day: date | None = None
     unknown: int | None = None
     settled: int | None = None

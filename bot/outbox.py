@@ -54,7 +54,7 @@ class ChannelError(DigestError):
 
 
 class _UnwantedError(Exception):
-    """The subscriber left or paused while the message waited for its turn."""
+    """The subscriber left or paused while the message waited for its turn, or another process has sent it."""
 
 
 @dataclass
@@ -266,21 +266,28 @@ class Outbox:
     ) -> bool:
         """Whether `part`, the delivery's `message`, was sent: the `last` that is to be, or not."""
 
+        is_marked = False
+
         async def before() -> None:
+            nonlocal is_marked
             if self._fault is not None:
                 raise CutShortError
             self._in_flight.add(delivery.id)
             with unsent():
-                wanted = await self._outcomes.sending(delivery, rendering, message)
-            if not wanted:
+                is_ours = await self._outcomes.sending(delivery, rendering, message, once_more=is_marked)
+            if not is_ours:
                 raise _UnwantedError
+            is_marked = True
 
         if self._fault is not None:  # the channel was refused meanwhile, and the row is due as it was
             return False
         try:
             await self.channel.send(delivery, part, first=message == 0, before=before)
         except _UnwantedError:
-            await self._drop(delivery, await self._hindrance(delivery))
+            if reason := await self._hindrance(delivery):
+                await self._drop(delivery, reason)
+            else:
+                _log.warning("sent_elsewhere", delivery=delivery.id)
         except HaltedError as error:
             if self._is_alone(delivery, error):
                 await self._outcomes.note(delivery, Sending.FAILED, "refused-alone")
@@ -312,11 +319,10 @@ class Outbox:
         state = Sending.FAILED if delivery.part or delivery.tries else Sending.SKIPPED
         await self._outcomes.note(delivery, state, reason)
 
-    async def _hindrance(self, delivery: Delivery) -> str:
-        """Why the subscriber does not want it any more."""
+    async def _hindrance(self, delivery: Delivery) -> str | None:
+        """Why the subscriber does not want it any more; None where that is not the reason."""
         reader = await outages.outlasting("subscribers", partial(self._reader, delivery.subscriber.id))
-        found = obstacle(replace(delivery, subscriber=reader), self.clock()) if reader else None
-        return found or Standing.LEFT.value
+        return obstacle(replace(delivery, subscriber=reader), self.clock()) if reader else Standing.LEFT.value
 
     async def _reader(self, number: int) -> Subscriber | None:
         async with database.reading(self.engine) as connection:

@@ -86,10 +86,10 @@ class Outcomes:
         mark = Mark(state, reason, next_at=next_at, tries=tries, rendering=rendering)
         await self.ledger.note(delivery.id, mark)
 
-    async def sending(self, delivery: Delivery, rendering: int, message: int) -> bool:
-        """Marks `message` as being sent. False where the delivery is not wanted any more."""
+    async def sending(self, delivery: Delivery, rendering: int, message: int, *, once_more: bool) -> bool:
+        """Marks `message` as being sent. False where it is not wanted any more, or another process is at it."""
         day = self.clock().astimezone(delivery.subscriber.zone).date()
-        mark = Mark(Sending.SENDING, rendering=rendering, in_flight=message, day=day)
+        mark = Mark(Sending.SENDING, rendering=rendering, in_flight=message, once_more=once_more, day=day)
         return await self.ledger.note(delivery.id, mark)
 
     async def replaced(self, delivery: Delivery, rendering: int, message: int, count: int) -> None:

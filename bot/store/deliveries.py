@@ -225,10 +225,13 @@ async def next_at(connection: AsyncConnection) -> datetime | None:
     return moment
 
 
-async def mark(connection: AsyncConnection, numbers: Collection[int], mark: Mark, at: datetime) -> set[int]:
+async def mark(
+    connection: AsyncConnection, numbers: Collection[int], mark: Mark, at: datetime, *, in_doubt: bool = False
+) -> set[int]:
     """The deliveries `numbers` become what `mark` says; gives those that did.
 
-    One whose subscriber has left at this moment, or has a pause beyond the mark's day, is not marked as being sent.
+    One whose subscriber has left at this moment, or has a pause beyond the mark's day, is not marked as being sent, nor
+    one that another process sends; `in_doubt`: unless the same mark may have been made a moment ago.
     """
     kept = {f"b_{name}": getattr(mark, name) for name in _KEPT}
     values = {"b_state": mark.state, "b_reason": mark.reason, "b_at": at, **kept}
@@ -241,6 +244,8 @@ async def mark(connection: AsyncConnection, numbers: Collection[int], mark: Mark
             await unknown_messages.settle(connection, some, mark.settled)
         if mark.state is Sending.SENDING:
             parameters["b_day"] = mark.day
+            before = [Sending.SENDING if mark.once_more else Sending.DUE]
+            parameters["b_before"] = [Sending.DUE, Sending.SENDING] if in_doubt else before
             marked.update(await connection.scalars(_MARK_AS_BEING_SENT, parameters))
         else:
             await connection.execute(_MARK_AS_ENDED if mark.state in _ENDED else _MARK, parameters)
@@ -271,8 +276,14 @@ _MARK = (
         },
     )
 )
-# Of each on its own: an IN tempts SQLite to go through all who are subscribed.
+# Whoever marks it first sends it: PostgreSQL's lock that keeps other processes away is lost where the server restarts.
+# The subscriber is asked for by each delivery on its own: an IN tempts SQLite to go through all who are subscribed.
 _MARK_AS_BEING_SENT = _MARK.where(
+    _COLUMNS.state.in_(bindparam("b_before", expanding=True)),
+    or_(
+        _COLUMNS.part <= func.coalesce(bindparam("b_in_flight"), _COLUMNS.part),
+        unknown_messages.is_to_be_sent_again(_COLUMNS.id, bindparam("b_in_flight")),
+    ),
     exists().where(
         subscribers.c.id == _COLUMNS.subscriber_id,
         subscribers.c.standing == Standing.ACTIVE,
@@ -280,7 +291,7 @@ _MARK_AS_BEING_SENT = _MARK.where(
             subscribers.c.paused_until.is_(None),
             subscribers.c.paused_until <= bindparam("b_day", type_=Date),
         ),
-    )
+    ),
 ).returning(_COLUMNS.id)
 
 

@@ -33,9 +33,12 @@ RENDERINGS_TO_KEEP = (
 DELIVERIES_TO_SEND_AGAIN = select(_COLUMNS.delivery_id).where(_COLUMNS.state == Decision.AGAIN)
 
 
-def is_to_be_sent_again(delivery: ColumnElement[int]) -> ColumnElement[bool]:
-    """Whether a message of `delivery` is to be sent again."""
-    return exists().where(_COLUMNS.delivery_id == delivery, _COLUMNS.state == Decision.AGAIN)
+def is_to_be_sent_again(
+    delivery: ColumnElement[int], message: ColumnElement[int] | None = None
+) -> ColumnElement[bool]:
+    """Whether `message` of `delivery` is to be sent again; None: any."""
+    again = exists().where(_COLUMNS.delivery_id == delivery, _COLUMNS.state == Decision.AGAIN)
+    return again if message is None else again.where(_COLUMNS.part == message)
 
 
 def is_lacking(delivery: ColumnElement[int]) -> ColumnElement[bool]:

@@ -1,9 +1,10 @@
 """The database is held by another program for long, or its server ends all connections: work waits, and goes on."""
+# ruff: noqa: ARG002 - the fake channel looks at the text alone
 
 import asyncio
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from bot import fanout, outages, outbox
+from bot.models import Delivery, Part
 from bot.resuming import send_until
 from bot.store.upgrade import upgrade
 from digest.backoff import Backoff
@@ -23,7 +25,7 @@ from tests.bot.chat.audience import broadcast, reader, subscribe
 from tests.bot.chat.world import bot_world
 from tests.bot.commands import Commands
 from tests.bot.commands import commands as commands  # noqa: PLC0414 - a fixture
-from tests.bot.test_unknown_messages import ALL, House
+from tests.bot.test_unknown_messages import ALL, FakeChannel, House
 
 
 @pytest.fixture(autouse=True)
@@ -186,6 +188,43 @@ async def test_postgresql_that_ends_all_connections_ends_no_outbox(postgresql_ur
     stop.set()
     await asyncio.wait_for(sending, 60)
     await engine.dispose()
+
+
+class SlowChannel(FakeChannel):
+    """Messages wait for their turn, and take a while; `arrived` says to whom."""
+
+    async def send(
+        self, delivery: Delivery, part: Part, *, first: bool, before: Callable[[], Awaitable[None]]
+    ) -> None:
+        await asyncio.sleep(0.01)
+        await before()
+        self.arrived.append(f"{delivery.id} {part['text']}")
+        await asyncio.sleep(0.01)
+
+
+async def test_two_that_send_since_postgresql_dropped_their_lock_send_nothing_twice(
+    postgresql_url: str,
+) -> None:
+    """One process loses its lock with the connection, and another takes it: `run` beside `serve`."""
+    engines = [database.open_engine(postgresql_url) for _ in range(2)]
+    house = House(engines[0], SlowChannel())
+    await house.broadcast(readers=30)
+    first, second = house.outbox(), House(engines[1], house.channel).outbox()
+    first.width = second.width = 10
+    sending = asyncio.create_task(first.run())
+    async with asyncio.timeout(60):
+        while len(house.channel.arrived) < 10:  # noqa: ASYNC110 - the fake has no event
+            await asyncio.sleep(0.005)
+    await end_all_connections(postgresql_url)
+    await asyncio.wait_for(second.drain(), 60)
+    first.close()
+    await asyncio.wait_for(sending, 60)
+    assert len(house.channel.arrived) == len(set(house.channel.arrived))
+    unknown = sum((await house.unknown()).values())
+    assert 90 - unknown <= len(house.channel.arrived) <= 90
+    assert {state for state, _, _ in await house.states()} <= {"sent", "unknown"}
+    for engine in engines:
+        await engine.dispose()
 
 
 async def end_all_connections(url: str) -> None:
