@@ -27,7 +27,6 @@ BETWEEN_TRIES = timedelta(minutes=30)
 """Between two runs of work that is due and not done: an edition whose batch does not show, a text that is not there."""
 _RUNS = 8
 """At once: work on an edition may take longer than the time until the next one is due."""
-_LONGEST_OUTAGE = timedelta(days=7)
 _log = structlog.get_logger()
 
 
@@ -149,13 +148,13 @@ class Schedule:
 async def give_out(app: App) -> bool:
     """A delivery to each subscriber of each edition that is made in their language, and was never given out to them.
 
-    However old it is: what an outage kept back for up to a week goes out with the day on which it is made. Gives
-    whether there was anything.
+    Also where it is older than yesterday's: what an outage kept back goes out with the present day's, while it is no
+    older than a delivery may become. Gives whether there was anything.
     """
     now, calendar = app.clock(), app.plan.calendar
     today = calendar.due(now)
     async with database.reading(app.engine) as connection:
-        wanted = await fanout.languages_to_give(connection, today - _LONGEST_OUTAGE)
+        wanted = await fanout.languages_to_give(connection, today - fanout.LIFETIME)
         made = await editions.languages(connection, wanted.keys())
     opened = []
     for each, languages in wanted.items():
