@@ -1,5 +1,6 @@
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -115,7 +116,9 @@ HOSTILE = " ".join(
 
 
 def hostile() -> Edition:
-    return edition(entry(1, title=HOSTILE, abstract=HOSTILE, claims=(Claim(HOSTILE, (Claim(HOSTILE),)),)))
+    made = entry(1, title=HOSTILE, abstract=HOSTILE, claims=(Claim(HOSTILE, (Claim(HOSTILE),)),))
+    paper = replace(made.paper, authors=(HOSTILE, "A. Author"), comment=f"Accepted to {HOSTILE}")
+    return edition(replace(made, paper=paper))
 
 
 def unescaped(post: str) -> str:
