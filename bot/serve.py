@@ -52,10 +52,8 @@ _RETURNS_SECONDS = 300.0  # between two looks into the mailbox for what comes ba
 _LAST_SECONDS, _STOP_SECONDS, _CUT_OFF_SECONDS, _LEAVE_SECONDS = 5.0, 6.0, 1.0, 9.5
 _JOIN_SECONDS = 30.0  # that an alert waits for Telegram before it goes another way
 _PUBLISHING_SECONDS = 15.0  # between two looks for posts that are to be written or pushed
-_TELEGRAM_SECONDS, _SILENT_LOOKS = (
-    60.0,
-    5,
-)  # between two looks whether Telegram answers; of silence before an alert
+_TELEGRAM_SECONDS = 60.0  # between two looks whether Telegram answers
+_SILENT_LOOKS = 5  # in a row, before an alert
 _ALERT_SECONDS = 15.0  # between two looks for alerts that other processes raised
 
 
@@ -256,18 +254,17 @@ async def _close_inbox(stop: asyncio.Event, inbox: Inbox) -> None:
 
 async def _watch_telegram(house: _House, look_seconds: float = _TELEGRAM_SECONDS) -> None:
     """Alerts the operator of a Telegram that has not answered for several looks, and when it does again."""
-    silent, channel = 0, CHANNEL
+    silent, is_told = 0, True  # by a process before this one, perhaps
     while True:
         await asyncio.sleep(look_seconds)
-        if await _answers(house):
-            if silent >= _SILENT_LOOKS or silent == 0:
-                await house.app.alerts.resolve(AlertKind.CHANNEL_PAUSED, channel)
-            silent = -1  # nothing to resolve any more
-        else:
-            silent = max(silent, 0) + 1
-            if silent == _SILENT_LOOKS:
-                reason = f"Telegram has been out of reach for {silent * look_seconds / 60:g} minutes."
-                await house.app.alerts.raise_(AlertKind.CHANNEL_PAUSED, channel, reason)
+        silent = 0 if await _answers(house) else silent + 1
+        if silent == _SILENT_LOOKS:
+            reason = f"Telegram has been out of reach for {silent * look_seconds / 60:g} minutes."
+            await house.app.alerts.raise_(AlertKind.CHANNEL_PAUSED, CHANNEL, reason)
+            is_told = True
+        elif is_told and not silent:
+            await house.app.alerts.resolve(AlertKind.CHANNEL_PAUSED, CHANNEL)
+            is_told = False
 
 
 async def _answers(house: _House) -> bool:
