@@ -68,6 +68,7 @@ class Schedule:
             self._tried = None  # the next tick goes on
         except BusyError as error:  # the other process does it, and tells
             _log.info("another_process_works", error=str(error))
+            self._tried = None  # and may end before it is done
         except DigestError as error:
             _log.error("edition_failed", error=str(error))
             await self.app.alerts.raise_(AlertKind.EDITION_FAILED, reason=str(error))

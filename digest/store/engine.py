@@ -189,6 +189,12 @@ def _is_busy(error: BaseException | None) -> bool:
     return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
+def _is_full(error: BaseException | None) -> bool:
+    return (
+        isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL
+    )
+
+
 def _open_postgresql(url: URL) -> AsyncEngine:
     return create_async_engine(
         url.set(query=_PATIENCE | dict(url.query)),
@@ -214,7 +220,9 @@ def _passes(error: DBAPIError | NoFreeConnectionError) -> bool:
     PostgreSQL's codes of such faults: classes 08 (connection), 53 (resources), 57P (shutdown, starting), and 40 and
     55P03 (given up for others); without a code, the connection was lost or never made.
     """
-    if isinstance(error, NoFreeConnectionError) or error.connection_invalidated or _is_busy(error.orig):
+    if isinstance(error, NoFreeConnectionError) or error.connection_invalidated:
+        return True
+    if _is_busy(error.orig) or _is_full(error.orig):
         return True
     if not isinstance(error, OperationalError) or isinstance(error.orig, sqlite3.Error):
         return False

@@ -18,7 +18,7 @@ from bot.store.tables import metadata
 from bot.store.upgrade import _config, check, upgrade
 from digest.errors import StoreError
 from digest.models import Claim, Origin
-from digest.store import readings
+from digest.store import editions, readings
 from digest.store.engine import open_engine, reading, writing
 from tests.papers import paper
 
@@ -150,6 +150,8 @@ async def test_what_older_versions_stored_stays(engine: AsyncEngine) -> None:
         edition = (
             await connection.execute(text("SELECT late, completed_at, archived_at FROM editions"))
         ).one()
+        made = await editions.languages(connection, [date(2026, 2, 10)])
+        assert made == {date(2026, 2, 10): {"zh-CN", editions.ALL}}  # if nobody has got it, it goes out
         assert edition.late == 0
         assert edition.completed_at == edition.archived_at
         assert await connection.scalar(text("SELECT count(*) FROM edition_papers")) == 1

@@ -96,6 +96,16 @@ async def test_a_lock_that_lasts_is_told_from_a_fault(house: House, sqlite_url: 
             pass
 
 
+async def test_a_disk_that_is_full_is_waited_for_as_a_lock_is(house: House) -> None:
+    async def fill() -> None:
+        async with writing(house.engine) as connection:
+            await connection.execute(text("PRAGMA max_page_count = 1"))
+            await connection.execute(text("CREATE TABLE large AS SELECT zeroblob(1000000)"))
+
+    with pytest.raises(StoreUnavailableError, match="full"):
+        await fill()
+
+
 async def test_many_who_wait_to_write_leave_readers_a_connection(
     house: House, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

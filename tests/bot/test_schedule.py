@@ -21,6 +21,7 @@ from digest.closing import has_open_day, is_quiet
 from digest.models import ClosedEdition, FullText, Window
 from digest.store import engine as database
 from digest.store import fulltexts
+from digest.store.exclusive import exclusive
 from tests.bot.world import QUICK, WEDNESDAY_NOON, World, publish, world
 from tests.fakes.model import FakeModel
 from tests.fakes.model_faults import Asked
@@ -176,6 +177,16 @@ async def test_a_try_of_a_moment_ago_does_not_hold_up_an_edition_that_falls_due(
         assert (await here.subjects())[-1] == ("edition", WEDNESDAY)
         await here.at(thursday + timedelta(seconds=10))
         assert (await here.subjects())[-1] == ("edition", WEDNESDAY + timedelta(days=1))
+
+
+async def test_another_process_that_makes_editions_and_ends_holds_up_none(tmp_path: Path) -> None:
+    """`run` beside `serve`, which is killed."""
+    async with ticking(tmp_path) as here:
+        async with exclusive(here.schedule.app.engine, "editions"):
+            await here.at(WEDNESDAY_NOON)
+        assert await here.subjects() == []
+        await here.at(WEDNESDAY_NOON + timedelta(minutes=1))
+        assert await here.subjects() == [("edition", WEDNESDAY)]
 
 
 async def test_an_edition_that_is_still_being_made_does_not_hold_up_the_next(tmp_path: Path) -> None:

@@ -26,3 +26,12 @@ def upgrade() -> None:
         sa.Column("push_tries", sa.Integer, nullable=False, server_default="0"),
         sa.Column("reason", sa.Text),
     )
+    # What a fault of the post kept from everybody before is found by these, and goes out.
+    op.execute(
+        "INSERT INTO edition_languages (edition_date, language, made_at) "
+        "SELECT date, language, archived_at FROM editions WHERE archived_at IS NOT NULL"
+    )
+    op.execute(
+        "INSERT INTO edition_languages (edition_date, language, made_at) "
+        "SELECT date, '*', completed_at FROM editions WHERE completed_at IS NOT NULL"
+    )
