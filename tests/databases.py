@@ -28,6 +28,10 @@ _numbers = itertools.count(1)
 _template: list[bytes] = []
 
 
+ONE_DATABASE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""For tests of something else than the store, which need a database and not both kinds."""
+
+
 @pytest_asyncio.fixture
 async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     """An engine on a database with all tables and no rows: the test runs on SQLite, then on PostgreSQL."""

@@ -10,7 +10,10 @@ from digest.models import Gap
 from digest.render import jekyll
 from digest.store import editions, readings, translations
 from digest.store import engine as database
+from tests.databases import ONE_DATABASE
 from tests.editions import edition, entry
+
+pytestmark = ONE_DATABASE
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SHANGHAI = ZoneInfo("Asia/Shanghai")

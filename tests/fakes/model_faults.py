@@ -4,7 +4,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -169,6 +169,24 @@ def ends_early(asked: Asked) -> Response:
     """A stream that ends in good order, in the middle of the text."""
     sent = events(asked.completion)
     return streamed(sent[: len(sent) // 2])
+
+
+def in_step(seen: Callable[[int], Awaitable[None]], parts: int = 3) -> Fault:
+    """The sound stream in so many parts; the one after the `n`th waits for `seen(n)`."""
+
+    def fault(asked: Asked) -> Response:
+        sent = events(asked.completion)
+        size = -(-len(sent) // parts)
+
+        async def pieces() -> AsyncIterator[bytes]:
+            for number in range(parts):
+                if number:
+                    await seen(number)
+                yield b"".join(sent[number * size : (number + 1) * size])
+
+        return StreamingResponse(pieces(), media_type="text/event-stream")
+
+    return fault
 
 
 def stalls(asked: Asked) -> Response:

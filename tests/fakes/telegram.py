@@ -30,10 +30,13 @@ from tests.fakes.telegram_people import User
 from tests.fakes.telegram_queries import Queries
 from tests.fakes.telegram_wire import Endpoint, body_of, content_type, gone
 from tests.fakes.telegram_world import TOKEN, World
+from tests.leaps import leap
 
 __all__ = ["TOKEN", "FakeTelegram"]
 
 _Method = Callable[[Parameters], Any]
+_QUIET_LOOKS = 20
+_LOOK_SECONDS = 0.01
 
 
 class FakeTelegram(World):
@@ -48,6 +51,8 @@ class FakeTelegram(World):
         self.queries = Queries(self)
         self._latency_seconds = latency_seconds
         self._script = faults.Script()
+        self.leap_seconds = 0.0
+        """The patience of who asks, which ends at once where a request is left without an answer."""
         self._closing = asyncio.Event()
         self._methods = {name.lower(): (name, method) for name, method in self._all_methods().items()}
 
@@ -221,16 +226,36 @@ class FakeTelegram(World):
             await asyncio.sleep(self._latency_seconds)
         if isinstance(fault, faults.Slow):
             await asyncio.sleep(fault.seconds)
+        elif isinstance(fault, faults.Held):
+            await fault.until.wait()
         elif isinstance(fault, faults.Hangs):
             if fault.accepted:
                 await self._result(name, method, asked, receive)
-            await faults.until_gone(lambda: gone(receive), self._closing)
+            await self._hang(receive)
             return None
         elif isinstance(fault, faults.Resets):
             return None
         elif fault is not None:
             return self._faulty(name, chat_id, fault)
         return await self._result(name, method, asked, receive)
+
+    async def _hang(self, receive: Receive) -> None:
+        leaping = asyncio.create_task(self._leap()) if self.leap_seconds else None
+        await faults.until_gone(lambda: gone(receive), self._closing)
+        if leaping is not None:
+            leaping.cancel()
+
+    async def _leap(self) -> None:
+        """The patience of who waits ends, once nobody asks for anything else: a leap would be the end of that too."""
+        quiet = 0
+        while quiet < _QUIET_LOOKS:
+            asked = self._calls()
+            await asyncio.sleep(_LOOK_SECONDS)
+            quiet = quiet + 1 if self._calls() == asked else 0
+        leap(self.leap_seconds)
+
+    def _calls(self) -> int:
+        return self.methods.total() - self.methods["getUpdates"]
 
     def _faulty(
         self, name: str, chat_id: Any, fault: faults.Refuses | faults.ProxyFails | faults.Garbage

@@ -138,15 +138,15 @@ class Chat:
             self._came.set()
 
     @overload
-    async def waits_for(self, wanted: int = 1, /, *, timeout: float = 60) -> list[Message]: ...  # noqa: ASYNC109
+    async def waits_for(self, wanted: int = 1, /, *, timeout: float = 300) -> list[Message]: ...  # noqa: ASYNC109
     @overload
-    async def waits_for(self, wanted: _Wanted, /, *, timeout: float = 60) -> Message: ...  # noqa: ASYNC109
+    async def waits_for(self, wanted: _Wanted, /, *, timeout: float = 300) -> Message: ...  # noqa: ASYNC109
     async def waits_for(
         self,
         wanted: int | _Wanted = 1,
         /,
         *,
-        timeout: float = 60,  # noqa: ASYNC109 - a test's patience; the error has to tell what came instead
+        timeout: float = 300,  # noqa: ASYNC109 - a test's patience; the error has to tell what came instead
     ) -> list[Message] | Message:
         """The bot's next `wanted` messages, or its next message or edit of which `wanted` is true.
 

@@ -67,7 +67,14 @@ class Slow:
     seconds: float
 
 
-Fault = Refuses | ProxyFails | Garbage | Resets | Hangs | Slow
+@dataclass(frozen=True)
+class Held:
+    """A sound answer, once the test lets it go."""
+
+    until: asyncio.Event
+
+
+Fault = Refuses | ProxyFails | Garbage | Resets | Hangs | Slow | Held
 
 
 def status(code: int, description: str | None = None, *, retry_after: int | None = None) -> Fault:
@@ -101,6 +108,10 @@ def hang() -> Fault:
 
 def garbage() -> Fault:
     return Garbage()
+
+
+def held(until: asyncio.Event) -> Fault:
+    return Held(until)
 
 
 def slow(seconds: float) -> Fault:

@@ -52,12 +52,13 @@ async def talking(
             assert telegram.refusals == []
             assert telegram.dropped_entities == 0
             assert not telegram.unknown_parameters
-    assert [each for each in logs if each["event"] in _FAULTS - may_log] == []
+    faults = [each for each in logs if each["event"] in _FAULTS - may_log]
+    assert faults == [], faults
 
 
 async def made(here: BotWorld) -> None:
     """Returns once the edition is made and given out."""
-    await here.until("SELECT count(*) FROM dispatches", [(1,)], seconds=20)
+    await here.until("SELECT count(*) FROM dispatches", [(1,)])
 
 
 async def told(user: User, text: str, chat: Chat | None = None, thread: int | None = None) -> Message:

@@ -28,11 +28,11 @@ async def served(here: BotWorld, users: list[User], *, kill: bool) -> None:
     process = await start(here.machine.folder, "serve", env=env)
     try:
         if kill:
-            await here.until("SELECT count(*) FROM updates", [(len(users),)], seconds=60)
+            await here.until("SELECT count(*) FROM updates", [(len(users),)])
         else:
-            await here.until("SELECT count(*) FROM updates WHERE content IS NOT NULL", [(0,)], seconds=60)
-            await here.until("SELECT count(*) FROM asks WHERE outcome IS NULL", [(0,)], seconds=60)
-            await here.until(WAITING, [(0,)], seconds=60)
+            await here.until("SELECT count(*) FROM updates WHERE content IS NOT NULL", [(0,)])
+            await here.until("SELECT count(*) FROM asks WHERE outcome IS NULL", [(0,)])
+            await here.until(WAITING, [(0,)])
     finally:
         process.send_signal(signal.SIGKILL)
         await process.status()
@@ -69,8 +69,8 @@ async def test_an_outage_keeps_answers_back_and_loses_none(tmp_path: Path) -> No
         await other.says("2602.00001")
         await here.until(WAITING, [(4,)])
         here.telegram.mend()
-        await here.until(WAITING, [(0,)], seconds=30)
-        await here.until("SELECT count(*) FROM asks WHERE outcome IS NULL", [(0,)], seconds=30)
+        await here.until(WAITING, [(0,)])
+        await here.until("SELECT count(*) FROM asks WHERE outcome IS NULL", [(0,)])
         answers = [message.text for message in user.chat.shown if message.from_bot and message.id > menu.id]
         assert len(answers) == 4
         edition = next(text for text in answers if "共 1 篇" in text)

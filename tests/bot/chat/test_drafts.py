@@ -5,7 +5,6 @@ import itertools
 from pathlib import Path
 
 import pytest
-from starlette.responses import Response
 
 from digest.models import Purpose
 from tests.bot.chat.talks import old_paper, talking, told
@@ -13,7 +12,7 @@ from tests.bot.chat.test_on_demand import done, made_of
 from tests.bot.chat.world import BotWorld, bot_world
 from tests.fakes import telegram_faults as faults
 from tests.fakes.model import FakeModel
-from tests.fakes.model_faults import Asked, Fault, all_at_once, breaks_off, error_in_stream, stalls
+from tests.fakes.model_faults import Fault, all_at_once, breaks_off, error_in_stream, in_step, stalls
 from tests.fakes.model_stream import told as told_at_once
 from tests.fakes.telegram_chats import Chat
 
@@ -31,9 +30,10 @@ async def drafted(here: BotWorld, chat: Chat, count: int = 1) -> None:
 async def test_in_a_private_chat_the_reading_is_seen_as_it_grows_and_is_then_sent_as_ever(
     tmp_path: Path,
 ) -> None:
-    async with talking(tmp_path, model=FakeModel(reading_seconds=SECONDS)) as here:
+    async with talking(tmp_path) as here:
         old_paper(here, 9)
         user = here.telegram.user(1001)
+        here.machine.model.always = reading(in_step(lambda count: drafted(here, user.chat, count)))
         first = await told(user, "2602.00009")
         card = await user.chat.waits_for(done(9))
         (below,) = await user.chat.waits_for(1)
@@ -57,9 +57,15 @@ async def test_in_a_private_chat_the_reading_is_seen_as_it_grows_and_is_then_sen
 
 
 async def test_all_who_wait_see_it_and_a_group_does_not(tmp_path: Path) -> None:
-    async with talking(tmp_path, model=FakeModel(reading_seconds=SECONDS)) as here:
+    async with talking(tmp_path) as here:
         old_paper(here, 9)
         users = [here.telegram.user(2000 + number) for number in range(10)]
+        all_have_seen_it = asyncio.Event()
+
+        async def seen(_: int) -> None:
+            await all_have_seen_it.wait()
+
+        here.machine.model.always = reading(in_step(seen))
         group = here.telegram.group(members=users[:1])
         for user in users[:9]:
             await user.says("2602.00009")
@@ -67,8 +73,10 @@ async def test_all_who_wait_see_it_and_a_group_does_not(tmp_path: Path) -> None:
         await drafted(here, users[0].chat)
         await users[9].says("2602.00009")
         for user in users:
+            await drafted(here, user.chat)
+        all_have_seen_it.set()
+        for user in users:
             await user.chat.waits_for(done(9))
-            assert user.chat.drafts
         await group.waits_for(done(9))
         assert not group.drafts
         assert made_of(here, "2602.00009v1") == {Purpose.TRANSLATION: 1, Purpose.READING: 1}
@@ -139,7 +147,7 @@ async def test_a_stop_amid_the_stream_leaves_it_to_the_next_process(tmp_path: Pa
         old_paper(here, 9)
         user = here.telegram.user(1001)
         async with here.running():
-            model.always = reading_stalls
+            model.always = reading(stalls)
             first = await told(user, "2602.00009")
             await drafted(here, user.chat)
         assert here.rows("SELECT answered_at FROM asks") == [(None,)]
@@ -151,5 +159,6 @@ async def test_a_stop_amid_the_stream_leaves_it_to_the_next_process(tmp_path: Pa
         assert sum(END in message.text for message in user.chat.shown) == 1
 
 
-def reading_stalls(asked: Asked) -> Response:
-    return stalls(asked) if asked.body.get("stream") else told_at_once(asked, asked.completion)
+def reading(fault: Fault) -> Fault:
+    """The reading goes so; what is not streamed is sound."""
+    return lambda asked: fault(asked) if asked.body.get("stream") else told_at_once(asked, asked.completion)

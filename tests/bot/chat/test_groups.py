@@ -178,7 +178,7 @@ async def test_a_channel_is_subscribed_by_the_settings_and_by_its_administrator(
             await here.telegram.promote(one, by=boss)
             await here.until("SELECT count(*) FROM subscribers WHERE standing = 'active'", [(2,)])
             await two.waits_for(1)
-            await here.until("SELECT DISTINCT state FROM deliveries", [("sent",)], seconds=30)
+            await here.until("SELECT DISTINCT state FROM deliveries", [("sent",)])
             await here.telegram.kick(one, by=boss)
             await here.until("SELECT standing, reason FROM subscribers WHERE id = 2", [("ended", "kicked")])
             await here.telegram.promote(one, by=boss)
@@ -343,7 +343,7 @@ async def test_what_a_group_asked_for_follows_it_when_it_becomes_a_supergroup(tm
             await group.waits_for(lambda message: message.text == "收到，正在查找……")
             new = await here.telegram.migrate(group, GROUP)
             await new.waits_for(lambda message: "EchoNet-99" in message.text and bool(message.buttons))
-            await here.until("SELECT count(*) FROM showings", [(0,)], seconds=20)
+            await here.until("SELECT count(*) FROM showings", [(0,)])
             await here.until("SELECT address, outcome FROM asks", [(str(GROUP), "answered")])
         shown = "\n".join(message.text for message in (*group.shown, *new.shown))
         assert re.findall(r"^(\d+)\. EchoNet", shown, re.MULTILINE) == [str(each) for each in range(1, 25)]

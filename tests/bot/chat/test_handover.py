@@ -60,7 +60,7 @@ async def test_what_may_have_arrived_is_not_sent_again_but_what_stands_in_place_
         first = await told(user, "2602.00009")
         here.telegram.fail(faults.accept_then_hang(), method="sendMessage", chat_id=user.id)
         here.telegram.fail(faults.accept_then_hang(), method="editMessageText", chat_id=user.id, times=2)
-        await here.until("SELECT outcome, part FROM asks", [("unanswered", 2)], seconds=20)
+        await here.until("SELECT outcome, part FROM asks", [("unanswered", 2)])
         assert done(9)(user.chat.messages[first.id])
         assert readings(user.chat) == 1
         assert sends(here, user) == 2

@@ -73,12 +73,15 @@ async def test_who_sends_more_than_can_be_answered_hears_so_once(
     async with talking(tmp_path) as here:
         user = here.telegram.user(1001)
         group = here.telegram.group(members=[user])
-        here.telegram.fail(faults.slow(0.4), method="sendMessage", times=2)
+        all_have_come = asyncio.Event()
+        here.telegram.fail(faults.held(all_have_come), method="sendMessage", times=2)
         for number in range(7):
             await user.says(f"/search word{number}")
             await user.says(f"/search@daily_bot word{number}", chat=group)
             if not number:
                 await here.telegram.is_asked("sendMessage", 2)  # what follows waits behind these
+        await here.until("SELECT count(*) FROM updates", [(14,)])
+        all_have_come.set()
         assert "发送得太快" in (await user.chat.waits_for(4))[-1].text
         await here.until(KEPT, [(14, 0)])
         assert "word9" in (await told(user, "/search word9")).text

@@ -143,7 +143,7 @@ async def test_several_papers_beyond_the_quota_are_refused_in_one_sentence(tmp_p
         old_paper(here, 9, 10, 11, 12)
         user = here.telegram.user(1001)
         await user.says("2602.00009 2602.00010 2602.00001 2602.00011 2602.00012")
-        await here.until("SELECT count(*) FROM asks WHERE outcome IS NOT NULL", [(2,)], seconds=30)
+        await here.until("SELECT count(*) FROM asks WHERE outcome IS NOT NULL", [(2,)])
         await user.says("/help")  # which is answered after that
         await user.chat.waits_for(lambda message: "/today" in message.text)
         shown = [message.text for message in user.chat.shown if message.from_bot]

@@ -76,7 +76,7 @@ async def test_forgetting_takes_the_deliveries_with_it_and_the_next_word_begins_
         user = here.telegram.user(1001)
         async with here.running():
             await told(user, "/start")
-            await here.until("SELECT state FROM deliveries", [("sent",)], seconds=20)
+            await here.until("SELECT state FROM deliveries", [("sent",)])
             await user.says("/settings detail titles")
             await user.says("/forget")
             sure = await user.chat.waits_for(lambda message: "要删除" in message.text)
@@ -160,7 +160,7 @@ async def test_who_is_forgotten_amid_a_push_gets_no_more_of_it(tmp_path: Path) -
             await user.taps(sure, "全部删除")
             await user.chat.waits_for(lambda message: "已全部删除" in message.text)
             pushed = sum("EchoNet" in message.text for message in user.chat.shown)
-            await here.until("SELECT state FROM deliveries", [("sent",)], seconds=20)
+            await here.until("SELECT state FROM deliveries", [("sent",)])
         assert sum("EchoNet" in message.text for message in user.chat.shown) == pushed
         assert pushed < sum("EchoNet" in message.text for message in other.chat.shown)
         assert leaks(here, "1001") == []

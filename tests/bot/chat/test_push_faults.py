@@ -232,7 +232,7 @@ async def test_the_second_of_three_messages_fails_for_a_while_and_they_come_in_o
             here.telegram.fail(faults.status(502), method="sendMessage", chat_id=first)
             await here.until("SELECT part, tries FROM deliveries", [(1, 1)])
             here.clock.forward(minutes=1)
-            await here.until("SELECT state FROM deliveries", [("sent",)], seconds=40)
+            await here.until("SELECT state FROM deliveries", [("sent",)])
         numbers = [
             line.partition(".")[0]
             for shown in chat.shown

@@ -47,7 +47,7 @@ async def test_an_edition_that_a_restart_cuts_short_goes_on_with_the_next_messag
         assert shown < PAPERS
         assert here.rows(LEFT) == [(1,)]
         async with here.running():
-            await here.until(LEFT, [(0,)], seconds=20)
+            await here.until(LEFT, [(0,)])
         assert numbers(user.chat) == list(range(1, PAPERS + 1))
         async with here.running():
             await user.says("/help")
@@ -63,7 +63,7 @@ async def test_an_edition_that_is_on_its_way_is_not_sent_a_second_time(tmp_path:
             await user.taps(help_, "今日论文")
             await user.taps(help_, "今日论文")
             await here.telegram.is_asked("answerCallbackQuery", 2)
-            await here.until(LEFT, [(0,)], seconds=20)
+            await here.until(LEFT, [(0,)])
             await user.says("/settings detail titles")
             await user.chat.waits_for(lambda message: "设置" in message.text)
         assert numbers(user.chat) == list(range(1, PAPERS + 1))
@@ -77,7 +77,7 @@ async def test_a_message_that_was_not_taken_comes_again_and_one_that_may_have_be
         here.telegram.fail(faults.accept_then_hang(), method="sendMessage", chat_id=user.id)
         await user.says("/digest 2026-02-11")
         await here.until(LEFT, [(1,)])
-        await here.until(LEFT, [(0,)], seconds=20)
+        await here.until(LEFT, [(0,)])
         assert numbers(user.chat) == list(range(1, PAPERS + 1))
 
 
@@ -88,7 +88,7 @@ async def test_a_message_that_was_on_its_way_at_the_end_does_not_come_twice(tmp_
             await user.says("/today")
             await user.chat.waits_for(1)
         async with here.running():
-            await here.until(LEFT, [(0,)], seconds=20)
+            await here.until(LEFT, [(0,)])
         assert numbers(user.chat) == list(range(1, PAPERS + 1))
 
 
@@ -112,7 +112,7 @@ async def test_two_who_tap_at_once_and_one_who_is_forgotten_or_blocks_get_what_i
             await user.taps(sure, "全部删除")
             await user.chat.waits_for(lambda message: "已全部删除" in message.text)
             shown = numbers(user.chat)
-            await here.until(LEFT, [(0,)], seconds=20)
+            await here.until(LEFT, [(0,)])
         assert numbers(user.chat) == shown
         assert numbers(other.chat) == list(range(1, PAPERS + 1))
         assert max(len(shown), len(numbers(leaving.chat))) < PAPERS

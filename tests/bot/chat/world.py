@@ -17,7 +17,7 @@ from tests.fakes.model import FakeModel
 from tests.fakes.telegram import TOKEN, FakeTelegram
 
 OPERATOR = 42
-RHYTHM = Rhythm(tick_seconds=0.1, look_seconds=0.05, answer_seconds=0.5)
+RHYTHM = Rhythm(tick_seconds=0.1, look_seconds=0.05, answer_seconds=15)
 
 
 @dataclass
@@ -83,7 +83,7 @@ class BotWorld:
         with closing(sqlite3.connect(self.machine.folder / "arxiv-daily.db")) as database:
             return database.execute(query, values).fetchall()
 
-    async def until(self, query: str, expected: list[tuple[Any, ...]], seconds: float = 60) -> None:
+    async def until(self, query: str, expected: list[tuple[Any, ...]], seconds: float = 300) -> None:
         """Returns once the database holds what is expected."""
         deadline = asyncio.get_running_loop().time() + seconds
         while (found := self.rows(query)) != expected:
@@ -101,5 +101,6 @@ async def bot_world(
 ) -> AsyncIterator[BotWorld]:
     """A world whose bot does not run yet; `overrides` are settings."""
     telegram = telegram or FakeTelegram()
+    telegram.leap_seconds = RHYTHM.answer_seconds + 1
     async with world(folder, model, papers) as machine, telegram.serve():
         yield BotWorld(machine, telegram, Clock(), overrides)

@@ -24,6 +24,9 @@ from tests.bot.mail.reports import (
     letter,
     original,
 )
+from tests.databases import ONE_DATABASE
+
+pytestmark = ONE_DATABASE
 
 
 async def take(engine: AsyncEngine, mail: bytes, at: datetime = NOW) -> Outcome:
