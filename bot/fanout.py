@@ -23,8 +23,6 @@ from bot import hours
 from bot.channels import Channel
 from bot.models import Choices, Delivery, Dispatch, Part, Subject, Subscriber
 from bot.store import deliveries, dispatches, subscribers
-from bot.store.deliveries import Segment
-from bot.store.dispatches import Fanout
 from digest import selection
 from digest.models import Edition
 from digest.selection import Rules
@@ -194,24 +192,16 @@ async def _give_to_some(engine: AsyncEngine, number: int, at: datetime) -> int |
         if segment is None or segment.upto is None:
             await dispatches.note_given(connection, number, at)
             return None
-        count = await _address(connection, fanout, segment, at)
-        await dispatches.note_reached(connection, number, segment.upto)
-    return count
-
-
-async def _address(connection: AsyncConnection, fanout: Fanout, among: Segment, at: datetime) -> int:
-    dispatch, count = fanout.dispatch, 0
-    for appointment in await deliveries.appointments(connection, among):
-        count += await deliveries.open_for(
+        count = await deliveries.open_for(
             connection,
-            dispatch,
-            appointment,
-            due_at(dispatch, appointment.hour, appointment.zone),
+            fanout.dispatch,
+            partial(due_at, fanout.dispatch),
             at,
-            quiet=dispatch.subject is Subject.QUIET,
-            among=among,
+            quiet=fanout.dispatch.subject is Subject.QUIET,
+            among=segment,
             joined_until=fanout.joined_until,
         )
+        await dispatches.note_reached(connection, number, segment.upto)
     return count
 
 

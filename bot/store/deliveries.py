@@ -1,6 +1,6 @@
 """The ledger: who gets what, and what became of it."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -17,7 +17,6 @@ from sqlalchemy import (
     delete,
     exists,
     func,
-    literal,
     or_,
     select,
     update,
@@ -39,12 +38,8 @@ _CHANNELS = select(subscribers.c.channel).distinct().scalar_subquery()
 _REMEMBERED = timedelta(days=365)
 
 
-@dataclass(frozen=True, slots=True)
-class Appointment:
-    """An hour of the day in a zone at which some want their digest; None: as soon as it is there."""
-
-    hour: time | None
-    zone: ZoneInfo
+When = Callable[[time | None, ZoneInfo], datetime]
+"""When it is the hour of the day, in a zone, at which somebody wants their digest; None: as soon as it is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,67 +67,59 @@ async def segment(connection: AsyncConnection, after: int, size: int) -> Segment
     return None if last is None else Segment(after, last)
 
 
-async def appointments(connection: AsyncConnection, among: Segment = EVERYONE) -> list[Appointment]:
-    """The hours that those of `among` who are subscribed named, each once."""
-    columns = subscribers.c
-    query = select(columns.hour, columns.zone).where(columns.standing == Standing.ACTIVE, among.condition())
-    rows = await connection.execute(query.distinct())
-    return [
-        Appointment(time.fromisoformat(row.hour) if row.hour else None, ZoneInfo(row.zone)) for row in rows
-    ]
-
-
 async def open_for(
     connection: AsyncConnection,
     dispatch: Dispatch,
-    appointment: Appointment,
-    due_at: datetime,
+    when: When,
     at: datetime,
     *,
     quiet: bool,
     among: Segment = EVERYONE,
     joined_until: int | None = None,
 ) -> int:
-    """A row for each of `among` who is subscribed and named that hour; with `quiet`, who wants a line on quiet days.
+    """A row for each of `among` who is subscribed; with `quiet`, of those who want a line on quiet days.
 
     Those who joined after `joined_until` get none, and nobody a second one. It is held where the dispatch is not
     ready in the subscriber's language. Gives how many rows there are.
     """
     columns = subscribers.c
-    hour = appointment.hour.strftime("%H:%M") if appointment.hour else None
-    wanted = [columns.standing == Standing.ACTIVE, columns.zone == appointment.zone.key, among.condition()]
-    wanted.append(columns.hour.is_(None) if hour is None else columns.hour == hour)
+    wanted = [columns.standing == Standing.ACTIVE, among.condition()]
     if quiet:
         wanted.append(columns.quiet_line)
     if joined_until is not None:
         wanted.append(columns.joined <= joined_until)
-    moments = [literal(moment, UtcDateTime) for moment in (due_at, due_at, at)]
-    given = {
-        "dispatch_id": literal(dispatch.id),
-        "subscriber_id": columns.id,
-        "channel": columns.channel,
-        "state": _first_state(dispatch),
-        **dict(zip(("due_at", "next_at", "changed_at"), moments, strict=True)),
-        "part": literal(0),
-        "tries": literal(0),
-    }
-    # Who is being forgotten at this moment is passed over, and who is given something is forgotten afterwards.
+    named = select(columns.id, columns.channel, columns.language, columns.hour, columns.zone).where(*wanted)
+    # All at once, so that who chooses another hour meanwhile is not passed over. Who is being forgotten at this moment
+    # is, and who is given something is forgotten afterwards.
     readers = (
-        select(*given.values()).where(*wanted).with_for_update(key_share=True, read=True, of=subscribers)
-    )
-    rows = insert_into(connection, deliveries).from_select(list(given), readers)
-    once = rows.on_conflict_do_nothing(index_elements=[_COLUMNS.dispatch_id, _COLUMNS.subscriber_id])
-    # Of an INSERT, SQLAlchemy else forgets how many rows the driver counted (psycopg's: -1).
-    result = await connection.execute(once.execution_options(preserve_rowcount=True))
+        await connection.execute(named.order_by(columns.id).with_for_update(key_share=True, read=True))
+    ).all()
+    moments = {
+        (hour, zone): when(time.fromisoformat(hour) if hour else None, ZoneInfo(zone))
+        for hour, zone in {(row.hour, row.zone) for row in readers}
+    }
+    rows = [_row(dispatch, row, moments[row.hour, row.zone], at) for row in readers]
+    if not rows:
+        return 0
+    insert = insert_into(connection, deliveries)
+    once = insert.on_conflict_do_nothing(index_elements=[_COLUMNS.dispatch_id, _COLUMNS.subscriber_id])
+    # Of an INSERT, SQLAlchemy else forgets how many rows the driver counted.
+    result = await connection.execute(once.execution_options(preserve_rowcount=True), rows)
     return result.rowcount
 
 
-def _first_state(dispatch: Dispatch) -> ColumnElement[str]:
-    due = literal(Sending.DUE.value)
-    if dispatch.languages is None:
-        return due
-    ready = subscribers.c.language.in_(sorted(dispatch.languages))
-    return case((ready, due), else_=literal(Sending.HELD.value))
+def _row(dispatch: Dispatch, reader_: Any, due_at: datetime, at: datetime) -> dict[str, Any]:
+    return {
+        "dispatch_id": dispatch.id,
+        "subscriber_id": reader_.id,
+        "channel": reader_.channel,
+        "state": Sending.DUE if dispatch.is_ready_in(reader_.language) else Sending.HELD,
+        "due_at": due_at,
+        "next_at": due_at,
+        "changed_at": at,
+        "part": 0,
+        "tries": 0,
+    }
 
 
 async def release(connection: AsyncConnection, dispatch: Dispatch, at: datetime, limit: int) -> int:

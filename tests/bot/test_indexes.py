@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from typing import Any
 
 import pytest_asyncio
@@ -80,6 +80,20 @@ async def test_a_fan_out_uses_its_indexes(given: AsyncEngine) -> None:
         await fanout.open_edition(given, DAY, ANCHOR, NOW)
     assert any("INSERT INTO deliveries" in statement for statement, _ in statements)
     assert await scans(given, statements) == []
+
+
+async def test_readers_of_as_many_hours_are_given_it_in_as_few_statements(engine: AsyncEngine) -> None:
+    """So that a transaction is short whatever they chose."""
+    counts = []
+    for day, hours_named in ((DAY, 1), (DAY + timedelta(days=1), 30)):
+        async with writing(engine) as connection:
+            for number in range(30):
+                named = replace(LI, address=f"{day} {number}", hour=time(9, number % hours_named))
+                await subscribers.add(connection, named, NOW)
+        with recorded(engine) as statements:
+            await fanout.open_edition(engine, day, ANCHOR, NOW)
+        counts.append(len(statements))
+    assert counts[0] == counts[1]
 
 
 async def test_picking_and_marking_what_is_due_use_their_indexes(given: AsyncEngine) -> None:

@@ -25,7 +25,6 @@ from bot.models import (
 )
 from bot.store import asks, deliveries, dispatches, subscribers, totals, updates
 from bot.store.asks import Day
-from bot.store.deliveries import Appointment
 from bot.store.tables import spent
 from digest.keywords import keyword
 from digest.store.engine import reading, writing
@@ -35,7 +34,6 @@ LATER = NOW + timedelta(hours=1)
 TODAY = date(2026, 2, 11)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 DAY = Day(NOW, "alias of {}".format)
-AT_ONCE = Appointment(None, SHANGHAI)
 LI = Subscriber(0, "telegram", "1001", Kind.PRIVATE, Choices("zh-CN"), SHANGHAI, Standing.ACTIVE)
 FULL = replace(
     LI,
@@ -54,6 +52,10 @@ FULL = replace(
 )
 
 
+def at_once(_hour: time | None, _zone: ZoneInfo) -> datetime:
+    return NOW
+
+
 async def add(connection: AsyncConnection, *addresses: str) -> list[Subscriber]:
     return [await subscribers.add(connection, replace(LI, address=each), NOW) for each in addresses]
 
@@ -62,7 +64,7 @@ async def give_out(connection: AsyncConnection, day: date = TODAY) -> Dispatch:
     """The edition of `day` to all who are subscribed, due now."""
     dispatch = await dispatches.open_(connection, Subject.EDITION, day, NOW, NOW)
     assert dispatch is not None
-    await deliveries.open_for(connection, dispatch, AT_ONCE, NOW, NOW, quiet=False)
+    await deliveries.open_for(connection, dispatch, at_once, NOW, quiet=False)
     return dispatch
 
 
@@ -264,7 +266,7 @@ async def test_after_a_year_what_has_ended_goes_but_an_edition_is_still_given_ou
         assert draft is not None
         words = await dispatches.confirm(connection, draft.id, NOW)
         assert words is not None
-        await deliveries.open_for(connection, words, AT_ONCE, NOW, NOW, quiet=False)
+        await deliveries.open_for(connection, words, at_once, NOW, quiet=False)
         ended = [each.id for each in await due(connection)][1:]
         await deliveries.mark(connection, ended, Mark(Sending.SENT), NOW)
 
@@ -332,21 +334,22 @@ async def test_an_edition_is_composed_anew_for_all_who_have_got_nothing_of_it(en
         assert await dispatches.rendering(connection, dispatch.id, "key") is None
 
 
-async def test_a_delivery_is_opened_for_each_who_is_subscribed_and_named_that_hour(
-    engine: AsyncEngine,
-) -> None:
+async def test_a_delivery_is_opened_for_each_who_is_subscribed_at_their_hour(engine: AsyncEngine) -> None:
     async with writing(engine) as connection:
-        at_once, left = await add(connection, "1001", "1002")
+        prompt, left = await add(connection, "1001", "1002")
         await subscribers.change(connection, left.id, lambda it: replace(it, standing=Standing.LEFT), NOW)
         await subscribers.add(connection, FULL, NOW)
-        morning = Appointment(time(7, 45), ZoneInfo("Europe/Berlin"))
-        assert set(await deliveries.appointments(connection)) == {AT_ONCE, morning}
         dispatch = await dispatches.open_(connection, Subject.EDITION, TODAY, NOW, NOW)
         assert dispatch is not None
-        assert await deliveries.open_for(connection, dispatch, AT_ONCE, NOW, NOW, quiet=False) == 1
-        assert await deliveries.open_for(connection, dispatch, morning, LATER, NOW, quiet=False) == 1
+        hours = {(None, SHANGHAI): NOW, (time(7, 45), ZoneInfo("Europe/Berlin")): LATER}
+
+        def when(hour: time | None, zone: ZoneInfo) -> datetime:
+            return hours[hour, zone]
+
+        assert await deliveries.open_for(connection, dispatch, when, NOW, quiet=False) == 2
+        assert await deliveries.open_for(connection, dispatch, when, NOW, quiet=False) == 0
         [now] = await due(connection)
-        assert (now.subscriber, now.dispatch, now.part, now.tries) == (at_once, dispatch, 0, 0)
+        assert (now.subscriber, now.dispatch, now.part, now.tries) == (prompt, dispatch, 0, 0)
         assert [each.subscriber.address for each in await due(connection, LATER)] == ["1001", FULL.address]
 
 
@@ -356,7 +359,7 @@ async def test_a_quiet_day_is_for_those_who_asked_for_its_line(engine: AsyncEngi
         await subscribers.add(connection, replace(LI, address="1002", quiet_line=True), NOW)
         dispatch = await dispatches.open_(connection, Subject.QUIET, TODAY, NOW, NOW)
         assert dispatch is not None
-        assert await deliveries.open_for(connection, dispatch, AT_ONCE, NOW, NOW, quiet=True) == 1
+        assert await deliveries.open_for(connection, dispatch, at_once, NOW, quiet=True) == 1
         assert [each.subscriber.address for each in await due(connection)] == ["1002"]
 
 

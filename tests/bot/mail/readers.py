@@ -7,7 +7,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.models import Choices, Consent, Kind, Standing, Subject, Subscriber
 from bot.store import deliveries, dispatches, subscribers
-from bot.store.deliveries import Appointment
 from digest.store.engine import reading, writing
 from tests.bot.mail.reports import NOW
 from tests.bot.test_store_people import SHANGHAI, TODAY
@@ -36,7 +35,7 @@ async def delivered(engine: AsyncEngine, day: date = TODAY) -> list[int]:
     async with writing(engine) as connection:
         dispatch = await dispatches.open_(connection, Subject.EDITION, day, NOW, NOW)
         assert dispatch is not None
-        await deliveries.open_for(connection, dispatch, Appointment(None, SHANGHAI), NOW, NOW, quiet=False)
+        await deliveries.open_for(connection, dispatch, lambda _hour, _zone: NOW, NOW, quiet=False)
         return [each.id for each in await deliveries.due(connection, "mail", NOW, 100)]
 
 

@@ -8,7 +8,6 @@ from sqlalchemy import func, select
 
 from bot.models import Choices, Detail, Letter, Mark, Sending, Standing, Subject
 from bot.store import deliveries, dispatches, signups
-from bot.store.deliveries import Appointment
 from bot.store.tables import deliveries as ledger
 from digest.keywords import keyword
 from digest.store import engine as database
@@ -31,8 +30,7 @@ async def give_out(here: Site) -> None:
     async with database.writing(here.app.engine) as connection:
         sent = await dispatches.open_(connection, Subject.EDITION, date(2026, 2, 11), NOON, NOON)
         assert sent is not None
-        zone = Appointment(None, here.app.plan.calendar.zone)
-        await deliveries.open_for(connection, sent, zone, NOON, NOON, quiet=False)
+        await deliveries.open_for(connection, sent, lambda _hour, _zone: NOON, NOON, quiet=False)
 
 
 async def test_all_that_was_chosen_is_shown_and_changed(tmp_path: Path) -> None:
