@@ -107,12 +107,17 @@ class Courier:
 
 
 async def deliver_day(app: App, settings: Settings, day: date) -> Delivered:
-    """Sends what is still due of the edition of `day`. Raises DigestError where there is none."""
+    """Sends what is still due of the edition of `day`. Raises DigestError where there is none.
+
+    One that was never given out goes to everybody as if it were the present day's, however old it is.
+    """
     outboxes.require_channel(settings)
     async with database.reading(app.engine) as connection:
         if await editions.find(connection, day) is None:
             raise DigestError(f"There is no edition of {day}.")
-    await fanout.open_edition(app.engine, day, app.plan.calendar.anchor(day), app.clock())
+    now, calendar = app.clock(), app.plan.calendar
+    anchor = max(calendar.anchor(day), calendar.anchor(calendar.due(now)))
+    await fanout.open_edition(app.engine, day, anchor, now)
     courier = Courier(app, settings)
     async with courier.at_work():
         pass

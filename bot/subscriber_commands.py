@@ -30,6 +30,7 @@ from digest.errors import DigestError
 from digest.invisible import removed
 from digest.render import text
 from digest.store import engine as database
+from digest.store.bulk import BATCH
 
 app = typer.Typer(help="Who gets the digest.", no_args_is_help=True)
 _FORMULA = re.compile(r"[=+@\t\r]|-(?!\d+(:\d+)?$)")  # what a spreadsheet would run; not a group's number
@@ -164,10 +165,14 @@ class Imported:
 
 
 async def _import(loaded: Settings, sheet: Sheet) -> Imported:
-    async with open_database(loaded) as engine, database.writing(engine) as connection:
-        known = await subscribers.known(connection, CHANNEL, (row.address for row in sheet.rows))
+    """Adds those who are not known, some at a time; cut off, it goes on there when it is called again."""
+    async with open_database(loaded) as engine:
+        async with database.reading(engine) as connection:
+            known = await subscribers.known(connection, CHANNEL, (row.address for row in sheet.rows))
         new = [row for row in sheet.rows if row.address not in known]
-        await subscribers.add_all(connection, new, datetime.now(UTC))
+        for start in range(0, len(new), BATCH):
+            async with database.writing(engine) as connection:
+                await subscribers.add_all(connection, new[start : start + BATCH], datetime.now(UTC))
     gone = sum(standing in (Standing.LEFT, Standing.ENDED) for standing in known.values())
     return Imported(len(new), len(known), gone)
 

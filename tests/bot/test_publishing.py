@@ -15,9 +15,10 @@ from starlette.responses import Response
 
 from bot import day, publishing, schedule
 from bot.app import App
+from bot.delivering import deliver_day
 from bot.doctor import machine
 from bot.doctor.findings import BrokenError
-from bot.models import AlertKind, Choices
+from bot.models import AlertKind, Choices, Sending
 from bot.store import publications
 from bot.store.publications import Publication
 from digest.store import editions
@@ -209,6 +210,17 @@ async def test_after_an_outage_of_weeks_nobody_is_flooded(tmp_path: Path) -> Non
         await here.machine.work(WEDNESDAY_NOON)
         async with here.machine.app(WEDNESDAY_NOON + 9 * DAY) as app:
             assert not await schedule.give_out(app)
+
+
+async def test_the_operator_can_have_an_edition_of_long_ago_delivered(tmp_path: Path) -> None:
+    async with bot_world(tmp_path) as here:
+        (chat,) = people(here, 1)
+        await subscribe(here, reader(chat))
+        await here.machine.work(WEDNESDAY_NOON)
+        async with here.machine.app(WEDNESDAY_NOON + 9 * DAY) as app:
+            done = await deliver_day(app, here.settings(), WEDNESDAY)
+        assert done.states == {Sending.SENT: 1}
+        assert "2026-02-11" in here.telegram.chats[chat].shown[0].text
 
 
 async def test_a_language_that_is_ready_waits_for_no_other(tmp_path: Path) -> None:
