@@ -250,7 +250,9 @@ async def end_all_connections(url: str) -> None:
     await other.dispose()
 
 
-async def test_the_bot_outlasts_another_program_that_writes_for_long(tmp_path: Path) -> None:
+async def test_the_bot_outlasts_another_program_that_writes_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with bot_world(tmp_path, papers=1) as here:
         user = here.telegram.user(1001, started=True)
         await subscribe(here, reader(user.id))
@@ -259,6 +261,9 @@ async def test_the_bot_outlasts_another_program_that_writes_for_long(tmp_path: P
                 async with held_between(here.settings().database_url):
                     await user.says("/help")
                     await until_noted(logs, 3)
+            monkeypatch.setattr(
+                database, "_LOCK_WAIT_SECONDS", 30
+            )  # the test writes beside the bot from here on
             await user.chat.waits_for(lambda message: "/today" in message.text, timeout=60)
             await broadcast(here, "Still there.")
             await user.chat.waits_for(lambda message: "Still there." in message.text, timeout=60)
