@@ -239,7 +239,8 @@ def _prose(mail: Message) -> str:
     for part in mail.walk():
         if part.get_content_type() == "text/plain":
             body = part.get_payload(decode=True)
-            text = body.decode("utf-8", "replace") if isinstance(body, bytes) else ""
+            raw = body.decode("ascii", "surrogateescape") if isinstance(body, bytes) else ""
+            text = refusals.readable(raw)
             return _ORIGINAL.split(text[:_PROSE], maxsplit=1)[0]
     return ""
 
@@ -305,4 +306,5 @@ def _blocks(part: Message) -> list[Message]:
 
 def _text(fields: Message, name: str) -> str:
     """A header as it stands there, whatever its encoding; empty where there is none."""
-    return str(fields.get(name, ""))[:_HEADER]
+    raw = next((value for each, value in fields.raw_items() if each.lower() == name.lower()), "")
+    return refusals.readable(str(raw)[:_HEADER])

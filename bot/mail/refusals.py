@@ -64,6 +64,15 @@ def words(text: str) -> str:
     return " ".join(plain.lower().replace("’", "'").split())
 
 
+def readable(text: str) -> str:
+    """Text in which bytes beyond ASCII may stand as surrogates: read as UTF-8, or as GB 18030, as servers write it."""
+    raw = text.encode("utf-8", "surrogateescape")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("gb18030", "replace")
+
+
 def likeness(code: int | None, text: str, address: str = "") -> str:
     """What refusals that say the same have in common, whomever they are about and whenever they came.
 

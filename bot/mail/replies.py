@@ -56,6 +56,7 @@ def is_accepted(stage: Stage, code: int) -> bool:
 
 def refusal(stage: Stage, code: int, text: str, to: str = "") -> DeliveryError:
     """What it means that a server answered `code` and `text` at `stage`, of a mail to the address `to`."""
+    text = refusals.readable(text)
     found = _ENHANCED.match(text)
     status = found[1] if found else None
     judgement = refusals.judge(code, status, text)
@@ -81,7 +82,7 @@ def lost(stage: Stage, reason: str = "dropped") -> DeliveryError:
 
 def shown(code: int, text: str) -> str:
     """A server's answer for the operator, on one line, without its full stop."""
-    words = " ".join(_ADDRESS.sub("…", text).split())
+    words = " ".join(_ADDRESS.sub("…", refusals.readable(text)).split())
     return f"{code} {words}"[:_WORDS].rstrip(". ")
 
 

@@ -5,11 +5,12 @@ from collections import Counter
 
 import pytest
 
-from bot.mail import refusals
+from bot.channels import HaltedError
+from bot.mail import refusals, replies
 from bot.mail.bounces import Kind, read
 from bot.mail.refusal_rules import HINTS, RULES, Verdict
 from bot.mail.refusals import judge, likeness
-from tests.bot.mail.reports import LINKS
+from tests.bot.mail.reports import LINKS, dsn
 from tests.shared import shared_data
 
 CHANNEL, GONE, ADDRESS, MESSAGE, UNCLEAR = Verdict
@@ -76,6 +77,8 @@ ABOUT_US = (  # as servers say it to every recipient
     "550 发件人域名不存在",
     "550 您的账号已被暂停发信",
     "550 IP地址被拒绝",
+    "553 5.1.1 Relaying disallowed as daily@daily.example",
+    "550 5.1.1 Mail rejected: not on our whitelist",
 )
 ABOUT_THE_ADDRESS = (
     ("550 5.1.1 <ada@reader.example>: Recipient address rejected: User unknown in virtual mailbox table", GONE),
@@ -142,6 +145,16 @@ def test_refusals_that_say_the_same_are_alike_whomever_they_are_about() -> None:
     assert likeness(550, first, "li.wei@a.example") == likeness(550, second, "ada@b.example")
     assert likeness(550, first) != likeness(450, first)
     assert len(likeness(550, "no " * 1000)) <= 120
+
+
+def test_words_in_the_encodings_of_chinese_servers_are_read_in_answers_and_reports() -> None:
+    for encoding in ("utf-8", "gb18030"):
+        raw = "553 请先登录后再发信".encode(encoding)
+        error = replies.refusal(replies.Stage.RECIPIENT, 553, raw[4:].decode("ascii", "surrogateescape"))
+        assert "请先登录后再发信" in str(error)
+        assert isinstance(error, HaltedError)
+        report = dsn(status="5.1.1", diagnostic="ANSWER").replace(b"ANSWER", raw)
+        assert read(report, LINKS).kind is Kind.REFUSED
 
 
 def test_a_hostile_answer_is_judged_at_once() -> None:
