@@ -61,7 +61,10 @@ async def _write(app: App, *, everything: bool) -> ArchiveError | None:
 async def _push(app: App, *, everything: bool) -> ArchiveError | None:
     """All that lies unpushed at once: it is one branch."""
     async with database.reading(app.engine) as connection:
-        left = await publications.unpushed(connection) if app.with_git else []
+        left = await publications.unpushed(connection)
+    if left and not app.with_git:
+        await _give_up(app)
+        return None
     now = app.clock()
     if not left or not (everything or any(each.push_at is not None and each.push_at <= now for each in left)):
         return None
@@ -77,6 +80,13 @@ async def _push(app: App, *, everything: bool) -> ArchiveError | None:
             return None
     await app.alerts.resolve(AlertKind.POST_NOT_PUSHED)
     return None
+
+
+async def _give_up(app: App) -> None:
+    """The operator wants nothing pushed any more."""
+    async with database.writing(app.engine) as connection:
+        await publications.note_nothing_to_push(connection)
+    await app.alerts.resolve(AlertKind.POST_NOT_PUSHED)
 
 
 async def _put_off(app: App, left: Sequence[Publication], error: ArchiveError) -> ArchiveError:

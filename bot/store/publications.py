@@ -55,6 +55,11 @@ async def note_unpushed(
     await connection.execute(update(publications).where(_COLUMNS.edition_date.in_(days)).values(**values))
 
 
+async def note_nothing_to_push(connection: AsyncConnection) -> None:
+    """Note that what is not pushed stays so."""
+    await connection.execute(update(publications).values(push_at=None, push_tries=0))
+
+
 async def unwritten(connection: AsyncConnection) -> list[Publication]:
     """The posts that are still to be written, oldest first."""
     return await _where(connection, _COLUMNS.write_at.is_not(None))

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -154,6 +154,19 @@ async def test_what_cannot_be_pushed_is_tried_less_and_less_often(tmp_path: Path
                 assert await publishing.publish(app, everything=False) is None
                 at = waiting.push_at
         assert waits == [60, 120, 240]
+
+
+async def test_what_is_not_to_be_pushed_any_more_is_no_trouble(tmp_path: Path, site: Site) -> None:
+    (tmp_path / "world").mkdir()
+    async with world(tmp_path / "world", archive_dir=site.posts, archive_git=True) as here:
+        site.take_remote_away()
+        await here.work(WEDNESDAY_NOON)
+        async with here.app(WEDNESDAY_NOON) as app:
+            assert await publishing.publish(app) is not None
+            assert await alerts(app) == {AlertKind.POST_NOT_PUSHED}
+            assert await publishing.publish(replace(app, with_git=False)) is None
+            assert await alerts(app) == set()
+            assert await left(app) == ([], [])
 
 
 @asynccontextmanager
