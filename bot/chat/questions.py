@@ -16,6 +16,12 @@ _BEGINS = re.compile(
     r"|(?:what(?! an? )|why|how|which|who|whose|where|when|explain|summari[sz]e|compare)\b)",
     re.IGNORECASE,
 )
+# What begins alike and asks nothing: praise, surprise, a time that has passed.
+_SAYS = re.compile(
+    r"(?:解释|总结|概括|介绍)(?:得|的)|什么鬼|怎么(?:可能|又)|哪里哪里|谁懂|几(?:乎|(?:天|周|年)(?:前|后|没))|多少有点"
+    r"|(?:when|where) (?:i|we)\b|who knows\b|how (?:cool|nice|great|interesting|funny|sad)\b",
+    re.IGNORECASE,
+)
 _EXCLAIMS = re.compile(r"[!！]+\s*\Z")
 _BETWEEN = re.compile(r"[\s,，、;；。]+")
 
@@ -25,7 +31,9 @@ def is_question(text: str) -> bool:
     text = text.strip()
     if not any(map(str.isalnum, text)):
         return False
-    return bool(_ENDS.search(text) or (_BEGINS.match(text) and not _EXCLAIMS.search(text)))
+    if _ENDS.search(text):
+        return True
+    return bool(_BEGINS.match(text) and not _SAYS.match(text) and not _EXCLAIMS.search(text))
 
 
 def is_only_papers(text: str) -> bool:
