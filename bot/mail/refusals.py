@@ -14,6 +14,11 @@ _PARTICULAR = re.compile(r"\S*(?:\d|://|\w\.\w|_)\S*")  # numbers, ids, hosts, l
 _SIGNS = re.compile(r"[^\w ]+|_")
 _SENDERS = ("1.7", "1.8")  # RFC 3463 §3.2: statuses of the sender's address
 _LIKENESS = 120  # characters
+_SHORT = 3  # words: "Rejected" or "Delivery failed" speak of nothing, and leave it to the status
+_SOMEBODY = re.compile(
+    r"user|mailbox|recipient|rcpt|addressee|receiver|address|account|alias|person|customer|unknown|found|exist|invalid"
+    r"|no such|no one|no longer|nobody|moved|null mx|用户|收件人|邮箱|地址|不存在|未开通"
+)
 
 ADVICE = {
     Cause.SENDER: "MAIL_VERP=false sends from the login's address",
@@ -39,11 +44,14 @@ def judge(code: int | None, status: str | None, text: str) -> Judgement:
     """What a refusal means. `status` is the enhanced status ("5.1.1"), `text` the server's words.
 
     Words count before the status, the status before the code. Who is refused as unknown for the moment only (4xx) is
-    not gone, nor is who is called unknown under a status of the mailbox or of policies: filters say that, too. Under a
-    status of the sender's address it is the sender who is unknown.
+    not gone, nor is who is called unknown under a status of the mailbox or of policies: filters say that, too. Nor is
+    anyone gone by a status whose words speak of something else. Under a status of the sender's address it is the
+    sender who is unknown.
     """
     plain = words(text)
     found = _by_words(plain, _RULES) or _by_status(status) or _by_words(plain, _HINTS) or _by_code(code)
+    if found.verdict is Verdict.GONE and _speaks_of_something_else(plain):
+        return Judgement(Verdict.ADDRESS)
     if found.verdict is not Verdict.GONE:
         return found
     if status is not None and status.partition(".")[2] in _SENDERS:
@@ -103,6 +111,11 @@ def _by_status(status: str | None) -> Judgement | None:
 
 def _by_code(code: int | None) -> Judgement:
     return Judgement(*CODES.get(code or 0, (Verdict.UNCLEAR, None)))
+
+
+def _speaks_of_something_else(plain: str) -> bool:
+    """Whether an answer has words, and none of them is about who is there or not."""
+    return len(plain.split()) > _SHORT and not _SOMEBODY.search(plain)
 
 
 def _is_doubtful(code: int | None, status: str | None) -> bool:

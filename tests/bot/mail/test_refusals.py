@@ -133,6 +133,12 @@ def test_the_address_itself_says_nothing() -> None:
     assert judged("550 <unknown.user@reader.example>: no") is UNCLEAR
 
 
+def test_nobody_is_gone_by_a_status_whose_words_speak_of_something_else() -> None:
+    assert judged("550 5.1.1 Our lawyers have asked us to take nothing of this kind") is ADDRESS
+    assert judged("550 5.1.1 Rejected") is GONE
+    assert judged("550 5.1.1") is GONE
+
+
 def test_each_row_names_its_source_and_stands_in_lower_case() -> None:
     for rule in (*RULES, *HINTS):
         assert rule.source
