@@ -257,13 +257,26 @@ async def _git(folder: Path, *arguments: str, fault: str | None = None, seconds:
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     """Ends a Git that still runs, with its hooks: by SIGTERM, at which it removes its locks, then by SIGKILL."""
+    if process.returncode is not None:
+        return
     for sign in (signal.SIGTERM, signal.SIGKILL):
-        if process.returncode is not None:
-            return
         with suppress(ProcessLookupError):
             os.killpg(process.pid, sign)
         with suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), _END_SECONDS)
+            async with asyncio.timeout(_END_SECONDS):
+                await process.wait()
+                while _has_members(process.pid):  # noqa: ASYNC110 - a hook may ignore the end, and tells nobody of its own
+                    await asyncio.sleep(0.02)
+            return
+
+
+def _has_members(group: int) -> bool:
+    """Whether a process of that `group` is left."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _read(file: IO[bytes]) -> bytes:

@@ -436,7 +436,7 @@ async def test_a_git_that_is_cut_off_in_a_slow_hook_leaves_no_lock_and_the_next_
 async def test_a_git_that_takes_too_long_is_ended_with_its_hook(
     site: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(git, "_COMMIT_SECONDS", 0.5)
+    monkeypatch.setattr(git, "_COMMIT_SECONDS", 2)
     hook(site.root / ".git", "pre-commit", f"echo $$ > {tmp_path}/pid; exec sleep 600")
     with pytest.raises(ArchiveError, match="took over") as raised:
         await site.publish("the post\n")
@@ -448,11 +448,13 @@ async def test_a_git_that_takes_too_long_is_ended_with_its_hook(
 async def test_a_hook_that_ignores_the_end_is_killed(
     site: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(git, "_COMMIT_SECONDS", 0.5)
+    monkeypatch.setattr(git, "_COMMIT_SECONDS", 2)
     monkeypatch.setattr(git, "_END_SECONDS", 0.2)
-    hook(site.root / ".git", "pre-commit", "trap '' TERM; while :; do sleep 0.05; done")
+    marker = tmp_path / "pid"
+    hook(site.root / ".git", "pre-commit", f"trap '' TERM; echo $$ > {marker}; while :; do sleep 0.05; done")
     with pytest.raises(ArchiveError, match="took over"):
         await site.publish("the post\n")
+    assert not runs(int(marker.read_text()))
 
 
 async def test_what_a_hook_leaves_running_holds_nothing_up(site: Clone) -> None:
