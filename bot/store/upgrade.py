@@ -1,5 +1,7 @@
 """Bringing a database up to the tables that this program knows."""
 
+from functools import cache
+
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -58,6 +60,7 @@ def _state(connection: Connection) -> str | None:
     return heads[0] if heads else None
 
 
+@cache
 def _scripts() -> ScriptDirectory:
     return ScriptDirectory.from_config(_config())
 

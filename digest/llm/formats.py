@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -29,7 +30,10 @@ def response_format(rung: Rung, name: str, form: type[BaseModel]) -> dict[str, A
     return {"type": "json_schema", "json_schema": {"name": name, "strict": True, "schema": schema(form)}}
 
 
-def schema(form: type[BaseModel]) -> dict[str, Any]:
+@lru_cache(
+    maxsize=32
+)  # each call of the model needs it, and to make it takes as long as the rest of the request
+def schema(form: type[BaseModel]) -> Mapping[str, Any]:
     """The JSON schema of `form` in the subset that every strict server takes.
 
     No references, no bounds, no descriptions; every field required, and no others allowed.

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import BaseModel
@@ -27,13 +28,12 @@ class PromptTemplate:
     """The pair of templates `NAME.system.j2` and `NAME.user.j2`, for answers of type `form` in `language`."""
 
     def __init__(self, name: str, form: type[BaseModel], language: str) -> None:
-        loader = PackageLoader("templates", "prompts")
-        environment = _environment(loader)
+        environment = _environment()
         rules = environment.get_template(f"{name}.system.j2")
         self._environment = environment
         self._system = rules.render(language=language, schema=json.dumps(schema(form), ensure_ascii=False))
         self._user = environment.get_template(f"{name}.user.j2")
-        self.version = _version(self._system, loader.get_source(environment, f"{name}.user.j2")[0])
+        self.version = _version(self._system, _loader().get_source(environment, f"{name}.user.j2")[0])
 
     def render(self, **material: object) -> Prompt:
         """The prompt for one paper; `material` is all that the user template names."""
@@ -49,9 +49,15 @@ def inert(text: str) -> str:
     return _DELIMITER.sub("‹", removed(text))
 
 
-def _environment(loader: PackageLoader) -> Environment:
+@cache
+def _loader() -> PackageLoader:
+    return PackageLoader("templates", "prompts")
+
+
+@cache
+def _environment() -> Environment:
     environment = Environment(
-        loader=loader,
+        loader=_loader(),
         autoescape=False,  # noqa: S701 - the reader is a model, not a browser
         undefined=StrictUndefined,
         trim_blocks=True,

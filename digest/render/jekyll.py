@@ -1,7 +1,10 @@
 """An edition as a Jekyll post: Markdown for kramdown, behind front matter."""
 
 from datetime import date
+from functools import cache
 from zoneinfo import ZoneInfo
+
+from jinja2 import Environment
 
 from digest.models import Edition
 from digest.render import kramdown, originals, words
@@ -16,6 +19,12 @@ def post_name(day: date) -> str:
 
 def render(edition: Edition, zone: ZoneInfo) -> str:
     """The post of `edition`, its times in `zone`."""
+    template = _environment().get_template(f"{FOLDER}/edition.md.j2")
+    return template.render(words.material(edition, zone))
+
+
+@cache
+def _environment() -> Environment:
     environment = words.environment().overlay()
     environment.filters = {
         **environment.filters,
@@ -23,7 +32,7 @@ def render(edition: Edition, zone: ZoneInfo) -> str:
         "original": originals.stored,
         "paragraphs": _paragraphs,
     }
-    return environment.get_template(f"{FOLDER}/edition.md.j2").render(words.material(edition, zone))
+    return environment
 
 
 def _paragraphs(text: str) -> str:

@@ -1,6 +1,9 @@
 """Papers and accounts as plain text, for a terminal."""
 
+from functools import cache
 from typing import Any
+
+from jinja2 import Environment
 
 from digest.invisible import removed_in_line
 from digest.models import Gap, Paper, Reading, Translation
@@ -35,9 +38,14 @@ def paper(
 
 def render(template: str, **material: Any) -> str:
     """One of the plain texts in `templates/text`."""
+    return _environment().get_template(f"text/{template}.txt.j2").render(**material)
+
+
+@cache
+def _environment() -> Environment:
     environment = words.environment().overlay()
     environment.filters = {**environment.filters, "plain": plain, "printable": printable}
-    return environment.get_template(f"text/{template}.txt.j2").render(**material)
+    return environment
 
 
 def plain(text: str) -> str:

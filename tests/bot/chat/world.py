@@ -17,7 +17,7 @@ from tests.fakes.model import FakeModel
 from tests.fakes.telegram import TOKEN, FakeTelegram
 
 OPERATOR = 42
-RHYTHM = Rhythm(tick_seconds=0.1, look_seconds=0.05, answer_seconds=15)
+RHYTHM = Rhythm(tick_seconds=0.2, look_seconds=0.1, answer_seconds=15)
 
 
 @dataclass
@@ -88,7 +88,7 @@ class BotWorld:
         deadline = asyncio.get_running_loop().time() + seconds
         while (found := self.rows(query)) != expected:
             assert asyncio.get_running_loop().time() < deadline, f"{query}: {found}"
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.05)
 
 
 @asynccontextmanager
