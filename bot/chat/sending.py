@@ -4,13 +4,22 @@ A message is tried in its best form, and once more in a plainer one where Telegr
 classic HTML, then plain text.
 """
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import structlog
 from telegram import ForceReply, LinkPreviewOptions, ReplyParameters
 from telegram.constants import ParseMode
-from telegram.error import ChatMigrated, EndPointNotFound, InvalidToken, TelegramError
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    EndPointNotFound,
+    Forbidden,
+    InvalidToken,
+    TelegramError,
+)
 from telegram.ext import ExtBot
 
 from bot.channels import DeliveryError, EndedError, FormRefusedError
@@ -38,7 +47,9 @@ class Outgoing:
 
     def __init__(self, bot: ExtBot[LimitArgs]) -> None:
         self.bot = bot
-        self._knows_rich = True
+        self._knows_rich: bool | None = None
+        """Whether the Bot API server has sendRichMessage; None until it has told."""
+        self._first_rich = asyncio.Lock()
         self.knows_drafts = True
         """Whether the Bot API server has sendMessageDraft, as far as is known."""
         self.alert: Alert | None = None
@@ -54,7 +65,7 @@ class Outgoing:
         subscriber = delivery.subscriber
         to, what = addresses.parse(subscriber.address), message(part)
         try:
-            await self._send(to, what, silent=subscriber.silent or not first, limits=Bulk(before))
+            await self._send_bulk(to, what, Bulk(before), silent=subscriber.silent or not first)
         except TelegramError as error:
             if instead := self._instead(what, error):
                 raise FormRefusedError(_cause(error), tuple(each.part() for each in instead)) from error
@@ -129,14 +140,20 @@ class Outgoing:
     def _instead(self, what: Message, error: TelegramError) -> tuple[Message, ...]:
         """The messages that may pass where `what` was refused for its form; none where that is not the reason."""
         if what.rich is not None and refusals.is_missing_method(error):
-            news, self._knows_rich = self._knows_rich, False
-        elif refusals.is_unparsable(error) or (what.rich is not None and refusals.may_be_form(error)):
-            news = True
-        else:
-            return ()
-        if news:
+            return plainer(what)
+        if refusals.is_unparsable(error) or (what.rich is not None and refusals.may_be_form(error)):
             _log.warning("rich_message_refused" if what.rich else "message_refused", cause=_cause(error))
-        return plainer(what)
+            return plainer(what)
+        return ()
+
+    async def _send_bulk(self, to: Address, what: Message, limits: Bulk, *, silent: bool) -> None:
+        """One request for one message. Of rich ones, one goes ahead until the server is found to know them or not."""
+        if what.rich is not None:
+            async with self._first_rich:
+                if self._knows_rich is None:
+                    await self._send(to, what, silent=silent, limits=limits)
+                    return
+        await self._send(to, what, silent=silent, limits=limits)
 
     async def _send(
         self,
@@ -177,8 +194,24 @@ class Outgoing:
         }
         given = {name: value for name, value in given.items() if value is not None}
         limits = self._where_known(limits or LimitArgs())
-        sent = await self.bot.do_api_request("sendRichMessage", given, rate_limit_args=limits)
+        with self._learning():
+            sent = await self.bot.do_api_request("sendRichMessage", given, rate_limit_args=limits)
         return int(sent["message_id"])
+
+    @contextmanager
+    def _learning(self) -> Iterator[None]:
+        """The answer to sendRichMessage tells whether the server knows it."""
+        try:
+            yield
+        except (BadRequest, Forbidden):
+            self._knows_rich = True
+            raise
+        except EndPointNotFound as error:
+            if self._knows_rich is not False and refusals.is_missing_method(error):
+                self._knows_rich = False
+                _log.warning("rich_messages_unknown")
+            raise
+        self._knows_rich = True
 
     async def _edit(self, to: Address, number: int, what: Message) -> None:
         if what.rich is None:
@@ -208,7 +241,7 @@ class Outgoing:
         return replace(limits, before=before)
 
     def _refuse_unknown(self) -> None:
-        if not self._knows_rich:
+        if self._knows_rich is False:
             raise EndPointNotFound("The server does not know rich messages.")
 
     async def _tell(self, subscriber: Subscriber, error: DeliveryError) -> None:

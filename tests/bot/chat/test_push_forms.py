@@ -1,5 +1,6 @@
 """Messages of a form that Telegram does not take: rich, then classic, then plain, and each message once."""
 
+import asyncio
 import re
 from dataclasses import replace
 from datetime import time
@@ -103,17 +104,21 @@ async def test_a_server_that_knows_no_rich_messages_is_asked_for_one_only_once(t
 async def test_those_that_wait_when_the_server_proves_to_know_no_rich_messages_do_not_ask_for_one(
     tmp_path: Path,
 ) -> None:
-    async with bot_world(tmp_path, telegram_rate=5) as here:
+    async with bot_world(tmp_path) as here:
         here.telegram.rich = False
-        chats = people(here, 4)
-        await subscribe(here, *(reader(chat, choices=RICH) for chat in chats))
+        proven = asyncio.Event()
+        here.telegram.fail(faults.held(proven), method="sendRichMessage")
+        *chats, other = people(here, 4)
+        await subscribe(here, *(reader(chat, choices=RICH) for chat in chats), reader(other))
         with capture_logs() as logs:
             async with here.running():
+                await here.telegram.chats[other].waits_for(1)  # last in the row: the others had their turn
+                proven.set()
                 await here.until(STATES, [("sent", 4)])
         assert all(forms(here.telegram.chats[chat]) == ["classic"] for chat in chats)
         assert here.telegram.methods["sendRichMessage"] == 1
-        assert sum(each["event"] == "rich_message_refused" for each in logs) == 1
-        assert here.rows("SELECT count(*) FROM renderings") == [(2,)]
+        assert sum(each["event"] == "rich_messages_unknown" for each in logs) == 1
+        assert here.rows("SELECT count(*) FROM renderings") == [(3,)]  # rich, its stand-in, classic
 
 
 async def test_what_is_refused_rich_and_classic_goes_out_plain_and_each_refusal_is_logged(
