@@ -64,7 +64,10 @@ async def open_edition(
 
 
 async def open_quiet_day(engine: AsyncEngine, day: date, anchor: datetime, at: datetime) -> Dispatch | None:
-    """The same of a day without papers, for those who asked for a line then."""
+    """The same of a day without papers, for those who asked for a line then; unless its papers have turned up.
+
+    Where they do so later, their edition is given out all the same.
+    """
     return await _open(engine, Subject.QUIET, day, anchor, at, None)
 
 
@@ -121,7 +124,7 @@ async def _open(
         return None
     async with database.writing(engine) as connection:
         opened = await dispatches.open_(connection, subject, day, due_at, at, languages=languages)
-        known = opened or await dispatches.of_day(connection, day)
+        known = opened or await dispatches.of_day(connection, day, subject)
         if known is None:
             raise AssertionError(f"the dispatch of {day} is there")
         dispatch = opened or await dispatches.add_languages(connection, known.id, languages)
@@ -136,11 +139,11 @@ async def _is_given(
     if languages is not None and not languages:
         return True
     async with database.reading(engine) as connection:
-        known = await dispatches.of_day(connection, day)
+        if subject is Subject.QUIET and await dispatches.of_day(connection, day):
+            return True
+        known = await dispatches.of_day(connection, day, subject)
         if known is None:
             return False
-        if known.subject is not subject:  # the day was given out as something else
-            return True
         fanout = await dispatches.fanout(connection, known.id)
         held = (await deliveries.held_languages(connection)).get(known.id, set())
     return fanout is not None and fanout.is_done and _covers(known, languages) and not _ready(known, held)
@@ -248,7 +251,8 @@ class Renderings:
         number = delivery.rendering
         if number is None:
             subscriber = delivery.subscriber
-            number = await self._number(delivery.dispatch, subscriber.choices, quiet=subscriber.quiet_line)
+            quiet = subscriber.quiet_line and not delivery.is_after_quiet
+            number = await self._number(delivery.dispatch, subscriber.choices, quiet=quiet)
         return number, await self._stored(number)
 
     async def replaced(self, delivery: Delivery, number: int, part: int, instead: tuple[Part, ...]) -> int:

@@ -149,7 +149,7 @@ class Subject(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """One thing that is sent to many: an edition by its date, or a text of the operator's.
+    """One thing that is sent to many: an edition or a quiet day by its date, or a text of the operator's.
 
     `due_at` is when it goes out to those who named no hour. `languages` are those in which an edition is ready; None
     for all.
@@ -190,6 +190,8 @@ class Delivery:
     `due_at` is the hour for which it was given out. `part` counts the messages that are done with, `tries` the failed
     attempts at the next one; `again` are those before it that the operator wants to be sent again. `rendering` names
     the messages once they are made. `repeated`: the next message may have arrived, and is sent a second time.
+    `is_belied`: it is the line of a day without papers, whose papers turned up; `is_after_quiet`: it is an edition, and
+    its subscriber got that line before it.
     """
 
     id: int
@@ -201,6 +203,8 @@ class Delivery:
     tries: int
     repeated: bool = False
     again: tuple[int, ...] = ()
+    is_belied: bool = False
+    is_after_quiet: bool = False
 
     def left(self, count: int) -> tuple[int, ...]:
         """Which of its `count` messages are to be sent, in their order."""

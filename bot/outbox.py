@@ -345,6 +345,8 @@ def obstacle(delivery: Delivery, now: datetime) -> str | None:
         return subscriber.standing.value
     if choices.pause(subscriber, now):
         return "paused"
+    if delivery.is_belied:
+        return "belied"
     if now > max(delivery.due_at, _hour(delivery)) + LIFETIME:
         return "too-late"
     return None

@@ -1,8 +1,8 @@
 """The ledger: who gets what, and what became of it."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -166,6 +166,7 @@ async def due(
     readers_ = await _by_id(connection, subscribers, [row.subscriber_id for row in rows])
     named = await _by_id(connection, dispatches, [row.dispatch_id for row in rows])
     sent = {number: dispatched(row) for number, row in named.items()}
+    belied, told = await _quiet_lines(connection, rows, sent)
     return [
         Delivery(
             id=row.id,
@@ -177,9 +178,30 @@ async def due(
             tries=row.tries,
             repeated=row.repeated,
             again=again.get(row.id, ()),
+            is_belied=row.dispatch_id in belied,
+            is_after_quiet=(sent[row.dispatch_id].edition_date, row.subscriber_id) in told,
         )
         for row in rows
     ]
+
+
+async def _quiet_lines(
+    connection: AsyncConnection, rows: Sequence[Row[Any]], sent: Mapping[int, Dispatch]
+) -> tuple[set[int], set[tuple[date | None, int]]]:
+    """Of the deliveries `rows` of what is `sent`: the lines of quiet days whose papers turned up, by their dispatch;
+    and who got such a line before the edition of that day, by the day and the subscriber."""
+    days = {each.edition_date for each in sent.values() if each.edition_date is not None}
+    edition, quiet = dispatches.alias(), dispatches.alias()
+    both = select(quiet.c.id, quiet.c.quiet_date).join_from(
+        quiet, edition, edition.c.edition_date == quiet.c.quiet_date
+    )
+    lines = {row.id: row.quiet_date for row in await rows_among(connection, both, quiet.c.quiet_date, days)}
+    query = select(_COLUMNS.dispatch_id, _COLUMNS.subscriber_id).where(
+        _COLUMNS.dispatch_id.in_(lines), _COLUMNS.state.in_((Sending.SENDING, *_ENDED))
+    )
+    readers_ = {row.subscriber_id for row in rows} if lines else set()
+    got = await rows_among(connection, query, _COLUMNS.subscriber_id, readers_)
+    return lines.keys() & sent.keys(), {(lines[row.dispatch_id], row.subscriber_id) for row in got}
 
 
 async def waiting(
@@ -384,7 +406,7 @@ async def of_subscriber(connection: AsyncConnection, number: int) -> list[dict[s
     query = (
         select(
             dispatches.c.subject,
-            dispatches.c.edition_date,
+            func.coalesce(dispatches.c.edition_date, dispatches.c.quiet_date).label("edition_date"),
             _COLUMNS.state,
             _COLUMNS.reason,
             _COLUMNS.due_at,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, exists, or_, select, update
+from sqlalchemy import Column, Row, and_, delete, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Dispatch, Part, Sending, Subject
@@ -33,12 +33,11 @@ async def open_(
 
     `languages` are those in which it is ready, None for all.
     """
-    insert = insert_into(connection, dispatches).on_conflict_do_nothing(
-        index_elements=[dispatches.c.edition_date]
-    )
+    column = _date_column(subject)
+    insert = insert_into(connection, dispatches).on_conflict_do_nothing(index_elements=[column])
     row = {
         "subject": subject,
-        "edition_date": day,
+        column.name: day,
         "text": text,
         "due_at": due_at,
         "made_at": at,
@@ -107,10 +106,16 @@ async def never_given(connection: AsyncConnection, since: date) -> list[date]:
     return list(await connection.scalars(open_.order_by(editions.c.date)))
 
 
-async def of_day(connection: AsyncConnection, day: date) -> Dispatch | None:
-    """The dispatch of the edition, or of the quiet day, of `day`."""
-    row = (await connection.execute(select(dispatches).where(dispatches.c.edition_date == day))).first()
+async def of_day(
+    connection: AsyncConnection, day: date, subject: Subject = Subject.EDITION
+) -> Dispatch | None:
+    """The dispatch of the edition of `day`; with the `subject` QUIET, the line that there is none."""
+    row = (await connection.execute(select(dispatches).where(_date_column(subject) == day))).first()
     return None if row is None else dispatch(row)
+
+
+def _date_column(subject: Subject) -> Column[Any]:
+    return dispatches.c.quiet_date if subject is Subject.QUIET else dispatches.c.edition_date
 
 
 async def find(connection: AsyncConnection, number: int) -> Dispatch | None:
@@ -224,4 +229,5 @@ async def prune_texts(connection: AsyncConnection, at: datetime, limit: int = BA
 def dispatch(row: Row[Any]) -> Dispatch:
     """The value that a row of the table holds."""
     languages = None if row.languages is None else frozenset(row.languages)
-    return Dispatch(row.id, Subject(row.subject), row.edition_date, row.text, row.due_at, languages)
+    day = row.edition_date or row.quiet_date
+    return Dispatch(row.id, Subject(row.subject), day, row.text, row.due_at, languages)

@@ -60,15 +60,17 @@ subscribers = Table(
     sqlite_autoincrement=True,
 )
 
-# Whatever was once given out is never given out again: one row an edition, quiet day or broadcast. `languages` are
-# those in which it is ready, None for all. Its fan-out takes in who had joined up to `joined_until`; it has reached the
-# subscribers up to the number `reached`, and all of them at `given_at`.
+# Whatever was once given out is never given out again: one row an edition, quiet day or broadcast. A day can have both
+# of the first, where its papers turned up late. `languages` are those in which it is ready, None for all. Its fan-out
+# takes in who had joined up to `joined_until`; it has reached the subscribers up to the number `reached`, and all of
+# them at `given_at`.
 dispatches = Table(
     "dispatches",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("subject", Text, nullable=False),
     Column("edition_date", Date),
+    Column("quiet_date", Date, unique=True, index=True),
     Column("text", PlainText),
     Column("due_at", UtcDateTime, nullable=False),
     Column("made_at", UtcDateTime, nullable=False),

@@ -1,7 +1,9 @@
 """Who gets what is given out: language by language, in bounded transactions, over crashes. On both databases."""
+# ruff: noqa: ARG002 - the fake channel composes by the subject alone
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -11,12 +13,13 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot import fanout
-from bot.models import Choices, Kind, Sending, Standing, Subject, Subscriber
+from bot.models import Choices, Delivery, Dispatch, Kind, Mark, Part, Sending, Standing, Subject, Subscriber
+from bot.outbox import obstacle
 from bot.store import deliveries, dispatches, subscribers
 from bot.store.tables import deliveries as ledger
 from bot.store.tables import subscribers as readers
 from digest.errors import StoreError
-from digest.models import ClosedEdition, Window
+from digest.models import ClosedEdition, Edition, Window
 from digest.store import editions
 from digest.store.engine import open_engine, reading, writing
 
@@ -192,18 +195,84 @@ async def test_each_gets_it_at_their_hour_in_whatever_batch_they_are(
     assert local == ["08:50", "09:00", "18:30", "08:50", "18:30"]
 
 
-async def test_a_quiet_day_is_told_to_those_who_asked_for_it_and_has_no_edition_besides(
-    engine: AsyncEngine,
-) -> None:
+async def quiet_day(engine: AsyncEngine, *addresses: str) -> list[Subscriber]:
+    """Those at `addresses`, mailboxes among them, who want a line on quiet days, and one who does not; it is one."""
     async with writing(engine) as connection:
         await subscribers.add(connection, LI, NOW)
-        await subscribers.add(connection, replace(LI, address="1002", quiet_line=True), NOW)
+        asked = [
+            await subscribers.add(
+                connection,
+                replace(LI, address=each, channel="mail" if "@" in each else "telegram", quiet_line=True),
+                NOW,
+            )
+            for each in addresses
+        ]
     quiet = await fanout.open_quiet_day(engine, DAY, ANCHOR, NOW)
     assert quiet is not None
     assert quiet.subject is Subject.QUIET
+    return asked
+
+
+async def due(engine: AsyncEngine, channel: str) -> dict[tuple[str, Subject], Delivery]:
+    async with reading(engine) as connection:
+        found = await deliveries.due(connection, channel, NOW, 10)
+    return {(each.subscriber.address, each.dispatch.subject): each for each in found}
+
+
+async def test_a_quiet_day_is_told_once_and_only_to_those_who_asked_for_it(engine: AsyncEngine) -> None:
+    await quiet_day(engine, "1002")
     assert await states(engine) == {"1002": ["due"]}
+    assert await fanout.open_quiet_day(engine, DAY, ANCHOR, NOW) is None
+    assert await states(engine) == {"1002": ["due"]}
+
+
+async def test_where_there_is_an_edition_no_day_is_quiet(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        await subscribers.add(connection, replace(LI, quiet_line=True), NOW)
+    await open_edition(engine)
+    assert await fanout.open_quiet_day(engine, DAY, ANCHOR, NOW) is None
+    assert await states(engine) == {"1001": ["due"]}
+
+
+class _Composes:
+    repeats_unknown = False
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    async def send(
+        self, delivery: Delivery, part: Part, *, first: bool, before: Callable[[], Awaitable[None]]
+    ) -> None:
+        raise AssertionError
+
+    def compose(self, dispatch: Dispatch, edition: Edition | None, choices: Choices) -> tuple[Part, ...]:
+        return ({"subject": dispatch.subject},)
+
+
+async def _nothing(_day: date, _language: str) -> Edition | None:
+    return None
+
+
+@pytest.mark.parametrize("channel", ["telegram", "mail"])
+async def test_papers_of_a_quiet_day_that_turn_up_later_reach_everybody_once(
+    engine: AsyncEngine, channel: str
+) -> None:
+    told, untold = ("told@a.example", "untold@a.example") if channel == "mail" else ("1002", "1003")
+    await quiet_day(engine, told, untold)
+    line = (await due(engine, channel))[told, Subject.QUIET]
+    async with writing(engine) as connection:
+        await deliveries.mark(connection, [line.id], Mark(Sending.SENT), NOW)
+        await close(connection, DAY)
+        assert await fanout.languages_to_give(connection, DAY) == {DAY: frozenset({"zh-CN"})}
+    assert await open_edition(engine)
     assert not await open_edition(engine)
-    assert await states(engine) == {"1002": ["due"]}
+    assert await states(engine) == {"1001": ["due"], told: ["sent", "due"], untold: ["due", "due"]}
+    found = await due(engine, channel)
+    assert obstacle(found[untold, Subject.QUIET], NOW) == "belied"
+    assert obstacle(found[untold, Subject.EDITION], NOW) is None
+    renderings = fanout.Renderings(engine, _Composes(channel), _nothing, lambda: NOW)
+    made = [(await renderings.of(found[each, Subject.EDITION]))[1] for each in (told, untold)]
+    assert made == [(), ({"subject": "quiet"},)]  # none of its papers is for them: one line is enough
 
 
 async def test_an_edition_that_was_never_given_out_is_found_however_old_it_is(engine: AsyncEngine) -> None:

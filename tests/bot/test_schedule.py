@@ -9,7 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from bot.app import open_app
@@ -109,9 +109,10 @@ class Ticking:
             return [(AlertKind(row.kind), row.subject) for row in rows]
 
     async def subjects(self) -> list[tuple[str, date]]:
-        query = select(dispatches.c.subject, dispatches.c.edition_date).order_by(dispatches.c.id)
+        day = func.coalesce(dispatches.c.edition_date, dispatches.c.quiet_date)
+        query = select(dispatches.c.subject, day.label("day")).order_by(dispatches.c.id)
         async with database.reading(self.schedule.app.engine) as connection:
-            return [(row.subject, row.edition_date) for row in await connection.execute(query)]
+            return [(row.subject, row.day) for row in await connection.execute(query)]
 
 
 @asynccontextmanager
@@ -149,6 +150,22 @@ async def test_a_quiet_day_is_given_out_once_without_a_word_to_arxiv(tmp_path: P
         await here.at(noon(SUNDAY) + timedelta(minutes=1))
         assert (await here.subjects())[-2:] == [("edition", SATURDAY), ("quiet", SUNDAY)]
         assert len(here.here.arxiv.requests) == asked
+
+
+async def test_a_batch_that_was_told_to_be_empty_is_given_out_once_its_papers_turn_up(tmp_path: Path) -> None:
+    friday = datetime(2026, 7, 17, 8, 50, tzinfo=UTC)  # nine hours after the batch
+    async with ticking(tmp_path) as here:
+        arxiv = here.here.arxiv
+        publish(arxiv, 10, submitted=friday - timedelta(days=2))
+        await here.at(friday - timedelta(days=1))
+        arxiv.announced, arxiv.fed_on = [], "Fri, 17 Jul 2026 00:00:00 -0400"
+        await here.at(friday)
+        publish(arxiv, 11, submitted=friday - timedelta(days=1))
+        for hours in range(1, 4):
+            await here.at(friday + hours * HOUR)
+        found = await here.subjects()
+    day = date(2026, 7, 17)
+    assert found == [("edition", day - timedelta(days=1)), ("quiet", day), ("edition", day)]
 
 
 async def test_a_batch_that_does_not_show_is_looked_for_again_only_after_a_while_and_told_once(
