@@ -8,7 +8,7 @@ from datetime import date
 from bot import day
 from bot.app import App
 from bot.channels import Channel
-from bot.chat import connection
+from bot.chat import connection, learned_rate
 from bot.chat.sending import Outgoing
 from bot.fanout import Renderings
 from bot.links import Links
@@ -53,10 +53,15 @@ def channels(settings: Settings) -> tuple[str, ...]:
 @asynccontextmanager
 async def telegram(app: App, settings: Settings, rhythm: Rhythm) -> AsyncIterator[tuple[Outgoing, Outbox]]:
     """What sends to Telegram. Raises ChannelError where no token is set, or Telegram refuses it."""
-    if settings.telegram_bot_token is None:
+    token = settings.telegram_bot_token
+    if token is None:
         raise ChannelError("TELEGRAM_BOT_TOKEN is not set: @BotFather gives one.")
-    bot = connection.open_bot(settings.telegram_bot_token, settings, rhythm.answer_seconds)
-    async with connection.initialized(bot, rhythm.patience_seconds):
+    limiter = connection.open_limiter(settings)
+    bot = connection.open_bot(token, settings, rhythm.answer_seconds, limiter)
+    async with (
+        connection.initialized(bot, rhythm.patience_seconds),
+        learned_rate.kept(app.engine, token, limiter, app.clock),
+    ):
         outgoing = Outgoing(bot)
         yield outgoing, _outbox(app, outgoing, rhythm)
 

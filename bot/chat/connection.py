@@ -31,14 +31,21 @@ _ALLOWED_UPDATES = (
 )
 
 
-def open_bot(token: SecretStr, settings: Settings, answer_seconds: float) -> ExtBot[LimitArgs]:
-    """The bot behind `token`, at the pace of TELEGRAM_RATE; what is not answered in time is unknown."""
+def open_limiter(settings: Settings) -> Limiter:
+    """The one gate of the bot's requests, at the pace of TELEGRAM_RATE."""
+    return Limiter(settings.telegram_rate, width=_MESSAGES_AT_ONCE)
+
+
+def open_bot(
+    token: SecretStr, settings: Settings, answer_seconds: float, limiter: Limiter | None = None
+) -> ExtBot[LimitArgs]:
+    """The bot behind `token`, its requests behind `limiter` or a new one; what is not answered in time is unknown."""
     return ExtBot(
         token.get_secret_value(),
         base_url=f"{str(settings.telegram_api_url).rstrip('/')}/bot",
         request=Request(_CONNECTIONS, read_timeout=answer_seconds),
         get_updates_request=Request(1),
-        rate_limiter=Limiter(settings.telegram_rate, width=_MESSAGES_AT_ONCE),
+        rate_limiter=limiter or open_limiter(settings),
     )
 
 

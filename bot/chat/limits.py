@@ -102,6 +102,15 @@ class Limiter(BaseRateLimiter[LimitArgs]):
         self._alarm = None
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    @property
+    def per_second(self) -> float | None:
+        """How many messages a second Telegram is found to take; None without such a limit."""
+        return self._pacing.per_second
+
+    def begin_at(self, per_second: float) -> None:
+        """Takes up what was learned of Telegram's rate before."""
+        self._pacing.begin_at(per_second)
+
     async def process_request(
         self,
         callback: Callable[..., Coroutine[Any, Any, _Answer]],

@@ -80,13 +80,19 @@ class Pace:
 
     At exactly 30 a second, 146 of 7,473 messages were refused. So it begins at 25, or at 5/6 of a ceiling over 30; a
     minute without a refusal adds 1/30 of the ceiling, and a refusal takes a tenth away, at most once a second, down to
-    a third of the ceiling (additive increase, multiplicative decrease).
+    a third of the ceiling (additive increase, multiplicative decrease). What was learned before may take the place of
+    the beginning.
     """
 
     def __init__(self, ceiling: float) -> None:
         self._ceiling = ceiling
         self._cut_at = float("-inf")
-        self.per_second = min(ceiling, max(25, ceiling * 5 / 6))
+        self.per_second = 0.0
+        self.begin_at(max(25, ceiling * 5 / 6))
+
+    def begin_at(self, per_second: float) -> None:
+        """Takes `per_second` for what Telegram takes, within the bounds."""
+        self.per_second = min(self._ceiling, max(per_second, self._ceiling / 3))
 
     def taken(self) -> None:
         """Telegram has taken a message: `per_second` of them are a second of use."""
@@ -173,6 +179,16 @@ class Pacing:
         chat = self._chats.get(scope)
         if self._pace and not (chat and _was_quick(chat)):
             self._pace.refused(now)
+
+    @property
+    def per_second(self) -> float | None:
+        """How many messages a second Telegram is found to take; None without such a limit."""
+        return self._pace.per_second if self._pace else None
+
+    def begin_at(self, per_second: float) -> None:
+        """Takes up what was learned before."""
+        if self._pace:
+            self._pace.begin_at(per_second)
 
     def next_at(self, now: float) -> float | None:
         """When `grant` is next worth asking; None while nothing waits."""

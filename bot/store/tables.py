@@ -10,6 +10,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Date,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -191,6 +192,16 @@ updates = Table(
     Column("taken_at", UtcDateTime, nullable=False, index=True),
     Column("content", JSON(none_as_null=True)),
     Column("starts", Integer, nullable=False, server_default="0"),
+)
+
+# How many messages a second Telegram was found to take from the bot. `bot` is a digest of its token: with another one,
+# that is learned anew.
+learned_rates = Table(
+    "learned_rates",
+    metadata,
+    Column("bot", Text, primary_key=True),
+    Column("per_second", Double, nullable=False),
+    Column("noted_at", UtcDateTime, nullable=False),
 )
 
 # Who gave an address to the newsletter's form, and what they chose: nothing more comes of it before `confirmed_at`.

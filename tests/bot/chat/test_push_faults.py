@@ -162,6 +162,8 @@ async def test_a_short_pause_is_waited_out_where_the_message_stands(tmp_path: Pa
         assert here.rows("SELECT tries, reason FROM deliveries") == [(0, None)]
         refused, taken = (call.at for call in here.telegram.requests if call.method == "sendMessage")
         assert taken - refused >= 1
+        ((rate,),) = here.rows("SELECT per_second FROM learned_rates")
+        assert 22 < rate < 23  # a tenth below the beginning: the next process goes on from there
 
 
 async def test_a_long_pause_moves_the_row_and_keeps_no_other_waiting(tmp_path: Path) -> None:

@@ -1,0 +1,16 @@
+"""The rate that Telegram was found to take."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0018"
+down_revision = "0017"
+
+
+def upgrade() -> None:
+    op.create_table(
+        "learned_rates",
+        sa.Column("bot", sa.Text, primary_key=True),
+        sa.Column("per_second", sa.Double, nullable=False),
+        sa.Column("noted_at", sa.DateTime(timezone=True), nullable=False),
+    )
