@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from bot.doctor.findings import BrokenError, OffError, UnsureError
 from bot.doctor.names import Names
-from bot.doctor.spf import Address, Policy, Verdict
+from bot.doctor.spf import Address, Policy, SpfResult
 from bot.mail import envelope_sender
 from bot.settings import Settings
 
@@ -41,7 +41,7 @@ async def spf(settings: Settings, names: Names) -> str:
         raise UnsureError(
             f"{domain} has an SPF record; whose mail it lets pass depends on where SMTP_HOST sends from."
         )
-    foreign = [address for address, verdict in verdicts.items() if verdict is not Verdict.PASS]
+    foreign = [address for address, verdict in verdicts.items() if verdict is not SpfResult.PASS]
     if foreign:
         raise UnsureError(
             f"The SPF record of {domain} does not name {', '.join(foreign)} (SMTP_HOST): "

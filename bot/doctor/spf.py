@@ -15,8 +15,8 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-class Verdict(StrEnum):
-    """Whether mail from an address is the domain's."""
+class SpfResult(StrEnum):
+    """The result for an address (§2.6): whether mail from it is the domain's."""
 
     PASS = "+"  # noqa: S105 - the sign for it
     FAIL = "-"
@@ -32,7 +32,7 @@ class Policy:
         self._domain = domain
         self._lookups = 0
 
-    async def of(self, address: Address) -> Verdict:
+    async def of(self, address: Address) -> SpfResult:
         """What it says of mail from `address`.
 
         Raises BrokenError where a record is missing, there twice, in error, or sends servers on too long a way;
@@ -41,7 +41,7 @@ class Policy:
         self._lookups = 0
         return await self._of(self._domain, address)
 
-    async def _of(self, domain: str, address: Address) -> Verdict:
+    async def _of(self, domain: str, address: Address) -> SpfResult:
         redirect = None
         for word in (await self._record(domain)).split()[1:]:
             name, equals, value = word.partition("=")
@@ -52,9 +52,9 @@ class Policy:
             if term is None:
                 raise BrokenError(f"The SPF record of {domain} has a part that nobody can read: {word[:60]}")
             if await self._matches(term, domain, address):
-                return Verdict(term["sign"] or "+")
+                return SpfResult(term["sign"] or "+")
         if redirect is None:
-            return Verdict.NEUTRAL
+            return SpfResult.NEUTRAL
         self._count()
         return await self._of(redirect, address)
 
@@ -80,7 +80,7 @@ class Policy:
                 return address in _network(f"{value}{term['length']}", domain)
             case "include":
                 self._count()
-                return await self._of(value, address) is Verdict.PASS
+                return await self._of(value, address) is SpfResult.PASS
             case "a":
                 self._count()
                 return await self._is_at([value], term["length"], address)

@@ -6,7 +6,7 @@ import pytest
 
 from bot.doctor.findings import BrokenError, UnsureError
 from bot.doctor.names import Names
-from bot.doctor.spf import Policy, Verdict
+from bot.doctor.spf import Policy, SpfResult
 from tests.fakes.dns import FakeDns
 
 ELSEWHERE = {
@@ -20,7 +20,7 @@ ELSEWHERE = {
 }
 
 
-async def verdict(record: str, address: str, **others: str) -> Verdict:
+async def verdict(record: str, address: str, **others: str) -> SpfResult:
     records = {**ELSEWHERE, "example.org TXT": ["unrelated", record]}
     records |= {f"{name.replace('_', '.')} TXT": [text] for name, text in others.items()}
     async with FakeDns(records).serve() as resolver:
@@ -30,28 +30,28 @@ async def verdict(record: str, address: str, **others: str) -> Verdict:
 @pytest.mark.parametrize(
     ("record", "address", "expected"),
     [
-        ("v=spf1 ip4:203.0.113.9 -all", "203.0.113.9", Verdict.PASS),
-        ("v=spf1 ip4:203.0.113.0/24 -all", "203.0.113.200", Verdict.PASS),
-        ("v=spf1 ip4:203.0.113.9 -all", "203.0.113.10", Verdict.FAIL),
-        ("V=SPF1 IP4:203.0.113.9 ~ALL", "203.0.113.10", Verdict.SOFTFAIL),
-        ("v=spf1 ip6:2001:db8::/32 -all", "2001:db8::1", Verdict.PASS),
-        ("v=spf1 ip4:203.0.113.9", "203.0.113.10", Verdict.NEUTRAL),
-        ("v=spf1 -ip4:203.0.113.9 +all", "203.0.113.9", Verdict.FAIL),
-        ("v=spf1 a -all", "203.0.113.7", Verdict.PASS),
-        ("v=spf1 a -all", "2001:db8::7", Verdict.PASS),
-        ("v=spf1 a/24 -all", "203.0.113.200", Verdict.PASS),
-        ("v=spf1 a//64 -all", "2001:db8::99", Verdict.PASS),
-        ("v=spf1 a/24 -all", "2001:db8::99", Verdict.FAIL),
-        ("v=spf1 a:a.example.org -all", "203.0.113.20", Verdict.PASS),
-        ("v=spf1 mx -all", "2001:db8::20", Verdict.PASS),
-        ("v=spf1 include:mail.example.net -all", "198.51.100.5", Verdict.PASS),
-        ("v=spf1 include:deep.example.net -all", "198.51.100.5", Verdict.PASS),
-        ("v=spf1 include:mail.example.net ?all", "203.0.113.1", Verdict.NEUTRAL),
-        ("v=spf1 redirect=mail.example.net", "198.51.100.5", Verdict.PASS),
-        ("v=spf1 exp=why.example.net exists:%{i}.x.example.net -all", "198.51.100.5", Verdict.FAIL),
+        ("v=spf1 ip4:203.0.113.9 -all", "203.0.113.9", SpfResult.PASS),
+        ("v=spf1 ip4:203.0.113.0/24 -all", "203.0.113.200", SpfResult.PASS),
+        ("v=spf1 ip4:203.0.113.9 -all", "203.0.113.10", SpfResult.FAIL),
+        ("V=SPF1 IP4:203.0.113.9 ~ALL", "203.0.113.10", SpfResult.SOFTFAIL),
+        ("v=spf1 ip6:2001:db8::/32 -all", "2001:db8::1", SpfResult.PASS),
+        ("v=spf1 ip4:203.0.113.9", "203.0.113.10", SpfResult.NEUTRAL),
+        ("v=spf1 -ip4:203.0.113.9 +all", "203.0.113.9", SpfResult.FAIL),
+        ("v=spf1 a -all", "203.0.113.7", SpfResult.PASS),
+        ("v=spf1 a -all", "2001:db8::7", SpfResult.PASS),
+        ("v=spf1 a/24 -all", "203.0.113.200", SpfResult.PASS),
+        ("v=spf1 a//64 -all", "2001:db8::99", SpfResult.PASS),
+        ("v=spf1 a/24 -all", "2001:db8::99", SpfResult.FAIL),
+        ("v=spf1 a:a.example.org -all", "203.0.113.20", SpfResult.PASS),
+        ("v=spf1 mx -all", "2001:db8::20", SpfResult.PASS),
+        ("v=spf1 include:mail.example.net -all", "198.51.100.5", SpfResult.PASS),
+        ("v=spf1 include:deep.example.net -all", "198.51.100.5", SpfResult.PASS),
+        ("v=spf1 include:mail.example.net ?all", "203.0.113.1", SpfResult.NEUTRAL),
+        ("v=spf1 redirect=mail.example.net", "198.51.100.5", SpfResult.PASS),
+        ("v=spf1 exp=why.example.net exists:%{i}.x.example.net -all", "198.51.100.5", SpfResult.FAIL),
     ],
 )
-async def test_a_record_says_whose_mail_it_lets_pass(record: str, address: str, expected: Verdict) -> None:
+async def test_a_record_says_whose_mail_it_lets_pass(record: str, address: str, expected: SpfResult) -> None:
     assert await verdict(record, address) is expected
 
 
