@@ -256,11 +256,19 @@ async def test_paper_shows_the_translation_and_the_reading(tmp_path: Path) -> No
     assert set(here.model.asked_for.values()) == {1}
 
 
-async def test_a_paper_that_arxiv_does_not_know_is_one_sentence(tmp_path: Path) -> None:
+async def test_a_paper_or_a_version_that_arxiv_does_not_have_is_one_sentence(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
-        told = await call(tmp_path, "paper", "2602.00099", **environment(here))
-    assert told.status == 1
-    assert "2602.00099" in told.sentence
+        env = environment(here)
+        paper, version, question = await asyncio.gather(
+            call(tmp_path, "paper", "2602.00099", **env),
+            call(tmp_path, "paper", "2602.00001v9", **env),
+            call(tmp_path, "paper", "https://arxiv.org/abs/2602.00001v9", "--ask", "Why?", **env),
+        )
+    assert {told.status for told in (paper, version, question)} == {1}
+    assert paper.sentence == "arXiv has no paper 2602.00099."
+    none = "arXiv has no 2602.00001v9: the newest version of that paper is 2602.00001v1."
+    assert version.sentence == question.sentence == none
+    assert here.model.asked_for == {}
 
 
 @pytest.mark.parametrize("calls", [6, 11])
