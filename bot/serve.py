@@ -43,6 +43,7 @@ from bot.web import webhook
 from bot.web.pages import Pages
 from bot.web.server import listening
 from bot.web.site import site
+from digest.store import engine as database
 
 T = TypeVar("T")
 _log = structlog.get_logger()
@@ -91,6 +92,7 @@ async def serve(
     """Serves until `stop` is set; what is in flight ends then or is cut off. Raises DigestError."""
     outboxes.require_channel(settings)
     async with open_app(settings, clock, far_ends) as app:
+        database.require_writable(app.engine)
         if fault := await posts.obstacle(app):
             _log.error("posts_cannot_be_published", error=str(fault))
         house = _House(app, settings, rhythm or Rhythm(), _links(settings, clock), stop)

@@ -101,7 +101,7 @@ class StoreError(DigestError):
 
 
 class StoreUnavailableError(StoreError):
-    """The database is locked, busy, or out of reach: the same may work later."""
+    """The database is locked, busy or out of reach, or has no disk: the same may work later."""
 
 
 class ArchiveError(DigestError):

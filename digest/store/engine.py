@@ -9,6 +9,7 @@ failing halfway; readers see the last commit meanwhile (WAL).
 
 import asyncio
 import json
+import os
 import sqlite3
 import time
 from collections.abc import AsyncIterator
@@ -26,6 +27,7 @@ from sqlalchemy.util import await_only
 from digest.errors import StoreError, StoreUnavailableError
 from digest.store import private_files
 from digest.store.sqlite_connections import SqliteConnections
+from digest.store.transient import is_busy, is_transient, renew_connection
 from digest.store.types import storable
 
 _DRIVERS = {
@@ -54,6 +56,13 @@ def open_engine(url: str) -> AsyncEngine:
     """
     parsed = _parse(url)
     return _open_sqlite(parsed) if parsed.drivername.startswith("sqlite") else _open_postgresql(parsed)
+
+
+def require_writable(engine: AsyncEngine) -> None:
+    """Raises StoreError where the SQLite file may not be written to: who runs on would wait for that without an end."""
+    path = engine.url.database if engine.dialect.name == "sqlite" else None
+    if path is not None and os.path.exists(path) and not os.access(path, os.W_OK):  # noqa: PTH110 - it is a string
+        raise StoreError(f"The database {_shown(engine.url)} cannot be written to by this user.")
 
 
 @asynccontextmanager
@@ -139,6 +148,7 @@ def _open_sqlite(url: URL) -> AsyncEngine:
     )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    event.listen(engine.sync_engine, "handle_error", renew_connection)
     event.listen(engine.sync_engine, "engine_disposed", lambda _: await_only(connections.all_ended()))
     return engine
 
@@ -160,7 +170,7 @@ async def _switch_to_wal(connection: aiosqlite.Connection) -> None:
         try:
             await connection.execute_fetchall("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
-            if not _is_busy(error) or time.monotonic() > deadline:
+            if not is_busy(error) or time.monotonic() > deadline:
                 raise
             await asyncio.sleep(_SWITCH_PAUSE_SECONDS)
         else:
@@ -176,23 +186,10 @@ def _begin_sqlite(connection: Connection) -> None:
         try:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         except OperationalError as error:
-            if not _is_busy(error.orig) or time.monotonic() > deadline:
+            if not is_busy(error.orig) or time.monotonic() > deadline:
                 raise
         else:
             return
-
-
-def _is_busy(error: BaseException | None) -> bool:
-    """Whether SQLite says that another connection is in the way; extended codes tell the reason in their upper bits."""
-    if not isinstance(error, sqlite3.OperationalError):
-        return False
-    return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-
-
-def _is_full(error: BaseException | None) -> bool:
-    return (
-        isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL
-    )
 
 
 def _open_postgresql(url: URL) -> AsyncEngine:
@@ -210,24 +207,8 @@ def _json(value: Any) -> str:
 
 
 def _fault(url: URL, error: DBAPIError | NoFreeConnectionError) -> StoreError:
-    kind = StoreUnavailableError if _passes(error) else StoreError
+    kind = StoreUnavailableError if is_transient(error) else StoreError
     return kind(_sentence(url, error))
-
-
-def _passes(error: DBAPIError | NoFreeConnectionError) -> bool:
-    """Whether a second try may work: behind another writer, or once the server is back.
-
-    PostgreSQL's codes of such faults: classes 08 (connection), 53 (resources), 57P (shutdown, starting), and 40 and
-    55P03 (given up for others); without a code, the connection was lost or never made.
-    """
-    if isinstance(error, NoFreeConnectionError) or error.connection_invalidated:
-        return True
-    if _is_busy(error.orig) or _is_full(error.orig):
-        return True
-    if not isinstance(error, OperationalError) or isinstance(error.orig, sqlite3.Error):
-        return False
-    state: str | None = getattr(error.orig, "sqlstate", None)
-    return state is None or state.startswith(("08", "40", "53", "57P", "55P03"))
 
 
 def _sentence(url: URL, error: DBAPIError | NoFreeConnectionError) -> str:

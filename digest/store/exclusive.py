@@ -17,8 +17,9 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from digest.errors import StoreError
+from digest.errors import StoreError, StoreUnavailableError
 from digest.store.engine import reading
+from digest.store.transient import is_transient_of_system
 
 _NAMESPACE = 0x61727869  # of this program's advisory locks, which are pairs of numbers
 
@@ -120,7 +121,7 @@ def _opened(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StoreError(f"The lock {path} cannot be opened: {error.strerror}.") from error
+        raise _fault(f"The lock {path} cannot be opened", error) from error
 
 
 def _lock(descriptor: int, path: Path, work: str) -> None:
@@ -129,7 +130,12 @@ def _lock(descriptor: int, path: Path, work: str) -> None:
     except BlockingIOError:
         raise _busy(work) from None
     except OSError as error:
-        raise StoreError(f"The lock {path} cannot be taken: {error.strerror}.") from error
+        raise _fault(f"The lock {path} cannot be taken", error) from error
+
+
+def _fault(what: str, error: OSError) -> StoreError:
+    kind = StoreUnavailableError if is_transient_of_system(error) else StoreError
+    return kind(f"{what}: {error.strerror}.")
 
 
 def _busy(work: str) -> BusyError:

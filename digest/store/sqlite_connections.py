@@ -7,6 +7,7 @@ the loop is closed before the thread is done, the thread dies of an exception th
 import asyncio
 import sqlite3
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import aiosqlite
@@ -20,10 +21,14 @@ class SqliteConnections:
     def __init__(self) -> None:
         self._ending: set[asyncio.Future[Any]] = set()
 
-    async def open(self, *arguments: Any, **options: Any) -> aiosqlite.Connection:
-        """Open one, with sqlite3's arguments. If the task is cancelled meanwhile, it is closed when it is open."""
+    async def open(self, database: str, **options: Any) -> aiosqlite.Connection:
+        """Open one to the file `database`, with sqlite3's options. It makes no file: one that is away is missed.
+
+        If the task is cancelled meanwhile, it is closed when it is open.
+        """
+        address = f"{Path(database).as_uri()}?mode=rw"
         opening = asyncio.ensure_future(
-            _opened(self._ending, partial(sqlite3.connect, *arguments, **options))
+            _opened(self._ending, partial(sqlite3.connect, address, uri=True, **options))
         )
         try:
             return await asyncio.shield(opening)

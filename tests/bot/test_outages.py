@@ -2,10 +2,11 @@
 # ruff: noqa: ARG002 - the fake channel looks at the text alone
 
 import asyncio
+import resource
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from tests.bot.chat.world import bot_world
 from tests.bot.commands import Commands
 from tests.bot.commands import commands as commands  # noqa: PLC0414 - a fixture
 from tests.bot.test_unknown_messages import ALL, FakeChannel, House
+
+Trouble = Callable[[str], AbstractContextManager[None]]
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +60,27 @@ def held(url: str) -> Iterator[None]:
         yield
     finally:
         other.close()
+
+
+@contextmanager
+def without_a_disk(_url: str) -> Iterator[None]:
+    """This process may write to no file: what SQLite makes of it is an I/O error."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@contextmanager
+def away(url: str) -> Iterator[None]:
+    """The file is not there, nor is one in its place at the end: its folder is on a network that is down."""
+    path = Path(url.removeprefix("sqlite:///"))
+    moved = path.rename(path.with_suffix(".away"))
+    yield
+    assert not path.exists()
+    moved.rename(path)
 
 
 @asynccontextmanager
@@ -96,6 +120,24 @@ async def test_a_lock_that_lasts_is_told_from_a_fault(house: House, sqlite_url: 
             pass
 
 
+async def test_a_disk_that_fails_is_waited_for_as_a_lock_is(house: House, sqlite_url: str) -> None:
+    async def write() -> None:
+        async with writing(house.engine) as connection:
+            await connection.execute(text("CREATE TABLE large AS SELECT zeroblob(1000000)"))
+
+    with without_a_disk(sqlite_url), pytest.raises(StoreUnavailableError, match="disk I/O error"):
+        await write()
+    await write()
+
+
+async def test_a_file_that_is_away_is_waited_for_and_no_other_is_made(house: House, sqlite_url: str) -> None:
+    with away(sqlite_url), pytest.raises(StoreUnavailableError, match="unable to open"):
+        async with reading(house.engine):
+            pass
+    async with reading(house.engine) as connection:
+        assert await connection.scalar(text("SELECT count(*) FROM subscribers")) == 0
+
+
 async def test_a_disk_that_is_full_is_waited_for_as_a_lock_is(house: House) -> None:
     async def fill() -> None:
         async with writing(house.engine) as connection:
@@ -130,11 +172,14 @@ async def test_a_database_that_is_up_to_date_is_opened_while_another_program_wri
         await upgrade(house.engine)
 
 
-async def test_an_outbox_waits_for_the_database_and_goes_on(house: House, sqlite_url: str) -> None:
+@pytest.mark.parametrize("trouble", [held, without_a_disk])
+async def test_an_outbox_waits_for_the_database_and_goes_on(
+    house: House, sqlite_url: str, trouble: Trouble
+) -> None:
     await house.broadcast(readers=2)
     stop = asyncio.Event()
     with capture_logs() as logs:
-        with held(sqlite_url):
+        with trouble(sqlite_url):
             sending = asyncio.create_task(send_until(stop, house.outbox()))
             await until_noted(logs, 2)
             assert house.channel.arrived == []

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import itertools
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -22,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from digest.errors import StoreError
 from digest.models import Origin, Translation
 from digest.store import papers, translations
-from digest.store.engine import open_engine, reading, writing
+from digest.store.engine import open_engine, reading, require_writable, writing
 from digest.store.tables import translations as table
 from tests.papers import MONDAY_MORNING, paper
 
@@ -107,6 +108,15 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match=r"The folder of sqlite:///.*/file/store\.db cannot be made: "):
         open_engine(f"sqlite:///{tmp_path}/file/store.db")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write to every file")
+async def test_a_file_that_may_not_be_written_to_is_named(tmp_path: Path) -> None:
+    (tmp_path / "store.db").touch(0o400)
+    engine = open_engine(f"sqlite:///{tmp_path}/store.db")
+    with pytest.raises(StoreError, match=r"cannot be written to by this user\.$"):
+        require_writable(engine)
+    await engine.dispose()
 
 
 async def test_the_folder_of_the_file_is_made(tmp_path: Path) -> None:
