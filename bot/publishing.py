@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 import structlog
 
 from bot import day, posts
 from bot.app import App
 from bot.models import AlertKind
+from bot.outages import outlasting
 from bot.store import publications
 from bot.store.publications import Publication
 from digest.archive import git
@@ -16,11 +18,13 @@ from digest.render import jekyll
 from digest.store import engine as database
 from digest.store.exclusive import BusyError, exclusive
 
+_LISTED = 7  # names in a sentence
 _log = structlog.get_logger()
 
 
 async def keep_publishing(app: App, look_seconds: float) -> None:
     """Publishes what is due, without an end; looks every `look_seconds`."""
+    await outlasting("publishing", partial(adopt, app))
     while True:
         try:
             await publish(app, everything=False)
@@ -39,10 +43,30 @@ async def publish(app: App, *, everything: bool = True) -> ArchiveError | None:
     """
     try:
         async with exclusive(app.engine, "publishing"):
+            if everything:
+                await adopt(app)
             unwritten = await _write(app, everything=everything)
             return await _push(app, everything=everything) or unwritten
     except BusyError:
         return None
+
+
+async def adopt(app: App) -> None:
+    """Notes which posts an older version wrote and did not commit or push, once. Raises StoreError."""
+    async with database.reading(app.engine) as connection:
+        days = await publications.without_state(connection)
+    if not days or not app.with_git:
+        return
+    names = {jekyll.post_name(day): day for day in days}
+    try:
+        left = await git.unpublished(app.posts, [app.posts / name for name in names])
+    except ArchiveError as error:  # the next start looks again
+        _log.warning("old_posts_not_looked_at", error=str(error))
+        return
+    async with database.writing(app.engine) as connection:
+        await publications.note_found(connection, days, [names[path.name] for path in left], app.clock())
+    if left:
+        _log.info("old_posts_to_publish", posts=len(left))
 
 
 async def _write(app: App, *, everything: bool) -> ArchiveError | None:
@@ -70,7 +94,7 @@ async def _push(app: App, *, everything: bool) -> ArchiveError | None:
         return None
     paths = [app.posts / jekyll.post_name(each.day) for each in left]
     try:
-        done = await git.publish(app.posts, paths, f"arXiv Daily {', '.join(str(each.day) for each in left)}")
+        done = await git.publish(app.posts, paths, f"arXiv Daily {_listed([str(each.day) for each in left])}")
     except ArchiveError as error:
         return await _put_off(app, left, error)
     _log.info("published", posts=len(paths), outcome=done)
@@ -80,6 +104,10 @@ async def _push(app: App, *, everything: bool) -> ArchiveError | None:
             return None
     await app.alerts.resolve(AlertKind.POST_NOT_PUSHED)
     return None
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= _LISTED else f"{names[0]} … {names[-1]} ({len(names)})"
 
 
 async def _give_up(app: App) -> None:
@@ -97,7 +125,7 @@ async def _put_off(app: App, left: Sequence[Publication], error: ArchiveError) -
         await publications.note_unpushed(connection, days, str(error), next_at, tries + 1)
     _log.error("post_not_pushed", error=str(error), again=next_at.isoformat())
     await app.alerts.raise_(AlertKind.POST_NOT_PUSHED, reason=str(error))
-    names = ", ".join(jekyll.post_name(each.day) for each in left)
+    names = _listed([jekyll.post_name(each.day) for each in left])
     fault = ArchiveError(f"The post {names} is written, but not published. {error}")
     fault.__cause__ = error
     return fault

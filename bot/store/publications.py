@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.tables import publications
 from digest.store.bulk import insert_into
+from digest.store.tables import editions
 
 _COLUMNS = publications.c
 
@@ -58,6 +59,23 @@ async def note_unpushed(
 async def note_nothing_to_push(connection: AsyncConnection) -> None:
     """Note that what is not pushed stays so."""
     await connection.execute(update(publications).values(push_at=None, push_tries=0))
+
+
+async def without_state(connection: AsyncConnection) -> list[date]:
+    """The editions that were archived before this table was, oldest first."""
+    query = select(editions.c.date).outerjoin(publications, _COLUMNS.edition_date == editions.c.date)
+    old = query.where(editions.c.archived_at.is_not(None), _COLUMNS.edition_date.is_(None))
+    return list(await connection.scalars(old.order_by(editions.c.date)))
+
+
+async def note_found(
+    connection: AsyncConnection, days: Collection[date], unpublished: Collection[date], at: datetime
+) -> None:
+    """Note of the posts of `days`, of which nothing was noted, that the `unpublished` are to be pushed at once."""
+    insert = insert_into(connection, publications).on_conflict_do_nothing()
+    for day in days:
+        state = "push_at" if day in unpublished else "pushed_at"
+        await connection.execute(insert.values(edition_date=day, **{state: at}))
 
 
 async def unwritten(connection: AsyncConnection) -> list[Publication]:

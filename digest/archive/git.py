@@ -71,6 +71,26 @@ async def publish(folder: Path, posts: Sequence[Path], message: str, *, pause: f
     raise AssertionError  # stamina returns or raises
 
 
+async def unpublished(folder: Path, posts: Sequence[Path]) -> list[Path]:
+    """Those of `posts`, which lie in `folder`, that are not committed as they are, or not pushed; nothing is changed.
+
+    Where there is no remote branch, committed is enough. Raises ArchiveError.
+    """
+    await _inside(folder)
+    there = [post for post in posts if post.exists()]
+    if not there:
+        return []
+    names = [str(post.resolve()) for post in there]
+    await _refuse_ignored(folder, names[0])
+    found = await _git(folder, "status", "--porcelain", "-z", "--untracked-files=all", "--", *names)
+    if await _git(folder, "for-each-ref", "--format=%(upstream)", await _branch(folder)):
+        if not await _exists(folder, "@{upstream}"):  # the first push is still to come
+            return there
+        found += "\0" + await _git(folder, "diff", "--name-only", "-z", "@{upstream}...HEAD", "--", *names)
+    ends = found.split("\0")  # paths from the top, some behind two letters and a blank
+    return [post for post in there if any(end.endswith(post.name) for end in ends)]
+
+
 async def examine(folder: Path) -> str:
     """The remote branch that posts in `folder` would be pushed to, empty where there is none; nothing is changed.
 

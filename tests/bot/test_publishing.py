@@ -8,9 +8,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 from starlette.responses import Response
 
 from bot import day, publishing, schedule
@@ -26,6 +28,7 @@ from digest.store import engine as database
 from tests.bot.chat.audience import people, reader, subscribe
 from tests.bot.chat.world import OPERATOR, BotWorld, bot_world
 from tests.bot.test_cli import environment
+from tests.bot.test_migrations import _upgrade_to
 from tests.bot.world import WEDNESDAY_NOON, publish, world
 from tests.fakes.model import FakeModel
 from tests.fakes.model_faults import Asked
@@ -154,6 +157,46 @@ async def test_what_cannot_be_pushed_is_tried_less_and_less_often(tmp_path: Path
                 assert await publishing.publish(app, everything=False) is None
                 at = waiting.push_at
         assert waits == [60, 120, 240]
+
+
+async def test_what_an_older_version_left_uncommitted_or_unpushed_is_published(
+    tmp_path: Path, site: Site, empty_database_url: str
+) -> None:
+    pushed, committed, changed, written = (WEDNESDAY - n * DAY for n in range(4))
+    engine = database.open_engine(empty_database_url)
+    async with database.writing(engine) as connection:
+        await connection.run_sync(_upgrade_to, "0016")
+        for day_ in (pushed, committed, changed, written, WEDNESDAY - 4 * DAY):
+            await connection.execute(
+                text(
+                    "INSERT INTO editions (date, window_start, window_end, language, categories, fetched, closed_at, "
+                    f"archived_at) VALUES ('{day_}', '{day_}', '{day_}', 'zh-CN', '[]', 1, '{day_}', '{day_}')"
+                )
+            )
+    await engine.dispose()
+    for day_ in (pushed, changed, committed):
+        (site.posts / f"{day_}-arxiv.md").write_text("A post.\n")
+        git(site.root, "add", ".")
+        git(site.root, "commit", "--quiet", "-m", "A post")
+        if day_ != committed:
+            git(site.root, "push", "--quiet")
+    for day_ in (changed, written):
+        (site.posts / f"{day_}-arxiv.md").write_text("A new post.\n")
+    (tmp_path / "world").mkdir()
+    settings: dict[str, Any] = {
+        "archive_dir": site.posts,
+        "archive_git": True,
+        "database_url": empty_database_url,
+    }
+    async with world(tmp_path / "world", **settings) as here, here.app(WEDNESDAY_NOON) as app:
+        await publishing.adopt(app)
+        assert [each.day for each in (await left(app))[1]] == [written, changed, committed]
+        assert await publishing.publish(app) is None
+        assert await left(app) == ([], [])
+        async with database.reading(app.engine) as connection:
+            assert await publications.without_state(connection) == []
+    assert site.pushed() == {f"_posts/{each}-arxiv.md" for each in (pushed, committed, changed, written)}
+    assert git(site.remote, "show", f"main:_posts/{changed}-arxiv.md") == "A new post.\n"
 
 
 async def test_what_is_not_to_be_pushed_any_more_is_no_trouble(tmp_path: Path, site: Site) -> None:
