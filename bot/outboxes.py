@@ -22,13 +22,15 @@ from digest.models import Edition
 class Rhythm:
     """How often the tables are asked what is due, of editions and of deliveries; how long an answer may take.
 
-    A Telegram that is out of reach at the start is waited for: for `patience_seconds`, or without an end.
+    A Telegram that is out of reach at the start is waited for: for `patience_seconds`, or without an end. A channel
+    that is refused rests for `pause_seconds`, then longer.
     """
 
     tick_seconds: float = 30
     look_seconds: float = 5
     answer_seconds: float = 20
     patience_seconds: float | None = None
+    pause_seconds: float = 60
 
 
 def require_channel(settings: Settings) -> None:

@@ -1,18 +1,18 @@
 """The whole program in one process: pages, schedule, mail, Telegram; from the first request to a clean stop.
 
-The parts run side by side, and each ends by itself: a Telegram that is out of reach keeps no page from being served, a
-mail server that stalls no message.
+The parts run side by side, and each ends by itself: a Telegram that is out of reach, or takes the token back, keeps no
+page from being served and no mail from being sent, a mail server that stalls no message.
 """
 
 import asyncio
 import secrets
 import signal
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -29,6 +29,7 @@ from bot.chat.desk import CHANNEL, Desk
 from bot.chat.inbox import Inbox
 from bot.chat.limits import LimitArgs
 from bot.chat.operators import OperatorChats
+from bot.lifetimes import in_time, own_stop, side_by_side, unless
 from bot.links import Links
 from bot.mail import mailbox
 from bot.mail.correspondence import Letters
@@ -36,7 +37,7 @@ from bot.models import Alert, AlertKind
 from bot.outages import outlasting
 from bot.outbox import Outbox
 from bot.outboxes import Rhythm
-from bot.resuming import keep_sending, send_until
+from bot.resuming import keep_sending, send_until, with_pauses
 from bot.schedule import Schedule
 from bot.settings import Settings
 from bot.web import webhook
@@ -45,12 +46,11 @@ from bot.web.server import listening
 from bot.web.site import site
 from digest.store import engine as database
 
-T = TypeVar("T")
 _log = structlog.get_logger()
 _RETURNS_SECONDS = 300.0  # between two looks into the mailbox for what comes back
-# A stop is done within ten seconds: so much for letters and answers that are under way, for all parts, and for those
-# that were cut off; the rest is for what they stand on. What hangs even then is left to `loops.leave_within`.
-_LAST_SECONDS, _STOP_SECONDS, _CUT_OFF_SECONDS, _LEAVE_SECONDS = 5.0, 6.0, 1.0, 9.5
+# A stop is done within ten seconds: so much for letters and answers that are under way, for all parts (`in_time`), and
+# for what they stand on. What hangs even then is left to `loops.leave_within`.
+_LAST_SECONDS, _LEAVE_SECONDS = 5.0, 9.5
 _JOIN_SECONDS = 30.0  # that an alert waits for Telegram before it goes another way
 _PUBLISHING_SECONDS = 15.0  # between two looks for posts that are to be written or pushed
 _TELEGRAM_SECONDS = 60.0  # between two looks whether Telegram answers
@@ -73,6 +73,8 @@ class _House:
     inbox: Inbox | None = None
     listens: asyncio.Event = field(default_factory=asyncio.Event)
     joined: asyncio.Event = field(default_factory=asyncio.Event)
+    has_joined: bool = False
+    """Whether Telegram took us in this process, now or before."""
 
     def wake(self) -> None:
         """There may be something new to send."""
@@ -80,6 +82,12 @@ class _House:
             outbox.wake()
         if self.letters is not None:
             self.letters.wake()
+
+    def leave_telegram(self, outbox: Outbox) -> None:
+        """Telegram is not there for the other parts any more."""
+        self.joined.clear()
+        self.desk = self.inbox = None
+        self.outboxes.remove(outbox)
 
 
 async def serve(
@@ -106,35 +114,8 @@ async def serve(
         if settings.smtp_host is not None:
             parts.append(_mail(house))
         if settings.telegram_bot_token is not None:
-            parts += [_telegram(house), _unless(stop, partial(_watch_telegram, house))]
-        await _in_time(stop, _side_by_side(stop, parts))
-
-
-async def _in_time(stop: asyncio.Event, work: Coroutine[Any, Any, object]) -> None:
-    """Awaits `work`, which ends by itself at `stop`; what has not ended some seconds after that is cut off.
-
-    The tables say where to go on: what is cut off here fares as in a crash.
-    """
-    working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
-    await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    _, late = await asyncio.wait({working}, timeout=_STOP_SECONDS)
-    if late:
-        _log.warning("cut_off_at_the_stop", seconds=_STOP_SECONDS)
-        working.cancel()
-        _, late = await asyncio.wait({working}, timeout=_CUT_OFF_SECONDS)
-    if not late and not working.cancelled():
-        await working
-
-
-async def _side_by_side(stop: asyncio.Event, parts: list[Coroutine[Any, Any, object]]) -> None:
-    """All `parts`, which end by themselves at `stop`; one that cannot go on stops the others, and is raised."""
-    tasks = [asyncio.create_task(part) for part in parts]
-    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    stop.set()
-    for result in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(result, BaseException):
-            raise result
+            parts += [_telegram(house), unless(stop, partial(_watch_telegram, house))]
+        await in_time(stop, side_by_side(stop, parts))
 
 
 async def _pages(house: _House) -> None:
@@ -168,26 +149,27 @@ async def _ticks(house: _House) -> None:
 
 async def _publishing(house: _House) -> None:
     look = min(_PUBLISHING_SECONDS, house.rhythm.tick_seconds)
-    await _unless(house.stop, partial(publishing.keep_publishing, house.app, look))
+    await unless(house.stop, partial(publishing.keep_publishing, house.app, look))
 
 
 async def _alerts(house: _House) -> None:
     app, settings = house.app, house.settings
     ways = alert_routes.routes(app, settings, _Joined(house))
     telling = partial(app.alerts.keep_telling, ways, min(_ALERT_SECONDS, house.rhythm.tick_seconds))
-    await _unless(house.stop, telling)
+    await unless(house.stop, telling)
 
 
 @dataclass(frozen=True, slots=True)
 class _Joined:
-    """The route of alerts over the bot that serves. One that is still to reach Telegram is waited for, for a while."""
+    """The route of alerts over the bot that serves. At the start, Telegram is waited for, for a while."""
 
     house: _House
     name: str = CHANNEL
 
     async def tell(self, alert: Alert) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self.house.joined.wait(), _JOIN_SECONDS)
+        if not self.house.has_joined:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.house.joined.wait(), _JOIN_SECONDS)
         desk = self.house.desk
         if desk is None or not self.house.joined.is_set():
             raise NotToldError("Telegram is out of reach")
@@ -198,7 +180,7 @@ async def _unknown(house: _House) -> None:
     """Has the operator hear of what may not have arrived."""
     app = house.app
     seconds = house.rhythm.tick_seconds
-    await _unless(house.stop, partial(unknown_messages.watch, app.engine, app.alerts, app.clock, seconds))
+    await unless(house.stop, partial(unknown_messages.watch, app.engine, app.alerts, app.clock, seconds))
 
 
 async def _mail(house: _House) -> None:
@@ -208,14 +190,14 @@ async def _mail(house: _House) -> None:
         house.letters = Letters(app.engine, links, mail.post, app.clock, house.rhythm.look_seconds)
 
         parts: list[Coroutine[Any, Any, object]] = [
-            keep_sending(stop, outbox, app.alerts),
+            keep_sending(stop, outbox, app.alerts, first_pause_seconds=house.rhythm.pause_seconds),
             _letters(stop, house.letters),
         ]
         account = mailbox.account(house.settings)
         if account is not None:
             watch = partial(mailbox.watch, account, links, app.alerts, _RETURNS_SECONDS)
-            parts.append(_unless(stop, watch))
-        await _side_by_side(stop, parts)
+            parts.append(unless(stop, watch))
+        await side_by_side(stop, parts)
 
 
 async def _letters(stop: asyncio.Event, letters: Letters) -> None:
@@ -230,22 +212,32 @@ async def _letters(stop: asyncio.Event, letters: Letters) -> None:
 
 
 async def _telegram(house: _House) -> None:
-    async with AsyncExitStack() as stack:
-        joined = await _unless(house.stop, partial(_joined, house, stack))
+    """A refusal at the start ends the program with its sentence; one that comes later pauses this channel alone."""
+    await with_pauses(
+        house.stop,
+        CHANNEL,
+        house.app.alerts,
+        partial(_talk, house),
+        may_pause=lambda: house.has_joined,
+        first_pause_seconds=house.rhythm.pause_seconds,
+    )
+
+
+async def _talk(house: _House) -> None:
+    """Telegram, from joining it to the stop. Raises ChannelError, after which it may be joined again."""
+    async with AsyncExitStack() as stack, own_stop(house.stop) as stop:
+        joined = await unless(stop, partial(_joined, house, stack))
         if joined is None:
             return
         bot, outbox, inbox = joined
-        parts: list[Coroutine[Any, Any, object]] = [
-            send_until(house.stop, outbox),
-            _close_inbox(house.stop, inbox),
-        ]
+        parts: list[Coroutine[Any, Any, object]] = [send_until(stop, outbox), _close_inbox(stop, inbox)]
         if house.settings.telegram_webhook_secret is None:
 
             async def take(found: Sequence[Update]) -> None:
                 await outlasting("updates", partial(inbox.take, found))
 
-            parts.append(_unless(house.stop, partial(connection.poll, bot, take)))
-        await _side_by_side(house.stop, parts)
+            parts.append(unless(stop, partial(connection.poll, bot, take)))
+        await side_by_side(stop, parts)
 
 
 async def _close_inbox(stop: asyncio.Event, inbox: Inbox) -> None:
@@ -259,6 +251,8 @@ async def _watch_telegram(house: _House, look_seconds: float = _TELEGRAM_SECONDS
     silent, is_told = 0, True  # by a process before this one, perhaps
     while True:
         await asyncio.sleep(look_seconds)
+        if house.has_joined and not house.joined.is_set():
+            continue  # it is paused, and the operator knows why
         silent = 0 if await _answers(house) else silent + 1
         if silent == _SILENT_LOOKS:
             reason = f"Telegram has been out of reach for {silent * look_seconds / 60:g} minutes."
@@ -287,30 +281,22 @@ async def _joined(house: _House, stack: AsyncExitStack) -> tuple[ExtBot[LimitArg
     newsletter = house.links if settings.smtp_host is not None else None
     desk = application.open_desk(house.app, outgoing, outbox, settings, newsletter)
     outgoing.alert = partial(house.app.alerts.raise_, AlertKind.TOPIC_CLOSED)
-    house.desk = desk
+    inbox = await stack.enter_async_context(application.answering(desk))
+    house.desk, house.inbox = desk, inbox
     house.outboxes.append(outbox)
-    inbox = house.inbox = await stack.enter_async_context(application.answering(desk))
+    stack.callback(house.leave_telegram, outbox)
     if settings.telegram_webhook_secret is not None:
         await house.listens.wait()
         url = f"{str(settings.public_url).rstrip('/')}{webhook.PATH}"
         await connection.have_pushed(desk.bot, url, settings.telegram_webhook_secret)
     await application.introduce(desk, settings.telegram_channels)
+    if house.has_joined:  # after a refusal
+        await house.app.alerts.resolve(AlertKind.CHANNEL_PAUSED, CHANNEL)
+    house.has_joined = True
     house.joined.set()
     _log.info("joined_telegram")
     await house.app.alerts.hurry()
     return desk.bot, outbox, inbox
-
-
-async def _unless(stop: asyncio.Event, work: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
-    """What `work` comes to; None where `stop` is set before."""
-    working, stopped = asyncio.create_task(work()), asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        return await working if working.done() else None
-    finally:
-        stopped.cancel()
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
 
 
 def _links(settings: Settings, clock: Clock) -> Links:

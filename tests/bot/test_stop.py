@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.virtual_time import VirtualLoop
-from bot import serve
+from bot import lifetimes, serve
 from bot.models import Sending
 from tests.bot.mail.readers import subscribed
 from tests.bot.test_outbox_restart import FIRST, house, sqlite_url
@@ -29,7 +29,7 @@ def ended_at(part: Callable[[asyncio.Event], Coroutine[None, None, None]]) -> fl
     async def served() -> float:
         stop = asyncio.Event()
         asyncio.get_running_loop().call_at(STOPPED_AT, stop.set)
-        await serve._in_time(stop, part(stop))
+        await lifetimes.in_time(stop, part(stop))
         return asyncio.get_running_loop().time() - STOPPED_AT
 
     with VirtualLoop() as loop:
@@ -59,7 +59,7 @@ def test_what_does_not_end_is_cut_off_and_may_put_things_away() -> None:
             await asyncio.sleep(0.5)
             put_away.append(True)
 
-    assert ended_at(part) == serve._STOP_SECONDS + 0.5
+    assert ended_at(part) == lifetimes._STOP_SECONDS + 0.5
     assert put_away
 
 
@@ -69,7 +69,7 @@ def test_what_holds_on_even_then_is_left() -> None:
             with suppress(asyncio.CancelledError):
                 await asyncio.sleep(3600)
 
-    assert ended_at(part) == serve._STOP_SECONDS + serve._CUT_OFF_SECONDS < serve._LEAVE_SECONDS < 10
+    assert ended_at(part) == lifetimes._STOP_SECONDS + lifetimes._CUT_OFF_SECONDS < serve._LEAVE_SECONDS < 10
 
 
 def test_a_part_that_fails_is_told() -> None:

@@ -1,12 +1,12 @@
 """What Telegram tells the bot: nothing of it is lost, handled twice, or in another chat's way."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot.chat import inbox
-from bot.outbox import ChannelError
 from bot.serve import serve
 from tests.bot.chat.talks import talking, told
 from tests.bot.chat.test_webhook import pushed
@@ -89,14 +89,21 @@ async def test_who_sends_more_than_can_be_answered_hears_so_once(
         assert answers(group) == 3
 
 
-async def test_a_token_that_is_taken_back_ends_the_program_with_a_sentence(tmp_path: Path) -> None:
+async def test_updates_that_are_refused_for_a_while_are_fetched_again(tmp_path: Path) -> None:
     async with bot_world(tmp_path, papers=0) as here:
-        serving = asyncio.create_task(serve(here.settings(), here.clock, asyncio.Event(), QUICK, RHYTHM))
+        stop = asyncio.Event()
+        quick = replace(RHYTHM, pause_seconds=0.05)
+        serving = asyncio.create_task(serve(here.settings(), here.clock, stop, QUICK, quick))
         await told(here.telegram.user(1001), "/help")
-        here.telegram.fail(faults.status(401), method="getUpdates", times=1000)
-        await here.telegram.user(1002).says("/help")
-        with pytest.raises(ChannelError, match=r"Telegram does not accept TELEGRAM_BOT_TOKEN\."):
-            await asyncio.wait_for(serving, 60)
+        here.telegram.fail(faults.status(401), method="getUpdates", times=2)
+        user = here.telegram.user(1002)
+        await user.says("/help")
+        assert "/today" in (await user.chat.waits_for(1))[0].text
+        stop.set()
+        await serving
+        assert here.rows("SELECT reason FROM alerts WHERE subject = 'telegram'") == [
+            ("Telegram does not accept TELEGRAM_BOT_TOKEN.",)
+        ]
 
 
 async def test_telegrams_outages_and_another_process_that_polls_are_waited_out(tmp_path: Path) -> None:

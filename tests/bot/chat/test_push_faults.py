@@ -1,18 +1,24 @@
 """What Telegram refuses, and what becomes of the delivery and of the subscription."""
 
 import asyncio
-from datetime import timedelta
+from dataclasses import replace
+from datetime import time, timedelta
 from pathlib import Path
 
 import pytest
 
 from bot.chat.address import Address
+from bot.models import Choices
 from bot.outbox import ChannelError
 from bot.serve import serve
 from tests.bot.chat.audience import people, reader, subscribe
 from tests.bot.chat.world import OPERATOR, RHYTHM, BotWorld, bot_world
+from tests.bot.mail.readers import READER
+from tests.bot.test_alert_routes import mail
 from tests.bot.world import QUICK
 from tests.fakes import telegram_faults as faults
+from tests.fakes.smtp import FakeSmtp
+from tests.fakes.telegram import TOKEN
 from tests.fakes.telegram_faults import Fault
 
 STATES = "SELECT state, count(*) FROM deliveries GROUP BY state ORDER BY state"
@@ -212,16 +218,32 @@ async def test_a_wrong_token_ends_everything_with_a_sentence_and_changes_no_subs
         assert here.rows(STANDINGS) == [(str(first), "active", None)]
 
 
-async def test_a_token_that_is_revoked_in_mid_run_ends_it_and_the_row_stays_due(tmp_path: Path) -> None:
-    async with bot_world(tmp_path) as here:
+async def test_a_token_that_is_revoked_in_mid_run_stops_telegram_alone_until_it_is_good_again(
+    tmp_path: Path,
+) -> None:
+    async with bot_world(tmp_path) as here, FakeSmtp().serving() as smtp:
         (first,) = people(here, 1)
-        await subscribe(here, reader(first))
-        here.telegram.fail(faults.status(401), method="sendMessage", chat_id=first, times=100)
-        serving = asyncio.create_task(serve(here.settings(), here.clock, asyncio.Event(), QUICK, RHYTHM))
-        with pytest.raises(ChannelError, match="token"):
-            await asyncio.wait_for(serving, 60)
-        assert here.rows(STATES) == [("due", 1)]
-        assert here.rows(STANDINGS) == [(str(first), "active", None)]
+        evening = time(18, 0)
+        by_mail = replace(READER, choices=Choices("zh-CN"), hour=evening)
+        await subscribe(here, reader(first, hour=evening), by_mail)
+        settings = here.settings(**mail(smtp), alert_mail="ops@daily.example")
+        stop, quick = asyncio.Event(), replace(RHYTHM, pause_seconds=0.1)
+        serving = asyncio.create_task(serve(settings, here.clock, stop, QUICK, quick))
+        await here.until(STATES, [("due", 2)])
+        here.telegram.token = "123456:another-token"
+        here.clock.forward(hours=6)
+        await here.until(
+            "SELECT channel, state FROM deliveries ORDER BY id", [("telegram", "due"), ("mail", "sent")]
+        )
+        await here.until("SELECT subject, told_at IS NOT NULL FROM alerts", [("telegram", 1)])
+        assert sorted(taken.to for taken in smtp.taken) == ["ops@daily.example", by_mail.address]
+        assert here.rows(STANDINGS) == [(str(first), "active", None), (by_mail.address, "active", None)]
+        here.telegram.token = TOKEN
+        await here.until(STATES, [("sent", 2)])
+        await here.until("SELECT over_at IS NOT NULL FROM alerts", [(1,)])
+        stop.set()
+        await serving
+        assert len(here.telegram.chats[first].shown) == 1
 
 
 async def test_the_second_of_three_messages_fails_for_a_while_and_they_come_in_order(tmp_path: Path) -> None:
