@@ -285,7 +285,9 @@ async def _joined(house: _House, stack: AsyncExitStack) -> tuple[ExtBot[LimitArg
     house.desk, house.inbox = desk, inbox
     house.outboxes.append(outbox)
     stack.callback(house.leave_telegram, outbox)
-    if settings.telegram_webhook_secret is not None:
+    if settings.telegram_webhook_secret is None:
+        await connection.have_fetched(desk.bot)
+    else:
         await house.listens.wait()
         url = f"{str(settings.public_url).rstrip('/')}{webhook.PATH}"
         await connection.have_pushed(desk.bot, url, settings.telegram_webhook_secret)

@@ -63,6 +63,11 @@ async def initialized(bot: ExtBot[LimitArgs], patience_seconds: float | None = N
         await bot.request.shutdown()  # which the bot leaves open where it never was initialized
 
 
+async def have_fetched(bot: ExtBot[LimitArgs]) -> None:
+    """Has Telegram keep updates until they are fetched. Raises ChannelError."""
+    await _settled("to have updates fetched", bot.delete_webhook)
+
+
 async def poll(bot: ExtBot[LimitArgs], take: Callable[[Sequence[Update]], Awaitable[None]]) -> None:
     """Fetches updates without an end. Telegram sends them again until the next request, so `take` has kept them then.
 
@@ -71,7 +76,6 @@ async def poll(bot: ExtBot[LimitArgs], take: Callable[[Sequence[Update]], Awaita
     fetch = partial(
         bot.get_updates, timeout=timedelta(seconds=_POLL_SECONDS), allowed_updates=_ALLOWED_UPDATES
     )
-    await _settled("to have updates fetched", bot.delete_webhook)
     following: int | None = None
     while True:
         if found := await _settled("updates", partial(fetch, following)):
