@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.chat import inbox
+from bot.chat import inbox, pacing
 from bot.serve import serve
 from tests.bot.chat.talks import talking, told
 from tests.bot.chat.test_webhook import pushed
 from tests.bot.chat.world import RHYTHM, bot_world
 from tests.bot.world import QUICK
 from tests.fakes import telegram_faults as faults
+from tests.fakes.telegram import FakeTelegram
 from tests.fakes.telegram_chats import Chat
 
 KEPT = "SELECT count(*), count(content) FROM updates"
@@ -23,19 +24,24 @@ def answers(chat: Chat) -> int:
 
 
 @pytest.mark.parametrize("way", ["getUpdates", "setWebhook"])
-async def test_what_waits_at_a_stop_is_handled_once_after_the_next_start(tmp_path: Path, way: str) -> None:
-    async with bot_world(tmp_path, papers=0) as here:
+async def test_what_waits_at_a_stop_is_handled_once_after_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    async with bot_world(tmp_path, papers=0, telegram=FakeTelegram(limits=False)) as here:
         settings = pushed(here)[1] if way == "setWebhook" else {}
         user = here.telegram.user(1001)
+        monkeypatch.setattr(pacing, "_CHAT_SECONDS", 600)  # the chat has to wait after the first answer
         async with here.running(listens_by=way, **settings):
-            for number in range(6):  # at an answer a second, two or three of them are handled before the end
+            for number in range(6):
                 await user.says(f"/settings include word{number}")
+            await user.chat.waits_for(1)
             await here.until("SELECT count(*) FROM updates", [(6,)])
         assert here.telegram.updates.pending == [] or way == "getUpdates"
-        waiting = here.rows(KEPT)[0][1]
-        assert waiting == 6 - answers(user.chat) > 0
+        assert answers(user.chat) == 1
+        assert here.rows(KEPT) == [(6, 5)]
+        monkeypatch.setattr(pacing, "_CHAT_SECONDS", 0.01)
         async with here.running(listens_by=way, **settings):
-            await user.chat.waits_for(6)
+            await user.chat.waits_for(5)
             await here.until(KEPT, [(6, 0)])
             assert here.rows("SELECT include FROM subscribers") == [('["word5"]',)]
         assert answers(user.chat) == 6
