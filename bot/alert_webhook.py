@@ -1,11 +1,14 @@
 """Alerts by webhook: a JSON POST to ALERT_WEBHOOK, in the form that the service behind it takes.
 
-What each of them takes and answers was read in November 2026:
-- Feishu and Lark, custom bots: https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot
-- WeCom, group robots: https://developer.work.weixin.qq.com/document/path/91770
-- DingTalk, custom robots: https://open.dingtalk.com/document/robots/custom-robot-access
-- Slack, incoming webhooks: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
+What each of them takes, and where its maker says so:
+- WeCom, group robots: https://work.weixin.qq.com/api/doc/90000/90136/91770 (body, 2,048 bytes, `<@userid>`)
+- Slack, incoming webhooks: https://slack.dev/java-slack-sdk/guides/ja/incoming-webhooks (body), and
+  https://api.slack.com/docs/attachments (the three characters that are to be escaped)
 - ntfy, publishing as JSON: https://docs.ntfy.sh/publish/#publish-as-json
+- DingTalk, custom robots: https://help.aliyun.com/en/oos/user-guide/acs-notify-dingtalkwebhook (body); its answers are
+  known from copies of https://open.dingtalk.com/document/robots/custom-robot-access
+- Feishu and Lark, custom bots: known from copies, which agree with one another, of
+  https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot
 """
 
 import asyncio
@@ -112,7 +115,13 @@ def _feishu(url: str, text: str) -> tuple[str, Json]:
     return url, {"msg_type": "text", "content": {"text": text.replace("<", "＜")}}
 
 
-def _msgtype(url: str, text: str) -> tuple[str, Json]:
+def _wecom(url: str, text: str) -> tuple[str, Json]:
+    """`<@…>` in a text would call people."""
+    return _dingtalk(url, _cut(text.replace("<", "＜")))
+
+
+def _dingtalk(url: str, text: str) -> tuple[str, Json]:
+    """Who is called stands in a field of its own."""
     return url, {"msgtype": "text", "text": {"content": text}}
 
 
@@ -125,8 +134,8 @@ def _ntfy(url: str, text: str) -> tuple[str, Json]:
 _FORMS: dict[str, Callable[[str, str], tuple[str, Json]]] = {
     "open.feishu.cn": _feishu,
     "open.larksuite.com": _feishu,
-    "qyapi.weixin.qq.com": _msgtype,
-    "oapi.dingtalk.com": _msgtype,
+    "qyapi.weixin.qq.com": _wecom,
+    "oapi.dingtalk.com": _dingtalk,
     "hooks.slack.com": _slack,
     "ntfy.sh": _ntfy,
 }

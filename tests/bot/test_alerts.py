@@ -264,7 +264,7 @@ def test_english_counts_one_and_two() -> None:
         ),
         (
             "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=x",
-            {"msgtype": "text", "text": {"content": "a <b> &"}},
+            {"msgtype": "text", "text": {"content": "a ＜b> &"}},
         ),
         (
             "https://oapi.dingtalk.com/robot/send?access_token=x",
@@ -293,10 +293,9 @@ def test_the_operators_own_form_is_filled_in_wherever_it_names_the_text() -> Non
     }
 
 
-def test_a_long_text_fits_wecom_without_half_a_character() -> None:
-    text = request("https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=x", "推送" * 1000)[1]["text"][
-        "content"
-    ]
+@pytest.mark.parametrize("long", ["推送" * 1000, "<@all>" * 300])
+def test_a_long_text_fits_wecom_without_half_a_character(long: str) -> None:
+    text = request("https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=x", long)[1]["text"]["content"]
     assert len(text.encode()) <= 2048
     assert text.endswith("…")
     assert "\ufffd" not in text
