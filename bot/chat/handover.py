@@ -4,8 +4,8 @@ How many messages went out is a row before each of them goes (`asks.part`). What
 itself: neither after a timeout, nor after a crash.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
+from functools import partial
 
 from telegram.error import TelegramError
 
@@ -15,16 +15,10 @@ from bot.chat import refusals
 from bot.chat.desk import Desk
 from bot.chat.limits import LimitArgs
 from bot.chat.parts import Message
-from bot.chat.replies import persistently
+from bot.chat.replies import ForgottenError, once_taken, persistently
 from bot.models import ASK_LIFETIME, Ask
 from bot.store import asks
 from digest.store import engine as database
-
-Made = TypeVar("Made")
-
-
-class ForgottenError(Exception):
-    """Whoever asked had all about them deleted, the request too."""
 
 
 async def hand_over(desk: Desk, ask: Ask, messages: Sequence[Message]) -> int | None:
@@ -61,33 +55,20 @@ async def _replaced(desk: Desk, ask: Ask, message: Message) -> bool:
             return False
         return True
 
-    return await _persistently(desk, ask, change, (DeferredError, UnansweredError))  # twice is as once
+    passing = (DeferredError, UnansweredError)  # twice is as once
+    return await persistently(change, passing, partial(_lives, desk, ask))
 
 
 async def _sent(desk: Desk, ask: Ask, message: Message, part: int) -> int:
-    async def before() -> None:
-        await _note(desk, ask, part + 1)
+    async def say(limits: LimitArgs) -> int:
+        to = addresses.parse(ask.address)
+        return await desk.outgoing.say(to, message, reply_to=ask.reply_to, limits=limits)
 
-    async def send() -> int:
-        try:
-            return await desk.outgoing.say(
-                addresses.parse(ask.address),
-                message,
-                reply_to=ask.reply_to,
-                limits=LimitArgs(before, once=True),
-            )
-        except TelegramError as error:
-            if not isinstance(refusals.delivery_error(error), UnansweredError):
-                await _note(desk, ask, part)
-            raise
-
-    return await _persistently(desk, ask, send, (DeferredError,))
+    return await once_taken(say, part, partial(_note, desk, ask), partial(_lives, desk, ask))
 
 
-async def _persistently(
-    desk: Desk, ask: Ask, send: Callable[[], Awaitable[Made]], passing: tuple[type[Exception], ...]
-) -> Made:
-    return await persistently(send, passing, lambda: desk.clock() < ask.asked_at + ASK_LIFETIME)
+def _lives(desk: Desk, ask: Ask) -> bool:
+    return desk.clock() < ask.asked_at + ASK_LIFETIME
 
 
 async def _note(desk: Desk, ask: Ask, part: int) -> None:

@@ -18,9 +18,9 @@ from bot.chat import address as addresses
 from bot.chat import cards, handover, newer, refusals, status, words
 from bot.chat.cards import Form
 from bot.chat.desk import Desk
-from bot.chat.handover import ForgottenError
 from bot.chat.incoming import Incoming
 from bot.chat.parts import Message
+from bot.chat.replies import ForgottenError
 from bot.chat.status import Status
 from bot.models import ASK_LIFETIME, Ask, Subscriber, Wish
 from bot.store import asks, updates

@@ -33,8 +33,8 @@ _log = structlog.get_logger()
 _FIRST_SECONDS, _LONGEST_SECONDS = 0.5, 60.0  # between two attempts, unless Telegram names a pause
 
 
-class _ForgottenError(Exception):
-    """The chat was forgotten in the meantime."""
+class ForgottenError(Exception):
+    """Whoever asked had all about them deleted in the meantime, the request too."""
 
 
 class Replies:
@@ -115,7 +115,7 @@ class Replies:
 
     async def _go_on(self, showing: Showing) -> None:
         until = self._clock() + ASK_LIFETIME
-        with suppress(_ForgottenError):
+        with suppress(ForgottenError):
             for part in range(showing.part, len(showing.parts)):
                 if not await self._sent(showing, part, until):
                     break
@@ -124,34 +124,51 @@ class Replies:
 
     async def _sent(self, showing: Showing, part: int, until: datetime) -> bool:
         """Whether the next message may follow."""
-        say = partial(self._say, showing, part)
+
+        async def say(limits: LimitArgs) -> None:
+            await self._outgoing.say(
+                addresses.parse(showing.address),
+                message(showing.parts[part]),
+                reply_to=showing.reply_to,
+                prompt=showing.prompt,
+                silent=showing.silent,
+                limits=limits,
+            )
+
         try:
-            await persistently(say, (DeferredError,), lambda: self._clock() < until)
+            await once_taken(say, part, partial(self._count, showing), lambda: self._clock() < until)
         except TelegramError as error:
             _log.warning("showing_met", showing=showing.id, part=part, error=type(error).__name__)
             return isinstance(refusals.delivery_error(error), UnansweredError | RefusedError)
         return True
 
-    async def _say(self, showing: Showing, part: int) -> None:
-        what = message(showing.parts[part])
-        try:
-            await self._outgoing.say(
-                addresses.parse(showing.address),
-                what,
-                reply_to=showing.reply_to,
-                prompt=showing.prompt,
-                silent=showing.silent,
-                limits=LimitArgs(partial(self._count, showing, part + 1), once=True),
-            )
-        except TelegramError as error:
-            if isinstance(refusals.delivery_error(error), DeferredError):
-                await self._count(showing, part)
-            raise
-
     async def _count(self, showing: Showing, gone: int) -> None:
         async with database.writing(self._engine) as connection:
             if not await showings.note(connection, showing.id, gone):
-                raise _ForgottenError
+                raise ForgottenError
+
+
+async def once_taken(
+    say: Callable[[LimitArgs], Awaitable[Made]],
+    part: int,
+    count: Callable[[int], Awaitable[None]],
+    goes_on: Callable[[], bool],
+) -> Made:
+    """What `say` gives, which sends the message `part` of several; again for as long as it `goes_on` and is not taken.
+
+    `count` keeps how many of them are gone: this one from the last moment before it goes, unless it was not taken.
+    Raises TelegramError, and what `count` raises.
+    """
+
+    async def attempt() -> Made:
+        try:
+            return await say(LimitArgs(partial(count, part + 1), once=True))
+        except TelegramError as error:
+            if isinstance(refusals.delivery_error(error), DeferredError):
+                await count(part)
+            raise
+
+    return await persistently(attempt, (DeferredError,), goes_on)
 
 
 async def persistently(
