@@ -1,0 +1,310 @@
+"""Markdown -> the element tree of Python-Markdown, with formulas as elements, and nothing raw let through. Pure.
+
+The library's parsers (https://python-markdown.github.io/extensions/api/) run with processors for the Markdown that
+models and people write: a list needs no empty line before it, `•` and `1)` begin items too, `2*3*4`, `snake_case` and
+`E[X](t)` are text, Chinese stands beside `**` without a blank. Links lead to web and mail addresses, HTML is text. The
+elements are p, h1 to h6, ul, ol, li, blockquote and hr; within them strong, em, code, a, and `math`, which holds a
+formula with its dollars.
+
+The work is bounded: longer texts are one paragraph; marks nest no deeper than there are processors, lists eight levels,
+quotes one.
+"""
+
+import re
+import threading
+from xml.etree.ElementTree import Element, SubElement
+
+from markdown import Markdown
+from markdown.blockparser import BlockParser
+from markdown.blockprocessors import BlockProcessor, EmptyBlockProcessor
+from markdown.extensions import Extension
+from markdown.inlinepatterns import (
+    EscapeInlineProcessor,
+    InlineProcessor,
+    LinkInlineProcessor,
+    Pattern,
+    SimpleTagInlineProcessor,
+)
+from markdown.treeprocessors import InlineProcessor as InlineTreeprocessor
+from markdown.util import AtomicString, Registry
+
+LONGEST = 20_000  # characters that are read as Markdown
+MATH = "math"
+"""The element of a formula."""
+MARK = "mark"
+"""The attribute of an item that holds its number, as it is written."""
+
+_DEEPEST = 8  # lists within lists
+_LONGEST_ADDRESS = 1_000
+
+_FENCE = re.compile(
+    r"^ {0,8}(`{3,}+|~{3,}+)([^\n`]*+)\n(.*?)(?:\n {0,8}\1[`~]*$|\Z)", re.DOTALL | re.MULTILINE
+)
+_PROSE = frozenset({"markdown", "md", "text", "txt", "plain"})  # fences around no code
+_CODE = r"(?<!`)(?P<ticks>`+)(?P<code>[^`\n]{1,2000}(?:\n[^`\n]{1,2000}){0,20})(?P=ticks)(?!`)"
+_FORMULA = r"(?<!\\)\$[^$\n]{1,500}(?:\n[^$\n]{1,500}){0,20}(?<!\\)\$"
+_VERBATIM = rf"{_CODE}|{_FORMULA}"
+_IN_LINES = re.compile(_VERBATIM)
+
+_HEADING = re.compile(r" *(#{1,6})(?: +(.*?)(?: +#+)?)? *$")
+_RULE = re.compile(r" *([*_=-])(?: ?\1){2,} *$")
+_QUOTE = re.compile(r" *(?:> ?)++(?![\d=])")
+_BULLET = re.compile(r"( *)(?:[-*+](?: +|$)|[•●▪◦・·] *)++(?=\S)")
+_NUMBER = re.compile(r"( *)(\d{1,2}[.)](?= )|\d{1,2}[、）]|[(（]\d{1,2}[)）]) *(?=\S)")
+_ONE = re.compile(r"\D*1\D*")
+
+_WEB = r"https?://[^\s()<>\[\]\x02\x03]+(?:\([^\s()<>]*\)[^\s()<>]*)*"
+_MAIL = r"mailto:[^\s()<>\[\]\x02\x03@]+@[^\s()<>\[\]\x02\x03@]+"
+_LINK = rf"!?\[(?=[^\[\]\n]{{0,300}}\]\(\s?<?(?:https?://|mailto:)[^)\n]{{1,{_LONGEST_ADDRESS}}}\))"
+_TARGET = re.compile(rf"{_WEB}|{_MAIL}")
+_AUTOLINK = rf"<(?:{_WEB}|{_MAIL})>"
+_ADDRESS = r"https?://[A-Za-z0-9](?:(?![<>()\[\]\x02\x03])[!-~])*(?<![*_])"
+
+_OPENS = r"(?=[^\s*_).,;:!?，。；：、）\]])"
+_ENDS = r"(?<![\s(（\[])"
+_EMPHASIS = (  # in the order in which they are looked for
+    ("strong", rf"(?<![*\\])(\*{{3}}){_OPENS}([^*]+?){_ENDS}\*{{3}}(?!\*)"),
+    ("strong", rf"(?<![A-Za-z0-9_\\])(__){_OPENS}((?:[^_*]|_(?!_))+?){_ENDS}__(?![A-Za-z0-9_])"),
+    ("em", rf"(?<![A-Za-z0-9*\\])(\*){_OPENS}((?:[^*]|\*\*)+?){_ENDS}\*(?![A-Za-z0-9*])"),
+    ("em", rf"(?<![A-Za-z0-9_\\])(_){_OPENS}([^_]+?){_ENDS}_(?![A-Za-z0-9_])"),
+    ("strong", r"(?<![*\\])(\*\*)([^\s*](?:[^*]|\*(?!\*))*?(?<![\s*]))\*\*(?!\*)"),
+)
+
+
+def tree(source: str, *, keeps_escapes: bool = False) -> Element:
+    r"""The tree of `source`; with `keeps_escapes`, `\*` stands in it as it is written, else as `*`."""
+    if len(source) > LONGEST:
+        root = Element("div")
+        SubElement(root, "p").text = source
+        return root
+    parser = _parsers.of(keeps_escapes=keeps_escapes)
+    parser.reset()
+    lines = _without_fences(source).split("\n")
+    for preprocessor in parser.preprocessors:
+        lines = preprocessor.run(lines)
+    root = Element("div")
+    parser.parser.parseChunk(root, "\n".join(lines))
+    for processor in parser.treeprocessors:  # ours change the tree in place
+        processor.run(root)
+    return root
+
+
+def is_heading(line: str) -> bool:
+    """Whether `line` is nothing but a heading."""
+    return "\n" not in line and _HEADING.match(line) is not None
+
+
+class _Parsers(threading.local):
+    """A parser for each thread: it has state while it reads."""
+
+    def __init__(self) -> None:
+        self._made: dict[bool, Markdown] = {}
+
+    def of(self, *, keeps_escapes: bool) -> Markdown:
+        if keeps_escapes not in self._made:
+            self._made[keeps_escapes] = Markdown(extensions=[_Dialect(keeps_escapes=keeps_escapes)])
+        return self._made[keeps_escapes]
+
+
+_parsers = _Parsers()
+
+
+class _Dialect(Extension):
+    """What is read as Markdown, in the place of all that the library would read."""
+
+    def __init__(self, *, keeps_escapes: bool) -> None:
+        super().__init__()
+        self._keeps_escapes = keeps_escapes
+
+    def extendMarkdown(self, md: Markdown) -> None:
+        md.preprocessors.deregister("html_block")
+        md.treeprocessors.deregister("prettify")
+        md.parser.blockprocessors = Registry()
+        for at, block in enumerate((EmptyBlockProcessor, _Heading, _Rule, _Quote, _List, _Paragraph)):
+            md.parser.blockprocessors.register(block(md.parser), block.__name__, -at)
+        inline: Registry[Pattern] = Registry()
+        md.inlinePatterns = inline
+        md.treeprocessors.register(InlineTreeprocessor(md), "inline", 20)
+        escape = _KeptEscape if self._keeps_escapes else EscapeInlineProcessor
+        inline.register(_Verbatim(_VERBATIM, md), "verbatim", 100)
+        inline.register(escape(r"\\(.)", md), "escape", 90)
+        inline.register(_Link(_LINK, md), "link", 80)
+        inline.register(_Address(_AUTOLINK, md), "autolink", 70)
+        inline.register(_Address(_ADDRESS, md), "address", 60)
+        for at, (tag, pattern) in enumerate(_EMPHASIS):
+            inline.register(SimpleTagInlineProcessor(pattern, tag), f"emphasis {at}", 50 - at)
+
+
+class _Verbatim(InlineProcessor):
+    """Code and formulas, whichever begins first."""
+
+    def handleMatch(  # type: ignore[override]
+        self, m: re.Match[str], data: str
+    ) -> tuple[Element, int, int]:
+        element = Element("code" if m["ticks"] else MATH)
+        inside = " ".join((m["code"] if m["ticks"] else m[0]).split("\n"))
+        element.text = AtomicString(inside.strip() if m["ticks"] and len(m["ticks"]) > 1 else inside)
+        return element, m.start(), m.end()
+
+
+class _KeptEscape(InlineProcessor):
+    """An escaped sign that stays as it is written, and is no mark."""
+
+    def handleMatch(  # type: ignore[override]
+        self, m: re.Match[str], data: str
+    ) -> tuple[str, int, int]:
+        return m[0], m.start(), m.end()
+
+
+class _Link(LinkInlineProcessor):
+    """Links and images, both as links; what leads elsewhere than to the web or a mailbox is text."""
+
+    def handleMatch(  # type: ignore[override]
+        self, m: re.Match[str], data: str
+    ) -> tuple[Element | None, int | None, int | None]:
+        element, start, end = super().handleMatch(m, data[: m.end() + _LONGEST_ADDRESS])
+        if not isinstance(element, Element) or not _TARGET.fullmatch(element.get("href", "")):
+            return None, None, None
+        element.attrib.pop("title", None)
+        return element, start, end
+
+
+class _Address(InlineProcessor):
+    """An address that stands for itself."""
+
+    def handleMatch(  # type: ignore[override]
+        self, m: re.Match[str], data: str
+    ) -> tuple[Element, int, int]:
+        address = m[0].strip("<>")
+        element = Element("a", href=address)
+        element.text = AtomicString(address)
+        return element, m.start(), m.end()
+
+
+class _Lines(BlockProcessor):
+    """Blocks that are told by how their first line begins; the lines behind them are put back."""
+
+    BEGINS: re.Pattern[str]
+
+    def test(self, parent: Element, block: str) -> bool:
+        return self.BEGINS.match(block.partition("\n")[0]) is not None
+
+    def taken(self, blocks: list[str], count: int) -> list[str]:
+        lines = blocks.pop(0).split("\n")
+        if rest := "\n".join(lines[count:]):
+            blocks.insert(0, rest)
+        return lines[:count]
+
+
+class _Heading(_Lines):
+    BEGINS = _HEADING
+
+    def run(self, parent: Element, blocks: list[str]) -> None:
+        found = self.BEGINS.match(self.taken(blocks, 1)[0])
+        if found and found[2]:
+            SubElement(parent, f"h{len(found[1])}").text = found[2]
+
+
+class _Rule(_Lines):
+    BEGINS = _RULE
+
+    def run(self, parent: Element, blocks: list[str]) -> None:
+        self.taken(blocks, 1)
+        SubElement(parent, "hr")
+
+
+class _Quote(_Lines):
+    """Lines behind `>`, however many of these; a blank line ends the quote."""
+
+    BEGINS = _QUOTE
+
+    def run(self, parent: Element, blocks: list[str]) -> None:
+        lines = blocks[0].split("\n")
+        count = next((at for at, line in enumerate(lines) if not self.BEGINS.match(line)), len(lines))
+        quoted = [self.BEGINS.sub("", line, count=1) for line in self.taken(blocks, count)]
+        self.parser.parseChunk(SubElement(parent, "blockquote"), "\n".join(quoted))
+
+
+class _List(_Lines):
+    """Items by their columns, each with the lines that go on in it; a list may go on behind an empty line."""
+
+    def __init__(self, parser: BlockParser) -> None:
+        super().__init__(parser)
+        self._open: list[tuple[int, Element]] = []  # the items in which others may stand, with their columns
+
+    def test(self, parent: Element, block: str) -> bool:
+        return _item(block.partition("\n")[0]) is not None
+
+    def run(self, parent: Element, blocks: list[str]) -> None:
+        if not self._open or all(self._open[0][1] is not item for last in parent[-1:] for item in last[-1:]):
+            self._open = []
+        count = 0
+        for line in blocks[0].split("\n"):
+            item = _item(line)
+            if item and (count == 0 or _begins(line) or self._open[-1][1].get(MARK)):
+                self._add(parent, *item)
+            elif _begins(line):
+                break
+            else:
+                last = self._open[-1][1]
+                last.text = f"{last.text}\n{line.strip()}"
+            count += 1
+        self.taken(blocks, count)
+
+    def _add(self, parent: Element, column: int, mark: str, text: str) -> None:
+        while self._open and (self._open[-1][0] >= column or len(self._open) == _DEEPEST):
+            self._open.pop()
+        holder = self._open[-1][1] if self._open else parent
+        tag = "ol" if mark else "ul"
+        goes_on = len(holder) and holder[-1].tag == tag
+        item = SubElement(
+            holder[-1] if goes_on else SubElement(holder, tag), "li", {MARK: mark} if mark else {}
+        )
+        item.text = text
+        self._open.append((column, item))
+
+
+class _Paragraph(_Lines):
+    """All lines up to one that begins something else."""
+
+    def test(self, parent: Element, block: str) -> bool:
+        return True
+
+    def run(self, parent: Element, blocks: list[str]) -> None:
+        lines = blocks[0].split("\n")
+        count = next((at for at, line in enumerate(lines) if at and _begins(line)), len(lines))
+        text = "\n".join(line.strip() for line in self.taken(blocks, count)).strip()
+        if text:
+            SubElement(parent, "p").text = text
+
+
+def _item(line: str) -> tuple[int, str, str] | None:
+    """The column, the number and the text of the item that `line` begins; no number where it has a bullet."""
+    if found := _BULLET.match(line):
+        return len(found[1]), "", line[found.end() :]
+    if found := _NUMBER.match(line):
+        return len(found[1]), found[2], line[found.end() :]
+    return None
+
+
+def _begins(line: str) -> bool:
+    """Whether `line` begins a block in the midst of another: a list by its first number, for a sentence may break."""
+    if any(pattern.match(line) for pattern in (_HEADING, _RULE, _QUOTE, _BULLET)):
+        return True
+    number = _NUMBER.match(line)
+    return number is not None and _ONE.fullmatch(number[2]) is not None
+
+
+def _without_fences(source: str) -> str:
+    """`source` with fences as code, and each formula or code on one line: no line of it begins a block."""
+    unfenced = _FENCE.sub(_unfenced, source)
+    return _IN_LINES.sub(lambda found: " ".join(found[0].split("\n")), unfenced)
+
+
+def _unfenced(found: re.Match[str]) -> str:
+    """The inside of a fence as code; as it is, where it is no code or cannot stand between backticks."""
+    body = found[3].strip()
+    is_all = found[0].strip() == found.string.strip()
+    if is_all or not body or "`" in body or found[2].strip().lower() in _PROSE:
+        return body
+    return f"`{' '.join(body.split())}`"
