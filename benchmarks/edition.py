@@ -184,6 +184,7 @@ def stored(folder: Path) -> dict[tuple[str, str], int]:
 
 def start(environment: dict[str, str], folder: Path) -> subprocess.Popen[bytes]:
     (folder / "posts").mkdir(parents=True, exist_ok=True)
+    (folder / ".env").touch()  # else that of this checkout would count
     with (folder / "said").open("wb") as out, (folder / "log").open("ab") as log:
         return subprocess.Popen(
             [_PROGRAM, "run", "--at", _AT], cwd=folder, env=environment, stdout=out, stderr=log

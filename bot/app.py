@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import openai
+import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.alerts import Alerts
@@ -41,6 +42,7 @@ from digest.texts import Texts
 from digest.translation import Rules as TranslationRules
 from digest.translation import Translator
 
+_log = structlog.get_logger()
 Clock = Callable[[], datetime]
 
 
@@ -134,7 +136,8 @@ async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
     """The database, brought up to date. Raises StoreError."""
     engine = database.open_engine(settings.database_url)
     try:
-        await upgrade(engine)
+        if await upgrade(engine):  # in the wrong folder, perhaps
+            _log.info("database_made", database=database.shown(engine.url))
         yield engine
     finally:
         await engine.dispose()

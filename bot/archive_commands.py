@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot import settings
+from bot import command_line
 from bot.app import open_database
 from bot.command_line import say
 from bot.settings import Settings
@@ -39,7 +39,7 @@ def check(paths: Paths) -> None:
 @app.command("repair")
 def mend(paths: Paths) -> None:
     """Mends posts: merge conflicts, leaked errors, uneven readings. A post that cannot be mended stays as it is."""
-    zone, failed = settings.load().timezone, 0
+    zone, failed = command_line.load().timezone, 0
     for path in _posts(paths):
         try:
             changed = files.write(path, repair.repair(files.read(path), zone))
@@ -55,7 +55,7 @@ def mend(paths: Paths) -> None:
 @app.command("import")
 def take_over(paths: Paths) -> None:
     """Takes sound posts over into the database, each as the edition of its day."""
-    asyncio.run(_take_over(settings.load(), list(_posts(paths))))
+    asyncio.run(_take_over(command_line.load(), list(_posts(paths))))
 
 
 async def _take_over(loaded: Settings, found: list[Path]) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from bot import logs, settings
+from bot import command_line
 from bot.alerts import Alerts
 from bot.app import open_database
 from bot.command_line import say
@@ -34,8 +34,7 @@ def bounces(files: Files = None) -> None:
     for path in files or []:
         if path != PIPED and not (path.is_file() and os.access(path, os.R_OK)):
             raise typer.BadParameter(f"There is no file {path} that can be read.", param_hint="FILE")
-    loaded = settings.load()
-    logs.configure(loaded.log_format, quiet=sys.stderr.isatty())
+    loaded = command_line.load()
     outcomes = asyncio.run(_take(loaded, files or [PIPED]))
     say(text.render("bounces", outcomes=outcomes), nl=False)
 

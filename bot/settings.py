@@ -1,4 +1,4 @@
-"""The operator's settings, from the environment and from `.env` (the environment wins)."""
+"""The operator's settings, from the environment and from `.env` (the environment wins); `home` says which."""
 
 import os
 import re
@@ -27,6 +27,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bot import home
 from bot import setting_values as values
 from bot.mailboxes import Mailbox, Sender
 from digest.closing import CatchUp
@@ -61,7 +62,7 @@ class Settings(BaseSettings):
     the usual one for SMTP_SECURITY.
     """
 
-    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True)
+    model_config = SettingsConfigDict(env_file_encoding="utf-8", env_ignore_empty=True)
 
     arxiv_categories: Annotated[tuple[str, ...], NoDecode, BeforeValidator(values.categories)] = (
         "cs.SD",
@@ -254,14 +255,24 @@ def given(**chosen: object) -> Settings:
 
 
 def load() -> Settings:
-    """The settings of this process. Raises SettingsError with every fault at once."""
+    """The settings of this process; relative paths lead from `home.folder`. Raises SettingsError with every fault."""
+    folder = home.folder()
+    read_from: dict[str, Any] = {"_env_file": folder / home.ENV_FILE}
     try:
-        _use_proxies(dotenv_values(".env", encoding="utf-8"))
-        return Settings()
+        _use_proxies(dotenv_values(folder / home.ENV_FILE, encoding="utf-8"))
+        return _from(folder, Settings(**read_from))
     except ValidationError as error:
         raise SettingsError("\n".join(_sentence(fault) for fault in error.errors())) from None
     except (OSError, UnicodeError) as error:
         raise SettingsError(f".env cannot be read: {error}") from None
+
+
+def _from(folder: Path, loaded: Settings) -> Settings:
+    """The settings, with paths that lead from `folder`."""
+    changed: dict[str, object] = {name: folder / value for name, value in loaded if isinstance(value, Path)}
+    if found := re.fullmatch(r"(sqlite(?:\+\w+)?:///)([^/].*)", loaded.database_url):
+        changed["database_url"] = f"{found[1]}{folder / found[2]}"
+    return loaded.model_copy(update=changed)
 
 
 def _use_proxies(written: Mapping[str, str | None]) -> None:

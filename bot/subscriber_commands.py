@@ -14,7 +14,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
-from bot import settings
+from bot import command_line
 from bot.app import open_database, own_mailboxes
 from bot.chat import words
 from bot.choices import Offer
@@ -53,7 +53,7 @@ def list_(
     standing: Annotated[Standing | None, typer.Option(help="Only those with whom it stands so.")] = None,
 ) -> None:
     """Shows who is known, a line each."""
-    found = asyncio.run(_listed(settings.load(), channel, standing))
+    found = asyncio.run(_listed(command_line.load(), channel, standing))
     say(text.render("subscribers", subscribers=found), nl=False)
 
 
@@ -64,7 +64,7 @@ def export(
     ] = None,
 ) -> None:
     """Writes all that is stored of everybody as CSV, with when and how each agreed."""
-    rows = asyncio.run(_listed(settings.load(), None, None))
+    rows = asyncio.run(_listed(command_line.load(), None, None))
     if file is None:
         _write(sys.stdout, rows)
         return
@@ -90,7 +90,7 @@ def take_over(
     exclude, hour, zone, quiet. Without --skip-faulty nothing is imported unless all rows are sound. Addresses that are
     known already are left as they are: who has left does not come back by this.
     """
-    loaded = settings.load()
+    loaded = command_line.load()
     with file.open(encoding="utf-8-sig", newline="") as lines:
         sheet = importing.read(lines, _defaults(loaded))
     for fault in sheet.faults:
@@ -106,7 +106,7 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", help="Asks nothing.")] = False,
 ) -> None:
     """Deletes all that is known about somebody, deliveries and requests too. There is no way back."""
-    loaded = settings.load()
+    loaded = command_line.load()
     found = asyncio.run(_found(loaded, who))
     if not yes:
         whose = removed(f"number {found.id} ({found.channel}, {found.address})")

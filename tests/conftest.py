@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 # Imported here, not deep within a test's own imports: Python 3.11 may fail to parse it there for the first time.
 from hypothesis import settings
@@ -53,6 +54,21 @@ def pytest_unconfigure() -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """One process more than there are cores: much of a test is to wait for servers and for programs."""
     return (os.cpu_count() or 1) + 1
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """A command that a test calls in this process sets up its logs, and would leave the next tests without theirs."""
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _has_no_settings_of_yours() -> Iterator[None]:
+    """Where a test has no `.env`, that of this checkout must not take its place."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bot.home.INSTALLED_IN", None)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot import app
+from bot import app, home
 from bot.doctor.findings import BrokenError
 from bot.settings import Settings
 from bot.store import publications
@@ -28,7 +28,11 @@ async def folder(settings: Settings) -> str:
 
 async def privacy(settings: Settings) -> str:
     """Nobody else on this machine can read what holds addresses and secrets: data, settings, keys."""
-    kept = [settings.data_dir, Path(".env"), *([settings.dkim_key_file] if settings.dkim_key_file else [])]
+    kept = [
+        settings.data_dir,
+        home.folder() / home.ENV_FILE,
+        *([settings.dkim_key_file] if settings.dkim_key_file else []),
+    ]
     url = make_url(settings.database_url)
     if url.drivername.startswith("sqlite") and url.database:
         kept += private_files.of_database(Path(url.database))

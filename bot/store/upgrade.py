@@ -16,17 +16,18 @@ _SCRIPTS = "bot.store:migrations"
 _LOCK = 0x61725869  # any number, if always the same: PostgreSQL's advisory locks are numbers
 
 
-async def upgrade(engine: AsyncEngine) -> None:
+async def upgrade(engine: AsyncEngine) -> bool:
     """Run the migrations that the database lacks, all or none; who starts second waits, and finds it done.
 
-    A database that lacks none is only read: nobody who writes is waited for. Raises StoreError where the database is
-    newer than this program, holds other tables, or fails.
+    Gives whether it was an empty one. A database that lacks none is only read: nobody who writes is waited for. Raises
+    StoreError where the database is newer than this program, holds other tables, or fails.
     """
     async with reading(engine) as connection:
         state = await connection.run_sync(_state)
     if state != _scripts().get_current_head():
         async with writing(engine) as connection:
             await connection.run_sync(_upgrade)
+    return state is None
 
 
 async def check(engine: AsyncEngine) -> None:

@@ -62,7 +62,7 @@ def require_writable(engine: AsyncEngine) -> None:
     """Raises StoreError where the SQLite file may not be written to: who runs on would wait for that without an end."""
     path = engine.url.database if engine.dialect.name == "sqlite" else None
     if path is not None and os.path.exists(path) and not os.access(path, os.W_OK):  # noqa: PTH110 - it is a string
-        raise StoreError(f"The database {_shown(engine.url)} cannot be written to by this user.")
+        raise StoreError(f"The database {shown(engine.url)} cannot be written to by this user.")
 
 
 @asynccontextmanager
@@ -99,9 +99,7 @@ async def _turn(engine: AsyncEngine) -> AsyncIterator[None]:
         async with asyncio.timeout(_LOCK_WAIT_SECONDS):
             await line.acquire()
     except TimeoutError:
-        raise StoreUnavailableError(
-            f"The database {_shown(engine.url)} failed: database is locked."
-        ) from None
+        raise StoreUnavailableError(f"The database {shown(engine.url)} failed: database is locked.") from None
     try:
         yield
     finally:
@@ -130,7 +128,7 @@ def _open_sqlite(url: URL) -> AsyncEngine:
     try:
         private_files.make_folder(Path(url.database).parent)
     except OSError as error:
-        raise StoreError(f"The folder of {_shown(url)} cannot be made: {error.strerror}.") from error
+        raise StoreError(f"The folder of {shown(url)} cannot be made: {error.strerror}.") from error
     with suppress(OSError):  # SQLite says what hinders it, once it is asked for something
         private_files.make_database(Path(url.database))
     connections = SqliteConnections()
@@ -213,15 +211,15 @@ def _fault(url: URL, error: DBAPIError | NoFreeConnectionError) -> StoreError:
 
 def _sentence(url: URL, error: DBAPIError | NoFreeConnectionError) -> str:
     if isinstance(error, NoFreeConnectionError):
-        return f"The database {_shown(url)} is too busy: no connection became free in {_POOL_WAIT_SECONDS} s."
+        return f"The database {shown(url)} is too busy: no connection became free in {_POOL_WAIT_SECONDS} s."
     reason = str(error.orig).strip().partition("\n")[0].rstrip(".")
     if url.password:
         reason = reason.replace(url.password, "***")
-    return f"The database {_shown(url)} failed: {reason}."
+    return f"The database {shown(url)} failed: {reason}."
 
 
-def _shown(url: URL) -> str:
-    """The URL without password and options."""
-    return URL.create(
-        url.get_backend_name(), url.username, host=url.host, port=url.port, database=url.database
-    ).render_as_string()
+def shown(url: URL) -> str:
+    """The URL without password and options; of a file, with its whole path."""
+    name = url.get_backend_name()
+    database = os.path.abspath(url.database) if name == "sqlite" and url.database else url.database  # noqa: PTH100 - a string
+    return URL.create(name, url.username, host=url.host, port=url.port, database=database).render_as_string()

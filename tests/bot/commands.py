@@ -1,13 +1,11 @@
 """Calling the program in this process, in a folder of its own, with no settings but those given."""
 
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
-import structlog
 
 from bot.cli import main
 from bot.settings import Settings
@@ -49,6 +47,7 @@ class Commands:
         """What the program says to these arguments, with `piped` on its standard input."""
         self.patch.setattr(sys, "argv", ["arxiv-daily", *arguments])
         self.patch.setattr(sys, "stdin", TextIOWrapper(BytesIO(piped)))
+        self.captured.readouterr()  # of what the test did before
         with pytest.raises(SystemExit) as ended:
             main()
         assert isinstance(ended.value.code, int)
@@ -56,12 +55,9 @@ class Commands:
 
 
 @pytest.fixture
-def commands(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Commands]:
-    """The program before its first call; what it sets up for its logs is undone at the end."""
+def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Commands:
+    """The program before its first call."""
     monkeypatch.chdir(tmp_path)
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
-    yield Commands(tmp_path, monkeypatch, capsys)
-    structlog.reset_defaults()
+    return Commands(tmp_path, monkeypatch, capsys)

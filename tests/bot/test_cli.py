@@ -155,8 +155,11 @@ async def test_what_cannot_be_used_is_named_in_one_sentence_before_anything_is_a
     (tmp_path / "file").write_text("This is no database, no folder and no post.\n" * 100)
     cases = {
         "The folder of the posts, nowhere, is not there": ("ARCHIVE_DIR", "nowhere"),
-        "The folder of sqlite:///file/arxiv-daily.db cannot be made": ("DATA_DIR", "file"),
-        "The database sqlite:///file failed: file is not a database": ("DATABASE_URL", "sqlite:///file"),
+        f"The folder of sqlite:///{tmp_path}/file/arxiv-daily.db cannot be made": ("DATA_DIR", "file"),
+        f"The database sqlite:///{tmp_path}/file failed: file is not a database": (
+            "DATABASE_URL",
+            "sqlite:///file",
+        ),
         "The database postgresql://ada@127.0.0.1:9/x failed": (
             "DATABASE_URL",
             "postgresql://ada:hunter2@127.0.0.1:9/x",
@@ -309,7 +312,9 @@ async def test_the_database_is_made_and_brought_up_to_date(tmp_path: Path) -> No
     upgrade = ("db", "upgrade")
     both = [call(tmp_path, *upgrade, DATABASE_URL="sqlite:///kept/here.db") for _ in range(2)]
     for told in await asyncio.gather(*both):
-        assert (told.status, told.out, told.err) == (0, "The database is up to date.\n", "")
+        assert (told.status, told.out) == (0, "The database is up to date.\n")
+        assert re.search(rf"database_made +database=sqlite:///{tmp_path}/kept/here\.db", told.err)
+    assert (await call(tmp_path, *upgrade, DATABASE_URL="sqlite:///kept/here.db")).err == ""
     assert names(tmp_path / "kept") == ["here.db"]
 
 

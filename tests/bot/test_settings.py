@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot import settings
+from bot import home, settings
 from bot.settings import Settings, SettingsError
 from digest.quality import Price
 
@@ -113,6 +113,36 @@ def test_a_proxy_in_the_file_is_used_and_that_of_the_environment_comes_first(
     settings.load()
     assert os.environ["HTTPS_PROXY"] == "http://127.0.0.1:3128"
     assert "NO_PROXY" not in os.environ
+
+
+def test_called_from_elsewhere_it_uses_the_settings_and_the_data_beside_its_environment(
+    nothing_set: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed, elsewhere = nothing_set / "installed", nothing_set / "elsewhere"
+    for folder in (installed, elsewhere):
+        folder.mkdir()
+    (installed / ".env").write_text("TIMEZONE=UTC\nARCHIVE_DIR=site/_posts\nDKIM_KEY_FILE=/etc/dkim\n")
+    monkeypatch.setattr(home, "INSTALLED_IN", installed)
+    monkeypatch.chdir(elsewhere)
+    loaded = settings.load()
+    assert loaded.timezone == ZoneInfo("UTC")
+    assert (loaded.data_dir, loaded.archive_dir) == (installed / "data", installed / "site" / "_posts")
+    assert loaded.dkim_key_file == Path("/etc/dkim")
+    assert loaded.database_url == f"sqlite:///{installed}/data/arxiv-daily.db"
+    (elsewhere / ".env").write_text("TIMEZONE=Europe/Berlin\n")
+    loaded = settings.load()
+    assert loaded.timezone == ZoneInfo("Europe/Berlin")
+    assert (loaded.data_dir, loaded.database_url) == (Path("data"), "sqlite:///data/arxiv-daily.db")
+
+
+def test_a_relative_database_lies_beside_the_settings_too(
+    nothing_set: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (nothing_set / ".env").write_text("DATABASE_URL=sqlite:///other.db\n")
+    monkeypatch.setattr(home, "INSTALLED_IN", nothing_set)
+    (nothing_set / "elsewhere").mkdir()
+    monkeypatch.chdir(nothing_set / "elsewhere")
+    assert settings.load().database_url == f"sqlite:///{nothing_set}/other.db"
 
 
 def test_the_example_names_every_setting_and_no_other() -> None:

@@ -118,7 +118,7 @@ def test_a_fault_keeps_all_out_unless_the_faulty_are_to_be_skipped(commands: Com
     assert told.sentence == "2 faults found, so nothing was imported."
     skipped = commands.call("subscribers", "import", "--skip-faulty", path)
     assert (skipped.status, skipped.out) == (0, "2 subscribed.\n")
-    assert len(skipped.err.splitlines()) == 2
+    assert sum(line.startswith(path) for line in skipped.err.splitlines()) == 2
 
 
 def test_a_list_that_is_no_utf_8_is_refused(commands: Commands) -> None:

@@ -22,6 +22,7 @@ async def start(folder: Path, year: ArxivYear, *command: str) -> Process:
         "ARXIV_SITE_URL": year.url,
         "PYTHONUTF8": "1",
     }
+    (folder / ".env").touch()  # else that of this checkout would count
     return await asyncio.create_subprocess_exec(
         PROGRAM, *command, cwd=folder, env=environment, stdout=DEVNULL, stderr=DEVNULL
     )

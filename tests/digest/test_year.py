@@ -77,6 +77,7 @@ class Reader:
             "CATCH_UP": self.plan.catch_up,
             "DIGEST_TIME": "08:50",
         }
+        (self.folder / ".env").touch()  # else that of this checkout would count
         process = await asyncio.create_subprocess_exec(
             PROGRAM,
             "build",
