@@ -1,26 +1,39 @@
 """An edition in several messages for who asked for it: whole and in order, whatever comes between."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
+from bot.chat import composing, pacing
 from bot.models import Choices, Detail, Standing
 from tests.bot.chat.audience import reader, subscribe
 from tests.bot.chat.talks import made
 from tests.bot.chat.world import BotWorld, bot_world
 from tests.fakes import telegram_faults as faults
-from tests.fakes.telegram_chats import Chat
+from tests.fakes.telegram import FakeTelegram
+from tests.fakes.telegram_chats import Chat, Message
 from tests.fakes.telegram_people import User
 
-PAPERS = 24
+PAPERS = 5
+ONE_PAPER = 600  # UTF-16 units
 LEFT = "SELECT count(*) FROM showings"
+
+
+@pytest.fixture(autouse=True)
+def _short_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message holds one paper, and each chat gets them as fast as they come."""
+    monkeypatch.setattr(composing, "TEXT_LIMIT", ONE_PAPER)
+    monkeypatch.setattr(pacing, "_CHAT_SECONDS", 0.01)
 
 
 @asynccontextmanager
 async def asking(folder: Path) -> AsyncIterator[tuple[BotWorld, User]]:
     """A person who is not subscribed, and whose editions take several messages; the edition is made."""
-    async with bot_world(folder, papers=PAPERS) as here:
+    async with bot_world(folder, papers=PAPERS, telegram=FakeTelegram(limits=False)) as here:
         user = here.telegram.user(1001, started=True)
         choices = Choices("zh-CN", Detail.READINGS)
         await subscribe(here, reader(user.id, choices=choices, standing=Standing.LEFT))
@@ -29,23 +42,32 @@ async def asking(folder: Path) -> AsyncIterator[tuple[BotWorld, User]]:
         yield here, user
 
 
+def answers(chat: Chat) -> list[Message]:
+    """What the bot said there."""
+    return [message for message in chat.shown if message.from_bot]
+
+
+def papers_of(message: Message) -> list[int]:
+    """The papers that the message shows, by their places in the edition."""
+    return [int(found) for found in re.findall(r"^(\d+)\. EchoNet", message.text, re.MULTILINE)]
+
+
 def numbers(chat: Chat) -> list[int]:
-    """The papers that the chat shows, by their places in the edition."""
-    return [
-        int(found)
-        for each in chat.shown
-        for found in re.findall(r"^(\d+)\. EchoNet", each.text, re.MULTILINE)
-    ]
+    """The papers that the chat shows, in the order of its messages."""
+    return [number for message in chat.shown for number in papers_of(message)]
 
 
-async def test_an_edition_that_a_restart_cuts_short_goes_on_with_the_next_message(tmp_path: Path) -> None:
+async def test_an_edition_that_a_restart_cuts_short_goes_on_with_the_next_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with asking(tmp_path) as (here, user):
+        monkeypatch.setattr(pacing, "_CHAT_SECONDS", 600)
         async with here.running():
             await user.says("/today")
-            await user.chat.waits_for(2)
-        shown = len(numbers(user.chat))
-        assert shown < PAPERS
+            await user.chat.waits_for(1)
+        assert len(answers(user.chat)) == 1
         assert here.rows(LEFT) == [(1,)]
+        monkeypatch.setattr(pacing, "_CHAT_SECONDS", 0.01)
         async with here.running():
             await here.until(LEFT, [(0,)])
         assert numbers(user.chat) == list(range(1, PAPERS + 1))
@@ -60,9 +82,12 @@ async def test_an_edition_that_is_on_its_way_is_not_sent_a_second_time(tmp_path:
         async with here.running():
             await user.says("/help")
             (help_,) = await user.chat.waits_for(1)
+            both_were_tapped = asyncio.Event()
+            here.telegram.fail(faults.held(both_were_tapped), method="sendMessage", chat_id=user.id)
             await user.taps(help_, "今日论文")
             await user.taps(help_, "今日论文")
-            await here.telegram.is_asked("answerCallbackQuery", 2)
+            await here.until("SELECT count(*) FROM updates WHERE content IS NULL", [(3,)])
+            both_were_tapped.set()
             await here.until(LEFT, [(0,)])
             await user.says("/settings detail titles")
             await user.chat.waits_for(lambda message: "设置" in message.text)
@@ -101,18 +126,32 @@ async def test_two_who_tap_at_once_and_one_who_is_forgotten_or_blocks_get_what_i
         await subscribe(
             here, *(reader(each.id, choices=choices, standing=Standing.LEFT) for each in (other, leaving))
         )
+        forgotten = asyncio.Event()
         async with here.running():
-            for each in (user, other, leaving):
+            for each in (user, other, leaving):  # the second message is on its way meanwhile
+                here.telegram.fail(faults.slow(0), method="sendMessage", chat_id=each.id)
+                here.telegram.fail(faults.held(forgotten), method="sendMessage", chat_id=each.id)
                 await each.says("/today")
             for each in (user, other, leaving):
                 await each.chat.waits_for(1)
+            while sends(here, user) + sends(here, other) + sends(here, leaving) < 6:
+                await here.telegram.is_asked("sendMessage", here.telegram.methods["sendMessage"] + 1)
             await leaving.blocks()
             await user.says("/forget")
             sure = await user.chat.waits_for(lambda message: "要删除" in message.text)
             await user.taps(sure, "全部删除")
             await user.chat.waits_for(lambda message: "已全部删除" in message.text)
-            shown = numbers(user.chat)
+            forgotten.set()
             await here.until(LEFT, [(0,)])
-        assert numbers(user.chat) == shown
         assert numbers(other.chat) == list(range(1, PAPERS + 1))
-        assert max(len(shown), len(numbers(leaving.chat))) < PAPERS
+        first, second, *_ = (len(papers_of(message)) for message in answers(other.chat))
+        assert len(numbers(user.chat)) == first + second < PAPERS
+        assert len(numbers(leaving.chat)) == first
+
+
+def sends(here: BotWorld, user: User) -> int:
+    """How many messages were tried to be sent to that person."""
+    return sum(
+        call.method == "sendMessage" and call.parameters["chat_id"] == user.id
+        for call in here.telegram.requests
+    )
