@@ -1,15 +1,19 @@
 """What conversations in tests have in common: a bot that is not slowed down, and what it says next."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from unittest.mock import patch
 
+import pytest
 from structlog.testing import capture_logs
 
+from bot.chat import composing, pacing
 from tests.bot.chat.world import BotWorld, bot_world
 from tests.bot.world import WEDNESDAY_NOON, publish
+from tests.fakes import telegram_faults as faults
 from tests.fakes.model import FakeModel
 from tests.fakes.telegram import FakeTelegram
 from tests.fakes.telegram_chats import Chat, Message
@@ -54,6 +58,29 @@ async def talking(
             assert not telegram.unknown_parameters
     faults = [each for each in logs if each["event"] in _FAULTS - may_log]
     assert faults == [], faults
+
+
+def in_short_messages(monkeypatch: pytest.MonkeyPatch, units: int = 600) -> None:
+    """Few papers take several messages of so many UTF-16 units, and a chat gets them as fast as they come.
+
+    A Telegram before which that happens needs `limits=False`.
+    """
+    monkeypatch.setattr(composing, "TEXT_LIMIT", units)
+    monkeypatch.setattr(pacing, "_CHAT_SECONDS", 0.01)
+
+
+def second_held(here: BotWorld, chat: int, until: asyncio.Event) -> None:
+    """The second message that is sent to `chat` from now on is on its way `until` then."""
+    here.telegram.fail(faults.slow(0), method="sendMessage", chat_id=chat)
+    here.telegram.fail(faults.held(until), method="sendMessage", chat_id=chat)
+
+
+async def tried(here: BotWorld, chat: int, times: int) -> None:
+    """Returns once so many messages were tried to be sent to `chat`."""
+    while times > sum(
+        call.method == "sendMessage" and call.parameters["chat_id"] == chat for call in here.telegram.requests
+    ):
+        await here.telegram.is_asked("sendMessage", here.telegram.methods["sendMessage"] + 1)
 
 
 async def made(here: BotWorld) -> None:

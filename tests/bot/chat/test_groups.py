@@ -1,13 +1,26 @@
 """Groups, their topics, and channels: who is heard, who decides, and where the digest goes."""
 
+import asyncio
 import re
 from pathlib import Path
 
+import pytest
+
 from bot.models import Choices, Detail, Standing
 from tests.bot.chat.audience import reader, subscribe
-from tests.bot.chat.talks import alerted, made, old_paper, talking, told
+from tests.bot.chat.talks import (
+    alerted,
+    in_short_messages,
+    made,
+    old_paper,
+    second_held,
+    talking,
+    told,
+    tried,
+)
 from tests.bot.chat.world import BotWorld, bot_world
-from tests.fakes.model import FakeModel
+from tests.fakes import telegram_faults as faults
+from tests.fakes.telegram import FakeTelegram
 from tests.fakes.telegram_chats import Chat, Message
 from tests.fakes.telegram_people import User
 
@@ -329,24 +342,31 @@ async def test_who_throws_the_bot_out_ends_the_subscriptions_of_all_topics(tmp_p
         )
 
 
-async def test_what_a_group_asked_for_follows_it_when_it_becomes_a_supergroup(tmp_path: Path) -> None:
-    async with bot_world(tmp_path, FakeModel(reading_seconds=0.5), papers=24) as here:
+async def test_what_a_group_asked_for_follows_it_when_it_becomes_a_supergroup(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_short_messages(monkeypatch)
+    async with bot_world(tmp_path, papers=5, telegram=FakeTelegram(limits=False)) as here:
         old_paper(here, 99)
         boss = here.telegram.user(1001)
         group = here.telegram.group(-500, admins=[boss])
         await subscribe(here, reader(-500, choices=Choices("zh-CN", Detail.READINGS), standing=Standing.LEFT))
         async with here.running():
             await made(here)
+            moved = asyncio.Event()
+            second_held(here, group.id, moved)
             await boss.says("/today", chat=group)
-            await group.waits_for(1)
+            await tried(here, group.id, 2)
+            here.telegram.fail(faults.held(moved), method="editMessageText", chat_id=group.id, times=100)
             await boss.says("/paper 2602.00099", chat=group)
             await group.waits_for(lambda message: message.text == "收到，正在查找……")
             new = await here.telegram.migrate(group, GROUP)
+            moved.set()
             await new.waits_for(lambda message: "EchoNet-99" in message.text and bool(message.buttons))
             await here.until("SELECT count(*) FROM showings", [(0,)])
             await here.until("SELECT address, outcome FROM asks", [(str(GROUP), "answered")])
         shown = "\n".join(message.text for message in (*group.shown, *new.shown))
-        assert re.findall(r"^(\d+)\. EchoNet", shown, re.MULTILINE) == [str(each) for each in range(1, 25)]
+        assert re.findall(r"^(\d+)\. EchoNet", shown, re.MULTILINE) == list("12345")
 
 
 def people(here: BotWorld, *, forum: bool = False) -> tuple[User, User, Chat]:

@@ -1,5 +1,6 @@
 """What the bot knows of a chat: shown as a file, and deleted to the last row."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,10 @@ import pytest
 
 from bot.models import Choices, Detail
 from tests.bot.chat.audience import reader, subscribe
-from tests.bot.chat.talks import made, old_paper, talking, told
+from tests.bot.chat.talks import in_short_messages, made, old_paper, second_held, talking, told, tried
 from tests.bot.chat.world import BotWorld, bot_world
 from tests.fakes.model import FakeModel
+from tests.fakes.telegram import FakeTelegram
 from tests.fakes.telegram_chats import Message
 from tests.fakes.telegram_people import User
 
@@ -149,20 +151,27 @@ async def test_the_export_of_a_group_holds_all_its_topics(tmp_path: Path) -> Non
         assert [each["address"] for each in known["subscriptions"]] == [f"{GROUP}:{one}", f"{GROUP}:{two}"]
 
 
-async def test_who_is_forgotten_amid_a_push_gets_no_more_of_it(tmp_path: Path) -> None:
-    async with bot_world(tmp_path, papers=12, telegram_rate=1) as here:
+async def test_who_is_forgotten_amid_a_push_gets_no_more_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_short_messages(monkeypatch)
+    async with bot_world(tmp_path, papers=4, telegram=FakeTelegram(limits=False)) as here:
         user, other = (here.telegram.user(1001 + at, started=True) for at in range(2))
         detail = Choices("zh-CN", Detail.READINGS)
         await subscribe(here, *(reader(each.id, choices=detail) for each in (user, other)))
+        forgotten = asyncio.Event()
+        second_held(here, user.id, forgotten)
         async with here.running():
-            await user.chat.waits_for(1)
+            await tried(here, user.id, 2)
             sure = await asked_whether_to_forget(user)
             await user.taps(sure, "全部删除")
             await user.chat.waits_for(lambda message: "已全部删除" in message.text)
-            pushed = sum("EchoNet" in message.text for message in user.chat.shown)
+            forgotten.set()
             await here.until("SELECT state FROM deliveries", [("sent",)])
-        assert sum("EchoNet" in message.text for message in user.chat.shown) == pushed
-        assert pushed < sum("EchoNet" in message.text for message in other.chat.shown)
+        first, second, *later = (message.text for message in other.chat.shown)
+        assert later
+        said = [message.text for message in user.chat.shown if message.from_bot]
+        assert [text for text in said if text in (first, second, *later)] == [first, second]
         assert leaks(here, "1001") == []
 
 

@@ -12,13 +12,14 @@ from bot.models import Choices
 from bot.outbox import ChannelError
 from bot.serve import serve
 from tests.bot.chat.audience import people, reader, subscribe
+from tests.bot.chat.talks import in_short_messages
 from tests.bot.chat.world import OPERATOR, RHYTHM, BotWorld, bot_world
 from tests.bot.mail.readers import READER
 from tests.bot.test_alert_routes import mail
 from tests.bot.world import QUICK
 from tests.fakes import telegram_faults as faults
 from tests.fakes.smtp import FakeSmtp
-from tests.fakes.telegram import TOKEN
+from tests.fakes.telegram import TOKEN, FakeTelegram
 from tests.fakes.telegram_faults import Fault
 
 STATES = "SELECT state, count(*) FROM deliveries GROUP BY state ORDER BY state"
@@ -246,21 +247,25 @@ async def test_a_token_that_is_revoked_in_mid_run_stops_telegram_alone_until_it_
         assert len(here.telegram.chats[first].shown) == 1
 
 
-async def test_the_second_of_three_messages_fails_for_a_while_and_they_come_in_order(tmp_path: Path) -> None:
-    async with bot_world(tmp_path, papers=80, arxiv_request_interval=0) as here:
+async def test_the_second_of_three_messages_fails_for_a_while_and_they_come_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_short_messages(monkeypatch, units=400)
+    async with bot_world(tmp_path, papers=8, telegram=FakeTelegram(limits=False)) as here:
         (first,) = people(here, 1)
         await subscribe(here, reader(first))
+        here.telegram.fail(faults.slow(0), method="sendMessage", chat_id=first)
+        here.telegram.fail(faults.status(502), method="sendMessage", chat_id=first)
         async with here.running():
-            chat = here.telegram.chats[first]
-            await chat.waits_for(1)
-            here.telegram.fail(faults.status(502), method="sendMessage", chat_id=first)
             await here.until("SELECT part, tries FROM deliveries", [(1, 1)])
             here.clock.forward(minutes=1)
             await here.until("SELECT state FROM deliveries", [("sent",)])
+        shown = here.telegram.chats[first].shown
+        assert len(shown) >= 3
         numbers = [
             line.partition(".")[0]
-            for shown in chat.shown
-            for line in shown.text.splitlines()
+            for message in shown
+            for line in message.text.splitlines()
             if ". EchoNet" in line
         ]
-        assert numbers == [str(number) for number in range(1, 81)]
+        assert numbers == [str(number) for number in range(1, 9)]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.chat import connection
+from bot.chat import composing, connection
 from bot.chat.limits import Limiter
 from bot.models import Choices, Detail
 from tests.bot.chat.audience import reader, subscribe
@@ -46,7 +46,8 @@ async def test_a_group_gets_twenty_messages_a_minute_of_the_digest_and_of_answer
 ) -> None:
     clock = Clock()
     monkeypatch.setattr(connection, "Limiter", partial(Limiter, clock=clock, sleep=clock.sleep))
-    async with bot_world(tmp_path, papers=24, telegram=FakeTelegram(clock=clock)) as here:
+    monkeypatch.setattr(composing, "TEXT_LIMIT", 600)  # a few papers take several messages
+    async with bot_world(tmp_path, papers=6, telegram=FakeTelegram(clock=clock)) as here:
         members = [here.telegram.user(1001 + at, started=True) for at in range(3)]
         group = here.telegram.group(GROUP, members=members)
         choices = Choices("zh-CN", Detail.READINGS)

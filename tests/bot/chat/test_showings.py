@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.chat import composing, pacing
+from bot.chat import pacing
 from bot.models import Choices, Detail, Standing
 from tests.bot.chat.audience import reader, subscribe
-from tests.bot.chat.talks import made
+from tests.bot.chat.talks import in_short_messages, made, second_held, tried
 from tests.bot.chat.world import BotWorld, bot_world
 from tests.fakes import telegram_faults as faults
 from tests.fakes.telegram import FakeTelegram
@@ -19,15 +19,12 @@ from tests.fakes.telegram_chats import Chat, Message
 from tests.fakes.telegram_people import User
 
 PAPERS = 5
-ONE_PAPER = 600  # UTF-16 units
 LEFT = "SELECT count(*) FROM showings"
 
 
 @pytest.fixture(autouse=True)
 def _short_messages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A message holds one paper, and each chat gets them as fast as they come."""
-    monkeypatch.setattr(composing, "TEXT_LIMIT", ONE_PAPER)
-    monkeypatch.setattr(pacing, "_CHAT_SECONDS", 0.01)
+    in_short_messages(monkeypatch)
 
 
 @asynccontextmanager
@@ -128,14 +125,11 @@ async def test_two_who_tap_at_once_and_one_who_is_forgotten_or_blocks_get_what_i
         )
         forgotten = asyncio.Event()
         async with here.running():
-            for each in (user, other, leaving):  # the second message is on its way meanwhile
-                here.telegram.fail(faults.slow(0), method="sendMessage", chat_id=each.id)
-                here.telegram.fail(faults.held(forgotten), method="sendMessage", chat_id=each.id)
+            for each in (user, other, leaving):
+                second_held(here, each.id, forgotten)
                 await each.says("/today")
             for each in (user, other, leaving):
-                await each.chat.waits_for(1)
-            while sends(here, user) + sends(here, other) + sends(here, leaving) < 6:
-                await here.telegram.is_asked("sendMessage", here.telegram.methods["sendMessage"] + 1)
+                await tried(here, each.id, 2)
             await leaving.blocks()
             await user.says("/forget")
             sure = await user.chat.waits_for(lambda message: "要删除" in message.text)
@@ -147,11 +141,3 @@ async def test_two_who_tap_at_once_and_one_who_is_forgotten_or_blocks_get_what_i
         first, second, *_ = (len(papers_of(message)) for message in answers(other.chat))
         assert len(numbers(user.chat)) == first + second < PAPERS
         assert len(numbers(leaving.chat)) == first
-
-
-def sends(here: BotWorld, user: User) -> int:
-    """How many messages were tried to be sent to that person."""
-    return sum(
-        call.method == "sendMessage" and call.parameters["chat_id"] == user.id
-        for call in here.telegram.requests
-    )
