@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bot.app import App
 from bot.posts import WrittenPost
-from digest.models import Edition, Entry, Gap, Reading, Translation
+from digest.models import Edition, Entry, Gap, Reading
 from digest.store import calls
 from digest.store import engine as database
 
@@ -27,7 +27,7 @@ class Made:
     @property
     def translated(self) -> int:
         """Papers with a translation, whenever it was made."""
-        return sum(isinstance(entry.translation, Translation) for entry in self.edition.entries)
+        return self.edition.translated
 
     @property
     def read(self) -> int:

@@ -162,7 +162,7 @@ class _Run:
             self.courier.wake()
 
     async def _worked(self) -> tuple[Work | None, DigestError | None]:
-        """What was made, or why nothing was: of that the operator hears."""
+        """What was made, and why nothing or hardly anything of it was translated: of that the operator hears."""
         try:
             work = await day.work(self.parts, self.moment, self.report, self.pause, self._ready)
         except BusyError as error:  # the other process tells
@@ -172,8 +172,7 @@ class _Run:
             return None, error
         if self.delivers:
             await schedule.give_out_quiet(self.parts, work)
-        await schedule.alert(self.parts, work)
-        return work, None
+        return work, await schedule.alert(self.parts, work)
 
 
 @asynccontextmanager

@@ -266,6 +266,8 @@ class AlertKind(StrEnum):
     """arXiv does not show the papers of an edition that is due; the subject is its date."""
     EDITION_FAILED = "edition-failed"
     """Editions cannot be made."""
+    MODEL_FAILED = "model-failed"
+    """Less than half of an edition's papers were translated, because of the model; the reason is a sentence."""
     PAPERS_UNEXPLAINED = "papers-unexplained"
     """Announced papers are in no edition, without a reason; the reason is their number."""
     HIDDEN_INSTRUCTIONS = "hidden-instructions"

@@ -12,13 +12,13 @@ from datetime import UTC, date, datetime, timedelta
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from bot import day, fanout, pruning
+from bot import day, fanout, model_failures, pruning
 from bot.app import App
 from bot.day import Work
 from bot.models import AlertKind
 from digest import closing, collection
 from digest.collection import Pause, Standing
-from digest.errors import DigestError, StoreUnavailableError
+from digest.errors import DigestError, ModelError, StoreUnavailableError
 from digest.store import editions, fulltexts
 from digest.store import engine as database
 from digest.store.exclusive import BusyError
@@ -172,8 +172,8 @@ async def give_out_quiet(app: App, made: Work) -> None:
         await fanout.open_quiet_day(app.engine, day, app.plan.calendar.anchor(day), now)
 
 
-async def alert(app: App, made: Work) -> None:
-    """Has the operator hear of what a run met, and of what it met no more."""
+async def alert(app: App, made: Work) -> ModelError | None:
+    """Has the operator hear of what a run met, and of what it met no more; gives the fault of the model, if any."""
     missing = [made.outcome.overdue] if made.outcome.overdue else []
     if made.outcome.standing is Standing.MISSING:
         missing.append(made.outcome.day)
@@ -181,7 +181,12 @@ async def alert(app: App, made: Work) -> None:
     await app.alerts.resolve(AlertKind.EDITION_FAILED)
     await app.alerts.update(AlertKind.EDITION_MISSING, {str(day): "" for day in missing})
     await app.alerts.update(AlertKind.PAPERS_UNEXPLAINED, unexplained)
+    untranslated = await model_failures.of(app, made.news)
+    if untranslated is not None or made.news:
+        failed = {} if untranslated is None else {"": str(untranslated)}
+        await app.alerts.update(AlertKind.MODEL_FAILED, failed)
     async with database.reading(app.engine) as connection:
         hiding = await fulltexts.with_orders(connection, app.clock() - timedelta(days=1))
     for version in hiding:
         await app.alerts.raise_(AlertKind.HIDDEN_INSTRUCTIONS, str(version))
+    return untranslated

@@ -261,6 +261,16 @@ class Edition:
     late: int = 0
     replacements: tuple[Paper, ...] = ()
 
+    @property
+    def translated(self) -> int:
+        """The number of its papers that are shown in its language."""
+        return sum(isinstance(entry.translation, Translation) for entry in self.entries)
+
+    @property
+    def is_mostly_original(self) -> bool:
+        """Whether less than half of its papers are translated: no heading may promise its language."""
+        return bool(self.entries) and 2 * self.translated < len(self.entries)
+
 
 @dataclass(frozen=True, slots=True)
 class ClosedEdition:

@@ -146,9 +146,17 @@ async def test_a_key_that_is_refused_is_shown_nowhere_and_costs_no_edition(tmp_p
     secret = "sk-very-secret"
     async with world(tmp_path) as here:
         told = await call(tmp_path, "run", *NOON, **environment(here, OPENAI_API_KEY=secret))
-    assert told.status == 0
+        again = await call(tmp_path, "build", *NOON, **environment(here, OPENAI_API_KEY=secret))
+        mended = await call(tmp_path, "run", *NOON, **environment(here))
+    assert told.status == again.status == 1
     assert "papers 3 · translated 0 · read 0 · waiting 0 · failed 3" in told.out
-    assert secret not in told.out + told.err + here.post("2026-02-11")
+    assert re.search(
+        r"The language model translated none of the 3 papers of 2026-02-11: the model's endpoint does not accept "
+        r"OPENAI_API_KEY \((once|\d times)\); correct OPENAI_API_KEY, .*doctor",
+        " ".join(told.err.split()),
+    )
+    assert secret not in told.out + told.err + again.out + again.err + here.post("2026-02-11")
+    assert mended.status == 0
 
 
 async def test_what_cannot_be_used_is_named_in_one_sentence_before_anything_is_asked(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from digest.store import fulltexts
 from digest.store.exclusive import exclusive
 from tests.bot.world import QUICK, WEDNESDAY_NOON, World, publish, world
 from tests.fakes.model import FakeModel
-from tests.fakes.model_faults import Asked
+from tests.fakes.model_faults import Asked, status
 from tests.papers import paper
 
 CALENDAR = Calendar(time(8, 50), ZoneInfo("Asia/Shanghai"))
@@ -252,6 +252,17 @@ async def test_a_fault_is_told_to_the_operators_once_and_the_next_tick_comes(tmp
         assert await here.alerts() == []
         assert await here.subjects() == [("edition", WEDNESDAY)]
         assert "EchoNet-1" in here.here.post("2026-02-11")
+
+
+async def test_a_model_that_fails_most_papers_is_told_once_and_once_that_it_is_over(tmp_path: Path) -> None:
+    async with ticking(tmp_path, model=FakeModel(always=status(500))) as here:
+        await here.at(WEDNESDAY_NOON)
+        await here.at(WEDNESDAY_NOON + BETWEEN_TRIES)
+        assert await here.alerts() == [(AlertKind.MODEL_FAILED, "")]
+        assert await here.subjects() == [("edition", WEDNESDAY)]
+        here.here.model.always = None
+        await here.at(WEDNESDAY_NOON + 2 * BETWEEN_TRIES)
+        assert await here.alerts() == []
 
 
 async def test_a_paper_that_hides_orders_to_models_is_told_once_and_read_without_them(tmp_path: Path) -> None:
