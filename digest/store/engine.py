@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import aiosqlite
+import structlog
 from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnectionError
@@ -37,6 +38,7 @@ _DRIVERS = {
     "postgresql": "postgresql+psycopg",
     "postgresql+psycopg": "postgresql+psycopg",
 }
+_log = structlog.get_logger()
 _LOCK_WAIT_SECONDS = 30
 # The driver's own wait cannot be cut off, so it is short: a writer asks again and again.
 _LOCK_LOOK_SECONDS = 1
@@ -179,12 +181,17 @@ def _begin_sqlite(connection: Connection) -> None:
     if connection.get_execution_options().get("reads_only"):
         connection.exec_driver_sql("BEGIN")
         return
-    deadline = time.monotonic() + _LOCK_WAIT_SECONDS
+    deadline, is_told = time.monotonic() + _LOCK_WAIT_SECONDS, False
     while True:
         try:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         except OperationalError as error:
-            if not is_busy(error.orig) or time.monotonic() > deadline:
+            if not is_busy(error.orig):
+                raise
+            if not is_told:  # who sits at a terminal would wonder
+                _log.warning("waits_for_another_program_that_writes", at_most_seconds=_LOCK_WAIT_SECONDS)
+                is_told = True
+            if time.monotonic() > deadline:
                 raise
         else:
             return
