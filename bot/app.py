@@ -12,6 +12,7 @@ import openai
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot import envelope_sender
 from bot.alerts import Alerts
 from bot.mailboxes import Mailbox
 from bot.settings import Settings
@@ -168,7 +169,8 @@ def calendar(settings: Settings) -> Calendar:
 def own_mailboxes(settings: Settings) -> tuple[Mailbox, ...]:
     """The mailboxes that mail is from and comes back to: none of them can subscribe to itself."""
     sender = settings.mail_from.mailbox if settings.mail_from else None
-    return tuple(each for each in (sender, settings.mail_reply_to, settings.mail_bounces) if each)
+    mailboxes = (sender, settings.mail_reply_to, settings.mail_bounces, envelope_sender.fixed(settings))
+    return tuple(dict.fromkeys(each for each in mailboxes if each))
 
 
 def posts(settings: Settings) -> Path:

@@ -18,10 +18,11 @@ class DeliveryError(Exception):
     """A message did not arrive, or may not have. `str(error)` is the far end's reason, without tokens and bodies.
 
     `likeness` is what refusals that say the same have in common, for the brake; empty where the far end's word is
-    taken by itself.
+    taken by itself. `answer` is what the far end said, for the operator, where it is known.
     """
 
     likeness: str = ""
+    answer: str = ""
 
     def alike(self, likeness: str) -> Self:
         """Gives this error its `likeness`, so that the brake compares it with others."""
@@ -82,6 +83,18 @@ class UnansweredError(DeliveryError):
 
 class HaltedError(DeliveryError):
     """The channel itself is refused, whatever the address: nothing more is sent on it for a while."""
+
+
+def blames_the_address(error: DeliveryError) -> bool:
+    """Whether the far end certainly says that it is the address that does not take the message. Pure."""
+    match error:
+        case EndedError():
+            return True
+        case StruckError():
+            return error.is_certain
+        case DeferredError():  # one that does not say whom it is about is compared with others
+            return error.is_failing and not error.likeness
+    return False
 
 
 class CutShortError(asyncio.CancelledError):

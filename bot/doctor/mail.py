@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
-from bot.channels import DeferredError, DeliveryError, EndedError, StruckError
+from bot.channels import DeferredError, DeliveryError, EndedError, StruckError, blames_the_address
 from bot.doctor.findings import BrokenError, OffError, UnsureError
 from bot.links import open_links
 from bot.mail import connection, mailbox
@@ -27,15 +27,24 @@ async def smtp(settings: Settings, clock: Clock) -> str:
         await relay.open()
         await relay.offer(sender, to)
     except (EndedError, StruckError, DeferredError) as error:
-        raise UnsureError(
-            f"It takes mail from {sender}, but none to {to} ({error}): answers get lost."
-        ) from None
+        raise UnsureError(_unsure(error, str(sender), str(to))) from None
     except DeliveryError as error:
         sentence = f"{str(error)[:1].upper()}{str(error)[1:].rstrip('.')}"
         raise BrokenError(f"{sentence}; the envelope's sender was {sender}.") from None
     finally:
         await relay.close()
     return f"{settings.smtp_host} takes mail from {sender} ({settings.smtp_security})"
+
+
+def _unsure(error: DeliveryError, sender: str, to: str) -> str:
+    """The sentence about a recipient that is not taken: whose fault that is, only known words tell."""
+    answer = error.answer or str(error)
+    if blames_the_address(error):
+        return f"It takes mail from {sender}, but none to {to} ({answer}): answers get lost."
+    return (
+        f"It answered “{answer}” to a mail from {sender} to {to}. What that means is not known:"
+        " it may be about the sender or the recipient."
+    )
 
 
 async def imap(settings: Settings) -> str:

@@ -5,8 +5,9 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 
+from bot import envelope_sender
 from bot.links import Links
-from bot.mail import composing, connection, connections, dkim, envelope_sender, message
+from bot.mail import composing, connection, connections, dkim, message
 from bot.mail.connection import Patience
 from bot.mail.connections import Pool
 from bot.mail.dkim import Signer

@@ -253,7 +253,9 @@ async def _say(smtp: aiosmtplib.SMTP, stage: Stage, *words: bytes, to: str = "")
     """Raises DeliveryError where the server does not go along."""
     reply = await smtp.execute_command(*words, timeout=None)
     if not replies.is_accepted(stage, reply.code):
-        raise replies.refusal(stage, reply.code, reply.message, to)
+        refusal = replies.refusal(stage, reply.code, reply.message, to)
+        refusal.answer = replies.shown(reply.code, reply.message)
+        raise refusal
 
 
 def _stuffed(content: bytes) -> bytes:

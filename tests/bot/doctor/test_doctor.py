@@ -207,7 +207,15 @@ async def test_an_address_of_ours_that_the_server_does_not_know_is_told(around: 
     around.smtp.fail(Stage.RCPT, Says("550 5.1.1 <daily@example.org>: User unknown"))
     told = (await around.examined())["SMTP"]
     assert told.health is Health.UNSURE
-    assert "none to daily@example.org" in told.sentence
+    assert "none to daily@example.org (550 5.1.1 …: User unknown)" in told.sentence
+
+
+async def test_an_answer_whose_meaning_is_unknown_is_told_as_it_is(around: Surroundings) -> None:
+    around.smtp.fail(Stage.RCPT, Says("550 Computer says no"))
+    told = (await around.examined())["SMTP"]
+    assert told.health is Health.UNSURE
+    assert told.sentence.startswith("It answered “550 Computer says no” to a mail from daily@example.org to ")
+    assert "not known" in told.sentence
 
 
 async def test_an_arxiv_that_fails_is_asked_once_each(around: Surroundings) -> None:

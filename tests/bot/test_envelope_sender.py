@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot import settings
+from bot import envelope_sender, settings
+from bot.app import own_mailboxes
 from bot.links import Links
-from bot.mail import channel, envelope_sender
+from bot.mail import channel
 
 LINKS = Links(
     "https://daily.example", "a-secret-of-thirty-two-characters-and-more", lambda: datetime.now(UTC)
@@ -57,3 +58,18 @@ def test_mail_is_from_the_login_where_that_is_set_and_from_mail_from_where_the_l
 def test_spf_is_that_of_the_envelope() -> None:
     loaded = settings.given(mail_from="daily@example.org", smtp_username="a@qq.com", mail_verp=False)
     assert envelope_sender.domain(loaded) == "qq.com"
+
+
+def test_the_login_is_a_mailbox_of_our_own_where_mail_is_from_it() -> None:
+    chosen: dict[str, object] = {
+        "mail_from": "daily@example.org",
+        "mail_reply_to": "daily@example.org",
+        "smtp_username": "login@example.org",
+    }
+    assert [str(each) for each in own_mailboxes(settings.given(**chosen, mail_verp=False))] == [
+        "daily@example.org",
+        "login@example.org",
+    ]
+    assert [str(each) for each in own_mailboxes(settings.given(**chosen, mail_verp=True))] == [
+        "daily@example.org"
+    ]
