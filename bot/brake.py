@@ -2,6 +2,10 @@
 
 Words lie: Gmail said "550 5.1.1 The email account that you tried to reach does not exist" to everybody for hours in
 December 2020. What a far end says to many is therefore weighed before anybody's subscription is touched.
+
+Two questions are told apart. Does the far end refuse us at this moment? Only a row of refusals that nobody who is
+served interrupts says so, of recipients who did not fail before. What are the refusals of a run about? That is judged
+by their share, once all were tried.
 """
 
 from collections import Counter
@@ -10,8 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-_RECENT = 40  # recipients that a run is judged by while it lasts
 _MANY = 3  # recipients; fewer are chance
+_ROW = 10  # recipients in a row, once somebody was served: on a list of which half is dead, one in a thousand
 _HELD, _OURS = 1 / 10, 1 / 2  # of all that were tried
 _REMEMBERED = timedelta(
     hours=6
@@ -26,7 +30,7 @@ class Weight(StrEnum):
     MANY = "many"
     """Nobody is ended by them at once."""
     OURS = "ours"
-    """They are about us: nobody is counted against."""
+    """They may be about us: nobody is ended by them at once, and only words that blame the address count."""
 
 
 def weigh(domains: Collection[str], tried: int) -> Weight:
@@ -66,36 +70,47 @@ class Brake:
 
     tripped: str = ""
     """The likeness of the refusals that stopped the channel, until somebody is served."""
-    _answers: dict[int, RecipientAnswer] = field(default_factory=dict)
-    _recent: dict[int, RecipientAnswer] = field(default_factory=dict)
-    _latest: datetime | None = None
     has_served: bool = False
     """Whether the far end took any message in this run."""
+    _answers: dict[int, RecipientAnswer] = field(default_factory=dict)
+    _row: dict[int, RecipientAnswer] = field(default_factory=dict)
+    """Who was refused, and had not been before, since somebody was served."""
+    _latest: datetime | None = None
 
-    def note(self, recipient: int, answer: RecipientAnswer, at: datetime) -> bool:
-        """Whether the channel is to stop, now that `recipient` was answered so."""
-        if self._latest is not None and at - self._latest > _REMEMBERED:
-            self._answers.clear()
-            self._recent.clear()
-            self.has_served = False
-        self._latest = at
-        self.has_served = self.has_served or not answer.likeness
+    def note(
+        self, recipient: int, answer: RecipientAnswer, at: datetime, *, is_expected: bool = False
+    ) -> bool:
+        """Whether the channel is to stop, now that `recipient` was answered so.
+
+        A refusal that `is_expected`, because the address has failed for long, says nothing about the far end. Nor does
+        one that the recipient met before in this run, unless the channel was stopped.
+        """
+        self._forget(at)
+        before = self._answers.get(recipient)
         self._answers[recipient] = answer
-        self._recent.pop(recipient, None)
-        self._recent[recipient] = answer
-        if len(self._recent) > _RECENT:
-            del self._recent[next(iter(self._recent))]
-        self.tripped = answer.likeness if self._stops(answer.likeness) else ""
+        if not answer.likeness:
+            self.has_served, self.tripped = True, ""
+            self._row.clear()
+            return False
+        if is_expected or (before == answer and not self.tripped):
+            return False
+        self._row[recipient] = answer
+        if answer.likeness != self.tripped:
+            self.tripped = answer.likeness if self._is_refused(answer.likeness) else ""
         return bool(self.tripped)
 
-    def _stops(self, likeness: str) -> bool:
-        if not likeness or likeness == self.tripped:
-            return bool(likeness)
-        recent = self._recent.values()
-        if len(recent) >= _MANY and all(each.likeness for each in recent):
-            return True
-        alike = [each.domain for each in recent if each.likeness == likeness]
-        return weigh(alike, len(recent)) is Weight.OURS
+    def _forget(self, at: datetime) -> None:
+        if self._latest is not None and at - self._latest > _REMEMBERED:
+            self._answers.clear()
+            self._row.clear()
+            self.has_served = False
+        self._latest = at
+
+    def _is_refused(self, likeness: str) -> bool:
+        if not self.has_served:
+            return len(self._row) >= _MANY
+        alike = [each.domain for each in self._row.values() if each.likeness == likeness]
+        return len(alike) >= _ROW and len(set(alike)) > 1
 
     def weights(self, answers: Collection[RecipientAnswer]) -> dict[RecipientAnswer, Weight]:
         """How each of these refusals weighs in the whole run."""

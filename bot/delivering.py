@@ -5,10 +5,11 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime, timedelta
+from functools import partial
 
 from bot import fanout, outboxes, pruning, unknown_messages
 from bot.app import App
@@ -17,7 +18,7 @@ from bot.chat.sending import Outgoing
 from bot.links import open_links
 from bot.mail.channel import Mail
 from bot.models import AlertKind, Sending
-from bot.outbox import ChannelError, Outbox
+from bot.outbox import Outbox
 from bot.outboxes import Rhythm
 from bot.settings import Settings
 from bot.store import deliveries, dispatches
@@ -26,6 +27,7 @@ from digest.store import editions
 from digest.store import engine as database
 from digest.store.exclusive import BusyError
 
+_PAUSE = timedelta(minutes=1)  # as the first one of `serve` (`resuming`)
 _RHYTHM = Rhythm(patience_seconds=600)  # what is due stays due for the next run
 _Opened = AbstractAsyncContextManager[tuple[Channel, Outbox]]
 
@@ -46,29 +48,35 @@ class Delivered:
 
 @dataclass
 class Courier:
-    """Sends what is due, each time that it is woken and once at the end."""
+    """Sends what is due, each time that it is woken and once at the end.
+
+    No channel waits for another. One that refuses us is left alone until the end, and then tried once more if a minute
+    has gone by; what is due stays due for the next run.
+    """
 
     app: App
     settings: Settings
     elsewhere: bool = field(init=False, default=False)
     _faults: dict[str, DigestError] = field(init=False, default_factory=dict)
-    _changed: asyncio.Event = field(init=False, default_factory=asyncio.Event)
+    _changed: list[asyncio.Event] = field(init=False, default_factory=list)
     _ending: bool = field(init=False, default=False)
 
     def wake(self) -> None:
         """There is something new to send."""
-        self._changed.set()
+        for changed in self._changed:
+            changed.set()
 
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
         """Sends while the block runs, and ends once nothing is due; whoever leaves it by an exception waits too."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._send())
+            await asyncio.sleep(0)  # until it can be woken
             try:
                 yield
             finally:
                 self._ending = True
-                self._changed.set()
+                self.wake()
 
     async def delivered(self, days: list[date]) -> Delivered:
         """What became of the deliveries of `days`."""
@@ -80,30 +88,46 @@ class Courier:
         return Delivered(tuple(days), states, self.elsewhere, tuple(self._faults.values()))
 
     async def _send(self) -> None:
-        is_last = False
-        while not is_last:
-            await self._changed.wait()
-            self._changed.clear()
-            is_last = self._ending
-            channels = _channels(self.app, self.settings)
-            await asyncio.gather(*(self._drain(name, opened) for name, opened in channels.items()))
+        channels = _channels(self.app, self.settings)
+        self._changed = [asyncio.Event() for _ in channels]
+        async with asyncio.TaskGroup() as group:
+            for changed, (name, opened) in zip(self._changed, channels.items(), strict=True):
+                group.create_task(self._send_on(name, opened, changed))
         await unknown_messages.alert(self.app.engine, self.app.alerts, self.app.clock())
         # Rows bear the time that --at stands for: what this run gives out is not old, however long ago that was.
         await pruning.prune(self.app.engine, min(self.app.clock(), self.app.wall_clock()))
 
-    async def _drain(self, name: str, opened: _Opened) -> None:
-        """One channel's trouble keeps nothing from the other."""
+    async def _send_on(self, name: str, opened: Callable[[], _Opened], changed: asyncio.Event) -> None:
+        """The outbox lives as long as the run: what it has learned of the channel holds for all that is sent."""
+        outbox: Outbox | None = None
+        refused_at: datetime | None = None
+        is_last = False
+        async with AsyncExitStack() as stack:
+            while not is_last:
+                await changed.wait()
+                changed.clear()
+                is_last = self._ending
+                now = self.app.clock()
+                if refused_at is not None and not (is_last and now - refused_at >= _PAUSE):
+                    continue
+                try:
+                    if outbox is None:
+                        outbox = (await stack.enter_async_context(opened()))[1]
+                    await self._drain(name, outbox)
+                    refused_at = None
+                except BusyError:
+                    self.elsewhere = True
+                except DigestError as error:
+                    self._faults[name] = error
+                    refused_at = self.app.clock() if outbox is None or outbox.is_refused else None
+                    await self.app.alerts.raise_(AlertKind.CHANNEL_PAUSED, name, str(error))
+
+    async def _drain(self, name: str, outbox: Outbox) -> None:
         self._faults.pop(name, None)
-        try:
-            async with opened as (_, outbox):
-                await _send_all(outbox)
-                if outbox.has_sent.is_set():
-                    await self.app.alerts.resolve(AlertKind.CHANNEL_PAUSED, name)
-        except BusyError:
-            self.elsewhere = True
-        except DigestError as error:
-            self._faults[name] = error
-            await self.app.alerts.raise_(AlertKind.CHANNEL_PAUSED, name, str(error))
+        outbox.has_sent.clear()
+        await outbox.drain()
+        if outbox.has_sent.is_set():
+            await self.app.alerts.resolve(AlertKind.CHANNEL_PAUSED, name)
 
 
 async def deliver_day(app: App, settings: Settings, day: date) -> Delivered:
@@ -124,27 +148,11 @@ async def deliver_day(app: App, settings: Settings, day: date) -> Delivered:
     return await courier.delivered([day])
 
 
-async def _send_all(outbox: Outbox) -> None:
-    """Sends all that is due. Raises ChannelError, BusyError, StoreError.
-
-    What one recipient meets may be about them alone: others are tried, as long as somebody is served in between.
-    """
-    stuck = 0
-    while True:
-        sent = outbox.sent
-        try:
-            return await outbox.drain()
-        except ChannelError as error:
-            stuck = 0 if outbox.sent > sent else stuck + 1
-            if not error.is_answer or stuck > 1:
-                raise
-
-
-def _channels(app: App, settings: Settings) -> dict[str, _Opened]:
-    found: dict[str, _Opened] = {}
+def _channels(app: App, settings: Settings) -> dict[str, Callable[[], _Opened]]:
+    found: dict[str, Callable[[], _Opened]] = {}
     if settings.telegram_bot_token is not None:
-        found[Outgoing.name] = outboxes.telegram(app, settings, _RHYTHM)
+        found[Outgoing.name] = partial(outboxes.telegram, app, settings, _RHYTHM)
     links = open_links(settings, app.clock)
     if settings.smtp_host is not None and links is not None:
-        found[Mail.name] = outboxes.mail(app, settings, links, _RHYTHM)
+        found[Mail.name] = partial(outboxes.mail, app, settings, links, _RHYTHM)
     return found

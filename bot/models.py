@@ -81,7 +81,7 @@ class Subscriber:
     mailbox. At `hour` in `zone` the digest goes out, None means as soon as it is made. Nothing is sent before
     `paused_until`. `silent` messages make no sound; `quiet_line` asks for one line on days without papers. `awaiting`
     names the settings whose values were asked for, each with the message that shows it ("include:77 hour:80", 0 for
-    none); in a private chat the next message before `awaited_until` gives the value. `strikes` counts the dispatches in
+    none); in a private chat the next message before `awaited_until` gives the value. `strikes` counts the messages in
     a row that the address refused, `failing_since` is when it began to fail. `consent` is None where none is
     recorded: pressing Start is plain enough.
     """

@@ -21,6 +21,7 @@ from itertools import pairwise
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from bot.address_failures import GAP, PATIENCE
 from bot.alerts import Alerts
 from bot.brake import Weight, is_outage, weigh
 from bot.links import Links
@@ -31,8 +32,6 @@ from bot.store import bounces, deliveries, subscribers
 from digest.store import engine as database
 
 _log = structlog.get_logger()
-_PATIENCE = timedelta(days=14)  # that a mailbox may fail
-_GAP = timedelta(days=10)  # without any report it works again; arXiv's longest holidays are shorter
 _MEMORY = timedelta(days=60)  # in which the beginning of a failure is looked for
 _ALIKE = timedelta(days=2)  # in which reports that say the same are weighed together
 _SEVERAL = 3  # readers whose mail came back: the operator hears of it
@@ -165,7 +164,7 @@ def changed(
             return replace(reader, standing=Standing.ENDED, reason="complaint")
         case Kind.GONE if weight is Weight.FEW:
             return _ended(reader, report)
-        case Kind.GONE | Kind.HARD | Kind.SOFT if lasts(failures) >= _PATIENCE:
+        case Kind.GONE | Kind.HARD | Kind.SOFT if lasts(failures) >= PATIENCE:
             return _ended(reader, report)
     return reader
 
@@ -174,7 +173,7 @@ def lasts(failures: Sequence[datetime]) -> timedelta:
     """How long a mailbox has failed by now: from the first failure behind which no gap is. Pure."""
     began = failures[-1:]
     for earlier, later in pairwise(reversed(failures)):
-        if earlier - later > _GAP:
+        if earlier - later > GAP:
             break
         began = [later]
     return failures[-1] - began[0] if began else timedelta(0)

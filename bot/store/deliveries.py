@@ -150,18 +150,20 @@ def _held() -> ColumnElement[bool]:
 
 
 async def due(
-    connection: AsyncConnection, channel: str, at: datetime, limit: int, held: Iterable[int] = ()
+    connection: AsyncConnection,
+    channel: str,
+    at: datetime,
+    limit: int,
+    held: Iterable[int] = (),
+    *,
+    skipped: int = 0,
 ) -> list[Delivery]:
-    """What is to be sent on `channel` at `at`, oldest first; without those that are `held` already."""
-    query = (
-        select(deliveries)
-        .where(_COLUMNS.channel == channel, _COLUMNS.state == Sending.DUE, _COLUMNS.next_at <= at)
-        .order_by(_COLUMNS.next_at, _COLUMNS.id)
-        .limit(limit)
-    )
-    if taken := list(held):
-        query = query.where(_COLUMNS.id.not_in(taken))
-    rows = (await connection.execute(query)).all()
+    """What is to be sent on `channel` at `at`, oldest first, behind the first `skipped`.
+
+    Without what is for the subscribers `held`, whose turn it is not.
+    """
+    query = select(deliveries).where(_is_due(channel, at, held)).order_by(_COLUMNS.next_at, _COLUMNS.id)
+    rows = (await connection.execute(query.limit(limit).offset(skipped))).all()
     again = await unknown_messages.to_send_again(connection, [row.id for row in rows])
     readers_ = await _by_id(connection, subscribers, [row.subscriber_id for row in rows])
     named = await _by_id(connection, dispatches, [row.dispatch_id for row in rows])
@@ -202,6 +204,18 @@ async def _quiet_lines(
     readers_ = {row.subscriber_id for row in rows} if lines else set()
     got = await rows_among(connection, query, _COLUMNS.subscriber_id, readers_)
     return lines.keys() & sent.keys(), {(lines[row.dispatch_id], row.subscriber_id) for row in got}
+
+
+async def count_due(connection: AsyncConnection, channel: str, at: datetime, held: Iterable[int] = ()) -> int:
+    """How much `due` would find without a limit."""
+    query = select(func.count()).select_from(deliveries).where(_is_due(channel, at, held))
+    return (await connection.scalar(query)) or 0
+
+
+def _is_due(channel: str, at: datetime, held: Iterable[int]) -> ColumnElement[bool]:
+    due_ = and_(_COLUMNS.channel == channel, _COLUMNS.state == Sending.DUE, _COLUMNS.next_at <= at)
+    others = list(held)
+    return and_(due_, _COLUMNS.subscriber_id.not_in(others)) if others else due_
 
 
 async def waiting(

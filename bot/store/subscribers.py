@@ -1,11 +1,11 @@
 """Who reads: addresses on channels, and what they want."""
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, RowMapping, delete, func, select, update
+from sqlalchemy import Row, RowMapping, and_, case, delete, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.models import Choices, Consent, Detail, Kind, Standing, Subscriber
@@ -155,23 +155,34 @@ async def end(connection: AsyncConnection, number: int, reason: str, at: datetim
 async def revive(
     connection: AsyncConnection, channel: str, reason: str, since: datetime, at: datetime
 ) -> None:
-    """Those on `channel` who were ended for `reason` since then are subscribed again."""
+    """Those on `channel` who were ended for `reason` since then are subscribed again, unless they failed for longer."""
     columns = subscribers.c
     ended = update(subscribers).where(
         columns.channel == channel,
         columns.standing == Standing.ENDED,
         columns.reason == reason,
         columns.changed_at >= since,
+        func.coalesce(columns.failing_since, since, type_=UtcDateTime) >= since,
     )
     changes = {"standing": Standing.ACTIVE, "reason": None, "strikes": 0, "failing_since": None}
     await connection.execute(ended.values(changes | {"changed_at": at}))
 
 
-async def fail(connection: AsyncConnection, number: int, at: datetime, *, strike: bool) -> Subscriber | None:
-    """The subscriber, whose address fails at `at`, since then or earlier; with `strike`, it refused a dispatch."""
+async def fail(
+    connection: AsyncConnection, number: int, at: datetime, *, gap: timedelta, strike: bool
+) -> Subscriber | None:
+    """The subscriber, whose address fails at `at`, since then or earlier; with `strike`, it refused a message.
+
+    A failure with more than `gap` behind the last one begins anew.
+    """
     columns = subscribers.c
-    since = func.coalesce(columns.failing_since, at, type_=UtcDateTime)
-    changes = {"failing_since": since, "strikes": columns.strikes + strike}
+    is_over = and_(columns.failed_at.is_not(None), columns.failed_at < at - gap)
+    moment = literal(at, UtcDateTime)
+    changes = {
+        "failing_since": case((is_over, moment), else_=func.coalesce(columns.failing_since, moment)),
+        "failed_at": at,
+        "strikes": columns.strikes + strike,
+    }
     failing = update(subscribers).where(columns.id == number).values(changes).returning(*columns)
     row = (await connection.execute(failing)).first()
     return None if row is None else subscriber(row)

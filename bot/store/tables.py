@@ -49,6 +49,7 @@ subscribers = Table(
     Column("awaiting", Text),
     Column("strikes", Integer, nullable=False, server_default="0"),
     Column("failing_since", UtcDateTime),
+    Column("failed_at", UtcDateTime),
     Column("consented_at", UtcDateTime),
     Column("consent", Text),
     Column("made_at", UtcDateTime, nullable=False),

@@ -54,7 +54,7 @@ def test_refusals_of_one_domain_stop_the_channel_only_where_nobody_was_served() 
 def test_a_relay_that_begins_to_refuse_in_the_midst_of_a_long_run_stops_it_soon() -> None:
     brake = Brake()
     assert not any(stops(brake, *[""] * 5000))
-    assert stops(brake, *[UNKNOWN] * 20, first=5000).index(True) == 19
+    assert stops(brake, *[UNKNOWN] * 20, first=5000).index(True) == 9
 
 
 def test_scattered_unknown_addresses_stop_nothing() -> None:

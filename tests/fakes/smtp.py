@@ -76,6 +76,8 @@ class FakeSmtp:
     messages: int | None = None
     taken: list[Taken] = field(default_factory=list)
     commands: Counter[str] = field(default_factory=Counter)
+    asked: Counter[str] = field(default_factory=Counter)
+    """How often each address was named at RCPT."""
     opened: int = 0
     open: int = 0
     most_open: int = 0
@@ -213,7 +215,9 @@ class _Session(SMTP):
             await super().smtp_MAIL(arg)
 
     async def smtp_RCPT(self, arg: str | None) -> None:  # noqa: N802
-        if not await self._goes_wrong(Stage.RCPT, (arg or "").removeprefix("TO:").strip("<>")):
+        to = (arg or "").removeprefix("TO:").strip("<>")
+        self._house.asked[to] += 1
+        if not await self._goes_wrong(Stage.RCPT, to):
             await super().smtp_RCPT(arg)
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802

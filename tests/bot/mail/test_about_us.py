@@ -3,12 +3,12 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from bot.delivering import _send_all
 from bot.outbox import ChannelError
 from digest.store.engine import open_engine
 from tests.bot.mail.house import House
@@ -45,7 +45,7 @@ async def refused(house: House) -> str:
     """What the operator reads of a run that comes to nothing."""
     with pytest.raises(ChannelError) as error:
         async with house.outbox() as outbox:
-            await _send_all(outbox)
+            await outbox.drain()
     return str(error.value)
 
 
@@ -96,16 +96,12 @@ async def test_a_relay_that_knows_nobody_of_the_only_domain_ends_nobody(house: H
     assert await all_active(house)
 
 
-async def test_those_refused_before_the_brake_are_served_once_the_relay_works(
+async def test_those_refused_before_the_relay_works_are_served_at_the_end_of_the_run(
     house: House, smtp: FakeSmtp
 ) -> None:
     readers = await subscribed(house, 10)
     smtp.fail(Stage.RCPT, Says("550 5.1.1 User unknown"), times=4)
-    async with house.outbox() as outbox:
-        with pytest.raises(ChannelError):
-            await outbox.run()
-        house.now += house.now.resolution
-        await outbox.drain()
+    await house.send()
     assert smtp.mailboxes == dict.fromkeys(readers, 1)
     assert {tuple(each) for each in await house.standings()} == {("active", None, 0)}
 
@@ -149,6 +145,77 @@ async def test_words_that_nobody_knows_pause_the_channel_once_many_hear_them(
     assert await all_active(house)
 
 
+@pytest.mark.parametrize("answer", ["553 5.7.1 Sender address rejected: not owned by user", UNKNOWN])
+@pytest.mark.parametrize("count", [1, 2])
+async def test_a_relay_that_refuses_us_is_asked_once_for_a_mailbox_however_much_is_due(
+    house: House, smtp: FakeSmtp, count: int, answer: str
+) -> None:
+    readers = await subscribed(house, count)
+    for day in ("Tuesday", "Wednesday"):
+        await house.broadcast(day)
+    smtp.fail(Stage.RCPT, Says(answer.format(to="reader")), times=1000)
+    if count > 1 or answer is not UNKNOWN:  # whoever is alone is believed to be unknown
+        async with house.outbox() as outbox:
+            for _ in range(2):
+                with pytest.raises(ChannelError):
+                    await outbox.run()
+                house.now += timedelta(minutes=1)
+        assert await all_active(house)
+    else:
+        await house.send()
+    assert set(smtp.asked) == set(readers)
+    assert max(smtp.asked.values()) <= 2
+
+
+def half_dead(kind: str) -> tuple[list[str], list[str]]:
+    """Twenty-four readers in four domains, of whom half do not exist: all of them, and the dead."""
+    readers = [f"reader{each}@{DOMAINS[each // 2 % 4]}" for each in range(24)]
+    dead = {"first": readers[:12], "last": readers[12:], "every other": readers[::2]}
+    return readers, dead[kind]
+
+
+@pytest.mark.parametrize("where", ["first", "last", "every other"])
+async def test_of_a_list_of_which_half_is_dead_the_living_are_served_each_day_and_the_dead_end_after_two_weeks(
+    house: House, smtp: FakeSmtp, where: str
+) -> None:
+    readers, dead = half_dead(where)
+    await house.subscribe(*readers)
+    for reader in dead:
+        smtp.fail(Stage.RCPT, Says(UNKNOWN.format(to=reader)), to=reader, times=1000)
+    began = house.now
+    for number, day in enumerate((0, 1, 8)):
+        house.now = began + timedelta(days=day)
+        await house.broadcast(f"Day {day}")
+        if day == 0:  # the operator hears of it, once everybody was tried
+            with pytest.raises(ChannelError, match="refused alike"):
+                await house.send()
+        else:
+            await house.send()
+        assert smtp.mailboxes == {each: number + 1 for each in readers if each not in dead}
+        assert await all_active(house)
+        assert max(smtp.asked[each] for each in dead) <= 2 + 2 * number
+    await house.broadcast("Day 14")
+    await house.send(days=6)
+    ended = [
+        address
+        for address, standing in zip(readers, await house.standings(), strict=True)
+        if standing[0] == "ended"
+    ]
+    assert ended == dead
+    assert smtp.mailboxes == {each: 4 for each in readers if each not in dead}
+
+
+async def test_a_failure_that_a_long_silence_interrupts_begins_anew(house: House, smtp: FakeSmtp) -> None:
+    readers = await subscribed(house, 8)
+    for reader in readers[:4]:
+        smtp.fail(Stage.RCPT, Says(UNKNOWN.format(to=reader)), to=reader, times=1000)
+    with pytest.raises(ChannelError, match="while others are served"):
+        await house.send()
+    await house.broadcast("Three weeks later.")
+    await house.send(weeks=3)
+    assert await all_active(house)
+
+
 async def test_greylisting_holds_up_nobody_else(house: House, smtp: FakeSmtp) -> None:
     readers = await subscribed(house, 10)
     for reader in readers[:9]:
@@ -165,7 +232,7 @@ async def test_a_few_unknown_addresses_end_and_stop_nothing(house: House, smtp: 
     for reader in readers[:3]:
         smtp.fail(Stage.RCPT, Says(UNKNOWN.format(to=reader)), to=reader, times=9)
     async with house.outbox() as outbox:
-        await _send_all(outbox)
+        await outbox.drain()
     assert smtp.mailboxes == dict.fromkeys(readers[3:], 1)
     standings = [standing for standing, *_ in await house.standings()]
     assert standings == ["ended"] * 3 + ["active"] * 40
@@ -193,7 +260,7 @@ async def test_a_reader_alone_whose_server_blames_us_costs_nobody_else_the_mail(
     readers = await subscribed(house, 10)
     smtp.fail(Stage.RCPT, Says("550 5.7.1 rejected by our policy"), to=readers[0], times=1000)
     async with house.outbox() as outbox:
-        await _send_all(outbox)
+        await outbox.drain()
     assert smtp.mailboxes == dict.fromkeys(readers[1:], 1)
     assert (await house.deliveries())[0] == ("failed", "refused-alone")
     assert await all_active(house)

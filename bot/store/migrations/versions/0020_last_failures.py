@@ -1,0 +1,14 @@
+"""When an address failed last: after a gap its failure begins anew."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from digest.store.types import UtcDateTime
+
+revision = "0020"
+down_revision = "0019"
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("subscribers") as subscribers:
+        subscribers.add_column(sa.Column("failed_at", UtcDateTime))
