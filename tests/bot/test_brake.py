@@ -89,3 +89,25 @@ def test_a_run_begins_anew_after_a_day_without_any() -> None:
     stops(brake, "")
     brake.note(1, RecipientAnswer("a.example", UNKNOWN), NOW + timedelta(days=2))
     assert not brake.has_served
+
+
+def test_refusals_that_others_who_are_served_interrupt_stop_nothing() -> None:
+    assert not any(stops(Brake(), *["", UNKNOWN, UNKNOWN, UNKNOWN] * 50))
+
+
+def test_who_failed_before_says_nothing_about_the_relay_but_weighs_among_all() -> None:
+    brake = Brake()
+    unknown = RecipientAnswer("a.example", UNKNOWN)
+    assert not any(
+        brake.note(each, RecipientAnswer(DOMAINS[each % 4], UNKNOWN), NOW, is_expected=True)
+        for each in range(20)
+    )
+    stops(brake, *[""] * 20, first=20)
+    assert brake.weights([unknown]) == {unknown: Weight.OURS}
+
+
+def test_who_hears_the_same_again_says_nothing_new() -> None:
+    brake = Brake()
+    assert not any(stops(brake, UNKNOWN, UNKNOWN) + stops(brake, UNKNOWN, UNKNOWN))
+    assert stops(brake, UNKNOWN, first=2) == [True]
+    assert stops(brake, UNKNOWN) == [True]

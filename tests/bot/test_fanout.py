@@ -13,8 +13,8 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot import fanout
+from bot.attempts import obstacle
 from bot.models import Choices, Delivery, Dispatch, Kind, Mark, Part, Sending, Standing, Subject, Subscriber
-from bot.outbox import obstacle
 from bot.store import deliveries, dispatches, subscribers
 from bot.store.tables import deliveries as ledger
 from bot.store.tables import subscribers as readers

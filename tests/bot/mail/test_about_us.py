@@ -63,7 +63,7 @@ async def test_what_is_about_us_pauses_the_channel_at_once(house: House, smtp: F
     assert {tuple(each) for each in await house.standings()} == {("active", None, 0)}
 
 
-@pytest.mark.parametrize("count", [2, 3, 10, 43])
+@pytest.mark.parametrize("count", [2, 3, 10])
 @pytest.mark.parametrize("answer", [UNKNOWN, "552 5.2.2 full", "550 no", "554 5.6.0 bad"])
 async def test_what_all_readers_hear_is_about_us_whatever_it_says(
     house: House, smtp: FakeSmtp, count: int, answer: str
@@ -71,7 +71,7 @@ async def test_what_all_readers_hear_is_about_us_whatever_it_says(
     readers = await subscribed(house, count)
     for reader in readers:
         smtp.fail(Stage.RCPT, Says(answer.format(to=reader)), to=reader, times=1000)
-    for _ in range(3):  # consecutive days
+    for _ in range(2):  # runs
         assert "counts against nobody" in await refused(house)
         house.now += house.now.resolution  # of the same run
         assert {tuple(each) for each in await house.standings()} == {("active", None, 0)}
@@ -194,8 +194,9 @@ async def test_of_a_list_of_which_half_is_dead_the_living_are_served_each_day_an
         assert smtp.mailboxes == {each: number + 1 for each in readers if each not in dead}
         assert await all_active(house)
         assert max(smtp.asked[each] for each in dead) <= 2 + 2 * number
+    house.now = began + timedelta(days=14)
     await house.broadcast("Day 14")
-    await house.send(days=6)
+    await house.send()
     ended = [
         address
         for address, standing in zip(readers, await house.standings(), strict=True)
