@@ -34,6 +34,7 @@ _log = structlog.get_logger()
 _WIDTH = 200  # sends at once; a group that waits for its minute holds one of these places
 # For what is in flight when the program stops, and then for the marks: together half of what serve has.
 _LAST_SECONDS, _LAST_MARKS_SECONDS = 4.0, 1.0
+_MARKS_SECONDS = 60.0  # for the marks where only the channel stops
 
 
 class ChannelError(DigestError):
@@ -163,9 +164,10 @@ class Outbox:
             for task in stuck:
                 task.cancel()
         tasks = {*tasks, *self._releasing()}
+        seconds = _LAST_MARKS_SECONDS if self._closing else _MARKS_SECONDS
         if tasks:
-            await asyncio.wait(tasks, timeout=_LAST_MARKS_SECONDS / 2)  # they may have something to note
-        await self._ledger.close(_LAST_MARKS_SECONDS / 2)
+            await asyncio.wait(tasks, timeout=seconds / 2)  # they may have something to note
+        await self._ledger.close(seconds / 2)
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _cut_short(self, but: int | None = None) -> None:
