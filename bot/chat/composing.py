@@ -8,7 +8,7 @@ from bot.chat.cards import Place
 from bot.chat.parts import ENTITY_LIMIT, TEXT_LIMIT, Button, Message, rows
 from bot.models import Choices, Detail, Dispatch, Subject
 from digest.models import Edition, Entry, Reading
-from digest.render import splitting, telegram, telegram_rich
+from digest.render import announcement, splitting, telegram_rich
 
 _SEPARATOR = "\n\n"
 _BUTTONS = 24  # under one message; more do not fit a phone
@@ -26,7 +26,7 @@ class _Block:
 def dispatched(dispatch: Dispatch, edition: Edition | None, choices: Choices) -> tuple[Message, ...]:
     """The messages of a dispatch for those with `choices`."""
     if dispatch.subject is Subject.BROADCAST:
-        return cards.classic(telegram.literal(dispatch.text or ""))
+        return cards.classic(announcement.message(dispatch.text or ""))
     if edition is None:
         return (Message(words.render("quiet", choices.language, day=dispatch.edition_date)),)
     return digest(edition, choices)

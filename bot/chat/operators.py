@@ -18,7 +18,7 @@ from telegram.ext import CallbackQueryHandler, ContextTypes
 
 from bot import alerts, day, fanout
 from bot.alerts import NotToldError
-from bot.chat import words
+from bot.chat import cards, words
 from bot.chat.address import Address
 from bot.chat.desk import CHANNEL, Desk
 from bot.chat.incoming import Handler, Incoming, incoming, on_command
@@ -29,7 +29,7 @@ from bot.store import deliveries, dispatches, subscribers, unknown_messages
 from bot.store.unknown_messages import Decision
 from bot.unknown_messages import name
 from digest.errors import DigestError
-from digest.render import telegram
+from digest.render import announcement, telegram
 from digest.store import editions
 from digest.store import engine as database
 
@@ -173,12 +173,13 @@ async def resend(desk: Desk, came: Incoming, language: str) -> None:
 
 async def broadcast(desk: Desk, came: Incoming, language: str) -> None:
     """Shows the operator's text as everyone would get it, and asks whether to send it."""
-    says, shown = words.of(language), telegram.literal(came.words)
-    if not shown.strip():  # also where nothing of it can be seen
+    says, shown = words.of(language), cards.classic(announcement.message(came.words))
+    if not shown:  # also where nothing of it can be seen
         await desk.answer(came, says.how_to_broadcast)
         return
     number = await fanout.draft_broadcast(desk.app.engine, came.words, desk.clock())
-    await desk.answer(came, Message(shown))
+    for each in shown:
+        await desk.answer(came, each)
     buttons = (
         (
             Button(str(says.send_now), f"broadcast:{number}:yes"),

@@ -6,13 +6,14 @@ from functools import cache
 from typing import Any
 
 import css_inline
+from markupsafe import Markup
 
 from bot.links import Links
 from bot.mail import message, words
 from bot.mail.shortening import Amount, Amounts, longest
 from bot.models import Choices, Detail, Dispatch, Part, Subject
 from digest.models import Edition, Entry, Gap
-from digest.render.telegram_cleaning import clean
+from digest.render import announcement
 
 HTML_LIMIT = 90_000
 """Bytes of HTML, the personal end with them: Gmail cuts off what is over about 102,000."""
@@ -63,8 +64,12 @@ def letter(
     link: str = "",
     button: str = "",
     feedback: str = "",
+    html: Markup | None = None,
 ) -> Part:
-    """A short mail: `paragraphs`, and a `link` with the word on its `button`. `personal` ones end with the way out."""
+    """A short mail: `paragraphs`, and a `link` with the word on its `button`. `personal` ones end with the way out.
+
+    `html` stands in the place of the paragraphs where the mail is shown as HTML.
+    """
     shown = {
         "subject": subject,
         "preheader": _cut(paragraphs[0]),
@@ -72,16 +77,20 @@ def letter(
         "personal": personal,
         "link": link,
         "button": button,
+        "html": html,
     }
-    html, text = _html("letter", language, shown), words.text("letter", language, **shown)
-    return _part(subject, html, text, language, feedback, personal=personal)
+    text = words.text("letter", language, **shown)
+    return _part(subject, _html("letter", language, shown), text, language, feedback, personal=personal)
 
 
 def _broadcast(text: str, language: str, name: str) -> Part:
-    paragraphs = [each for each in clean(text).split("\n\n") if each.strip()] or [""]
-    subject = words.of(language).broadcast
     return letter(
-        subject, paragraphs, language, personal=True, feedback=_feedback(name, language, "broadcast")
+        words.of(language).broadcast,
+        [announcement.plain(text)],
+        language,
+        personal=True,
+        feedback=_feedback(name, language, "broadcast"),
+        html=announcement.html(text),
     )
 
 

@@ -87,7 +87,7 @@ async def test_a_broadcast_is_seen_confirmed_and_sent_once_though_tapped_twice(t
         for each in (user, gone):
             await told(each, "/start")
         await told(gone, "/unsubscribe")
-        sure = await preview(operator, "今晚 <b>维护</b> {{x}}\n第二行")
+        sure = await preview(operator, "今晚 <b>维护</b> {{x}}\n**第二行**")
         assert operator.chat.messages[sure.id - 1].text == "今晚 <b>维护</b> {{x}}\n第二行"
         assert "将发送给 1 位订阅者（Telegram 1）" in sure.text
         await operator.taps(sure, "发送")

@@ -244,16 +244,34 @@ def test_a_quiet_day_is_a_short_letter_with_the_way_out(language: str) -> None:
     assert_equal_content(made)
 
 
-def test_a_broadcast_is_the_operators_words_to_the_letter() -> None:
-    words_ = "Down on *Friday* from 3 < 4 & $5.\r\nSorry!\n\n" + HOSTILE
+def test_a_broadcast_is_markdown() -> None:
+    words_ = "# Down\n*Friday*, [more](https://a.org/b):\n- one\n- **two**\n\n1. $x_1$\n2. `c`\n\n---\n> so"
+    (made,) = composing.compose(of_day(Subject.BROADCAST, words_), None, Choices("en"), LINKS)
+    for tag, shown in {
+        "h2": "Down",
+        "em": "Friday",
+        "strong": "two",
+        "i": "x₁",
+        "code": "c",
+        "blockquote": "so",
+    }.items():
+        [found] = page(made).xpath(f"//{tag}")
+        assert found.text_content() == shown
+    assert [each.text_content() for each in page(made).xpath("//li")] == ["one", "two", "x₁", "c"]
+    assert "https://a.org/b" in hrefs(made)
+    assert "Down\n\nFriday, more (https://a.org/b):\n\n• one\n• two\n\n1. x₁\n2. c\n\n———\n\nso" in text(made)
+
+
+def test_what_is_no_markdown_in_a_broadcast_stands_there_to_the_letter() -> None:
+    words_ = "Down on Friday from 3 < 4 & $5, 2*3*4.\r\nSorry!\n\n" + HOSTILE
     (made,) = composing.compose(of_day(Subject.BROADCAST, words_), None, Choices("en"), LINKS)
     found = page(made)
     assert [each.text_content() for each in found.xpath("//p")][:2] == [
-        "Down on *Friday* from 3 < 4 & $5.Sorry!",
-        HOSTILE,
+        "Down on Friday from 3 < 4 & $5, 2*3*4.Sorry!",
+        SHOWN,
     ]
     assert len(found.xpath("//p[1]/br")) == 1
-    assert HOSTILE in text(made)
+    assert SHOWN in text(made)
     assert WAY_OUT in hrefs(made)
     assert made["subject"] == "arXiv Daily · A message"
 

@@ -1,0 +1,109 @@
+"""What an operator writes to all, in Markdown -> a page or a mail, a message for Telegram, plain text. Pure.
+
+Read by `markdown_tree`: HTML in it is text, links lead to web and mail addresses. The ends of lines stay.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from xml.etree.ElementTree import Element
+
+from markupsafe import Markup
+
+from digest.markdown_tree import MARK, MATH, tree
+from digest.render import page, splitting, telegram
+from digest.render.telegram_cleaning import clean
+
+_HIGHEST = 2  # the level of the highest heading: the first is the page's own
+_LOWEST = 4
+_INDENT = "\u2003"  # as wide as a letter; Telegram drops blanks at the beginning of a line
+
+
+@dataclass(frozen=True, slots=True)
+class _Style:
+    """How an output writes what stands within a block."""
+
+    tags: Mapping[str, str]
+    text: Callable[[str], Markup]
+    formula: Callable[[str], Markup]
+
+    def inside(self, element: Element) -> Markup:
+        """The content of `element`, but for the lists in an item."""
+        shown = self.text(element.text or "")
+        for child in element:
+            if child.tag not in {"ul", "ol"}:
+                shown += self._span(child)
+            shown += self.text(child.tail or "")
+        return shown
+
+    def _span(self, element: Element) -> Markup:
+        if element.tag == MATH:
+            return self.formula(element.text or "")
+        if element.tag == "a":
+            return Markup('<a href="{}">{}</a>').format(element.get("href"), self.inside(element))
+        tag = Markup(self.tags[element.tag])  # noqa: S704 - a name of ours
+        return Markup("<{0}>{1}</{0}>").format(tag, self.inside(element))
+
+
+def _broken(text: str) -> Markup:
+    return Markup("<br>").join(text.split("\n"))
+
+
+_PAGE = _Style({"strong": "strong", "em": "em", "code": "code"}, _broken, page.html)
+_CHAT = _Style({"strong": "b", "em": "i", "code": "code"}, telegram.literal, telegram.html)
+
+
+def html(text: str) -> Markup:
+    """`text` for a page or a mail."""
+    return Markup("\n").join(map(_block, tree(clean(text))))
+
+
+def message(text: str) -> Markup:
+    """`text` for Telegram; to be passed through `splitting.split` or `splitting.finish`."""
+    return Markup("\n\n").join(map(_part, tree(clean(text))))
+
+
+def plain(text: str) -> str:
+    """`text` without marks, an address behind the words of its link."""
+    return telegram.plain(splitting.finish(message(text)))
+
+
+def _block(element: Element) -> Markup:
+    match element.tag:
+        case "hr":
+            return Markup("<hr>")
+        case "blockquote":
+            return Markup("<blockquote>{}</blockquote>").format(Markup("\n").join(map(_block, element)))
+        case "ul" | "ol":
+            return Markup("<{0}>{1}</{0}>").format(element.tag, Markup().join(map(_item, element)))
+        case "p":
+            return Markup("<p>{}</p>").format(_PAGE.inside(element))
+    level = min(int(element.tag[1]) + _HIGHEST - 1, _LOWEST)
+    return Markup("<h{0}>{1}</h{0}>").format(level, _PAGE.inside(element))
+
+
+def _item(element: Element) -> Markup:
+    lists = Markup().join(_block(child) for child in element if child.tag in {"ul", "ol"})
+    number = "".join(filter(str.isdecimal, element.get(MARK, "")))
+    begin = Markup('<li value="{}">').format(int(number)) if number else Markup("<li>")
+    return begin + _PAGE.inside(element) + lists + Markup("</li>")
+
+
+def _part(element: Element) -> Markup:
+    match element.tag:
+        case "hr":
+            return Markup("———")
+        case "blockquote":
+            return Markup("<blockquote>{}</blockquote>").format(Markup("\n").join(map(_part, element)))
+        case "ul" | "ol":
+            return Markup("\n").join(_lines(element, ""))
+        case "p":
+            return _CHAT.inside(element)
+    return Markup("<b>{}</b>").format(_CHAT.inside(element))
+
+
+def _lines(element: Element, indent: str) -> Iterator[Markup]:
+    for item in element:
+        yield Markup("{}{} {}").format(indent, item.get(MARK, "•"), _CHAT.inside(item))
+        for child in item:
+            if child.tag in {"ul", "ol"}:
+                yield from _lines(child, indent + _INDENT)
