@@ -207,7 +207,7 @@ async def test_an_address_of_ours_that_the_server_does_not_know_is_told(around: 
     around.smtp.fail(Stage.RCPT, Says("550 5.1.1 <daily@example.org>: User unknown"))
     told = (await around.examined())["SMTP"]
     assert told.health is Health.UNSURE
-    assert "none to daily@example.org (550 5.1.1 …: User unknown)" in told.sentence
+    assert "none to daily@example.org (550 5.1.1 … User unknown)" in told.sentence
 
 
 async def test_an_answer_whose_meaning_is_unknown_is_told_as_it_is(around: Surroundings) -> None:
