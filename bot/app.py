@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import openai
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot import envelope_sender
+from bot import envelope_sender, language_model
 from bot.alerts import Alerts
 from bot.mailboxes import Mailbox
 from bot.settings import Settings
@@ -24,19 +24,16 @@ from digest.fidelity import glossary
 from digest.flights import Flights
 from digest.library import Library, Shelves, Staff
 from digest.listing import Sources
-from digest.llm.budget import Budget
 from digest.llm.client import Model
-from digest.llm.endpoint import connect
 from digest.llm.patience import Patience as ModelPatience
-from digest.models import Call
 from digest.reading import Reader
 from digest.selection import Rules
 from digest.sources.api import QueryApi
 from digest.sources.fulltext.fetch import FullTexts
 from digest.sources.gate import Gate, Patience, Turn, open_client
 from digest.sources.rss import AnnouncementFeed
-from digest.store import calls, private_files
 from digest.store import engine as database
+from digest.store import private_files
 from digest.store.exclusive import ProcessLock
 from digest.store.turns import Turns
 from digest.texts import Texts
@@ -49,12 +46,12 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True, slots=True)
 class FarEnds:
-    """How the far ends are reached and waited for; clients here stand in for those that the settings describe."""
+    """How the far ends are reached and waited for; what is given here stands in for what the settings describe."""
 
     arxiv: httpx.AsyncClient | None = None
     model: openai.AsyncOpenAI | None = None
     patience: Patience = field(default_factory=Patience)
-    model_patience: ModelPatience = field(default_factory=ModelPatience)
+    model_patience: ModelPatience | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +99,11 @@ async def open_app(
             shared=_shared(engine, settings.arxiv_request_interval),
         )
         api = QueryApi(gate, str(settings.arxiv_api_url))
-        models = await _model(settings, engine, wall_clock, ends, stack)
+        connected = ends.model or language_model.client(settings)
+        models = None
+        if connected is not None:
+            await stack.enter_async_context(connected)
+            models = await language_model.model(settings, engine, connected, wall_clock, ends.model_patience)
         flights = Flights()
         stack.push_async_callback(flights.close)
         full_texts = FullTexts(gate, str(settings.arxiv_site_url).rstrip("/"))
@@ -208,42 +209,3 @@ def rules(settings: Settings, language: str) -> TranslationRules:
 def _shared(engine: AsyncEngine, interval: float) -> Turn | None:
     """What keeps the distance between the requests of all processes on this database, where one is wanted."""
     return Turns(engine, "arxiv", interval).turn if interval else None
-
-
-async def _model(
-    settings: Settings,
-    engine: AsyncEngine,
-    clock: Clock,
-    ends: FarEnds,
-    stack: AsyncExitStack,
-) -> Model | None:
-    client = ends.model
-    if client is None:
-        if settings.openai_api_key is None:
-            return None
-        client = connect(settings.openai_api_key.get_secret_value(), str(settings.openai_base_url))
-    await stack.enter_async_context(client)
-
-    async def record(call: Call) -> None:
-        async with database.writing(engine) as connection:
-            await calls.save(connection, call)
-
-    return Model(
-        client,
-        concurrency=settings.llm_concurrency,
-        patience=ends.model_patience,
-        budget=await _budget(settings, engine, clock()),
-        clock=clock,
-        record=record,
-    )
-
-
-async def _budget(settings: Settings, engine: AsyncEngine, now: datetime) -> Budget:
-    """The day's budget, less what was spent of it before this process began."""
-    today = now.astimezone(settings.timezone).date()
-    midnight = datetime.combine(today, time(), settings.timezone)
-    async with database.reading(engine) as connection:
-        spent = await calls.tokens_since(connection, midnight)
-    budget = Budget(settings.llm_daily_tokens or None, settings.timezone)
-    budget.resume(today, spent)
-    return budget

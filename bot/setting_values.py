@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from bot import mailboxes
 from bot.mailboxes import InvalidMailboxError
+from digest import json_input
+from digest.json_input import InvalidJsonError
 from digest.keywords import InvalidKeywordError
 from digest.keywords import keywords as read_keywords
 from digest.quality import Price
@@ -171,6 +173,32 @@ def json_object(value: object) -> object:
     if not isinstance(found, dict) or "$text" not in value:
         raise ValueError('give a JSON object with $text in it, such as {"text": "$text"}')
     return found
+
+
+_OWN_FIELDS = ("model", "messages", "stream", "stream_options", "response_format", "n", "tools", "functions")
+
+
+def extra_body(value: object) -> object:
+    """Further fields of each request to a model: a JSON object."""
+    if not isinstance(value, str):
+        return value
+    try:
+        found = json_input.parse(value)
+    except InvalidJsonError:
+        found = None
+    if not isinstance(found, dict):
+        raise ValueError('give a JSON object such as {"enable_thinking": false}')  # noqa: TRY004
+    for name in _OWN_FIELDS:
+        if name in found:
+            raise ValueError(f"leave out {name}: the program itself decides about it")
+    return found
+
+
+def proxy(value: object) -> object:
+    """The address of a proxy, which may hold a login: it is never repeated."""
+    if isinstance(value, str) and not re.fullmatch(r"(?:https?|socks5h?)://[^\s/?#]+/?", value):
+        raise ValueError("give an address such as http://127.0.0.1:7890 or socks5://127.0.0.1:1080")
+    return value
 
 
 def _parsed(parse: Callable[[str], object], value: object) -> object:

@@ -37,6 +37,7 @@ from digest.quality import Price
 
 HttpUrl = Annotated[AnyHttpUrl, UrlConstraints(max_length=2000)]
 
+_ExtraBody = Annotated[dict[str, Any], NoDecode, BeforeValidator(values.extra_body)]
 
 # What every library that speaks HTTP, and Git, look for in the environment; `.env` may hold them too.
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -57,9 +58,9 @@ class SettingsError(DigestError):
 class Settings(BaseSettings):
     """Every setting with its default; `.env.example` explains each.
 
-    Units: seconds for ARXIV_REQUEST_INTERVAL, tokens a day for LLM_DAILY_TOKENS, messages a second for TELEGRAM_RATE
-    and MAIL_RATE, papers a day for QUOTA_PERSON and QUOTA_DAY; 0 means no limit in all but the first. SMTP_PORT 0 is
-    the usual one for SMTP_SECURITY.
+    Units: seconds for ARXIV_REQUEST_INTERVAL and OPENAI_TIMEOUT, tokens a day for LLM_DAILY_TOKENS, messages a second
+    for TELEGRAM_RATE and MAIL_RATE, papers a day for QUOTA_PERSON and QUOTA_DAY; 0 means no limit in all but the
+    first two. SMTP_PORT 0 is the usual one for SMTP_SECURITY.
     """
 
     model_config = SettingsConfigDict(env_file_encoding="utf-8", env_ignore_empty=True)
@@ -85,6 +86,11 @@ class Settings(BaseSettings):
 
     openai_api_key: SecretStr | None = None
     openai_base_url: HttpUrl = AnyHttpUrl("https://api.openai.com/v1")
+    openai_proxy: Annotated[SecretStr, BeforeValidator(values.proxy)] | None = None
+    openai_timeout: Annotated[float, Field(ge=1, le=86_400)] = 300.0
+    openai_extra_body: _ExtraBody = {}
+    translation_extra_body: _ExtraBody = {}
+    reading_extra_body: _ExtraBody = {}
     translation_model: str = "gpt-4.1-mini"
     reading_model: str = "gpt-4.1-mini"
     repair_model: str | None = None

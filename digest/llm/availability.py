@@ -19,7 +19,7 @@ from digest.models import VersionId
 
 _log = structlog.get_logger()
 
-_CLOSING_ALL = {Outcome.QUOTA, Outcome.UNAUTHORISED, Outcome.REDIRECTED}
+_CLOSING_ALL = {Outcome.QUOTA, Outcome.UNAUTHORISED, Outcome.REDIRECTED, Outcome.CERTIFICATE}
 _CLOSING_MODEL = {Outcome.NO_MODEL}
 
 
@@ -87,6 +87,8 @@ class Availability:
             self._throttled(model, fault)
         elif fault.unreachable:
             self._unanswered(model, paper, fault)
+        elif fault.outcome is Outcome.ONLY_THOUGHT:
+            self._only_thought(model, paper, fault)
         else:
             self.succeeded(model)
 
@@ -117,6 +119,13 @@ class Availability:
         trouble.unanswered.add(paper)
         lasted = trouble.last - trouble.since
         if len(trouble.unanswered) >= self._patience.papers and lasted > self._patience.throttle_seconds:
+            self._close(model, fault, self._patience.rest_seconds)
+
+    def _only_thought(self, model: str, paper: VersionId, fault: CallError) -> None:
+        """Several papers in a row that cost a whole thought and brought nothing are no paper's fault."""
+        trouble = self._trouble(model)
+        trouble.unanswered.add(paper)
+        if len(trouble.unanswered) >= self._patience.papers:
             self._close(model, fault, self._patience.rest_seconds)
 
     def _trouble(self, model: str) -> _Trouble:

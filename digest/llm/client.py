@@ -3,7 +3,7 @@
 Here is the asynchronous edge; what is decided about a call is decided in the modules beside it.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,11 +21,14 @@ from digest.llm.budget import Budget, estimate_tokens
 from digest.llm.completion import completion
 from digest.llm.endpoint import exchange
 from digest.llm.faults import NOT_COUNTED, CallError, Outcome, Usage
-from digest.llm.formats import Rung
 from digest.llm.line import Line
 from digest.llm.patience import Patience, Tries
+from digest.llm.profile import EndpointProfile
+from digest.llm.profiles import Profiles
 from digest.llm.prompts import Prompt
-from digest.llm.question import Question, request, value
+from digest.llm.question import Question, fits, request, value
+from digest.llm.statuses import Sent
+from digest.llm.token_bounds import tokens_at_least
 from digest.models import Call, Origin, Purpose, VersionId
 
 _log = structlog.get_logger()
@@ -61,7 +64,8 @@ class Model:
     """The models behind one endpoint, asked by at most `concurrency` calls at a time.
 
     `client` is made by `endpoint.connect`; `clock` gives aware UTC; `record` stores each call that brought no
-    answer, as it ends.
+    answer, as it ends; `profiles` is what is known of the endpoint; `extra` are the operator's own fields of
+    requests, by purpose.
     """
 
     def __init__(
@@ -73,6 +77,8 @@ class Model:
         budget: Budget,
         clock: Callable[[], datetime],
         record: Callable[[Call], Awaitable[None]],
+        profiles: Profiles,
+        extra: Mapping[Purpose, Mapping[str, Any]] | None = None,
     ) -> None:
         self._client = client
         self._line = Line(concurrency)
@@ -81,8 +87,8 @@ class Model:
         self._clock = clock
         self._record = record
         self._availability = Availability(patience)
-        self._rungs: dict[str, Rung] = {}
-        self._unstreamed: set[str] = set()
+        self._profiles = profiles
+        self._extra = extra or {}
         self._said: set[str] = set()
 
     async def ask(
@@ -106,7 +112,7 @@ class Model:
         Raises ModelError: when the faults of the calls outlast the patience, when the budget is spent, and
         without any call while the endpoint is known to take none.
         """
-        question = Question(prompt, form, purpose, version, language, model)
+        question = Question(prompt, form, purpose, version, language, model, self._extra.get(purpose, {}))
         tries = Tries(self._patience, attempts=attempts)
         waiting = audience or Audience()
         try:
@@ -135,12 +141,13 @@ class Model:
         self, question: Question[A], tries: Tries, audience: Audience, *, heard: bool
     ) -> Answered[A]:
         async with self._slot(question.model, audience):
-            rung = self._rungs.get(question.model, Rung.JSON_SCHEMA)
+            profile = self._profiles.of(question.model)
+            if not fits(question, profile):
+                raise CallError(Outcome.LONG_PROMPT, "as it was for others")
             hears = heard and audience.hears
-            streams = hears and tries.may_stream and question.model not in self._unstreamed
-            body = request(question, rung, tries.room_tokens)
-            reply = await self._paid(question, body, audience.tell if streams else None)
-            self._learn(question, rung, reply)
+            body = request(question, profile, tries.room_tokens, stream=hears and tries.may_stream)
+            reply = await self._paid(question, body, audience.tell if hears else None)
+            reply = await self._learned(question, profile, reply, tries)
         call = self._call(question, reply)
         if isinstance(reply.result, CallError):
             await self._record(call)
@@ -152,19 +159,20 @@ class Model:
         """One of the endpoint's slots, taken once `model` may be called: nobody waits for that in a slot."""
         while True:
             await self._availability.wait(model)
+            await self._profiles.wait(model)
             await self._line.enter(lambda: audience.is_urgent)
-            if self._availability.is_open(model):
+            if self._availability.is_open(model) and not self._profiles.is_on_trial(model):
                 break
             self._line.leave()
         try:
-            yield
+            with self._profiles.trying(model):
+                yield
         finally:
             self._line.leave()
 
     async def _paid(self, question: Question[A], body: dict[str, Any], hear: Hear | None) -> _Reply[A]:
         """The reply to the request `body`, its tokens reserved before and counted after. Raises BudgetSpentError."""
-        prompt = question.prompt.system + question.prompt.user
-        reserved = used = estimate_tokens(question.purpose, prompt)
+        reserved = used = estimate_tokens(question.purpose, question.text)
         self._reserve(question.purpose, reserved)
         try:
             reply = await self._reply(question, body, hear)
@@ -185,24 +193,26 @@ class Model:
     async def _reply(self, question: Question[A], body: dict[str, Any], hear: Hear | None) -> _Reply[A]:
         usage, seconds = NOT_COUNTED, self._patience.call_seconds
         try:
-            told = completion(await exchange(self._client, body, seconds, self._clock(), hear))
+            told = completion(await exchange(self._client, body, seconds, self._clock(), hear), Sent(body))
             usage = told.usage
             return _Reply(value(question, told), usage)
         except CallError as fault:
-            return _Reply(_final(fault, body), usage if fault.usage is NOT_COUNTED else fault.usage)
+            return _Reply(fault, usage if fault.usage is NOT_COUNTED else fault.usage)
 
-    def _learn(self, question: Question[A], rung: Rung, reply: _Reply[A]) -> None:
-        if not isinstance(reply.result, CallError):
-            self._availability.succeeded(question.model)
-            return
-        self._availability.failed(question.model, question.version, reply.result)
-        if reply.outcome is Outcome.UNSUPPORTED_FORMAT:
-            lower = min(self._rungs.get(question.model, rung), rung.below)
-            self._rungs[question.model] = lower
-            _log.info("format_stepped_down", model=question.model, format=lower.name.lower())
-        elif reply.outcome is Outcome.UNSUPPORTED_STREAM:
-            self._unstreamed.add(question.model)
-            _log.info("streaming_given_up", model=question.model)
+    async def _learned(
+        self, question: Question[A], used: EndpointProfile, reply: _Reply[A], tries: Tries
+    ) -> _Reply[A]:
+        """`reply`, from which the next calls learn; a refusal from which nothing is left to learn is a plain one."""
+        model, tokens, fault = question.model, tokens_at_least(question.text), reply.result
+        if not isinstance(fault, CallError):
+            self._availability.succeeded(model)
+            needed = tries.room_tokens if tries.is_cut_short else None
+            await self._profiles.answered(model, used, tokens, needed)
+            return reply
+        self._availability.failed(model, question.version, fault)
+        if not await self._profiles.refused(model, used, fault, tokens) and fault.outcome.is_learned_from:
+            return _Reply(CallError(Outcome.REFUSED, str(fault).rstrip(".")), reply.usage)
+        return reply
 
     def _call(self, question: Question[A], reply: _Reply[A]) -> Call:
         call = Call(
@@ -227,13 +237,6 @@ class Model:
             cached_tokens=call.cached_tokens,
         )
         return call
-
-
-def _final(fault: CallError, body: dict[str, Any]) -> CallError:
-    """Where no format was asked for, none can be the fault."""
-    if fault.outcome is Outcome.UNSUPPORTED_FORMAT and "response_format" not in body:
-        return CallError(Outcome.REFUSED)
-    return fault
 
 
 def _tokens(reply: _Reply[A], reserved: int) -> int:

@@ -1,26 +1,61 @@
-"""The body of a chat completion -> the one finished text in it, or a named fault. Pure."""
+"""The body of a chat completion -> the one text in it, or a named fault. Pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
+from digest.llm import refusals
 from digest.llm.faults import NOT_COUNTED, CallError, Outcome, Usage
-from digest.llm.statuses import fault_for
+from digest.llm.refusals import Refusal
+from digest.llm.statuses import Sent, fault_for
+
+
+class Ending(StrEnum):
+    """Why a completion ended, as far as it matters."""
+
+    OWN = "own"
+    LENGTH = "length"
+    UNTOLD = "untold"
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a model wrote, thoughts and all, and what it cost."""
+    """What a model wrote, thoughts and all, what it cost, and why it ended there.
+
+    Endpoints have many words for an end, so that only the answer itself tells whether it is whole.
+    """
 
     text: str
     usage: Usage
+    ending: Ending = Ending.OWN
+
+
+def joined_content(content: object) -> str:
+    """The text of a message's `content`, which is a text or a list of typed chunks (Mistral): thoughts are left out."""
+    if isinstance(content, list):
+        return "".join(map(_chunk, content))
+    return content if isinstance(content, str) else ""
+
+
+def _chunk(chunk: object) -> str:
+    if isinstance(chunk, str):
+        return chunk
+    if not isinstance(chunk, Mapping) or chunk.get("type", "text") not in {"text", "output_text"}:
+        return ""
+    text = chunk.get("text")
+    return text if isinstance(text, str) else ""
 
 
 class _Message(BaseModel):
-    content: str | None = None
+    content: Annotated[str, BeforeValidator(joined_content)] = ""
     refusal: str | None = None
+    reasoning_content: Any = None
+    """DeepSeek's name for the model's thoughts; vLLM and OpenRouter have the next one."""
+    reasoning: Any = None
 
 
 class _Choice(BaseModel):
@@ -49,43 +84,61 @@ class _Usage(BaseModel):
     """DeepSeek's name for the cached tokens."""
 
 
-def completion(body: bytes) -> Completion:
-    """The one finished completion in `body`. Raises CallError, with the usage where the body tells it."""
+def completion(body: bytes, sent: Sent | None = None) -> Completion:
+    """The one completion in `body`, which answers what was `sent`.
+
+    Raises CallError, with the usage where the body tells it.
+    """
     try:
         parsed = _Body.model_validate_json(body)
     except ValidationError:
         raise CallError(Outcome.NO_COMPLETION) from None
     if parsed.error:
-        raise error_fault(parsed.error)
+        raise error_fault(parsed.error, sent)
     usage = _usage(parsed.usage)
     choices = parsed.choices or []
     if len(choices) != 1:
         raise CallError(Outcome.MANY_CHOICES if choices else Outcome.NO_CHOICE, usage=usage)
-    return Completion(_text(choices[0], usage), usage)
+    return Completion(_text(choices[0], usage), usage, _ending(choices[0].finish_reason))
 
 
 def _text(choice: _Choice, usage: Usage) -> str:
-    if choice.message.refusal:
+    message, ending = choice.message, _ending(choice.finish_reason)
+    if message.refusal:
         raise CallError(Outcome.REFUSAL, usage=usage)
-    if choice.finish_reason != "stop":
-        raise CallError(_UNFINISHED.get(choice.finish_reason or "", Outcome.UNFINISHED), usage=usage)
-    text = choice.message.content or ""
-    if not text.strip():
-        raise CallError(Outcome.BLANK, usage=usage)
-    return text
+    if _FILTERS.search(choice.finish_reason or ""):
+        raise CallError(Outcome.FILTERED, usage=usage)
+    if message.content.strip():
+        return message.content
+    if ending is Ending.LENGTH:
+        raise CallError(Outcome.LENGTH, usage=usage)
+    if message.reasoning_content or message.reasoning:
+        raise CallError(Outcome.ONLY_THOUGHT, usage=usage)
+    raise CallError(Outcome.UNFINISHED if ending is Ending.UNTOLD else Outcome.BLANK, usage=usage)
 
 
-_UNFINISHED = {"length": Outcome.LENGTH, "content_filter": Outcome.FILTERED}
+def _ending(finish_reason: str | None) -> Ending:
+    if not finish_reason:
+        return Ending.UNTOLD
+    return Ending.LENGTH if _LENGTHS.search(finish_reason) else Ending.OWN
 
 
-def error_fault(error: object) -> CallError:
+# Azure, OpenAI content_filter; Zhipu sensitive; Gemini SAFETY, RECITATION, PROHIBITED_CONTENT, BLOCKLIST, SPII.
+_FILTERS = re.compile(r"filter|sensitive|safety|recitation|prohibited|blocklist|spii", re.IGNORECASE)
+_LENGTHS = re.compile(r"length|max_?tokens|window_exceeded", re.IGNORECASE)
+
+
+def error_fault(error: object, sent: Sent | None = None) -> CallError:
     """The fault that an `error` in place of a completion stands for.
 
     Gateways pass on an upstream's error with status 200, and its status as the error's code.
     """
+    sent = sent or Sent()
     code = error.get("code") if isinstance(error, Mapping) else None
     if isinstance(code, int) and 400 <= code < 600:
-        return fault_for(code, error)
+        return fault_for(code, error, sent=sent)
+    if refusals.cause(400, Refusal(refusals.words(error), sent.request)):
+        return fault_for(400, error, sent=sent)
     return CallError(Outcome.ERROR_BODY)
 
 

@@ -6,9 +6,11 @@ deadline holds for the whole call.
 """
 
 import asyncio
-from collections.abc import Mapping
+import ssl
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 import httpx2
 import openai
@@ -18,21 +20,33 @@ from digest.body_limit import BodyLimit
 from digest.flights import Hear
 from digest.llm import stream
 from digest.llm.faults import CallError, Outcome
-from digest.llm.statuses import fault_for
+from digest.llm.statuses import Sent, fault_for
 
 BODY_LIMIT_BYTES = 4 * 1024 * 1024
 _CONNECT_SECONDS = 10
 
 
-def connect(api_key: str, base_url: str) -> openai.AsyncOpenAI:
-    """A client for the endpoint at `base_url`, such as `https://api.openai.com/v1`. Close it after use."""
+def connect(api_key: str, base_url: str, proxy: str | None = None) -> openai.AsyncOpenAI:
+    """A client for the endpoint at `base_url`, such as `https://api.openai.com/v1`. Close it after use.
+
+    A query in `base_url`, such as Azure's `?api-version=…`, goes with each request. All of them go through `proxy`;
+    without one, through that of the environment (HTTPS_PROXY, NO_PROXY).
+    """
     http = openai.DefaultAsyncHttpxClient(
         follow_redirects=False,
         timeout=openai.Timeout(None, connect=_CONNECT_SECONDS),
         headers={"Accept-Encoding": "identity"},  # unpacking costs time, and gateways pack small pieces late
         event_hooks={"response": [BodyLimit(BODY_LIMIT_BYTES, _too_large)]},
+        proxy=proxy,
     )
-    return openai.AsyncOpenAI(api_key=api_key, base_url=base_url, max_retries=0, http_client=http)
+    address = urlsplit(base_url)
+    return openai.AsyncOpenAI(
+        api_key=api_key,
+        base_url=urlunsplit(address._replace(query="", fragment="")),
+        default_query=dict(parse_qsl(address.query, keep_blank_values=True)),
+        max_retries=0,
+        http_client=http,
+    )
 
 
 async def exchange(
@@ -44,40 +58,51 @@ async def exchange(
 ) -> bytes:
     """The body of the answer to the chat completion `request`, which must be there within `seconds`.
 
-    Where somebody wants to `hear` the text while it is written, the endpoint is asked to stream it; one that does not
-    stream may give the whole body all the same. `now` is aware: a Retry-After can be a date. Raises CallError.
+    Where the request asks for a stream, `hear` is told the text while it is written; an endpoint that does not stream
+    may give the whole body all the same. `now` is aware: a Retry-After can be a date. Raises CallError.
     """
+    sent = Sent(request, client.api_key)
     try:
         async with asyncio.timeout(seconds):
-            if hear is not None:
-                return await _streamed(client, request, hear)
-            response = await client.chat.completions.with_raw_response.create(**request)
-            return bytes(response.content)
+            return await _exchanged(client, sent, hear or _unheard)
     except (TimeoutError, openai.APITimeoutError):
         raise CallError(Outcome.TIMEOUT, f"{seconds:g} s") from None
     except openai.APIStatusError as error:
         # Without the package's exception behind it: its text repeats the endpoint's, and that can repeat a key.
-        raise _status_fault(error, now, streamed=hear is not None) from None
-    except openai.APIConnectionError:
-        raise CallError(Outcome.UNREACHABLE) from None
+        wait = retry_after.seconds(error.response.headers.get("Retry-After"), now)
+        raise fault_for(error.status_code, error.body, wait, sent) from None
+    except openai.APIConnectionError as error:
+        raise CallError(_unconnected(error)) from None
 
 
-async def _streamed(client: openai.AsyncOpenAI, request: Mapping[str, Any], hear: Hear) -> bytes:
+async def _exchanged(client: openai.AsyncOpenAI, sent: Sent, hear: Hear) -> bytes:
+    rest = {name: value for name, value in sent.request.items() if name not in {"model", "messages"}}
     asked = client.chat.completions.with_streaming_response.create(
-        **request, stream=True, stream_options={"include_usage": True}
+        model=sent.request["model"], messages=sent.request["messages"], extra_body=rest
     )
     async with asked as response:
         if response.headers.get("Content-Type", "").startswith(stream.MEDIA_TYPE):
-            return await stream.joined(response.iter_bytes(), hear)
+            return await stream.joined(response.iter_bytes(), hear, sent)
         try:
             return bytes(await response.read())
         except httpx2.HTTPError:
             raise CallError(Outcome.UNREACHABLE) from None
 
 
-def _status_fault(error: openai.APIStatusError, now: datetime, *, streamed: bool) -> CallError:
-    wait = retry_after.seconds(error.response.headers.get("Retry-After"), now)
-    return fault_for(error.status_code, error.body, wait, streamed=streamed)
+def _unheard(_: str) -> None:
+    """Nobody waits for the answer in the making."""
+
+
+def _unconnected(error: BaseException) -> Outcome:
+    """What kept a connection from being made: a certificate, or anything else."""
+    bad = any(isinstance(each, ssl.SSLCertVerificationError) for each in _causes(error))
+    return Outcome.CERTIFICATE if bad else Outcome.UNREACHABLE
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _too_large() -> CallError:

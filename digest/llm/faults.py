@@ -1,5 +1,6 @@
 """What can be wrong with one call of a model: a name for the records, a fault and a sentence for people."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -12,6 +13,7 @@ from digest.errors import (
     ModelUnreachableError,
     QuotaSpentError,
 )
+from digest.llm.profile import EndpointProfile
 
 
 class Outcome(StrEnum):
@@ -31,6 +33,15 @@ class Outcome(StrEnum):
     UNSUPPORTED_FORMAT = "unsupported-format"
     """The way in which structured output was asked for: another one may be understood."""
     UNSUPPORTED_STREAM = "unsupported-stream"
+    UNSUPPORTED_STREAM_OPTIONS = "unsupported-stream-options"
+    NEEDS_STREAM = "needs-stream"
+    UNSUPPORTED_TOKEN_FIELD = "unsupported-token-field"  # noqa: S105 - the tokens of a model
+    TOKENS_OUT_OF_RANGE = "tokens-out-of-range"
+    UNSUPPORTED_SYSTEM_ROLE = "unsupported-system-role"
+    UNSUPPORTED_FIELD = "unsupported-field"
+    FORMAT_FAILED = "format-failed"
+    """The endpoint found that the model did not keep to the format that was asked for."""
+    CERTIFICATE = "certificate"
     LONG_PROMPT = "long-prompt"
     CUT_PROMPT = "cut-prompt"
     TOO_LARGE = "too-large"
@@ -42,9 +53,15 @@ class Outcome(StrEnum):
     UNFINISHED = "unfinished"
     REFUSAL = "refusal"
     BLANK = "blank"
+    ONLY_THOUGHT = "only-thought"
     PROSE = "prose"
     HALF_JSON = "half-json"
     WRONG_SHAPE = "wrong-shape"
+
+    @property
+    def is_learned_from(self) -> bool:
+        """Whether another form of request may be taken: the refusal named what was wrong with this one."""
+        return self in _LEARNED_FROM
 
     @property
     def of_the_paper(self) -> bool:
@@ -67,13 +84,39 @@ class Usage:
 
 NOT_COUNTED = Usage()
 
-_OF_THE_ENDPOINT = frozenset(
-    {Outcome.UNREACHABLE, Outcome.SERVER_ERROR, Outcome.THROTTLED, Outcome.QUOTA, Outcome.UNAUTHORISED}
-    | {Outcome.REDIRECTED, Outcome.NO_MODEL, Outcome.UNSUPPORTED_FORMAT, Outcome.UNSUPPORTED_STREAM}
+_LEARNED_FROM = frozenset(
+    {
+        Outcome.UNSUPPORTED_FORMAT,
+        Outcome.UNSUPPORTED_STREAM,
+        Outcome.UNSUPPORTED_STREAM_OPTIONS,
+        Outcome.NEEDS_STREAM,
+        Outcome.UNSUPPORTED_TOKEN_FIELD,
+        Outcome.TOKENS_OUT_OF_RANGE,
+        Outcome.UNSUPPORTED_SYSTEM_ROLE,
+        Outcome.UNSUPPORTED_FIELD,
+    }
 )
+_OF_THE_ENDPOINT = _LEARNED_FROM | {
+    Outcome.UNREACHABLE,
+    Outcome.CERTIFICATE,
+    Outcome.SERVER_ERROR,
+    Outcome.THROTTLED,
+    Outcome.QUOTA,
+    Outcome.UNAUTHORISED,
+    Outcome.REDIRECTED,
+    Outcome.NO_MODEL,
+    Outcome.ONLY_THOUGHT,
+}
 _MEANING: dict[Outcome, tuple[type[ModelError], str]] = {
     Outcome.UNREACHABLE: (ModelUnreachableError, "The model's endpoint cannot be reached"),
-    Outcome.TIMEOUT: (ModelUnreachableError, "The model gave no whole answer before the deadline"),
+    Outcome.CERTIFICATE: (
+        ModelRefusedError,
+        "The certificate of the model's endpoint is not valid, so nothing was sent: have it renewed",
+    ),
+    Outcome.TIMEOUT: (
+        ModelUnreachableError,
+        "The model gave no whole answer before the deadline that OPENAI_TIMEOUT sets",
+    ),
     Outcome.SERVER_ERROR: (ModelUnreachableError, "The model's endpoint has a fault of its own"),
     Outcome.THROTTLED: (ModelThrottledError, "The model's endpoint asks for fewer requests"),
     Outcome.QUOTA: (QuotaSpentError, "The account behind OPENAI_API_KEY has no quota left"),
@@ -90,6 +133,19 @@ _MEANING: dict[Outcome, tuple[type[ModelError], str]] = {
     Outcome.FILTERED: (ModelRefusedError, "The endpoint's content filter refused this paper"),
     Outcome.UNSUPPORTED_FORMAT: (ModelRefusedError, "The endpoint knows no structured output of this kind"),
     Outcome.UNSUPPORTED_STREAM: (ModelRefusedError, "The endpoint does not stream its answers"),
+    Outcome.UNSUPPORTED_STREAM_OPTIONS: (ModelRefusedError, "The endpoint takes no stream_options"),
+    Outcome.NEEDS_STREAM: (ModelRefusedError, "The endpoint only streams its answers"),
+    Outcome.UNSUPPORTED_TOKEN_FIELD: (
+        ModelRefusedError,
+        "The endpoint has another name for the limit of an answer's tokens",
+    ),
+    Outcome.TOKENS_OUT_OF_RANGE: (ModelRefusedError, "The endpoint gives no answers of so many tokens"),
+    Outcome.UNSUPPORTED_SYSTEM_ROLE: (ModelRefusedError, "The model knows no system role"),
+    Outcome.UNSUPPORTED_FIELD: (ModelRefusedError, "The endpoint refuses a field of OPENAI_EXTRA_BODY"),
+    Outcome.FORMAT_FAILED: (
+        MalformedAnswerError,
+        "The endpoint says that the model did not keep to the format that was asked for",
+    ),
     Outcome.LONG_PROMPT: (LongPromptError, "The prompt is longer than the model's window"),
     Outcome.CUT_PROMPT: (LongPromptError, "The endpoint read only a part of the prompt"),
     Outcome.TOO_LARGE: (MalformedAnswerError, "The model's answer is too large"),
@@ -107,6 +163,10 @@ _MEANING: dict[Outcome, tuple[type[ModelError], str]] = {
     Outcome.UNFINISHED: (MalformedAnswerError, "The model's answer was not finished"),
     Outcome.REFUSAL: (ModelRefusedError, "The model declined to answer"),
     Outcome.BLANK: (MalformedAnswerError, "The model's answer is blank"),
+    Outcome.ONLY_THOUGHT: (
+        ModelRefusedError,
+        "The model only thought, and left its answer blank: turn thinking off or down with OPENAI_EXTRA_BODY",
+    ),
     Outcome.PROSE: (MalformedAnswerError, "The model's answer holds no JSON object"),
     Outcome.HALF_JSON: (MalformedAnswerError, "The model's answer is broken JSON"),
     Outcome.WRONG_SHAPE: (MalformedAnswerError, "The model's answer is not in the form that was asked for"),
@@ -116,8 +176,9 @@ _MEANING: dict[Outcome, tuple[type[ModelError], str]] = {
 class CallError(Exception):
     """One call failed. Stays inside this package: `ask` raises `error()` when it gives up.
 
-    `detail` must be fit to be shown: never the endpoint's own words, which can repeat a key or a prompt.
-    `retry_after` is the wait that the endpoint asks for, in seconds; `begun` is whether a part of the answer had come.
+    `detail` must be fit to be shown: of the endpoint's own words, which can repeat a key or a prompt, only what
+    `statuses.shown` leaves. `retry_after` is the wait that the endpoint asks for, in seconds; `begun` is whether a
+    part of the answer had come; `learn` is the step that the endpoint's profile takes for it.
     """
 
     def __init__(
@@ -128,8 +189,10 @@ class CallError(Exception):
         retry_after: float | None = None,
         usage: Usage = NOT_COUNTED,
         begun: bool = False,
+        learn: Callable[[EndpointProfile], EndpointProfile] | None = None,
     ) -> None:
         self.outcome = outcome
+        self.learn = learn
         self.begun = begun
         self.retry_after = retry_after
         self.usage = usage
@@ -143,7 +206,7 @@ class CallError(Exception):
     @property
     def answered(self) -> bool:
         """Whether the model was at work, so that the call may have to be paid."""
-        return self.begun or self.outcome is Outcome.TIMEOUT or self.malformed
+        return self.begun or self.outcome in {Outcome.TIMEOUT, Outcome.ONLY_THOUGHT} or self.malformed
 
     @property
     def malformed(self) -> bool:

@@ -1,31 +1,19 @@
-"""Structured output: the JSON schema of an answer, and the three ways of asking for it. Pure."""
+"""Structured output: the JSON schema of an answer, and the ways of asking for it. Pure."""
 
 from collections.abc import Mapping
-from enum import IntEnum
 from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel
 
-
-class Rung(IntEnum):
-    """A way of asking for structured output; an endpoint that knows none of it gets the next one down."""
-
-    TEXT = 0
-    """Only the prompt asks."""
-    JSON_OBJECT = 1
-    JSON_SCHEMA = 2
-
-    @property
-    def below(self) -> "Rung":
-        return Rung(max(self - 1, Rung.TEXT))
+from digest.llm.profile import ResponseFormat
 
 
-def response_format(rung: Rung, name: str, form: type[BaseModel]) -> dict[str, Any] | None:
+def response_format(wanted: ResponseFormat, name: str, form: type[BaseModel]) -> dict[str, Any] | None:
     """The request's `response_format`, None for none."""
-    if rung is Rung.TEXT:
+    if wanted is ResponseFormat.TEXT:
         return None
-    if rung is Rung.JSON_OBJECT:
+    if wanted is ResponseFormat.JSON_OBJECT:
         return {"type": "json_object"}
     return {"type": "json_schema", "json_schema": {"name": name, "strict": True, "schema": schema(form)}}
 

@@ -34,8 +34,9 @@ class Patience:
 class Tries:
     """The calls that one question has cost so far.
 
-    `room_tokens` is how long its answer may be, None for the model's own limit; `may_stream`, whether it may come as a
-    stream: some endpoints send whole what they stream in disorder.
+    `room_tokens` is how long its answer may be, None for the model's own limit; `is_cut_short`, whether that limit is
+    one that many answers will meet; `may_stream`, whether the answer may come as a stream: some endpoints send whole
+    what they stream in disorder.
     """
 
     def __init__(
@@ -51,13 +52,18 @@ class Tries:
         self._faults: Counter[Outcome] = Counter()
         self._throttled_at: float | None = None
         self.room_tokens: int | None = None
+        self.is_cut_short = False
         self.may_stream = True
 
     @property
     def counted(self) -> int:
         """The calls that failed, but for those that were throttled or asked in an unknown way."""
-        free = sum(self._faults[outcome] for outcome in (Outcome.THROTTLED, *_FREE))
+        free = self._faults[Outcome.THROTTLED] + self._learned_from
         return self._faults.total() - free
+
+    @property
+    def _learned_from(self) -> int:
+        return sum(number for outcome, number in self._faults.items() if outcome.is_learned_from)
 
     def wait_before_next(self, error: Exception) -> bool | float:
         """Whether `error` is worth another call: a wait in seconds, True for the usual one, False for no call.
@@ -68,8 +74,8 @@ class Tries:
             return False
         self._faults[error.outcome] += 1
         self.may_stream = self.may_stream and not error.malformed
-        if error.outcome in _FREE:
-            return 0.0
+        if error.outcome.is_learned_from:
+            return 0.0 if self._learned_from <= _FORMS else False
         if error.outcome is Outcome.THROTTLED:
             return 0.0 if self._throttled_seconds() <= self._patience.throttle_seconds else False
         if error.outcome is Outcome.LENGTH:
@@ -88,8 +94,9 @@ class Tries:
 
     def _with_more_room(self, fault: CallError) -> bool:
         self.room_tokens = max(2 * fault.usage.completion_tokens, _ROOM_TOKENS)
+        self.is_cut_short = 0 < fault.usage.completion_tokens <= _ROOM_TOKENS // 2
         return self._faults[Outcome.LENGTH] == 1 and self.counted < self._attempts
 
 
-_FREE = (Outcome.UNSUPPORTED_FORMAT, Outcome.UNSUPPORTED_STREAM)  # the next call asks in another way
+_FORMS = 10  # of a request that one question may try: more than there are causes to change it
 _ROOM_TOKENS = 8192  # the least that a cut answer gets the second time

@@ -1,22 +1,25 @@
 """What a model is asked, as the body of a request; and what its completion says to that. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Generic
 
 from digest.llm.answers import A, answer
-from digest.llm.completion import Completion
+from digest.llm.completion import Completion, Ending
 from digest.llm.faults import CallError, Outcome
-from digest.llm.formats import Rung, response_format
+from digest.llm.formats import response_format
+from digest.llm.profile import EndpointProfile, Streaming, TokenField
 from digest.llm.prompts import Prompt
+from digest.llm.token_bounds import is_cut, tokens_at_least
 from digest.models import Purpose, VersionId
-
-_SMALLEST_WINDOW_TOKENS = 2_000  # no endpoint cuts to less; a smaller count is a made-up one, as some report
-_LEAST_TOKENS_A_CHARACTER = 1 / 10  # no tokenizer makes fewer of a prompt, so fewer is a prompt that was cut
 
 
 @dataclass(frozen=True, slots=True)
 class Question(Generic[A]):
-    """What a model is asked about one paper version, and the form of the answer."""
+    """What a model is asked about one paper version, and the form of the answer.
+
+    `extra` are the operator's own fields of the request.
+    """
 
     prompt: Prompt
     form: type[A]
@@ -24,29 +27,78 @@ class Question(Generic[A]):
     version: VersionId
     language: str
     model: str
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """All that the model is to read."""
+        return self.prompt.system + self.prompt.user
 
 
-def request(question: Question[A], rung: Rung, room_tokens: int | None) -> dict[str, Any]:
-    """The body of the request: nothing in it that some endpoints refuse, a temperature for one."""
-    body: dict[str, Any] = {
-        "model": question.model,
-        "messages": [
-            {"role": "system", "content": question.prompt.system},
-            {"role": "user", "content": question.prompt.user},
-        ],
-    }
-    asked = response_format(rung, question.purpose, question.form)
-    if asked is not None:
-        body["response_format"] = asked
-    if room_tokens is not None:
-        body["max_tokens"] = room_tokens
+def request(
+    question: Question[A], profile: EndpointProfile, room_tokens: int | None = None, *, stream: bool = False
+) -> dict[str, Any]:
+    """The body of the request in the form of `profile`, without what some endpoints refuse, such as a temperature.
+
+    `room_tokens` is how long the answer may be, None for what the profile says; `stream` is whether somebody wants to
+    see it while it is written.
+    """
+    body: dict[str, Any] = {"model": question.model, "messages": _messages(question.prompt, profile)}
+    wanted = response_format(profile.response_format, question.purpose, question.form)
+    if wanted is not None:
+        body["response_format"] = wanted
+    if streams(profile, wanted=stream):
+        body["stream"] = True
+        if profile.usage_in_streams:
+            body["stream_options"] = {"include_usage": True}
+    body |= {name: value for name, value in question.extra.items() if name not in profile.refused_fields}
+    return _limited(body, profile, room_tokens or profile.answer_tokens)
+
+
+def streams(profile: EndpointProfile, *, wanted: bool) -> bool:
+    """Whether the endpoint is asked for a stream."""
+    return profile.streaming is Streaming.REQUIRED or (wanted and profile.streaming is Streaming.POSSIBLE)
+
+
+def _messages(prompt: Prompt, profile: EndpointProfile) -> list[dict[str, str]]:
+    if profile.system_role:
+        return [{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}]
+    return [{"role": "user", "content": f"{prompt.system}\n\n{prompt.user}"}]
+
+
+def _limited(body: dict[str, Any], profile: EndpointProfile, room_tokens: int | None) -> dict[str, Any]:
+    """`body` with the limit of the answer's tokens under the endpoint's name for it, the operator's included."""
+    names = (TokenField.MAX_TOKENS, TokenField.MAX_COMPLETION_TOKENS)
+    own = [value for name in names if isinstance(value := body.pop(name, None), int)]
+    asked = max((*own, room_tokens or 0))
+    if asked and profile.token_field is not TokenField.NONE:
+        body[profile.token_field.value] = min(asked, profile.most_tokens or asked)
     return body
 
 
+def fits(question: Question[A], profile: EndpointProfile) -> bool:
+    """Whether a prompt of this length has not been found to be too long."""
+    return profile.window_tokens is None or tokens_at_least(question.text) < profile.window_tokens
+
+
 def value(question: Question[A], told: Completion) -> A:
-    """The answer in `told`. Raises CallError, also where the endpoint cut the prompt and did not say so."""
-    read = told.usage.prompt_tokens + told.usage.cached_tokens
-    sent = len(question.prompt.system) + len(question.prompt.user)
-    if _SMALLEST_WINDOW_TOKENS <= read < sent * _LEAST_TOKENS_A_CHARACTER:
-        raise CallError(Outcome.CUT_PROMPT, f"{read:,} tokens of {sent:,} characters")
-    return answer(told.text, question.form, question.language)
+    """The answer in `told`, whatever reason its end is given. Raises CallError.
+
+    Also where the endpoint cut the prompt and did not say so.
+    """
+    read = (
+        told.usage.prompt_tokens + told.usage.cached_tokens
+    )  # some leave those of the cache out of the prompt's
+    if is_cut(question.text, read):
+        raise CallError(Outcome.CUT_PROMPT, f"{read:,} tokens of {len(question.text):,} characters")
+    try:
+        return answer(told.text, question.form, question.language)
+    except CallError as fault:
+        if told.ending is Ending.LENGTH:
+            raise CallError(Outcome.LENGTH, usage=told.usage) from None
+        if told.ending is Ending.UNTOLD and fault.outcome in _PARTIAL:
+            raise CallError(Outcome.UNFINISHED) from None
+        raise
+
+
+_PARTIAL = frozenset({Outcome.BLANK, Outcome.PROSE, Outcome.HALF_JSON, Outcome.WRONG_SHAPE})

@@ -2,49 +2,97 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
+from digest.invisible import removed
+from digest.llm import refusals
 from digest.llm.faults import CallError, Outcome
+from digest.llm.profile import EndpointProfile
+from digest.llm.refusals import Cause, Refusal
 
+_SHOWN = 200  # characters of an endpoint's own words
 _QUOTA_CODES = ("insufficient_quota", "billing", "current_quota", "insufficient_balance", "arrearage")
-_FILTER_WORDS = ("content_filter", "content_policy", "data_inspection_failed", "content exists risk")
+
+# OpenAI, Azure: content_filter, content_policy_violation, ResponsibleAIPolicyViolation. DashScope: DataInspection…
+# DeepSeek: Content Exists Risk. Zhipu: 1301. Moonshot: considered high risk. Volcengine: SensitiveContentDetected.
+# MiniMax: input_sensitive. Gemini: PROHIBITED_CONTENT. Anthropic: content filtering policy.
+_FILTER_WORDS = re.compile(
+    r"content[_ ]?filter|content[_ ]policy|content management policy|responsibleai|data_?inspection_?failed"
+    r"|content exists risk|considered high risk|sensitive ?content|(?:in|out)put_sensitive|new_sensitive"
+    r"|prohibited_content|unsafe or sensitive content|不安全或敏感内容|敏感信息|flagged (?:by|for|as)|moderation"
+)
 _WINDOW_WORDS = re.compile(
-    r"context[ _](?:length|window|size)|maximum context|(?:prompt|input)(?: is|_is)?[ _]too[ _]long"
+    r"context[ _](?:length|window|size)|maximum context|(?:prompt|input)(?: is|_is)?[ _]too[ _](?:long|large)"
     r"|range of input length|maximum (?:input|prompt) length|exceeds?.{0,40}(?:token|context) (?:limit|length)"
+    r"|input token count.{0,40}exceeds|`inputs` (?:tokens|must have)|exceeded model token limit"
 )
-_FORMAT_WORDS = re.compile(
-    r"response[ _]?format|json[ _](?:schema|object|mode)|structured.?output|unsupported"
+# OpenAI, with 429: Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested 31538. Groq says it
+# with 413. https://github.com/TheR1D/shell_gpt/issues/653
+_OVERSIZE_WORDS = re.compile(
+    r"request too large|(?:tokens|prompt|message size|input).{0,60}must be reduced"
+    r"|reduce (?:your|the) (?:message|prompt)"
 )
-_STREAM_WORD = re.compile(r"(?<![a-z])stream")  # not "upstream", of which gateways speak
+_BOTH_PARTS = re.compile(
+    r"maximum context length is (\d+).{0,120}?\((\d+) in the messages, (\d+) in the completion\)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What was sent: a request's body, and the key that came with it."""
+
+    request: Mapping[str, Any] = field(default_factory=dict)
+    key: str = ""
 
 
 def fault_for(
-    status: int, body: object, retry_after: float | None = None, *, streamed: bool = False
+    status: int, body: object, retry_after: float | None = None, sent: Sent | None = None
 ) -> CallError:
-    """The fault that an HTTP status and the error object in its body stand for.
+    """The fault that an HTTP status and the error object in its body stand for."""
+    sent = sent or Sent()
+    refusal = Refusal(refusals.words(body), sent.request)
+    outcome = _of_the_content(status, body, refusal)
+    cause = None if outcome else refusals.cause(status, refusal)
+    if cause is not None:
+        return CallError(cause.outcome, f"HTTP {status}", learn=partial(_learned, cause, refusal))
+    outcome = outcome or _OUTCOMES.get(status) or _outcome_by_class(status)
+    detail = f"HTTP {status}"
+    if outcome is Outcome.REFUSED:
+        detail += _told(body, refusal.words, sent)
+    return CallError(outcome, detail, retry_after=retry_after)
 
-    `streamed` is whether the request asked for a stream.
-    """
-    words = str(body).lower()
-    code, param = _code(body), _param(body)
+
+def _learned(cause: Cause, refusal: Refusal, profile: EndpointProfile) -> EndpointProfile:
+    return cause.step(profile, refusal)
+
+
+def _of_the_content(status: int, body: object, refusal: Refusal) -> Outcome | None:
+    """What is wrong with the account, or with what was asked, rather than with how."""
+    code, words = _code(body), refusal.words
     if status == 402 or any(known in code for known in _QUOTA_CODES):
-        outcome = Outcome.QUOTA
-    elif any(known in words for known in _FILTER_WORDS):
-        outcome = Outcome.FILTERED
-    elif status == 413 or (status in (400, 422) and _WINDOW_WORDS.search(words)):
-        outcome = Outcome.LONG_PROMPT
-    elif streamed and status in (400, 422, 501) and _STREAM_WORD.search(words):
-        outcome = Outcome.UNSUPPORTED_STREAM
-    elif (
-        status in (400, 422)
-        and "response_format" in (param or "response_format")
-        and _FORMAT_WORDS.search(words)
-    ):
-        outcome = Outcome.UNSUPPORTED_FORMAT
-    else:
-        outcome = _OUTCOMES.get(status) or _outcome_by_class(status)
-    return CallError(outcome, f"HTTP {status}", retry_after=retry_after)
+        return Outcome.QUOTA
+    if status in _JUDGING and _FILTER_WORDS.search(words):
+        return Outcome.FILTERED
+    if status == 400 and "json_validate_failed" in words:
+        return Outcome.FORMAT_FAILED
+    if status == 413 or (status == 429 and _OVERSIZE_WORDS.search(words)):
+        return Outcome.LONG_PROMPT
+    if status in (400, 422, 500) and _WINDOW_WORDS.search(words) and not _asks_too_much(refusal):
+        return Outcome.LONG_PROMPT
+    return None
 
 
+def _asks_too_much(refusal: Refusal) -> bool:
+    """Whether the prompt would fit, and only the answer that was asked for does not: the words give both (vLLM)."""
+    found = _BOTH_PARTS.search(refusal.words)
+    if found is None or refusals.token_limit(refusal.request) is None:
+        return False
+    return int(found[2]) < int(found[1])
+
+
+_JUDGING = frozenset({400, 403, 422, 451, 500})
 _OUTCOMES = {
     401: Outcome.UNAUTHORISED,
     403: Outcome.NO_MODEL,
@@ -61,11 +109,40 @@ def _outcome_by_class(status: int) -> Outcome:
     return Outcome.REFUSED if status >= 400 else Outcome.REDIRECTED
 
 
+def _told(body: object, words: str, sent: Sent) -> str:
+    """The endpoint's own words, and the setting that may help."""
+    own = shown(_message(body), sent)
+    hint = next((setting for known, setting in _SETTINGS if known.search(words)), "")
+    return (f": “{own}”" if own else "") + (f"; see {hint}" if hint else "")
+
+
+_SETTINGS = (
+    (re.compile(r"think|reason|temperature|top_p|parameter|argument|field"), "OPENAI_EXTRA_BODY"),
+    (re.compile(r"\bmodel\b"), "TRANSLATION_MODEL and READING_MODEL"),
+    (re.compile(r"version|path|url|route|endpoint"), "OPENAI_BASE_URL"),
+)
+_SECRET = re.compile(
+    r"(?i)\bbearer\s+\S+|\b(?:sk|org|proj|req|key)[-_][A-Za-z0-9_*-]{4,}|\b[A-Za-z0-9_*-]{24,}\b"
+)
+
+
+def shown(words: str, sent: Sent) -> str:
+    """What of an endpoint's `words` may be shown: shortened, without keys, and nothing that repeats the prompt."""
+    text = " ".join(removed(words).split())
+    text = _SECRET.sub("…", text.replace(sent.key, "…") if sent.key else text)
+    prompt = " ".join(str(message.get("content")) for message in sent.request.get("messages", ()))
+    if any(text[at : at + 40] in prompt for at in range(0, max(len(text) - 39, 0), 10)):
+        return ""
+    return text if len(text) <= _SHOWN else text[:_SHOWN].rstrip() + "…"
+
+
+def _message(body: object) -> str:
+    if isinstance(body, Mapping):
+        told = body.get("message") or body.get("msg") or body.get("detail")
+        return told if isinstance(told, str) else refusals.words(told or body)
+    return body if isinstance(body, str) and "<" not in body else ""
+
+
 def _code(body: object) -> str:
     """An error's code and type, in lower case; endpoints put the telling word in either."""
     return f"{body.get('code')} {body.get('type')}".lower() if isinstance(body, Mapping) else ""
-
-
-def _param(body: object) -> str | None:
-    param = body.get("param") if isinstance(body, Mapping) else None
-    return param if isinstance(param, str) else None

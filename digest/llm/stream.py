@@ -13,20 +13,21 @@ from typing import Any
 import httpx2
 
 from digest.flights import Hear
-from digest.llm.completion import error_fault
+from digest.llm.completion import error_fault, joined_content
 from digest.llm.faults import CallError, Outcome
+from digest.llm.statuses import Sent
 
 MEDIA_TYPE = "text/event-stream"
 _DONE = b"[DONE]"
 
 
-async def joined(received: AsyncIterator[bytes], hear: Hear) -> bytes:
+async def joined(received: AsyncIterator[bytes], hear: Hear, sent: Sent | None = None) -> bytes:
     """The body of the completion that comes as `received`; `hear` is told the text so far with each piece.
 
     Raises CallError. A connection that breaks behind the end of the text takes nothing from it but the count of its
     tokens.
     """
-    made = _Completion()
+    made = _Completion(sent)
     try:
         async with aclosing(events(received)) as pieces:
             async for data in pieces:
@@ -68,6 +69,7 @@ async def _lines(received: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 class _Choice:
     content: str = ""
     refusal: str = ""
+    has_thoughts: bool = False
     finish_reason: str | None = None
 
 
@@ -75,6 +77,7 @@ class _Choice:
 class _Completion:
     """A completion in the making."""
 
+    sent: Sent | None = None
     choices: dict[int, _Choice] = field(default_factory=dict)
     usage: Any = None
 
@@ -95,7 +98,7 @@ class _Completion:
         """Takes in one piece; whether there is more text now. Raises CallError."""
         piece = _parsed(data)
         if piece.get("error"):
-            raise error_fault(piece["error"])
+            raise error_fault(piece["error"], self.sent)
         self.usage = piece.get("usage") or self.usage
         before = len(self.text)
         for part in _list(piece.get("choices")):
@@ -105,7 +108,8 @@ class _Completion:
     def _extend(self, part: Mapping[str, Any]) -> None:
         index, delta = part.get("index"), _mapping(part.get("delta") or {})
         choice = self.choices.setdefault(index if isinstance(index, int) else 0, _Choice())
-        choice.content += _string(delta.get("content"))
+        choice.content += joined_content(delta.get("content"))
+        choice.has_thoughts |= bool(delta.get("reasoning_content") or delta.get("reasoning"))
         choice.refusal += _string(delta.get("refusal"))
         choice.finish_reason = part.get("finish_reason") or choice.finish_reason
 
@@ -113,7 +117,11 @@ class _Completion:
         """As the endpoint would have given it at once."""
         choices = [
             {
-                "message": {"content": choice.content, "refusal": choice.refusal or None},
+                "message": {
+                    "content": choice.content,
+                    "refusal": choice.refusal or None,
+                    "reasoning": choice.has_thoughts or None,
+                },
                 "finish_reason": choice.finish_reason,
             }
             for choice in self.choices.values()

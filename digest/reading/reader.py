@@ -23,7 +23,7 @@ from digest.sections import parts
 
 TEXT_LIMIT = 120_000
 """Characters that a model gets to read at once; most papers have fewer."""
-LIMITS = tuple(TEXT_LIMIT >> halvings for halvings in range(4))
+LIMITS = tuple(TEXT_LIMIT >> halvings for halvings in range(6))
 """The same for models whose windows turn out to be smaller, one after another."""
 
 _log = structlog.get_logger()

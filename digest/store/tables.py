@@ -5,6 +5,7 @@ changed, never deleted; what is only for looking into faults loses its text in t
 """
 
 from sqlalchemy import (
+    JSON,
     Boolean,
     Column,
     Date,
@@ -247,4 +248,15 @@ turns = Table(
     metadata,
     Column("far_end", Text, primary_key=True),
     Column("free_at", Double, nullable=False),
+)
+
+# What each model's endpoint was found to take. `settings` is a hash of those that it was found with.
+endpoint_profiles = Table(
+    "endpoint_profiles",
+    metadata,
+    Column("base_url", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("settings", Text, nullable=False),
+    Column("profile", JSON, nullable=False),
+    Column("learned_at", UtcDateTime, nullable=False),
 )

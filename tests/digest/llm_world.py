@@ -1,10 +1,11 @@
 """A translator and a reader before a fake model, for the tests of everything between them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from digest.fidelity import glossary
@@ -12,7 +13,9 @@ from digest.llm.budget import Budget
 from digest.llm.client import Model
 from digest.llm.endpoint import connect
 from digest.llm.patience import Patience
-from digest.models import Call, FullText, Paper, Reading, TextSource, Translation
+from digest.llm.profile import EndpointProfile
+from digest.llm.profiles import Profiles
+from digest.models import Call, FullText, Paper, Purpose, Reading, TextSource, Translation
 from digest.reading import Reader
 from digest.translation import Rules, Translator, Tried
 from tests.fakes.model import KEY, FakeModel
@@ -53,6 +56,8 @@ class World:
     calls: list[Call]
     tried: list[Tried]
     """The attempts at translations, oldest first."""
+    learned: dict[str, EndpointProfile]
+    """What is kept of the endpoint, by model."""
 
     @property
     def outcomes(self) -> list[str]:
@@ -70,6 +75,8 @@ async def world(
     language: str = "zh-CN",
     repair_model: str | None = None,
     glossary_file: Path | None = None,
+    known: Mapping[str, EndpointProfile] | None = None,
+    extra: Mapping[Purpose, Mapping[str, Any]] | None = None,
 ) -> AsyncIterator[World]:
     """Everything between the papers and `fake`."""
     calls: list[Call] = []
@@ -81,6 +88,11 @@ async def world(
 
     async def translate(paper: Paper) -> Translation | None:
         return await translator.translate(paper, keep)
+
+    learned: dict[str, EndpointProfile] = {}
+
+    async def keep_profile(name: str, profile: EndpointProfile) -> None:
+        learned[name] = profile
 
     async def record(call: Call) -> None:
         calls.append(call)
@@ -94,6 +106,8 @@ async def world(
             budget=budget,
             clock=lambda: NOW,
             record=record,
+            profiles=Profiles(known or {}, keep_profile),
+            extra=extra,
         )
         rules = Rules(glossary.load(language, glossary_file), repair_model=repair_model)
         translator, reader = (
@@ -106,7 +120,7 @@ async def world(
             calls.extend(made.calls)
             return made.reading
 
-        yield World(model, budget, translator, reader, translate, read, calls, tried)
+        yield World(model, budget, translator, reader, translate, read, calls, tried, learned)
 
 
 def full_text(paper: Paper, text: str = TEXT) -> FullText:

@@ -1,4 +1,3 @@
-import asyncio
 import json
 import time
 from dataclasses import replace
@@ -224,13 +223,6 @@ async def test_an_endpoint_that_dislikes_formats_where_none_is_sent_refuses_for_
         caught, outcomes = await _error(fake)
         assert isinstance(caught, ModelRefusedError)
         assert outcomes == ["unsupported-format", "unsupported-format", "refused"]
-
-
-async def test_many_papers_at_once_step_down_together() -> None:
-    async with FakeModel(formats=("json_object",)) as fake, world(fake, concurrency=8) as it:
-        await asyncio.gather(*(it.translate(paper(number)) for number in range(1, 30)))
-        assert it.outcomes.count("unsupported-format") <= 8
-        assert it.outcomes.count("ok") == 29
 
 
 async def test_a_prompt_that_the_endpoint_cut_is_noticed() -> None:

@@ -71,7 +71,8 @@ async def test_ten_minutes_of_429_do_not_make_two_hundred_papers_wait_one_after_
 async def test_a_rate_limit_that_lets_some_calls_through_loses_no_paper() -> None:
     throttled = [faults.status(429)] * 3
 
-    async with FakeModel(*throttled) as fake, world(fake, concurrency=8) as it:
+    patience = replace(QUICK, throttle_seconds=30)
+    async with FakeModel(*throttled) as fake, world(fake, patience=patience, concurrency=8) as it:
         made = await asyncio.gather(*(it.translate(paper(number)) for number in range(1, 41)))
         assert len(made) == 40
         assert it.outcomes.count("throttled") == 3

@@ -7,11 +7,12 @@ from digest.errors import ModelThrottledError, ModelUnreachableError, QuotaSpent
 from digest.llm.availability import Availability
 from digest.llm.faults import CallError, Outcome
 from digest.llm.patience import Patience, Tries
-from digest.llm.statuses import fault_for
+from digest.llm.statuses import Sent, fault_for
 from tests.papers import paper
 
 NOW = datetime(2026, 2, 9, 12, 0, tzinfo=UTC)
 PAPER = paper().version
+ASKED = {"model": "m", "messages": [], "response_format": {"type": "json_schema"}}
 
 
 class Clock:
@@ -53,15 +54,19 @@ def throttled(retry_after: float | None = None) -> CallError:
     ],
 )
 def test_a_status_and_its_body_have_one_name(status: int, body: object, outcome: Outcome) -> None:
-    assert fault_for(status, body).outcome is outcome
+    assert fault_for(status, body, sent=Sent(ASKED)).outcome is outcome
 
 
 @pytest.mark.parametrize(
     ("status", "body", "outcome"),
     [
         (400, {"message": "Unsupported value", "param": "stream"}, Outcome.UNSUPPORTED_STREAM),
-        (400, {"message": "Unrecognized request argument: stream_options"}, Outcome.UNSUPPORTED_STREAM),
-        (422, {"detail": [{"loc": ["body", "stream_options"]}]}, Outcome.UNSUPPORTED_STREAM),
+        (
+            400,
+            {"message": "Unrecognized request argument: stream_options"},
+            Outcome.UNSUPPORTED_STREAM_OPTIONS,
+        ),
+        (422, {"detail": [{"loc": ["body", "stream_options"]}]}, Outcome.UNSUPPORTED_STREAM_OPTIONS),
         (501, "Streaming is not implemented", Outcome.UNSUPPORTED_STREAM),
         (400, {"message": "upstream error"}, Outcome.REFUSED),
         (400, {"message": "This response_format type is unavailable now"}, Outcome.UNSUPPORTED_FORMAT),
@@ -72,8 +77,9 @@ def test_a_status_and_its_body_have_one_name(status: int, body: object, outcome:
 def test_an_endpoint_that_does_not_stream_is_told_from_one_that_refuses(
     status: int, body: object, outcome: Outcome
 ) -> None:
-    assert fault_for(status, body, streamed=True).outcome is outcome
-    assert fault_for(status, body).outcome is not Outcome.UNSUPPORTED_STREAM
+    streamed = Sent({**ASKED, "stream": True, "stream_options": {"include_usage": True}})
+    assert fault_for(status, body, sent=streamed).outcome is outcome
+    assert fault_for(status, body, sent=Sent(ASKED)).outcome is not Outcome.UNSUPPORTED_STREAM
 
 
 def test_what_an_endpoint_asks_for_is_waited_and_no_more_than_a_minute() -> None:

@@ -61,13 +61,15 @@ class _Request(_Strict):
     stream_options: _StreamOptions | None = None
     response_format: _Format | None = None
     max_tokens: Annotated[int, Field(gt=0)] | None = None
+    max_completion_tokens: Annotated[int, Field(gt=0)] | None = None
 
 
 class FakeModel:
     """`async with FakeModel() as model`: serves at `model.url`; `faults` are taken one a request, oldest first.
 
     `always` answers every request that no fault is left for; `formats` are the structured outputs it knows, `streams`
-    tells whether it knows streams; the delays are in seconds. A streamed answer is spread over its delay.
+    tells whether it knows streams, `fields` are further ones that it takes; the delays are in seconds. A streamed
+    answer is spread over its delay.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class FakeModel:
         always: Fault | None = None,
         formats: tuple[str, ...] = ("json_schema", "json_object"),
         streams: bool = True,
+        fields: tuple[str, ...] = (),
         translation_seconds: float = 0,
         reading_seconds: float = 0,
         key: str = KEY,
@@ -90,6 +93,7 @@ class FakeModel:
         self._at_once = 0
         self._formats = formats
         self._streams = streams
+        self._fields = fields
         self._seconds = {Purpose.TRANSLATION: translation_seconds, Purpose.READING: reading_seconds}
         self._key = key
         self._prefixes: set[str] = set()
@@ -128,7 +132,7 @@ class FakeModel:
         self.headers.append(dict(request.headers))
         if request.headers.get("Authorization") != f"Bearer {self._key}":
             return problem(401, "Incorrect API key provided", "invalid_api_key")
-        refused = self._refusal(body)
+        refused = self._refusal({name: value for name, value in body.items() if name not in self._fields})
         if refused is not None:
             return refused
         purpose, paper = _subject(body)
@@ -163,7 +167,7 @@ class FakeModel:
 
     def _completion(self, body: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
         text = json.dumps(answer, ensure_ascii=False)
-        system, user = (message["content"] for message in body["messages"])
+        system, user = texts(body)
         cached = len(system) // 4 if system in self._prefixes else 0
         self._prefixes.add(system)
         prompt_tokens, completion_tokens = (len(system) + len(user)) // 4, len(text)
@@ -210,16 +214,22 @@ def _is_strict(schema: dict[str, Any]) -> bool:
 _SIGNS = {'"background"': Purpose.READING, '"statements"': Purpose.ANSWER}
 
 
+def texts(body: dict[str, Any]) -> tuple[str, str]:
+    """The rules and the material of a prompt; a single message holds both."""
+    first, *others = (message["content"] for message in body["messages"])
+    return first, others[0] if others else first
+
+
 def _subject(body: dict[str, Any]) -> tuple[Purpose, str]:
     """What the prompt asks for, and of which paper: told by its form, as the schema may not be sent."""
-    system, user = (message["content"] for message in body["messages"])
+    system, user = texts(body)
     paper = _PAPER.search(user)
     purpose = next((each for sign, each in _SIGNS.items() if sign in system), Purpose.TRANSLATION)
     return purpose, paper[1] if paper else ""
 
 
 def _sound(body: dict[str, Any], purpose: Purpose, paper: str) -> dict[str, Any]:
-    system, user = (message["content"] for message in body["messages"])
+    system, user = texts(body)
     if purpose is Purpose.READING:
         return model_answers.reading(user, paper)
     if purpose is Purpose.ANSWER:

@@ -1,0 +1,117 @@
+"""The language models behind OPENAI_BASE_URL, as the settings want them asked."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime, time
+from typing import Any
+from urllib.parse import urlsplit
+
+import openai
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.settings import Settings
+from digest.errors import StoreError
+from digest.llm import profile
+from digest.llm.budget import Budget
+from digest.llm.client import Model
+from digest.llm.endpoint import connect
+from digest.llm.patience import Patience
+from digest.llm.profile import EndpointProfile
+from digest.llm.profiles import Profiles
+from digest.models import Call, Purpose
+from digest.store import calls, endpoint_profiles
+from digest.store import engine as database
+from digest.store.endpoint_profiles import Endpoint
+
+Clock = Callable[[], datetime]
+
+_log = structlog.get_logger()
+
+
+def client(settings: Settings) -> openai.AsyncOpenAI | None:
+    """A client for the endpoint, None without a key. Close it after use."""
+    if settings.openai_api_key is None:
+        return None
+    proxy = settings.openai_proxy.get_secret_value() if settings.openai_proxy else None
+    return connect(settings.openai_api_key.get_secret_value(), str(settings.openai_base_url), proxy)
+
+
+async def model(
+    settings: Settings,
+    engine: AsyncEngine,
+    connected: openai.AsyncOpenAI,
+    clock: Clock,
+    patience: Patience | None = None,
+) -> Model:
+    """The models, with what was learned of their endpoint before and with the day's budget."""
+
+    async def record(call: Call) -> None:
+        async with database.writing(engine) as connection:
+            await calls.save(connection, call)
+
+    return Model(
+        connected,
+        concurrency=settings.llm_concurrency,
+        patience=patience or Patience(call_seconds=settings.openai_timeout),
+        budget=await _budget(settings, engine, clock()),
+        clock=clock,
+        record=record,
+        profiles=await _profiles(settings, engine, clock),
+        extra=extra(settings),
+    )
+
+
+def extra(settings: Settings) -> dict[Purpose, Mapping[str, Any]]:
+    """The operator's own fields of a request: those of its purpose stand before those of all."""
+    common, reading = settings.openai_extra_body, settings.reading_extra_body
+    return {
+        Purpose.TRANSLATION: {**common, **settings.translation_extra_body},
+        Purpose.READING: {**common, **reading},
+        Purpose.ANSWER: {**common, **reading},
+    }
+
+
+def endpoint(settings: Settings) -> Endpoint:
+    """The endpoint as a key of what is learned of it: without a login or a query, which may hold secrets."""
+    address = urlsplit(str(settings.openai_base_url))
+    key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
+    fields = [settings.openai_extra_body, settings.translation_extra_body, settings.reading_extra_body]
+    chosen = json.dumps([str(settings.openai_base_url), key, fields], sort_keys=True)
+    return Endpoint(
+        f"{address.scheme}://{address.hostname}{f':{address.port}' if address.port else ''}{address.path}",
+        hashlib.sha256(chosen.encode()).hexdigest(),
+    )
+
+
+def keeping(settings: Settings, engine: AsyncEngine, clock: Clock) -> Callable[[str, EndpointProfile], Any]:
+    """What keeps what is learned of the endpoint. What cannot be kept is learned again, and fails nothing."""
+    where = endpoint(settings)
+
+    async def keep(name: str, learned: EndpointProfile) -> None:
+        try:
+            async with database.writing(engine) as connection:
+                await endpoint_profiles.keep(connection, where, name, profile.stored(learned), clock())
+        except StoreError as error:
+            _log.warning("endpoint_profile_not_kept", model=name, error=str(error))
+
+    return keep
+
+
+async def _profiles(settings: Settings, engine: AsyncEngine, clock: Clock) -> Profiles:
+    async with database.reading(engine) as connection:
+        rows = await endpoint_profiles.known(connection, endpoint(settings))
+    known = {name: restored for name, row in rows.items() if (restored := profile.restored(row))}
+    return Profiles(known, keeping(settings, engine, clock))
+
+
+async def _budget(settings: Settings, engine: AsyncEngine, now: datetime) -> Budget:
+    """The day's budget, less what was spent of it before this process began."""
+    today = now.astimezone(settings.timezone).date()
+    midnight = datetime.combine(today, time(), settings.timezone)
+    async with database.reading(engine) as connection:
+        spent = await calls.tokens_since(connection, midnight)
+    budget = Budget(settings.llm_daily_tokens or None, settings.timezone)
+    budget.resume(today, spent)
+    return budget

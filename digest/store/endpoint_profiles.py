@@ -1,0 +1,55 @@
+"""What the endpoints of models were found to take, as JSON objects: a row for each base URL and model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from digest.store.bulk import insert_into
+from digest.store.tables import endpoint_profiles
+
+_COLUMNS = endpoint_profiles.c
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An endpoint as the operator set it up: `settings` is a hash that changes with whatever was changed."""
+
+    base_url: str
+    settings: str
+
+
+async def known(connection: AsyncConnection, endpoint: Endpoint) -> dict[str, Any]:
+    """What was learned of each model under exactly these settings."""
+    query = select(_COLUMNS.model, _COLUMNS.profile).where(
+        _COLUMNS.base_url == endpoint.base_url, _COLUMNS.settings == endpoint.settings
+    )
+    return {row.model: row.profile for row in await connection.execute(query)}
+
+
+async def keep(
+    connection: AsyncConnection, endpoint: Endpoint, model: str, profile: Mapping[str, Any], at: datetime
+) -> None:
+    """Keep what was learned of `model`, and forget what was learned under other settings."""
+    others = or_(_COLUMNS.base_url != endpoint.base_url, _COLUMNS.settings != endpoint.settings)
+    await connection.execute(delete(endpoint_profiles).where(others))
+    insert = insert_into(connection, endpoint_profiles).values(
+        base_url=endpoint.base_url,
+        model=model,
+        settings=endpoint.settings,
+        profile=dict(profile),
+        learned_at=at,
+    )
+    learned = {name: insert.excluded[name] for name in ("settings", "profile", "learned_at")}
+    await connection.execute(
+        insert.on_conflict_do_update(index_elements=[_COLUMNS.base_url, _COLUMNS.model], set_=learned)
+    )
+
+
+async def forget(connection: AsyncConnection, endpoint: Endpoint, model: str) -> None:
+    """Forget what was learned of `model`, so that it is learned anew."""
+    of_model = (_COLUMNS.base_url == endpoint.base_url, _COLUMNS.model == model)
+    await connection.execute(delete(endpoint_profiles).where(*of_model))

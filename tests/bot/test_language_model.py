@@ -1,0 +1,39 @@
+"""The model's endpoint as the settings describe it."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from bot import language_model, settings
+from digest.models import Purpose
+from tests.bot.world import WEDNESDAY_NOON, publish, world
+from tests.fakes.model import FakeModel
+
+
+async def test_what_one_run_learned_of_the_endpoint_the_next_one_knows(tmp_path: Path) -> None:
+    model = FakeModel(formats=(), fields=("top_k",))
+    async with world(tmp_path, model, papers=1) as here:
+        await here.run()
+        refused = here.outcomes("unsupported-format")
+        publish(here.arxiv, 2, submitted=WEDNESDAY_NOON - timedelta(hours=12))
+        account = await here.run(WEDNESDAY_NOON + timedelta(days=1))
+        assert account
+        assert account.translated == account.papers
+        assert here.outcomes("unsupported-format") == refused == 2
+        publish(here.arxiv, 3, submitted=WEDNESDAY_NOON + timedelta(hours=12))
+        await here.run(WEDNESDAY_NOON + timedelta(days=2), reading_extra_body={"top_k": 1})
+        assert here.outcomes("unsupported-format") == 2 * refused
+
+
+def test_fields_of_one_purpose_stand_before_those_of_all() -> None:
+    chosen = settings.given(openai_extra_body='{"a": 1, "b": 1}', reading_extra_body='{"b": 2}')
+    extra = language_model.extra(chosen)
+    assert extra[Purpose.TRANSLATION] == {"a": 1, "b": 1}
+    assert extra[Purpose.READING] == extra[Purpose.ANSWER] == {"a": 1, "b": 2}
+
+
+def test_what_is_learned_is_kept_under_an_address_without_secrets() -> None:
+    base = "https://user:secret@api.example.org:8443/v1?key=hidden"
+    kept = language_model.endpoint(settings.given(openai_base_url=base, openai_api_key="sk-1"))
+    assert kept.base_url == "https://api.example.org:8443/v1"
+    changed = settings.given(openai_base_url=base, openai_api_key="sk-1", openai_extra_body='{"a": 1}')
+    assert language_model.endpoint(changed) != kept

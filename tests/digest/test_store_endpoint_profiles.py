@@ -1,0 +1,48 @@
+from datetime import UTC, datetime
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from digest.store import endpoint_profiles
+from digest.store.endpoint_profiles import Endpoint
+from digest.store.engine import reading, writing
+
+NOON = datetime(2026, 2, 9, 12, 0, tzinfo=UTC)
+HERE = Endpoint("https://api.example.org/v1", "a")
+
+
+async def _keep(engine: AsyncEngine, endpoint: Endpoint, model: str, profile: dict[str, object]) -> None:
+    async with writing(engine) as connection:
+        await endpoint_profiles.keep(connection, endpoint, model, profile, NOON)
+
+
+async def _known(engine: AsyncEngine, endpoint: Endpoint) -> dict[str, object]:
+    async with reading(engine) as connection:
+        return await endpoint_profiles.known(connection, endpoint)
+
+
+async def test_what_was_learned_of_each_model_is_known_again(engine: AsyncEngine) -> None:
+    await _keep(engine, HERE, "small", {"streaming": "possible"})
+    await _keep(engine, HERE, "small", {"streaming": "required", "refused_fields": ["a"]})
+    await _keep(engine, HERE, "large", {"window_tokens": 4096})
+    assert await _known(engine, HERE) == {
+        "small": {"streaming": "required", "refused_fields": ["a"]},
+        "large": {"window_tokens": 4096},
+    }
+
+
+async def test_it_is_forgotten_when_the_settings_change(engine: AsyncEngine) -> None:
+    await _keep(engine, HERE, "small", {"streaming": "required"})
+    changed = Endpoint(HERE.base_url, "b")
+    assert await _known(engine, changed) == {}
+    await _keep(engine, changed, "large", {})
+    assert await _known(engine, HERE) == {}
+    await _keep(engine, Endpoint("https://other.example.org/v1", "b"), "small", {})
+    assert await _known(engine, changed) == {}
+
+
+async def test_one_model_is_forgotten_alone(engine: AsyncEngine) -> None:
+    await _keep(engine, HERE, "small", {})
+    await _keep(engine, HERE, "large", {})
+    async with writing(engine) as connection:
+        await endpoint_profiles.forget(connection, HERE, "small")
+    assert await _known(engine, HERE) == {"large": {}}
