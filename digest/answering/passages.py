@@ -17,7 +17,7 @@ from digest.sections import packed, sections
 
 TEXT_LIMIT = 120_000
 """Characters of a full text that a model gets to read for an answer."""
-LIMITS = tuple(TEXT_LIMIT >> halvings for halvings in range(4))
+LIMITS = tuple(TEXT_LIMIT >> halvings for halvings in range(6))
 """The same for models whose windows turn out to be smaller, one after another."""
 
 _BEGINNING = 20_000  # of them, whatever the question: what the paper is about

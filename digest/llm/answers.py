@@ -1,26 +1,51 @@
 """What a model wrote -> the value that was asked for. Pure.
 
-Around the JSON object models leave thoughts, code fences and a polite sentence; inside it, TeX whose
-backslashes they forgot to double.
+Around the JSON object models leave thoughts, drafts, code fences and a polite sentence; inside it, TeX whose
+backslashes they forgot to double, and small faults. What stands behind the end of the thoughts is the answer; of
+several objects there, the last that fits. A draft never is.
 """
 
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
+from digest.llm import json_faults
 from digest.llm.faults import CallError, Outcome
 
 A = TypeVar("A", bound=BaseModel)
+V = TypeVar("V")
 
 _LIMIT = 200_000  # characters of an answer that are looked at
 _STARTS = 50  # places in an answer at which an object is looked for
-_START = re.compile(r'\{\s*"')
+_MARKS = 8  # ends of thoughts that are looked behind, the last ones
+_START = re.compile(r'\{\s*"|"\s*\{\s*\\"')  # an object, or one that was written as a string
+_LOOSE_START = re.compile(
+    r"\{\s*(?://[^\n]*\n\s*)?(?:[\"“']|[A-Za-z_]+\s*[:：])"
+)  # one that has to be repaired
 _LONE_BACKSLASH = re.compile(r'\\\\|\\(?!["\\/bfnrt]|u[0-9a-fA-F]{4})')
 _DECODER = json.JSONDecoder(strict=False)
+
+# DeepSeek and Qwen </think>, Magistral [/THINK], Kimi ◁/think▷, Seed </seed:think>, others </thinking>; gpt-oss has
+# channels (https://cookbook.openai.com/articles/openai-harmony), of which some servers drop the special tokens.
+_END_OF_THOUGHTS = re.compile(
+    r"</(?:seed:)?think(?:ing)?>|</thoughts?>|</reasoning>|\[/THINK\]|◁/think▷"
+    r"|<\|channel\|>\s*final\b[^<{]{0,40}<\|message\|>|(?<=[^\s\w\"])assistantfinal(?=\s*[{\"`])"
+)
+_THINKING = re.compile(r"\s*(?:<(?:seed:)?think(?:ing)?>|<thoughts?>|<reasoning>|\[THINK\]|◁think▷)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed(Generic[V]):
+    """A value, and where in the text it stands."""
+
+    start: int
+    end: int
+    value: V
 
 
 def answer(text: str, form: type[A], language: str) -> A:
@@ -28,15 +53,24 @@ def answer(text: str, form: type[A], language: str) -> A:
 
     Raises CallError.
     """
-    said = without_thoughts(text)
-    if not said.strip():
+    if not text.strip():
         raise CallError(Outcome.BLANK)
-    if len(said) > _LIMIT:
+    if len(text) > _LIMIT:
         raise CallError(Outcome.TOO_LARGE, f"over {_LIMIT:,} characters")
-    try:
-        return form.model_validate(_object(said), context={"language": language})
-    except ValidationError as error:
-        raise CallError(Outcome.WRONG_SHAPE, _fields(error)) from None
+    said = _doubled(text)
+    marks = [*_END_OF_THOUGHTS.finditer(said)][-_MARKS:]
+    if not marks and _THINKING.match(said):
+        raise CallError(Outcome.BLANK)
+    fault = None
+    for number in range(len(marks), -1, -1):
+        # Behind each end of thoughts, from the last: an answer about such marks has them within its object.
+        start = marks[number - 1].end() if number else 0
+        found = _last_fitting(said, start, form, language)
+        if isinstance(found, CallError):
+            fault = fault or found
+        elif all(found.start < mark.start() < found.end for mark in marks[number:]):
+            return found.value
+    raise fault or CallError(Outcome.PROSE)
 
 
 def so_far(text: str) -> dict[str, Any] | None:
@@ -49,7 +83,7 @@ def so_far(text: str) -> dict[str, Any] | None:
     if start is None or len(said) > _LIMIT:
         return None
     try:
-        found = from_json(_LONE_BACKSLASH.sub(r"\\\\", said[start.start() :]), allow_partial=True)
+        found = from_json(_doubled(said[start.start() :]), allow_partial=True)
     except (
         ValueError,
         TypeError,
@@ -63,23 +97,55 @@ def without_thoughts(text: str) -> str:
 
     A paper can be about such tags: what stands within the answer's object is left alone.
     """
-    before, found, after = text.partition("</think>")
-    if text.lstrip().startswith("<think>"):
-        return after
-    return after if found and not _START.search(before) else text
+    found = _END_OF_THOUGHTS.search(text)
+    if _THINKING.match(text):
+        return text[found.end() :] if found else ""
+    return text[found.end() :] if found and not _START.search(text, 0, found.start()) else text
 
 
-def _object(text: str) -> dict[str, Any]:
-    """The longest JSON object in `text`; the braces of a formula beside it are none."""
-    found = [*_objects(_LONE_BACKSLASH.sub(r"\\\\", text))]
-    if found:
-        return max(found, key=lambda each: each[0])[1]
-    raise CallError(Outcome.HALF_JSON if _START.search(text) else Outcome.PROSE)
+def _last_fitting(text: str, start: int, form: type[A], language: str) -> "_Placed[A] | CallError":
+    """The last object of `text` behind `start` that is a `form`, repaired where it has to be; or what is wrong."""
+    objects = [*_objects(text, start)]
+    fault: CallError | None = None
+    for each in reversed(objects):
+        made = _validated(each.value, form, language)
+        if isinstance(made, CallError):
+            fault = fault or made
+            continue
+        broken = _broken(text, each.end, form)
+        return _repaired(text, broken, form, language) if broken else _Placed(each.start, each.end, made)
+    first = _LOOSE_START.search(text, start)
+    if first is None:
+        return fault or CallError(Outcome.PROSE if text[start:].strip() else Outcome.BLANK)
+    repaired = _repaired(text, first.start(), form, language)
+    return fault or repaired if isinstance(repaired, CallError) else repaired
 
 
-def _objects(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects in `text` that lie in no other, each with its length in characters."""
-    place = 0
+def _broken(text: str, start: int, form: type[BaseModel]) -> int | None:
+    """Where behind `start` another object begins that has a name of `form` and cannot be read; None where none does."""
+    begun = _START.search(text, start)
+    names = "|".join(map(re.escape, form.model_fields))
+    if begun is None or not re.search(rf'"(?:{names})\\*"', text[begun.start() :], re.IGNORECASE):
+        return None
+    return begun.start()
+
+
+def _repaired(text: str, start: int, form: type[A], language: str) -> "_Placed[A] | CallError":
+    """What `text` from `start` on is once its small faults are repaired."""
+    value = json_faults.repaired(text[start:])
+    if value is None:
+        return CallError(Outcome.HALF_JSON if _START.search(text, start) else Outcome.PROSE)
+    made = _validated(value, form, language)
+    return made if isinstance(made, CallError) else _Placed(start, len(text), made)
+
+
+def _doubled(text: str) -> str:
+    return _LONE_BACKSLASH.sub(r"\\\\", text)
+
+
+def _objects(text: str, start: int) -> Iterator["_Placed[Any]"]:
+    """The objects in `text` behind `start` that lie in no other; the braces of a formula beside them are none."""
+    place = start
     for _ in range(_STARTS):
         match = _START.search(text, place)
         if match is None:
@@ -89,7 +155,18 @@ def _objects(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
         except (ValueError, RecursionError):
             place = match.start() + 1
         else:
-            yield place - match.start(), value
+            yield _Placed(match.start(), place, value)
+
+
+def _validated(value: object, form: type[A], language: str) -> A | CallError:
+    """`value` as a `form`, in whichever of its shapes fits."""
+    fault: CallError | None = None
+    for shape in json_faults.shapes(value, [*form.model_fields]):
+        try:
+            return form.model_validate(shape, context={"language": language})
+        except ValidationError as error:
+            fault = fault or CallError(Outcome.WRONG_SHAPE, _fields(error))
+    return fault or CallError(Outcome.PROSE)
 
 
 def _fields(error: ValidationError) -> str:

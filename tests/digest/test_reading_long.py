@@ -121,10 +121,10 @@ async def test_a_paper_is_read_in_parts_that_the_model_takes() -> None:
 
 
 async def test_a_model_without_room_for_anything_is_asked_a_few_times_and_no_more() -> None:
-    async with FakeModel(always=window(10_000)) as fake, world(fake) as it:
+    async with FakeModel(always=window(1_000)) as fake, world(fake) as it:
         with pytest.raises(LongPromptError):
             await it.reader.read(paper(), full_text(paper(), section(1, 20_000)))
-        assert it.outcomes == ["long-prompt"] * 2
+        assert it.outcomes == ["long-prompt"] * 4
 
 
 async def test_notes_that_are_too_long_leave_room_for_those_of_the_last_part() -> None:
