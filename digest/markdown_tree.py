@@ -71,19 +71,55 @@ _EMPHASIS = (  # in the order in which they are looked for
 )
 
 
+class Escape(InlineProcessor):
+    """Reads what stands for itself and is no mark: whatever PATTERN finds."""
+
+    PATTERN = r"\\(.)"
+
+
 def tree(source: str, *, keeps_escapes: bool = False) -> Element:
     r"""The tree of `source`; with `keeps_escapes`, `\*` stands in it as it is written, else as `*`."""
+    root = Element("div")
     if len(source) > LONGEST:
-        root = Element("div")
         SubElement(root, "p").text = source
         return root
-    parser = _parsers.of(keeps_escapes=keeps_escapes)
-    parser.reset()
+    parser = _parsers.of(_KeptEscape if keeps_escapes else _Escape)
     lines = _without_fences(source).split("\n")
     for preprocessor in parser.preprocessors:
         lines = preprocessor.run(lines)
-    root = Element("div")
     parser.parser.parseChunk(root, "\n".join(lines))
+    return _with_spans(root, parser)
+
+
+def inline(source: str, escape: type[Escape]) -> Element:
+    """A paragraph that holds `source`, whatever its lines begin with; `escape` reads what stands for itself in it.
+
+    What `escape` looks for is its PATTERN, and comes before all else.
+    """
+    root = Element("div")
+    SubElement(root, "p").text = source
+    return (root if len(source) > LONGEST else _with_spans(root, _parsers.of(escape)))[0]
+
+
+def stored(element: Element) -> str:
+    """What stands in `element`, in the stored form of text (`digest.models`): a link is its words and its address."""
+    return (element.text or "") + "".join(f"{_span(child)}{child.tail or ''}" for child in element)
+
+
+def _span(element: Element) -> str:
+    text = stored(element)
+    match element.tag:
+        case "strong":
+            return f"**{text}**"
+        case "code":
+            return f"`{text}`"
+        case "a":
+            address = element.get("href", "")
+            return address if text.strip() in {"", address} else f"{text.strip()} ({address})"
+    return text
+
+
+def _with_spans(root: Element, parser: Markdown) -> Element:
     for processor in parser.treeprocessors:  # ours change the tree in place
         processor.run(root)
     return root
@@ -95,15 +131,15 @@ def is_heading(line: str) -> bool:
 
 
 class _Parsers(threading.local):
-    """A parser for each thread: it has state while it reads."""
+    """A parser for each thread and dialect: it has state while it reads."""
 
     def __init__(self) -> None:
-        self._made: dict[bool, Markdown] = {}
+        self._made: dict[type[Escape], Markdown] = {}
 
-    def of(self, *, keeps_escapes: bool) -> Markdown:
-        if keeps_escapes not in self._made:
-            self._made[keeps_escapes] = Markdown(extensions=[_Dialect(keeps_escapes=keeps_escapes)])
-        return self._made[keeps_escapes]
+    def of(self, escape: type[Escape]) -> Markdown:
+        if escape not in self._made:
+            self._made[escape] = Markdown(extensions=[_Dialect(escape)])
+        return self._made[escape].reset()
 
 
 _parsers = _Parsers()
@@ -112,9 +148,9 @@ _parsers = _Parsers()
 class _Dialect(Extension):
     """What is read as Markdown, in the place of all that the library would read."""
 
-    def __init__(self, *, keeps_escapes: bool) -> None:
+    def __init__(self, escape: type[Escape]) -> None:
         super().__init__()
-        self._keeps_escapes = keeps_escapes
+        self._escape = escape
 
     def extendMarkdown(self, md: Markdown) -> None:
         md.preprocessors.deregister("html_block")
@@ -125,9 +161,9 @@ class _Dialect(Extension):
         inline: Registry[Pattern] = Registry()
         md.inlinePatterns = inline
         md.treeprocessors.register(InlineTreeprocessor(md), "inline", 20)
-        escape = _KeptEscape if self._keeps_escapes else EscapeInlineProcessor
-        inline.register(_Verbatim(_VERBATIM, md), "verbatim", 100)
-        inline.register(escape(r"\\(.)", md), "escape", 90)
+        if self._escape in {_Escape, _KeptEscape}:
+            inline.register(_Verbatim(_VERBATIM, md), "verbatim", 100)
+        inline.register(self._escape(self._escape.PATTERN, md), "escape", 90)
         inline.register(_Link(_LINK, md), "link", 80)
         inline.register(_Address(_AUTOLINK, md), "autolink", 70)
         inline.register(_Address(_ADDRESS, md), "address", 60)
@@ -147,7 +183,11 @@ class _Verbatim(InlineProcessor):
         return element, m.start(), m.end()
 
 
-class _KeptEscape(InlineProcessor):
+class _Escape(EscapeInlineProcessor, Escape):
+    """An escaped sign, without its backslash."""
+
+
+class _KeptEscape(Escape):
     """An escaped sign that stays as it is written, and is no mark."""
 
     def handleMatch(  # type: ignore[override]

@@ -99,6 +99,10 @@ class Claim:
     quotes: tuple[str, ...] = ()
 
 
+RULE = Claim("---")
+"""In the place of a claim: a rule between two, as some old posts have it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """The detailed reading of one paper version's full text in one language: three lists of claims.

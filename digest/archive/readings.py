@@ -2,17 +2,19 @@
 
 Older posts number the parts `1)`, `1.` or not at all, with or without headings, on a line of their own or not; their
 lists have three kinds of bullets, and indents of two to eight columns. Headings and bullets are dropped, every other
-word is kept, in its order and depth.
+word is kept, numbers of items too, in its order and depth; rules stay rules. Where the first part has a heading, all
+have: numbers are items then.
 """
 
 import re
 from dataclasses import dataclass, field
 
-from digest.models import Claim
+from digest.models import RULE, Claim
 from digest.render import kramdown
 
 _PART = re.compile(r"\#{2,4}\s+(?P<heading>.+)|(?P<number>[123])[.)）](?:\s+(?P<rest>.*)|\s*)$")
-_ITEM = re.compile(r"(?P<indent>[ \t\u3000]*)(?:[-*+]\s+|[・•·]\s*|\d{1,2}[.)]\s+)(?P<text>.*)")
+_ITEM = re.compile(r"(?P<indent>[ \t\u3000]*)(?:[-*+]\s+|[・•·]\s*|(?=\d{1,2}[.)]\s))(?P<text>.*)")
+_RULE = re.compile(r"([-*_])(?: ?\1){2,}")
 # The headings that the older prompts asked for; each part has one of its own now.
 _OLD_HEADINGS = frozenset(
     {
@@ -22,6 +24,7 @@ _OLD_HEADINGS = frozenset(
         "在哪些任务上取得了怎样的效果",
     }
 )
+_NOTHING_UNDER = 1_000  # columns: nothing begins behind that
 _COLUMNS = {" ": 1, "\t": 4, "\u3000": 2}
 
 
@@ -34,6 +37,8 @@ class _Node:
     nodes: list["_Node"] = field(default_factory=list)
 
     def claim(self) -> Claim:
+        if _RULE.fullmatch(self.text):
+            return RULE
         return Claim(kramdown.text(self.text), tuple(node.claim() for node in self.nodes))
 
 
@@ -43,14 +48,16 @@ Part = tuple[Claim, ...]
 def parse(source: str) -> tuple[Part, Part, Part] | None:
     """The three parts of a reading, None where there are not three."""
     parts: list[_Outline] = []
+    by_headings: bool | None = None
     for line in source.splitlines():
-        begun = _part(line, len(parts))
+        begun = None if by_headings and not line.startswith("#") else _part(line, len(parts))
         if begun is not None:
+            by_headings = line.startswith("#") if by_headings is None else by_headings
             parts.append(_Outline())
             line = begun  # noqa: PLW2901 - what stands behind the number belongs to the part
         if parts:
             parts[-1].add(line)
-    if len(parts) != 3 or not all(part.claims() for part in parts):
+    if len(parts) != 3 or not all({*part.claims()} - {RULE} for part in parts):
         return None
     background, method, results = parts
     return background.claims(), method.claims(), results.claims()
@@ -75,6 +82,9 @@ class _Outline:
     def add(self, line: str) -> None:
         stripped = line.strip(" \t\u3000")
         if not stripped:
+            self._may_continue = False
+        elif _RULE.fullmatch(stripped):
+            self._append(_Node(stripped, _NOTHING_UNDER), below=-1)
             self._may_continue = False
         elif stripped.strip("*# ：:") in _OLD_HEADINGS:
             return

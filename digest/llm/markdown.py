@@ -13,7 +13,7 @@ from itertools import pairwise
 from xml.etree.ElementTree import Element
 
 from digest import markdown_tree
-from digest.markdown_tree import LONGEST, MARK
+from digest.markdown_tree import LONGEST, MARK, stored
 
 _NESTED = 10  # how often a text is read: what a mark was around may be marked itself
 _CHINESE = re.compile(r"[\u3000-\u9fff\uff00-\uffef]")
@@ -70,35 +70,17 @@ def _blocks(element: Element) -> Iterator[_Block]:
     for each in element:
         match each.tag:
             case "p":
-                yield _Block(_Kind.PLAIN, written(each))
+                yield _Block(_Kind.PLAIN, stored(each))
             case "li" if mark := each.get(MARK, ""):
-                yield _Block(_Kind.NUMBER, written(each), mark if not mark.isascii() else f"{mark} ")
+                yield _Block(_Kind.NUMBER, stored(each), mark if not mark.isascii() else f"{mark} ")
             case "li":
-                yield _Block(_Kind.BULLET, written(each))
+                yield _Block(_Kind.BULLET, stored(each))
             case "hr":
                 continue
             case "ul" | "ol" | "blockquote":
                 yield from _blocks(each)
             case _:
-                yield _Block(_Kind.HEADING, written(each))
-
-
-def written(element: Element) -> str:
-    """What stands in `element`, in the stored form."""
-    return (element.text or "") + "".join(f"{_span(child)}{child.tail or ''}" for child in element)
-
-
-def _span(element: Element) -> str:
-    text = written(element)
-    match element.tag:
-        case "strong":
-            return f"**{text}**"
-        case "code":
-            return f"`{text}`"
-        case "a":
-            address = element.get("href", "")
-            return address if text.strip() in {"", address} else f"{text.strip()} ({address})"
-    return text
+                yield _Block(_Kind.HEADING, stored(each))
 
 
 def _sentences(blocks: list[_Block]) -> str:

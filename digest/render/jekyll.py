@@ -28,7 +28,7 @@ def _environment() -> Environment:
     environment = words.environment().overlay()
     environment.filters = {
         **environment.filters,
-        "markdown": kramdown.markdown,
+        "markdown": _markdown,
         "original": originals.stored,
         "paragraphs": _paragraphs,
     }
@@ -36,4 +36,8 @@ def _environment() -> Environment:
 
 
 def _paragraphs(text: str) -> str:
-    return "\n\n".join(kramdown.markdown(paragraph) for paragraph in text.split("\n\n") if paragraph.strip())
+    return "\n\n".join(_markdown(paragraph) for paragraph in text.split("\n\n") if paragraph.strip())
+
+
+def _markdown(text: str) -> str:
+    return kramdown.markdown(originals.typeset(text))

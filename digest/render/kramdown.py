@@ -8,10 +8,14 @@ ones on the page, as they always did.
 import re
 from collections.abc import Iterable, Iterator
 from html import unescape
+from xml.etree.ElementTree import Element
 
+from markdown.util import AtomicString
+
+from digest import markdown_tree
 from digest.invisible import removed
 from digest.render import tex_safety
-from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse
+from digest.render.inline import Code, Link, Math, Span, Strong, Text, is_formula, parse
 
 _SIGNS = re.compile(
     r"[\\`*\[{|$<]"  # escapes, code, emphasis, links and footnotes, attributes, tables, formulas, tags
@@ -28,11 +32,6 @@ _PLAIN_TEX = re.compile(r"[^|\n`]+")
 _SPECIAL = re.compile(r"[\\.*_+`<>()\[\]{}#!:|\"'$=~&%-]")
 _ESCAPED = re.compile(r"\\([\\.*_+`<>()\[\]{}#!:|\"'$=~-])")
 _LONE_FORMULA = re.compile(r"\$\$[^$]+\$\$")
-_WRITTEN = re.compile(
-    r"\$\$(?P<plain>[^$]+)\$\$|\\\\\((?P<escaped>(?:\\.|[^\\])+?)\\\\\)"
-    r"|\\(?P<sign>[\\.*_+`<>()\[\]{}#!:|\"'$=~-])"
-    r"|(?P<verbatim>\$[^$\n]+\$|`[^`\n]+`)"  # older posts have formulas between single dollar signs
-)
 
 
 def markdown(text: str) -> str:
@@ -118,11 +117,34 @@ def _is_plain_code(value: str) -> bool:
 
 
 def text(source: str) -> str:
-    """The stored form of a block's source: what `markdown` wrote, or what older posts hold."""
-    parts, at = [], 0
-    for found in _WRITTEN.finditer(source):
-        parts.append(unescape(source[at : found.start()]))
-        tex = found["plain"] or unescape(_ESCAPED.sub(r"\1", found["escaped"] or ""))
-        parts.append(found["sign"] or found["verbatim"] or f"${tex}$")
-        at = found.end()
-    return "".join(parts) + unescape(source[at:])
+    """The stored form of a block's source: what `markdown` wrote, or what older posts hold.
+
+    These have formulas between single dollars or in escaped brackets, and emphasis and links that a model wrote.
+    """
+    return markdown_tree.stored(markdown_tree.inline(source, _Written))
+
+
+class _Written(markdown_tree.Escape):
+    """Formulas and code, and what kramdown shows to the letter: escaped signs and entities."""
+
+    PATTERN = (
+        r"\$\$(?P<plain>[^$]+)\$\$|\\\\\((?P<escaped>(?:\\.|[^\\])+?)\\\\\)"
+        r"|\\\((?P<round>[^$\n]{1,1000}?)(?<!\\)\\\)|\\\[(?P<square>[^$\n]{1,1000}?)(?<!\\)\\\]"
+        r"|\\(?P<sign>[\\.*_+`<>()\[\]{}#!:|\"'$=~-])"
+        r"|`(?P<code>[^`\n]+)`|(?P<dollars>\$[^$\n]+\$)|(?P<entity>&(?:\#?\w{1,32});)"
+    )
+
+    def handleMatch(  # type: ignore[override]  # noqa: N802 - the library's name
+        self,
+        m: re.Match[str],
+        data: str,
+    ) -> tuple[Element | str, int, int]:
+        kind = m.lastgroup or ""
+        if kind in {"sign", "entity"}:
+            return m["sign"] or unescape(m["entity"]), m.start(), m.end()
+        if kind in {"round", "square"} and not is_formula(m[kind]):
+            return data[m.start() + 1], m.start(), m.start() + 2
+        element = Element("code" if kind == "code" else markdown_tree.MATH)
+        tex = unescape(_ESCAPED.sub(r"\1", m["escaped"])) if kind == "escaped" else m[kind]
+        element.text = AtomicString(tex if kind in {"code", "dollars"} else f"${tex.strip()}$")
+        return element, m.start(), m.end()

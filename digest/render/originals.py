@@ -35,7 +35,16 @@ def stored(text: str) -> str:
     text = _ENTITY.sub(lambda entity: unescape(entity[0]), text)
     linked = _MARKDOWN_LINK.sub(_linked, links(text)) if "](http" in text else links(text)
     quoted = _QUOTED.sub(r"“\1”", linked) if "``" in linked else linked
-    return "".join(map(_written, parse(_NESTED.sub(r"\1", _FONTS.sub(_marked, quoted)))))
+    return _set(quoted)
+
+
+def typeset(text: str) -> str:
+    r"""The same of text that is in the stored form but for commands of TeX: what older posts and models left in it."""
+    return _set(links(text)) if "\\" in text else text
+
+
+def _set(text: str) -> str:
+    return "".join(map(_written, parse(_NESTED.sub(r"\1", _FONTS.sub(_marked, text)))))
 
 
 def _linked(found: re.Match[str]) -> str:

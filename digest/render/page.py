@@ -7,7 +7,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from digest.models import Edition
-from digest.render import tex, tex_safety, words
+from digest.render import originals, tex, tex_safety, words
 from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse
 from digest.render.telegram_cleaning import clean
 
@@ -56,7 +56,7 @@ def plain(text: str) -> str:
 
 
 def _spans(text: str) -> tuple[Span, ...]:
-    return parse(tex.links(clean(text)))
+    return parse(originals.typeset(clean(text)))
 
 
 def _html(span: Span, link: Markup) -> Markup:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from markupsafe import Markup
 
-from digest.render import tex, tex_safety
+from digest.render import originals, tex, tex_safety
 from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse
 from digest.render.telegram_cleaning import clean
 from digest.render.telegram_tokens import FORMULA, Tag, escaped, tokens
@@ -45,7 +45,7 @@ def plain(html: str) -> str:
 
 
 def _html(text: str, formula: Callable[[str], str]) -> Markup:
-    spans = parse(tex.links(clean(text)))
+    spans = parse(originals.typeset(clean(text)))
     return Markup("".join(_source(span, formula) for span in spans))  # noqa: S704 - escaped span by span
 
 

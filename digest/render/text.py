@@ -7,7 +7,7 @@ from jinja2 import Environment
 
 from digest.invisible import removed_in_line
 from digest.models import Gap, Paper, Reading, Translation
-from digest.render import words
+from digest.render import originals, words
 from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse
 from digest.withdrawal import is_withdrawn
 
@@ -50,7 +50,7 @@ def _environment() -> Environment:
 
 def plain(text: str) -> str:
     """Stored `text` without its marks."""
-    return "".join(map(_plain, parse(text)))
+    return "".join(map(_plain, parse(originals.typeset(text))))
 
 
 def printable(text: str) -> str:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from digest.acceptance import acceptance
 from digest.invisible import removed
-from digest.models import Edition, Gap
+from digest.models import RULE, Edition, Gap
 from digest.withdrawal import is_withdrawn
 
 FALLBACK = "en"
@@ -29,6 +29,7 @@ def environment() -> Environment:
         finalize=_visible,
     )
     made.tests["gap"] = lambda value: isinstance(value, Gap)
+    made.tests["rule"] = lambda value: value == RULE
     made.tests["withdrawn"] = is_withdrawn
     made.filters["acceptance"] = acceptance
     return made

@@ -6,9 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.archive import faults, post, readings
-from digest.models import Claim, Gap, Reading, Translation
-from digest.render import jekyll
+from digest.models import RULE, Claim, Entry, Gap, Reading, Translation
+from digest.render import jekyll, page, telegram
+from digest.render import text as terminal
 from tests.editions import edition, entry
+from tests.papers import paper
 from tests.shared import shared_data
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -38,7 +40,7 @@ def words(text: str) -> list[str]:
     """Each reading without its headings, bullets, escapes and white space."""
     bodies = re.findall(r'<div markdown="1">(.*?)</div>', text, re.DOTALL)
     headings = "研究背景与既有方法的问题|论文核心方法如何解决上述问题|在哪些任务上取得了怎样的效果"
-    marks = rf"^###.*$|^[123]\)|^\s*(?:-|\d\.)\s|\*\*(?:{headings})\*\*|\s|\\"
+    marks = rf"^###.*$|^[123]\)|^\s*-\s|\*\*(?:{headings})\*\*|\s|\\"
     return [re.sub(marks, "", re.sub(marks, "", body, flags=re.MULTILINE)) for body in bodies]
 
 
@@ -124,3 +126,56 @@ def test_a_post_without_papers_is_read_too() -> None:
     empty = jekyll.render(edition(), SHANGHAI)
     assert post.parse(empty, SHANGHAI).entries == ()
     assert faults.check(empty) == ()
+
+
+OLD_READING = r"""### 研究背景与既有方法的问题
+
+1. 甲 \(x_1 \le 2\)，\(注\)
+2. 乙 \[E = mc^2\]
+
+---
+
+- *丙*，见[代码](https://a.org/b_c)
+
+### 核心方法如何解决这些问题
+
+- \textbf{丁} \href{https://a.org/x_y}{https://a.org/x_y} R\&D
+
+### 在哪些任务上取得了怎样的效果
+
+- 戊
+"""
+
+
+def test_an_old_reading_keeps_its_formulas_numbers_and_rules() -> None:
+    parts = readings.parse(OLD_READING)
+    assert parts is not None
+    assert parts[0] == (
+        Claim(r"1. 甲 $x_1 \le 2$，(注)"),
+        Claim("2. 乙 $E = mc^2$"),
+        RULE,
+        Claim("丙，见代码 (https://a.org/b_c)"),
+    )
+
+
+def test_an_old_reading_is_mended_once_and_stays() -> None:
+    parts = readings.parse(OLD_READING)
+    assert parts is not None
+    made = Entry(paper(1), Gap.NO_KEY, Reading(paper(1).version, "zh-CN", *parts, post.IMPORTED))
+    rendered = jekyll.render(edition(made), SHANGHAI)
+    assert faults.check(rendered) == ()
+    assert "- 1\\. 甲 $$x_1 \\le 2$$，(注)\n- 2\\. 乙 $$E = mc^2$$\n\n---\n\n- 丙" in rendered
+    assert "- **丁** https://a.org/x_y R&amp;D" in rendered
+    assert jekyll.render(post.parse(rendered, SHANGHAI), SHANGHAI) == rendered
+    for shown in (str(page.papers(edition(made), SHANGHAI)), cards_of(made)):
+        assert "textbf" not in shown
+        assert "href{" not in shown
+        assert "x₁ ≤ 2" in shown
+    assert "<hr>" in str(page.papers(edition(made), SHANGHAI))
+
+
+def cards_of(made: Entry) -> str:
+    """What the terminal and Telegram show of its claims."""
+    assert isinstance(made.reading, Reading)
+    claims = [claim.text for part in made.reading.parts for claim in part]
+    return "".join(str(telegram.html(claim)) + terminal.plain(claim) for claim in claims)

@@ -26,7 +26,7 @@ from digest.render import page
             "here (https://a.example)",
             "here (https://a.example)",
         ),
-        (r"\emph{so} \'e", "so é", "so é", "so é"),
+        (r"\emph{so} \'e", "<strong>so</strong> é", "<strong>so</strong> é", "so é"),
         ("a\u202eb\x00c", "abc", "abc", "abc"),
     ],
 )
