@@ -29,7 +29,6 @@ def _environment() -> Environment:
     environment.filters = {
         **environment.filters,
         "markdown": _markdown,
-        "original": originals.stored,
         "paragraphs": _paragraphs,
     }
     return environment

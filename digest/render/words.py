@@ -11,6 +11,7 @@ from markupsafe import Markup
 from digest.acceptance import acceptance
 from digest.invisible import removed
 from digest.models import RULE, Edition, Gap
+from digest.render import originals
 from digest.withdrawal import is_withdrawn
 
 FALLBACK = "en"
@@ -32,6 +33,7 @@ def environment() -> Environment:
     made.tests["rule"] = lambda value: value == RULE
     made.tests["withdrawn"] = is_withdrawn
     made.filters["acceptance"] = acceptance
+    made.filters["original"] = originals.stored
     return made
 
 

@@ -1,0 +1,48 @@
+"""Titles and abstracts as their authors typed them, and what TeX is left in older texts, on every channel."""
+
+import re
+from dataclasses import replace
+from html import unescape
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bot.chat import composing as chat
+from bot.chat import words
+from bot.models import Choices, Detail
+from digest.models import Answer, Claim, Entry, Gap, Statement
+from digest.render import jekyll, page
+from digest.render import text as terminal
+from tests.bot.mail import parts
+from tests.editions import ORIGIN, edition, entry
+
+TEX = r"\textbf{Bold} \emph{words} at \href{https://a.org/b}{our page}, R\&D by Erd\H{o}s, \url{https://c.org}, $x_1$"
+
+
+def outputs() -> dict[str, str]:
+    """The post, the page, the mail, Telegram and the terminal, with TeX in all that they show."""
+    first = entry(1, title=TEX, abstract=TEX, claims=(Claim(TEX),))
+    second = replace(entry(2, title=TEX).paper, abstract=TEX)
+    made = edition(first, Entry(second, Gap.NO_KEY, Gap.NO_KEY))
+    zone, letter = ZoneInfo("Asia/Shanghai"), parts.part(made)
+    answer = Answer(second.version, "zh-CN", "?", (Statement("甲", (TEX,)),), True, ORIGIN)
+    asked = {"paper": second, "answer": answer}
+    return {
+        "post": jekyll.render(made, zone),
+        "page": str(page.papers(made, zone)),
+        "mail": f"{parts.html(letter)}{parts.text(letter)}",
+        "telegram": "".join(each.html for each in chat.digest(made, Choices("zh-CN", Detail.READINGS))),
+        "answer": words.render("answer", "zh-CN", **asked),
+        "rich answer": words.render("answer_rich", "zh-CN", **asked),
+        "terminal": terminal.paper(second, Gap.NO_KEY, first.reading, "zh-CN"),
+        "answer on the terminal": terminal.render("answer", **asked),
+    }
+
+
+@pytest.mark.parametrize(("name", "shown"), outputs().items())
+def test_tex_in_prose_becomes_what_it_means_everywhere(name: str, shown: str) -> None:
+    assert not any(f"\\{macro}" in shown for macro in ("textbf", "emph", "href", "url", "&amp;", "&", "H"))
+    said = unescape(re.sub(r"<[^<>]*>", "", shown)).replace("**", "")
+    assert "Bold words at our page (https://a.org/b), R&D by Erdős, https://c.org" in " ".join(said.split())
+    if "terminal" not in name:
+        assert re.search(r"<(?:b|strong)>Bold</|\*\*Bold\*\*", shown)
