@@ -9,6 +9,7 @@ from telegram import Chat, InaccessibleMessage, Message, MessageEntity, Update
 from telegram.constants import ChatType
 from telegram.ext import BaseHandler, CommandHandler, ContextTypes, filters
 
+from bot.chat import formatting
 from bot.chat.address import Address
 from bot.models import Kind
 from digest.invisible import removed, removed_in_line
@@ -28,9 +29,9 @@ TEXT_LIMIT = 4096
 class Incoming:
     """A message or a tap; `update` is the number of the update that brought it.
 
-    `person` is 0 for posts of a channel and for anonymous administrators. `words` is what stands behind a command.
-    `replied` is the message of the bot's own that this one answers. `name` is what the person calls themselves.
-    `aim` is the channel that a tap in an administrator's own chat is about.
+    `person` is 0 for posts of a channel and for anonymous administrators. `words` is what stands behind a command,
+    `marked` the same with its formatting as Markdown. `replied` is the message of the bot's own that this one answers.
+    `name` is what the person calls themselves. `aim` is the channel that a tap in an administrator's own chat is about.
     """
 
     address: Address
@@ -40,6 +41,7 @@ class Incoming:
     message: int
     text: str = ""
     words: str = ""
+    marked: str = ""
     replied: Message | None = None
     anonymous_admin: bool = False
     name: str = ""
@@ -64,7 +66,6 @@ def incoming(update: Update) -> Incoming | None:
         return _tap_on_what_is_lost(update)
     user = update.effective_user if update.effective_sender is not update.effective_chat else None
     text = removed((found.text or found.caption or "")[:TEXT_LIMIT])
-    words = [*text.split(maxsplit=1), "", ""][1] if text.startswith("/") else text
     return Incoming(
         address=Address(
             update.effective_chat.id, found.message_thread_id if found.is_topic_message else None
@@ -74,13 +75,18 @@ def incoming(update: Update) -> Incoming | None:
         language=user.language_code if user else None,
         message=found.message_id,
         text=text,
-        words=words.strip(),
+        words=_behind_command(text),
+        marked=_behind_command(removed(formatting.markdown(found.text or "", found.entities)[:TEXT_LIMIT])),
         replied=_own(found),
         anonymous_admin=_speaks_for_the_chat(update, found),
         name=removed_in_line(user.first_name) if user else "",
         update=update.update_id,
         aim=_aim(update),
     )
+
+
+def _behind_command(text: str) -> str:
+    return ([*text.split(maxsplit=1), "", ""][1] if text.startswith("/") else text).strip()
 
 
 def on_command(

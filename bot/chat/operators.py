@@ -173,11 +173,11 @@ async def resend(desk: Desk, came: Incoming, language: str) -> None:
 
 async def broadcast(desk: Desk, came: Incoming, language: str) -> None:
     """Shows the operator's text as everyone would get it, and asks whether to send it."""
-    says, shown = words.of(language), cards.classic(announcement.message(came.words))
+    says, shown = words.of(language), cards.classic(announcement.message(came.marked))
     if not shown:  # also where nothing of it can be seen
         await desk.answer(came, says.how_to_broadcast)
         return
-    number = await fanout.draft_broadcast(desk.app.engine, came.words, desk.clock())
+    number = await fanout.draft_broadcast(desk.app.engine, came.marked, desk.clock())
     for each in shown:
         await desk.answer(came, each)
     buttons = (
