@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,6 +27,7 @@ from digest.store.endpoint_profiles import Endpoint
 
 Clock = Callable[[], datetime]
 
+_KNOWN_FOR = timedelta(days=30)
 _log = structlog.get_logger()
 
 
@@ -58,12 +59,12 @@ async def model(
         budget=await _budget(settings, engine, clock()),
         clock=clock,
         record=record,
-        profiles=await _profiles(settings, engine, clock),
-        extra=extra(settings),
+        profiles=await profiles(settings, engine, clock),
+        extra=own_fields(settings),
     )
 
 
-def extra(settings: Settings) -> dict[Purpose, Mapping[str, Any]]:
+def own_fields(settings: Settings) -> dict[Purpose, Mapping[str, Any]]:
     """The operator's own fields of a request: those of its purpose stand before those of all."""
     common, reading = settings.openai_extra_body, settings.reading_extra_body
     return {
@@ -99,9 +100,10 @@ def keeping(settings: Settings, engine: AsyncEngine, clock: Clock) -> Callable[[
     return keep
 
 
-async def _profiles(settings: Settings, engine: AsyncEngine, clock: Clock) -> Profiles:
+async def profiles(settings: Settings, engine: AsyncEngine, clock: Clock) -> Profiles:
+    """What was learned of the endpoint in the last thirty days: endpoints are made better, too."""
     async with database.reading(engine) as connection:
-        rows = await endpoint_profiles.known(connection, endpoint(settings))
+        rows = await endpoint_profiles.known(connection, endpoint(settings), clock() - _KNOWN_FOR)
     known = {name: restored for name, row in rows.items() if (restored := profile.restored(row))}
     return Profiles(known, keeping(settings, engine, clock))
 

@@ -10,7 +10,7 @@ import typer
 from bot import logs, settings
 from bot.app import open_database
 from bot.command_line import say
-from bot.doctor import domain, machine, mail, papers, telegram, web
+from bot.doctor import domain, machine, mail, models, papers, telegram, web
 from bot.doctor.digest_time import digest_time
 from bot.doctor.findings import Finding, Health, found
 from bot.doctor.names import Names
@@ -25,7 +25,7 @@ Checks = list[tuple[str, Awaitable[str]]]
 def doctor() -> None:
     """Tries every service that is set up, and says what to mend. Ends with 1 if anything is broken.
 
-    No message is sent, and no paper is made; each model is asked one short question.
+    No message is sent, and no paper is made; each model is asked two or three short questions.
     """
     try:
         loaded = settings.load()
@@ -85,7 +85,10 @@ def _checks(loaded: Settings, clock: Clock, names: Names) -> Checks:
     return [
         ("digest time", digest_time(loaded, clock().date())),
         ("archive", machine.archive(loaded)),
-        *(("model", papers.model(loaded, name, clock())) for name in papers.models(loaded)),
+        *(
+            ("model", models.model(loaded, name, asked, clock))
+            for name, asked in models.names(loaded).items()
+        ),
         ("Telegram", telegram.bot(loaded, clock())),
         ("SMTP", mail.smtp(loaded, clock)),
         ("IMAP", mail.imap(loaded)),

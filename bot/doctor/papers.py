@@ -1,4 +1,4 @@
-"""Where papers come from, and who reads them: arXiv and the language models."""
+"""Where papers come from: arXiv."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -8,12 +8,9 @@ from email.utils import parsedate_to_datetime
 import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.doctor.findings import BrokenError, OffError, UnsureError
+from bot.doctor.findings import BrokenError, UnsureError
 from bot.settings import Settings
 from digest import ids
-from digest.errors import ModelError
-from digest.llm.endpoint import connect
-from digest.llm.probe import probe
 from digest.sources.api import QueryApi
 from digest.sources.gate import Gate, Patience, open_client
 from digest.sources.rss import AnnouncementFeed
@@ -92,21 +89,3 @@ def ahead(now: datetime, date: str | None, age: str | None) -> timedelta | None:
     except (ValueError, OverflowError):
         return None
     return now - lain - (said if said.tzinfo else said.replace(tzinfo=UTC))
-
-
-def models(settings: Settings) -> list[str]:
-    """The names of the models, each once."""
-    named = (settings.translation_model, settings.reading_model, settings.repair_model)
-    return list(dict.fromkeys(name for name in named if name))
-
-
-async def model(settings: Settings, name: str, now: datetime) -> str:
-    """The model answers."""
-    if settings.openai_api_key is None:
-        raise OffError("OPENAI_API_KEY is not set: editions are made with the English abstracts.")
-    async with connect(settings.openai_api_key.get_secret_value(), str(settings.openai_base_url)) as client:
-        try:
-            usage = await probe(client, name, now)
-        except ModelError as error:
-            raise BrokenError(f"{name}: {error}") from None
-    return f"{name} answers; that took {usage.total_tokens} tokens"

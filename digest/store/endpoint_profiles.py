@@ -22,10 +22,12 @@ class Endpoint:
     settings: str
 
 
-async def known(connection: AsyncConnection, endpoint: Endpoint) -> dict[str, Any]:
-    """What was learned of each model under exactly these settings."""
+async def known(connection: AsyncConnection, endpoint: Endpoint, since: datetime) -> dict[str, Any]:
+    """What was learned of each model under exactly these settings, `since` then (aware)."""
     query = select(_COLUMNS.model, _COLUMNS.profile).where(
-        _COLUMNS.base_url == endpoint.base_url, _COLUMNS.settings == endpoint.settings
+        _COLUMNS.base_url == endpoint.base_url,
+        _COLUMNS.settings == endpoint.settings,
+        _COLUMNS.learned_at >= since,
     )
     return {row.model: row.profile for row in await connection.execute(query)}
 
@@ -47,9 +49,3 @@ async def keep(
     await connection.execute(
         insert.on_conflict_do_update(index_elements=[_COLUMNS.base_url, _COLUMNS.model], set_=learned)
     )
-
-
-async def forget(connection: AsyncConnection, endpoint: Endpoint, model: str) -> None:
-    """Forget what was learned of `model`, so that it is learned anew."""
-    of_model = (_COLUMNS.base_url == endpoint.base_url, _COLUMNS.model == model)
-    await connection.execute(delete(endpoint_profiles).where(*of_model))

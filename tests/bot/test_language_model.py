@@ -26,7 +26,7 @@ async def test_what_one_run_learned_of_the_endpoint_the_next_one_knows(tmp_path:
 
 def test_fields_of_one_purpose_stand_before_those_of_all() -> None:
     chosen = settings.given(openai_extra_body='{"a": 1, "b": 1}', reading_extra_body='{"b": 2}')
-    extra = language_model.extra(chosen)
+    extra = language_model.own_fields(chosen)
     assert extra[Purpose.TRANSLATION] == {"a": 1, "b": 1}
     assert extra[Purpose.READING] == extra[Purpose.ANSWER] == {"a": 1, "b": 2}
 

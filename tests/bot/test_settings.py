@@ -5,6 +5,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from pydantic import ValidationError
 
 from bot import home, settings
 from bot.settings import Settings, SettingsError
@@ -199,3 +200,31 @@ def test_prices_are_named_by_model_whatever_signs_its_name_holds(monkeypatch: py
     monkeypatch.setenv("LLM_PRICES", "gpt-4.1-mini=0.4")
     with pytest.raises(SettingsError, match=r"LLM_PRICES: “gpt-4.1-mini=0.4” is no price"):
         settings.load()
+
+
+def test_the_blocks_for_each_provider_are_settings_that_can_be_used() -> None:
+    example = (Path(settings.__file__).parents[1] / ".env.example").read_text("utf-8")
+    blocks = [
+        dict(re.findall(r"^#   ([A-Z_]+)=(.*)$", block, re.MULTILINE)) for block in example.split("\n#\n")
+    ]
+    presets = [block for block in blocks if block]
+    assert len(presets) == 11
+    for preset in presets:
+        chosen = settings.given(**{name.lower(): value for name, value in preset.items()})
+        assert str(chosen.openai_base_url).startswith(preset["OPENAI_BASE_URL"])
+        assert all(name.lower() in settings.Settings.model_fields for name in preset)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("openai_extra_body", "enable_thinking: false", "give a JSON object"),
+        ("openai_extra_body", '{"messages": []}', "leave out messages"),
+        ("reading_extra_body", '{"a": NaN}', "give a JSON object"),
+        ("openai_proxy", "127.0.0.1:7890", "give an address such as http"),
+        ("openai_timeout", "0", "greater than or equal to 1"),
+    ],
+)
+def test_settings_of_requests_that_cannot_be_used_are_said(name: str, value: str, sentence: str) -> None:
+    with pytest.raises(ValidationError, match=sentence):
+        settings.given(**{name: value})

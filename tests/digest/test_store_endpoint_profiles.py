@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -15,9 +15,9 @@ async def _keep(engine: AsyncEngine, endpoint: Endpoint, model: str, profile: di
         await endpoint_profiles.keep(connection, endpoint, model, profile, NOON)
 
 
-async def _known(engine: AsyncEngine, endpoint: Endpoint) -> dict[str, object]:
+async def _known(engine: AsyncEngine, endpoint: Endpoint, since: datetime = NOON) -> dict[str, object]:
     async with reading(engine) as connection:
-        return await endpoint_profiles.known(connection, endpoint)
+        return await endpoint_profiles.known(connection, endpoint, since)
 
 
 async def test_what_was_learned_of_each_model_is_known_again(engine: AsyncEngine) -> None:
@@ -40,9 +40,6 @@ async def test_it_is_forgotten_when_the_settings_change(engine: AsyncEngine) -> 
     assert await _known(engine, changed) == {}
 
 
-async def test_one_model_is_forgotten_alone(engine: AsyncEngine) -> None:
+async def test_what_is_old_is_learned_anew(engine: AsyncEngine) -> None:
     await _keep(engine, HERE, "small", {})
-    await _keep(engine, HERE, "large", {})
-    async with writing(engine) as connection:
-        await endpoint_profiles.forget(connection, HERE, "small")
-    assert await _known(engine, HERE) == {"large": {}}
+    assert await _known(engine, HERE, NOON + timedelta(seconds=1)) == {}
