@@ -5,7 +5,7 @@ Here is the asynchronous edge; what is decided about a call is decided in the mo
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic
 
@@ -15,6 +15,7 @@ import structlog
 
 from digest.errors import BudgetSpentError
 from digest.flights import Audience, Hear
+from digest.llm import marks
 from digest.llm.answers import A
 from digest.llm.availability import Availability
 from digest.llm.budget import Budget, estimate_tokens
@@ -23,10 +24,10 @@ from digest.llm.endpoint import exchange
 from digest.llm.faults import NOT_COUNTED, CallError, Outcome, Usage
 from digest.llm.line import Line
 from digest.llm.patience import Patience, Tries
-from digest.llm.profile import EndpointProfile
+from digest.llm.profile import Counting, EndpointProfile
 from digest.llm.profiles import Profiles
 from digest.llm.prompts import Prompt
-from digest.llm.question import Question, fits, request, value
+from digest.llm.question import Question, fits, request, shown, value
 from digest.llm.statuses import Sent
 from digest.llm.token_bounds import tokens_at_least
 from digest.models import Call, Origin, Purpose, VersionId
@@ -144,6 +145,7 @@ class Model:
             profile = self._profiles.of(question.model)
             if not fits(question, profile):
                 raise CallError(Outcome.LONG_PROMPT, "as it was for others")
+            question = self._marked(question, profile)
             hears = heard and audience.hears
             body = request(question, profile, tries.room_tokens, stream=hears and tries.may_stream)
             reply = await self._paid(question, body, audience.tell if hears else None)
@@ -153,6 +155,13 @@ class Model:
             await self._record(call)
             raise reply.result
         return Answered(reply.result, call, tries.counted + 1)
+
+    def _marked(self, question: Question[A], profile: EndpointProfile) -> Question[A]:
+        """`question` with marks, where nothing else would tell that its prompt is cut."""
+        is_new = tokens_at_least(question.text) > self._profiles.fitted_tokens(question.model)
+        if profile.counting is Counting.MARKS and is_new:
+            return replace(question, marks=marks.of(question.version))
+        return question
 
     @asynccontextmanager
     async def _slot(self, model: str, audience: Audience) -> AsyncIterator[None]:
@@ -192,8 +201,9 @@ class Model:
 
     async def _reply(self, question: Question[A], body: dict[str, Any], hear: Hear | None) -> _Reply[A]:
         usage, seconds = NOT_COUNTED, self._patience.call_seconds
+        sent = Sent(body, self._client.api_key)
         try:
-            told = completion(await exchange(self._client, body, seconds, self._clock(), hear), Sent(body))
+            told = completion(await exchange(self._client, body, seconds, self._clock(), hear), sent)
             usage = told.usage
             return _Reply(value(question, told), usage)
         except CallError as fault:
@@ -207,7 +217,7 @@ class Model:
         if not isinstance(fault, CallError):
             self._availability.succeeded(model)
             needed = tries.room_tokens if tries.is_cut_short else None
-            await self._profiles.answered(model, used, tokens, needed)
+            await self._profiles.answered(model, used, shown(question, reply.usage, fault, needed))
             return reply
         self._availability.failed(model, question.version, fault)
         if not await self._profiles.refused(model, used, fault, tokens) and fault.outcome.is_learned_from:

@@ -41,6 +41,17 @@ class TokenField(StrEnum):
     """None is taken."""
 
 
+class Counting(StrEnum):
+    """How a prompt that was cut in silence is noticed."""
+
+    TOKENS = "tokens"
+    """The endpoint counts the prompt's tokens."""
+    MARKS = "marks"
+    """It does not: the model is asked to copy marks."""
+    NOTHING = "nothing"
+    """It does not, and the model copies no marks."""
+
+
 @dataclass(frozen=True, slots=True)
 class EndpointProfile:
     """How a request has to look so that this endpoint takes it for this model."""
@@ -57,6 +68,7 @@ class EndpointProfile:
     system_role: bool = True
     refused_fields: tuple[str, ...] = ()
     """Those of the operator's extra fields that the endpoint refuses."""
+    counting: Counting = Counting.TOKENS
     window_tokens: int | None = None
     """Prompts of so many tokens, by the lower bound of `token_bounds`, did not fit; None where all have fitted."""
 
@@ -94,6 +106,8 @@ def capabilities(profile: EndpointProfile) -> str:
     ]
     if profile.window_tokens is not None:
         told.append(f"prompts under about {profile.window_tokens:,} tokens")
+    if profile.counting is not Counting.TOKENS:
+        told.append("does not count a prompt's tokens")
     if profile.refused_fields:
         told.append(f"refuses {', '.join(profile.refused_fields)}")
     return ", ".join(told)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from digest.llm.faults import CallError, Outcome
-from digest.llm.profile import NEW, EndpointProfile
+from digest.llm.profile import NEW, Counting, EndpointProfile
 from digest.llm.refusals import lower_format
+from digest.llm.token_bounds import SHORT_TOKENS
 
 _log = structlog.get_logger()
 
@@ -21,15 +22,36 @@ _TRIAL_SECONDS = 3.0
 _FORMAT_FAILURES = 2
 """So many answers in a row that did not keep to the format, by the endpoint's own word, are the format's fault."""
 
-_SHORT_TOKENS = 1_500
-"""By the lower bound: what does not fit though it is as short has a reason of its own."""
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What one answer shows of its endpoint.
+
+    `tokens` is the lower bound of the prompt's, and `is_read_whole` whether the answer proves that all of it was read;
+    `room_tokens` is the limit that had to be asked for, None where the endpoint's own was enough.
+    """
+
+    tokens: int
+    is_read_whole: bool
+    counting: Counting
+    room_tokens: int | None = None
+
+
+def _after(used: EndpointProfile, shown: Shown) -> EndpointProfile:
+    """`used` with what an answer has shown; where marks are not copied, what their absence said is taken back."""
+    counting = shown.counting
+    if used.counting is Counting.NOTHING and counting is Counting.MARKS:
+        counting = Counting.NOTHING
+    window = used.window_tokens if used.counting is counting or counting is not Counting.NOTHING else None
+    room = max(shown.room_tokens, used.answer_tokens or 0) if shown.room_tokens else used.answer_tokens
+    return replace(used, counting=counting, window_tokens=window, answer_tokens=room)
 
 
 @dataclass(slots=True)
 class _Known:
     """A model's profile; `tried` is whether some request in its form was not refused.
 
-    `fitted_tokens` is the lower bound of the longest prompt that was answered.
+    `fitted_tokens` is the lower bound of the longest prompt that is known to have been read whole.
     """
 
     profile: EndpointProfile
@@ -38,6 +60,7 @@ class _Known:
     trial: asyncio.Event | None = None
     format_failures: int = 0
     fitted_tokens: int = 0
+    copies_marks: bool = False
 
 
 @dataclass(slots=True)
@@ -105,25 +128,31 @@ class Profiles:
                 await self._change(known, model, lower_format(known.profile), fault.outcome)
         return False
 
-    async def answered(self, model: str, used: EndpointProfile, tokens: int, room_tokens: int | None) -> None:
-        """Learn from an answer to a request in the form `used`, whose prompt has at least `tokens`.
-
-        `room_tokens` is the limit that had to be asked for, None where the endpoint's own was enough.
-        """
+    async def answered(self, model: str, used: EndpointProfile, shown: Shown) -> None:
+        """Learn from an answer to a request in the form `used`, which has `shown` so much."""
         known = self._known(model)
         known.tried, known.format_failures = True, 0
-        known.fitted_tokens = max(known.fitted_tokens, tokens)
-        if room_tokens and used == known.profile:
-            room = max(room_tokens, used.answer_tokens or 0)
-            await self._change(known, model, replace(used, answer_tokens=room), Outcome.LENGTH)
+        if shown.is_read_whole:
+            known.fitted_tokens = max(known.fitted_tokens, shown.tokens)
+        known.copies_marks = known.copies_marks or (shown.is_read_whole and used.counting is Counting.MARKS)
+        if used == known.profile:
+            learned = _after(used, shown)
+            if learned.counting is not Counting.NOTHING or not known.copies_marks:
+                await self._change(known, model, learned, Outcome.OK)
         if not known.is_kept:
             known.is_kept = True
             await self.keep(model, known.profile)
 
+    def fitted_tokens(self, model: str) -> int:
+        """The lower bound of the longest prompt that is known to have been read whole."""
+        return self._known(model).fitted_tokens
+
     async def _narrow(self, known: _Known, model: str, tokens: int, why: Outcome) -> None:
         """Prompts of so many tokens do not fit; unless a longer one did, or this one is as short as an abstract's."""
-        if tokens > max(known.fitted_tokens, _SHORT_TOKENS):
+        if tokens > max(known.fitted_tokens, SHORT_TOKENS):
             window = min(tokens, known.profile.window_tokens or tokens)
+            if why is Outcome.CUT_PROMPT:
+                _log.warning("prompt_cut_in_silence", model=model, tokens=tokens)
             await self._change(known, model, replace(known.profile, window_tokens=window), why)
 
     async def _change(self, known: _Known, model: str, profile: EndpointProfile, why: Outcome) -> None:

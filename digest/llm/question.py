@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic
+from typing import Any, Generic, cast
 
 from digest.llm.answers import A, answer
 from digest.llm.completion import Completion, Ending
-from digest.llm.faults import CallError, Outcome
+from digest.llm.faults import CallError, Outcome, Usage
 from digest.llm.formats import response_format
-from digest.llm.profile import EndpointProfile, Streaming, TokenField
+from digest.llm.marks import Marks, marked
+from digest.llm.profile import Counting, EndpointProfile, Streaming, TokenField
+from digest.llm.profiles import Shown
 from digest.llm.prompts import Prompt
-from digest.llm.token_bounds import is_cut, tokens_at_least
+from digest.llm.token_bounds import SHORT_TOKENS, is_cut, tokens_at_least
 from digest.models import Purpose, VersionId
 
 
@@ -18,7 +20,7 @@ from digest.models import Purpose, VersionId
 class Question(Generic[A]):
     """What a model is asked about one paper version, and the form of the answer.
 
-    `extra` are the operator's own fields of the request.
+    `extra` are the operator's own fields of the request; `marks` stand at both ends of the prompt, where there are any.
     """
 
     prompt: Prompt
@@ -28,6 +30,7 @@ class Question(Generic[A]):
     language: str
     model: str
     extra: Mapping[str, Any] = field(default_factory=dict)
+    marks: Marks | None = None
 
     @property
     def text(self) -> str:
@@ -43,8 +46,9 @@ def request(
     `room_tokens` is how long the answer may be, None for what the profile says; `stream` is whether somebody wants to
     see it while it is written.
     """
-    body: dict[str, Any] = {"model": question.model, "messages": _messages(question.prompt, profile)}
-    wanted = response_format(profile.response_format, question.purpose, question.form)
+    body: dict[str, Any] = {"model": question.model, "messages": _messages(question, profile)}
+    form = marked(question.form) if question.marks else question.form
+    wanted = response_format(profile.response_format, question.purpose, form)
     if wanted is not None:
         body["response_format"] = wanted
     if streams(profile, wanted=stream):
@@ -60,10 +64,12 @@ def streams(profile: EndpointProfile, *, wanted: bool) -> bool:
     return profile.streaming is Streaming.REQUIRED or (wanted and profile.streaming is Streaming.POSSIBLE)
 
 
-def _messages(prompt: Prompt, profile: EndpointProfile) -> list[dict[str, str]]:
+def _messages(question: Question[A], profile: EndpointProfile) -> list[dict[str, str]]:
+    system = question.prompt.system
+    user = question.marks.around(question.prompt) if question.marks else question.prompt.user
     if profile.system_role:
-        return [{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}]
-    return [{"role": "user", "content": f"{prompt.system}\n\n{prompt.user}"}]
+        return [{"role": "system", "content": system}, {"role": "user", "content": user}]
+    return [{"role": "user", "content": f"{system}\n\n{user}"}]
 
 
 def _limited(body: dict[str, Any], profile: EndpointProfile, room_tokens: int | None) -> dict[str, Any]:
@@ -92,13 +98,31 @@ def value(question: Question[A], told: Completion) -> A:
     if is_cut(question.text, read):
         raise CallError(Outcome.CUT_PROMPT, f"{read:,} tokens of {len(question.text):,} characters")
     try:
-        return answer(told.text, question.form, question.language)
+        made = _made(question, told.text)
     except CallError as fault:
         if told.ending is Ending.LENGTH:
             raise CallError(Outcome.LENGTH, usage=told.usage) from None
         if told.ending is Ending.UNTOLD and fault.outcome in _PARTIAL:
             raise CallError(Outcome.UNFINISHED) from None
         raise
+    if question.marks and not question.marks.are_in(made) and tokens_at_least(question.text) > SHORT_TOKENS:
+        raise CallError(Outcome.CUT_PROMPT, "the marks at its ends did not come back")
+    return made
+
+
+def _made(question: Question[A], text: str) -> A:
+    form = cast(type[A], marked(question.form)) if question.marks else question.form
+    return answer(text, form, question.language)
+
+
+def shown(question: Question[A], usage: Usage, made: A, room_tokens: int | None) -> Shown:
+    """What the answer `made` shows of its endpoint: also how a prompt that is cut can be noticed there."""
+    tokens = tokens_at_least(question.text)
+    if usage.prompt_tokens or usage.cached_tokens:
+        return Shown(tokens, is_read_whole=True, counting=Counting.TOKENS, room_tokens=room_tokens)
+    copied = question.marks is not None and question.marks.are_in(made)
+    counting = Counting.MARKS if copied or question.marks is None else Counting.NOTHING
+    return Shown(tokens, is_read_whole=copied, counting=counting, room_tokens=room_tokens)
 
 
 _PARTIAL = frozenset({Outcome.BLANK, Outcome.PROSE, Outcome.HALF_JSON, Outcome.WRONG_SHAPE})

@@ -17,6 +17,10 @@ def tokens_at_least(text: str) -> int:
     return int(han / _HAN_A_TOKEN + (len(text) - han) / _CHARACTERS_A_TOKEN)
 
 
+SHORT_TOKENS = 1_500
+"""Of a prompt about an abstract, by the lower bound: every window has room for it, what fails has another reason."""
+
+
 _SMALLEST_WINDOW_TOKENS = 2_000  # no endpoint cuts to less; a smaller count is a made-up one, as some report
 _WINDOWS = frozenset(2**power for power in range(11, 18))  # 2,048 to 131,072
 _PLAIN = 1.35  # times the lower bound: the fewest tokens that were measured of whole papers

@@ -60,13 +60,10 @@ class World:
             )
             return {(Purpose(purpose), f"{paper}v{number}") for purpose, paper, number in rows}
 
-    def outcomes(self, outcome: str) -> int:
-        """How many calls of the model ended like that."""
+    def outcomes(self) -> list[tuple[str, str]]:
+        """The models and outcomes of all calls, oldest first."""
         with closing(sqlite3.connect(self.folder / "arxiv-daily.db")) as database:
-            counted: int = database.execute(
-                "SELECT count(*) FROM calls WHERE outcome = ?", (outcome,)
-            ).fetchone()[0]
-            return counted
+            return database.execute("SELECT model, outcome FROM calls ORDER BY id").fetchall()
 
     async def run(self, at: datetime = WEDNESDAY_NOON, **overrides: object) -> Account | None:
         """The account of the newest edition that a run at that time worked on."""

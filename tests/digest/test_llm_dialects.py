@@ -1,8 +1,6 @@
-"""Endpoints of all dialects: every paper is translated and read, and what is learned is paid for once."""
+"""Endpoints of all dialects, without a network; `tests/bot/test_dialects.py` makes editions with them."""
 
-import asyncio
 import json
-from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -17,10 +15,8 @@ from digest.llm.profile import NEW, EndpointProfile
 from digest.llm.prompts import Prompt
 from digest.llm.question import Question, request, value
 from digest.llm.statuses import Sent, fault_for
-from digest.models import Purpose, Reading, Translation
+from digest.models import Purpose
 from digest.translation import TranslationAnswer
-from tests.digest.llm_world import World, full_text, world
-from tests.fakes.model import FakeModel
 from tests.fakes.model_asked import Asked
 from tests.fakes.model_dialects import DIALECTS, Dialect
 from tests.papers import paper
@@ -93,44 +89,3 @@ async def _body(response: Response) -> bytes:
 async def _pieces(response: StreamingResponse) -> AsyncIterator[bytes]:
     async for piece in response.body_iterator:
         yield piece.encode() if isinstance(piece, str) else bytes(piece)
-
-
-PAPERS = range(1, 4)
-QUICK = {"openai, reasoning", "qwen, thinking", "groq", "ollama, 4096 tokens"}
-"""Of which the whole way is tried each time; the others are tried by `make test-all`."""
-
-
-def _text(dialect: Dialect) -> str:
-    lines = "Rooms have shapes that can be heard.\n" * dialect.lines
-    return f"# Rooms\n{lines}In them, errors fall by up to 12.5%.\n"
-
-
-async def _day(it: World, dialect: Dialect) -> list[Translation | Reading | None]:
-    return await asyncio.gather(
-        *(it.translate(paper(number)) for number in PAPERS),
-        *(it.read(paper(number), full_text(paper(number), _text(dialect))) for number in PAPERS),
-    )
-
-
-@pytest.mark.parametrize(
-    "dialect",
-    [
-        pytest.param(each, id=each.name, marks=[] if each.name in QUICK else [pytest.mark.play])
-        for each in DIALECTS
-    ],
-)
-async def test_a_dialect_is_learned_once_and_costs_no_more_than_others_then(dialect: Dialect) -> None:
-    async with FakeModel(always=dialect) as fake:
-        async with world(fake) as it:
-            made = await _day(it, dialect)
-        assert all(made)
-        assert "草稿" not in repr(made)
-        refused = Counter(
-            (call.origin.model, call.outcome) for call in it.calls if Outcome(call.outcome).is_learned_from
-        )
-        assert all(number <= 2 for number in refused.values())
-        async with world(fake, known=it.learned) as later:
-            assert all(await _day(later, dialect))
-        outcomes = Counter(later.outcomes)
-        assert outcomes.total() <= 1.5 * outcomes["ok"]
-        assert not [each for each in outcomes if Outcome(each).is_learned_from]

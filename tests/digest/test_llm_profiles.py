@@ -1,6 +1,8 @@
 """What is learned from one refusal, all calls heed; what is not understood changes nothing and is shown."""
 
 import asyncio
+import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -10,8 +12,17 @@ from starlette.responses import JSONResponse, Response
 from digest.errors import ModelRefusedError
 from digest.llm import profiles
 from digest.llm.faults import CallError, Outcome
-from digest.llm.profile import NEW, EndpointProfile, ResponseFormat, Streaming, capabilities, restored, stored
-from digest.llm.profiles import Profiles
+from digest.llm.profile import (
+    NEW,
+    Counting,
+    EndpointProfile,
+    ResponseFormat,
+    Streaming,
+    capabilities,
+    restored,
+    stored,
+)
+from digest.llm.profiles import Profiles, Shown
 from digest.llm.statuses import Sent, fault_for
 from digest.llm.token_bounds import is_cut, tokens_at_least
 from digest.models import Purpose
@@ -187,7 +198,7 @@ async def test_an_abstract_that_is_refused_as_too_long_does_not_stop_all_others(
 
 async def test_a_prompt_that_was_cut_though_a_longer_one_was_not_says_nothing_of_the_window() -> None:
     known = Profiles({}, _forget)
-    await known.answered("m", NEW, 9_000, None)
+    await known.answered("m", NEW, Shown(9_000, is_read_whole=True, counting=Counting.TOKENS))
     await known.refused("m", NEW, CallError(Outcome.CUT_PROMPT), 5_000)
     assert known.of("m").window_tokens is None
 
@@ -254,3 +265,61 @@ def test_a_lower_bound_is_one_for_every_script() -> None:
     assert tokens_at_least("") == 0
     assert tokens_at_least("word " * 1000) < 1000
     assert tokens_at_least("语音" * 1000) < 1100
+
+
+class Uncounted:
+    """An endpoint that counts nothing and reads only the end or the beginning of long prompts."""
+
+    def __init__(self, characters: int, *, keeps_end: bool = False, copies: bool = True) -> None:
+        self._characters, self._keeps_end, self._copies = characters, keeps_end, copies
+        self.cut = 0
+
+    def __call__(self, asked: Asked) -> Response:
+        user = asked.body["messages"][-1]["content"]
+        read = user[-self._characters :] if self._keeps_end else user[: self._characters]
+        self.cut += len(read) < len(user)
+        found = re.findall(r"^(?:First|Last) mark: (\w+)$", read, re.MULTILINE)
+        answer = {**asked.answer, "marks": " ".join(found)} if self._copies and found else asked.answer
+        message = {"role": "assistant", "content": json.dumps(answer)}
+        return JSONResponse({"choices": [{"message": message, "finish_reason": "stop"}], "usage": None})
+
+
+LONG = full_text(paper(), "Rooms have shapes that can be heard.\n" * 900)
+
+
+@pytest.mark.parametrize("keeps_end", [True, False])
+async def test_a_prompt_that_is_cut_where_nothing_counts_is_told_by_its_marks(*, keeps_end: bool) -> None:
+    endpoint = Uncounted(14_000, keeps_end=keeps_end)
+    async with FakeModel(always=endpoint) as fake, world(fake) as it:
+        await it.read(paper(1), full_text(paper(1)))  # of it nothing is known, and it is read whole
+        await it.read(paper(2), replace(LONG, version=paper(2).version))
+        assert (
+            it.outcomes.count("cut-prompt") == endpoint.cut == 3
+        )  # in one piece, in parts of 30,000 and 15,000 characters
+        assert it.outcomes[-1] == "ok"
+
+
+async def test_a_model_that_copies_no_marks_is_not_taken_for_one_that_read_a_part() -> None:
+    async with FakeModel(always=Uncounted(10**6, copies=False)) as fake, world(fake) as it:
+        await it.translate(paper(1))
+        await it.translate(paper(2))
+        assert it.learned["fake-small"].counting is Counting.NOTHING
+        await it.translate(paper(3))
+        assert "mark" not in fake.requests[-1]["messages"][1]["content"].lower()
+
+
+async def test_marks_are_asked_for_no_more_once_as_long_a_prompt_was_read() -> None:
+    async with FakeModel(always=Uncounted(10**6)) as fake, world(fake) as it:
+        for number in (1, 2, 3):
+            await it.read(paper(number), replace(LONG, version=paper(number).version))
+        marked = ["First mark" in request["messages"][1]["content"] for request in fake.requests]
+        assert marked == [False, True, False]
+        assert it.outcomes == ["ok"] * 3
+
+
+async def test_a_key_in_an_error_with_status_200_is_not_shown() -> None:
+    told = faults.raw(json.dumps({"error": {"code": 400, "message": f"bad parameter for {KEY}"}}).encode())
+    async with FakeModel(always=told) as fake, world(fake) as it:
+        with pytest.raises(ModelRefusedError, match="bad parameter") as caught:
+            await it.translate(paper())
+        assert KEY not in str(caught.value)
