@@ -15,8 +15,6 @@ import threading
 from xml.etree.ElementTree import Element, SubElement
 
 from markdown import Markdown
-from markdown.blockparser import BlockParser
-from markdown.blockprocessors import BlockProcessor, EmptyBlockProcessor
 from markdown.extensions import Extension
 from markdown.inlinepatterns import (
     EscapeInlineProcessor,
@@ -28,13 +26,12 @@ from markdown.inlinepatterns import (
 from markdown.treeprocessors import InlineProcessor as InlineTreeprocessor
 from markdown.util import AtomicString, Registry
 
+from digest.markdown_blocks import BLOCKS
+
 LONGEST = 20_000  # characters that are read as Markdown
 MATH = "math"
 """The element of a formula."""
-MARK = "mark"
-"""The attribute of an item that holds its number, as it is written."""
 
-_DEEPEST = 8  # lists within lists
 _LONGEST_ADDRESS = 1_000
 
 _FENCE = re.compile(
@@ -45,13 +42,6 @@ _CODE = r"(?<!`)(?P<ticks>`+)(?P<code>[^`\n]{1,2000}(?:\n[^`\n]{1,2000}){0,20})(
 _FORMULA = r"(?<!\\)\$[^$\n]{1,500}(?:\n[^$\n]{1,500}){0,20}(?<!\\)\$"
 _VERBATIM = rf"{_CODE}|{_FORMULA}"
 _IN_LINES = re.compile(_VERBATIM)
-
-_HEADING = re.compile(r" *(#{1,6})(?: +(.*?)(?: +#+)?)? *$")
-_RULE = re.compile(r" *([*_=-])(?: ?\1){2,} *$")
-_QUOTE = re.compile(r" *(?:> ?)++(?![\d=])")
-_BULLET = re.compile(r"( *)(?:[-*+](?: +|$)|[•●▪◦・·] *)++(?=\S)")
-_NUMBER = re.compile(r"( *)(\d{1,2}[.)](?= )|\d{1,2}[、）]|[(（]\d{1,2}[)）]) *(?=\S)")
-_ONE = re.compile(r"\D*1\D*")
 
 _WEB = r"https?://[^\s()<>\[\]\x02\x03]+(?:\([^\s()<>]*\)[^\s()<>]*)*"
 _MAIL = r"mailto:[^\s()<>\[\]\x02\x03@]+@[^\s()<>\[\]\x02\x03@]+"
@@ -125,11 +115,6 @@ def _with_spans(root: Element, parser: Markdown) -> Element:
     return root
 
 
-def is_heading(line: str) -> bool:
-    """Whether `line` is nothing but a heading."""
-    return "\n" not in line and _HEADING.match(line) is not None
-
-
 class _Parsers(threading.local):
     """A parser for each thread and dialect: it has state while it reads."""
 
@@ -156,7 +141,7 @@ class _Dialect(Extension):
         md.preprocessors.deregister("html_block")
         md.treeprocessors.deregister("prettify")
         md.parser.blockprocessors = Registry()
-        for at, block in enumerate((EmptyBlockProcessor, _Heading, _Rule, _Quote, _List, _Paragraph)):
+        for at, block in enumerate(BLOCKS):
             md.parser.blockprocessors.register(block(md.parser), block.__name__, -at)
         inline: Registry[Pattern] = Registry()
         md.inlinePatterns = inline
@@ -219,120 +204,6 @@ class _Address(InlineProcessor):
         element = Element("a", href=address)
         element.text = AtomicString(address)
         return element, m.start(), m.end()
-
-
-class _Lines(BlockProcessor):
-    """Blocks that are told by how their first line begins; the lines behind them are put back."""
-
-    BEGINS: re.Pattern[str]
-
-    def test(self, parent: Element, block: str) -> bool:
-        return self.BEGINS.match(block.partition("\n")[0]) is not None
-
-    def taken(self, blocks: list[str], count: int) -> list[str]:
-        lines = blocks.pop(0).split("\n")
-        if rest := "\n".join(lines[count:]):
-            blocks.insert(0, rest)
-        return lines[:count]
-
-
-class _Heading(_Lines):
-    BEGINS = _HEADING
-
-    def run(self, parent: Element, blocks: list[str]) -> None:
-        found = self.BEGINS.match(self.taken(blocks, 1)[0])
-        if found and found[2]:
-            SubElement(parent, f"h{len(found[1])}").text = found[2]
-
-
-class _Rule(_Lines):
-    BEGINS = _RULE
-
-    def run(self, parent: Element, blocks: list[str]) -> None:
-        self.taken(blocks, 1)
-        SubElement(parent, "hr")
-
-
-class _Quote(_Lines):
-    """Lines behind `>`, however many of these; a blank line ends the quote."""
-
-    BEGINS = _QUOTE
-
-    def run(self, parent: Element, blocks: list[str]) -> None:
-        lines = blocks[0].split("\n")
-        count = next((at for at, line in enumerate(lines) if not self.BEGINS.match(line)), len(lines))
-        quoted = [self.BEGINS.sub("", line, count=1) for line in self.taken(blocks, count)]
-        self.parser.parseChunk(SubElement(parent, "blockquote"), "\n".join(quoted))
-
-
-class _List(_Lines):
-    """Items by their columns, each with the lines that go on in it; a list may go on behind an empty line."""
-
-    def __init__(self, parser: BlockParser) -> None:
-        super().__init__(parser)
-        self._open: list[tuple[int, Element]] = []  # the items in which others may stand, with their columns
-
-    def test(self, parent: Element, block: str) -> bool:
-        return _item(block.partition("\n")[0]) is not None
-
-    def run(self, parent: Element, blocks: list[str]) -> None:
-        if not self._open or all(self._open[0][1] is not item for last in parent[-1:] for item in last[-1:]):
-            self._open = []
-        count = 0
-        for line in blocks[0].split("\n"):
-            item = _item(line)
-            if item and (count == 0 or _begins(line) or self._open[-1][1].get(MARK)):
-                self._add(parent, *item)
-            elif _begins(line):
-                break
-            else:
-                last = self._open[-1][1]
-                last.text = f"{last.text}\n{line.strip()}"
-            count += 1
-        self.taken(blocks, count)
-
-    def _add(self, parent: Element, column: int, mark: str, text: str) -> None:
-        while self._open and (self._open[-1][0] >= column or len(self._open) == _DEEPEST):
-            self._open.pop()
-        holder = self._open[-1][1] if self._open else parent
-        tag = "ol" if mark else "ul"
-        goes_on = len(holder) and holder[-1].tag == tag
-        item = SubElement(
-            holder[-1] if goes_on else SubElement(holder, tag), "li", {MARK: mark} if mark else {}
-        )
-        item.text = text
-        self._open.append((column, item))
-
-
-class _Paragraph(_Lines):
-    """All lines up to one that begins something else."""
-
-    def test(self, parent: Element, block: str) -> bool:
-        return True
-
-    def run(self, parent: Element, blocks: list[str]) -> None:
-        lines = blocks[0].split("\n")
-        count = next((at for at, line in enumerate(lines) if at and _begins(line)), len(lines))
-        text = "\n".join(line.strip() for line in self.taken(blocks, count)).strip()
-        if text:
-            SubElement(parent, "p").text = text
-
-
-def _item(line: str) -> tuple[int, str, str] | None:
-    """The column, the number and the text of the item that `line` begins; no number where it has a bullet."""
-    if found := _BULLET.match(line):
-        return len(found[1]), "", line[found.end() :]
-    if found := _NUMBER.match(line):
-        return len(found[1]), found[2], line[found.end() :]
-    return None
-
-
-def _begins(line: str) -> bool:
-    """Whether `line` begins a block in the midst of another: a list by its first number, for a sentence may break."""
-    if any(pattern.match(line) for pattern in (_HEADING, _RULE, _QUOTE, _BULLET)):
-        return True
-    number = _NUMBER.match(line)
-    return number is not None and _ONE.fullmatch(number[2]) is not None
 
 
 def _without_fences(source: str) -> str:

@@ -12,8 +12,9 @@ from enum import Enum, auto
 from itertools import pairwise
 from xml.etree.ElementTree import Element
 
-from digest import markdown_tree
-from digest.markdown_tree import LONGEST, MARK, stored
+from digest import markdown_blocks, markdown_tree
+from digest.markdown_blocks import MARK
+from digest.markdown_tree import LONGEST, stored
 
 _NESTED = 10  # how often a text is read: what a mark was around may be marked itself
 _CHINESE = re.compile(r"[\u3000-\u9fff\uff00-\uffef]")
@@ -51,7 +52,7 @@ def paragraphs(text: str) -> str:
 
 def is_heading(text: str) -> bool:
     """Whether `text` is nothing but a heading."""
-    return len(text) <= LONGEST and markdown_tree.is_heading(text.strip())
+    return len(text) <= LONGEST and markdown_blocks.is_heading(text.strip())
 
 
 def _read(text: str, arranged: Callable[[list[_Block]], str]) -> str:

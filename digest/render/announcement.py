@@ -9,7 +9,8 @@ from xml.etree.ElementTree import Element
 
 from markupsafe import Markup
 
-from digest.markdown_tree import MARK, MATH, tree
+from digest.markdown_blocks import MARK
+from digest.markdown_tree import MATH, tree
 from digest.render import page, splitting, telegram
 from digest.render.telegram_cleaning import clean
 
