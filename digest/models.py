@@ -156,12 +156,16 @@ class FullText:
 
     Headings stand on lines of their own behind `#` marks, formulas between `$` marks, table cells between
     tabs. `orders` are what the paper tells language models where no reader sees it: not in `text`, mostly empty.
+    Not `whole`: all that could be had of the paper breaks off, or has lost pages. `extractors` names the libraries
+    that took the text out of its source; empty for texts from before that was kept.
     """
 
     version: VersionId
     source: TextSource
     text: str
     orders: str = ""
+    whole: bool = True
+    extractors: tuple[str, ...] = ()
 
 
 class NoTextReason(StrEnum):

@@ -54,11 +54,25 @@ class Texts:
         found = await self._source.fetch(paper.version)
         if isinstance(found, NoText):
             _log.info("no_text", paper=str(paper.version), reason=found.reason)
-        elif found.orders:
-            _log.warning("orders_hidden", paper=str(paper.version), characters=len(found.orders))
+        else:
+            _tell(found)
         async with database.writing(self._engine) as connection:
             await fulltexts.save(connection, found, self._clock())
         return found
+
+
+def _tell(found: FullText) -> None:
+    _log.info(
+        "text_found",
+        paper=str(found.version),
+        source=found.source,
+        extractors=" ".join(found.extractors),
+        characters=len(found.text),
+    )
+    if not found.whole:
+        _log.warning("text_not_whole", paper=str(found.version), source=found.source)
+    if found.orders:
+        _log.warning("orders_hidden", paper=str(found.version), characters=len(found.orders))
 
 
 def _passes(attempt: Attempt) -> bool:

@@ -12,6 +12,8 @@ from digest.models import FullText, NoText, NoTextReason, PaperId, TextSource, V
 from digest.store.bulk import insert_all, insert_into, rows_among
 from digest.store.tables import fulltexts
 
+_CONTENT = ("source", "text", "orders", "whole", "extractors", "reason", "tried_at")
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
@@ -28,8 +30,7 @@ async def save(connection: AsyncConnection, outcome: FullText | NoText, at: date
     new = insert.excluded
     statement = insert.on_conflict_do_update(
         index_elements=list(fulltexts.primary_key),
-        set_={name: new[name] for name in ("source", "text", "orders", "reason", "tried_at")}
-        | {"tries": fulltexts.c.tries + 1},
+        set_={name: new[name] for name in _CONTENT} | {"tries": fulltexts.c.tries + 1},
         where=or_(new.text.is_not(None), fulltexts.c.text.is_(None)),
     )
     await insert_all(connection, statement, [_row(outcome, at)])
@@ -74,12 +75,26 @@ def _row(outcome: FullText | NoText, at: datetime) -> dict[str, Any]:
         "tries": 1,
     }
     if isinstance(outcome, NoText):
-        return row | {"source": None, "text": None, "orders": None, "reason": outcome.reason}
-    found = {"source": outcome.source, "text": outcome.text, "orders": outcome.orders or None}
+        nothing = dict.fromkeys(("source", "text", "orders", "extractors"))
+        return row | nothing | {"whole": True, "reason": outcome.reason}
+    found = {
+        "source": outcome.source,
+        "text": outcome.text,
+        "orders": outcome.orders or None,
+        "whole": outcome.whole,
+        "extractors": " ".join(outcome.extractors) or None,
+    }
     return row | found | {"reason": None}
 
 
 def _outcome(row: Row[Any], version: VersionId) -> FullText | NoText:
     if row.text is None:
         return NoText(version, NoTextReason(row.reason))
-    return FullText(version, TextSource(row.source), row.text, row.orders or "")
+    return FullText(
+        version,
+        TextSource(row.source),
+        row.text,
+        row.orders or "",
+        row.whole,
+        tuple((row.extractors or "").split()),
+    )

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    true,
 )
 
 from digest.store.types import Claims, Findings, PlainText, Strings, UtcDateTime
@@ -103,7 +104,7 @@ watches = Table(
 )
 
 # The outcome of the last try: either `source` and `text`, or `reason`. `orders` are instructions to language models
-# that no reader of the paper sees; they are not in `text`.
+# that no reader of the paper sees; they are not in `text`. `whole` is false where the text is known to lack something.
 fulltexts = Table(
     "fulltexts",
     metadata,
@@ -112,6 +113,8 @@ fulltexts = Table(
     Column("source", Text),
     Column("text", PlainText),
     Column("orders", PlainText),
+    Column("whole", Boolean, nullable=False, server_default=true()),
+    Column("extractors", Text),
     Column("reason", Text),
     Column("tried_at", UtcDateTime, nullable=False, index=True),
     Column("tries", Integer, nullable=False),

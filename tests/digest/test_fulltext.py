@@ -18,13 +18,22 @@ VERSION = VersionId(PaperId("2602.11145"), 1)
 QUICK = Patience(attempts=2, wait_initial=0.01, wait_max=0.05, retry_after=2)
 
 
-def page(lines: int) -> bytes:
+REFERENCES = (
+    "<ul class='ltx_biblist'><li class='ltx_bibitem'>[1] A. Author, A paper on rooms, 2020.</li></ul>"
+)
+
+
+def page(lines: int, references: str = REFERENCES) -> bytes:
     body = "".join(f"<p class='ltx_p'>{line}</p>" for line in prose(lines))
-    return f"<html><body><article class='ltx_document'>{body}</article></body></html>".encode()
+    return f"<html><body><article class='ltx_document'>{body}{references}</article></body></html>".encode()
 
 
-def paper(lines: int) -> bytes:
-    return pdfs.pdf(shown(prose(lines)))
+def paper(lines: int, references: int = 0) -> bytes:
+    cited = [
+        f"[{number}] A. Author, A paper on rooms, {2000 + number}." for number in range(1, references + 1)
+    ]
+    lines_of_all = [*prose(lines), *(["References"] if cited else []), *cited]
+    return pdfs.pdf(*(shown(lines_of_all[at : at + LONG]) for at in range(0, len(lines_of_all), LONG)))
 
 
 LONG, SHORT, SCRAP = 60, 25, 5  # lines: over 4,000 characters; between that and 1,250; fewer
@@ -57,14 +66,14 @@ async def fetched(html: bytes | None, pdf: bytes | None, *faults: str) -> tuple[
 
 async def test_a_page_worth_reading_is_taken_without_asking_for_the_pdf() -> None:
     text, requests = await fetched(page(LONG), paper(LONG))
-    assert text == FullText(VERSION, TextSource.HTML, "\n".join(prose(LONG)))
+    assert text == FullText(VERSION, TextSource.HTML, "\n".join(prose(LONG)), extractors=("lxml",))
     assert requests == ["/html/2602.11145v1"]
 
 
 @pytest.mark.parametrize("html", [None, b"", b"<html><body>Conversion failed</body></html>"])
 async def test_without_a_page_to_read_the_pdf_is_taken(html: bytes | None) -> None:
     text, requests = await fetched(html, paper(SHORT))
-    assert text == FullText(VERSION, TextSource.PDF, "\n".join(prose(SHORT)))
+    assert text == FullText(VERSION, TextSource.PDF, "\n".join(prose(SHORT)), extractors=("pypdf",))
     assert requests == ["/html/2602.11145v1", "/pdf/2602.11145v1"]
 
 
@@ -84,6 +93,57 @@ async def test_of_a_short_page_and_the_pdf_the_longer_is_taken(
     text, _ = await fetched(html, pdf)
     assert isinstance(text, FullText)
     assert text.source is source
+
+
+NOTICE = (
+    "<div class='ltx_document'><div class='ltx_p'><span class='ltx_ERROR'>\nConversion to HTML had a Fatal error and "
+    "exited abruptly. This document may be truncated or damaged.\n</span></div></div>"
+)
+BROKEN_OFF = [
+    pytest.param(page(LONG).replace(b"</article>", NOTICE.encode() + b"</article>"), id="fatal error"),
+    pytest.param(page(LONG).replace(b"</article></body></html>", b""), id="no end"),
+]
+
+
+@pytest.mark.parametrize("html", [*BROKEN_OFF, pytest.param(page(LONG, references=""), id="no references")])
+async def test_of_a_page_that_breaks_off_the_pdf_is_taken(html: bytes) -> None:
+    text, requests = await fetched(html, paper(2 * LONG, references=20))
+    assert text == FullText(VERSION, TextSource.PDF, "\n".join(prose(2 * LONG)), extractors=("pypdf",))
+    assert requests == ["/html/2602.11145v1", "/pdf/2602.11145v1"]
+
+
+@pytest.mark.parametrize("html", BROKEN_OFF)
+@pytest.mark.parametrize("pdf", [None, pdfs.pdf(b"/I1 Do")], ids=["none", "scan"])
+async def test_without_a_pdf_what_there_is_of_a_page_is_known_not_to_be_whole(
+    html: bytes, pdf: bytes | None
+) -> None:
+    text, _ = await fetched(html, pdf)
+    assert isinstance(text, FullText)
+    assert (text.source, text.whole) == (TextSource.HTML, False)
+    assert "Fatal" not in text.text
+
+
+async def test_a_pdf_that_lost_a_page_is_known_not_to_be_whole() -> None:
+    pages = [shown([f"Room {room}. {line}" for line in prose(LONG)]) for room in "ABCDEFGHIJ"]
+    text, _ = await fetched(None, pdfs.pdf(*pages, b"0 0 m\n" * 20_000_000))
+    assert isinstance(text, FullText)
+    assert not text.whole
+
+
+async def test_a_paper_without_references_is_read_from_its_page() -> None:
+    text, _ = await fetched(page(LONG, references=""), paper(LONG))
+    assert isinstance(text, FullText)
+    assert (text.source, text.whole) == (TextSource.HTML, True)
+
+
+async def test_a_paper_that_quotes_the_notice_is_whole() -> None:
+    quoting = page(LONG).replace(
+        b"</article>", NOTICE.replace("ltx_ERROR", "ltx_text").encode() + b"</article>"
+    )
+    text, requests = await fetched(quoting, paper(LONG))
+    assert isinstance(text, FullText)
+    assert text.whole
+    assert len(requests) == 1
 
 
 @pytest.mark.parametrize(

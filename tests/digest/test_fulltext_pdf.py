@@ -43,7 +43,7 @@ async def test_words_are_made_whole_and_ligatures_letters() -> None:
         "The spectro-\ngram of a mel-\nspectrogram, e\ufb03cient text-to-\nspeech for x².\nA mel spectrogram."
     )
     assert (
-        running_text([page])
+        running_text([page]).text
         == "The spectrogram of a mel-spectrogram, efficient text-to-speech for x².\nA mel spectrogram."
     )
 
@@ -57,7 +57,7 @@ def test_running_heads_page_numbers_and_the_stamp_go() -> None:
     bodies = ["One room\nis small", "Two rooms\nare two", "Three rooms\nare many", "Four rooms\nare a house"]
     pages = [f"Echoes of Rooms {n}\n{body}\n{n}" for n, body in enumerate(bodies, start=1)]
     pages[0] += "\narXiv:2602.11145v1  [cs.SD]  11 Feb 2026"
-    assert running_text(pages) == "\n".join(bodies)
+    assert running_text(pages).text == "\n".join(bodies)
 
 
 NUMBERED = [
@@ -82,24 +82,24 @@ def test_references_go_and_the_appendix_behind_them_stays(
     entries: list[str], heading: str, appendix: str
 ) -> None:
     lines = [*BODY, heading, *entries, appendix, *TAIL]
-    assert running_text(["\n".join(lines)]).splitlines() == [*BODY, appendix, *TAIL]
+    assert running_text(["\n".join(lines)]).text.splitlines() == [*BODY, appendix, *TAIL]
 
 
 @pytest.mark.parametrize("entries", [NUMBERED, NAMED], ids=["numbered", "named"])
 def test_an_appendix_that_cites_is_kept(entries: list[str]) -> None:
     citing = ["A Data", "We follow Author (2020)", "and Other (2021)", "on rooms", "[3] and others", *TAIL]
     lines = [*BODY, "References", *entries, *citing]
-    assert running_text(["\n".join(lines)]).splitlines() == [*BODY, *citing]
+    assert running_text(["\n".join(lines)]).text.splitlines() == [*BODY, *citing]
 
 
 def test_references_at_the_end_go_to_the_last_line() -> None:
     lines = [*BODY, "References", *NAMED, "A title that runs on", "and on."]
-    assert running_text(["\n".join(lines)]).splitlines() == BODY
+    assert running_text(["\n".join(lines)]).text.splitlines() == BODY
 
 
 def test_a_table_of_contents_does_not_swallow_the_paper() -> None:
     lines = ["Contents", "1 Rooms", "References", "As Author (2020) and Other (2021) say,", "in 1999, rooms."]
-    assert running_text(["\n".join([*lines, *prose(60)])]).splitlines() == [*lines, *prose(60)]
+    assert running_text(["\n".join([*lines, *prose(60)])]).text.splitlines() == [*lines, *prose(60)]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,9 @@ async def test_what_is_opaque_again_is_read(tmp_path: Path) -> None:
 async def test_a_label_that_is_hidden_in_a_figure_is_not_told(tmp_path: Path) -> None:
     path = tmp_path / "paper.pdf"
     path.write_bytes(pdfs.pdf(shown(["Ours"], before="1 g") + shown(BODY)))
-    assert await pdf.extract(path) == Extract("\n".join(BODY))
+    found = await pdf.extract(path)
+    assert isinstance(found, Extract)
+    assert (found.text.splitlines(), found.hidden) == (BODY, "")
 
 
 async def test_a_scan_with_recognised_text_behind_it_is_read(tmp_path: Path) -> None:

@@ -100,6 +100,12 @@ async def test_a_text_is_not_given_up_when_arxiv_is_silent(connection: AsyncConn
     assert await fulltexts.find(connection, VERSION) == fulltexts.Attempt(TEXT, NOW, 1)
 
 
+async def test_a_full_text_that_is_not_whole_is_known_as_such(connection: AsyncConnection) -> None:
+    part = replace(TEXT, whole=False, extractors=("pypdf", "pypdfium2"))
+    await fulltexts.save(connection, part, NOW)
+    assert await fulltexts.find(connection, VERSION) == fulltexts.Attempt(part, NOW, 1)
+
+
 async def test_a_full_text_from_a_pdf_may_hold_what_no_database_takes(connection: AsyncConnection) -> None:
     await fulltexts.save(connection, replace(TEXT, text="fi\0nal \udc80"), NOW)
     stored = await fulltexts.find(connection, VERSION)

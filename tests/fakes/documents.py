@@ -25,7 +25,8 @@ def html_page(title: str, room: int, characters: int = 6000) -> bytes:
         f'<section class="ltx_section"><h2 class="ltx_title">2 Results</h2><p class="ltx_p">'
         f'<math alttext="x^{{2}}"><mi>x</mi><mn>2</mn></math> {half}</p>'
         '<p class="ltx_p">On public datasets, the error falls by up to 12.5%.</p></section>'
-        '<section class="ltx_bibliography"><h2 class="ltx_title">References</h2><p>[1] Nobody.</p></section>'
+        '<section class="ltx_bibliography"><h2 class="ltx_title">References</h2>'
+        '<ul class="ltx_biblist"><li class="ltx_bibitem">[1] Nobody.</li></ul></section>'
         "</article></body></html>"
     ).encode()
 

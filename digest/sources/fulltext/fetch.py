@@ -1,4 +1,4 @@
-"""The full text of one paper version: arXiv's HTML page where it has one worth reading, or else its PDF."""
+"""The full text of one paper version: arXiv's HTML page where that is the whole paper, or else its PDF."""
 
 import asyncio
 import tempfile
@@ -8,6 +8,7 @@ from digest.errors import NotFoundError, SourceError, ThrottledError, TooLargeEr
 from digest.models import FullText, NoText, NoTextReason, TextSource, VersionId
 from digest.sources.fulltext import html, pdf
 from digest.sources.fulltext.characters import MINIMUM_CHARACTERS
+from digest.sources.fulltext.completeness import breaks_off, is_doubtful
 from digest.sources.fulltext.extract import Extract
 from digest.sources.fulltext.orders import orders_in
 from digest.sources.fulltext.pdf import Limits
@@ -16,8 +17,6 @@ from digest.sources.gate import Gate
 HTML_LIMIT_BYTES = 20_000_000
 PDF_LIMIT_BYTES = 60_000_000
 TEXT_LIMIT_CHARACTERS = 1_000_000
-ENOUGH_CHARACTERS = 4_000
-"""Without references: a page with fewer may be a conversion that broke off, so that the PDF is asked too."""
 _PDFS_AT_ONCE = 2  # each may take a gibibyte
 
 
@@ -34,9 +33,9 @@ class FullTexts:
         page = await self._from_html(version)
         if isinstance(page, NoTextReason):
             return NoText(version, page)
-        if len(page.text) >= ENOUGH_CHARACTERS:
+        if not is_doubtful(page):
             return _text(version, TextSource.HTML, page)
-        return _longer(version, page, await self._from_pdf(version))
+        return _better(version, page, await self._from_pdf(version))
 
     async def _from_html(self, version: VersionId) -> Extract | NoTextReason:
         """The page's text, empty where there is no page to read; a reason where arXiv should be left alone."""
@@ -80,16 +79,24 @@ def _is_pdf(path: Path) -> bool:
         return b"%PDF-" in file.read(1024)
 
 
-def _longer(version: VersionId, page: Extract, paper: Extract | NoTextReason) -> FullText | NoText:
-    """The longer of a short page's text and the PDF's outcome. A PDF that may yet come is waited for."""
-    if not isinstance(paper, NoTextReason) and len(paper.text) > len(page.text):
+def _better(version: VersionId, page: Extract, paper: Extract | NoTextReason) -> FullText | NoText:
+    """Of a page that may not be the whole paper and its PDF, what has more of it: the page where both are whole.
+
+    A PDF that may yet come is waited for.
+    """
+    readable = len(page.text) >= MINIMUM_CHARACTERS
+    if isinstance(paper, NoTextReason):
+        if readable and paper is not NoTextReason.UNREACHABLE:
+            return _text(version, TextSource.HTML, page)
+        return NoText(version, paper)
+    if not readable or breaks_off(page, paper):
         return _text(version, TextSource.PDF, paper)
-    if len(page.text) >= MINIMUM_CHARACTERS and paper is not NoTextReason.UNREACHABLE:
-        return _text(version, TextSource.HTML, page)
-    return NoText(version, paper if isinstance(paper, NoTextReason) else NoTextReason.TOO_SHORT)
+    return _text(version, TextSource.HTML, page)
 
 
 def _text(version: VersionId, source: TextSource, found: Extract) -> FullText | NoText:
     if len(found.text) > TEXT_LIMIT_CHARACTERS:
         return NoText(version, NoTextReason.TOO_LARGE)
-    return FullText(version, source, found.text, orders_in(found.hidden))
+    return FullText(
+        version, source, found.text, orders_in(found.hidden), whole=found.whole, extractors=found.extractors
+    )

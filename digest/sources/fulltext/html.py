@@ -1,7 +1,8 @@
 """arXiv's LaTeXML page of a paper -> its text.
 
-LaTeXML puts the paper into one `ltx_document` (https://math.nist.gov/~BMiller/LaTeXML/manual/); around it stands
-arXiv's furniture. What each element is, `markup` knows; this module walks over them and writes.
+LaTeXML puts the paper into one `article` of class `ltx_document` (https://math.nist.gov/~BMiller/LaTeXML/manual/);
+around it stands arXiv's furniture, of which the notice about missing packages has the same class. What each element
+is, `markup` knows; this module walks over them and writes.
 """
 
 import re
@@ -11,12 +12,22 @@ from lxml import etree
 
 from digest.sources.fulltext.characters import plain, tagged
 from digest.sources.fulltext.extract import Extract
-from digest.sources.fulltext.markup import Role, heading_marks, role, tex
+from digest.sources.fulltext.markup import (
+    Role,
+    has_bibliography,
+    heading_marks,
+    is_of_class,
+    role,
+    tells_of_failure,
+    tex,
+)
 from digest.sources.fulltext.references import drop_references
 from digest.sources.fulltext.tables import Grid, width
 
 _WHITE_SPACE = re.compile(r"\s+")
 _HIDDEN_CHARACTERS = 20_000
+_EXTRACTORS = ("lxml",)
+_END = b"</article>"
 _JOIN = "\x1f"  # takes the white space after it away; the page's own text never holds one
 _BEFORE = {
     Role.SECTION: "\n",
@@ -46,8 +57,9 @@ def extract(page: bytes) -> Extract:
     Headings stand behind `#` marks, formulas in TeX between `$` or, on lines of their own, `$$`, the cells of a
     table's row between tabs, footnotes in brackets. References are left out; appendices stay.
     """
-    document = _document(page)
-    if document is None:
+    root = _root(page)
+    document = None if root is None else _document(root)
+    if root is None or document is None:
         return Extract("")
     writer = _Writer()
     walk = etree.iterwalk(document, events=("start", "end"))
@@ -56,11 +68,19 @@ def extract(page: bytes) -> Extract:
             writer.end(element)
         elif not writer.start(element):
             walk.skip_subtree()
-    return Extract("\n".join(drop_references(_lines(writer.text()))), writer.hidden())
+    lines = _lines(writer.text())
+    kept = drop_references(lines)
+    return Extract(
+        "\n".join(kept),
+        writer.hidden(),
+        whole=not tells_of_failure(root) and (document.tag != "article" or _END in page),
+        has_references=has_bibliography(root) or len(kept) < len(lines),
+        extractors=_EXTRACTORS,
+    )
 
 
-def _document(page: bytes) -> etree._Element | None:
-    """The paper's element. None also where the parser gave up halfway, as it does on absurdly deep pages."""
+def _root(page: bytes) -> etree._Element | None:
+    """None also where the parser gave up halfway, as it does on absurdly deep pages."""
     parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
     try:
         root = lxml.html.document_fromstring(page, parser)
@@ -68,8 +88,14 @@ def _document(page: bytes) -> etree._Element | None:
         return None
     if any(entry.level == etree.ErrorLevels.FATAL for entry in parser.error_log):
         return None
-    named = (element for element in root.iter() if "ltx_document" in element.get("class", "").split())
-    return next(named, root.find(".//article"))
+    return root
+
+
+def _document(root: etree._Element) -> etree._Element | None:
+    """The paper's element: an article of that class before any other element of it."""
+    articles = list(root.iter("article"))
+    papers = (element for element in (*articles, *root.iter()) if is_of_class(element, "ltx_document"))
+    return next(papers, articles[0] if articles else None)
 
 
 class _Writer:

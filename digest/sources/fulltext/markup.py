@@ -85,6 +85,7 @@ _RGB = re.compile(r"rgba?\(\s*(\d+)[\s,]+(\d+)[\s,]+(\d+)", re.IGNORECASE)
 _A_SENTENCE = 20  # characters
 _NEARLY_WHITE = 240  # of 255, in each component
 _SECTIONS = {"ltx_title_abstract", "ltx_title_keywords", "ltx_title_acknowledgements"}  # though set in h6
+_FAILURE = re.compile(r"\bconversion\b.{0,40}\bfatal error\b", re.IGNORECASE | re.DOTALL)
 _LINE_BREAK = re.compile(r"(?<!\\)%\s*\n\s*")  # a comment, with which LaTeXML breaks long formulas
 
 
@@ -125,6 +126,26 @@ def _is_white(colour: str) -> bool:
     else:
         return colour.strip().lower() == "white"
     return min(parts) >= _NEARLY_WHITE
+
+
+def tells_of_failure(root: etree._Element) -> bool:
+    """Whether the page says that its conversion broke off.
+
+    In arXiv's words of it, "Conversion to HTML had a Fatal error and exited abruptly", set as LaTeXML sets its errors;
+    a paper about conversions has them as its own text.
+    """
+    errors = (each for each in root.iter() if is_of_class(each, "ltx_ERROR"))
+    return any(_FAILURE.search("".join(each.itertext())) for each in errors)
+
+
+def has_bibliography(root: etree._Element) -> bool:
+    """Whether the page lists any reference: where the list was lost, its heading may be left."""
+    return any(is_of_class(each, "ltx_bibitem") for each in root.iter())
+
+
+def is_of_class(element: etree._Element, name: str) -> bool:
+    """Whether `element` has the class `name`."""
+    return name in element.get("class", "").split()
 
 
 def heading_marks(element: etree._Element) -> str:

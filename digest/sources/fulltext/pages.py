@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from digest.sources.fulltext.characters import plain
 from digest.sources.fulltext.references import drop_references
@@ -14,11 +15,20 @@ _WORD = re.compile(r"[^\W\d_]+")
 _BROKEN = re.compile(r"(-?[^\W\d_]+)-\n([^\W\d_]+-?)")
 
 
-def running_text(pages: Sequence[str]) -> str:
+@dataclass(frozen=True, slots=True)
+class RunningText:
+    """The text of all pages, and whether references were among it, which are gone."""
+
+    text: str
+    has_references: bool
+
+
+def running_text(pages: Sequence[str]) -> RunningText:
     """The text of `pages` without running heads, page numbers, arXiv's stamp and references, words made whole."""
     bodies = without_margins([plain(page) for page in pages])
     lines = [line for body in bodies for line in body if not _STAMP.fullmatch(line)]
-    return join_broken_words("\n".join(drop_references(lines)))
+    kept = drop_references(lines)
+    return RunningText(join_broken_words("\n".join(kept)), has_references=len(kept) < len(lines))
 
 
 def without_margins(pages: Sequence[str]) -> list[list[str]]:

@@ -120,8 +120,8 @@ def _failure(status: int | None) -> NoTextReason:
 
 
 def _outcome(printed: bytes) -> Extract | NoTextReason:
-    head, _, rest = printed.decode(errors="replace").partition("\n")
-    if head != "text":
-        return NoTextReason(head)
-    hidden, _, text = rest.partition("\n")
-    return Extract(text, json.loads(hidden))
+    head, _, text = printed.decode(errors="replace").partition("\n")
+    about = json.loads(head)
+    if isinstance(about, str):
+        return NoTextReason(about)
+    return Extract(text, about["hidden"], about["whole"], about["has_references"], tuple(about["extractors"]))

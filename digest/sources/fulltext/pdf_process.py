@@ -1,8 +1,8 @@
 """The process in which one PDF is opened: `python -m digest.sources.fulltext.pdf_process PATH MEMORY CPU TEXT`.
 
 PDFs come from strangers. Whatever one does to its reader happens here, under limits that the kernel keeps:
-MEMORY bytes of address space, CPU seconds of work, no files written. Prints `text` or the name of a
-`NoTextReason` on a line of its own; behind it what no reader sees, as JSON on a line, and the text in UTF-8, of TEXT
+MEMORY bytes of address space, CPU seconds of work, no files written. Prints one line of JSON, which is the name of a
+`NoTextReason`, or an object with what an `Extract` tells beside its text; behind that line the text in UTF-8, of TEXT
 characters at the most.
 """
 
@@ -10,6 +10,8 @@ import json
 import logging
 import resource
 import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pypdf import PageObject, PdfReader
@@ -22,7 +24,16 @@ from digest.sources.fulltext.pages import running_text
 from digest.sources.fulltext.visible import visible_text
 
 _HIDDEN_CHARACTERS = 20_000  # of what no reader sees that are told
+_EXTRACTORS = ("pypdf",)
 _LOST_SHARE = 0.1  # of the pages; a paper that loses more of them is damaged
+
+
+@dataclass(frozen=True, slots=True)
+class _Pages:
+    """The pages that could be read, and whether those are all."""
+
+    read: Sequence[Extract]
+    whole: bool
 
 
 def main() -> None:
@@ -31,9 +42,11 @@ def main() -> None:
     logging.disable()  # pypdf remarks on every fault, and there can be millions
     outcome = read(Path(path), int(text_characters))
     if isinstance(outcome, NoTextReason):
-        sys.stdout.buffer.write(outcome.encode())
+        sys.stdout.buffer.write(json.dumps(outcome).encode())
     else:
-        sys.stdout.buffer.write(f"text\n{json.dumps(outcome.hidden)}\n{outcome.text}".encode())
+        about = asdict(outcome)
+        text = about.pop("text")
+        sys.stdout.buffer.write(f"{json.dumps(about)}\n{text}".encode())
 
 
 def limit(memory_bytes: int, cpu_seconds: int) -> None:
@@ -61,7 +74,7 @@ def read(path: Path, text_characters: int) -> Extract | NoTextReason:
         return NoTextReason.DAMAGED
 
 
-def _pages(reader: PdfReader, text_characters: int) -> list[Extract] | NoTextReason:
+def _pages(reader: PdfReader, text_characters: int) -> _Pages | NoTextReason:
     pages: list[Extract] = []
     lost: list[NoTextReason] = []
     size = 0
@@ -74,7 +87,9 @@ def _pages(reader: PdfReader, text_characters: int) -> list[Extract] | NoTextRea
         size += len(read.text)
         if size > text_characters:
             return NoTextReason.TOO_LARGE
-    return lost[0] if len(lost) > _LOST_SHARE * (len(pages) + len(lost)) else pages
+    if len(lost) > _LOST_SHARE * (len(pages) + len(lost)):
+        return lost[0]
+    return _Pages(pages, whole=not lost)
 
 
 def _page(page: PageObject) -> Extract | NoTextReason:
@@ -87,16 +102,20 @@ def _page(page: PageObject) -> Extract | NoTextReason:
         return NoTextReason.DAMAGED
 
 
-def _judged(pages: list[Extract], reader: PdfReader) -> Extract | NoTextReason:
-    text = running_text([page.text for page in pages])
-    if is_garbled(text):
+def _judged(pages: _Pages, reader: PdfReader) -> Extract | NoTextReason:
+    found = running_text([page.text for page in pages.read])
+    if is_garbled(found.text):
         return NoTextReason.GARBLED
-    if len(text) >= MINIMUM_CHARACTERS:
-        hidden = plain(
-            "\n".join(filter(None, (part for page in pages for part in (page.hidden, tagged(page.text)))))
-        )
-        return Extract(text, hidden[:_HIDDEN_CHARACTERS])
-    return NoTextReason.SCAN if _are_pictures(reader) else NoTextReason.TOO_SHORT
+    if len(found.text) < MINIMUM_CHARACTERS:
+        return NoTextReason.SCAN if _are_pictures(reader) else NoTextReason.TOO_SHORT
+    hidden = (part for page in pages.read for part in (page.hidden, tagged(page.text)) if part)
+    return Extract(
+        found.text,
+        plain("\n".join(hidden))[:_HIDDEN_CHARACTERS],
+        whole=pages.whole,
+        has_references=found.has_references,
+        extractors=_EXTRACTORS,
+    )
 
 
 def _are_pictures(reader: PdfReader) -> bool:
