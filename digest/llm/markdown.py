@@ -18,6 +18,9 @@ from digest.markdown_tree import LONGEST, stored
 
 _NESTED = 10  # how often a text is read: what a mark was around may be marked itself
 _CHINESE = re.compile(r"[\u3000-\u9fff\uff00-\uffef]")
+_BLANK_LINE = re.compile(r"\n[^\S\n]*\n\s*")
+_WIDE = r"[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]"
+_BREAK_IN_WIDE = re.compile(rf"(?<={_WIDE})[^\S\n]*\n\s*(?={_WIDE})")
 _SAID = ".。!！?？…:：;；,，、"
 
 
@@ -41,13 +44,18 @@ class _Block:
 
 
 def line(text: str) -> str:
-    """`text` as sentences one after another: items of a list with a semicolon between them."""
-    return _read(text, _sentences)
+    """`text` as sentences on one line: items of a list with a semicolon between them."""
+    return _read(text, lambda blocks: joined(_sentences(blocks)))
 
 
 def paragraphs(text: str) -> str:
-    """`text` with headings and items of lists as paragraphs of their own."""
-    return _read(text, _apart)
+    """`text` as paragraphs, each on one line, with a blank line between two: headings and items are such too."""
+    return _read(text, lambda blocks: "\n\n".join(filter(None, map(joined, _apart(blocks)))))
+
+
+def joined(text: str) -> str:
+    """`text` on one line, without blanks where lines break between Chinese characters."""
+    return " ".join(_BREAK_IN_WIDE.sub("", text).split())
 
 
 def is_heading(text: str) -> bool:
@@ -56,15 +64,20 @@ def is_heading(text: str) -> bool:
 
 
 def _read(text: str, arranged: Callable[[list[_Block]], str]) -> str:
-    if len(text) > LONGEST:
-        return text
+    """What is joined is read again: lines that meant nothing may begin a block once they stand on one line."""
     for _ in range(_NESTED):
-        squeezed = "\n".join(" ".join(each.split()) for each in text.split("\n")).strip()
-        read = arranged([*_blocks(markdown_tree.tree(squeezed, keeps_escapes=True))])
+        read = arranged(_parsed(text))
         if read == text:
             break
         text = read
     return text
+
+
+def _parsed(text: str) -> list[_Block]:
+    if len(text) > LONGEST:
+        return [_Block(_Kind.PLAIN, part) for part in _BLANK_LINE.split(text)]
+    squeezed = "\n".join(" ".join(each.split()) for each in text.split("\n")).strip()
+    return [*_blocks(markdown_tree.tree(squeezed, keeps_escapes=True))]
 
 
 def _blocks(element: Element) -> Iterator[_Block]:
@@ -102,6 +115,6 @@ def _between(block: _Block, following: _Block) -> str:
     return "：" if is_chinese else ": "
 
 
-def _apart(blocks: list[_Block]) -> str:
+def _apart(blocks: list[_Block]) -> list[str]:
     """Bullets stay, in the one form that no output takes for more than text."""
-    return "\n\n".join(f"{'• ' if each.kind is _Kind.BULLET else each.mark}{each.text}" for each in blocks)
+    return [f"{'• ' if each.kind is _Kind.BULLET else each.mark}{each.text}" for each in blocks]

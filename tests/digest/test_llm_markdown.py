@@ -50,6 +50,7 @@ def test_markdown_in_one_line_becomes_the_stored_form(written: str, stored: str)
         "3. Netze, 3.5 dB, -3 dB, #1, >90%",
         "**99%**的甲",
         "C# and F#",
+        "$x$$y$ and $x_1$$y_{1}$$z$",
     ],
 )
 def test_what_only_looks_like_markdown_stays(text: str) -> None:
@@ -73,6 +74,30 @@ def test_a_heading_is_told_from_a_text_that_has_one() -> None:
     assert is_heading("## 甲 ##")
     assert not is_heading("## 甲\n乙")
     assert not is_heading("甲")
+
+
+@pytest.mark.parametrize(
+    ("written", "stored"),
+    [
+        ("*\n<", "• <"),
+        ("--\n-", ""),
+        ("+\n甲\n乙", "• 甲乙"),
+        ("##\n甲", "甲"),
+        ("**\n*", ""),
+        ("甲\n--\n-", "甲 -- -"),
+        ("1.\n甲", "1. 甲"),
+    ],
+)
+def test_lines_that_begin_a_block_only_once_they_are_joined_are_read_as_that(
+    written: str, stored: str
+) -> None:
+    assert one_line(written) == stored.removeprefix("• ")
+    assert paragraphs(written) == stored
+
+
+def test_a_text_that_is_short_enough_only_once_it_is_joined_is_read_as_well() -> None:
+    text = f"- 甲{' ' * 30_000}**b**"
+    assert one_line(text) == one_line(one_line(text)) == "甲 **b**"
 
 
 @given(MARKED | PIECES)
