@@ -25,7 +25,7 @@ from digest.llm.faults import NOT_COUNTED, CallError, Outcome, Usage
 from digest.llm.line import Line
 from digest.llm.patience import Patience, Tries
 from digest.llm.profile import Counting, EndpointProfile
-from digest.llm.profiles import Profiles
+from digest.llm.profiles import Form, Profiles
 from digest.llm.prompts import Prompt
 from digest.llm.question import Question, fits, request, shown, value
 from digest.llm.statuses import Sent
@@ -148,8 +148,10 @@ class Model:
             question = self._marked(question, profile)
             hears = heard and audience.hears
             body = request(question, profile, tries.room_tokens, stream=hears and tries.may_stream)
-            reply = await self._paid(question, body, audience.tell if hears else None)
-            reply = await self._learned(question, profile, reply, tries)
+            form = Form(profile, frozenset(body))
+            with self._profiles.trying(question.model, form):
+                reply = await self._paid(question, body, audience.tell if hears else None)
+                reply = await self._learned(question, form, reply, tries)
         call = self._call(question, reply)
         if isinstance(reply.result, CallError):
             await self._record(call)
@@ -174,8 +176,7 @@ class Model:
                 break
             self._line.leave()
         try:
-            with self._profiles.trying(model):
-                yield
+            yield
         finally:
             self._line.leave()
 
@@ -209,9 +210,7 @@ class Model:
         except CallError as fault:
             return _Reply(fault, usage if fault.usage is NOT_COUNTED else fault.usage)
 
-    async def _learned(
-        self, question: Question[A], used: EndpointProfile, reply: _Reply[A], tries: Tries
-    ) -> _Reply[A]:
+    async def _learned(self, question: Question[A], used: Form, reply: _Reply[A], tries: Tries) -> _Reply[A]:
         """`reply`, from which the next calls learn; a refusal from which nothing is left to learn is a plain one."""
         model, tokens, fault = question.model, tokens_at_least(question.text), reply.result
         if not isinstance(fault, CallError):

@@ -47,17 +47,34 @@ def _after(used: EndpointProfile, shown: Shown) -> EndpointProfile:
     return replace(used, counting=counting, window_tokens=window, answer_tokens=room)
 
 
-@dataclass(slots=True)
-class _Known:
-    """A model's profile; `tried` is whether some request in its form was not refused.
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The form of a request: the profile that it was made by, and the names of its fields.
 
-    `fitted_tokens` is the lower bound of the longest prompt that is known to have been read whole.
+    Not all requests have all fields: a limit of tokens is asked for once an answer was cut off, a stream where
+    somebody watches. Each may be refused where requests without it were taken.
     """
 
     profile: EndpointProfile
-    tried: bool
+    fields: frozenset[str]
+
+
+_ALWAYS = frozenset({"model", "messages", "response_format"})
+
+
+@dataclass(slots=True)
+class _Known:
+    """A model's profile; `tried` are the fields of requests in its form that were not refused.
+
+    `trial` ends once the first request with the fields `on_trial` has its answer. `fitted_tokens` is the lower bound
+    of the longest prompt that is known to have been read whole.
+    """
+
+    profile: EndpointProfile
+    tried: frozenset[str]
     is_kept: bool
     trial: asyncio.Event | None = None
+    on_trial: frozenset[str] = frozenset()
     format_failures: int = 0
     fitted_tokens: int = 0
     copies_marks: bool = False
@@ -87,19 +104,20 @@ class Profiles:
                 async with asyncio.timeout(_TRIAL_SECONDS):
                     await trial.wait()
                     continue
-            known.tried, known.trial = True, None  # it is at work, or lost: no reason to wait longer
+            known.tried |= known.on_trial  # it is at work, or lost: no reason to wait longer
+            known.trial = None
 
     def is_on_trial(self, model: str) -> bool:
         return self._known(model).trial is not None
 
     @contextmanager
-    def trying(self, model: str) -> Iterator[None]:
-        """The time of one call, which goes ahead of the others where the form of its request is untried."""
+    def trying(self, model: str, form: Form) -> Iterator[None]:
+        """The time of one call, which goes ahead of the others where the `form` of its request is untried."""
         known = self._known(model)
-        if known.tried or known.trial is not None:
+        if form.fields <= known.tried or known.trial is not None:
             yield
             return
-        known.trial = trial = asyncio.Event()
+        known.trial, known.on_trial = (trial := asyncio.Event()), form.fields
         try:
             yield
         finally:
@@ -107,18 +125,18 @@ class Profiles:
                 known.trial = None
             trial.set()
 
-    async def refused(self, model: str, used: EndpointProfile, fault: CallError, tokens: int) -> bool:
+    async def refused(self, model: str, used: Form, fault: CallError, tokens: int) -> bool:
         """Learn from a call in the form `used` that ended with `fault`; whether another form is left to try.
 
         `tokens` is the lower bound of its prompt's tokens.
         """
         known = self._known(model)
         if fault.learn is not None:
-            if used == known.profile:
-                await self._change(known, model, fault.learn(used), fault.outcome)
-                known.tried = used == known.profile
-            return used != known.profile
-        known.tried = True
+            if used.profile == known.profile:
+                await self._change(known, model, fault.learn(used.profile), fault.outcome)
+                known.tried = used.fields if used.profile == known.profile else frozenset()
+            return used.profile != known.profile
+        known.tried |= used.fields
         if fault.outcome in {Outcome.LONG_PROMPT, Outcome.CUT_PROMPT}:
             await self._narrow(known, model, tokens, fault.outcome)
         elif fault.outcome is Outcome.FORMAT_FAILED:
@@ -128,15 +146,17 @@ class Profiles:
                 await self._change(known, model, lower_format(known.profile), fault.outcome)
         return False
 
-    async def answered(self, model: str, used: EndpointProfile, shown: Shown) -> None:
+    async def answered(self, model: str, used: Form, shown: Shown) -> None:
         """Learn from an answer to a request in the form `used`, which has `shown` so much."""
         known = self._known(model)
-        known.tried, known.format_failures = True, 0
+        known.tried, known.format_failures = known.tried | used.fields, 0
         if shown.is_read_whole:
             known.fitted_tokens = max(known.fitted_tokens, shown.tokens)
-        known.copies_marks = known.copies_marks or (shown.is_read_whole and used.counting is Counting.MARKS)
-        if used == known.profile:
-            learned = _after(used, shown)
+        known.copies_marks = known.copies_marks or (
+            shown.is_read_whole and used.profile.counting is Counting.MARKS
+        )
+        if used.profile == known.profile:
+            learned = _after(used.profile, shown)
             if learned.counting is not Counting.NOTHING or not known.copies_marks:
                 await self._change(known, model, learned, Outcome.OK)
         if not known.is_kept:
@@ -166,6 +186,6 @@ class Profiles:
         if model not in self._models:
             profile = self.kept.get(model)
             self._models[model] = _Known(
-                profile or NEW, tried=profile is not None, is_kept=profile is not None
+                profile or NEW, tried=_ALWAYS if profile else frozenset(), is_kept=profile is not None
             )
         return self._models[model]

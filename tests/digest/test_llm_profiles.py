@@ -3,11 +3,12 @@
 import asyncio
 import json
 import re
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from digest.errors import ModelRefusedError
 from digest.llm import profiles
@@ -22,7 +23,7 @@ from digest.llm.profile import (
     restored,
     stored,
 )
-from digest.llm.profiles import Profiles, Shown
+from digest.llm.profiles import Form, Profiles, Shown
 from digest.llm.statuses import Sent, fault_for
 from digest.llm.token_bounds import is_cut, tokens_at_least
 from digest.models import Purpose
@@ -42,6 +43,7 @@ ASKED: dict[str, Any] = {
     "response_format": {"type": "json_schema"},
     "enable_thinking": False,
 }
+USED = Form(NEW, frozenset(ASKED))
 
 
 async def test_of_many_papers_at_once_one_pays_for_the_refusal() -> None:
@@ -49,6 +51,34 @@ async def test_of_many_papers_at_once_one_pays_for_the_refusal() -> None:
         await asyncio.gather(*(it.translate(paper(number)) for number in NUMBERS))
         assert it.outcomes.count("unsupported-format") == 1
         assert it.learned["fake-small"].response_format is ResponseFormat.JSON_OBJECT
+
+
+async def test_a_field_that_requests_have_only_later_is_refused_to_one_of_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All answers are cut off at once, and each paper asks for more room then."""
+    monkeypatch.setattr(profiles, "_TRIAL_SECONDS", 60)
+    together = asyncio.Barrier(8)
+
+    def cut_off(asked: Asked) -> Response:
+        if "max_tokens" in asked.body:
+            return faults.problem(
+                400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
+            )
+        if "max_completion_tokens" in asked.body:
+            return JSONResponse(asked.completion)
+        choice = {"index": 0, "message": {"content": "{"}, "finish_reason": "length"}
+
+        async def once_all_have_asked() -> AsyncIterator[bytes]:
+            await together.wait()
+            yield json.dumps({**asked.completion, "choices": [choice]}).encode()
+
+        return StreamingResponse(once_all_have_asked(), media_type="application/json")
+
+    async with FakeModel(always=cut_off) as fake, world(fake, concurrency=8, known={"fake-small": NEW}) as it:
+        await asyncio.gather(*(it.translate(paper(number)) for number in range(1, 9)))
+        assert it.outcomes.count("unsupported-token-field") == 1
+        assert it.outcomes.count("ok") == 8
 
 
 async def test_an_endpoint_that_changes_its_mind_at_noon_loses_no_paper() -> None:
@@ -79,7 +109,7 @@ async def test_others_do_not_wait_for_a_first_call_that_takes_its_time(
 ) -> None:
     monkeypatch.setattr(profiles, "_TRIAL_SECONDS", 0.01)
     known = Profiles({}, _forget)
-    with known.trying("m"):
+    with known.trying("m", USED):
         await known.wait("m")
         assert not known.is_on_trial("m")
 
@@ -192,14 +222,14 @@ async def test_a_window_that_one_paper_found_is_no_riddle_for_the_next() -> None
 
 async def test_an_abstract_that_is_refused_as_too_long_does_not_stop_all_others() -> None:
     known = Profiles({}, _forget)
-    await known.refused("m", NEW, CallError(Outcome.LONG_PROMPT), 900)
+    await known.refused("m", USED, CallError(Outcome.LONG_PROMPT), 900)
     assert known.of("m").window_tokens is None
 
 
 async def test_a_prompt_that_was_cut_though_a_longer_one_was_not_says_nothing_of_the_window() -> None:
     known = Profiles({}, _forget)
-    await known.answered("m", NEW, Shown(9_000, is_read_whole=True, counting=Counting.TOKENS))
-    await known.refused("m", NEW, CallError(Outcome.CUT_PROMPT), 5_000)
+    await known.answered("m", USED, Shown(9_000, is_read_whole=True, counting=Counting.TOKENS))
+    await known.refused("m", USED, CallError(Outcome.CUT_PROMPT), 5_000)
     assert known.of("m").window_tokens is None
 
 
