@@ -91,6 +91,7 @@ async def open_app(
     ends, wall_clock = far_ends or FarEnds(), wall_clock or clock
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(open_database(settings))
+        alerts = Alerts(engine, wall_clock)
         client = ends.arxiv or open_client(settings.arxiv_contact, ends.patience)
         gate = Gate(
             await stack.enter_async_context(client),
@@ -103,7 +104,9 @@ async def open_app(
         models = None
         if connected is not None:
             await stack.enter_async_context(connected)
-            models = await language_model.model(settings, engine, connected, wall_clock, ends.model_patience)
+            models = await language_model.model(
+                settings, engine, connected, wall_clock, alerts, ends.model_patience
+            )
         flights = Flights()
         stack.push_async_callback(flights.close)
         full_texts = FullTexts(gate, str(settings.arxiv_site_url).rstrip("/"))
@@ -128,7 +131,7 @@ async def open_app(
             clock=clock,
             wall_clock=wall_clock,
             own_mailboxes=own_mailboxes(settings),
-            alerts=Alerts(engine, wall_clock),
+            alerts=alerts,
             editions=ProcessLock(engine, "editions"),
         )
 

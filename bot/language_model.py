@@ -11,6 +11,8 @@ import openai
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.alerts import Alerts
+from bot.models import AlertKind
 from bot.settings import Settings
 from digest.errors import StoreError
 from digest.llm import profile
@@ -19,7 +21,7 @@ from digest.llm.client import Model
 from digest.llm.endpoint import connect
 from digest.llm.patience import Patience
 from digest.llm.profile import EndpointProfile
-from digest.llm.profiles import Profiles
+from digest.llm.profiles import Keep, Profiles
 from digest.models import Call, Purpose
 from digest.store import calls, endpoint_profiles
 from digest.store import engine as database
@@ -44,6 +46,7 @@ async def model(
     engine: AsyncEngine,
     connected: openai.AsyncOpenAI,
     clock: Clock,
+    alerts: Alerts,
     patience: Patience | None = None,
 ) -> Model:
     """The models, with what was learned of their endpoint before and with the day's budget."""
@@ -59,7 +62,7 @@ async def model(
         budget=await _budget(settings, engine, clock()),
         clock=clock,
         record=record,
-        profiles=await profiles(settings, engine, clock),
+        profiles=await profiles(settings, engine, clock, alerts),
         extra=own_fields(settings),
     )
 
@@ -86,8 +89,11 @@ def endpoint(settings: Settings) -> Endpoint:
     )
 
 
-def keeping(settings: Settings, engine: AsyncEngine, clock: Clock) -> Callable[[str, EndpointProfile], Any]:
-    """What keeps what is learned of the endpoint. What cannot be kept is learned again, and fails nothing."""
+def keeping(settings: Settings, engine: AsyncEngine, clock: Clock, alerts: Alerts) -> Keep:
+    """What keeps what is learned of the endpoint, and has the operator hear of prompts that it cuts.
+
+    What cannot be kept is learned again, and fails nothing.
+    """
     where = endpoint(settings)
 
     async def keep(name: str, learned: EndpointProfile) -> None:
@@ -96,16 +102,29 @@ def keeping(settings: Settings, engine: AsyncEngine, clock: Clock) -> Callable[[
                 await endpoint_profiles.keep(connection, where, name, profile.stored(learned), clock())
         except StoreError as error:
             _log.warning("endpoint_profile_not_kept", model=name, error=str(error))
+        if learned.cuts_prompts:
+            await alerts.raise_(AlertKind.PROMPTS_CUT, name, _window(learned))
+        else:
+            await alerts.resolve(AlertKind.PROMPTS_CUT, name)
 
     return keep
 
 
-async def profiles(settings: Settings, engine: AsyncEngine, clock: Clock) -> Profiles:
-    """What was learned of the endpoint in the last thirty days: endpoints are made better, too."""
+async def profiles(settings: Settings, engine: AsyncEngine, clock: Clock, alerts: Alerts) -> Profiles:
+    """What was learned of the endpoint in the last thirty days: endpoints are made better, too.
+
+    What was learned under other settings is forgotten, and so is the alert of it.
+    """
     async with database.reading(engine) as connection:
         rows = await endpoint_profiles.known(connection, endpoint(settings), clock() - _KNOWN_FOR)
     known = {name: restored for name, row in rows.items() if (restored := profile.restored(row))}
-    return Profiles(known, keeping(settings, engine, clock))
+    cutting = {name: _window(each) for name, each in known.items() if each.cuts_prompts}
+    await alerts.update(AlertKind.PROMPTS_CUT, cutting)
+    return Profiles(known, keeping(settings, engine, clock, alerts))
+
+
+def _window(learned: EndpointProfile) -> str:
+    return f"{learned.window_tokens or 0:,}"
 
 
 async def _budget(settings: Settings, engine: AsyncEngine, now: datetime) -> Budget:

@@ -268,6 +268,9 @@ class AlertKind(StrEnum):
     """Editions cannot be made."""
     MODEL_FAILED = "model-failed"
     """Less than half of an edition's papers were translated, because of the model; the reason is a sentence."""
+    PROMPTS_CUT = "prompts-cut"
+    """An endpoint reads only a part of long prompts, without saying so; the subject is the model, the reason the tokens
+    from which on."""
     PAPERS_UNEXPLAINED = "papers-unexplained"
     """Announced papers are in no edition, without a reason; the reason is their number."""
     HIDDEN_INSTRUCTIONS = "hidden-instructions"

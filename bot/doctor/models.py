@@ -8,10 +8,11 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from bot import language_model
+from bot.alerts import Alerts
 from bot.app import open_database
 from bot.doctor.findings import BrokenError, OffError
 from bot.settings import Settings
-from digest.errors import ModelError, StoreError
+from digest.errors import LongPromptError, ModelError, StoreError
 from digest.flights import Audience
 from digest.llm.budget import Budget
 from digest.llm.client import Model
@@ -19,6 +20,7 @@ from digest.llm.patience import Patience
 from digest.llm.profile import NEW, EndpointProfile, capabilities
 from digest.llm.profiles import Profiles
 from digest.llm.prompts import PromptTemplate
+from digest.llm.token_bounds import tokens_at_least
 from digest.models import Call, PaperId, Purpose, VersionId
 from digest.reading.form import ReadingAnswer
 from digest.translation import TranslationAnswer
@@ -26,6 +28,7 @@ from digest.translation import TranslationAnswer
 Clock = Callable[[], datetime]
 
 _PATIENCE = Patience(call_seconds=60, attempts=2, throttle_seconds=20)
+_LONGEST_TRIAL = 40_000  # tokens of a question that is paid for to try a window anew
 _VERSION = VersionId(PaperId("1706.03762"), 7)
 _TITLE = "Rooms that can be heard"
 _TEXT = "Rooms have shapes that can be heard. We listen with two microphones. Errors fall by up to 12.5%."
@@ -33,9 +36,12 @@ _FORMS: Mapping[Purpose, type[BaseModel]] = {
     Purpose.TRANSLATION: TranslationAnswer,
     Purpose.READING: ReadingAnswer,
 }
-_MATERIAL: Mapping[Purpose, Mapping[str, object]] = {
-    Purpose.TRANSLATION: {"abstract": _TEXT, "terms": ()},
-    Purpose.READING: {"text": _TEXT, **dict.fromkeys(("notes", "number", "count", "failing"))},
+_MATERIAL: Mapping[Purpose, Callable[[str], Mapping[str, object]]] = {
+    Purpose.TRANSLATION: lambda text: {"abstract": text, "terms": ()},
+    Purpose.READING: lambda text: {
+        "text": text,
+        **dict.fromkeys(("notes", "number", "count", "failing")),
+    },
 }
 
 
@@ -58,7 +64,7 @@ async def model(settings: Settings, name: str, purposes: list[Purpose], clock: C
     client = language_model.client(settings)
     if client is None:
         raise OffError("OPENAI_API_KEY is not set: editions are made with the English abstracts.")
-    async with client, _remembered(settings, name, clock) as profiles:
+    async with client, _remembered(settings, name, clock) as (known, profiles):
         asked = Model(
             client,
             concurrency=1,
@@ -72,6 +78,7 @@ async def model(settings: Settings, name: str, purposes: list[Purpose], clock: C
         try:
             tokens = [await _tokens(asked, settings, name, purpose, Audience()) for purpose in purposes]
             tokens.append(await _tokens(asked, settings, name, purposes[-1], _listening()))
+            tokens += await _beyond(known.window_tokens, asked, settings, name)
         except ModelError as error:
             raise BrokenError(f"{name}: {error}") from None
         told = capabilities(profiles.of(name))
@@ -79,8 +86,10 @@ async def model(settings: Settings, name: str, purposes: list[Purpose], clock: C
 
 
 @asynccontextmanager
-async def _remembered(settings: Settings, name: str, clock: Clock) -> AsyncIterator[Profiles]:
-    """Profiles that begin anew but for the window, which no short question finds; kept at the end.
+async def _remembered(
+    settings: Settings, name: str, clock: Clock
+) -> AsyncIterator[tuple[EndpointProfile, Profiles]]:
+    """What was known of the model, and profiles that begin anew; they are kept where all went well.
 
     Without a database nothing is known and nothing is kept.
     """
@@ -88,20 +97,43 @@ async def _remembered(settings: Settings, name: str, clock: Clock) -> AsyncItera
         try:
             engine = await stack.enter_async_context(open_database(settings))
         except StoreError:
-            yield Profiles({}, _unkept)
+            yield NEW, Profiles({}, _unkept)
             return
-        known = (await language_model.profiles(settings, engine, clock)).of(name)
-        begun = replace(NEW, window_tokens=known.window_tokens)
-        profiles = Profiles({name: begun}, language_model.keeping(settings, engine, clock))
-        yield profiles
-        await profiles.keep(name, profiles.of(name))
+        alerts = Alerts(engine, clock)
+        known = (await language_model.profiles(settings, engine, clock, alerts)).of(name)
+        beyond_trial = (known.window_tokens or 0) > _LONGEST_TRIAL
+        begun = replace(NEW, window_tokens=known.window_tokens, cuts_prompts=known.cuts_prompts)
+        profiles = Profiles({name: begun} if beyond_trial else {}, _unkept)
+        yield known, profiles
+        await language_model.keeping(settings, engine, clock, alerts)(name, profiles.of(name))
 
 
-async def _tokens(asked: Model, settings: Settings, name: str, purpose: Purpose, audience: Audience) -> int:
-    """The tokens that one answer cost. Raises ModelError."""
+async def _beyond(window_tokens: int | None, asked: Model, settings: Settings, name: str) -> list[int]:
+    """The tokens of a question as long as one that did not fit: it may by now. Raises ModelError.
+
+    If it does not fit, the profile has the window again.
+    """
+    if window_tokens is None or window_tokens > _LONGEST_TRIAL:
+        return []
+    text = " ".join([_TEXT] * (window_tokens // tokens_at_least(_TEXT) + 1))
+    try:
+        return [await _tokens(asked, settings, name, Purpose.READING, Audience(), text)]
+    except LongPromptError:
+        return []
+
+
+async def _tokens(
+    asked: Model,
+    settings: Settings,
+    name: str,
+    purpose: Purpose,
+    audience: Audience,
+    text: str = _TEXT,
+) -> int:
+    """The tokens that one answer about `text` cost. Raises ModelError."""
     template = PromptTemplate(purpose, _FORMS[purpose], settings.target_language)
     answered = await asked.ask(
-        template.render(id=_VERSION, title=_TITLE, **_MATERIAL[purpose]),
+        template.render(id=_VERSION, title=_TITLE, **_MATERIAL[purpose](text)),
         _FORMS[purpose],
         purpose=purpose,
         version=_VERSION,

@@ -71,6 +71,8 @@ class EndpointProfile:
     counting: Counting = Counting.TOKENS
     window_tokens: int | None = None
     """Prompts of so many tokens, by the lower bound of `token_bounds`, did not fit; None where all have fitted."""
+    cuts_prompts: bool = False
+    """Whether it cut one that did not fit, without saying so."""
 
 
 NEW = EndpointProfile()
@@ -105,7 +107,8 @@ def capabilities(profile: EndpointProfile) -> str:
         "system role" if profile.system_role else "no system role",
     ]
     if profile.window_tokens is not None:
-        told.append(f"prompts under about {profile.window_tokens:,} tokens")
+        silently = ", what is longer is cut in silence" if profile.cuts_prompts else ""
+        told.append(f"prompts under about {profile.window_tokens:,} tokens{silently}")
     if profile.counting is not Counting.TOKENS:
         told.append("does not count a prompt's tokens")
     if profile.refused_fields:

@@ -42,9 +42,11 @@ def _after(used: EndpointProfile, shown: Shown) -> EndpointProfile:
     counting = shown.counting
     if used.counting is Counting.NOTHING and counting is Counting.MARKS:
         counting = Counting.NOTHING
-    window = used.window_tokens if used.counting is counting or counting is not Counting.NOTHING else None
+    is_kept = used.counting is counting or counting is not Counting.NOTHING
+    window = used.window_tokens if is_kept else None
     room = max(shown.room_tokens, used.answer_tokens or 0) if shown.room_tokens else used.answer_tokens
-    return replace(used, counting=counting, window_tokens=window, answer_tokens=room)
+    cuts = used.cuts_prompts and window is not None
+    return replace(used, counting=counting, window_tokens=window, cuts_prompts=cuts, answer_tokens=room)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +173,13 @@ class Profiles:
         """Prompts of so many tokens do not fit; unless a longer one did, or this one is as short as an abstract's."""
         if tokens > max(known.fitted_tokens, SHORT_TOKENS):
             window = min(tokens, known.profile.window_tokens or tokens)
-            if why is Outcome.CUT_PROMPT:
+            cuts = why is Outcome.CUT_PROMPT
+            if cuts:
                 _log.warning("prompt_cut_in_silence", model=model, tokens=tokens)
-            await self._change(known, model, replace(known.profile, window_tokens=window), why)
+            narrower = replace(
+                known.profile, window_tokens=window, cuts_prompts=cuts or known.profile.cuts_prompts
+            )
+            await self._change(known, model, narrower, why)
 
     async def _change(self, known: _Known, model: str, profile: EndpointProfile, why: Outcome) -> None:
         if profile == known.profile:

@@ -4,9 +4,13 @@ from datetime import timedelta
 from pathlib import Path
 
 from bot import language_model, settings
+from bot.models import AlertKind
 from digest.models import Purpose
 from tests.bot.world import WEDNESDAY_NOON, World, publish, world
+from tests.fakes.documents import html_page
 from tests.fakes.model import FakeModel
+from tests.fakes.model_dialects import DIALECTS
+from tests.papers import paper
 
 
 async def test_what_one_run_learned_of_the_endpoint_the_next_one_knows(tmp_path: Path) -> None:
@@ -26,6 +30,20 @@ async def test_what_one_run_learned_of_the_endpoint_the_next_one_knows(tmp_path:
 
 def _refused(here: World) -> int:
     return [outcome for _, outcome in here.outcomes()].count("unsupported-format")
+
+
+async def test_prompts_that_are_cut_in_silence_are_an_alert_until_the_settings_change(tmp_path: Path) -> None:
+    cutting = next(each for each in DIALECTS if each.name == "ollama, 4096 tokens")
+    async with world(tmp_path, FakeModel(always=cutting), papers=1, reading_model="large") as here:
+        title = paper(1).title
+        here.arxiv.html[str(paper(1).version)] = html_page(title, 1, 40 * cutting.lines)
+        await here.run()
+        async with here.app(WEDNESDAY_NOON) as app:  # another process on the same database
+            [alert] = await app.alerts.lasting(AlertKind.PROMPTS_CUT)
+            assert alert.subject == "large"
+            assert int(alert.reason.replace(",", "")) > 2_000
+        async with here.app(WEDNESDAY_NOON, openai_base_url="http://other.invalid/v1") as app:
+            assert await app.alerts.lasting(AlertKind.PROMPTS_CUT) == []
 
 
 def test_fields_of_one_purpose_stand_before_those_of_all() -> None:

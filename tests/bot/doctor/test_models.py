@@ -5,17 +5,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response
 
 from bot import language_model, settings
+from bot.alerts import Alerts
 from bot.app import open_database
 from bot.doctor import models
 from bot.doctor.findings import BrokenError
 from bot.settings import Settings
-from digest.llm.profile import NEW, ResponseFormat, Streaming
+from digest.llm.profile import NEW, EndpointProfile, ResponseFormat, Streaming
 from tests.databases import migrated
 from tests.fakes import model_faults as faults
 from tests.fakes.model import KEY, FakeModel
+from tests.fakes.model_dialects import DIALECTS
 
 NOON = datetime(2026, 2, 9, 12, 0, tzinfo=UTC)
 
@@ -48,21 +51,36 @@ async def test_a_model_is_asked_what_real_calls_ask_and_its_abilities_are_told_a
         assert [message["role"] for message in asked["messages"]] == ["system", "user"]
         assert asked["top_k"] == 1
         async with open_database(loaded) as engine:
-            kept = (await language_model.profiles(loaded, engine, lambda: NOON)).of("large")
+            kept = await _kept(loaded, engine, "large")
         assert (kept.streaming, kept.response_format) == (Streaming.IMPOSSIBLE, ResponseFormat.JSON_OBJECT)
 
 
-async def test_it_is_learned_anew_but_for_the_window_which_a_short_question_cannot_find(
-    tmp_path: Path,
-) -> None:
+async def test_all_is_learned_anew_and_a_window_by_a_question_that_did_not_fit(tmp_path: Path) -> None:
     async with FakeModel(fields=("top_k",)) as fake:
         loaded = await _settings(tmp_path, fake)
         async with open_database(loaded) as engine:
-            keep = language_model.keeping(loaded, engine, lambda: NOON)
-            await keep("small", replace(NEW, response_format=ResponseFormat.TEXT, window_tokens=4096))
-        told = await _told(loaded, "small")
-        assert "JSON schemas, streaming possible" in told
-        assert "prompts under about 4,096 tokens" in told
+            alerts = Alerts(engine, lambda: NOON)
+            keep = language_model.keeping(loaded, engine, lambda: NOON, alerts)
+            old = replace(NEW, response_format=ResponseFormat.TEXT, window_tokens=4_096, cuts_prompts=True)
+            await keep("small", old)
+            await keep("large", replace(old, window_tokens=100_000))
+            fake.always = next(each for each in DIALECTS if each.name == "ollama, 4096 tokens")
+            told = await _told(loaded, "small")
+            assert "JSON schemas, streaming possible" in told
+            assert "tokens, what is longer is cut in silence" in told
+            assert (await _kept(loaded, engine, "small")).cuts_prompts
+            fake.always = None
+            assert "cut" not in await _told(loaded, "small")
+            assert (await _kept(loaded, engine, "small")).window_tokens is None
+            assert [each.subject for each in await alerts.lasting()] == ["large"]
+            assert "prompts under about 100,000 tokens, what is" in await _told(
+                loaded, "large"
+            )  # too dear a try
+
+
+async def _kept(loaded: Settings, engine: AsyncEngine, name: str) -> EndpointProfile:
+    alerts = Alerts(engine, lambda: NOON)
+    return (await language_model.profiles(loaded, engine, lambda: NOON, alerts)).of(name)
 
 
 async def test_what_is_not_understood_is_told_in_the_endpoints_words(tmp_path: Path) -> None:
