@@ -9,6 +9,11 @@ _IMAGE = (
     b"<< /Type /XObject /Subtype /Image /Width 1 /Height 1 /ColorSpace /DeviceGray /BitsPerComponent 8 /Length 1 >>\n"
     b"stream\n\xff\nendstream"
 )
+_NAMES = (
+    b"/Font << /F1 3 0 R >> /ExtGState << /G0 << /ca 0 >> /G1 << /ca 1 >> /G2 << /BM /Screen >> >> "
+    b"/ColorSpace << /C1 [/Separation /Gold /DeviceGray << /FunctionType 2 /Domain [0 1] /N 1 >>] >>"
+)
+_XOBJECTS = b"/XObject << /I1 4 0 R /X1 5 0 R /X2 6 0 R >>"
 LINE = "Every room answers the same question with another echo and another error"
 
 
@@ -23,24 +28,34 @@ def shown(lines: Sequence[str], *, before: str = "", size: float = 10, left: flo
     return f"q {before} BT /F1 {size:g} Tf {left:g} 780 Td 12 TL {rows} ET Q\n".encode("cp1252")
 
 
-def pdf(*pages: bytes, type3: bool = False) -> bytes:
-    """A PDF with one page for each content stream; /F1 is its font, /I1 an image of one pixel, /G0 paints nothing."""
+def pdf(*pages: bytes, type3: bool = False, form: bytes = b"") -> bytes:
+    """A PDF with one page for each content stream.
+
+    /F1 is its font, /I1 an image of one pixel, /X1 the content `form` from 0 0 to 600 100, and /X2 the same as a group.
+    /G0 paints nothing, /G1 all, /G2 makes dark colours vanish; /C1 is a space of one ink.
+    """
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Count %d /Kids [%s] >>"
-        % (len(pages), b" ".join(b"%d 0 R" % (5 + 2 * at) for at in range(len(pages)))),
+        % (len(pages), b" ".join(b"%d 0 R" % (7 + 2 * at) for at in range(len(pages)))),
         _TYPE3 if type3 else _FONT,
         _IMAGE,
+        _form(form, b""),
+        _form(form, b"/Group << /S /Transparency >>"),
     ]
     for at, content in enumerate(pages):
         packed = zlib.compress(content)
         objects += [
-            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents %d 0 R "
-            b"/Resources << /Font << /F1 3 0 R >> /ExtGState << /G0 << /ca 0 >> /G1 << /ca 1 >> >> %s >> >>"
-            % (6 + 2 * at, b"/XObject << /I1 4 0 R >>" if b"/I1" in content else b""),
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents %d 0 R /Resources << %s %s >> >>"
+            % (8 + 2 * at, _NAMES, _XOBJECTS if b" Do" in content else b""),
             b"<< /Length %d /Filter /FlateDecode >>\nstream\n%s\nendstream" % (len(packed), packed),
         ]
     return _file(objects)
+
+
+def _form(content: bytes, more: bytes) -> bytes:
+    head = b"<< /Type /XObject /Subtype /Form /BBox [0 0 600 100] /Resources << %s >> " % _NAMES
+    return head + b"%s /Length %d >>\nstream\n%s\nendstream" % (more, len(content), content)
 
 
 def _file(objects: Sequence[bytes]) -> bytes:

@@ -136,6 +136,95 @@ async def test_what_no_reader_sees_is_not_read(tmp_path: Path, hidden: bytes) ->
     assert found.hidden.strip() == ORDER
 
 
+HEAD = "Model and its word error rate"
+UNDER = "30 770 500 30 re f"  # the first line of a page
+BELOW = shown(BODY, before="1 0 0 1 0 -200 cm")
+ROUND = "40 770 m 520 770 l 530 770 530 780 530 780 c 530 800 l 30 800 l 30 780 l 30 770 40 770 40 770 c f"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        shown([HEAD], before=f"0 0 0.5 rg {UNDER} 1 g"),
+        shown([HEAD], before=f"0.2 0.2 0 0.6 k {UNDER} 0 0 0 0 k"),
+        shown([HEAD], before=f"0.7 g {UNDER} 0.97 g"),
+        shown([HEAD], before=f"0 0 0.5 rg {ROUND} 1 g"),
+        shown([HEAD], before="0 0 0.5 rg q 0.5 0 0 0.5 0 0 cm 60 1540 1000 60 re f Q 1 g"),
+        shown([HEAD], before=f"0 g {UNDER} 0 0 0.5 rg {UNDER} 1 g"),
+        shown([HEAD], before="0 g 0 600 600 200 re W n 0 0 600 800 re f 1 g"),
+        shown([HEAD], before=f"0 g {UNDER} 30 770 500 0.5 re 30 799 500 0.5 re f 1 g"),
+        b"q 1 0 0 1 0 700 cm /X1 Do Q ",
+    ],
+    ids=["blue", "inks", "light", "round", "scaled", "twice", "page", "rules", "form"],
+)
+async def test_light_text_on_a_coloured_ground_is_read(tmp_path: Path, page: bytes) -> None:
+    form = b"0 0 0.5 rg 0 0 600 100 re f 1 g BT /F1 10 Tf 40 80 Td (%s) Tj ET" % HEAD.encode()
+    text = await text_of(tmp_path, pdfs.pdf(page + BELOW, form=form))
+    assert HEAD in text.splitlines()
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "0 g 30 770 20 30 re f 1 g",
+        f"0 g 0 0 9 9 re W n {UNDER} 1 g",
+        f"0 g /G0 gs {UNDER} /G1 gs 1 g",
+        f"0 g /G2 gs {UNDER} 1 g",
+        f"0 g {UNDER} 1 g {UNDER}",
+        f"0 g {UNDER} 1 g 60 770 100 30 re f",
+        f"0 g 30 770 500 30 re {UNDER.replace('f', 'f*')} 1 g",
+        f"0 g {UNDER} /C1 cs 0 scn {UNDER} 1 g",
+        f"/C1 cs 1 scn {UNDER} 1 g",
+        f"0 g {UNDER} q 600 0 0 800 0 0 cm /I1 Do Q 1 g",
+        f"0 g {UNDER} 0.02 g",
+        "0 g 30 770 m 30 1500 530 1500 530 770 c 30 700 l f 1 g",
+        "0 g 30 700 m 30 770 530 770 530 700 c f 1 g",
+        "0 g 30 700 m 530 700 l 280 785 l 530 800 l 30 800 l f 1 g",
+        "0 g 1 G 1 Tr",
+        "0 g q 1 0 0 1 0 700 cm /X1 Do Q 1 g",
+    ],
+    ids=[
+        "short",
+        "clipped away",
+        "transparent",
+        "blended away",
+        "covered",
+        "covered between",
+        "hole",
+        "covered by ink",
+        "ink",
+        "covered by a picture",
+        "black on black",
+        "open",
+        "curve below",
+        "dent",
+        "outlines",
+        "form",
+    ],
+)
+async def test_a_ground_that_does_not_show_a_text_does_not_let_it_pass(tmp_path: Path, before: str) -> None:
+    form = b"1 0 0 1 0 900 cm 0 0 600 100 re f"
+    page = shown([ORDER], before=before) + b"q 0 0 600 800 re W n Q " + BELOW
+    text = await text_of(tmp_path, pdfs.pdf(page, form=form))
+    assert text.splitlines() == BODY
+
+
+async def test_a_ground_that_comes_after_a_text_does_not_let_it_pass(tmp_path: Path) -> None:
+    page = (
+        shown([ORDER], before="1 g")
+        + b"0 g 30 770 500 30 re f "
+        + shown(BODY, before="1 g 0 g 1 0 0 1 0 -40 cm")
+    )
+    text = await text_of(tmp_path, pdfs.pdf(page))
+    assert text.splitlines() == BODY
+
+
+async def test_what_a_group_is_set_to_holds_for_all_that_is_in_it(tmp_path: Path) -> None:
+    form = b"/G1 gs BT /F1 10 Tf 40 80 Td (%s) Tj ET" % ORDER.encode()
+    text = await text_of(tmp_path, pdfs.pdf(b"q /G0 gs /X2 Do Q " + shown(BODY), form=form))
+    assert text.splitlines() == BODY
+
+
 async def test_what_is_opaque_again_is_read(tmp_path: Path) -> None:
     assert "One more." in str(
         await text_of(tmp_path, pdfs.pdf(shown(["One more."], before="/G0 gs /G1 gs") + shown(BODY)))
