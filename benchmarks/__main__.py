@@ -19,6 +19,7 @@ QUICK = {
     "edition": ["--papers", "4", "--concurrency=4", "--translation-seconds=0.2", "--reading-seconds=0.5"],
     "faults": ["--quick"],
     "fidelity": ["--abstracts", "60"],
+    "fulltext": ["--quick"],
     "mail": ["--quick"],
     "telegram": ["--quick"],
 }

@@ -4,6 +4,11 @@ import zlib
 from collections.abc import Sequence
 
 _FONT = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>"
+# Its spaces are told to be so wide that the gaps between words seem to be none.
+_WIDE_SPACES = (
+    b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /FirstChar 32 /LastChar 122 /Widths [%s] >>"
+    % (b" ".join([b"2000"] + [b"500"] * 90))
+)
 _TYPE3 = b"<< /Type /Font /Subtype /Type3 /FontBBox [0 0 1 1] /FontMatrix [1 0 0 1 0 0] /Encoding /WinAnsiEncoding >>"
 _IMAGE = (
     b"<< /Type /XObject /Subtype /Image /Width 1 /Height 1 /ColorSpace /DeviceGray /BitsPerComponent 8 /Length 1 >>\n"
@@ -28,7 +33,13 @@ def shown(lines: Sequence[str], *, before: str = "", size: float = 10, left: flo
     return f"q {before} BT /F1 {size:g} Tf {left:g} 780 Td 12 TL {rows} ET Q\n".encode("cp1252")
 
 
-def pdf(*pages: bytes, type3: bool = False, form: bytes = b"") -> bytes:
+def glued(lines: Sequence[str]) -> bytes:
+    """The same with the gaps of each line between its words, and no spaces: for `pdf` with `wide_spaces`."""
+    rows = " ".join(f"[({') -300 ('.join(line.split())})] TJ T*" for line in lines)
+    return f"q BT /F1 10 Tf 40 780 Td 12 TL {rows} ET Q\n".encode("cp1252")
+
+
+def pdf(*pages: bytes, type3: bool = False, wide_spaces: bool = False, form: bytes = b"") -> bytes:
     """A PDF with one page for each content stream.
 
     /F1 is its font, /I1 an image of one pixel, /X1 the content `form` from 0 0 to 600 100, and /X2 the same as a group.
@@ -38,7 +49,7 @@ def pdf(*pages: bytes, type3: bool = False, form: bytes = b"") -> bytes:
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Count %d /Kids [%s] >>"
         % (len(pages), b" ".join(b"%d 0 R" % (7 + 2 * at) for at in range(len(pages)))),
-        _TYPE3 if type3 else _FONT,
+        _TYPE3 if type3 else _WIDE_SPACES if wide_spaces else _FONT,
         _IMAGE,
         _form(form, b""),
         _form(form, b"/Group << /S /Transparency >>"),

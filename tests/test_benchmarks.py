@@ -31,6 +31,9 @@ def call(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_every_benchmark_does_its_work_at_a_small_size(name: str) -> None:
     if name == "fidelity":
         shared_data("listings-2025.jsonl")
+    if name == "fulltext":
+        shared_data("pdf")
+        program("pdftotext")
     if name == "mail":
         program("smtp-sink")
     ended = call(name, *QUICK[name])

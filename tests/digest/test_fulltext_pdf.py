@@ -10,12 +10,12 @@ import pytest
 from pypdf import PdfWriter
 
 from digest.models import NoTextReason
-from digest.sources.fulltext import pdf
+from digest.sources.fulltext import pdf, pdfium_process
 from digest.sources.fulltext.extract import Extract
 from digest.sources.fulltext.pages import join_broken_words, running_text
 from digest.sources.fulltext.pdf import Limits
 from tests import pdfs
-from tests.pdfs import prose, shown
+from tests.pdfs import glued, prose, shown
 from tests.shared import shared_data
 
 GIBIBYTE = 1 << 30
@@ -102,31 +102,20 @@ def test_a_table_of_contents_does_not_swallow_the_paper() -> None:
     assert running_text(["\n".join([*lines, *prose(60)])]).text.splitlines() == [*lines, *prose(60)]
 
 
-@pytest.mark.parametrize(
-    "hidden",
-    [
-        shown([ORDER], before="3 Tr"),
-        shown([ORDER], before="1 g"),
-        shown([ORDER], before="1 1 1 rg"),
-        shown([ORDER], before="0.96 g"),
-        shown([ORDER], before="/G0 gs"),
-        shown([ORDER], before="0 0 0 0 k"),
-        shown([ORDER], size=1),
-        shown([ORDER], before="0.1 0 0 0.1 0 700 cm"),
-        shown([ORDER], left=-900),
-    ],
-    ids=[
-        "unpainted",
-        "white gray",
-        "white rgb",
-        "nearly white",
-        "transparent",
-        "white cmyk",
-        "tiny",
-        "scaled down",
-        "off the page",
-    ],
-)
+HIDDEN = {
+    "unpainted": shown([ORDER], before="3 Tr"),
+    "white gray": shown([ORDER], before="1 g"),
+    "white rgb": shown([ORDER], before="1 1 1 rg"),
+    "nearly white": shown([ORDER], before="0.96 g"),
+    "transparent": shown([ORDER], before="/G0 gs"),
+    "white cmyk": shown([ORDER], before="0 0 0 0 k"),
+    "tiny": shown([ORDER], size=1),
+    "scaled down": shown([ORDER], before="0.1 0 0 0.1 0 700 cm"),
+    "off the page": shown([ORDER], left=-900),
+}
+
+
+@pytest.mark.parametrize("hidden", HIDDEN.values(), ids=HIDDEN)
 async def test_what_no_reader_sees_is_not_read(tmp_path: Path, hidden: bytes) -> None:
     path = tmp_path / "paper.pdf"
     path.write_bytes(pdfs.pdf(hidden + shown(BODY), shown(BODY)))
@@ -134,6 +123,37 @@ async def test_what_no_reader_sees_is_not_read(tmp_path: Path, hidden: bytes) ->
     assert isinstance(found, Extract)
     assert found.text.splitlines() == BODY * 2
     assert found.hidden.strip() == ORDER
+
+
+async def test_words_that_run_into_each_other_are_taken_apart(tmp_path: Path) -> None:
+    path = tmp_path / "paper.pdf"
+    path.write_bytes(pdfs.pdf(glued(BODY), shown(prose(10)), wide_spaces=True))
+    found = await pdf.extract(path)
+    assert isinstance(found, Extract)
+    assert found.text.splitlines() == BODY + prose(10)
+    assert found.extractors == ("pypdf", "pypdfium2")
+
+
+async def test_what_no_reader_sees_does_not_come_back_by_the_second_extractor(tmp_path: Path) -> None:
+    path = tmp_path / "paper.pdf"
+    path.write_bytes(pdfs.pdf(b"".join(HIDDEN.values()) + glued(BODY), wide_spaces=True))
+    found = await pdf.extract(path)
+    assert isinstance(found, Extract)
+    assert found.text.splitlines() == BODY
+    assert found.extractors == ("pypdf", "pypdfium2")
+    assert "praise" in found.hidden
+
+
+@pytest.mark.parametrize(
+    ("pages", "memory_bytes", "cpu_seconds"),
+    [([0], 100_000_000, 50), ([0], GIBIBYTE, 1), ([9], GIBIBYTE, 50)],
+)
+def test_where_the_second_extractor_fails_the_first_ones_text_stays(
+    tmp_path: Path, pages: list[int], memory_bytes: int, cpu_seconds: int
+) -> None:
+    path = tmp_path / "paper.pdf"
+    path.write_bytes(pdfs.pdf(glued(BODY), wide_spaces=True))
+    assert pdfium_process.ask(path, pages, memory_bytes, cpu_seconds) == []
 
 
 HEAD = "Model and its word error rate"

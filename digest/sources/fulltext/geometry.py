@@ -75,6 +75,15 @@ class Box:
             and self.top >= other.top
         )
 
+    def touches(self, other: "Box") -> bool:
+        """Whether both hold some area."""
+        return (
+            self.left < other.right
+            and other.left < self.right
+            and self.bottom < other.top
+            and other.bottom < self.top
+        )
+
     def meet(self, other: "Box") -> "Box":
         """What both hold; where that is nothing, a box without an inside."""
         return Box(
@@ -174,7 +183,7 @@ def are_apart(shapes: Sequence[Shape]) -> bool:
     if len(shapes) > _MOST_SHAPES:
         return False
     boxes = [Box.around(shape.outline) for shape in shapes]
-    return not any(one.meet(other).has_inside for at, one in enumerate(boxes) for other in boxes[:at])
+    return not any(one.touches(other) for at, one in enumerate(boxes) for other in boxes[:at])
 
 
 def _turn(one: Point, other: Point, third: Point) -> float:

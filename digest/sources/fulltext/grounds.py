@@ -49,7 +49,7 @@ class Grounds:
     def beneath(self, box: Box) -> Colour:
         """The colour of what was painted last beneath all of `box`; white where that lies beneath a part of it."""
         for area in reversed(self._areas):
-            if area.bounds.meet(box).has_inside:
+            if area.bounds.touches(box):
                 return area.colour if area.covers(box) else WHITE
         return WHITE
 

@@ -8,10 +8,9 @@ characters at the most.
 
 import json
 import logging
-import resource
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from pypdf import PageObject, PdfReader
@@ -21,26 +20,41 @@ from digest.models import NoTextReason
 from digest.sources.fulltext.characters import MINIMUM_CHARACTERS, is_garbled, plain, tagged
 from digest.sources.fulltext.extract import Extract
 from digest.sources.fulltext.pages import running_text
+from digest.sources.fulltext.pdfium_process import ask
+from digest.sources.fulltext.process_limits import limit
+from digest.sources.fulltext.spacing import is_glued, respaced
 from digest.sources.fulltext.visible import visible_text
 
 _HIDDEN_CHARACTERS = 20_000  # of what no reader sees that are told
 _EXTRACTORS = ("pypdf",)
+_SECOND = "pypdfium2"
 _LOST_SHARE = 0.1  # of the pages; a paper that loses more of them is damaged
 
 
 @dataclass(frozen=True, slots=True)
-class _Pages:
-    """The pages that could be read, and whether those are all."""
+class Limits:
+    """Those of the process, and the characters that all pages together may have."""
 
-    read: Sequence[Extract]
+    memory_bytes: int
+    cpu_seconds: int
+    text_characters: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """The pages that could be read, each with its number from 0, and whether those are all."""
+
+    read: Mapping[int, Extract]
     whole: bool
+    respaced: bool = False
+    """Whether words that ran into each other were taken apart in some."""
 
 
 def main() -> None:
     path, memory_bytes, cpu_seconds, text_characters = sys.argv[1:]
     limit(int(memory_bytes), int(cpu_seconds))
     logging.disable()  # pypdf remarks on every fault, and there can be millions
-    outcome = read(Path(path), int(text_characters))
+    outcome = read(Path(path), Limits(int(memory_bytes), int(cpu_seconds), int(text_characters)))
     if isinstance(outcome, NoTextReason):
         sys.stdout.buffer.write(json.dumps(outcome).encode())
     else:
@@ -49,23 +63,16 @@ def main() -> None:
         sys.stdout.buffer.write(f"{json.dumps(about)}\n{text}".encode())
 
 
-def limit(memory_bytes: int, cpu_seconds: int) -> None:
-    """Binds this process for the rest of its life."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))  # SIGXCPU, then SIGKILL
-    if sys.platform != "darwin":  # macOS refuses this one
-        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-
-
-def read(path: Path, text_characters: int) -> Extract | NoTextReason:
+def read(path: Path, limits: Limits) -> Extract | NoTextReason:
     """The text of the PDF at `path`, or why there is none that could be read."""
     try:
         reader = PdfReader(path)
         if reader.is_encrypted and not reader.decrypt(""):
             return NoTextReason.ENCRYPTED
-        pages = _pages(reader, text_characters)
-        return pages if isinstance(pages, NoTextReason) else _judged(pages, reader)
+        pages = read_pages(reader, limits.text_characters)
+        if isinstance(pages, NoTextReason):
+            return pages
+        return _judged(unglued(pages, path, limits), reader)
     except FileNotDecryptedError:
         return NoTextReason.ENCRYPTED
     except (MemoryError, LimitReachedError):
@@ -74,47 +81,61 @@ def read(path: Path, text_characters: int) -> Extract | NoTextReason:
         return NoTextReason.DAMAGED
 
 
-def _pages(reader: PdfReader, text_characters: int) -> _Pages | NoTextReason:
-    pages: list[Extract] = []
+def read_pages(reader: PdfReader, text_characters: int) -> Pages | NoTextReason:
+    """What a reader of the paper sees, page by page."""
+    pages: dict[int, Extract] = {}
     lost: list[NoTextReason] = []
     size = 0
-    for page in reader.pages:
+    for number, page in enumerate(reader.pages):
         read = _page(page)
         if isinstance(read, NoTextReason):
             lost.append(read)
             continue
-        pages.append(read)
+        pages[number] = read
         size += len(read.text)
         if size > text_characters:
             return NoTextReason.TOO_LARGE
     if len(lost) > _LOST_SHARE * (len(pages) + len(lost)):
         return lost[0]
-    return _Pages(pages, whole=not lost)
+    return Pages(pages, whole=not lost)
+
+
+def unglued(pages: Pages, path: Path, limits: Limits) -> Pages:
+    """`pages` with the words that run into each other taken apart, as far as PDFium can tell where they end."""
+    glued = [number for number, page in pages.read.items() if is_glued(page.text)]
+    others = ask(path, glued, limits.memory_bytes, limits.cpu_seconds)
+    made = {
+        number: replace(pages.read[number], text=respaced(pages.read[number].text, other))
+        for number, other in zip(glued, others, strict=False)
+    }
+    better = {number: page for number, page in made.items() if page != pages.read[number]}
+    return replace(pages, read={**pages.read, **better}, respaced=bool(better))
 
 
 def _page(page: PageObject) -> Extract | NoTextReason:
     """The page's text, or why it is lost: one monstrous figure need not cost the paper."""
     try:
-        return visible_text(page)
+        found = visible_text(page)
+        return replace(found, hidden="\n".join(filter(None, (found.hidden, tagged(found.text)))))
     except (MemoryError, LimitReachedError):
         return NoTextReason.TOO_LARGE
     except Exception:  # noqa: BLE001 - as above
         return NoTextReason.DAMAGED
 
 
-def _judged(pages: _Pages, reader: PdfReader) -> Extract | NoTextReason:
-    found = running_text([page.text for page in pages.read])
+def _judged(pages: Pages, reader: PdfReader) -> Extract | NoTextReason:
+    found = running_text([page.text for page in pages.read.values()])
     if is_garbled(found.text):
         return NoTextReason.GARBLED
     if len(found.text) < MINIMUM_CHARACTERS:
         return NoTextReason.SCAN if _are_pictures(reader) else NoTextReason.TOO_SHORT
-    hidden = (part for page in pages.read for part in (page.hidden, tagged(page.text)) if part)
+    hidden = (page.hidden for page in pages.read.values() if page.hidden)
     return Extract(
         found.text,
         plain("\n".join(hidden))[:_HIDDEN_CHARACTERS],
         whole=pages.whole,
         has_references=found.has_references,
-        extractors=_EXTRACTORS,
+        extractors=(*_EXTRACTORS, *([_SECOND] if pages.respaced else [])),
     )
 
 
