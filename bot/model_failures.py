@@ -25,6 +25,7 @@ _REMEDIES = {
     Outcome.QUOTA: "top up the account, or name another endpoint in OPENAI_BASE_URL",
     Outcome.THROTTLED: f"lower LLM_CONCURRENCY, or {_LATER}",
     Outcome.UNREACHABLE: f"check OPENAI_BASE_URL, or {_LATER}",
+    Outcome.PROXY: f"correct it, or {_LATER}",
     Outcome.TIMEOUT: f"check OPENAI_BASE_URL, or {_LATER}",
     Outcome.SERVER_ERROR: f"check OPENAI_BASE_URL, or {_LATER}",
 }

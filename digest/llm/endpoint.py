@@ -94,9 +94,13 @@ def _unheard(_: str) -> None:
 
 
 def _unconnected(error: BaseException) -> Outcome:
-    """What kept a connection from being made: a certificate, or anything else."""
-    bad = any(isinstance(each, ssl.SSLCertVerificationError) for each in _causes(error))
-    return Outcome.CERTIFICATE if bad else Outcome.UNREACHABLE
+    """What kept a connection from being made: a certificate, a proxy, or anything else."""
+    causes = [*_causes(error)]
+    if any(isinstance(each, ssl.SSLCertVerificationError) for each in causes):
+        return Outcome.CERTIFICATE
+    return (
+        Outcome.PROXY if any(isinstance(each, httpx2.ProxyError) for each in causes) else Outcome.UNREACHABLE
+    )
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

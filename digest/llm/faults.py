@@ -21,6 +21,7 @@ class Outcome(StrEnum):
 
     OK = "ok"
     UNREACHABLE = "unreachable"
+    PROXY = "proxy"
     TIMEOUT = "timeout"
     SERVER_ERROR = "server-error"
     THROTTLED = "throttled"
@@ -98,6 +99,7 @@ _LEARNED_FROM = frozenset(
 )
 _OF_THE_ENDPOINT = _LEARNED_FROM | {
     Outcome.UNREACHABLE,
+    Outcome.PROXY,
     Outcome.CERTIFICATE,
     Outcome.SERVER_ERROR,
     Outcome.THROTTLED,
@@ -109,6 +111,10 @@ _OF_THE_ENDPOINT = _LEARNED_FROM | {
 }
 _MEANING: dict[Outcome, tuple[type[ModelError], str]] = {
     Outcome.UNREACHABLE: (ModelUnreachableError, "The model's endpoint cannot be reached"),
+    Outcome.PROXY: (
+        ModelUnreachableError,
+        "The proxy before the model's endpoint lets nothing through: check OPENAI_PROXY or HTTPS_PROXY",
+    ),
     Outcome.CERTIFICATE: (
         ModelRefusedError,
         "The certificate of the model's endpoint is not valid, so nothing was sent: have it renewed",
