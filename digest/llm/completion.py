@@ -8,10 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
-from digest.llm import refusals
 from digest.llm.faults import NOT_COUNTED, CallError, Outcome, Usage
-from digest.llm.refusals import Refusal
-from digest.llm.statuses import Sent, fault_for
+from digest.llm.statuses import Sent, fault_in_answer
 
 
 class Ending(StrEnum):
@@ -94,7 +92,7 @@ def completion(body: bytes, sent: Sent | None = None) -> Completion:
     except ValidationError:
         raise CallError(Outcome.NO_COMPLETION) from None
     if parsed.error:
-        raise error_fault(parsed.error, sent)
+        raise fault_in_answer(parsed.error, sent)
     usage = _usage(parsed.usage)
     choices = parsed.choices or []
     if len(choices) != 1:
@@ -126,20 +124,6 @@ def _ending(finish_reason: str | None) -> Ending:
 # Azure, OpenAI content_filter; Zhipu sensitive; Gemini SAFETY, RECITATION, PROHIBITED_CONTENT, BLOCKLIST, SPII.
 _FILTERS = re.compile(r"filter|sensitive|safety|recitation|prohibited|blocklist|spii", re.IGNORECASE)
 _LENGTHS = re.compile(r"length|max_?tokens|window_exceeded", re.IGNORECASE)
-
-
-def error_fault(error: object, sent: Sent | None = None) -> CallError:
-    """The fault that an `error` in place of a completion stands for.
-
-    Gateways pass on an upstream's error with status 200, and its status as the error's code.
-    """
-    sent = sent or Sent()
-    code = error.get("code") if isinstance(error, Mapping) else None
-    if isinstance(code, int) and 400 <= code < 600:
-        return fault_for(code, error, sent=sent)
-    if refusals.cause(400, Refusal(refusals.words(error), sent.request)):
-        return fault_for(400, error, sent=sent)
-    return CallError(Outcome.ERROR_BODY)
 
 
 def _usage(raw: object) -> Usage:

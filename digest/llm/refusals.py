@@ -187,9 +187,10 @@ _CAUSES = (
     Cause(
         Outcome.UNSUPPORTED_TOKEN_FIELD,
         re.compile(
-            r"(?:unsupported|unrecognized|unknown|extra|not (?:supported|permitted|allowed)|instead|forbidden)"
+            r"(?:unsupported|unrecognized|unknown|extra|not (?:supported|permitted|allowed)|forbidden)"
             rf".{{0,120}}(?:{_TOKENS})|(?:{_TOKENS}).{{0,120}}"
-            r"(?:unsupported|unrecognized|unknown|extra|not (?:supported|permitted|allowed)|instead|forbidden)"
+            r"(?:unsupported|unrecognized|unknown|extra|not (?:supported|permitted|allowed)|forbidden)"
+            r"|use\W{1,3}max_\w+\W{1,3}instead"
         ),
         _has_limit,
         _other_name,
@@ -208,7 +209,10 @@ _CAUSES = (
         Outcome.UNSUPPORTED_SYSTEM_ROLE,
         re.compile(
             r"system role|role.{0,40}'?system|(?:system|developer) (?:message|prompt|instruction)s?\b"
-            r".{0,60}(?:not|n't|unsupported|unexpected)|roles must alternate|only user and assistant roles"
+            r".{0,60}(?:not|n't|unsupported|unexpected)|roles must alternate"
+            r"|(?:not|n't) (?:support|accept|allow|take|have|use).{0,20}(?:system|developer) (?:message|prompt|instr)"
+            r"|role.{0,20}\bmust be\W{1,4}user|only\W{1,3}user\W{1,3}(?:and|or)?\W{0,3}assistant"
+            r"|should be\W{1,3}user\W{1,3}or\W{1,3}assistant"
         ),
         _has_system,
         lambda profile, _: replace(profile, system_role=False),
@@ -220,7 +224,7 @@ _CAUSES = (
         Outcome.UNSUPPORTED_FORMAT,
         re.compile(
             r"response[ _]?(?:format|schema)|json[ _](?:schema|object|mode)|structured.?output"
-            r"|guided.?(?:json|decoding)|invalid schema|grammar|handle the requested parameters"
+            r"|guided.?(?:json|decoding)|(?:invalid|specified) schema|grammar|handle the requested parameters"
         ),
         _has("response_format"),
         lambda profile, _: lower_format(profile),

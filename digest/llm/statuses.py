@@ -17,16 +17,40 @@ _QUOTA_CODES = ("insufficient_quota", "billing", "current_quota", "insufficient_
 
 # OpenAI, Azure: content_filter, content_policy_violation, ResponsibleAIPolicyViolation. DashScope: DataInspection…
 # DeepSeek: Content Exists Risk. Zhipu: 1301. Moonshot: considered high risk. Volcengine: SensitiveContentDetected.
-# MiniMax: input_sensitive. Gemini: PROHIBITED_CONTENT. Anthropic: content filtering policy.
+# MiniMax: input_sensitive. Gemini: PROHIBITED_CONTENT, blocked for reason: SAFETY. Anthropic: content filtering policy.
+# OpenAI, with invalid_prompt: limited access to this content for safety reasons (github.com/microsoft/PyRIT/pull/1463).
 _FILTER_WORDS = re.compile(
     r"content[_ ]?filter|content[_ ]policy|content management policy|responsibleai|data_?inspection_?failed"
     r"|content exists risk|considered high risk|sensitive ?content|(?:in|out)put_sensitive|new_sensitive"
-    r"|prohibited_content|unsafe or sensitive content|不安全或敏感内容|敏感信息|flagged (?:by|for|as)|moderation"
+    r"|prohibited_content|unsafe or sensitive content|不安全或敏感内容|敏感信息|敏感内容|内容(?:不合规|违规|安全)"
+    r"|flagged (?:by|for|as)|moderation|inappropriate content|content for safety reasons"
+    r"|blocked for reason|safety (?:system|filter)"
+    r"|(?:content|prompt|response|message)s?\b.{0,30} blocked (?:by|due to|because of)\b.{0,40}(?:safety|content|polic)"
 )
 _WINDOW_WORDS = re.compile(
     r"context[ _](?:length|window|size)|maximum context|(?:prompt|input)(?: is|_is)?[ _]too[ _](?:long|large)"
     r"|range of input length|maximum (?:input|prompt) length|exceeds?.{0,40}(?:token|context) (?:limit|length)"
     r"|input token count.{0,40}exceeds|`inputs` (?:tokens|must have)|exceeded model token limit"
+    r"|(?:prompt|input|message)s?(?: tokens?)?(?: length)?.{0,20}exceeds?.{0,20}max|max_(?:seq|model|input)_len"
+    r"|exceeds? max(?:imum)? (?:message|input|prompt) (?:tokens|length)|tokens? limit exceeded"
+    r"|(?:prompt|输入|内容|消息|文本).{0,8}(?:超长|过长)|超[出过].{0,16}(?:上下文|长度)"
+)
+# Groq: `max_tokens` must be less than or equal to `8000`, the maximum … is less than the `context_window`.
+_LIMIT_WORDS = re.compile(r"max_(?:completion_|new_)?tokens\W{1,3}(?:must|should|can(?:not|'t)|is too)\b")
+# SiliconFlow: balance is insufficient. Zhipu: 余额不足. Anthropic: credit balance is too low. OpenRouter: Key limit
+# exceeded. DashScope: AllocationQuota.FreeTierOnly. Not "exceeded your current quota", as Gemini says of a minute's.
+_QUOTA_WORDS = re.compile(
+    r"balance is (?:insufficient|too low)|insufficient (?:balance|credit|fund)|余额不足|欠费|key limit exceeded"
+    r"|free ?tier.{0,40}exhausted|out of credits"
+)
+_KEY_WORDS = re.compile(
+    r"(?:invalid|incorrect) api[ _-]?key|api[ _-]?key (?:is )?(?:not valid|invalid|expired)"
+)
+# DeepSeek: Model Not Exist. SiliconFlow: Model does not exist. OpenRouter: … is not a valid model ID. Groq:
+# model_decommissioned.
+_MODEL_WORDS = re.compile(
+    r"\bmodel\b.{0,80}?(?:(?:does )?not (?:exist|found)|has been (?:decommissioned|deprecated|retired))"
+    r"|not a valid model|(?:unknown|no such|invalid) model\b(?! (?:output|response))|模型不存在"
 )
 # OpenAI, with 429: Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested 31538. Groq says it
 # with 413. https://github.com/TheR1D/shell_gpt/issues/653
@@ -64,6 +88,21 @@ def fault_for(
     return CallError(outcome, detail, retry_after=retry_after)
 
 
+def fault_in_answer(error: object, sent: Sent | None = None) -> CallError:
+    """The fault that an `error` in the place of a completion stands for, with status 200.
+
+    Gateways pass on an upstream's error so, and its status as the error's code; LM Studio gives no code at all.
+    """
+    sent = sent or Sent()
+    code = error.get("code") if isinstance(error, Mapping) else None
+    if isinstance(code, int) and 400 <= code < 600:
+        return fault_for(code, error, sent=sent)
+    fault = fault_for(400, error, sent=sent)
+    if fault.outcome is not Outcome.REFUSED:
+        return fault
+    return CallError(Outcome.ERROR_BODY, _told(error, refusals.words(error), sent).lstrip(":; "))
+
+
 def _learned(cause: Cause, refusal: Refusal, profile: EndpointProfile) -> EndpointProfile:
     return cause.step(profile, refusal)
 
@@ -73,6 +112,10 @@ def _of_the_content(status: int, body: object, refusal: Refusal) -> Outcome | No
     code, words = _code(body), refusal.words
     if status == 402 or any(known in code for known in _QUOTA_CODES):
         return Outcome.QUOTA
+    if status in _ACCOUNT and _QUOTA_WORDS.search(words):
+        return Outcome.QUOTA
+    if status in (400, 403) and _KEY_WORDS.search(words):
+        return Outcome.UNAUTHORISED
     if status in _JUDGING and _FILTER_WORDS.search(words):
         return Outcome.FILTERED
     if status == 400 and "json_validate_failed" in words:
@@ -81,17 +124,21 @@ def _of_the_content(status: int, body: object, refusal: Refusal) -> Outcome | No
         return Outcome.LONG_PROMPT
     if status in (400, 422, 500) and _WINDOW_WORDS.search(words) and not _asks_too_much(refusal):
         return Outcome.LONG_PROMPT
+    if status == 400 and _MODEL_WORDS.search(words):
+        return Outcome.NO_MODEL
     return None
 
 
 def _asks_too_much(refusal: Refusal) -> bool:
-    """Whether the prompt would fit, and only the answer that was asked for does not: the words give both (vLLM)."""
-    found = _BOTH_PARTS.search(refusal.words)
-    if found is None or refusals.token_limit(refusal.request) is None:
+    """Whether the prompt would fit, and only the answer that was asked for does not: vLLM's words give both."""
+    if refusals.token_limit(refusal.request) is None:
         return False
-    return int(found[2]) < int(found[1])
+    if found := _BOTH_PARTS.search(refusal.words):
+        return int(found[2]) < int(found[1])
+    return _LIMIT_WORDS.search(refusal.words) is not None
 
 
+_ACCOUNT = frozenset({400, 403, 429})
 _JUDGING = frozenset({400, 403, 422, 451, 500})
 _OUTCOMES = {
     401: Outcome.UNAUTHORISED,
@@ -100,6 +147,7 @@ _OUTCOMES = {
     408: Outcome.SERVER_ERROR,
     409: Outcome.SERVER_ERROR,
     429: Outcome.THROTTLED,
+    451: Outcome.FILTERED,
 }
 
 

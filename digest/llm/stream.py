@@ -13,9 +13,9 @@ from typing import Any
 import httpx2
 
 from digest.flights import Hear
-from digest.llm.completion import error_fault, joined_content
+from digest.llm.completion import joined_content
 from digest.llm.faults import CallError, Outcome
-from digest.llm.statuses import Sent
+from digest.llm.statuses import Sent, fault_in_answer
 
 MEDIA_TYPE = "text/event-stream"
 _DONE = b"[DONE]"
@@ -98,7 +98,7 @@ class _Completion:
         """Takes in one piece; whether there is more text now. Raises CallError."""
         piece = _parsed(data)
         if piece.get("error"):
-            raise error_fault(piece["error"], self.sent)
+            raise fault_in_answer(piece["error"], self.sent)
         self.usage = piece.get("usage") or self.usage
         before = len(self.text)
         for part in _list(piece.get("choices")):
