@@ -25,18 +25,25 @@ _STARTS = 50  # places in an answer at which an object is looked for
 _MARKS = 8  # ends of thoughts that are looked behind, the last ones
 _START = re.compile(r'\{\s*"|"\s*\{\s*\\"')  # an object, or one that was written as a string
 _LOOSE_START = re.compile(
-    r"\{\s*(?://[^\n]*\n\s*)?(?:[\"“']|[A-Za-z_]+\s*[:：])"
+    r"\{\s*(?:(?://|#)[^\n]*\n\s*|/\*[^*]{0,200}\*/\s*)?(?:[\"“']|[A-Za-z_]+\s*[:：])"
 )  # one that has to be repaired
 _LONE_BACKSLASH = re.compile(r'\\\\|\\(?!["\\/bfnrt]|u[0-9a-fA-F]{4})')
 _DECODER = json.JSONDecoder(strict=False)
 
-# DeepSeek and Qwen </think>, Magistral [/THINK], Kimi ◁/think▷, Seed </seed:think>, others </thinking>; gpt-oss has
-# channels (https://cookbook.openai.com/articles/openai-harmony), of which some servers drop the special tokens.
+# DeepSeek and Qwen <think>, Magistral [THINK], Kimi ◁think▷, Seed <seed:think>, Cohere <|START_THINKING|>, Gemma
+# <|channel>thought and <unused94>; others have words of their own for it. gpt-oss has channels
+# (https://cookbook.openai.com/articles/openai-harmony), of which some servers drop the special tokens.
+_WORDS = r"(?:\w{1,10}:)?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|analysis|scratchpad)"
 _END_OF_THOUGHTS = re.compile(
-    r"</(?:seed:)?think(?:ing)?>|</thoughts?>|</reasoning>|\[/THINK\]|◁/think▷"
-    r"|<\|channel\|>\s*final\b[^<{]{0,40}<\|message\|>|(?<=[^\s\w\"])assistantfinal(?=\s*[{\"`])"
+    rf"</\s?{_WORDS}\s?>|\[/THINK\]|◁/think▷|<\|END_THINKING\|>|<｜end▁of▁thinking｜>|<channel\|>|<unused95>"
+    r"|<\|channel\|>\s*final\b(?:[^<{]{0,40}<\|constrain\|>)?[^<{]{0,40}<\|message\|>|(?<=[^\s\w\"])assistantfinal(?=\s*[{\"`])",
+    re.IGNORECASE,
 )
-_THINKING = re.compile(r"\s*(?:<(?:seed:)?think(?:ing)?>|<thoughts?>|<reasoning>|\[THINK\]|◁think▷)")
+_BEGIN_OF_THOUGHTS = re.compile(
+    rf"<{_WORDS}\s?>|\[THINK\]|◁think▷|<\|START_THINKING\|>|<｜begin▁of▁thinking｜>|<\|channel>|<unused94>"
+    r"|<\|channel\|>\s*(?:analysis|commentary)|\A\s*(?-i:analysis)(?=(?-i:[A-Z{]))",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +66,6 @@ def answer(text: str, form: type[A], language: str) -> A:
         raise CallError(Outcome.TOO_LARGE, f"over {_LIMIT:,} characters")
     said = _doubled(text)
     marks = [*_END_OF_THOUGHTS.finditer(said)][-_MARKS:]
-    if not marks and _THINKING.match(said):
-        raise CallError(Outcome.BLANK)
     fault = None
     for number in range(len(marks), -1, -1):
         # Behind each end of thoughts, from the last: an answer about such marks has them within its object.
@@ -98,7 +103,7 @@ def without_thoughts(text: str) -> str:
     A paper can be about such tags: what stands within the answer's object is left alone.
     """
     found = _END_OF_THOUGHTS.search(text)
-    if _THINKING.match(text):
+    if _BEGIN_OF_THOUGHTS.match(text.lstrip()):
         return text[found.end() :] if found else ""
     return text[found.end() :] if found and not _START.search(text, 0, found.start()) else text
 
@@ -106,6 +111,8 @@ def without_thoughts(text: str) -> str:
 def _last_fitting(text: str, start: int, form: type[A], language: str) -> "_Placed[A] | CallError":
     """The last object of `text` behind `start` that is a `form`, repaired where it has to be; or what is wrong."""
     objects = [*_objects(text, start)]
+    text = _before_thoughts(text, start, objects)
+    objects = [each for each in objects if each.end <= len(text)]
     fault: CallError | None = None
     for each in reversed(objects):
         made = _validated(each.value, form, language)
@@ -119,6 +126,20 @@ def _last_fitting(text: str, start: int, form: type[A], language: str) -> "_Plac
         return fault or CallError(Outcome.PROSE if text[start:].strip() else Outcome.BLANK)
     repaired = _repaired(text, first.start(), form, language)
     return fault or repaired if isinstance(repaired, CallError) else repaired
+
+
+def _before_thoughts(text: str, start: int, objects: list["_Placed[Any]"]) -> str:
+    """`text` up to thoughts that begin behind `start` and have no end: what looks like an answer there is a draft.
+
+    Marks within an object are words of the answer.
+    """
+
+    def outside(marks: re.Pattern[str]) -> Iterator[int]:
+        places = (found.start() for found in marks.finditer(text, start))
+        return (place for place in places if not any(each.start < place < each.end for each in objects))
+
+    ended = max(outside(_END_OF_THOUGHTS), default=-1)
+    return text[: next((place for place in outside(_BEGIN_OF_THOUGHTS) if place > ended), len(text))]
 
 
 def _broken(text: str, start: int, form: type[BaseModel]) -> int | None:

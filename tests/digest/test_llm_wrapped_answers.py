@@ -27,6 +27,26 @@ class Note(BaseModel):
 QUESTION = Question(Prompt("", "", "1"), Note, Purpose.TRANSLATION, paper().version, "en", "m")
 DRAFT = json.dumps({"title": "draft", "text": "draft " * 20})
 
+THOUGHTS = {  # what they begin with, what they end with, and what may stand between that and the answer
+    "Qwen": ("<think>", "</think>", "\n\n"),
+    "Seed": ("<seed:think>", "</seed:think>", ""),
+    "capitals": ("<Think >", "</THINK>", ""),
+    "Exaone": ("<thought>", "</thought>", "Answer: "),
+    "analysis": ("<analysis>", "</analysis>", ""),
+    "scratchpad": ("<scratchpad>", "</scratchpad>", "<answer>"),
+    "Magistral": ("[THINK]", "[/THINK]", ""),
+    "Kimi": ("◁think▷", "◁/think▷", ""),
+    "Cohere": ("<|START_THINKING|>", "<|END_THINKING|>", "<|START_RESPONSE|>"),
+    "DeepSeek": ("<｜begin▁of▁thinking｜>", "<｜end▁of▁thinking｜>", ""),
+    "Gemma": ("<|channel>thought\n", "<channel|>", ""),
+    "MedGemma": ("<unused94>thought\n", "<unused95>", ""),
+    "gpt-oss": (
+        "<|channel|>analysis<|message|>",
+        "<|end|>",
+        "<|start|>assistant<|channel|>final <|constrain|>json<|message|>",
+    ),
+    "gpt-oss without special tokens": ("analysisWe need ", ".", "assistantfinal"),
+}
 SHAPES: dict[str, Callable[[dict[str, str]], Any]] = {
     "plain": lambda note: note,
     "a list of one": lambda note: [note],
@@ -48,6 +68,8 @@ AROUND = {
         "<|return|>",
     ),
     "a correction": (f"{DRAFT}\n\nCorrection:\n", ""),
+    "thoughts behind it": ("", f"\n<think>{DRAFT}"),
+    **{name: (f"{begin}{DRAFT}{end}{between}", "") for name, (begin, end, between) in THOUGHTS.items()},
     "thoughts twice": (f"<think>{DRAFT}</think>{DRAFT}</think>", ""),
 }
 words = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=30)
@@ -90,6 +112,8 @@ def _chunk(text: str) -> dict[str, str]:
         ("{'title': 't', 'text': 'a'}", "a"),
         ('{title: "t", text: "a"}', "a"),
         ('{ // the answer\n"title": "t", "text": "a"}', "a"),
+        ('{\n# the answer\n"title": "t", "text": "a"}', "a"),
+        ('{/* the answer */"title": "t", "text": "a"}', "a"),
         ('{"title": "t" "text": "a"}', "a"),
         (r'{"title": "t", "text": "$\alpha$ is "it"",}', r"$\alpha$ is \"it\"".replace('\\"', '"')),
         ("他说：\n{“title”: “t”, “text”: “a”}", "a"),
@@ -109,6 +133,10 @@ def test_small_faults_of_json_cost_no_second_call(written: str, text: str) -> No
         '{"title": "t", "text": "a" b", "more": {"x": "y"}',
         f"<think>{DRAFT}",
         f"{DRAFT}</think>",
+        f"Certainly.\n<think>{DRAFT}",
+        f"<think>Hm.</think>I begin anew. <think>{DRAFT}",
+        *(f"{begin}Perhaps {DRAFT}" for begin, _, _ in THOUGHTS.values()),
+        *(f"{begin}{DRAFT}{end}" for begin, end, _ in THOUGHTS.values()),
     ],
 )
 def test_half_an_answer_is_none_and_a_draft_before_it_neither(written: str) -> None:
