@@ -103,6 +103,16 @@ RULE = Claim("---")
 """In the place of a claim: a rule between two, as some old posts have it."""
 
 
+class Basis(StrEnum):
+    """What of its paper a reading was made of. Posts and messages have a sentence for each but the first."""
+
+    WHOLE = "whole"
+    BODY = "body"
+    """Without its appendices: it is longer than what the model reads at once."""
+    PART = "part"
+    """What could be had of the full text, which was known to lack something."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """The detailed reading of one paper version's full text in one language: three lists of claims.
@@ -117,6 +127,7 @@ class Reading:
     method: tuple[Claim, ...]
     results: tuple[Claim, ...]
     origin: Origin
+    basis: Basis = Basis.WHOLE
 
     @property
     def parts(self) -> tuple[tuple[Claim, ...], ...]:

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from digest import ids
 from digest.archive import readings
 from digest.errors import ArchiveError, InvalidPaperIdError
-from digest.models import Edition, Entry, Gap, Origin, Paper, Reading, Translation, VersionId, Window
+from digest.models import Basis, Edition, Entry, Gap, Origin, Paper, Reading, Translation, VersionId, Window
 from digest.render import jekyll, kramdown, words
 
 IMPORTED = Origin("imported", "imported")
@@ -107,7 +108,7 @@ def _entry(section: Section, language: str) -> Entry:
     return Entry(
         paper=_paper(section, version, abstract if gap else None, withdrawn=withdrawn),
         translation=gap or translation,
-        reading=_reading(details, version, language, spoken.unread),
+        reading=_reading(details, version, language, spoken),
     )
 
 
@@ -179,16 +180,19 @@ def _version(section: Section) -> VersionId:
         ) from None
 
 
-def _reading(details: str, version: VersionId, language: str, unread: dict[str, str]) -> Reading | Gap:
+def _reading(details: str, version: VersionId, language: str, spoken: Any) -> Reading | Gap:
     body = _WRAPPER.sub("", details).strip()
-    gap = _gap(unread, body)
+    gap = _gap(spoken.unread, body)
     if gap is not None:
         return gap
     parts = None if LEAKED.search(body) else readings.parse(body)
     if parts is None:
         return Gap.DUE
     background, method, results = parts
-    return Reading(version, language, background, method, results, IMPORTED)
+    basis = next(
+        (each for each in Basis if (said := spoken.basis[each]) and body.startswith(said)), Basis.WHOLE
+    )
+    return Reading(version, language, background, method, results, IMPORTED, basis)
 
 
 def _gap(sentences: dict[str, str], text: str) -> Gap | None:

@@ -15,7 +15,7 @@ from digest.flights import Audience
 from digest.llm.answers import so_far
 from digest.llm.client import Answered, Model
 from digest.llm.prompts import PromptTemplate
-from digest.models import Call, Claim, FullText, Origin, Paper, Purpose, Reading, VersionId
+from digest.models import Basis, Call, Claim, FullText, Origin, Paper, Purpose, Reading, VersionId
 from digest.reading import form, proof
 from digest.reading.form import Lists, ReadingAnswer
 from digest.reading.proof import Failing, Grounds, Parts
@@ -48,6 +48,7 @@ class _Task:
     paper: Paper
     grounds: Grounds
     audience: Audience | None
+    text: FullText
 
     @property
     def name(self) -> str:
@@ -74,22 +75,23 @@ class Reader:
         grounds = Grounds(await asyncio.to_thread(searchable, text.text), self._language)
         self._open[paper.version] = grounds
         try:
-            return await self._within(LIMITS, _Task(paper, grounds, audience), text.text)
+            return await self._within(LIMITS, _Task(paper, grounds, audience, text))
         finally:
             self._open.pop(paper.version, None)
 
-    async def _within(self, limits: Sequence[int], task: _Task, text: str) -> Read:
-        """The reading of `text` in parts of the first of `limits`; of the next ones, where the model takes no such."""
-        limit = limits[0]
+    async def _within(self, limits: Sequence[int], task: _Task) -> Read:
+        """The reading in parts of the first of `limits`; of the next ones, where the model takes no such."""
+        limit, text = limits[0], task.text.text
         smaller = [each for each in limits if each < min(limit, len(text))]
         pieces = await asyncio.to_thread(parts, text, limit)
         try:
-            return await self._pieces(task, pieces, limit)
+            read = await self._pieces(task, pieces, limit)
+            return replace(read, reading=replace(read.reading, basis=basis(task.text, pieces)))
         except LongPromptError:
             if not smaller:
                 raise
         _log.info("read_in_smaller_parts", paper=task.name, characters=smaller[0])
-        return await self._within(smaller, task, text)
+        return await self._within(smaller, task)
 
     async def _pieces(self, task: _Task, pieces: Sequence[str], limit: int) -> Read:
         if len(pieces) == 1:
@@ -177,6 +179,13 @@ class Reader:
             audience=task.audience,
             heard=not aside,
         )
+
+
+def basis(text: FullText, pieces: Sequence[str]) -> Basis:
+    """What a reading of these `pieces` of `text` was made of."""
+    if not text.whole:
+        return Basis.PART
+    return Basis.WHOLE if sum(map(len, pieces)) == len(text.text) else Basis.BODY
 
 
 def _outline(said: Parts) -> list[str]:

@@ -8,7 +8,7 @@ from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from digest.findings import Finding
-from digest.models import Origin, Reading, VersionId
+from digest.models import Basis, Origin, Reading, VersionId
 from digest.store import origins
 from digest.store.bulk import put
 from digest.store.tables import readings
@@ -26,6 +26,7 @@ async def save(
         "method": reading.method,
         "results": reading.results,
         "findings": findings,
+        "basis": reading.basis,
         "made_at": at,
     }
     await put(connection, readings, [origins.key(reading) | content])
@@ -73,4 +74,5 @@ def _reading(row: Row[Any]) -> Reading:
         method=row.method,
         results=row.results,
         origin=origins.origin(row),
+        basis=Basis(row.basis),
     )

@@ -138,6 +138,7 @@ translations = Table(
 )
 
 # `findings` is what was dropped, and what is odd in what stayed; readings of before that were not checked have none.
+# `basis` is what of the paper they were made of.
 readings = Table(
     "readings",
     metadata,
@@ -150,6 +151,7 @@ readings = Table(
     Column("method", Claims, nullable=False),
     Column("results", Claims, nullable=False),
     Column("findings", Findings),
+    Column("basis", Text, nullable=False, server_default="whole"),
     Column("made_at", UtcDateTime, nullable=False),
     _of_known_version(),
 )

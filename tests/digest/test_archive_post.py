@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.archive import faults, post, readings
-from digest.models import RULE, Claim, Entry, Gap, Reading, Translation
+from digest.models import RULE, Basis, Claim, Entry, Gap, Reading, Translation
 from digest.render import jekyll, page, telegram
 from digest.render import text as terminal
 from tests.editions import edition, entry
@@ -172,6 +173,19 @@ def test_an_old_reading_is_mended_once_and_stays() -> None:
         assert "href{" not in shown
         assert "x₁ ≤ 2" in shown
     assert "<hr>" in str(page.papers(edition(made), SHANGHAI))
+
+
+@pytest.mark.parametrize("basis", Basis)
+def test_what_a_reading_was_made_of_is_read_back(basis: Basis) -> None:
+    made = entry(1)
+    assert isinstance(made.reading, Reading)
+    shown = edition(replace(made, reading=replace(made.reading, basis=basis)))
+    rendered = jekyll.render(shown, SHANGHAI)
+    assert faults.check(rendered) == ()
+    parsed = post.parse(rendered, SHANGHAI)
+    assert isinstance(parsed.entries[0].reading, Reading)
+    assert parsed.entries[0].reading.basis is basis
+    assert jekyll.render(parsed, SHANGHAI) == rendered
 
 
 def cards_of(made: Entry) -> str:

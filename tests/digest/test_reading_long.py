@@ -1,12 +1,14 @@
 """Papers that are longer than a model reads at once."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from starlette.responses import Response
 
 from digest.errors import LongPromptError, ModelUnreachableError
 from digest.flights import Audience
+from digest.models import Basis
 from digest.reading.reader import TEXT_LIMIT
 from digest.sections import parts
 from tests.digest.llm_world import full_text, world
@@ -99,6 +101,16 @@ async def test_a_long_paper_is_read_part_by_part_and_then_as_a_whole() -> None:
         assert '- 在公开数据集上，错误率最多下降 12.5%。\n  "On public datasets, the error falls' in users[3]
         assert made.reading.results[0].quotes == (MEASURED.strip(),)
         assert (len(it.calls), len(made.calls)) == (3, 1)
+        assert made.reading.basis is Basis.BODY
+
+
+@pytest.mark.parametrize(("whole", "basis"), [(True, Basis.WHOLE), (False, Basis.PART)])
+async def test_a_reading_of_a_text_that_is_not_whole_is_known_to_be_of_a_part(
+    *, whole: bool, basis: Basis
+) -> None:
+    async with FakeModel() as fake, world(fake) as it:
+        made = await it.reader.read(paper(), replace(full_text(paper()), whole=whole))
+        assert made.reading.basis is basis
 
 
 def window(characters: int) -> faults.Fault:

@@ -12,6 +12,7 @@ from digest.errors import StoreError
 from digest.findings import Finding, Flaw
 from digest.models import (
     BY_HAND,
+    Basis,
     Call,
     Claim,
     ClosedEdition,
@@ -225,6 +226,12 @@ async def test_a_translation_of_an_unknown_paper_is_refused(engine: AsyncEngine)
 async def test_a_reading_keeps_its_nested_claims(connection: AsyncConnection) -> None:
     await readings.save(connection, reading_of(), NOW)
     assert await readings.find(connection, VERSION, "zh", WANTED) == reading_of()
+
+
+async def test_a_reading_keeps_what_it_was_made_of(connection: AsyncConnection) -> None:
+    of_the_body = replace(reading_of(), basis=Basis.BODY)
+    await readings.save(connection, of_the_body, NOW)
+    assert await readings.find(connection, VERSION, "zh", WANTED) == of_the_body
 
 
 async def test_a_reading_keeps_its_passages_and_what_was_found(connection: AsyncConnection) -> None:
