@@ -93,7 +93,7 @@ def quality(
         str, typer.Option("--date", metavar="DATE", help="One edition.", show_default="the last 30 days")
     ] = "",
 ) -> None:
-    """Shows what the checks found in each edition, what became of it, and what it cost.
+    """Shows what the checks found in each edition, what became of it, where full texts came from, and the cost.
 
     With --date it goes into every paper.
     """

@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from digest.attempts import Attempt
 from digest.findings import Finding, Flaw
 from digest.models import BY_HAND, Call, ClosedEdition, Origin, Purpose, Translation, VersionId
-from digest.store import attempts, calls, editions, readings, translations
+from digest.store import attempts, calls, editions, fulltexts, readings, translations
 from digest.store import engine as database
+from digest.store.fulltexts import Taken
 
 _MILLION = 1_000_000
 
@@ -111,6 +112,19 @@ class Quality:
     papers: tuple[Checked, ...]
     readings: tuple[Proved, ...]
     spent: tuple[Spent, ...]
+    texts: tuple[Taken, ...] = ()
+
+    @property
+    def sources(self) -> tuple[tuple[Taken, int], ...]:
+        """The ways in which full texts were taken, each with how many, the most frequent first."""
+        ways = {(each.source, each.extractors): each for each in self.texts}
+        times = Counter((each.source, each.extractors) for each in self.texts)
+        return tuple((ways[way], count) for way, count in times.most_common())
+
+    @property
+    def broken_off(self) -> int:
+        """How many full texts are known to lack something."""
+        return sum(not each.whole for each in self.texts)
 
     @property
     def standings(self) -> Counter[Standing]:
@@ -160,8 +174,9 @@ async def _in(connection: AsyncConnection, closed: ClosedEdition, language: str)
     tried = await attempts.load(connection, versions, language)
     read = await readings.findings(connection, versions, language, None)
     paid = await calls.of_versions(connection, versions, language)
+    texts = await fulltexts.taken(connection, versions)
     proved = tuple(Proved(version, *read[version]) for version in versions if version in read)
-    return Quality(closed.date, language, checked(versions, shown, tried), proved, spent(paid))
+    return Quality(closed.date, language, checked(versions, shown, tried), proved, spent(paid), texts)
 
 
 def checked(

@@ -24,6 +24,16 @@ class Attempt:
     tries: int
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Where the full text of `version` was taken from, by which libraries, and whether it is known to lack nothing."""
+
+    version: VersionId
+    source: TextSource
+    extractors: tuple[str, ...]
+    whole: bool
+
+
 async def save(connection: AsyncConnection, outcome: FullText | NoText, at: datetime) -> None:
     """Keep what a try at `at` gave. A text is never given up for the lack of one."""
     insert = insert_into(connection, fulltexts)
@@ -55,6 +65,26 @@ async def lacking(
     )
     rows = await rows_among(connection, query, key, [(str(each.paper), each.number) for each in versions])
     return {VersionId(PaperId(row.paper_id), row.version): NoTextReason(row.reason) for row in rows}
+
+
+async def taken(connection: AsyncConnection, versions: Collection[VersionId]) -> tuple[Taken, ...]:
+    """Where the texts of those of `versions` that have one were taken from, in the order of the versions."""
+    columns = fulltexts.c
+    key = tuple_(columns.paper_id, columns.version)
+    query = select(
+        columns.paper_id, columns.version, columns.source, columns.extractors, columns.whole
+    ).where(columns.text.is_not(None))
+    rows = await rows_among(connection, query, key, [(str(each.paper), each.number) for each in versions])
+    found = (
+        Taken(
+            VersionId(PaperId(row.paper_id), row.version),
+            TextSource(row.source),
+            tuple((row.extractors or "").split()),
+            row.whole,
+        )
+        for row in rows
+    )
+    return tuple(sorted(found, key=lambda each: each.version))
 
 
 async def with_orders(connection: AsyncConnection, since: datetime) -> tuple[VersionId, ...]:

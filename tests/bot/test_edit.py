@@ -173,6 +173,8 @@ async def test_quality_reports_what_was_found_and_what_it_cost(tmp_path: Path, c
         assert "translations by gpt-4.1-mini: 4 calls" in told.out
         assert "readings by gpt-4.1-mini: 3 calls" in told.out
         assert "  cost 0.0" in told.out
+        assert "\n  full texts: html by lxml 3\n" in told.out
+        assert "\n  2602.00001v1: full text from html by lxml\n" in told.out
         missing = await Operator(here, commands).call("quality", "--date", "2026-02-12")
         assert (missing.status, missing.sentence) == (1, "There is no edition of 2026-02-12.")
         recent = await Operator(here, commands).call("quality")

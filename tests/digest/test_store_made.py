@@ -107,6 +107,16 @@ async def test_a_full_text_that_is_not_whole_is_known_as_such(connection: AsyncC
     assert await fulltexts.find(connection, VERSION) == fulltexts.Attempt(part, NOW, 1)
 
 
+async def test_where_texts_were_taken_from_is_told(connection: AsyncConnection) -> None:
+    part = FullText(paper(2).version, TextSource.PDF, "text", whole=False, extractors=("pypdf", "pypdfium2"))
+    for found in (part, TEXT, NoText(paper(3).version, NoTextReason.SCAN)):
+        await fulltexts.save(connection, found, NOW)
+    assert await fulltexts.taken(connection, [paper(number).version for number in (1, 2, 3)]) == (
+        fulltexts.Taken(VERSION, TextSource.HTML, (), whole=True),
+        fulltexts.Taken(part.version, TextSource.PDF, ("pypdf", "pypdfium2"), whole=False),
+    )
+
+
 async def test_a_full_text_from_a_pdf_may_hold_what_no_database_takes(connection: AsyncConnection) -> None:
     await fulltexts.save(connection, replace(TEXT, text="fi\0nal \udc80"), NOW)
     stored = await fulltexts.find(connection, VERSION)
