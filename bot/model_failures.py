@@ -1,15 +1,17 @@
 """Editions that the language model left untranslated: what failed, how often, and what helps."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import date
 
 from bot.accounts import Account, Made
 from bot.app import App
 from digest.errors import ModelError
+from digest.findings import Flaw
 from digest.llm.faults import CallError, Outcome
 from digest.models import Call, Edition, Gap, Purpose, VersionId
-from digest.store import calls
+from digest.store import attempts, calls
 from digest.store import engine as database
 
 _FAILED = frozenset({Gap.MODEL, Gap.UNFAITHFUL})
@@ -18,17 +20,30 @@ _UNFAITHFUL = "The translations did not pass the checks"
 _SETTINGS = "correct OPENAI_API_KEY, OPENAI_BASE_URL or TRANSLATION_MODEL"
 _LATER = "run it again later"
 _ANOTHER_MODEL = "another TRANSLATION_MODEL may do better"
+_WRONG_LANGUAGE = "The translations are not in the language that was asked for"
+_ENDPOINT = f"check OPENAI_BASE_URL, or {_LATER}"
+_NAMED = ""  # the sentence of the fault names what helps
 _REMEDIES = {
     Outcome.UNAUTHORISED: _SETTINGS,
-    Outcome.REDIRECTED: _SETTINGS,
-    Outcome.NO_MODEL: _SETTINGS,
+    Outcome.REDIRECTED: _NAMED,
+    Outcome.NO_MODEL: _NAMED,
+    Outcome.CERTIFICATE: _NAMED,
+    Outcome.PROXY: _NAMED,
+    Outcome.ONLY_THOUGHT: _NAMED,
+    Outcome.UNSUPPORTED_FIELD: "correct it",
+    Outcome.REFUSED: "correct OPENAI_EXTRA_BODY or TRANSLATION_MODEL",
     Outcome.QUOTA: "top up the account, or name another endpoint in OPENAI_BASE_URL",
     Outcome.THROTTLED: f"lower LLM_CONCURRENCY, or {_LATER}",
-    Outcome.UNREACHABLE: f"check OPENAI_BASE_URL, or {_LATER}",
-    Outcome.PROXY: f"correct it, or {_LATER}",
-    Outcome.TIMEOUT: f"check OPENAI_BASE_URL, or {_LATER}",
-    Outcome.SERVER_ERROR: f"check OPENAI_BASE_URL, or {_LATER}",
+    Outcome.UNREACHABLE: _ENDPOINT,
+    Outcome.TIMEOUT: f"raise it, or {_LATER}",
+    Outcome.SERVER_ERROR: _ENDPOINT,
+    Outcome.NO_COMPLETION: _ENDPOINT,
+    Outcome.ERROR_BODY: _ENDPOINT,
+    Outcome.NO_CHOICE: _ENDPOINT,
+    Outcome.MANY_CHOICES: _ENDPOINT,
+    Outcome.UNFINISHED: _ENDPOINT,
 }
+_OF_THE_LANGUAGE = frozenset({Flaw.SCRIPT, Flaw.UNTRANSLATED})
 
 
 async def of(app: App, accounts: Iterable[Account]) -> ModelError | None:
@@ -50,7 +65,9 @@ async def _fault(app: App, made: Made) -> ModelError | None:
         return None
     async with database.reading(app.engine) as connection:
         asked = await calls.of_versions(connection, failed, edition.language)
-    return ModelError(sentence(edition.date, edition.translated, len(failed), asked))
+        tried = await attempts.load(connection, failed, edition.language)
+    found = [{each.flaw for each in attempt.findings} for made in tried.values() for attempt in made]
+    return ModelError(sentence(edition.date, edition.translated, len(failed), asked, found))
 
 
 def failures(edition: Edition) -> list[VersionId]:
@@ -58,8 +75,13 @@ def failures(edition: Edition) -> list[VersionId]:
     return [entry.paper.version for entry in edition.entries if entry.translation in _FAILED]
 
 
-def sentence(day: date, translated: int, failed: int, asked: Iterable[Call]) -> str:
-    """What went wrong most often in the calls `asked`, and what helps, in one sentence. Pure."""
+def sentence(
+    day: date, translated: int, failed: int, asked: Iterable[Call], found: Sequence[AbstractSet[Flaw]] = ()
+) -> str:
+    """What went wrong most often in the calls `asked`, and what helps, in one sentence. Pure.
+
+    `found` are the flaws of each translation that a model gave.
+    """
     outcomes = Counter(
         outcome
         for call in asked
@@ -71,7 +93,13 @@ def sentence(day: date, translated: int, failed: int, asked: Iterable[Call]) -> 
     if not outcomes:
         return f"{begun}: the log says why; {tested}."
     [(outcome, count)] = outcomes.most_common(1)
-    said = _UNFAITHFUL if outcome is Outcome.OK else str(CallError(outcome)).rstrip(".")
+    said = _unfaithful(found) if outcome is Outcome.OK else str(CallError(outcome)).rstrip(".")
     times = "once" if count == 1 else f"{count} times"
-    remedy = _REMEDIES.get(outcome, _ANOTHER_MODEL)
-    return f"{begun}: {said[0].lower()}{said[1:]} ({times}); {remedy}; {tested}."
+    helps = "; ".join(filter(None, (_REMEDIES.get(outcome, _ANOTHER_MODEL), tested)))
+    return f"{begun}: {said[0].lower()}{said[1:]} ({times}); {helps}."
+
+
+def _unfaithful(found: Sequence[AbstractSet[Flaw]]) -> str:
+    """What is wrong with the translations that did not pass: the language, if it is that of at least half of them."""
+    foreign = sum(bool(_OF_THE_LANGUAGE & flaws) for flaws in found)
+    return _WRONG_LANGUAGE if foreign and 2 * foreign >= len(found) else _UNFAITHFUL

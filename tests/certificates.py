@@ -27,7 +27,9 @@ class Certificate:
         return context
 
 
-def make(folder: Path, name: str, authority_name: str = "Test Authority") -> Certificate:
+def make(
+    folder: Path, name: str, authority_name: str = "Test Authority", *, expired: bool = False
+) -> Certificate:
     """A certificate for a host, which is named or an address, in files in `folder`."""
     vouching = _named(authority_name)
     authority_key = ec.generate_private_key(ec.SECP256R1())
@@ -38,7 +40,7 @@ def make(folder: Path, name: str, authority_name: str = "Test Authority") -> Cer
     )
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = (
-        _builder(key.public_key(), _named("mail server"), vouching)
+        _builder(key.public_key(), _named("mail server"), vouching, expired=expired)
         .add_extension(x509.SubjectAlternativeName([_host(name)]), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
@@ -58,9 +60,9 @@ def _named(name: str) -> x509.Name:
 
 
 def _builder(
-    key: ec.EllipticCurvePublicKey, subject: x509.Name, issuer: x509.Name
+    key: ec.EllipticCurvePublicKey, subject: x509.Name, issuer: x509.Name, *, expired: bool = False
 ) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
+    now = datetime.now(UTC) - timedelta(days=3 * expired)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

@@ -72,7 +72,7 @@ async def exchange(
         wait = retry_after.seconds(error.response.headers.get("Retry-After"), now)
         raise fault_for(error.status_code, error.body, wait, sent) from None
     except openai.APIConnectionError as error:
-        raise CallError(_unconnected(error)) from None
+        raise _unconnected(error) from None
 
 
 async def _exchanged(client: openai.AsyncOpenAI, sent: Sent, hear: Hear) -> bytes:
@@ -93,14 +93,14 @@ def _unheard(_: str) -> None:
     """Nobody waits for the answer in the making."""
 
 
-def _unconnected(error: BaseException) -> Outcome:
+def _unconnected(error: BaseException) -> CallError:
     """What kept a connection from being made: a certificate, a proxy, or anything else."""
     causes = [*_causes(error)]
-    if any(isinstance(each, ssl.SSLCertVerificationError) for each in causes):
-        return Outcome.CERTIFICATE
-    return (
-        Outcome.PROXY if any(isinstance(each, httpx2.ProxyError) for each in causes) else Outcome.UNREACHABLE
-    )
+    for each in causes:
+        if isinstance(each, ssl.SSLCertVerificationError):
+            return CallError(Outcome.CERTIFICATE, each.verify_message.rstrip("."))
+    is_proxy = any(isinstance(each, httpx2.ProxyError) for each in causes)
+    return CallError(Outcome.PROXY if is_proxy else Outcome.UNREACHABLE)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -117,7 +117,7 @@ _MEANING: dict[Outcome, tuple[type[ModelError], str]] = {
     ),
     Outcome.CERTIFICATE: (
         ModelRefusedError,
-        "The certificate of the model's endpoint is not valid, so nothing was sent: have it renewed",
+        "The certificate of the model's endpoint is not valid, so nothing was sent: have it mended there",
     ),
     Outcome.TIMEOUT: (
         ModelUnreachableError,

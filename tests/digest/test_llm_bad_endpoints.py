@@ -40,6 +40,19 @@ async def test_a_certificate_that_is_not_valid_ends_all_calls_with_one_sentence(
     assert fake.requests == []
 
 
+async def test_a_certificate_that_ran_out_is_said_to_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake, expired = FakeModel(), certificates.make(tmp_path, "localhost", expired=True)
+    monkeypatch.setenv("SSL_CERT_FILE", str(expired.authority))
+    async with serving(fake.app(), expired) as url:
+        fake.url = f"{url}/v1"
+        async with world(fake) as it:
+            with pytest.raises(ModelRefusedError, match="certificate has expired"):
+                await it.translate(paper(1))
+    assert fake.requests == []
+
+
 async def test_a_query_of_the_base_url_goes_with_each_request() -> None:
     queries = []
 
