@@ -3,14 +3,15 @@
 The library's parsers (https://python-markdown.github.io/extensions/api/) run with processors for the Markdown that
 models and people write: a list needs no empty line before it, `•` and `1)` begin items too, `2*3*4`, `snake_case` and
 `E[X](t)` are text, Chinese stands beside `**` without a blank. Links lead to web and mail addresses, HTML is text. The
-elements are p, h1 to h6, ul, ol, li, blockquote and hr; within them strong, em, code, a, and `math`, which holds a
-formula with its dollars.
+elements are p, h1 to h6, ul, ol, li, blockquote, hr and, where fences are kept, pre; within them strong, em, code, a,
+and `math`, which holds a formula with its dollars.
 
 The work is bounded: longer texts are one paragraph; marks nest no deeper than there are processors, lists eight levels,
 quotes one.
 """
 
 import re
+import textwrap
 import threading
 from xml.etree.ElementTree import Element, SubElement
 
@@ -67,18 +68,32 @@ class Escape(InlineProcessor):
     PATTERN = r"\\(.)"
 
 
-def tree(source: str, *, keeps_escapes: bool = False) -> Element:
-    r"""The tree of `source`; with `keeps_escapes`, `\*` stands in it as it is written, else as `*`."""
+def tree(source: str, *, keeps_escapes: bool = False, keeps_fences: bool = False) -> Element:
+    r"""The tree of `source`; with `keeps_escapes`, `\*` stands in it as it is written, else as `*`.
+
+    With `keeps_fences`, what stands in a fence is a `pre`, outside of all other blocks; else it is code in a paragraph.
+    """
     root = Element("div")
     if len(source) > LONGEST:
         SubElement(root, "p").text = source
         return root
     parser = _parsers.of(_KeptEscape if keeps_escapes else _Escape)
-    lines = _without_fences(source).split("\n")
+    at = 0
+    for fence in _FENCE.finditer(source) if keeps_fences else ():
+        _parse(parser, root, source[at : fence.start()])
+        if body := textwrap.dedent(fence[3]).strip("\n"):
+            SubElement(root, "pre").text = AtomicString(body)
+        at = fence.end()
+    _parse(parser, root, source[at:] if keeps_fences else _unfenced(source))
+    return _with_spans(root, parser)
+
+
+def _parse(parser: Markdown, root: Element, source: str) -> None:
+    """Adds the blocks of `source` to `root`; no line within a formula or code begins one."""
+    lines = _IN_LINES.sub(lambda found: " ".join(found[0].split("\n")), source).split("\n")
     for preprocessor in parser.preprocessors:
         lines = preprocessor.run(lines)
     parser.parser.parseChunk(root, "\n".join(lines))
-    return _with_spans(root, parser)
 
 
 def inline(source: str, escape: type[Escape]) -> Element:
@@ -206,13 +221,12 @@ class _Address(InlineProcessor):
         return element, m.start(), m.end()
 
 
-def _without_fences(source: str) -> str:
-    """`source` with fences as code, and each formula or code on one line: no line of it begins a block."""
-    unfenced = _FENCE.sub(_unfenced, source)
-    return _IN_LINES.sub(lambda found: " ".join(found[0].split("\n")), unfenced)
+def _unfenced(source: str) -> str:
+    """`source` with what stands in fences as code."""
+    return _FENCE.sub(_inline_code, source)
 
 
-def _unfenced(found: re.Match[str]) -> str:
+def _inline_code(found: re.Match[str]) -> str:
     """The inside of a fence as code; as it is, where it is no code or cannot stand between backticks."""
     body = found[3].strip()
     is_all = found[0].strip() == found.string.strip()

@@ -55,12 +55,12 @@ _CHAT = _Style({"strong": "b", "em": "i", "code": "code"}, telegram.literal, tel
 
 def html(text: str) -> Markup:
     """`text` for a page or a mail."""
-    return Markup("\n").join(map(_block, tree(clean(text))))
+    return Markup("\n").join(map(_block, tree(clean(text), keeps_fences=True)))
 
 
 def message(text: str) -> Markup:
     """`text` for Telegram; to be passed through `splitting.split` or `splitting.finish`."""
-    return Markup("\n\n").join(map(_part, tree(clean(text))))
+    return Markup("\n\n").join(map(_part, tree(clean(text), keeps_fences=True)))
 
 
 def plain(text: str) -> str:
@@ -72,6 +72,8 @@ def _block(element: Element) -> Markup:
     match element.tag:
         case "hr":
             return Markup("<hr>")
+        case "pre":
+            return Markup("<pre>{}</pre>").format(element.text)
         case "blockquote":
             return Markup("<blockquote>{}</blockquote>").format(Markup("\n").join(map(_block, element)))
         case "ul" | "ol":
@@ -93,6 +95,8 @@ def _part(element: Element) -> Markup:
     match element.tag:
         case "hr":
             return Markup("———")
+        case "pre":
+            return Markup("<pre>{}</pre>").format(telegram.literal(element.text or ""))
         case "blockquote":
             return Markup("<blockquote>{}</blockquote>").format(Markup("\n").join(map(_part, element)))
         case "ul" | "ol":

@@ -20,6 +20,8 @@ WRITTEN = """# 维护
 > 谢谢 <b>各位</b>
 """
 PIECES = [
+    "\n```\n",
+    "\n~~~\n  ",
     "a",
     "甲",
     "\n",
@@ -56,6 +58,25 @@ def test_pages_and_mails_get_html() -> None:
         in shown
     )
     assert "谢谢 &lt;b&gt;各位&lt;/b&gt;" in shown
+
+
+FENCED = "Run:\n```bash\ngit pull\n\n  make *all* <b> $x$\n```\n- then\n  ~~~\n  a\n    b\n  ~~~\n"
+
+
+def test_what_stands_in_a_fence_is_a_block_to_the_letter() -> None:
+    code = "<pre>git pull\n\n  make *all* &lt;b&gt; $x$</pre>"
+    html = f"<p>Run:</p>\n{code}\n<ul><li>then</li></ul>\n<pre>a\n  b</pre>"
+    assert announcement.html(FENCED) == html
+    chat = f"Run:\n\n{code}\n\n• then\n\n<pre>a\n  b</pre>"
+    assert splitting.split(announcement.message(FENCED)) == [chat]
+
+
+def test_a_block_of_code_that_is_longer_than_a_message_goes_on_as_one_in_the_next() -> None:
+    lines = [f"line {number}" for number in range(900)]
+    messages = splitting.split(announcement.message("\n".join(["```", *lines, "```"])))
+    assert len(messages) > 1
+    assert [line for each in messages for line in parsed(each)[0].split("\n")] == lines
+    assert all(each.startswith("<pre>") and each.endswith("</pre>") for each in messages)
 
 
 @pytest.mark.parametrize(
