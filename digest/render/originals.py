@@ -7,7 +7,7 @@ import re
 from html import unescape
 
 from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse
-from digest.render.tex_prose import links, prose
+from digest.render.tex_prose import links, prose, scripts
 
 _FONTS = re.compile(
     r"(?P<kept>\$\$?[^$]+\$\$?|\\\(.{1,2000}?\\\)|\\\[.{1,2000}?\\\]|`[^`]*`)"
@@ -15,7 +15,12 @@ _FONTS = re.compile(
     re.DOTALL,
 )
 
-_NESTED = re.compile(r"\\(?:textbf|emph|textit|textsl)\s*\{(\*\*[^{}*]+\*\*|`[^{}`]+`)\}")
+_NESTED = re.compile(
+    r"\\(?:textbf|emph|textit|textsl)\s*\{([^{}\\`$*]{0,300}\*\*[^{}\\`$*]{1,300}\*\*[^{}\\`$*]{0,300})\}"
+)
+_NESTED_CODE = re.compile(r"\\(?:textbf|emph|textit|textsl)\s*\{(`[^{}`]+`)\}")
+_VERBATIM = re.compile(r"\\(?:verb|lstinline)\*?([|!+@])([^`\n]{1,200}?)\1")
+_FOOTNOTE = re.compile(r"\s?\\footnote\s?\{\s?((?:[^{}]|\{[^{}]{0,300}\}){1,1000}?)\.?\s?\}")
 _MARKDOWN_LINK = re.compile(r"!?\[([^\[\]\n]{0,300})\]\((https?://[^\s()<>]+)\)")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,8});")
 _SPECIAL = re.compile(r"[\\$`*~&]|http")  # without which a text has no form but itself
@@ -44,7 +49,12 @@ def typeset(text: str) -> str:
 
 
 def _set(text: str) -> str:
-    return "".join(map(_written, parse(_NESTED.sub(r"\1", _FONTS.sub(_marked, text)))))
+    if "\\" not in text:
+        return "".join(map(_written, parse(text)))
+    text = _FOOTNOTE.sub(r" (\1)", scripts(_VERBATIM.sub(r"`\2`", text)))
+    marked = _NESTED_CODE.sub(r"\1", _FONTS.sub(_marked, text))
+    nested = _NESTED.sub(lambda found: f"**{found[1].replace('**', '').strip()}**", marked)
+    return "".join(map(_written, parse(nested)))
 
 
 def _linked(found: re.Match[str]) -> str:

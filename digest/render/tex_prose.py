@@ -9,10 +9,16 @@ import unicodedata
 
 from digest.render.tex_signs import symbols
 
+_INSIDE = r"(?P<text>(?:[^{}\\]|\\[%&_#$ ,])*)"
 _FONT = re.compile(
-    r"\\(?:emph|text(?:bf|it|tt|sc|rm|sf|sl|up|md|normal)|underline|mbox|uline)\s*\{(?P<text>[^{}\\]*)\}"
+    r"\\(?:emph|text(?:bf|it|tt|sc|rm|sf|sl|up|md|normal)|underline|[mh]box|uline|(?:textcolor|colorbox)\s*\{\w*\})"
+    rf"\s*\{{{_INSIDE}\}}"
 )
-_OLD_FONT = re.compile(r"\{\\(?:bf|it|em|tt|sc|rm|sf|sl)\s+(?P<text>[^{}\\]*)\}")
+_OLD_FONT = re.compile(rf"\{{\\(?:bf|it|em|tt|sc|rm|sf|sl|color\s*\{{\w*\}})\s+{_INSIDE}\}}")
+_SCRIPT = re.compile(r"\\text(super|sub)script\s*\{([A-Za-z0-9+-]{1,8})\}")
+_SPACE = re.compile(  # a name needs an end, or what follows would be lost with it
+    r"\s?\\\\(?:\s|$)|\s?\\(?:newline|linebreak|par|noindent|quad|qquad)(?![A-Za-z])\s?|\\[,;:](?=\w)|\\ "
+)
 _IN_QUOTES = re.compile(r"\\enquote\s*\{([^{}\\]*)\}")
 _SIGN = re.compile(r"(?:\\ensuremath)?\{\\(?P<name>[A-Za-z]+)\}")  # arXiv's own way to write °, μ and ≤
 _DEEPEST = 5
@@ -31,19 +37,25 @@ _MARKS = {
 _QUOTED = frozenset("dmst")  # what follows an apostrophe: it's, don't
 _NAMED = re.compile(
     r"\\(?P<name>ss|ae|AE|oe|OE|aa|AA|o|O|l|L|ldots|dots|textendash|textemdash|textregistered|texttrademark"
-    r"|copyright|textpm|textdegree|texttimes|S|P|pounds|euro|texteuro|textasciitilde|textquoteright|textquoteleft)"
-    r"(?:\{\}|(?![A-Za-z])[ ]?)"
+    r"|copyright|textpm|textdegree|texttimes|S|P|pounds|euro|texteuro|textasciitilde|textquoteright|textquoteleft"
+    r"|textquotedblright|textquotedblleft|textellipsis|textbullet|textless|textgreater|textbar|textmu|dag|ddag"
+    r"|LaTeX|TeX|BibTeX|xspace)(?:\{\}|(?![A-Za-z])[ ]?)"
 )
 _SIGNS = {
     "ss": "ß", "ae": "æ", "AE": "Æ", "oe": "œ", "OE": "Œ", "aa": "å", "AA": "Å", "o": "ø", "O": "Ø", "l": "ł",
     "L": "Ł", "ldots": "…", "dots": "…", "textendash": "–", "textemdash": "—", "textregistered": "®",
     "texttrademark": "™", "copyright": "©", "textpm": "±", "textdegree": "°", "texttimes": "×", "S": "§", "P": "¶",
     "pounds": "£", "euro": "€", "texteuro": "€", "textasciitilde": "~", "textquoteright": "’", "textquoteleft": "‘",
+    "textquotedblright": "”", "textquotedblleft": "“", "textellipsis": "…", "textbullet": "•", "textless": "<",
+    "textgreater": ">", "textbar": "|", "textmu": "μ", "dag": "†", "ddag": "‡", "LaTeX": "LaTeX", "TeX": "TeX",
+    "BibTeX": "BibTeX", "xspace": "",
 }  # fmt: skip
 _ESCAPE = re.compile(r"\\([%&_#$])")
+_BRACE = re.compile(r"(?<!\\)\\([{}])")
 _LINK = re.compile(
     r"(?P<code>`[^`]*`)"
-    r"|(?P<dollar>\$?)\\href\s*\{(?P<target>https?://[!-z|~]+)\}\s*\{(?P<label>[^{}$]*)\}(?P=dollar)"
+    r"|(?P<dollar>\$?)\\href\s*\{(?P<target>https?://[!-z|~]+)\}\s*"
+    r"\{(?P<label>(?:[^{}$]|\{[^{}$]*\})*)\}(?P=dollar)"
     r"|\\url\s*\{(?P<url>https?://[!-z|~]+)\}"
 )
 
@@ -62,7 +74,12 @@ def prose(text: str) -> str:
         if changed == text:
             break
         text = changed
-    return _ESCAPE.sub(r"\1", text)
+    return _ESCAPE.sub(r"\1", _SPACE.sub(" ", _BRACE.sub(r"\1", text.removeprefix(r"\noindent "))))
+
+
+def scripts(text: str) -> str:
+    r"""`text` with raised and lowered letters as formulas: `\textsuperscript{2}` is `$^{2}$`."""
+    return _SCRIPT.sub(lambda found: f"${'^' if found[1] == 'super' else '_'}{{{found[2]}}}$", text)
 
 
 def links(text: str) -> str:

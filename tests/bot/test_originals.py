@@ -11,7 +11,7 @@ from bot.chat import composing as chat
 from bot.chat import words
 from bot.models import Choices, Detail
 from digest.models import Answer, Claim, Entry, Gap, Statement
-from digest.render import jekyll, page
+from digest.render import jekyll, originals, page
 from digest.render import text as terminal
 from tests.bot.mail import parts
 from tests.editions import ORIGIN, edition, entry
@@ -46,3 +46,32 @@ def test_tex_in_prose_becomes_what_it_means_everywhere(name: str, shown: str) ->
     assert "Bold words at our page (https://a.org/b), R&D by Erdős, https://c.org" in " ".join(said.split())
     if "terminal" not in name:
         assert re.search(r"<(?:b|strong)>Bold</|\*\*Bold\*\*", shown)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (r"\emph{a \textbf{b} c} and \textit{\texttt{d}}", "**a b c** and `d`"),
+        (r"about {\bf 1\%} and {\color{red} red} and \textcolor{blue}{blue}", "about 1% and red and blue"),
+        (
+            r"Code \footnote{\url{https://a.org/b_c}.} and m\textsuperscript{2}",
+            "Code (https://a.org/b_c) and m$^{2}$",
+        ),
+        (
+            r"\href{https://a.org}{\texttt{a.org}} and \verb|x_y| and \{a, b\}",
+            "`a.org` (https://a.org) and `x_y` and {a, b}",
+        ),
+        (r"3--7\,s \\ We use \LaTeX{} \textless 5\textmu s", "3--7 s We use LaTeX < 5μs"),
+        (r"\cite{a} and \MethodName stay", r"\cite{a} and \MethodName stay"),
+    ],
+)
+def test_text_commands_become_what_they_mean(written: str, meant: str) -> None:
+    assert originals.stored(written) == meant
+    assert originals.stored(meant) == meant
+
+
+@pytest.mark.parametrize(
+    "piece", [r"\emph{", "**", r"\footnote{", " ", r"\verb|", r"\textbf{a ", "{\\bf ", r"\\ "]
+)
+def test_tex_of_any_length_is_read_to_an_end(piece: str) -> None:
+    assert isinstance(originals.stored(r"\emph{" + piece * 20_000), str)
