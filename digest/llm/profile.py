@@ -6,9 +6,11 @@ its cause (`refusals`) moves it by one step.
 
 from dataclasses import asdict, dataclass
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
+
+from digest.llm.token_bounds import SHORT_TOKENS
 
 
 class Streaming(StrEnum):
@@ -41,6 +43,9 @@ class TokenField(StrEnum):
     """None is taken."""
 
 
+_Tokens = Annotated[int, Field(gt=0, lt=10**8)]
+
+
 class Counting(StrEnum):
     """How a prompt that was cut in silence is noticed."""
 
@@ -61,15 +66,15 @@ class EndpointProfile:
     """Whether a request may have `stream_options`."""
     response_format: ResponseFormat = ResponseFormat.JSON_SCHEMA
     token_field: TokenField = TokenField.MAX_TOKENS
-    most_tokens: int | None = None
+    most_tokens: _Tokens | None = None
     """The greatest length of an answer that may be asked for; None where no limit was met."""
-    answer_tokens: int | None = None
+    answer_tokens: _Tokens | None = None
     """The length that has to be asked for, because the endpoint's own default cuts answers off."""
     system_role: bool = True
     refused_fields: tuple[str, ...] = ()
     """Those of the operator's extra fields that the endpoint refuses."""
     counting: Counting = Counting.TOKENS
-    window_tokens: int | None = None
+    window_tokens: Annotated[_Tokens, Field(gt=SHORT_TOKENS)] | None = None
     """Prompts of so many tokens, by the lower bound of `token_bounds`, did not fit; None where all have fitted."""
     cuts_prompts: bool = False
     """Whether it cut one that did not fit, without saying so."""

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import Text, cast, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from digest import json_input
+from digest.json_input import InvalidJsonError
 from digest.store.bulk import insert_into
 from digest.store.tables import endpoint_profiles
 
@@ -23,13 +25,24 @@ class Endpoint:
 
 
 async def known(connection: AsyncConnection, endpoint: Endpoint, since: datetime) -> dict[str, Any]:
-    """What was learned of each model under exactly these settings, `since` then (aware)."""
-    query = select(_COLUMNS.model, _COLUMNS.profile).where(
+    """What was learned of each model under exactly these settings, `since` then (aware).
+
+    A row that is no JSON is left out: what it held is learned again.
+    """
+    query = select(_COLUMNS.model, cast(_COLUMNS.profile, Text).label("written")).where(
         _COLUMNS.base_url == endpoint.base_url,
         _COLUMNS.settings == endpoint.settings,
         _COLUMNS.learned_at >= since,
     )
-    return {row.model: row.profile for row in await connection.execute(query)}
+    rows = await connection.execute(query)
+    return {row.model: value for row in rows if (value := _parsed(row.written)) is not None}
+
+
+def _parsed(written: str) -> Any | None:
+    try:
+        return json_input.parse(written)
+    except InvalidJsonError:
+        return None
 
 
 async def keep(

@@ -285,6 +285,8 @@ def test_what_is_kept_of_an_endpoint_is_read_again_and_what_others_wrote_is_not(
     assert restored(stored(learned)) == learned
     assert restored({"streaming": "sometimes"}) is None
     assert restored("nonsense") is None
+    assert restored({"window_tokens": -5}) is None
+    assert restored({"most_tokens": 0}) is None
     assert (
         capabilities(learned)
         == "JSON by the prompt alone, streaming required, max_tokens, system role, refuses a"

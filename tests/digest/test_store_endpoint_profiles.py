@@ -1,5 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
+import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from digest.store import endpoint_profiles
@@ -43,3 +45,14 @@ async def test_it_is_forgotten_when_the_settings_change(engine: AsyncEngine) -> 
 async def test_what_is_old_is_learned_anew(engine: AsyncEngine) -> None:
     await _keep(engine, HERE, "small", {})
     assert await _known(engine, HERE, NOON + timedelta(seconds=1)) == {}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # the other takes no such row
+async def test_a_row_that_is_no_json_costs_what_it_held_and_no_more(engine: AsyncEngine) -> None:
+    await _keep(engine, HERE, "small", {"streaming": "required"})
+    await _keep(engine, HERE, "large", {"streaming": "required"})
+    async with writing(engine) as connection:
+        await connection.execute(
+            text("UPDATE endpoint_profiles SET profile = '{broken' WHERE model = 'small'")
+        )
+    assert await _known(engine, HERE) == {"large": {"streaming": "required"}}
