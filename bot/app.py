@@ -109,7 +109,9 @@ async def open_app(
             )
         flights = Flights()
         stack.push_async_callback(flights.close)
-        full_texts = FullTexts(gate, str(settings.arxiv_site_url).rstrip("/"))
+        full_texts = FullTexts(
+            gate, str(settings.arxiv_site_url).rstrip("/"), wants_tex=settings.arxiv_tex_source
+        )
         shelves = Shelves(
             engine,
             api,

@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     arxiv_api_url: HttpUrl = AnyHttpUrl("https://export.arxiv.org/api/query")
     arxiv_rss_url: HttpUrl = AnyHttpUrl("https://rss.arxiv.org/rss")
     arxiv_site_url: HttpUrl = AnyHttpUrl("https://arxiv.org")
+    arxiv_tex_source: bool = False
     arxiv_request_interval: NonNegativeFloat = 3.0
     arxiv_contact: Annotated[str, Field(max_length=200, pattern=r"^[\x20-\x27\x2a-\x7e]*$")] | None = None
 

@@ -159,6 +159,7 @@ class TextSource(StrEnum):
 
     HTML = "html"
     PDF = "pdf"
+    TEX = "tex"
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ class FakeArxiv:
     papers: list[Paper] = field(default_factory=list)
     html: dict[str, bytes] = field(default_factory=dict)
     pdf: dict[str, bytes] = field(default_factory=dict)
+    source: dict[str, bytes] = field(default_factory=dict)
     faults: deque[str] = field(default_factory=deque)
     requests: list[str] = field(default_factory=list)
     agents: set[str] = field(default_factory=set)
@@ -61,6 +62,7 @@ class FakeArxiv:
                 Route("/rss/{categories}", self._rss),
                 Route("/html/{id:path}", self._html),
                 Route("/pdf/{id:path}", self._pdf),
+                Route("/e-print/{id:path}", self._source),
                 Route("/moved/{id:path}", self._moved),
             ]
         )
@@ -87,6 +89,10 @@ class FakeArxiv:
     async def _pdf(self, request: Request) -> Response:
         body = self.pdf.get(request.path_params["id"])
         return await self._with_manners(request, body, "application/pdf")
+
+    async def _source(self, request: Request) -> Response:
+        body = self.source.get(request.path_params["id"])
+        return await self._with_manners(request, body, "application/gzip")
 
     async def _moved(self, request: Request) -> Response:
         target = request.path_params["id"]

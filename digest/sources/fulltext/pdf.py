@@ -1,7 +1,6 @@
-"""A paper's PDF -> its text, by way of a process that may fail in any way it likes."""
+"""A paper's PDF, or its TeX -> its text, by way of a process that may fail in any way it likes."""
 
 import asyncio
-import json
 import os
 import signal
 import sys
@@ -15,9 +14,11 @@ import structlog
 
 from digest.models import NoTextReason
 from digest.sources.fulltext.extract import Extract
+from digest.sources.fulltext.process_limits import understood
 
 _log = structlog.get_logger()
-_MODULE = "digest.sources.fulltext.pdf_process"
+PDF = "digest.sources.fulltext.pdf_process"
+TEX = "digest.sources.fulltext.tex_process"
 _ROOT = Path(__file__).parents[3]  # where `digest` lies
 _PASSED_ON = ("LANG", "LC_ALL", "LD_LIBRARY_PATH")
 _CHUNK_BYTES = 65_536
@@ -38,16 +39,19 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 
 
-async def extract(path: Path, limits: Limits = DEFAULT_LIMITS) -> Extract | NoTextReason:
-    """The text of the PDF at `path` without references, or why there is none that could be read."""
+async def extract(path: Path, limits: Limits = DEFAULT_LIMITS, module: str = PDF) -> Extract | NoTextReason:
+    """The text of the file at `path` without references, or why there is none that could be read.
+
+    `module` is the program that opens it: PDF, or TEX for a submission's source.
+    """
     try:
         async with asyncio.timeout(limits.wall_seconds):
             printed = await run(
-                _command(path, limits), limits.text_characters * _BYTES_A_CHARACTER + _HIDDEN_BYTES
+                _command(path, limits, module), limits.text_characters * _BYTES_A_CHARACTER + _HIDDEN_BYTES
             )
     except TimeoutError:
         return NoTextReason.TOO_SLOW
-    return printed if isinstance(printed, NoTextReason) else _outcome(printed)
+    return printed if isinstance(printed, NoTextReason) else understood(printed)
 
 
 async def run(command: Sequence[str], output_bytes: int) -> bytes | NoTextReason:
@@ -74,9 +78,9 @@ async def run(command: Sequence[str], output_bytes: int) -> bytes | NoTextReason
     return printed if status == 0 else _failure(status)
 
 
-def _command(path: Path, limits: Limits) -> list[str]:
+def _command(path: Path, limits: Limits, module: str) -> list[str]:
     numbers = (limits.memory_bytes, limits.cpu_seconds, limits.text_characters)
-    return [sys.executable, "-m", _MODULE, str(path.absolute()), *map(str, numbers)]
+    return [sys.executable, "-m", module, str(path.absolute()), *map(str, numbers)]
 
 
 async def _read(process: Process, output_bytes: int) -> bytes | None:
@@ -115,13 +119,5 @@ def _failure(status: int | None) -> NoTextReason:
         return NoTextReason.TOO_SLOW
     if status == -signal.SIGKILL:  # by the kernel, when the machine's memory runs out
         return NoTextReason.TOO_LARGE
-    _log.warning("pdf_process_failed", status=status)
+    _log.warning("extraction_failed", status=status)
     return NoTextReason.DAMAGED
-
-
-def _outcome(printed: bytes) -> Extract | NoTextReason:
-    head, _, text = printed.decode(errors="replace").partition("\n")
-    about = json.loads(head)
-    if isinstance(about, str):
-        return NoTextReason(about)
-    return Extract(text, about["hidden"], about["whole"], about["has_references"], tuple(about["extractors"]))

@@ -6,11 +6,10 @@ MEMORY bytes of address space, CPU seconds of work, no files written. Prints one
 characters at the most.
 """
 
-import json
 import logging
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pypdf import PageObject, PdfReader
@@ -21,7 +20,7 @@ from digest.sources.fulltext.characters import MINIMUM_CHARACTERS, is_garbled, p
 from digest.sources.fulltext.extract import Extract
 from digest.sources.fulltext.pages import running_text
 from digest.sources.fulltext.pdfium_process import ask
-from digest.sources.fulltext.process_limits import limit
+from digest.sources.fulltext.process_limits import limit, told
 from digest.sources.fulltext.spacing import is_glued, respaced
 from digest.sources.fulltext.visible import visible_text
 
@@ -55,12 +54,7 @@ def main() -> None:
     limit(int(memory_bytes), int(cpu_seconds))
     logging.disable()  # pypdf remarks on every fault, and there can be millions
     outcome = read(Path(path), Limits(int(memory_bytes), int(cpu_seconds), int(text_characters)))
-    if isinstance(outcome, NoTextReason):
-        sys.stdout.buffer.write(json.dumps(outcome).encode())
-    else:
-        about = asdict(outcome)
-        text = about.pop("text")
-        sys.stdout.buffer.write(f"{json.dumps(about)}\n{text}".encode())
+    sys.stdout.buffer.write(told(outcome))
 
 
 def read(path: Path, limits: Limits) -> Extract | NoTextReason:
