@@ -10,7 +10,7 @@ import pytest
 from pypdf import PdfWriter
 
 from digest.models import NoTextReason
-from digest.sources.fulltext import pdf, pdfium_process
+from digest.sources.fulltext import pdf, pdf_process, pdfium_process
 from digest.sources.fulltext.extract import Extract
 from digest.sources.fulltext.pages import join_broken_words, running_text
 from digest.sources.fulltext.pdf import Limits
@@ -27,6 +27,15 @@ async def text_of(folder: Path, document: bytes, limits: Limits = pdf.DEFAULT_LI
     path = folder / "paper.pdf"
     path.write_bytes(document)
     return seen(await pdf.extract(path, limits))
+
+
+def read_here(folder: Path, document: bytes) -> Extract:
+    """What the process reads, without one: quicker where the limits do not matter."""
+    path = folder / "paper.pdf"
+    path.write_bytes(document)
+    found = pdf_process.read(path, pdf_process.Limits(GIBIBYTE, 50, 1_000_000))
+    assert isinstance(found, Extract)
+    return found
 
 
 def seen(found: Extract | NoTextReason) -> str | NoTextReason:
@@ -116,11 +125,8 @@ HIDDEN = {
 
 
 @pytest.mark.parametrize("hidden", HIDDEN.values(), ids=HIDDEN)
-async def test_what_no_reader_sees_is_not_read(tmp_path: Path, hidden: bytes) -> None:
-    path = tmp_path / "paper.pdf"
-    path.write_bytes(pdfs.pdf(hidden + shown(BODY), shown(BODY)))
-    found = await pdf.extract(path)
-    assert isinstance(found, Extract)
+def test_what_no_reader_sees_is_not_read(tmp_path: Path, hidden: bytes) -> None:
+    found = read_here(tmp_path, pdfs.pdf(hidden + shown(BODY), shown(BODY)))
     assert found.text.splitlines() == BODY * 2
     assert found.hidden.strip() == ORDER
 
@@ -177,9 +183,9 @@ ROUND = "40 770 m 520 770 l 530 770 530 780 530 780 c 530 800 l 30 800 l 30 780 
     ],
     ids=["blue", "inks", "light", "round", "scaled", "twice", "page", "rules", "form"],
 )
-async def test_light_text_on_a_coloured_ground_is_read(tmp_path: Path, page: bytes) -> None:
+def test_light_text_on_a_coloured_ground_is_read(tmp_path: Path, page: bytes) -> None:
     form = b"0 0 0.5 rg 0 0 600 100 re f 1 g BT /F1 10 Tf 40 80 Td (%s) Tj ET" % HEAD.encode()
-    text = await text_of(tmp_path, pdfs.pdf(page + BELOW, form=form))
+    text = read_here(tmp_path, pdfs.pdf(page + BELOW, form=form)).text
     assert HEAD in text.splitlines()
 
 
@@ -222,26 +228,26 @@ async def test_light_text_on_a_coloured_ground_is_read(tmp_path: Path, page: byt
         "form",
     ],
 )
-async def test_a_ground_that_does_not_show_a_text_does_not_let_it_pass(tmp_path: Path, before: str) -> None:
+def test_a_ground_that_does_not_show_a_text_does_not_let_it_pass(tmp_path: Path, before: str) -> None:
     form = b"1 0 0 1 0 900 cm 0 0 600 100 re f"
     page = shown([ORDER], before=before) + b"q 0 0 600 800 re W n Q " + BELOW
-    text = await text_of(tmp_path, pdfs.pdf(page, form=form))
+    text = read_here(tmp_path, pdfs.pdf(page, form=form)).text
     assert text.splitlines() == BODY
 
 
-async def test_a_ground_that_comes_after_a_text_does_not_let_it_pass(tmp_path: Path) -> None:
+def test_a_ground_that_comes_after_a_text_does_not_let_it_pass(tmp_path: Path) -> None:
     page = (
         shown([ORDER], before="1 g")
         + b"0 g 30 770 500 30 re f "
         + shown(BODY, before="1 g 0 g 1 0 0 1 0 -40 cm")
     )
-    text = await text_of(tmp_path, pdfs.pdf(page))
+    text = read_here(tmp_path, pdfs.pdf(page)).text
     assert text.splitlines() == BODY
 
 
-async def test_what_a_group_is_set_to_holds_for_all_that_is_in_it(tmp_path: Path) -> None:
+def test_what_a_group_is_set_to_holds_for_all_that_is_in_it(tmp_path: Path) -> None:
     form = b"/G1 gs BT /F1 10 Tf 40 80 Td (%s) Tj ET" % ORDER.encode()
-    text = await text_of(tmp_path, pdfs.pdf(b"q /G0 gs /X2 Do Q " + shown(BODY), form=form))
+    text = read_here(tmp_path, pdfs.pdf(b"q /G0 gs /X2 Do Q " + shown(BODY), form=form)).text
     assert text.splitlines() == BODY
 
 
