@@ -105,7 +105,10 @@ async def _remembered(
         begun = replace(NEW, window_tokens=known.window_tokens, cuts_prompts=known.cuts_prompts)
         profiles = Profiles({name: begun} if beyond_trial else {}, _unkept)
         yield known, profiles
-        await language_model.keeping(settings, engine, clock, alerts)(name, profiles.of(name))
+        learned = profiles.of(name)
+        if known.window_tokens and learned.window_tokens:  # a shorter prompt than doctor's did not fit
+            learned = replace(learned, window_tokens=min(known.window_tokens, learned.window_tokens))
+        await language_model.keeping(settings, engine, clock, alerts)(name, learned)
 
 
 async def _beyond(window_tokens: int | None, asked: Model, settings: Settings, name: str) -> list[int]:

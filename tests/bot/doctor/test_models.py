@@ -68,7 +68,8 @@ async def test_all_is_learned_anew_and_a_window_by_a_question_that_did_not_fit(t
             told = await _told(loaded, "small")
             assert "JSON schemas, streaming possible" in told
             assert "tokens, what is longer is cut in silence" in told
-            assert (await _kept(loaded, engine, "small")).cuts_prompts
+            kept = await _kept(loaded, engine, "small")
+            assert (kept.cuts_prompts, kept.window_tokens) == (True, 4_096)
             fake.always = None
             assert "cut" not in await _told(loaded, "small")
             assert (await _kept(loaded, engine, "small")).window_tokens is None
