@@ -39,7 +39,7 @@ _FENCE = re.compile(
     r"^ {0,8}(`{3,}+|~{3,}+)([^\n`]*+)\n(.*?)(?:\n {0,8}\1[`~]*$|\Z)", re.DOTALL | re.MULTILINE
 )
 _PROSE = frozenset({"markdown", "md", "text", "txt", "plain"})  # fences around no code
-_CODE = r"(?<!`)(?P<ticks>`+)(?P<code>[^`\n]{1,2000}(?:\n[^`\n]{1,2000}){0,20})(?P=ticks)(?!`)"
+_CODE = r"(?<![`\\])(?P<ticks>`+)(?P<code>[^`\n]{1,2000}(?:\n[^`\n]{1,2000}){0,20})(?P=ticks)(?!`)"
 _FORMULA = r"(?<!\\)\$[^$\n]{1,500}(?:\n[^$\n]{1,500}){0,20}(?<!\\)\$"
 _VERBATIM = rf"{_CODE}|{_FORMULA}"
 _IN_LINES = re.compile(_VERBATIM)
@@ -65,7 +65,7 @@ _EMPHASIS = (  # in the order in which they are looked for
 class Escape(InlineProcessor):
     """Reads what stands for itself and is no mark: whatever PATTERN finds."""
 
-    PATTERN = r"\\(.)"
+    PATTERN = r"\\([^\x02\x03])"  # not the sign that stands for what was read before
 
 
 def tree(source: str, *, keeps_escapes: bool = False, keeps_fences: bool = False) -> Element:

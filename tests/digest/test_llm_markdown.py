@@ -50,6 +50,7 @@ def test_markdown_in_one_line_becomes_the_stored_form(written: str, stored: str)
         "3. Netze, 3.5 dB, -3 dB, #1, >90%",
         "**99%**的甲",
         "C# and F#",
+        r"\`1` and \$x$",
         "$x$$y$ and $x_1$$y_{1}$$z$",
     ],
 )
