@@ -223,7 +223,7 @@ async def test_an_edition_that_is_given_out_while_somebody_is_forgotten_goes_to_
 async def test_an_edition_is_given_out_once_and_broadcasts_each_time(engine: AsyncEngine) -> None:
     async with writing(engine) as connection:
         first = await dispatches.open_(connection, Subject.EDITION, TODAY, NOW, NOW)
-        assert await dispatches.open_(connection, Subject.QUIET, TODAY, NOW, LATER) is None
+        assert await dispatches.open_(connection, Subject.EDITION, TODAY, NOW, LATER) is None
         assert await dispatches.of_day(connection, TODAY) == first
         drafts = [
             await dispatches.open_(connection, Subject.DRAFT, None, NOW, NOW, text) for text in ("a", "b")
