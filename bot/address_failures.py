@@ -117,7 +117,8 @@ class AddressFailures:
         now = self.clock()
         if self.brake.note(reader.id, answer, now, is_expected=_is_expected(reader, now)):
             await self._revive(error)
-            raise _about_us(error)
+            if self.brake.tripped:  # still: nobody was served meanwhile
+                raise _about_us(error)
 
     async def release(self) -> None:
         """The run was stopped: what is held is due again, behind what has not been tried.
