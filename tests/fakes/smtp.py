@@ -241,6 +241,11 @@ class _Session(SMTP):
                 await self._stall()
         return "250 2.0.0 OK"
 
+    async def handle_exception(self, error: Exception) -> str:
+        """A session is its own handler: without this, aiosmtpd would ask it without end."""
+        self.drop_politely()
+        return f"421 4.3.0 mx.example {type(error).__name__}"
+
     @property
     def _to(self) -> str:
         return self.envelope.rcpt_tos[0] if self.envelope and self.envelope.rcpt_tos else ""
