@@ -52,8 +52,8 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One process more than there are cores: much of a test is to wait for servers and for programs."""
-    return (os.cpu_count() or 1) + 1
+    """Two processes for each core: much of a test is to wait for servers and for programs."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.fixture(autouse=True)

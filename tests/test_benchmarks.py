@@ -14,7 +14,7 @@ from tests.components import program
 from tests.shared import shared_data
 
 ROOT = Path(__file__).resolve().parents[1]
-LONG = {"faults", "mail", "telegram"}
+LONG = {"database", "edition", "faults", "mail", "telegram"}
 NO_PROGRAMS = {"__main__", "results", "virtual_time"}
 
 
@@ -45,6 +45,7 @@ def test_no_benchmark_is_left_out() -> None:
     assert {path.stem for path in ROOT.glob("benchmarks/*.py")} - NO_PROGRAMS == set(QUICK)
 
 
+@pytest.mark.play
 def test_an_edition_that_is_not_made_is_not_measured() -> None:
     ended = call("edition", "--papers", "0")
     assert ended.returncode == 1

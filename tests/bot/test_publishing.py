@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+import stamina
 from sqlalchemy import text
 from starlette.responses import Response
 
@@ -34,7 +35,7 @@ from tests.fakes.model import FakeModel
 from tests.fakes.model_faults import Asked
 from tests.fakes.model_stream import told
 from tests.fakes.telegram import TOKEN
-from tests.programs import call
+from tests.programs import start
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 WEDNESDAY = date(2026, 2, 11)
@@ -69,6 +70,13 @@ class Site:
 
 def git(folder: Path, *arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture(autouse=True)
+def _waits_for_no_try() -> Iterator[None]:
+    """What is tried again is tried at once, and as often as ever."""
+    with stamina.set_testing(testing=True, attempts=10, cap=True):
+        yield
 
 
 @pytest.fixture
@@ -238,7 +246,8 @@ async def test_run_delivers_whatever_becomes_of_the_post_and_ends_with_one_sente
                 (site.root / ".git" / "index.lock").touch()
             case "ignored":
                 (site.root / ".gitignore").write_text("_posts\n")
-        told_ = await call(tmp_path / "world", "run", "--at", "2026-02-11T12:00", **env)
+        program = await start(tmp_path / "world", "run", "--at", "2026-02-11T12:00", env=env, attempts=3)
+        told_ = await program.ended()
         assert told_.status == 1
         assert told_.err.count("arxiv-daily: ") == 1
         assert "Deliveries: sent 1" in told_.out

@@ -155,7 +155,8 @@ async def made(engine: AsyncEngine) -> list[ClosedEdition]:
     return [edition for edition in found if edition]
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.play)])
+@pytest.mark.play
+@pytest.mark.parametrize("seed", [1, 2])
 async def test_a_season_is_covered_and_no_alarm_is_false(
     tmp_path: Path, sqlite_template: Path, seed: int
 ) -> None:

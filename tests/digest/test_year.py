@@ -201,7 +201,7 @@ async def test_when_announced_each_batch_is_in_the_edition_of_its_own_day(
     assert [day.isoweekday() for day in truth if monday <= day < monday + 7 * DAY] == [1, 2, 3, 4, 5]
 
 
-@pytest.mark.parametrize("days", [30, pytest.param(120, marks=pytest.mark.play)])
+@pytest.mark.parametrize("days", [20, pytest.param(120, marks=pytest.mark.play)])
 async def test_the_real_listings_are_covered(tmp_path: Path, days: int) -> None:
     listings = shared_data("listings-2025.jsonl")
     span = ("--real", str(listings), "--from", "2025-09-01", "--days", str(days))

@@ -17,7 +17,7 @@ from tests.fakes.model import FakeModel
 from tests.fakes.telegram import TOKEN, FakeTelegram
 
 OPERATOR = 42
-RHYTHM = Rhythm(tick_seconds=0.2, look_seconds=0.1, answer_seconds=15)
+RHYTHM = Rhythm(tick_seconds=0.5, look_seconds=0.25, answer_seconds=15)
 
 
 @dataclass

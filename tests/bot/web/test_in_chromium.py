@@ -143,6 +143,7 @@ async def test_data_are_downloaded_and_deleted_after_a_question(tmp_path: Path) 
         assert await here.subscriber() is None
 
 
+@pytest.mark.play
 async def test_the_pages_fit_a_phone_and_a_desk_by_day_and_by_night(tmp_path: Path) -> None:
     async with web_site(tmp_path, papers=2) as here, chromium() as browser:
         reader = await here.subscribed(
