@@ -180,7 +180,10 @@ class _Session(SMTP):
             self.transport.abort()
 
     async def push(self, status: Any) -> None:
-        """What aiosmtpd answers goes through here; the first of it is the greeting."""
+        """What aiosmtpd answers goes through here; the first of it is the greeting.
+
+        Servers answer in UTF-8 where nobody asked for it; aiosmtpd would refuse to.
+        """
         if str(status).startswith("220 mx.example"):
             limit = self._house.connections
             if limit is not None and self._house.open > limit:
@@ -190,7 +193,7 @@ class _Session(SMTP):
             if await self._goes_wrong(Stage.GREETING):
                 self.drop_politely()
                 return
-        await super().push(status)
+        await super().push(status.encode() if isinstance(status, str) else status)
 
     def drop_politely(self) -> None:
         """Ends the connection when what was said has gone out."""
@@ -253,7 +256,7 @@ class _Session(SMTP):
     async def _goes_wrong(self, stage: Stage, to: str | None = None) -> bool:
         match self._house.fault(stage, to):
             case Says(reply):
-                await super().push(reply)
+                await super().push(reply.encode())
                 if reply.startswith("421"):
                     self.drop_politely()
             case Drops():
