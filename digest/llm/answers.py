@@ -36,7 +36,7 @@ _DECODER = json.JSONDecoder(strict=False)
 _WORDS = r"(?:\w{1,10}:)?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|analysis|scratchpad)"
 _END_OF_THOUGHTS = re.compile(
     rf"</\s?{_WORDS}\s?>|\[/THINK\]|◁/think▷|<\|END_THINKING\|>|<｜end▁of▁thinking｜>|<channel\|>|<unused95>"
-    r"|<\|channel\|>\s*final\b(?:[^<{]{0,40}<\|constrain\|>)?[^<{]{0,40}<\|message\|>|(?<=[^\s\w\"])assistantfinal(?=\s*[{\"`])",
+    r"|<\|channel\|>\s*final\b(?:[^<{]{0,40}<\|constrain\|>)?[^<{]{0,40}<\|message\|>|(?<=[^\s\w\"])assistantfinal(?=\s*[\[{\"`])",
     re.IGNORECASE,
 )
 _BEGIN_OF_THOUGHTS = re.compile(
