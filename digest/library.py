@@ -256,9 +256,9 @@ class Library:
             return _gap("answer_failed", paper, error)
         async with database.writing(self._engine) as connection:
             await calls.save(connection, call)
-        if isinstance(found, NoText) and not made.told:  # by its abstract, which says nothing of the paper
-            return _untold(found)
-        return made
+        if made.told or (text is not None and text.whole):
+            return made
+        return _untold(found)  # what was asked, its abstract or a part of it, says nothing of the paper
 
 
 def _show(onlooker: Onlooker | None, step: Step) -> None:
@@ -277,8 +277,8 @@ def _original(paper: Paper, language: str) -> Translation:
     return Translation(paper.version, language, paper.title, abstract, None, Origin(model="arxiv", prompt=""))
 
 
-def _untold(text: NoText) -> Gap:
-    return Gap.NO_TEXT_YET if text.reason.passes else Gap.NO_TEXT
+def _untold(text: FullText | NoText) -> Gap:
+    return Gap.NO_TEXT_YET if isinstance(text, NoText) and text.reason.passes else Gap.NO_TEXT
 
 
 def _gap(event: str, paper: Paper, error: ModelError) -> Gap:

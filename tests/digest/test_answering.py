@@ -238,6 +238,14 @@ async def test_of_a_paper_without_text_only_what_its_abstract_tells_is_told(tmp_
         assert await app.library.answer(asked, "How is the weather?") is Gap.NO_TEXT_YET
 
 
+async def test_that_a_paper_does_not_say_is_not_told_of_a_part_of_it(tmp_path: Path) -> None:
+    async with world(tmp_path) as here, here.app(WEDNESDAY_NOON) as app:
+        here.arxiv.html["2602.00001v1"] = here.arxiv.html["2602.00001v1"].replace(b"</article>", b"")
+        asked = await app.library.paper(parse("2602.00001"))
+        assert isinstance(await app.library.answer(asked, "Does the error fall?"), Answer)
+        assert await app.library.answer(asked, "How is the weather?") is Gap.NO_TEXT
+
+
 async def test_a_model_with_a_small_window_reads_fewer_passages(tmp_path: Path) -> None:
     async with world(tmp_path, FakeModel(status(400, code="context_length_exceeded"))) as here:
         here.arxiv.html["2602.00001v1"] = html_page("Rooms", 1, characters=100_000)
