@@ -121,6 +121,7 @@ HIDDEN = {
     "tiny": shown([ORDER], size=1),
     "scaled down": shown([ORDER], before="0.1 0 0 0.1 0 700 cm"),
     "off the page": shown([ORDER], left=-900),
+    "clipped away": shown([ORDER], before="300 300 20 20 re W n"),
 }
 
 
@@ -243,6 +244,12 @@ def test_a_ground_that_comes_after_a_text_does_not_let_it_pass(tmp_path: Path) -
     )
     text = read_here(tmp_path, pdfs.pdf(page)).text
     assert text.splitlines() == BODY
+
+
+def test_what_a_form_has_beyond_its_box_is_not_read(tmp_path: Path) -> None:
+    form = b"BT /F1 10 Tf 40 500 Td (%s) Tj 0 -450 Td (%s) Tj ET" % (ORDER.encode(), HEAD.encode())
+    text = read_here(tmp_path, pdfs.pdf(b"q /X1 Do Q " + BELOW, form=form)).text
+    assert text.splitlines() == [HEAD, *BODY]
 
 
 def test_what_a_group_is_set_to_holds_for_all_that_is_in_it(tmp_path: Path) -> None:

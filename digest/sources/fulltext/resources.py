@@ -19,7 +19,7 @@ class Form:
 
     resources: "Resources"
     matrix: Matrix
-    box: Shape
+    box: Shape | None
     is_group: bool
 
 
@@ -75,9 +75,11 @@ class Resources:
         if found.get("/Subtype") != "/Form":
             return None
         matrix, box = _numbers(found.get("/Matrix"), 6), _numbers(found.get("/BBox"), 4)
-        left, bottom, right, top = box or (0.0, 0.0, 0.0, 0.0)
-        corners = ((left, bottom), (right, bottom), (right, top), (left, top))
-        return Form(Resources(found), matrix or IDENTITY, Shape.of(corners), is_group="/Group" in found)
+        shape = None
+        if box:
+            left, bottom, right, top = box
+            shape = Shape.of(((left, bottom), (right, bottom), (right, top), (left, top)))
+        return Form(Resources(found), matrix or IDENTITY, shape, is_group="/Group" in found)
 
     @property
     def has_type3(self) -> bool:

@@ -1,9 +1,9 @@
 """Which text on a page of a PDF its reader can see, and which not.
 
 Papers have carried orders to language models that no person sees: white, transparent, of next to no size, off the
-page, or in a render mode that paints nothing (ISO 32000-1, 9.3.6). pypdf extracts all of it, so it is blanked as pypdf
-walks by. Whether a colour can be seen is judged by what lies beneath the text. What lies under a picture, or in a
-hidden layer, is not noticed.
+page, clipped away, or in a render mode that paints nothing (ISO 32000-1, 9.3.6). pypdf extracts all of it, so it is
+blanked as pypdf walks by. Whether a colour can be seen is judged by what lies beneath the text. What lies under a
+picture, or in a hidden layer, is not noticed.
 """
 
 import math
@@ -135,7 +135,7 @@ class _Eye:
             return
         self._resources, self._base = form.resources, product(form.matrix, cm)
         ink = self._ink.grouped() if form.is_group else self._ink
-        self._ink = ink.clipped([form.box.placed(self._base)])
+        self._ink = ink.clipped([form.box.placed(self._base)] if form.box else [])
 
     def _end_path(self, operator: bytes, cm: Matrix) -> None:
         """Keeps what a path fills, which lies beneath the text that follows, and what it clips."""
@@ -170,19 +170,22 @@ class _Eye:
         small = self._sizes_count and abs(ink.size) * _scale(cm) * _scale(tm) < _SMALLEST_POINTS
         if small or self._is_off_the_page(cm, tm):
             return True
-        ground = self._ground(operator, length, product(tm, cm))
+        place = self._place(operator, length, product(tm, cm))
+        if place is not None and ink.clip is not None and not ink.clip.touches(place):
+            return True
+        ground = WHITE if place is None else self._grounds.beneath(place)
         paints = ((ink.fill,), (ink.stroke,), (ink.fill, ink.stroke), ())[ink.mode % 4]
         return not any(_shows(paint, ink.opacity(paint), ground) for paint in paints)
 
-    def _ground(self, operator: bytes, length: int, matrix: Matrix) -> Colour:
-        """What lies beneath the middle of a text of `length` bytes; white, where it is not known where that is."""
+    def _place(self, operator: bytes, length: int, matrix: Matrix) -> Box | None:
+        """Where the middle of a text of `length` bytes is; None, where that is not known."""
         ink = self._ink
         if ink.font_type == "/Type3" or operator in _MOVES_AND_SHOWS:
-            return WHITE
+            return None
         begin = self._advance
         self._advance += ink.size * _CHARACTER * (length / 2 if ink.font_type == "/Type0" else length)
         ends = [(x, y * ink.size) for x in (begin, self._advance) for y in _LETTER]
-        return self._grounds.beneath(Box.around([placed(end, matrix) for end in ends]))
+        return Box.around([placed(end, matrix) for end in ends])
 
     def _is_off_the_page(self, cm: Matrix, tm: list[float]) -> bool:
         box = self._box
