@@ -1,1 +1,1 @@
-"""Papers: how an edition is made. Knows no reader (that is `bot`)."""
+"""The pipeline for papers: how an edition is made. Knows nothing of subscribers (`bot` does)."""

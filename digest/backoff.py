@@ -1,18 +1,18 @@
-"""The pause before the next attempt at what failed: doubled each time, up to a longest one. Pure."""
+"""Exponential backoff: the pause before the next attempt doubles each time, up to a maximum. Pure."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 
-_MOST_DOUBLINGS = 20  # of half a second they are six days, and a date bears them
+_MOST_DOUBLINGS = 20  # half a second becomes six days, which a timedelta can still hold
 
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Pauses of first * 2^n, at most `longest`."""
+    """A policy of pauses: min(first * 2^n, longest)."""
 
     first: timedelta
     longest: timedelta
 
     def pause(self, doublings: int) -> timedelta:
-        """The pause after so many `doublings`: 0 gives the first."""
+        """Return the pause after `doublings` doublings; 0 gives `first`."""
         return min(self.first * (1 << min(doublings, _MOST_DOUBLINGS)), self.longest)

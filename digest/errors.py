@@ -1,26 +1,26 @@
-"""One small tree of faults. Each carries a sentence that can be shown to a person as it stands."""
+"""The exception hierarchy. Each exception carries a sentence that can be shown to a person unchanged."""
 
 
 class DigestError(Exception):
-    """A fault in making an edition; `str(error)` is one clear sentence for whoever sees it."""
+    """Base class of all faults; `str(error)` is one clear sentence for the person who sees it."""
 
 
 class InvalidPaperIdError(DigestError):
-    """A text that was meant to name a paper does not."""
+    """The text does not name exactly one paper."""
 
 
 class SourceError(DigestError):
-    """arXiv did not give what it was asked for."""
+    """arXiv did not deliver what it was asked for."""
 
 
 class UnreachableError(SourceError):
-    """No answer: refused, reset, a name that does not resolve, or silence past the timeout."""
+    """No response: the connection was refused or reset, the host name did not resolve, or the request timed out."""
 
 
 class ThrottledError(SourceError):
-    """arXiv asks for fewer requests: 429, 503, or 406 (since September 2026).
+    """arXiv asks for fewer requests: status 429, 503, or (since September 2026) 406.
 
-    `retry_after` is the pause that it asked for, in seconds, or None.
+    `retry_after` is the requested pause in seconds, or None.
     """
 
     def __init__(self, sentence: str, retry_after: float | None = None) -> None:
@@ -29,35 +29,35 @@ class ThrottledError(SourceError):
 
 
 class MalformedError(SourceError):
-    """An answer that is not what was asked for: an error page, half a document."""
+    """The response is not what was asked for: an error page or a truncated document."""
 
 
 class EmptyPageError(SourceError):
-    """A feed that announces results and holds none of them."""
+    """The response contains no papers although it should."""
 
 
 class RefusedError(SourceError):
-    """arXiv read the query and refused it; asking again changes nothing."""
+    """arXiv understood the query and refused it; a retry does not help."""
 
 
 class TooManyError(SourceError):
-    """More results than arXiv gives for one query."""
+    """The query has more results than arXiv returns for one query."""
 
 
 class NotFoundError(SourceError):
-    """404 or 410: arXiv has nothing at this address, at least not now."""
+    """Status 404 or 410: arXiv has nothing at this URL, at least for now."""
 
 
 class TooLargeError(SourceError):
-    """An answer over the cap on its bytes; nothing beyond the cap was read."""
+    """The response exceeds the limit on bytes; nothing beyond the limit was read."""
 
 
 class UnknownPaperError(SourceError):
-    """arXiv knows no paper, or no such version of it, by this identifier."""
+    """arXiv has no paper with this identifier, or not this version of it."""
 
 
 class UnknownVersionError(UnknownPaperError):
-    """arXiv has the paper, but not that version of it; `newest` is the newest that it has."""
+    """arXiv has the paper but not this version; `newest` is the newest version that it has."""
 
     def __init__(self, ref: str, newest: str) -> None:
         super().__init__(f"arXiv has no {ref}: the newest version of that paper is {newest}.")
@@ -69,31 +69,31 @@ class ModelError(DigestError):
 
 
 class ModelUnreachableError(ModelError):
-    """No answer from the endpoint, or none before the deadline."""
+    """The endpoint did not answer, or not before the deadline."""
 
 
 class ModelThrottledError(ModelError):
-    """The endpoint asks for fewer requests for longer than a call may wait."""
+    """The endpoint asks for a pause that is longer than a call may wait."""
 
 
 class QuotaSpentError(ModelError):
-    """The account behind the key has nothing left: further calls are pointless today."""
+    """The quota of the account is used up: more calls today are pointless."""
 
 
 class ModelRefusedError(ModelError):
-    """The endpoint refused the request itself: key, model name, or content."""
+    """The endpoint rejected the request itself: its key, model name or content."""
 
 
 class LongPromptError(ModelRefusedError):
-    """The prompt is longer than what the model reads at once; a shorter one may pass."""
+    """The prompt exceeds the model's context; a shorter one may pass."""
 
 
 class MalformedAnswerError(ModelError):
-    """The model answered, but not in the form that it was asked for."""
+    """The model answered, but not in the requested form."""
 
 
 class BudgetSpentError(ModelError):
-    """The operator's daily token budget leaves no room for this call."""
+    """The call would exceed the operator's daily token budget."""
 
 
 class StoreError(DigestError):
@@ -101,7 +101,7 @@ class StoreError(DigestError):
 
 
 class StoreUnavailableError(StoreError):
-    """The database is locked, busy or out of reach, or has no disk: the same may work later."""
+    """The database is locked, busy or unreachable, or its disk is full or failing: a retry may work later."""
 
 
 class ArchiveError(DigestError):

@@ -1,87 +1,87 @@
-"""What a check can find wrong with a model's text, by name."""
+"""The flaws that a check can find in a model's text."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Flaw(StrEnum):
-    """Something that makes a text other than its original, or no text for a reader.
+    """A difference from the original, or a defect that makes the text unfit for readers.
 
-    The value is what is stored, counted and told to the model (through a template that has a sentence for each).
+    The value is stored and counted. A template turns it into a sentence that tells the model what to repair.
     """
 
     MASK_MISSING = "mask-missing"
-    """A placeholder did not come back."""
+    """A placeholder is missing from the answer."""
     MASK_TWICE = "mask-twice"
-    """A placeholder came back more than once."""
+    """A placeholder occurs more than once."""
     MASK_INVENTED = "mask-invented"
-    """A placeholder that was never given."""
+    """A placeholder that the model was not given."""
     FORMULA = "formula"
-    """A formula, a citation, code or a macro is missing, not as it was, or not the paper's."""
+    """A formula, citation, code span or macro is missing, changed, or not the paper's."""
     ADDRESS = "address"
-    """A web or mail address is missing, was changed, or is not the paper's."""
+    """A web or mail address is missing, changed, or not the paper's."""
     NUMBER_MISSING = "number-missing"
-    """A number of the original is not there, in no notation."""
+    """A number of the original is missing in every notation."""
     NUMBER_INVENTED = "number-invented"
     """A number that the original does not have."""
     UNIT = "unit"
-    """A number without its unit or sign, or with another."""
+    """A number without its unit or sign, or with a wrong one."""
     NAME_MISSING = "name-missing"
-    """A coined name is not there, letter by letter."""
+    """A coined name is missing in its exact spelling."""
     NAME_INVENTED = "name-invented"
-    """A name that the original does not have, or has otherwise."""
+    """A name that the original does not have, or spells differently."""
     ACRONYM = "acronym"
-    """An acronym that stood in parentheses behind its full name is gone, or stands beside it as another thing."""
+    """An acronym in parentheses after its full name is missing, or is presented as a separate thing."""
     HEDGE = "hedge"
-    """A bound or a doubt is gone: the claim is stronger than the paper's."""
+    """A bound or an uncertainty is missing: the claim is stronger than the paper's."""
     TERM = "term"
-    """A term is not translated as the glossary says."""
+    """A term is not translated as the glossary requires."""
     WORD = "word"
     """A word in Latin letters that the original does not have."""
     LENGTH = "length"
-    """Far too short or too long for its original."""
+    """The text is far too short or too long for its original."""
     SENTENCE_MISSING = "sentence-missing"
     """A sentence of the original has no counterpart."""
     SENTENCE_ADDED = "sentence-added"
-    """A sentence that has no counterpart in the original."""
+    """A sentence without a counterpart in the original."""
     UNTRANSLATED = "untranslated"
-    """Words of the original, not translated."""
+    """Untranslated words of the original."""
     SCRIPT = "script"
-    """Not in the target language's script: traditional for simplified characters, Japanese, Latin."""
+    """Not the target language's script: traditional instead of simplified characters, Japanese, Latin."""
     REFUSAL = "refusal"
-    """The model declined instead of translating."""
+    """The model refused to translate."""
     CHAT = "chat"
-    """The model speaks of its task, repeats its instructions, or asks for a good review of the paper."""
+    """The model talks about its task, repeats its instructions, or asks for a good review of the paper."""
     REPETITION = "repetition"
-    """The same words again and again."""
+    """The same words are repeated again and again."""
     MARKUP = "markup"
-    """HTML, Liquid, a fence or characters that nobody sees."""
+    """HTML, Liquid, a code fence or invisible characters."""
     BRACKETS = "brackets"
-    """Brackets or quotation marks without their partner."""
+    """Unbalanced brackets or quotation marks."""
     EMPTY = "empty"
     """No words at all."""
     UNFOUNDED = "unfounded"
-    """None of the passages that a statement names stands in the paper."""
+    """None of the passages that a statement quotes is in the paper."""
     NUMBER_NOT_QUOTED = "number-not-quoted"
-    """A number of a statement stands in none of its own passages."""
+    """A number in a statement is in none of its quoted passages."""
     DIRECTION = "direction"
-    """A metric that is better when lower is said to have gone up for the better."""
+    """The text says that a lower-is-better metric improved by going up."""
     OVER_HUNDRED = "over-hundred"
-    """Something fell by more than all of it."""
+    """A quantity fell by more than 100%."""
     DISAGREES = "disagrees"
-    """A number that is close to one of the abstract, and another."""
+    """A number that is close to one in the abstract, but differs from it."""
 
 
 SOFT = frozenset(
     {Flaw.ACRONYM, Flaw.HEDGE, Flaw.TERM, Flaw.WORD, Flaw.BRACKETS, Flaw.SENTENCE_ADDED}
     | {Flaw.DIRECTION, Flaw.OVER_HUNDRED, Flaw.DISAGREES}
 )
-"""What is shown all the same, in a translation after one repair. All else is hard: it is never shown."""
+"""Flaws that do not block a text; a translation with them gets one repair first. All others are hard: never shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One flaw; `detail` is the shortest piece of original or text that tells which: `57.7%`, `SteerMoE`."""
+    """One flaw; `detail` is the shortest part of the original or the text that locates it: `57.7%`, `SteerMoE`."""
 
     flaw: Flaw
     detail: str = ""
@@ -89,10 +89,10 @@ class Finding:
 
 
 def finding(flaw: Flaw, detail: str = "") -> Finding:
-    """The finding of `flaw`, as hard as such a flaw is by nature."""
+    """Return a finding of `flaw` with the flaw's default hardness."""
     return Finding(flaw, detail, hard=flaw not in SOFT)
 
 
 def is_hard(findings: tuple[Finding, ...]) -> bool:
-    """Whether a text with these findings must not be shown."""
+    """Return True if a text with these findings must not be shown."""
     return any(each.hard for each in findings)

@@ -1,7 +1,6 @@
-"""Work that many may ask for at once is done once: who asks while it is under way waits for the same.
+"""Singleflight: concurrent requests for the same work share one task and its result.
 
-Work lives in its process: another process does not know of it. What is made twice by two of them is made the same,
-and stored once.
+It works within one process. Two processes may do the same work twice; the result is the same and is stored once.
 """
 
 import asyncio
@@ -10,23 +9,23 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 Made = TypeVar("Made")
-_LAST_SECONDS = 2.0  # to put away what they had open
+_LAST_SECONDS = 2.0  # for tasks to close what they have open
 
 Hear = Callable[[str], None]
-"""Takes all that is written of a text so far, again and again; raises nothing."""
+"""A callback that gets the whole text written so far, each time it grows; raises nothing."""
 
 
 class Audience:
-    """Those who wait for one piece of work; more may come while it is under way."""
+    """The listeners that wait for one piece of work; more may join while it runs."""
 
     def __init__(self) -> None:
         self.is_urgent = False
-        """Whether a person waits among them, and not only the day's edition."""
+        """True if a person waits, not only the day's edition."""
         self._hearers: list[Hear] = []
         self._written = ""
 
     def join(self, hear: Hear | None = None, *, urgent: bool = False) -> None:
-        """One more waits. `hear` is told at once what is written already."""
+        """Add a listener. `hear` gets at once the text written so far."""
         self.is_urgent = self.is_urgent or urgent
         if hear is not None:
             self._hearers.append(hear)
@@ -35,11 +34,11 @@ class Audience:
 
     @property
     def hears(self) -> bool:
-        """Whether anybody wants the text while it is written."""
+        """True if any listener wants the text while it is written."""
         return bool(self._hearers)
 
     def tell(self, written: str) -> None:
-        """`written` is the text so far; a second attempt begins it anew."""
+        """Pass `written`, the whole text so far, to the listeners; a second attempt begins again from the start."""
         self._written = written
         for hear in self._hearers:
             hear(written)
@@ -52,7 +51,7 @@ class _Flight:
 
 
 class Flights:
-    """Work that is under way in this process, by its key."""
+    """The running tasks of this process, by key."""
 
     def __init__(self) -> None:
         self._under_way: dict[Hashable, _Flight] = {}
@@ -65,9 +64,10 @@ class Flights:
         *,
         urgent: bool = False,
     ) -> Made:
-        """What `make` gives; where the work of that `key` is under way already, what that gives.
+        """Run `make` and return its result, or join the running task of that `key` and return its result.
 
-        Who is cancelled stops waiting; the work goes on, also for nobody: what it brings is paid for, and kept.
+        A caller that is cancelled stops waiting. The task runs on even if nobody waits, because its result is paid
+        for and gets stored. Raises whatever `make` raises.
         """
         flight = self._under_way.get(key)
         if flight is None:
@@ -77,17 +77,17 @@ class Flights:
         return made
 
     def is_under_way(self, key: Hashable) -> bool:
-        """Whether somebody is at that work."""
+        """Return True if a task of that `key` is running."""
         return key in self._under_way
 
     async def close(self) -> None:
-        """Cuts off what is under way.
+        """Cancel the running tasks after a grace period of two seconds.
 
-        A connection that is cut off while it opens may never tell that it is closed (aiosqlite): whoever waits for that
-        is cut off again after a moment.
+        An aiosqlite connection that is cancelled while it opens may never report that it is closed. A task that waits
+        for this is cancelled again every two seconds until it ends.
         """
         tasks = {flight.task for flight in self._under_way.values()}
-        if tasks:  # what is storing its result ends by itself
+        if tasks:  # a task that is storing its result ends by itself
             _, tasks = await asyncio.wait(tasks, timeout=_LAST_SECONDS)
         while tasks:
             for task in tasks:
@@ -104,7 +104,7 @@ class Flights:
     def _landed(self, key: Hashable, task: "asyncio.Task[Any]") -> None:
         del self._under_way[key]
         if not task.cancelled():
-            task.exception()  # those who still wait hear of it; where nobody does, it is no news to the loop
+            task.exception()  # callers that wait get it; without any, asyncio must not report it as never retrieved
 
 
 async def _done(make: Callable[[Audience], Awaitable[Made]], audience: Audience) -> Made:

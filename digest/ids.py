@@ -1,7 +1,7 @@
-"""Any text or address in which a person names a paper -> its identifier.
+"""Parser for arXiv identifiers in any text or URL in which a person names a paper.
 
-The scheme is arXiv's: https://info.arxiv.org/help/arxiv_identifier.html. Addresses need no list of hosts:
-arxiv.org, alphaXiv, Hugging Face papers and DOIs (10.48550/arXiv.…) all carry the identifier as it stands.
+The scheme is arXiv's: https://info.arxiv.org/help/arxiv_identifier.html. URLs need no list of hosts:
+arxiv.org, alphaXiv, Hugging Face papers and DOIs (10.48550/arXiv.…) all contain the identifier unchanged.
 """
 
 import re
@@ -25,12 +25,12 @@ _IDENTIFIER = re.compile(
 )
 _FIRST_NEW_MONTH = "0704"
 _FIRST_FIVE_DIGIT_MONTH = "1501"
-_SHOWN = 80  # characters of a refused text that a message repeats
+_SHOWN = 80  # characters of a rejected text that an error message quotes
 
 
 @dataclass(frozen=True, slots=True)
 class PaperRef:
-    """A paper as somebody named it: with the version asked for, or without one, which means the latest."""
+    """A reference to a paper by a person; `version` None means the latest."""
 
     paper: PaperId
     version: int | None = None
@@ -40,9 +40,9 @@ class PaperRef:
 
 
 def parse(text: str) -> PaperRef:
-    """The one paper that `text` names.
+    """Return the one paper that `text` names.
 
-    Raises InvalidPaperIdError where it names none, or several.
+    Raises InvalidPaperIdError if it names none or several.
     """
     refs = find(text)
     shown = text.strip()[:_SHOWN]
@@ -57,15 +57,15 @@ def parse(text: str) -> PaperRef:
 
 
 def find(text: str) -> list[PaperRef]:
-    """The papers that `text` names, in order, each once. Bounded by the length of the text."""
+    """Return the papers that `text` names, in order and without duplicates."""
     found = (_ref(match) for match in _IDENTIFIER.finditer(unquote(text)))
     return list(dict.fromkeys(ref for ref in found if ref is not None))
 
 
 def version(text: str) -> VersionId:
-    """The paper version that `text` names, as in arXiv's own answers.
+    """Return the paper version that `text` names, as arXiv's own responses do.
 
-    Raises InvalidPaperIdError where there is none, or no version beside it.
+    Raises InvalidPaperIdError if it names no paper, several, or one without a version.
     """
     ref = parse(text)
     if ref.version is None:

@@ -1,7 +1,7 @@
-"""JSON from outside, within the bounds that all that handles it later can bear: RFC 8259, and no more. Pure.
+"""Strict parser for JSON from outside: RFC 8259 within limits that all later code can handle. Pure.
 
-Python's parser takes documents that its own writer cannot write again (nested to the limit of recursion, NaN, integers
-of any length, 1e400 as infinity), and strings that no database takes (NUL, halves of surrogate pairs).
+Python's parser accepts documents that its own serializer cannot write again (nesting up to the recursion limit, NaN,
+integers of any length, 1e400 as infinity) and strings that no database accepts (NUL, lone surrogates).
 """
 
 import json
@@ -10,17 +10,17 @@ import re
 from typing import Any
 
 DEEPEST = 100
-"""Levels of nesting: Telegram's updates and completions have about ten."""
-_LARGEST = 2**63 - 1  # what databases have for integers
+"""The maximum nesting depth: Telegram's updates and completions have about ten levels."""
+_LARGEST = 2**63 - 1  # the largest integer of the databases
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class InvalidJsonError(ValueError):
-    """What came is no JSON, or none that can be handled."""
+    """The input is not JSON, or exceeds the limits."""
 
 
 def parse(body: bytes | str) -> Any:
-    """The value that `body` (UTF-8) holds, as `bounded` gives it. Raises InvalidJsonError."""
+    """Parse `body` (UTF-8) and return its value as `bounded` does. Raises InvalidJsonError."""
     try:
         text = body if isinstance(body, str) else body.decode()
         value = json.loads(text, parse_constant=_refuse)
@@ -30,10 +30,10 @@ def parse(body: bytes | str) -> Any:
 
 
 def bounded(value: Any, levels: int = DEEPEST) -> Any:
-    """A copy of the parsed `value` in whose strings NUL and lone surrogates are U+FFFD, one for one.
+    """Return a copy of the parsed `value` in whose strings each NUL and lone surrogate is replaced by U+FFFD.
 
-    Raises InvalidJsonError where it is nested deeper than `levels`, or a number is infinite or an integer of over 64
-    bits.
+    Raises InvalidJsonError if it is nested deeper than `levels`, or if it contains an infinite number or an integer
+    of more than 64 bits.
     """
     match value:
         case str():

@@ -1,9 +1,9 @@
-"""Words that a person looks for in papers, found however they are written. Pure.
+"""Keyword matching in papers, independent of spelling variants. Pure.
 
-Case, accents, full-width forms, plurals, hyphens and spaces make no difference: “text-to-speech models” is found in
-“Text to Speech Model”; but the initials of a name are no word, and “RL” is not found in “R. L. Stone”. Words of
-Latin script are found as whole words; Chinese, Japanese and Korean have no spaces
-between words, and are found anywhere.
+Case, accents, full-width forms, plurals, hyphens and spaces make no difference: “text-to-speech models” matches
+“Text to Speech Model”. The initials of a name are not a word: “RL” does not match “R. L. Stone”. Words in
+Latin script match whole words only. Chinese, Japanese and Korean have no spaces between words, so their
+keywords match anywhere.
 """
 
 import re
@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from digest.errors import DigestError
 
 LONGEST = 100
-"""Characters of a keyword."""
+"""The maximum length of a keyword, in characters."""
 
 _SEPARATORS = re.compile(r"[,;\n\r，、；]")
-_KANA = r"\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff"  # without the dots between words
+_KANA = r"\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff"  # without the dot that separates words
 _CJK = _KANA + r"\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 _TOKEN = re.compile(rf"[{_CJK}]|(?:(?![{_CJK}])[^\W_]|[+#])+")
 _UNSEEN = re.compile(r"[\u00ad\u200b-\u200f\u2060\ufeff]")
 _VOICING = "\u3099\u309a"  # part of a kana, not an accent: バス is not ハス
 _PLURAL_CAPITALS = re.compile(r"(?<![A-Za-z0-9])([A-Z][A-Z0-9]+)s(?![A-Za-z0-9])")
-_STROKED = str.maketrans("øłđħı", "oldhi")  # Unicode does not take these apart
+_STROKED = str.maketrans("øłđħı", "oldhi")  # Unicode does not decompose these
 _NO_PLURAL = ("ss", "us", "is")
 _IRREGULAR = dict(
     pair.split("/")
@@ -38,14 +38,14 @@ _IRREGULAR = dict(
 
 
 class InvalidKeywordError(DigestError):
-    """A text in which there is nothing to look for."""
+    """The text cannot be a keyword: it is too long or has no letters or digits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Keyword:
-    """`text` as it was given, and `key`, its folded words without anything between them.
+    """A keyword: `text` as the person wrote it, `key` its folded words joined without separators.
 
-    `one_word` tells whether nothing was between them in `text` either.
+    `one_word` is True if `text` is a single word.
     """
 
     text: str
@@ -55,14 +55,14 @@ class Keyword:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """A text made ready for many keywords: its folded words in one string, and where in it words begin or end."""
+    """A text prepared for matching: its folded words in one string, and the offsets at which words begin or end."""
 
     joined: str
     edges: frozenset[int]
 
 
 def keyword(text: str) -> Keyword:
-    """The keyword that `text` gives. Raises InvalidKeywordError."""
+    """Parse `text` into a keyword. Raises InvalidKeywordError."""
     shown = " ".join(text.split())
     if len(shown) > LONGEST:
         raise InvalidKeywordError(f"“{shown[:20]}…” is longer than {LONGEST} characters.")
@@ -84,7 +84,7 @@ def keywords(text: str) -> tuple[Keyword, ...]:
 
 
 def fold(text: str) -> Folded:
-    """`text`, ready to be searched."""
+    """Prepare `text` for matching."""
     words = _words(text)
     edges, at = [0], 0
     for word in words:
@@ -94,7 +94,7 @@ def fold(text: str) -> Folded:
 
 
 def found_in(keyword: Keyword, folded: Folded) -> bool:
-    """Whether `keyword` is in the text, from the beginning of a word to the end of one."""
+    """Return True if `keyword` is in the text, from the beginning of a word to the end of one."""
     at = folded.joined.find(keyword.key)
     while at >= 0:
         if _is_there(keyword, folded.edges, at, at + len(keyword.key)):
@@ -117,7 +117,7 @@ def _words(text: str) -> list[str]:
 
 
 def _singular(word: str) -> str:
-    """`word` without the ending of an English plural; what is no plural but looks like one changes alike everywhere."""
+    """Strip the ending of an English plural; a singular that looks like one changes too, but everywhere alike."""
     if word in _IRREGULAR:
         return _IRREGULAR[word]
     if len(word) < 4 or not word.isascii() or word.endswith(_NO_PLURAL) or not word.endswith("s"):

@@ -1,7 +1,7 @@
-"""The values that the digest is made of: frozen, compared by content, free of behaviour that does anything.
+"""The value types of the digest: frozen, compared by content, without side effects.
 
 Times are aware and in UTC. Text fields hold plain text in the project's one stored form of markup:
-`$…$` for a formula in TeX, `**…**` for strong words, a pair of backticks for code. Everything else in them
+`$…$` for a formula in TeX, `**…**` for bold text, a pair of backticks for code. Everything else in them
 is literal, whatever it looks like.
 """
 
@@ -14,7 +14,7 @@ from enum import StrEnum
 class PaperId:
     """An arXiv identifier without its version, such as `2602.11145` or `hep-ex/0406020`.
 
-    Made by `digest.ids`, which knows the scheme (https://info.arxiv.org/help/arxiv_identifier.html).
+    `digest.ids` parses it by arXiv's scheme (https://info.arxiv.org/help/arxiv_identifier.html).
     """
 
     value: str
@@ -36,11 +36,11 @@ class VersionId:
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """What arXiv says of one version of a paper.
+    """arXiv's metadata for one version of a paper.
 
-    `categories` are in arXiv's order. `published` is the submission of version 1, `updated` that of this
-    version; neither tells when it was announced. A paper taken over from an old post has no abstract, no
-    primary category and no times: posts do not hold them.
+    `categories` are in arXiv's order. `published` is the submission time of version 1, `updated` that of this
+    version; neither is the time of the announcement. A paper imported from an old post has no abstract, no
+    primary category and no times, because posts do not contain them.
     """
 
     version: VersionId
@@ -60,22 +60,22 @@ class Paper:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What made a translation or a reading: part of its key in the store."""
+    """The model and prompt that made a translation or a reading; part of its key in the database."""
 
     model: str
     prompt: str
-    """The prompt's version: a hash of its templates."""
+    """The version of the prompt: a hash of its templates."""
 
 
 BY_HAND = Origin("operator", "by-hand")
-"""The operator's own text, which stands before whatever a model made or will make. No prompt has that version."""
+"""The operator's own text. It takes precedence over every model's; no prompt has this version."""
 
 
 @dataclass(frozen=True, slots=True)
 class Translation:
     """A paper version's title, abstract and one-line summary in one language (a BCP 47 tag).
 
-    One that was taken over from an old post has no title and no summary: posts show neither.
+    A translation imported from an old post has no title and no summary, because posts show neither.
     """
 
     version: VersionId
@@ -88,10 +88,10 @@ class Translation:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One item of a reading's list, with the items under it.
+    """One item of a reading's list, with its nested items.
 
-    `quotes` are the passages of the paper that it rests on, to the letter. They are kept as evidence, and not shown;
-    readings from before they were asked for, and those of old posts, have none.
+    `quotes` are the verbatim passages of the paper that support the claim. They are kept as evidence and not shown.
+    Readings made before the model was asked for quotes have none, nor have those of old posts.
     """
 
     text: str
@@ -100,25 +100,25 @@ class Claim:
 
 
 RULE = Claim("---")
-"""In the place of a claim: a rule between two, as some old posts have it."""
+"""A horizontal rule between two claims, as some old posts have it."""
 
 
 class Basis(StrEnum):
-    """What of its paper a reading was made of. Posts and messages have a sentence for each but the first."""
+    """The part of the paper that a reading is based on. Posts and messages have a sentence for each but `WHOLE`."""
 
     WHOLE = "whole"
     BODY = "body"
-    """Without its appendices: it is longer than what the model reads at once."""
+    """The paper without its appendices, because it is longer than the model's context."""
     PART = "part"
-    """What could be had of the full text, which was known to lack something."""
+    """An incomplete full text: part of the paper could not be extracted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """The detailed reading of one paper version's full text in one language: three lists of claims.
 
-    The lists answer, in this order: what was known and what was wrong with it; how the paper's method mends
-    that; on which tasks it has which effect. An empty one: the paper does not tell.
+    The lists answer, in this order: what was known and what its problems were; how the paper's method solves
+    them; what it achieves on which tasks. An empty list means that the paper does not say.
     """
 
     version: VersionId
@@ -136,7 +136,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One thing that an answer says, with the passages of the paper that it rests on, to the letter."""
+    """One statement of an answer, with the verbatim passages of the paper that support it."""
 
     text: str
     quotes: tuple[str, ...]
@@ -144,7 +144,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a paper version says to a question, in one language. Not `told`: it does not say."""
+    """A paper version's answer to a question, in one language. If not `told`, the paper does not answer it."""
 
     version: VersionId
     language: str
@@ -155,7 +155,7 @@ class Answer:
 
 
 class TextSource(StrEnum):
-    """Where a full text was taken from."""
+    """The format that a full text was extracted from."""
 
     HTML = "html"
     PDF = "pdf"
@@ -164,12 +164,12 @@ class TextSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FullText:
-    """The text of one paper version without navigation and references, appendices kept.
+    """The text of one paper version without navigation and references, but with its appendices.
 
-    Headings stand on lines of their own behind `#` marks, formulas between `$` marks, table cells between
-    tabs. `orders` are what the paper tells language models where no reader sees it: not in `text`, mostly empty.
-    Not `whole`: all that could be had of the paper breaks off, or has lost pages. `extractors` names the libraries
-    that took the text out of its source; empty for texts from before that was kept.
+    Headings are lines of their own that begin with `#` marks, formulas stand between `$` marks, and tabs separate
+    table cells. `orders` is the prompt injection found in the paper, invisible to its readers and removed from
+    `text`; it is usually empty. `whole` is False if the text is known to be cut off or to lack pages. `extractors`
+    names the libraries that extracted the text; it is empty for texts stored before this was recorded.
     """
 
     version: VersionId
@@ -181,74 +181,74 @@ class FullText:
 
 
 class NoTextReason(StrEnum):
-    """Why a paper has no full text that could be read."""
+    """The reason why a paper has no usable full text."""
 
     NOT_FOUND = "not-found"
-    """404 for page and PDF: common in the hours after the announcement."""
+    """404 for both the HTML page and the PDF: common in the hours after the announcement."""
     SCAN = "scan"
-    """The pages are pictures."""
+    """The pages are images."""
     ENCRYPTED = "encrypted"
-    """Opens only with a password."""
+    """The PDF needs a password."""
     GARBLED = "garbled"
-    """The fonts do not tell which characters their glyphs stand for."""
+    """The fonts do not map their glyphs to characters."""
     DAMAGED = "damaged"
-    """No reader can make sense of the file."""
+    """No parser can read the file."""
     TOO_LARGE = "too-large"
-    """Over the cap on bytes, or needs more memory than a paper may take."""
+    """The file exceeds the limit on bytes, or extraction exceeds the limit on memory."""
     TOO_SLOW = "too-slow"
-    """Needs more time than a paper may take."""
+    """Extraction exceeds the time limit."""
     TOO_SHORT = "too-short"
-    """Holds hardly more than an abstract."""
+    """The text is hardly longer than an abstract."""
     UNREACHABLE = "unreachable"
     """arXiv did not answer."""
 
     @property
     def passes(self) -> bool:
-        """Whether asking again may give what was not there: arXiv's page often comes days after a bad PDF."""
+        """True if a later attempt may succeed: arXiv's HTML page often appears days after a bad PDF."""
         return self not in (NoTextReason.SCAN, NoTextReason.ENCRYPTED, NoTextReason.TOO_LARGE)
 
 
 @dataclass(frozen=True, slots=True)
 class NoText:
-    """The outcome of looking for a full text where there is none, at least not now."""
+    """The result of a search for a full text that found none, at least for now."""
 
     version: VersionId
     reason: NoTextReason
 
 
 class Gap(StrEnum):
-    """Why an edition shows a paper without its translation or its reading. Posts have a sentence for each."""
+    """The reason why an edition shows a paper without its translation or reading. Posts have a sentence for each."""
 
     NO_KEY = "no-key"
     """No model is configured."""
     BUDGET = "budget"
     """The daily token budget is spent."""
     MODEL = "model"
-    """The model failed or answered nothing usable: due at the next run."""
+    """The model failed or gave no usable answer; the next run tries again."""
     UNFAITHFUL = "unfaithful"
-    """The model's translations did not pass the checks: the original stands in, and a later run tries again."""
+    """The model's translations failed the checks. The original is shown, and a later run tries again."""
     NO_TEXT = "no-text"
-    """There is a full text, but none that can be read."""
+    """There is a full text, but it cannot be read."""
     NO_TEXT_YET = "no-text-yet"
-    """There is no full text so far, or arXiv did not give it: due at the next run."""
+    """There is no full text yet, or arXiv did not deliver it; the next run tries again."""
     DUE = "due"
     """Not made yet."""
     ON_DEMAND = "on-demand"
-    """Not made by itself in this language: for whoever asks."""
+    """Made in this language only when somebody asks for it."""
     WITHDRAWN = "withdrawn"
     """The paper was withdrawn: there is nothing to read."""
     GIVEN_UP = "given-up"
-    """Tried for a week in vain."""
+    """A week of attempts failed."""
 
     @property
     def follows(self) -> bool:
-        """Whether what is missing is still to come, by itself."""
+        """True if a later run will fill the gap by itself."""
         return self in (Gap.BUDGET, Gap.MODEL, Gap.NO_TEXT_YET, Gap.DUE)
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """From the previous edition's anchor (excluded) to this edition's own (included)."""
+    """The time from the previous edition's anchor (excluded) to this edition's own (included)."""
 
     start: datetime
     end: datetime
@@ -267,8 +267,8 @@ class Entry:
 class Edition:
     """The digest of one day: `date` is a day in the configured time zone.
 
-    `fetched` counts the papers that were collected, before selection; `late` those of its entries that an earlier
-    edition would have shown, had they been there. `replacements` are newer versions of papers, announced in the
+    `fetched` counts the papers collected before selection. `late` counts the entries that belonged to an earlier
+    edition but were not available when it closed. `replacements` are newer versions of papers announced in the
     window.
     """
 
@@ -283,21 +283,21 @@ class Edition:
 
     @property
     def translated(self) -> int:
-        """The number of its papers that are shown in its language."""
+        """The number of its papers that are shown in translation."""
         return sum(isinstance(entry.translation, Translation) for entry in self.entries)
 
     @property
     def is_mostly_original(self) -> bool:
-        """Whether less than half of its papers are translated: no heading may promise its language."""
+        """True if less than half of its papers are translated; then no heading may promise a translation."""
         return bool(self.entries) and 2 * self.translated < len(self.entries)
 
 
 @dataclass(frozen=True, slots=True)
 class ClosedEdition:
-    """What was decided when an edition closed: its papers, in the order in which it shows them.
+    """The decisions recorded when an edition closed: its papers, in display order.
 
-    `archived_at` is when its post was last written, `completed_at` when nothing of it was due any more; None before
-    that.
+    `archived_at` is the time at which its post was last written, `completed_at` the time at which no part of it was
+    due any more; each is None until then.
     """
 
     date: date
@@ -314,29 +314,29 @@ class ClosedEdition:
 
 
 class Reason(StrEnum):
-    """Why an edition leaves a listed paper out."""
+    """The reason why an edition leaves out a listed paper."""
 
     EARLIER = "earlier"
     """Announced before the first edition, or before its categories were watched."""
     SILENCE = "silence"
-    """Announced while nothing ran for more than a month, which earlier versions of the program did not make up for."""
+    """Announced during an outage of more than a month. Earlier versions of the program did not catch up on these."""
     GONE = "gone"
-    """Announced, but never to be had from arXiv in the week after that: it was taken back."""
+    """Announced, but not available from arXiv in the week that followed: arXiv removed it."""
     CATEGORY = "category"
-    """In none of the watched categories any more."""
+    """No longer in any of the watched categories."""
     PRIMARY = "primary"
-    """Only cross-listed in them."""
+    """Only cross-listed in the watched categories."""
     EXCLUDED = "excluded"
-    """Has a keyword that excludes."""
+    """Matches an excluding keyword."""
     NOT_INCLUDED = "not-included"
-    """Has none of the keywords that include."""
+    """Matches none of the including keywords."""
     CAP = "cap"
-    """Ranked behind the last that the edition has room for."""
+    """Ranked below the edition's maximum number of papers."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A listed paper that is not shown; `detail` is the category, keyword or rank that `reason` is about."""
+    """A listed paper that is not shown; `detail` is the category, keyword or rank that explains `reason`."""
 
     paper: PaperId
     reason: Reason
@@ -344,7 +344,7 @@ class LeftOut:
 
 
 class Purpose(StrEnum):
-    """What a model is called for."""
+    """The task that a model is called for."""
 
     TRANSLATION = "translation"
     READING = "reading"
@@ -353,10 +353,10 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One finished call of a language model, whatever came of it; token counts are the endpoint's own.
+    """One finished call to a language model, successful or not; token counts are the endpoint's own.
 
-    `outcome` is "ok" or the name of what was wrong with the answer. `cached_tokens` are those prompt tokens
-    that the provider had in its prompt cache.
+    `outcome` is "ok" or the name of the fault in the answer. `cached_tokens` counts the prompt tokens that the
+    provider read from its prompt cache.
     """
 
     at: datetime

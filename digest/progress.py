@@ -1,4 +1,4 @@
-"""How far the work on an edition is, for whoever watches."""
+"""Progress reports about the work on an edition or a paper."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,27 +6,27 @@ from enum import StrEnum
 
 
 class Stage(StrEnum):
-    """A part of the work on an edition."""
+    """A stage of the work on an edition."""
 
     COLLECT = "collect"
     WAIT = "wait"
-    """For arXiv to show the whole batch."""
+    """Wait until arXiv shows the whole batch."""
     TRANSLATE = "translate"
     READ = "read"
 
 
 class Step(StrEnum):
-    """What is being done for one paper."""
+    """A step of the work on one paper."""
 
     FETCHING = "fetching"
-    """Its full text."""
+    """Fetch its full text."""
     TRANSLATING = "translating"
     READING = "reading"
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a stage is: `done` of `total` papers; collecting counts as one, waiting in looks until the deadline."""
+    """The progress of a stage: `done` of `total` papers. COLLECT counts as one; WAIT counts the checks of arXiv."""
 
     stage: Stage
     done: int
@@ -39,9 +39,9 @@ def _to_nobody(_: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Onlooker:
-    """A person who waits for a paper, before whom the day's edition stands back.
+    """A person who waits for a paper; the request has priority over the day's edition.
 
-    `sees` takes what is being done; `hears`, all that the model has written so far, whenever that grows.
+    `sees` gets each step as it begins; `hears` gets the whole text that the model has written, each time it grows.
     """
 
     sees: Callable[[Step], None] = _to_nobody

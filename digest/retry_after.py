@@ -1,4 +1,4 @@
-"""The Retry-After header: how long a server wants to be left alone (RFC 9110, 10.2.3)."""
+"""Parser for the Retry-After header (RFC 9110, section 10.2.3). Pure."""
 
 import re
 from datetime import datetime
@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 
 
 def seconds(header: str | None, now: datetime) -> float | None:
-    """The wait that `header` asks for at `now` (aware), in seconds; None where it asks for none that can be read."""
+    """Return the wait that `header` asks for at `now` (aware), in seconds; None if it is absent or unreadable."""
     value = (header or "").strip()
     if re.fullmatch(r"\d{1,9}(?:\.\d*)?", value, re.ASCII):
         return float(value)

@@ -1,6 +1,6 @@
-"""The sections of a full text, and a text that is too long in parts. Pure.
+"""Split a full text into sections, and a long text into parts. Pure.
 
-Pages mark their headings (`digest.models.FullText`); in the text of a PDF they are lines that look like one.
+HTML pages mark their headings (`digest.models.FullText`); in PDF text, a heading is a line that looks like one.
 """
 
 import re
@@ -12,7 +12,7 @@ _KNOWN = (
     "abstract|introduction|background|related works?|methods?|methodology|experiments?|experimental setup|results"
     "|evaluation|discussion|limitations?|conclusions?|ethics statement|acknowledge?ments?"
 )
-_APPENDIX = (  # and its title: a sentence that begins with an appendix goes on in small letters
+_APPENDIX = (  # with its title: a sentence that begins with “Appendix” continues in lower case
     r"(?i:appendi(?:x|ces)|supplement(?:ary|al) (?:materials?|information)|附录)(?:[ .:–-]*[A-Z\d](?:\.\d{1,2})*)?"
     r"(?:[.:]|[ .:–-]+(?:[A-Z][A-Za-z]|[\u4e00-\u9fff])[^\n]{0,80}(?<![\d.,;:)-]))?"
 )
@@ -22,19 +22,19 @@ _HEADING = re.compile(
     re.MULTILINE,
 )
 _APPENDIX_HEADING = re.compile(rf"(?:^#{{1,6}} |(?<=[.!?:]\n)){_APPENDIX}$", re.MULTILINE)
-_BODY = 10_000  # characters that a paper has before its appendix: what comes sooner is a table of contents
+_BODY = 10_000  # characters before an appendix: an earlier heading belongs to the table of contents
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading's line and what stands under it; `path` names that heading, and those above it first."""
+    """A heading line and the text under it; `path` lists the titles of the enclosing headings, then its own."""
 
     path: tuple[str, ...]
     text: str
 
 
 def sections(text: str) -> list[Section]:
-    """The sections of `text`: together they are all of it. What stands before the first heading has no path."""
+    """Split `text` into sections that together are the whole of it; text before the first heading has an empty path."""
     found = [match for match in _HEADING.finditer(text) if match.start()]
     first = _HEADING.match(text)
     starts = [first, *found]
@@ -62,10 +62,10 @@ def _level(heading: re.Match[str]) -> int:
 
 
 def parts(text: str, limit: int) -> list[str]:
-    """`text` in parts of at most `limit` characters, in its order; one, where it fits.
+    """Split `text` into parts of at most `limit` characters, in order; a text that fits is one part.
 
-    What does not fit loses its appendices first, which are there for questions. Cut is before headings, within a
-    section that is too long at a line's end, and in a line that is too long anywhere.
+    A longer text loses its appendices first; they remain available for questions. Cuts are made before headings, in a
+    section that is too long at line ends, and in a line that is too long anywhere.
     """
     if len(text) <= limit:
         return [text]
@@ -79,7 +79,7 @@ def _without_appendices(text: str) -> str:
 
 
 def packed(pieces: Iterator[str], limit: int) -> list[str]:
-    """`pieces` joined as far as `limit` goes, and cut where one is longer by itself."""
+    """Join `pieces` into strings of at most `limit` characters; a longer piece is cut."""
     joined = [""]
     for piece in (fitting for each in pieces for fitting in _fitting(each, limit)):
         if len(joined[-1]) + len(piece) > limit:

@@ -1,7 +1,7 @@
-"""Withdrawn papers. Pure.
+"""Detection of withdrawn papers. Pure.
 
-A withdrawal is a version of its own (https://info.arxiv.org/help/withdraw.html): the record keeps title and authors,
-and the comment or the beginning of the abstract says that the paper was withdrawn.
+A withdrawal is a version of its own (https://info.arxiv.org/help/withdraw.html). The record keeps title and authors,
+and its comment or the beginning of its abstract says that the paper was withdrawn.
 """
 
 import re
@@ -19,5 +19,5 @@ _IN_ABSTRACT = re.compile(
 
 
 def is_withdrawn(paper: Paper) -> bool:
-    """Whether arXiv's record says that this version is a withdrawal."""
+    """Return True if arXiv's record says that this version is a withdrawal."""
     return bool(_IN_COMMENT.search(paper.comment or "") or _IN_ABSTRACT.match(paper.abstract or ""))
