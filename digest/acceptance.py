@@ -1,4 +1,4 @@
-"""Where a paper was accepted, as its authors say it in arXiv's comment. Pure."""
+"""Detection of a paper's acceptance in the authors' comment on arXiv. Pure."""
 
 import re
 
@@ -17,9 +17,10 @@ _NOT_SO = re.compile(
 
 
 def acceptance(paper: Paper) -> str | None:
-    """The comment of `paper` where it tells of an acceptance or a publication, such as “Accepted to ICASSP 2026”.
+    """Return the comment of `paper` if it reports an acceptance or a publication, such as “Accepted to ICASSP 2026”.
 
-    None where there is none: numbers of pages and figures are of no use to a reader.
+    Returns None otherwise: numbers of pages and figures are of no use to readers. Longer comments than 200 characters
+    are shortened.
     """
     comment = " ".join((paper.comment or "").split())
     if not _ACCEPTED.search(comment) or _NOT_SO.search(comment):

@@ -1,11 +1,11 @@
-"""In which batch each paper was announced. Pure.
+"""Inference of the batch in which each paper was announced. Pure.
 
-A feed says it for certain, but holds one batch only and may not have been seen. The query API says when a paper was
-submitted, from which the schedule gives the first batch that it can have been in. Moderation holds one in fifty
-back for up to weeks; its identifier shows that, because arXiv gives identifiers at the announcement, in order
-(https://info.arxiv.org/help/arxiv_identifier.html): a paper whose number comes after that of a later submission
-was announced with its neighbours. And what an earlier look did not show was announced no more than some hours before
-that look, whatever the schedule says: arXiv may keep a holiday that we do not know.
+A feed names the batch with certainty, but contains one batch only, and the program may have missed it. The query API
+gives the submission time, from which the schedule gives the first possible batch. Moderation delays one paper in fifty,
+for up to weeks. Its identifier shows this, because arXiv assigns identifiers in order at the announcement
+(https://info.arxiv.org/help/arxiv_identifier.html): a paper whose number follows that of a later submission was
+announced with its neighbours. A paper that an earlier check of arXiv did not show was announced no more than some hours
+before that check, whatever the schedule says: arXiv may observe a holiday that we do not know.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,12 +17,12 @@ from digest.calendar import VISIBLE_WITHIN, Calendar
 from digest.models import PaperId
 
 NEIGHBOURS = timedelta(days=45)
-"""How long before a look papers may have been submitted whose numbers tell what was held back."""
-_DISORDER = timedelta(hours=1)  # numbers of one batch follow the submissions roughly, not to the minute
+"""The time before a check of arXiv from which submissions are compared to detect delayed papers."""
+_DISORDER = timedelta(hours=1)  # within a batch, the order of numbers follows the submissions only roughly
 
 
 class AnnounceType(StrEnum):
-    """How a batch announces a paper: arXiv's own words."""
+    """The type of an announcement, in arXiv's own words."""
 
     NEW = "new"
     CROSS = "cross"
@@ -31,13 +31,16 @@ class AnnounceType(StrEnum):
 
 
 NEW_TYPES = frozenset({AnnounceType.NEW, AnnounceType.CROSS})
-"""The announcements of papers that the categories did not show before; the others are of newer versions."""
+"""The types that announce papers new to the categories; the others announce newer versions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What is known of a paper's announcement: its submission, when a listing first showed it, the batch in which a
-    feed named it, and the last look that did not show it; None where there was none."""
+    """The evidence about a paper's announcement.
+
+    `submitted` is its submission, `listed_at` the time at which a listing first showed it, `named` the batch in which a
+    feed named it, and `absent_at` the last check that did not show it; the last two are None if there is none.
+    """
 
     paper: PaperId
     submitted: datetime
@@ -48,19 +51,19 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """The batch that a paper was announced in, as far as can be known, and the last that it can have been in."""
+    """The most likely batch of a paper, and the latest possible one."""
 
     batch: datetime
     latest: datetime
 
 
 def place(calendar: Calendar, sightings: Iterable[Sighting]) -> dict[PaperId, Placed]:
-    """The batch of each paper; `sightings` should hold its neighbours too."""
+    """Return the batch of each paper; `sightings` should include its neighbours too."""
     ordered = sorted(sightings, key=lambda sighting: sighting.paper)
     scheduled = [calendar.announced_at(sighting.submitted) for sighting in ordered]
     earliest = [_earliest(calendar, sighting) for sighting in ordered]
     placed = {}
-    following: datetime | None = None  # the batch of the nearest paper with a higher number that was not held
+    following: datetime | None = None  # the batch of the nearest paper with a higher number and no delay
     held = _held(ordered, scheduled, calendar)
     for sighting, first, since, was_held in reversed(
         list(zip(ordered, scheduled, earliest, held, strict=True))
@@ -77,17 +80,17 @@ def place(calendar: Calendar, sightings: Iterable[Sighting]) -> dict[PaperId, Pl
 
 
 def _earliest(calendar: Calendar, sighting: Sighting) -> datetime:
-    """The first batch that an earlier look would not have shown; the paper's submission where there was none."""
+    """Return the first batch that an earlier check would not have shown, or the submission if there was no check."""
     if sighting.absent_at is None:
         return sighting.submitted
     return calendar.following(sighting.absent_at - VISIBLE_WITHIN)
 
 
 def _held(ordered: Sequence[Sighting], scheduled: Sequence[datetime], calendar: Calendar) -> list[bool]:
-    """Of each paper, in the order of their numbers, whether it was not announced with the batch that it was due for.
+    """Tell for each paper, in the order of their numbers, whether it missed its scheduled batch.
 
-    That is so where a later submission came before it; and it may be so where the others of its batch were listed
-    before it, and another batch has come since.
+    It did if a later submission has a lower number. It may have if the other papers of its batch were listed before
+    it and another batch has come since.
     """
     seen: dict[datetime, datetime] = {}
     for sighting, batch in zip(ordered, scheduled, strict=True):

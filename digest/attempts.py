@@ -1,4 +1,4 @@
-"""A model's answers to one translation, what the checks say of them, and when a model is asked again. Pure."""
+"""Attempts at a translation, with the findings of the checks, and the rules for asking a model again. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ _BACKOFF = Backoff(timedelta(minutes=15), timedelta(days=1))
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A translation as a model gave it, the `number`-th in a row: its texts, None once they are pruned.
+    """One attempt of a model at a translation, the `number`-th (from 1) of its series.
 
-    `call` brought it, `findings` are what is wrong with it.
+    The texts are None once they are pruned. `call` is the call that produced it, `findings` are its flaws.
     """
 
     number: int
@@ -27,16 +27,16 @@ class Attempt:
 
     @property
     def passes(self) -> bool:
-        """Whether it may be shown: no check that must hold fails."""
+        """True if it may be shown: it has no hard findings."""
         return not is_hard(self.findings)
 
 
 def is_due(refused: Sequence[Attempt], now: datetime) -> bool:
-    """Whether a translation is tried again at `now` of which there are only `refused` attempts.
+    """Return True if a translation with only `refused` attempts is tried again at `now`.
 
-    After n rows of attempts it waits for 15 min * 2^(n - 1), a day at the most: a model that fails three times on a
-    text mostly fails on it, and a restart, or another person who asks, must not pay for that. So the next of the
-    schedule's runs tries again. A first row that was cut off behind its first attempt is made anew at once.
+    After n series of attempts the pause is 15 min * 2^(n - 1), at most one day: a model that fails three times on a
+    text mostly keeps failing, and neither a restart nor another person who asks should pay for this. A first series
+    that was interrupted after its first attempt is repeated at once.
     """
     rows = sum(attempt.number == 1 for attempt in refused)
     if rows <= 1 and len(refused) <= 1:
@@ -45,10 +45,10 @@ def is_due(refused: Sequence[Attempt], now: datetime) -> bool:
 
 
 def is_asked_again(fruitless: Sequence[Call], now: datetime) -> bool:
-    """Whether a model is asked again at `now` for what `fruitless` calls did not bring.
+    """Return True if a model is asked again at `now` after `fruitless` calls without a usable result.
 
-    After a single one it is. Then each pause is as long as it has failed by then, between a quarter of an hour and a
-    day: calls are paid for, and what a model says of a paper mostly fails in the same way.
+    After a single one it is. From then on each pause is as long as the time from the first failure to the last, between
+    15 minutes and one day: calls cost money, and a model mostly fails on a paper in the same way.
     """
     if len(fruitless) <= 1:
         return True

@@ -1,4 +1,4 @@
-"""The editions that are open: each closes over what was collected for it, in the order of the days."""
+"""The open editions: each closes over the papers collected for it, in the order of the days."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -20,13 +20,13 @@ from digest.store import editions, listings, papers
 from digest.store import engine as database
 
 _AWAITED = timedelta(days=31)
-"""How long before a window newer versions may have been announced whose records are still missing."""
+"""The time before a window from which newer versions are still awaited if their records are missing."""
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the operator has arXiv watched for, and when an edition is due."""
+    """The operator's plan: what to watch arXiv for, and when an edition is due."""
 
     calendar: Calendar
     language: str
@@ -41,9 +41,9 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What the tables and a look at `at` say before an edition closes: the open days, with what is there for them.
+    """The open days at `at`, as stored, and the papers available for them.
 
-    `checked` are the categories that were ever looked at, `candidates` the papers that are in no edition so far.
+    `checked` are the categories that were ever checked, `candidates` the papers that are in no edition yet.
     """
 
     calendar: Calendar
@@ -54,19 +54,19 @@ class Backlog:
     checked: frozenset[str]
 
     def until(self, day: date) -> "Backlog":
-        """The same without the days after `day`: the clock may have been set ahead since it was due."""
+        """Drop the days after `day`: the clock may have been set ahead since it was due."""
         return replace(self, days=tuple(each for each in self.days if each <= day))
 
     def window(self, day: date) -> Window:
         return closing.window(self.calendar, day, self.last)
 
     def gathered(self, day: date) -> Gathered:
-        """What is there for the edition of `day`."""
+        """Return the papers available for the edition of `day`."""
         watched = self.checked & set(self.last.categories) if self.last else frozenset()
         return closing.gather(self.window(day), self.candidates, watched)
 
     def after(self, edition: ClosedEdition) -> "Backlog":
-        """What is open once that `edition` closed."""
+        """Return the backlog that remains after `edition` closed."""
         gathered = self.gathered(edition.date)
         decided = {each.paper.id for each in (*gathered.own, *gathered.late)}
         decided |= {each.paper for each in gathered.earlier}
@@ -79,7 +79,7 @@ class Backlog:
 
 
 async def last_edition(connection: AsyncConnection, calendar: Calendar, at: datetime) -> ClosedEdition | None:
-    """The edition that the next one follows."""
+    """Return the edition that the next one follows; None if there is none."""
     last = await editions.last(connection)
     if last is None or await listings.checks(connection):
         return last
@@ -87,7 +87,7 @@ async def last_edition(connection: AsyncConnection, calendar: Calendar, at: date
 
 
 async def read(engine: AsyncEngine, plan: Plan, at: datetime) -> Backlog:
-    """The open days at `at`."""
+    """Read the open days at `at` from the database."""
     calendar = plan.calendar
     async with database.reading(engine) as connection:
         last = await last_edition(connection, calendar, at)
@@ -120,9 +120,10 @@ async def _candidates(
 async def close_next(
     engine: AsyncEngine, plan: Plan, look: Look, backlog: Backlog, *, patient: bool
 ) -> ClosedEdition | None:
-    """Closes the edition of the next open day whose papers are there; None where there is none, or it is not whole.
+    """Close the edition of the next open day that has papers; None if there is none or its batch is incomplete.
 
-    A `patient` caller looks again before an edition that is not whole reaches its deadline.
+    A `patient` caller checks again until the deadline, so an incomplete edition closes only after it. Raises StoreError
+    if another process closed the edition meanwhile.
     """
     windows = {day: backlog.window(day) for day in backlog.days}
     batches = {candidate.placed.batch for candidate in backlog.candidates}
@@ -137,7 +138,7 @@ async def close_next(
 
 
 async def _close_empty(engine: AsyncEngine, plan: Plan, look: Look, backlog: Backlog) -> ClosedEdition | None:
-    """Where a batch held nothing, its day is no longer open; papers that missed earlier editions it shows alone."""
+    """Close a day whose batch was empty: with papers that missed earlier editions if there are any, else without."""
     day = next((day for day in backlog.days if is_empty(plan.calendar, look, day, backlog)), None)
     if day is None:
         return None
@@ -150,7 +151,7 @@ async def _close_empty(engine: AsyncEngine, plan: Plan, look: Look, backlog: Bac
 
 
 def is_empty(calendar: Calendar, look: Look, day: date, backlog: Backlog) -> bool:
-    """Whether the feed says until the deadline that the batch of `day` held nothing. Pure."""
+    """Return True if the deadline of `day` has passed and the feed shows that its batch was empty. Pure."""
     batches = closing.own_batches(calendar, day, backlog.last)
     is_over = backlog.at >= closing.deadline(calendar, day, backlog.last)
     return look.empty is not None and batches == (look.empty,) and is_over
@@ -167,7 +168,7 @@ async def _is_whole(engine: AsyncEngine, gathered: Gathered, at: datetime) -> bo
 async def _close(
     engine: AsyncEngine, plan: Plan, day: date, gathered: Gathered, at: datetime
 ) -> ClosedEdition:
-    """Closes the edition of `day` over what was gathered for it, and notes what becomes of each paper."""
+    """Close the edition of `day` over the `gathered` papers, and store the decision on each of them."""
     candidates = (*gathered.own, *gathered.late)
     selected = selection.select((candidate.paper for candidate in candidates), plan.rules)
     late = {candidate.paper.id for candidate in gathered.late}
@@ -197,9 +198,9 @@ async def _close(
 async def _replacements(
     connection: AsyncConnection, window: Window, selected: Collection[Paper]
 ) -> tuple[VersionId, ...]:
-    """The newer versions that were announced by the end of `window` and are still awaited, each once.
+    """Return the awaited newer versions that were announced by the end of `window`, without duplicates.
 
-    Those whose records are not there now stay awaited, for the next edition.
+    Versions whose records are still missing stay awaited for the next edition.
     """
     awaited = await named.awaited(connection, window.start - _AWAITED)
     records = await papers.latest_of(connection, {each.version.paper for each in awaited})

@@ -1,6 +1,6 @@
-"""Which batch a feed holds. Pure.
+"""Inference of the batch that a feed contains. Pure.
 
-A feed does not name its batch. It can be stale by one, for one category or for all, and its date a day behind.
+A feed does not name its batch. It can be one batch behind, for one category or for all, and its date can be a day late.
 """
 
 from collections.abc import Collection, Mapping
@@ -15,23 +15,23 @@ from digest.sources.rss import Batch
 from digest.store.announcements import Announced
 
 Noted = Mapping[tuple[VersionId, AnnounceType], datetime]
-"""The batches of what feeds announced before."""
+"""The batch of each earlier announcement in a feed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fed:
-    """The batch that a feed held, and what it announced: each with the batch that first announced it so."""
+    """The batch of a feed and its announcements, each with the batch that first announced it so."""
 
     batch: datetime
     names: tuple[Announced, ...]
     is_empty: bool
-    """Whether the feed says for certain that nothing new was announced in this batch."""
+    """True if the feed shows with certainty that this batch announced nothing new."""
 
 
 def fed(
     schedule: Calendar, read: Batch, records: Mapping[PaperId, Paper], noted: Noted, at: datetime
 ) -> Fed | None:
-    """What the feed that was `read` at `at` held; None where it is not of that time."""
+    """Return what the feed that was `read` at `at` contained; None if its date does not fit that time."""
     day = calendar.fed_day(schedule.fed(at))
     if read.day is not None and not day - timedelta(days=1) <= read.day <= day:
         return None
@@ -50,12 +50,13 @@ def fed(
 def _batch(
     schedule: Calendar, read: Batch, records: Mapping[PaperId, Paper], noted: Noted, at: datetime
 ) -> datetime:
-    """The batch of a feed that may be stale.
+    """Return the batch of a feed that may be stale.
 
-    What was noted before came with its own. Else the records tell, where they are there: the batch cannot be older
-    than what any of its papers was due for. Where they give an older one than the feeds should hold now, the feed is
-    stale if that is the one before it, and if it is not dated today; otherwise it holds only papers that moderation
-    kept, and cross-lists. Without records it is newer than what the query API shows.
+    If all its announcements were stored before, their batch is known. Otherwise the records decide, if they are
+    available: the batch cannot be older than the scheduled batch of any of its papers. If the records give an older
+    batch than the feeds should contain now, the feed is stale if this is the previous batch and the feed is not dated
+    today; otherwise it contains only cross-lists and papers delayed by moderation. Without records, the feed is newer
+    than what the query API shows.
     """
     present = schedule.fed(at)
     known = {noted.get((each.version, each.type)) for each in read.announcements}
@@ -73,7 +74,7 @@ def _batch(
 def _newest(
     schedule: Calendar, papers: Collection[PaperId], records: Mapping[PaperId, Paper]
 ) -> datetime | None:
-    """The newest batch that any of `papers` was due for, None where their records do not tell."""
+    """Return the newest scheduled batch of any of `papers`; None if a record or all submission times are missing."""
     if not all(paper in records for paper in papers):
         return None
     submitted = [records[paper].published for paper in papers]

@@ -1,7 +1,7 @@
-"""Which editions can close, and over which papers. Pure.
+"""Rules for closing editions: which can close, and over which papers. Pure.
 
-A batch is whole when the feed and the query API agree on it and nothing has been added for a while. What turns up
-after its edition closed is late, and goes into the next.
+A batch is complete when the feed and the query API agree on it and nothing has been added for a while. A paper that
+appears after its edition closed is late and goes into the next.
 """
 
 from bisect import bisect_right
@@ -21,7 +21,7 @@ _DAY = timedelta(days=1)
 
 
 class CatchUp(StrEnum):
-    """How batches come back that were missed while nothing ran."""
+    """The way to publish batches that were missed during an outage."""
 
     EACH = "each"
     """Each in the edition of its own day."""
@@ -31,7 +31,7 @@ class CatchUp(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A paper that was listed and is in no edition so far."""
+    """A listed paper that is in no edition yet."""
 
     paper: Paper
     listed_at: datetime
@@ -40,8 +40,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """What is there for one edition: the papers of its own batches, those that missed theirs, and those that were
-    announced before anyone watched."""
+    """The papers for one edition: `own` of its batches, `late` ones that missed their edition, and `earlier` ones.
+
+    `earlier` papers were announced before their categories were watched; they are left out.
+    """
 
     window: Window
     own: tuple[Candidate, ...]
@@ -50,9 +52,10 @@ class Gathered:
 
 
 def followed(calendar: Calendar, last: ClosedEdition, at: datetime) -> ClosedEdition:
-    """The `last` edition as the next one follows it where nobody ever looked at arXiv: it is that of an old post.
+    """Return `last`, the edition of an imported post, as the predecessor of the next edition.
 
-    What was announced for longer than a month since is not made up for then: nobody watched.
+    This is for a database from which arXiv was never checked. If more than a month has passed, nothing older than the
+    last day is caught up on.
     """
     if at - last.window.end <= _LONGEST_UNWATCHED:
         return last
@@ -60,14 +63,14 @@ def followed(calendar: Calendar, last: ClosedEdition, at: datetime) -> ClosedEdi
 
 
 def window(calendar: Calendar, day: date, last: ClosedEdition | None) -> Window:
-    """The window of the edition of `day`: from the end of the `last` one, however long ago."""
+    """Return the window of the edition of `day`: it begins at the end of the `last` one, however long ago."""
     return Window(last.window.end, calendar.anchor(day)) if last else calendar.window_of(day)
 
 
 def own_window(calendar: Calendar, day: date, last: ClosedEdition | None) -> Window:
-    """The time whose batches the edition of `day` shows where those of the days between it and `last` are made.
+    """Return the window of the edition of `day` if all days between `last` and it get editions of their own.
 
-    The settings may have changed since the `last` edition closed: a batch whose date is taken comes on the next one.
+    The settings may have changed since the `last` edition closed: a batch whose date is taken goes to the next date.
     """
     start, end = calendar.anchor(day - _DAY), calendar.anchor(day)
     if last is None or day <= last.date:
@@ -76,18 +79,18 @@ def own_window(calendar: Calendar, day: date, last: ClosedEdition | None) -> Win
 
 
 def own_batches(calendar: Calendar, day: date, last: ClosedEdition | None) -> tuple[datetime, ...]:
-    """The batches in the `own_window` of `day`; none where arXiv announces nothing for it."""
+    """Return the batches in the `own_window` of `day`; empty if arXiv announces nothing for it."""
     return calendar.batches(own_window(calendar, day, last))
 
 
 def edition_of(calendar: Calendar, batch: datetime, last: ClosedEdition | None) -> date:
-    """The date of the edition that shows `batch`, which the `last` one does not."""
+    """Return the date of the edition that shows `batch`, which must be after the `last` edition."""
     day = calendar.edition_of(batch)
     return day if last is None else max(day, last.date + _DAY)
 
 
 def has_open_day(calendar: Calendar, last: ClosedEdition | None, now: datetime) -> bool:
-    """Whether a batch was announced for an edition that is due and not closed."""
+    """Return True if a batch was announced for an edition that is due and not closed."""
     due = calendar.due(now)
     if last is None:
         return True
@@ -95,7 +98,7 @@ def has_open_day(calendar: Calendar, last: ClosedEdition | None, now: datetime) 
 
 
 def is_quiet(calendar: Calendar, last: ClosedEdition | None, now: datetime) -> bool:
-    """Whether the present day has no edition because arXiv announced nothing for it."""
+    """Return True if the current day has no edition because arXiv announced nothing for it."""
     due = calendar.due(now)
     return last is not None and last.date < due and not own_batches(calendar, due, last)
 
@@ -108,10 +111,10 @@ def open_days(
     candidates: Collection[Candidate],
     empty: Collection[datetime] = (),
 ) -> list[date]:
-    """The days with a batch whose editions are due at `at` and not closed, oldest first.
+    """Return the days with a batch whose editions are due at `at` and not closed, oldest first.
 
-    Before the first edition, the newest batch that the first look (at `first_look`) showed is the one to begin with. A
-    day whose batches were found `empty` is open only once papers of theirs turn up.
+    Without an earlier edition, the newest batch that the first check (at `first_look`) showed is the first. A day whose
+    batches were found `empty` is open only once papers of these batches appear.
     """
     seen = {candidate.placed.batch for candidate in candidates}
     days = {
@@ -129,7 +132,7 @@ def _open(
     at: datetime,
     candidates: Iterable[Candidate],
 ) -> Window:
-    """The time whose batches no edition shows so far."""
+    """Return the window of the batches that no edition shows yet."""
     end = calendar.anchor(calendar.due(at))
     if last is not None:
         return Window(last.window.end, end)
@@ -140,10 +143,10 @@ def _open(
 
 
 def chosen(windows: Mapping[date, Window], batches: Collection[datetime], catch_up: CatchUp) -> date | None:
-    """Which of the open days, with their `windows`, closes next; None where no papers of their `batches` are there.
+    """Choose which of the open days, given by their `windows`, closes next; None if no paper of their `batches` exists.
 
-    Where all missed batches come in one edition, it is that of the last day whose own batch is there: the windows of
-    the days begin together, and each holds the batches of those before it.
+    If all missed batches go into one edition (`CatchUp.ONE`), it is that of the last day whose own batch has papers:
+    all windows begin at the same time, so each contains the batches of the earlier days.
     """
     there = sorted(set(batches))
     filled = [day for day in sorted(windows) if _holds_any(windows[day], there)]
@@ -154,16 +157,16 @@ def chosen(windows: Mapping[date, Window], batches: Collection[datetime], catch_
 
 
 def _holds_any(window: Window, batches: Sequence[datetime]) -> bool:
-    """Whether any of the sorted `batches` lies in `window`."""
+    """Return True if any of the sorted `batches` is in `window`."""
     return bisect_right(batches, window.end) > bisect_right(batches, window.start)
 
 
 def gather(window: Window, candidates: Iterable[Candidate], watched: Collection[str]) -> Gathered:
-    """Which of `candidates` belong in the edition of `window`.
+    """Select the `candidates` that belong in the edition of `window`.
 
-    `watched` are the categories whose listings were followed before. A paper in none of them that was announced before
-    the window cannot have been missed. One in them that looks older than the window, but may have been announced after
-    it, waits for the next edition: no paper is shown before its announcement.
+    `watched` are the categories that were watched before. A paper in none of them that was announced before the window
+    cannot have been missed. A paper in them that seems older than the window, but may have been announced after it,
+    waits for the next edition: no paper is shown before its announcement.
     """
     own: list[Candidate] = []
     late: list[Candidate] = []
@@ -180,7 +183,7 @@ def gather(window: Window, candidates: Iterable[Candidate], watched: Collection[
 
 
 def deadline(calendar: Calendar, day: date, last: ClosedEdition | None) -> datetime:
-    """When the edition of `day` closes over what is there."""
+    """Return the time at which the edition of `day` closes over the papers that are there, complete or not."""
     anchor = calendar.anchor(day)
     newest = max(own_batches(calendar, day, last), default=anchor)
     return max(newest + VISIBLE_WITHIN, anchor + _AFTER_ANCHOR)
@@ -192,9 +195,9 @@ def is_whole(
     listed: Collection[PaperId],
     at: datetime,
 ) -> bool:
-    """Whether nothing is missing for the edition.
+    """Return True if the edition is complete.
 
-    `named` are the papers that the feeds of its batches announced, `listed` those of them whose records are there.
+    `named` are the papers that the feeds of its batches announced, `listed` those of them whose records are stored.
     """
     own = {candidate.paper.id for candidate in gathered.own}
     stood_still = all(candidate.listed_at <= at - BETWEEN_LOOKS for candidate in gathered.own)

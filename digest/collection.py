@@ -1,4 +1,4 @@
-"""What arXiv announces is collected until editions can close over it."""
+"""Close the editions that are due: check arXiv until their batches are complete, or until a deadline."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from collections.abc import Set as AbstractSet
@@ -24,34 +24,34 @@ from digest.store import engine as database
 _log = structlog.get_logger()
 
 _BETWEEN_FEEDS = timedelta(minutes=30)
-"""Between the look after which an edition closed, and the next one at the feed that it lacked."""
+"""The time from the check after which an edition closed to the next check for the feed that it lacked."""
 
 Pause = Callable[[timedelta], Awaitable[datetime]]
-"""Lets that time pass, and tells what time it is then."""
+"""Waits for the given time, then returns the current time (aware UTC)."""
 
 
 class Standing(StrEnum):
-    """How it stands with the newest edition that is due."""
+    """The status of the newest edition that is due."""
 
     CLOSED = "closed"
     PASSED = "passed"
-    """It was not made, and a later one is: editions are made in their order."""
+    """It was not made, but a later one was: editions are made in order."""
     NO_BATCH = "no-batch"
-    """arXiv announced nothing, and was not to."""
+    """arXiv announced nothing, according to its schedule."""
     NOTHING = "nothing"
     """arXiv's feed and its query API agree that there was nothing in the watched categories."""
     NOT_YET = "not-yet"
     """Its batch is not visible yet."""
     MISSING = "missing"
-    """Its batch should have been there for hours, and is still not visible."""
+    """Its batch is hours late and still not visible."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What collecting came to.
+    """The result of `close`.
 
-    `day` is the newest edition that is due. `overdue` is the newest one before it whose batch is missing, `silent` are
-    the watched categories of which arXiv shows no paper at all.
+    `day` is the date of the newest edition that is due. `overdue` is the newest earlier one whose batch is missing.
+    `silent` are the watched categories in which arXiv shows no paper at all.
     """
 
     day: date
@@ -63,7 +63,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class _Run:
-    """What one call of `close` does, and has done so far."""
+    """The arguments and the state of one call of `close`."""
 
     engine: AsyncEngine
     sources: Sources
@@ -71,7 +71,7 @@ class _Run:
     day: date
     report: Report
     deadline: datetime | None = None
-    """Until when the newest edition that is due is waited for."""
+    """The time until which the newest edition that is due is waited for."""
     closed: list[ClosedEdition] = field(default_factory=list)
 
     def outcome(self, standing: Standing, look: Look | None = None, overdue: date | None = None) -> Outcome:
@@ -87,11 +87,11 @@ async def close(
     report: Report,
     pause: Pause | None = None,
 ) -> Outcome:
-    """Closes the editions that are due at `at` and were not closed.
+    """Close the editions that are due at `at` and not closed yet.
 
-    With `pause`, an edition waits until its batch is whole, or for its deadline; without, it closes over what is there.
-    One whose batch is not visible at all stays open for a later run. Raises SourceError, at once where arXiv
-    refuses what it is asked for.
+    With `pause`, an edition waits until its batch is complete, or until its deadline. Without, it closes over the
+    papers that are there. An edition whose batch is not visible at all stays open for a later run. Raises SourceError
+    if the last check fails, and RefusedError at once if arXiv refuses the query.
     """
     run = _Run(engine, sources, plan, plan.calendar.due(at), report)
     async with database.reading(engine) as connection:
@@ -108,7 +108,7 @@ async def close(
 
 
 async def awaits_feed(engine: AsyncEngine, calendar: Calendar, at: datetime) -> bool:
-    """Whether the last edition closed without the feed of its newest batch, which arXiv still shows at `at`.
+    """Return True if the last edition closed without the feed of its newest batch, and arXiv still shows it at `at`.
 
     Only the feed names cross-lists of older papers. It is empty on days without a batch, so nothing names them later.
     """
@@ -126,7 +126,7 @@ async def awaits_feed(engine: AsyncEngine, calendar: Calendar, at: datetime) -> 
 
 
 async def _follow_up(run: _Run, at: datetime) -> None:
-    """Reads the feed that an edition closed without: what it names then is late, and in the next."""
+    """Read the feed that an edition closed without; its additional papers are late and go into the next edition."""
     plan = run.plan
     if await awaits_feed(run.engine, plan.calendar, at):
         await listing.look_at_feed(
@@ -139,7 +139,7 @@ def _passed(calendar: Calendar, day: date) -> Standing:
 
 
 async def _patiently(run: _Run, at: datetime, pause: Pause) -> Outcome:
-    """Looks remain until the deadline: counted too, so that a clock that is set back adds none."""
+    """Check arXiv repeatedly until the deadline; the checks are counted, so a clock that is set back adds none."""
     left = looks = _looks(run, at)
     while left:
         try:
@@ -153,7 +153,7 @@ async def _patiently(run: _Run, at: datetime, pause: Pause) -> Outcome:
                 return outcome
         run.report(Progress(Stage.WAIT, looks - left + 1, looks))
         _log.info("waiting", date=str(run.day), looks_left=left - 1)
-        at = max(at, await pause(BETWEEN_LOOKS))  # a clock that is set back shows no time that is not over
+        at = max(at, await pause(BETWEEN_LOOKS))  # time does not go back, even if the clock is set back
         left = min(left - 1, _looks(run, at))
     return await _attempt(run, at, patient=False)
 
@@ -164,7 +164,7 @@ def _looks(run: _Run, at: datetime) -> int:
 
 
 async def _attempt(run: _Run, at: datetime, *, patient: bool) -> Outcome:
-    """One look, and the editions that can close after it. Raises SourceError."""
+    """Check arXiv once and close the editions that can close then. Raises SourceError."""
     run.report(Progress(Stage.COLLECT, 0, 1))
     look = await _look(run, at)
     run.report(Progress(Stage.COLLECT, 1, 1))
@@ -199,14 +199,14 @@ async def _look(run: _Run, at: datetime) -> Look:
 
 
 def _looked_at(categories: AbstractSet[str], checks: Mapping[str, datetime]) -> datetime | None:
-    """Until when all of `categories` were looked at; None where one never was. Pure."""
+    """Return the time up to which all of `categories` were checked; None if one never was. Pure."""
     if not categories <= checks.keys():
         return None
     return min((checks[category] for category in categories), default=None)
 
 
 def _standing(run: _Run, look: Look, before: Backlog) -> tuple[Standing, date | None]:
-    """How it stands with the edition that is due, where no other could close; and the newest one that is overdue."""
+    """Return the status of the edition that is due, once no other can close, and the newest earlier overdue one."""
     calendar, day, last = run.plan.calendar, run.day, before.last
     empty = [each for each in before.days if backlog.is_empty(calendar, look, each, before)]
     overdue = [

@@ -1,4 +1,4 @@
-"""The proof: what arXiv announced day by day, what the editions showed of it, and why they differ."""
+"""The coverage report: what arXiv announced each day, what the editions showed, and why the two differ."""
 
 from bisect import bisect
 from collections import Counter
@@ -16,35 +16,35 @@ from digest.store import announcements, editions, listings, papers
 from digest.store import engine as database
 
 _DAY = timedelta(days=1)
-_ASKED_FOR = timedelta(days=7)  # what feeds named and arXiv does not give by then, it no longer has
-_AHEAD = timedelta(days=31)  # days that are accounted for after the newest edition
+_ASKED_FOR = timedelta(days=7)  # a paper that feeds named and arXiv does not deliver by then is gone
+_AHEAD = timedelta(days=31)  # days after the newest edition that are reported
 
 
 class Absence(StrEnum):
-    """Why a day has no edition of its own."""
+    """The reason why a day has no edition of its own."""
 
     OPEN = "open"
-    """It still can have one."""
+    """It can still get one."""
     EMPTY = "empty"
     """Both of arXiv's sources had nothing in the watched categories."""
     ELSEWHERE = "elsewhere"
     """Another day's edition shows its batch."""
     UNWATCHED = "unwatched"
-    """Nobody looked at that time: other days' editions were taken over from older posts."""
+    """arXiv was not watched at that time: the editions of other days were imported from older posts."""
     SILENCE = "silence"
-    """An earlier version of the program did not make up for it: nothing had run for more than a month."""
+    """An earlier version of the program did not catch up on it after an outage of more than a month."""
     MISSING = "missing"
-    """Its batch did not come."""
+    """Its batch did not appear."""
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What became of the papers that arXiv announced for the edition of one day.
+    """The account of the papers that arXiv announced for the edition of one day.
 
-    `batches` are the moments of its announcements, none on days without one. `listed` counts what arXiv announced:
-    each of these papers is shown, shown by the edition of another day, left out with a reason, waiting for the next
-    edition, or unexplained. `late` counts what the edition showed beyond them, because they missed their own.
-    `absence` is None where the edition was made; `covered_by` is the day of another edition that shows the batch.
+    `batches` are the times of its announcements; empty on days without one. `listed` counts the papers that arXiv
+    announced: each of them is shown, shown in the edition of another day, left out with a reason, waiting for the next
+    edition, or unexplained. `late` counts the papers that the edition showed in addition because they missed their own.
+    `absence` is None if the edition was made; `covered_by` is the day of another edition that shows the batch.
     """
 
     day: date
@@ -61,7 +61,7 @@ class Coverage:
 
     @property
     def days_elsewhere(self) -> Counter[date]:
-        """The other editions, with the number of papers that they show."""
+        """The dates of the other editions, with the number of papers in each."""
         return Counter(self.elsewhere.values())
 
     @property
@@ -71,7 +71,7 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """What one edition was selected from, with the records of what it left out."""
+    """The papers that one edition was selected from, with the records of those left out."""
 
     day: date
     fetched: int
@@ -81,7 +81,7 @@ class Selected:
 
 
 async def between(engine: AsyncEngine, calendar: Calendar, first: date, last: date) -> list[Coverage]:
-    """The account of each day from `first` to `last`, from the first edition on."""
+    """Return the account of each day from `first` to `last`; days before the first edition are skipped."""
     async with database.reading(engine) as connection:
         newest = await editions.last(connection)
         if newest is None:
@@ -100,14 +100,14 @@ async def between(engine: AsyncEngine, calendar: Calendar, first: date, last: da
 async def _undecided(
     connection: AsyncConnection, calendar: Calendar, newest: datetime
 ) -> dict[PaperId, datetime]:
-    """The papers that are undecided, with the batches that they are taken for so far."""
+    """Return the undecided papers with their inferred batches."""
     placed = place(calendar, await listings.sightings(connection, newest - NEIGHBOURS))
     undecided = await listings.undecided(connection)
     return {paper: each.batch for paper, each in placed.items() if paper in undecided}
 
 
 def _is_silent(day: Coverage, made: Mapping[date, Window]) -> bool:
-    """Whether the day lies between editions that do not follow each other."""
+    """Return True if the day lies in a gap between the windows of two editions."""
     if day.absence is not Absence.MISSING:
         return False
     days = sorted(made)
@@ -116,16 +116,16 @@ def _is_silent(day: Coverage, made: Mapping[date, Window]) -> bool:
 
 
 def window_of(calendar: Calendar, day: date, made: Mapping[date, Window]) -> Window:
-    """The time that the account of `day` is about, whatever the settings were when it was `made`. Pure.
+    """Return the window that the account of `day` covers, independent of later changes of the settings. Pure.
 
-    The windows of the days neither overlap nor leave anything out. Where one edition shows the batches of several days,
-    each day has its own.
+    `made` are the windows of the editions. The windows of the days neither overlap nor leave gaps. If one edition shows
+    the batches of several days, each day still has its own window.
     """
     return Window(_end(calendar, day - _DAY, made), _end(calendar, day, made))
 
 
 def _end(calendar: Calendar, day: date, made: Mapping[date, Window]) -> datetime:
-    """The anchor of the edition as it was made; of a day without one today's, kept between those of its neighbours."""
+    """Return the end of the day's edition; without one, its anchor by today's settings, kept between its neighbours."""
     if day in made:
         return made[day].end
     days = sorted(made)
@@ -139,7 +139,7 @@ def _end(calendar: Calendar, day: date, made: Mapping[date, Window]) -> datetime
 
 
 async def of_edition(engine: AsyncEngine, day: date) -> Selected:
-    """What the closed edition of `day` was selected from."""
+    """Return the papers that the closed edition of `day` was selected from."""
     async with database.reading(engine) as connection:
         edition = await editions.find(connection, day)
         left_out = await listings.left_out_of(connection, day)
@@ -171,7 +171,7 @@ async def _day(
     batch_of = dict(undecided)
     batch_of |= await announcements.batches_of(connection, known)
     batch_of |= await listings.batches_of(connection, known)
-    # What is known only from a post taken over counts for the day of that post.
+    # A paper known only from an imported post counts for the day of that post.
     listed = {each for each in known if each not in batch_of or window.start < batch_of[each] <= window.end}
     late = {each for each in shown - listed if edition and batch_of[each] <= edition.window.start}
     elsewhere = await editions.assigned(connection, listed - shown)
@@ -199,7 +199,7 @@ async def _day(
 
 
 async def _announced(connection: AsyncConnection, window: Window) -> set[PaperId]:
-    """What feeds named in `window` as new or as cross-lists, and what was taken for announced in it."""
+    """Return the papers that feeds named in `window` as new or cross-lists, and those placed in it by inference."""
     named = await announcements.within(connection, window)
     names = {each.version.paper for each in named if each.type in NEW_TYPES}
     return names | await listings.placed_in(connection, window)

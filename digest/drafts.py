@@ -1,7 +1,6 @@
-"""A translation on its way from a model to a reader: what the model sees of the paper, and what it made of that. Pure.
+"""Translation drafts: the masked text that a model gets, and the checked text made from its answer. Pure.
 
-What must come out as it went in (formulas, addresses, code) is masked; what comes back is restored, typeset
-and checked.
+Parts that must not change (formulas, addresses, code) are masked. The model's answer is unmasked, typeset and checked.
 """
 
 import re
@@ -26,7 +25,7 @@ _MISSING = frozenset({Flaw.MASK_MISSING, Flaw.NUMBER_MISSING, Flaw.NAME_MISSING,
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A title, an abstract and a summary as a model writes them: with placeholders."""
+    """A title, an abstract and a summary as a model writes them, with placeholders."""
 
     title: str
     abstract: str
@@ -35,7 +34,7 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a model wrote, the text that it makes, and what is wrong with that."""
+    """A model's answer, the text made from it, and the flaws of that text."""
 
     sheet: Sheet
     made: Made
@@ -43,20 +42,20 @@ class Draft:
 
     @property
     def passes(self) -> bool:
-        """Whether it may be shown."""
+        """True if it may be shown: it has no hard findings."""
         return not is_hard(self.findings)
 
     @property
     def rank(self) -> tuple[int, int]:
-        """How bad it is: the less, the better."""
+        """Sort key: the numbers of hard and of all findings; lower is better."""
         return sum(finding.hard for finding in self.findings), len(self.findings)
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A paper as a model gets to see it, and the rules that its translation is held to.
+    """A paper as the model sees it, and the rules for its translation.
 
-    `spaced` is whether there is a blank between Chinese and Latin.
+    `spaced` puts a space between Chinese and Latin.
     """
 
     original: Original
@@ -68,11 +67,11 @@ class Source:
 
     @property
     def terms(self) -> tuple[Term, ...]:
-        """The glossary's terms in the paper."""
+        """The terms of the glossary that occur in the paper."""
         return self.glossary.relevant(f"{self.original.title}\n{self.original.abstract}")
 
     def draft(self, sheet: Sheet) -> Draft:
-        """What `sheet` comes to."""
+        """Unmask, clean and check `sheet`."""
         title, of_title = self.title.restored(sheet.title)
         abstract, of_abstract = self.abstract.restored(sheet.abstract)
         summary, of_summary = self.abstract.restored(sheet.summary, whole=False)
@@ -85,7 +84,7 @@ class Source:
         return Draft(sheet, made, tuple(dict.fromkeys((*of_title, *of_abstract, *of_summary, *found))))
 
     def decided(self, draft: Draft) -> dict[str, str]:
-        """How `draft` renders those terms for which the glossary leaves a choice."""
+        """Return the choices of `draft` for terms with several translations in the glossary: source -> translation."""
         original = f"{self.original.title}\n{self.original.abstract}"
         chosen = self.glossary.decided(original, f"{draft.made.title}\n{draft.made.abstract}")
         return {term.source: term.target for term in chosen if term.target is not None}
@@ -97,14 +96,14 @@ class Source:
 def source(
     paper: Paper, language: str, glossary: Glossary, decided: Mapping[str, str], *, spaced: bool = False
 ) -> Source:
-    """`paper`, to be translated; `decided` is how its edition renders some terms of `glossary` already."""
+    """Prepare `paper` for translation; `decided` are translations of terms already chosen in its edition."""
     original = Original(stored(paper.title), stored(paper.abstract or ""))
     title, abstract = masking.mask_all((original.title, original.abstract))
     return Source(original, title, abstract, language, _bound(glossary, decided), spaced)
 
 
 def _bound(glossary: Glossary, decided: Mapping[str, str]) -> Glossary:
-    """`glossary` with what was decided; the operator may have changed it since."""
+    """Return `glossary` with the `decided` terms that it still allows; the operator may have changed it since."""
     still = (
         Term(name, rendered)
         for name, rendered in decided.items()
@@ -115,7 +114,7 @@ def _bound(glossary: Glossary, decided: Mapping[str, str]) -> Glossary:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A piece of the paper, what a model made of it, and what is wrong with that."""
+    """A passage of the paper, its translation by a model, and the flaws of that."""
 
     source: str
     made: str
@@ -125,17 +124,17 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Passages:
-    """A draft cut in pieces: the title, the sentences of the abstract, the summary."""
+    """A draft in pieces: the title, the sentences of the abstract, the summary."""
 
     pieces: tuple[Passage, ...]
 
     @property
     def failing(self) -> tuple[Passage, ...]:
-        """Those with something in them that must not be shown."""
+        """The pieces with hard findings."""
         return tuple(piece for piece in self.pieces if piece.findings)
 
     def mended(self, written: Sequence[str]) -> Sheet | None:
-        """The sheet with `written` in the place of what fails, in that order; None where the numbers differ."""
+        """Return the sheet with the failing pieces replaced by `written`, in order; None if the numbers differ."""
         if len(written) != len(self.failing):
             return None
         rest = iter(written)
@@ -146,9 +145,10 @@ class Passages:
 
 
 def passages(source: Source, draft: Draft) -> Passages:
-    """`draft` beside its source, sentence by sentence where both have as many, with the hard findings where they lie.
+    """Pair `draft` with its source, and assign each hard finding to the pieces that contain it.
 
-    What lies nowhere in particular concerns all of the abstract.
+    The abstract is split into sentences if both sides have the same number of them; otherwise it is one piece. A
+    finding that is in no piece is assigned to the whole abstract.
     """
     pairs = _pairs(source, draft)
     hard = [finding for finding in draft.findings if finding.hard]
@@ -178,15 +178,15 @@ def _pairs(source: Source, draft: Draft) -> list[Passage]:
 
 
 def _cut(text: str) -> list[str]:
-    """The sentences of a translation, each with the white space behind it."""
+    """Split a translation into sentences, each with the white space after it."""
     ends = [found.end() for found in _WIDE_SENTENCE.finditer(text) if found.end() < len(text)]
     return [text[start:end] for start, end in zip([0, *ends], [*ends, len(text)], strict=True)]
 
 
 def _lies_in(finding: Finding, pair: Passage, source: Source) -> bool:
-    """Whether `finding` is about one of the pair's texts, as the model has them or as they are read.
+    """Return True if the detail of `finding` is in one of the pair's texts, masked or unmasked.
 
-    A summary may leave out what it likes.
+    Findings about missing parts never concern the summary, which may leave things out.
     """
     if pair.is_summary and finding.flaw in _MISSING:
         return False
@@ -196,5 +196,5 @@ def _lies_in(finding: Finding, pair: Passage, source: Source) -> bool:
 
 
 def _in_place_of(old: str, new: str) -> str:
-    """`new` with the white space that stood behind `old`."""
+    """Return `new` with the trailing white space of `old`."""
     return new.strip() + old[len(old.rstrip()) :]

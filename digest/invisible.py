@@ -1,18 +1,18 @@
-"""Characters that no reader sees, or that turn around what stands beside them, taken out of text. Pure.
+"""Removal of invisible characters and of direction controls from text. Pure.
 
-Text from outside passes here at the door of each source (arXiv, models, chats, forms) and again where it goes to a
-post, a page, a message, a mail, a terminal or a log: what was stored earlier is as safe as what comes today. Out go
-controls of C0 and C1 (a terminal takes U+009B for the beginning of a command), marks and isolates of direction, zero
-widths, soft hyphens, tags and selectors that carry hidden text, private and unassigned ones. Arabic and Hebrew are read
-the right way without marks. What writing needs stays: the joiners between letters of scripts that have them, those of
-emoji, the tags of flags, one selector behind a sign that has variants.
+Text from outside passes through here when it comes in (arXiv, models, chats, forms), and again before it goes out to a
+post, a page, a message, a mail, a terminal or a log, so that text stored by older versions is safe too. It removes C0
+and C1 controls (a terminal reads U+009B as the beginning of a command), direction marks and isolates, zero-width
+characters, soft hyphens, tags and selectors that carry hidden text, and private and unassigned characters. Arabic and
+Hebrew are displayed correctly without direction marks. Characters that writing needs are kept: joiners between letters
+of scripts that use them, joiners in emoji, the tags of flags, one selector after a character that has variants.
 """
 
 import re
 
 import regex
 
-# All that could have to go, in a class that costs next to nothing: long texts mostly hold none of it.
+# All candidates for removal in one cheap character class: most long texts contain none of them.
 _SUSPECT = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u034f\u0600-\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180e"
     "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ud800-\uf8ff\ufdd0-\ufdef\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff"
@@ -46,7 +46,7 @@ _SELECTORS = regex.compile(
 
 
 def removed(text: str) -> str:
-    """`text` without what is invisible; every end of a line is a line feed, a tab a space."""
+    """Remove invisible characters from `text`; every line ending becomes a line feed, every tab a space."""
     if not _SUSPECT.search(text):
         return text
     text = _INVISIBLE.sub("", _LINES.sub("\n", text).replace("\t", " "))
@@ -54,5 +54,5 @@ def removed(text: str) -> str:
 
 
 def removed_in_line(text: str) -> str:
-    """Visible `text` on one line: for names, headers, and log lines."""
+    """Remove invisible characters and line breaks from `text`: for names, headers and log lines."""
     return removed(text).replace("\n", " ")

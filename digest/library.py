@@ -1,6 +1,6 @@
-"""One paper's record, translation, reading and answers: as stored, or made and stored.
+"""The service for one paper: its record, translation, reading and answers, loaded from the database or made.
 
-Every result is committed as soon as it is there, so a process that dies repeats no call that had ended.
+Every result is committed as soon as it is available, so a crashed process repeats no finished call.
 """
 
 from collections.abc import Callable, Sequence
@@ -44,7 +44,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Staff:
-    """Those who make things of papers in one language, by a model."""
+    """The generators that use a model, for one language."""
 
     translator: Translator
     reader: Reader
@@ -53,9 +53,10 @@ class Staff:
 
 @dataclass(frozen=True, slots=True)
 class Shelves:
-    """What the libraries of all languages share: where papers are kept, where they come from, what is being made.
+    """The dependencies that the libraries of all languages share.
 
-    `staff` gives those for a language, and is None where no model is configured; `clock` gives aware UTC.
+    `staff` returns the generators for a language; it is None if no model is configured. `clock` returns aware UTC.
+    `flights` are the running tasks.
     """
 
     engine: AsyncEngine
@@ -67,7 +68,7 @@ class Shelves:
 
 
 class Library:
-    """Papers, kept in the database, in one `language` (a BCP 47 tag)."""
+    """Papers in one `language` (a BCP 47 tag), stored in the database."""
 
     def __init__(self, shelves: Shelves, language: str) -> None:
         self._shelves = shelves
@@ -78,13 +79,13 @@ class Library:
 
     @property
     def language(self) -> str:
-        """The language that its translations and readings are in."""
+        """The language of its translations and readings."""
         return self._language
 
     async def paper(self, ref: PaperRef) -> Paper:
-        """The paper that `ref` names, in that version or the latest that arXiv has.
+        """Return the paper that `ref` names: that version, or the latest that arXiv has.
 
-        Raises UnknownPaperError, or another SourceError.
+        Raises UnknownPaperError or another SourceError.
         """
         if ref.version is not None:
             async with database.reading(self._engine) as connection:
@@ -94,7 +95,7 @@ class Library:
         return await self._shelves.flights.once(("paper", ref), lambda _: self._named(ref))
 
     async def translation(self, paper: Paper, onlooker: Onlooker | None = None) -> Translation | Gap:
-        """The translation of `paper`, or why there is none."""
+        """Return the translation of `paper`, or the reason why there is none."""
         stored = (await self.stored([paper]))[paper.version][0]
         if stored is not None:
             return stored
@@ -111,7 +112,10 @@ class Library:
         )
 
     async def reading(self, paper: Paper, onlooker: Onlooker | None = None) -> Reading | Gap:
-        """The reading of `paper`, or why there is none; what an onlooker hears, `begun` understands."""
+        """Return the reading of `paper`, or the reason why there is none.
+
+        `begun` parses the text that the onlooker's `hears` gets.
+        """
         stored = (await self.stored([paper]))[paper.version][1]
         if stored is not None:
             return stored
@@ -133,13 +137,14 @@ class Library:
         )
 
     def begun(self, paper: Paper, written: str) -> Reading | None:
-        """The reading of `paper` as far as a model has `written` it; None where nothing can be told yet."""
+        """Parse the reading of `paper` as far as the model has `written` it; None if nothing can be shown yet."""
         return self._staff.reader.begun(paper, written) if self._staff else None
 
     async def answer(self, paper: Paper, question: str) -> Answer | Gap:
-        """What `paper` says to `question`, or why that cannot be told; without a full text, its abstract is asked.
+        """Answer `question` from the full text of `paper`, or from its abstract if there is none.
 
-        Somebody waits for it. Answers are not kept, only what they cost.
+        Returns the reason if no answer is possible. The call has priority, since a person waits. Answers are not
+        stored, only the calls that they cost.
         """
         if self._staff is None:
             return Gap.NO_KEY
@@ -153,7 +158,7 @@ class Library:
     async def stored(
         self, wanted: Sequence[Paper]
     ) -> dict[VersionId, tuple[Translation | None, Reading | None]]:
-        """What there is of each paper already; for a whole edition at once."""
+        """Load the stored translation and reading of each paper, for a whole edition at once."""
         versions = [paper.version for paper in wanted]
         staff = self._staff
         async with database.reading(self._engine) as connection:
@@ -171,17 +176,20 @@ class Library:
         return {version: (translated.get(version), read.get(version)) for version in versions}
 
     async def refused(self, versions: Sequence[VersionId]) -> set[VersionId]:
-        """Those of `versions`, of which there is no translation, whose translations did not pass the checks."""
+        """Return those of `versions` with translation attempts that failed the checks.
+
+        The `versions` must have no stored translation.
+        """
         async with database.reading(self._engine) as connection:
             return {*await attempts.load(connection, versions, self._language)}
 
     async def pin(self, translation: Translation) -> None:
-        """Keeps the operator's own `translation`, which is shown from now on, whatever models make."""
+        """Store the operator's own `translation`; it takes precedence over every model's."""
         async with database.writing(self._engine) as connection:
             await translations.save(connection, translation, self._clock())
 
     async def earlier_reading(self, paper: Paper) -> Reading | None:
-        """The stored reading of the newest version before that of `paper`."""
+        """Load the reading of the newest earlier version of `paper`; None if there is none."""
         async with database.reading(self._engine) as connection:
             return await readings.latest_before(connection, paper.version, self._language)
 
@@ -193,7 +201,7 @@ class Library:
 
     async def _translate(self, translator: Translator, paper: Paper, audience: Audience) -> Translation | Gap:
         stored = (await self.stored([paper]))[paper.version][0]
-        if stored is not None:  # since the caller looked
+        if stored is not None:  # stored since the caller looked
             return stored
         async with database.reading(self._engine) as connection:
             refused = (await attempts.load(connection, [paper.version], self._language)).get(
@@ -238,7 +246,7 @@ class Library:
         return made.reading
 
     async def _fruitless(self, purpose: Purpose, paper: Paper, origin: Origin) -> list[Call]:
-        """The calls for `purpose` on `paper`, of which nothing is shown, that `origin` answered or refused to."""
+        """Return the calls for `purpose` on `paper` that `origin` answered or refused without a usable result."""
         async with database.reading(self._engine) as connection:
             spent = await calls.of_versions(connection, [paper.version], self._language)
         return [
@@ -258,7 +266,7 @@ class Library:
             await calls.save(connection, call)
         if made.told or (text is not None and text.whole):
             return made
-        return _untold(found)  # what was asked, its abstract or a part of it, says nothing of the paper
+        return _untold(found)  # an abstract or a part that does not say proves nothing about the paper
 
 
 def _show(onlooker: Onlooker | None, step: Step) -> None:
@@ -267,12 +275,12 @@ def _show(onlooker: Onlooker | None, step: Step) -> None:
 
 
 def is_original(language: str) -> bool:
-    """Whether arXiv's own records are in `language`: their titles and abstracts are English."""
+    """Return True if `language` is that of arXiv's own titles and abstracts, English."""
     return language.partition("-")[0].lower() == "en"
 
 
 def _original(paper: Paper, language: str) -> Translation:
-    """The record itself, in the place of a translation."""
+    """Return the record itself as a translation."""
     abstract = originals.stored(paper.abstract or "")
     return Translation(paper.version, language, paper.title, abstract, None, Origin(model="arxiv", prompt=""))
 

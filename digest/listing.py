@@ -1,4 +1,4 @@
-"""One look at arXiv: what both of its sources show is noted, so that editions can close over it."""
+"""One check of arXiv: store what both sources show, so that editions can close over it."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -21,20 +21,20 @@ from digest.store import engine as database
 from digest.store.announcements import Announced
 
 MODERATION = timedelta(days=30)
-"""How long after its submission a paper may first turn up."""
-_REMEMBERED = timedelta(days=31)  # what feeds named and the query API lacked is asked for that long
-_LONGEST_SPAN = timedelta(days=60)  # of submissions that are asked for at once
-_MOST_FETCHED = 1000  # records by identifier at one look: no feed of ours names so many that the query lacks
+"""The longest time between a paper's submission and its first appearance."""
+_REMEMBERED = timedelta(days=31)  # how long papers are requested that feeds named and the query API lacked
+_LONGEST_SPAN = timedelta(days=60)  # of submissions in one query
+_MOST_FETCHED = 1000  # records by identifier in one check: no feed of ours names so many that the query lacks
 _log = structlog.get_logger()
 
 
 class WrongCategoriesError(RefusedError):
-    """arXiv shows no paper in any of the watched categories, and never did."""
+    """arXiv shows no paper in any of the watched categories, and never has."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Both ways to ask what arXiv announced."""
+    """The two sources of arXiv's announcements."""
 
     api: QueryApi
     feed: AnnouncementFeed
@@ -42,9 +42,10 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a look showed: of which watched categories there were papers at all, and the batch that held nothing new.
+    """The result of a check of arXiv.
 
-    `empty` is None where the feed could not be had, was of another day, or announced something.
+    `categories` are the watched categories that have papers at all. `empty` is the batch that contained nothing new; it
+    is None if the feed was not available, was of another day, or announced something.
     """
 
     categories: frozenset[str]
@@ -53,7 +54,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """Papers that feeds named: those that the categories did not show before, and those of newer versions."""
+    """Papers that feeds named: those new to the categories, and newer versions."""
 
     new: Mapping[PaperId, VersionId]
     replaced: Mapping[PaperId, VersionId]
@@ -69,12 +70,12 @@ async def look(
     *,
     replacements: bool,
 ) -> Look:
-    """Notes what arXiv has announced in `categories` until `at`, and how.
+    """Store what arXiv has announced in `categories` until `at`, and how.
 
-    `since` is when arXiv was looked at before; what moderation held back is looked for a month before that. What lies
-    long ago is asked for and noted month by month. The feed is the second source: where it fails, the query API's
-    answer is noted all the same. Records of newer versions are fetched if `replacements` are wanted. Raises
-    SourceError where the query API fails.
+    `since` is the time of the previous check; papers delayed by moderation are looked for from a month before it. A
+    long time is queried and stored month by month. The feed is the second source: if it fails, the query API's response
+    is stored all the same. Records of newer versions are fetched if `replacements` is set. Raises SourceError if the
+    query API fails, EmptyPageError or WrongCategoriesError if it shows no paper at all.
     """
     seen: set[str] = set()
     *earlier, present = _spans(since - MODERATION, at)
@@ -104,9 +105,9 @@ async def look_at_feed(
     *,
     replacements: bool,
 ) -> None:
-    """Notes what the feed alone names, where it can be had, with the records of what is new in it.
+    """Store what the feed alone names, if it is available, with the records of its new papers.
 
-    Raises SourceError where the query API fails.
+    Raises SourceError if the query API fails.
     """
     batch = await _feed(sources.feed, categories)
     wanted = await _wanted(engine, batch, at, replacements=replacements)
@@ -118,7 +119,7 @@ async def look_at_feed(
 
 
 def _spans(start: datetime, end: datetime) -> list[Window]:
-    """The time from `start` to `end`, in parts that one query can give and one transaction can note. Pure."""
+    """Split the time from `start` to `end` into parts that fit one query and one transaction. Pure."""
     starts = [start]
     while starts[-1] + _LONGEST_SPAN < end:
         starts.append(starts[-1] + MODERATION)
@@ -126,7 +127,7 @@ def _spans(start: datetime, end: datetime) -> list[Window]:
 
 
 async def _shown(sources: Sources, categories: Collection[str], span: Window) -> dict[PaperId, Paper]:
-    """What the query API shows of the papers that were submitted in `span`."""
+    """Query the papers submitted in `span`."""
     shown = await sources.api.submitted(list(categories), span.start, span.end)
     return {paper.id: paper for paper in shown}
 
@@ -139,7 +140,7 @@ async def _note_shown(
     span: Window,
     at: datetime,
 ) -> set[str]:
-    """Notes what the query API shows of `span`; the categories of these papers."""
+    """Store the papers submitted in `span`; return their categories."""
     shown = await _shown(sources, categories, span)
     listed = _listed(calendar, shown, shown, categories, at)
     await _note(engine, listed, listed, _Wanted({}, {}), (), at, replacements=False)
@@ -153,7 +154,7 @@ def _listed(
     categories: Collection[str],
     at: datetime,
 ) -> dict[PaperId, Paper]:
-    """Those of `found` that are listed in `categories` by `at`. Pure."""
+    """Filter `found` by the papers listed in `categories` by `at`. Pure."""
     return {
         paper.id: paper
         for paper in found.values()
@@ -162,12 +163,15 @@ def _listed(
 
 
 def announced_by(calendar: Calendar, paper: Paper, at: datetime) -> bool:
-    """Whether arXiv can have announced `paper` by `at`: that matters where `at` lies in the past."""
+    """Return True if arXiv can have announced `paper` by `at`, which matters if `at` is in the past."""
     return paper.published is not None and calendar.announced_at(paper.published) <= at
 
 
 async def _nothing_shown(engine: AsyncEngine, categories: Collection[str]) -> SourceError:
-    """An answer without any paper is a fault of arXiv's where there were some, otherwise of the categories' names."""
+    """Return the error for a response without papers.
+
+    It is arXiv's fault if it has shown papers in the categories before; otherwise the category names are wrong.
+    """
     async with database.reading(engine) as connection:
         known = await listings.ever_listed(connection)
     names = ", ".join(categories)
@@ -189,7 +193,7 @@ async def _feed(feed: AnnouncementFeed, categories: Collection[str]) -> Batch | 
 async def _wanted(
     engine: AsyncEngine, batch: Batch | None, since: datetime, *, replacements: bool
 ) -> _Wanted:
-    """What the feed names, and what feeds named in the month before `since` or later that was not there so far."""
+    """Return what the feed names, and what feeds have named since a month before `since` and is still missing."""
     async with database.reading(engine) as connection:
         unlisted = await announcements.unlisted(connection, since - _REMEMBERED)
         awaited = await announcements.awaited(connection, since - _REMEMBERED)
@@ -213,9 +217,9 @@ async def _missing(
     shown: Mapping[PaperId, Paper],
     categories: Collection[str],
 ) -> dict[PaperId, Paper]:
-    """The records of what feeds named and the query did not give, by name; those that are stored stay so.
+    """Return the records of papers that feeds named and the query lacked; stored ones are not fetched again.
 
-    A stored one that is in none of the `categories` is of the time before the announcement.
+    A stored record in none of the `categories` is from before the announcement, so it is fetched again.
     """
     unknown = {paper: version for paper, version in wanted.new.items() if paper not in shown}
     unknown |= {
@@ -262,9 +266,9 @@ async def _note(
     replacements: bool,
     checked: Collection[str] = (),
 ) -> None:
-    """Keeps the records of what is new or undecided, and of replacements; those of other papers are known.
+    """Store the records of new and undecided papers and of replacements; other papers are known already.
 
-    `checked` are the categories all of whose papers were looked at.
+    `checked` are the categories whose papers were all queried.
     """
     async with database.writing(engine) as connection:
         new = await listings.unlisted(connection, listed)
@@ -280,7 +284,7 @@ async def _note(
 
 
 def _absent_at(paper: Paper, checks: Mapping[str, datetime], at: datetime) -> datetime | None:
-    """The last look before `at` that would have shown `paper`, which is new now; None where there was none. Pure."""
+    """Return the last check before `at` that would have shown `paper`, new now; None if there is none. Pure."""
     looks = (checks[category] for category in paper.categories if category in checks)
     reached = (
         look for look in looks if paper.published and look - MODERATION <= paper.published <= look < at

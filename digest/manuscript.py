@@ -1,4 +1,4 @@
-"""A translation as a text file that a person edits: a title, a summary and an abstract behind headings. Pure."""
+"""Parser for translation files, which a person edits: title, summary and abstract, each after its heading. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ _REMARK = re.compile(r"^#.*\n?", re.MULTILINE)
 
 
 class ManuscriptError(DigestError):
-    """A text that is no translation; the sentence says what is missing."""
+    """The text is not a translation file; the sentence says what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manuscript:
-    """What a person wrote, in the stored form of text; the title and the summary may be missing."""
+    """The contents of a translation file, in the stored form of text; title and summary may be missing."""
 
     title: str | None
     abstract: str
@@ -26,7 +26,7 @@ class Manuscript:
 
 
 def parse(text: str) -> Manuscript:
-    """The translation in a file with the HEADINGS, each at the beginning of a line; lines with a # are remarks.
+    """Parse a translation file: each of the HEADINGS begins a line; lines that begin with # are comments.
 
     Raises ManuscriptError.
     """

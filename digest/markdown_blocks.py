@@ -1,6 +1,6 @@
-"""The blocks of Markdown as processors of Python-Markdown: headings, rules, quotes, lists, paragraphs. Pure.
+"""Block processors for Python-Markdown: headings, rules, quotes, lists, paragraphs. Pure.
 
-Each is told by how its first line begins, and needs no empty line before it.
+Each block is recognized by the beginning of its first line and needs no blank line before it.
 """
 
 import re
@@ -10,9 +10,9 @@ from markdown.blockparser import BlockParser
 from markdown.blockprocessors import BlockProcessor, EmptyBlockProcessor
 
 MARK = "mark"
-"""The attribute of an item that holds its number, as it is written."""
+"""The attribute of a list item that contains its number as written."""
 
-_DEEPEST = 8  # lists within lists
+_DEEPEST = 8  # levels of nested lists
 
 _HEADING = re.compile(r" *(#{1,6})(?: +(.*?)(?: +#+)?)? *$")
 _RULE = re.compile(r" *([*_=-])(?: ?\1){2,} *$")
@@ -23,12 +23,12 @@ _ONE = re.compile(r"\D*1\D*")
 
 
 def is_heading(line: str) -> bool:
-    """Whether `line` is nothing but a heading."""
+    """Return True if `line` is a heading and nothing else."""
     return "\n" not in line and _HEADING.match(line) is not None
 
 
 class _Lines(BlockProcessor):
-    """Blocks that are told by how their first line begins; the lines behind them are put back."""
+    """A block that is recognized by the beginning of its first line; the lines after it are put back."""
 
     BEGINS: re.Pattern[str]
 
@@ -60,7 +60,7 @@ class _Rule(_Lines):
 
 
 class _Quote(_Lines):
-    """Lines behind `>`, however many of these; a blank line ends the quote."""
+    """Lines that begin with one or more `>`; a blank line ends the quote."""
 
     BEGINS = _QUOTE
 
@@ -72,11 +72,11 @@ class _Quote(_Lines):
 
 
 class _List(_Lines):
-    """Items by their columns, each with the lines that go on in it; a list may go on behind an empty line."""
+    """List items, nested by their columns, with continuation lines; a list may continue after a blank line."""
 
     def __init__(self, parser: BlockParser) -> None:
         super().__init__(parser)
-        self._open: list[tuple[int, Element]] = []  # the items in which others may stand, with their columns
+        self._open: list[tuple[int, Element]] = []  # the items that may contain others, with their columns
 
     def test(self, parent: Element, block: str) -> bool:
         return _item(block.partition("\n")[0]) is not None
@@ -111,7 +111,7 @@ class _List(_Lines):
 
 
 class _Paragraph(_Lines):
-    """All lines up to one that begins something else."""
+    """All lines up to one that begins another block."""
 
     def test(self, parent: Element, block: str) -> bool:
         return True
@@ -125,7 +125,7 @@ class _Paragraph(_Lines):
 
 
 def _item(line: str) -> tuple[int, str, str] | None:
-    """The column, the number and the text of the item that `line` begins; no number where it has a bullet."""
+    """Return the column, number and text of the list item that `line` begins; the number of a bullet is empty."""
     if found := _BULLET.match(line):
         return len(found[1]), "", line[found.end() :]
     if found := _NUMBER.match(line):
@@ -134,7 +134,10 @@ def _item(line: str) -> tuple[int, str, str] | None:
 
 
 def _begins(line: str) -> bool:
-    """Whether `line` begins a block in the midst of another: a list by its first number, for a sentence may break."""
+    """Return True if `line` begins a block in the middle of another.
+
+    A numbered list must begin with 1 there, because a sentence may break before a number.
+    """
     if any(pattern.match(line) for pattern in (_HEADING, _RULE, _QUOTE, _BULLET)):
         return True
     number = _NUMBER.match(line)
@@ -142,4 +145,4 @@ def _begins(line: str) -> bool:
 
 
 BLOCKS = (EmptyBlockProcessor, _Heading, _Rule, _Quote, _List, _Paragraph)
-"""In the order in which they are tried."""
+"""The block processors, in the order in which they are tried."""

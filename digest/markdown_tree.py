@@ -1,13 +1,13 @@
-"""Markdown -> the element tree of Python-Markdown, with formulas as elements, and nothing raw let through. Pure.
+"""Markdown parser: returns Python-Markdown's element tree with formulas as elements and without raw HTML. Pure.
 
 The library's parsers (https://python-markdown.github.io/extensions/api/) run with processors for the Markdown that
-models and people write: a list needs no empty line before it, `•` and `1)` begin items too, `2*3*4`, `snake_case` and
-`E[X](t)` are text, Chinese stands beside `**` without a blank. Links lead to web and mail addresses, HTML is text. The
-elements are p, h1 to h6, ul, ol, li, blockquote, hr and, where fences are kept, pre; within them strong, em, code, a,
-and `math`, which holds a formula with its dollars.
+models and people write: a list needs no blank line before it, `•` and `1)` begin items too, `2*3*4`, `snake_case` and
+`E[X](t)` are text, Chinese may touch `**` without a space. Links lead to web and mail addresses only; HTML is text. The
+elements are p, h1 to h6, ul, ol, li, blockquote, hr and, if fences are kept, pre; within them strong, em, code, a,
+and `math`, which contains a formula with its dollar signs.
 
-The work is bounded: longer texts are one paragraph; marks nest no deeper than there are processors, lists eight levels,
-quotes one.
+The work is bounded: a text over LONGEST is one paragraph; marks nest no deeper than there are processors, lists eight
+levels, quotes one.
 """
 
 import re
@@ -29,16 +29,16 @@ from markdown.util import AtomicString, Registry
 
 from digest.markdown_blocks import BLOCKS
 
-LONGEST = 20_000  # characters that are read as Markdown
+LONGEST = 20_000  # characters; a longer text is not parsed as Markdown
 MATH = "math"
-"""The element of a formula."""
+"""The tag of a formula's element."""
 
 _LONGEST_ADDRESS = 1_000
 
 _FENCE = re.compile(
     r"^ {0,8}(`{3,}+|~{3,}+)([^\n`]*+)\n(.*?)(?:\n {0,8}\1[`~]*$|\Z)", re.DOTALL | re.MULTILINE
 )
-_PROSE = frozenset({"markdown", "md", "text", "txt", "plain"})  # fences around no code
+_PROSE = frozenset({"markdown", "md", "text", "txt", "plain"})  # languages of fences around prose
 _CODE = r"(?<![`\\])(?P<ticks>`+)(?P<code>[^`\n]{1,2000}(?:\n[^`\n]{1,2000}){0,20})(?P=ticks)(?!`)"
 _FORMULA = r"(?<!\\)\$[^$\n]{1,500}(?:\n[^$\n]{1,500}){0,20}(?<!\\)\$"
 _VERBATIM = rf"{_CODE}|{_FORMULA}"
@@ -53,7 +53,7 @@ _ADDRESS = r"https?://[A-Za-z0-9](?:(?![<>()\[\]\x02\x03])[!-~])*(?<![*_])"
 
 _OPENS = r"(?=[^\s*_).,;:!?，。；：、）\]])"
 _ENDS = r"(?<![\s(（\[])"
-_EMPHASIS = (  # in the order in which they are looked for
+_EMPHASIS = (  # in the order in which they are tried
     ("strong", rf"(?<![*\\])(\*{{3}}){_OPENS}([^*]+?){_ENDS}\*{{3}}(?!\*)"),
     ("strong", rf"(?<![A-Za-z0-9_\\])(__){_OPENS}((?:[^_*]|_(?!_))+?){_ENDS}__(?![A-Za-z0-9_])"),
     ("em", rf"(?<![A-Za-z0-9*\\])(\*){_OPENS}((?:[^*]|\*\*)+?){_ENDS}\*(?![A-Za-z0-9*])"),
@@ -63,15 +63,15 @@ _EMPHASIS = (  # in the order in which they are looked for
 
 
 class Escape(InlineProcessor):
-    """Reads what stands for itself and is no mark: whatever PATTERN finds."""
+    """Base class for processors of escapes: whatever PATTERN matches is literal text."""
 
-    PATTERN = r"\\([^\x02\x03])"  # not the sign that stands for what was read before
+    PATTERN = r"\\([^\x02\x03])"  # not the library's placeholder for parts that are already parsed
 
 
 def tree(source: str, *, keeps_escapes: bool = False, keeps_fences: bool = False) -> Element:
-    r"""The tree of `source`; with `keeps_escapes`, `\*` stands in it as it is written, else as `*`.
+    r"""Parse `source` into a tree; `\*` becomes `*` unless `keeps_escapes`.
 
-    With `keeps_fences`, what stands in a fence is a `pre`, outside of all other blocks; else it is code in a paragraph.
+    With `keeps_fences`, a fenced block is a `pre` outside all other blocks; otherwise it is code in a paragraph.
     """
     root = Element("div")
     if len(source) > LONGEST:
@@ -89,7 +89,7 @@ def tree(source: str, *, keeps_escapes: bool = False, keeps_fences: bool = False
 
 
 def _parse(parser: Markdown, root: Element, source: str) -> None:
-    """Adds the blocks of `source` to `root`; no line within a formula or code begins one."""
+    """Add the blocks of `source` to `root`; a line within a formula or code never begins a block."""
     lines = _IN_LINES.sub(lambda found: " ".join(found[0].split("\n")), source).split("\n")
     for preprocessor in parser.preprocessors:
         lines = preprocessor.run(lines)
@@ -97,9 +97,9 @@ def _parse(parser: Markdown, root: Element, source: str) -> None:
 
 
 def inline(source: str, escape: type[Escape]) -> Element:
-    """A paragraph that holds `source`, whatever its lines begin with; `escape` reads what stands for itself in it.
+    """Parse `source` as one paragraph, whatever its lines begin with.
 
-    What `escape` looks for is its PATTERN, and comes before all else.
+    `escape` handles literal text; its PATTERN is tried before all others.
     """
     root = Element("div")
     SubElement(root, "p").text = source
@@ -107,7 +107,7 @@ def inline(source: str, escape: type[Escape]) -> Element:
 
 
 def stored(element: Element) -> str:
-    """What stands in `element`, in the stored form of text (`digest.models`): a link is its words and its address."""
+    """Return the content of `element` in the stored form of text (`digest.models`); a link is “words (address)”."""
     return (element.text or "") + "".join(f"{_span(child)}{child.tail or ''}" for child in element)
 
 
@@ -131,7 +131,7 @@ def _with_spans(root: Element, parser: Markdown) -> Element:
 
 
 class _Parsers(threading.local):
-    """A parser for each thread and dialect: it has state while it reads."""
+    """One parser per thread and dialect, because a parser has state while it runs."""
 
     def __init__(self) -> None:
         self._made: dict[type[Escape], Markdown] = {}
@@ -146,7 +146,7 @@ _parsers = _Parsers()
 
 
 class _Dialect(Extension):
-    """What is read as Markdown, in the place of all that the library would read."""
+    """The dialect of Markdown; it replaces all of the library's own processors."""
 
     def __init__(self, escape: type[Escape]) -> None:
         super().__init__()
@@ -172,7 +172,7 @@ class _Dialect(Extension):
 
 
 class _Verbatim(InlineProcessor):
-    """Code and formulas, whichever begins first."""
+    """A processor for code and formulas, whichever begins first."""
 
     def handleMatch(  # type: ignore[override]
         self, m: re.Match[str], data: str
@@ -184,11 +184,11 @@ class _Verbatim(InlineProcessor):
 
 
 class _Escape(EscapeInlineProcessor, Escape):
-    """An escaped sign, without its backslash."""
+    """A processor for escaped characters; it removes the backslash."""
 
 
 class _KeptEscape(Escape):
-    """An escaped sign that stays as it is written, and is no mark."""
+    """A processor for escaped characters; it keeps the backslash."""
 
     def handleMatch(  # type: ignore[override]
         self, m: re.Match[str], data: str
@@ -197,7 +197,7 @@ class _KeptEscape(Escape):
 
 
 class _Link(LinkInlineProcessor):
-    """Links and images, both as links; what leads elsewhere than to the web or a mailbox is text."""
+    """A processor for links and images, both as links; other targets than web and mail addresses stay text."""
 
     def handleMatch(  # type: ignore[override]
         self, m: re.Match[str], data: str
@@ -210,7 +210,7 @@ class _Link(LinkInlineProcessor):
 
 
 class _Address(InlineProcessor):
-    """An address that stands for itself."""
+    """A processor for bare addresses."""
 
     def handleMatch(  # type: ignore[override]
         self, m: re.Match[str], data: str
@@ -222,12 +222,12 @@ class _Address(InlineProcessor):
 
 
 def _unfenced(source: str) -> str:
-    """`source` with what stands in fences as code."""
+    """Replace the fenced blocks of `source` by inline code."""
     return _FENCE.sub(_inline_code, source)
 
 
 def _inline_code(found: re.Match[str]) -> str:
-    """The inside of a fence as code; as it is, where it is no code or cannot stand between backticks."""
+    """Return the content of a fence as inline code; unchanged if it is prose or cannot stand between backticks."""
     body = found[3].strip()
     is_all = found[0].strip() == found.string.strip()
     if is_all or not body or "`" in body or found[2].strip().lower() in _PROSE:

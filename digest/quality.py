@@ -1,4 +1,4 @@
-"""How far an edition can be trusted: what the checks found, what became of it, and what it cost."""
+"""The quality report of an edition: what the checks found, what became of it, and what it cost."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -21,41 +21,41 @@ _MILLION = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a million tokens of a model cost, in the operator's currency: of prompts, of those cached, of answers."""
+    """A model's price per million prompt, cached prompt and answer tokens, in the operator's currency."""
 
     prompt: float
     cached: float
     answer: float
 
     def of(self, spent: "Spent") -> float:
-        """What `spent` comes to."""
+        """Return the cost of `spent`."""
         fresh = spent.prompt_tokens - spent.cached_tokens
         paid = fresh * self.prompt + spent.cached_tokens * self.cached + spent.answer_tokens * self.answer
         return paid / _MILLION
 
 
 class Standing(StrEnum):
-    """How it stands with a paper's translation. The report has words for each."""
+    """The status of a paper's translation. The report has words for each."""
 
     SOUND = "sound"
-    """Nothing was ever found."""
+    """The checks found nothing."""
     REPAIRED = "repaired"
-    """Something was found, and is no longer there."""
+    """Flaws were found and repaired."""
     ACCEPTED = "accepted"
-    """Shown with what was found, as nothing of it must not be shown."""
+    """Shown with soft findings only."""
     MARKED = "marked"
-    """The original is shown."""
+    """No attempt passed the checks: the original is shown."""
     BY_HAND = "by-hand"
     """The operator's own."""
     UNCHECKED = "unchecked"
-    """Made before there were checks, or taken over from a post."""
+    """Made before the checks existed, or imported from a post."""
     NONE = "none"
-    """There is none, and no model gave one."""
+    """There is no translation, and no model attempted one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A paper's translation, and the attempts at it, oldest first."""
+    """The status of a paper's translation, and the attempts at it, oldest first."""
 
     version: VersionId
     standing: Standing
@@ -63,7 +63,7 @@ class Checked:
 
     @property
     def shown(self) -> Attempt | None:
-        """The attempt that readers see, if they see one: the best that passes."""
+        """The attempt that readers see, the best that passes; None if there is none or the text is the operator's."""
         if self.standing is Standing.BY_HAND:
             return None
         passing = [attempt for attempt in self.attempts if attempt.passes]
@@ -72,7 +72,7 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """A paper's reading: what made it, and what was found. Hard findings were dropped, the others are shown."""
+    """A paper's reading: its origin and findings. Statements with hard findings were dropped, the others are shown."""
 
     version: VersionId
     origin: Origin
@@ -81,7 +81,7 @@ class Proved:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """The calls for one purpose by one model, and their tokens."""
+    """The calls to one model for one purpose, and their tokens."""
 
     purpose: Purpose
     model: str
@@ -93,7 +93,7 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One kind of finding in what one model wrote: how often, and how often readers see it all the same."""
+    """One kind of finding in one model's texts: how often it occurred, and how often readers still see it (`left`)."""
 
     purpose: Purpose
     flaw: Flaw
@@ -105,7 +105,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """The account of one edition in one language (a BCP 47 tag)."""
+    """The quality report of one edition in one language (a BCP 47 tag)."""
 
     day: date
     language: str
@@ -116,29 +116,29 @@ class Quality:
 
     @property
     def sources(self) -> tuple[tuple[Taken, int], ...]:
-        """The ways in which full texts were taken, each with how many, the most frequent first."""
+        """The formats and extractors of the full texts, each with its number of texts, most frequent first."""
         ways = {(each.source, each.extractors): each for each in self.texts}
         times = Counter((each.source, each.extractors) for each in self.texts)
         return tuple((ways[way], count) for way, count in times.most_common())
 
     @property
     def broken_off(self) -> int:
-        """How many full texts are known to lack something."""
+        """The number of full texts that are known to be incomplete."""
         return sum(not each.whole for each in self.texts)
 
     @property
     def standings(self) -> Counter[Standing]:
-        """How many papers stand how."""
+        """The number of papers by status."""
         return Counter(paper.standing for paper in self.papers)
 
     @property
     def checked(self) -> int:
-        """The papers of which a translation was checked."""
+        """The number of papers of which a translation was checked."""
         return sum(bool(paper.attempts) for paper in self.papers)
 
     @property
     def found(self) -> tuple[Found, ...]:
-        """What was found, the most frequent first."""
+        """The findings by kind, most frequent first."""
         times = Counter(key for paper in self.papers for attempt in paper.attempts for key in _keys(attempt))
         left = Counter(key for paper in self.papers if paper.shown for key in _keys(paper.shown))
         proved = [key for each in self.readings for key in _keys(each)]
@@ -147,14 +147,14 @@ class Quality:
         return tuple(Found(*key, count, left[key]) for key, count in times.most_common())
 
     def cost(self, prices: Mapping[str, Price]) -> float | None:
-        """What all calls came to; None where the price of one is not known."""
+        """Return the cost of all calls; None if the price of any model is unknown."""
         if any(each.model not in prices for each in self.spent):
             return None
         return sum(prices[each.model].of(each) for each in self.spent)
 
 
 async def between(engine: AsyncEngine, first: date, last: date) -> list[Quality]:
-    """The accounts of the editions from `first` to `last`, oldest first, that of the post before other languages."""
+    """Return the reports of the editions from `first` to `last`, oldest first, the post's language before others."""
     async with database.reading(engine) as connection:
         days = await editions.between(connection, first, last)
         return [account for day in days for account in await _of_edition(connection, day)]
@@ -184,7 +184,7 @@ def checked(
     shown: Mapping[VersionId, Translation],
     tried: Mapping[VersionId, Sequence[Attempt]],
 ) -> tuple[Checked, ...]:
-    """How it stands with the translation of each of `versions`: of those that are shown, and those tried. Pure."""
+    """Return the status of each translation, from those that are `shown` and the attempts `tried`. Pure."""
     return tuple(
         Checked(version, _standing(shown.get(version), tried.get(version, ())), tuple(tried.get(version, ())))
         for version in versions
@@ -205,7 +205,7 @@ def _standing(shown: Translation | None, tried: Sequence[Attempt]) -> Standing:
 
 
 def spent(paid: Sequence[Call]) -> tuple[Spent, ...]:
-    """What the `paid` calls took, by purpose and model. Pure."""
+    """Sum up the tokens of the `paid` calls by purpose and model. Pure."""
     kinds = dict.fromkeys((call.purpose, call.origin.model) for call in paid)
     return tuple(
         _sum(purpose, model, [call for call in paid if (call.purpose, call.origin.model) == (purpose, model)])
@@ -225,7 +225,7 @@ def _sum(purpose: Purpose, model: str, paid: Sequence[Call]) -> Spent:
 
 
 class _Key(NamedTuple):
-    """What findings are counted by."""
+    """The key by which findings are counted."""
 
     purpose: Purpose
     flaw: Flaw

@@ -1,4 +1,4 @@
-"""Which papers an edition shows, and why it leaves the others out. Pure."""
+"""Selection of the papers that an edition shows, with a reason for each that it leaves out. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from digest import keywords
 from digest.keywords import Keyword
 from digest.models import Entry, Gap, LeftOut, Paper, Reason
 
-_TITLE_WEIGHT = 3  # a keyword in the title says more of a paper than one in its abstract
+_TITLE_WEIGHT = 3  # a keyword in the title says more about a paper than one in the abstract
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the operator wants of the papers that arXiv announces in `categories`.
+    """The operator's rules for the papers that arXiv announces in `categories`.
 
-    `primary_only` leaves out those that are only cross-listed there. `include` and `exclude` are looked for in titles,
-    abstracts and authors. `cap` is the most papers that an edition shows; 0 means no limit.
+    `primary_only` leaves out papers that are only cross-listed there. `include` and `exclude` are matched against
+    titles, abstracts and authors. `cap` is the maximum number of papers in an edition; 0 means no limit.
     """
 
     categories: tuple[str, ...]
@@ -29,14 +29,14 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The papers that are shown, newest first, and those that are not."""
+    """The papers that are shown, newest first, and those that are left out."""
 
     shown: tuple[Paper, ...]
     left_out: tuple[LeftOut, ...]
 
 
 def select(papers: Iterable[Paper], rules: Rules) -> Selection:
-    """What `rules` make of `papers`: each is shown or left out with the first reason that applies."""
+    """Apply `rules` to `papers`: each is shown, or left out with the first reason that applies."""
     wanted, left_out = [], []
     for paper in papers:
         reason = _unwanted(paper, rules)
@@ -49,7 +49,7 @@ def select(papers: Iterable[Paper], rules: Rules) -> Selection:
 
 
 def matching(entries: Iterable[Entry], rules: Rules) -> tuple[Entry, ...]:
-    """Those of an edition's `entries` that `rules` do not leave out, their translations searched too; no cap."""
+    """Return the `entries` that match `rules`; keywords are matched against translations too, and `cap` is ignored."""
     return tuple(entry for entry in entries if _unwanted(entry.paper, rules, _translated(entry)) is None)
 
 
@@ -76,7 +76,7 @@ def _unwanted(paper: Paper, rules: Rules, translated: tuple[str, ...] = ()) -> L
 
 
 def _capped(papers: list[Paper], rules: Rules) -> tuple[list[Paper], list[LeftOut]]:
-    """The best of `papers` up to the cap, and the others with their rank."""
+    """Return the best `papers` up to the cap, and the others with their rank."""
     if not rules.cap or len(papers) <= rules.cap:
         return papers, []
     ranked = sorted(papers, key=lambda paper: _relevance(paper, rules), reverse=True)
@@ -88,7 +88,7 @@ def _capped(papers: list[Paper], rules: Rules) -> tuple[list[Paper], list[LeftOu
 
 
 def _relevance(paper: Paper, rules: Rules) -> tuple[int, bool, int, tuple[datetime, str]]:
-    """Keywords count first, then a watched primary category, then how many are watched, then newness."""
+    """Sort key: keywords first, then a watched primary category, then the number of watched ones, then newness."""
     text = _Text.of(paper)
     return (
         sum(map(text.weight, rules.include)),
@@ -104,7 +104,7 @@ def _newness(paper: Paper) -> tuple[datetime, str]:
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """What keywords are looked for in."""
+    """The searchable texts of a paper."""
 
     title: keywords.Folded
     rest: tuple[keywords.Folded, ...]
@@ -115,7 +115,7 @@ class _Text:
         return _Text(keywords.fold(paper.title), tuple(map(keywords.fold, rest)))
 
     def weight(self, keyword: Keyword) -> int:
-        """0 where the keyword is nowhere."""
+        """Return the weight of `keyword` in the paper: higher in the title, 0 if it is nowhere."""
         if keywords.found_in(keyword, self.title):
             return _TITLE_WEIGHT
         return int(any(keywords.found_in(keyword, text) for text in self.rest))

@@ -1,4 +1,4 @@
-"""A paper's title, abstract and one-line summary in another language, by a model, checked before anybody sees them."""
+"""Translation of a paper's title and abstract, with a one-line summary, by a model; checked before it is shown."""
 
 import json
 import unicodedata
@@ -22,7 +22,7 @@ from digest.llm.prompts import Prompt, PromptTemplate
 from digest.models import Origin, Paper, Purpose, Translation
 
 CALLS = 3
-"""What a translation may cost at most: to be made, to be repaired, to have what still fails mended."""
+"""The maximum number of calls for a translation: the first draft, its repair, and a repair of the failing passages."""
 
 _TITLE_LIMIT = 500  # characters, as all limits here
 _ABSTRACT_LIMIT = 10_000
@@ -40,7 +40,7 @@ def _bounded(text: str, limit: int) -> str:
 
 
 class TranslationAnswer(BaseModel):
-    """What the model is asked for: masked, and not yet without what models put around a text."""
+    """The answer that the model is asked for: masked, and possibly with additions such as a preamble."""
 
     title: Annotated[str, AfterValidator(lambda text: _bounded(text, _TITLE_LIMIT))]
     abstract: Annotated[str, AfterValidator(lambda text: _bounded(text, _ABSTRACT_LIMIT))]
@@ -48,16 +48,16 @@ class TranslationAnswer(BaseModel):
 
 
 class PassagesAnswer(BaseModel):
-    """What the larger model is asked for."""
+    """The answer that the larger model is asked for."""
 
     passages: list[Annotated[str, AfterValidator(lambda text: _bounded(text, _ABSTRACT_LIMIT))]]
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What translations are held to, and who mends what fails: `repair_model`, where there is one.
+    """The rules for translations; `repair_model`, if any, repairs the passages that fail.
 
-    `spaced` is whether there is a blank between Chinese and Latin.
+    `spaced` puts a space between Chinese and Latin.
     """
 
     glossary: Glossary
@@ -67,7 +67,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """An attempt; the translation that it gives, None where that is not to be shown; how it renders open terms."""
+    """An attempt, its translation (None if it must not be shown), and its choices among the glossary's alternatives."""
 
     attempt: Attempt
     translation: Translation | None
@@ -75,7 +75,7 @@ class Tried:
 
 
 Keep = Callable[[Tried], Awaitable[None]]
-"""Takes each attempt as soon as it is there: it is paid for."""
+"""Stores each attempt as soon as it is available, because it is paid for."""
 
 
 class Translator:
@@ -96,11 +96,11 @@ class Translator:
         decided: Mapping[str, str] | None = None,
         audience: Audience | None = None,
     ) -> Translation | None:
-        """The translation of `paper`, which must have an abstract (ValueError); None where none passes the checks.
+        """Translate `paper`; return None if no attempt passes the checks.
 
-        What is wrong goes back to the model once; what then still must not be shown goes to the larger model, if there
-        is one. `decided` is how other papers of the edition render terms; `audience` waits. Raises ModelError where
-        there was no answer to check at all.
+        The findings go back to the model once. Passages that still fail go to the larger model, if there is one.
+        `decided` are the translations of terms in other papers of the edition; `audience` are the listeners that wait.
+        Raises ValueError if `paper` has no abstract, and ModelError if the model gave no answer to check.
         """
         if paper.abstract is None:
             raise ValueError(f"{paper.version} has no abstract")
@@ -120,7 +120,7 @@ class Translator:
         return await row.taken(answered, _sheet(answered.value))
 
     async def _repaired(self, row: "_Row", draft: Draft, audience: Audience | None) -> Draft:
-        """The same question, so that a provider's cache has it, with what is wrong behind it."""
+        """Ask again with the findings appended; the unchanged beginning hits the provider's prompt cache."""
         if not draft.findings or not row.calls_left:
             return draft
         request = self._request(row)
@@ -130,7 +130,7 @@ class Translator:
         return await row.taken(answered, _sheet(answered.value), draft)
 
     async def _mended(self, row: "_Row", draft: Draft, audience: Audience | None) -> Draft:
-        """The passages that fail, alone, by the larger model."""
+        """Have the larger model translate the failing passages alone."""
         model = self._rules.repair_model
         if draft.passes or not row.calls_left or model is None:
             return draft
@@ -161,7 +161,7 @@ class Translator:
 
 
 class _Row:
-    """The attempts at one paper, one after another; each is kept as soon as it is there."""
+    """The series of attempts at one paper; each is stored as soon as it is available."""
 
     def __init__(self, paper: Paper, source: Source, origin: Origin, keep: Keep) -> None:
         self.paper = paper
@@ -172,7 +172,7 @@ class _Row:
         self._attempts = 0
 
     async def taken(self, answered: Answered[A], sheet: Sheet, before: Draft | None = None) -> Draft:
-        """The better one of what `sheet`, which was answered, comes to, and the draft `before`."""
+        """Check and store the answered `sheet`; return the better of its draft and the draft `before`."""
         self.calls_left -= answered.tries
         self._attempts += 1
         draft = self.source.draft(sheet)
