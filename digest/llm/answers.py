@@ -1,8 +1,8 @@
-"""What a model wrote -> the value that was asked for. Pure.
+"""Parser for a model's answer: finds and validates the JSON object that was asked for. Pure.
 
-Around the JSON object models leave thoughts, drafts, code fences and a polite sentence; inside it, TeX whose
-backslashes they forgot to double, and small faults. What stands behind the end of the thoughts is the answer; of
-several objects there, the last that fits. A draft never is.
+Around the object models leave thoughts, drafts, code fences and a polite sentence; inside it, TeX with single
+backslashes, and small faults. The answer follows the end of the thoughts; of several objects there, it is the last that
+fits. A draft within the thoughts is never the answer.
 """
 
 import json
@@ -20,19 +20,19 @@ from digest.llm.faults import CallError, Outcome
 A = TypeVar("A", bound=BaseModel)
 V = TypeVar("V")
 
-_LIMIT = 200_000  # characters of an answer that are looked at
-_STARTS = 50  # places in an answer at which an object is looked for
-_MARKS = 8  # ends of thoughts that are looked behind, the last ones
+_LIMIT = 200_000  # characters of an answer
+_STARTS = 50  # positions in an answer at which an object is searched
+_MARKS = 8  # the last ends of thoughts after which an answer is searched
 _START = re.compile(r'\{\s*"|"\s*\{\s*\\"')  # an object, or one that was written as a string
 _LOOSE_START = re.compile(
     r"\{\s*(?:(?://|#)[^\n]*\n\s*|/\*[^*]{0,200}\*/\s*)?(?:[\"“']|[A-Za-z_]+\s*[:：])"
-)  # one that has to be repaired
+)  # an object that needs repair
 _LONE_BACKSLASH = re.compile(r'\\\\|\\(?!["\\/bfnrt]|u[0-9a-fA-F]{4})')
 _DECODER = json.JSONDecoder(strict=False)
 
 # DeepSeek and Qwen <think>, Magistral [THINK], Kimi ◁think▷, Seed <seed:think>, Cohere <|START_THINKING|>, Gemma
-# <|channel>thought and <unused94>; others have words of their own for it. gpt-oss has channels
-# (https://cookbook.openai.com/articles/openai-harmony), of which some servers drop the special tokens.
+# <|channel>thought and <unused94>; others use words of their own. gpt-oss has channels
+# (https://cookbook.openai.com/articles/openai-harmony); some servers drop their special tokens.
 _WORDS = r"(?:\w{1,10}:)?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|analysis|scratchpad)"
 _END_OF_THOUGHTS = re.compile(
     rf"</\s?{_WORDS}\s?>|\[/THINK\]|◁/think▷|<\|END_THINKING\|>|<｜end▁of▁thinking｜>|<channel\|>|<unused95>"
@@ -48,7 +48,7 @@ _BEGIN_OF_THOUGHTS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Placed(Generic[V]):
-    """A value, and where in the text it stands."""
+    """A value and its position in the text."""
 
     start: int
     end: int
@@ -56,9 +56,9 @@ class _Placed(Generic[V]):
 
 
 def answer(text: str, form: type[A], language: str) -> A:
-    """The value of type `form` in what a model wrote in `language` (a BCP 47 tag, the validators' context).
+    """Parse the value of type `form` from a model's `text`.
 
-    Raises CallError.
+    `language` (a BCP 47 tag) is passed to the validators as context. Raises CallError.
     """
     if not text.strip():
         raise CallError(Outcome.BLANK)
@@ -68,7 +68,7 @@ def answer(text: str, form: type[A], language: str) -> A:
     marks = [*_END_OF_THOUGHTS.finditer(said)][-_MARKS:]
     fault = None
     for number in range(len(marks), -1, -1):
-        # Behind each end of thoughts, from the last: an answer about such marks has them within its object.
+        # Search after each end of thoughts, from the last: an answer about such marks contains them in its object.
         start = marks[number - 1].end() if number else 0
         found = _last_fitting(said, start, form, language)
         if isinstance(found, CallError):
@@ -79,9 +79,9 @@ def answer(text: str, form: type[A], language: str) -> A:
 
 
 def so_far(text: str) -> dict[str, Any] | None:
-    """The object in what a model has written so far, without the string that it is at; None where none can be told.
+    """Parse the object that a model has written so far, without an unfinished string; None if there is none yet.
 
-    For a look at an answer in the making: what it will be, `answer` decides.
+    For a preview only; `answer` decides on the final text.
     """
     said = without_thoughts(text)
     start = _START.search(said)
@@ -92,15 +92,15 @@ def so_far(text: str) -> dict[str, Any] | None:
     except (
         ValueError,
         TypeError,
-    ):  # a line break within a string, half a character: the next piece may mend it
+    ):  # a line break within a string, half a character: the next chunk may complete it
         return None
     return found if isinstance(found, dict) else None
 
 
 def without_thoughts(text: str) -> str:
-    """`text` without the thinking before the answer; some servers swallow the tag that opens it.
+    """Remove the thoughts before the answer from `text`; some servers drop the opening tag.
 
-    A paper can be about such tags: what stands within the answer's object is left alone.
+    A paper can be about such tags, so those within the answer's object are left alone.
     """
     found = _END_OF_THOUGHTS.search(text)
     if _BEGIN_OF_THOUGHTS.match(text.lstrip()):
@@ -109,7 +109,7 @@ def without_thoughts(text: str) -> str:
 
 
 def _last_fitting(text: str, start: int, form: type[A], language: str) -> "_Placed[A] | CallError":
-    """The last object of `text` behind `start` that is a `form`, repaired where it has to be; or what is wrong."""
+    """Return the last object after `start` that validates as `form`, repaired if necessary; else the fault."""
     objects = [*_objects(text, start)]
     text = _before_thoughts(text, start, objects)
     objects = [each for each in objects if each.end <= len(text)]
@@ -129,9 +129,9 @@ def _last_fitting(text: str, start: int, form: type[A], language: str) -> "_Plac
 
 
 def _before_thoughts(text: str, start: int, objects: list["_Placed[Any]"]) -> str:
-    """`text` up to thoughts that begin behind `start` and have no end: what looks like an answer there is a draft.
+    """Cut `text` before thoughts that begin after `start` and do not end: any object in them is a draft.
 
-    Marks within an object are words of the answer.
+    Marks within an object are part of the answer.
     """
 
     def outside(marks: re.Pattern[str]) -> Iterator[int]:
@@ -143,7 +143,7 @@ def _before_thoughts(text: str, start: int, objects: list["_Placed[Any]"]) -> st
 
 
 def _broken(text: str, start: int, form: type[BaseModel]) -> int | None:
-    """Where behind `start` another object begins that has a name of `form` and cannot be read; None where none does."""
+    """Return the position after `start` of a broken object that has a field name of `form`; None if there is none."""
     begun = _START.search(text, start)
     names = "|".join(map(re.escape, form.model_fields))
     if begun is None or not re.search(rf'"(?:{names})\\*"', text[begun.start() :], re.IGNORECASE):
@@ -152,7 +152,7 @@ def _broken(text: str, start: int, form: type[BaseModel]) -> int | None:
 
 
 def _repaired(text: str, start: int, form: type[A], language: str) -> "_Placed[A] | CallError":
-    """What `text` from `start` on is once its small faults are repaired."""
+    """Repair small faults of the object at `start` and validate it."""
     value = json_faults.repaired(text[start:])
     if value is None:
         return CallError(Outcome.HALF_JSON if _START.search(text, start) else Outcome.PROSE)
@@ -165,7 +165,7 @@ def _doubled(text: str) -> str:
 
 
 def _objects(text: str, start: int) -> Iterator["_Placed[Any]"]:
-    """The objects in `text` behind `start` that lie in no other; the braces of a formula beside them are none."""
+    """Yield the outermost objects in `text` after `start`; the braces of formulas around them are skipped."""
     place = start
     for _ in range(_STARTS):
         match = _START.search(text, place)
@@ -180,7 +180,7 @@ def _objects(text: str, start: int) -> Iterator["_Placed[Any]"]:
 
 
 def _validated(value: object, form: type[A], language: str) -> A | CallError:
-    """`value` as a `form`, in whichever of its shapes fits."""
+    """Validate `value` as `form` in the first shape that fits."""
     fault: CallError | None = None
     for shape in json_faults.shapes(value, [*form.model_fields]):
         try:
@@ -191,6 +191,6 @@ def _validated(value: object, form: type[A], language: str) -> A | CallError:
 
 
 def _fields(error: ValidationError) -> str:
-    """Where the answer does not fit, without the answer's words."""
+    """Name the fields that do not validate, without quoting the answer."""
     places = (".".join(str(part) for part in each["loc"]) for each in error.errors(include_input=False))
     return ", ".join([*dict.fromkeys(place or "as a whole" for place in places)][:3])

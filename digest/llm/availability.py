@@ -1,6 +1,6 @@
-"""Whether an endpoint takes calls now: what one call learns, all others heed.
+"""A circuit breaker for an endpoint: what one call learns about its availability applies to all others.
 
-Ten minutes of 429 must not make two hundred papers find out one after another.
+Ten minutes of 429 must not be discovered by two hundred papers one after another.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _CLOSING_MODEL = {Outcome.NO_MODEL}
 
 @dataclass(slots=True)
 class _Trouble:
-    """An unbroken row of failed calls of one model; times are on the monotonic clock."""
+    """An uninterrupted series of failed calls to one model; times are on the monotonic clock, in seconds."""
 
     since: float
     last: float
@@ -41,7 +41,7 @@ class _Closure:
 
 
 class Availability:
-    """What is known of an endpoint's models by those who call them."""
+    """The availability of an endpoint's models, shared by all calls."""
 
     def __init__(self, patience: Patience, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._patience = patience
@@ -51,7 +51,7 @@ class Availability:
         self._closing = asyncio.Event()
 
     async def wait(self, model: str) -> None:
-        """Returns when `model` may be called. Raises ModelError, and at once, while it is closed."""
+        """Wait until `model` may be called. Raises ModelError at once while it is closed."""
         while (seconds := self.pause_seconds(model)) > 0:
             jitter = random.uniform(0, self._patience.backoff_jitter_seconds)  # noqa: S311 - not a secret
             with suppress(TimeoutError):
@@ -59,7 +59,7 @@ class Availability:
                     await self._closing.wait()
 
     def pause_seconds(self, model: str) -> float:
-        """How long calls of `model` have to wait still. Raises ModelError while it is closed."""
+        """Return the remaining pause before calls to `model`, in seconds. Raises ModelError while it is closed."""
         now = self._now()
         for closure in (self._closures.get(None), self._closures.get(model)):
             if closure is not None and now < closure.until:
@@ -74,11 +74,11 @@ class Availability:
             return False
 
     def succeeded(self, model: str) -> None:
-        """`model` answered: whatever it answered, it is there."""
+        """Record that `model` answered; any answer shows that it is available."""
         self._troubles.pop(model, None)
 
     def failed(self, model: str, paper: VersionId, fault: CallError) -> None:
-        """A call of `model` for `paper` ended with `fault`."""
+        """Record that a call to `model` for `paper` ended with `fault`."""
         if fault.outcome in _CLOSING_ALL:
             self._close(None, fault, self._patience.closed_seconds)
         elif fault.outcome in _CLOSING_MODEL:
@@ -103,7 +103,10 @@ class Availability:
         trouble.paused_until = resume
 
     def _wait_seconds(self, trouble: _Trouble, fault: CallError) -> float:
-        """What the endpoint asks for, or a wait that doubles with each pause; stragglers of a pause add none."""
+        """Return the wait that the endpoint asks for, else one that doubles with each pause, in seconds.
+
+        Calls that were already running when a pause began add no wait.
+        """
         asked = fault.retry_after or 0.0
         if asked >= self._patience.backoff_initial_seconds:
             return asked
@@ -114,7 +117,10 @@ class Availability:
         return min(doubled, self._patience.backoff_max_seconds)
 
     def _unanswered(self, model: str, paper: VersionId, fault: CallError) -> None:
-        """One paper may be too much for a model; several in a row, for long, are the endpoint's own fault."""
+        """Count an unanswered call; several papers in a row, for a long time, close the model.
+
+        A single paper may be too much for a model.
+        """
         trouble = self._trouble(model)
         trouble.unanswered.add(paper)
         lasted = trouble.last - trouble.since
@@ -122,7 +128,7 @@ class Availability:
             self._close(model, fault, self._patience.rest_seconds)
 
     def _only_thought(self, model: str, paper: VersionId, fault: CallError) -> None:
-        """Several papers in a row that cost a whole thought and brought nothing are no paper's fault."""
+        """Count an answer of thoughts only; several papers in a row are not the papers' fault and close the model."""
         trouble = self._trouble(model)
         trouble.unanswered.add(paper)
         if len(trouble.unanswered) >= self._patience.papers:
@@ -140,7 +146,7 @@ class Availability:
     def _close(self, model: str | None, fault: CallError, seconds: float) -> None:
         closure = self._closures.get(model)
         if closure is not None and self._now() < closure.until:
-            return  # calls that were under way when it closed
+            return  # the fault of a call that was already running when it closed
         self._closures[model] = _Closure(self._now() + seconds, fault)
         _log.warning("model_closed", model=model or "all", reason=fault.outcome, seconds=round(seconds))
         self._closing.set()

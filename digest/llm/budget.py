@@ -1,4 +1,4 @@
-"""The operator's daily token budget: readings stop first, so that translations can go on. No clock in here."""
+"""The operator's daily token budget: readings stop first, so that translations can continue. Reads no clock."""
 
 import re
 from datetime import date, datetime, time, timedelta
@@ -8,7 +8,7 @@ from digest.errors import BudgetSpentError
 from digest.models import Purpose
 
 _SHARE = {Purpose.TRANSLATION: 1.0, Purpose.READING: 0.8, Purpose.ANSWER: 0.9}
-"""The part of a day's budget that must not be passed, by whatever calls, for a purpose to be served."""
+"""The share of the daily budget up to which calls for a purpose are allowed; calls for all purposes count."""
 
 _ANSWER_TOKENS = {Purpose.TRANSLATION: 1_500, Purpose.READING: 6_000, Purpose.ANSWER: 2_000}
 _CHARACTERS_A_TOKEN = 3
@@ -16,15 +16,15 @@ _WIDE = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]")
 
 
 def estimate_tokens(purpose: Purpose, prompt: str) -> int:
-    """About what a call will cost, on the high side: the prompt and the answer that can be expected."""
+    """Estimate the tokens of a call, prompt and expected answer, on the high side."""
     wide = sum(1 for _ in _WIDE.finditer(prompt))
     return wide + (len(prompt) - wide) // _CHARACTERS_A_TOKEN + _ANSWER_TOKENS[purpose]
 
 
 class Budget:
-    """The tokens of the current day in `zone`: spent, and reserved for calls under way.
+    """The tokens of the current day in `zone`: those spent, and those reserved for running calls.
 
-    `limit_tokens` is a day's budget, None for no limit.
+    `limit_tokens` is the daily budget; None means no limit.
     """
 
     def __init__(self, limit_tokens: int | None, zone: ZoneInfo) -> None:
@@ -35,11 +35,11 @@ class Budget:
         self._reserved = 0
 
     def resume(self, day: date, tokens: int) -> None:
-        """Takes over what was spent on `day` before this process began."""
+        """Set the tokens that were spent on `day` before this process started."""
         self._day, self._spent = day, tokens
 
     def reserve(self, purpose: Purpose, tokens: int, now: datetime) -> None:
-        """Sets `tokens` aside for a call; `settle` must follow. Raises BudgetSpentError."""
+        """Reserve `tokens` for a call; `settle` must follow. Raises BudgetSpentError."""
         self._turn_to(now)
         if self._limit is not None:
             allowed = int(self._limit * _SHARE[purpose])
@@ -50,7 +50,7 @@ class Budget:
         self._reserved += tokens
 
     def settle(self, reserved: int, used: int, now: datetime) -> None:
-        """Ends a reservation of `reserved` tokens; `used` of them count for the day of `now`."""
+        """End a reservation of `reserved` tokens, and count the `used` tokens for the day of `now` (aware)."""
         self._turn_to(now)
         self._reserved -= reserved
         self._spent += used

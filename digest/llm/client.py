@@ -1,6 +1,6 @@
-"""Questions to a language model behind any OpenAI-compatible endpoint: a prompt in, a validated value out.
+"""Client for a language model behind any OpenAI-compatible endpoint: takes a prompt, returns a validated value.
 
-Here is the asynchronous edge; what is decided about a call is decided in the modules beside it.
+This module is the asynchronous edge; the decisions about a call are made in the modules beside it.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -37,7 +37,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Reply(Generic[A]):
-    """What came of one call."""
+    """The result of one call."""
 
     result: A | CallError
     usage: Usage
@@ -49,24 +49,24 @@ class _Reply(Generic[A]):
 
 @dataclass(frozen=True, slots=True)
 class Answered(Generic[A]):
-    """An answer, and the call that brought it.
+    """An answer, and the call that produced it.
 
-    Whoever keeps what is made of the answer keeps the call with it, in one transaction: a process that dies between
-    the two would pay again, or not know that it had paid.
+    The caller must store the call in the same transaction as whatever it makes of the answer: a process that crashes
+    between the two would pay again, or not know that it had paid.
     """
 
     value: A
     call: Call
     tries: int
-    """The calls that it took, as `Patience.attempts` counts them: this one, and those whose answers were of no use."""
+    """The number of calls, as `Patience.attempts` counts them: this one and those with unusable answers."""
 
 
 class Model:
-    """The models behind one endpoint, asked by at most `concurrency` calls at a time.
+    """The models behind one endpoint, with at most `concurrency` calls at a time.
 
-    `client` is made by `endpoint.connect`; `clock` gives aware UTC; `record` stores each call that brought no
-    answer, as it ends; `profiles` is what is known of the endpoint; `extra` are the operator's own fields of
-    requests, by purpose.
+    `client` comes from `endpoint.connect`. `clock` returns aware UTC. `record` stores each call without an answer as it
+    ends. `profiles` are the known capabilities of the endpoint. `extra` are the operator's own request fields, by
+    purpose.
     """
 
     def __init__(
@@ -105,13 +105,12 @@ class Model:
         attempts: int | None = None,
         heard: bool = True,
     ) -> Answered[A]:
-        """The model's answer, valid as a `form`; its validators find `language` in their context.
+        """Ask the model and return its answer, validated as a `form`; validators find `language` in their context.
 
-        `attempts` is for a question that may take fewer calls than the patience has for others.
-        Those of the `audience` who want to are told the text while it is written, before it is known to be valid; none
-        where the answer is not to be `heard`.
-        Raises ModelError: when the faults of the calls outlast the patience, when the budget is spent, and
-        without any call while the endpoint is known to take none.
+        `attempts` limits the calls further than `Patience.attempts`. The listeners of the `audience` get the text while
+        it is written, before it is validated; not if `heard` is False.
+        Raises ModelError if the calls keep failing beyond the limits of the patience, if the budget is spent, and,
+        without a call, while the endpoint is known to take none.
         """
         question = Question(prompt, form, purpose, version, language, model, self._extra.get(purpose, {}))
         tries = Tries(self._patience, attempts=attempts)
@@ -125,7 +124,7 @@ class Model:
         raise AssertionError  # stamina returns or raises
 
     async def record(self, call: Call) -> None:
-        """Keeps a call whose answer is not kept itself: it was a step to one that will be."""
+        """Store a call whose answer is only an intermediate step and is not stored itself."""
         await self._record(call)
 
     def _attempts(self, tries: Tries) -> AsyncIterator[stamina.Attempt]:
@@ -159,7 +158,7 @@ class Model:
         return Answered(reply.result, call, tries.counted + 1)
 
     def _marked(self, question: Question[A], profile: EndpointProfile) -> Question[A]:
-        """`question` with marks, where nothing else would tell that its prompt is cut."""
+        """Add marks to `question` if nothing else would show that the endpoint cuts its prompt."""
         is_new = tokens_at_least(question.text) > self._profiles.fitted_tokens(question.model)
         if profile.counting is Counting.MARKS and is_new:
             return replace(question, marks=marks.of(question.version))
@@ -167,7 +166,7 @@ class Model:
 
     @asynccontextmanager
     async def _slot(self, model: str, audience: Audience) -> AsyncIterator[None]:
-        """One of the endpoint's slots, taken once `model` may be called: nobody waits for that in a slot."""
+        """Hold one of the endpoint's slots, taken only once `model` may be called, so that no waiting blocks a slot."""
         while True:
             await self._availability.wait(model)
             await self._profiles.wait(model)
@@ -181,7 +180,7 @@ class Model:
             self._line.leave()
 
     async def _paid(self, question: Question[A], body: dict[str, Any], hear: Hear | None) -> _Reply[A]:
-        """The reply to the request `body`, its tokens reserved before and counted after. Raises BudgetSpentError."""
+        """Send the request `body`; reserve its tokens before and settle them after. Raises BudgetSpentError."""
         reserved = used = estimate_tokens(question.purpose, question.text)
         self._reserve(question.purpose, reserved)
         try:
@@ -211,7 +210,7 @@ class Model:
             return _Reply(fault, usage if fault.usage is NOT_COUNTED else fault.usage)
 
     async def _learned(self, question: Question[A], used: Form, reply: _Reply[A], tries: Tries) -> _Reply[A]:
-        """`reply`, from which the next calls learn; a refusal from which nothing is left to learn is a plain one."""
+        """Let the next calls learn from `reply`; a refusal that teaches nothing new becomes `Outcome.REFUSED`."""
         model, tokens, fault = question.model, tokens_at_least(question.text), reply.result
         if not isinstance(fault, CallError):
             self._availability.succeeded(model)
@@ -249,7 +248,7 @@ class Model:
 
 
 def _tokens(reply: _Reply[A], reserved: int) -> int:
-    """What a call counts for: what the endpoint says, else what was reserved if the model was at work."""
+    """Return the tokens to count for a call: the endpoint's own number, else those reserved if the model ran."""
     if reply.usage.total_tokens:
         return reply.usage.total_tokens
     unpaid = isinstance(reply.result, CallError) and not reply.result.answered

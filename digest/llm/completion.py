@@ -1,4 +1,4 @@
-"""The body of a chat completion -> the one text in it, or a named fault. Pure."""
+"""Parser for the body of a chat completion: returns its text, or raises a named fault. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from digest.llm.statuses import Sent, fault_in_answer
 
 
 class Ending(StrEnum):
-    """Why a completion ended, as far as it matters."""
+    """The reason why a completion ended."""
 
     OWN = "own"
     LENGTH = "length"
@@ -22,9 +22,9 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a model wrote, thoughts and all, what it cost, and why it ended there.
+    """A model's text, thoughts included, its token usage, and why it ended.
 
-    Endpoints have many words for an end, so that only the answer itself tells whether it is whole.
+    Endpoints have many words for the end, so only the answer itself shows whether it is complete.
     """
 
     text: str
@@ -33,7 +33,7 @@ class Completion:
 
 
 def joined_content(content: object) -> str:
-    """The text of a message's `content`, which is a text or a list of typed chunks (Mistral): thoughts are left out."""
+    """Return the text of a message's `content`, a string or a list of typed chunks (Mistral), without thoughts."""
     if isinstance(content, list):
         return "".join(map(_chunk, content))
     return content if isinstance(content, str) else ""
@@ -52,7 +52,7 @@ class _Message(BaseModel):
     content: Annotated[str, BeforeValidator(joined_content)] = ""
     refusal: str | None = None
     reasoning_content: Any = None
-    """DeepSeek's name for the model's thoughts; vLLM and OpenRouter have the next one."""
+    """DeepSeek's name for the model's thoughts; vLLM and OpenRouter use `reasoning`."""
     reasoning: Any = None
 
 
@@ -83,9 +83,9 @@ class _Usage(BaseModel):
 
 
 def completion(body: bytes, sent: Sent | None = None) -> Completion:
-    """The one completion in `body`, which answers what was `sent`.
+    """Parse the one completion in `body`, the response to the request `sent`.
 
-    Raises CallError, with the usage where the body tells it.
+    Raises CallError, with the usage if the body contains it.
     """
     try:
         parsed = _Body.model_validate_json(body)
@@ -127,7 +127,7 @@ _LENGTHS = re.compile(r"length|max_?tokens|window_exceeded", re.IGNORECASE)
 
 
 def _usage(raw: object) -> Usage:
-    """Counts that make no sense cost no answer: they count as not told."""
+    """Parse the token counts; nonsensical ones are ignored, so that they do not cost an answer."""
     try:
         told = _Usage.model_validate(raw)
     except ValidationError:

@@ -1,8 +1,8 @@
-"""One HTTP exchange with an OpenAI-compatible endpoint: a request in, a body or a named fault out.
+"""One HTTP exchange with an OpenAI-compatible endpoint: takes a request, returns a body or raises a named fault.
 
-The openai package 3.52 follows redirects with the prompt in hand, reads bodies of any size, retries a spent
-quota and lets a slow drip pass its timeout. So redirects are off, bodies capped, its retries unused, and one
-deadline holds for the whole call.
+The openai package 3.52 sends the prompt along when it follows redirects, reads bodies of any size, retries a spent
+quota, and its timeout does not stop a slow trickle of bytes. Therefore redirects are off, bodies are limited, its
+retries are unused, and one deadline covers the whole call.
 """
 
 import asyncio
@@ -27,15 +27,15 @@ _CONNECT_SECONDS = 10
 
 
 def connect(api_key: str, base_url: str, proxy: str | None = None) -> openai.AsyncOpenAI:
-    """A client for the endpoint at `base_url`, such as `https://api.openai.com/v1`. Close it after use.
+    """Open a client for the endpoint at `base_url`, such as `https://api.openai.com/v1`. Close it after use.
 
-    A query in `base_url`, such as Azure's `?api-version=…`, goes with each request. All of them go through `proxy`;
-    without one, through that of the environment (HTTPS_PROXY, NO_PROXY).
+    A query in `base_url`, such as Azure's `?api-version=…`, is sent with each request. Requests go through `proxy`, or
+    without one through that of the environment (HTTPS_PROXY, NO_PROXY).
     """
     http = openai.DefaultAsyncHttpxClient(
         follow_redirects=False,
         timeout=openai.Timeout(None, connect=_CONNECT_SECONDS),
-        headers={"Accept-Encoding": "identity"},  # unpacking costs time, and gateways pack small pieces late
+        headers={"Accept-Encoding": "identity"},  # decoding costs time, and compression delays chunks
         event_hooks={"response": [BodyLimit(BODY_LIMIT_BYTES, _too_large)]},
         proxy=proxy,
     )
@@ -56,10 +56,10 @@ async def exchange(
     now: datetime,
     hear: Hear | None = None,
 ) -> bytes:
-    """The body of the answer to the chat completion `request`, which must be there within `seconds`.
+    """Send the chat completion `request` and return the body of the response, which must arrive within `seconds`.
 
-    Where the request asks for a stream, `hear` is told the text while it is written; an endpoint that does not stream
-    may give the whole body all the same. `now` is aware: a Retry-After can be a date. Raises CallError.
+    If the request asks for a stream, `hear` gets the text while it is written; an endpoint that does not stream may
+    still send a whole body. `now` (aware) is needed because a Retry-After can be a date. Raises CallError.
     """
     sent = Sent(request, client.api_key)
     try:
@@ -68,7 +68,7 @@ async def exchange(
     except (TimeoutError, openai.APITimeoutError):
         raise CallError(Outcome.TIMEOUT, f"{seconds:g} s") from None
     except openai.APIStatusError as error:
-        # Without the package's exception behind it: its text repeats the endpoint's, and that can repeat a key.
+        # `from None`: the package's exception repeats the endpoint's text, which can contain a key.
         wait = retry_after.seconds(error.response.headers.get("Retry-After"), now)
         raise fault_for(error.status_code, error.body, wait, sent) from None
     except openai.APIConnectionError as error:
@@ -90,11 +90,11 @@ async def _exchanged(client: openai.AsyncOpenAI, sent: Sent, hear: Hear) -> byte
 
 
 def _unheard(_: str) -> None:
-    """Nobody waits for the answer in the making."""
+    """Ignore the text while it is written."""
 
 
 def _unconnected(error: BaseException) -> CallError:
-    """What kept a connection from being made: a certificate, a proxy, or anything else."""
+    """Return the fault for a failed connection: the certificate, the proxy, or anything else."""
     causes = [*_causes(error)]
     for each in causes:
         if isinstance(each, ssl.SSLCertVerificationError):

@@ -1,4 +1,4 @@
-"""What can be wrong with one call of a model: a name for the records, a fault and a sentence for people."""
+"""The outcomes of a model call: for each a name for the records, an exception and a sentence for people."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from digest.llm.profile import EndpointProfile
 
 
 class Outcome(StrEnum):
-    """What came of a call: `models.Call.outcome`."""
+    """The outcome of a call, stored in `models.Call.outcome`."""
 
     OK = "ok"
     UNREACHABLE = "unreachable"
@@ -32,7 +32,7 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     FILTERED = "filtered"
     UNSUPPORTED_FORMAT = "unsupported-format"
-    """The way in which structured output was asked for: another one may be understood."""
+    """The endpoint does not support this way of requesting structured output; another way may work."""
     UNSUPPORTED_STREAM = "unsupported-stream"
     UNSUPPORTED_STREAM_OPTIONS = "unsupported-stream-options"
     NEEDS_STREAM = "needs-stream"
@@ -41,7 +41,7 @@ class Outcome(StrEnum):
     UNSUPPORTED_SYSTEM_ROLE = "unsupported-system-role"
     UNSUPPORTED_FIELD = "unsupported-field"
     FORMAT_FAILED = "format-failed"
-    """The endpoint found that the model did not keep to the format that was asked for."""
+    """The endpoint reports that the model's answer does not have the requested format."""
     CERTIFICATE = "certificate"
     LONG_PROMPT = "long-prompt"
     CUT_PROMPT = "cut-prompt"
@@ -61,18 +61,18 @@ class Outcome(StrEnum):
 
     @property
     def is_learned_from(self) -> bool:
-        """Whether another form of request may be taken: the refusal named what was wrong with this one."""
+        """True if another form of the request may be accepted, because the refusal named its cause."""
         return self in _LEARNED_FROM
 
     @property
     def of_the_paper(self) -> bool:
-        """Whether this tells of the model and the paper, and not of the endpoint: the next call may end alike."""
+        """True if the model or the paper caused it, not the endpoint, so that the next call may end in the same way."""
         return self not in _OF_THE_ENDPOINT
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The tokens of one call, as the endpoint counts them; zeros where it does not say."""
+    """The tokens of one call as the endpoint counts them; zeros if it does not."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -180,11 +180,11 @@ _MEANING: dict[Outcome, tuple[type[ModelError], str]] = {
 
 
 class CallError(Exception):
-    """One call failed. Stays inside this package: `ask` raises `error()` when it gives up.
+    """One call failed. Internal to this package: `ask` raises `error()` when it gives up.
 
-    `detail` must be fit to be shown: of the endpoint's own words, which can repeat a key or a prompt, only what
-    `statuses.shown` leaves. `retry_after` is the wait that the endpoint asks for, in seconds; `begun` is whether a
-    part of the answer had come; `learn` is the step that the endpoint's profile takes for it.
+    `detail` is shown to people. The endpoint's own words can contain a key or the prompt, so they must pass through
+    `statuses.shown` first. `retry_after` is the wait that the endpoint asks for, in seconds. `begun` is True if a part
+    of the answer had arrived. `learn` is the change to the endpoint's profile.
     """
 
     def __init__(
@@ -206,17 +206,17 @@ class CallError(Exception):
         super().__init__(f"{sentence} ({detail})." if detail else f"{sentence}.")
 
     def error(self) -> ModelError:
-        """The fault that callers of the package see."""
+        """Return the exception for callers of the package."""
         return _MEANING[self.outcome][0](str(self))
 
     @property
     def answered(self) -> bool:
-        """Whether the model was at work, so that the call may have to be paid."""
+        """True if the model ran, so that the call may cost money."""
         return self.begun or self.outcome in {Outcome.TIMEOUT, Outcome.ONLY_THOUGHT} or self.malformed
 
     @property
     def malformed(self) -> bool:
-        """Whether there was an answer that the next one may be better than."""
+        """True if there was an answer, and a second one may be better."""
         return _MEANING[self.outcome][0] is MalformedAnswerError
 
     @property

@@ -1,4 +1,4 @@
-"""Structured output: the JSON schema of an answer, and the ways of asking for it. Pure."""
+"""Structured output: the JSON schema of an answer, and the ways to request it. Pure."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -10,7 +10,7 @@ from digest.llm.profile import ResponseFormat
 
 
 def response_format(wanted: ResponseFormat, name: str, form: type[BaseModel]) -> dict[str, Any] | None:
-    """The request's `response_format`, None for none."""
+    """Return the request's `response_format`; None if the request should have none."""
     if wanted is ResponseFormat.TEXT:
         return None
     if wanted is ResponseFormat.JSON_OBJECT:
@@ -20,11 +20,11 @@ def response_format(wanted: ResponseFormat, name: str, form: type[BaseModel]) ->
 
 @lru_cache(
     maxsize=32
-)  # each call of the model needs it, and to make it takes as long as the rest of the request
+)  # every call needs it, and computing it takes as long as building the rest of the request
 def schema(form: type[BaseModel]) -> Mapping[str, Any]:
-    """The JSON schema of `form` in the subset that every strict server takes.
+    """Return the JSON schema of `form` in the subset that every strict server accepts.
 
-    No references, no bounds, no descriptions; every field required, and no others allowed.
+    It has no references, bounds or descriptions; every field is required, and no others are allowed.
     """
     full = form.model_json_schema()
     return _plain(full, full.get("$defs", {}))

@@ -1,4 +1,4 @@
-"""JSON as models write it by mistake, and the objects that they wrap around an answer. Pure."""
+"""Repair of the JSON that models write, and unwrapping of the objects around an answer. Pure."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -10,13 +10,13 @@ from digest.json_input import InvalidJsonError, bounded, parse
 
 _FULL_WIDTH_COLON = re.compile(r'(?<=["”])\s*：\s*(?=["“\[{])')
 _FULL_WIDTH_COMMA = re.compile(r'(?<=["”\]}])\s*，\s*(?=["“{])')
-_LONGEST = 60_000  # characters: repairing takes seconds beyond that, and no answer is as long
+_LONGEST = 60_000  # characters; repairing more takes seconds, and no answer is that long
 
 
 def repaired(text: str) -> Any | None:
-    """The value in `text`, which begins with it, once small faults are repaired; None where more than those is wrong.
+    """Repair small faults and return the value that `text` begins with; None if more is wrong.
 
-    What lacks its end is not repaired: half an answer would pass for a whole one.
+    A truncated value is not repaired, because half an answer would pass for a whole one.
     """
     end = text.rfind("}")
     whole = text[: end + 1]
@@ -30,10 +30,10 @@ def repaired(text: str) -> Any | None:
 
 
 def shapes(value: object, names: Sequence[str], deep: int = 3) -> Iterator[dict[str, Any]]:
-    """The objects that `value` may stand for where one with the fields `names` was asked for, the likeliest first.
+    """Yield the objects that `value` may stand for if one with the fields `names` was asked for, the likeliest first.
 
-    It, with names in their own case, with fields that are JSON in JSON; then what lies within it: a list of one, a text
-    that is JSON, an object around the object.
+    These are: the object itself, with its names in the right case, with JSON in strings parsed; then its content: the
+    items of a list, a string that is JSON, an object wrapped in another.
     """
     if not deep:
         return
@@ -53,7 +53,7 @@ def shapes(value: object, names: Sequence[str], deep: int = 3) -> Iterator[dict[
 
 
 def _cased(value: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """`value` with its names as they are in `names`, where they differ in their case only."""
+    """Return `value` with its names spelled as in `names` if only the case differs."""
     own = {name.casefold(): name for name in names if name not in value}
     return {own.get(name.strip().casefold(), name): each for name, each in value.items()}
 

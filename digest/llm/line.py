@@ -1,4 +1,4 @@
-"""Who calls the model next: at most so many at once, and people before the day's edition."""
+"""A semaphore with priority for calls of the model: requests of people go before the day's edition."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,17 +12,17 @@ class _Place:
 
 
 class Line:
-    """A line before `width` slots: the urgent go first, else who came first."""
+    """A priority semaphore with `width` slots: urgent waiters go first, then the others in order of arrival."""
 
     def __init__(self, width: int) -> None:
         self._free = width
         self._waiting: list[_Place] = []
 
     async def enter(self, is_urgent: Callable[[], bool]) -> None:
-        """Returns with a slot; `leave` must follow.
+        """Wait for a slot and take it; `leave` must follow.
 
-        `is_urgent` is asked whenever a slot becomes free: a paper of the edition that somebody asks for meanwhile
-        moves up.
+        `is_urgent` is evaluated whenever a slot becomes free, so a paper of the edition moves up when somebody asks for
+        it meanwhile.
         """
         if self._free:
             self._free -= 1
@@ -35,11 +35,11 @@ class Line:
             if place in self._waiting:
                 self._waiting.remove(place)
             else:
-                self.leave()  # called in the same moment
+                self.leave()  # the slot was given to it at the same moment
             raise
 
     def leave(self) -> None:
-        """Gives a slot back, to whoever is next."""
+        """Release a slot to the next waiter."""
         waiting = [place for place in self._waiting if not place.called.done()]
         if not waiting:
             self._free += 1

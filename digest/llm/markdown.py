@@ -1,8 +1,8 @@
-r"""The Markdown that models write within one text -> the stored form of text (`digest.models`). Pure.
+r"""Conversion of the Markdown in a model's text to the stored form of text (`digest.models`). Pure.
 
-Of Markdown, the stored form knows strong words, code and bare addresses. Emphasis becomes plain, a link its words and
-its address; headings and list items become sentences of one line, or paragraphs. Read is what models write, not all
-of CommonMark: `2*3*4`, `snake_case` and `E[X](t)` stay as they are.
+The stored form has only bold text, code and bare addresses. Emphasis becomes plain text, a link its words and its
+address; headings and list items become sentences on one line, or paragraphs. It covers what models write, not all of
+CommonMark: `2*3*4`, `snake_case` and `E[X](t)` are left unchanged.
 """
 
 import re
@@ -16,7 +16,7 @@ from digest import markdown_blocks, markdown_tree
 from digest.markdown_blocks import MARK
 from digest.markdown_tree import LONGEST, stored
 
-_NESTED = 10  # how often a text is read: what a mark was around may be marked itself
+_NESTED = 10  # passes over a text: the content of a mark may contain marks itself
 _CHINESE = re.compile(r"[\u3000-\u9fff\uff00-\uffef]")
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n\s*")
 _WIDE = r"[\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef]"
@@ -36,7 +36,7 @@ _ITEMS = (_Kind.BULLET, _Kind.NUMBER)
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """A paragraph, heading or list item in the stored form; its lines are still apart."""
+    """A paragraph, heading or list item in the stored form; its line breaks are kept."""
 
     kind: _Kind
     text: str
@@ -44,27 +44,27 @@ class _Block:
 
 
 def line(text: str) -> str:
-    """`text` as sentences on one line: items of a list with a semicolon between them."""
+    """Convert `text` to sentences on one line; list items are separated by semicolons."""
     return _read(text, lambda blocks: joined(_sentences(blocks)))
 
 
 def paragraphs(text: str) -> str:
-    """`text` as paragraphs, each on one line, with a blank line between two: headings and items are such too."""
+    """Convert `text` to paragraphs of one line each, separated by blank lines; so are headings and list items."""
     return _read(text, lambda blocks: "\n\n".join(filter(None, map(joined, _apart(blocks)))))
 
 
 def joined(text: str) -> str:
-    """`text` on one line, without blanks where lines break between Chinese characters."""
+    """Join the lines of `text`, without spaces at breaks between Chinese characters."""
     return " ".join(_BREAK_IN_WIDE.sub("", text).split())
 
 
 def is_heading(text: str) -> bool:
-    """Whether `text` is nothing but a heading."""
+    """Return True if `text` is a heading and nothing else."""
     return len(text) <= LONGEST and markdown_blocks.is_heading(text.strip())
 
 
 def _read(text: str, arranged: Callable[[list[_Block]], str]) -> str:
-    """What is joined is read again: lines that meant nothing may begin a block once they stand on one line."""
+    """Convert `text` repeatedly until it is stable: once lines are joined, they may begin a block."""
     for _ in range(_NESTED):
         read = arranged(_parsed(text))
         if read == text:
@@ -105,7 +105,7 @@ def _sentences(blocks: list[_Block]) -> str:
 
 
 def _between(block: _Block, following: _Block) -> str:
-    """What ends the sentence of `block`, where nothing does."""
+    """Return the punctuation between `block` and the `following` one; a line break if none is needed."""
     said = block.text.rstrip("*_ ")
     if {block.kind, following.kind} == {_Kind.PLAIN} or said.endswith(tuple(_SAID)):
         return "\n"
@@ -116,5 +116,5 @@ def _between(block: _Block, following: _Block) -> str:
 
 
 def _apart(blocks: list[_Block]) -> list[str]:
-    """Bullets stay, in the one form that no output takes for more than text."""
+    """Return the texts of the blocks; bullets become `•`, which no output format interprets."""
     return [f"{'• ' if each.kind is _Kind.BULLET else each.mark}{each.text}" for each in blocks]

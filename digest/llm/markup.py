@@ -1,4 +1,4 @@
-"""A model's wording -> the one stored form of text (`digest.models`): `$…$` for formulas, nothing unseen. Pure."""
+"""Conversion of a model's text to the stored form (`digest.models`): `$…$` for formulas, nothing invisible. Pure."""
 
 import re
 
@@ -7,7 +7,7 @@ from digest.llm import markdown
 
 CJK = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 
-_FORMULA = re.compile(  # the first kind is no other: the dollars between two formulas open neither
+_FORMULA = re.compile(  # the first alternative skips `$a$` before `$`: that `$$` opens no formula
     r"(?<!\\)\$(?![\s$])[^$]{1,500}(?<![\s\\])\$(?=\$)"
     r"|(?<!\\)\\\((.{1,2000}?)\\\)|(?<!\\)\\\[(.{1,2000}?)\\\]|\$\$(.{1,2000}?)\$\$",
     re.DOTALL,
@@ -19,24 +19,24 @@ _SWALLOWED_N = re.compile(r"\n(?=(?:abla|eq?|u|mid|exists|leq|geq|parallel|earro
 
 
 def lines(text: str) -> str:
-    """`text` with its formulas in the stored form and nothing unseen, its lines as they are."""
+    """Return `text` with its formulas in the stored form and without invisible characters; line breaks are kept."""
     formulas = _FORMULA.sub(_in_dollars, text.replace("\r\n", "\n"))
     restored = _SPAN.sub(lambda span: _with_commands(span[0]), formulas)
     return removed(restored)
 
 
 def one_line(text: str) -> str:
-    """`text` in the stored form, on one line; what Markdown it holds is read."""
+    """Return `text` in the stored form on one line; its Markdown is converted."""
     return markdown.line(lines(text))
 
 
 def paragraphs(text: str) -> str:
-    """The same with paragraphs, each on one line, and a blank line between two."""
+    """Return `text` in the stored form as paragraphs of one line each, with blank lines between them."""
     return markdown.paragraphs(lines(text))
 
 
 def quoted(text: str) -> str:
-    """Somebody else's words on one line: what looks like Markdown in them stays."""
+    """Return a quotation on one line; anything in it that looks like Markdown is kept."""
     return markdown.joined(lines(text))
 
 
@@ -48,6 +48,6 @@ def _in_dollars(match: re.Match[str]) -> str:
 
 
 def _with_commands(formula: str) -> str:
-    r"""A formula with the commands back whose backslash JSON took for an escape: `\frac`, `\beta`, `\nabla`."""
+    r"""Restore the commands whose backslash JSON parsed as an escape: `\frac`, `\beta`, `\nabla`."""
     restored = _SWALLOWED.sub(lambda found: _COMMANDS[found[0]], formula)
     return _SWALLOWED_N.sub(r"\\n", restored)

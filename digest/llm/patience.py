@@ -1,4 +1,4 @@
-"""How long one question is pressed: which faults are worth another call, and after which wait."""
+"""The retry policy for one question: which faults are worth another call, and after which wait."""
 
 import time
 from collections import Counter
@@ -10,33 +10,33 @@ from digest.llm.faults import CallError, Outcome
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a model is waited for: seconds, but for `attempts` and `papers`."""
+    """The limits on retries and waits."""
 
     call_seconds: float = 300
-    """For one whole call, its body included."""
+    """The timeout of one whole call, including the body."""
     attempts: int = 3
-    """Calls for one question at most, those aside that were throttled or asked in an unknown way."""
+    """The maximum number of calls for one question, not counting throttled calls and rejected forms of the request."""
     backoff_initial_seconds: float = 1
     backoff_max_seconds: float = 30
     backoff_jitter_seconds: float = 1
     retry_after_seconds: float = 60
-    """The longest wait that an endpoint may ask for; over that, it is closed."""
+    """The longest wait that an endpoint may ask for; if it asks for more, it is closed."""
     throttle_seconds: float = 120
-    """How long calls are throttled, or unanswered, before the endpoint is closed."""
+    """The time of throttled or unanswered calls after which the endpoint is closed."""
     rest_seconds: float = 600
-    """How long an endpoint stays closed that throttled too long, or fell silent."""
+    """The time for which an endpoint is closed that throttles for too long or does not answer."""
     closed_seconds: float = 3600
-    """The same for a spent quota, a key that is refused and a model that is unknown."""
+    """The time for which an endpoint or model is closed after a spent quota, a rejected key or an unknown model."""
     papers: int = 3
-    """How many papers must stay unanswered until the endpoint, and not a paper, is at fault."""
+    """The number of unanswered papers from which the endpoint is at fault, not a paper."""
 
 
 class Tries:
     """The calls that one question has cost so far.
 
-    `room_tokens` is how long its answer may be, None for the model's own limit; `is_cut_short`, whether that limit is
-    one that many answers will meet; `may_stream`, whether the answer may come as a stream: some endpoints send whole
-    what they stream in disorder.
+    `room_tokens` is the maximum length of its answer; None means the model's own limit. `is_cut_short` is True if the
+    model's own limit is so low that it will cut many answers. `may_stream` turns False after a malformed answer, since
+    some endpoints garble streams but send whole bodies correctly.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Tries:
 
     @property
     def counted(self) -> int:
-        """The calls that failed, but for those that were throttled or asked in an unknown way."""
+        """The number of failed calls, without throttled ones and rejected forms of the request."""
         free = self._faults[Outcome.THROTTLED] + self._learned_from
         return self._faults.total() - free
 
@@ -66,9 +66,9 @@ class Tries:
         return sum(number for outcome, number in self._faults.items() if outcome.is_learned_from)
 
     def wait_before_next(self, error: Exception) -> bool | float:
-        """Whether `error` is worth another call: a wait in seconds, True for the usual one, False for no call.
+        """Decide whether `error` is worth another call: a wait in seconds, True for the usual wait, False for no call.
 
-        A call that was throttled goes back to wait with the others (`availability`), hence without a wait here.
+        A throttled call has no wait here, because it waits with the others in `availability`.
         """
         if not isinstance(error, CallError):
             return False
@@ -98,5 +98,5 @@ class Tries:
         return self._faults[Outcome.LENGTH] == 1 and self.counted < self._attempts
 
 
-_FORMS = 10  # of a request that one question may try: more than there are causes to change it
-_ROOM_TOKENS = 8192  # the least that a cut answer gets the second time
+_FORMS = 10  # of a request that one question may try: more than there are causes to change the form
+_ROOM_TOKENS = 8192  # the minimum length for the retry after an answer was cut off

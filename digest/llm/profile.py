@@ -1,7 +1,7 @@
-"""What one model behind one endpoint takes and can do, as far as its own refusals have shown. Pure.
+"""The capabilities of one model behind one endpoint, as learned from its own refusals. Pure.
 
-"OpenAI compatible" is a family of dialects. A profile begins as the protocol's own form, and each refusal that names
-its cause (`refusals`) moves it by one step.
+"OpenAI compatible" is a family of dialects. A profile begins with the full protocol, and each refusal that names its
+cause (`refusals`) changes it by one step.
 """
 
 from dataclasses import asdict, dataclass
@@ -14,7 +14,7 @@ from digest.llm.token_bounds import SHORT_TOKENS
 
 
 class Streaming(StrEnum):
-    """Whether answers may come as a stream."""
+    """The endpoint's support for streamed answers."""
 
     REQUIRED = "required"
     POSSIBLE = "possible"
@@ -22,10 +22,10 @@ class Streaming(StrEnum):
 
 
 class ResponseFormat(IntEnum):
-    """A way of asking for structured output; an endpoint that knows none of it gets the next one down."""
+    """A way to request structured output; an endpoint that does not support it gets the next weaker one."""
 
     TEXT = 0
-    """Only the prompt asks."""
+    """Only the prompt asks for JSON."""
     JSON_OBJECT = 1
     JSON_SCHEMA = 2
 
@@ -35,64 +35,64 @@ class ResponseFormat(IntEnum):
 
 
 class TokenField(StrEnum):
-    """The request's name for the greatest length of an answer, in tokens."""
+    """The name of the request field for the maximum length of an answer, in tokens."""
 
     MAX_TOKENS = "max_tokens"
     MAX_COMPLETION_TOKENS = "max_completion_tokens"
     NONE = ""
-    """None is taken."""
+    """The endpoint accepts no such field."""
 
 
 _Tokens = Annotated[int, Field(gt=0, lt=10**8)]
 
 
 class Counting(StrEnum):
-    """How a prompt that was cut in silence is noticed."""
+    """The way to detect that an endpoint cuts prompts silently."""
 
     TOKENS = "tokens"
     """The endpoint counts the prompt's tokens."""
     MARKS = "marks"
-    """It does not: the model is asked to copy marks."""
+    """The endpoint does not count them: the model is asked to copy marks."""
     NOTHING = "nothing"
-    """It does not, and the model copies no marks."""
+    """There is none: the endpoint does not count tokens, and the model does not copy marks."""
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointProfile:
-    """How a request has to look so that this endpoint takes it for this model."""
+    """The form of requests that this endpoint accepts for this model."""
 
     streaming: Streaming = Streaming.POSSIBLE
     usage_in_streams: bool = True
-    """Whether a request may have `stream_options`."""
+    """True if a request may have `stream_options`."""
     response_format: ResponseFormat = ResponseFormat.JSON_SCHEMA
     token_field: TokenField = TokenField.MAX_TOKENS
     most_tokens: _Tokens | None = None
-    """The greatest length of an answer that may be asked for; None where no limit was met."""
+    """The largest answer length that the endpoint accepts; None if no limit was hit."""
     answer_tokens: _Tokens | None = None
-    """The length that has to be asked for, because the endpoint's own default cuts answers off."""
+    """The answer length that must be requested because the endpoint's default cuts answers off; None if none must."""
     system_role: bool = True
     refused_fields: tuple[str, ...] = ()
-    """Those of the operator's extra fields that the endpoint refuses."""
+    """The operator's extra fields that the endpoint rejects."""
     counting: Counting = Counting.TOKENS
     window_tokens: Annotated[_Tokens, Field(gt=SHORT_TOKENS)] | None = None
-    """Prompts of so many tokens, by the lower bound of `token_bounds`, did not fit; None where all have fitted."""
+    """The size of the smallest prompt that did not fit, by the lower bound of `token_bounds`; None if all did."""
     cuts_prompts: bool = False
-    """Whether it cut one that did not fit, without saying so."""
+    """True if the endpoint silently cut a prompt that did not fit."""
 
 
 NEW = EndpointProfile()
-"""Of an endpoint of which nothing is known."""
+"""The profile of an unknown endpoint."""
 
 _STORED = TypeAdapter(EndpointProfile)
 
 
 def stored(profile: EndpointProfile) -> dict[str, Any]:
-    """`profile` as a JSON object."""
+    """Convert `profile` to a JSON object."""
     return asdict(profile)
 
 
 def restored(value: object) -> EndpointProfile | None:
-    """The profile in a JSON object; None where an older or newer program wrote something else."""
+    """Parse the profile in a JSON object; None if it is invalid, as one of another program version may be."""
     try:
         return _STORED.validate_python(value)
     except ValidationError:
@@ -100,7 +100,7 @@ def restored(value: object) -> EndpointProfile | None:
 
 
 def capabilities(profile: EndpointProfile) -> str:
-    """One line for the operator that says what differs from the protocol's own form, and what does not."""
+    """Describe `profile` in one line for the operator."""
     formats = {0: "JSON by the prompt alone", 1: "JSON objects", 2: "JSON schemas"}
     limit = profile.token_field.value or "no token limit"
     if profile.most_tokens is not None:

@@ -1,4 +1,4 @@
-"""What is known of each model's endpoint, and how all calls learn from the refusal of one."""
+"""The endpoint profiles of all models; every call benefits from what an earlier refusal taught."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -17,18 +17,18 @@ _log = structlog.get_logger()
 Keep = Callable[[str, EndpointProfile], Awaitable[None]]
 
 _TRIAL_SECONDS = 3.0
-"""How long others wait for the first call's refusal: a refusal comes before the model is at work, an answer after."""
+"""How long other calls wait for a refusal of the first: a refusal comes before the model runs, an answer after."""
 
 _FORMAT_FAILURES = 2
-"""So many answers in a row that did not keep to the format, by the endpoint's own word, are the format's fault."""
+"""The number of consecutive format failures, as reported by the endpoint, from which the format is at fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What one answer shows of its endpoint.
+    """The facts that one answer shows about its endpoint.
 
-    `tokens` is the lower bound of the prompt's, and `is_read_whole` whether the answer proves that all of it was read;
-    `room_tokens` is the limit that had to be asked for, None where the endpoint's own was enough.
+    `tokens` is the lower bound for the prompt's tokens. `is_read_whole` is True if the answer proves that the endpoint
+    read the whole prompt. `room_tokens` is the answer length that had to be requested; None if the default was enough.
     """
 
     tokens: int
@@ -38,7 +38,7 @@ class Shown:
 
 
 def _after(used: EndpointProfile, shown: Shown) -> EndpointProfile:
-    """`used` with what an answer has shown; where marks are not copied, what their absence said is taken back."""
+    """Update `used` with what an answer showed; if the model never copies marks, conclusions from them are undone."""
     counting = shown.counting
     if used.counting is Counting.NOTHING and counting is Counting.MARKS:
         counting = Counting.NOTHING
@@ -51,10 +51,10 @@ def _after(used: EndpointProfile, shown: Shown) -> EndpointProfile:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The form of a request: the profile that it was made by, and the names of its fields.
+    """The form of a request: the profile that it was built with, and the names of its fields.
 
-    Not all requests have all fields: a limit of tokens is asked for once an answer was cut off, a stream where
-    somebody watches. Each may be refused where requests without it were taken.
+    Requests differ in their fields: a token limit is set only after an answer was cut off, a stream only if somebody
+    watches. An endpoint may reject any of these although it accepted requests without it.
     """
 
     profile: EndpointProfile
@@ -66,10 +66,10 @@ _ALWAYS = frozenset({"model", "messages", "response_format"})
 
 @dataclass(slots=True)
 class _Known:
-    """A model's profile; `tried` are the fields of requests in its form that were not refused.
+    """A model's profile; `tried` are the request fields that were accepted in this form.
 
-    `trial` ends once the first request with the fields `on_trial` has its answer. `fitted_tokens` is the lower bound
-    of the longest prompt that is known to have been read whole.
+    `trial` is set once the first request with the fields `on_trial` has its answer. `fitted_tokens` is the lower bound
+    for the tokens of the longest prompt that was certainly read as a whole.
     """
 
     profile: EndpointProfile
@@ -84,10 +84,10 @@ class _Known:
 
 @dataclass(slots=True)
 class Profiles:
-    """The profiles of an endpoint's models: `kept` from earlier processes, and kept by `keep` as they change.
+    """The profiles of an endpoint's models: `kept` by earlier processes, and stored by `keep` when they change.
 
-    While a form of request is untried, one call goes ahead and the others wait for it, for three seconds at the most:
-    so a refusal costs one call, however many papers there are.
+    While a form of request is untried, one call goes ahead and the others wait for it, for at most three seconds, so
+    that a refusal costs one call, however many papers there are.
     """
 
     kept: Mapping[str, EndpointProfile]
@@ -95,18 +95,18 @@ class Profiles:
     _models: dict[str, _Known] = field(default_factory=dict)
 
     def of(self, model: str) -> EndpointProfile:
-        """The form that requests to `model` have to have, as far as it is known."""
+        """Return the current profile of `model`."""
         return self._known(model).profile
 
     async def wait(self, model: str) -> None:
-        """Returns once nobody is trying an untried form of request."""
+        """Wait until no untried form of request is on trial."""
         known = self._known(model)
         while (trial := known.trial) is not None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_TRIAL_SECONDS):
                     await trial.wait()
                     continue
-            known.tried |= known.on_trial  # it is at work, or lost: no reason to wait longer
+            known.tried |= known.on_trial  # the call is running or lost: no reason to wait longer
             known.trial = None
 
     def is_on_trial(self, model: str) -> bool:
@@ -114,7 +114,7 @@ class Profiles:
 
     @contextmanager
     def trying(self, model: str, form: Form) -> Iterator[None]:
-        """The time of one call, which goes ahead of the others where the `form` of its request is untried."""
+        """Wrap one call; if the `form` of its request is untried, the other calls wait for it."""
         known = self._known(model)
         if form.fields <= known.tried or known.trial is not None:
             yield
@@ -128,9 +128,9 @@ class Profiles:
             trial.set()
 
     async def refused(self, model: str, used: Form, fault: CallError, tokens: int) -> bool:
-        """Learn from a call in the form `used` that ended with `fault`; whether another form is left to try.
+        """Learn from a call in the form `used` that ended with `fault`; return True if another form is left to try.
 
-        `tokens` is the lower bound of its prompt's tokens.
+        `tokens` is the lower bound for the tokens of its prompt.
         """
         known = self._known(model)
         if fault.learn is not None:
@@ -149,7 +149,7 @@ class Profiles:
         return False
 
     async def answered(self, model: str, used: Form, shown: Shown) -> None:
-        """Learn from an answer to a request in the form `used`, which has `shown` so much."""
+        """Learn from an answer to a request in the form `used`; `shown` are the facts that it showed."""
         known = self._known(model)
         known.tried, known.format_failures = known.tried | used.fields, 0
         if shown.is_read_whole:
@@ -166,11 +166,11 @@ class Profiles:
             await self.keep(model, known.profile)
 
     def fitted_tokens(self, model: str) -> int:
-        """The lower bound of the longest prompt that is known to have been read whole."""
+        """Return the lower bound for the tokens of the longest prompt that was certainly read as a whole."""
         return self._known(model).fitted_tokens
 
     async def _narrow(self, known: _Known, model: str, tokens: int, why: Outcome) -> None:
-        """Prompts of so many tokens do not fit; unless a longer one did, or this one is as short as an abstract's."""
+        """Lower the known context size to `tokens`, unless a longer prompt did fit or this one is a short one."""
         if tokens > max(known.fitted_tokens, SHORT_TOKENS):
             window = min(tokens, known.profile.window_tokens or tokens)
             cuts = why is Outcome.CUT_PROMPT

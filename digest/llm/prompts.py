@@ -1,4 +1,4 @@
-"""Prompts from their templates, the part that never changes first: a provider's prompt cache wants that."""
+"""Prompts rendered from templates; the constant part comes first, so that the provider's prompt cache is hit."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ _DELIMITER = re.compile(r"<(?=\s*/?\s*(?:material|question|terms|translation)\b)
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a model is sent: `system` is the same for all papers. `version` names the templates behind it."""
+    """A prompt for a model; `system` is the same for all papers, `version` is a hash of the templates."""
 
     system: str
     user: str
@@ -25,7 +25,7 @@ class Prompt:
 
 
 class PromptTemplate:
-    """The pair of templates `NAME.system.j2` and `NAME.user.j2`, for answers of type `form` in `language`."""
+    """The templates `NAME.system.j2` and `NAME.user.j2`, for answers of type `form` in `language` (a BCP 47 tag)."""
 
     def __init__(self, name: str, form: type[BaseModel], language: str) -> None:
         environment = _environment()
@@ -36,16 +36,16 @@ class PromptTemplate:
         self.version = _version(self._system, _loader().get_source(environment, f"{name}.user.j2")[0])
 
     def render(self, **material: object) -> Prompt:
-        """The prompt for one paper; `material` is all that the user template names."""
+        """Render the prompt for one paper; `material` are the variables of the user template."""
         return Prompt(self._system, self._user.render(**material), self.version)
 
     def part(self, name: str, **material: object) -> str:
-        """The template `NAME.user.j2`: what may stand behind a prompt, so that its beginning stays the same."""
+        """Render the template `NAME.user.j2`, to be appended to a prompt so that its beginning stays the same."""
         return self._environment.get_template(f"{name}.user.j2").render(**material)
 
 
 def inert(text: str) -> str:
-    """`text` as it may stand between the delimiters: unable to close them, without characters nobody sees."""
+    """Make `text` safe between the delimiters: it cannot close them and has no invisible characters."""
     return _DELIMITER.sub("‹", removed(text))
 
 

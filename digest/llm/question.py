@@ -1,4 +1,4 @@
-"""What a model is asked, as the body of a request; and what its completion says to that. Pure."""
+"""A question to a model: builds the body of its request, and extracts the answer from the completion. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,9 +18,9 @@ from digest.models import Purpose, VersionId
 
 @dataclass(frozen=True, slots=True)
 class Question(Generic[A]):
-    """What a model is asked about one paper version, and the form of the answer.
+    """A question about one paper version, and the type of the answer.
 
-    `extra` are the operator's own fields of the request; `marks` stand at both ends of the prompt, where there are any.
+    `extra` are the operator's own request fields; `marks`, if any, are put at both ends of the prompt.
     """
 
     prompt: Prompt
@@ -34,17 +34,17 @@ class Question(Generic[A]):
 
     @property
     def text(self) -> str:
-        """All that the model is to read."""
+        """The whole text that the model must read."""
         return self.prompt.system + self.prompt.user
 
 
 def request(
     question: Question[A], profile: EndpointProfile, room_tokens: int | None = None, *, stream: bool = False
 ) -> dict[str, Any]:
-    """The body of the request in the form of `profile`, without what some endpoints refuse, such as a temperature.
+    """Build the body of the request as `profile` requires.
 
-    `room_tokens` is how long the answer may be, None for what the profile says; `stream` is whether somebody wants to
-    see it while it is written.
+    It has no fields that some endpoints reject, such as a temperature. `room_tokens` is the maximum answer length; None
+    means that of the profile. `stream` asks for a streamed answer.
     """
     body: dict[str, Any] = {"model": question.model, "messages": _messages(question, profile)}
     form = marked(question.form) if question.marks else question.form
@@ -60,7 +60,7 @@ def request(
 
 
 def streams(profile: EndpointProfile, *, wanted: bool) -> bool:
-    """Whether the endpoint is asked for a stream."""
+    """Return True if the request asks for a stream."""
     return profile.streaming is Streaming.REQUIRED or (wanted and profile.streaming is Streaming.POSSIBLE)
 
 
@@ -73,7 +73,7 @@ def _messages(question: Question[A], profile: EndpointProfile) -> list[dict[str,
 
 
 def _limited(body: dict[str, Any], profile: EndpointProfile, room_tokens: int | None) -> dict[str, Any]:
-    """`body` with the limit of the answer's tokens under the endpoint's name for it, the operator's included."""
+    """Return `body` with the token limit, the operator's included, in the field that the endpoint accepts."""
     names = (TokenField.MAX_TOKENS, TokenField.MAX_COMPLETION_TOKENS)
     own = [value for name in names if isinstance(value := body.pop(name, None), int)]
     asked = max((*own, room_tokens or 0))
@@ -83,18 +83,18 @@ def _limited(body: dict[str, Any], profile: EndpointProfile, room_tokens: int | 
 
 
 def fits(question: Question[A], profile: EndpointProfile) -> bool:
-    """Whether a prompt of this length has not been found to be too long."""
+    """Return True unless a prompt of this length is known to be too long."""
     return profile.window_tokens is None or tokens_at_least(question.text) < profile.window_tokens
 
 
 def value(question: Question[A], told: Completion) -> A:
-    """The answer in `told`, whatever reason its end is given. Raises CallError.
+    """Parse the answer in the completion `told`, whatever reason it gives for its end.
 
-    Also where the endpoint cut the prompt and did not say so.
+    Raises CallError, also if the endpoint silently cut the prompt.
     """
     read = (
         told.usage.prompt_tokens + told.usage.cached_tokens
-    )  # some leave those of the cache out of the prompt's
+    )  # some endpoints do not count cached tokens as prompt tokens
     if is_cut(question.text, read):
         raise CallError(Outcome.CUT_PROMPT, f"{read:,} tokens of {len(question.text):,} characters")
     try:
@@ -116,7 +116,7 @@ def _made(question: Question[A], text: str) -> A:
 
 
 def shown(question: Question[A], usage: Usage, made: A, room_tokens: int | None) -> Shown:
-    """What the answer `made` shows of its endpoint: also how a prompt that is cut can be noticed there."""
+    """Return the facts that the answer `made` shows about its endpoint, such as how to detect cut prompts."""
     tokens = tokens_at_least(question.text)
     if usage.prompt_tokens or usage.cached_tokens:
         return Shown(tokens, is_read_whole=True, counting=Counting.TOKENS, room_tokens=room_tokens)

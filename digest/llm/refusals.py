@@ -1,7 +1,7 @@
-"""What an endpoint's refusal is about -> the one step by which the requests to it change. Pure.
+"""Causes for which an endpoint rejects a request, and the change of the next request for each. Pure.
 
-The causes are data: each names the words that endpoints use for it, and a public source of such words. A cause holds
-only where the request has the thing that it is about: the word "unsupported" alone changes nothing.
+The causes are data: each has the words that endpoints use, and a public source for them. A cause applies only if the
+request has the feature in question: the word "unsupported" alone changes nothing.
 """
 
 import re
@@ -23,23 +23,23 @@ PROTOCOL_FIELDS = frozenset(
         "max_completion_tokens",
     }
 )
-"""The fields of a request that the program itself sets; all others are the operator's."""
+"""The request fields that the program itself sets; all others are the operator's."""
 
-_LONGEST = 4_000  # characters of a refusal that are looked at
+_LONGEST = 4_000  # characters of a refusal that are searched
 _ECHOES = frozenset(
     {"input", "failed_generation", "ctx", "url", "request_id"}
-)  # what was sent, not what is wrong
+)  # fields that repeat the request
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A request that was refused, and the words, in lower case, in which the endpoint did."""
+    """A rejected request, and the endpoint's words in lower case."""
 
     words: str
     request: Mapping[str, Any]
 
     def number_behind(self, pattern: str) -> int | None:
-        """The last number that `pattern` finds."""
+        """Return the number in the first group of the first match of `pattern`; None if there is no match."""
         found = re.search(pattern, self.words)
         return int(found[1]) if found else None
 
@@ -49,7 +49,7 @@ Step = Callable[[EndpointProfile, Refusal], EndpointProfile]
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """A reason to refuse that another request may not meet. `source` is a report of such words."""
+    """A cause of refusals that another form of the request avoids. `source` is a public report of such words."""
 
     outcome: Outcome
     words: re.Pattern[str]
@@ -60,7 +60,7 @@ class Cause:
 
 
 def words(body: object) -> str:
-    """All that an error's body says, in lower case; places in the request as `body.stream`. Without what it echoes."""
+    """Return the text of an error's body in lower case, without the echoed request; a `loc` becomes `body.stream`."""
     return " ".join(_strings(body))[:_LONGEST].lower()
 
 
@@ -81,7 +81,7 @@ def _strings(value: object, deep: int = 0) -> Iterator[str]:
 
 
 def cause(status: int, refusal: Refusal) -> Cause | None:
-    """The cause that the words name, None where they name none that is known."""
+    """Return the known cause that the refusal names; None if it names none."""
     return next((each for each in _CAUSES if _is(each, status, refusal)), None)
 
 
@@ -91,7 +91,7 @@ def _is(each: Cause, status: int, refusal: Refusal) -> bool:
 
 
 def refused_fields(refusal: Refusal) -> tuple[str, ...]:
-    """The operator's fields that the words name."""
+    """Return the operator's fields that the refusal names."""
     own = (name for name in refusal.request if name not in PROTOCOL_FIELDS)
     return tuple(
         name for name in own if re.search(rf"(?<![a-z_]){re.escape(name.lower())}(?![a-z_])", refusal.words)
@@ -99,7 +99,7 @@ def refused_fields(refusal: Refusal) -> tuple[str, ...]:
 
 
 def token_limit(request: Mapping[str, Any]) -> int | None:
-    """The greatest length of an answer that `request` asks for, in tokens."""
+    """Return the maximum answer length that `request` asks for, in tokens; None if it sets none."""
     limit = request.get(TokenField.MAX_TOKENS, request.get(TokenField.MAX_COMPLETION_TOKENS))
     return limit if isinstance(limit, int) else None
 
@@ -126,7 +126,7 @@ def _other_name(profile: EndpointProfile, refusal: Refusal) -> EndpointProfile:
 
 
 def _smaller(profile: EndpointProfile, refusal: Refusal) -> EndpointProfile:
-    """Asks for no more than the range that the words give; for half, where they give none."""
+    """Lower the token limit to the maximum that the refusal names, or to half if it names none."""
     asked = token_limit(refusal.request) or 0
     told = next((each for each in map(refusal.number_behind, _RANGES) if each and each < asked), asked // 2)
     return replace(profile, most_tokens=max(told, 1))
@@ -145,7 +145,7 @@ def _without(profile: EndpointProfile, refusal: Refusal) -> EndpointProfile:
 
 
 def lower_format(profile: EndpointProfile) -> EndpointProfile:
-    """`profile` with the next way down of asking for structured output."""
+    """Return `profile` with the next weaker way to request structured output."""
     return replace(profile, response_format=profile.response_format.below)
 
 

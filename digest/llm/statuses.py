@@ -1,4 +1,4 @@
-"""An HTTP status, and the error in the body behind it -> the fault that they stand for. Pure."""
+"""Classification of HTTP errors: maps a status and the error in the body to a fault. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -65,7 +65,7 @@ _BOTH_PARTS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What was sent: a request's body, and the key that came with it."""
+    """A sent request: its body, and the API key."""
 
     request: Mapping[str, Any] = field(default_factory=dict)
     key: str = ""
@@ -74,7 +74,7 @@ class Sent:
 def fault_for(
     status: int, body: object, retry_after: float | None = None, sent: Sent | None = None
 ) -> CallError:
-    """The fault that an HTTP status and the error object in its body stand for."""
+    """Return the fault for an HTTP status and the error object in its body; `retry_after` is in seconds."""
     sent = sent or Sent()
     refusal = Refusal(refusals.words(body), sent.request)
     outcome = _of_the_content(status, body, refusal)
@@ -89,9 +89,9 @@ def fault_for(
 
 
 def fault_in_answer(error: object, sent: Sent | None = None) -> CallError:
-    """The fault that an `error` in the place of a completion stands for, with status 200.
+    """Return the fault for an `error` in place of a completion, with status 200.
 
-    Gateways pass on an upstream's error so, and its status as the error's code; LM Studio gives no code at all.
+    Gateways pass on an upstream's error in this way, with its status as the error's code; LM Studio sends no code.
     """
     sent = sent or Sent()
     code = error.get("code") if isinstance(error, Mapping) else None
@@ -108,7 +108,7 @@ def _learned(cause: Cause, refusal: Refusal, profile: EndpointProfile) -> Endpoi
 
 
 def _of_the_content(status: int, body: object, refusal: Refusal) -> Outcome | None:
-    """What is wrong with the account, or with what was asked, rather than with how."""
+    """Return the outcome if the account or the content is at fault, not the form of the request; else None."""
     code, words = _code(body), refusal.words
     if status == 402 or any(known in code for known in _QUOTA_CODES):
         return Outcome.QUOTA
@@ -130,7 +130,7 @@ def _of_the_content(status: int, body: object, refusal: Refusal) -> Outcome | No
 
 
 def _asks_too_much(refusal: Refusal) -> bool:
-    """Whether the prompt would fit, and only the answer that was asked for does not: vLLM's words give both."""
+    """Return True if the prompt fits and only the requested answer length does not; vLLM's message has both numbers."""
     if refusals.token_limit(refusal.request) is None:
         return False
     if found := _BOTH_PARTS.search(refusal.words):
@@ -158,7 +158,7 @@ def _outcome_by_class(status: int) -> Outcome:
 
 
 def _told(body: object, words: str, sent: Sent) -> str:
-    """The endpoint's own words, and the setting that may help."""
+    """Return the endpoint's own words, and the setting that may help."""
     own = shown(_message(body), sent)
     hint = next((setting for known, setting in _SETTINGS if known.search(words)), "")
     return (f": “{own}”" if own else "") + (f"; see {hint}" if hint else "")
@@ -175,7 +175,7 @@ _SECRET = re.compile(
 
 
 def shown(words: str, sent: Sent) -> str:
-    """What of an endpoint's `words` may be shown: shortened, without keys, and nothing that repeats the prompt."""
+    """Sanitize an endpoint's `words` for display: shortened, without keys, and empty if they repeat the prompt."""
     text = " ".join(removed(words).split())
     text = _SECRET.sub("…", text.replace(sent.key, "…") if sent.key else text)
     prompt = " ".join(str(message.get("content")) for message in sent.request.get("messages", ()))
@@ -192,5 +192,5 @@ def _message(body: object) -> str:
 
 
 def _code(body: object) -> str:
-    """An error's code and type, in lower case; endpoints put the telling word in either."""
+    """Return an error's code and type in lower case; endpoints use either for the cause."""
     return f"{body.get('code')} {body.get('type')}".lower() if isinstance(body, Mapping) else ""

@@ -1,7 +1,7 @@
-"""A completion that comes in pieces: told while it is written, and put together as if it had come at once.
+"""Streamed completions: report the text while it is written, and join the chunks into one body.
 
-Pieces come as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html), each with a
-`chat.completion.chunk`. Lines are cut here: what reads lines of text takes U+2028 within one for its end.
+Chunks arrive as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html), each with a
+`chat.completion.chunk`. The lines are split here, because text line readers also split at U+2028.
 """
 
 import json
@@ -22,10 +22,9 @@ _DONE = b"[DONE]"
 
 
 async def joined(received: AsyncIterator[bytes], hear: Hear, sent: Sent | None = None) -> bytes:
-    """The body of the completion that comes as `received`; `hear` is told the text so far with each piece.
+    """Join the stream `received` into the body of a completion; `hear` gets the text so far with each chunk.
 
-    Raises CallError. A connection that breaks behind the end of the text takes nothing from it but the count of its
-    tokens.
+    Raises CallError. If the connection breaks after the end of the text, only the token counts are lost.
     """
     made = _Completion(sent)
     try:
@@ -45,7 +44,7 @@ async def joined(received: AsyncIterator[bytes], hear: Hear, sent: Sent | None =
 
 
 async def events(received: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    """The data of each event; one that is cut off is none."""
+    """Yield the data of each event; an incomplete last event is dropped."""
     data: list[bytes] = []
     async for line in _lines(received):
         if line.startswith(b"data:"):
@@ -75,7 +74,7 @@ class _Choice:
 
 @dataclass(slots=True)
 class _Completion:
-    """A completion in the making."""
+    """A partial completion."""
 
     sent: Sent | None = None
     choices: dict[int, _Choice] = field(default_factory=dict)
@@ -83,7 +82,7 @@ class _Completion:
 
     @property
     def text(self) -> str:
-        """What the model has written so far; of several choices, none is the answer."""
+        """The text so far; empty if there are several choices, because then none is the answer."""
         return next(iter(self.choices.values())).content if len(self.choices) == 1 else ""
 
     @property
@@ -95,7 +94,7 @@ class _Completion:
         return self.is_begun and all(choice.finish_reason for choice in self.choices.values())
 
     def add(self, data: bytes) -> bool:
-        """Takes in one piece; whether there is more text now. Raises CallError."""
+        """Add one chunk; return True if the text grew. Raises CallError."""
         piece = _parsed(data)
         if piece.get("error"):
             raise fault_in_answer(piece["error"], self.sent)
@@ -114,7 +113,7 @@ class _Completion:
         choice.finish_reason = part.get("finish_reason") or choice.finish_reason
 
     def body(self) -> bytes:
-        """As the endpoint would have given it at once."""
+        """Return the body as the endpoint would have sent it without streaming. Raises CallError."""
         choices = [
             {
                 "message": {
@@ -128,12 +127,12 @@ class _Completion:
         ]
         try:
             return json.dumps({"choices": choices, "usage": self.usage}).encode()
-        except RecursionError:  # it is written with less depth than it is read
+        except RecursionError:  # json can parse deeper nesting than it can write
             raise CallError(Outcome.NO_COMPLETION) from None
 
 
 def _parsed(data: bytes) -> Mapping[str, Any]:
-    """Not by pydantic: a character may come as two escapes in two pieces, and neither is one by itself."""
+    """Parse a chunk, without pydantic: a character may arrive as two escapes in two chunks, each invalid alone."""
     try:
         return _mapping(json.loads(data))
     except (ValueError, RecursionError):
