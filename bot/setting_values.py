@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from datetime import date
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from bot import mailboxes
@@ -176,6 +177,7 @@ def json_object(value: object) -> object:
 
 
 _OWN_FIELDS = ("model", "messages", "stream", "stream_options", "response_format", "n", "tools", "functions")
+_TOKEN_LIMITS = ("max_tokens", "max_completion_tokens")
 
 
 def extra_body(value: object) -> object:
@@ -191,14 +193,29 @@ def extra_body(value: object) -> object:
     for name in _OWN_FIELDS:
         if name in found:
             raise ValueError(f"leave out {name}: the program itself decides about it")
+    if "extra_body" in found:  # an argument of OpenAI's client, which examples of providers show
+        raise ValueError("write the fields of extra_body without extra_body around them")
+    for name in _TOKEN_LIMITS:
+        if name in found and not (type(found[name]) is int and found[name] > 0):
+            raise ValueError(f"{name} is a number of tokens, such as 8192")
     return found
 
 
 def proxy(value: object) -> object:
     """The address of a proxy, which may hold a login: it is never repeated."""
-    if isinstance(value, str) and not re.fullmatch(r"(?:https?|socks5h?)://[^\s/?#]+/?", value):
+    if isinstance(value, str) and not _is_proxy(value):
         raise ValueError("give an address such as http://127.0.0.1:7890 or socks5://127.0.0.1:1080")
     return value
+
+
+def _is_proxy(address: str) -> bool:
+    if not re.fullmatch(r"(?:https?|socks5h?)://[!-~]+", address, re.IGNORECASE):
+        return False
+    try:
+        parts = urlsplit(address)
+        return bool(parts.hostname) and parts.port != 0 and parts.path in {"", "/"}
+    except ValueError:  # no port, no address
+        return False
 
 
 def _parsed(parse: Callable[[str], object], value: object) -> object:

@@ -1,8 +1,6 @@
 """The operator's settings, from the environment and from `.env` (the environment wins); `home` says which."""
 
-import os
 import re
-from collections.abc import Mapping
 from datetime import date, time
 from difflib import get_close_matches
 from enum import StrEnum
@@ -27,7 +25,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from bot import home
+from bot import home, proxies
 from bot import setting_values as values
 from bot.mailboxes import Mailbox, Sender
 from digest.closing import CatchUp
@@ -38,9 +36,6 @@ from digest.quality import Price
 HttpUrl = Annotated[AnyHttpUrl, UrlConstraints(max_length=2000)]
 
 _ExtraBody = Annotated[dict[str, Any], NoDecode, BeforeValidator(values.extra_body)]
-
-# What every library that speaks HTTP, and Git, look for in the environment; `.env` may hold them too.
-_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
 class Security(StrEnum):
@@ -159,7 +154,7 @@ class Settings(BaseSettings):
     @classmethod
     def _database_in_data_dir(cls, raw: dict[str, Any]) -> dict[str, Any]:
         folder = raw.get("data_dir", "data")
-        raw = {name: value for name, value in raw.items() if name not in _PROXIES}
+        raw = {name: value for name, value in raw.items() if name not in proxies.NAMES}
         return {"database_url": f"sqlite:///{Path(folder) / 'arxiv-daily.db'}", **raw}
 
     @field_validator("telegram_webhook_secret")
@@ -266,12 +261,23 @@ def load() -> Settings:
     folder = home.folder()
     read_from: dict[str, Any] = {"_env_file": folder / home.ENV_FILE}
     try:
-        _use_proxies(dotenv_values(folder / home.ENV_FILE, encoding="utf-8"))
-        return _from(folder, Settings(**read_from))
-    except ValidationError as error:
-        raise SettingsError("\n".join(_sentence(fault) for fault in error.errors())) from None
+        proxies.use(dotenv_values(folder / home.ENV_FILE, encoding="utf-8"))
+        faults = [*proxies.faults()]
+        loaded = _validated(read_from, faults)
     except (OSError, UnicodeError) as error:
         raise SettingsError(f".env cannot be read: {error}") from None
+    if loaded is None or faults:
+        raise SettingsError("\n".join(faults))
+    return _from(folder, loaded)
+
+
+def _validated(read_from: dict[str, Any], faults: list[str]) -> Settings | None:
+    """What was read; None where that has faults, which are added to `faults`."""
+    try:
+        return Settings(**read_from)
+    except ValidationError as error:
+        faults.extend(map(_sentence, error.errors()))
+        return None
 
 
 def _from(folder: Path, loaded: Settings) -> Settings:
@@ -280,14 +286,6 @@ def _from(folder: Path, loaded: Settings) -> Settings:
     if found := re.fullmatch(r"(sqlite(?:\+\w+)?:///)([^/].*)", loaded.database_url):
         changed["database_url"] = f"{found[1]}{folder / found[2]}"
     return loaded.model_copy(update=changed)
-
-
-def _use_proxies(written: Mapping[str, str | None]) -> None:
-    """Puts the proxies that `.env` names into the environment, which wins."""
-    for name, value in written.items():
-        known = name.lower() in _PROXIES and not {name.lower(), name.upper()} & os.environ.keys()
-        if known and value:
-            os.environ[name.upper()] = value
 
 
 def _sentence(fault: ErrorDetails) -> str:

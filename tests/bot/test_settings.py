@@ -116,6 +116,39 @@ def test_a_proxy_in_the_file_is_used_and_that_of_the_environment_comes_first(
     assert "NO_PROXY" not in os.environ
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "socks://127.0.0.1:1080/",
+        "http://127.0.0.1:port",
+        "127.0.0.1:99999",
+        "http://[::1",
+        "http://",
+        "http://a b",
+    ],
+)
+def test_a_proxy_of_the_environment_that_is_no_address_is_said_with_all_other_faults(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("all_proxy", address)
+    monkeypatch.setenv("OPENAI_PROXY", address)
+    monkeypatch.setenv("OPENAI_TIMEOUT", "0")
+    with pytest.raises(SettingsError) as caught:
+        settings.load()
+    faults = [line.partition(":")[0] for line in str(caught.value).splitlines()]
+    assert faults == ["all_proxy", "OPENAI_PROXY", "OPENAI_TIMEOUT"]
+    assert address not in str(caught.value).split()
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1:7890", "HTTP://me:p%40ss@proxy.example.org:3128/", "socks5h://[::1]:1080", "localhost"],
+)
+def test_a_proxy_of_the_environment_needs_no_scheme(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", address)
+    settings.load()
+
+
 def test_called_from_elsewhere_it_uses_the_settings_and_the_data_beside_its_environment(
     nothing_set: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,6 +254,9 @@ def test_the_blocks_for_each_provider_are_settings_that_can_be_used() -> None:
         ("openai_extra_body", "enable_thinking: false", "give a JSON object"),
         ("openai_extra_body", '{"messages": []}', "leave out messages"),
         ("reading_extra_body", '{"a": NaN}', "give a JSON object"),
+        ("openai_extra_body", '{"extra_body": {"enable_thinking": false}}', "without extra_body around"),
+        ("translation_extra_body", '{"max_tokens": "lots"}', "max_tokens is a number of tokens"),
+        ("openai_extra_body", '{"max_completion_tokens": true}', "a number of tokens"),
         ("openai_proxy", "127.0.0.1:7890", "give an address such as http"),
         ("openai_timeout", "0", "greater than or equal to 1"),
     ],

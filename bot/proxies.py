@@ -1,0 +1,27 @@
+"""The proxies of the environment, which every library that speaks HTTP looks for, and Git too; `.env` may hold them."""
+
+import os
+from collections.abc import Iterator, Mapping
+
+from bot import setting_values
+
+NAMES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+_ADDRESSES = NAMES[:3]
+
+
+def use(written: Mapping[str, str | None]) -> None:
+    """Puts the proxies that `.env` names into the environment, which wins."""
+    for name, value in written.items():
+        known = name.lower() in NAMES and not {name.lower(), name.upper()} & os.environ.keys()
+        if known and value:
+            os.environ[name.upper()] = value
+
+
+def faults() -> Iterator[str]:
+    """A sentence for each that is no address: the libraries end on it, wherever they are first used."""
+    for name in (*_ADDRESSES, *map(str.upper, _ADDRESSES)):
+        if address := os.environ.get(name):
+            try:
+                setting_values.proxy(address if "://" in address else f"http://{address}")
+            except ValueError as error:
+                yield f"{name}: {error}."
