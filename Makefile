@@ -12,12 +12,9 @@ export PYTHONDONTWRITEBYTECODE :=
 demo: $(READY)
 	$(VENV)/bin/arxiv-daily demo
 
-# BUSY=8 lets as many other processes compute meanwhile. A test that waits for the wall clock fails then.
-BUSY ?= 0
-
 # In a few minutes, what everybody runs. It leaves out the tests that are marked `play`.
 test: $(READY)
-	$(VENV)/bin/pytest --busy=$(BUSY)
+	$(VENV)/bin/pytest
 
 # Everything, as CI runs it: the checks, and beside them also played years, every real PDF, kills by the dozen, more
 # examples for each property.
@@ -25,7 +22,7 @@ test-all: $(READY)
 	$(MAKE) --no-print-directory --jobs=2 check all-tests
 
 all-tests: $(READY)
-	$(VENV)/bin/pytest --busy=$(BUSY) -m "" --hypothesis-profile=full
+	$(VENV)/bin/pytest -m "" --hypothesis-profile=full
 
 bench: $(READY)
 	$(VENV)/bin/python -m benchmarks

@@ -32,7 +32,7 @@ _busy: list[subprocess.Popen[bytes]] = []
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """A machine that has other work to do."""
+    """Adds `--busy`: on a machine with other work to do, a test that waits for the wall clock fails."""
     parser.addoption(
         "--busy", type=int, default=0, help="processes that compute all the time beside the tests"
     )
