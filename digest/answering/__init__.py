@@ -1,4 +1,4 @@
-"""Answers to questions about a paper, by a model, resting on passages that are in the paper to the letter."""
+"""Answers to questions about a paper, made by a model and supported by verbatim passages of the paper."""
 
 from digest.answering.answerer import QUESTION_LIMIT, Answerer
 

@@ -1,4 +1,4 @@
-"""Answers made: the model is asked, and what it says is held against the passages that it names."""
+"""The generator of answers: asks the model, and checks its statements against the passages that it quotes."""
 
 import asyncio
 from collections.abc import Sequence
@@ -20,20 +20,20 @@ from digest.models import Answer, Call, FullText, Origin, Paper, Purpose, Statem
 from digest.render import originals
 
 QUESTION_LIMIT = 500
-"""Characters of a question."""
+"""The maximum length of a question, in characters."""
 
 _STATEMENT_LIMIT = 2_000
-_MOST = 8  # statements, and quotes of one
+_MOST = 8  # statements in an answer, and quotes of a statement
 
 
 def _wording(text: str) -> str:
-    """A statement in the stored form; blank where it runs on."""
+    """Return a statement in the stored form; empty if it is too long."""
     line = originals.stored(one_line(text))
     return line if len(line) <= _STATEMENT_LIMIT else ""
 
 
 def _few(listed: object) -> object:
-    """The first of what is listed; a single text, where no schema binds a model, for a list of one."""
+    """Return the first items of a list; a single value becomes a list of one, as models without a schema write it."""
     return listed[:_MOST] if isinstance(listed, list) else [listed] if listed else []
 
 
@@ -43,14 +43,14 @@ class _Said(BaseModel):
 
 
 class AnswerAnswer(BaseModel):
-    """What the model is asked for."""
+    """The answer that the model is asked for."""
 
     statements: Annotated[list[_Said], BeforeValidator(_few)]
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What the model is asked: a question, and what of the paper is read for it."""
+    """A question for the model, with the passages of the paper that it reads."""
 
     paper: Paper
     question: str
@@ -59,9 +59,9 @@ class _Asked:
 
 
 class Answerer:
-    """Answers in `language` (a BCP 47 tag) with the model `model_name`.
+    """Answers questions in `language` (a BCP 47 tag) with the model `model_name`.
 
-    `glossary` has the paper's words for those of a question; `spaced` is for `typography.typeset`.
+    `glossary` translates the terms of a question into those of the paper; `spaced` is passed to `typography.typeset`.
     """
 
     def __init__(
@@ -77,14 +77,15 @@ class Answerer:
     async def answer(
         self, paper: Paper, text: FullText | None, question: str, audience: Audience | None = None
     ) -> tuple[Answer, Call]:
-        """The answer of `paper` to `question`, and the call that brought it; without `text`, the abstract is asked.
+        """Answer `question` from `text`, or without one from the abstract; return the answer and its call.
 
-        `audience` waits for it. What rests on nothing goes back to the model once. Raises ModelError, also where it
-        says something then of which nothing stands: that the paper does not tell is another thing.
+        `audience` are the listeners that wait. If no statement is supported, the model is asked once more. Raises
+        ModelError, also if it then makes statements of which none is supported: this does not mean that the paper does
+        not say.
         """
         question = question.strip()[:QUESTION_LIMIT]
         source = text.text if text else paper.abstract or ""
-        known = await asyncio.to_thread(searchable, source)  # a thesis takes a while
+        known = await asyncio.to_thread(searchable, source)  # slow for a thesis
         asked, answered = await self._first(_Asked(paper, question, source, audience), LIMITS)
         statements = supported(answered.value, known)
         if answered.value.statements and not statements:
@@ -102,7 +103,7 @@ class Answerer:
         return answer, answered.call
 
     async def _first(self, asked: _Asked, limits: Sequence[int]) -> tuple[_Asked, Answered[AnswerAnswer]]:
-        """What was asked and answered with passages of the first of `limits`; of the next, where these are too long."""
+        """Ask with passages up to the first of `limits`, and with the next if the prompt is too long for the model."""
         limit, source = limits[0], asked.passages
         smaller = [each for each in limits if each < min(limit, len(source))]
         chosen = await asyncio.to_thread(passages, source, asked.question, self._glossary, limit)
@@ -115,7 +116,7 @@ class Answerer:
         return await self._first(asked, smaller)
 
     async def _ask(self, asked: _Asked, failing: Sequence[str]) -> Answered[AnswerAnswer]:
-        """One answer of the model; `failing` are the statements of the one before it, none of which stands."""
+        """Ask the model once; `failing` are the unsupported statements of its previous answer."""
         paper = asked.paper
         return await self._model.ask(
             self._prompt.render(
@@ -135,7 +136,7 @@ class Answerer:
 
 
 def supported(said: AnswerAnswer, known: Searchable) -> tuple[Statement, ...]:
-    """The statements that stand: on those of their quotes that are in the paper, which have their numbers. Pure."""
+    """Return the supported statements, each with the quotes that are in the paper and contain its numbers. Pure."""
     statements = []
     for each in said.statements:
         quotes = evidence.located(map(quoted, each.quotes), known)

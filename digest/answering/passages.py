@@ -1,7 +1,7 @@
-"""What of a paper is read for a question: the passages that are about it. Pure.
+"""Selection of the passages of a paper that are relevant to a question. Pure.
 
-An index of one paper's text, made when it is asked: a paper's pieces are some hundred, and its words weigh by how few
-of them have them. Most papers fit whole.
+The text is split into some hundred pieces, ranked by the words of the question; a word weighs more the fewer pieces
+contain it. Most papers fit as a whole.
 """
 
 import re
@@ -16,15 +16,15 @@ from digest.llm.markup import CJK
 from digest.sections import packed, sections
 
 TEXT_LIMIT = 120_000
-"""Characters of a full text that a model gets to read for an answer."""
+"""The maximum number of characters of a full text that a model reads for an answer."""
 LIMITS = tuple(TEXT_LIMIT >> halvings for halvings in range(6))
-"""The same for models whose windows turn out to be smaller, one after another."""
+"""The limits to try one after another for models with a smaller context, in characters."""
 
-_BEGINNING = 20_000  # of them, whatever the question: what the paper is about
-_PIECE = 800  # characters that are chosen or left out together
+_BEGINNING = 20_000  # characters that are always included, because they say what the paper is about
+_PIECE = 800  # characters that are selected or left out together
 _LEFT_OUT = "\n[…]\n"
 _WORD = re.compile(r"[^\W_]+")
-_SECTIONS = {  # what people ask for in Chinese, and how the sections that tell it are called
+_SECTIONS = {  # Chinese words of questions, and the headings of the sections that answer them
     "局限": ("limitations", "discussion"),
     "不足": ("limitations", "discussion"),
     "未来": ("future", "conclusion"),
@@ -44,7 +44,7 @@ _SECTIONS = {  # what people ask for in Chinese, and how the sections that tell 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """Some lines of one section; `path` is its headings, and `begins` tells whether they stand in the lines."""
+    """Some lines of one section; `path` are its headings, and `begins` is True if the lines contain them."""
 
     path: str
     text: str
@@ -56,11 +56,11 @@ class _Piece:
 
 
 def passages(text: str, question: str, glossary: Glossary, limit: int = TEXT_LIMIT) -> str:
-    """`text` as far as `limit` characters go: its beginning, and what has the question's rarest words, in its order.
+    """Select up to `limit` characters of `text`, in order: its beginning, and pieces with the question's rarest words.
 
-    A section's headings count as words of all that stands under them, and are told where it is cut. `glossary` knows
-    the paper's words for the question's. What room is left goes to what follows the beginning and, a fourth as much, to
-    the end.
+    Headings count as words of all text under them, and are repeated where a section is cut. `glossary` translates the
+    question's terms into those of the paper. Remaining room goes to the text after the beginning and, a fourth as much,
+    to the end.
     """
     if len(text) <= limit:
         return text
@@ -76,7 +76,7 @@ def passages(text: str, question: str, glossary: Glossary, limit: int = TEXT_LIM
 
 
 def _pieces(text: str, after: int) -> Iterator[_Piece]:
-    """The text behind its first `after` characters in pieces, each of whole lines where these are no longer than it."""
+    """Split the text after its first `after` characters into pieces, of whole lines unless a line is longer."""
     at = 0
     for section in sections(text):
         skipped = min(max(0, after - at), len(section.text))
@@ -86,7 +86,7 @@ def _pieces(text: str, after: int) -> Iterator[_Piece]:
 
 
 def _sought(question: str, glossary: Glossary) -> list[Keyword]:
-    """The names and words of `question` in the paper's language: Chinese ones by the glossary."""
+    """Return the keywords of `question` in English; Chinese ones are translated by the glossary."""
     words = _WORD.findall(CJK.sub(" ", question))
     words += [term.source for term in glossary.terms.values() if _is_asked(term.passing, question)]
     words += [name for asked, names in _SECTIONS.items() if asked in question for name in names]
@@ -103,7 +103,7 @@ def _is_asked(wordings: Sequence[str], question: str) -> bool:
 
 
 def _ranked(pieces: Sequence[_Piece], sought: Sequence[Keyword]) -> list[int]:
-    """The numbers of the pieces, those first that have the most of what few others have, in their lines or above."""
+    """Return the indices of the pieces, those first that have the most rare keywords in their lines or headings."""
     weights = [0.0] * len(pieces)
     for texts in ([piece.text for piece in pieces], [piece.path for piece in pieces]):
         folded = [keywords.fold(text) for text in texts]
@@ -116,7 +116,7 @@ def _ranked(pieces: Sequence[_Piece], sought: Sequence[Keyword]) -> list[int]:
 
 
 def _joined(pieces: Sequence[_Piece], chosen: Sequence[int]) -> str:
-    """The chosen pieces, with a sign wherever some between them are left out, and the headings of what follows."""
+    """Join the chosen pieces, with a mark and the next headings wherever pieces are left out."""
     before = [-1, *chosen]
     parts = [
         ("" if number == previous + 1 else _LEFT_OUT + _above(pieces[number])) + pieces[number].text

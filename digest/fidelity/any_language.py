@@ -1,6 +1,7 @@
-"""What can be told of a translation in a language that these checks do not read. Pure.
+"""Checks for translations into a language without checks of its own. Pure.
 
-Digits are the same in all of them, but for their separators; and a sentence in the original's own words is none.
+They rely on two facts: digits are the same in all languages except for their separators, and a sentence in the
+original's own words is not a translation.
 """
 
 import re
@@ -12,16 +13,16 @@ from digest.findings import Finding, Flaw
 _NUMBER = re.compile(r"\d{1,3}(?:[\u00a0\u202f ’']\d{3})+(?!\d)|\d+(?:[.,]\d+)*")
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|(?<=[。！？])")
 _WORD = re.compile(r"[^\W\d_]{3,}")
-_FEWEST_WORDS = 5  # of a sentence: shorter ones may be names
-_MOST_SHARED = 0.8  # of the letters of a sentence in words that the original has too; cognates are far fewer
-_SURE = 3  # digits, from which on nobody writes a number out
+_FEWEST_WORDS = 5  # of a sentence; a shorter one may be a name
+_MOST_SHARED = 0.8  # share of a sentence's letters in words of the original; cognates make up far less
+_SURE = 3  # digits; numbers with at least as many are never written out in words
 
 
 def missing(original: str, made: str, paper: str) -> Iterator[Finding]:
-    """The numbers of `original` that `made` lacks; `paper` is its title and abstract.
+    """Yield a finding for each number of `original` that `made` lacks; `paper` is its title and abstract.
 
-    Only digits are compared, whatever the separators and the power of ten: 12,000 is 1.2万. A number of few digits may
-    be written out, so that it is missed for certain only where another stands in its place.
+    Only digits are compared, regardless of separators and powers of ten: 12,000 equals 1.2万. A number of few digits
+    may be written out, so the finding is hard only if `made` also has an invented number.
     """
     there = {_digits(each) for each in _NUMBER.findall(made)}
     is_changed = any(invented(made, paper))
@@ -31,7 +32,7 @@ def missing(original: str, made: str, paper: str) -> Iterator[Finding]:
 
 
 def invented(made: str, paper: str) -> Iterator[Finding]:
-    """The numbers of more than one digit in `made` that `paper` lacks."""
+    """Yield a finding for each number of more than one digit in `made` that `paper` lacks."""
     known = {*_known(paper)}
     for each in dict.fromkeys(_NUMBER.findall(made)):
         if len(each) > 1 and _digits(each) not in known:
@@ -39,7 +40,7 @@ def invented(made: str, paper: str) -> Iterator[Finding]:
 
 
 def copied(original: str, made: str) -> Iterator[str]:
-    """The sentences of `made` that are in the words of `original`."""
+    """Yield the sentences of `made` that consist of words of `original`."""
     lower = original.lower()
     theirs = {*_WORD.findall(lower)}
     for sentence in _SENTENCE_END.split(made):
@@ -53,7 +54,7 @@ def copied(original: str, made: str) -> Iterator[str]:
 
 
 def _is_named(words: list[str]) -> bool:
-    """Whether words are a row of names: capitals at their beginnings."""
+    """Return True if most of the words begin with a capital, as names do."""
     return sum(word[0].isupper() for word in words) > len(words) / 2
 
 

@@ -1,4 +1,4 @@
-"""What models write around a translation, or instead of one. Pure."""
+"""Text that models write around a translation, or instead of one: preambles, notes, refusals. Pure."""
 
 import re
 from collections import Counter
@@ -50,7 +50,7 @@ _DECLINING = (
     "nable",
     "s an AI",
 )
-"""One of these is in whatever declines: to look for them first is quicker."""
+"""Every refusal contains one of these; searching for them first is faster."""
 _BEGINNING = re.compile(r"\A\s*|(?<=[。！？!?\n])\s*")
 _SORRY = re.compile(r"\A\s*\W?(?:sorry|I['’]?m sorry|I can|as an AI)", re.IGNORECASE)
 _OF_REFUSALS = re.compile(r"sorry|apolog|refus|\bI can(?:no|['’])t\b|\bas an AI\b", re.IGNORECASE)
@@ -77,11 +77,11 @@ _QUOTED = re.compile(r"“([^“”]*)”|「([^「」]*)」|\"([^\"]*)\"", re.D
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _GRAM = 12  # characters
 _SENTENCE_END = re.compile(r"(?<=[。！？])")
-_SENTENCE = 10  # characters of one that nobody writes twice
+_SENTENCE = 10  # characters; a sentence of at least this length never occurs twice in honest texts
 
 
 def unwrapped(text: str) -> str:
-    """`text` without a preamble, a note behind it, a fence or quotation marks around it, and what nobody sees."""
+    """Remove a preamble, a note at the end, a fence or quotation marks around `text`, and invisible characters."""
     plain = _ENTITY.sub(lambda entity: unescape(entity[0]), text.replace("\r\n", "\n"))
     seen = _GAP.sub("\n\n", _UNSEEN.sub("", plain)).strip()
     for _ in range(2):  # a fence may stand in a preamble, or the other way round
@@ -96,7 +96,10 @@ def unwrapped(text: str) -> str:
 
 
 def refusal(original: str, made: str) -> str | None:
-    """How `made`, or a sentence within it, begins if it declines; a translation of a text that does so does not."""
+    """Return the words with which `made`, or a sentence in it, refuses; None if none does.
+
+    A translation of an original about refusals may contain such words.
+    """
     if not any(word in made for word in _DECLINING) or _SORRY.match(original):
         return None
     places = [found.end() for found in _BEGINNING.finditer(made)]
@@ -105,20 +108,20 @@ def refusal(original: str, made: str) -> str | None:
 
 
 def echo(original: str, made: str) -> str | None:
-    """What in `made` is of the task and not of the paper."""
+    """Return the first part of `made` that repeats the task or the prompt's markup; None if there is none."""
     return next(
         (found[0].strip() for found in _ECHO.finditer(made) if found[0].strip() not in original), None
     )
 
 
 def praise(original: str, made: str) -> str | None:
-    """What in `made` asks for a good review of the paper, as hidden orders want it; papers about reviews may."""
+    """Return the words of `made` that ask for a good review, as injected prompts do; None in papers about reviews."""
     found = _PRAISE.search(made)
     return found[0] if found and not _OF_REVIEWS.search(original) else None
 
 
 def markup(original: str, made: str) -> str | None:
-    """HTML, Liquid, an image, a pictogram or an unseen character in `made` that `original` does not have."""
+    """Return HTML, Liquid, an image, an emoji or an invisible character in `made` that `original` lacks, else None."""
     unseen = _UNSEEN.search(made)
     if unseen:
         return f"U+{ord(unseen[0]):04X}"
@@ -127,9 +130,10 @@ def markup(original: str, made: str) -> str | None:
 
 
 def repetition(original: str, made: str) -> str | None:
-    """A sentence that `made` has twice; or a run that it has and `original` has not so often.
+    """Return a sentence that occurs twice in `made`, or a run of characters repeated more often than in `original`.
 
-    Such a run is of 12 characters three times, or of 24 twice: honest texts name a long thing twice.
+    A run is 12 characters three times or 24 characters twice: honest texts may repeat a long name once. Returns None if
+    there is no repetition.
     """
     sentences = [each.strip() for each in _SENTENCE_END.split(made) if len(each) >= _SENTENCE]
     if len(set(sentences)) < len(sentences):
@@ -141,7 +145,7 @@ def repetition(original: str, made: str) -> str | None:
 
 
 def _often(original: str, made: str, length: int, times: int) -> str | None:
-    """The first run of `length` characters, Chinese for the most part, that stands in `made` so often."""
+    """Return a run of `length` mostly Chinese characters that occurs `times` times in `made`, fewer in `original`."""
     grams = Counter(made[at : at + length] for at in range(len(made) - length + 1))
     counted = (
         gram for gram, count in grams.items() if count >= times and len(_HAN.findall(gram)) > length / 2

@@ -1,4 +1,4 @@
-"""Whether a translation says what its original says. Pure: nothing is asked, nothing is changed."""
+"""The checks of a translation against its original. Pure."""
 
 import re
 from collections import Counter
@@ -15,15 +15,15 @@ from digest.render.originals import stored
 
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _PLAIN_WORD = re.compile(r"\b[a-z]{3,}\b")
-_FEWEST = 12  # words, from which on lengths can be compared
-_LENGTHS = (1.2, 3.0)  # Chinese characters per English word; 1.54 to 2.46 in sound translations
-_MOST_OF_FEW = 20  # characters more, of a title or an abstract of a few words
-_ANY_LENGTHS = (0.3, 4.0)  # characters per character, of other languages
-_TITLE = 100  # characters: what is shorter is full of names
+_FEWEST = 12  # words; lengths of shorter texts cannot be compared
+_LENGTHS = (1.2, 3.0)  # Chinese characters per English word; good translations have 1.54 to 2.46
+_MOST_OF_FEW = 20  # additional characters for a title or an abstract of a few words
+_ANY_LENGTHS = (0.3, 4.0)  # characters per character, for other languages
+_TITLE = 100  # characters; a shorter text is full of names
 _PAIRS = ("《》", "“”", "「」", "【】")
-_MARK = re.compile(r"(?<![A-Za-z0-9.])(?:\d{1,2}|[ivx]{1,4}|[a-h])$")  # of an item in a list: 1）, iv）
+_MARK = re.compile(r"(?<![A-Za-z0-9.])(?:\d{1,2}|[ivx]{1,4}|[a-h])$")  # the mark of a list item: 1）, iv）
 _MAY_LINK = re.compile(r"[A-Za-z0-9-]\.[A-Za-z]|@[A-Za-z]|://")
-_LINKED = re.compile(  # evil.com, @evil and tg://user, as Telegram and mail programs read them
+_LINKED = re.compile(  # evil.com, @evil and tg://user, which Telegram and mail clients turn into links
     r"(?<![\w@./-])(?:[A-Za-z0-9-]{1,63}\.)+(?:com|org|net|io|cn|me|ai|co|info|xyz|top|app|dev|site|shop|vip|cc|gg|ly|ru)"
     r"(?![\w-])|(?<![\w.@])@[A-Za-z]\w{3,}|\b[A-Za-z][A-Za-z0-9+]{1,12}://[^\s)）]+",
     re.ASCII | re.IGNORECASE,
@@ -33,7 +33,7 @@ _COORDINATED = re.compile(r"[、，和与及]\s*$")
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """A paper's English title and abstract, as arXiv has them or in the stored form."""
+    """A paper's English title and abstract, as on arXiv or in the stored form."""
 
     title: str
     abstract: str
@@ -41,7 +41,7 @@ class Original:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a model made of it, restored and `cleaned`; translations of old posts have no title and no summary."""
+    """A model's translation, unmasked and `cleaned`; translations of old posts have no title and no summary."""
 
     title: str | None
     abstract: str
@@ -49,10 +49,10 @@ class Made:
 
 
 def translated(original: Original, made: Made, language: str, glossary: Glossary) -> tuple[Finding, ...]:
-    """What is wrong with `made` as a translation of `original` into `language` (a BCP 47 tag), each thing once.
+    """Check `made` as a translation of `original` into `language` (a BCP 47 tag); return findings without duplicates.
 
-    Hedges, sentences, words, units and script are judged for Chinese only; names, formulas, addresses, the digits of
-    numbers, what is left in English, refusals, repetition and markup for every language.
+    Hedges, sentences, words, units and script are checked for Chinese only; names, formulas, addresses, the digits of
+    numbers, untranslated text, refusals, repetition and markup for every language.
     """
     title, abstract, made_abstract = map(_text, (original.title, original.abstract, made.abstract))
     terms = [(_terms(title, glossary), made.title), (_terms(abstract, glossary), made.abstract)]
@@ -78,13 +78,13 @@ def translated(original: Original, made: Made, language: str, glossary: Glossary
 
 
 def cleaned(text: str, language: str, *, spaced: bool = False) -> str:
-    """`text` without what models put around it (a preamble, a note, a fence) and what nobody sees; typeset."""
+    """Remove a model's additions (a preamble, a note, a fence) and invisible characters from `text`, and typeset it."""
     return typeset(chatter.unwrapped(text), language, spaced=spaced)
 
 
 @dataclass(frozen=True)
 class _Text:
-    """A text in the stored form; its fixed parts; and its prose, with a blank in their place."""
+    """A text in the stored form, its fixed parts, and its prose with a space in place of each."""
 
     whole: str
     parts: tuple[Part, ...]
@@ -97,7 +97,7 @@ class _Text:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a translation of title or abstract may hold because the paper does."""
+    """The content of the paper that a translation may contain."""
 
     whole: str
     forms: frozenset[str]
@@ -121,7 +121,7 @@ def _known(title: _Text, abstract: _Text, wordings: str) -> _Known:
 
 
 def _terms(text: _Text, glossary: Glossary) -> tuple[Term, ...]:
-    """The terms in `text`, but for those within a coined name: the codec of SimWhisper-Codec."""
+    """Return the terms in `text` except those within a coined name, such as the codec of SimWhisper-Codec."""
     words = text.whole
     for name in names.coined(text.prose):
         if "-" in name:
@@ -132,7 +132,7 @@ def _terms(text: _Text, glossary: Glossary) -> tuple[Term, ...]:
 def _as_a_whole(
     original: _Text, made: _Text, known: _Known, language: str, named: str | None
 ) -> Iterator[Finding]:
-    """Title or abstract: nothing of it may be missing, and nothing added; `named` is what the title names."""
+    """Check a title or an abstract: nothing may be missing or added; `named` is the name in the title."""
     if not re.search(r"\w", made.whole) and re.search(r"\w", original.whole):
         yield finding(Flaw.EMPTY)
         return
@@ -147,7 +147,7 @@ def _as_a_whole(
 
 
 def _as_a_part(known: _Known, made: _Text, language: str, *, needs_words: bool = True) -> Iterator[Finding]:
-    """What any text about the paper must not have."""
+    """Check what any text about the paper, also a summary, must not contain."""
     declined = chatter.refusal(known.whole, made.whole)
     if declined:
         yield finding(Flaw.REFUSAL, declined)
@@ -173,7 +173,7 @@ def _as_a_part(known: _Known, made: _Text, language: str, *, needs_words: bool =
 
 
 def _parts(original: _Text, made: _Text) -> Iterator[Finding]:
-    """Formulas and addresses, each as often as in the original, to the letter."""
+    """Check that formulas and addresses occur verbatim and as often as in the original."""
     wanted = Counter(part.source for part in original.parts)
     given = Counter(part.source for part in made.parts)
     kinds = {part.source: part.kind for part in (*original.parts, *made.parts)}
@@ -186,7 +186,7 @@ def _parts(original: _Text, made: _Text) -> Iterator[Finding]:
 
 
 def _strange_parts(known: _Known, made: _Text) -> Iterator[Finding]:
-    """Formulas, code and addresses that the paper does not have, and what programs make links of."""
+    """Find formulas, code, addresses and text that clients turn into links, if the paper does not have them."""
     for part in made.parts:
         if part.source.strip("`") not in known.whole:
             yield finding(Flaw.ADDRESS if part.kind is Kind.ADDRESS else Flaw.FORMULA, part.source)
@@ -212,13 +212,13 @@ def _names(original: _Text, made: _Text, named: str | None) -> Iterator[Finding]
 
 
 def _stands_apart(acronym: str, made: str) -> bool:
-    """Whether an acronym is another thing beside its full name, 阿尔茨海默病、AD, and never explains it."""
+    """Return True if an acronym is listed beside its full name as a separate thing (阿尔茨海默病、AD)."""
     explains = any(f"{opening}{acronym}" in made for opening in "（(")
     return not explains and _COORDINATED.search(made[: made.find(acronym)]) is not None
 
 
 def _strange_words(known: _Known, made: _Text) -> Iterator[Finding]:
-    """Words in Latin letters that the paper does not have: a name, if it looks like one or like one of the paper's."""
+    """Find words in Latin letters that the paper does not have; those that resemble names are invented names."""
     for word in names.strange(made.prose, known.forms):
         if names.is_coined(word) or names.resembles(word, known.forms):
             yield finding(Flaw.NAME_INVENTED, word)
@@ -259,7 +259,7 @@ def _brackets(made: str) -> Iterator[Finding]:
 
 
 def _is_paired(made: str) -> bool:
-    """Whether each parenthesis has its partner, but those behind the marks of a list."""
+    """Return True if all parentheses are balanced, except those after list marks."""
     depth = 0
     for found in re.finditer("[（）]", made):
         if found[0] == "（":
@@ -272,7 +272,7 @@ def _is_paired(made: str) -> bool:
 
 
 def _in_chinese(original: _Text, made: _Text) -> Iterator[Finding]:
-    """What takes the sentences of an abstract and their words to see."""
+    """Check the hedges and sentences of an abstract."""
     for hedge in hedges.lost(original.prose, made.prose):
         yield finding(Flaw.HEDGE, hedge)
     missing, added = sentences.alone(sentences.english(original.prose), sentences.chinese(made.prose))

@@ -1,7 +1,7 @@
-"""Whether what a model says of a paper rests on the paper. Pure.
+"""Check that a model's statements about a paper are supported by the paper. Pure.
 
-A statement stands where a passage that it names is in the paper, where its numbers are in its own passages (anywhere
-in the paper, most numbers are found by chance), and where its addresses are the paper's.
+A statement is supported if a passage that it quotes is in the paper, if its numbers are in its own passages (in the
+whole paper most numbers occur by chance), and if its addresses are in the paper.
 """
 
 import re
@@ -35,19 +35,19 @@ _FELL = re.compile(
     re.IGNORECASE,
 )
 TOLD = 60
-"""Characters that are told of a statement that is at fault as a whole."""
-_CLOSE = Decimal("0.1")  # of the number
+"""The number of characters quoted from a statement that is unsupported as a whole."""
+_CLOSE = Decimal("0.1")  # relative difference
 
 
 def located(quotes: Iterable[str], known: Searchable) -> tuple[str, ...]:
-    """Those of `quotes` that stand in the paper."""
+    """Return the `quotes` that are in the paper."""
     return tuple(quote for quote in quotes if is_in(quote, known))
 
 
 def fault(statement: str, passages: Sequence[str], known: Searchable, *, numbers: bool) -> Finding | None:
-    """Why `statement` does not rest on `passages`, which stand in the paper; None where it does.
+    """Return the reason why `passages`, which are in the paper, do not support `statement`; None if they do.
 
-    `numbers` tells whether its numbers must be in them.
+    `numbers` requires that its numbers are in them.
     """
     invented = [link for link in links(statement) if not holds(link, known)]
     if invented:
@@ -59,19 +59,19 @@ def fault(statement: str, passages: Sequence[str], known: Searchable, *, numbers
 
 
 def links(text: str) -> tuple[str, ...]:
-    """The addresses in `text`, freed from the punctuation behind them."""
+    """Return the addresses in `text`, without trailing punctuation."""
     return tuple(found[0].rstrip(".,;:!?)]*$") for found in _LINK.finditer(text))
 
 
 def doubts(statement: str) -> tuple[Finding, ...]:
-    """What cannot well be true, whatever the paper says: worth a look, no reason to drop it."""
+    """Return soft findings for implausible claims; they deserve attention but do not drop the statement."""
     bettered = (finding(Flaw.DIRECTION, match[0]) for match in _BETTERED.finditer(statement))
     fell = _FELL.finditer(statement)
     return (*bettered, *(finding(Flaw.OVER_HUNDRED, match[0]) for match in fell if float(match[1]) > 100))
 
 
 def disagreements(abstract: str, statements: Iterable[str]) -> tuple[Finding, ...]:
-    """The results in `abstract` that no statement has, while one has a number close by that the abstract has not."""
+    """Return a finding for each result in `abstract` for which the statements only have a close, different number."""
     told = _results([abstract])
     said = _results(statements)
     return tuple(
@@ -84,7 +84,7 @@ def disagreements(abstract: str, statements: Iterable[str]) -> tuple[Finding, ..
 
 
 def _results(texts: Iterable[str]) -> list[Quantity]:
-    """The percentages and decimals in `texts`: other numbers count things."""
+    """Return the percentages and decimals in `texts`; other numbers are mostly counts."""
     found = (each for text in texts for each in figures.stated(text))
     return [each for each in found if _is_share(each) or each.bare % 1]
 
@@ -94,6 +94,6 @@ def _is_share(one: Quantity) -> bool:
 
 
 def _is_close(one: Quantity, other: Quantity) -> bool:
-    """Whether two numbers may be meant to be the same."""
+    """Return True if two numbers are close enough to mean the same."""
     near = abs(abs(one.bare) - abs(other.bare)) <= abs(one.bare) * _CLOSE
     return _is_share(one) == _is_share(other) and near

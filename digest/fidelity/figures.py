@@ -1,7 +1,7 @@
-"""The numbers in a statement, and whether the passages that it rests on have them. Pure.
+"""Check that the numbers of a statement are in its quoted passages. Pure.
 
-They are compared by what they are worth. Units are left to the reader, for tables have them in their headings; so are
-signs, which a translation may put into a verb.
+Numbers are compared by value. Units are not checked, because tables have them in their headings; nor are signs, which a
+translation may express by a verb.
 """
 
 import re
@@ -12,10 +12,10 @@ from digest.fidelity import numerals
 from digest.fidelity.quantities import Quantity, quantities
 
 _TEX = re.compile(r"\{([,.])\}|\\[,;:! ]|\\(?=[%$#])|[_^](?:\{[^{}]*\}|[^\s{}])|\$")
-_DECIMAL_COMMA = re.compile(r"(?<=\d),(?=(?:\d{1,2}|\d{4,})(?!\d))")  # of French and German
+_DECIMAL_COMMA = re.compile(r"(?<=\d),(?=(?:\d{1,2}|\d{4,})(?!\d))")  # in French and German
 _PARTED = re.compile("(?<=\\d)[\u00a0\u202f](?=\\d{3})")
 _SCALED = re.compile(r"[十百千万亿]|hundred|thousand|million|billion|trillion|\d-?\s?(?:K|M|B|T|k|bn)\Z")
-_SAID = {  # words that a statement may give as digits
+_SAID = {  # words of a passage that a statement may write in digits
     **dict.fromkeys(("one", "once", "single", "first"), (Decimal(1),)),
     **dict.fromkeys(("two", "twice", "double", "doubles", "doubled", "second", "both"), (Decimal(2),)),
     "half": (Decimal(50), Decimal("0.5")),
@@ -31,21 +31,21 @@ _POINTER = re.compile(
 
 
 def missing(statement: str, passages: Iterable[str]) -> tuple[str, ...]:
-    """The numbers of `statement` that none of `passages` has, as they are written.
+    """Return the numbers of `statement` that none of `passages` has, as they are written.
 
-    The numbers of tables, figures and sections are none of these: they tell where to look.
+    Numbers of tables, figures and sections are ignored, because they are only references.
     """
     there = {abs(value) for passage in passages for value in _values(_plain(passage))}
     return tuple(each.written for each in stated(statement) if there.isdisjoint(_worth(each)))
 
 
 def stated(statement: str) -> list[Quantity]:
-    """The numbers of a statement, without those of names and of the marks of lists."""
+    """Return the numbers of a statement, without those in names, list marks and references."""
     return [each for each in quantities(_POINTER.sub(" ", _plain(statement))) if not each.loose]
 
 
 def _values(passage: str) -> Iterator[Decimal]:
-    """All that the numbers of a passage may be worth, those in words too."""
+    """Yield all values that the numbers of a passage may have, including numbers in words."""
     for each in quantities(passage):
         yield from (each.bare, *(amount.value for amount in each.amounts))
     lower = passage.lower()
@@ -54,11 +54,11 @@ def _values(passage: str) -> Iterator[Decimal]:
 
 
 def _worth(one: Quantity) -> set[Decimal]:
-    """What `one` may be worth: the 3 in 3亿 is no number by itself."""
+    """Return the values that `one` may have; the 3 in 3亿 does not count by itself."""
     values = {abs(amount.value) for amount in one.amounts}
     return values if _SCALED.search(one.written) else values | {abs(one.bare)}
 
 
 def _plain(text: str) -> str:
-    """`text` without TeX's separators, its indices and exponents, and with the decimal points of English."""
+    """Remove TeX's separators, subscripts and superscripts from `text`, and use English decimal points."""
     return _DECIMAL_COMMA.sub(".", _PARTED.sub("", _TEX.sub(lambda found: found[1] or "", text)))

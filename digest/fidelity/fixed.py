@@ -1,7 +1,7 @@
-"""The parts of a text that come back to the letter or not at all. Pure.
+"""The fixed parts of a text, which a translation must keep verbatim. Pure.
 
-Formulas, environments, addresses, citations, code, and macros that nobody resolved. What counts as a formula or as an
-address is what `digest.render.inline` reads as one.
+These are formulas, environments, addresses, citations, code, and unresolved macros. Formulas and addresses are those
+that `digest.render.inline` recognizes.
 """
 
 import re
@@ -13,7 +13,7 @@ from digest.render.inline import is_formula, trimmed
 
 
 class Kind(StrEnum):
-    """What is fixed."""
+    """The kinds of fixed parts."""
 
     FORMULA = "formula"
     ADDRESS = "address"
@@ -22,7 +22,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`source` stands in the text from `start` on."""
+    """A fixed part: its text, and its offset in the whole text."""
 
     kind: Kind
     source: str
@@ -56,14 +56,14 @@ _ADDRESSES = {"link", "host", "doi"}
 
 
 def fixed(text: str) -> Iterator[Part]:
-    """The fixed parts of `text`, in order."""
+    """Yield the fixed parts of `text`, in order."""
     if not _SUSPECTS.search(text):
         return
     at = 0
     while found := _PARTS.search(text, at):
         part = _part(found)
         if part is None:
-            at = found.start() + 1  # a delimiter that opens nothing; what follows is read anew
+            at = found.start() + 1  # a delimiter that opens nothing; the search continues after it
         else:
             yield part
             at = part.end

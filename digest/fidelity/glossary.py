@@ -1,7 +1,7 @@
-"""Which term is translated how.
+"""The glossary: the required translations of terms.
 
-Files are CSV with a head: `term,translation`. A translation may name others behind `|` that pass too; an empty one
-means that the term is kept as it is written.
+Files are CSV with the header `term,translation`. A translation may list accepted alternatives after `|`; an empty one
+means that the term stays untranslated.
 """
 
 import csv
@@ -21,12 +21,12 @@ _NO_PLURAL = ("ss", "us", "is")
 
 
 class GlossaryError(DigestError):
-    """A glossary's file that cannot be read; the sentence names the file, and the line where one is at fault."""
+    """A glossary file is invalid; the sentence names the file and, if one is at fault, the line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """`source` in English; `target` is its translation, or None: kept as it is. `accepted` pass too."""
+    """An English term; `target` is its translation, None if it stays untranslated; `accepted` are alternatives."""
 
     source: str
     target: str | None
@@ -34,31 +34,31 @@ class Term:
 
     @property
     def passing(self) -> tuple[str, ...]:
-        """Every wording that a translation may have for it."""
+        """All wordings that a translation may use."""
         return (self.target or self.source, *self.accepted)
 
     def is_in(self, made: str) -> bool:
-        """Whether the text `made` has one of these wordings, in whatever case Latin letters are."""
+        """Return True if `made` contains one of these wordings, regardless of case."""
         lower = made.lower()
         return any(wording.lower() in lower for wording in self.passing)
 
 
 @dataclass(frozen=True)
 class Glossary:
-    """Terms by the words of their source, folded."""
+    """Terms by the folded words of their source."""
 
     terms: Mapping[tuple[str, ...], Term]
 
     @cached_property
     def _longest(self) -> dict[str, int]:
-        """The first words of the terms, and how many words the longest term has that begins so."""
+        """The first words of the terms, each with the number of words of the longest term that begins with it."""
         longest: dict[str, int] = {}
         for key in self.terms:
             longest[key[0]] = max(longest.get(key[0], 0), len(key))
         return longest
 
     def relevant(self, text: str) -> tuple[Term, ...]:
-        """The terms in an English `text` by their first appearance; within a longer term a shorter one is not seen.
+        """Return the terms in an English `text`, in order of first appearance; the longest match wins.
 
         Case, hyphens and plurals make no difference.
         """
@@ -66,12 +66,12 @@ class Glossary:
         return tuple(dict.fromkeys(self._found(words)))
 
     def deciding(self, terms: Iterable[Term]) -> "Glossary":
-        """This glossary with `terms` decided: what passed beside their translations no longer does."""
+        """Return a glossary in which `terms` are decided: their alternatives are no longer accepted."""
         decided = {_key(term.source): replace(term, accepted=()) for term in terms}
         return Glossary({**self.terms, **decided})
 
     def decided(self, original: str, made: str) -> tuple[Term, ...]:
-        """For the terms in `original` that may be worded in several ways: the way that `made` chose, if it is one."""
+        """Return the terms in `original` with alternatives, each with the one wording that `made` uses, if unique."""
         choices = ((term, _chosen(term, made)) for term in self.relevant(original) if term.accepted)
         return tuple(Term(term.source, chosen) for term, chosen in choices if chosen is not None)
 
@@ -89,7 +89,7 @@ class Glossary:
 
 
 def load(language: str, extra: Path | None = None) -> Glossary:
-    """The shipped glossary of `language` (none is empty), in which the terms of the file `extra` take precedence.
+    """Load the bundled glossary of `language` (empty if there is none); terms of the file `extra` take precedence.
 
     Raises GlossaryError.
     """
@@ -134,7 +134,7 @@ def _term(row: list[str]) -> Term | None:
 
 
 def _chosen(term: Term, made: str) -> str | None:
-    """The one wording in `made`; one that is part of another there is none of its own."""
+    """Return the one wording in `made`, else None; a wording that is only part of a longer one does not count."""
     rest, chosen = made, []
     for wording in sorted(term.passing, key=len, reverse=True):
         if wording in rest:

@@ -1,4 +1,4 @@
-"""Bounds and doubts, which make a claim weaker: whether a translation kept them. Pure; Chinese only."""
+"""Check that a translation keeps the hedges of its original: bounds and uncertainty. Pure; Chinese only."""
 
 import re
 from collections.abc import Iterator
@@ -45,23 +45,24 @@ _HEDGES: tuple[tuple[tuple[str, ...], re.Pattern[str], re.Pattern[str]], ...] = 
         ("sometimes|in some cases|occasionally", r"\b", r"有时|某些|部分|偶尔|一些|有些|时而"),
     )
 )  # fmt: skip
-"""How English says it, what then stands behind it, and what Chinese says."""
+"""For each kind: the English phrases, the pattern that must follow them, and the Chinese wordings."""
 
 _COMPOUNDS = re.compile(
     "最先进|最佳|最优|最新|最近|最终|最后|最强|最好|许多|众多|多种|多个|多项|多样|多模态|多语|多任务|多说话人|多通道|非常|正常|异常|神经|经过|已经"
     "|性能|智能|功能|能力|能量|能耗|可控|可用|可扩展|可解释|可训练|可靠|可学习|社会|会议|或者|还是|下降|下游|内容|内部|内存|未来|未知"
 )
-"""Words with a sign in them that would be a hedge by itself."""
+"""Words that contain a character which would be a hedge by itself."""
 _DIGITS = re.compile(r"\s*(?:an? (?:factor|average|order) of\s+|about\s+)?[$~≈]?\s*(\d[\d,]*(?:\.\d+)?)")
 _NO_BOUND = re.compile("相比|相较|较|比|在|跨|于|平均|历时|间|期")  # over 3 baselines, over 5 years
-_BEFORE, _BEHIND = 16, 8  # characters around a number in which its bound stands
-_AROUND = 0.25  # of the text, around the place in it where a doubt is to be looked for
+_BEFORE, _BEHIND = 16, 8  # characters before and after a number in which its bound must be
+_AROUND = 0.25  # share of the text before and after the expected position of an uncertainty
 
 
 def lost(original: str, made: str) -> Iterator[str]:
-    """The hedges of an English text that its Chinese translation does not have where they belong.
+    """Yield the hedges of an English text that its Chinese translation lacks where they belong.
 
-    A bound belongs beside its number, wherever that stands; a doubt about as far into the text as in the original.
+    A bound belongs beside its number, wherever that is; an uncertainty at about the same relative position as in the
+    original.
     """
     lower = original.lower()
     said = [each for each in _HEDGES if any(phrase in lower for phrase in each[0])]
@@ -74,7 +75,7 @@ def lost(original: str, made: str) -> Iterator[str]:
 
 
 def _is_kept(found: re.Match[str], chinese: re.Pattern[str], made: str) -> bool:
-    """Whether `made` has the hedge that was `found` where it belongs."""
+    """Return True if `made` has the hedge that was `found` where it belongs."""
     number = _DIGITS.match(found.string, found.end())
     if number:
         beside = _beside(number[1], made)
@@ -87,14 +88,14 @@ def _is_kept(found: re.Match[str], chinese: re.Pattern[str], made: str) -> bool:
 
 
 def _beside(number: str, made: str) -> list[str]:
-    """What stands around `number` in `made`; all of it where it is written in another way."""
+    """Return the surroundings of `number` in `made`; all of `made` if the number is written in another way."""
     forms = {number, number.replace(",", "")}
     found = [(at, at + len(form)) for form in forms for at in _places(form, made)]
     return [made[max(0, start - _BEFORE) : end + _BEHIND] for start, end in found] or [made]
 
 
 def _places(digits: str, made: str) -> Iterator[int]:
-    """Where `digits` are a number of their own."""
+    """Yield the positions at which `digits` are a whole number."""
     at = made.find(digits)
     while at >= 0:
         before, behind = made[at - 1 : at], made[at + len(digits) :][:2]
@@ -104,5 +105,5 @@ def _places(digits: str, made: str) -> Iterator[int]:
 
 
 def _begins_a_word(found: re.Match[str]) -> bool:
-    """What a pattern that begins so would tell too, several times slower."""
+    """Return True if the match begins a word; checking this here is several times faster than in the pattern."""
     return not found.string[found.start() - 1 : found.start()].isalpha()

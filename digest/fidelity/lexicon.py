@@ -1,6 +1,6 @@
-"""Everyday words of abstracts, and what Chinese translations make of them: to tell which sentence is which. Data.
+"""Common words of abstracts with their usual Chinese translations, used to align sentences. Data.
 
-No glossary: nobody is held to these wordings.
+This is not a glossary: translations need not use these wordings.
 """
 
 from functools import lru_cache
@@ -68,7 +68,7 @@ _SHORTEST, _LONGEST = min(map(len, _WORDINGS)), max(map(len, _WORDINGS))
 
 @lru_cache(maxsize=20_000)
 def wordings(word: str) -> tuple[str, ...]:
-    """What a Chinese translation may have for an English `word` in lower case; nothing for a word unknown here."""
+    """Return the usual Chinese wordings of an English `word` in lower case; empty for an unknown word."""
     for length in range(min(_LONGEST, len(word)), _SHORTEST - 1, -1):
         if word[:length] in _WORDINGS:
             return _WORDINGS[word[:length]]

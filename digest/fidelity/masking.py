@@ -1,4 +1,6 @@
-"""What a model must not touch (formulas, addresses, citations, code, macros) as placeholders, and back. Pure.
+"""Masking: replaces the parts that a model must not change by placeholders, and restores them. Pure.
+
+The parts are formulas, addresses, citations, code and macros (`fixed`).
 
 title, abstract = mask_all((stored(paper.title), stored(paper.abstract)))
 … a model translates title.text and abstract.text …
@@ -16,14 +18,14 @@ from digest.fidelity.fixed import Kind, fixed
 from digest.findings import Finding, Flaw, finding
 
 _BRACKETS = (("[[", "]]"), ("⟦", "⟧"), ("⟨⟨", "⟩⟩"))
-_SHAPES = {"[": r"[\[［【]", "]": r"[\]］】]"}  # what models make of a bracket
-_LONGEST_NUMBER = 9  # digits; so many placeholders are never given
+_SHAPES = {"[": r"[\[［【]", "]": r"[\]］】]"}  # the variants of a bracket that models write
+_LONGEST_NUMBER = 9  # digits; no prompt has that many placeholders
 _VISIBLE = re.compile(r"[!-~]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How the placeholders of one prompt look: `[[M1]]`, or with other signs where a text holds such itself."""
+    """The form of the placeholders of one prompt: `[[M1]]`, or with other characters if a text contains such itself."""
 
     opening: str
     closing: str
@@ -35,9 +37,9 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Masked:
-    """A text for a model: `text` has a placeholder for each of `spans`, its fixed parts by their numbers.
+    """A masked text: `text` has a placeholder for each of `spans`, its fixed parts by number.
 
-    `known` are those of all texts that are masked together.
+    `known` are the fixed parts of all texts that are masked together.
     """
 
     text: str
@@ -46,10 +48,11 @@ class Masked:
     known: Mapping[int, str]
 
     def restored(self, answer: str, *, whole: bool = True) -> tuple[str, tuple[Finding, ...]]:
-        """`answer` with each span in its placeholder's place, and what is wrong with its placeholders.
+        """Return `answer` with its placeholders replaced by their spans, and the findings about its placeholders.
 
-        Understands full-width forms, blanks within and Markdown's escapes. The spans may come in any order, but each
-        once. Not `whole` (a summary): spans may be missing or repeated, and those of the other texts are known too.
+        Full-width forms, inner spaces and Markdown escapes are recognized. The spans may come in any order, but each
+        exactly once. If not `whole` (a summary), spans may be missing or repeated, and those of the other texts are
+        allowed too.
         """
         spans = self.spans if whole else self.known
         pieces, numbers, at = [], [], 0
@@ -63,7 +66,7 @@ class Masked:
         return _joined(pieces), tuple(found_wrong)
 
     def _broken(self, written: Iterable[str]) -> Iterator[Finding]:
-        """What is left of a placeholder that lost a bracket, and that no reader should see."""
+        """Yield a finding for each remnant of a placeholder that lost a bracket."""
         theirs = _pattern(self.form).sub("", self.text)
         for left in _remnants(self.form).findall("\n".join(written)):
             if left not in theirs:
@@ -71,12 +74,12 @@ class Masked:
 
 
 def mask(text: str) -> Masked:
-    """`text`, masked: what is restored from the masked text is `text` to the letter, whatever it is."""
+    """Mask `text`; restoring the masked text gives exactly `text`, whatever it contains."""
     return mask_all((text,))[0]
 
 
 def mask_all(texts: Sequence[str]) -> tuple[Masked, ...]:
-    """`texts` that one prompt shows together, masked with one form of placeholder and numbered through."""
+    """Mask `texts` of one prompt with one form of placeholder and consecutive numbers."""
     form = _form(texts)
     known: dict[int, str] = {}
     masked = []
@@ -94,14 +97,17 @@ def mask_all(texts: Sequence[str]) -> tuple[Masked, ...]:
 
 
 def _form(texts: Sequence[str]) -> Form:
-    """The first form of which no text holds anything that could be taken for it."""
+    """Return the first form of placeholder that no text contains."""
     forms = (Form(*brackets, "M" * repeated) for repeated in count(1) for brackets in _BRACKETS)
     return next(form for form in forms if not any(_pattern(form).search(text) for text in texts))
 
 
 @cache
 def _pattern(form: Form) -> re.Pattern[str]:
-    """What a model may make of a placeholder. The escaped form wants all of its backslashes: a text may have one."""
+    """Match the variants of a placeholder that models write.
+
+    The escaped form needs all of its backslashes, because a text may contain a single one.
+    """
 
     number = rf"\s*{''.join(f'[{sign}{sign.lower()}Ｍｍ]' for sign in form.letters)}\s*(\d+)\s*"
     bare = _loose(form.opening) + number + _loose(form.closing)
@@ -111,7 +117,7 @@ def _pattern(form: Form) -> re.Pattern[str]:
 
 @cache
 def _remnants(form: Form) -> re.Pattern[str]:
-    """A placeholder of which but one bracket, on one side, is left."""
+    """Match a placeholder that has only one bracket left, on one side."""
     core = rf"(?<![A-Za-z]){''.join(f'[{sign}{sign.lower()}Ｍｍ]' for sign in form.letters)}\d+"
     return re.compile(rf"[\[［【⟦⟨]{core}(?!\w)|{core}[\]］】⟧⟩]")
 
@@ -130,7 +136,7 @@ def _findings(numbers: Sequence[int], spans: Mapping[int, str], *, whole: bool) 
 
 
 def _joined(pieces: Sequence[str]) -> str:
-    """The pieces, prose and spans in turn, with a blank where an address would swallow what follows it."""
+    """Join the pieces, alternately prose and spans, with a space where an address would absorb the text after it."""
     joined = ""
     for at in range(len(pieces) - 1, -1, -1):
         piece = pieces[at]
@@ -141,7 +147,7 @@ def _joined(pieces: Sequence[str]) -> str:
 
 
 def _swallows(span: str, following: str) -> bool:
-    """Whether `span` is an address that would be read as a longer one with what follows it."""
+    """Return True if `span` is an address that would be parsed as a longer one together with the text after it."""
     tail = _VISIBLE.match(following)
     alone, behind = (next(fixed(text), None) for text in (span, span + (tail[0] if tail else "")))
     return alone is not None and alone.kind is Kind.ADDRESS and behind is not None and behind.source != span

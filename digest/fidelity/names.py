@@ -1,4 +1,4 @@
-"""Coined names and acronyms: what stays as it is written in any language. Pure."""
+"""Coined names and acronyms, which keep their spelling in every language. Pure."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -23,20 +23,20 @@ _SHORTEST = 5  # letters of a coined name; shorter ones (MoE, QoS, IoT) are acro
 
 
 def words(text: str) -> list[str]:
-    """The words in Latin letters in `text`, with the hyphens within."""
+    """Return the words in Latin letters in `text`, with their inner hyphens."""
     return _WORD.findall(text)
 
 
 def coined(text: str) -> tuple[str, ...]:
-    """The names in `text` that somebody coined: SteerMoE, wav2vec2, GPT-4, RT60."""
+    """Return the coined names in `text`, without duplicates: SteerMoE, wav2vec2, GPT-4, RT60."""
     return tuple(dict.fromkeys(name for word in words(text) if (name := _name(word))))
 
 
 def named_by(title: str, abstract: str) -> str | None:
-    """What a title names before its colon, if that is one word: PESTO, Moshi.
+    """Return the name before the colon of a title, if it is one word: PESTO, Moshi; else None.
 
-    A word that is no name may stand there too (Text-to-Speech: …, Beyond: …). Within a sentence of the abstract, a name
-    alone keeps its capital, and has no other behind it nor an acronym.
+    A word before the colon may also be an ordinary one (Text-to-Speech: …, Beyond: …). Only a name keeps its capital
+    within a sentence of the abstract, without another capitalized word or an acronym after it.
     """
     before, colon, _ = title.partition(":")
     found = _WORD.fullmatch(before.strip()) if colon else None
@@ -50,17 +50,17 @@ def named_by(title: str, abstract: str) -> str | None:
 
 
 def _is_spoken(part: str) -> bool:
-    """Whether a part of a word is written as any word, a capital at its beginning aside."""
+    """Return True if a part of a word is spelled like an ordinary word, with or without an initial capital."""
     return part.isalpha() and (part[1:].islower() or len(part) == 1)
 
 
 def acronyms(text: str) -> tuple[str, ...]:
-    """The acronyms that stand in parentheses in `text`, singular."""
+    """Return the acronyms in parentheses in `text`, in the singular and without duplicates."""
     return tuple(dict.fromkeys(_PLURAL.sub("", found) for found in _ACRONYM.findall(text)))
 
 
 def stands_in(name: str, text: str) -> bool:
-    """Whether `name` is in `text` as a word, letter by letter; a plural counts."""
+    """Return True if `name` is in `text` as a whole word in its exact spelling; its plural counts."""
     at = text.find(name)
     while at >= 0:
         before, after = text[at - 1 : at] if at else "", text[at + len(name) :][:2]
@@ -71,7 +71,7 @@ def stands_in(name: str, text: str) -> bool:
 
 
 def known_forms(text: str) -> frozenset[str]:
-    """Each word in `text`, its parts, and itself without what is between them; in lower case too."""
+    """Return each word in `text`, its parts, and the parts joined; each also in lower case."""
     forms: set[str] = set()
     for word in set(words(text)):
         if word.isalpha():
@@ -83,21 +83,21 @@ def known_forms(text: str) -> frozenset[str]:
 
 
 def strange(text: str, known: frozenset[str]) -> Iterator[str]:
-    """The words in `text` of which neither they nor all of their parts are among `known` forms."""
+    """Yield the words in `text` that are not among the `known` forms, neither as a whole nor in all of their parts."""
     for word in words(text):
-        if word[0].isdigit() or word in UNITS:  # looked at as a number
+        if word[0].isdigit() or word in UNITS:  # checked as a number
             continue
         if not _is_known(word, known) and not all(_is_known(part, known) for part in _PART.findall(word)):
             yield word
 
 
 def is_coined(word: str) -> bool:
-    """Whether `word` is a coined name, or has one in it."""
+    """Return True if `word` is or contains a coined name."""
     return bool(_name(word))
 
 
 def resembles(word: str, others: Iterable[str]) -> bool:
-    """Whether `word` is one of the names among `others` with a letter or two changed."""
+    """Return True if `word` differs from one of the names among `others` by one or two letters."""
     if len(word) < 4 or not word[0].isupper():
         return False
     most = 1 if len(word) < 7 else 2
@@ -107,7 +107,7 @@ def resembles(word: str, others: Iterable[str]) -> bool:
 
 @lru_cache(maxsize=20_000)
 def _name(word: str) -> str | None:
-    """The coined part of a word: SteerMoE of SteerMoE-based, none of Text-to-Speech."""
+    """Return the coined part of a word: SteerMoE for SteerMoE-based, None for Text-to-Speech."""
     if word.isalpha() and (word.islower() or word[1:].islower() or word.isupper()):
         return None
     parts = word.removesuffix("'s").removesuffix("’s").split("-")
@@ -135,7 +135,7 @@ def _is_coined(part: str) -> bool:
 
 
 def _is_numbered(parts: list[str]) -> bool:
-    """Whether a word is capitals and a number: GPT-4, CIFAR-10; but not Top-5."""
+    """Return True if a word is capitals and a number, as GPT-4 and CIFAR-10, but not Top-5."""
     return len(parts) > 1 and len(parts[0]) > 1 and parts[0].isupper() and parts[1][:1].isdigit()
 
 
@@ -150,7 +150,7 @@ def _is_letter(sign: str) -> bool:
 
 
 def _distance(one: str, other: str) -> int:
-    """How many letters to put in, take out or change (Levenshtein)."""
+    """Return the Levenshtein distance of two words."""
     row = list(range(len(other) + 1))
     for at, letter in enumerate(one, start=1):
         before, row = row, [at]

@@ -1,4 +1,4 @@
-"""Whether a translation has the numbers of its original: all of them, and no others. Pure."""
+"""Check that a translation has all numbers of its original and no others. Pure."""
 
 import re
 from collections import Counter
@@ -24,7 +24,7 @@ _WHOLE = {Decimal(50): ("一半", "半数"), Decimal(100): ("全部", "完全", 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """The numbers of a text: those in digits, and its prose, in which others are written out."""
+    """The numbers of a text in digits, and its prose, which may contain numbers in words."""
 
     quantities: Sequence[Quantity]
     prose: str
@@ -32,19 +32,19 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """All numbers that a translation may have: the paper's, and the values that its digits and words may mean."""
+    """All numbers that a translation may have: the paper's quantities, and the values of its digits and words."""
 
     quantities: Sequence[Quantity]
     loosely: frozenset[Decimal]
 
 
 def said(prose: str) -> Said:
-    """The numbers of a text without its formulas and addresses."""
+    """Parse the numbers of a text that contains no formulas or addresses."""
     return Said(quantities(prose), prose)
 
 
 def known(texts: Sequence[Said], everything: str) -> Known:
-    """The numbers of a paper: those of its `texts`; `everything` is these with their formulas."""
+    """Collect the numbers of a paper from its `texts`; `everything` is the texts with their formulas."""
     formulas = (
         " ".join(_FORMULA.findall(everything)).replace("\\%", "%").replace("\\", " ").replace("{,}", "")
     )
@@ -54,7 +54,7 @@ def known(texts: Sequence[Said], everything: str) -> Known:
 
 
 def missing(original: Said, made: Said, paper: Known) -> Iterator[Finding]:
-    """What `made`, a Chinese text, lacks of the numbers of its original."""
+    """Yield a finding for each number of the original that `made`, a Chinese text, lacks."""
     spelled = [*numerals.chinese(made.prose)]
     values = {value for value, _ in spelled}
     for each in original.quantities:
@@ -66,7 +66,7 @@ def missing(original: Said, made: Said, paper: Known) -> Iterator[Finding]:
 
 
 def invented(made: Said, paper: Known) -> Iterator[Finding]:
-    """The numbers in `made`, a Chinese text, that the paper does not have."""
+    """Yield a finding for each number in `made`, a Chinese text, that the paper does not have."""
     yield from _marks_astray(made, paper)
     for each in made.quantities:
         if each.marks or (each.loose and each.bare in paper.loosely):
@@ -79,7 +79,7 @@ def invented(made: Said, paper: Known) -> Iterator[Finding]:
 
 
 def _marks_astray(made: Said, paper: Known) -> Iterator[Finding]:
-    """The marks of a list that are not those of the paper, nor count from one on where it has others: (i), first."""
+    """Yield a finding for each list mark that the paper lacks; if it has none in digits, marks must count from one."""
     marks = Counter(int(each.bare) for each in made.quantities if each.marks)
     theirs = Counter(int(each.bare) for each in paper.quantities if each.marks)
     for astray in sorted(marks - (theirs or Counter(range(1, marks.total() + 1)))):
@@ -87,7 +87,7 @@ def _marks_astray(made: Said, paper: Known) -> Iterator[Finding]:
 
 
 def _lacks_unit(one: Quantity, paper: Known) -> bool:
-    """Whether a bare number is one that has a unit wherever the paper has it."""
+    """Return True if a number without a unit has one everywhere in the paper."""
     if any(amount.measure for amount in one.amounts) or one.amounts[0].value != one.bare:
         return False
     alike = [other.amounts for other in paper.quantities if other.bare == one.bare]
@@ -99,7 +99,7 @@ def _says(original: Quantity, made: Quantity) -> bool:
 
 
 def _is_spelled(one: Quantity, values: set[int], made: str) -> bool:
-    """Whether a number is written out in Chinese characters: 五种, 百分之五十, 一半."""
+    """Return True if a number is written out in Chinese characters: 五种, 百分之五十, 一半."""
     value = one.amounts[0].value
     if one.bare in _WHOLE and any(word in made for word in _WHOLE[one.bare]):
         return True
@@ -107,7 +107,7 @@ def _is_spelled(one: Quantity, values: set[int], made: str) -> bool:
 
 
 def _is_loosely(one: Quantity, paper: Known) -> bool:
-    """Whether a number that measures nothing is a digit, a month or a number word of the paper."""
+    """Return True if a number without a strict unit is a digit, a month or a number word of the paper."""
     amount = one.amounts[0]
     return amount.measure not in STRICT and not paper.loosely.isdisjoint((one.bare, amount.value))
 
@@ -115,7 +115,7 @@ def _is_loosely(one: Quantity, paper: Known) -> bool:
 def _words_missing(
     words: Sequence[int], original: Said, made: Said, spelled: Sequence[tuple[int, bool]], paper: Known
 ) -> Iterator[Finding]:
-    """The number words of which the value is nowhere; hard where another value stands, which nothing explains."""
+    """Yield a finding for each number word whose value is missing; hard if `made` has an unexplained other value."""
     values = {Decimal(value) for value, _ in spelled}
     values |= {amount.value for each in made.quantities for amount in each.amounts}
     lost = [value for value in words if value not in values]

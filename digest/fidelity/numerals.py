@@ -1,4 +1,4 @@
-"""Numbers written out: English words and Chinese characters. Pure."""
+"""Numbers written out in English words or Chinese characters. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -25,11 +25,11 @@ _PLACES = {"十": 10, "百": 100, "千": 1_000}
 _GROUPS = {"万": 10**4, "亿": 10**8}
 _MULTIPLIERS = _PLACES | _GROUPS
 _CHINESE = re.compile(f"[{''.join([*_DIGITS, *_PLACES, *_GROUPS])}]+")
-_COUNTED = "个种项类名位条组次倍层阶维步段大轮篇份套对台款级路项"  # what follows a number that counts
+_COUNTED = "个种项类名位条组次倍层阶维步段大轮篇份套对台款级路项"  # measure words: the number counts
 
 
 def english(lower: str) -> Iterator[int]:
-    """The values of the number words in a text (in lower case) from three on: one and two may be something else."""
+    """Yield the values of the number words in a text (lower case), from three on; one and two are ambiguous."""
     for tens, ones, power in _ENGLISH.findall(lower):
         value = (_VALUES[tens] + (_VALUES[ones] if ones else 0)) * _POWERS.get(power, 1)
         if value > 2:
@@ -37,12 +37,12 @@ def english(lower: str) -> Iterator[int]:
 
 
 def hinted(text: str) -> set[int]:
-    """Values up to ten that `text` (lower case) may mean by other words: a third, quadruple."""
+    """Return values up to ten that `text` (lower case) may express by other words: a third, quadruple."""
     return {value for value, stems in _STEMS.items() if any(stem in text for stem in stems)}
 
 
 def chinese(text: str) -> Iterator[tuple[int, bool]]:
-    """The values of the numerals in `text`, each with whether it counts things: 九种 does, 统一 does not."""
+    """Yield the values of the numerals in `text`, each with True if it counts things: 九种 does, 统一 does not."""
     for found in _CHINESE.finditer(text):
         value = _value(found[0])
         if value is not None:
@@ -50,7 +50,7 @@ def chinese(text: str) -> Iterator[tuple[int, bool]]:
 
 
 def multiplier(signs: str) -> int:
-    """What the signs behind digits multiply by: 万 in 1.2万, 百万, 十亿."""
+    """Return the factor of the characters after digits: 万 in 1.2万, 百万, 十亿."""
     product = 1
     for sign in signs:
         product *= _MULTIPLIERS[sign]
@@ -58,7 +58,7 @@ def multiplier(signs: str) -> int:
 
 
 def _value(signs: str) -> int | None:
-    """三十亿 is 3,000,000,000; 亿 alone is no number."""
+    """Parse a Chinese numeral: 三十亿 is 3,000,000,000; None for 亿 alone, which is not a number."""
     total = group = digit = 0
     for sign in signs:
         if sign in _DIGITS:

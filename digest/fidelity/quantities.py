@@ -1,7 +1,7 @@
-"""The numbers in a text, with sign and unit, whatever the notation: 12,000 = 1.2万, 3B = 30亿, 30% = 30％. Pure.
+"""Parser for the numbers in a text, with sign and unit, in any notation: 12,000 = 1.2万, 3B = 30亿, 30% = 30％. Pure.
 
-English and Chinese notations are read alike, since Chinese texts hold both. Digits within a name (GPT-4) belong to
-the name.
+English and Chinese notations are parsed together, since Chinese texts contain both. Digits within a name (GPT-4) belong
+to the name.
 """
 
 import re
@@ -30,7 +30,7 @@ _SCALES = {
 
 
 def _is_spelled(unit: str) -> bool:
-    """Whether a unit ends with a letter, so that another letter behind it makes another word."""
+    """Return True if a unit ends with a letter, so that another letter after it makes another word."""
     return unit[-1].isascii() and unit[-1].isalpha()
 
 
@@ -57,7 +57,7 @@ _LOWERED = re.compile(r"[降减低少跌缩落下][^0-9、。]{0,8}\Z")
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """A value, brought to the common unit of what it measures; None measures nothing that is known."""
+    """A value in the common unit of its kind; `measure` is None if it has no known unit."""
 
     value: Decimal
     measure: Measure | None
@@ -65,10 +65,11 @@ class Amount:
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A number as it stands in a text (`written`), and what it may mean: the first is what it says by itself.
+    """A number as written in a text, and the amounts that it may mean.
 
-    Further ones come of its neighbours: in 10 to 20 ms both numbers are times. `bare` is its value without unit and
-    scale. One that is `loose` need not be in a translation: a list's mark (`marks`), the 3 of 3D.
+    The first amount is its own meaning; others come from its neighbours: in “10 to 20 ms” both numbers are times.
+    `bare` is its value without unit and scale. A `loose` number may be absent from a translation: the mark of a list
+    item (`marks`), a version, the 3 of 3D.
     """
 
     written: str
@@ -79,7 +80,7 @@ class Quantity:
 
 
 def quantities(text: str) -> list[Quantity]:
-    """The quantities in `text`, in order; of formulas and addresses it should hold none."""
+    """Return the quantities in `text`, in order; `text` should contain no formulas or addresses."""
     if not _NUMERIC.search(text):
         return []
     plain = unicodedata.normalize("NFKC", _MINUS.sub("-", text.replace("--", "~").translate(_SHAPES)))
@@ -92,7 +93,7 @@ def quantities(text: str) -> list[Quantity]:
 
 
 def _is_of_a_name(found: re.Match[str]) -> bool:
-    """Whether digits belong to a word that begins with a letter: GPT-4, Qwen2.5-7B; not those of 2 s-5 s."""
+    """Return True if digits belong to a word that begins with a letter, as in GPT-4 and Qwen2.5-7B, not in 2 s-5 s."""
     text, start = found.string, found.start()
     while start and text[start - 1] in _IN_A_NAME:
         start -= 1
@@ -128,7 +129,7 @@ def _amount(value: Decimal, unit: str | None, *, percent: bool) -> Amount:
 
 
 def _is_negative(found: re.Match[str]) -> bool:
-    """Whether the sign before a number makes it negative: in 10-20 and 10秒-20秒 it does not."""
+    """Return True if a minus sign precedes the number; in 10-20 and 10秒-20秒 the hyphen marks a range."""
     sign = found.string[found.start() - 1 : found.start()]
     if sign != "-":
         return sign == "负"
@@ -144,7 +145,7 @@ def _scale(scale: str | None) -> int:
 
 
 def _is_mark(found: re.Match[str]) -> bool:
-    """Whether a number counts the items of a list: (1), 2)."""
+    """Return True if a number is the mark of a list item: (1), 2)."""
     text, (start, end) = found.string, found.span()
     if len(found["digits"]) > 1 or found["scale"] or found["unit"] or text[end : end + 1] not in {")", "."}:
         return False
@@ -155,7 +156,7 @@ def _is_mark(found: re.Match[str]) -> bool:
 
 
 def _like(one: Quantity, following: Quantity, found: re.Match[str]) -> Quantity:
-    """`one` with what it means if unit and scale of the number behind it hold for both."""
+    """Add to `one` the amounts that it means if the unit and scale of the following number apply to both."""
     own = one.amounts[0]
     if own.measure is not None or own.value != one.bare:
         return one
@@ -173,7 +174,7 @@ def _meaning(one: Quantity, *amounts: Amount) -> Quantity:
 
 
 def same(one: Amount, other: Amount) -> bool:
-    """Whether two amounts say the same: 5% is not 5, but 2024 is 2024年."""
+    """Return True if two amounts mean the same: 5% is not 5, but 2024 is 2024年."""
     if one.value != other.value:
         return False
     if one.measure == other.measure:

@@ -1,8 +1,8 @@
-"""Whether a passage that a model quotes is in a text. Pure.
+"""Search for a model's quotes in a text. Pure.
 
-White space, hyphens between letters, ligatures, case and the shapes of quotes and dashes make no difference: texts
-come out of PDFs, and models begin with a capital. All of a number does. A quote that begins or ends within a word or a
-number is none: it may mean the opposite, or another number.
+White space, hyphens between letters, ligatures, case and the forms of quotation marks and dashes make no difference,
+because texts are extracted from PDFs and models begin with a capital. Numbers must match exactly. A quote that begins
+or ends within a word or a number does not match: it may mean the opposite, or another number.
 """
 
 import re
@@ -14,9 +14,9 @@ from functools import cache
 from itertools import islice
 
 _LONGEST = 1_000  # characters
-_SHORTEST = 12  # shorter ones are found anywhere
-_PLACES = 100  # at which one quote is compared
-_UNSPACED = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")  # a quote may begin anywhere among these
+_SHORTEST = 12  # characters; shorter quotes match anywhere by chance
+_PLACES = 100  # positions at which one quote is compared
+_UNSPACED = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")  # a quote may begin at any of these
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _SHAPES = str.maketrans(
     dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-")
@@ -25,7 +25,7 @@ _SHAPES = str.maketrans(
     | {"…": "..."}
 )
 _FOLDED = ("Ll", "Lu", "Lt", "Lo", "Nd")  # ligatures, letters of formulas; not superscripts: 10² is not 102
-_CELLS = re.compile(r"(?<!\S)\|(?!\S)")  # what models put between the cells of a row
+_CELLS = re.compile(r"(?<!\S)\|(?!\S)")  # models put it between the cells of a table row
 _SIGN = re.compile(r"(\S)( ?)(?=(\S?))")
 _HYPHEN = re.compile(r"(?<=[^\W\d_])-(?=\s*[^\W\d_])")
 _GOES_ON_BEFORE = re.compile(r"[a-z0-9_]-?\Z")
@@ -35,7 +35,10 @@ _LOOSE = re.compile(rf" |{_HYPHEN.pattern}")
 
 @dataclass(frozen=True, slots=True)
 class Searchable:
-    """A text made ready for many quotes: as it is compared; without what a quote may lack; and where that stood."""
+    """A text prepared for many searches.
+
+    `text` is normalized, `squeezed` also lacks spaces and hyphens, and `places` maps its offsets to those of `text`.
+    """
 
     text: str
     squeezed: str
@@ -43,7 +46,7 @@ class Searchable:
 
 
 def searchable(text: str) -> Searchable:
-    """`text`, ready to be searched."""
+    """Prepare `text` for searches."""
     plain = _comparable(text)
     places, start = array("L"), 0
     for loose in _LOOSE.finditer(plain):
@@ -54,7 +57,7 @@ def searchable(text: str) -> Searchable:
 
 
 def is_in(quote: str, known: Searchable) -> bool:
-    """Whether `quote` stands in the text; one that is too short to tell anything, or too long, does not."""
+    """Return True if `quote` is in the text; False if it has under 12 or over 1,000 characters."""
     wanted = _HYPHEN.sub("", _comparable(quote))
     squeezed = wanted.replace(" ", "")
     if len(quote) > _LONGEST or len(squeezed) < _SHORTEST:
@@ -64,13 +67,13 @@ def is_in(quote: str, known: Searchable) -> bool:
 
 
 def holds(address: str, known: Searchable) -> bool:
-    """Whether an `address` stands in the text, in whatever lines: all of it, or what it leads on from."""
+    """Return True if the `address` is in the text, whole or as the start of a longer one; line breaks are ignored."""
     squeezed = _LOOSE.sub("", _comparable(address))
     return any(_is_whole(known, at, at + len(squeezed)) for at in _found(squeezed, known))
 
 
 def _is_whole(known: Searchable, start: int, end: int) -> bool:
-    """Whether no word goes on before or behind what stands there; text may be glued to the beginning of `https://`."""
+    """Return True if no word continues before or after the match; before `https://` any text is allowed."""
     first, last = known.places[start], known.places[end - 1]
     beside = known.text[max(0, first - 2) : first]
     begins = "://" in known.squeezed[start:end] or not _GOES_ON_BEFORE.search(beside)
@@ -89,7 +92,7 @@ def _found(squeezed: str, known: Searchable) -> Iterator[int]:
 
 
 def _pattern(wanted: str) -> str:
-    """What finds `wanted` however white space and hyphens part its letters, but no part of a number or a word."""
+    """Build the pattern for `wanted`: it allows spaces and hyphens between letters, but no part of a word or number."""
     parts = [_before(wanted[0])]
     for sign, space, following in _SIGN.findall(wanted):
         parts.append(re.escape(sign) + _between(sign, space, following))
@@ -105,7 +108,7 @@ def _between(sign: str, space: str, following: str) -> str:
 
 
 def _before(first: str) -> str:
-    """What must not stand before a quote: the rest of its first word or number, which may turn its meaning."""
+    """Return a lookbehind: the rest of the quote's first word or number must not precede, since it may change it."""
     if first.isdecimal():
         return r"(?<![^\W_])(?<!\d[.,])(?<![-+±])"
     if first.isalpha() and not _UNSPACED.match(first):
@@ -122,7 +125,7 @@ def _after(last: str) -> str:
 
 
 def _comparable(text: str) -> str:
-    """`text` in the one form in which none of that makes a difference, but for hyphens; a formula is a formula."""
+    """Normalize `text` for comparison, except for hyphens; `$$` counts as `$`."""
     plain = _NOT_ASCII.sub(lambda sign: _fold(sign[0]), unicodedata.normalize("NFC", text))
     shaped = plain.translate(_SHAPES).replace("''", '"').replace("$$", "$")
     return " ".join(_CELLS.sub("", shaped).casefold().split())

@@ -1,7 +1,7 @@
-"""In which script and language a text is written. Pure.
+"""Detection of the script and the language of a text. Pure.
 
 Simplified characters are those of GB 2312 (1980), traditional ones those of Big5: each set lacks nearly all characters
-that only the other way of writing has.
+that are specific to the other.
 """
 
 import re
@@ -23,17 +23,20 @@ _COMMON = frozenset(
         "their these this to using was we were which while with"
     ).split()
 )
-_LEAST_HAN = 0.5  # of letters; 0.66 and more in published translations
+_LEAST_HAN = 0.5  # of the letters; published translations have 0.66 or more
 _LEAST_HAN_IN_A_TITLE = 0.15
-_MOST_FOREIGN = 0.01  # of Chinese characters: a rare sign in a name is no other script
+_MOST_FOREIGN = 0.01  # of the Chinese characters: a rare character in a name is not another script
 _FEW = 2
-_HARDLY_ANY = 0.05  # of letters: a statement about a long title has more
+_HARDLY_ANY = 0.05  # of the letters: a Chinese statement about a long English title has more
 _LEAST_COMMON = 2  # common English words in a run that makes it a clause, not a name
-_LEAST_PLAIN = 5  # words in small letters, or as many
+_LEAST_PLAIN = 5  # words in lower case that make it a clause, too
 
 
 def is_foreign(made: str, language: str) -> str | None:
-    """The first sign of `made` that shows it to be in another script than `language`, if much of it is."""
+    """Return the first character of `made` in another script than that of `language`, if there are many; else None.
+
+    Only Chinese is checked.
+    """
     if not is_chinese(language):
         return None
     others = _KANA_OR_HANGUL.findall(made)
@@ -48,7 +51,7 @@ def is_foreign(made: str, language: str) -> str | None:
 
 
 def is_in_another(statement: str, language: str) -> bool:
-    """Whether a `statement` of a model is in another language than `language`, as far as that can be told."""
+    """Return True if a model's `statement` is certainly not in `language`. Only Chinese is checked."""
     if is_foreign(statement, language):
         return True
     is_english = share_of_han(statement) < _HARDLY_ANY and any(english_runs(statement))
@@ -56,24 +59,24 @@ def is_in_another(statement: str, language: str) -> bool:
 
 
 def characters(made: str) -> int:
-    """How many Chinese characters `made` has."""
+    """Count the Chinese characters in `made`."""
     return sum(map(len, HAN.findall(made)))
 
 
 def share_of_han(made: str) -> float:
-    """The share of Chinese characters among the letters of `made`; 1 if it has no letters."""
+    """Return the share of Chinese characters among the letters of `made`, from 0 to 1; 1 if it has no letters."""
     han = characters(made)
     letters = han + sum(map(len, _LETTERS.findall(made)))
     return han / letters if letters else 1.0
 
 
 def is_translated(made: str, *, is_title: bool) -> bool:
-    """Whether enough of the letters of `made` are Chinese; titles are full of names."""
+    """Return True if enough of the letters of `made` are Chinese; a title needs fewer, since it is full of names."""
     return share_of_han(made) >= (_LEAST_HAN_IN_A_TITLE if is_title else _LEAST_HAN)
 
 
 def english_runs(made: str) -> Iterator[str]:
-    """The clauses in a Chinese text that were left in English; names, and what is quoted or glossed, are none."""
+    """Yield the untranslated English clauses in a Chinese text; names, quotations and parentheses do not count."""
     for run in _LATIN_RUN.findall(_PARENTHESES.sub("。", made)):
         words = run.replace(",", " ").lower().split()
         common = sum(word in _COMMON for word in words)
@@ -84,6 +87,6 @@ def english_runs(made: str) -> Iterator[str]:
 
 @cache
 def _repertoire(encoding: str) -> frozenset[str]:
-    """The Chinese characters of an encoding of two bytes a sign."""
+    """Return the Chinese characters of a two-byte encoding."""
     pairs = (bytes((lead, trail)) for lead in range(0xA1, 0xFF) for trail in range(0x40, 0xFF))
     return frozenset(sign for pair in pairs for sign in pair.decode(encoding, "ignore") if HAN.match(sign))

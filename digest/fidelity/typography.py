@@ -1,7 +1,7 @@
-"""The typography of a language, on text in the stored form. Pure; formulas, code and addresses are left alone.
+"""The typography of a language, applied to text in the stored form. Pure; formulas, code and addresses are untouched.
 
-Chinese after GB/T 15834-2011 (punctuation) and GB/T 15835-2011 (numerals). The libraries for it put blanks between
-scripts whether one wants them or not, turn full-width parentheses into half-width ones, and read into formulas.
+Chinese follows GB/T 15834-2011 (punctuation) and GB/T 15835-2011 (numerals). The libraries for it always put spaces
+between scripts, turn full-width parentheses into half-width ones, and change formulas.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from digest.fidelity.fixed import Kind, fixed
 
-_ADDRESS, _OTHER = "\ufdd0", "\ufdd1"  # stand for fixed parts: no characters, so that no text can hold them
+_ADDRESS, _OTHER = "\ufdd0", "\ufdd1"  # stand for fixed parts: noncharacters, which no text contains
 _STANDINS = re.compile(f"[{_ADDRESS}{_OTHER}]")
 _HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WIDE = rf"{_HAN}，。、；：？！（）《》〈〉【】「」『』“”‘’…—"
@@ -38,7 +38,7 @@ def _widened_around_chinese(found: re.Match[str]) -> str:
 
 
 def _stopped(found: re.Match[str]) -> str:
-    """A full stop; the one behind the number of an item stays: 1. 首先."""
+    """Return a Chinese full stop; the full stop after the number of a list item stays: 1. 首先."""
     return found[0] if found["mark"] else "。"
 
 
@@ -51,23 +51,23 @@ _ABBREVIATED = (
 )
 _RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
     (re.compile(r"\.{3,}|。{2,}|…+"), "……"),
-    # Parentheses that hold Chinese, or stand in it.
+    # Parentheses that contain Chinese or are beside it.
     (re.compile(r"\(([^()（）]*)\)"), _widened_around_chinese),
     (re.compile(rf"(?<=[{_WIDE}])[^\S\n]*\(([^()（）]*)\)"), r"（\1）"),
     (re.compile(rf"\(([^()（）]*)\)(?=[^\S\n]*[{_WIDE}])"), r"（\1）"),
     (re.compile(r"(?<=\S)[^\S\n]+\(([^()（）]*)\)"), r"（\1）"),
     (re.compile(r"（([^()（）]*)\)|\(([^()（）]*)）"), _in_wide_parentheses),
-    # Commas and their like beside Chinese.
+    # Commas, semicolons, colons, question and exclamation marks beside Chinese.
     (re.compile(rf"(?<=[{_WIDE}])[^\S\n]*[,;:?!](?![A-Za-z0-9/])[^\S\n]*"), _widened),
     (re.compile(rf"(?<=[{_WIDE}])[^\S\n]*[,;:?!](?=[A-Za-z0-9])"), _widened),
     (re.compile(rf"(?<=[{_CLOSED}])[^\S\n]*[,;:?!][^\S\n]*(?=[*“（《]{{0,2}}[{_HAN}])"), _widened),
-    # Full stops: behind Chinese, and at the end of a paragraph in Chinese.
+    # Full stops: after Chinese, and at the end of a paragraph in Chinese.
     (re.compile(rf"(?<=[{_HAN}）”》」』])[^\S\n]*\.(?![A-Za-z0-9.])[^\S\n]*"), "。"),
     (re.compile(rf"(?<=[{_LATIN}{_ADDRESS})\]])\.(?=[^\S\n]*$)(?<!\.\.)", re.MULTILINE), "。"),
     (re.compile(rf"(?P<mark>(?:^|[，。、；：？！（])[^\S\n]*(?<![0-9])[0-9]{{1,2}}\.[^\S\n]+(?=[{_HAN}]))"
                 rf"|(?<=[0-9%{_OTHER}{_ADDRESS}])\.[^\S\n]*(?=[{_HAN}])", re.MULTILINE), _stopped),
     (re.compile(rf"(?<![A-Za-z.])(?!{_ABBREVIATED})[A-Za-z][A-Za-z0-9+-]*\.[^\S\n]+(?=[{_HAN}])"), _stopped_word),
-    # No blanks beside full-width signs, or between two Chinese characters.
+    # No spaces beside full-width punctuation, or between two Chinese characters.
     (re.compile(r"[^\S\n]+(?=[，。、；：？！）》」』”])|(?<=[，。、；：？！（《「『“])[^\S\n]+"), ""),
     (re.compile(rf"[^\S\n]+(?=[（《「『“])|(?<=[）》」』”])[^\S\n]+(?=[{_WIDE}{_LATIN}])"), ""),
     (re.compile(rf"(?<=[{_HAN}])[^\S\n]+(?=[{_HAN}])"), ""),
@@ -80,21 +80,21 @@ _AFTER_ADDRESS = re.compile(rf"(?<={_ADDRESS})[^\S\n]*(?=[{_HAN}{_LATIN}])")
 
 
 def is_chinese(language: str) -> bool:
-    """Whether `language` (a BCP 47 tag) is written with Chinese characters and their punctuation."""
+    """Return True if `language` (a BCP 47 tag) is Chinese."""
     return language.partition("-")[0].lower() == "zh"
 
 
 def is_traditional(language: str) -> bool:
-    """Whether `language` is Chinese in traditional characters."""
+    """Return True if `language` (a BCP 47 tag) is Chinese in traditional characters."""
     parts = {part.lower() for part in language.split("-")[1:]}
     return is_chinese(language) and "hans" not in parts and bool(parts & {"hant", "tw", "hk", "mo"})
 
 
 def typeset(text: str, language: str, *, spaced: bool = False) -> str:
-    """`text` as `language` (a BCP 47 tag) is set.
+    """Typeset `text` by the conventions of `language` (a BCP 47 tag).
 
-    Chinese: full-width punctuation beside Chinese, half-width digits and Latin, a blank between Chinese and
-    Latin or digits if `spaced`, else none; around an address there is always one. Other languages stay as they are.
+    Chinese gets full-width punctuation beside Chinese, half-width digits and Latin letters, and a space between Chinese
+    and Latin or digits only if `spaced`; addresses always have spaces around them. Other languages are not changed.
     """
     if not is_chinese(language) or not re.search(f"[{_HAN}]", text):
         return text
@@ -109,7 +109,7 @@ def typeset(text: str, language: str, *, spaced: bool = False) -> str:
 
 
 def _quoted(paragraph: str) -> str:
-    """`paragraph` with Chinese quotation marks around and beside Chinese, where the marks are in pairs."""
+    """Use Chinese quotation marks around and beside Chinese in `paragraph`, if its marks are balanced."""
     pieces = paragraph.split('"')
     if len(pieces) % 2 == 0:
         return paragraph
@@ -123,7 +123,7 @@ def _quoted(paragraph: str) -> str:
 
 
 def _without_fixed(text: str) -> tuple[str, list[str]]:
-    """`text` with a sign in the place of each fixed part, and those parts."""
+    """Return `text` with a stand-in character for each fixed part, and those parts."""
     pieces, sources, at = [], [], 0
     for part in fixed(text):
         pieces += [text[at : part.start], _ADDRESS if part.kind is Kind.ADDRESS else _OTHER]

@@ -1,11 +1,11 @@
-"""The units that papers measure in, and what Chinese texts call them. Data."""
+"""The units of measurement in papers, and their Chinese names. Data."""
 
 from decimal import Decimal
 from enum import StrEnum
 
 
 class Measure(StrEnum):
-    """What a unit measures, by the unit that all of its kind are brought to."""
+    """The kinds of quantities; the value is the common unit to which all units of the kind are converted."""
 
     SHARE = "%"
     LEVEL = "dB"
@@ -64,9 +64,9 @@ UNITS: dict[str, tuple[Measure, Decimal]] = {
     for factor, listed in names.items()
     for name in listed.split()
 }
-"""A unit's name -> what it measures, and how many of the common unit it is."""
+"""The unit names, each with its kind and its factor to the common unit."""
 
 STRICT = frozenset(
     {Measure.SHARE, Measure.LEVEL, Measure.FREQUENCY, Measure.RATE, Measure.TIME, Measure.MEMORY}
 )
-"""Kinds of unit that a bare number must not gain: 2024 may become 2024年, but 5 not 5%."""
+"""The kinds of units that must not be added to a bare number: 2024 may become 2024年, but 5 must not become 5%."""
