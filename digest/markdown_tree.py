@@ -46,7 +46,9 @@ _IN_LINES = re.compile(_VERBATIM)
 
 _WEB = r"https?://[^\s()<>\[\]\x02\x03]+(?:\([^\s()<>]*\)[^\s()<>]*)*"
 _MAIL = r"mailto:[^\s()<>\[\]\x02\x03@]+@[^\s()<>\[\]\x02\x03@]+"
-_LINK = rf"!?\[(?=[^\[\]\n]{{0,300}}\]\(\s?<?(?:https?://|mailto:)[^)\n]{{1,{_LONGEST_ADDRESS}}}\))"
+_WORDS = r"(?:[^\[\]\n]|\[[^\[\]\n]{0,300}+\]){0,300}+"
+_LINK = rf"!?\[(?={_WORDS}\]\(\s?<?(?:https?://|mailto:)[^)\n]{{1,{_LONGEST_ADDRESS}}}\))"
+_IMAGE = re.compile(r"!\[([^\[\]\n]{0,300})\]\([^()\s]{0,1000}\)")
 _TARGET = re.compile(rf"{_WEB}|{_MAIL}")
 _AUTOLINK = rf"<(?:{_WEB}|{_MAIL})>"
 _ADDRESS = r"https?://[A-Za-z0-9](?:(?![<>()\[\]\x02\x03])[!-~])*(?<![*_])"
@@ -197,7 +199,12 @@ class _KeptEscape(Escape):
 
 
 class _Link(LinkInlineProcessor):
-    """A processor for links and images, both as links; other targets than web and mail addresses stay text."""
+    """A processor for links and images, both as links; other targets than web and mail addresses stay text.
+
+    Within one there is no other: a picture that is a link is its description.
+    """
+
+    ANCESTOR_EXCLUDES = ("a",)
 
     def handleMatch(  # type: ignore[override]
         self, m: re.Match[str], data: str
@@ -206,11 +213,14 @@ class _Link(LinkInlineProcessor):
         if not isinstance(element, Element) or not _TARGET.fullmatch(element.get("href", "")):
             return None, None, None
         element.attrib.pop("title", None)
+        element.text = _IMAGE.sub(r"\1", element.text or "")
         return element, start, end
 
 
 class _Address(InlineProcessor):
     """A processor for bare addresses."""
+
+    ANCESTOR_EXCLUDES = ("a",)
 
     def handleMatch(  # type: ignore[override]
         self, m: re.Match[str], data: str

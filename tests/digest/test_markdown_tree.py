@@ -26,6 +26,13 @@ def html(source: str) -> str:
         ("`$a` and $b`$", "<p><code>$a</code> and <math>$b`$</math></p>"),
         ("[*a*](https://b.org/c_d_e)", '<p><a href="https://b.org/c_d_e"><em>a</em></a></p>'),
         ("[a](mailto:b@c.org)", '<p><a href="mailto:b@c.org">a</a></p>'),
+        (
+            "[see https://b.org, **c**](https://d.org)",
+            '<p><a href="https://d.org">see https://b.org, <strong>c</strong></a></p>',
+        ),
+        ("[<https://b.org>](https://d.org)", '<p><a href="https://d.org">&lt;https://b.org&gt;</a></p>'),
+        ("[arXiv [cs.SD]](https://d.org)", '<p><a href="https://d.org">arXiv [cs.SD]</a></p>'),
+        ("[![b](https://c.org/d.png)](https://d.org)", '<p><a href="https://d.org">b</a></p>'),
         (r"\*a\* 1\. \[b\]", "<p>*a* 1. [b]</p>"),
     ],
 )
@@ -54,8 +61,9 @@ def test_html_and_links_that_lead_nowhere_are_text(text: str) -> None:
 
 
 PIECES = [
-    "[", "[a", "[a](https://b(", "![](", "<https://a", "<", "`", "`a ", "*a ", "*a**", "*_", "__a", "**a** ", "$a ",
-    "$a$ ", "# ", "# a\n", "> ", "> a\n\n", "1. ", "- 1. ", "- a\n", "- a\n\n", "甲\n- ", "```\n", "\n", "\\*",
+    "[", "[[a]", "[a", "[a](https://b(", "![](", "<https://a", "<", "`", "`a ", "*a ", "*a**", "*_", "__a",
+    "**a** ", "$a ", "$a$ ", "# ", "# a\n", "> ", "> a\n\n", "1. ", "- 1. ", "- a\n", "- a\n\n", "甲\n- ", "```\n",
+    "\n", "\\*",
 ]  # fmt: skip
 
 
