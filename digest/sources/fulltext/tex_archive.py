@@ -11,6 +11,7 @@ import posixpath
 import re
 import tarfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,8 +23,12 @@ _MEMBERS = 5_000
 _HEAD_BYTES = 512  # of a tar archive: its first header
 _DEPTH = 10  # of files that read files
 _SUFFIXES = (".tex", ".ltx", ".latex")
+_STYLES = (".sty", ".cls")
 _BEGINS = re.compile(rb"\\(?:documentclass|documentstyle|begin|section|input|magnification)\b")
 _DOCUMENT = re.compile(r"\\document(?:class|style)\b")
+_END_OF_FILE = re.compile(r"\\endinput(?![A-Za-z@])([^\n]*)(?s:.*)")  # what stands on its line is still read
+_CHOSEN = re.compile(r"\\includeonly\s*\{([^{}]*)\}")
+_INCLUDED = re.compile(r"\\include\s*\{([^{}]{1,200})\}")
 _COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%.*(?:\n[ \t]*)?")  # takes the line's end along, as TeX does
 _UNREAD = re.compile(r"\\begin\{comment\}.*?\\end\{comment\}|\\iffalse\b.*?\\fi\b", re.DOTALL)
 _READS = re.compile(
@@ -32,13 +37,29 @@ _READS = re.compile(
 )
 
 
-def source(path: Path) -> str | None:
-    """The TeX of the paper in the file at `path`, without comments; None where there is none.
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """The TeX of a paper, and that of the styles that came with it; both without comments."""
+
+    source: str
+    styles: str = ""
+
+
+def submission(path: Path) -> Submission | None:
+    """The submission in the file at `path`; None where it has no TeX.
 
     Raises TooLargeError, and whatever the decoders raise of a broken file.
     """
     members = _members(path)
-    whole = [_expanded(name, members) for name in members if _DOCUMENT.search(members[name])]
+    styles = "\n".join(text for name, text in members.items() if name.lower().endswith(_STYLES))
+    source = _paper({name: text for name, text in members.items() if not name.lower().endswith(_STYLES)})
+    return None if source is None else Submission(source, styles)
+
+
+def _paper(members: dict[str, str]) -> str | None:
+    mains = [name for name in members if _DOCUMENT.search(members[name])]
+    members |= {name: _with_chosen_files(members[name]) for name in mains}
+    whole = [_expanded(name, members) for name in mains]
     return max(whole or [_expanded(name, members) for name in members], key=len, default=None)
 
 
@@ -68,7 +89,7 @@ def _untarred(stream: "io.BufferedReader[_Bounded]") -> dict[str, str]:
             if number >= _MEMBERS:
                 raise TooLargeError("The archive has too many members.")
             name = _inside(member.name)
-            if not member.isfile() or name is None or not name.lower().endswith(_SUFFIXES):
+            if not member.isfile() or name is None or not name.lower().endswith(_SUFFIXES + _STYLES):
                 continue
             opened = archive.extractfile(member)
             content = b"" if opened is None else opened.read(_TEX_BYTES + 1)
@@ -114,7 +135,17 @@ def _text(content: bytes) -> str:
         text = content.decode()
     except UnicodeDecodeError:
         text = content.decode("latin-1")
-    return _UNREAD.sub(" ", _COMMENT.sub(r"\1", text.replace("\r\n", "\n").replace("\r", "\n")))
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _END_OF_FILE.sub(r"\1", _UNREAD.sub(" ", _COMMENT.sub(r"\1", lines)))
+
+
+def _with_chosen_files(main: str) -> str:
+    """`main` without the files that its `\\includeonly` does not name."""
+    found = _CHOSEN.search(main)
+    if found is None:
+        return main
+    chosen = {name.strip() for name in found[1].split(",")}
+    return _INCLUDED.sub(lambda each: each[0] if each[1].strip() in chosen else " ", main)
 
 
 def _expanded(

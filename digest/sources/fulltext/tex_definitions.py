@@ -9,13 +9,27 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pylatexenc.latexwalker import get_default_latex_context_db
+
+from digest.sources.fulltext.tex_commands import CONDITIONS, GIVEN
+
 _COMMAND = re.compile(
     r"\\(?:re|provide)?(?:newcommand|command|DeclareRobustCommand)\*?\s*\{?\s*\\(?P<name>[A-Za-z@]+)\s*\}?"
     r"\s*(?:\[(?P<count>\d)\])?\s*(?P<default>\[[^\[\]]*\])?\s*\{"
-    r"|\\(?:long|global)?\s*[egx]?def\s*\\(?P<defined>[A-Za-z@]+)(?P<parameters>(?:#\d)*)\s*\{"
+    r"|\\(?:long|global)?\s*[egx]?def\s*\\(?P<defined>[A-Za-z@]+)(?P<parameters>(?:\s*#\d)*)\s*\{"
     r"|\\(?:New|Renew|Provide|Declare)DocumentCommand\s*\{?\s*\\(?P<document>[A-Za-z@]+)\s*\}?"
     r"\s*\{(?P<kinds>(?:[^{}]|\{[^{}]*\})*)\}\s*\{"
     r"|\\(?:re)?newenvironment\*?\s*\{(?P<environment>[^{}]+)\}\s*(?:\[\d\])?\s*(?:\[[^\[\]]*\])?\s*\{"
+)
+_DELIMITED = re.compile(r"\\[egx]?def\s*\\([A-Za-z@]+)(?!(?:\s*#\d)*\s*\{)[^{}]{1,200}\{")
+_COLLECTING = re.compile(
+    r"\\(?:excludecomment|(?:Re)?[nN]ewEnviron|(?:New|Renew|Provide|Declare)DocumentEnvironment)\s*\{([^{}]+)\}"
+)
+_LET = re.compile(r"\\let\s*\\([A-Za-z@]+)\s*=?\s*\\([A-Za-z@]+)")
+_PICTURE = re.compile(r"\\tikz(?![A-Za-z@])\s*(?:\[[^\[\]]*\]\s*)?\\[^;]{0,1000};")
+_GROUNDS = re.compile(
+    r"\\(?:pagecolor|colorbox|fcolorbox\s*(?:\[[^\[\]]*\])?\s*\{[^{}]*\})"
+    r"\s*(?:\[(?P<model>[^\[\]]*)\])?\s*\{(?P<value>[^{}]*)\}"
 )
 _COLOUR_DEFINITION = re.compile(r"\\(?:define|provide)color\s*\{([^{}]+)\}\s*\{([^{}]+)\}\s*\{([^{}]+)\}")
 _COLOUR_COPY = re.compile(r"\\colorlet\s*\{([^{}]+)\}")
@@ -55,6 +69,11 @@ def has_aliases(source: str) -> bool:
     return _ALIAS.search(source) is not None
 
 
+def without_pictures(body: str) -> str:
+    """`body` without the drawings that stand in a line of it, and with them what is written there."""
+    return _PICTURE.sub(" ", body)
+
+
 def without_conditions(body: str) -> str:
     """`body` without what is set under conditions, whichever way they go."""
     while (shorter := _CONDITION.sub(" ", body)) != body:
@@ -72,28 +91,62 @@ class Command:
 
     def shows(self, argument: int) -> bool:
         """Whether its argument of that number, from 1, is in what it sets."""
-        return f"#{argument}" in self.body
+        settled = without_conditions(self.body)
+        return f"#{argument}" in settled and not any(f"\\{name}{{" in settled for name in CONDITIONS)
+
+    @property
+    def drops_arguments(self) -> bool:
+        """Whether it sets none of its arguments, and has some."""
+        return self.arguments > 0 and not any(map(self.shows, range(1, self.arguments + 1)))
+
+
+_LATEX = get_default_latex_context_db()
+_COMMANDS = frozenset(spec.macroname for spec in _LATEX.iter_macro_specs()) | GIVEN.keys()
+_ENVIRONMENTS = frozenset(spec.environmentname for spec in _LATEX.iter_environment_specs())
 
 
 class Definitions:
-    """The commands, environments and colours that `source` defines."""
+    """The commands, environments and colours that `source` defines.
 
-    def __init__(self, source: str) -> None:
+    `styles` are the style files that came with it. They define what every paper of a journal has, so that of them
+    count commands that have arguments, and of LaTeX's own those that drop them.
+    """
+
+    def __init__(self, source: str, styles: str = "") -> None:
         self.commands: dict[str, Command] = {}
-        self._environments: dict[str, str] = {}
-        self._colours: dict[str, list[tuple[str, str]]] = {}
+        self.environments: dict[str, str] = {}
+        """By their names, with what they begin with."""
+        self.colours: dict[str, list[tuple[str, str]]] = {}
+        """By their names, with the models and values that they are given."""
+        if styles:
+            self._begin_with(Definitions(styles))
         for name, model, value in _COLOUR_DEFINITION.findall(source):
-            self._colours.setdefault(name, []).append((model, value))
+            self.colours.setdefault(name, []).append((model, value))
         for name in _COLOUR_COPY.findall(source):
-            self._colours.setdefault(name, []).append(("", ""))  # of what, is not followed
+            self.colours.setdefault(name, []).append(("", ""))  # of what, is not followed
         for found in _COMMAND.finditer(source):
             self._define(found, _group(source, found.end() - 1))
+        self._delimited = frozenset(_DELIMITED.findall(source + styles))
+        self._lets = _LET.findall(source + styles)
+        self._grounds = [
+            each for each in _GROUNDS.finditer(source + styles) if each[0].startswith(r"\pagecolor")
+        ]
+        self.environments |= dict.fromkeys(_COLLECTING.findall(source), r"\@gobble")
         self.hiding = self._hiding()
         """The names of commands that hide what they set, or all that follows them."""
 
+    def aliases(self) -> frozenset[str]:
+        """The other names of commands that hide their argument."""
+        return frozenset(name for name, _ in self._lets if name in self.hiding) - self.commands.keys()
+
+    def leaves_open_what_is_seen(self, body: str) -> bool:
+        """Whether pages are dark, or `body` uses a command whose arguments end nobody knows where."""
+        used = re.findall(r"\\([A-Za-z@]+)", _DELIMITED.sub(" ", body))
+        return not self._delimited.isdisjoint(used) or any(map(self._is_dark_ground, self._grounds))
+
     def hides_environment(self, name: str) -> bool:
         """Whether the environment `name` is one of the paper's own that hides what is in it."""
-        return self._is_hiding(self._environments.get(name, ""), self.hiding)
+        return name in self.hiding or self._is_hiding(self.environments.get(name, ""), self.hiding)
 
     def is_seen(self, model: str | None, value: str) -> bool:
         """Whether text in that colour is plainly seen on white."""
@@ -102,13 +155,22 @@ class Definitions:
         name, *mixed = value.strip().split("!")
         if mixed and not (mixed[0].strip().isdigit() and int(mixed[0]) >= _PALE_PERCENT):
             return False
-        if name in self._colours:
-            return all(_is_dark(*each) for each in self._colours[name])
+        if name in self.colours:
+            return all(_is_dark(*each) for each in self.colours[name])
         return name in _NAMES
+
+    def _begin_with(self, styles: "Definitions") -> None:
+        for name, command in styles.commands.items():
+            if command.drops_arguments or (command.arguments and name not in _COMMANDS):
+                self.commands[name] = command
+        self.environments = {
+            name: body for name, body in styles.environments.items() if name not in _ENVIRONMENTS
+        }
+        self.colours = styles.colours
 
     def _define(self, found: re.Match[str], body: str) -> None:
         if found["environment"]:
-            self._environments[found["environment"]] = body
+            self.environments[found["environment"]] = body
         elif found["document"]:
             kinds = re.sub(r"\{[^{}]*\}", "", found["kinds"])
             self.commands[found["document"]] = Command(
@@ -121,17 +183,22 @@ class Definitions:
 
     def _hiding(self) -> frozenset[str]:
         """Grows until no command uses one that hides without being one."""
-        hiding = INVISIBLE
+        hiding = INVISIBLE | ({"comment"} - self.commands.keys())  # the environment, as a command
         while True:
             more = {name for name, command in self.commands.items() if self._is_hiding(command.body, hiding)}
+            more |= {new for new, old in self._lets if old in hiding}
             if more <= hiding:
                 return hiding
             hiding |= more
 
     def _is_hiding(self, body: str, hiding: frozenset[str]) -> bool:
         colours = any(not self.is_seen(each["model"], each["value"]) for each in _COLOURS.finditer(body))
-        used = re.findall(r"\\([A-Za-z@]+)", body)
+        colours = colours or "opacity" in body or any(map(self._is_dark_ground, _GROUNDS.finditer(body)))
+        used = re.findall(r"\\(?:begin\s*\{)?([A-Za-z@]+)", body)
         return colours or is_out_of_reach(body) or any(name in hiding for name in used)
+
+    def _is_dark_ground(self, found: re.Match[str]) -> bool:
+        return self.is_seen(found["model"], found["value"])
 
 
 def _group(source: str, begin: int) -> str:

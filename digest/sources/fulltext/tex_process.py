@@ -22,13 +22,13 @@ def main() -> None:
 def read(path: Path, text_characters: int) -> Extract | NoTextReason:
     """The text of the submission at `path`, or why there is none: not found, where it has no TeX."""
     try:
-        source = tex_archive.source(path)
-        found = None if source is None else tex_text.extract(source)
+        submitted = tex_archive.submission(path)
+        found = None if submitted is None else tex_text.extract(submitted.source, submitted.styles)
     except (MemoryError, TooLargeError):
         return NoTextReason.TOO_LARGE
     except Exception:  # noqa: BLE001 - broken archives, and TeX nested without end
         return NoTextReason.DAMAGED
-    if source is None:
+    if submitted is None:
         return NoTextReason.NOT_FOUND
     if found is None or is_garbled(found.text):
         return NoTextReason.GARBLED

@@ -23,69 +23,31 @@ from pylatexenc.macrospec import std_environment, std_macro
 
 from digest.sources.fulltext.characters import plain, tagged
 from digest.sources.fulltext.extract import Extract
+from digest.sources.fulltext.tex_commands import (
+    BLOCKS,
+    BOXES,
+    CONDITIONS,
+    DROPPED,
+    FIGURES,
+    FIRST_IS_TEXT,
+    FORMULAS,
+    GIVEN,
+    HEADINGS,
+    LAST_IS_TEXT,
+    TABLES,
+)
 from digest.sources.fulltext.tex_definitions import (
     Definitions,
     has_aliases,
     is_out_of_reach,
     without_conditions,
+    without_pictures,
 )
 
 _EXTRACTORS = ("pylatexenc",)
 _DOCUMENT = re.compile(r"\\begin\{document\}(.*?)(?:\\end\{document\}|\Z)", re.DOTALL)
+_END = re.compile(r"\\(?:bye|stop|end)(?![A-Za-z@]|\s*\{)")
 _TITLE = re.compile(r"\\title\s*(?:\[[^\[\]]*\])?\s*(?=\{)")
-_HEADINGS = {
-    "part": 1,
-    "chapter": 1,
-    "title": 1,
-    "section": 2,
-    "subsection": 3,
-    "subsubsection": 4,
-    "paragraph": 5,
-}
-_GIVEN = {  # the arguments of commands that pylatexenc does not know, or knows otherwise
-    **dict.fromkeys((*_HEADINGS, "subparagraph"), "*[{"),
-    **dict.fromkeys(("textcolor", "fcolorbox"), "[{{"),
-    **dict.fromkeys(("color", "caption", "footnote", "thanks", "captionof", "title"), "[{"),
-    **dict.fromkeys(
-        ("citep", "citet", "citealp", "citealt", "citeauthor", "citeyear", "parencite", "textcite"), "*[[{"
-    ),
-    **dict.fromkeys(
-        ("cref", "Cref", "autoref", "eqref", "ref", "pageref", "label", "subref", "vspace", "hspace"), "*{"
-    ),
-    **dict.fromkeys(("scalebox", "rotatebox"), "{{"),
-    "resizebox": "{{{",
-    **dict.fromkeys(
-        ("fontsize", "setlength", "addtolength", "setcounter", "definecolor", "renewcommand"), "{{"
-    ),
-    **dict.fromkeys(
-        ("phantom", "hphantom", "vphantom", "hypersetup", "bibliography", "bibliographystyle"), "{"
-    ),
-    **dict.fromkeys(
-        ("url", "author", "affiliation", "email", "date", "thispagestyle", "pagestyle", "todo"), "{"
-    ),
-    **dict.fromkeys(("multicolumn", "multirow"), "{{{"),
-    "href": "{{",
-    "includegraphics": "*[{",
-}
-_WITHOUT_TEXT = """
-ref pageref eqref cref Cref autoref subref usepackage bibitem toprule midrule bottomrule hline cline cmidrule centering
-cite citep citet citealp citealt citeauthor citeyear parencite textcite nocite label vspace hspace setlength
-addtolength setcounter definecolor renewcommand newcommand providecommand hypersetup bibliography date
-usepackage bibliographystyle thispagestyle pagestyle includegraphics phantom hphantom vphantom author
-affiliation email todo documentclass maketitle tableofcontents appendix
-"""
-_DROPPED = frozenset(_WITHOUT_TEXT.split())
-_LAST_IS_TEXT = frozenset(("href", "multicolumn", "multirow", "fcolorbox", "rotatebox"))
-_FORMULAS = frozenset(
-    f"{name}{star}"
-    for name in ("equation", "align", "gather", "multline", "eqnarray", "alignat")
-    for star in ("", "*")
-) | {"displaymath", "math", "flalign"}
-_FIGURES = frozenset(("tikzpicture", "pgfpicture", "picture", "filecontents", "comment", "CJK@hide"))
-_TABLES = frozenset(("tabular", "tabular*", "tabularx", "tabulary", "longtable", "array"))
-_BLOCKS = frozenset(
-    ("par", "newline", "linebreak", "newpage", "clearpage", "bigskip", "medskip", "smallskip")
-)
 # A name that the paper gives to something, its system for one.
 _NAME = re.compile(r"(?:\\(?:text[a-z]+|emph|mbox)\{)?([^\\{}#$%&]{1,100})\}?(?:\\xspace)?(?:\{\})?")
 _SYMBOLS = LatexNodes2Text(strict_latex_spaces=True)
@@ -93,13 +55,17 @@ _SMALL = 2.0  # points, and so little of a size
 _HIDDEN_CHARACTERS = 20_000
 
 
-def extract(source: str) -> Extract | None:
-    """The text of the paper whose TeX is `source`; None where nobody can tell without running it what is seen."""
+def extract(source: str, styles: str = "") -> Extract | None:
+    """The text of the paper whose TeX is `source`, set in `styles`.
+
+    None where nobody can tell without running it what is seen.
+    """
     document = _DOCUMENT.search(source)
-    body = without_conditions(document[1] if document else source)
-    if is_out_of_reach(body) or has_aliases(source):
+    body = without_conditions(without_pictures(document[1] if document else source))
+    definitions = Definitions(source, styles)
+    body = body if "stop" in definitions.commands else _END.split(body, maxsplit=1)[0]
+    if is_out_of_reach(body) or has_aliases(source) or definitions.leaves_open_what_is_seen(body):
         return None
-    definitions = Definitions(source)
     title = _TITLE.search(source[: document.start()]) if document else None
     head = f"\\title{_braced(source, title.end())}\n" if title else ""
     context = get_default_latex_context_db()
@@ -108,7 +74,8 @@ def extract(source: str) -> Extract | None:
         for name, each in definitions.commands.items()
         if each.arguments
     ]
-    given = [std_macro(name, arguments) for name, arguments in _GIVEN.items()]
+    given = [std_macro(name, arguments) for name, arguments in GIVEN.items()]
+    given += [std_macro(name, "{") for name in definitions.aliases()]
     tables = [std_environment("tabularx", "{{"), std_environment("longtable", "[{")]
     context.add_context_category("paper", macros=[*own, *given], environments=tables, prepend=True)
     nodes, _, _ = LatexWalker(head + body, latex_context=context, tolerant_parsing=True).get_latex_nodes()
@@ -189,13 +156,13 @@ class _Writer:
         name = node.environmentname
         if name == "thebibliography":
             self._has_references = True
-        elif name in _FIGURES or self._definitions.hides_environment(name):
+        elif name in FIGURES or self._definitions.hides_environment(name):
             self._hide(node.nodelist)
-        elif name in _FORMULAS:
+        elif name in FORMULAS:
             begin, end = rf"\begin{{{name}}}", rf"\end{{{name}}}"
             self._formula(node.latex_verbatim().removeprefix(begin).removesuffix(end), display=True)
         else:
-            before, self._in_table = self._in_table, self._in_table or name in _TABLES
+            before, self._in_table = self._in_table, self._in_table or name in TABLES
             self._put("\n## Abstract\n" if name == "abstract" else "\n")
             self.write(node.nodelist)
             self._put("\n")
@@ -209,18 +176,20 @@ class _Writer:
         texts = [each for each in given if not _is_optional(each)]
         if name in self._definitions.commands:
             self._own(name, texts)
-        elif name in self._definitions.hiding:
+        elif name in self._definitions.hiding or name in CONDITIONS:
             self._hide(texts)
         elif name == "appendix":
             self._appendix = "Appendix "
         elif name in ("bibliography", "printbibliography"):
             self._has_references = True
-        elif name in _DROPPED:
+        elif name in DROPPED:
             pass
-        elif name in _HEADINGS:
+        elif name in HEADINGS:
             self._heading(name, texts)
         elif name in ("color", "textcolor"):
             self._colour(node, given, texts)
+        elif name in BOXES:
+            self._box(given, texts)
         elif name == "fontsize":
             self._is_hidden = self._is_hidden or not _is_legible(texts)
         elif name in ("scalebox", "resizebox"):
@@ -244,7 +213,7 @@ class _Writer:
             self.write([text]) if command.shows(number) else self._hide([text])
 
     def _heading(self, name: str, texts: list[LatexNode]) -> None:
-        marks = "#" * _HEADINGS[name]
+        marks = "#" * HEADINGS[name]
         self._put(f"\n{marks} {self._appendix if name == 'section' else ''}")
         self.write(texts[-1:])
         self._put("\n")
@@ -259,15 +228,23 @@ class _Writer:
         else:
             self._hide(texts[1:])
 
+    def _box(self, given: list[LatexNode], texts: list[LatexNode]) -> None:
+        """A box with a ground of a colour; the letters on it are black."""
+        model = next((_source(each)[1:-1] for each in given if _is_optional(each)), None)
+        is_dark = len(texts) > 1 and self._definitions.is_seen(model, _source(texts[-2]).strip("{}"))
+        (self._hide if is_dark else self.write)(texts[-1:])
+
     def _other(self, node: LatexMacroNode, texts: list[LatexNode]) -> None:
         name = node.macroname
-        if name in ("\\", "tabularnewline", "item", *_BLOCKS):
+        if name in ("\\", "tabularnewline", "item", *BLOCKS):
             self._put("\n")
         elif name in ("footnote", "caption", "thanks"):
             self._put(" [footnote: " if name != "caption" else "\n")
             self.write(texts)
             self._put("]" if name != "caption" else "\n")
-        elif name in _LAST_IS_TEXT:
+        elif name in FIRST_IS_TEXT:
+            self.write(texts[:1])
+        elif name in LAST_IS_TEXT:
             self.write(texts[-1:])
         elif texts and not _is_accent(node):
             self.write(texts)
