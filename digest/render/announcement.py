@@ -1,6 +1,6 @@
-"""What an operator writes to all, in Markdown -> a page or a mail, a message for Telegram, plain text. Pure.
+"""Renderer of the operator's announcements: Markdown to HTML, Telegram messages and plain text. Pure.
 
-Read by `markdown_tree`: HTML in it is text, links lead to web and mail addresses. The ends of lines stay.
+`markdown_tree` parses them: HTML is text, links lead to web and mail addresses only. Line breaks are kept.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -14,21 +14,21 @@ from digest.markdown_tree import MATH, tree
 from digest.render import page, splitting, telegram
 from digest.render.telegram_cleaning import clean
 
-_HIGHEST = 2  # the level of the highest heading: the first is the page's own
+_HIGHEST = 2  # the level of the highest heading; level 1 is the page's own
 _LOWEST = 4
-_INDENT = "\u2003"  # as wide as a letter; Telegram drops blanks at the beginning of a line
+_INDENT = "\u2003"  # an em space; Telegram drops ordinary spaces at the beginning of a line
 
 
 @dataclass(frozen=True, slots=True)
 class _Style:
-    """How an output writes what stands within a block."""
+    """The inline rendering of an output format."""
 
     tags: Mapping[str, str]
     text: Callable[[str], Markup]
     formula: Callable[[str], Markup]
 
     def inside(self, element: Element) -> Markup:
-        """The content of `element`, but for the lists in an item."""
+        """Render the content of `element`, without the lists nested in an item."""
         shown = self.text(element.text or "")
         for child in element:
             if child.tag not in {"ul", "ol"}:
@@ -54,17 +54,17 @@ _CHAT = _Style({"strong": "b", "em": "i", "code": "code"}, telegram.literal, tel
 
 
 def html(text: str) -> Markup:
-    """`text` for a page or a mail."""
+    """Render `text` as HTML for a page or a mail."""
     return Markup("\n").join(map(_block, tree(clean(text), keeps_fences=True)))
 
 
 def message(text: str) -> Markup:
-    """`text` for Telegram; to be passed through `splitting.split` or `splitting.finish`."""
+    """Render `text` for Telegram; the result must pass through `splitting.split` or `splitting.finish`."""
     return Markup("\n\n").join(map(_part, tree(clean(text), keeps_fences=True)))
 
 
 def plain(text: str) -> str:
-    """`text` without marks, an address behind the words of its link."""
+    """Render `text` as plain text; the address of a link comes after its words."""
     return telegram.plain(splitting.finish(message(text)))
 
 

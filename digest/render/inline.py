@@ -1,7 +1,7 @@
-"""The stored form of text, read into spans that each output renders in its own way. Pure.
+"""Parser for the stored form of text: returns spans, which each output renders in its own way. Pure.
 
-Formulas are accepted in each form in which papers and models write them: `$…$`, `$$…$$`, `\\(…\\)`, `\\[…\\]`.
-What only looks like a formula (money, an odd dollar sign) is text.
+Formulas are accepted in every form that papers and models write: `$…$`, `$$…$$`, `\\(…\\)`, `\\[…\\]`.
+Text that only looks like a formula (money, a single dollar sign) stays text.
 """
 
 import re
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Characters that stand for themselves."""
+    """Literal characters."""
 
     value: str
 
@@ -32,14 +32,14 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A bare http(s) address, without the punctuation behind it."""
+    """A bare http(s) address, without trailing punctuation."""
 
     url: str
 
 
 @dataclass(frozen=True, slots=True)
 class Strong:
-    """Emphasised spans; they hold no further Strong."""
+    """Bold spans; they contain no further Strong."""
 
     spans: tuple["Span", ...]
 
@@ -63,7 +63,7 @@ _BEHIND_A_LINK = ".,;:!?'\")]}>*_`|\\([{"
 
 
 def parse(text: str) -> tuple[Span, ...]:
-    """The spans of `text`; joined they hold all of its characters but the delimiters."""
+    """Parse `text` into spans; joined, they contain all of its characters except the delimiters."""
     return tuple(_joined(_spans(text)))
 
 
@@ -78,7 +78,7 @@ def _spans(text: str) -> Iterator[Span]:
 
 
 def _span(found: re.Match[str]) -> tuple[Span, int]:
-    """The span that begins where `found` does, and where it ends."""
+    """Return the span that begins at the match, and its end."""
     kind = found.lastgroup or ""
     content = found[kind]
     if kind == "code":
@@ -90,14 +90,14 @@ def _span(found: re.Match[str]) -> tuple[Span, int]:
         return Link(url), found.start() + len(url)
     if is_formula(content):
         return Math(content.strip()), found.end()
-    return Text(found[0][0]), found.start() + 1  # a delimiter that opens nothing; what follows is read anew
+    return Text(found[0][0]), found.start() + 1  # a delimiter that opens nothing; parsing continues after it
 
 
 def is_formula(content: str) -> bool:
-    """Whether what stands between delimiters is a formula.
+    """Return True if the content between delimiters is a formula.
 
-    Fewer than three plain words, none of them Chinese, Japanese or Korean, but in braces; balanced braces, no blank at
-    its edges unless it holds a backslash, no money.
+    A formula has balanced braces. Without a backslash it also has fewer than three words, no Chinese, Japanese or
+    Korean outside braces, no white space at its ends, and is not an amount of money.
     """
     has_command = "\\" in content
     if content.endswith("\\") or re.search(r"(?<!\\)\$", content):
@@ -121,7 +121,7 @@ def _balanced(tex: str) -> bool:
 
 
 def trimmed(url: str) -> str:
-    """`url` without what ends the sentence, closes the bracket around it, or opens one behind it."""
+    """Strip from `url` the punctuation of the sentence, a closing bracket around it, and an opening one after it."""
     while url and url[-1] in _BEHIND_A_LINK:
         if url[-1] == ")" and url.count("(") >= url.count(")"):
             break
@@ -130,7 +130,7 @@ def trimmed(url: str) -> str:
 
 
 def _joined(spans: Iterator[Span]) -> Iterator[Span]:
-    """The same spans with neighbouring texts in one, and none that is empty."""
+    """Merge adjacent texts, and drop empty ones."""
     pending = ""
     for span in spans:
         if isinstance(span, Text):

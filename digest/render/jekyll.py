@@ -1,4 +1,4 @@
-"""An edition as a Jekyll post: Markdown for kramdown, behind front matter."""
+"""Renderer of an edition as a Jekyll post: front matter, then Markdown for kramdown."""
 
 from datetime import date
 from functools import cache
@@ -13,12 +13,12 @@ FOLDER = "post"
 
 
 def post_name(day: date) -> str:
-    """The file name of the post of `day`."""
+    """Return the file name of the post of `day`."""
     return f"{day}-arxiv.md"
 
 
 def render(edition: Edition, zone: ZoneInfo) -> str:
-    """The post of `edition`, its times in `zone`."""
+    """Render the post of `edition`, with times in `zone`."""
     template = _environment().get_template(f"{FOLDER}/edition.md.j2")
     return template.render(words.material(edition, zone))
 

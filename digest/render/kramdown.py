@@ -1,8 +1,8 @@
-"""Spans -> Markdown for kramdown (GFM, as Jekyll runs it), and back. Pure.
+"""Conversion of spans to Markdown for kramdown (GFM, as Jekyll runs it), and back. Pure.
 
-The built page shows the literal text and the formulas; nothing in them becomes markup, Liquid or HTML. Escaped is
-only what kramdown 2.4 would take for something, so that ordinary prose stays as it is. Straight quotes become curly
-ones on the page, as they always did.
+The built page shows the literal text and the formulas; nothing in them becomes markup, Liquid or HTML. Only characters
+that kramdown 2.4 would interpret are escaped, so ordinary prose stays unchanged. Straight quotes become curly ones on
+the page, as they always did.
 """
 
 import re
@@ -21,12 +21,12 @@ _SIGNS = re.compile(
     r"[\\`*\[{|$<]"  # escapes, code, emphasis, links and footnotes, attributes, tables, formulas, tags
     r"|_(?<![A-Za-z0-9]_)|_(?![A-Za-z0-9])"  # underscores, but inside words
     r"|(?<=~)~|~(?=~)|(?<=-)-|-(?=-)|(?<=>)>|>(?=>)"  # strikethrough, dashes, guillemets
-    # entities, Liquid, and what would look like a formula of ours
+    # entities, Liquid, and text that would look like a formula of ours
     r"|&(?=\#?\w*(?:;|$))|(?<=\{)%|(?<=\\)[(\[]",
     re.ASCII,
 )
 _ENTITIES = {"&": "&amp;", "%": "&#37;"}
-# At the beginning of a block: headings, quotes, lists, definitions, underlines of headings, ends of blocks.
+# Special at the beginning of a block: headings, quotes, lists, definitions, heading underlines, ends of blocks.
 _OPENING = re.compile(r"\#+(?=\s|$)|>|[:+-](?=\s|$)|=+$|\^$|\d+(?=\.(?:\s|$))", re.ASCII)
 _PLAIN_TEX = re.compile(r"[^|\n`]+")
 _SPECIAL = re.compile(r"[\\.*_+`<>()\[\]{}#!:|\"'$=~&%-]")
@@ -35,19 +35,19 @@ _LONE_FORMULA = re.compile(r"\$\$[^$]+\$\$")
 
 
 def markdown(text: str) -> str:
-    """Stored `text` as the source of one paragraph, heading or list item."""
+    """Convert stored `text` to the source of one paragraph, heading or list item."""
     return block(parse(" ".join(removed(text).split())))
 
 
 def block(spans: Iterable[Span]) -> str:
-    """`spans` as the source of one block."""
+    """Convert `spans` to the source of one block."""
     source = " ".join("".join(map(_source, _shown(spans))).split())
     if _LONE_FORMULA.fullmatch(source):
         return _escaped_formula(
             source[2:-2]
         )  # alone, it would be a display formula in a paragraph of its own
     if source.endswith(r"\\"):
-        source = source[:-2] + "&#92;"  # two at the end of a line break it
+        source = source[:-2] + "&#92;"  # two backslashes at the end of a line are a line break
     if source.endswith("#"):
         source = source[:-1] + r"\#"
     if source.startswith(r"\$$"):
@@ -57,7 +57,7 @@ def block(spans: Iterable[Span]) -> str:
 
 
 def _shown(spans: Iterable[Span]) -> Iterator[Span]:
-    """`spans` as the page has them: neighbours that stand there as text are one, and no TeX in them does harm."""
+    """Merge the spans that the page shows as text, and sanitize the TeX in all spans."""
     written = ""
     for span in spans:
         match span:
@@ -74,7 +74,7 @@ def _shown(spans: Iterable[Span]) -> Iterator[Span]:
 
 
 def _opened(source: str, end: int) -> str:
-    """`source` with what opens it made harmless: a number by its full stop, a sign by itself."""
+    """Escape the beginning of `source`: the full stop after a number, or the character itself."""
     if source[0].isdigit():
         return rf"{source[:end]}\{source[end:]}"
     return "&#94;" + source[1:] if source[0] == "^" else "\\" + source
@@ -93,10 +93,10 @@ def _source(span: Span) -> str:
 
 
 def formula(tex: str) -> str:
-    r"""`tex` so that the page holds `\(tex\)`, which MathJax finds, to the letter.
+    r"""Convert `tex` so that the page contains exactly `\(tex\)`, which MathJax finds.
 
-    kramdown's own form for that is `$$tex$$`. A pipe in it would make a table of the line, and Liquid comes before
-    kramdown: there every sign is escaped by itself.
+    kramdown's own form for this is `$$tex$$`. A pipe in it would turn the line into a table, and Liquid runs before
+    kramdown; in these cases every special character is escaped separately.
     """
     if _PLAIN_TEX.fullmatch(tex) and "{{" not in tex and "{%" not in tex:
         return f"$${tex}$$"
@@ -117,15 +117,15 @@ def _is_plain_code(value: str) -> bool:
 
 
 def text(source: str) -> str:
-    """The stored form of a block's source: what `markdown` wrote, or what older posts hold.
+    """Convert the source of a block back to the stored form, as `markdown` or older posts wrote it.
 
-    These have formulas between single dollars or in escaped brackets, and emphasis and links that a model wrote.
+    Older posts have formulas between single dollar signs or in escaped brackets, and a model's emphasis and links.
     """
     return markdown_tree.stored(markdown_tree.inline(source, _Written))
 
 
 class _Written(markdown_tree.Escape):
-    """Formulas and code, and what kramdown shows to the letter: escaped signs and entities."""
+    """A processor for formulas, code, and literal text: escaped characters and entities."""
 
     PATTERN = (
         r"\$\$(?P<plain>[^$]+)\$\$|\\\\\((?P<escaped>(?:\\.|[^\\])+?)\\\\\)"

@@ -1,6 +1,6 @@
-r"""arXiv's own titles and abstracts in the stored form of text (`digest.models`). Pure.
+r"""Conversion of arXiv's own titles and abstracts to the stored form of text (`digest.models`). Pure.
 
-They come as their authors typed them: TeX for paper, and sometimes Markdown.
+They are as their authors typed them, in TeX and sometimes Markdown.
 """
 
 import re
@@ -23,17 +23,17 @@ _VERBATIM = re.compile(r"\\(?:verb|lstinline)\*?([|!+@])([^`\n]{1,200}?)\1")
 _FOOTNOTE = re.compile(r"\s?\\footnote\s?\{\s?((?:[^{}]|\{[^{}]{0,300}\}){1,1000}?)\.?\s?\}")
 _MARKDOWN_LINK = re.compile(r"!?\[([^\[\]\n]{0,300})\]\((https?://[^\s()<>]+)\)")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,8});")
-_SPECIAL = re.compile(r"[\\$`*~&]|http")  # without which a text has no form but itself
+_SPECIAL = re.compile(r"[\\$`*~&]|http")  # a text without these needs no conversion
 _QUOTED = re.compile(r"(?<!`)``(?=[^\s`\"])([^`\"]{1,300}?)(?:''(?!')|\")")
 _TIE = re.compile(r"(?:(?<=[A-Za-z][a-z])|(?<=[a-z]\.))~(?=[A-Za-z0-9])")  # Fig.~3; but not 5~6
 
 
 def stored(text: str) -> str:
-    r"""`text` in the stored form, without TeX in its prose.
+    r"""Convert `text` to the stored form, without TeX in its prose.
 
-    Formulas stand between single dollars, `\href{u}{so}` and `[so](u)` are so (u), `\textbf{so}` and `\emph{so}` are
-    `**so**`, `\texttt{so}` is code, `\'e` is é, ``so'' is “so”, Fig.~3 is Fig. 3, &lt; is <.
-    What is in the stored form stays.
+    Formulas get single dollar signs, `\href{u}{so}` and `[so](u)` become so (u), `\textbf{so}` and `\emph{so}` become
+    `**so**`, `\texttt{so}` becomes code, `\'e` é, ``so'' “so”, Fig.~3 Fig. 3, &lt; <.
+    Text in the stored form is not changed.
     """
     if not _SPECIAL.search(text):
         return text
@@ -44,7 +44,7 @@ def stored(text: str) -> str:
 
 
 def typeset(text: str) -> str:
-    r"""The same of text that is in the stored form but for commands of TeX: what older posts and models left in it."""
+    r"""Convert the TeX commands that older posts and models left in text of the stored form."""
     return _set(links(text)) if "\\" in text else text
 
 

@@ -1,4 +1,4 @@
-"""An edition as one HTML page that needs no network: what a post comes to, without a site around it."""
+"""Renderer of an edition as one self-contained HTML page: a post without a site around it."""
 
 from functools import cache
 from zoneinfo import ZoneInfo
@@ -15,13 +15,16 @@ _LINK = Markup('<a href="{0}">{0}</a>')
 
 
 def render(edition: Edition, zone: ZoneInfo) -> str:
-    """The page of `edition`, its times in `zone`. Formulas are shown in Unicode, as far as that goes."""
+    """Render the page of `edition`, with times in `zone`. Formulas are shown in Unicode if possible, else as TeX."""
     page = _environment().get_template("page/edition.html.j2")
     return page.render(edition=edition, papers=papers(edition, zone))
 
 
 def papers(edition: Edition, zone: ZoneInfo, address: str | None = None) -> Markup:
-    """The same without its frame, for other pages to hold; with `address`, where it is whole, without its readings."""
+    """Render the papers of `edition` without the page around them, with times in `zone`.
+
+    With `address`, that of the full page, the readings are left out.
+    """
     part = _environment().get_template("page/papers.html.j2")
     return Markup(part.render(words.material(edition, zone), address=address))  # noqa: S704 - the template escapes
 
@@ -34,24 +37,24 @@ def _environment() -> Environment:
 
 
 def html(text: str) -> Markup:
-    """Stored `text` as HTML; all that is not our own markup is escaped, and what nobody sees is left out."""
+    """Render stored `text` as HTML; everything but our own markup is escaped, and invisible characters are removed."""
     return Markup().join(_html(span, _LINK) for span in _spans(text))
 
 
 def paragraphs(text: str) -> Markup:
-    """Stored `text` with its empty lines as the ends of paragraphs."""
+    """Render stored `text` as HTML paragraphs; blank lines separate them."""
     return Markup("\n").join(
         Markup("<p>{}</p>").format(html(part)) for part in text.split("\n\n") if part.strip()
     )
 
 
 def phrase(text: str) -> Markup:
-    """The same where no link may stand, for it is one itself: addresses are text."""
+    """Render stored `text` as HTML without links, for use within a link: addresses are text."""
     return Markup().join(_html(span, Markup("{}")) for span in _spans(text))
 
 
 def plain(text: str) -> str:
-    """The text of `html`: formulas in Unicode, as far as that goes, and no marks."""
+    """Render stored `text` as plain text without marks; formulas are in Unicode if possible, else TeX."""
     return "".join(map(_plain, _spans(text)))
 
 

@@ -1,8 +1,9 @@
-"""Telegram HTML of ours, cut into messages that Telegram takes, each valid by itself. Pure.
+"""Splits our Telegram HTML into messages that Telegram accepts, each valid on its own. Pure.
 
-A message holds 4,096 characters after entity parsing and 100 entities (https://core.telegram.org/bots/api#sendmessage);
-lengths are in UTF-16 units here, which are never fewer than characters. What belongs together stays together: a paper
-(up to its `<x-break/>`), else a paragraph, a line, a sentence, a word; a formula, code and the text of a link.
+A message has at most 4,096 characters after entity parsing and 100 entities
+(https://core.telegram.org/bots/api#sendmessage). Lengths are in UTF-16 units here, which are never fewer than
+characters. A message ends between papers (at `<x-break/>`) if possible, else between paragraphs, lines, sentences or
+words; never within a formula, code or the text of a link that fits a message.
 """
 
 from collections.abc import Sequence
@@ -12,15 +13,15 @@ from digest.render.telegram_tokens import BREAK, FORMULA, Tag, escaped, tokens
 from digest.render.telegram_units import Break, Unit, units
 
 _OURS = frozenset({FORMULA, BREAK})
-_LEAST = 1 / 2  # of what fits: a message is not cut sooner for the sake of a better place
-_TAIL = 1 / 4  # of a message: what is left for the last one, where that costs no better place
+_LEAST = 1 / 2  # of what fits: a message is not cut earlier only for a better place
+_TAIL = 1 / 4  # of a message: the minimum for the last one, unless this costs a better place
 
 
 def split(html: str, limit: int = 4096, entities: int = 100) -> list[str]:
-    """The messages for `html`: at most `limit` UTF-16 units and `entities` entities each; none where nothing shows.
+    """Split `html` into messages of at most `limit` UTF-16 units and `entities` entities; empty if it shows nothing.
 
-    White space at the edges of a message is dropped. A message never ends within a grapheme cluster that has room in
-    one; what is open at its end is closed, and opened again in the next.
+    White space at the ends of a message is dropped. A message never ends within a grapheme cluster that fits one. Tags
+    that are open at its end are closed, and opened again in the next.
     """
     shown = units(html, limit)
     upto = [0, *accumulate(unit.size for unit in shown)]
@@ -33,14 +34,14 @@ def split(html: str, limit: int = 4096, entities: int = 100) -> list[str]:
 
 
 def measure(html: str) -> tuple[int, int]:
-    """The UTF-16 units that `html` shows, white space at its edges among them, and its entities."""
+    """Return the number of UTF-16 units that `html` shows, including white space at its ends, and of its entities."""
     shown = units(html, len(html))
     opened = (_opened(tags, unit) for tags, unit in zip(_tags_before(shown), shown, strict=True))
     return sum(unit.size for unit in shown), sum(opened)
 
 
 def finish(html: str) -> str:
-    """`html` without the marks of our own."""
+    """Remove our own tags from `html`."""
     return "".join(
         token.source if isinstance(token, Tag) else escaped(token.shown)
         for token in tokens(html)
@@ -49,14 +50,14 @@ def finish(html: str) -> str:
 
 
 def _next(shown: Sequence[Unit], start: int) -> int:
-    """The first unit from `start` on that is not blank; their number where none is left."""
+    """Return the index of the first unit from `start` on that is not blank; the number of units if none is left."""
     while start < len(shown) and shown[start].is_blank:
         start += 1
     return start
 
 
 def _end(shown: Sequence[Unit], upto: Sequence[int], start: int, limit: int, entities: int) -> int:
-    """Where the message that begins at `start` ends: the first unit that is not in it."""
+    """Return the end of the message that begins at `start`: the index of the first unit after it."""
     over = _over(shown, upto, start, limit, entities)
     if over == len(shown):
         return over
@@ -73,7 +74,7 @@ def _end(shown: Sequence[Unit], upto: Sequence[int], start: int, limit: int, ent
 
 
 def _over(shown: Sequence[Unit], upto: Sequence[int], start: int, limit: int, entities: int) -> int:
-    """The first unit for which a message that begins at `start` has no room; one always has."""
+    """Return the index of the first unit that does not fit a message that begins at `start`; one always fits."""
     count, tags = 0, ()  # type: int, tuple[Tag, ...]
     for at in range(start, len(shown)):
         unit = shown[at]
@@ -87,7 +88,7 @@ def _over(shown: Sequence[Unit], upto: Sequence[int], start: int, limit: int, en
 
 
 def _best(shown: Sequence[Unit], upto: Sequence[int], start: int, places: Sequence[int]) -> int:
-    """The last of the best `places`; a paper, and a word, may end a message however short it is."""
+    """Return the last of the best `places`; the end of a paper or a word may end even a short message."""
     least = upto[start] + (upto[places[-1]] - upto[start]) * _LEAST
     last: dict[Break, int] = {}
     for at in places:
@@ -101,12 +102,12 @@ def _tags_before(shown: Sequence[Unit]) -> list[tuple[Tag, ...]]:
 
 
 def _opened(tags: Sequence[Tag], unit: Unit) -> int:
-    """How many entities begin with `unit`, behind one that stands in `tags`."""
+    """Count the entities that begin with `unit` after a unit with `tags`."""
     return len(unit.tags) - _common(tags, unit.tags)
 
 
 def _common(first: Sequence[Tag], second: Sequence[Tag]) -> int:
-    """How many of the open tags are the very same."""
+    """Count the leading tags that are identical."""
     if first is second:
         return len(first)
     common = 0
@@ -118,7 +119,7 @@ def _common(first: Sequence[Tag], second: Sequence[Tag]) -> int:
 
 
 def _source(shown: Sequence[Unit]) -> str:
-    """The HTML of one message."""
+    """Return the HTML of one message."""
     end = max(at for at, unit in enumerate(shown, start=1) if not unit.is_blank)
     parts: list[str] = []
     open_: tuple[Tag, ...] = ()

@@ -1,7 +1,7 @@
-"""The stored form of text as HTML that Telegram accepts, whatever stands in it. Pure.
+"""Renderer of stored text as HTML that Telegram accepts, whatever the text contains. Pure.
 
-Rules: https://core.telegram.org/bots/api#html-style. Formulas are written in Unicode, for classic messages know none,
-and marked so that no message ends within one; `splitting` takes the marks out.
+Rules: https://core.telegram.org/bots/api#html-style. Classic messages have no formulas, so these are written in
+Unicode, and marked so that no message ends within one; `splitting` removes the marks.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,22 +15,22 @@ from digest.render.telegram_tokens import FORMULA, Tag, escaped, tokens
 
 
 def html(text: str) -> Markup:
-    """Stored `text` for a classic message; to be passed through `splitting.split` or `splitting.finish`."""
+    """Render stored `text` for a classic message; the result must pass through `splitting.split` or `.finish`."""
     return _html(text, _formula)
 
 
 def rich(text: str) -> Markup:
-    """Stored `text` for a rich message (Bot API 10.1), in which Telegram itself sets the formulas."""
-    return Markup(str(_html(text, _tex)).replace("\n", "<br>"))  # noqa: S704 - a line's end is a blank there
+    """Render stored `text` for a rich message (Bot API 10.1), in which Telegram itself renders the formulas."""
+    return Markup(str(_html(text, _tex)).replace("\n", "<br>"))  # noqa: S704 - line breaks are white space there
 
 
 def literal(text: str) -> Markup:
-    """`text` that holds no markup (names, keywords, questions), to the letter."""
+    """Escape `text` without markup, such as names, keywords and questions."""
     return Markup(escaped(clean(text)))  # noqa: S704 - escaped by Telegram's own rules
 
 
 def plain(html: str) -> str:
-    """The text of HTML of ours, without tags; behind a link its address, where it differs, in parentheses."""
+    """Return the text of our HTML without tags; after a link comes its address in parentheses, if it differs."""
     shown: list[str] = []
     links: list[tuple[str, int]] = []
     for token in tokens(html):
@@ -64,7 +64,7 @@ def _source(span: Span, formula: Callable[[str], str]) -> str:
 
 
 def _strong(spans: tuple[Span, ...], formula: Callable[[str], str]) -> Iterator[str]:
-    """`spans` in bold, but for code: Telegram's code holds no other entity, and stands in none."""
+    """Render `spans` in bold, except code: Telegram allows no entity within code or around it."""
     bold = ""
     for source in (_source(span, formula) for span in spans):
         if source.startswith("<code>"):

@@ -1,6 +1,7 @@
-"""How much Telegram takes in one rich message, and whether HTML of ours keeps to it. Pure.
+"""The limits of Telegram's rich messages, checked for our HTML. Pure.
 
-Limits: https://core.telegram.org/bots/api#rich-message-limits (Bot API 10.1). Ours never nests 16 levels deep.
+Source: https://core.telegram.org/bots/api#rich-message-limits (Bot API 10.1). Our HTML never reaches the limit of 16
+levels of nesting.
 """
 
 import re
@@ -8,10 +9,10 @@ import re
 _CHARACTERS = 32_768
 _BLOCKS = 500
 _BLOCK = re.compile(r"<(?:h[1-6]|p|ul|li|blockquote|details|table|tr)\b")
-_HOLDING_TEXT = re.compile(r"<(?:li|blockquote)\b")  # the text in it is a paragraph, hence another block
+_HOLDING_TEXT = re.compile(r"<(?:li|blockquote)\b")  # its text is a paragraph, which counts as a block too
 
 
 def fits(html: str) -> bool:
-    """Whether one message holds `html`. Tags are counted as if they were text, to be on the safe side."""
+    """Return True if `html` fits one message. Tags are counted as text, to be on the safe side."""
     blocks = len(_BLOCK.findall(html)) + len(_HOLDING_TEXT.findall(html))
     return len(html) <= _CHARACTERS and blocks <= _BLOCKS

@@ -1,7 +1,7 @@
-"""Telegram's HTML, as our own templates write it, read token by token. Pure.
+"""Tokenizer for the Telegram HTML of our own templates. Pure.
 
-The tags that Telegram knows: https://core.telegram.org/bots/api#html-style. Beside them stand marks of our own that
-never reach it: `<x-f>` around a formula, `<x-break/>` between papers.
+Telegram's tags: https://core.telegram.org/bots/api#html-style. Two tags of our own never reach Telegram: `<x-f>` around
+a formula, `<x-break/>` between papers.
 """
 
 import re
@@ -14,13 +14,13 @@ BREAK = "x-break"
 
 _TOKENS = re.compile(r"<(?P<closing>/?)(?P<name>[a-z][a-z-]*)(?P<rest>[^<>]*)>|[^<]+|<")
 _HREF = re.compile(r"""\bhref="([^"]*)\"""")
-_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}  # the named entities that Telegram reads
+_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}  # Telegram supports only these
 _ESCAPED = re.compile(r'[&<>"]')
 
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """One tag, opening or closing, as it is written."""
+    """An opening or closing tag, with its source."""
 
     name: str
     source: str
@@ -28,20 +28,20 @@ class Tag:
 
     @property
     def target(self) -> str:
-        """The address of a link; empty where there is none."""
+        """The address of a link; empty if there is none."""
         found = _HREF.search(self.source)
         return unescape(found[1]) if found else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Characters:
-    """What is shown between two tags."""
+    """The text between two tags, unescaped."""
 
     shown: str
 
 
 def tokens(html: str) -> Iterator[Tag | Characters]:
-    """The tags and texts of `html` in order; what is no tag is text."""
+    """Yield the tags and texts of `html`, in order; anything that is not a tag is text."""
     for found in _TOKENS.finditer(html):
         if found["name"]:
             yield Tag(found["name"], found[0], bool(found["closing"]))
@@ -50,5 +50,5 @@ def tokens(html: str) -> Iterator[Tag | Characters]:
 
 
 def escaped(text: str) -> str:
-    """`text` so that Telegram shows it to the letter."""
+    """Escape `text` so that Telegram shows it literally."""
     return _ESCAPED.sub(lambda sign: _ESCAPES[sign[0]], text)

@@ -1,4 +1,4 @@
-"""Telegram HTML of ours as the words it shows, each with its tags and how well a message may end before it. Pure."""
+"""Parser of our Telegram HTML into units: words with their tags, and how well a message can end before each. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -34,11 +34,11 @@ _CLUSTERS = regex.compile(r"\X", flags=regex.VERSION1)
 
 
 class Break(IntEnum):
-    """How well a message may end at a place: the more, the better."""
+    """The quality of a place for the end of a message; higher is better."""
 
     NEVER = 0
     ANYWHERE = 1
-    """Between characters, as readers see them: where nothing else is left."""
+    """Between grapheme clusters, if there is no better place."""
     WORD = 2
     SENTENCE = 3
     LINE = 4
@@ -53,7 +53,7 @@ class Unit:
     text: str
     size: int
     tags: tuple[Tag, ...]
-    """The tags that are open around it, the outermost first; the same tag is the same object."""
+    """The open tags around it, outermost first; the same tag is the same object."""
     before: Break
 
     @property
@@ -62,7 +62,7 @@ class Unit:
 
 
 def units(html: str, limit: int) -> Sequence[Unit]:
-    """What `html` shows, in order; none is of more than `limit` UTF-16 units, but for white space."""
+    """Parse `html` into units, in order; none has more than `limit` UTF-16 units, except white space."""
     reader = _Reader(limit)
     for token in tokens(html):
         if not isinstance(token, Tag):
@@ -77,12 +77,12 @@ def units(html: str, limit: int) -> Sequence[Unit]:
 
 
 def size(text: str) -> int:
-    """The length of `text` in UTF-16 units."""
+    """Return the length of `text` in UTF-16 units."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 class _Reader:
-    """The units so far, and what stands between the last of them and the next."""
+    """Parser state: the units so far, and the break before the next."""
 
     def __init__(self, limit: int) -> None:
         self.units: list[Unit] = []
@@ -101,7 +101,7 @@ class _Reader:
             self._whole = (tag, len(self.units))
 
     def close(self, name: str) -> None:
-        """Close the innermost tag of that name, and what is open in it; nothing where none is open."""
+        """Close the innermost tag of that name and all tags within it; do nothing if none is open."""
         if all(tag.name != name for tag in self._open):
             return
         while self._open:
@@ -119,7 +119,7 @@ class _Reader:
             self.least = max(self.least, Break.LINE)
 
     def _keep(self, start: int) -> None:
-        """Leave no place to cut in what has been read since `start`, if a message has room for it."""
+        """Forbid breaks between the units from `start` on, if together they fit a message."""
         kept = self.units[start:]
         if sum(unit.size for unit in kept) <= self._limit:
             self.units[start + 1 :] = (replace(unit, before=Break.NEVER) for unit in kept[1:])
@@ -142,7 +142,7 @@ class _Reader:
 
 
 def _nested(open_: Sequence[Tag]) -> tuple[Tag, ...]:
-    """The tags of `open_` that Telegram takes within each other: code stands in no style, and a link holds no code."""
+    """Return the tags of `open_` that Telegram allows within each other: no style around code, no code in a link."""
     names = {tag.name for tag in open_}
     dropped = {FORMULA}
     if "a" in names:
@@ -153,7 +153,7 @@ def _nested(open_: Sequence[Tag]) -> tuple[Tag, ...]:
 
 
 def _blank(blank: str, last: str, least: Break) -> Break:
-    """The place that white space makes, behind a `last` word and a place that may be there already."""
+    """Return the break that white space makes after the `last` word; `least` is a break that exists already."""
     lines = blank.count("\n") + (least == Break.LINE)
     if lines:
         return Break.PARAGRAPH if lines > 1 else Break.LINE
@@ -162,7 +162,7 @@ def _blank(blank: str, last: str, least: Break) -> Break:
 
 
 def _touching(last: str, piece: str) -> Break:
-    """The place between two pieces without white space between them."""
+    """Return the break between two pieces without white space between them."""
     if _CONTINUES.match(piece) or last.endswith("\u200d"):
         return Break.NEVER
     if _CLOSES.match(piece) or _OPENS.match(last[-1]):
@@ -173,7 +173,7 @@ def _touching(last: str, piece: str) -> Break:
 
 
 def _parts(piece: str, limit: int) -> Iterator[str]:
-    """`piece`, or its grapheme clusters where no message has room for it."""
+    """Yield `piece`, or its grapheme clusters if it does not fit a message, or their code points if these do not."""
     if size(piece) <= limit:
         yield piece
         return

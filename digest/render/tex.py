@@ -1,7 +1,7 @@
-r"""Formulas in TeX as readable Unicode, and what is left of TeX in prose. Pure.
+r"""Conversion of TeX formulas to readable Unicode, and of TeX in prose. Pure.
 
-TeX that has no readable line of Unicode (environments, fractions within fractions, macros that nobody knows) is
-refused: whoever asked shows it as code. The cost is bounded by the length and the depth that are read at all.
+TeX without a readable equivalent on one line (environments, nested fractions, unknown macros) is rejected, and the
+caller shows it as code. Limits on length and depth bound the cost.
 """
 
 import re
@@ -49,7 +49,7 @@ _NOTHING = {
     "!", "/", "limits", "nolimits", "displaystyle", "textstyle", "scriptstyle", "scriptscriptstyle", "rm", "bf", "it",
     "sf", "tt", "cal", "left", "right", "middle", "negthinspace", "nonumber", "notag", "strut", "allowbreak",
 } | {size + side for size in ("big", "Big", "bigg", "Bigg") for side in ("", "l", "r", "m")}  # fmt: skip
-_KINDS = {"mid": Kind.RELATION, "colon": Kind.COMMA}  # what differs from the same sign, typed
+_KINDS = {"mid": Kind.RELATION, "colon": Kind.COMMA}  # these differ from the same symbol when typed
 _FENCES = {"left", "right", "middle"}
 
 
@@ -58,10 +58,9 @@ class _Unreadable(Exception):  # noqa: N818 - not an error: an answer
 
 
 def unicode(tex: str) -> str | None:
-    """`tex`, without its delimiters, as one line of Unicode; None where that cannot be read.
+    """Convert `tex`, a formula without its delimiters, to one line of Unicode; None if it would not be readable.
 
-    Nothing in the line is a macro, a control character, or invisible; braces in it are those that readers of the
-    formula see.
+    The line contains no macros, control characters or invisible characters; its braces are visible in the formula.
     """
     if len(tex) > _LONGEST:
         return None
@@ -73,7 +72,7 @@ def unicode(tex: str) -> str | None:
 
 
 class _Reader:
-    """The tokens of one formula, and how far they have been read."""
+    """Parser state: the remaining tokens of one formula."""
 
     def __init__(self, tex: str) -> None:
         self._tokens = _TOKENS.findall(tex)
@@ -82,7 +81,7 @@ class _Reader:
         self._depth = 0
 
     def pieces(self, closing: str | None) -> list[Piece]:
-        """What stands before `closing`, which is read too; None: before the end."""
+        """Parse up to and including `closing`; None means the end of the formula."""
         found: list[Piece] = []
         while mark := self._next():
             if mark == closing:
@@ -93,7 +92,7 @@ class _Reader:
         return found
 
     def _next(self) -> str | None:
-        """The next mark that shows; None at the end. What white space was passed is remembered."""
+        """Return the next visible token, None at the end; skipped white space is recorded in `_gap`."""
         while self._tokens:
             mark: str = self._tokens.pop()
             if not mark.isspace():
@@ -130,7 +129,7 @@ class _Reader:
         return found
 
     def _scripts(self) -> str:
-        """The small signs behind a nucleus: those below before those above, as they are read."""
+        """Parse the scripts after a nucleus; subscripts come before superscripts, as they are read."""
         below = above = ""
         while sign := self._script_sign():
             if sign[0] == "'":
@@ -163,7 +162,7 @@ class _Reader:
             self._tokens.append(mark[1:])
             mark = mark[0]
         if in_script and mark == "-" and self._tokens and self._tokens[-1].isdigit():
-            return [Piece(Kind.ORDINARY, f"−{self._tokens.pop()}")]  # what is written so is meant so
+            return [Piece(Kind.ORDINARY, f"−{self._tokens.pop()}")]  # authors write ^-1 for ^{-1}
         self._gap = 0
         return self._nucleus(mark)
 
@@ -186,13 +185,13 @@ class _Reader:
         return [_symbol(name)]
 
     def _fence(self) -> list[Piece]:
-        r"""Nothing; but the full stop of `\left.` goes too."""
+        r"""Drop the full stop of `\left.`; a fence itself shows nothing."""
         if self._tokens and self._tokens[-1].startswith("."):
             self._tokens.pop()
         return []
 
     def _word(self, kind: Kind) -> list[Piece]:
-        """A font's argument; a plain word keeps its hyphens and blanks."""
+        """Parse the argument of a font macro; a plain word keeps its hyphens and spaces."""
         word = self._plain_word()
         if word is not None:
             return [Piece(kind, word)]

@@ -1,4 +1,4 @@
-"""The pieces of a formula side by side in one line, with room between them where readers expect it. Pure."""
+"""Layout of a formula's pieces in one line, with spaces where readers expect them. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from digest.render import tex_signs as signs
 
 
 class Kind(Enum):
-    """How a piece keeps its distance from its neighbours."""
+    """The class of a piece, which determines the space around it."""
 
     ORDINARY = auto()
     PREFIX = auto()
@@ -29,7 +29,7 @@ class Piece:
     kind: Kind
     text: str
     gap: int = 0
-    """White space before it in the source: 0 none, 1 what ends a macro's name, 2 any other."""
+    """White space before it in the source: 0 none, 1 only that which ends a macro's name, 2 other."""
 
 
 _LETTERS = {Kind.ORDINARY, Kind.CLOSING, Kind.FRACTION, Kind.OPERATOR}
@@ -40,7 +40,7 @@ _BARS = frozenset("|‖!.:%°′″‴…")
 
 
 def sign_piece(sign: str) -> Piece:
-    """The piece that a single sign makes."""
+    """Return the piece for a single symbol."""
     return Piece(_kind(sign), sign)
 
 
@@ -58,12 +58,12 @@ def _kind(sign: str) -> Kind:
 
 
 def is_factor(pieces: Sequence[Piece]) -> bool:
-    """Whether `pieces` are read as one beside a stroke or under a script, without brackets of ours."""
+    """Return True if `pieces` need no brackets beside a fraction's slash or under a script."""
     return {piece.kind for piece in pieces} <= _TOGETHER and " " not in line(pieces)
 
 
 def scripted(pieces: Sequence[Piece], scripts: str, *, in_braces: bool) -> Piece:
-    """`pieces` with small signs behind them; in brackets where these would seem to belong to the last alone."""
+    """Append `scripts` to `pieces`, which get brackets if the scripts would seem to belong to the last piece only."""
     if len(pieces) == 1 and pieces[0].kind is not Kind.FRACTION:
         return Piece(pieces[0].kind, pieces[0].text + scripts)
     text = line(pieces)
@@ -72,7 +72,7 @@ def scripted(pieces: Sequence[Piece], scripts: str, *, in_braces: bool) -> Piece
 
 
 def line(pieces: Sequence[Piece], *, tight: bool = False) -> str:
-    """`pieces` in one line; `tight`, as in scripts, without room around signs."""
+    """Join `pieces` into one line; without spaces around symbols if `tight`, as in scripts."""
     shown: list[str] = []
     before: Piece | None = None
     for piece in map(_prefixed, (None, *pieces), pieces):
@@ -84,7 +84,7 @@ def line(pieces: Sequence[Piece], *, tight: bool = False) -> str:
 
 
 def _prefixed(before: Piece | None, piece: Piece) -> Piece:
-    """`piece`; as a prefix where it stands at the beginning of what it is about: `−1`, `∼5`."""
+    """Return `piece`, as a prefix if it precedes its only operand: `−1`, `∼5`."""
     is_first = before is None and piece.kind in {Kind.BINARY, Kind.RELATION}
     is_sign = before is not None and before.kind in _BEFORE_A_PREFIX and piece.kind is Kind.BINARY
     return replace(piece, kind=Kind.PREFIX) if is_first or is_sign else piece
@@ -112,7 +112,7 @@ def _are_digits(comma: Piece, piece: Piece) -> bool:
 
 
 def _are_read_apart(before: Piece, piece: Piece) -> bool:
-    """Whether one of the two is a name or a fraction that the other must not run into."""
+    """Return True if one of the two is a name or a fraction that needs a space beside the other."""
     if before.kind is Kind.OPERATOR and piece.kind is Kind.OPENING:
         return piece.gap == 2 or before.text[:1] in signs.LARGE
     if before.text in _BARS or piece.text[:1] in _BARS:

@@ -1,7 +1,7 @@
-r"""TeX that is left in prose: fonts, accents, escapes, links. Pure.
+r"""Conversion of TeX in prose: fonts, accents, escapes, links. Pure.
 
-Abstracts come from arXiv as their authors typed them. What is known for certain is shown as TeX would; all else stays
-to the letter. Text without a backslash is never touched.
+arXiv's abstracts are as their authors typed them. Known commands are shown as TeX would show them; everything else is
+kept verbatim. Text without a backslash is never changed.
 """
 
 import re
@@ -16,11 +16,11 @@ _FONT = re.compile(
 )
 _OLD_FONT = re.compile(rf"\{{\\(?:bf|it|em|tt|sc|rm|sf|sl|color\s*\{{\w*\}})\s+{_INSIDE}\}}")
 _SCRIPT = re.compile(r"\\text(super|sub)script\s*\{([A-Za-z0-9+-]{1,8})\}")
-_SPACE = re.compile(  # a name needs an end, or what follows would be lost with it
+_SPACE = re.compile(  # a name needs an end, or the letters after it would be lost
     r"\s?\\\\(?:\s|$)|\s?\\(?:newline|linebreak|par|noindent|quad|qquad)(?![A-Za-z])\s?|\\[,;:](?=\w)|\\ "
 )
 _IN_QUOTES = re.compile(r"\\enquote\s*\{([^{}\\]*)\}")
-_SIGN = re.compile(r"(?:\\ensuremath)?\{\\(?P<name>[A-Za-z]+)\}")  # arXiv's own way to write °, μ and ≤
+_SIGN = re.compile(r"(?:\\ensuremath)?\{\\(?P<name>[A-Za-z]+)\}")  # arXiv's own notation for °, μ and ≤
 _DEEPEST = 5
 _ACCENT = re.compile(
     r"""(?P<open>\{)?\\(?:
@@ -34,7 +34,7 @@ _MARKS = {
     "u": "\u0306", "v": "\u030c", "H": "\u030b", "c": "\u0327", "d": "\u0323", "b": "\u0331", "r": "\u030a",
     "k": "\u0328",
 }  # fmt: skip
-_QUOTED = frozenset("dmst")  # what follows an apostrophe: it's, don't
+_QUOTED = frozenset("dmst")  # letters after an apostrophe: it's, don't
 _NAMED = re.compile(
     r"\\(?P<name>ss|ae|AE|oe|OE|aa|AA|o|O|l|L|ldots|dots|textendash|textemdash|textregistered|texttrademark"
     r"|copyright|textpm|textdegree|texttimes|S|P|pounds|euro|texteuro|textasciitilde|textquoteright|textquoteleft"
@@ -61,9 +61,9 @@ _LINK = re.compile(
 
 
 def prose(text: str) -> str:
-    r"""`text` with what TeX makes of fonts, accents and escapes: `\emph{so}` is so, `\'e` is é.
+    r"""Convert the fonts, accents and escapes in `text`: `\emph{so}` becomes so, `\'e` é.
 
-    Macros that are not known stay as they are.
+    Unknown macros are kept.
     """
     if "\\" not in text:
         return text
@@ -78,12 +78,12 @@ def prose(text: str) -> str:
 
 
 def scripts(text: str) -> str:
-    r"""`text` with raised and lowered letters as formulas: `\textsuperscript{2}` is `$^{2}$`."""
+    r"""Convert superscripts and subscripts in `text` to formulas: `\textsuperscript{2}` becomes `$^{2}$`."""
     return _SCRIPT.sub(lambda found: f"${'^' if found[1] == 'super' else '_'}{{{found[2]}}}$", text)
 
 
 def links(text: str) -> str:
-    r"""`text` in the stored form, with `\href` as its label with the address behind it, and `\url` as the address."""
+    r"""Convert the links in `text` of the stored form: `\href` becomes “label (address)”, `\url` its address."""
     return _LINK.sub(_link, text) if "\\href" in text or "\\url" in text else text
 
 
@@ -110,7 +110,7 @@ def _named(found: re.Match[str]) -> str:
 
 
 def _accented(found: re.Match[str]) -> str:
-    """The letter under its accent, if there is such a letter; else what stood there."""
+    """Return the accented letter if it exists, else the source."""
     letter = (found["braced"] or found["letter"] or found["named"]).lstrip("\\")
     mark = _MARKS[found["sign"] or found["name"]]
     shown = unicodedata.normalize("NFC", letter + mark)
@@ -118,7 +118,7 @@ def _accented(found: re.Match[str]) -> str:
 
 
 def _is_quote(found: re.Match[str]) -> bool:
-    """Whether the sign is an escaped quotation mark, as programs leave them behind."""
+    """Return True if the accent is an escaped quotation mark, which programs leave in text."""
     if found["letter"] is None or found["open"] or found["sign"] not in {"'", '"'}:
         return False
     before, after = (

@@ -1,12 +1,11 @@
-r"""TeX without what makes links, identifiers, styles or scripts of a page, or macros that could. Pure.
+r"""Sanitizer for TeX: removes macros that make links, identifiers, styles or scripts, or define macros. Pure.
 
-The site sets formulas with MathJax, which knows more than mathematics: `\href{javascript:…}{x}` is a live link, and
-what `\def` defines holds for all formulas of the page. Named here are the macros of all packages of MathJax 3.2 and 4.1
-that write attributes, load packages or define macros (https://docs.mathjax.org/en/latest/input/tex/extensions), their
-like in KaTeX (https://katex.org/docs/supported#html) and in LaTeX (hyperref, xparse, xargs), which readers would see as
-they are written, and TeX's own ways to build a name. Macros cannot be defined
-then, so the names are all that there is. MathJax reads the text around formulas too (environments, references, `$$`):
-so prose passes here as well.
+The site renders formulas with MathJax, which does more than mathematics: `\href{javascript:…}{x}` is a live link, and a
+`\def` applies to all formulas of the page. The list has the macros of all packages of MathJax 3.2 and 4.1 that write
+attributes, load packages or define macros (https://docs.mathjax.org/en/latest/input/tex/extensions), their equivalents
+in KaTeX (https://katex.org/docs/supported#html) and in LaTeX (hyperref, xparse, xargs), which readers would see as raw
+text, and TeX's own ways to build a name. Since no macro can be defined, the list of names is complete. MathJax also
+processes the text around formulas (environments, references, `$$`), so prose must pass through here too.
 """
 
 import re
@@ -14,9 +13,9 @@ from collections.abc import Iterator
 
 from digest.invisible import removed
 
-# What follows a macro: m an argument, M one that readers see, r as many as follow, o an [option], * a star, c the
-# macro that is defined, d all up to the end of the next argument, e an equals sign, u and U a character's number, n the
-# same without braces.
+# The arguments of a macro: m an argument, M one that readers see, r all that follow, o an [option], * a star, c the
+# macro that is defined, d everything up to the end of the next argument, e an equals sign, u and U the number of a
+# character, n a number without braces.
 _ARGUMENTS = {
     "mM": "href hyperlink hypertarget class style cssId data",
     "M": "url nolinkurl",
@@ -65,12 +64,12 @@ _DEEPEST = 20
 
 
 def formula(tex: str) -> str:
-    r"""`tex`, a formula without its delimiters, with what readers of it see: `\href{u}{x}` is `{x}`."""
+    r"""Sanitize `tex`, a formula without its delimiters, to what readers see: `\href{u}{x}` becomes `{x}`."""
     return _harmless(tex, in_formula=True)
 
 
 def text(tex: str) -> str:
-    r"""The same of text around formulas: `\href{u}{x}` is `x`."""
+    r"""Sanitize TeX in the text around formulas to what readers see: `\href{u}{x}` becomes `x`."""
     return _harmless(tex, in_formula=False)
 
 
@@ -81,7 +80,7 @@ def _harmless(tex: str, *, in_formula: bool) -> str:
 
 
 class _Source:
-    """A text with TeX in it, and where its groups end."""
+    """A text with TeX, and the ends of its groups."""
 
     def __init__(self, tex: str, *, in_formula: bool) -> None:
         self._tex = tex
@@ -89,7 +88,7 @@ class _Source:
         self._ends = dict(_groups(tex))
 
     def shown(self, start: int, end: int, depth: int) -> str:
-        """What readers see of the part from `start` to `end`."""
+        """Return the visible text of the part from `start` to `end`."""
         shown: list[str] = []
         at = start
         while found := _CONTROL.search(self._tex, at, end):
@@ -100,7 +99,7 @@ class _Source:
                 _join(shown, found[0])
                 continue
             passed = self._passed(arguments, at, end, depth) if depth < _DEEPEST else None
-            if passed is None:  # not as it is written, so it is no macro but a word
+            if passed is None:  # without its arguments it is not a macro, but a word
                 _join(shown, found[1])
             else:
                 at, seen = passed
@@ -111,7 +110,7 @@ class _Source:
         return "".join(shown)
 
     def _passed(self, arguments: str, at: int, end: int, depth: int) -> tuple[int, str] | None:
-        """Where the arguments that begin at `at` end, and what readers see of them; None where they are not there."""
+        """Return the end of the arguments that begin at `at`, and their visible text; None if they are missing."""
         seen = ""
         for kind in arguments:
             passed = self._one(kind, at, end, depth)
@@ -157,7 +156,7 @@ class _Source:
         return at
 
     def _group(self, at: int, end: int) -> tuple[int, int] | None:
-        """Where the inside of the group behind `at` begins, and where the group ends."""
+        """Return the start of the content of the group at `at`, and the end of the group; None if there is none."""
         blank = _BLANK.match(self._tex, at, end)
         start = blank.end() if blank else at
         after = self._ends.get(start, end) + 1
@@ -165,14 +164,14 @@ class _Source:
 
 
 def _arguments(name: str | None) -> str | None:
-    """What follows the macro `name`, None where that does no harm."""
+    """Return the arguments of the macro `name`; None if it is harmless."""
     if name is None:
         return None
     return "mM" if name.startswith("html") else _ACTIVE.get(name)
 
 
 def _groups(tex: str) -> Iterator[tuple[int, int]]:
-    """Where each `{` is, and its `}`."""
+    """Yield the position of each `{` and its `}`."""
     open_: list[int] = []
     for found in _BRACE.finditer(tex):
         if found[0] == "{":
@@ -182,7 +181,7 @@ def _groups(tex: str) -> Iterator[tuple[int, int]]:
 
 
 def _join(shown: list[str], piece: str) -> None:
-    """Puts `piece` behind the rest; a letter behind a macro's name would make another macro of it."""
+    """Append `piece`, after a space if its first letter would extend the name of a macro."""
     if not piece:
         return
     if piece[0].isalpha() and shown and _ENDS_IN_A_NAME.search(shown[-1]):
@@ -191,7 +190,7 @@ def _join(shown: list[str], piece: str) -> None:
 
 
 def _character(found: re.Match[str], bases: tuple[int, ...]) -> str:
-    """The character that a number stands for, where it is one that readers see and TeX takes for itself."""
+    """Return the character with that number; empty if it is invisible or special in TeX."""
     number = next(int(digits, base) for digits, base in zip(found.groups(), bases, strict=True) if digits)
     sign = removed(chr(number)) if 0x20 <= number < 0x110000 else ""
     return "" if sign in set("\\{}$&#^_%~") else sign

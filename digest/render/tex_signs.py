@@ -1,11 +1,11 @@
-"""What stands for the signs of TeX in Unicode: symbols, small letters above and below, accents, alphabets."""
+"""Unicode equivalents of TeX: symbols, superscripts and subscripts, accents, alphabets. Pure."""
 
 import unicodedata
 from functools import cache
 
 from pylatexenc.latex2text import fmt_math_text_style, get_default_latex_context_db
 
-_TABLES = ("latex-base", "advanced-symbols")  # pylatexenc's; its others hold placeholders and layout
+_TABLES = ("latex-base", "advanced-symbols")  # pylatexenc's others contain placeholders
 _DATES = {"today"}
 _MORE = {
     "ne": "≠", "gets": "←", "owns": "∋", "iff": "⟺", "implies": "⟹", "impliedby": "⟸", "leadsto": "⇝",
@@ -49,7 +49,7 @@ _RAISED = {
     "‡": "‡",
     "°": "°",
     "∘": "°",
-}  # they stand high by themselves
+}  # these are raised already
 SMALL = frozenset((*_ABOVE.values(), *_BELOW.values(), *_RAISED.values()))
 _LONGEST_SCRIPT = 20
 
@@ -69,7 +69,7 @@ ALPHABETS = {
 
 @cache
 def symbols() -> dict[str, str]:
-    """The macros without arguments, by name: what they show."""
+    """Return the macros without arguments, each with the text that it shows."""
     categories = get_default_latex_context_db().d
     found = {
         name: spec.simplify_repl
@@ -85,19 +85,19 @@ def _is_shown(text: str) -> bool:
 
 
 def is_relation(sign: str) -> bool:
-    """Whether a sign relates what stands before it to what follows: `=`, `≤`, `→`, `∈`."""
+    """Return True if a symbol is a relation, such as `=`, `≤`, `→`, `∈`."""
     if len(sign) > 1:
         return sign in {":=", "==", "<=", ">=", "!=", "->", "<-", "=>"}
     return sign in _RELATIONS or "≂" <= sign <= "⊋" or "←" <= sign <= "⇿"
 
 
 def above(text: str) -> str | None:
-    """`text` as a superscript; None where it has no readable form."""
+    """Return `text` as a superscript; None if it has no readable form."""
     return _script(text, _ABOVE | _RAISED, "^")
 
 
 def below(text: str) -> str | None:
-    """`text` as a subscript; None where it has no readable form."""
+    """Return `text` as a subscript; None if it has no readable form."""
     return _script(text, _BELOW, "_")
 
 
@@ -110,7 +110,7 @@ def _script(text: str, table: dict[str, str], sign: str) -> str | None:
 
 
 def accented(name: str, text: str) -> str | None:
-    """`text` under the accent of that name; None where it is more than a letter with small signs behind it."""
+    """Return `text` with the accent of that name; None unless it is one character with superscripts or subscripts."""
     mark = ACCENTS[name]
     if name in _LINES and text.isalnum():
         return "".join(character + mark for character in text)
@@ -124,12 +124,12 @@ def _is_base(character: str) -> bool:
 
 
 def styled(alphabet: str, text: str) -> str:
-    """The letters of `text` in another alphabet; `1` doubles too, other signs stay."""
+    """Return the letters of `text` in another alphabet; a double-struck `1` exists too, other characters stay."""
     changed = str(fmt_math_text_style(text, alphabet))
     return changed.replace("1", "𝟙") if alphabet == "doublestruck" and text == "1" else changed
 
 
 def negated(sign: str) -> str | None:
-    """`≠` for `=`; None where there is no such sign."""
+    """Return the negated symbol, as `≠` for `=`; None if there is none."""
     changed = unicodedata.normalize("NFC", sign + "\u0338")
     return changed if len(changed) == 1 else None

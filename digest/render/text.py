@@ -1,4 +1,4 @@
-"""Papers and accounts as plain text, for a terminal."""
+"""Renderer of papers and reports as plain text, for a terminal."""
 
 from functools import cache
 from typing import Any
@@ -19,9 +19,9 @@ def paper(
     language: str,
     earlier: Reading | None = None,
 ) -> str:
-    """The record, the translation and the reading of a paper; formulas stay in TeX.
+    """Render the record, the translation and the reading of a paper; formulas stay in TeX.
 
-    `earlier` is the reading of an older version, which stands in where the newest has none.
+    `earlier` is the reading of an older version, shown if the newest has none.
     """
     rendered = render(
         "paper",
@@ -37,7 +37,7 @@ def paper(
 
 
 def render(template: str, **material: Any) -> str:
-    """One of the plain texts in `templates/text`."""
+    """Render one of the plain texts in `templates/text`."""
     return _environment().get_template(f"text/{template}.txt.j2").render(**material)
 
 
@@ -49,12 +49,12 @@ def _environment() -> Environment:
 
 
 def plain(text: str) -> str:
-    """Stored `text` without its marks."""
+    """Render stored `text` without its marks; formulas keep their dollar signs."""
     return "".join(map(_plain, parse(originals.typeset(text))))
 
 
 def printable(text: str) -> str:
-    """`text` on one line, without what would move a terminal's cursor or colour it."""
+    """Return `text` on one line, without characters that would control a terminal."""
     return removed_in_line(text)
 
 

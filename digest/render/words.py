@@ -1,4 +1,4 @@
-"""The templates of everything that people read, and the words of each language in them."""
+"""Templates of all texts that people read, and the words of each language in them."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -19,7 +19,7 @@ FALLBACK = "en"
 
 @cache
 def environment() -> Environment:
-    """The templates as plain text: each output adds its own filters to an overlay, and escapes by them."""
+    """Return the template environment without escaping; each output escapes with filters that it adds to an overlay."""
     made = Environment(
         loader=PackageLoader("templates", ""),
         autoescape=False,  # noqa: S701 - Markdown and plain text; pages switch it on
@@ -38,12 +38,12 @@ def environment() -> Environment:
 
 
 def words_of(folder: str, language: str) -> str:
-    """The language in which the templates in `folder` have words for `language`: itself, or English."""
+    """Return `language` if the templates in `folder` have words for it, else English."""
     return language if f"{folder}/{language}.j2" in environment().list_templates() else FALLBACK
 
 
 def _visible(value: object) -> object:
-    """What a template is given, without what is invisible in it; markup stays markup."""
+    """Remove invisible characters from a value in a template; markup stays markup."""
     if isinstance(value, Markup):
         return Markup(removed(str(value)))  # noqa: S704 - escaped as before: nothing is added
     return removed(value) if isinstance(value, str) else value
@@ -51,13 +51,13 @@ def _visible(value: object) -> object:
 
 @cache
 def words(folder: str, language: str) -> Any:
-    """The words of the templates in `folder`, as attributes; `language` comes from `words_of`."""
+    """Return the words of the templates in `folder`, as attributes; `language` must come from `words_of`."""
     return environment().get_template(f"{folder}/{language}.j2").module
 
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A time zone as texts name it: by its abbreviation at the time."""
+    """A time zone with its current abbreviation, which texts show."""
 
     key: str
     abbreviation: str
@@ -67,7 +67,7 @@ class Zone:
 
 
 def material(edition: Edition, zone: ZoneInfo) -> dict[str, Any]:
-    """What the templates of an edition are given; the times are in `zone`."""
+    """Return the variables of an edition's templates; times are in `zone`."""
     start, end = (moment.astimezone(zone) for moment in (edition.window.start, edition.window.end))
     return {
         "edition": edition,
