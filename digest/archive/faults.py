@@ -1,4 +1,4 @@
-"""What is wrong with a post, line by line. Pure."""
+"""Linter for posts: finds faults line by line. Pure."""
 
 import re
 from collections import Counter
@@ -23,7 +23,7 @@ _FIELDS = ("Authors", "Categories", "arXiv", "PDF")
 
 
 class FaultKind(StrEnum):
-    """What can be wrong with a post."""
+    """The kinds of faults in a post."""
 
     CONFLICT = "merge conflict"
     LEAKED_ERROR = "leaked error"
@@ -38,7 +38,7 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True, order=True, slots=True)
 class Fault:
-    """One fault: its line, counted from 1, and a sentence about it."""
+    """One fault: its line, counted from 1, its kind, and a sentence about it."""
 
     line: int
     kind: FaultKind
@@ -46,7 +46,7 @@ class Fault:
 
 
 def check(text: str) -> tuple[Fault, ...]:
-    """The faults of a post, in the order of its lines."""
+    """Return the faults of a post, in the order of its lines."""
     body = text.split("\n---\n", 1)[-1] if text.startswith("---\n") else text
     first = text.count("\n") - body.count("\n") + 1
     faults = [fault for at, line in enumerate(body.split("\n"), first) for fault in _line_faults(at, line)]
@@ -71,7 +71,7 @@ def _line_faults(at: int, line: str) -> Iterator[Fault]:
 
 
 def _fold_faults(body: str, first: int) -> Iterator[Fault]:
-    """Folds and wrappers that are not closed before the next paper, or closed without having been opened."""
+    """Find `details` and `div` elements that are not closed before the next paper, or closed but not opened."""
     opened: list[tuple[str, int]] = []
     for at, line in enumerate([*body.split("\n"), "## "], first):
         if line.startswith("## "):

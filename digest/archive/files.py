@@ -1,4 +1,4 @@
-"""Posts on disk: whole or not at all."""
+"""Reading and atomic writing of posts on disk."""
 
 import os
 import tempfile
@@ -11,7 +11,7 @@ _MODE = 0o644
 
 
 def require(folder: Path) -> None:
-    """Raises ArchiveError where `folder` is no folder that can be written to."""
+    """Raise ArchiveError if `folder` is not a writable folder."""
     if not folder.is_dir():
         raise ArchiveError(f"The folder of the posts, {folder}, is not there: make it, or set ARCHIVE_DIR.")
     if not os.access(folder, os.W_OK | os.X_OK):
@@ -19,7 +19,7 @@ def require(folder: Path) -> None:
 
 
 def read(path: Path) -> str:
-    """The text of a post. Raises ArchiveError."""
+    """Read the text of a post. Raises ArchiveError if it cannot be read or is not UTF-8."""
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeError) as error:
@@ -27,10 +27,10 @@ def read(path: Path) -> str:
 
 
 def write(path: Path, text: str) -> bool:
-    """Puts `text` in the place of `path` in one step; whether that changed anything.
+    """Write `text` to `path` atomically; return True if this changed the file.
 
-    A file that holds `text` already is not touched. Raises ArchiveError where it cannot be written, the old file
-    being left as it was.
+    A file that contains `text` already is not touched. Raises ArchiveError if it cannot be written; the old file then
+    stays unchanged.
     """
     content = text.encode()
     try:
@@ -60,7 +60,7 @@ def _replace(path: Path, content: bytes) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Makes the new name outlive a power cut."""
+    """Flush the folder, so that the new name survives a power failure."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,6 +1,6 @@
-"""Posts in the Git repository around them: committed alone, pushed, and nothing else touched.
+"""Publishing of posts through the Git repository that contains them: only posts are committed and pushed.
 
-Git itself does the work, as the operator's own configuration has it: credentials, signing, hooks.
+Git itself does the work, with the operator's own configuration: credentials, signing, hooks.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ from digest.errors import ArchiveError
 _log = structlog.get_logger()
 _SECONDS = 120  # for one command of Git
 _COMMIT_SECONDS = 600  # for one that runs the operator's hooks
-_END_SECONDS = 3.0  # in which Git removes its locks when it is told to end
+_END_SECONDS = 3.0  # grace period in which a terminated Git removes its locks
 _ATTEMPTS = 3
-_LONGEST = 1 << 20  # bytes of what Git says
+_LONGEST = 1 << 20  # bytes of Git's output
 
 
 class Published(StrEnum):
-    """What publishing came to."""
+    """The result of publishing."""
 
     PUSHED = "pushed"
     UP_TO_DATE = "up to date"
@@ -38,23 +38,23 @@ class Published(StrEnum):
 
 
 class _GitError(ArchiveError):
-    """A command of Git that failed."""
+    """A Git command failed."""
 
 
 class _NotPushedError(_GitError):
-    """The remote has moved on, or was not to be reached."""
+    """The remote has new commits, or could not be reached: worth another attempt."""
 
 
 class _HungError(_GitError):
-    """A command that took too long: not tried again at once."""
+    """A Git command timed out; it is not retried at once."""
 
 
 async def publish(folder: Path, posts: Sequence[Path], message: str, *, pause: float = 5) -> Published:
-    """Commits `posts`, which lie in `folder`, and pushes the branch.
+    """Commit `posts`, which are in `folder`, and push the branch.
 
-    Other changes in that repository, staged or not, stay as they are. `pause` is the wait before a second push, in
-    seconds. A lock that a Git left behind when it was killed is removed. Raises ArchiveError; what was committed then
-    is pushed by the next call.
+    Other changes in the repository, staged or not, are left alone. `pause` is the wait before a second push, in
+    seconds. Stale locks of a killed Git are removed. Raises ArchiveError; posts that were committed by then are pushed
+    by the next call.
     """
     await _inside(folder)
     await _refuse_unfinished(folder)
@@ -72,9 +72,9 @@ async def publish(folder: Path, posts: Sequence[Path], message: str, *, pause: f
 
 
 async def unpublished(folder: Path, posts: Sequence[Path]) -> list[Path]:
-    """Those of `posts`, which lie in `folder`, that are not committed as they are, or not pushed; nothing is changed.
+    """Return those of `posts`, which are in `folder`, that have changes not committed or not pushed; changes nothing.
 
-    Where there is no remote branch, committed is enough. Raises ArchiveError.
+    Without a remote branch, committed is enough. Raises ArchiveError.
     """
     await _inside(folder)
     there = [post for post in posts if post.exists()]
@@ -84,17 +84,17 @@ async def unpublished(folder: Path, posts: Sequence[Path]) -> list[Path]:
     await _refuse_ignored(folder, names[0])
     found = await _git(folder, "status", "--porcelain", "-z", "--untracked-files=all", "--", *names)
     if await _git(folder, "for-each-ref", "--format=%(upstream)", await _branch(folder)):
-        if not await _exists(folder, "@{upstream}"):  # the first push is still to come
+        if not await _exists(folder, "@{upstream}"):  # nothing was pushed yet
             return there
         found += "\0" + await _git(folder, "diff", "--name-only", "-z", "@{upstream}...HEAD", "--", *names)
-    ends = found.split("\0")  # paths from the top, some behind two letters and a blank
+    ends = found.split("\0")  # paths from the top level, some after two letters and a space
     return [post for post in there if any(end.endswith(post.name) for end in ends)]
 
 
 async def examine(folder: Path) -> str:
-    """The remote branch that posts in `folder` would be pushed to, empty where there is none; nothing is changed.
+    """Return the remote branch that posts in `folder` would be pushed to, empty if there is none; changes nothing.
 
-    The remote is asked whether it would take a push. Raises ArchiveError with what is in the way of `publish`.
+    It asks the remote whether it would accept a push. Raises ArchiveError if `publish` would fail.
     """
     await _inside(folder)
     await _refuse_unfinished(folder)
@@ -102,20 +102,20 @@ async def examine(folder: Path) -> str:
     if not (upstream := await _git(folder, "for-each-ref", "--format=%(upstream:short)", branch)):
         return ""
     remote = await _git(folder, "for-each-ref", "--format=%(upstream:remotename)", branch)
-    # A new name, which no state of the remote is in the way of: whether we are behind is settled when publishing.
+    # A new branch name cannot conflict with the remote; `publish` itself handles new commits on the remote.
     new = f"HEAD:refs/heads/arxiv-daily-{uuid4().hex}"
     await _git(folder, "push", "--dry-run", "--no-verify", remote, new, fault="the remote takes no push")
     return upstream
 
 
 async def check(folder: Path) -> None:
-    """Raises ArchiveError where posts in `folder` could not even be committed. The remote is not asked."""
+    """Raise ArchiveError if posts in `folder` could not even be committed. Does not contact the remote."""
     await _inside(folder)
     await _refuse_ignored(folder, "2000-01-01-arxiv.md")
 
 
 async def _free_locks(folder: Path) -> None:
-    """Of the locks in the way, those of Git's own that are certainly nobody's."""
+    """Remove and log the locks of Git that are certainly stale."""
     names = ("--absolute-git-dir", "--git-common-dir", "--show-toplevel")
     found = [await _git(folder, "rev-parse", "--path-format=absolute", name) for name in names]
     git_dir, common_dir, root = (Path(each) for each in found)
@@ -141,7 +141,7 @@ async def _inside(folder: Path) -> None:
 
 
 async def _refuse_unfinished(folder: Path) -> None:
-    """A merge or a rebase that somebody has begun is theirs to end."""
+    """Raise ArchiveError during a merge or a rebase, which only the person who began it can finish."""
     git_dir = Path(await _git(folder, "rev-parse", "--absolute-git-dir"))
     for name in ("MERGE_HEAD", "rebase-merge", "rebase-apply", "CHERRY_PICK_HEAD", "REVERT_HEAD"):
         if (git_dir / name).exists():
@@ -183,7 +183,7 @@ async def _push(folder: Path, branch: str) -> Published:
 
 
 async def _exists(folder: Path, revision: str) -> bool:
-    """False for the upstream of a branch that is the first to be pushed."""
+    """Return True if the revision exists; the upstream of a branch that was never pushed does not."""
     try:
         return bool(await _git(folder, "rev-parse", "--quiet", "--verify", revision))
     except _GitError:
@@ -195,10 +195,10 @@ async def _count(folder: Path, revisions: str) -> int:
 
 
 async def _rebase(folder: Path, branch: str) -> None:
-    """Puts our commits on top of the remote's, in a work tree of its own.
+    """Rebase our commits onto the remote's, in a separate work tree.
 
-    The operator's work tree and index follow only when they can carry all uncommitted work along, staged or not.
-    Git's autostash would forget what was staged.
+    The operator's work tree and index are updated only if all uncommitted changes can be kept, staged or not. Git's
+    autostash would lose the information what was staged. Raises ArchiveError on a conflict.
     """
     upstream = await _git(folder, "rev-parse", "@{upstream}")
     with tempfile.TemporaryDirectory(prefix="arxiv-daily-") as parent:
@@ -237,9 +237,9 @@ async def _rebased(folder: Path, aside: Path, upstream: str) -> str:
 
 
 async def _git(folder: Path, *arguments: str, fault: str | None = None, seconds: float | None = None) -> str:
-    """What Git says. Raises _GitError with `fault` and the last line of Git's own complaint.
+    """Run Git and return its output. Raises _GitError with `fault` and the last line of Git's error output.
 
-    Both go to files: a hook may leave something behind that holds a pipe open for good.
+    Both outputs go to files, because a hook may leave a process behind that keeps a pipe open forever.
     """
     seconds = _SECONDS if seconds is None else seconds
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as complaint:
@@ -257,7 +257,7 @@ async def _git(folder: Path, *arguments: str, fault: str | None = None, seconds:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=complaint,
-                start_new_session=True,  # so that its hooks can be ended with it
+                start_new_session=True,  # so that its hooks can be terminated with it
             )
         except OSError as error:
             raise _GitError(f"Git could not be started: {error.strerror}.") from None
@@ -276,7 +276,7 @@ async def _git(folder: Path, *arguments: str, fault: str | None = None, seconds:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Ends a Git that still runs, with its hooks: by SIGTERM, at which it removes its locks, then by SIGKILL."""
+    """Terminate a running Git and its hooks: by SIGTERM, on which it removes its locks, then by SIGKILL."""
     if process.returncode is not None:
         return
     for sign in (signal.SIGTERM, signal.SIGKILL):
@@ -291,7 +291,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 
 def _has_members(group: int) -> bool:
-    """Whether a process of that `group` is left."""
+    """Return True if any process of that `group` is left."""
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
@@ -309,7 +309,7 @@ def _sentence(fault: str | None) -> str:
 
 
 def _last_line(output: bytes) -> str:
-    """The last line, without the address of the remote: it can hold a password."""
+    """Return the last line without the address of the remote, which can contain a password."""
     lines = [
         line
         for line in output.decode(errors="replace").splitlines()

@@ -1,8 +1,8 @@
-"""Locks that a killed Git left behind.
+"""Removal of stale lock files that a killed Git left behind.
 
-Git makes `NAME.lock` before it writes NAME, and removes it when it ends, by SIGTERM too. SIGKILL and a power cut leave
-it behind, and from then on every command refuses. The file names no owner. It is certainly nobody's where it is old,
-and no process of Git is at work in this repository.
+Git creates `NAME.lock` before it writes NAME, and removes it when it ends, on SIGTERM too. SIGKILL and a power failure
+leave it behind, and from then on every command fails. The file names no owner. It is certainly stale if it is old and
+no Git process works in this repository.
 """
 
 import os
@@ -16,9 +16,9 @@ _LOCKS = ("index.lock", "HEAD.lock", "packed-refs.lock", "FETCH_HEAD.lock", "ORI
 
 
 def free(git_dir: Path, common_dir: Path, root: Path, now: float | None = None) -> list[Path]:
-    """Removes the locks that are certainly nobody's, and names them; `now` is in seconds of the epoch.
+    """Remove the locks that are certainly stale, older than ten minutes, and return them.
 
-    Where processes cannot be listed (no /proc), none is removed.
+    `now` is in seconds since 1970. Without a list of processes (no /proc), none is removed.
     """
     old = [lock for lock in _locks(git_dir, common_dir) if _age(lock, now) > _OLD_SECONDS]
     if not old or not _PROCESSES.is_dir() or is_git_at_work((git_dir, common_dir, root)):
@@ -27,12 +27,12 @@ def free(git_dir: Path, common_dir: Path, root: Path, now: float | None = None) 
 
 
 def is_git_at_work(places: tuple[Path, ...]) -> bool:
-    """Whether a process of Git may be at work in one of `places`: also where it cannot be seen what one does."""
+    """Return True if a Git process may be working in one of `places`; one that cannot be inspected counts."""
     return any(_is_in(process, places) for process in _PROCESSES.iterdir() if _is_git(process))
 
 
 def _locks(git_dir: Path, common_dir: Path) -> Iterator[Path]:
-    """The locks that are there: of the index and the head, and of branches."""
+    """Yield the existing locks of the index, the head and branches."""
     for folder in dict.fromkeys((git_dir, common_dir)):
         yield from (lock for name in _LOCKS if (lock := folder / name).exists())
     yield from (common_dir / "refs").rglob("*.lock")
@@ -41,7 +41,7 @@ def _locks(git_dir: Path, common_dir: Path) -> Iterator[Path]:
 def _age(lock: Path, now: float | None) -> float:
     try:
         return (time.time() if now is None else now) - lock.stat().st_mtime
-    except OSError:  # it has gone
+    except OSError:  # it is gone
         return 0
 
 
@@ -54,11 +54,11 @@ def _is_git(process: Path) -> bool:
 
 def _is_in(process: Path, places: tuple[Path, ...]) -> bool:
     try:
-        at = Path(os.readlink(process / "cwd"))  # noqa: PTH115 - it may name what is deleted
+        at = Path(os.readlink(process / "cwd"))  # noqa: PTH115 - the directory may be deleted
         arguments = (process / "cmdline").read_bytes().decode(errors="replace")
     except FileNotFoundError:
         return False
-    except OSError:  # another user's: it may be anywhere
+    except OSError:  # another user's process may work anywhere
         return process.exists()
     return any(at.is_relative_to(place) or str(place) in arguments for place in places)
 

@@ -1,4 +1,4 @@
-"""Editions of older posts, into the tables."""
+"""Import of older posts' editions into the database."""
 
 from datetime import datetime
 
@@ -10,9 +10,9 @@ from digest.store import engine as database
 
 
 async def take_over(engine: AsyncEngine, edition: Edition, at: datetime) -> bool:
-    """Stores a parsed `edition` with all that it holds, all or nothing; False where its day is stored already.
+    """Store a parsed `edition` with all its content, all or nothing; return False if its day is stored already.
 
-    Raises StoreError, also where one of its papers is in another edition.
+    `at` is aware. Raises StoreError, also if one of its papers is in another edition.
     """
     closed = ClosedEdition(
         date=edition.date,

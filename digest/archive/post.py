@@ -1,7 +1,7 @@
-"""A post, as this program or its predecessor wrote it, -> the edition that it shows. Pure.
+"""Parser for posts of this program and its predecessor: returns the edition that a post shows. Pure.
 
-A post holds no English abstracts, no submission times and no primary categories; the papers of a parsed edition lack
-them.
+A post contains no English abstracts, no submission times and no primary categories, so the papers of a parsed edition
+lack them.
 """
 
 import re
@@ -19,15 +19,15 @@ from digest.models import Basis, Edition, Entry, Gap, Origin, Paper, Reading, Tr
 from digest.render import jekyll, kramdown, words
 
 IMPORTED = Origin("imported", "imported")
-"""What made the translations and readings of older posts: nobody knows any more."""
+"""The origin of the translations and readings of older posts, whose model is unknown."""
 
 LEAKED = re.compile(
     r"解读失败|\b[45]\d\d (?:Client|Server) Error|Traceback \(most recent call|Error code: \d{3}"
     r"|\b[A-Z]\w*(?:Error|Exception): |HTTPS?ConnectionPool|Max retries exceeded|\"error\": *[{\"]"
 )
-"""What programs say when they fail; no reading says it."""
+"""Error messages of programs, which no reading contains."""
 
-_WITHDRAWN = "withdrawn"  # what a post says of a paper, as arXiv's records say it: in the comment
+_WITHDRAWN = "withdrawn"  # the comment of a paper that a post marks as withdrawn, as in arXiv's records
 _LANGUAGES = ("zh-CN", "en")
 _FRONT = re.compile(
     r"---\nlayout: post\ntitle: \"arXiv Daily – (\d{4}-\d\d-\d\d)\"\ntags: \[arxiv(.*)\]\n---\n"
@@ -49,14 +49,14 @@ _RULE = re.compile(r"\n+---\s*\Z")
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One paper's part of a post: its source, and the number of its first line."""
+    """One paper's part of a post: its source, and the number of its first line, counted from 1."""
 
     line: int
     source: str
 
 
 def sections(text: str) -> list[Section]:
-    """The parts of a post that hold a paper each."""
+    """Split a post into the sections of its papers, without the replacements."""
     replacements = _REPLACEMENTS.search(text)
     body = text[: replacements.start()] if replacements else text
     starts = [found.start() for found in _SECTION.finditer(body)]
@@ -67,10 +67,10 @@ def sections(text: str) -> list[Section]:
 
 
 def parse(text: str, zone: ZoneInfo) -> Edition:
-    """The edition that a post shows; the times in it are in `zone`.
+    """Parse the edition that a post shows; the times in the post are in `zone`.
 
-    A leaked error in a reading's place, and a reading without its three parts, count as a reading that is due.
-    Raises ArchiveError where the post is none, with the line.
+    A leaked error in place of a reading, and a reading without its three parts, count as a reading that is due. Raises
+    ArchiveError with the line if the text is not a post.
     """
     front = _required(_FRONT.match(text), 1, "the front matter of a post is missing")
     behind = front[0].count("\n") + 1
@@ -90,7 +90,7 @@ def parse(text: str, zone: ZoneInfo) -> Edition:
 
 
 def shown(text: str) -> int | None:
-    """The number of papers that a post's counts line claims to show."""
+    """Return the number of shown papers in a post's counts line; None if there is no such line."""
     counts = _COUNTS.search(text)
     return int(counts[2]) if counts else None
 
@@ -113,7 +113,7 @@ def _entry(section: Section, language: str) -> Entry:
 
 
 def _halves(source: str) -> tuple[str, str]:
-    """What stands between the links and the fold, and what is folded."""
+    """Return the text between the links and the fold, and the folded text."""
     details = _DETAILS.search(source)
     end = details.start() if details else len(source)
     behind_links = max(
@@ -210,5 +210,5 @@ def _moment(local: str, zone: ZoneInfo) -> datetime:
 
 
 def due_sentences() -> list[str]:
-    """What posts say, in each language, where a reading is due."""
+    """Return the sentences, one per language, that posts show for a reading that is due."""
     return [words.words(jekyll.FOLDER, language).unread[Gap.DUE] for language in _LANGUAGES]

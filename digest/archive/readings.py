@@ -1,9 +1,9 @@
-"""A reading's Markdown, of whatever make, -> three lists of claims. Pure.
+"""Parser for a reading's Markdown in all its historical forms: returns three lists of claims. Pure.
 
 Older posts number the parts `1)`, `1.` or not at all, with or without headings, on a line of their own or not; their
-lists have three kinds of bullets, and indents of two to eight columns. Headings and bullets are dropped, every other
-word is kept, numbers of items too, in its order and depth; rules stay rules. Where the first part has a heading, all
-have: numbers are items then.
+lists have three kinds of bullets, and indents of two to eight columns. Headings and bullets are dropped. Everything
+else is kept in its order and depth, item numbers and rules too. If the first part has a heading, all parts have one,
+and numbers are list items.
 """
 
 import re
@@ -15,7 +15,7 @@ from digest.render import kramdown
 _PART = re.compile(r"\#{2,4}\s+(?P<heading>.+)|(?P<number>[123])[.)）](?:\s+(?P<rest>.*)|\s*)$")
 _ITEM = re.compile(r"(?P<indent>[ \t\u3000]*)(?:[-*+]\s+|[・•·]\s*|(?=\d{1,2}[.)]\s))(?P<text>.*)")
 _RULE = re.compile(r"([-*_])(?: ?\1){2,}")
-# The headings that the older prompts asked for; each part has one of its own now.
+# The headings that older prompts asked for; posts add their own heading to each part now.
 _OLD_HEADINGS = frozenset(
     {
         "研究背景与既有方法的问题",
@@ -24,13 +24,13 @@ _OLD_HEADINGS = frozenset(
         "在哪些任务上取得了怎样的效果",
     }
 )
-_NOTHING_UNDER = 1_000  # columns: nothing begins behind that
+_NOTHING_UNDER = 1_000  # columns; no line is indented deeper, so nothing nests under it
 _COLUMNS = {" ": 1, "\t": 4, "\u3000": 2}
 
 
 @dataclass
 class _Node:
-    """A claim in the making; `column` is where the items under it must begin behind."""
+    """A claim under construction; nested items must begin to the right of `column`."""
 
     text: str
     column: int
@@ -46,7 +46,7 @@ Part = tuple[Claim, ...]
 
 
 def parse(source: str) -> tuple[Part, Part, Part] | None:
-    """The three parts of a reading, None where there are not three."""
+    """Parse the three parts of a reading; None if there are not exactly three with claims."""
     parts: list[_Outline] = []
     by_headings: bool | None = None
     for line in source.splitlines():
@@ -54,7 +54,7 @@ def parse(source: str) -> tuple[Part, Part, Part] | None:
         if begun is not None:
             by_headings = line.startswith("#") if by_headings is None else by_headings
             parts.append(_Outline())
-            line = begun  # noqa: PLW2901 - what stands behind the number belongs to the part
+            line = begun  # noqa: PLW2901 - the text after the number belongs to the part
         if parts:
             parts[-1].add(line)
     if len(parts) != 3 or not all({*part.claims()} - {RULE} for part in parts):
@@ -64,7 +64,7 @@ def parse(source: str) -> tuple[Part, Part, Part] | None:
 
 
 def _part(line: str, begun: int) -> str | None:
-    """What follows on a line that begins the next part, None on any other."""
+    """Return the text after the mark of the next part on `line`; None if the line does not begin the next part."""
     found = _PART.fullmatch(line.rstrip())
     if found is None or (found["number"] and int(found["number"]) != begun + 1):
         return None
@@ -103,7 +103,7 @@ class _Outline:
         self._may_continue = True
 
     def _paragraph(self, column: int, text: str) -> None:
-        """A paragraph that leads a list has the list's items under it, though they begin in its own column."""
+        """Add a paragraph; items of a list that it introduces are nested under it, though they begin at its column."""
         leads = text.endswith(("：", ":")) or re.fullmatch(r"\*\*[^*]+\*\*", text) is not None
         self._append(_Node(text, column - 1 if leads else column), below=column - 1)
         self._may_continue = False

@@ -1,4 +1,4 @@
-"""A damaged post -> a sound one. Pure: the file is the caller's."""
+"""Repair of damaged posts. Pure: the caller reads and writes the file."""
 
 import re
 from zoneinfo import ZoneInfo
@@ -16,10 +16,10 @@ _MARKER = re.compile(r"^(?:[<>|]{7}(?: |$)|={7}$)", re.MULTILINE)
 
 
 def repair(text: str, zone: ZoneInfo) -> str:
-    """The post in its uniform form, sound; a post that was sound and uniform comes back as it was.
+    """Repair a post and return it in its uniform form; a valid, uniform post comes back unchanged.
 
-    Of two halves in conflict the fuller is kept; a leaked error becomes a reading that is due. The times in the post
-    are in `zone`. Raises ArchiveError naming the line of what cannot be mended.
+    Of two conflicting halves the fuller one is kept; a leaked error becomes a reading that is due. The times in the
+    post are in `zone`. Raises ArchiveError with the line of a fault that cannot be repaired.
     """
     edition = post.parse(_without_conflicts(text), zone)
     mended = jekyll.render(edition, zone)
@@ -39,5 +39,5 @@ def _without_conflicts(text: str) -> str:
 
 
 def _fullness(half: str) -> tuple[int, int]:
-    """A half with more readings is fuller; with as many, the longer one."""
+    """Sort key: the number of readings, then the length."""
     return half.count("<details>"), len(half)
