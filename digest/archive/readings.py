@@ -14,6 +14,7 @@ from digest.render import kramdown
 
 _PART = re.compile(r"\#{2,4}\s+(?P<heading>.+)|(?P<number>[123])[.)）](?:\s+(?P<rest>.*)|\s*)$")
 _ITEM = re.compile(r"(?P<indent>[ \t\u3000]*)(?:[-*+]\s+|[・•·]\s*|(?=\d{1,2}[.)]\s))(?P<text>.*)")
+_HEADING = re.compile(r"#{2,6}\s+(.*[^\s#])[\s#]*")  # within a part
 _RULE = re.compile(r"([-*_])(?: ?\1){2,}")
 # The headings that older prompts asked for; posts add their own heading to each part now.
 _OLD_HEADINGS = frozenset(
@@ -46,13 +47,22 @@ Part = tuple[Claim, ...]
 
 
 def parse(source: str) -> tuple[Part, Part, Part] | None:
-    """Parse the three parts of a reading; None if there are not exactly three with claims."""
+    """Parse the three parts of a reading; None if there are not exactly three with claims.
+
+    All parts begin with the same kind of mark if possible, so a list may use another: `1.` and `2.` within part `1)`.
+    """
+    return _parsed(source, alike=True) or _parsed(source, alike=False)
+
+
+def _parsed(source: str, *, alike: bool) -> tuple[Part, Part, Part] | None:
     parts: list[_Outline] = []
-    by_headings: bool | None = None
+    first = ""
     for line in source.splitlines():
-        begun = None if by_headings and not line.startswith("#") else _part(line, len(parts))
+        sign = _sign(line)
+        is_other = first == "#" or alike
+        begun = None if parts and is_other and sign != first else _part(line, len(parts))
         if begun is not None:
-            by_headings = line.startswith("#") if by_headings is None else by_headings
+            first = first or sign
             parts.append(_Outline())
             line = begun  # noqa: PLW2901 - the text after the number belongs to the part
         if parts:
@@ -61,6 +71,11 @@ def parse(source: str) -> tuple[Part, Part, Part] | None:
         return None
     background, method, results = parts
     return background.claims(), method.claims(), results.claims()
+
+
+def _sign(line: str) -> str:
+    """Return the kind of mark that may begin a part on `line`: `#`, or the character after the number."""
+    return "#" if line.startswith("#") else line[1:2].replace("）", ")")
 
 
 def _part(line: str, begun: int) -> str | None:
@@ -88,6 +103,8 @@ class _Outline:
             self._may_continue = False
         elif stripped.strip("*# ：:") in _OLD_HEADINGS:
             return
+        elif found := _HEADING.fullmatch(stripped):
+            self._paragraph(_indent(line), found[1] if "*" in found[1] else f"**{found[1]}**")
         elif found := _ITEM.fullmatch(line.rstrip()):
             self._item(_columns(found["indent"]), found["text"].strip())
         elif self._may_continue and _indent(line) > self._open[-1].column:

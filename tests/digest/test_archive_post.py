@@ -159,6 +159,24 @@ def test_an_old_reading_keeps_its_formulas_numbers_and_rules() -> None:
     )
 
 
+@pytest.mark.parametrize("mark", ["{})", "{}）", "### {}."])
+def test_a_numbered_list_in_a_part_begins_no_other(mark: str) -> None:
+    first, second, third = map(mark.format, (1, 2, 3))
+    parts = readings.parse(f"{first} 一\n1. 甲\n2. 乙\n   1. 丙\n\n{second} 二\n3. 丁\n\n{third} 三\n1. 戊")
+    assert parts
+    assert [[claim.text for claim in part if claim.text not in "一二三"] for part in parts] == [
+        ["1. 甲", "2. 乙"],
+        ["3. 丁"],
+        ["1. 戊"],
+    ]
+
+
+def test_a_heading_within_a_numbered_part_leads_what_follows() -> None:
+    parts = readings.parse("1)\n### 背景 ##\n- 甲\n\n2)\n#### **方法**\n- 乙\n\n3)\n- 丙")
+    assert parts
+    assert parts[:2] == ((Claim("**背景**", (Claim("甲"),)),), (Claim("**方法**", (Claim("乙"),)),))
+
+
 def test_an_old_reading_is_mended_once_and_stays() -> None:
     parts = readings.parse(OLD_READING)
     assert parts is not None
