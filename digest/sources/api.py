@@ -1,8 +1,8 @@
-"""Papers from arXiv's query API, read with the `arxiv` package (https://info.arxiv.org/help/api/user-manual.html).
+"""Client for arXiv's query API, based on the `arxiv` package (https://info.arxiv.org/help/api/user-manual.html).
 
-The package pages and parses. Everything that it leaves open is closed here: its requests go through the Gate,
-and each body is examined before the package sees it, because the package takes half a document, an error page
-and an empty first page for good answers.
+The package handles pages and parsing. This module adds what it lacks: its requests go through the Gate, and each body
+is checked before the package sees it, because the package accepts truncated documents, error pages and an empty first
+page as valid responses.
 """
 
 import asyncio
@@ -29,14 +29,14 @@ from digest.models import Paper, PaperId, VersionId
 from digest.sources.cleaning import clean
 from digest.sources.gate import Gate
 
-_MOST_RESULTS = 30_000  # that arXiv gives for one query, over all its pages
+_MOST_RESULTS = 30_000  # arXiv's limit for one query, over all its pages
 _SHORTEST_SPAN = timedelta(minutes=2)
-_PAGE_SIZE = 500  # entries; arXiv allows 2,000, and answers large pages slowly
+_PAGE_SIZE = 500  # entries; arXiv allows 2,000 but is slow with large pages
 _PAGE_LIMIT_BYTES = 64_000_000
 _YEARS = range(1986, 2200)
-_IDS_AT_ONCE = 100  # they go into the address
+_IDS_AT_ONCE = 100  # they are part of the URL
 _log = structlog.get_logger()
-# Far above what arXiv itself admits: an abstract has 1,920 characters at the most.
+# Far above arXiv's own limits: an abstract has at most 1,920 characters.
 _TITLE_LIMIT, _ABSTRACT_LIMIT, _AUTHORS_LIMIT = 1_000, 20_000, 10_000
 _ACCEPT = "application/atom+xml"
 _ATOM = "{http://www.w3.org/2005/Atom}"
@@ -44,17 +44,17 @@ _OPENSEARCH = "{http://a9.com/-/spec/opensearch/1.1/}"
 
 
 class QueryApi:
-    """Asks the query API at `url` through `gate`."""
+    """The query API at `url`, accessed through `gate`."""
 
     def __init__(self, gate: Gate, url: str) -> None:
         self._gate = gate
         self._url = url
 
     async def submitted(self, categories: Sequence[str], start: datetime, end: datetime) -> list[Paper]:
-        """The papers in any of `categories` whose first version was submitted from `start` to `end`.
+        """Return the papers in any of `categories` whose first version was submitted from `start` to `end` (UTC).
 
-        Newest first; to the minute, as the API counts. Where they are more than arXiv gives for one query, each half of
-        the time is asked for by itself. Raises SourceError.
+        Newest first, with the API's resolution of one minute. If there are more than arXiv returns for one query, the
+        time is halved and queried separately. Raises SourceError.
         """
         try:
             return await self._submitted(categories, start, end)
@@ -75,9 +75,10 @@ class QueryApi:
         )
 
     async def named(self, ref: PaperRef) -> Paper:
-        """The paper that `ref` names, in that version or the latest.
+        """Return the paper that `ref` names, in that version or the latest.
 
-        Raises UnknownPaperError where arXiv has none, UnknownVersionError where it has others, or another SourceError.
+        Raises UnknownPaperError if arXiv has no such paper, UnknownVersionError if it only has other versions, or
+        another SourceError.
         """
         if ref.version is None:
             return await self._one(ref)
@@ -100,7 +101,7 @@ class QueryApi:
         return papers[0]
 
     async def records(self, wanted: Iterable[PaperId]) -> list[Paper]:
-        """The latest versions of those of `wanted` that the API has. Raises SourceError."""
+        """Return the latest versions of the `wanted` papers that the API has. Raises SourceError."""
         ids = sorted(str(paper) for paper in wanted)
         found = []
         for start in range(0, len(ids), _IDS_AT_ONCE):
@@ -111,20 +112,19 @@ class QueryApi:
     async def _results(self, search: arxiv.Search) -> list[Paper]:
         client = arxiv.Client(page_size=search.max_results or _PAGE_SIZE, delay_seconds=0, num_retries=0)
         client.query_url_format = self._url + "?{}"
-        # The package has no public place for a transport of one's own. It asks its session for one thing only:
-        # the answer to a GET.
+        # The package has no public way to set a transport. It uses its session only for GET requests.
         client._session = _GateSession(self._gate, asyncio.get_running_loop())  # noqa: SLF001
         return await asyncio.to_thread(lambda: _papers(client.results(search)))
 
 
 class _GateSession:
-    """Stands where the package has its `requests.Session`, in the thread in which the package runs."""
+    """Replaces the package's `requests.Session`; runs in the thread of the package."""
 
     def __init__(self, gate: Gate, loop: asyncio.AbstractEventLoop) -> None:
         self._gate = gate
         self._loop = loop
 
-    def get(self, url: str, headers: object) -> "_Page":  # noqa: ARG002 - the gate says who we are
+    def get(self, url: str, headers: object) -> "_Page":  # noqa: ARG002 - the gate sets the User-Agent
         page = self._gate.fetch(url, accept=_ACCEPT, limit_bytes=_PAGE_LIMIT_BYTES, check=examine)
         return _Page(asyncio.run_coroutine_threadsafe(page, self._loop).result())
 
@@ -136,7 +136,7 @@ class _Page:
 
 
 def examine(body: bytes) -> None:
-    """Says what is wrong with an answer of the query API.
+    """Check a response of the query API.
 
     Raises MalformedError, EmptyPageError, TooManyError, or RefusedError with arXiv's own words.
     """
@@ -197,7 +197,7 @@ def _paper(result: arxiv.Result) -> Paper:
 
 
 def _moment(said: datetime) -> datetime | None:
-    """A time that arXiv gives, None where it cannot be one: calendars do not reach much further."""
+    """Return a time from arXiv; None if its year is implausible, since `datetime` does not reach much further."""
     return said if said.year in _YEARS else None
 
 

@@ -1,6 +1,6 @@
-"""Titles, names and abstracts as arXiv gives them -> plain text: no line wraps, no TeX accents.
+"""Cleaning of arXiv's titles, names and abstracts: removes line wraps and converts TeX accents. Pure.
 
-Formulas stay as they are, to the letter.
+Formulas are kept verbatim.
 """
 
 import re
@@ -18,7 +18,7 @@ _TO_TEXT = LatexNodes2Text(strict_latex_spaces=False)
 
 
 def clean(text: str) -> str:
-    """`text` on one line without what is invisible; TeX accents and escaped signs as characters, but in formulas."""
+    """Clean `text`: one line, no invisible characters, TeX accents and escapes as characters except in formulas."""
     one_line = " ".join(removed(text).split())
     parts = _MATH.split(one_line)
     return "".join(part if at % 2 else _COMMAND.sub(_letter, part) for at, part in enumerate(parts))

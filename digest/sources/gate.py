@@ -1,6 +1,6 @@
-"""The one way to arXiv: one connection, one request in three seconds, patient when asked.
+"""HTTP client for arXiv: one connection, one request every three seconds, with retries and Retry-After.
 
-Rules: https://info.arxiv.org/help/api/tou.html (over the API, the feeds and the site together).
+Rules: https://info.arxiv.org/help/api/tou.html (for the API, the feeds and the site together).
 """
 
 import asyncio
@@ -28,18 +28,18 @@ from digest.errors import (
 )
 
 _REDIRECTS = 5  # followed for one request
-_LARGEST_BYTES = 100_000_000  # of any body; each request has a lower limit of its own
+_LARGEST_BYTES = 100_000_000  # for any body; each request has a lower limit of its own
 
 Turn = Callable[[Callable[[], float]], AbstractAsyncContextManager[None]]
-"""A turn among all processes that ask arXiv; after it, arXiv is left alone for the seconds that the argument gives."""
+"""Opens a rate slot shared by all processes; the argument returns the seconds before the next slot may begin."""
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long arXiv is waited for; all in seconds but `attempts`.
+    """The timeouts and the retry policy; all in seconds except `attempts`.
 
-    `silence` is the longest pause within an answer, `answer` the longest for a whole one. Between attempts the
-    wait doubles from `wait_initial` to `wait_max`; a Retry-After over `retry_after` ends the attempts.
+    `connect` limits the connection, `silence` each pause within a response, and `answer` a whole response. Between
+    attempts the wait doubles from `wait_initial` to `wait_max`; a Retry-After over `retry_after` ends the attempts.
     """
 
     connect: float = 10
@@ -52,9 +52,9 @@ class Patience:
 
 
 def open_client(contact: str | None, patience: Patience) -> httpx.AsyncClient:
-    """An HTTP client with one connection, which says who asks.
+    """Open an HTTP client with one connection and a User-Agent that identifies the operator.
 
-    `contact` is an address under which arXiv can reach the operator.
+    `contact` is an address at which arXiv can reach the operator.
     """
     agent = f"arxiv-daily/0.1 ({contact})" if contact else "arxiv-daily/0.1"
     return httpx.AsyncClient(
@@ -66,9 +66,9 @@ def open_client(contact: str | None, patience: Patience) -> httpx.AsyncClient:
 
 
 class Gate:
-    """Sends this process's requests to arXiv one after another, `interval` seconds apart at least.
+    """Sends this process's requests to arXiv one after another, at least `interval` seconds apart.
 
-    `shared` is taken for each, so that the requests of other processes keep that distance too.
+    `shared` is a rate slot taken for each request, so that the requests of other processes keep this distance too.
     """
 
     def __init__(
@@ -95,10 +95,11 @@ class Gate:
         check: Callable[[bytes], None] | None = None,
         attempts: int | None = None,
     ) -> bytes:
-        """The body behind `url`, of `limit_bytes` at the most; asked for `attempts` times where that is fewer.
+        """Fetch the body of `url`, at most `limit_bytes`; `attempts` can lower the number of attempts.
 
-        `check` reads the body and raises a SourceError where it is not what was asked for; a MalformedError or
-        an EmptyPageError of its is a reason to ask again. Raises a SourceError after the last attempt.
+        `check` validates the body and raises a SourceError if it is not what was asked for; a MalformedError or an
+        EmptyPageError is retried. Raises a SourceError after the last attempt: TooLargeError over the limit,
+        NotFoundError, RefusedError, ThrottledError or UnreachableError.
         """
         async for attempt in self._attempts(attempts):
             with attempt:
@@ -112,7 +113,7 @@ class Gate:
         raise AssertionError  # stamina returns or raises
 
     async def download(self, url: str, target: Path, *, accept: str, limit_bytes: int) -> None:
-        """Streams what is behind `url` to the file `target`. Raises as `fetch` does."""
+        """Stream the body of `url` to the file `target`. Raises as `fetch` does."""
         async for attempt in self._attempts():
             with attempt:
                 async with self._answer(url, accept) as response:
@@ -140,7 +141,7 @@ class Gate:
 
     @asynccontextmanager
     async def _answer(self, url: str, accept: str) -> AsyncIterator[httpx.Response]:
-        """One request in its turn; its answer if that is one to read (200, or a 4xx with a body to explain it)."""
+        """Send one request in its slot; yield the response if it is readable (200, or a 4xx with an explanation)."""
         async with self._turn, self._shared(self._rest):
             try:
                 await asyncio.sleep(self._rest())
@@ -158,7 +159,7 @@ class Gate:
 
     @asynccontextmanager
     async def _follow(self, url: str, accept: str) -> AsyncIterator[httpx.Response]:
-        """The answer at the end of the redirects; each of them is a request of its own, and waits like one."""
+        """Follow redirects within arXiv and yield the last response; each redirect waits like any other request."""
         for _ in range(_REDIRECTS):
             async with self._client.stream("GET", url, headers={"Accept": accept}) as response:
                 if response.next_request is None:
@@ -170,7 +171,7 @@ class Gate:
         raise RefusedError(f"arXiv redirected more than {_REDIRECTS} times.")
 
     def _rest(self) -> float:
-        """How many seconds arXiv is to be left alone."""
+        """Return the seconds until the next request is allowed."""
         return max(0.0, self._free_at - time.monotonic())
 
     def _judge(self, response: httpx.Response) -> None:

@@ -1,6 +1,6 @@
-"""What arXiv announced, and how, from its feeds (https://info.arxiv.org/help/rss.html).
+"""Client for arXiv's announcement feeds (https://info.arxiv.org/help/rss.html).
 
-A feed holds one batch: it is rebuilt at midnight in New York, and empty on days without a batch. It names papers;
+A feed contains one batch: it is rebuilt at midnight in New York, and empty on days without a batch. It names papers;
 their complete records come from the query API.
 """
 
@@ -25,7 +25,7 @@ _ANNOUNCE_TYPE = "{http://arxiv.org/schemas/atom}announce_type"
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """One paper version of a batch."""
+    """One paper version in a batch, and how it is announced."""
 
     version: VersionId
     type: AnnounceType
@@ -33,21 +33,21 @@ class Announcement:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What a feed holds. `day` is the New York day on which it was built, None where the feed does not tell."""
+    """The content of a feed. `day` is the date in New York on which it was built; None if the feed does not say."""
 
     day: date | None
     announcements: tuple[Announcement, ...]
 
 
 class AnnouncementFeed:
-    """Asks for the feeds below `url` through `gate`."""
+    """The feeds below `url`, accessed through `gate`."""
 
     def __init__(self, gate: Gate, url: str) -> None:
         self._gate = gate
         self._url = url.rstrip("/")
 
     async def batch(self, categories: Sequence[str]) -> Batch:
-        """The newest batch of `categories` together. Raises SourceError."""
+        """Fetch the newest batch of all `categories` together. Raises SourceError."""
         body = await self._gate.fetch(
             f"{self._url}/{'+'.join(categories)}",
             accept=_ACCEPT,
@@ -59,12 +59,12 @@ class AnnouncementFeed:
 
 
 def examine(body: bytes) -> None:
-    """Raises MalformedError where `body` is no whole feed."""
+    """Raise MalformedError if `body` is not a complete feed."""
     _channel(body)
 
 
 def parse(body: bytes) -> Batch:
-    """The batch that a feed holds. Raises MalformedError."""
+    """Parse the batch in a feed. Raises MalformedError."""
     channel = _channel(body)
     items = channel.findall("item")
     return Batch(_day(channel, items), tuple(_announcement(item) for item in items))
