@@ -1,1 +1,1 @@
-"""The texts that people and models read, as Jinja2 templates: a folder an output, a file a language."""
+"""The texts that people and models read, as Jinja2 templates: one folder per output, one file per language."""

@@ -1,4 +1,5 @@
-"""What the digest knows, in tables: plain queries, one file a subject.
+"""The database of the digest: plain queries, one module per subject.
 
-Every function takes a connection from `engine.reading` or `engine.writing`, and leaves the transaction to it.
+Every function takes a connection from `engine.reading` or `engine.writing`, which manages the transaction. Times are
+aware and in UTC.
 """

@@ -1,4 +1,4 @@
-"""What the feeds announced, batch by batch."""
+"""The announcements of the feeds, by batch."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from digest.store.tables import announcements, empty_batches, listings
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """One paper version as a batch announced it."""
+    """The announcement of one paper version in a batch."""
 
     version: VersionId
     type: AnnounceType
@@ -26,9 +26,9 @@ class Announced:
 async def note(
     connection: AsyncConnection, announced: Iterable[Announced], at: datetime, *, replacements: bool = False
 ) -> None:
-    """Keep what a feed said at `at`. The first batch that names a paper version in this way stands.
+    """Store a feed's announcements, seen at `at`; the first batch that announces a version with this type is kept.
 
-    Where `replacements` are wanted, newer versions are awaited from now on.
+    If `replacements` is set, newer versions are awaited from now on.
     """
     rows = [
         {
@@ -45,7 +45,7 @@ async def note(
 
 
 async def within(connection: AsyncConnection, window: Window) -> list[Announced]:
-    """What the batches in `window` announced, as far as their feeds were seen; in the order of the papers."""
+    """Load the announcements of the batches in `window` whose feeds were seen, in the order of the papers."""
     batch = announcements.c.batch
     query = select(announcements).where(batch > window.start, batch <= window.end)
     rows = await connection.execute(query.order_by(announcements.c.paper_id, announcements.c.version))
@@ -53,7 +53,7 @@ async def within(connection: AsyncConnection, window: Window) -> list[Announced]
 
 
 async def batches_of(connection: AsyncConnection, wanted: Iterable[PaperId]) -> dict[PaperId, datetime]:
-    """The batch that first announced each of `wanted` as new or as a cross-list, as far as its feed was seen."""
+    """Return the first batch that announced each of `wanted` as new or as a cross-list, if its feed was seen."""
     query = select(announcements).where(announcements.c.announce_type.in_(NEW_TYPES))
     rows = await rows_among(connection, query, announcements.c.paper_id, map(str, wanted))
     ordered = sorted(rows, key=lambda row: row.batch, reverse=True)
@@ -63,14 +63,14 @@ async def batches_of(connection: AsyncConnection, wanted: Iterable[PaperId]) -> 
 async def noted(
     connection: AsyncConnection, wanted: Iterable[PaperId]
 ) -> dict[tuple[VersionId, AnnounceType], datetime]:
-    """The batches of all that was announced of `wanted` so far."""
+    """Return the batches of all announcements of `wanted` so far."""
     rows = await rows_among(connection, select(announcements), announcements.c.paper_id, map(str, wanted))
     found = map(_announced, rows)
     return {(each.version, each.type): each.batch for each in found}
 
 
 async def unlisted(connection: AsyncConnection, since: datetime) -> list[Announced]:
-    """What batches after `since` announced as new or as cross-lists, and no listing showed so far."""
+    """Load the new papers and cross-lists of batches after `since` that no listing has shown yet."""
     query = select(announcements).where(
         announcements.c.batch > since,
         announcements.c.announce_type.in_(NEW_TYPES),
@@ -80,13 +80,13 @@ async def unlisted(connection: AsyncConnection, since: datetime) -> list[Announc
 
 
 async def awaited(connection: AsyncConnection, since: datetime) -> list[Announced]:
-    """The newer versions of batches after `since` that no edition has shown so far."""
+    """Load the newer versions of batches after `since` that no edition has shown yet."""
     query = select(announcements).where(announcements.c.awaited, announcements.c.batch > since)
     return [_announced(row) for row in await connection.execute(query)]
 
 
 async def mark_arrived(connection: AsyncConnection, announced: Iterable[Announced]) -> None:
-    """Note that these newer versions are no longer awaited."""
+    """Mark these newer versions as no longer awaited."""
     rows = [
         {"paper": str(each.version.paper), "number": each.version.number, "type": each.type}
         for each in sorted(announced, key=lambda each: (each.version, each.type))
@@ -103,13 +103,13 @@ async def mark_arrived(connection: AsyncConnection, announced: Iterable[Announce
 
 
 async def mark_empty(connection: AsyncConnection, batches: Iterable[datetime], at: datetime) -> None:
-    """Note that both sources had nothing of the watched categories in `batches`."""
+    """Record that both sources had nothing of the watched categories in `batches`."""
     rows = [{"batch": batch, "seen_at": at} for batch in sorted(batches)]
     await add_missing(connection, empty_batches, rows)
 
 
 async def empty(connection: AsyncConnection, since: datetime) -> set[datetime]:
-    """The batches after `since` that held nothing."""
+    """Return the batches after `since` that were empty."""
     rows = await connection.execute(select(empty_batches.c.batch).where(empty_batches.c.batch > since))
     return set(rows.scalars())
 

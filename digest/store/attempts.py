@@ -1,4 +1,4 @@
-"""The translations that models gave, shown or not, with what the checks found in them."""
+"""Attempts at translations, shown or not, with the findings of the checks."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -14,12 +14,11 @@ from digest.store.bulk import rows_among
 from digest.store.tables import attempts, calls
 
 KEPT = timedelta(days=90)
-"""How long the text of an attempt is kept: what is shown is in the translations, the rest is for
-looking into faults."""
+"""The retention time of an attempt's text, which is only for debugging; shown texts are in `translations`."""
 
 
 async def save(connection: AsyncConnection, attempt: Attempt) -> None:
-    """Keep `attempt` and its call."""
+    """Store `attempt` and its call."""
     row = {
         "call_id": await log.save(connection, attempt.call),
         "number": attempt.number,
@@ -34,7 +33,7 @@ async def save(connection: AsyncConnection, attempt: Attempt) -> None:
 async def load(
     connection: AsyncConnection, versions: Iterable[VersionId], language: str
 ) -> dict[VersionId, list[Attempt]]:
-    """The attempts at each of `versions` in `language`, oldest first; one without any is not there."""
+    """Load the attempts at each of `versions` in `language`, oldest first; versions without any are absent."""
     query = select(attempts, calls).join(calls).where(calls.c.language == language)
     pair = tuple_(calls.c.paper_id, calls.c.version)
     rows = await rows_among(connection, query, pair, [(str(v.paper), v.number) for v in versions])
@@ -46,7 +45,7 @@ async def load(
 
 
 async def prune(connection: AsyncConnection, now: datetime) -> None:
-    """Drops the texts of old attempts; what was found in them stays."""
+    """Delete the texts of attempts older than `KEPT`; their findings stay."""
     old = select(calls.c.id).where(calls.c.at < now - KEPT)
     statement = update(attempts).where(attempts.c.abstract.is_not(None), attempts.c.call_id.in_(old))
     await connection.execute(statement.values(title=None, abstract=None, summary=None))

@@ -1,4 +1,4 @@
-"""Many rows in few statements, alike on SQLite and PostgreSQL."""
+"""Bulk statements that work on both SQLite and PostgreSQL."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -8,22 +8,22 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 BATCH = 2000
-"""Rows that one transaction changes at the most, where there may be many: it takes some hundredths of a second."""
-_LOOKUP_SIZE = 400  # two variables a key stay under the 999 of older SQLite
+"""The maximum number of rows to change in one transaction; this takes some hundredths of a second."""
+_LOOKUP_SIZE = 400  # with two variables per key, this stays below the limit of 999 of older SQLite versions
 
 
 def insert_into(connection: AsyncConnection, table: Table) -> sqlite.Insert | postgresql.Insert:
-    """An INSERT that knows ON CONFLICT, in the connection's own dialect."""
+    """Return an INSERT that supports ON CONFLICT, in the dialect of the connection."""
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
 
 
 async def add_missing(connection: AsyncConnection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Insert `rows`; those that clash with one that is there are left out."""
+    """Insert `rows`, except those that conflict with an existing one."""
     await insert_all(connection, insert_into(connection, table).on_conflict_do_nothing(), rows)
 
 
 async def put(connection: AsyncConnection, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Insert `rows`, each in place of the one with its primary key."""
+    """Insert `rows`; each replaces an existing one with the same primary key."""
     insert = insert_into(connection, table)
     rest = [column for column in insert.excluded if not table.c[column.name].primary_key]
     statement = insert.on_conflict_do_update(
@@ -37,10 +37,10 @@ async def insert_all(
     statement: sqlite.Insert | postgresql.Insert,
     rows: Iterable[Mapping[str, Any]],
 ) -> None:
-    """Run `statement` for each of `rows`, of which there may be none.
+    """Run `statement` for each of `rows`, which may be empty.
 
-    Rows that other processes may write too have to come in the order of their papers: then PostgreSQL lets
-    one process wait for another, never two for each other.
+    Rows that other processes may also write must be in the order of their papers, which prevents deadlocks on
+    PostgreSQL.
     """
     if given := [dict(row) for row in rows]:
         await connection.execute(statement, given)
@@ -49,7 +49,7 @@ async def insert_all(
 async def rows_among(
     connection: AsyncConnection, query: Select[Any], key: ColumnElement[Any], values: Iterable[Any]
 ) -> list[Row[Any]]:
-    """The rows of `query` whose `key` is among `values`, in no order."""
+    """Return the rows of `query` whose `key` is among `values`, in no particular order."""
     rows: list[Row[Any]] = []
     for some in parts(values):
         rows += (await connection.execute(query.where(key.in_(some)))).all()
@@ -59,14 +59,14 @@ async def rows_among(
 async def delete_some(
     connection: AsyncConnection, table: Table, condition: ColumnElement[bool], limit: int
 ) -> int:
-    """Delete at most `limit` rows of `table` that meet `condition`; gives how many."""
+    """Delete at most `limit` rows of `table` that meet `condition`; return their number."""
     keys = list(table.primary_key)
-    some = select(*keys).where(condition).limit(limit)  # in no order: that would be one of all of them
+    some = select(*keys).where(condition).limit(limit)  # without ORDER BY, which would sort all rows
     result = await connection.execute(delete(table).where(tuple_(*keys).in_(some)))
     return result.rowcount
 
 
 def parts(values: Iterable[Any]) -> Iterator[Sequence[Any]]:
-    """`values`, each once and in order, in as many parts as a statement can name."""
+    """Split `values`, sorted and without duplicates, into parts that fit one statement."""
     named = sorted(set(values))
     return (named[start : start + _LOOKUP_SIZE] for start in range(0, len(named), _LOOKUP_SIZE))

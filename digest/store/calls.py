@@ -1,4 +1,4 @@
-"""What was asked of language models, and what it cost."""
+"""The log of calls to language models, with their tokens."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _TOKENS = func.coalesce(func.sum(calls.c.prompt_tokens + calls.c.completion_toke
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """How many calls there were, how many of them gave something usable, and the tokens of all of them."""
+    """The number of calls, of those with a usable answer (`ok`), and the tokens of all of them."""
 
     calls: int
     ok: int
@@ -25,7 +25,7 @@ class Totals:
 
 
 async def save(connection: AsyncConnection, call: Call) -> int:
-    """Add `call` to the log; gives the number of its row."""
+    """Add `call` to the log; return the id of its row."""
     row = {
         "at": call.at,
         "purpose": call.purpose,
@@ -43,12 +43,12 @@ async def save(connection: AsyncConnection, call: Call) -> int:
 
 
 async def tokens_since(connection: AsyncConnection, at: datetime) -> int:
-    """The tokens of prompts and answers since `at` (included)."""
+    """Sum up the tokens of prompts and answers since `at` (included)."""
     return int(await connection.scalar(select(_TOKENS).where(calls.c.at >= at)) or 0)
 
 
 async def totals(connection: AsyncConnection, since: datetime) -> dict[Purpose, Totals]:
-    """What each purpose took since `since` (included); one without a call is not there."""
+    """Sum up the calls since `since` (included) by purpose; a purpose without calls is absent."""
     count, ok = func.count(), func.count().filter(calls.c.outcome == "ok")
     query = select(calls.c.purpose, count, ok, _TOKENS).where(calls.c.at >= since).group_by(calls.c.purpose)
     rows = await connection.execute(query)
@@ -58,7 +58,7 @@ async def totals(connection: AsyncConnection, since: datetime) -> dict[Purpose, 
 async def of_versions(
     connection: AsyncConnection, versions: Iterable[VersionId], language: str
 ) -> list[Call]:
-    """The calls about `versions` in `language`, oldest first."""
+    """Load the calls about `versions` in `language`, oldest first."""
     query = select(calls).where(calls.c.language == language)
     pair = tuple_(calls.c.paper_id, calls.c.version)
     rows = await rows_among(connection, query, pair, [(str(v.paper), v.number) for v in versions])
@@ -66,7 +66,7 @@ async def of_versions(
 
 
 async def languages(connection: AsyncConnection, versions: Iterable[VersionId]) -> set[str]:
-    """The languages in which models were asked about any of `versions`."""
+    """Return the languages of the calls about any of `versions`."""
     pair = tuple_(calls.c.paper_id, calls.c.version)
     query = select(calls.c.language).distinct()
     rows = await rows_among(connection, query, pair, [(str(v.paper), v.number) for v in versions])
@@ -74,7 +74,7 @@ async def languages(connection: AsyncConnection, versions: Iterable[VersionId]) 
 
 
 def call(row: Row[Any]) -> Call:
-    """The call in a row that has the columns of the log."""
+    """Convert a row with the columns of the log to a call."""
     return Call(
         at=row.at,
         purpose=Purpose(row.purpose),

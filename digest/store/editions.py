@@ -1,4 +1,4 @@
-"""Closed editions: which papers each day shows, decided once and for all."""
+"""Closed editions: the papers that each day shows, decided permanently."""
 
 from collections.abc import Collection, Iterable
 from datetime import date, datetime
@@ -13,17 +13,17 @@ from digest.store.bulk import add_missing, insert_into, rows_among
 from digest.store.tables import edition_languages, edition_papers, edition_replacements, editions
 
 ALL = "*"
-"""Every language that was wanted when the edition was made in the last of them."""
+"""A stand-in for all languages that were wanted when the edition was made in the last of them."""
 
 
 class PaperTakenError(StoreError):
-    """A paper is in another edition already: the selection was made on what no longer holds."""
+    """A paper is already in another edition: the selection was based on outdated data."""
 
 
 async def close(connection: AsyncConnection, edition: ClosedEdition) -> bool:
-    """Keep `edition` and its papers, all or nothing; False where this date was closed before, which stands.
+    """Store `edition` and its papers, all or nothing; return False, without changes, if this date is closed already.
 
-    Its versions must be stored. Raises PaperTakenError where one of its papers is in an edition already.
+    Its versions must be stored. Raises PaperTakenError if one of its papers is in another edition, or in it twice.
     """
     async with connection.begin_nested():
         insert = insert_into(connection, editions).on_conflict_do_nothing(index_elements=[editions.c.date])
@@ -36,7 +36,7 @@ async def close(connection: AsyncConnection, edition: ClosedEdition) -> bool:
 
 
 async def find(connection: AsyncConnection, day: date) -> ClosedEdition | None:
-    """The edition of `day`, if it was closed."""
+    """Load the edition of `day`; None if it is not closed."""
     row = (await connection.execute(select(editions).where(editions.c.date == day))).first()
     if row is None:
         return None
@@ -45,31 +45,31 @@ async def find(connection: AsyncConnection, day: date) -> ClosedEdition | None:
 
 
 async def last(connection: AsyncConnection) -> ClosedEdition | None:
-    """The newest edition, however old."""
+    """Load the newest edition, however old; None if there is none."""
     newest = await last_date(connection)
     return await find(connection, newest) if newest else None
 
 
 async def last_date(connection: AsyncConnection) -> date | None:
-    """The day of the newest edition, however old."""
+    """Return the day of the newest edition, however old; None if there is none."""
     newest: date | None = await connection.scalar(select(func.max(editions.c.date)))
     return newest
 
 
 async def incomplete(connection: AsyncConnection) -> list[date]:
-    """The editions of which something is still due, oldest first."""
+    """Return the days of the editions of which something is still due, oldest first."""
     query = select(editions.c.date).where(editions.c.completed_at.is_(None)).order_by(editions.c.date)
     return list((await connection.execute(query)).scalars())
 
 
 async def between(connection: AsyncConnection, first: date, last: date) -> list[date]:
-    """The days from `first` to `last` whose editions were closed, oldest first."""
+    """Return the days from `first` to `last` with closed editions, oldest first."""
     query = select(editions.c.date).where(editions.c.date.between(first, last)).order_by(editions.c.date)
     return list((await connection.execute(query)).scalars())
 
 
 async def archived(connection: AsyncConnection, count: int) -> dict[date, datetime]:
-    """The days of the newest `count` editions that show something, newest first, and when their posts were written."""
+    """Return the days of the newest `count` non-empty editions, newest first, with the times of their posts."""
     columns = editions.c
     shows = or_(
         *(
@@ -83,27 +83,27 @@ async def archived(connection: AsyncConnection, count: int) -> dict[date, dateti
 
 
 async def windows(connection: AsyncConnection) -> dict[date, Window]:
-    """The windows of all editions, oldest first."""
+    """Return the windows of all editions, oldest first."""
     query = select(editions.c.date, editions.c.window_start, editions.c.window_end)
     rows = await connection.execute(query.order_by(editions.c.date))
     return {row.date: Window(row.window_start, row.window_end) for row in rows}
 
 
 async def covering(connection: AsyncConnection, batch: datetime) -> date | None:
-    """The day of the edition whose window `batch` lies in."""
+    """Return the day of the edition whose window contains `batch`; None if there is none."""
     query = select(editions.c.date).where(editions.c.window_start < batch, editions.c.window_end >= batch)
     covering: date | None = await connection.scalar(query.order_by(editions.c.date).limit(1))
     return covering
 
 
 async def note_made(connection: AsyncConnection, day: date, language: str, at: datetime) -> None:
-    """Note that the edition of `day` was made in `language`, as far as it could be, by `at`."""
+    """Record that the edition of `day` was made in `language`, as far as possible, at `at`."""
     row = {"edition_date": day, "language": language, "made_at": at}
     await add_missing(connection, edition_languages, [row])
 
 
 async def languages(connection: AsyncConnection, days: Collection[date]) -> dict[date, set[str]]:
-    """The languages in which the editions of `days` were made; `ALL` among them where no other is to come."""
+    """Return the languages in which the editions of `days` were made; they include `ALL` if none is still to come."""
     query = select(edition_languages.c.edition_date, edition_languages.c.language)
     found: dict[date, set[str]] = {day: set() for day in days}
     for row in await rows_among(connection, query, edition_languages.c.edition_date, days):
@@ -112,19 +112,19 @@ async def languages(connection: AsyncConnection, days: Collection[date]) -> dict
 
 
 async def mark_archived(connection: AsyncConnection, day: date, at: datetime) -> None:
-    """Note that the edition of `day` was made, and can be shown. Raises StoreError where it was never closed."""
+    """Record that the edition of `day` was made and can be shown. Raises StoreError if it was never closed."""
     result = await connection.execute(update(editions).where(editions.c.date == day).values(archived_at=at))
     if result.rowcount == 0:
         raise StoreError(f"There is no closed edition of {day} whose post could be noted.")
 
 
 async def mark_completed(connection: AsyncConnection, day: date, at: datetime) -> None:
-    """Note that nothing of the edition of `day` is due any more."""
+    """Record that nothing of the edition of `day` is due any more."""
     await connection.execute(update(editions).where(editions.c.date == day).values(completed_at=at))
 
 
 async def shown(connection: AsyncConnection, versions: Collection[VersionId]) -> set[VersionId]:
-    """Those of `versions` that an edition shows, as a paper or as a replacement."""
+    """Return those of `versions` that an edition shows, as a paper or as a replacement."""
     found = set()
     for columns in (edition_papers.c, edition_replacements.c):
         key = tuple_(columns.paper_id, columns.version)
@@ -135,7 +135,7 @@ async def shown(connection: AsyncConnection, versions: Collection[VersionId]) ->
 
 
 async def assigned(connection: AsyncConnection, papers: Iterable[PaperId]) -> dict[PaperId, date]:
-    """Which of `papers` are in an edition, and in which one, whatever their version there."""
+    """Return those of `papers` that are in an edition, in any version, with the day of that edition."""
     columns = edition_papers.c
     query = select(columns.paper_id, columns.edition_date)
     rows = await rows_among(connection, query, columns.paper_id, map(str, papers))

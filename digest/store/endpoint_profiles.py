@@ -1,4 +1,4 @@
-"""What the endpoints of models were found to take, as JSON objects: a row for each base URL and model."""
+"""Learned capabilities of model endpoints, as JSON objects: one row per base URL and model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ _COLUMNS = endpoint_profiles.c
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An endpoint as the operator set it up: `settings` is a hash that changes with whatever was changed."""
+    """An endpoint as configured by the operator; `settings` is a hash that changes with any of its settings."""
 
     base_url: str
     settings: str
 
 
 async def known(connection: AsyncConnection, endpoint: Endpoint, since: datetime) -> dict[str, Any]:
-    """What was learned of each model under exactly these settings, `since` then (aware).
+    """Load the profile of each model learned under exactly these settings after `since` (aware).
 
-    A row that is no JSON is left out: what it held is learned again.
+    A row that is not valid JSON is left out; its content is learned again.
     """
     query = select(_COLUMNS.model, cast(_COLUMNS.profile, Text).label("written")).where(
         _COLUMNS.base_url == endpoint.base_url,
@@ -48,7 +48,7 @@ def _parsed(written: str) -> Any | None:
 async def keep(
     connection: AsyncConnection, endpoint: Endpoint, model: str, profile: Mapping[str, Any], at: datetime
 ) -> None:
-    """Keep what was learned of `model`, and forget what was learned under other settings."""
+    """Store the profile of `model`, and delete those learned under other settings."""
     others = or_(_COLUMNS.base_url != endpoint.base_url, _COLUMNS.settings != endpoint.settings)
     await connection.execute(delete(endpoint_profiles).where(others))
     insert = insert_into(connection, endpoint_profiles).values(

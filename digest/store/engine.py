@@ -1,9 +1,9 @@
-"""The database: how it is opened, and the two ways in.
+"""The database engine, and its two kinds of transactions.
 
-    async with writing(engine) as connection:   one transaction, committed at the end, undone by an exception
-    async with reading(engine) as connection:   waits for no writer, and keeps none waiting
+    async with writing(engine) as connection:   one transaction, committed at the end, rolled back on an exception
+    async with reading(engine) as connection:   neither waits for writers nor blocks them
 
-On SQLite a writer takes its lock at once (BEGIN IMMEDIATE), so that writers wait for each other instead of
+On SQLite a writer takes its lock at the beginning (BEGIN IMMEDIATE), so that writers wait for each other instead of
 failing halfway; readers see the last commit meanwhile (WAL).
 """
 
@@ -40,28 +40,28 @@ _DRIVERS = {
 }
 _log = structlog.get_logger()
 _LOCK_WAIT_SECONDS = 30
-# The driver's own wait cannot be cut off, so it is short: a writer asks again and again.
+# The driver's own wait cannot be interrupted, so it is short, and a writer retries.
 _LOCK_LOOK_SECONDS = 1
 _SWITCH_PAUSE_SECONDS = 0.02
-# libpq's own options, unless the URL says otherwise: seconds, seconds, milliseconds. A server that fell silent
-# is noticed within a minute.
+# libpq's own options, unless the URL sets them: seconds, seconds, milliseconds. They detect an unresponsive server
+# within a minute.
 _PATIENCE = {"connect_timeout": "10", "keepalives_idle": "30", "tcp_user_timeout": "30000"}
-_POOL_WAIT_SECONDS = 60  # longer than a lock may take: the lock's own message tells more
-# The first is for `_begin_sqlite`; the second makes PostgreSQL refuse a write that would never be committed.
+_POOL_WAIT_SECONDS = 60  # longer than the wait for a lock, whose message is more specific
+# The first is for `_begin_sqlite`; the second makes PostgreSQL reject a write that would never be committed.
 _READS_ONLY = {"reads_only": True, "postgresql_readonly": True}
 
 
 def open_engine(url: str) -> AsyncEngine:
-    """The engine for a `DATABASE_URL`. PostgreSQL is not reached yet; SQLite's folder is made if missing.
+    """Open the engine for a `DATABASE_URL`. PostgreSQL is not contacted yet; SQLite's folder is created if missing.
 
-    Raises StoreError where the URL cannot be read, names another kind of database, or has no usable folder.
+    Raises StoreError if the URL is invalid, names another kind of database, or its folder cannot be created.
     """
     parsed = _parse(url)
     return _open_sqlite(parsed) if parsed.drivername.startswith("sqlite") else _open_postgresql(parsed)
 
 
 def require_writable(engine: AsyncEngine) -> None:
-    """Raises StoreError where the SQLite file may not be written to: who runs on would wait for that without an end."""
+    """Raise StoreError if the SQLite file is not writable, because a program that continues would retry forever."""
     path = engine.url.database if engine.dialect.name == "sqlite" else None
     if path is not None and os.path.exists(path) and not os.access(path, os.W_OK):  # noqa: PTH110 - it is a string
         raise StoreError(f"The database {shown(engine.url)} cannot be written to by this user.")
@@ -69,7 +69,7 @@ def require_writable(engine: AsyncEngine) -> None:
 
 @asynccontextmanager
 async def writing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A transaction that may write. Raises StoreError where the database fails; nothing is written then."""
+    """Open a transaction that may write. Raises StoreError if the database fails; then nothing is written."""
     try:
         async with _turn(engine), engine.begin() as connection:
             yield connection
@@ -79,7 +79,7 @@ async def writing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
 @asynccontextmanager
 async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A transaction that only reads. Raises StoreError where the database fails."""
+    """Open a read-only transaction. Raises StoreError if the database fails."""
     try:
         async with engine.connect() as connection:
             yield await connection.execution_options(**_READS_ONLY)
@@ -89,9 +89,10 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
 @asynccontextmanager
 async def _turn(engine: AsyncEngine) -> AsyncIterator[None]:
-    """SQLite has one writer: the others of this process wait here, in their order, and leave readers a connection.
+    """Wait for this process's turn to write to SQLite, which has one writer at a time.
 
-    Raises StoreUnavailableError.
+    Writers wait here in order, without a connection, so that readers get one. Raises StoreUnavailableError after 30
+    seconds.
     """
     line: asyncio.Lock | None = engine.sync_engine.get_execution_options().get("writers")
     if line is None:
@@ -112,7 +113,7 @@ def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
-        # The cause would repeat a part of the URL, which may be the password.
+        # `from None`: the cause would repeat a part of the URL, which may be the password.
         raise StoreError("DATABASE_URL cannot be read: give sqlite:///FILE or postgresql://…") from None
     driver = _DRIVERS.get(parsed.drivername)
     if driver is None:
@@ -131,14 +132,14 @@ def _open_sqlite(url: URL) -> AsyncEngine:
         private_files.make_folder(Path(url.database).parent)
     except OSError as error:
         raise StoreError(f"The folder of {shown(url)} cannot be made: {error.strerror}.") from error
-    with suppress(OSError):  # SQLite says what hinders it, once it is asked for something
+    with suppress(OSError):  # SQLite reports the problem with the first statement
         private_files.make_database(Path(url.database))
     connections = SqliteConnections()
     engine = create_async_engine(
         url,
         connect_args={
             "async_creator_fn": connections.open,
-            "isolation_level": None,  # the driver leaves BEGIN to us
+            "isolation_level": None,  # the driver must not begin transactions itself
             "timeout": min(_LOCK_LOOK_SECONDS, _LOCK_WAIT_SECONDS),
         },
         pool_timeout=_POOL_WAIT_SECONDS,
@@ -164,7 +165,7 @@ async def _set_pragmas(connection: aiosqlite.Connection) -> None:
 
 
 async def _switch_to_wal(connection: aiosqlite.Connection) -> None:
-    """Two that switch a new file at the same moment refuse each other at once, so this has its own patience."""
+    """Switch to WAL, with retries: two connections that switch a new file at the same time fail without waiting."""
     deadline = time.monotonic() + _LOCK_WAIT_SECONDS
     while True:
         try:
@@ -188,7 +189,7 @@ def _begin_sqlite(connection: Connection) -> None:
         except OperationalError as error:
             if not is_busy(error.orig):
                 raise
-            if not is_told:  # who sits at a terminal would wonder
+            if not is_told:  # so that a person at a terminal knows why nothing happens
                 _log.warning("waits_for_another_program_that_writes", at_most_seconds=_LOCK_WAIT_SECONDS)
                 is_told = True
             if time.monotonic() > deadline:
@@ -226,7 +227,7 @@ def _sentence(url: URL, error: DBAPIError | NoFreeConnectionError) -> str:
 
 
 def shown(url: URL) -> str:
-    """The URL without password and options; of a file, with its whole path."""
+    """Return the URL without password and options, for messages; a file has its absolute path."""
     name = url.get_backend_name()
     database = os.path.abspath(url.database) if name == "sqlite" and url.database else url.database  # noqa: PTH100 - a string
     return URL.create(name, url.username, host=url.host, port=url.port, database=database).render_as_string()

@@ -1,7 +1,7 @@
-"""Work that one process at a time may do on a database.
+"""Locks for work that only one process at a time may do on a database.
 
-The locks are of the operating system and of PostgreSQL: they end with the process that holds them, however it ends.
-PostgreSQL's ends with its connection too, while the work goes on: what is written must be safe without it.
+The locks are those of the operating system and of PostgreSQL: they end with the process that holds them, however it
+ends. PostgreSQL's lock also ends with its connection while the work goes on, so writes must be safe without it.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from digest.errors import StoreError, StoreUnavailableError
 from digest.store.engine import reading
 from digest.store.transient import is_transient_of_system
 
-_NAMESPACE = 0x61727869  # of this program's advisory locks, which are pairs of numbers
+_NAMESPACE = 0x61727869  # the first number of this program's advisory locks, which are pairs of numbers
 
 
 class BusyError(StoreError):
@@ -30,9 +30,9 @@ class BusyError(StoreError):
 
 @asynccontextmanager
 async def exclusive(engine: AsyncEngine, work: str) -> AsyncIterator[None]:
-    """Keeps `work` on this database to this process while the block runs.
+    """Hold the lock for `work` on this database while the block runs.
 
-    Raises BusyError at once where another process has it, StoreError where it cannot be kept.
+    Raises BusyError at once if another process holds it, and StoreError if it cannot be taken.
     """
     if engine.dialect.name == "postgresql":
         async with _on_postgresql(engine, work):
@@ -43,9 +43,9 @@ async def exclusive(engine: AsyncEngine, work: str) -> AsyncIterator[None]:
 
 
 class ProcessLock:
-    """Keeps `work` to this process, as `exclusive` does, while any of its tasks do some of it side by side.
+    """A lock for `work`, as `exclusive`, which several tasks of this process can hold at the same time.
 
-    `parts` are those that are being done.
+    `parts` are the days that are being worked on.
     """
 
     def __init__(self, engine: AsyncEngine, work: str) -> None:
@@ -58,7 +58,7 @@ class ProcessLock:
 
     @asynccontextmanager
     async def held(self) -> AsyncIterator[None]:
-        """Takes part in the work while the block runs. Raises as `exclusive` does."""
+        """Hold the lock while the block runs. Raises as `exclusive` does."""
         async with self._turn:
             if self._kept is None:
                 stack = AsyncExitStack()
@@ -83,7 +83,7 @@ class ProcessLock:
 async def _on_postgresql(engine: AsyncEngine, work: str) -> AsyncIterator[None]:
     key = (_NAMESPACE, zlib.crc32(work.encode()) - 2**31)
     async with reading(engine) as connection:
-        # Without a transaction: it would stay open for as long as the work takes.
+        # AUTOCOMMIT, because a transaction would stay open for as long as the work takes.
         await connection.execution_options(isolation_level="AUTOCOMMIT")
         if not await connection.scalar(select(func.pg_try_advisory_lock(*key))):
             raise _busy(work)
@@ -94,12 +94,15 @@ async def _on_postgresql(engine: AsyncEngine, work: str) -> AsyncIterator[None]:
 
 
 async def _free(connection: AsyncConnection, key: tuple[int, int]) -> None:
-    """The server frees the locks of a closed session in its own time, hence the query; a broken one asks in vain."""
+    """Release the lock explicitly, because a server may release the locks of a closed session late.
+
+    On a broken connection the query fails, which is ignored.
+    """
     try:
         with suppress(DBAPIError):
             await connection.execute(select(func.pg_advisory_unlock(*key)))
     finally:
-        await connection.invalidate()  # it must not come back to the pool with the lock
+        await connection.invalidate()  # it must not return to the pool with the lock
 
 
 @contextmanager
@@ -107,7 +110,7 @@ def _beside_the_file(database: str | None, work: str) -> Iterator[None]:
     if not database or database == ":memory:":  # no other process can reach it
         yield
         return
-    # The file stays: removed, it could be locked by one process while another makes it anew.
+    # The file is kept: if it were removed, one process could hold its lock while another creates it again.
     path = Path(f"{os.path.realpath(database)}.{work}.lock")
     descriptor = _opened(path)
     try:

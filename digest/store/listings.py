@@ -1,6 +1,6 @@
-"""Which papers were ever seen in a listing of the watched categories, and what became of each.
+"""The papers ever seen in a listing of the watched categories, and the decision on each.
 
-A paper that was listed is in an edition, or left out with its reason, or still undecided: nothing falls between.
+A listed paper is in an edition, left out with a reason, or still undecided; there is no other state.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ _UNDECIDED = listings.c.left_out.is_(None) & listings.c.paper_id.not_in(select(e
 
 
 async def unlisted(connection: AsyncConnection, papers: Iterable[PaperId]) -> set[PaperId]:
-    """Those of `papers` that were never listed before."""
+    """Return those of `papers` that were never listed before."""
     asked = set(papers)
     column = listings.c.paper_id
     rows = await rows_among(connection, select(column), column, map(str, asked))
@@ -28,13 +28,13 @@ async def unlisted(connection: AsyncConnection, papers: Iterable[PaperId]) -> se
 
 
 async def undecided(connection: AsyncConnection) -> set[PaperId]:
-    """The listed papers that are neither in an edition nor left out."""
+    """Return the listed papers that are neither in an edition nor left out."""
     rows = await connection.execute(select(listings.c.paper_id).where(_UNDECIDED))
     return {PaperId(row.paper_id) for row in rows}
 
 
 async def sightings(connection: AsyncConnection, since: datetime) -> list[Sighting]:
-    """The listed papers that are undecided or were submitted since then, in no order."""
+    """Load the listed papers that are undecided or were submitted after `since`, in no particular order."""
     submitted = select(versions.c.paper_id, func.max(versions.c.published).label("submitted"))
     records = submitted.group_by(versions.c.paper_id).subquery()
     batch = select(announcements.c.paper_id, func.min(announcements.c.batch).label("named"))
@@ -59,13 +59,13 @@ async def sightings(connection: AsyncConnection, since: datetime) -> list[Sighti
 
 
 async def first_listed_at(connection: AsyncConnection) -> datetime | None:
-    """When papers were listed for the first time, None before that."""
+    """Return the time at which papers were listed first; None if none were."""
     first: datetime | None = await connection.scalar(select(func.min(listings.c.listed_at)))
     return first
 
 
 async def ever_listed(connection: AsyncConnection) -> set[str]:
-    """The categories in which papers were ever listed."""
+    """Return the categories in which papers were ever listed."""
     watched = await connection.execute(select(watches.c.category))
     of_papers = await connection.execute(
         select(versions.c.categories)
@@ -76,8 +76,10 @@ async def ever_listed(connection: AsyncConnection) -> set[str]:
 
 
 async def note(connection: AsyncConnection, papers: Mapping[PaperId, datetime | None], at: datetime) -> None:
-    """Remember that `papers` were listed at `at`, each with the last look that did not show it. The first time
-    stands."""
+    """Record that `papers` were listed at `at`, each with the last check that did not show it.
+
+    The record of a paper that was listed before is kept.
+    """
     rows = [
         {"paper_id": str(paper), "listed_at": at, "absent_at": absent_at}
         for paper, absent_at in sorted(papers.items())
@@ -86,7 +88,7 @@ async def note(connection: AsyncConnection, papers: Mapping[PaperId, datetime | 
 
 
 async def correct(connection: AsyncConnection, papers: Iterable[PaperId], at: datetime) -> None:
-    """Where a clock that was ahead said that `papers` were first listed after `at`, it was at `at`."""
+    """Set the first listing of `papers` to `at` if it is later, as a clock that was ahead may have recorded it."""
     rows = [{"paper": str(paper)} for paper in sorted(set(papers))]
     statement = update(listings).where(listings.c.paper_id == bindparam("paper"), listings.c.listed_at > at)
     if rows:
@@ -94,7 +96,7 @@ async def correct(connection: AsyncConnection, papers: Iterable[PaperId], at: da
 
 
 async def place(connection: AsyncConnection, batches: Mapping[PaperId, datetime]) -> None:
-    """Remember which batch each of these papers was taken for."""
+    """Store the inferred batch of each paper."""
     rows = [{"paper": str(paper), "placed": batch} for paper, batch in sorted(batches.items())]
     statement = update(listings).where(listings.c.paper_id == bindparam("paper"))
     if rows:
@@ -102,21 +104,21 @@ async def place(connection: AsyncConnection, batches: Mapping[PaperId, datetime]
 
 
 async def placed_in(connection: AsyncConnection, window: Window) -> set[PaperId]:
-    """The decided papers that were taken for a batch in `window`."""
+    """Return the decided papers whose inferred batch is in `window`."""
     batch = listings.c.batch
     query = select(listings.c.paper_id).where(batch > window.start, batch <= window.end)
     return {PaperId(row.paper_id) for row in await connection.execute(query)}
 
 
 async def batches_of(connection: AsyncConnection, wanted: Iterable[PaperId]) -> dict[PaperId, datetime]:
-    """The batches that those of `wanted` were taken for which were decided."""
+    """Return the inferred batches of those of `wanted` that are decided."""
     query = select(listings.c.paper_id, listings.c.batch).where(listings.c.batch.is_not(None))
     rows = await rows_among(connection, query, listings.c.paper_id, map(str, wanted))
     return {PaperId(row.paper_id): row.batch for row in rows}
 
 
 async def leave_out(connection: AsyncConnection, left_out: Iterable[LeftOut], day: date | None) -> None:
-    """Remember what the edition of `day` leaves out, or what no edition will show."""
+    """Record the papers that the edition of `day` leaves out; with None, papers that no edition will show."""
     rows = [
         {"paper": str(each.paper), "reason": each.reason, "about": each.detail or None, "day": day}
         for each in sorted(left_out, key=lambda each: each.paper)
@@ -131,13 +133,13 @@ async def leave_out(connection: AsyncConnection, left_out: Iterable[LeftOut], da
 
 
 async def left_out_of(connection: AsyncConnection, day: date) -> list[LeftOut]:
-    """What the edition of `day` leaves out, in the order of the papers. Raises StoreError where a reason is unknown."""
+    """Load what the edition of `day` leaves out, in the order of papers. Raises StoreError if a reason is unknown."""
     query = select(listings).where(listings.c.edition_date == day, listings.c.left_out.is_not(None))
     return [_left_out(row) for row in await connection.execute(query.order_by(listings.c.paper_id))]
 
 
 async def left_out(connection: AsyncConnection, wanted: Iterable[PaperId]) -> list[LeftOut]:
-    """Those of `wanted` that were left out, by whichever edition."""
+    """Load those of `wanted` that were left out, by any edition. Raises StoreError if a reason is unknown."""
     query = select(listings).where(listings.c.left_out.is_not(None))
     return [
         _left_out(row) for row in await rows_among(connection, query, listings.c.paper_id, map(str, wanted))
@@ -145,14 +147,14 @@ async def left_out(connection: AsyncConnection, wanted: Iterable[PaperId]) -> li
 
 
 async def check(connection: AsyncConnection, categories: Iterable[str], at: datetime) -> None:
-    """Remember that all that arXiv showed of `categories` was noted at `at`, so that what it lacked is new later."""
+    """Record that everything arXiv showed of `categories` was stored at `at`; papers that appear later are new."""
     await put(
         connection, watches, [{"category": category, "listed_at": at} for category in sorted(set(categories))]
     )
 
 
 async def checks(connection: AsyncConnection) -> dict[str, datetime]:
-    """When each category was looked at last, of those that ever were."""
+    """Return the time of the last check of each category that was ever checked."""
     rows = await connection.execute(select(watches.c.category, watches.c.listed_at))
     return {row.category: row.listed_at for row in rows}
 

@@ -1,7 +1,7 @@
-"""What translations and readings share: a key that names their origin, and which of several is shown.
+"""The common part of translations and readings: the key with their origin, and the choice of the row to show.
 
-What the operator wrote is shown before all else, then what was made with exactly the wanted model and prompt; failing
-that, the newest in the language, because what is stored is never paid for again.
+The operator's own text comes first, then the one made with exactly the wanted model and prompt, then the newest in the
+language, because stored results are never paid for again.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from digest.store.bulk import rows_among
 
 
 def key(made: Translation | Reading) -> dict[str, Any]:
-    """The columns of the primary key."""
+    """Return the columns of the primary key."""
     return {
         "paper_id": str(made.version.paper),
         "version": made.version.number,
@@ -32,7 +32,7 @@ async def rows_to_show(
     language: str,
     wanted: Origin | None,
 ) -> list[Row[Any]]:
-    """The row to show of each of `versions` that has one, in no order."""
+    """Return the row to show for each of `versions` that has one, in no particular order."""
     query = select(table).where(table.c.language == language)
     pair = tuple_(table.c.paper_id, table.c.version)
     rows = await rows_among(connection, query, pair, [(str(v.paper), v.number) for v in versions])

@@ -1,4 +1,4 @@
-"""What arXiv said of papers, version by version."""
+"""arXiv's records of papers, by version."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -15,10 +15,10 @@ _OPTIONAL = ("primary_category", "abstract", "published", "updated", "comment")
 
 
 async def save(connection: AsyncConnection, records: Iterable[Paper], at: datetime) -> None:
-    """Keep `records`, seen at `at`.
+    """Store `records`, seen at `at`.
 
-    A record with an abstract stands in place of the one before, of which it keeps only what it does not say
-    itself. A record without one (from an old post) changes nothing about a paper whose abstract is known.
+    A record with an abstract replaces the stored one, but optional fields that it lacks keep their stored values. A
+    record without an abstract (from an old post) does not change a paper whose abstract is known.
     """
     found = {record.version: record for record in records}
     seen = sorted({version.paper for version in found})
@@ -35,26 +35,26 @@ async def save(connection: AsyncConnection, records: Iterable[Paper], at: dateti
 
 
 async def find(connection: AsyncConnection, version: VersionId) -> Paper | None:
-    """The record of exactly this version, if it is stored."""
+    """Load the record of exactly this version; None if it is not stored."""
     return (await load(connection, [version])).get(version)
 
 
 async def latest(connection: AsyncConnection, paper: PaperId) -> Paper | None:
-    """The newest version of `paper` that is stored; arXiv may know a newer one."""
+    """Load the newest stored version of `paper`; arXiv may have a newer one. None if there is none."""
     query = select(versions).where(versions.c.paper_id == str(paper))
     row = (await connection.execute(query.order_by(versions.c.version.desc()).limit(1))).first()
     return None if row is None else _paper(row)
 
 
 async def latest_of(connection: AsyncConnection, wanted: Iterable[PaperId]) -> dict[PaperId, Paper]:
-    """The newest stored version of each of `wanted` that has one."""
+    """Load the newest stored version of each of `wanted` that has one."""
     rows = await rows_among(connection, select(versions), versions.c.paper_id, map(str, wanted))
     found = sorted(map(_paper, rows), key=lambda paper: paper.version)
     return {paper.id: paper for paper in found}
 
 
 async def load(connection: AsyncConnection, wanted: Sequence[VersionId]) -> dict[VersionId, Paper]:
-    """The stored records among `wanted`, in its order."""
+    """Load the stored records among `wanted`, in its order."""
     key = tuple_(versions.c.paper_id, versions.c.version)
     rows = await rows_among(connection, select(versions), key, [(str(v.paper), v.number) for v in wanted])
     found = {paper.version: paper for paper in map(_paper, rows)}

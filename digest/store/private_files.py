@@ -1,7 +1,7 @@
-"""Files that only the user of this program may read: the database beside whatever keeps it, and its folder.
+"""Files that only the user of this program may read: the SQLite database, its companion files, and its folder.
 
-SQLite gives the files beside a database (WAL, shared memory) the database's own permissions, so they are private when
-it is. A file that is restricted after it was made could be read by others meanwhile: it is made private.
+SQLite gives the companion files (WAL, shared memory) the permissions of the database, so they are private if it is. The
+files are created private, because a file that is restricted only afterwards can be read by others in between.
 """
 
 import os
@@ -16,15 +16,15 @@ _BESIDE = ("", "-wal", "-shm", "-journal")
 
 
 def make_folder(path: Path) -> None:
-    """Makes the folder `path` for this user alone; one that is there stays as it is. Raises OSError."""
+    """Create the folder `path` for this user alone; an existing one is not changed. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.mkdir(mode=stat.S_IRWXU, exist_ok=True)
 
 
 def make_database(path: Path) -> None:
-    """Makes an empty SQLite file for this user alone; one that is there becomes so. Raises OSError.
+    """Create an empty SQLite file for this user alone; an existing one is made private. Raises OSError.
 
-    What belongs to somebody else stays as it is: `loose` tells of it.
+    Files of other users are not changed; `loose` reports them.
     """
     os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, stat.S_IRUSR | stat.S_IWUSR))
     for each in of_database(path):
@@ -35,12 +35,12 @@ def make_database(path: Path) -> None:
 
 
 def of_database(path: Path) -> list[Path]:
-    """The files of the SQLite database at `path`; not all of them are there all the time."""
+    """Return the possible files of the SQLite database at `path`; not all of them exist at all times."""
     return [Path(f"{path}{suffix}") for suffix in _BESIDE]
 
 
 def loose(paths: Iterable[Path]) -> list[Path]:
-    """Those of `paths` that others than their owner may read, where they are there."""
+    """Return those of `paths` that exist and that others than their owner may read."""
     found = []
     for path in paths:
         with suppress(OSError):

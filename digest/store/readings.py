@@ -1,4 +1,4 @@
-"""Readings: made once for a version, a language and an origin."""
+"""Readings, one per version, language and origin."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,7 +17,7 @@ from digest.store.tables import readings
 async def save(
     connection: AsyncConnection, reading: Reading, at: datetime, findings: tuple[Finding, ...] = ()
 ) -> None:
-    """Keep `reading`, made at `at`, in place of one with the same key, with what the checks found in making it.
+    """Store `reading`, made at `at`, with the findings of the checks; it replaces one with the same key.
 
     The version must be stored.
     """
@@ -35,12 +35,12 @@ async def save(
 async def find(
     connection: AsyncConnection, version: VersionId, language: str, origin: Origin | None
 ) -> Reading | None:
-    """The reading made by `origin`, else the newest in `language`, else None."""
+    """Load the reading to show: the operator's, else that of `origin`, else the newest in `language`, else None."""
     return (await load(connection, [version], language, origin)).get(version)
 
 
 async def latest_before(connection: AsyncConnection, version: VersionId, language: str) -> Reading | None:
-    """The newest reading of the newest older version that has one in `language`."""
+    """Load the newest reading of the newest older version that has one in `language`; None if there is none."""
     columns = readings.c
     query = select(readings).where(
         columns.paper_id == str(version.paper), columns.version < version.number, columns.language == language
@@ -53,7 +53,7 @@ async def latest_before(connection: AsyncConnection, version: VersionId, languag
 async def load(
     connection: AsyncConnection, versions: Sequence[VersionId], language: str, origin: Origin | None
 ) -> dict[VersionId, Reading]:
-    """What `find` gives for each of `versions` that has a reading, for a whole edition at once."""
+    """Load the result of `find` for each of `versions` that has a reading, for a whole edition at once."""
     rows = await origins.rows_to_show(connection, readings, versions, language, origin)
     return {origins.version(row): _reading(row) for row in rows}
 
@@ -61,7 +61,7 @@ async def load(
 async def findings(
     connection: AsyncConnection, versions: Sequence[VersionId], language: str, origin: Origin | None
 ) -> dict[VersionId, tuple[Origin, tuple[Finding, ...]]]:
-    """What made each of the readings that `load` gives, and what the checks found in making it."""
+    """Load the origin and the findings of each reading that `load` returns."""
     rows = await origins.rows_to_show(connection, readings, versions, language, origin)
     return {origins.version(row): (origins.origin(row), row.findings) for row in rows}
 

@@ -1,4 +1,4 @@
-"""Papers of past editions by the words in their titles, abstracts and authors."""
+"""Search for papers of past editions by words in their titles, abstracts and authors."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -15,7 +15,7 @@ _MOST_WORDS = 8
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A paper that was found; `translated` is its title in the language that was searched, where there is one."""
+    """A paper found; `translated` is its title in the searched language, None if it has no translation."""
 
     version: VersionId
     title: str
@@ -28,9 +28,9 @@ class Hit:
 async def find(
     connection: AsyncConnection, words: str, language: str, limit: int, offset: int = 0
 ) -> list[Hit]:
-    """The papers that have each of `words` somewhere, in the original or in `language`; newest editions first.
+    """Find the papers that contain all of `words` in the original or in `language`; newest editions first.
 
-    Case makes no difference. More than eight words are not looked for. Of several translations, the newest counts.
+    Case makes no difference. Words after the eighth are ignored. Of several translations, the newest counts.
     """
     sought = words.split()[:_MOST_WORDS]
     translated = and_(
@@ -68,7 +68,7 @@ async def find(
 
 
 def _is_outdated() -> ColumnElement[bool]:
-    """Whether another translation of the same version was made later: else a paper would be found once for each."""
+    """Return the condition that a newer translation of the same version exists, so that each paper is found once."""
     made, later = translations.c, translations.alias().c
     of_the_same = (later[name] == made[name] for name in ("paper_id", "version", "language"))
     at_once = and_(

@@ -1,7 +1,7 @@
-"""Connections to SQLite. Each of them is a thread, and none is left behind, however its task was cut off.
+"""Connections to SQLite. Each has a thread, which always ends, however its task was cancelled.
 
-aiosqlite answers a call through the event loop. A task that is cancelled leaves the call under way in the thread; if
-the loop is closed before the thread is done, the thread dies of an exception that nobody sees, its file still open.
+aiosqlite answers a call through the event loop. A cancelled task leaves its call running in the thread; if the loop is
+closed before the thread is done, the thread dies of an unseen exception, with its file still open.
 """
 
 import asyncio
@@ -16,15 +16,16 @@ _ROWS_AT_ONCE = 64  # aiosqlite's own default
 
 
 class SqliteConnections:
-    """The connections of one engine, which has to be disposed of in the loop that it was used in."""
+    """The connections of one engine, which must be disposed of in the event loop in which it was used."""
 
     def __init__(self) -> None:
         self._ending: set[asyncio.Future[Any]] = set()
 
     async def open(self, database: str, **options: Any) -> aiosqlite.Connection:
-        """Open one to the file `database`, with sqlite3's options. It makes no file: one that is away is missed.
+        """Open a connection to the existing file `database`, with sqlite3's options.
 
-        If the task is cancelled meanwhile, it is closed when it is open.
+        It does not create a missing file: sqlite3.OperationalError is raised. If the task is cancelled meanwhile, the
+        connection is closed once it is open.
         """
         address = f"{Path(database).as_uri()}?mode=rw"
         opening = asyncio.ensure_future(
@@ -37,22 +38,22 @@ class SqliteConnections:
             raise
 
     async def all_ended(self) -> None:
-        """Wait until the threads of all connections that were closed or cut off have ended."""
+        """Wait until the threads of all closed and cancelled connections have ended."""
         while self._ending:
             await asyncio.wait(self._ending)
 
 
 class _Connection(aiosqlite.Connection):
-    """Stops once only: the thread answers no second stop, and who waited for one would wait for ever."""
+    """A connection that stops only once: the thread never answers a second stop, so waiting for it would hang."""
 
     def __init__(self, ending: set[asyncio.Future[Any]], connector: partial[sqlite3.Connection]) -> None:
         super().__init__(connector, _ROWS_AT_ONCE)
         self._ending = ending
         self._stopped: asyncio.Future[Any] | None = None
-        self._thread.daemon = True  # the process may end although a statement does not
+        self._thread.daemon = True  # a running statement must not keep the process alive
 
     def stop(self) -> asyncio.Future[Any] | None:
-        """Let the thread end after what it was given before; the future is done when it does."""
+        """Let the thread end after its pending calls; the future is done when it has ended."""
         if self._stopped is None:
             self._stopped = super().stop()
             if self._stopped is not None:

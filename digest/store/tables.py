@@ -1,7 +1,7 @@
-"""The tables of the digest. They are the truth: what is not in them did not happen.
+"""The tables of the digest. They are the source of truth: what is not in them did not happen.
 
-A paper is named by arXiv's identifier as it stands, a version by that and its number. Rows are made and
-changed, never deleted; what is only for looking into faults loses its text in time.
+The key of a paper is arXiv's identifier, that of a version also its number. Rows are inserted and updated, rarely
+deleted; texts kept only for debugging are dropped after some time.
 """
 
 from sqlalchemy import (
@@ -59,10 +59,9 @@ versions = Table(
     Column("comment", PlainText),
 )
 
-# Every paper that was ever seen in a listing of the watched categories, and so the account of what became of each:
-# it is in an edition (edition_papers), or left out with a reason, or still to be decided. `edition_date` is the
-# edition that left it out, if one did. `batch` is the announcement that it was taken for when that was decided,
-# `absent_at` the last look before it was listed that did not show it.
+# Every paper that was ever seen in a listing of the watched categories. Each is in an edition (edition_papers), left
+# out with a reason, or still undecided. `edition_date` is the edition that left it out, if one did. `batch` is its
+# announcement, inferred when it was decided; `absent_at` is the last check before `listed_at` that did not show it.
 listings = Table(
     "listings",
     metadata,
@@ -75,8 +74,8 @@ listings = Table(
     Column("batch", UtcDateTime, index=True),
 )
 
-# What the feeds said. `batch` is the moment of the announcement. A newer version is `awaited` until it is among the
-# replacements of an edition, where those are wanted.
+# The announcements in the feeds. `batch` is the time of the announcement. If replacements are wanted, a newer version
+# is `awaited` until an edition shows it.
 announcements = Table(
     "announcements",
     metadata,
@@ -103,8 +102,8 @@ watches = Table(
     Column("listed_at", UtcDateTime, nullable=False),
 )
 
-# The outcome of the last try: either `source` and `text`, or `reason`. `orders` are instructions to language models
-# that no reader of the paper sees; they are not in `text`. `whole` is false where the text is known to lack something.
+# The result of the last attempt: either `source` and `text`, or `reason`. `orders` is prompt injection, invisible to
+# readers of the paper; it is not in `text`. `whole` is false if the text is known to be incomplete.
 fulltexts = Table(
     "fulltexts",
     metadata,
@@ -121,7 +120,7 @@ fulltexts = Table(
     _of_known_version(),
 )
 
-# `model` and `prompt` are the origin: a better model or prompt makes a row of its own.
+# `model` and `prompt` are the origin: another model or prompt gets a row of its own.
 translations = Table(
     "translations",
     metadata,
@@ -137,8 +136,8 @@ translations = Table(
     _of_known_version(),
 )
 
-# `findings` is what was dropped, and what is odd in what stayed; readings of before that were not checked have none.
-# `basis` is what of the paper they were made of.
+# `findings` are about dropped claims (hard) and shown ones (soft); unchecked readings of older versions have none.
+# `basis` is the part of the paper that the reading is based on.
 readings = Table(
     "readings",
     metadata,
@@ -156,7 +155,7 @@ readings = Table(
     _of_known_version(),
 )
 
-# What was spent. A log: no row depends on another table's.
+# The calls of models and their tokens. A log: no row depends on another table.
 calls = Table(
     "calls",
     metadata,
@@ -175,8 +174,8 @@ calls = Table(
     sqlite_autoincrement=True,
 )
 
-# Each translation that a model gave, the `number`-th of its row, with what the checks found in it; the call says of
-# which paper, by which model and for how many tokens. The text is there for months, the findings for good.
+# Each attempt of a model at a translation, the `number`-th of its series, with the findings of the checks. The call has
+# the paper, the model and the tokens. The texts are kept for months, the findings permanently.
 attempts = Table(
     "attempts",
     metadata,
@@ -188,7 +187,7 @@ attempts = Table(
     Column("findings", Findings, nullable=False),
 )
 
-# How the translation of a paper renders the terms of the field: the other papers of its edition follow it.
+# The translations of terms that a paper's translation chose: the other papers of its edition follow them.
 terms = Table(
     "terms",
     metadata,
@@ -216,8 +215,8 @@ editions = Table(
     Column("completed_at", UtcDateTime),
 )
 
-# The languages in which an edition was made, as far as it could be: from then on it is given out in them. "*" stands
-# for all that were wanted when the last of them was made.
+# The languages in which an edition was made, as far as possible: from then on it is delivered in them. "*" means all
+# languages that were wanted when the last of them was made.
 edition_languages = Table(
     "edition_languages",
     metadata,
@@ -247,7 +246,7 @@ edition_replacements = Table(
     _of_known_version(),
 )
 
-# When a far end may be asked again by any process: seconds since 1970, by the database's clock.
+# The time from which any process may send the next request to a server: seconds since 1970, by the database's clock.
 turns = Table(
     "turns",
     metadata,
@@ -255,7 +254,7 @@ turns = Table(
     Column("free_at", Double, nullable=False),
 )
 
-# What each model's endpoint was found to take. `settings` is a hash of those that it was found with.
+# The learned capabilities of each model's endpoint. `settings` is a hash of the settings at that time.
 endpoint_profiles = Table(
     "endpoint_profiles",
     metadata,

@@ -1,4 +1,4 @@
-"""How the translations of an edition render the terms of their field: what the first decides, the others follow."""
+"""Translations of terms within an edition: the first paper to translate a term decides for the others."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,14 +14,14 @@ from digest.store.tables import edition_papers, terms
 async def save(
     connection: AsyncConnection, version: VersionId, language: str, decided: Mapping[str, str], at: datetime
 ) -> None:
-    """Keep how the translation of `version` into `language` renders each term."""
+    """Store the translations of terms that the translation of `version` into `language` chose."""
     key = {"paper_id": str(version.paper), "version": version.number, "language": language, "decided_at": at}
     rows = [key | {"term": term, "translation": decided[term]} for term in sorted(decided)]
     await add_missing(connection, terms, rows)
 
 
 async def of_edition(connection: AsyncConnection, paper: PaperId, language: str) -> dict[str, str]:
-    """What the other papers in the edition of `paper` have decided; the first that rendered a term decides."""
+    """Load the translations of terms chosen by the other papers in the edition of `paper`; the earliest one counts."""
     day = select(edition_papers.c.edition_date).where(edition_papers.c.paper_id == str(paper))
     query = (
         select(terms.c.term, terms.c.translation)

@@ -1,4 +1,4 @@
-"""Translations: made once for a version, a language and an origin."""
+"""Translations, one per version, language and origin."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ from digest.store.tables import translations
 
 
 async def save(connection: AsyncConnection, translation: Translation, at: datetime) -> None:
-    """Keep `translation`, made at `at`, in place of one with the same key. The version must be stored."""
+    """Store `translation`, made at `at`; it replaces one with the same key. The version must be stored."""
     content = {
         "title": translation.title,
         "abstract": translation.abstract,
@@ -27,14 +27,14 @@ async def save(connection: AsyncConnection, translation: Translation, at: dateti
 async def find(
     connection: AsyncConnection, version: VersionId, language: str, origin: Origin | None
 ) -> Translation | None:
-    """The translation made by `origin`, else the newest in `language`, else None."""
+    """Load the translation to show: the operator's, else that of `origin`, else the newest in `language`, else None."""
     return (await load(connection, [version], language, origin)).get(version)
 
 
 async def load(
     connection: AsyncConnection, versions: Sequence[VersionId], language: str, origin: Origin | None
 ) -> dict[VersionId, Translation]:
-    """What `find` gives for each of `versions` that has a translation, for a whole edition at once."""
+    """Load the result of `find` for each of `versions` that has a translation, for a whole edition at once."""
     rows = await origins.rows_to_show(connection, translations, versions, language, origin)
     return {origins.version(row): _translation(row) for row in rows}
 

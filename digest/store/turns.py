@@ -1,6 +1,7 @@
-"""Turns at a far end that allows one request at a time, kept by all processes that share the database.
+"""Rate slots for a server that allows one request at a time, shared by all processes on the database.
 
-The turn itself is a lock that ends with its holder (`exclusive`); when the far end may be asked again is a row.
+The slot itself is a lock that ends with its holder (`exclusive`); the time from which the next request is allowed is a
+row.
 """
 
 import asyncio
@@ -15,12 +16,12 @@ from digest.store.engine import reading, writing
 from digest.store.exclusive import BusyError, exclusive
 from digest.store.tables import turns
 
-_BETWEEN_TRIES = 0.2  # seconds, while another process asks
-_LONGEST_REST = 600  # seconds; a longer one is a clock that was set back
+_BETWEEN_TRIES = 0.2  # seconds, while another process has the slot
+_LONGEST_REST = 600  # seconds; a longer one means that the clock was set back
 
 
 class Turns:
-    """The turns at `far_end`: at least `interval` seconds from the beginning and the end of one to the next."""
+    """The rate slots for `far_end`: at least `interval` seconds from the begin and end of one to the next."""
 
     def __init__(self, engine: AsyncEngine, far_end: str, interval: float) -> None:
         self._engine = engine
@@ -29,15 +30,15 @@ class Turns:
 
     @asynccontextmanager
     async def turn(self, rest: Callable[[], float]) -> AsyncIterator[None]:
-        """A turn, as soon as it is this process's. At its end, `rest` tells how many seconds the far end is left alone.
+        """Wait for a slot and hold it; at its end, `rest` returns the seconds until the next request is allowed.
 
-        Who waits does so without the lock, and all wake at the same moment: no process keeps the others out. Raises
-        StoreError where the database fails.
+        Processes wait without the lock and all wake at the same time, so none can starve the others. Raises StoreError
+        if the database fails.
         """
         async with AsyncExitStack() as stack:
             while (pause := await self._taken(stack)) > 0:  # noqa: ASYNC110 - other processes tell nobody
                 await asyncio.sleep(pause)
-            # Noted at the beginning too: a process that dies in its turn leaves the far end its rest.
+            # Stored at the beginning too, in case this process crashes during its slot.
             await self._note(self._interval)
             try:
                 yield
@@ -45,7 +46,7 @@ class Turns:
                 await self._note(max(self._interval, rest()))
 
     async def _taken(self, stack: AsyncExitStack) -> float:
-        """0 where this process has its turn, until `stack` ends; otherwise the seconds until it is worth a try."""
+        """Return 0 if this process has the slot, until `stack` ends; else the seconds until the next attempt."""
         async with AsyncExitStack() as trying:
             with suppress(BusyError):
                 await trying.enter_async_context(exclusive(self._engine, self._far_end))
@@ -74,7 +75,7 @@ class Turns:
 
 
 def _now(engine: AsyncEngine) -> ColumnElement[float]:
-    """The database's clock, in seconds since 1970: its users may be on many machines."""
+    """Return the database's clock, in seconds since 1970, because its clients may be on several machines."""
     if engine.dialect.name == "postgresql":
         return cast(func.extract("epoch", func.clock_timestamp()), Double)
     return (func.julianday("now") - 2440587.5) * 86400.0

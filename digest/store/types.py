@@ -1,5 +1,5 @@
-"""What a column holds beyond text and numbers, alike on SQLite and PostgreSQL."""
-# ruff: noqa: ARG002 - SQLAlchemy hands the dialect to every type, also to those that treat all alike.
+"""Column types for values other than text and numbers; they work on both SQLite and PostgreSQL."""
+# ruff: noqa: ARG002 - SQLAlchemy passes the dialect to every type, although these do not depend on it.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -13,12 +13,12 @@ from digest.models import Claim
 
 
 def storable(text: str) -> str:
-    """`text` without what PDFs and models produce and no database takes: NUL, and halves of characters."""
+    """Make `text` from PDFs and models storable: NUL is removed, lone surrogates become `?`."""
     return text.replace("\0", "").encode(errors="replace").decode()
 
 
 class PlainText(TypeDecorator[str]):
-    """Text from outside; see `storable` for what is left out of it."""
+    """Text from outside, made `storable`."""
 
     impl = Text
     cache_ok = True
@@ -28,7 +28,7 @@ class PlainText(TypeDecorator[str]):
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment. Goes in with any time zone, comes out in UTC; one without a zone raises ValueError."""
+    """A time: accepted in any time zone, returned in UTC. A naive one raises ValueError."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -43,7 +43,7 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
-        # SQLite knows no zones: it keeps the digits of the UTC that went in.
+        # SQLite has no time zones: it stores the UTC time without one.
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
@@ -58,7 +58,7 @@ class Strings(TypeDecorator[tuple[str, ...]]):
 
 
 class Claims(TypeDecorator[tuple[Claim, ...]]):
-    """One part of a reading: a list of `{"text": …, "quotes": […], "claims": […]}`, the lists only where not empty."""
+    """One part of a reading: a list of `{"text": …, "quotes": […], "claims": […]}`; empty inner lists are omitted."""
 
     impl = JSON
     cache_ok = True
@@ -71,7 +71,7 @@ class Claims(TypeDecorator[tuple[Claim, ...]]):
 
 
 class Findings(TypeDecorator[tuple[Finding, ...]]):
-    """What the checks found: a list of `{"flaw": …, "detail": …, "hard": …}`."""
+    """The findings of the checks: a list of `{"flaw": …, "detail": …, "hard": …}`."""
 
     impl = JSON
     cache_ok = True
