@@ -129,13 +129,14 @@ def _smaller(profile: EndpointProfile, refusal: Refusal) -> EndpointProfile:
     """Lower the token limit to the maximum that the refusal names, or to half if it names none."""
     asked = token_limit(refusal.request) or 0
     told = next((each for each in map(refusal.number_behind, _RANGES) if each and each < asked), asked // 2)
-    return replace(profile, most_tokens=max(told, 1))
+    return replace(profile, most_tokens=max(told - ("exclusive" in refusal.words), 1))
 
 
 _RANGES = (
     r"\[\s*\d+\s*,\s*(\d+)\s*\]",  # DeepSeek, DashScope: the valid range of max_tokens is [1, 8192]
     r"(?:at most|up to|less than or equal to|no more than|not exceed|maximum (?:is|of)|<=?)\D{0,30}?(\d{3,7})",
     r"between \d+ and (\d+)",
+    r"(?:limit of|to) (\d{3,7})",  # Bedrock; Gemini: the range is from 1 (inclusive) to 8193 (exclusive)
 )
 
 
@@ -153,14 +154,15 @@ _REFUSED = frozenset({400, 404, 405, 415, 422, 501})
 _STREAM = frozenset({400, 405, 422, 501})
 _CRASHED = _REFUSED | {500}  # SGLang and some llama.cpp builds fail within the chat template
 _CLIENT = frozenset({400, 422})
-_TOKENS = r"max_(?:completion_|new_)?tokens|max[ _]output[ _]tokens|completion tokens"
+_TOKENS = r"max_(?:completion_|new_)?tokens|max[ _]?output[ _]?tokens|maximum tokens|completion tokens"
 
 _CAUSES = (
     Cause(
         Outcome.NEEDS_STREAM,
         re.compile(
             r"only supports? (?:the )?stream|non-stream|stream(?:ing)? (?:mode )?(?:is |are )?(?:required|mandatory)"
-            r"|非流式|只支持流式|仅支持流式|stream[`'\" ]*(?:=|must be (?:set to )?)\s*(?:true|`?f)|enable the stream"
+            r"|非流式|只支持流式|仅支持流式|stream[`'\" ]*(?:=|must be (?:set to )?|to )\s*(?:true|`?f)"
+            r"|enable the stream"
         ),
         lambda refusal: not _streamed(refusal),
         lambda profile, _: replace(profile, streaming=Streaming.REQUIRED),

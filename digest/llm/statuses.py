@@ -22,9 +22,9 @@ _QUOTA_CODES = ("insufficient_quota", "billing", "current_quota", "insufficient_
 _FILTER_WORDS = re.compile(
     r"content[_ ]?filter|content[_ ]policy|content management policy|responsibleai|data_?inspection_?failed"
     r"|content exists risk|considered high risk|sensitive ?content|(?:in|out)put_sensitive|new_sensitive"
-    r"|prohibited_content|unsafe or sensitive content|不安全或敏感内容|敏感信息|敏感内容|内容(?:不合规|违规|安全)"
+    r"|prohibited_content|unsafe or sensitive content|不安全或敏感内容|敏感信息|敏感内容|内容(?:不合规|违规|安全)|违禁"
     r"|flagged (?:by|for|as)|moderation|inappropriate content|content for safety reasons"
-    r"|blocked for reason|safety (?:system|filter)"
+    r"|blocked for reason|blocked by (?:an? |the )?guardrail|safety (?:system|filter)"
     r"|(?:content|prompt|response|message)s?\b.{0,30} blocked (?:by|due to|because of)\b.{0,40}(?:safety|content|polic)"
 )
 _WINDOW_WORDS = re.compile(
@@ -32,8 +32,9 @@ _WINDOW_WORDS = re.compile(
     r"|range of input length|maximum (?:input|prompt) length|exceeds?.{0,40}(?:token|context) (?:limit|length)"
     r"|input token count.{0,40}exceeds|`inputs` (?:tokens|must have)|exceeded model token limit"
     r"|(?:prompt|input|message)s?(?: tokens?)?(?: length)?.{0,20}exceeds?.{0,20}max|max_(?:seq|model|input)_len"
+    r"|exceeds? the (?:maximum number of (?:input )?tokens|configured limit)"
     r"|exceeds? max(?:imum)? (?:message|input|prompt) (?:tokens|length)|tokens? limit exceeded"
-    r"|(?:prompt|输入|内容|消息|文本).{0,8}(?:超长|过长)|超[出过].{0,16}(?:上下文|长度)"
+    r"|(?:prompt|输入|内容|消息|文本|上下文).{0,8}(?:超长|过长)|超[出过].{0,16}(?:上下文|长度)"
 )
 # Groq: `max_tokens` must be less than or equal to `8000`, the maximum … is less than the `context_window`.
 _LIMIT_WORDS = re.compile(r"max_(?:completion_|new_)?tokens\W{1,3}(?:must|should|can(?:not|'t)|is too)\b")

@@ -40,6 +40,9 @@ WINDOWS = (
     "<400> InternalError.Algo.InvalidParameter: Range of input length should be [1, 30720]",  # DashScope
     "The input (40000 tokens) is longer than the model's context length (8192 tokens).",  # SGLang
     "输入内容过长，超出模型上下文长度限制",
+    "The input exceeds the maximum number of tokens allowed (1048576).",  # Gemini
+    "Input tokens exceed the configured limit of 272000 tokens.",  # OpenAI
+    "上下文超长",
     "Prompt 超长",  # Zhipu
     "Total tokens of image and text exceed max message tokens",  # Volcengine
 )
@@ -50,11 +53,15 @@ FILTERS = (
     "Input data may contain inappropriate content.",
     "the content of messages is blocked by policy",
     "内容不合规",
+    "输入文本包含违禁内容",
+    "Request blocked by a guardrail",
 )
 RANGES = (
     "Value error, max_tokens should be less than or equal to 4096",
     "max_tokens is too large: 8192. This model supports at most 4096 completion tokens, you provided 8192.",
     "`max_tokens` must be less than or equal to `4096`, the maximum value for `max_tokens` is less than the `context_window` for this model",  # Groq
+    "Unable to submit request because it has a maxOutputTokens value of 8192 but the supported range is from 1 (inclusive) to 4097 (exclusive). Update the value and try again.",  # Vertex
+    "The maximum tokens you requested exceeds the model limit of 4096. Try again with a maximum tokens value that is lower than 4096.",  # Bedrock
     "Invalid 'max_tokens': integer above maximum value. Expected a value <= 4096, but got 8192 instead.",
 )
 SYSTEM_ROLES = (
@@ -69,6 +76,7 @@ STREAMS = (
     "parameter.enable_thinking must be set to false for non-streaming calls",
     "Streaming is required for operations that may take longer than 10 minutes",
     "Stream must be set to true",
+    "Please set stream to true",
 )
 QUOTAS = (
     "Sorry, your account balance is insufficient",  # SiliconFlow
