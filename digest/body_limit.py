@@ -106,7 +106,7 @@ class _Inflated:
             piece = self._zlib.decompress(chunk, _PIECE_BYTES)
         except zlib.error:
             if not self._may_be_bare:
-                raise UndecodableBodyError("The body is not packed as its header says.") from None
+                raise UndecodableBodyError("The body is not encoded as its header says.") from None
             self._zlib = zlib.decompressobj(_DEFLATE)
             self._may_be_bare = False
             return self._inflate(chunk)

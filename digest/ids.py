@@ -69,7 +69,7 @@ def version(text: str) -> VersionId:
     """
     ref = parse(text)
     if ref.version is None:
-        raise InvalidPaperIdError(f"“{text.strip()[:_SHOWN]}” does not say which version of the paper.")
+        raise InvalidPaperIdError(f"“{text.strip()[:_SHOWN]}” does not name a version of the paper.")
     return VersionId(ref.paper, ref.version)
 
 

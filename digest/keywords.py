@@ -69,12 +69,12 @@ def keyword(text: str) -> Keyword:
     words = _words(shown)
     key = "".join(words)
     if not any(map(str.isalnum, key)):  # “+” and “#” are parts of words, but none by themselves
-        raise InvalidKeywordError(f"“{shown}” holds no letters to look for.")
+        raise InvalidKeywordError(f"“{shown}” has no letters or digits to search for.")
     return Keyword(shown, key, one_word=len(words) == 1)
 
 
 def keywords(text: str) -> tuple[Keyword, ...]:
-    """The keywords of a list with commas, semicolons or line breaks between them. Raises InvalidKeywordError."""
+    """Parse keywords separated by commas, semicolons or line breaks. Raises InvalidKeywordError."""
     found: dict[str, Keyword] = {}
     for part in _SEPARATORS.split(text):
         if part.strip():

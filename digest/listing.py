@@ -176,9 +176,9 @@ async def _nothing_shown(engine: AsyncEngine, categories: Collection[str]) -> So
         known = await listings.ever_listed(connection)
     names = ", ".join(categories)
     if known & set(categories):
-        return EmptyPageError(f"arXiv answered without any paper in {names}, where it has shown some before.")
+        return EmptyPageError(f"arXiv returned no papers in {names}, although it has shown some before.")
     return WrongCategoriesError(
-        f"arXiv shows no paper in {names} of the last month. Are these the right categories?"
+        f"arXiv shows no papers in {names} from the last month. Are these the right categories?"
     )
 
 

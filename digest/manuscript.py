@@ -36,11 +36,11 @@ def parse(text: str) -> Manuscript:
     names, written = cut[1::2], cut[2::2]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise ManuscriptError(f"The heading “{twice}:” stands there twice.")
+        raise ManuscriptError(f"The heading “{twice}:” occurs twice.")
     found = dict(zip(names, written, strict=True))
     abstract = paragraphs(found.get("Abstract", ""))
     if not abstract:
-        raise ManuscriptError("There is no abstract: it stands behind the heading “Abstract:”.")
+        raise ManuscriptError("There is no abstract: write it after the heading “Abstract:”.")
     return Manuscript(
         one_line(found.get("Title", "")) or None, abstract, one_line(found.get("Summary", "")) or None
     )

@@ -94,7 +94,7 @@ class Answerer:
             statements = supported(answered.value, known)
         if answered.value.statements and not statements:
             await self._model.record(answered.call)
-            raise MalformedAnswerError("Nothing that the model answers rests on a passage of the paper.")
+            raise MalformedAnswerError("No passage of the paper supports the model's answer.")
         told = tuple(
             replace(each, text=typography.typeset(each.text, self._language, spaced=self._spaced))
             for each in statements

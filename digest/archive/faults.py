@@ -57,17 +57,17 @@ def check(text: str) -> tuple[Fault, ...]:
 
 def _line_faults(at: int, line: str) -> Iterator[Fault]:
     if _CONFLICT.match(line):
-        yield Fault(at, FaultKind.CONFLICT, f"a marker of an unresolved merge: {line[:40]}")
+        yield Fault(at, FaultKind.CONFLICT, f"a merge conflict marker: {line[:40]}")
         return
     if leaked := LEAKED.search(line):
-        yield Fault(at, FaultKind.LEAKED_ERROR, f"what a program says when it fails: {leaked[0]}")
+        yield Fault(at, FaultKind.LEAKED_ERROR, f"an error message of a program: {leaked[0]}")
     if liquid := _LIQUID.search(line):
-        yield Fault(at, FaultKind.LIQUID, f"Jekyll takes {liquid[0]} for a tag of its own")
+        yield Fault(at, FaultKind.LIQUID, f"Jekyll would interpret {liquid[0]} as a Liquid tag")
     bare = _CODE.sub("", line)
     if not _FURNITURE.fullmatch(line.strip()) and (tag := _TAG.search(_FORMULA.sub("", bare))):
         yield Fault(at, FaultKind.HTML, f"a live HTML tag: {tag[0][:40]}")
     if _PIPE.search(bare):
-        yield Fault(at, FaultKind.TABLE, "kramdown makes a table of a line with a bare |")
+        yield Fault(at, FaultKind.TABLE, "kramdown turns a line with an unescaped | into a table")
 
 
 def _fold_faults(body: str, first: int) -> Iterator[Fault]:
@@ -84,7 +84,7 @@ def _fold_faults(body: str, first: int) -> Iterator[Fault]:
             elif opened and opened[-1][0] == found[2]:
                 opened.pop()
             else:
-                yield Fault(at, FaultKind.UNCLOSED, f"</{found[2]}> closes nothing")
+                yield Fault(at, FaultKind.UNCLOSED, f"</{found[2]}> has no opening tag")
 
 
 def _part_faults(text: str) -> Iterator[Fault]:
@@ -99,12 +99,10 @@ def _part_faults(text: str) -> Iterator[Fault]:
         yield from _section_faults(section, entry)
     shown = post.shown(text)
     if shown != len(sections):
-        yield Fault(
-            1, FaultKind.COUNT, f"the counts line says {shown} papers, the post holds {len(sections)}"
-        )
+        yield Fault(1, FaultKind.COUNT, f"the counts line says {shown} papers, the post has {len(sections)}")
     for paper, count in Counter(entry.paper.id for entry in edition.entries).items():
         if count > 1:
-            yield Fault(1, FaultKind.DUPLICATE, f"{paper} stands in the post {count} times")
+            yield Fault(1, FaultKind.DUPLICATE, f"{paper} occurs in the post {count} times")
 
 
 def _section_faults(section: Section, entry: Entry) -> Iterator[Fault]:

@@ -13,9 +13,11 @@ _MODE = 0o644
 def require(folder: Path) -> None:
     """Raise ArchiveError if `folder` is not a writable folder."""
     if not folder.is_dir():
-        raise ArchiveError(f"The folder of the posts, {folder}, is not there: make it, or set ARCHIVE_DIR.")
+        raise ArchiveError(
+            f"The folder of the posts, {folder}, does not exist: create it, or set ARCHIVE_DIR."
+        )
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise ArchiveError(f"The folder of the posts, {folder}, cannot be written to.")
+        raise ArchiveError(f"The folder of the posts, {folder}, is not writable.")
 
 
 def read(path: Path) -> str:

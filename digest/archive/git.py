@@ -104,7 +104,9 @@ async def examine(folder: Path) -> str:
     remote = await _git(folder, "for-each-ref", "--format=%(upstream:remotename)", branch)
     # A new branch name cannot conflict with the remote; `publish` itself handles new commits on the remote.
     new = f"HEAD:refs/heads/arxiv-daily-{uuid4().hex}"
-    await _git(folder, "push", "--dry-run", "--no-verify", remote, new, fault="the remote takes no push")
+    await _git(
+        folder, "push", "--dry-run", "--no-verify", remote, new, fault="the remote does not accept a push"
+    )
     return upstream
 
 
@@ -129,14 +131,14 @@ async def _refuse_ignored(folder: Path, name: str) -> None:
     except _GitError:  # it is not ignored
         return
     raise ArchiveError(
-        f"Git ignores the posts in {folder}, so they cannot be committed: take the folder out of .gitignore, or set "
+        f"Git ignores the posts in {folder}, so they cannot be committed: remove the folder from .gitignore, or set "
         "ARCHIVE_GIT=false."
     )
 
 
 async def _inside(folder: Path) -> None:
     await _git(
-        folder, "rev-parse", "--is-inside-work-tree", fault=f"the folder {folder} lies in no Git repository"
+        folder, "rev-parse", "--is-inside-work-tree", fault=f"the folder {folder} is not in a Git repository"
     )
 
 
@@ -146,7 +148,7 @@ async def _refuse_unfinished(folder: Path) -> None:
     for name in ("MERGE_HEAD", "rebase-merge", "rebase-apply", "CHERRY_PICK_HEAD", "REVERT_HEAD"):
         if (git_dir / name).exists():
             raise ArchiveError(
-                f"The repository of {folder} is in the middle of a merge or a rebase: end it first."
+                f"The repository of {folder} is in the middle of a merge or a rebase: finish it first."
             )
 
 
@@ -220,7 +222,7 @@ async def _rebase(folder: Path, branch: str) -> None:
         )
     except _GitError:
         raise ArchiveError(
-            f"Uncommitted changes in the repository of {folder} are in the way of what others pushed: commit them."
+            f"Uncommitted changes in the repository of {folder} conflict with what others pushed: commit them."
         ) from None
 
 
@@ -231,7 +233,7 @@ async def _rebased(folder: Path, aside: Path, upstream: str) -> str:
         if not await _git(aside, "ls-files", "--unmerged"):
             raise
         raise ArchiveError(
-            f"What is committed in the repository of {folder} conflicts with what others pushed: settle it by hand."
+            f"A commit in the repository of {folder} conflicts with what others pushed: resolve it by hand."
         ) from None
     return await _git(aside, "rev-parse", "HEAD")
 

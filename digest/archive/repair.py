@@ -26,7 +26,7 @@ def repair(text: str, zone: ZoneInfo) -> str:
     remaining = faults.check(mended)
     if remaining:
         fault = remaining[0]
-        raise ArchiveError(f"line {fault.line} of the mended post: {fault.sentence} ({fault.kind}).")
+        raise ArchiveError(f"line {fault.line} of the repaired post: {fault.sentence} ({fault.kind}).")
     return mended
 
 
@@ -34,7 +34,7 @@ def _without_conflicts(text: str) -> str:
     marker = _MARKER.search(_HUNK.sub(lambda hunk: "\n" * hunk[0].count("\n"), text))
     if marker:
         line = marker.string.count("\n", 0, marker.start()) + 1
-        raise ArchiveError(f"line {line}: a merge conflict without both of its halves.")
+        raise ArchiveError(f"line {line}: a merge conflict that lacks one of its halves.")
     return _HUNK.sub(lambda hunk: max(hunk["ours"], hunk["theirs"], key=_fullness), text)
 
 

@@ -112,7 +112,7 @@ def _terms(text: str, name: str) -> dict[tuple[str, ...], Term]:
     try:
         rows = [*csv.reader(text.splitlines())]
     except csv.Error as error:
-        raise GlossaryError(f"The glossary {name} is no CSV file: {error}.") from error
+        raise GlossaryError(f"The glossary {name} is not a CSV file: {error}.") from error
     if [cell.strip() for cell in (rows or [[]])[0]] != _HEAD:
         raise GlossaryError(f"The glossary {name} does not begin with the line “{','.join(_HEAD)}”.")
     terms = {}
@@ -121,7 +121,7 @@ def _terms(text: str, name: str) -> dict[tuple[str, ...], Term]:
             continue
         term = _term(row)
         if term is None:
-            raise GlossaryError(f"The glossary {name} has no term and translation in line {number}.")
+            raise GlossaryError(f"The glossary {name} lacks a term or a translation in line {number}.")
         terms[_key(term.source)] = term
     return terms
 

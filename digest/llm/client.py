@@ -143,7 +143,7 @@ class Model:
         async with self._slot(question.model, audience):
             profile = self._profiles.of(question.model)
             if not fits(question, profile):
-                raise CallError(Outcome.LONG_PROMPT, "as it was for others")
+                raise CallError(Outcome.LONG_PROMPT, "as others of this length were")
             question = self._marked(question, profile)
             hears = heard and audience.hears
             body = request(question, profile, tries.room_tokens, stream=hears and tries.may_stream)

@@ -112,10 +112,10 @@ def capabilities(profile: EndpointProfile) -> str:
         "system role" if profile.system_role else "no system role",
     ]
     if profile.window_tokens is not None:
-        silently = ", what is longer is cut in silence" if profile.cuts_prompts else ""
+        silently = ", longer ones are cut silently" if profile.cuts_prompts else ""
         told.append(f"prompts under about {profile.window_tokens:,} tokens{silently}")
     if profile.counting is not Counting.TOKENS:
-        told.append("does not count a prompt's tokens")
+        told.append("does not count prompt tokens")
     if profile.refused_fields:
-        told.append(f"refuses {', '.join(profile.refused_fields)}")
+        told.append(f"rejects {', '.join(profile.refused_fields)}")
     return ", ".join(told)

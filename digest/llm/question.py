@@ -106,7 +106,7 @@ def value(question: Question[A], told: Completion) -> A:
             raise CallError(Outcome.UNFINISHED) from None
         raise
     if question.marks and not question.marks.are_in(made) and tokens_at_least(question.text) > SHORT_TOKENS:
-        raise CallError(Outcome.CUT_PROMPT, "the marks at its ends did not come back")
+        raise CallError(Outcome.CUT_PROMPT, "the marks at its ends are missing in the answer")
     return made
 
 

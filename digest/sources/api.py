@@ -148,7 +148,7 @@ def examine(body: bytes) -> None:
     total, first = (_number(feed, name) for name in ("totalResults", "startIndex"))
     if total > _MOST_RESULTS:
         raise TooManyError(
-            f"arXiv has {total:,} papers for one query, and gives {_MOST_RESULTS:,} at the most."
+            f"arXiv has {total:,} papers for one query, and returns at most {_MOST_RESULTS:,}."
         )
     if total > first and not entries:
         raise EmptyPageError(f"arXiv announced {total} papers and sent a page without any.")
@@ -159,9 +159,9 @@ def _feed(body: bytes) -> etree._Element:
     try:
         root = etree.fromstring(body, parser)
     except etree.XMLSyntaxError:
-        raise MalformedError("arXiv sent something that is no complete feed.") from None
+        raise MalformedError("arXiv sent an incomplete or invalid feed.") from None
     if root.tag != f"{_ATOM}feed":
-        raise MalformedError("arXiv sent a page in place of a feed.")
+        raise MalformedError("arXiv sent a page instead of a feed.")
     return root
 
 

@@ -149,7 +149,7 @@ class Gate:
                     self._judge(response)
                     yield response
             except TimeoutError:
-                raise UnreachableError(f"arXiv's answer took over {self._patience.answer:g} s.") from None
+                raise UnreachableError(f"arXiv's response took over {self._patience.answer:g} s.") from None
             except httpx.TimeoutException:
                 raise UnreachableError("arXiv did not answer in time.") from None
             except httpx.HTTPError as error:
@@ -184,7 +184,7 @@ class Gate:
                 self._free_at = time.monotonic() + min(pause, self._patience.retry_after)
             raise ThrottledError(f"arXiv asks for fewer requests (HTTP {status}).", pause)
         if status >= 500:
-            raise UnreachableError(f"arXiv has a fault of its own (HTTP {status}).")
+            raise UnreachableError(f"arXiv reports an internal error (HTTP {status}).")
 
 
 async def _bounded(response: httpx.Response, limit_bytes: int) -> AsyncIterator[bytes]:

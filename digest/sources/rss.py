@@ -75,10 +75,10 @@ def _channel(body: bytes) -> etree._Element:
     try:
         root = etree.fromstring(body, parser)
     except etree.XMLSyntaxError:
-        raise MalformedError("arXiv sent something that is no complete feed.") from None
+        raise MalformedError("arXiv sent an incomplete or invalid feed.") from None
     channel = root.find("channel")
     if root.tag != "rss" or channel is None:
-        raise MalformedError("arXiv sent a page in place of a feed.")
+        raise MalformedError("arXiv sent a page instead of a feed.")
     return channel
 
 

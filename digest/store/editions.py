@@ -115,7 +115,7 @@ async def mark_archived(connection: AsyncConnection, day: date, at: datetime) ->
     """Record that the edition of `day` was made and can be shown. Raises StoreError if it was never closed."""
     result = await connection.execute(update(editions).where(editions.c.date == day).values(archived_at=at))
     if result.rowcount == 0:
-        raise StoreError(f"There is no closed edition of {day} whose post could be noted.")
+        raise StoreError(f"There is no closed edition of {day} to mark as archived.")
 
 
 async def mark_completed(connection: AsyncConnection, day: date, at: datetime) -> None:

@@ -114,7 +114,7 @@ def _parse(url: str) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         # `from None`: the cause would repeat a part of the URL, which may be the password.
-        raise StoreError("DATABASE_URL cannot be read: give sqlite:///FILE or postgresql://…") from None
+        raise StoreError("DATABASE_URL is invalid: give sqlite:///FILE or postgresql://…") from None
     driver = _DRIVERS.get(parsed.drivername)
     if driver is None:
         raise StoreError(
@@ -126,12 +126,12 @@ def _parse(url: str) -> URL:
 def _open_sqlite(url: URL) -> AsyncEngine:
     if not url.database or url.database == ":memory:" or url.host:
         raise StoreError(
-            "DATABASE_URL names no SQLite file: give sqlite:///FILE, or sqlite:////ABSOLUTE/FILE."
+            "DATABASE_URL does not name an SQLite file: give sqlite:///FILE, or sqlite:////ABSOLUTE/FILE."
         )
     try:
         private_files.make_folder(Path(url.database).parent)
     except OSError as error:
-        raise StoreError(f"The folder of {shown(url)} cannot be made: {error.strerror}.") from error
+        raise StoreError(f"The folder of {shown(url)} cannot be created: {error.strerror}.") from error
     with suppress(OSError):  # SQLite reports the problem with the first statement
         private_files.make_database(Path(url.database))
     connections = SqliteConnections()

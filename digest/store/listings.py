@@ -167,7 +167,5 @@ def _left_out(row: Row[Any]) -> LeftOut:
     try:
         reason = Reason(row.left_out)
     except ValueError:
-        raise StoreError(
-            f"The database says of {row.paper_id} that it was left out, but not for a reason that there is."
-        ) from None
+        raise StoreError(f"The database has an unknown reason why {row.paper_id} was left out.") from None
     return LeftOut(PaperId(row.paper_id), reason, row.detail or "")

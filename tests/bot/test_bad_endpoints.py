@@ -55,11 +55,11 @@ def in_chinese_html(_: Asked) -> Response:
         (in_english, "the translations are not in the language that was asked for (2 times); another TRANS"),
         (
             echo,
-            "the model's answer is not in the form that was asked for (3 times); another TRANSLATION_MODEL",
+            "the model's answer does not have the requested form (3 times); another TRANSLATION_MODEL",
         ),
         (
             in_chinese_html,
-            "the endpoint answered with something else than a completion (3 times); check OPENAI_BASE",
+            "the endpoint answered with something other than a completion (3 times); check OPENAI_BASE",
         ),
     ],
 )
@@ -87,9 +87,7 @@ async def test_another_host_to_which_an_endpoint_redirects_gets_nothing(tmp_path
         async with world(tmp_path, model, papers=3) as here, here.app(WEDNESDAY_NOON) as app:
             made = await day.work(app, WEDNESDAY_NOON, here.progress.append)
             fault = str(await model_failures.of(app, made.news))
-    assert (
-        "redirects, which is not followed with a key in hand: correct OPENAI_BASE_URL (once); `arx" in fault
-    )
+    assert "redirects, and the key is not sent elsewhere: correct OPENAI_BASE_URL (once); `arx" in fault
     assert came == []
     assert len(model.requests) == 1
 

@@ -162,8 +162,8 @@ async def test_a_key_that_is_refused_is_shown_nowhere_and_costs_no_edition(tmp_p
 async def test_what_cannot_be_used_is_named_in_one_sentence_before_anything_is_asked(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("This is no database, no folder and no post.\n" * 100)
     cases = {
-        "The folder of the posts, nowhere, is not there": ("ARCHIVE_DIR", "nowhere"),
-        f"The folder of sqlite:///{tmp_path}/file/arxiv-daily.db cannot be made": ("DATA_DIR", "file"),
+        "The folder of the posts, nowhere, does not exist": ("ARCHIVE_DIR", "nowhere"),
+        f"The folder of sqlite:///{tmp_path}/file/arxiv-daily.db cannot be created": ("DATA_DIR", "file"),
         f"The database sqlite:///{tmp_path}/file failed: file is not a database": (
             "DATABASE_URL",
             "sqlite:///file",

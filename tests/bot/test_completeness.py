@@ -183,7 +183,7 @@ async def test_a_category_that_does_not_exist_is_named(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         made = await here.work(WEDNESDAY_NOON, arxiv_categories=("cs.SD", "cs.ZZ"))
         assert made.outcome.silent == ("cs.ZZ",)
-        with pytest.raises(SourceError, match=r"no paper in cs\.ZZ .* right categories"):
+        with pytest.raises(SourceError, match=r"no papers in cs\.ZZ .* right categories"):
             await here.work(THURSDAY_NOON, arxiv_categories=("cs.ZZ",))
 
 
@@ -486,7 +486,7 @@ async def test_an_answer_without_papers_is_a_fault_where_there_were_some(tmp_pat
         publish(here.arxiv, 11, submitted=FOR_SUMMER)
         papers = list(here.arxiv.papers)
         here.arxiv.papers.clear()
-        with pytest.raises(EmptyPageError, match="where it has shown some before"):
+        with pytest.raises(EmptyPageError, match="although it has shown some before"):
             await here.work(SUMMER)
         waiting = Waiting(SUMMER, wait_3=lambda: here.arxiv.papers.extend(papers))
         made = await here.work(SUMMER, waiting.pause)

@@ -161,7 +161,7 @@ async def test_a_folder_of_posts_that_cannot_be_used_is_named(tmp_path: Path) ->
         async with here.app(WEDNESDAY_NOON, archive_dir=tmp_path / "nowhere") as app:
             assert "nowhere" in str(await posts.obstacle(app))
         async with here.app(WEDNESDAY_NOON, archive_git=True) as app:
-            assert "lies in no Git repository" in str(await posts.obstacle(app))
+            assert "is not in a Git repository" in str(await posts.obstacle(app))
         async with here.app(WEDNESDAY_NOON) as app:
             assert await posts.obstacle(app) is None
 

@@ -222,7 +222,7 @@ async def test_other_work_in_the_way_of_what_others_pushed_is_never_overwritten(
     other.git("push", "--quiet")
     begun = begin_other_work(site)
     before = (site.root / name).read_text()
-    with pytest.raises(ArchiveError, match="are in the way of what others pushed") as raised:
+    with pytest.raises(ArchiveError, match="conflict with what others pushed") as raised:
         await site.publish("the post\n")
     one_sentence(raised)
     assert site.uncommitted() == begun
@@ -238,7 +238,7 @@ async def test_a_post_that_others_wrote_differently_is_left_to_be_settled_by_han
     other.commit(POST, "their post\n")
     other.git("push", "--quiet")
     begun = begin_other_work(site)
-    with pytest.raises(ArchiveError, match="settle it by hand") as raised:
+    with pytest.raises(ArchiveError, match="resolve it by hand") as raised:
         await site.publish("our post\n")
     one_sentence(raised)
     assert pushed(remote) == "their post\n"
@@ -319,7 +319,7 @@ async def test_without_a_remote_the_post_is_only_committed(tmp_path: Path) -> No
 async def test_a_folder_outside_of_any_repository_is_named(tmp_path: Path) -> None:
     site = Clone(tmp_path / "plain")
     site.posts.mkdir(parents=True)
-    with pytest.raises(ArchiveError, match=r"plain/_posts lies in no Git repository") as raised:
+    with pytest.raises(ArchiveError, match=r"plain/_posts is not in a Git repository") as raised:
         await site.publish("the post\n")
     one_sentence(raised)
     assert site.post.read_text() == "the post\n"
@@ -383,7 +383,7 @@ async def test_a_remote_that_has_moved_on_is_no_fault(site: Clone, other: Clone)
 
 async def test_an_examination_finds_what_is_in_the_way_of_publishing(site: Clone, tmp_path: Path) -> None:
     site.git("remote", "set-url", "origin", str(tmp_path / "gone.git"))
-    with pytest.raises(ArchiveError, match="The remote takes no push"):
+    with pytest.raises(ArchiveError, match="The remote does not accept a push"):
         await git.examine(site.posts)
     site.git("branch", "--unset-upstream")
     assert await git.examine(site.posts) == ""
@@ -392,7 +392,7 @@ async def test_an_examination_finds_what_is_in_the_way_of_publishing(site: Clone
         await git.examine(site.posts)
     plain = tmp_path / "plain"
     plain.mkdir()
-    with pytest.raises(ArchiveError, match="lies in no Git repository"):
+    with pytest.raises(ArchiveError, match="is not in a Git repository"):
         await git.examine(plain)
 
 

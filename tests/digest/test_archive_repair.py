@@ -53,7 +53,7 @@ def test_of_two_halves_the_fuller_is_kept_whichever_it_is() -> None:
 @pytest.mark.parametrize(
     ("damage", "sentence"),
     [
-        (("一段摘要。", "<<<<<<< HEAD\n一段摘要。"), r"line \d+: a merge conflict without both"),
+        (("一段摘要。", "<<<<<<< HEAD\n一段摘要。"), r"line \d+: a merge conflict that lacks"),
         (("---\nlayout", "layout"), "line 1: the front matter"),
         (("- 时间窗口", "- 时间"), "line 6: the line with the window"),
         (("abs/2602.00001v1](", "abs/](x"), r"line \d+: the link to arXiv"),

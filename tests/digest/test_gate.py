@@ -66,7 +66,7 @@ async def test_retry_after_is_honoured_by_every_request_that_waits() -> None:
     [
         ("429:600", ThrottledError, "fewer requests"),
         ("503", ThrottledError, "fewer requests"),
-        ("500", UnreachableError, "fault of its own"),
+        ("500", UnreachableError, "internal error"),
         ("hang", UnreachableError, "did not answer"),
         ("403", RefusedError, "403"),
         ("404", NotFoundError, "nothing at /html/a"),

@@ -289,7 +289,7 @@ def test_what_is_kept_of_an_endpoint_is_read_again_and_what_others_wrote_is_not(
     assert restored({"most_tokens": 0}) is None
     assert (
         capabilities(learned)
-        == "JSON by the prompt alone, streaming required, max_tokens, system role, refuses a"
+        == "JSON by the prompt alone, streaming required, max_tokens, system role, rejects a"
     )
 
 

@@ -63,13 +63,13 @@ async def use(url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        ("", "DATABASE_URL cannot be read"),
-        ("store.db", "DATABASE_URL cannot be read"),
-        ("postgresql://me:secret@host:port/db", "DATABASE_URL cannot be read"),
+        ("", "DATABASE_URL is invalid"),
+        ("store.db", "DATABASE_URL is invalid"),
+        ("postgresql://me:secret@host:port/db", "DATABASE_URL is invalid"),
         ("mysql://me:secret@host/db", "starts with “mysql”: only sqlite"),
-        ("sqlite://", "names no SQLite file"),
-        ("sqlite:///:memory:", "names no SQLite file"),
-        ("sqlite://data/store.db", "names no SQLite file"),
+        ("sqlite://", "does not name an SQLite file"),
+        ("sqlite:///:memory:", "does not name an SQLite file"),
+        ("sqlite://data/store.db", "does not name an SQLite file"),
     ],
 )
 def test_a_bad_url_says_what_to_give_and_no_password(url: str, sentence: str) -> None:
@@ -106,7 +106,7 @@ async def test_a_folder_in_the_place_of_the_file_is_named(tmp_path: Path) -> Non
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(StoreError, match=r"The folder of sqlite:///.*/file/store\.db cannot be made: "):
+    with pytest.raises(StoreError, match=r"The folder of sqlite:///.*/file/store\.db cannot be created: "):
         open_engine(f"sqlite:///{tmp_path}/file/store.db")
 
 

@@ -67,14 +67,14 @@ async def test_all_is_learned_anew_and_a_window_by_a_question_that_did_not_fit(t
             fake.always = next(each for each in DIALECTS if each.name == "ollama, 4096 tokens")
             told = await _told(loaded, "small")
             assert "JSON schemas, streaming possible" in told
-            assert "tokens, what is longer is cut in silence" in told
+            assert "tokens, longer ones are cut silently" in told
             kept = await _kept(loaded, engine, "small")
             assert (kept.cuts_prompts, kept.window_tokens) == (True, 4_096)
             fake.always = None
             assert "cut" not in await _told(loaded, "small")
             assert (await _kept(loaded, engine, "small")).window_tokens is None
             assert [each.subject for each in await alerts.lasting()] == ["large"]
-            assert "prompts under about 100,000 tokens, what is" in await _told(
+            assert "prompts under about 100,000 tokens, longer ones" in await _told(
                 loaded, "large"
             )  # too dear a try
 

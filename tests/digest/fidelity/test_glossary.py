@@ -59,7 +59,7 @@ def test_the_operators_terms_take_precedence(tmp_path: Path) -> None:
         (b"term,translation\n\nspeech\n", "in line 3"),
         (b"term,translation\n,x\n", "in line 2"),
         (b"term,translation\nspeech,\xff\n", "cannot be read"),
-        (b'term,translation\n"speech,' + b"x" * 200_000, "is no CSV file"),
+        (b'term,translation\n"speech,' + b"x" * 200_000, "is not a CSV file"),
         (b"", "does not begin with the line"),
     ],
 )
