@@ -1,8 +1,8 @@
-"""The settings of a chat as a message: what is chosen, and the buttons that change it. Pure."""
+"""The settings menu of a chat: the current values, and the buttons that change them. Pure."""
 
 from typing import Any
 
-from bot import choices, zones
+from bot import choices, hours, zones
 from bot.chat import words
 from bot.chat.desk import Desk
 from bot.chat.parts import Button, Message, Rows, rows
@@ -10,9 +10,9 @@ from bot.models import Detail, Kind, Standing, Subscriber
 
 MENU = "s:menu"
 OPEN = "s:open"
-"""The menu as a message of its own, for the buttons of other messages."""
+"""Opens the menu as a new message, for buttons of other messages."""
 EMAIL, EXPORT, FORGET = "email:", "export:", "forget:"
-"""What only the commands of the same names do."""
+"""Actions that otherwise only the commands of the same names offer."""
 NAMES = (
     *("categories", "detail", "include", "exclude", "hour", "zone", "language", "pause"),
     *("silent", "quiet", "rich"),
@@ -20,7 +20,7 @@ NAMES = (
 """The settings, as commands name them."""
 PARTS = (*NAMES, "data")
 TYPED = ("include", "exclude", "hour", "zone", "pause")
-"""What can be given in words of one's own."""
+"""Settings whose values can be typed."""
 _HOURS = ("06:00", "07:00", "07:30", "08:00", "09:00", "10:00", "12:00", "18:00", "20:00", "22:00")
 _ZONES = (
     "Asia/Shanghai",
@@ -34,24 +34,31 @@ _DAYS = (1, 3, 7, 14, 30)
 
 
 def view(desk: Desk, reader: Subscriber, part: str = "menu") -> Message:
-    """All settings as they are, and a button for each; or the buttons of one `part`."""
+    """Show all settings with a button for each, or the buttons of one `part`."""
     says = words.of(reader.choices.language)
     given = way(says, reader.kind, part, also=part not in ("include", "exclude"))
     return Message(_said(desk, reader, "settings", part=part, way=given), _buttons(desk, reader, part))
 
 
 def saved(desk: Desk, reader: Subscriber, name: str) -> str:
-    """That the setting `name` is now as it is."""
+    """Confirm the new value of the setting `name`."""
     return _said(desk, reader, "saved", name=name)
 
 
 def _said(desk: Desk, reader: Subscriber, template: str, **material: Any) -> str:
-    shown = {"zone": zones.name(reader.zone), "pause": choices.pause(reader, desk.clock())}
+    now = desk.clock()
+    shown = {
+        "zone": zones.name(reader.zone),
+        "pause": choices.pause(reader, now),
+        "usual": hours.usual_time(desk.app.plan.calendar, now, reader.zone),
+    }
     return words.render(template, reader.choices.language, reader=reader, **shown, **material)
 
 
 def way(says: Any, kind: Kind, name: str, *, also: bool) -> str:
-    """How a value in words is given, `also` where buttons give one; in groups, a message of its own asks for it."""
+    """Explain how to type a value; with `also`, as an alternative to the buttons. Empty in groups, where a prompt asks
+    for it.
+    """
     if name not in TYPED or kind is Kind.GROUP:
         return ""
     said = says.post if kind is Kind.CHANNEL else says.send
@@ -117,7 +124,7 @@ def _menu_buttons(reader: Subscriber, *, has_mail: bool) -> Rows:
 
 
 def switch(reader: Subscriber) -> Button:
-    """The button that subscribes, or unsubscribes."""
+    """Return the button that subscribes or unsubscribes."""
     says = words.of(reader.choices.language)
     active = reader.standing is Standing.ACTIVE
     return Button(str(says.leave), "sub:off") if active else Button(str(says.join), "sub:on")

@@ -1,6 +1,6 @@
-"""One paper for one person, now: from what is stored at once, else made while the person watches.
+"""Papers on demand: from the database at once, or made while the person waits.
 
-Whatever is asked is a row first (`asks`), so a restart goes on with it.
+Every request is stored first (`asks`), so that a restart continues with it.
 """
 
 import asyncio
@@ -45,9 +45,9 @@ async def take(
     wish: Wish = Wish.READING,
     question: str | None = None,
 ) -> list[str]:
-    """Has each of `refs` answered: from what is stored, or made while the person watches. Each is a row first.
+    """Store a request for each of `refs` and start the work. Stored papers are answered at once.
 
-    Gives the sentences to be said about those that are not.
+    Returns the messages that explain why requests were refused.
     """
     wanted = [_ask(desk, came, reader, ref, wish, question) for ref in refs]
     stored = [wish is Wish.READING and bool(await find(desk, ref, reader.choices.language)) for ref in refs]
@@ -56,7 +56,7 @@ async def take(
     async with database.writing(desk.app.engine) as connection:
         for ask, is_stored in zip(wanted, stored, strict=True):
             if await asks.is_due(connection, ask, ask.asked_at - ASK_LIFETIME):
-                # A second tap, or an impatient second message, costs nothing; what is stored is on its way.
+                # A second tap or message costs nothing. A stored paper is already on its way.
                 refused += [] if is_stored else [str(words.of(ask.language).being_made(ask.paper))]
             elif not is_stored and not left:
                 refused.append(used_up)
@@ -69,7 +69,7 @@ async def take(
         desk.answered.add(came.update)
     for ask in taken:
         _begin(desk, ask, is_stored=stored[wanted.index(replace(ask, id=0))])
-    return list(dict.fromkeys(refused))  # the same for all of them is said once
+    return list(dict.fromkeys(refused))  # a message that applies to all of them is shown once
 
 
 def _ask(
@@ -90,7 +90,7 @@ def _ask(
 
 
 async def resume(desk: Desk) -> None:
-    """Goes on with what a process before this one left unanswered."""
+    """Continue the requests that an earlier process left unanswered."""
     async with database.reading(desk.app.engine) as connection:
         left = await asks.due(connection, desk.clock() - ASK_LIFETIME)
     for ask in left:
@@ -99,7 +99,7 @@ async def resume(desk: Desk) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A paper with what there is of it."""
+    """A paper with its translation and reading, or the reasons for their absence."""
 
     paper: Paper
     translation: Translation | Gap
@@ -107,7 +107,7 @@ class Known:
 
 
 async def find(desk: Desk, ref: PaperRef, language: str) -> Known | None:
-    """The paper as it is stored with its reading, in the version asked for or the newest that is."""
+    """Return the stored paper with its reading, in the version asked for or the newest stored one."""
     async with database.reading(desk.app.engine) as connection:
         if ref.version is not None:
             record = await papers.find(connection, VersionId(ref.paper, ref.version))
@@ -122,7 +122,7 @@ async def find(desk: Desk, ref: PaperRef, language: str) -> Known | None:
 
 
 def card(known: Known, form: Form, *, opens: bool) -> Message:
-    """The paper's card, which says why there is no reading, or else `opens` it."""
+    """Compose the paper's card. It says why there is no reading; with `opens`, a button shows the reading."""
     note = None
     if isinstance(known.reading, Gap) and known.reading is not Gap.WITHDRAWN:
         note = words.of(form.language).unread[known.reading.value]
@@ -131,7 +131,7 @@ def card(known: Known, form: Form, *, opens: bool) -> Message:
 
 
 def _begin(desk: Desk, ask: Ask, *, is_stored: bool) -> None:
-    """What is stored comes in the order in which a chat asked; what is to be made, when it is."""
+    """Start a request. Stored papers are sent in the order in which the chat asked; others when they are ready."""
     if is_stored:
         desk.in_turn(addresses.parse(ask.address).chat, _work(desk, ask))
     else:
@@ -139,7 +139,7 @@ def _begin(desk: Desk, ask: Ask, *, is_stored: bool) -> None:
 
 
 async def _left(desk: Desk, came: Incoming, ask: Ask) -> tuple[float, str]:
-    """How many more may be made today, for this person and for all; and why no more than that."""
+    """Return how many more papers may be made today for this person, and the message for the limit."""
     today, says = desk.today(), words.of(ask.language)
     found = [(math.inf, "")]
     if not desk.is_operator(came):
@@ -154,7 +154,7 @@ async def _left(desk: Desk, came: Incoming, ask: Ask) -> tuple[float, str]:
 
 
 async def _work(desk: Desk, ask: Ask) -> None:
-    """From the request to the answer, whatever comes of it; only a stop leaves it undone."""
+    """Do one request from start to end. Only a stop leaves it unfinished."""
     said = await _stored(desk, ask)
     if said is None:
         ask = await _with_status(desk, ask)
@@ -177,7 +177,7 @@ async def _work(desk: Desk, ask: Ask) -> None:
 
 
 async def _stored(desk: Desk, ask: Ask) -> "_Said | None":
-    """What is stored, at once; whether there is a newer version, it can tell a little later."""
+    """Return the stored answer, if there is one. Newer versions are offered afterwards."""
     known = await find(desk, ids.parse(ask.paper), ask.language) if ask.wish is Wish.READING else None
     if known is None:
         return None
@@ -185,10 +185,10 @@ async def _stored(desk: Desk, ask: Ask) -> "_Said | None":
 
 
 async def _with_status(desk: Desk, ask: Ask) -> Ask:
-    """The request with a message that tells how far it is; the answer may get through where that did not."""
+    """Send the status message of a request. If that fails, the answer may still get through."""
     if ask.status_message is not None or ask.part:
         return ask
-    working = Message(str(words.of(ask.language).working))
+    working = Message(str(words.of(ask.language).working[ask.wish.value]))
     with suppress(TelegramError):
         number = await desk.outgoing.say(addresses.parse(ask.address), working, reply_to=ask.reply_to)
         async with database.writing(desk.app.engine) as connection:
@@ -210,9 +210,9 @@ def _unsent(error: TelegramError) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """The word for what came of a request, and what the person is told.
+    """The outcome of a request, and the messages for the person.
 
-    `made` tells whether something of it was made for this request, `stored` is what was there before.
+    `made` tells whether something was made for this request; `stored` is what was there before.
     """
 
     outcome: str
@@ -276,7 +276,7 @@ async def _made(desk: Desk, ask: Ask, library: Library, paper: Paper) -> Known:
 
 
 async def _told(ask: Ask, library: Library, paper: Paper) -> _Said:
-    if ask.part:  # a process before this one had begun to tell it; made anew, it would be another one
+    if ask.part:  # an earlier process had begun to send the answer; a new answer would differ from it
         return _Said("cut-off", ())
     answer = await library.answer(paper, ask.question or "")
     if isinstance(answer, Gap):
@@ -286,7 +286,7 @@ async def _told(ask: Ask, library: Library, paper: Paper) -> _Said:
 
 
 def _shown(known: Known, form: Form) -> tuple[Message, ...]:
-    """The paper's card, and its reading below; or why there is none."""
+    """Return the paper's card, with the reading below it if there is one."""
     shown = card(known, form, opens=False)
     if isinstance(known.reading, Reading):
         return shown, cards.reading(known.paper, known.reading, 1, form)

@@ -1,6 +1,6 @@
-"""How far the work on a request is, for whoever waits: the status message, "typing", and the text as it is written.
+"""Progress of a request for the person who waits: the status message, "typing", and the text as it is written.
 
-None of it is worth more than the answer: what fails here is let go.
+None of this matters more than the answer, so errors here are ignored.
 """
 
 import asyncio
@@ -23,16 +23,16 @@ from digest.models import Gap, Paper, Translation
 from digest.progress import Onlooker, Step
 
 _log = structlog.get_logger()
-_TYPING_SECONDS = 4.5  # Telegram shows "typing" for five (Bot API, sendChatAction)
-_STATUS_SECONDS = 1.1  # between two changes of the status message
+_TYPING_SECONDS = 4.5  # Telegram shows "typing" for five seconds (Bot API, sendChatAction)
+_STATUS_SECONDS = 1.1  # between two edits of the status message
 _DRAFT_SECONDS = 1.0  # between two drafts in a chat
-_LOOK_SECONDS = 0.1  # between two looks at a text of which nothing new can be shown yet
+_LOOK_SECONDS = 0.1  # between two checks of a text that shows nothing new yet
 
 
 class Status:
-    """What is shown of the work on `paper` for `ask`: each stage in turn, the translation as soon as it is there.
+    """The progress shown for the work on `paper` for `ask`: each stage, and the translation as soon as it is there.
 
-    In a private chat the reading is shown while it is written, as a draft that Telegram drops by itself.
+    In a private chat the reading is shown while it is written, as a draft that Telegram removes by itself.
     """
 
     def __init__(self, desk: Desk, ask: Ask, library: Library, paper: Paper) -> None:
@@ -49,16 +49,16 @@ class Status:
         self._grown = asyncio.Event()
         drafts = self._to.is_private and desk.outgoing.knows_drafts
         self.onlooker = Onlooker(self._see, self._hear if drafts else None)
-        """Takes what the library tells."""
+        """Receives progress from the paper service."""
 
     def preview(self, translation: Translation | Gap) -> None:
-        """Shows the translation while the reading is being made."""
+        """Show the translation while the reading is being made."""
         self._translation = translation
         self._changed.set()
 
     @asynccontextmanager
     async def shown(self) -> AsyncIterator[None]:
-        """Keeps what is shown up to date while the block runs."""
+        """Keep the display up to date while the block runs."""
         async with _meanwhile(self._show_stages), _meanwhile(self._show_drafts):
             yield
 
@@ -71,7 +71,7 @@ class Status:
         self._grown.set()
 
     async def _show_stages(self) -> None:
-        """Not where the answer stands in that message already."""
+        """Edit the status message, unless it already holds the answer."""
         while self._ask.status_message is not None and not self._ask.part:
             await self._changed.wait()
             self._changed.clear()
@@ -80,7 +80,9 @@ class Status:
             await asyncio.sleep(_STATUS_SECONDS)
 
     def _message(self) -> Message:
-        stage = str(self._says.stages[self._step.value] if self._step else self._says.working)
+        stage = str(
+            self._says.stages[self._step.value] if self._step else self._says.working[self._ask.wish.value]
+        )
         if self._translation is None:
             return Message(f"<i>{stage}</i>")
         return replace(cards.card(self._paper, self._translation, self._ask, note=stage), buttons=())
@@ -100,7 +102,7 @@ class Status:
             except (BadRequest, Forbidden):
                 return
             except TelegramError:
-                self._grown.set()  # the next one may pass
+                self._grown.set()  # the next draft may pass
             await asyncio.sleep(_DRAFT_SECONDS)
 
     def _draft(self) -> str:
@@ -110,7 +112,7 @@ class Status:
 
 @asynccontextmanager
 async def typing(desk: Desk, to: Address) -> AsyncIterator[None]:
-    """Shows that somebody is at work while the block runs."""
+    """Show "typing" while the block runs."""
 
     async def show() -> None:
         while True:
@@ -124,7 +126,7 @@ async def typing(desk: Desk, to: Address) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _meanwhile(work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    """Does `work` until the block ends; what goes wrong in it does not end the block."""
+    """Run `work` until the block ends. Its errors do not end the block."""
     task = asyncio.create_task(_guarded(work))
     try:
         yield

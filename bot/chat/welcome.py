@@ -1,4 +1,4 @@
-"""Coming and going: the first word, subscribing, leaving, and what Telegram tells of the bot's memberships."""
+"""Subscribing and leaving: the start command, and changes of the bot's memberships."""
 
 import re
 from dataclasses import replace
@@ -14,7 +14,7 @@ from telegram.ext import (
     filters,
 )
 
-from bot import choices, zones
+from bot import choices, hours, zones
 from bot.chat import command_menu, days, menu, papers, words
 from bot.chat.address import Address
 from bot.chat.desk import CHANNEL, Desk
@@ -30,7 +30,7 @@ _PAYLOAD = re.compile(r"paper_([0-9a-z_-]{6,60})", re.ASCII | re.IGNORECASE)
 
 
 def handlers(desk: Desk) -> list[Handler]:
-    """What this module answers to."""
+    """List the handlers of this module."""
     return [
         on_command("start", partial(start, desk)),
         on_command("help", partial(help_, desk)),
@@ -44,7 +44,7 @@ def handlers(desk: Desk) -> list[Handler]:
 
 
 async def start(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """The first word: a link to a paper opens it; whoever was cut off is subscribed as before; others are welcomed."""
+    """Welcome the person, or open the paper or day of a deep link. A stopped subscription is restored."""
     if (came := incoming(update)) is None:
         return
     reader = await desk.reader(came)
@@ -62,13 +62,13 @@ async def start(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> Non
 
 
 async def help_(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """What the bot can do."""
+    """Show what the bot can do."""
     if came := incoming(update):
         await _help(desk, came)
 
 
 async def help_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """The same by a button."""
+    """Show the help after a tap."""
     if came := await desk.tap(update, "help"):
         await _help(desk, came)
 
@@ -88,23 +88,23 @@ async def _help(desk: Desk, came: Incoming) -> None:
 
 
 async def subscribe(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """From now on the chat gets the digest."""
+    """Subscribe the chat."""
     if came := incoming(update):
         await _switch(desk, came, on=True)
 
 
 async def unsubscribe(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """From now on the chat gets no digest; its settings are kept."""
+    """Unsubscribe the chat. Its settings are kept."""
     if came := incoming(update):
         await _switch(desk, came, on=False)
 
 
 async def tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """The same by a button."""
+    """Subscribe or unsubscribe the chat after a tap."""
     query = update.callback_query
     if query is None or (came := incoming(update)) is None:
         return
-    if not await desk.may_change(came):  # said to whoever tapped, not to the whole chat
+    if not await desk.may_change(came):  # shown only to the person who tapped
         says = words.of((await desk.reader(came)).choices.language)
         await desk.acknowledge(query, str(says.only_admins), alert=True)
         return
@@ -126,7 +126,7 @@ async def _switch(desk: Desk, came: Incoming, *, on: bool) -> None:
 
 
 async def membership(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """The bot was blocked or thrown out; or taken into a group or, as an administrator, into a channel."""
+    """Handle a change of the bot's membership: blocked, removed, or made an administrator of a channel."""
     change = update.my_chat_member
     if change is None:
         return
@@ -138,10 +138,10 @@ async def membership(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -
 
 
 async def migrated(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """A group became a supergroup: it is the same subscriber under a new id."""
+    """Move the subscriber to the new id when a group becomes a supergroup."""
     message = update.effective_message
     if message is None or message.migrate_to_chat_id is None:
-        return  # the other half of the same news
+        return  # the second message about the same migration
     async with database.writing(desk.app.engine) as connection:
         known = await subscribers.find(connection, CHANNEL, str(message.chat_id))
         if known is not None:
@@ -149,7 +149,7 @@ async def migrated(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> 
 
 
 async def enroll(desk: Desk, address: Address, what: Kind, language: str | None) -> Subscriber:
-    """Subscribes an address that nobody speaks for, unless it was unsubscribed before."""
+    """Subscribe a channel, or another chat without a person, unless it has unsubscribed before."""
     chosen = Choices(words.nearest(language, desk.language))
     new = Subscriber(0, CHANNEL, str(address), what, chosen, desk.zone, Standing.ACTIVE)
     async with database.writing(desk.app.engine) as connection:
@@ -160,7 +160,7 @@ async def enroll(desk: Desk, address: Address, what: Kind, language: str | None)
 
 
 async def _end(desk: Desk, address: Address, reason: str) -> None:
-    """With all the topics there."""
+    """End the subscriptions of the chat and all its topics."""
     async with database.writing(desk.app.engine) as connection:
         for known in await subscribers.at(connection, CHANNEL, str(address)):
             if known.standing is Standing.ACTIVE:
@@ -168,7 +168,7 @@ async def _end(desk: Desk, address: Address, reason: str) -> None:
 
 
 def buttons(reader: Subscriber) -> Rows:
-    """What a thumb looks for under a word of the bot's."""
+    """Return the buttons under a message about the subscription."""
     says = words.of(reader.choices.language)
     more = [] if reader.kind is Kind.CHANNEL else [Button(str(says.help), "help:")]
     return (
@@ -192,13 +192,15 @@ def _welcome(desk: Desk, reader: Subscriber) -> str:
 
 
 def _subscription(desk: Desk, reader: Subscriber) -> Any:
-    """That there is one, and when the digest comes."""
-    pause = choices.pause(reader, desk.clock())
-    return words.of(reader.choices.language).subscribed(reader.hour, zones.name(reader.zone), pause)
+    """Describe the subscription: when the digest comes, and whether it is paused."""
+    now = desk.clock()
+    pause = choices.pause(reader, now)
+    usual = hours.usual_time(desk.app.plan.calendar, now, reader.zone)
+    return words.of(reader.choices.language).subscribed(reader.hour, zones.name(reader.zone), pause, usual)
 
 
 def _paper(payload: str) -> ids.PaperRef | None:
-    """The paper of a deep link: `_` stands for the slash, and `-` for the dot, that a payload may not hold."""
+    """Return the paper of a deep link, where `_` stands for a slash and `-` for a dot."""
     match = _PAYLOAD.fullmatch(payload)
     if match is None:
         return None

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot import mailboxes, zones
+from bot import hours, mailboxes, zones
 from bot.links import ExpiredLinkError
 from bot.mail import signup
 from bot.mailboxes import InvalidMailboxError, Mailbox
@@ -91,6 +91,7 @@ async def confirm(pages: Pages, request: Request) -> Response:
         "confirmed",
         reader=made,
         zone=zones.name(made.zone),
+        usual=hours.usual_time(pages.app.plan.calendar, pages.now(), made.zone),
         preferences=urlsplit(pages.links.preferences(made.id)).path,
     )
 

@@ -35,7 +35,8 @@ _FRONT = re.compile(
 _MOMENT = r"\d{4}-\d\d-\d\d \d\d:\d\d"
 _WINDOW = re.compile(rf"^- (?:时间窗口|Window).*[：:] ?({_MOMENT}) — ({_MOMENT})$", re.MULTILINE)
 _COUNTS = re.compile(
-    r"^- (?:抓取总数：|Fetched: )(\d+)(?: 篇)? \\?\| (?:本页显示：|Shown: )(\d+)(?:.*(?:补收：|Late: )(\d+))?",
+    r"^- (?:抓取总数：|Fetched: )(\d+)(?: 篇)? \\?\| (?:本页显示：|Shown: )(\d+)"
+    r"(?:.*(?:此前漏收：|补收：|Late: )(\d+))?",
     re.MULTILINE,
 )
 _SECTION = re.compile(r"^## (?=.*\n- \*\*(?:Authors|Categories|arXiv|PDF)\*\*:)", re.MULTILINE)

@@ -473,10 +473,10 @@ async def test_the_reading_of_a_newer_version_stands_in_place_of_the_older_and_s
         second = await call(tmp_path, "paper", "2602.00001", **env)
         here.arxiv.papers[0] = paper(1, version=3, abstract="This paper has been withdrawn by its authors.")
         third = await call(tmp_path, "paper", "2602.00001", **env)
-    assert "解读所据版本：2602.00001v1" in first.out
-    assert "解读所据版本：2602.00001v2" in second.out
+    assert "解读依据的版本：2602.00001v1" in first.out
+    assert "解读依据的版本：2602.00001v2" in second.out
     assert "本文已撤稿" in third.out
-    assert "解读所据版本：2602.00001v2" in third.out
+    assert "解读依据的版本：2602.00001v2" in third.out
 
 
 async def test_paper_answers_a_question_with_the_passages_that_the_answer_rests_on(tmp_path: Path) -> None:

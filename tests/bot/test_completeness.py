@@ -102,7 +102,7 @@ async def test_at_the_deadline_an_edition_closes_over_what_is_there_and_the_rest
         made = await here.work(SUMMER + DAY + 5 * HOUR)
     assert made.unexplained == ()
     assert [(closed.fetched, closed.late) for closed in made.outcome.closed] == [(2, 1)]
-    assert "本页显示：2 篇（去重/过滤后） \\| 补收：1 篇" in here.post("2026-07-15")
+    assert "本页显示：2 篇（去重/过滤后） \\| 此前漏收：1 篇" in here.post("2026-07-15")
 
 
 async def monday_in_summer(here: World) -> None:

@@ -4,6 +4,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot import hours
+from digest.calendar import Calendar
 
 NEW_YORK = ZoneInfo("America/New_York")
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -57,3 +58,19 @@ def test_an_hour_before_the_announcement_is_that_of_the_next_morning(
     announced: datetime, hour: time, expected: datetime
 ) -> None:
     assert hours.next_time(announced, hour, SHANGHAI) == expected
+
+
+@pytest.mark.parametrize(
+    ("digest_time", "zone", "expected"),
+    [
+        (None, SHANGHAI, hours.UsualTime(time(9), on_weekdays=True)),
+        (None, NEW_YORK, hours.UsualTime(time(20), on_weekdays=False)),  # Sunday to Thursday
+        (time(9, 30), SHANGHAI, hours.UsualTime(time(9, 30), on_weekdays=True)),
+        (time(8, 50), SHANGHAI, hours.UsualTime(time(8, 50), on_weekdays=False)),  # Tuesday to Saturday
+    ],
+)
+def test_the_usual_time_is_that_of_the_next_edition_in_the_zone_of_the_subscriber(
+    digest_time: time | None, zone: ZoneInfo, expected: hours.UsualTime
+) -> None:
+    calendar = Calendar(digest_time, SHANGHAI)
+    assert hours.usual_time(calendar, datetime(2026, 2, 12, 5, tzinfo=UTC), zone) == expected

@@ -101,7 +101,7 @@ async def test_a_database_of_a_newer_program_is_left_alone(engine: AsyncEngine, 
 async def test_a_database_of_another_program_is_left_alone(engine: AsyncEngine) -> None:
     async with writing(engine) as connection:
         await connection.execute(text("CREATE TABLE papers (title text)"))
-    with pytest.raises(StoreError, match="tables of something else"):
+    with pytest.raises(StoreError, match="tables of another program"):
         await upgrade(engine)
 
 

@@ -192,7 +192,7 @@ async def test_a_withdrawn_paper_and_one_without_a_readable_text_promise_nothing
 
 @pytest.mark.parametrize("gap", [Gap.DUE, Gap.ON_DEMAND])
 @pytest.mark.parametrize(
-    ("language", "tap"), [("zh-CN", "点按下方的“详细解读”"), ("en", "Tap “Reading” below")]
+    ("language", "tap"), [("zh-CN", "点击下方的“详细解读”"), ("en", "Tap “Reading” below")]
 )
 @pytest.mark.parametrize("rich", [False, True])
 def test_telegram_tells_how_a_reading_is_had(gap: Gap, language: str, tap: str, rich: bool) -> None:

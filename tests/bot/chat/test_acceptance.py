@@ -36,18 +36,18 @@ async def test_a_person_starts_chooses_gets_the_digest_and_asks_for_another_pape
 
             await li.taps(welcome, "设置")
             menu = await li.chat.waits_for(lambda message: "类别" in message.text)
-            await li.taps(menu, "内容")
+            await li.taps(menu, "详细程度")
             menu = await li.chat.waits_for(edited)
             await li.taps(menu, "仅标题")
             menu = await li.chat.waits_for(edited)
-            assert "内容：仅标题" in menu.text
-            await li.taps(menu, "关注词")
+            assert "详细程度：仅标题" in menu.text
+            await li.taps(menu, "关键词")
             menu = await li.chat.waits_for(edited)
             await li.says("EchoNet-5，<b>语音</b>")
-            menu = await li.chat.waits_for(lambda message: "关注词：EchoNet-5" in message.text)
+            menu = await li.chat.waits_for(lambda message: "关键词：EchoNet-5" in message.text)
             assert "<b>语音</b>" in menu.text
             (saved,) = await li.chat.waits_for(1)
-            assert saved.text == "已保存。关注词：EchoNet-5、<b>语音</b>"
+            assert saved.text == "已保存。关键词：EchoNet-5、<b>语音</b>"
 
             publish(here.machine.arxiv, 4, submitted=WEDNESDAY_NOON - timedelta(hours=12))
             publish(here.machine.arxiv, 5, submitted=WEDNESDAY_NOON - timedelta(hours=12))

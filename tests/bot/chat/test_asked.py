@@ -98,4 +98,4 @@ async def test_a_pause_of_one_chat_delays_its_answers_over_a_restart(tmp_path: P
             answers = await user.chat.waits_for(2)
             await here.until(WAITING, [(0,)])
         assert "/today" in answers[0].text
-        assert "往期日报中没有找到" in answers[1].text
+        assert "往期日报中没有相关论文" in answers[1].text

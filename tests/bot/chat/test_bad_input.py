@@ -85,7 +85,7 @@ async def test_what_people_write_comes_back_to_the_letter(tmp_path: Path) -> Non
     written = "<b>x</b> &amp **y** `z` {{ 7*7 }} $a_1$"
     async with talking(tmp_path, papers=1) as here:
         users = [here.telegram.user(2000 + number) for number in range(4)]
-        assert f"关注词：{written}" in (await told(users[0], f"/settings include {written}")).text
+        assert f"关键词：{written}" in (await told(users[0], f"/settings include {written}")).text
         assert f"“{written}”不是 arXiv 编号" in (await told(users[1], f"/paper {written}")).text
         assert (await told(users[2], f"/search {written}")).text.startswith(written)
         await users[3].says(f"/ask 2602.00001 {written}")
@@ -155,7 +155,7 @@ async def test_two_taps_at_once_do_what_one_does(tmp_path: Path) -> None:
         for _ in range(2):
             await user.sends_data(welcome, "sub:off")
         first, second = await user.chat.waits_for(2)
-        assert ["已退订" in first.text, "您没有订阅" in second.text] == [True, True]
+        assert ["已退订" in first.text, "您尚未订阅" in second.text] == [True, True]
 
 
 async def test_an_edited_message_is_not_acted_on(tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ async def test_an_edited_message_is_not_acted_on(tmp_path: Path) -> None:
                 message |= {"from": user.json, "text": text, "entities": entities}
                 here.telegram.updates._allowed = []  # as Telegram does before it heard what the bot asks for
                 await here.telegram.send_update({"edited_message": message, "update_id": 200_000 + number})
-            assert "您没有订阅" in (await told(user, "/unsubscribe")).text
+            assert "您尚未订阅" in (await told(user, "/unsubscribe")).text
             assert len([message for message in user.chat.shown if message.from_bot]) == 2
 
 
@@ -182,7 +182,7 @@ async def test_an_update_of_a_kind_unknown_today_and_one_of_nothing_are_left_alo
         here.telegram.updates._allowed = []
         await here.telegram.send_update({"telepathy": {"from": user.json, "thought": "42"}})
         await here.telegram.send_update({})
-        assert "您没有订阅" in (await told(user, "/unsubscribe")).text
+        assert "您尚未订阅" in (await told(user, "/unsubscribe")).text
 
 
 async def test_an_update_that_the_library_cannot_read_keeps_no_other_from_being_read(tmp_path: Path) -> None:

@@ -14,26 +14,26 @@ from tests.bot.chat.world import OPERATOR
 COMMANDS = {
     "/start": ("您已订阅", "You are subscribed"),
     "/help": ("/today — 今日论文", "/today — Today's papers"),
-    "/subscribe": ("已订阅。", "You are subscribed."),
-    "/unsubscribe": ("您没有订阅", "You are not subscribed"),
-    "/settings": ("关注词：无", "Only with: none"),
+    "/subscribe": ("已订阅，日报约 08:50（北京时间）推送", "You are subscribed."),
+    "/unsubscribe": ("您尚未订阅", "You are not subscribed"),
+    "/settings": ("关键词：无", "Only with: none"),
     "/today": ("共 3 篇", "3 papers"),
     "/digest 2026-02-11": ("共 3 篇", "3 papers"),
     "/digest 2025-01-01": ("没有 2025-01-01 的日报", "There is no edition of 2025-01-01"),
     "/digest 昨天": ("“昨天”不是有效的日期", "“昨天” is no date"),
-    "/paper": ("请在命令后写明论文", "Name the paper after the command"),
+    "/paper": ("请在命令后附上论文编号", "Name the paper after the command"),
     "/paper Attention": ("“Attention”不是 arXiv 编号或链接", "“Attention” is no arXiv identifier"),
     "/ask": ("用法：/ask", "Use: /ask"),
     "/ask 2602.00001": ("用法：/ask", "Use: /ask"),
     "/search": ("用法：/search", "Use: /search"),
     "/search EchoNet-2": ("1. ", "1. "),
-    "/search 没有的词": ("往期日报中没有找到", "Nothing found in past editions"),
+    "/search 没有的词": ("往期日报中没有相关论文", "Nothing found in past editions"),
     "/settings nonsense 1": ("没有名为“nonsense”的设置", "There is no setting “nonsense”"),
-    "/settings detail titles": ("内容：仅标题", "Detail: Titles"),
-    "/settings zone Mars": ("“Mars”不是有效的“时区”", "“Mars” is no value for “Time zone”"),
-    "/email": ("没有开通邮件订阅", "no newsletter by email"),
+    "/settings detail titles": ("详细程度：仅标题", "Detail: Titles"),
+    "/settings zone Mars": ("“Mars”不是有效的时区", "“Mars” is not a valid value for “Time zone”"),
+    "/email": ("未开通邮件订阅", "no newsletter by email"),
     "/export": ("全部数据", "Everything that this bot knows"),
-    "/forget": ("要删除与此聊天有关的全部数据吗", "Delete everything about this chat"),
+    "/forget": ("确定删除与此聊天有关的全部数据吗", "Delete everything about this chat"),
     "/stats": ("没有这个命令", "There is no such command"),
     "/nonsense": ("没有这个命令", "There is no such command"),
     "你好": ("请发送 arXiv 编号或链接", "Send an arXiv identifier or a link"),
@@ -65,9 +65,9 @@ async def test_looking_at_a_setting_by_command_does_not_clear_it(tmp_path: Path)
     async with talking(tmp_path) as here:
         user = here.telegram.user(1001)
         await told(user, "/settings include EchoNet")
-        assert "关注词：EchoNet" in (await told(user, "/settings include")).text
-        assert "关注词：diffusion、语音" in (await told(user, "diffusion, 语音")).text
-        assert "关注词：无" in (await told(user, "/settings include 清空")).text
+        assert "关键词：EchoNet" in (await told(user, "/settings include")).text
+        assert "关键词：diffusion、语音" in (await told(user, "diffusion, 语音")).text
+        assert "关键词：无" in (await told(user, "/settings include 清空")).text
 
 
 async def test_a_value_that_cannot_be_is_asked_for_again_and_a_tapped_one_ends_the_asking(
@@ -76,8 +76,8 @@ async def test_a_value_that_cannot_be_is_asked_for_again_and_a_tapped_one_ends_t
     async with talking(tmp_path) as here:
         user = here.telegram.user(1001)
         menu = await told(user, "/settings hour")
-        assert "不是有效的“推送时间”" in (await told(user, "早上")).text
-        assert "推送时间：07:45（Asia/Shanghai）" in (await told(user, "7:45")).text
+        assert "不是有效的推送时间" in (await told(user, "早上")).text
+        assert "推送时间：07:45（北京时间）" in (await told(user, "7:45")).text
         menu = await told(user, "/settings hour")
         await user.taps(menu, "09:00")
         await user.chat.waits_for(lambda message: "推送时间：09:00" in message.text)
@@ -93,7 +93,7 @@ async def test_a_value_is_waited_for_ten_minutes_and_not_beyond_another_command_
         menu = await told(user, "/settings include")
         await here.until("SELECT awaiting FROM subscribers", [(f"include:{menu.id}",)])
         here.clock.forward(minutes=9)
-        assert "关注词：EchoNet" in (await told(user, "EchoNet")).text
+        assert "关键词：EchoNet" in (await told(user, "EchoNet")).text
         menu = await told(user, "/settings include")
         await here.until("SELECT awaiting FROM subscribers", [(f"include:{menu.id}",)])
         here.clock.forward(minutes=10)
@@ -103,7 +103,7 @@ async def test_a_value_is_waited_for_ten_minutes_and_not_beyond_another_command_
         assert "请发送 arXiv 编号" in (await told(user, "谢谢")).text
         menu = await told(user, "/settings exclude")
         await user.taps(start, "今日论文")
-        await user.chat.waits_for(lambda message: "还没有日报" in message.text)
+        await user.chat.waits_for(lambda message: "暂无日报" in message.text)
         assert "请发送 arXiv 编号" in (await told(user, "谢谢")).text
         await told(user, "/settings exclude")
         await user.taps(menu, "‹ 返回")
@@ -119,11 +119,11 @@ async def test_a_value_in_words_changes_the_menu_in_its_place(tmp_path: Path) ->
         await user.taps(menu, "推送时间")
         await user.chat.waits_for(lambda message: message.edits == 1)
         refused = await told(user, "25:00")
-        assert refused.text == "“25:00”不是有效的“推送时间”。请直接发送时间，例如 07:45。"
-        assert (await told(user, "7:45")).text == "已保存。推送时间：07:45（Asia/Shanghai）"
+        assert refused.text == "“25:00”不是有效的推送时间。请直接发送时间，例如 07:45。"
+        assert (await told(user, "7:45")).text == "已保存。推送时间：07:45（北京时间）"
         shown = user.chat.messages[menu.id]
         assert "推送时间：07:45" in shown.text
-        assert [text for text, _ in shown.buttons[0]] == ["类别", "内容"]
+        assert [text for text, _ in shown.buttons[0]] == ["类别", "详细程度"]
         assert len([message for message in user.chat.shown if message.buttons]) == 1
 
 
@@ -148,11 +148,11 @@ async def test_a_value_that_is_none_is_answered_with_those_that_are(tmp_path: Pa
     async with talking(tmp_path) as here:
         user = here.telegram.user(1001)
         for value, answer in (
-            ("silent maybe", "“maybe”不是有效的“静音”。可用的值：on、off。"),
+            ("silent maybe", "“maybe”不是有效的静音选项。可用的值：on、off。"),
             ("quiet x", "可用的值：on、off。"),
             ("rich", "显示公式、表格和折叠"),
             ("silent", "推送时不发出提示音"),
-            ("with cs.XX", "“cs.XX”不是有效的“类别”。可用的值：cs.SD、eess.AS。"),
+            ("with cs.XX", "“cs.XX”不是有效的类别。可用的值：cs.SD、eess.AS。"),
             ("categories cs.XX", "可用的值：cs.SD、eess.AS。"),
             ("detail x", "可用的值：titles、abstracts、readings。"),
             ("language fr", "可用的值：en、zh-CN。"),
@@ -167,14 +167,14 @@ async def test_the_last_category_cannot_be_taken_away(tmp_path: Path) -> None:
         menu = await told(user, "/settings categories eess.AS")
         await user.taps(menu, "类别")
         menu = await user.chat.waits_for(lambda message: message.edits == 1)
-        assert await alerted(here, user, menu, "s:without=eess.AS") == "至少要保留一个类别。"
+        assert await alerted(here, user, menu, "s:without=eess.AS") == "至少保留一个类别。"
         assert here.rows("SELECT categories FROM subscribers") == [('["eess.AS"]',)]
 
 
 async def test_what_is_told_of_a_subscription_is_when_the_digest_comes(tmp_path: Path) -> None:
     async with talking(tmp_path) as here:
         user = here.telegram.user(1001, language_code="en")
-        assert "The digest comes as soon as it is ready." in (await told(user, "/start")).text
+        assert "The digest comes at about 08:50 (Asia/Shanghai)." in (await told(user, "/start")).text
         await told(user, "/settings hour 07:45")
         await told(user, "/settings zone UTC+8")
         assert "The digest comes at 07:45 (UTC+8)." in (await told(user, "/start")).text
@@ -204,14 +204,14 @@ async def test_each_command_is_a_button_where_a_thumb_looks_for_it(tmp_path: Pat
         await user.taps(menu, "邮件订阅")
         (prompt,) = await user.chat.waits_for(1)
         await user.says("li@example.org", reply_to=prompt)
-        assert "请查看该邮箱" in (await user.chat.waits_for(1))[0].text
+        assert "请前往该邮箱查收" in (await user.chat.waits_for(1))[0].text
         assert here.rows("SELECT address FROM signups") == [("li@example.org",)]
         await user.taps(menu, "我的数据")
         menu = await user.chat.waits_for(lambda message: message.edits == 1)
         await user.taps(menu, "导出")
         assert (await user.chat.waits_for(1))[0].document
         await user.taps(menu, "删除")
-        assert "要删除" in (await user.chat.waits_for(1))[0].text
+        assert "确定删除" in (await user.chat.waits_for(1))[0].text
 
 
 async def test_fifty_long_keywords_fit_into_the_menu_with_its_buttons(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ MAILING: dict[str, Any] = {
     "public_url": "https://papers.example",
     "secret_key": "a secret of thirty-two characters",
 }
-SENT = "请查看该邮箱：信里会说明下一步。未经邮箱主人确认，不会再发送其他邮件。"
+SENT = "邮件已发出，请前往该邮箱查收，并按邮件中的说明操作。未经邮箱主人确认，不会再发送其他邮件。"
 
 
 def signed_up(here: BotWorld) -> list[tuple[Any, ...]]:
@@ -83,7 +83,7 @@ async def test_in_a_group_nobody_is_signed_up(tmp_path: Path) -> None:
 async def test_where_no_mail_is_sent_that_is_said(tmp_path: Path) -> None:
     async with talking(tmp_path) as here:
         answer = await told(here.telegram.user(1001), "/email li@example.org")
-        assert answer.text == "本机器人没有开通邮件订阅。"
+        assert answer.text == "本机器人未开通邮件订阅。"
         assert signed_up(here) == []
 
 

@@ -91,11 +91,11 @@ async def test_a_value_is_taken_only_from_the_administrator_who_was_asked_for_it
     async with talking(tmp_path) as here:
         boss, guest, group = people(here)
         menu = await told(boss, "/settings", group)
-        await boss.taps(menu, "关注词")
+        await boss.taps(menu, "关键词")
         prompt = await group.waits_for(lambda message: "请回复本消息" in message.text)
         await guest.says("坏词", chat=group, reply_to=prompt)
         await boss.says("EchoNet", chat=group, reply_to=prompt)
-        await group.waits_for(lambda message: "关注词：EchoNet" in message.text)
+        await group.waits_for(lambda message: "关键词：EchoNet" in message.text)
         assert here.rows("SELECT include FROM subscribers") == [('["EchoNet"]',)]
 
 
@@ -107,20 +107,20 @@ async def test_each_administrator_is_asked_by_name_and_each_answer_is_of_its_own
         other = here.telegram.user(1003, "2602.00001")
         group.admins.add(other.id)
         menu = await told(boss, "/settings", group)
-        await boss.taps(menu, "关注词")
-        first = await group.waits_for(lambda message: "写明关注词" in message.text)
+        await boss.taps(menu, "关键词")
+        first = await group.waits_for(lambda message: "填写关键词" in message.text)
         await told(other, "/settings exclude", group)
-        second = await group.waits_for(lambda message: "写明排除词" in message.text)
+        second = await group.waits_for(lambda message: "填写屏蔽词" in message.text)
         assert [asked(prompt) for prompt in (first, second)] == [boss.id, other.id]
         here.clock.forward(days=2)
         await boss.says("EchoNet", chat=group, reply_to=first)
-        saved = await group.waits_for(lambda message: message.text == "已保存。关注词：EchoNet")
+        saved = await group.waits_for(lambda message: message.text == "已保存。关键词：EchoNet")
         await other.says("语音", chat=group, reply_to=second)
-        await group.waits_for(lambda message: message.text == "已保存。排除词：语音")
+        await group.waits_for(lambda message: message.text == "已保存。屏蔽词：语音")
         assert here.rows("SELECT include, exclude FROM subscribers WHERE address = ?", str(GROUP)) == [
             ('["EchoNet"]', '["语音"]')
         ]
-        assert "点按下方按钮修改" in group.messages[menu.id].text
+        assert "点击下方按钮即可修改" in group.messages[menu.id].text
         assert saved.reply_to == saved.id - 1
 
 
@@ -128,7 +128,7 @@ async def test_a_refused_value_in_a_group_is_asked_for_again_by_a_question_of_it
     async with talking(tmp_path) as here:
         boss, guest, group = people(here)
         prompt = await told(boss, "/settings hour 25:00", group)
-        assert "“25:00”不是有效的“推送时间”。请回复本消息" in prompt.text
+        assert "“25:00”不是有效的推送时间。请回复本消息" in prompt.text
         await guest.says("07:45", chat=group, reply_to=prompt)
         assert "只有管理员" in (await group.waits_for(1))[0].text
         await boss.says("07:45", chat=group, reply_to=prompt)
@@ -215,7 +215,7 @@ async def test_a_channel_that_unsubscribed_stays_so_when_the_bot_starts_again(tm
         async with here.running(telegram_channels="@daily_one"):
             await here.telegram.is_asked("getChat", asked + 1)
             await boss.says("/unsubscribe", chat=channel)
-            assert "您没有订阅" in (await boss.chat.waits_for(1))[0].text
+            assert "您尚未订阅" in (await boss.chat.waits_for(1))[0].text
             assert not any(message.from_bot for message in channel.shown)
             assert here.rows("SELECT standing FROM subscribers") == [("left",)]
 
@@ -325,7 +325,7 @@ async def test_a_group_that_becomes_a_supergroup_keeps_its_subscription(tmp_path
         await told(boss, "/settings include EchoNet", group)
         new = await here.telegram.migrate(group, GROUP)
         await here.until("SELECT address, standing FROM subscribers", [(str(GROUP), "active")])
-        assert "关注词：EchoNet" in (await told(boss, "/settings", new)).text
+        assert "关键词：EchoNet" in (await told(boss, "/settings", new)).text
 
 
 async def test_who_throws_the_bot_out_ends_the_subscriptions_of_all_topics(tmp_path: Path) -> None:

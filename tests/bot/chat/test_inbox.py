@@ -88,7 +88,7 @@ async def test_who_sends_more_than_can_be_answered_hears_so_once(
                 await here.telegram.is_asked("sendMessage", 2)  # what follows waits behind these
         await here.until("SELECT count(*) FROM updates", [(14,)])
         all_have_come.set()
-        assert "发送得太快" in (await user.chat.waits_for(4))[-1].text
+        assert "发送过于频繁" in (await user.chat.waits_for(4))[-1].text
         await here.until(KEPT, [(14, 0)])
         assert "word9" in (await told(user, "/search word9")).text
         assert answers(user.chat) == 5

@@ -87,5 +87,5 @@ async def test_an_arxiv_that_is_silent_costs_nothing_of_what_is_stored(tmp_path:
         card = await told(user, "2602.00009")
         await user.chat.waits_for(1)
         assert done(9)(card)
-        assert "您没有订阅" in (await told(user, "/unsubscribe")).text
+        assert "您尚未订阅" in (await told(user, "/unsubscribe")).text
         assert not offers(user.chat.messages[card.id])

@@ -67,7 +67,7 @@ async def test_a_restart_goes_on_and_ends_in_the_same_message(tmp_path: Path) ->
             await user.chat.waits_for(1)
             await here.until("SELECT outcome FROM asks", [("answered",)])
         async with here.running():
-            assert "您没有订阅" in (await told(user, "/unsubscribe")).text
+            assert "您尚未订阅" in (await told(user, "/unsubscribe")).text
         assert sum("核心方法" in message.text for message in user.chat.shown) == 1
 
 
@@ -114,7 +114,7 @@ async def test_a_paper_with_and_without_its_version_is_made_counted_and_shown_on
     ("settings", "who", "sentence"),
     [
         ({"quota_person": 1}, 1001, "您今天的 1 次按需解读已用完"),
-        ({"quota_day": 1}, 1002, "今天的按需解读额度已用完"),
+        ({"quota_day": 1}, 1002, "今天的按需解读次数已用完"),
     ],
 )
 async def test_quotas_bound_what_is_made_but_not_what_is_known_nor_the_operators(
@@ -199,10 +199,10 @@ async def test_without_a_model_the_original_is_shown_and_the_gap_is_told(tmp_pat
         old_paper(here, 9)
         user, other = here.telegram.user(1001), here.telegram.user(1002)
         await user.says("2602.00009")
-        card = await user.chat.waits_for(lambda message: "没有配置语言模型，暂无解读" in message.text)
+        card = await user.chat.waits_for(lambda message: "未配置语言模型，暂无解读" in message.text)
         assert "which lowers the error of room 9" in card.text
         await other.says("/ask 2602.00009 误差下降了吗？")
-        await other.chat.waits_for(lambda message: "没有配置语言模型，无法回答" in message.text)
+        await other.chat.waits_for(lambda message: "未配置语言模型，无法回答" in message.text)
 
 
 async def test_a_model_that_fails_and_an_arxiv_that_is_silent_are_told_apart(tmp_path: Path) -> None:

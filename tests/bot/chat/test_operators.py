@@ -60,7 +60,7 @@ async def test_the_standings_and_the_deliveries_are_counted(tmp_path: Path) -> N
         assert "2026-02-11：没有推送对象" in stats.text
         status = await told(operator, "/status")
         assert "最近一期：2026-02-11，抓取 3 篇，收录 3 篇" in status.text
-        assert "结果不明的推送：0 份" in status.text
+        assert "送达情况未知的推送：0 份" in status.text
         assert "broadcast" in (await told(operator, "/help")).text
 
 
@@ -122,7 +122,7 @@ async def test_a_broadcast_that_was_dropped_cannot_be_sent_any_more(tmp_path: Pa
         await told(user, "/start")
         sure = await preview(operator, "一时冲动")
         await operator.taps(sure, "不处理")
-        await operator.chat.waits_for(lambda message: message.text == "没有发送。")
+        await operator.chat.waits_for(lambda message: message.text == "已取消，未发送。")
         assert "已失效" in await alerted(here, operator, sure, "broadcast:1:yes")
         assert here.rows("SELECT count(*) FROM dispatches") == [(0,)]
 
@@ -147,14 +147,14 @@ async def test_what_may_not_have_arrived_is_sent_again_only_when_the_operator_sa
             await here.until("SELECT state FROM deliveries", [("unknown",)])
             await operator.chat.waits_for(lambda message: "2026-02-11 有 1 条消息" in message.text)
             offer = await told(operator, "/resend")
-            assert "2026-02-11：1 份推送结果不明" in offer.text
+            assert "2026-02-11：1 份推送的送达情况未知" in offer.text
             await operator.taps(offer, "重发")
             await operator.chat.waits_for(lambda message: "正在重发 1 份" in message.text)
             await here.until("SELECT state FROM deliveries", [("sent",)])
             for data in ("resend:1:yes", "resend:1:no"):
                 assert "已失效" in await alerted(here, operator, offer, data)
             assert operator.chat.messages[offer.id].text == "正在重发 1 份。"
-            assert "没有结果不明的推送" in (await told(operator, "/resend")).text
+            assert "没有送达情况未知的推送" in (await told(operator, "/resend")).text
 
 
 async def test_what_the_operator_leaves_unknown_is_not_offered_again(tmp_path: Path) -> None:
@@ -168,8 +168,8 @@ async def test_what_the_operator_leaves_unknown_is_not_offered_again(tmp_path: P
             await operator.chat.waits_for(lambda message: "2026-02-11 有 1 条消息" in message.text)
             offer = await told(operator, "/resend")
             await operator.taps(offer, "不处理")
-            await operator.chat.waits_for(lambda message: message.text == "没有发送。")
-            assert "没有结果不明的推送" in (await told(operator, "/resend")).text
+            await operator.chat.waits_for(lambda message: message.text == "已取消，未发送。")
+            assert "没有送达情况未知的推送" in (await told(operator, "/resend")).text
             assert "已失效" in await alerted(here, operator, offer, "resend:1:yes")
             assert here.rows("SELECT state FROM deliveries") == [("unknown",)]
 
@@ -197,7 +197,7 @@ async def test_each_alert_is_told_in_the_language_of_the_operator_who_hears_it(t
             alert = await english.chat.waits_for(lambda message: message.text.startswith("⚠️"))
             assert alert.text == "⚠️ arXiv does not show the papers of the edition of 2026-02-12."
             (alert,) = await chinese.chat.waits_for(1)
-            assert alert.text == "⚠️ arXiv 上还看不到 2026-02-12 这一期的论文。"
+            assert alert.text == "⚠️ arXiv 尚未显示 2026-02-12 这一期的论文。"
 
 
 async def preview(operator: User, text: str) -> Message:

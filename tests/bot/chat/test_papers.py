@@ -268,7 +268,7 @@ async def test_before_the_first_edition_there_is_a_word_for_that(tmp_path: Path)
     async with talking(tmp_path) as here:
         old_paper(here, 9)
         user = here.telegram.user(1001)
-        assert "还没有日报" in (await told(user, "/today")).text
+        assert "暂无日报" in (await told(user, "/today")).text
         assert await user.asks_inline("echonet") == []
 
 

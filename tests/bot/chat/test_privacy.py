@@ -27,7 +27,7 @@ async def test_the_export_holds_settings_deliveries_and_requests(tmp_path: Path)
             await made(here)
             await here.until("SELECT state FROM deliveries", [("sent",)])
             await user.says("/settings include 秘密, <b>词</b>")
-            await user.chat.waits_for(lambda message: "关注词：秘密" in message.text)
+            await user.chat.waits_for(lambda message: "关键词：秘密" in message.text)
             await user.says("/ask 2602.00001 误差下降了吗？")
             await user.chat.waits_for(lambda message: "误差在每种情况下都下降了" in message.text)
             await here.until("SELECT outcome FROM asks", [("answered",)])
@@ -89,12 +89,12 @@ async def test_forgetting_takes_the_deliveries_with_it_and_the_next_word_begins_
             await user.sends_data(sure, "forget:yes")
             await here.until("SELECT count(*) FROM deliveries", [(0,)])
             await user.says("/settings")
-            await user.chat.waits_for(lambda message: "内容：摘要" in message.text)
+            await user.chat.waits_for(lambda message: "详细程度：摘要" in message.text)
 
 
 @pytest.mark.parametrize(
     ("settings", "sentence"),
-    [({"quota_person": 1}, "您今天的 1 次按需解读已用完"), ({"quota_day": 1}, "今天的按需解读额度已用完")],
+    [({"quota_person": 1}, "您今天的 1 次按需解读已用完"), ({"quota_day": 1}, "今天的按需解读次数已用完")],
 )
 async def test_forgetting_brings_nobody_a_new_quota_and_the_next_day_does(
     tmp_path: Path, settings: dict[str, Any], sentence: str

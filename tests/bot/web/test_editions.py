@@ -94,7 +94,7 @@ async def test_without_editions_there_is_a_feed_and_a_list_all_the_same(tmp_path
     async with web_site(tmp_path) as here:
         feed = etree.fromstring((await here.web.get("/feed.atom")).content)
         assert feed.findall(f"{ATOM}entry") == []
-        assert "还没有日报" in (await here.web.get("/editions/")).text
+        assert "暂无日报" in (await here.web.get("/editions/")).text
 
 
 async def test_content_from_outside_is_text_and_nothing_else(tmp_path: Path) -> None:
