@@ -1,1 +1,1 @@
-"""Telegram: commands, the day's push, any paper on demand."""
+"""The Telegram channel: commands, the daily push and papers on demand."""

@@ -1,11 +1,11 @@
-"""Where a message goes: a chat, or a topic of one."""
+"""Addresses of Telegram messages: a chat, or a topic of a chat."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A Telegram chat by its id, and the topic (`message_thread_id`) where it is one of a forum."""
+    """A Telegram chat by its id, with the topic (`message_thread_id`) if the chat is a forum."""
 
     chat: int
     topic: int | None = None
@@ -15,16 +15,18 @@ class Address:
 
     @property
     def subscription(self) -> "Address":
-        """What subscribes here: a private chat as one, whatever topics its person has opened (Bot API 9.3)."""
+        """The address that subscribes. A private chat is one subscriber, whatever topics it has (Bot API 9.3)."""
         return Address(self.chat) if self.is_private else self
 
     @property
     def is_private(self) -> bool:
-        """Users have positive ids; groups and channels, negative ones (Bot API, Chat)."""
+        """Whether this is a private chat. Users have positive ids; groups and channels have negative ones (Bot API,
+        Chat).
+        """
         return self.chat > 0
 
 
 def parse(text: str) -> Address:
-    """The address that `str` gave. Raises ValueError."""
+    """Parse the text that `str(address)` gives. Raises ValueError."""
     chat, _, topic = text.partition(":")
     return Address(int(chat), int(topic) if topic else None)

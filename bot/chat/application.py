@@ -1,4 +1,4 @@
-"""The bot as a whole: python-telegram-bot's Application with our parts in it, from the first request to the last."""
+"""The whole bot: python-telegram-bot's Application with our handlers, from start to shutdown."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -47,14 +47,14 @@ from bot.outbox import Outbox
 from bot.settings import Settings
 
 _log = structlog.get_logger()
-_LAST_SECONDS = 2.5  # for what is being handled when the program stops: the outbox had its time before
+_LAST_SECONDS = 2.5  # seconds for updates in progress at shutdown; the outbox has had its own time before
 Bot = Application[Any, Any, Any, Any, Any, Any]
 
 
 def open_desk(
     app: App, outgoing: Outgoing, outbox: Outbox, settings: Settings, links: Links | None = None
 ) -> Desk:
-    """The counter, as the settings want it."""
+    """Build the context of the handlers from the settings."""
     return Desk(
         app=app,
         bot=outgoing.bot,
@@ -71,7 +71,9 @@ def open_desk(
 
 @asynccontextmanager
 async def answering(desk: Desk) -> AsyncIterator[Inbox]:
-    """Has updates handled while the block runs; what was begun ends then, what waits is handled at the next start."""
+    """Handle updates while the block runs. At its end, work in progress is finished; waiting updates are handled at the
+    next start.
+    """
     application = _build(desk)
     await application.initialize()
     inbox = Inbox(desk, application)
@@ -86,7 +88,7 @@ async def answering(desk: Desk) -> AsyncIterator[Inbox]:
 
 
 def _build(desk: Desk) -> Bot:
-    """The Application with every handler. The way in is ours: its own queue lives in memory."""
+    """Build the Application with every handler. Our own update queue replaces the built-in one in memory."""
     application = ApplicationBuilder().bot(desk.bot).updater(None).job_queue(None).build()
     application.add_handler(preferences.interruption(desk), group=-1)
     application.add_handlers(_handlers(desk))
@@ -95,11 +97,11 @@ def _build(desk: Desk) -> Bot:
 
 
 async def introduce(desk: Desk, channels: tuple[str, ...]) -> None:
-    """Tells Telegram which commands there are, in each language, and enrolls the operator's `channels`."""
+    """Tell Telegram the commands in each language, and enroll the operator's `channels`."""
     try:
         for language in ("", *words.languages()):
             await _introduce_in(desk, language)
-    except TelegramError as error:  # a slow start: no reason not to serve
+    except TelegramError as error:  # Telegram is slow to start; that is no reason not to serve
         _log.warning("commands_not_set", error=error.message)
     for operator in sorted(desk.operators):
         await command_menu.show(desk, operator)
@@ -126,7 +128,9 @@ async def _enroll(desk: Desk, name: str) -> None:
 
 
 def _handlers(desk: Desk) -> list[Handler]:
-    """In the order in which they are asked; `papers` takes every text, so what is left are unknown commands."""
+    """List the handlers in the order in which they are tried. `papers` takes every text, so only unknown commands are
+    left.
+    """
     return [
         *welcome.handlers(desk),
         *preferences.handlers(desk),
@@ -153,7 +157,7 @@ async def _unknown_command(desk: Desk, update: Update, _: ContextTypes.DEFAULT_T
 
 
 async def _unreadable(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """A picture, a file or a voice, without a word to it."""
+    """Answer a picture, file or voice message without a caption."""
     if came := incoming(update):
         reader = await desk.reader(came)
         await desk.answer(came, words.of(reader.choices.language).not_understood)
@@ -167,7 +171,7 @@ async def _unknown_button(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TY
 
 
 async def _on_error(update: object, context: ContextTypes.DEFAULT_TYPE) -> None:
-    """The edge of what one update can do. Its text is nobody's business; its number finds it."""
+    """Log an error that a handler did not catch. The log holds the update's number, never its text."""
     error = context.error
     number = update.update_id if isinstance(update, Update) else None
     if isinstance(error, TelegramError):

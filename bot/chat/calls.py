@@ -1,4 +1,4 @@
-"""A request to the Bot API, as Telegram's rates look at it."""
+"""A request to the Bot API, classified for Telegram's rate limits."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,29 +8,29 @@ from bot.chat.pacing import Scope
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A method, and the chat that it is about."""
+    """A Bot API method and the chat that it concerns."""
 
     endpoint: str
     chat: int | str | None
 
     @property
     def is_message(self) -> bool:
-        """Whether Telegram's rates for messages count it."""
+        """Whether the request counts towards Telegram's message limits."""
         if self.endpoint == "sendChatAction" or self.is_draft:
             return False
         return self.endpoint.startswith(("send", "copy", "forward", "editMessage"))
 
     @property
     def is_draft(self) -> bool:
-        """Whether it shows what is only being written."""
+        """Whether the request shows a message draft."""
         return self.endpoint.endswith("Draft")
 
     @property
     def scope(self) -> Scope:
-        """What a 429 to it concerns: its chat; a method without one (setMyCommands) is limited on its own.
+        """The scope of a 429 response: the chat, or the method itself if it has no chat (setMyCommands).
 
-        So are drafts, which are a kind of typing (https://core.telegram.org/api/bots/ai), and "typing" in its chat:
-        no answer is to wait because there were too many.
+        Drafts count as typing (https://core.telegram.org/api/bots/ai). Drafts and "typing" actions have scopes of their
+        own, so that too many of them never delay an answer.
         """
         if self.endpoint == "sendChatAction":
             return f"{self.endpoint} {self.chat}"
@@ -39,13 +39,13 @@ class Call:
 
     @property
     def heeded(self) -> tuple[Scope, ...]:
-        """The scopes whose pauses hold it up."""
+        """The scopes whose pauses delay this request."""
         shows_work = self.is_draft or self.endpoint == "sendChatAction"
         return (self.scope, self.chat) if shows_work else (self.scope,)
 
 
 def call(endpoint: str, data: dict[str, Any]) -> Call:
-    """The call of a method with `data` as its parameters."""
+    """Build the call of a method from its parameters `data`."""
     return Call(endpoint, _chat_of(data))
 
 

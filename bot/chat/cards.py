@@ -1,4 +1,4 @@
-"""What is shown of one paper -> messages: its card, its reading, answers about it. Pure."""
+"""Messages about one paper: its card, its reading and answers about it. Pure."""
 
 from dataclasses import replace
 from enum import StrEnum
@@ -11,11 +11,11 @@ from digest.render import splitting, telegram_rich
 
 
 class Form(Protocol):
-    """In which language and form something is shown: by the choices of a chat, or as they were when it asked."""
+    """The language and form of a message: a chat's preferences, or those that it had when it asked."""
 
     @property
     def language(self) -> str:
-        """A BCP 47 tag."""
+        """The language as a BCP 47 tag."""
 
     @property
     def rich(self) -> bool:
@@ -23,14 +23,14 @@ class Form(Protocol):
 
 
 class Place(StrEnum):
-    """Where a button opens a page of a reading, as its data says it."""
+    """The place where a button opens a page of a reading, as stored in its callback data."""
 
     BESIDE = ""
-    """In answer to the message that has the button."""
+    """In a reply to the message with the button."""
     PAGE = "p"
     """In place of another page."""
     CARD = "c"
-    """In place of the paper's card, with a way back to it."""
+    """In place of the paper's card, with a button that leads back to it."""
 
 
 def card(
@@ -42,9 +42,9 @@ def card(
     note: str | None = None,
     newer: VersionId | None = None,
 ) -> Message:
-    """A paper by itself: its record and its abstract, with what can be done about it, and a `note` at its end.
+    """Compose the card of a paper: its record, its abstract, buttons, and a `note` at the end.
 
-    Where it `opens`, a button puts the reading in its place; another one reads the version `newer`.
+    With `opens`, a button replaces the card by the reading. With `newer`, another button asks for that version.
     """
     material = {"paper": paper, "translation": translation, "version": paper.version, "note": note}
     html = words.render("card", form.language, **material)
@@ -69,20 +69,23 @@ def _card_buttons(version: VersionId, language: str, *, opens: bool) -> Rows:
 
 
 def reading_pages(paper: Paper, reading: Reading, *, begun: bool = False) -> tuple[str, ...]:
-    """The reading in pages, each a classic message; where it has but `begun`, an empty part is still to come."""
+    """Split the reading into pages that fit classic messages. With `begun`, empty parts are still being written and are
+    left out.
+    """
     html = words.render("reading", reading.language, paper=paper, reading=reading, begun=begun)
     return tuple(splitting.split(html, TEXT_LIMIT - 200, ENTITY_LIMIT))
 
 
 def draft(paper: Paper, begun: Reading) -> str:
-    """The page of a reading on which is being written."""
+    """Return the page of a reading that is being written."""
     return reading_pages(paper, begun, begun=True)[-1]
 
 
 def reading(paper: Paper, found: Reading, page: int, form: Form, *, over_card: bool = False) -> Message:
-    """One page of the reading, counted from 1, with the way to the others; a page that is not there is the nearest.
+    """Compose one page of the reading with navigation buttons. Pages count from 1; a `page` out of range means the
+    nearest one.
 
-    A rich message holds the whole of most readings; whoever is past the first page has classic ones.
+    A rich message holds most readings completely, so later pages are always classic.
     """
     place = Place.CARD if over_card else Place.PAGE
     pages = reading_pages(paper, found)
@@ -116,25 +119,25 @@ def _ask(version: VersionId, language: str) -> Button:
 
 
 def page_data(version: VersionId, page: int, place: Place) -> str:
-    """What a button sends that opens a page of a reading there."""
+    """Build the callback data of a button that opens a page of a reading."""
     return ":".join(filter(None, ("r", str(version), str(page), place.value)))
 
 
 def answer(paper: Paper, found: Answer, form: Form) -> tuple[Message, ...]:
-    """The answer to a question, with the passages that it rests on."""
+    """Compose the answer to a question with the passages that support it."""
     material = {"paper": paper, "answer": found}
     return _formed("answer", classic(words.render("answer", form.language, **material)), form, material)
 
 
 def classic(html: str) -> tuple[Message, ...]:
-    """The classic messages that hold `html`, without buttons."""
+    """Split `html` into classic messages without buttons."""
     return tuple(map(Message, splitting.split(html, TEXT_LIMIT, ENTITY_LIMIT)))
 
 
 def _formed(
     template: str, classic: tuple[Message, ...], form: Form, material: dict[str, Any]
 ) -> tuple[Message, ...]:
-    """`classic`, or one rich message in its stead, where that is asked for and has room for it all."""
+    """Return one rich message if rich messages are wanted and the content fits; otherwise `classic`."""
     if form.rich:
         html = splitting.finish(words.render(f"{template}_rich", form.language, **material))
         if telegram_rich.fits(html):

@@ -1,4 +1,4 @@
-"""The commands that Telegram offers beside the field where people write."""
+"""The command menu that Telegram shows beside the input field."""
 
 from typing import Any
 
@@ -13,22 +13,22 @@ _log = structlog.get_logger()
 
 
 async def show(desk: Desk, person: int) -> None:
-    """Gives an operator all commands, in the language that they chose; others have those of their client's."""
+    """Set all commands for an operator, in the operator's language. Others get the menu of their client's language."""
     if person not in desk.operators:
         return
     says = words.of(await desk.language_of(person, None))
     every = [*commands(offered(desk, says)), *commands(says.operator_commands)]
     try:
         await desk.bot.set_my_commands(every, BotCommandScopeChat(person))
-    except TelegramError as error:  # who never wrote to the bot has no chat with it
+    except TelegramError as error:  # an operator who never wrote to the bot has no chat with it
         _log.warning("operator_commands_not_set", error=error.message)
 
 
 def offered(desk: Desk, says: Any) -> dict[str, str]:
-    """The commands for everybody, without that of a newsletter where there is none."""
+    """Return the commands for everybody, without `email` if there is no newsletter."""
     return {name: what for name, what in says.commands.items() if name != "email" or desk.links}
 
 
 def commands(described: dict[str, str]) -> list[BotCommand]:
-    """The commands by their names, as Telegram takes them."""
+    """Convert the commands to Telegram's type."""
     return [BotCommand(name, what) for name, what in described.items()]

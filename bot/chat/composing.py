@@ -1,4 +1,4 @@
-"""Editions and what else goes to many -> messages. Pure."""
+"""Telegram messages for editions and campaigns. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from digest.models import Edition, Entry, Reading
 from digest.render import announcement, splitting, telegram_rich
 
 _SEPARATOR = "\n\n"
-_BUTTONS = 24  # under one message; more do not fit a phone
+_BUTTONS = 24  # buttons under one message; more do not fit on a phone
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class _Block:
 
 
 def dispatched(dispatch: Dispatch, edition: Edition | None, choices: Choices) -> tuple[Message, ...]:
-    """The messages of a dispatch for those with `choices`."""
+    """Compose the messages of a campaign for subscribers with these `choices`."""
     if dispatch.subject is Subject.BROADCAST:
         return cards.classic(announcement.message(dispatch.text or ""))
     if edition is None:
@@ -33,7 +33,7 @@ def dispatched(dispatch: Dispatch, edition: Edition | None, choices: Choices) ->
 
 
 def digest(edition: Edition, choices: Choices) -> tuple[Message, ...]:
-    """The edition in as few messages as hold it, each paper in one where it fits."""
+    """Compose the edition in as few messages as possible. A paper is split only if it is too long for one message."""
     head = words.render("header", choices.language, edition=edition)
     blocks = [_block(number, entry, choices) for number, entry in enumerate(edition.entries, start=1)]
     if edition.replacements:
@@ -99,7 +99,7 @@ class _Pending:
             self._buttons.append(block.button)
 
     def messages(self, width: int) -> list[Message]:
-        """One, unless a single paper is longer than that; the buttons stand under the last."""
+        """Return one message, or several if a single paper is too long for one. The buttons go under the last."""
         texts = splitting.split(_SEPARATOR.join(self._pieces), TEXT_LIMIT, ENTITY_LIMIT)
         return [
             Message(text, rows(self._buttons, width) if at == len(texts) else ())
@@ -108,7 +108,9 @@ class _Pending:
 
 
 def _richly(heads: tuple[str, str], blocks: Sequence[_Block], width: int) -> tuple[Message, ...]:
-    """Rich messages, each with the classic ones that show the same papers; a paper too long for one is classic."""
+    """Compose rich messages, each with its classic fallback. A paper that is too long for a rich message is sent as
+    classic ones.
+    """
     classic_head, head = heads
     made: list[Message] = []
     for group in _groups(head, blocks):
@@ -121,7 +123,7 @@ def _richly(heads: tuple[str, str], blocks: Sequence[_Block], width: int) -> tup
 
 
 def _groups(head: str, blocks: Sequence[_Block]) -> Iterator[list[_Block]]:
-    """`blocks` as they go into messages, below the `head`: each is filled as far as it holds whole ones."""
+    """Group `blocks` into messages below `head`. Each message takes as many whole blocks as fit."""
     group: list[_Block] = []
     html = head
     for block in blocks:

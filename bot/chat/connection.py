@@ -1,4 +1,4 @@
-"""The way to Telegram and back: how the bot gets there, and how its updates come here."""
+"""The connection to Telegram: opening the bot, and receiving updates by polling or by webhook."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -19,7 +19,7 @@ from bot.settings import Settings
 
 T = TypeVar("T")
 _CONNECTIONS = 64
-_MESSAGES_AT_ONCE = 56  # connections are left over for what is no message: taps that are to be acknowledged
+_MESSAGES_AT_ONCE = 56  # leaves connections free for other requests, such as acknowledging taps
 _POLL_SECONDS = 30
 _LONGEST_PAUSE_SECONDS = 60
 _ALLOWED_UPDATES = (
@@ -32,14 +32,14 @@ _ALLOWED_UPDATES = (
 
 
 def open_limiter(settings: Settings) -> Limiter:
-    """The one gate of the bot's requests, at the pace of TELEGRAM_RATE."""
+    """Create the rate limiter for all requests of the bot, with the rate TELEGRAM_RATE (messages a second)."""
     return Limiter(settings.telegram_rate, width=_MESSAGES_AT_ONCE)
 
 
 def open_bot(
     token: SecretStr, settings: Settings, answer_seconds: float, limiter: Limiter | None = None
 ) -> ExtBot[LimitArgs]:
-    """The bot behind `token`, its requests behind `limiter` or a new one; what is not answered in time is unknown."""
+    """Create the bot for `token`, with `limiter` or a new one. `answer_seconds` limits the silence within an answer."""
     return ExtBot(
         token.get_secret_value(),
         base_url=f"{str(settings.telegram_api_url).rstrip('/')}/bot",
@@ -51,7 +51,7 @@ def open_bot(
 
 @asynccontextmanager
 async def initialized(bot: ExtBot[LimitArgs], patience_seconds: float | None = None) -> AsyncIterator[None]:
-    """`bot`, known to Telegram. While that cannot be reached, it waits: for `patience_seconds`, or without an end.
+    """Initialize `bot`, retrying while Telegram cannot be reached: for `patience_seconds`, or without a limit.
 
     Raises ChannelError.
     """
@@ -60,18 +60,18 @@ async def initialized(bot: ExtBot[LimitArgs], patience_seconds: float | None = N
         yield
     finally:
         await bot.shutdown()
-        await bot.request.shutdown()  # which the bot leaves open where it never was initialized
+        await bot.request.shutdown()  # the bot leaves its request open if it was never initialized
 
 
 async def have_fetched(bot: ExtBot[LimitArgs]) -> None:
-    """Has Telegram keep updates until they are fetched. Raises ChannelError."""
+    """Delete the webhook, so that updates can be polled. Raises ChannelError."""
     await _settled("to have updates fetched", bot.delete_webhook)
 
 
 async def poll(bot: ExtBot[LimitArgs], take: Callable[[Sequence[Update]], Awaitable[None]]) -> None:
-    """Fetches updates without an end. Telegram sends them again until the next request, so `take` has kept them then.
+    """Poll for updates forever. `take` must store them: the next request confirms them to Telegram.
 
-    Raises ChannelError, and what `take` raises.
+    Raises ChannelError, and whatever `take` raises.
     """
     fetch = partial(
         bot.get_updates, timeout=timedelta(seconds=_POLL_SECONDS), allowed_updates=_ALLOWED_UPDATES
@@ -84,7 +84,7 @@ async def poll(bot: ExtBot[LimitArgs], take: Callable[[Sequence[Update]], Awaita
 
 
 async def have_pushed(bot: ExtBot[LimitArgs], url: str, secret: SecretStr) -> None:
-    """Has Telegram push updates to `url`, with the `secret` that proves whose they are. Raises ChannelError."""
+    """Set the webhook `url`. Telegram sends `secret` with each update to prove its origin. Raises ChannelError."""
 
     async def set_webhook() -> None:
         await bot.set_webhook(url, secret_token=secret.get_secret_value(), allowed_updates=_ALLOWED_UPDATES)
@@ -95,14 +95,14 @@ async def have_pushed(bot: ExtBot[LimitArgs], url: str, secret: SecretStr) -> No
 async def _settled(
     what: str, request: Callable[[], Awaitable[T]], patience_seconds: float | None = None
 ) -> T:
-    """What Telegram answers once it has granted the `request`, which is for `what`."""
+    """Send the `request` until Telegram accepts it, and return its result. Error messages name its purpose, `what`."""
     try:
         async for attempt in stamina.retry_context(
             on=_passes, attempts=None, timeout=patience_seconds, wait_max=_LONGEST_PAUSE_SECONDS
         ):
             with attempt:
                 return await request()
-    except InvalidToken:  # its text may hold the token
+    except InvalidToken:  # its text may contain the token
         raise ChannelError("Telegram does not accept TELEGRAM_BOT_TOKEN.") from None
     except TelegramError as error:
         if _passes(error):
@@ -112,9 +112,10 @@ async def _settled(
 
 
 def _passes(error: Exception) -> bool | timedelta:
-    """Whether it may go by itself, or after which pause it is tried again. Another process that polls may end.
+    """Whether the error is temporary, or the pause before the next attempt. A conflict with another polling process may
+    end.
 
-    Telegram may name a pause of hours: it is asked again sooner, so that nobody waits for it any longer than that.
+    Telegram may name a pause of hours. We ask again sooner, so that nobody waits longer than necessary.
     """
     if isinstance(error, RetryAfter):
         return min(pause_of(error), timedelta(seconds=_LONGEST_PAUSE_SECONDS))

@@ -1,4 +1,4 @@
-"""The edition of a day: the newest, one that is named, or one that is chosen from a list."""
+"""Editions by day: the newest, a given one, or one chosen from a list."""
 
 import asyncio
 import re
@@ -18,13 +18,13 @@ from bot.models import Subscriber
 from digest.store import editions
 from digest.store import engine as database
 
-_DAYS = 9  # to choose from
+_DAYS = 9  # days to choose from
 LINK = re.compile(r"day(?:_(\d{4}-\d{2}-\d{2}))?", re.ASCII)
-"""The payload of a deep link to an edition: that of a day, or the newest."""
+"""The payload of a deep link to the edition of a day, or to the newest one."""
 
 
 def handlers(desk: Desk) -> list[Handler]:
-    """What this module answers to."""
+    """List the handlers of this module."""
     return [
         on_command("today", partial(today, desk)),
         on_command("digest", partial(digest, desk)),
@@ -34,13 +34,13 @@ def handlers(desk: Desk) -> list[Handler]:
 
 
 async def today(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """The newest edition."""
+    """Show the newest edition."""
     if came := incoming(update):
         await _show(desk, came, await desk.reader(came), None)
 
 
 async def digest(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """The edition of a day; without one, those that there are to choose from."""
+    """Show the edition of a day, or a list of days if none is given."""
     if (came := incoming(update)) is None:
         return
     reader = await desk.reader(came)
@@ -56,14 +56,14 @@ async def digest(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> No
 
 
 async def day_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """The same by a button."""
+    """Show the edition of a day after a tap on its button."""
     given = str(update.callback_query and update.callback_query.data).partition(":")[2]
     if came := await desk.tap(update, f"day_{given}" if given else "day"):
         await show_day(desk, came, await desk.reader(came), given)
 
 
 async def days_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """The days to choose from, by a button."""
+    """Show the list of days after a tap."""
     if came := await desk.tap(update, "help"):
         await _offer_days(desk, came, await desk.reader(came))
 
@@ -77,11 +77,11 @@ async def _offer_days(desk: Desk, came: Incoming, reader: Subscriber) -> None:
 
 
 async def show_day(desk: Desk, came: Incoming, reader: Subscriber, given: str | None) -> None:
-    """The edition of the day that a button or a link names; the newest where it names none."""
+    """Show the edition of the day that a button or link names, or the newest if it names none."""
     try:
         chosen = date.fromisoformat(given) if given else None
     except ValueError:
-        chosen = None  # forged: the newest edition does no harm
+        chosen = None  # forged: showing the newest edition does no harm
     await _show(desk, came, reader, chosen)
 
 

@@ -1,4 +1,4 @@
-"""What every command of the chat needs: the parts of the program, and who is who."""
+"""The context that every handler of the chat needs: services, settings and the people involved."""
 
 import asyncio
 import hashlib
@@ -39,13 +39,13 @@ from digest.store import engine as database
 CHANNEL = Outgoing.name
 _log = structlog.get_logger()
 _OF_A_CHAT = ("s:", "sub:", "export:", "forget:")
-"""Buttons about a chat's subscription, by the beginning of their data."""
+"""Prefixes of the callback data of buttons that concern a chat's subscription."""
 _ADMINS = (ChatMember.ADMINISTRATOR, ChatMember.OWNER)
 
 
 @dataclass(frozen=True, slots=True)
 class Quotas:
-    """How many papers may be made on demand in a day: for one person, and for all. 0 means no limit."""
+    """Daily limits of papers made on demand: for one person, and for everyone. 0 means no limit."""
 
     person: int
     everyone: int
@@ -53,7 +53,7 @@ class Quotas:
 
 @dataclass(slots=True)
 class Desk:
-    """The counter that people come to. `links` are None where there is no newsletter."""
+    """The shared context of the handlers. `links` is None if there is no newsletter."""
 
     app: App
     bot: ExtBot[LimitArgs]
@@ -67,9 +67,9 @@ class Desk:
     links: Links | None = None
     replies: Replies = field(init=False)
     answered: set[int] = field(default_factory=set)
-    """The updates being handled whose answers have gone out, or are rows."""
+    """Updates in progress whose answers have been sent or stored."""
     looked: dict[PaperId, datetime] = field(default_factory=dict)
-    """When arXiv was last asked whether it has a newer version of a paper; a restart asks once more."""
+    """When arXiv was last asked for a newer version of a paper. A restart clears this."""
     _in_turn: Turns = field(default_factory=partial(Turns, ANY_NUMBER))
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
@@ -77,7 +77,7 @@ class Desk:
         self.replies = Replies(self.app.engine, self.outgoing, self.clock)
 
     async def reader(self, came: Incoming) -> Subscriber:
-        """Whoever stands behind the address of what came; unknown ones are made known, unsubscribed."""
+        """Return the subscriber who sent the message. An unknown sender is stored, but not subscribed."""
         async with database.reading(self.app.engine) as connection:
             known = await subscribers.find(connection, CHANNEL, str(came.about))
         if known is not None:
@@ -91,15 +91,15 @@ class Desk:
             return await subscribers.add(connection, new, self.clock())
 
     async def language_of(self, person: int, tag: str | None) -> str:
-        """The language that a person has chosen in the chat with the bot; else that of their client, `tag`."""
+        """Return the language that a person chose in the private chat, or else that of their client's `tag`."""
         async with database.reading(self.app.engine) as connection:
             known = await subscribers.find(connection, CHANNEL, str(person))
         return known.choices.language if known else words.nearest(tag, self.language)
 
     async def change(self, reader: Subscriber, edit: Edit) -> Subscriber:
-        """The subscriber as `edit` makes it; one who was forgotten meanwhile stays so.
+        """Apply `edit` to the subscriber and return the result. A subscriber who was deleted meanwhile stays deleted.
 
-        What waits for their hour waits for the new one from then on.
+        If the delivery time changes, waiting deliveries move to the new time.
         """
         async with database.writing(self.app.engine) as connection:
             changed = await subscribers.change(connection, reader.id, edit, self.clock()) or reader
@@ -120,10 +120,10 @@ class Desk:
         replies: bool = False,
         public: bool = False,
     ) -> int:
-        """Says `what` in answer to what came, and gives the id of the message; 0 where Telegram takes it only later.
+        """Answer a message and return the id of the answer, or 0 if Telegram takes it only later.
 
-        In groups, and where it `replies`, it hangs on the message that came. In channels only what is `public` is said
-        to all its readers; the rest, to the administrators.
+        In groups, and with `replies`, the answer replies to the message. In channels only `public` answers are posted;
+        others go to the administrators.
         """
         said = aimed(what if isinstance(what, Message) else Message(str(what), buttons), came)
         if came.kind is Kind.CHANNEL and not public:
@@ -134,9 +134,9 @@ class Desk:
         return await self.replies.say(came.address, said, note, reply_to=reply_to, prompt=prompt)
 
     async def show(self, came: Incoming, what: Message) -> None:
-        """Puts `what` in place of the message that was tapped, or beside where that cannot be done."""
+        """Replace the message that was tapped by `what`, or send `what` as a new message if that is impossible."""
         what = aimed(what, came)
-        if came.kind is Kind.CHANNEL:  # a menu of old: it stays as it is, before all readers
+        if came.kind is Kind.CHANNEL:  # an old menu: it stays as it is for all readers of the channel
             await self._say_aside(came, what)
             return
         try:
@@ -150,7 +150,7 @@ class Desk:
                 raise
 
     async def _say_aside(self, came: Incoming, said: Message) -> None:
-        """Says it to those who decide for a channel, in their own chats with the bot, where they have one."""
+        """Send the message to the administrators of a channel, in their private chats with the bot."""
         for person in await self.deciding(came):
             try:
                 await self.replies.say(Address(person), said, partial(self.note_answered, came))
@@ -158,7 +158,7 @@ class Desk:
                 _log.info("administrator_not_reached", error=type(error).__name__)
 
     async def deciding(self, came: Incoming) -> list[int]:
-        """Whoever tapped in a channel, or all its administrators: a post does not tell who wrote it."""
+        """Return the person who tapped in a channel, or all its administrators: a post does not name its author."""
         if came.person:
             return [came.person]
         try:
@@ -169,7 +169,7 @@ class Desk:
         return [each.user.id for each in found if not each.user.is_bot]
 
     async def note_answered(self, came: Incoming) -> None:
-        """From now on the answer to what came may have arrived, or is a row: it is not handled again."""
+        """Record that the message has been answered or its answer stored, so that it is not handled again."""
         if came.update and came.update not in self.answered:
             async with database.writing(self.app.engine) as connection:
                 await updates.answered(connection, [came.update])
@@ -178,14 +178,14 @@ class Desk:
     async def acknowledge(
         self, query: CallbackQuery, text: str | None = None, *, alert: bool = False, url: str | None = None
     ) -> None:
-        """Ends the waiting of whoever tapped; where that cannot be told, what the tap asks is still done."""
+        """Acknowledge a tap. If that fails, the requested action is still done."""
         with suppress(TelegramError):
             await query.answer(text, show_alert=alert, url=url)
 
     async def tap(self, update: Update, payload: str) -> Incoming | None:
-        """A tap, acknowledged; None where it came from a channel.
+        """Acknowledge a tap and return it, or return None if it came from a channel.
 
-        A channel's readers are many, and read on each in the chat with the bot, which is opened with `payload`.
+        A channel has many readers, so each continues in the private chat, which is opened with `payload`.
         """
         query = update.callback_query
         if query is None or (came := incoming(update)) is None:
@@ -197,7 +197,7 @@ class Desk:
         return came
 
     async def may_change(self, came: Incoming) -> bool:
-        """Whether this person decides for the chat: in groups, only its administrators do."""
+        """Whether this person may change the chat's settings. In groups and channels only administrators may."""
         if not came.aim and (came.address.is_private or came.anonymous_admin):
             return True
         if came.person in self.operators:
@@ -210,26 +210,28 @@ class Desk:
         return member.status in _ADMINS
 
     def today(self) -> Day:
-        """The day that the quotas count. Its aliases are made with the bot's token, which no table holds."""
+        """Return the day that the quotas count. Aliases of people are derived from the bot's token, which no table
+        holds.
+        """
         midnight = datetime.combine(self.clock().astimezone(self.zone).date(), time(), self.zone)
         return Day(midnight, partial(_alias, self.bot.token, midnight))
 
     def is_operator(self, came: Incoming) -> bool:
-        """Whether this person runs the bot."""
+        """Whether this person is an operator of the bot."""
         return came.person in self.operators
 
     def in_turn(self, chat: int, work: Coroutine[Any, Any, None]) -> None:
-        """Does `work` beside the updates, after what was handed in for the same chat before."""
+        """Do `work` in the background, after earlier work for the same chat."""
         self._in_turn.join(chat, partial(_logged, work))
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Does `work` beside the updates; a clean stop ends it, and the tables say what was left undone."""
+        """Do `work` in the background. A clean stop cancels it; the tables show what is left to do."""
         task = asyncio.create_task(_logged(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """Ends what was spawned."""
+        """Cancel background work."""
         await self._in_turn.close(0)
         for task in self._tasks:
             task.cancel()
@@ -238,7 +240,7 @@ class Desk:
 
 
 def aimed(what: Message, came: Incoming) -> Message:
-    """`what` with buttons that know the channel that they are about, wherever they are tapped."""
+    """Add the channel that they concern to the buttons of `what`, so that they work in any chat."""
     channel = came.aim or (came.address if came.kind is Kind.CHANNEL else None)
     if channel is None:
         return what
@@ -259,7 +261,7 @@ def _alias(token: str, day: datetime, person: str) -> str:
 
 
 async def _logged(work: Coroutine[Any, Any, None]) -> None:
-    """The edge of what is done beside the updates: nobody else would hear of its faults."""
+    """Run background `work` and log its errors, because nobody else would see them."""
     try:
         await work
     except TelegramError as error:

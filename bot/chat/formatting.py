@@ -1,6 +1,6 @@
-"""The formatting of a message as marks of Markdown. Pure.
+"""Conversion of a message's formatting to Markdown. Pure.
 
-Telegram's clients take `**` and backticks away as somebody types, and send what they were around as entities
+Telegram's clients remove `**` and backticks while somebody types, and send the formatting as entities
 (https://core.telegram.org/bots/api#messageentity), whose offsets count UTF-16 units.
 """
 
@@ -17,9 +17,9 @@ _MARKS = {
 
 
 def markdown(text: str, entities: Iterable[MessageEntity]) -> str:
-    """`text` with a mark where each of its `entities` begins and ends, so far as Markdown has one."""
-    marks: dict[int, tuple[list[str], list[str]]] = {}  # those that end there, those that begin
-    for entity in sorted(entities, key=lambda each: (each.offset, -each.length)):  # the outer first
+    """Return `text` with Markdown marks for its `entities`, as far as Markdown has them."""
+    marks: dict[int, tuple[list[str], list[str]]] = {}  # marks that end there, marks that begin there
+    for entity in sorted(entities, key=lambda each: (each.offset, -each.length)):  # outer entities first
         for opens, closes in _marks(entity):
             marks.setdefault(entity.offset, ([], []))[1].append(opens)
             marks.setdefault(entity.offset + entity.length, ([], []))[0].insert(0, closes)

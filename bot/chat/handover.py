@@ -1,7 +1,7 @@
-"""The answer to what somebody asked for -> their chat: each message once, and through Telegram's outages.
+"""Delivery of the answer to a request: each message once, also across outages.
 
-How many messages went out is a row before each of them goes (`asks.part`). What may have arrived is not sent again by
-itself: neither after a timeout, nor after a crash.
+The number of messages sent is stored before each message (`asks.part`). A message that may have arrived is never sent
+again automatically, neither after a timeout nor after a crash.
 """
 
 from collections.abc import Sequence
@@ -22,10 +22,10 @@ from digest.store import engine as database
 
 
 async def hand_over(desk: Desk, ask: Ask, messages: Sequence[Message]) -> int | None:
-    """Sends `messages` but those that went out already, the first in place of the status message where there is one.
+    """Send the `messages` that are still due. The first one replaces the status message if there is one.
 
-    Gives the number of the first message, None where it went out before. Waits out what passes, until the request has
-    lived its day. Raises TelegramError for what does not pass, and for what may have arrived; ForgottenError.
+    Returns the id of the first message, or None if it was sent before. Retries temporary errors until the request is a
+    day old. Raises TelegramError for permanent errors and for messages that may have arrived, and ForgottenError.
     """
     first = None
     for part in range(ask.part, len(messages)):
@@ -40,7 +40,7 @@ async def hand_over(desk: Desk, ask: Ask, messages: Sequence[Message]) -> int | 
 
 
 async def _replaced(desk: Desk, ask: Ask, message: Message) -> bool:
-    """Whether `message` stands in place of the status message; there is none where a person has deleted it."""
+    """Replace the status message by `message`. Returns False if there is none, or if somebody deleted it."""
     number = ask.status_message
     if number is None:
         return False
@@ -55,7 +55,7 @@ async def _replaced(desk: Desk, ask: Ask, message: Message) -> bool:
             return False
         return True
 
-    passing = (DeferredError, UnansweredError)  # twice is as once
+    passing = (DeferredError, UnansweredError)  # editing twice has the same result as editing once
     return await persistently(change, passing, partial(_lives, desk, ask))
 
 

@@ -1,8 +1,8 @@
-"""The inbox of updates: each is kept before Telegram hears that it came, and answered once, in order per chat.
+"""The update queue: each update is stored before it is confirmed to Telegram, and handled once, in order per chat.
 
-An update is a row with its content until its answer goes out, is a row itself, or is not needed; so a stop or a crash
-only delays it. The content is deleted at the last moment before the first message of the answer goes: what a crash cuts
-off then is not handled again, as that message may have arrived.
+An update is stored with its content until its answer is sent or stored, or is not needed. A stop or crash therefore
+only delays it. The content is deleted just before the first message of the answer is sent: after a crash at that point
+the update is not handled again, because the message may have arrived.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -25,12 +25,12 @@ from digest.errors import DigestError
 from digest.store import engine as database
 
 _log = structlog.get_logger()
-_BACKLOG = 50  # updates of one chat that wait: at one answer a second, nobody waits longer than a minute
-_RESUMED = timedelta(days=1)  # Telegram keeps what nobody fetches as long
+_BACKLOG = 50  # waiting updates of one chat: at one answer a second, nobody waits longer than a minute
+_RESUMED = timedelta(days=1)  # Telegram keeps updates that nobody fetches for the same time
 
 
 class Inbox:
-    """The updates on their way to the handlers of `application`, which is initialized."""
+    """The queue of updates for the handlers of an initialized `application`."""
 
     def __init__(self, desk: Desk, application: Application[Any, Any, Any, Any, Any, Any]) -> None:
         self._desk = desk
@@ -39,35 +39,35 @@ class Inbox:
         self._flooding: set[int] = set()
 
     async def take(self, came: Sequence[Update]) -> None:
-        """Keeps the updates, and has those that come for the first time handled. Raises StoreError."""
+        """Store the updates, and queue those that are new. Raises StoreError."""
         contents = {each.update_id: content for each in came if (content := _content(each)) is not None}
         async with database.writing(self._desk.app.engine) as connection:
             new = await updates.keep(connection, contents, self._desk.clock())
         await self._line_up(each for each in came if each.update_id in new)
 
     async def resume(self) -> None:
-        """Has handled what waited when the program ended. Raises StoreError."""
+        """Queue the updates that were waiting when the program ended. Raises StoreError."""
         async with database.writing(self._desk.app.engine) as connection:
             left = await updates.waiting(connection, self._desk.clock() - _RESUMED)
         found = (self._read(each) for each in left)
         await self._line_up(each for each in found if each is not None)
 
     def _read(self, content: updates.Content) -> Update | None:
-        """An update as it was kept; None where it cannot be read any more, which keeps no bot from starting."""
+        """Read a stored update. Returns None if it cannot be read; that must not keep the bot from starting."""
         try:
             return Update.de_json(readable(content), self._desk.bot)
-        except Exception:  # noqa: BLE001 - whatever the library stumbles over
+        except Exception:  # noqa: BLE001 - the library may raise anything
             _log.exception("update_unreadable")
             return None
 
     async def close(self, patience_seconds: float) -> None:
-        """Begins nothing more; what is being handled may end within that time."""
+        """Stop starting work. Updates in progress have `patience_seconds` to finish."""
         cut_off = await self._turns.close(patience_seconds)
         if cut_off:
             _log.warning("updates_cut_off", count=cut_off)
 
     async def _line_up(self, came: Iterable[Update]) -> None:
-        """A chat that sends more than can be answered hears so once; what it sends until then is passed over."""
+        """Queue the updates. A chat that sends too many is told once; its updates until then are skipped."""
         passed_over = []
         for each in came:
             key = _key(each)
@@ -81,7 +81,7 @@ class Inbox:
         await self._answered(passed_over)
 
     async def _work(self, update: Update, handle: Callable[[Update], Awaitable[None]]) -> None:
-        """The edge of what one update can do; faults of handlers have been dealt with before."""
+        """Handle one update and log its errors. Errors of handlers have been dealt with before."""
         try:
             await handle(update)
         except TelegramError as error:
@@ -94,7 +94,9 @@ class Inbox:
             _log.exception("update_not_noted", update=update.update_id)
 
     async def _refuse(self, update: Update) -> None:
-        """Groups are not told: most of what is said there was not meant for the bot."""
+        """Tell a private chat that it sends too fast. Groups are not told: most messages there are not meant for the
+        bot.
+        """
         self._flooding.discard(_key(update))
         came = incoming(update)
         if came is not None and came.address.is_private:
@@ -102,7 +104,7 @@ class Inbox:
             await self._desk.answer(came, words.of(reader.choices.language).too_fast)
 
     async def _answered(self, numbers: Sequence[int]) -> None:
-        """Deletes the contents of these updates, but where an answer that went out has done so."""
+        """Delete the contents of these updates, unless their answers have already done so."""
         left = [number for number in numbers if number not in self._desk.answered]
         self._desk.answered.difference_update(numbers)
         if left:
@@ -111,15 +113,15 @@ class Inbox:
 
 
 def _content(update: Update) -> dict[str, Any] | None:
-    """The update as it is kept; None where the library cannot write what it has read: that is passed over."""
+    """Return the update as stored, or None if the library cannot serialize what it has read."""
     try:
         return update.to_dict()
-    except Exception:  # noqa: BLE001 - whatever it stumbles over must not keep the others back
+    except Exception:  # noqa: BLE001 - one bad update must not hold up the others
         _log.exception("update_unreadable", update=update.update_id)
         return None
 
 
 def _key(update: Update) -> int:
-    """The chat; for what has none, such as an inline query, the person."""
+    """Return the chat's id, or the person's if there is no chat, as for an inline query."""
     found = update.effective_chat or update.effective_user
     return found.id if found else 0

@@ -1,4 +1,4 @@
-"""What a person sent, taken out of Telegram's update: who, where, and which words."""
+"""Incoming messages and taps, extracted from Telegram's updates."""
 
 import re
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
@@ -17,21 +17,22 @@ from digest.invisible import removed, removed_in_line
 _KINDS = {ChatType.PRIVATE: Kind.PRIVATE, ChatType.CHANNEL: Kind.CHANNEL}
 Handler = BaseHandler[Any, Any, Any]
 ORIGINAL = filters.UpdateType.MESSAGE | filters.UpdateType.CHANNEL_POST
-"""What is new: an edited message is not acted on again."""
+"""A filter for new messages: an edited message is not acted on again."""
 AIMED = r"(?:@(-\d{1,19}))?"
-"""Behind a button's data in an administrator's own chat: the channel that it is about. The last group of a pattern."""
+"""The channel that a button in an administrator's private chat concerns, after its data. The last group of a pattern.
+"""
 _AIM = re.compile(r"@(-\d{1,19})\Z")
 TEXT_LIMIT = 4096
-"""Characters of a text that are looked at; Telegram lets nobody send more."""
+"""Maximum characters of a text that are read. Telegram allows no longer messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A message or a tap; `update` is the number of the update that brought it.
+    """An incoming message or tap; `update` is the id of its update.
 
-    `person` is 0 for posts of a channel and for anonymous administrators. `words` is what stands behind a command,
-    `marked` the same with its formatting as Markdown. `replied` is the message of the bot's own that this one answers.
-    `name` is what the person calls themselves. `aim` is the channel that a tap in an administrator's own chat is about.
+    `person` is 0 for channel posts and anonymous administrators. `words` is the text after a command, and `marked` is
+    the same text with its formatting as Markdown. `replied` is the bot's message that this one replies to. `name` is
+    the person's first name. `aim` is the channel that a tap in an administrator's private chat concerns.
     """
 
     address: Address
@@ -50,17 +51,17 @@ class Incoming:
 
     @property
     def about(self) -> Address:
-        """Whose subscription and settings it is about."""
+        """The address whose subscription and settings are concerned."""
         return self.aim or self.address.subscription
 
     @property
     def talks(self) -> bool:
-        """Whether the bot takes words without a command there, and answers to its messages: in channels it does not."""
+        """Whether the bot reads text without a command here, and replies to its messages. In channels it does not."""
         return self.kind is not Kind.CHANNEL
 
 
 def incoming(update: Update) -> Incoming | None:
-    """What `update` brings; None where it has no message to speak of."""
+    """Extract the message or tap from `update`. Returns None if it has no message."""
     found = update.effective_message
     if found is None or update.effective_chat is None:
         return _tap_on_what_is_lost(update)
@@ -92,34 +93,34 @@ def _behind_command(text: str) -> str:
 def on_command(
     name: str, callback: Callable[[Update, ContextTypes.DEFAULT_TYPE], Coroutine[Any, Any, None]]
 ) -> Handler:
-    """Calls `callback` for the command `name`, also in a channel's posts."""
+    """Create a handler that calls `callback` for the command `name`, also in channel posts."""
     return CommandHandler(name, callback, filters=ORIGINAL)
 
 
 def kind(chat: Chat) -> Kind:
-    """What stands behind a chat."""
+    """Return the kind of subscriber that `chat` is."""
     return _KINDS.get(ChatType(chat.type), Kind.GROUP)
 
 
 def links(found: Message) -> str:
-    """The addresses behind the words of a message, which its text does not show."""
+    """Return the URLs of a message's text links, which its text does not show."""
     entities = (*found.entities, *found.caption_entities)
     urls = [each.url for each in entities if each.type == MessageEntity.TEXT_LINK and each.url]
     return " ".join((*urls, *_leaves(_rich(found), "url")))
 
 
 def shown(found: Message) -> str:
-    """The words of a message; those of a rich one a line each."""
+    """Return the text of a message, with one line per text node of a rich message."""
     return found.text or found.caption or "\n".join(_leaves(_rich(found), "text"))
 
 
 def _rich(found: Message) -> Any:
-    """What python-telegram-bot leaves unread of a rich message (Bot API, RichMessage)."""
+    """The part of a rich message that python-telegram-bot leaves unread (Bot API, RichMessage)."""
     return found.api_kwargs.get("rich_message")
 
 
 def _leaves(node: Any, name: str, under: str = "") -> Iterator[str]:
-    """The texts of `node` that stand under the key `name`, in order."""
+    """Yield the strings of `node` under the key `name`, in order."""
     if isinstance(node, str):
         if under == name:
             yield node
@@ -132,7 +133,7 @@ def _leaves(node: Any, name: str, under: str = "") -> Iterator[str]:
 
 
 def _tap_on_what_is_lost(update: Update) -> Incoming | None:
-    """A tap under a message of which Telegram tells no more than chat and number (Bot API, InaccessibleMessage)."""
+    """Extract a tap on a message of which Telegram gives only chat and id (Bot API, InaccessibleMessage)."""
     query = update.callback_query
     if query is None or not isinstance(query.message, InaccessibleMessage):
         return None
@@ -160,6 +161,6 @@ def _own(found: Message) -> Message | None:
 
 
 def _speaks_for_the_chat(update: Update, found: Message) -> bool:
-    """Whether the message was written as the chat itself: only administrators can. A tap tells nothing of that."""
+    """Whether the message was written as the chat itself, as only administrators can. A tap does not show that."""
     written = update.callback_query is None and found.sender_chat is not None
     return written and found.sender_chat is not None and found.sender_chat.id == found.chat_id

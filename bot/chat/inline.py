@@ -1,4 +1,4 @@
-"""Papers of past editions in any chat: `@bot words` offers them, and the one that is chosen is sent in short."""
+"""Inline queries: `@bot words` offers papers of past editions, and sends a short card of the chosen one."""
 
 from functools import partial
 
@@ -22,18 +22,18 @@ from digest.store import engine as database
 from digest.store import searching
 from digest.store.searching import Hit
 
-_PAGE = 20  # results; Telegram takes 50 (Bot API, answerInlineQuery)
+_PAGE = 20  # results; Telegram allows 50 (Bot API, answerInlineQuery)
 _CACHE_SECONDS = 300
 _LONGEST = 100  # characters of a query
 
 
 def handlers(desk: Desk) -> list[Handler]:
-    """What this module answers to."""
+    """List the handlers of this module."""
     return [InlineQueryHandler(partial(offer, desk))]
 
 
 async def offer(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """The papers that have the words; without words, those of the newest editions."""
+    """Offer the papers that contain the words, or those of the newest editions if there are none."""
     query = update.inline_query
     if query is None:
         return
@@ -44,7 +44,7 @@ async def offer(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> Non
     await query.answer(
         [_article(hit, language) for hit in hits],
         cache_time=_CACHE_SECONDS,
-        is_personal=True,  # the language is
+        is_personal=True,  # because of the language
         next_offset=str(offset + _PAGE) if len(hits) == _PAGE else "",
         button=InlineQueryResultsButton(str(words.of(language).inline_button), start_parameter="inline"),
     )

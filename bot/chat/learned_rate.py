@@ -1,4 +1,4 @@
-"""Keeps the rate that Telegram was found to take, so that a restart does not have to learn it anew by refusals."""
+"""Storage of the learned sending rate, so that a restart need not learn it again from refusals."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -16,17 +16,17 @@ from digest.errors import StoreError
 from digest.store import engine as database
 
 _log = structlog.get_logger()
-_LOOK_SECONDS = 60.0  # a kill costs what was learned since
-_LEAST_CHANGE = 0.5  # messages a second: what is worth a write
+_LOOK_SECONDS = 60.0  # seconds between two checks; a kill loses what was learned since the last one
+_LEAST_CHANGE = 0.5  # messages a second: the least change that is stored
 
 
 @asynccontextmanager
 async def kept(
     engine: AsyncEngine, token: SecretStr, limiter: Limiter, clock: Callable[[], datetime]
 ) -> AsyncIterator[None]:
-    """Has `limiter` begin at the rate that was learned with `token`, and keeps what it learns in the block.
+    """Start `limiter` at the rate learned with `token`, and store what it learns while the block runs.
 
-    Of the token, only a digest is kept. Without the database, the rate is learned anew.
+    Only a hash of the token is stored. Without the database, the rate is learned again.
     """
     bot = sha256(f"rate:{token.get_secret_value()}".encode()).hexdigest()[:32]
     keeper = _Keeper(engine, bot, limiter, clock)
@@ -67,7 +67,7 @@ class _Keeper:
             await self.note()
 
     async def note(self) -> None:
-        """Keeps the rate where it has changed."""
+        """Store the rate if it has changed."""
         found = self._limiter.per_second
         if found is None or self._kept is None or abs(found - self._kept) < _LEAST_CHANGE:
             return

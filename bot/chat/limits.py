@@ -1,8 +1,8 @@
-"""Lets the bot's requests through at Telegram's pace, and keeps still when Telegram asks for it.
+"""The rate limiter of the bot's requests.
 
-Messages wait for their turn (`pacing`); everything else passes at once. Where Telegram has asked for a pause (429),
-each request in its scope waits or, where that is too long to wait, fails with RetryAfter before it is sent. Other
-chats go on; where the 429s may concern the bot as a whole, one message at a time (`floods`).
+Messages wait for their turn (`pacing`); all other requests pass at once. After a 429, requests in its scope wait, or
+fail with RetryAfter before they are sent if the pause is too long. Other chats continue. If the 429s may concern the
+whole bot, one message at a time is sent (`floods`).
 """
 
 import asyncio
@@ -30,16 +30,16 @@ from bot.chat.request import (
 _log = structlog.get_logger()
 
 _UNHEARD = (NotSentError, UnansweredRequestError, ServerFaultError)
-"""Errors that are no answer of the Bot API."""
+"""Errors that are not answers of the Bot API."""
 _Answer = bool | dict[str, Any] | list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class LimitArgs:
-    """What a bot's method takes as `rate_limit_args`; nothing is for an answer that somebody waits for.
+    """The `rate_limit_args` of a bot's method. Without them a message counts as an answer that somebody waits for.
 
-    `before` is awaited before each attempt, at the last moment at which nothing has gone out; what it raises is
-    raised instead of sending. With `once` a 429 is raised, and not waited out here: whoever sends has a row for it.
+    `before` is awaited before each attempt, at the last moment when nothing has been sent; its exception is raised
+    instead of sending. With `once` a 429 is raised instead of waited out: the sender has stored the message.
     """
 
     before: Callable[[], Awaitable[None]] | None = None
@@ -47,7 +47,7 @@ class LimitArgs:
 
 
 class Bulk(LimitArgs):
-    """For a message that nobody waits for: it goes after all answers."""
+    """Limits for a message that nobody waits for: it is sent after all answers."""
 
     __slots__ = ()
 
@@ -56,12 +56,12 @@ BULK = Bulk()
 
 
 class Limiter(BaseRateLimiter[LimitArgs]):
-    """The one gate of all requests of a bot but getUpdates.
+    """The single rate limiter for all requests of a bot except getUpdates.
 
-    `rate` is the most messages a second (0: only the chats' own limits; None: no limits, but pauses are kept). At most
-    `width` messages are on their way at once (None: any number), so that none is begun before there is a connection
-    for it. A chat's pause of up to `patience_seconds` is waited out, and the request tried once more; a pause of
-    everything is waited out by all messages, however often it is repeated. `clock` gives monotonic seconds.
+    `rate` is the maximum of messages a second (0: only the limits of each chat; None: no limits, but pauses are
+    obeyed). At most `width` messages are in flight (None: any number), so that none starts before there is a connection
+    for it. A chat's pause of up to `patience_seconds` is waited out, and the request tried once more. Every message
+    waits out a pause of all messages, however often it is repeated. `clock` gives monotonic seconds.
     """
 
     def __init__(
@@ -87,11 +87,11 @@ class Limiter(BaseRateLimiter[LimitArgs]):
         self._open = True
 
     async def initialize(self) -> None:
-        """Opens the gate, again after a shutdown."""
+        """Accept requests, also after a shutdown."""
         self._open = True
 
     async def shutdown(self) -> None:
-        """Closes the gate: what waits, and what still comes, fails with NotSentError."""
+        """Refuse requests: waiting and new ones fail with NotSentError."""
         self._open = False
         for future in self._waiting.values():
             if not future.done():
@@ -104,11 +104,11 @@ class Limiter(BaseRateLimiter[LimitArgs]):
 
     @property
     def per_second(self) -> float | None:
-        """How many messages a second Telegram is found to take; None without such a limit."""
+        """The learned rate in messages a second; None without such a limit."""
         return self._pacing.per_second
 
     def begin_at(self, per_second: float) -> None:
-        """Takes up what was learned of Telegram's rate before."""
+        """Start from a rate that was learned before."""
         self._pacing.begin_at(per_second)
 
     async def process_request(
@@ -120,10 +120,10 @@ class Limiter(BaseRateLimiter[LimitArgs]):
         data: dict[str, Any],
         rate_limit_args: LimitArgs | None,
     ) -> _Answer:
-        """The answer to the request, sent when it may be.
+        """Send the request when it is allowed, and return the answer.
 
-        Raises what `callback` and `before` raise; RetryAfter, unsent, where a pause is longer than the patience;
-        NotSentError when the gate closes.
+        Raises what `callback` and `before` raise; RetryAfter, unsent, if a pause is longer than the patience;
+        NotSentError if the limiter shuts down.
         """
         request = call(endpoint, data)
         urgent = not isinstance(rate_limit_args, Bulk)
@@ -171,10 +171,10 @@ class Limiter(BaseRateLimiter[LimitArgs]):
             if ticket is not None:
                 self._pacing.departed(ticket.scope, self._clock())
             if ticket is None or (self._open and not self._is_paused(request.scope)):
-                return  # else a pause, or the end, has come in the meantime
+                return  # otherwise a pause or the shutdown came in the meantime
 
     async def _turn(self, ticket: Ticket) -> None:
-        """Returns when the message may go. Cancelled, it gives the place up."""
+        """Wait until the message may be sent. Cancelling gives up its place in the queue."""
         future = asyncio.get_running_loop().create_future()
         self._waiting[ticket] = future
         try:
@@ -189,7 +189,7 @@ class Limiter(BaseRateLimiter[LimitArgs]):
             self._pacing.leave(ticket, self._clock())
 
     async def _pass(self, request: Call) -> None:
-        """Returns when nothing forbids a request that is no message: a pause of all messages does not."""
+        """Wait until a request that is not a message may be sent. A pause of all messages does not apply to it."""
         self._refuse_if_closed()
         while (seconds := max(map(self._paused_seconds, request.heeded))) > 0:
             for scope in request.heeded:
@@ -204,7 +204,7 @@ class Limiter(BaseRateLimiter[LimitArgs]):
             self._refuse_if_closed()
 
     def _heed(self, request: Call, ticket: Ticket | None, pause: timedelta) -> None:
-        """Remembers a pause of the request's scope; and of everything, where all messages are refused."""
+        """Record a pause of the request's scope, and of all messages if the whole bot seems limited."""
         now, seconds = self._clock(), pause.total_seconds()
         everything = 0.0
         if ticket:
@@ -226,7 +226,7 @@ class Limiter(BaseRateLimiter[LimitArgs]):
             self._floods.taken()
 
     def _fail_the_overdue(self) -> None:
-        """Fails what waits for a scope that is now paused for longer than the patience."""
+        """Fail the waiting messages whose scope is now paused for longer than the patience."""
         for ticket, future in self._waiting.items():
             if not future.done():
                 try:
@@ -250,7 +250,7 @@ class Limiter(BaseRateLimiter[LimitArgs]):
         return max(self._pacing.paused_until(scope), self._pacing.all_paused_until) > self._clock()
 
     def _step(self) -> None:
-        """Grants all that may go now, and sets the alarm for what may next."""
+        """Release all messages that may be sent now, and schedule the next."""
         now = self._clock()
         while self._has_room() and (ticket := self._pacing.grant(now)):
             self._on_the_way.add(ticket)
@@ -259,7 +259,7 @@ class Limiter(BaseRateLimiter[LimitArgs]):
             future = self._waiting[ticket]
             if not future.done():
                 future.set_result(None)
-        if self._has_room():  # else the next that arrives asks again
+        if self._has_room():  # otherwise the next message that arrives asks again
             self._set_alarm(self._pacing.next_at(now))
 
     def _has_room(self) -> bool:
@@ -268,7 +268,7 @@ class Limiter(BaseRateLimiter[LimitArgs]):
         return self._width is None or len(self._on_the_way) < self._width
 
     def _arrived(self, ticket: Ticket) -> None:
-        """Gives back the place of a message that was sent, or is not to be."""
+        """Release the place of a message that was sent or given up."""
         was_full = not self._has_room()
         self._leave_the_way(ticket)
         if was_full:
@@ -281,7 +281,7 @@ class Limiter(BaseRateLimiter[LimitArgs]):
 
     def _set_alarm(self, at: float | None) -> None:
         if at is None or (self._alarm is not None and self._alarm[0] <= at):
-            return  # an alarm that is too early only sets the next one
+            return  # an early alarm only sets the next one
         if self._alarm is not None:
             self._alarm[1].cancel()
         self._alarm = at, asyncio.ensure_future(self._ring(at))

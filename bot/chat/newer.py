@@ -1,4 +1,4 @@
-"""A paper that was shown from the store, and the newer version that arXiv may have of it."""
+"""Offers of a newer version of a paper that was shown from the database."""
 
 from datetime import timedelta
 
@@ -15,13 +15,13 @@ from digest.store import engine as database
 from digest.store import papers
 
 _LOOK = timedelta(days=1)
-"""How long what arXiv said of a paper's versions is believed."""
+"""The time for which arXiv's answer about a paper's versions is reused."""
 
 
 async def offer(
     desk: Desk, to: Address, number: int, paper: Paper, translation: Translation, form: Form
 ) -> None:
-    """Puts a button for the newer version, where there is one, under the card of `paper`, the message `number`."""
+    """Add a button for a newer version, if there is one, to the card of `paper` in the message `number`."""
     newest = await _newest(desk, paper.id, form.language)
     if newest is None or newest <= paper.version:
         return
@@ -34,19 +34,19 @@ async def offer(
 
 
 async def _newest(desk: Desk, paper: PaperId, language: str) -> VersionId | None:
-    """The newest version as far as is known; arXiv is asked at most once a day for it."""
+    """Return the newest known version. arXiv is asked at most once a day."""
     if _is_due(desk, paper):
         try:
             return (await desk.app.library_in(language).paper(PaperRef(paper))).version
         except SourceError:
-            pass  # the store may know one
+            pass  # the database may have one
     async with database.reading(desk.app.engine) as connection:
         stored = (await papers.latest_of(connection, [paper])).get(paper)
     return stored.version if stored else None
 
 
 def _is_due(desk: Desk, paper: PaperId) -> bool:
-    """Whether arXiv is to be asked now; that is noted, and what is older than a day forgotten."""
+    """Whether to ask arXiv now. Records the request, and forgets those older than a day."""
     now = desk.clock()
     for each in [each for each, at in desk.looked.items() if now - at >= _LOOK]:
         del desk.looked[each]

@@ -1,6 +1,6 @@
-"""What only those who run the bot may do.
+"""Commands for operators.
 
-Others get the answer that an unknown command gets: in groups and channels, none.
+Others get the answer to an unknown command; in groups and channels they get none.
 """
 
 from collections import Counter
@@ -34,12 +34,12 @@ from digest.store import editions
 from digest.store import engine as database
 
 _log = structlog.get_logger()
-_SHOWN = 5  # dispatches
+_SHOWN = 5  # campaigns
 _Command = Callable[[Desk, Incoming, str], Awaitable[None]]
 
 
 def handlers(desk: Desk) -> list[Handler]:
-    """What this module answers to."""
+    """List the handlers of this module."""
     commands: dict[str, _Command] = {
         "stats": stats,
         "status": status,
@@ -55,7 +55,7 @@ def handlers(desk: Desk) -> list[Handler]:
 
 @dataclass(frozen=True, slots=True)
 class OperatorChats:
-    """The route of alerts to the operators' chats. `language` is that of operators who are in no table."""
+    """The route of alerts to the operators' chats. `language` is used for operators who are not in the database."""
 
     engine: AsyncEngine
     outgoing: Outgoing
@@ -64,9 +64,9 @@ class OperatorChats:
     name: str = CHANNEL
 
     async def tell(self, alert: Alert) -> None:
-        """Tells every operator in their language, also where one of them cannot be reached.
+        """Tell every operator in their language, even if some cannot be reached.
 
-        Raises NotToldError where nobody could be reached.
+        Raises NotToldError if nobody could be reached.
         """
         reached = [operator for operator in sorted(self.operators) if await self._reach(operator, alert)]
         if not reached:
@@ -96,7 +96,7 @@ async def _guarded(desk: Desk, command: _Command, update: Update, _: ContextType
 
 
 async def stats(desk: Desk, came: Incoming, language: str) -> None:
-    """How many subscribers there are, and what became of the last dispatches."""
+    """Show the number of subscribers and the results of the last campaigns."""
     async with database.reading(desk.app.engine) as connection:
         standings = await subscribers.standings(connection)
         sent = [
@@ -107,7 +107,7 @@ async def stats(desk: Desk, came: Incoming, language: str) -> None:
 
 
 async def status(desk: Desk, came: Incoming, language: str) -> None:
-    """How it stands with the edition, and with what is being sent."""
+    """Show the status of the editions and of the deliveries."""
     now = desk.clock()
     async with database.reading(desk.app.engine) as connection:
         unknown = await unknown_messages.counts(connection)
@@ -125,7 +125,7 @@ async def status(desk: Desk, came: Incoming, language: str) -> None:
 
 
 async def rebuild(desk: Desk, came: Incoming, language: str) -> None:
-    """Makes what an edition lacks, and writes its post anew."""
+    """Make what an edition lacks, and write its post again."""
     says = words.of(language)
     try:
         wanted = date.fromisoformat(came.words)
@@ -152,7 +152,7 @@ async def _rebuild(desk: Desk, came: Incoming, language: str, wanted: date) -> N
 
 
 async def resend(desk: Desk, came: Incoming, language: str) -> None:
-    """Offers what may not have arrived to be sent again, dispatch by dispatch."""
+    """Offer to resend messages with unknown delivery, campaign by campaign."""
     says = words.of(language)
     async with database.reading(desk.app.engine) as connection:
         unknown = await unknown_messages.counts(connection)
@@ -172,9 +172,9 @@ async def resend(desk: Desk, came: Incoming, language: str) -> None:
 
 
 async def broadcast(desk: Desk, came: Incoming, language: str) -> None:
-    """Shows the operator's text as everyone would get it, and asks whether to send it."""
+    """Show the operator's text as subscribers would see it, and ask for confirmation."""
     says, shown = words.of(language), cards.classic(announcement.message(came.marked))
-    if not shown:  # also where nothing of it can be seen
+    if not shown:  # also if nothing in it is visible
         await desk.answer(came, says.how_to_broadcast)
         return
     number = await fanout.draft_broadcast(desk.app.engine, came.marked, desk.clock())
@@ -190,13 +190,13 @@ async def broadcast(desk: Desk, came: Incoming, language: str) -> None:
 
 
 async def _audience(desk: Desk) -> dict[str, int]:
-    """How many are subscribed on each channel."""
+    """Count the active subscribers on each channel."""
     async with database.reading(desk.app.engine) as connection:
         standings = await subscribers.standings(connection)
     active: Counter[str] = Counter()
     for (channel, standing, _), count in standings.items():
         active[channel] += count if standing is Standing.ACTIVE else 0
-    return +active  # without those that nobody is on
+    return +active  # without empty channels
 
 
 async def _tapped(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -209,7 +209,7 @@ async def _tapped(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE
         await desk.acknowledge(query, str(says.stale_button), alert=True)
         return
     said = await _DECISIONS[match[1], match[3]](desk, int(match[2]), says)
-    if said is None:  # decided before: what the message says of that stands
+    if said is None:  # decided before: the message already shows that decision
         await desk.acknowledge(query, str(says.stale_button), alert=True)
         return
     await desk.acknowledge(query)

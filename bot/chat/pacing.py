@@ -1,9 +1,9 @@
-"""When the next message may go: Telegram's rates, and who comes first.
+"""Scheduling of messages by Telegram's rates and by priority.
 
-Overall as many a second as Telegram is found to take, up to `rate`; one a second in a chat; twenty a minute in a group
-or channel; urgent ones before bulk.
-Rules: https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this. All times are seconds of
-one monotonic clock, passed in.
+The overall rate is what Telegram is found to accept, up to `rate`. A chat gets one message a second, a group or channel
+twenty a minute. Urgent messages go before bulk ones. Rules:
+https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this. All times are seconds of one monotonic
+clock, passed in.
 """
 
 import heapq
@@ -12,27 +12,29 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 Scope = int | str | None
-"""A chat's id, a channel's `@name`, or None for a message that has no chat (an edit of an inline message)."""
+"""A chat's id, a channel's `@name`, or None for a message without a chat (an edit of an inline message)."""
 
 _MARGIN = 1.01
-"""Windows are that much longer than Telegram's, which counts at its own end, after an uneven way."""
+"""Factor by which our windows exceed Telegram's, which counts at its own end after varying network delays."""
 _CATCH_UP_SECONDS = 0.1
-"""How far grants may run behind their even spacing, and then make up for it: timers are late."""
+"""Seconds that grants may lag behind their even spacing and still catch up, because timers are late."""
 _CHAT_SECONDS = 1 * _MARGIN
 _GROUP_SECONDS = 60 * _MARGIN
 _GROUP_MESSAGES = 20
 _FRESH_SECONDS = 60
-"""For so long a process does not know what the one before it sent to a group, and spaces what is bulk evenly."""
+"""Seconds after the start during which the previous process's messages to a group are unknown, and bulk is spaced
+evenly.
+"""
 _FRESH_GROUP_GAPS = 60 / _GROUP_MESSAGES
-"""The even spacing in a group, in gaps of a chat."""
+"""The even spacing in a group, in multiples of the spacing in a chat."""
 _QUICK_SECONDS = 3
-"""A chat that got another message within that time may have been sent to too quickly."""
-_SPARE_ENTRIES = 64  # of a heap, before the stale ones among them are thrown out
+"""A chat that got two messages within this time may have hit its own limit."""
+_SPARE_ENTRIES = 64  # extra heap entries before the stale ones are removed
 
 
 @dataclass(eq=False, slots=True)
 class Ticket:
-    """One message's place in the queue, which it keeps when it joins again."""
+    """The place of one message in the queue. The message keeps it for further attempts."""
 
     scope: Scope
     rank: tuple[int, int]
@@ -40,7 +42,7 @@ class Ticket:
 
     @property
     def is_bulk(self) -> bool:
-        """Whether nobody waits for it."""
+        """Whether nobody waits for the message."""
         return self.rank[0] > 0
 
     def __lt__(self, other: "Ticket") -> bool:
@@ -48,18 +50,18 @@ class Ticket:
 
 
 class _Where(Enum):
-    READY = auto()  # only the overall rate is in the way
+    READY = auto()  # only the overall rate delays it
     ASLEEP = auto()  # the chat itself has to wait
-    IDLE = auto()  # nothing waits; remembered until it could go at once again
+    IDLE = auto()  # nothing waits; remembered until a message could go at once
 
 
 _Key = tuple[float, ...]
-"""A rank among the ready, a single time elsewhere."""
+"""A rank for READY, a single time otherwise."""
 
 
 @dataclass(eq=False, slots=True)
 class _Gone:
-    """When a message went."""
+    """The time at which a message was sent."""
 
     at: float
 
@@ -76,12 +78,12 @@ class _Chat:
 
 
 class Pace:
-    """How many messages a second Telegram is found to take, at most `ceiling`.
+    """The learned rate of messages a second, at most `ceiling`.
 
-    At exactly 30 a second, 146 of 7,473 messages were refused. So it begins at 25, or at 5/6 of a ceiling over 30; a
-    minute without a refusal adds 1/30 of the ceiling, and a refusal takes a tenth away, at most once a second, down to
-    a third of the ceiling (additive increase, multiplicative decrease). What was learned before may take the place of
-    the beginning.
+    At exactly 30 a second, 146 of 7,473 messages were refused. So the rate starts at 25, or at 5/6 of a ceiling over
+    30. A minute without refusals adds 1/30 of the ceiling; a refusal takes off a tenth, at most once a second, down to
+    a third of the ceiling (additive increase, multiplicative decrease). A rate that was learned before replaces the
+    start value.
     """
 
     def __init__(self, ceiling: float) -> None:
@@ -91,26 +93,26 @@ class Pace:
         self.begin_at(max(25, ceiling * 5 / 6))
 
     def begin_at(self, per_second: float) -> None:
-        """Takes `per_second` for what Telegram takes, within the bounds."""
+        """Start at `per_second`, within the bounds."""
         self.per_second = min(self._ceiling, max(per_second, self._ceiling / 3))
 
     def taken(self) -> None:
-        """Telegram has taken a message: `per_second` of them are a second of use."""
+        """Record an accepted message: `per_second` of them are one second of use."""
         grown = self.per_second + self._ceiling / 30 / 60 / self.per_second
         self.per_second = min(grown, self._ceiling)
 
     def refused(self, now: float) -> None:
-        """Telegram has refused a message to a chat that was not sent to quickly."""
+        """Record a 429 for a chat that had not received messages too quickly."""
         if now - self._cut_at >= 1:
             self._cut_at = now
             self.per_second = max(self.per_second * 0.9, self._ceiling / 3)
 
 
 class Pacing:
-    """Queues of all chats. A chat that has to wait holds no other one up; each grant costs O(log n).
+    """Queues of all chats. A waiting chat does not delay others; each grant costs O(log n).
 
-    `rate` is in messages a second over all chats: 0 for no such limit, None for no limit at all but pauses. `began` is
-    when the process did.
+    `rate` is in messages a second over all chats: 0 for no such limit, None for no limits except pauses. `began` is the
+    start time of the process.
     """
 
     def __init__(self, rate: float | None = 30, began: float = float("-inf")) -> None:
@@ -120,7 +122,7 @@ class Pacing:
         burst = max(1, int(rate)) if rate else None
         self._recent: deque[_Gone] = deque(maxlen=burst or 1)
         self._window = max(1.0, (burst or 0) / rate) * _MARGIN if rate else 0.0
-        self._due = float("-inf")  # the next grant's place in the even spacing
+        self._due = float("-inf")  # the next grant's time in the even spacing
         self._paused_until = float("-inf")
         self._chats: dict[Scope, _Chat] = {}
         self._heaps: dict[_Where, list[tuple[_Key, int, _Chat]]] = {where: [] for where in _Where}
@@ -128,29 +130,29 @@ class Pacing:
         self._seen = 0
 
     def __len__(self) -> int:
-        """How many chats are remembered."""
+        """The number of chats remembered."""
         return len(self._chats)
 
     def ticket(self, scope: Scope, *, urgent: bool) -> Ticket:
-        """A new place in the queue: behind the urgent ones, and before bulk where `urgent`."""
+        """Create a new place in the queue: after earlier urgent messages, and before bulk if `urgent`."""
         self._drawn += 1
         return Ticket(scope, (0 if urgent else 1, self._drawn))
 
     def join(self, ticket: Ticket, now: float) -> None:
-        """Has `ticket` wait at its place: for the first time, or for another attempt after it was granted."""
+        """Queue `ticket` at its place, for the first time or for another attempt."""
         ticket.waiting = True
         chat = self._chat(ticket.scope)
         heapq.heappush(chat.queue, ticket)
         self._settle(chat, now)
 
     def leave(self, ticket: Ticket, now: float) -> None:
-        """Gives a place up. One that was granted, or given up already, is none any more."""
+        """Give up a place in the queue. Has no effect on one that was granted or given up before."""
         if ticket.waiting:
             ticket.waiting = False
             self._settle(self._chats[ticket.scope], now)
 
     def grant(self, now: float) -> Ticket | None:
-        """The message that goes now, counted as gone; None while there is none that may."""
+        """Return the message to send now, and count it as sent. Returns None if no message may go."""
         self._wake(now)
         if not self._top(_Where.READY) or now < self._overall_at():
             return None
@@ -162,7 +164,7 @@ class Pacing:
         return ticket
 
     def departed(self, scope: Scope, now: float) -> None:
-        """The last message granted to `scope` goes only now: what lay between was spent on this side."""
+        """Move the last grant of `scope` to `now`: the time in between was spent on our side."""
         chat = self._chats.get(scope)
         if chat is not None and chat.last is not None and chat.granted:
             chat.last.at = now
@@ -170,28 +172,28 @@ class Pacing:
             self._settle(chat, now)
 
     def taken(self) -> None:
-        """Telegram has taken a message."""
+        """Record that Telegram accepted a message."""
         if self._pace:
             self._pace.taken()
 
     def refused(self, scope: Scope, now: float) -> None:
-        """Telegram has refused a message to `scope` for its rates: the chat's, or all of them."""
+        """Record a 429 for a message to `scope`. It concerns the chat's rate or the overall rate."""
         chat = self._chats.get(scope)
         if self._pace and not (chat and _was_quick(chat)):
             self._pace.refused(now)
 
     @property
     def per_second(self) -> float | None:
-        """How many messages a second Telegram is found to take; None without such a limit."""
+        """The learned rate in messages a second; None without such a limit."""
         return self._pace.per_second if self._pace else None
 
     def begin_at(self, per_second: float) -> None:
-        """Takes up what was learned before."""
+        """Start from a rate that was learned before."""
         if self._pace:
             self._pace.begin_at(per_second)
 
     def next_at(self, now: float) -> float | None:
-        """When `grant` is next worth asking; None while nothing waits."""
+        """Return when to call `grant` next, or None if nothing waits."""
         self._wake(now)
         if self._top(_Where.READY):
             return max(now, self._overall_at())
@@ -199,23 +201,23 @@ class Pacing:
         return max(first[0][0], self._overall_at()) if first else None
 
     def pause_all(self, until: float) -> None:
-        """Nothing goes before `until`. A shorter pause does not end a longer one."""
+        """Pause all messages until `until`. A shorter pause does not end a longer one."""
         self._paused_until = max(self._paused_until, until)
 
     def pause(self, scope: Scope, until: float, now: float) -> None:
-        """Nothing goes to `scope` before `until`; other chats go on."""
+        """Pause `scope` until `until`. Other chats continue."""
         chat = self._chat(scope)
         chat.paused_until = max(chat.paused_until, until)
         self._settle(chat, now)
 
     def paused_until(self, scope: Scope) -> float:
-        """When the last pause ends that was asked for `scope` alone: minus infinity for never."""
+        """Return the end of the last pause of `scope` alone; minus infinity if there was none."""
         chat = self._chats.get(scope)
         return chat.paused_until if chat else float("-inf")
 
     @property
     def all_paused_until(self) -> float:
-        """When the last pause of everything ends."""
+        """The end of the last pause of all messages."""
         return self._paused_until
 
     def _chat(self, scope: Scope) -> _Chat:
@@ -244,7 +246,7 @@ class Pacing:
             chat.granted = (*chat.granted, now)[-remembered:]
 
     def _settle(self, chat: _Chat, now: float) -> None:
-        """Puts `chat` where it now belongs; the entry for where it was becomes stale."""
+        """Move `chat` to the heap where it now belongs. Its old heap entry becomes stale."""
         while chat.queue and not chat.queue[0].waiting:
             heapq.heappop(chat.queue)
         place = _place(chat, now, self._fresh_until)
@@ -259,7 +261,7 @@ class Pacing:
             heapq.heapify(heap)
 
     def _wake(self, now: float) -> None:
-        """Takes the chats that have waited long enough to the others, and forgets those that are as new."""
+        """Move chats that have waited long enough to READY, and forget idle ones without restrictions."""
         while (entry := self._top(_Where.ASLEEP)) and entry[0][0] <= now:
             heapq.heappop(self._heaps[_Where.ASLEEP])
             self._settle(entry[2], now)
@@ -298,11 +300,11 @@ def _as_new_at(chat: _Chat) -> float:
 
 
 def _was_quick(chat: _Chat) -> bool:
-    """Whether the last message to `chat` came soon after others."""
+    """Whether the last message to `chat` followed another one quickly."""
     within = _GROUP_SECONDS if _is_group(chat.scope) else _QUICK_SECONDS
     return len(chat.granted) > 1 and chat.granted[-1] - chat.granted[-2] < within
 
 
 def _is_group(scope: Scope) -> bool:
-    """Whether `scope` is a group or a channel: their ids are negative, and only they go by a name."""
+    """Whether `scope` is a group or a channel. They have negative ids or names."""
     return isinstance(scope, str) or (scope is not None and scope < 0)

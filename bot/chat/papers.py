@@ -1,4 +1,4 @@
-"""Papers and editions that people ask for: by command, by link, by a button."""
+"""Requests for papers and editions by command, link or button."""
 
 import re
 from functools import partial
@@ -18,15 +18,15 @@ from digest.ids import PaperRef
 from digest.store import engine as database
 from digest.store import searching
 
-_AT_ONCE = 5  # papers that one message may ask for
-_QUESTION = 500  # characters
+_AT_ONCE = 5  # papers in one message
+_QUESTION = 500  # characters of a question
 _FOUND = 8
 _SOUGHT = 200  # characters of a search
 _LISTED = re.compile(r"^\d{1,3}\. ", re.MULTILINE)
 
 
 def handlers(desk: Desk) -> list[Handler]:
-    """What this module answers to; the last takes every text that nothing else took."""
+    """List the handlers of this module. The last one takes every text that no other handler took."""
     return [
         on_command("paper", partial(paper, desk)),
         on_command("ask", partial(ask, desk)),
@@ -37,7 +37,7 @@ def handlers(desk: Desk) -> list[Handler]:
 
 
 async def paper(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """A paper by any of its names."""
+    """Show a paper by its identifier, link or DOI."""
     if (came := incoming(update)) is None:
         return
     reader = await desk.reader(came)
@@ -52,7 +52,7 @@ async def paper(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> Non
 
 
 async def text(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """Words without a command: the value of a setting, a question about a paper, or papers by their names."""
+    """Handle text without a command: the value of a setting, a question about a paper, or names of papers."""
     found = update.effective_message
     if found is None or (came := incoming(update)) is None or came.kind is Kind.CHANNEL:
         return
@@ -79,7 +79,7 @@ async def text(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None
 
 
 async def _given(desk: Desk, came: Incoming, reader: Subscriber, prompt: str) -> None:
-    """What a message of the bot's asked for."""
+    """Handle the reply to a prompt of the bot."""
     if prompt == prompts.SEARCH:
         await _find(desk, came, reader)
     elif prompt == prompts.EMAIL:
@@ -89,7 +89,7 @@ async def _given(desk: Desk, came: Incoming, reader: Subscriber, prompt: str) ->
 
 
 async def wanted(desk: Desk, came: Incoming, reader: Subscriber, refs: list[PaperRef]) -> None:
-    """Has each of `refs` read, a few at a time; a paper that is named with and without its version, once."""
+    """Request each of `refs`, up to the limit. A paper named with and without its version is requested once."""
     versioned = {ref.paper for ref in refs if ref.version is not None}
     refs = [ref for ref in refs if ref.version is not None or ref.paper not in versioned]
     refused = await on_demand.take(desk, came, reader, refs[:_AT_ONCE])
@@ -100,7 +100,7 @@ async def wanted(desk: Desk, came: Incoming, reader: Subscriber, refs: list[Pape
 
 
 async def ask(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """A question about a paper: named first, or by answering a message about it."""
+    """Answer a question about a paper, which the command names or the replied message shows."""
     if (came := incoming(update)) is None:
         return
     reader = await desk.reader(came)
@@ -119,7 +119,7 @@ async def _answer(desk: Desk, came: Incoming, reader: Subscriber, subject: Paper
     says = words.of(reader.choices.language)
     if len(question) > _QUESTION:
         await desk.answer(came, says.question_too_long(_QUESTION))
-    elif not any(map(str.isalnum, question)):  # nothing to read, such as zero-width characters alone
+    elif not any(map(str.isalnum, question)):  # nothing to read, such as only zero-width characters
         await desk.answer(came, says.how_to_ask(came.talks))
     else:
         for refusal in await on_demand.take(desk, came, reader, [subject], Wish.ANSWER, question):
@@ -127,7 +127,7 @@ async def _answer(desk: Desk, came: Incoming, reader: Subscriber, subject: Paper
 
 
 async def search(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """Papers of past editions that have all the words."""
+    """Search past editions for papers that contain all the words."""
     if (came := incoming(update)) is None:
         return
     reader = await desk.reader(came)
@@ -138,7 +138,7 @@ async def search(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> No
 
 
 async def search_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """Asks for the words."""
+    """Ask for the words to search."""
     if came := await desk.tap(update, "help"):
         language = (await desk.reader(came)).choices.language
         await prompts.ask(desk, came, language, words.of(language).reply_with[prompts.SEARCH])
@@ -155,7 +155,7 @@ async def _find(desk: Desk, came: Incoming, reader: Subscriber) -> None:
 
 
 def _is_for_the_bot(found: telegram.Message, came: Incoming) -> bool:
-    """Whether what a group's person answers to a message of the bot's is meant for it."""
+    """Whether a reply in a group to a message of the bot is meant for the bot."""
     if came.replied is None or _names_people(found):
         return False
     return (
@@ -166,7 +166,7 @@ def _is_for_the_bot(found: telegram.Message, came: Incoming) -> bool:
 
 
 def _subject(came: Incoming) -> PaperRef | None:
-    """The paper that the message which is answered is about: the first that it names, unless it is a list of them."""
+    """Return the first paper of the replied message, or None if it is a list of several."""
     named = _papers(came.replied) if came.replied else []
     if (
         came.replied
@@ -178,12 +178,12 @@ def _subject(came: Incoming) -> PaperRef | None:
 
 
 def _papers(shown: telegram.Message) -> list[PaperRef]:
-    """What the links of a message name, or else its text."""
+    """Return the papers that a message's links name, or else those in its text."""
     return ids.find(arrivals.links(shown)) or ids.find(arrivals.shown(shown))
 
 
 def _names_people(found: telegram.Message) -> bool:
-    """Whether it is addressed to somebody by name."""
+    """Whether the message mentions somebody by name."""
     named = {MessageEntity.MENTION, MessageEntity.TEXT_MENTION}
     return any(each.type in named for each in (*found.entities, *found.caption_entities))
 

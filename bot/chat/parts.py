@@ -1,4 +1,4 @@
-"""Messages as the chat composes and stores them, before Telegram sees them. Pure."""
+"""Messages as the chat composes and stores them, before they are sent to Telegram. Pure."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,13 +10,13 @@ from digest.render import splitting
 from digest.render import telegram as telegram_html
 
 TEXT_LIMIT = 4096
-"""UTF-16 units of a message after entity parsing: under this, code points are too (Bot API, sendMessage)."""
+"""UTF-16 units of a message after entity parsing, which also bounds the code points (Bot API, sendMessage)."""
 ENTITY_LIMIT = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """A button under a message: it sends `data` (64 bytes at the most), or opens `url`."""
+    """A button under a message that sends `data` (at most 64 bytes) or opens `url`."""
 
     text: str
     data: str | None = None
@@ -28,7 +28,7 @@ Rows = tuple[tuple[Button, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message in classic HTML; or a rich one, with the classic messages that stand in for it; or plain text."""
+    """One message: classic HTML, rich HTML with its classic fallback, or plain text."""
 
     html: str = ""
     buttons: Rows = ()
@@ -37,7 +37,7 @@ class Message:
     text: str | None = None
 
     def part(self) -> Part:
-        """As JSON."""
+        """Return the message as JSON."""
         buttons = [[_stored(button) for button in row] for row in self.buttons]
         if self.text is not None:
             return {"text": self.text}
@@ -47,7 +47,7 @@ class Message:
 
 
 def message(part: Part) -> Message:
-    """The message that was stored as `part`."""
+    """Read the message that was stored as `part`."""
     return Message(
         html=part.get("html", ""),
         buttons=tuple(tuple(Button(**button) for button in row) for row in part.get("buttons", ())),
@@ -58,9 +58,9 @@ def message(part: Part) -> Message:
 
 
 def plainer(what: Message) -> tuple[Message, ...]:
-    """The messages that show the same in the next plainer form: rich, classic, plain; behind plain text there is none.
+    """Return the messages in the next plainer form: rich, classic, plain. Plain text has none.
 
-    Plain text has no buttons either: they too may be what is refused.
+    Plain text has no buttons, because they may be the cause of the refusal too.
     """
     if what.text is not None:
         return ()
@@ -71,7 +71,7 @@ def plainer(what: Message) -> tuple[Message, ...]:
 
 
 def keyboard(rows: Rows) -> InlineKeyboardMarkup | None:
-    """The markup for `rows`, None for none."""
+    """Build the markup for `rows`; None if there are none."""
     if not rows:
         return None
     return InlineKeyboardMarkup(
@@ -83,7 +83,7 @@ def keyboard(rows: Rows) -> InlineKeyboardMarkup | None:
 
 
 def rows(buttons: list[Button], width: int) -> Rows:
-    """`buttons` in rows of `width`."""
+    """Arrange `buttons` in rows of `width`."""
     return tuple(tuple(buttons[at : at + width]) for at in range(0, len(buttons), width))
 
 

@@ -1,4 +1,4 @@
-"""The settings of a chat: one message, edited in place by its buttons; or a value in words."""
+"""The settings of a chat: one message that its buttons edit in place, or typed values."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -17,11 +17,11 @@ from bot.store import subscribers
 from bot.store.subscribers import Edit
 from digest.store import engine as database
 
-_PATIENCE = timedelta(minutes=10)  # for a value that is to be typed
+_PATIENCE = timedelta(minutes=10)  # time to type a value
 
 
 def handlers(desk: Desk) -> list[Handler]:
-    """What this module answers to."""
+    """List the handlers of this module."""
     return [
         on_command("settings", partial(settings, desk)),
         CallbackQueryHandler(
@@ -31,12 +31,12 @@ def handlers(desk: Desk) -> list[Handler]:
 
 
 def interruption(desk: Desk) -> Handler:
-    """What every update passes first."""
+    """Create the handler that sees every update first."""
     return TypeHandler(Update, partial(interrupted, desk))
 
 
 async def settings(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """The menu; or, with a name and a value behind the command, a setting at once."""
+    """Show the menu, or change a setting if the command has a name and a value."""
     if (came := incoming(update)) is None:
         return
     reader = await desk.reader(came)
@@ -46,7 +46,7 @@ async def settings(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> 
         await desk.answer(came, menu.view(desk, reader))
     elif not await desk.may_change(came):
         await desk.answer(came, words.of(reader.choices.language).only_admins)
-    elif not value.strip() and name in menu.PARTS:  # to look is not to clear
+    elif not value.strip() and name in menu.PARTS:  # showing a setting must not clear it
         number = await desk.answer(came, menu.view(desk, reader, name))
         await _await(desk, came, reader, name, number)
     else:
@@ -54,7 +54,7 @@ async def settings(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> 
 
 
 async def given(desk: Desk, came: Incoming, reader: Subscriber) -> bool:
-    """Takes a message as the value of the setting that was asked for; whether one was, in a private chat."""
+    """Use a private message as the value of the setting that was asked for. Returns whether one was."""
     awaited = _awaited(reader)
     in_time = reader.awaited_until is not None and desk.clock() < reader.awaited_until
     if not (came.address.is_private and awaited and in_time):
@@ -65,7 +65,7 @@ async def given(desk: Desk, came: Incoming, reader: Subscriber) -> bool:
 
 
 async def replied(desk: Desk, came: Incoming, reader: Subscriber, name: str) -> None:
-    """Takes the answer to a message that asked for the value of the setting `name`."""
+    """Use the reply to a prompt as the value of the setting `name`."""
     if await desk.may_change(came):
         await _set(desk, came, reader, name, came.text, _awaited(reader).get(name, 0))
     else:
@@ -73,7 +73,7 @@ async def replied(desk: Desk, came: Incoming, reader: Subscriber, name: str) -> 
 
 
 async def interrupted(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """A command or a button instead of a value: it is not waited for any more."""
+    """Stop waiting for a value when a command or tap comes instead."""
     came = incoming(update)
     if came is None or not came.address.is_private:
         return
@@ -86,7 +86,7 @@ async def interrupted(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) 
 
 
 async def tapped(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
-    """A button of the menu."""
+    """Handle a tap in the menu."""
     query = update.callback_query
     match = context.matches[0] if context.matches else None
     if query is None or match is None or (came := incoming(update)) is None:
@@ -109,7 +109,7 @@ async def tapped(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE)
 
 
 async def _choose(desk: Desk, came: Incoming, query: CallbackQuery, name: str, value: str) -> None:
-    """A value that a button gives, and the menu with it."""
+    """Apply the value of a button and update the menu."""
     reader = await desk.reader(came)
     offer = _offer(desk, reader)
     try:
@@ -127,9 +127,9 @@ async def _choose(desk: Desk, came: Incoming, query: CallbackQuery, name: str, v
 
 
 async def _await(desk: Desk, came: Incoming, reader: Subscriber, name: str, number: int) -> None:
-    """Takes what is said next as the value of `name`, and the message `number` as the menu that shows it.
+    """Wait for the value of `name`; the message `number` is the menu that shows it.
 
-    In a group only what answers the message that asks for it.
+    In a group only the reply to the prompt counts.
     """
     if name not in menu.TYPED or reader.kind is Kind.CHANNEL:
         return
@@ -150,7 +150,7 @@ async def _note(desk: Desk, reader: Subscriber, name: str, number: int) -> None:
 
 
 def _awaited(reader: Subscriber) -> dict[str, int]:
-    """The settings whose values were asked for, and the menu that shows each, 0 for none."""
+    """Return the settings whose values are awaited, each with the id of its menu message, or 0."""
     pairs = (each.partition(":") for each in (reader.awaiting or "").split())
     return {name: int(number) for name, _, number in pairs}
 
@@ -162,7 +162,7 @@ def _written(awaited: dict[str, int]) -> str | None:
 async def _set(
     desk: Desk, came: Incoming, reader: Subscriber, name: str, value: str, number: int = 0
 ) -> None:
-    """A value in words, and the menu `number` with it; a new one where there is none."""
+    """Apply a typed value and update the menu in the message `number`, or send a new menu if there is none."""
     try:
         edit = choices.change(name, value, _offer(desk, reader))
     except UnusableValueError as error:
@@ -177,7 +177,7 @@ async def _set(
 
 
 async def _change(desk: Desk, came: Incoming, reader: Subscriber, name: str, edit: Edit) -> Subscriber:
-    """The subscriber as `edit` makes it; the value of `name` is not waited for any more."""
+    """Apply `edit` to the subscriber and stop waiting for the value of `name`."""
 
     def settled(stored: Subscriber) -> Subscriber:
         others = {each: number for each, number in _awaited(stored).items() if each != name}
@@ -192,7 +192,7 @@ async def _change(desk: Desk, came: Incoming, reader: Subscriber, name: str, edi
 async def _refuse(
     desk: Desk, came: Incoming, reader: Subscriber, error: UnusableValueError, number: int
 ) -> None:
-    """Says so, and what can be; where that is words, they are waited for."""
+    """Explain the error and the possible values. If a value can be typed, wait for it."""
     language, name = reader.choices.language, error.name
     says = words.of(language)
     possible = menu.NAMES if name == "name" else choices.possible(name, _offer(desk, reader))

@@ -1,4 +1,4 @@
-"""What the bot knows of a chat, with all its topics: shown, deleted, or joined with a mailbox."""
+"""The stored data of a chat and its topics: export, deletion, and sign-up of a mailbox."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -29,7 +29,7 @@ _Act = Callable[[Desk, Incoming, Any], Awaitable[None]]
 
 
 def handlers(desk: Desk) -> list[Handler]:
-    """What this module answers to."""
+    """List the handlers of this module."""
     return [
         on_command("export", partial(export, desk)),
         on_command("forget", partial(forget, desk)),
@@ -40,12 +40,12 @@ def handlers(desk: Desk) -> list[Handler]:
 
 
 async def opened(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """The same commands by the buttons of the settings."""
+    """Handle the settings buttons for the same commands."""
     query = update.callback_query
     if query is None or (came := incoming(update)) is None:
         return
     says = words.of((await desk.reader(came)).choices.language)
-    if not await desk.may_change(came):  # said to whoever tapped, not to the whole chat
+    if not await desk.may_change(came):  # shown only to the person who tapped
         await desk.acknowledge(query, str(says.only_admins), alert=True)
         return
     await desk.acknowledge(query)
@@ -54,7 +54,7 @@ async def opened(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> No
 
 
 async def export(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """Everything about the chat, as a JSON file."""
+    """Send everything stored about the chat as a JSON file."""
     if came := incoming(update):
         await _where_allowed(desk, came, _export)
 
@@ -84,7 +84,7 @@ async def _export(desk: Desk, came: Incoming, says: Any) -> None:
     for to in [Address(each) for each in await desk.deciding(came)] if is_channel else [came.address]:
         try:
             await persistently(partial(send, to), (DeferredError,), lambda: desk.clock() < until)
-        except Forbidden:  # an administrator who has no chat with the bot
+        except Forbidden:  # an administrator without a chat with the bot
             if not is_channel:
                 raise
 
@@ -104,13 +104,13 @@ async def _known(desk: Desk, chat: str) -> dict[str, Any]:
 
 
 async def forget(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """Deletes all that is known of the chat, once that is confirmed."""
+    """Delete everything stored about the chat, after confirmation."""
     if came := incoming(update):
         await _where_allowed(desk, came, _ask_whether_to_forget)
 
 
 async def _ask_whether_to_forget(desk: Desk, came: Incoming, says: Any) -> None:
-    """There is no way back."""
+    """Ask for confirmation, because the deletion is final."""
     buttons = ((Button(str(says.forget_yes), "forget:yes"), Button(str(says.forget_no), "forget:no")),)
     async with database.reading(desk.app.engine) as connection:
         places = await subscribers.at(connection, CHANNEL, str(came.about.chat))
@@ -118,7 +118,7 @@ async def _ask_whether_to_forget(desk: Desk, came: Incoming, says: Any) -> None:
 
 
 async def forget_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """Deletes all that is known of the chat, with its topics, or nothing."""
+    """Delete everything stored about the chat and its topics, or cancel."""
     query = update.callback_query
     if query is None or (came := incoming(update)) is None:
         return
@@ -136,13 +136,13 @@ async def forget_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE
 
 
 async def email(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """Signs the address behind the command up."""
+    """Sign up the address given with the command."""
     if came := incoming(update):
         await sign_up(desk, came, await desk.reader(came))
 
 
 async def _ask_for_address(desk: Desk, came: Incoming, says: Any) -> None:
-    if desk.links is None or not came.address.is_private:  # the button was forged, or is old
+    if desk.links is None or not came.address.is_private:  # the button is forged or old
         await desk.answer(came, says.no_newsletter if desk.links is None else says.email_in_private)
     else:
         language = (await desk.reader(came)).choices.language
@@ -150,16 +150,16 @@ async def _ask_for_address(desk: Desk, came: Incoming, says: Any) -> None:
 
 
 async def sign_up(desk: Desk, came: Incoming, reader: Subscriber) -> None:
-    """Signs an address up for the newsletter, with what the chat has chosen; its owner still has to confirm it.
+    """Sign up an address for the newsletter with the chat's preferences. Its owner still has to confirm it.
 
-    What is answered is the same for every address, so that none can be probed.
+    The answer is the same for every address, so that addresses cannot be probed.
     """
     says = words.of(reader.choices.language)
     await desk.answer(came, str(await _signed_up(desk, came, reader, says)))
 
 
 async def _signed_up(desk: Desk, came: Incoming, reader: Subscriber, says: Any) -> Any:
-    """Does so, and gives what there is to say."""
+    """Sign up the address and return the text of the answer."""
     if desk.links is None:
         return says.no_newsletter
     if not came.address.is_private:

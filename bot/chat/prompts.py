@@ -1,7 +1,7 @@
-"""What the bot asks people to answer by a reply.
+"""Prompts that ask for a reply.
 
-In a group several people are asked at once, and answer when they like. So what an answer is for is read from the
-question that it answers, and nothing has to be remembered.
+In a group several people may be asked at once and answer at any time. So the purpose of a reply is read from the prompt
+that it replies to, and nothing has to be remembered.
 """
 
 from typing import Any
@@ -20,21 +20,21 @@ EMAIL = "email"
 
 
 async def ask(desk: Desk, came: Incoming, language: str, asks: Any) -> None:
-    """Asks for a reply: in a group, of the one person alone, who is named for that (Bot API, ForceReply)."""
+    """Ask for a reply. In a group, only one person is asked, who is mentioned for that (Bot API, ForceReply)."""
     person = 0 if came.address.is_private else came.person
     html = words.render("prompt", language, person=person, name=came.name, asks=asks)
     await desk.answer(came, html, prompt=True)
 
 
 def is_one(question: Message) -> bool:
-    """Whether `question` asked for a reply: for a value, or for a question about a paper."""
+    """Whether `question` is a prompt, for a value or for a question about a paper."""
     text = arrivals.shown(question)
     asked = (words.of(each).your_question(ref) for each in words.languages() for ref in ids.find(text))
     return named(question) is not None or any(text.endswith(telegram.plain(str(each))) for each in asked)
 
 
 def named(question: Message | None) -> str | None:
-    """What an answer to `question` is for: a setting, SEARCH or EMAIL; None where it asks for none of them."""
+    """Return the purpose of a reply to `question`: a setting, SEARCH or EMAIL; None if it is no such prompt."""
     if question is None:
         return None
     text = arrivals.shown(question)

@@ -1,7 +1,7 @@
-"""Tells questions to the bot from talk among the people of a group. Pure.
+"""Recognition of questions to the bot among the conversations of a group. Pure.
 
-A group's people answer a paper's message to speak about it with one another. So only what reads as a question, or names
-nothing but papers, is for the bot.
+Members reply to a paper's message to discuss it among themselves. So the bot answers only replies that read as a
+question or contain nothing but papers.
 """
 
 import re
@@ -16,7 +16,7 @@ _BEGINS = re.compile(
     r"|(?:what(?! an? )|why|how|which|who|whose|where|when|explain|summari[sz]e|compare)\b)",
     re.IGNORECASE,
 )
-# What begins alike and asks nothing: praise, surprise, a time that has passed.
+# Similar beginnings that ask nothing: praise, surprise, past time.
 _SAYS = re.compile(
     r"(?:解释|总结|概括|介绍)(?:得|的)|什么鬼|怎么(?:可能|又)|哪里哪里|谁懂|几(?:乎|(?:天|周|年)(?:前|后|没))|多少有点"
     r"|(?:when|where) (?:i|we)\b|who knows\b|how (?:cool|nice|great|interesting|funny|sad)\b",
@@ -27,7 +27,7 @@ _BETWEEN = re.compile(r"[\s,，、;；。]+")
 
 
 def is_question(text: str) -> bool:
-    """Whether `text` ends or begins as a question, or as a request to explain, does in Chinese or English."""
+    """Whether `text` begins or ends like a question or a request to explain, in Chinese or English."""
     text = text.strip()
     if not any(map(str.isalnum, text)):
         return False

@@ -1,7 +1,7 @@
-"""What Telegram's errors mean for a delivery, and for the message that was refused.
+"""The meaning of Telegram's errors for a delivery and for the refused message.
 
-The Bot API gives reasons as English descriptions only (https://core.telegram.org/bots/api#making-requests: "its
-contents are subject to change"), so a refusal whose words are unknown ends no subscription, unless it is a 403.
+The Bot API gives reasons only as English descriptions (https://core.telegram.org/bots/api#making-requests: "its
+contents are subject to change"). So an unknown description ends no subscription, unless the status is 403.
 """
 
 from telegram.error import (
@@ -26,7 +26,7 @@ from bot.channels import (
 )
 from bot.chat.request import NotSentError, ServerFaultError, ThrottledError, pause_of
 
-_REASON_CHARACTERS = 200  # of a description, which may quote from the message
+_REASON_CHARACTERS = 200  # characters of a description, which may quote from the message
 _ENDED = (
     ("blocked by the user", "blocked"),
     ("user_is_blocked", "blocked"),
@@ -54,7 +54,7 @@ _ENDED = (
     ("topic_id_invalid", "topic-deleted"),
     ("message thread not found", "topic-deleted"),
 )
-"""Parts of descriptions, in lower case, and the reason that is kept for each."""
+"""Parts of descriptions, in lower case, and the reason stored for each."""
 _UNPARSABLE = (
     "can't parse",
     "entity_",
@@ -79,13 +79,13 @@ _GONE = (
 
 
 def delivery_error(error: TelegramError) -> DeliveryError:
-    """What `error` means for the delivery whose message met it.
+    """Convert `error` to the error of the delivery.
 
-    What is not known to have been refused or not sent counts as unanswered.
+    The delivery is unanswered unless the error shows that it was refused or not sent.
     """
     match error:
         case InvalidToken() | EndPointNotFound() if not is_missing_method(error):
-            # Its own text may hold the token: python-telegram-bot writes it there at the start.
+            # Its text may contain the token: python-telegram-bot writes it there at start-up.
             return HaltedError("Telegram does not accept the bot's token.")
         case Conflict():
             return HaltedError("Another process uses the bot's token.")
@@ -105,29 +105,29 @@ def delivery_error(error: TelegramError) -> DeliveryError:
 
 
 def is_unparsable(error: TelegramError) -> bool:
-    """Whether the message's form was refused: the same text, plain and without buttons, may pass."""
+    """Whether the message's form was refused. The same text may pass as plain text without buttons."""
     return isinstance(error, BadRequest) and _says(error, _UNPARSABLE)
 
 
 def may_be_form(error: TelegramError) -> bool:
-    """Whether the message's form may be what was refused: nothing is known to be wrong with its address."""
+    """Whether the message's form may have been refused: the error names no problem with the address."""
     return isinstance(error, BadRequest) and _ended(error) is None
 
 
 def is_not_modified(error: TelegramError) -> bool:
-    """Whether an edit was refused because the message already is as asked."""
+    """Whether an edit was refused because the message already has this content."""
     return isinstance(error, BadRequest) and _says(error, _NOT_MODIFIED)
 
 
 def is_gone(error: TelegramError) -> bool:
-    """Whether the message that was to be edited, or answered, is no longer there for it."""
+    """Whether the message to edit or reply to no longer exists."""
     if isinstance(error, ChatMigrated):
         return True
     return isinstance(error, BadRequest) and _says(error, _GONE)
 
 
 def is_topic_gone(error: TelegramError) -> bool:
-    """Whether the topic is not open to the bot: closed, deleted, or not found by the server.
+    """Whether the topic is unavailable: closed, deleted, or not found by the server.
 
     After the update of May 2026, Bot API servers did not find topics of private chats that they had named themselves
     (https://github.com/tdlib/telegram-bot-api/issues/847).
@@ -136,8 +136,8 @@ def is_topic_gone(error: TelegramError) -> bool:
 
 
 def is_missing_method(error: TelegramError) -> bool:
-    """Whether the server does not know the method: a Bot API server that is older than it."""
-    # python-telegram-bot raises the same for a token refused in the meantime; what it comes from tells.
+    """Whether the Bot API server is too old to know the method."""
+    # python-telegram-bot raises the same exception for a revoked token; its cause tells them apart.
     return isinstance(error, EndPointNotFound) and "unauthorized" not in str(error.__cause__).lower()
 
 

@@ -1,8 +1,8 @@
-"""Answers on their way to who asked: each message once, over restarts and outages.
+"""Answers to people: each message once, across restarts and outages.
 
-An answer is sent at once where Telegram takes it. What it does not take yet is a row (`showings`) and goes out later;
-so is an edition from the start, which takes several messages. Each message is counted as gone at the last moment before
-it goes. So a restart goes on with the next one, and one of which nobody knows whether it arrived is not sent again.
+An answer is sent at once if Telegram takes it. Otherwise it is stored (`showings`) and sent later. An edition is always
+stored first, because it takes several messages. Each message is counted as sent just before it is sent. So a restart
+continues with the next one, and a message that may have arrived is not sent again.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -34,11 +34,11 @@ _FIRST_SECONDS, _LONGEST_SECONDS = 0.5, 60.0  # between two attempts, unless Tel
 
 
 class ForgottenError(Exception):
-    """Whoever asked had all about them deleted in the meantime, the request too."""
+    """The person deleted all their data in the meantime, the request included."""
 
 
 class Replies:
-    """The answers that go out later: those of one chat in their order, editions beside them."""
+    """Answers that are sent later: in order within a chat, with editions in parallel."""
 
     def __init__(self, engine: AsyncEngine, outgoing: Outgoing, clock: Callable[[], datetime]) -> None:
         self._engine = engine
@@ -55,12 +55,12 @@ class Replies:
         reply_to: int | None = None,
         prompt: bool = False,
     ) -> int:
-        """Says `what`, and gives the id of the message; 0 where it goes out later.
+        """Send `what` and return the id of the message, or 0 if it is sent later.
 
-        `before` is awaited at the last moment before it goes. Raises TelegramError for what does not pass, and for what
-        may have arrived.
+        `before` is awaited just before sending. Raises TelegramError for permanent errors, and if the message may have
+        arrived.
         """
-        if self._turns.is_busy(to.chat):  # behind what waits there already
+        if self._turns.is_busy(to.chat):  # after the answers that already wait
             await self.keep(to, what, reply_to=reply_to, prompt=prompt)
             return 0
         try:
@@ -76,14 +76,14 @@ class Replies:
     async def keep(
         self, to: Address, what: Message, *, reply_to: int | None = None, prompt: bool = False
     ) -> None:
-        """Has `what` go out as soon as Telegram takes it."""
+        """Store `what`, and send it as soon as Telegram takes it."""
         new = Showing(0, str(to), (what.part(),), reply_to=reply_to, prompt=prompt, silent=False)
         async with database.writing(self._engine) as connection:
             kept = await showings.add(connection, new, self._clock())
         self._join(kept)
 
     async def send(self, to: Address, messages: Iterable[Message]) -> None:
-        """Has all `messages` sent, beside the updates; no second time while they are on their way there."""
+        """Send all `messages` in the background, unless the same ones are already on their way."""
         new = Showing(0, str(to), tuple(each.part() for each in messages))
         async with database.writing(self._engine) as connection:
             if await showings.is_under_way(connection, new.address, new.parts):
@@ -92,14 +92,14 @@ class Replies:
         self._join(kept)
 
     async def resume(self) -> None:
-        """Goes on with what a process before this one left undone."""
+        """Continue with the answers that an earlier process left unsent."""
         async with database.writing(self._engine) as connection:
             left = await showings.left(connection, self._clock() - ASK_LIFETIME)
         for showing in left:
             self._join(showing)
 
     async def close(self) -> None:
-        """Ends what is on its way; the rows say what was left undone."""
+        """Cancel the sending. The rows show what is left to do."""
         await self._turns.close(0)
 
     def _join(self, showing: Showing) -> None:
@@ -107,7 +107,7 @@ class Replies:
         self._turns.join(key, partial(self._guarded, showing))
 
     async def _guarded(self, showing: Showing) -> None:
-        """The edge of what one answer can do: nobody else would hear of its faults."""
+        """Send one answer and log its errors, because nobody else would see them."""
         try:
             await self._go_on(showing)
         except Exception:  # noqa: BLE001 - the bot must live on
@@ -123,7 +123,7 @@ class Replies:
             await showings.end(connection, showing.id)
 
     async def _sent(self, showing: Showing, part: int, until: datetime) -> bool:
-        """Whether the next message may follow."""
+        """Send one message. Returns whether the next one may follow."""
 
         async def say(limits: LimitArgs) -> None:
             await self._outgoing.say(
@@ -154,10 +154,11 @@ async def once_taken(
     count: Callable[[int], Awaitable[None]],
     goes_on: Callable[[], bool],
 ) -> Made:
-    """What `say` gives, which sends the message `part` of several; again for as long as it `goes_on` and is not taken.
+    """Call `say` for the message `part` of several until Telegram takes it or `goes_on` is false, and return its
+    result.
 
-    `count` keeps how many of them are gone: this one from the last moment before it goes, unless it was not taken.
-    Raises TelegramError, and what `count` raises.
+    `count` stores how many messages are sent. It counts this one just before sending, and takes it back if it was not
+    taken. Raises TelegramError, and whatever `count` raises.
     """
 
     async def attempt() -> Made:
@@ -174,7 +175,7 @@ async def once_taken(
 async def persistently(
     send: Callable[[], Awaitable[Made]], passing: tuple[type[Exception], ...], goes_on: Callable[[], bool]
 ) -> Made:
-    """What `send` gives, tried again after what passes (a kind of DeliveryError each) for as long as it `goes_on`.
+    """Call `send` until it succeeds, retrying the temporary errors `passing` (kinds of DeliveryError) while `goes_on`.
 
     Raises TelegramError.
     """

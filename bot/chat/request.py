@@ -1,7 +1,7 @@
-"""One HTTP request to the Bot API, and what may have become of it.
+"""HTTP requests to the Bot API, with errors that tell what may have become of them.
 
-python-telegram-bot raises the same for a message that was never sent and for one that was sent and not answered.
-Here each has its own error, still of its tree: whether a message may be sent again depends on it.
+python-telegram-bot raises the same error for a message that was never sent and for one that was sent but not answered.
+Here each has its own error within its exception tree, because it decides whether to send again.
 """
 
 import json
@@ -28,38 +28,38 @@ _NEVER_BEGAN = (
     httpx.InvalidURL,
 )
 _KNOWN_STATUS = frozenset({400, 401, 403, 404, 409})
-"""What python-telegram-bot has an error of its own for, 429 aside."""
-_LONGEST_PAUSE_SECONDS = 10 * 86_400.0  # no date lies beyond it; what waits so long has been given up
-_LARGEST_BYTES = 32_000_000  # of an answer: a hundred updates at once have a few megabytes at the most
+"""Statuses for which python-telegram-bot has errors of its own, except 429."""
+_LONGEST_PAUSE_SECONDS = 10 * 86_400.0  # ten days; a request that waits so long has been given up
+_LARGEST_BYTES = 32_000_000  # bytes of an answer; a hundred updates take a few megabytes at most
 
 
 class NotSentError(NetworkError):
-    """No connection, or no room for one: the request was certainly not taken."""
+    """The request was certainly not taken: there was no connection, or no free one in the pool."""
 
 
 class UnansweredRequestError(TimedOut):
-    """The request had begun and no readable answer came: whether it was taken is unknown."""
+    """The request began, but no readable answer came. It is unknown whether it was taken."""
 
 
 class ServerFaultError(NetworkError):
-    """The Bot API, or something before it, could not serve the request (5xx, or a refusal not in its form)."""
+    """The Bot API, or a proxy before it, could not serve the request (5xx, or a refusal in another form)."""
 
 
 class ThrottledError(NetworkError):
-    """Too many requests (429), and no word on how long to wait."""
+    """Too many requests (429), without a pause."""
 
 
 class FloodError(RetryAfter):
-    """Too many requests (429), with the pause that was asked for."""
+    """Too many requests (429), with the requested pause."""
 
     @property
     def retry_after(self) -> timedelta:
-        """The pause; always a timedelta, so that reading it does not warn of python-telegram-bot's change."""
+        """The pause, always as a timedelta, so that reading it raises no deprecation warning of python-telegram-bot."""
         return self._retry_after
 
 
 def pause_of(error: RetryAfter) -> timedelta:
-    """The pause that `error` asks for, whatever PTB_TIMEDELTA says."""
+    """Return the pause that `error` asks for, whatever PTB_TIMEDELTA says."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         pause = error.retry_after
@@ -69,7 +69,7 @@ def pause_of(error: RetryAfter) -> timedelta:
 class Request(HTTPXRequest):
     """Requests over at most `pool_size` connections; timeouts in seconds.
 
-    `read_timeout` is the longest silence within an answer; a long poll adds its own time to it.
+    `read_timeout` is the longest silence within an answer. A long poll adds its own time.
     """
 
     def __init__(
@@ -105,10 +105,10 @@ class Request(HTTPXRequest):
         connect_timeout: Any = BaseRequest.DEFAULT_NONE,
         pool_timeout: Any = BaseRequest.DEFAULT_NONE,
     ) -> tuple[int, bytes]:
-        """The answer's status and body, both such that python-telegram-bot reads them right.
+        """Send a request and return the answer's status and body in a form that python-telegram-bot reads correctly.
 
         Raises NotSentError, UnansweredRequestError, ServerFaultError, ThrottledError or FloodError. None of them
-        holds the address, which has the token in it.
+        contains the URL, which contains the token.
         """
         try:
             status, body = await super().do_request(
@@ -116,11 +116,14 @@ class Request(HTTPXRequest):
             )
         except NetworkError as error:
             fault = error.__cause__
-        except (OSError, httpx.InvalidURL) as error:  # OSError: from the TLS layer, amid an answer
+        except (
+            OSError,
+            httpx.InvalidURL,
+        ) as error:  # OSError: from the TLS layer, in the middle of an answer
             fault = error
         else:
             return _answer(url, method, status, body)
-        # Out of the handlers, so that it does not refer to `fault`: that knows the request, hence the token.
+        # Raised outside the handlers, so that it does not refer to `fault`, which holds the request and its token.
         raise _meaning(url, fault)
 
 
@@ -139,7 +142,7 @@ def _meaning(url: str, fault: BaseException | None) -> NetworkError:
 
 def _answer(url: str, method: str, status: int, body: bytes) -> tuple[int, bytes]:
     if status >= 500:
-        raise ServerFaultError(f"Telegram has a fault of its own (HTTP {status}).")
+        raise ServerFaultError(f"Telegram reports an internal error (HTTP {status}).")
     if 200 <= status < 300:
         if method == "POST" and not _is_result(body):
             raise _unanswered(url, f"Telegram's answer cannot be read (HTTP {status}).")
@@ -149,7 +152,7 @@ def _answer(url: str, method: str, status: int, body: bytes) -> tuple[int, bytes
         raise _throttled(refusal)
     if refusal is None or refusal.get("ok") is not False:
         # A proxy's 403 must not end a subscription: only the Bot API's own form speaks for a chat.
-        raise ServerFaultError(f"Something between us and Telegram refused the request (HTTP {status}).")
+        raise ServerFaultError(f"A proxy between us and Telegram refused the request (HTTP {status}).")
     return status if status in _KNOWN_STATUS else 400, _without_token(url, body)
 
 
@@ -184,11 +187,11 @@ def _throttled(refusal: Mapping[str, Any] | None) -> NetworkError | RetryAfter:
 
 
 def _unanswered(url: str, reason: str) -> NetworkError:
-    # A poll loses nothing by being repeated, but python-telegram-bot repeats a TimedOut one without a pause.
+    # Repeating a poll loses nothing, but python-telegram-bot repeats one that timed out without a pause.
     return ServerFaultError(reason) if url.endswith("/getUpdates") else UnansweredRequestError(reason)
 
 
 def _without_token(url: str, body: bytes) -> bytes:
-    """`body` without the token, should a server have repeated the address."""
+    """Return `body` without the token, in case a server repeated the URL."""
     found = re.search(r"/bot([^/]+)/", url)
     return body.replace(found[1].encode(), b"...") if found else body

@@ -1,7 +1,7 @@
-"""Messages -> Telegram: the slice's side of `Channel`, and what its commands answer with.
+"""Sending of Telegram messages: the implementation of `Channel`, and of answers to commands.
 
-A message is tried in its best form, and once more in a plainer one where Telegram refuses the form: rich, then
-classic HTML, then plain text.
+A message is sent in its best form. If Telegram refuses the form, a plainer one is tried: rich, then classic HTML, then
+plain text.
 """
 
 import asyncio
@@ -36,11 +36,11 @@ _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 _FORUM = "topic-"
 
 Alert = Callable[[str, str], Awaitable[None]]
-"""Tells the operators what became of an address: the address, and the reason."""
+"""A callback that tells the operators about an address: the address and the reason."""
 
 
 class Outgoing:
-    """What the bot says, to whom it may concern. `bot` is initialized."""
+    """The Telegram channel. `bot` is initialized."""
 
     name = "telegram"
     repeats_unknown = False
@@ -48,20 +48,23 @@ class Outgoing:
     def __init__(self, bot: ExtBot[LimitArgs]) -> None:
         self.bot = bot
         self._knows_rich: bool | None = None
-        """Whether the Bot API server has sendRichMessage; None until it has told."""
+        """Whether the Bot API server has sendRichMessage; None until it is known."""
         self._first_rich = asyncio.Lock()
         self.knows_drafts = True
         """Whether the Bot API server has sendMessageDraft, as far as is known."""
         self.alert: Alert | None = None
 
     def compose(self, dispatch: Dispatch, edition: Edition | None, choices: Choices) -> tuple[Part, ...]:
-        """The messages of `dispatch` for those with `choices`."""
+        """Compose the messages of a campaign for subscribers with these `choices`."""
         return tuple(each.part() for each in composing.dispatched(dispatch, edition, choices))
 
     async def send(
         self, delivery: Delivery, part: Part, *, first: bool, before: Callable[[], Awaitable[None]]
     ) -> None:
-        """Sends one message of a dispatch, behind what people wait for. Only the first makes a sound."""
+        """Send one message of a delivery, after all answers. Only the first message makes a sound.
+
+        Raises a DeliveryError, or FormRefusedError with the messages in a plainer form.
+        """
         subscriber = delivery.subscriber
         to, what = addresses.parse(subscriber.address), message(part)
         try:
@@ -83,10 +86,11 @@ class Outgoing:
         prompt: bool = False,
         limits: LimitArgs | None = None,
     ) -> int:
-        """Sends `what`, and gives the id of the message, of the last where it took several. Raises TelegramError.
+        """Send `what` and return the id of its last message. Raises TelegramError.
 
-        `prompt` asks the person for a reply. A group that has become a supergroup is followed; its messages have other
-        numbers there. A topic of a private chat that is gone, or that the server does not find, is left for the chat.
+        `prompt` asks the person for a reply. If a group has become a supergroup, the message goes there without a
+        reply, because message ids differ. If a topic of a private chat is gone or not found, the message goes to the
+        chat itself.
         """
         try:
             return await self._send(to, what, reply_to=reply_to, silent=silent, prompt=prompt, limits=limits)
@@ -105,9 +109,10 @@ class Outgoing:
         return number
 
     async def change(self, to: Address, number: int, what: Message) -> None:
-        """Puts `what` in place of the message `number`. Raises TelegramError, but not where it is so already.
+        """Replace the message `number` by `what`. Raises TelegramError, but not if the message already has this
+        content.
 
-        Of what takes several messages in a plainer form, the others follow below.
+        If the plainer form takes several messages, the others follow below.
         """
         try:
             await self._edit(to, number, what)
@@ -122,23 +127,23 @@ class Outgoing:
                 await self.say(to, each, silent=True)
 
     async def draft(self, to: Address, number: int, html: str) -> None:
-        """Shows `html` in a private chat for half a minute, in place of the draft `number` (not 0) before it.
+        """Show `html` in a private chat for half a minute, in place of the earlier draft `number` (not 0).
 
-        A server that does not know drafts is remembered. Raises TelegramError.
+        Remembers a server without drafts. Raises TelegramError.
         """
         try:
             await self.bot.send_message_draft(
                 to.chat, number, html, message_thread_id=to.topic, parse_mode=ParseMode.HTML
             )
         except InvalidToken as error:
-            # python-telegram-bot raises the same where the server does not have the method.
+            # python-telegram-bot raises the same exception if the server lacks the method.
             if "unauthorized" in error.message.lower():
                 raise
             self.knows_drafts = False
             _log.warning("drafts_unknown")
 
     def _instead(self, what: Message, error: TelegramError) -> tuple[Message, ...]:
-        """The messages that may pass where `what` was refused for its form; none where that is not the reason."""
+        """Return the plainer messages if `what` was refused for its form; otherwise none."""
         if what.rich is not None and refusals.is_missing_method(error):
             return plainer(what)
         if refusals.is_unparsable(error) or (what.rich is not None and refusals.may_be_form(error)):
@@ -147,7 +152,7 @@ class Outgoing:
         return ()
 
     async def _send_bulk(self, to: Address, what: Message, limits: Bulk, *, silent: bool) -> None:
-        """One request for one message. Of rich ones, one goes ahead until the server is found to know them or not."""
+        """Send one message. The first rich message goes alone, until it is known whether the server supports them."""
         if what.rich is not None:
             async with self._first_rich:
                 if self._knows_rich is None:
@@ -165,7 +170,7 @@ class Outgoing:
         prompt: bool = False,
         limits: LimitArgs | None = None,
     ) -> int:
-        """One request for one message."""
+        """Send one message in one request."""
         if what.rich is not None:
             return await self._send_rich(to, what, silent=silent, reply_to=reply_to, limits=limits)
         sent = await self.bot.send_message(
@@ -200,7 +205,7 @@ class Outgoing:
 
     @contextmanager
     def _learning(self) -> Iterator[None]:
-        """The answer to sendRichMessage tells whether the server knows it."""
+        """Learn from the answer to sendRichMessage whether the server knows the method."""
         try:
             yield
         except (BadRequest, Forbidden):
@@ -230,7 +235,7 @@ class Outgoing:
         )
 
     def _where_known(self, limits: LimitArgs) -> LimitArgs:
-        """For a rich message, unless the server has been found not to know them: also while the message waited."""
+        """Extend `limits` to refuse a rich message, also while it waits, if the server does not support them."""
         self._refuse_unknown()
 
         async def before() -> None:
@@ -245,7 +250,7 @@ class Outgoing:
             raise EndPointNotFound("The server does not know rich messages.")
 
     async def _tell(self, subscriber: Subscriber, error: DeliveryError) -> None:
-        """A topic that is gone is the operators' to know: its people cannot tell the bot."""
+        """Tell the operators that a topic is gone, because its members cannot tell the bot."""
         if self.alert and isinstance(error, EndedError) and str(error).startswith(_FORUM):
             await self.alert(subscriber.address, str(error))
 
@@ -259,5 +264,5 @@ def _reply(number: int | None) -> ReplyParameters | None:
 
 
 def _cause(error: TelegramError) -> str:
-    """Telegram's description, without what it may quote from the message."""
+    """Return Telegram's description without the part that may quote the message."""
     return error.message.partition(":")[0][:200] if "entit" in error.message else error.message[:80]

@@ -1,4 +1,4 @@
-"""The buttons that name a paper: its card, its reading page by page, and a question about it."""
+"""Buttons of a paper: its card, the pages of its reading, and a question about it."""
 
 import re
 from functools import partial
@@ -20,7 +20,7 @@ _VERSION = r"([0-9]{4}\.[0-9]{4,5}v[1-9][0-9]{0,2}|[a-z-]{2,8}/[0-9]{7}v[1-9][0-
 
 
 def handlers(desk: Desk) -> list[Handler]:
-    """What this module answers to."""
+    """List the handlers of this module."""
     return [
         CallbackQueryHandler(
             partial(reading_tapped, desk), pattern=rf"^r:{_VERSION}:([1-9][0-9]?)(?::([pc]))?$"
@@ -31,7 +31,7 @@ def handlers(desk: Desk) -> list[Handler]:
 
 
 async def paper_tapped(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
-    """A paper of the digest, opened beside it: its card, which the reading takes the place of, and gives it back."""
+    """Open the card of a paper beside the digest, or show the card again in place of the reading."""
     match = context.matches[0] if context.matches else None
     if match is None or (tap := await _tapped(desk, update)) is None:
         return
@@ -47,7 +47,7 @@ async def paper_tapped(desk: Desk, update: Update, context: ContextTypes.DEFAULT
 
 
 async def reading_tapped(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
-    """A page of a paper's reading: beside the digest, or in place of the page or the card that is open."""
+    """Show a page of a paper's reading, beside the digest or in place of the open page or card."""
     match = context.matches[0] if context.matches else None
     if match is None or (tap := await _tapped(desk, update)) is None:
         return
@@ -70,7 +70,7 @@ async def reading_tapped(desk: Desk, update: Update, context: ContextTypes.DEFAU
 
 
 async def ask_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    """Asks for the question; the answer to that message names the paper by itself."""
+    """Ask for the question. The prompt names the paper, so the reply needs no other context."""
     if tap := await _tapped(desk, update):
         came, ref = tap
         reader = await desk.reader(came)
@@ -79,7 +79,7 @@ async def ask_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -
 
 
 async def _tapped(desk: Desk, update: Update) -> tuple[Incoming, PaperRef] | None:
-    """The tap, and the paper that its button names; None, and a word to the person, where the button is forged."""
+    """Return the tap and the paper of its button. If the button is forged, tell the person and return None."""
     query = update.callback_query
     if query is None:
         return None
@@ -94,7 +94,7 @@ async def _tapped(desk: Desk, update: Update) -> tuple[Incoming, PaperRef] | Non
 
 
 def _is_pager(update: Update, version: VersionId) -> bool:
-    """Whether the tap came from a page of a reading as it was sent once, when its buttons did not say so themselves."""
+    """Whether the tap came from a reading page of an earlier version, whose buttons did not say so."""
     found = update.effective_message
     markup = found.reply_markup if found else None
     buttons = [button for row in (markup.inline_keyboard if markup else ()) for button in row]
@@ -104,5 +104,5 @@ def _is_pager(update: Update, version: VersionId) -> bool:
 
 
 def payload(name: str) -> str:
-    """The payload of a deep link to a paper: it may hold neither dot nor slash (Bot API, deep linking)."""
+    """Return the payload of a deep link to a paper. It may contain neither dots nor slashes (Bot API, deep linking)."""
     return "paper_" + name.replace("/", "_").replace(".", "-")

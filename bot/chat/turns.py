@@ -1,4 +1,4 @@
-"""Whose turn it is: what comes from one chat one after another, chats side by side."""
+"""A queue per chat: work for one chat in order, chats in parallel."""
 
 import asyncio
 from collections import deque
@@ -6,16 +6,16 @@ from collections.abc import Awaitable, Callable, Hashable
 
 _AT_ONCE = 256
 ANY_NUMBER = 100_000
-"""For work that only waits for Telegram: a sleeping task costs next to nothing."""
+"""A limit for work that only waits for Telegram: a sleeping task costs next to nothing."""
 
 Work = Callable[[], Awaitable[None]]
-"""What is done when its turn comes. Raises nothing."""
+"""A unit of work in the queue. Raises nothing."""
 
 
 class Turns:
-    """Has work done: of one key in the order in which it came, of all keys so much at once.
+    """Queues of work by key: in order for one key, in parallel for different keys.
 
-    What waits behind its own key takes no place that another key could have.
+    Work that waits behind its own key takes no place from other keys.
     """
 
     def __init__(self, at_once: int = _AT_ONCE) -> None:
@@ -25,15 +25,15 @@ class Turns:
         self._closing = False
 
     def waiting(self, key: Hashable) -> int:
-        """How much waits for a turn of `key`, without what is being done."""
+        """Return how many units of work wait for `key`, without the one in progress."""
         return len(self._queues.get(key, ()))
 
     def is_busy(self, key: Hashable) -> bool:
-        """Whether something of `key` is being done."""
+        """Whether work for `key` is in progress."""
         return key in self._queues
 
     def join(self, key: Hashable, work: Work) -> None:
-        """Has `work` done behind what came before it."""
+        """Add `work` after earlier work for `key`."""
         if key in self._queues:
             self._queues[key].append(work)
             return
@@ -53,7 +53,7 @@ class Turns:
             del self._queues[key]
 
     async def close(self, patience_seconds: float) -> int:
-        """Begins nothing more. What is being done may end within that time; gives how much was cut off."""
+        """Start no more work, and wait up to `patience_seconds` for the rest. Returns how many were cancelled."""
         self._closing = True
         if not self._tasks:
             return 0

@@ -1,7 +1,7 @@
-"""Telegram's updates before python-telegram-bot reads them.
+"""Validation of Telegram's updates before python-telegram-bot reads them.
 
-It fails on an object that lacks what the newest Bot API requires, as an older server's may, and one such update would
-keep all later ones from being fetched.
+The library fails on an object without the fields that the newest Bot API requires, which an older server may omit. One
+such update would keep all later ones from being fetched.
 """
 
 from typing import Any
@@ -15,10 +15,10 @@ _log = structlog.get_logger()
 
 
 def readable(update: dict[str, Any]) -> dict[str, Any]:
-    """`update`, or its number alone where the rest cannot be read: so it still counts as taken."""
+    """Return `update`, or only its id if the rest cannot be read, so that it still counts as received."""
     try:
         Update.de_json(json_input.bounded(update), None)
-    except Exception as error:  # noqa: BLE001 - whatever the library stumbles over
+    except Exception as error:  # noqa: BLE001 - the library may raise anything
         number = update.get("update_id")
         _log.warning("update_unreadable", update=number, error=type(error).__name__)
         return {"update_id": number}

@@ -1,4 +1,4 @@
-"""The texts of the chat: templates that escape by themselves, and the words of each language."""
+"""The texts of the chat: auto-escaping templates, and the words of each language."""
 
 import re
 from functools import cache
@@ -11,17 +11,17 @@ from digest.models import Gap
 from digest.render import splitting, telegram, words
 
 _LANGUAGE_FILE = re.compile(r"chat/([a-z]{2,3}(?:-[A-Za-z0-9]+)*)\.j2")
-_AUTHORS = 3  # named before the rest becomes a number
+_AUTHORS = 3  # authors listed before the rest is only counted
 
 
 def languages() -> tuple[str, ...]:
-    """The languages that the chat speaks: a file of words each."""
+    """Return the languages of the chat, one for each file of words."""
     found = map(_LANGUAGE_FILE.fullmatch, environment().list_templates())
     return tuple(match[1] for match in found if match)
 
 
 def nearest(tag: str | None, fallback: str) -> str:
-    """The language for someone whose client names `tag` (IETF, such as zh-hans), else `fallback`, else English."""
+    """Return the language for a client's `tag` (IETF, such as zh-hans), or else `fallback`, or else English."""
     known = languages()
     wanted = (tag or "").partition("-")[0].lower()
     same = [language for language in known if language.partition("-")[0] == wanted]
@@ -31,24 +31,24 @@ def nearest(tag: str | None, fallback: str) -> str:
 
 
 def of(language: str) -> Any:
-    """The words of `language`, as attributes; what they are given is escaped."""
+    """Return the words of `language` as attributes. Their arguments are escaped."""
     return _words(language if language in languages() else words.FALLBACK)
 
 
 def render(template: str, language: str, **material: Any) -> str:
-    """One of the messages in `templates/chat`, as Telegram HTML with the marks of `splitting` in it."""
+    """Render a message of `templates/chat` as Telegram HTML with the marks of `splitting`."""
     made = environment().get_template(f"chat/{template}.html.j2")
     return made.render(words=of(language), post=_post_words(language), language=language, **material).strip()
 
 
 def line(text: str) -> str:
-    """Stored `text` as a line without markup."""
+    """Return the stored `text` as one line without markup."""
     return telegram.plain(splitting.finish(telegram.html(text))).replace("\n", " ")
 
 
 @cache
 def environment() -> Environment:
-    """The templates of the chat."""
+    """Return the environment of the chat's templates."""
     made = words.environment().overlay(autoescape=True)
     made.filters = {
         **made.filters,
@@ -72,11 +72,11 @@ def _post_words(language: str) -> Any:
 
 
 def _title(text: str) -> Markup:
-    """A title without markup of its own: it stands in links and in bold, where code may not."""
+    """Render a title without markup, because it stands in links and bold text, which may not contain code."""
     return telegram.literal(line(text))
 
 
 def _authors(names: tuple[str, ...], and_others: Any) -> Markup:
-    """The first of `names`, and how many there are where that leaves some out."""
+    """Render the first of `names`, and the total if some are left out."""
     shown = Markup(", ").join(map(telegram.literal, names[:_AUTHORS]))
     return shown if len(names) <= _AUTHORS else Markup("{} {}").format(shown, and_others(len(names)))
