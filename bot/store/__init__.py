@@ -1,1 +1,1 @@
-"""The tables of both packages on disk: how they came to be, and how a database is brought up to date."""
+"""The database of both packages: the tables of people, and migrations of all tables."""

@@ -1,4 +1,4 @@
-"""The alerts: what is wrong, what the operator has heard of it, and what is still to be told."""
+"""Alerts: open problems, what the operator has heard of them, and what is still to be sent."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -11,14 +11,14 @@ from bot.models import Alert, AlertKind
 from bot.store.tables import alerts
 from digest.store.bulk import BATCH, delete_some, insert_into
 
-_KEPT = timedelta(days=7)  # after which the same event would be told again
+_KEPT = timedelta(days=7)  # after that the same event is alerted again
 _LASTS = and_(alerts.c.over_at.is_(None), alerts.c.closed_at.is_(None))
 
 
 async def raise_(
     connection: AsyncConnection, kind: AlertKind, subject: str, reason: str, at: datetime
 ) -> bool:
-    """Note that there is this trouble; True where that is news."""
+    """Record a problem. Returns True if it is new."""
     new = {"kind": kind, "subject": subject, "reason": reason, "raised_at": at, "next_at": at, "tries": 0}
     insert = insert_into(connection, alerts).on_conflict_do_nothing(index_elements=list(alerts.primary_key))
     if await connection.scalar(insert.returning(alerts.c.kind), new):
@@ -38,9 +38,9 @@ async def raise_(
 
 
 async def resolve(connection: AsyncConnection, kind: AlertKind, subject: str, at: datetime) -> bool:
-    """Note that this trouble is over; True where it lasted until now.
+    """Record that a problem is over. Returns True if it was open.
 
-    One that nobody has tried to tell is never told.
+    If nobody tried to send the alert, it is never sent.
     """
     query = select(alerts).where(_is(kind, subject), _LASTS).with_for_update()
     row = (await connection.execute(query)).one_or_none()
@@ -54,7 +54,7 @@ async def resolve(connection: AsyncConnection, kind: AlertKind, subject: str, at
 
 
 async def lasting(connection: AsyncConnection, kind: AlertKind | None = None) -> list[Alert]:
-    """The troubles that are not over, oldest first."""
+    """Return the open problems, oldest first."""
     query = select(alerts).where(_LASTS).order_by(alerts.c.raised_at)
     if kind is not None:
         query = query.where(alerts.c.kind == kind)
@@ -62,13 +62,13 @@ async def lasting(connection: AsyncConnection, kind: AlertKind | None = None) ->
 
 
 async def due(connection: AsyncConnection, at: datetime) -> list[Alert]:
-    """The alerts that are to be told now, oldest first."""
+    """Return the alerts to send now, oldest first."""
     query = select(alerts).where(alerts.c.next_at <= at).order_by(alerts.c.raised_at)
     return [_alert(row) for row in await connection.execute(query)]
 
 
 async def claim(connection: AsyncConnection, alert: Alert, at: datetime, next_at: datetime) -> bool:
-    """Take `alert`, which is due, to tell it; False where another process has. It is due again at `next_at`."""
+    """Claim a due `alert` for sending; it is due again at `next_at`. Returns False if another process has it."""
     over = alerts.c.over_at.is_(None) if alert.over_at is None else alerts.c.over_at.is_not(None)
     still = and_(_is(alert.kind, alert.subject), alerts.c.next_at <= at, over)
     taken = update(alerts).where(still).values(next_at=next_at, tries=alerts.c.tries + 1)
@@ -76,9 +76,9 @@ async def claim(connection: AsyncConnection, alert: Alert, at: datetime, next_at
 
 
 async def note_told(connection: AsyncConnection, alert: Alert, at: datetime, quiet: timedelta) -> None:
-    """Note that the operator has heard of `alert`, or that it is over; then nothing more is told of it for `quiet`.
+    """Record that the operator was told of `alert` or of its end; afterwards nothing is sent about it for `quiet`.
 
-    If it ended, or began again, while it was being told, that is still to be told.
+    If the problem ended or began again while the alert was being sent, that is still to be sent.
     """
     if alert.over_at is not None:
         ended = and_(_is(alert.kind, alert.subject), alerts.c.over_at.is_not(None))
@@ -93,18 +93,18 @@ async def note_told(connection: AsyncConnection, alert: Alert, at: datetime, qui
 
 
 async def hurry(connection: AsyncConnection, at: datetime) -> None:
-    """Have what could not be told before be told at once: there is a new way to the operator."""
+    """Send alerts that failed before at once, because there is a new route to the operator."""
     tried = and_(alerts.c.next_at.is_not(None), alerts.c.tries > 0)
     await connection.execute(update(alerts).where(tried).values(next_at=at))
 
 
 async def prune(connection: AsyncConnection, at: datetime, limit: int = BATCH) -> int:
-    """Delete at most `limit` of those that ended long ago; gives how many."""
+    """Delete at most `limit` alerts that were closed long ago. Returns how many."""
     return await delete_some(connection, alerts, alerts.c.closed_at < at - _KEPT, limit)
 
 
 async def subjects(connection: AsyncConnection, kind: AlertKind) -> Collection[str]:
-    """The subjects of the troubles of this `kind` that are not over."""
+    """Return the subjects of the open problems of this `kind`."""
     return {each.subject for each in await lasting(connection, kind)}
 
 

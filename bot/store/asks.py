@@ -1,6 +1,6 @@
-"""What people asked for on demand: kept until it is answered, counted for the quotas, deleted after 90 days.
+"""Paper requests: stored until answered, counted for the quotas, deleted after 90 days.
 
-Of who is forgotten, no more stays than how much of the day's quotas they have had: for two days, under an alias.
+For people whose data was deleted, only their quota usage of the day remains, under an alias, for two days.
 """
 
 from collections.abc import Callable
@@ -18,11 +18,11 @@ from digest.store.bulk import BATCH, delete_some, insert_into
 
 _COLUMNS = asks.c
 _KEPT = timedelta(days=90)
-_COUNT_KEPT = timedelta(days=2)  # a day of the quotas, in whatever time zone
+_COUNT_KEPT = timedelta(days=2)  # covers one day of the quotas in any time zone
 
 
 async def add(connection: AsyncConnection, ask: Ask, *, made: bool = False) -> int:
-    """Keep `ask` as due, and give its number; `made` where it is to be made, which counts for the quotas."""
+    """Store `ask` as due and return its id. With `made`, something will be made for it, which counts for the quotas."""
     row = {
         "address": ask.address,
         "person": ask.person,
@@ -42,12 +42,12 @@ async def add(connection: AsyncConnection, ask: Ask, *, made: bool = False) -> i
 
 
 async def note_status(connection: AsyncConnection, number: int, message: int) -> None:
-    """The message that shows how far the work is."""
+    """Store the id of the status message."""
     await connection.execute(update(asks).where(_COLUMNS.id == number).values(status_message=message))
 
 
 async def note_version(connection: AsyncConnection, ask: Ask, version: str) -> bool:
-    """Which version the paper of `ask` is; False where the same is asked for in that version there already."""
+    """Store the version of the requested paper. Returns False if the same version is already being requested there."""
     if await is_due(connection, replace(ask, paper=version), ask.asked_at - ASK_LIFETIME):
         return ask.paper == version
     await connection.execute(update(asks).where(_COLUMNS.id == ask.id).values(paper=version))
@@ -55,31 +55,31 @@ async def note_version(connection: AsyncConnection, ask: Ask, version: str) -> b
 
 
 async def note_part(connection: AsyncConnection, number: int, part: int) -> bool:
-    """How many messages of the answer went out, or may have; False where the request is deleted."""
+    """Store how many messages of the answer were sent or may have been. Returns False if the request was deleted."""
     noted = await connection.execute(update(asks).where(_COLUMNS.id == number).values(part=part))
     return bool(noted.rowcount)
 
 
 async def end(connection: AsyncConnection, number: int, outcome: str, at: datetime, *, made: bool) -> None:
-    """It is answered, or nothing more can be said. It counts for the quotas where something was `made` and shown."""
+    """End the request. It counts for the quotas if something was `made` and shown."""
     values: dict[str, Any] = {"answered_at": at, "outcome": outcome, "made": made}
     await connection.execute(update(asks).where(_COLUMNS.id == number).values(values))
 
 
 async def move(connection: AsyncConnection, old: str, new: str) -> None:
-    """What was asked from the address `old` was asked from `new`, where messages have other numbers."""
+    """Move requests from the address `old` to `new`, where message ids differ."""
     values = {"address": new, "status_message": None, "reply_to": None}
     await connection.execute(update(asks).where(_COLUMNS.address == old).values(values))
 
 
 async def due(connection: AsyncConnection, since: datetime) -> list[Ask]:
-    """What was asked since then and is not answered, oldest first."""
+    """Return the unanswered requests since then, oldest first."""
     query = select(asks).where(_COLUMNS.answered_at.is_(None), _COLUMNS.asked_at >= since)
     return [_ask(row) for row in await connection.execute(query.order_by(_COLUMNS.id))]
 
 
 async def is_due(connection: AsyncConnection, ask: Ask, since: datetime) -> bool:
-    """Whether the same was asked from there since then, and is not answered yet."""
+    """Whether the same request was made from there since then and is unanswered."""
     query = select(func.count()).where(
         _COLUMNS.address == ask.address,
         _COLUMNS.paper == ask.paper,
@@ -93,14 +93,14 @@ async def is_due(connection: AsyncConnection, ask: Ask, since: datetime) -> bool
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A day of the quotas: when it began, and the alias of a person in it."""
+    """A day of the quotas: its start, and the function that gives a person's alias on that day."""
 
     began: datetime
     alias: Callable[[str], str]
 
 
 async def counted(connection: AsyncConnection, day: Day, person: str | None = None) -> int:
-    """How many requests of that day took the model, of `person` or of all; with those that were forgotten."""
+    """Count the requests of the day that used the model, by `person` or by all, including deleted ones."""
     query = select(func.count()).where(_COLUMNS.made, _COLUMNS.asked_at >= day.began)
     if person is not None:
         query = query.where(_COLUMNS.person == person)
@@ -108,7 +108,7 @@ async def counted(connection: AsyncConnection, day: Day, person: str | None = No
 
 
 async def forgotten(connection: AsyncConnection, day: Day, person: str | None = None) -> int:
-    """How many of them were forgotten."""
+    """Count the deleted ones among them."""
     query = select(func.sum(spent.c.requests)).where(spent.c.day == day.began)
     if person is not None:
         query = query.where(spent.c.alias == day.alias(person))
@@ -116,12 +116,12 @@ async def forgotten(connection: AsyncConnection, day: Day, person: str | None = 
 
 
 async def forget(connection: AsyncConnection, address: str) -> None:
-    """Delete what was asked from `address` and its topics, or by its person in groups."""
+    """Delete the requests from `address` and its topics, and those of its person in groups."""
     await connection.execute(delete(asks).where(_of(address)))
 
 
 async def keep_count(connection: AsyncConnection, address: str, day: Day) -> None:
-    """Note how many of the same count for the quotas of `day`: they are about to be forgotten."""
+    """Store how many of these requests count for the quotas of `day`, before they are deleted."""
     counts = select(_COLUMNS.person, func.count().label("requests")).where(
         _of(address), _COLUMNS.made, _COLUMNS.asked_at >= day.began
     )
@@ -136,13 +136,13 @@ async def keep_count(connection: AsyncConnection, address: str, day: Day) -> Non
 
 
 async def prune(connection: AsyncConnection, at: datetime, limit: int = BATCH) -> int:
-    """Delete at most `limit` of what was asked long ago, and of the numbers of days that are over; gives how many."""
+    """Delete at most `limit` old requests and quota counts. Returns how many."""
     old = await delete_some(connection, asks, _COLUMNS.asked_at < at - _KEPT, limit)
     return old + await delete_some(connection, spent, spent.c.day < at - _COUNT_KEPT, limit - old)
 
 
 async def of_address(connection: AsyncConnection, address: str) -> list[dict[str, Any]]:
-    """All that was asked from `address` and its topics, or by its person in groups, for them to see."""
+    """Export all requests from `address` and its topics, and those of its person in groups."""
     query = select(
         _COLUMNS.paper, _COLUMNS.wish, _COLUMNS.question, _COLUMNS.asked_at, _COLUMNS.outcome
     ).where(_of(address))

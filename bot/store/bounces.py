@@ -1,4 +1,4 @@
-"""What came back, each report once."""
+"""Bounce reports, each stored once."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -25,9 +25,9 @@ async def take(
     *,
     likeness: str = "",
 ) -> bool:
-    """Whether the report comes for the first time; from now on it does not.
+    """Store a report. Returns False if it was stored before.
 
-    `likeness` is what it has in common with those that say the same of others.
+    `likeness` identifies reports that give the same reason.
     """
     row = {
         "message_id": message_id,
@@ -45,7 +45,7 @@ async def take(
 async def moments(
     connection: AsyncConnection, subscriber: int, kinds: Collection[str], since: datetime
 ) -> list[datetime]:
-    """When reports of `kinds` about a subscriber came since then, oldest first."""
+    """Return when reports of `kinds` about a subscriber arrived since then, oldest first."""
     query = select(_COLUMNS.seen_at).where(
         _COLUMNS.subscriber_id == subscriber, _COLUMNS.kind.in_(kinds), _COLUMNS.seen_at >= since
     )
@@ -53,20 +53,20 @@ async def moments(
 
 
 async def alike(connection: AsyncConnection, likeness: str, since: datetime) -> list[Subscriber]:
-    """The subscribers of whom reports with that `likeness` came since then, each once."""
+    """Return the subscribers with reports of that `likeness` since then, each once."""
     about = select(_COLUMNS.subscriber_id).where(_COLUMNS.likeness == likeness, _COLUMNS.seen_at >= since)
     rows = await connection.execute(select(subscribers).where(subscribers.c.id.in_(about)))
     return [reader(row) for row in rows]
 
 
 async def forgive(connection: AsyncConnection, likeness: str, kind: str, since: datetime) -> None:
-    """The reports with that `likeness` since then are of `kind` from now on."""
+    """Change the reports with that `likeness` since then to `kind`."""
     alike = update(bounces).where(_COLUMNS.likeness == likeness, _COLUMNS.seen_at >= since)
     await connection.execute(alike.values(kind=kind))
 
 
 async def most_alike(connection: AsyncConnection, kind: str, since: datetime) -> tuple[int, str]:
-    """Of how many subscribers reports of `kind` came since then, and what most of those say."""
+    """Return how many subscribers had reports of `kind` since then, and the most frequent `likeness`."""
     about = func.count(_COLUMNS.subscriber_id.distinct())
     wanted = _COLUMNS.kind == kind, _COLUMNS.seen_at >= since
     query = select(_COLUMNS.likeness).where(*wanted).group_by(_COLUMNS.likeness).order_by(about.desc())
@@ -75,11 +75,11 @@ async def most_alike(connection: AsyncConnection, kind: str, since: datetime) ->
 
 
 async def of_subscriber(connection: AsyncConnection, number: int) -> list[dict[str, Any]]:
-    """All reports about a subscriber, for them to see."""
+    """Export all reports about a subscriber."""
     query = select(_COLUMNS.kind, _COLUMNS.detail, _COLUMNS.seen_at).where(_COLUMNS.subscriber_id == number)
     return [dict(row) for row in (await connection.execute(query.order_by(_COLUMNS.seen_at))).mappings()]
 
 
 async def prune(connection: AsyncConnection, before: datetime) -> None:
-    """Forget what came before then."""
+    """Delete the reports from before that time."""
     await connection.execute(delete(bounces).where(_COLUMNS.seen_at < before))

@@ -1,4 +1,4 @@
-"""The ledger: who gets what, and what became of it."""
+"""Deliveries: which subscriber gets which campaign, and the result."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,23 +34,23 @@ from digest.store.types import UtcDateTime
 
 _COLUMNS = deliveries.c
 _CHANNELS = select(subscribers.c.channel).distinct().scalar_subquery()
-"""Of all deliveries the index serves only who names the channels."""
+"""The index starts with the channel, so queries over all deliveries name the channels."""
 _REMEMBERED = timedelta(days=365)
 
 
 When = Callable[[time | None, ZoneInfo], datetime]
-"""When it is the hour of the day, in a zone, at which somebody wants their digest; None: as soon as it is there."""
+"""A function from the delivery time and zone of a subscriber to the due moment. None means as soon as possible."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """The subscribers behind the number `after`, up to `upto`; None: to the last."""
+    """Subscribers with ids after `after`, up to `upto`; None means to the last."""
 
     after: int = 0
     upto: int | None = None
 
     def condition(self) -> ColumnElement[bool]:
-        """Whether a row of `subscribers` is one of them."""
+        """Match the rows of `subscribers` in this segment."""
         number = subscribers.c.id
         behind = number > self.after
         return behind if self.upto is None else and_(behind, number <= self.upto)
@@ -60,7 +60,7 @@ EVERYONE = Segment()
 
 
 async def segment(connection: AsyncConnection, after: int, size: int) -> Segment | None:
-    """The next `size` subscribers behind the number `after`; None where there are no more."""
+    """Return the next `size` subscribers after the id `after`; None if there are no more."""
     number = subscribers.c.id
     some = select(number).where(number > after).order_by(number).limit(size).subquery()
     last = await connection.scalar(select(func.max(some.c.id)))
@@ -77,10 +77,11 @@ async def open_for(
     among: Segment = EVERYONE,
     joined_until: int | None = None,
 ) -> int:
-    """A row for each of `among` who is subscribed; with `quiet`, of those who want a line on quiet days.
+    """Create a delivery for each active subscriber of `among`; with `quiet`, only for those who want a notice on quiet
+    days.
 
-    Those who joined after `joined_until` get none, and nobody a second one. It is held where the dispatch is not
-    ready in the subscriber's language. Gives how many rows there are.
+    Subscribers who joined after `joined_until` get none, and nobody gets two. A delivery is held if the campaign is not
+    ready in the subscriber's language. Returns how many were created.
     """
     columns = subscribers.c
     wanted = [columns.standing == Standing.ACTIVE, among.condition()]
@@ -89,8 +90,8 @@ async def open_for(
     if joined_until is not None:
         wanted.append(columns.joined <= joined_until)
     named = select(columns.id, columns.channel, columns.language, columns.hour, columns.zone).where(*wanted)
-    # All at once, so that who chooses another hour meanwhile is not passed over. Who is being forgotten at this moment
-    # is, and who is given something is forgotten afterwards.
+    # Read all rows at once, so that a change of the delivery time in the meantime is not lost. The lock makes a
+    # deletion of the subscriber wait, or skips a subscriber who is being deleted.
     readers = (
         await connection.execute(named.order_by(columns.id).with_for_update(key_share=True, read=True))
     ).all()
@@ -103,7 +104,7 @@ async def open_for(
         return 0
     insert = insert_into(connection, deliveries)
     once = insert.on_conflict_do_nothing(index_elements=[_COLUMNS.dispatch_id, _COLUMNS.subscriber_id])
-    # Of an INSERT, SQLAlchemy else forgets how many rows the driver counted.
+    # Otherwise SQLAlchemy forgets the driver's row count of an INSERT.
     result = await connection.execute(once.execution_options(preserve_rowcount=True), rows)
     return result.rowcount
 
@@ -123,7 +124,7 @@ def _row(dispatch: Dispatch, reader_: Any, due_at: datetime, at: datetime) -> di
 
 
 async def release(connection: AsyncConnection, dispatch: Dispatch, at: datetime, limit: int) -> int:
-    """What is held of `dispatch`, and need not be any more, is due: at most `limit` rows; gives how many."""
+    """Make at most `limit` held deliveries of `dispatch` due whose language is ready. Returns how many."""
     held = (
         select(_COLUMNS.id).join(subscribers).where(_held(), _COLUMNS.dispatch_id == dispatch.id).limit(limit)
     )
@@ -137,7 +138,7 @@ async def release(connection: AsyncConnection, dispatch: Dispatch, at: datetime,
 
 
 async def held_languages(connection: AsyncConnection) -> dict[int, set[str]]:
-    """The languages that deliveries are held for, by the number of their dispatch."""
+    """Return the languages of held deliveries, by the id of their campaign."""
     query = select(_COLUMNS.dispatch_id, subscribers.c.language).select_from(deliveries.join(subscribers))
     found: dict[int, set[str]] = {}
     for number, language in await connection.execute(query.where(_held()).distinct()):
@@ -158,9 +159,9 @@ async def due(
     *,
     skipped: int = 0,
 ) -> list[Delivery]:
-    """What is to be sent on `channel` at `at`, oldest first, behind the first `skipped`.
+    """Return the deliveries to send on `channel` at `at`, oldest first, after the first `skipped`.
 
-    Without what is for the subscribers `held`, whose turn it is not.
+    Deliveries to the subscribers `held` are left out, because it is not their turn.
     """
     query = select(deliveries).where(_is_due(channel, at, held)).order_by(_COLUMNS.next_at, _COLUMNS.id)
     rows = (await connection.execute(query.limit(limit).offset(skipped))).all()
@@ -190,8 +191,11 @@ async def due(
 async def _quiet_lines(
     connection: AsyncConnection, rows: Sequence[Row[Any]], sent: Mapping[int, Dispatch]
 ) -> tuple[set[int], set[tuple[date | None, int]]]:
-    """Of the deliveries `rows` of what is `sent`: the lines of quiet days whose papers turned up, by their dispatch;
-    and who got such a line before the edition of that day, by the day and the subscriber."""
+    """Find superseded quiet-day notices among the deliveries `rows` of the campaigns `sent`.
+
+    Returns the ids of campaigns that announced a quiet day whose papers turned up later, and pairs of day and
+    subscriber for those who got such a notice before the edition of that day.
+    """
     days = {each.edition_date for each in sent.values() if each.edition_date is not None}
     edition, quiet = dispatches.alias(), dispatches.alias()
     both = select(quiet.c.id, quiet.c.quiet_date).join_from(
@@ -207,7 +211,7 @@ async def _quiet_lines(
 
 
 async def count_due(connection: AsyncConnection, channel: str, at: datetime, held: Iterable[int] = ()) -> int:
-    """How much `due` would find without a limit."""
+    """Count what `due` would return without a limit."""
     query = select(func.count()).select_from(deliveries).where(_is_due(channel, at, held))
     return (await connection.scalar(query)) or 0
 
@@ -221,7 +225,7 @@ def _is_due(channel: str, at: datetime, held: Iterable[int]) -> ColumnElement[bo
 async def waiting(
     connection: AsyncConnection, subscriber: Subscriber, at: datetime
 ) -> list[tuple[int, Dispatch]]:
-    """The deliveries to `subscriber` that are not begun, and not to be before some time after `at`."""
+    """Return the deliveries to `subscriber` that have not begun and are due after `at`."""
     query = select(_COLUMNS.id.label("delivery"), dispatches).select_from(deliveries.join(dispatches))
     waits = query.where(
         _COLUMNS.subscriber_id == subscriber.id,
@@ -233,14 +237,14 @@ async def waiting(
 
 
 async def postpone(connection: AsyncConnection, number: int, until: datetime) -> None:
-    """The delivery `number`, if it still waits, is next tried then: sooner than it was to be, or later."""
+    """Set the next attempt of the delivery `number`, if it still waits, to `until`, earlier or later than before."""
     waits = _COLUMNS.state.in_((Sending.DUE, Sending.HELD))
     query = update(deliveries).where(_COLUMNS.id == number, waits)
     await connection.execute(query.values(next_at=until))
 
 
 async def next_at(connection: AsyncConnection) -> datetime | None:
-    """When the next delivery is to be tried."""
+    """Return the time of the next attempt of any delivery."""
     query = select(func.min(_COLUMNS.next_at, type_=UtcDateTime)).where(
         _COLUMNS.channel.in_(_CHANNELS), _COLUMNS.state == Sending.DUE
     )
@@ -251,10 +255,10 @@ async def next_at(connection: AsyncConnection) -> datetime | None:
 async def mark(
     connection: AsyncConnection, numbers: Collection[int], mark: Mark, at: datetime, *, in_doubt: bool = False
 ) -> set[int]:
-    """The deliveries `numbers` become what `mark` says; gives those that did.
+    """Apply `mark` to the deliveries `numbers`. Returns the ids of those that were changed.
 
-    One whose subscriber has left at this moment, or has a pause beyond the mark's day, is not marked as being sent, nor
-    one that another process sends; `in_doubt`: unless the same mark may have been made a moment ago.
+    A delivery is not marked as being sent if its subscriber has left, is paused beyond the mark's day, or if another
+    process is sending it. With `in_doubt`, the same mark may have been made a moment ago and is accepted.
     """
     kept = {f"b_{name}": getattr(mark, name) for name in _KEPT}
     values = {"b_state": mark.state, "b_reason": mark.reason, "b_at": at, **kept}
@@ -285,7 +289,7 @@ _KEPT = {
     "repeated": "repeated",
     "in_flight": "in_flight",
 }
-# Thousands of marks are made a second, so the statements are put together once.
+# Thousands of marks are made a second, so the statements are built once.
 _MARK = (
     update(deliveries)
     .where(_COLUMNS.id.in_(bindparam("b_numbers", expanding=True)))
@@ -299,8 +303,8 @@ _MARK = (
         },
     )
 )
-# Whoever marks it first sends it: PostgreSQL's lock that keeps other processes away is lost where the server restarts.
-# The subscriber is asked for by each delivery on its own: an IN tempts SQLite to go through all who are subscribed.
+# The first process to mark a delivery sends it: PostgreSQL's lock against other processes is lost if the server
+# restarts. The subscriber is checked for each delivery, because an IN makes SQLite scan all subscribers.
 _MARK_AS_BEING_SENT = _MARK.where(
     _COLUMNS.state.in_(bindparam("b_before", expanding=True)),
     or_(
@@ -318,7 +322,7 @@ _MARK_AS_BEING_SENT = _MARK.where(
 ).returning(_COLUMNS.id)
 
 
-# Nothing is left to send: but for what the operator wants to be sent again meanwhile.
+# Nothing is left to send, except what the operator has ordered to be resent in the meantime.
 _MARK_AS_ENDED = _MARK.values(
     state=case(
         (unknown_messages.is_to_be_sent_again(_COLUMNS.id), Sending.DUE.value),
@@ -330,15 +334,15 @@ _MARK_AS_ENDED = _MARK.values(
 
 
 async def reader_of(connection: AsyncConnection, number: int) -> int | None:
-    """The subscriber whom the delivery `number` is for."""
+    """Return the id of the subscriber of the delivery `number`."""
     found: int | None = await connection.scalar(select(_COLUMNS.subscriber_id).where(_COLUMNS.id == number))
     return found
 
 
 async def abandon(connection: AsyncConnection, channel: str, at: datetime, *, repeats: bool) -> int:
-    """The messages that were being sent when the program ended are unknown from now on; gives how many there are.
+    """Mark messages that were being sent when the program ended as unknown. Returns how many there are.
 
-    What is behind them is due. With `repeats` each is sent once more instead, unless it was that already.
+    Their later messages become due. With `repeats` each message is sent once more instead, unless that was done before.
     """
     cut = _COLUMNS.channel == channel, _COLUMNS.state == Sending.SENDING
     found = 0
@@ -363,7 +367,7 @@ _IN_FLIGHT = func.coalesce(_COLUMNS.in_flight, _COLUMNS.part)
 async def replace_message(
     connection: AsyncConnection, number: int, rendering: int, message: int, count: int, at: datetime
 ) -> None:
-    """The delivery `number` goes on with `rendering`, in which `count` messages stand in for `message`."""
+    """Continue the delivery `number` with `rendering`, in which `count` messages replace `message`."""
     await unknown_messages.make_room(connection, number, message, count)
     behind = case((_COLUMNS.part > message, _COLUMNS.part + count - 1), else_=_COLUMNS.part)
     values = {"state": Sending.DUE, "reason": None, "rendering_id": rendering, "changed_at": at}
@@ -371,7 +375,7 @@ async def replace_message(
 
 
 async def counts(connection: AsyncConnection, dispatch_id: int) -> dict[Sending, int]:
-    """How it stands with the deliveries of a dispatch."""
+    """Count the deliveries of a campaign by state."""
     query = select(_COLUMNS.state, func.count()).where(_COLUMNS.dispatch_id == dispatch_id)
     return {
         Sending(state): count for state, count in await connection.execute(query.group_by(_COLUMNS.state))
@@ -379,7 +383,7 @@ async def counts(connection: AsyncConnection, dispatch_id: int) -> dict[Sending,
 
 
 async def is_under_way(connection: AsyncConnection, dispatch_id: int, at: datetime) -> bool:
-    """Whether something of a dispatch is being sent, or is to be sent by `at`."""
+    """Whether part of a campaign is being sent, or due by `at`."""
     now = or_(_COLUMNS.state == Sending.SENDING, and_(_COLUMNS.state == Sending.DUE, _COLUMNS.next_at <= at))
     query = (
         select(_COLUMNS.id)
@@ -390,7 +394,7 @@ async def is_under_way(connection: AsyncConnection, dispatch_id: int, at: dateti
 
 
 async def send_again(connection: AsyncConnection, dispatch_id: int, at: datetime) -> int:
-    """Have the messages of a dispatch that are unknown sent again; gives how many there are."""
+    """Resend the messages of a campaign with unknown delivery. Returns how many there are."""
     count = await unknown_messages.decide(connection, dispatch_id, Decision.AGAIN)
     ended = (
         update(deliveries)
@@ -404,7 +408,7 @@ async def send_again(connection: AsyncConnection, dispatch_id: int, at: datetime
 
 
 async def prune(connection: AsyncConnection, at: datetime, limit: int = BATCH) -> int:
-    """Delete at most `limit` of what has ended of dispatches of more than a year ago; gives how many."""
+    """Delete at most `limit` finished deliveries of campaigns older than a year. Returns how many."""
     old = select(dispatches.c.id).where(dispatches.c.made_at < at - _REMEMBERED)
     ended = _COLUMNS.state.not_in((Sending.DUE, Sending.SENDING))
     some = select(_COLUMNS.id).where(_COLUMNS.dispatch_id.in_(old), ended).limit(limit)
@@ -416,7 +420,7 @@ async def prune(connection: AsyncConnection, at: datetime, limit: int = BATCH) -
 
 
 async def of_subscriber(connection: AsyncConnection, number: int) -> list[dict[str, Any]]:
-    """All deliveries of a subscriber, for them to see."""
+    """Export all deliveries of a subscriber."""
     query = (
         select(
             dispatches.c.subject,

@@ -1,4 +1,4 @@
-"""What goes out to many, and the messages that it goes out as."""
+"""Campaigns, and the messages composed for them."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -29,9 +29,9 @@ async def open_(
     text: str | None = None,
     languages: Collection[str] | None = None,
 ) -> Dispatch | None:
-    """A new dispatch that was given to nobody so far; None where that of this edition or quiet day is there already.
+    """Create a campaign without deliveries. Returns None if this edition or quiet day already has one.
 
-    `languages` are those in which it is ready, None for all.
+    `languages` are those in which it is ready; None means all.
     """
     column = _date_column(subject)
     insert = insert_into(connection, dispatches).on_conflict_do_nothing(index_elements=[column])
@@ -51,7 +51,7 @@ async def open_(
 async def add_languages(
     connection: AsyncConnection, number: int, languages: Collection[str] | None
 ) -> Dispatch:
-    """The dispatch `number`, which is there, ready in `languages` too; None: in all."""
+    """Add `languages` in which the existing campaign `number` is ready; None means all."""
     query = select(dispatches).where(dispatches.c.id == number).with_for_update()
     known = dispatch((await connection.execute(query)).one())
     together = None if languages is None or known.languages is None else known.languages | {*languages}
@@ -63,9 +63,9 @@ async def add_languages(
 
 @dataclass(frozen=True, slots=True)
 class Fanout:
-    """How far a dispatch has been given out: to the subscribers up to the number `reached`, or to all.
+    """The progress of a campaign's fan-out: to subscribers up to the id `reached`, or to all.
 
-    Who joined after `joined_until` waits for the next.
+    Subscribers who joined after `joined_until` wait for the next campaign.
     """
 
     dispatch: Dispatch
@@ -75,7 +75,9 @@ class Fanout:
 
 
 async def fanout(connection: AsyncConnection, number: int, *, lock: bool = False) -> Fanout | None:
-    """The fan-out of the dispatch `number`; with `lock`, other processes leave it alone until the transaction ends."""
+    """Return the fan-out of the campaign `number`; with `lock`, other processes are kept out until the transaction
+    ends.
+    """
     query = select(dispatches).where(dispatches.c.id == number)
     row = (await connection.execute(query.with_for_update() if lock else query)).first()
     if row is None:
@@ -84,23 +86,23 @@ async def fanout(connection: AsyncConnection, number: int, *, lock: bool = False
 
 
 async def note_reached(connection: AsyncConnection, number: int, subscriber: int) -> None:
-    """The dispatch `number` was given to the subscribers up to this one."""
+    """Record that the campaign `number` has reached the subscribers up to this one."""
     await connection.execute(update(dispatches).where(dispatches.c.id == number).values(reached=subscriber))
 
 
 async def note_given(connection: AsyncConnection, number: int, at: datetime) -> None:
-    """The dispatch `number` was given to everybody."""
+    """Record that the fan-out of the campaign `number` is complete."""
     await connection.execute(update(dispatches).where(dispatches.c.id == number).values(given_at=at))
 
 
 async def unfinished(connection: AsyncConnection) -> list[Dispatch]:
-    """What was begun to be given out, and did not reach everybody; oldest first."""
+    """Return the campaigns whose fan-out began and is incomplete, oldest first."""
     query = select(dispatches).where(dispatches.c.given_at.is_(None), dispatches.c.subject != Subject.DRAFT)
     return [dispatch(row) for row in await connection.execute(query.order_by(dispatches.c.id))]
 
 
 async def never_given(connection: AsyncConnection, since: date) -> list[date]:
-    """The days from `since` on whose closed edition did not reach everybody, however old it is; oldest first."""
+    """Return the days since `since` of closed editions that did not reach everybody, oldest first."""
     days = select(editions.c.date).outerjoin(dispatches, dispatches.c.edition_date == editions.c.date)
     open_ = days.where(editions.c.date >= since, dispatches.c.given_at.is_(None))
     return list(await connection.scalars(open_.order_by(editions.c.date)))
@@ -109,7 +111,7 @@ async def never_given(connection: AsyncConnection, since: date) -> list[date]:
 async def of_day(
     connection: AsyncConnection, day: date, subject: Subject = Subject.EDITION
 ) -> Dispatch | None:
-    """The dispatch of the edition of `day`; with the `subject` QUIET, the line that there is none."""
+    """Return the campaign of the edition of `day`; with the `subject` QUIET, the notice that there is none."""
     row = (await connection.execute(select(dispatches).where(_date_column(subject) == day))).first()
     return None if row is None else dispatch(row)
 
@@ -119,13 +121,13 @@ def _date_column(subject: Subject) -> Column[Any]:
 
 
 async def find(connection: AsyncConnection, number: int) -> Dispatch | None:
-    """The dispatch with this number."""
+    """Return the campaign with this id."""
     row = (await connection.execute(select(dispatches).where(dispatches.c.id == number))).first()
     return None if row is None else dispatch(row)
 
 
 async def confirm(connection: AsyncConnection, number: int, at: datetime) -> Dispatch | None:
-    """The draft `number`, which is a broadcast from now on; None where it is none, no longer, or of long ago."""
+    """Turn the draft `number` into a broadcast. Returns None if there is no such draft, or it is too old."""
     columns = dispatches.c
     fresh = columns.made_at >= at - _DRAFT_LIFETIME
     result = await connection.execute(
@@ -137,21 +139,21 @@ async def confirm(connection: AsyncConnection, number: int, at: datetime) -> Dis
 
 
 async def discard(connection: AsyncConnection, number: int) -> bool:
-    """Delete the draft `number`, so that nothing can send it any more; False where it is none, or no longer."""
+    """Delete the draft `number`, so that it can no longer be sent. Returns False if it was no draft."""
     columns = dispatches.c
     gone = delete(dispatches).where(columns.id == number, columns.subject == Subject.DRAFT)
     return bool((await connection.execute(gone)).rowcount)
 
 
 async def latest(connection: AsyncConnection, limit: int) -> list[Dispatch]:
-    """The newest dispatches, newest first."""
+    """Return the newest campaigns, newest first."""
     sent = select(dispatches).where(dispatches.c.subject != Subject.DRAFT)
     rows = await connection.execute(sent.order_by(dispatches.c.id.desc()).limit(limit))
     return [dispatch(row) for row in rows]
 
 
 async def rendering(connection: AsyncConnection, dispatch_id: int, choices: str) -> int | None:
-    """The number of the messages for `choices`, if they were made."""
+    """Return the id of the messages for `choices`, if they exist."""
     columns = renderings.c
     query = select(columns.id).where(columns.dispatch_id == dispatch_id, columns.choices == choices)
     return await connection.scalar(query)
@@ -160,7 +162,7 @@ async def rendering(connection: AsyncConnection, dispatch_id: int, choices: str)
 async def keep_rendering(
     connection: AsyncConnection, dispatch_id: int, choices: str, parts: Sequence[Part], at: datetime
 ) -> int:
-    """The number under which the messages for `choices` are kept: those of whoever came first."""
+    """Store the messages for `choices` and return their id. If there are stored messages already, those remain."""
     insert = insert_into(connection, renderings).on_conflict_do_nothing(
         index_elements=[renderings.c.dispatch_id, renderings.c.choices]
     )
@@ -173,14 +175,14 @@ async def keep_rendering(
 
 
 async def parts(connection: AsyncConnection, number: int) -> tuple[Part, ...]:
-    """The messages of the rendering `number`."""
+    """Return the messages of the rendering `number`."""
     return tuple(await connection.scalar(select(renderings.c.parts).where(renderings.c.id == number)) or ())
 
 
 async def renew(connection: AsyncConnection, day: date, at: datetime) -> None:
-    """Has the edition of `day` composed anew for all who have got nothing of it so far.
+    """Compose the edition of `day` again for all who have received nothing of it so far.
 
-    Who has got a part of the former messages gets the rest of these.
+    Subscribers who have received a part get the rest of the earlier messages.
     """
     of_day = select(dispatches.c.id).where(dispatches.c.edition_date == day).scalar_subquery()
     columns = renderings.c
@@ -199,9 +201,9 @@ async def renew(connection: AsyncConnection, day: date, at: datetime) -> None:
 
 
 async def prune(connection: AsyncConnection, at: datetime, age: timedelta, limit: int = BATCH) -> int:
-    """Delete messages of dispatches that are older than `age`, but for those that the operator may send again.
+    """Delete messages of campaigns older than `age`, except those that the operator may resend.
 
-    First at most `limit` deliveries forget theirs. Gives how many rows were changed.
+    At most `limit` deliveries are detached from them first. Returns how many rows were changed.
     """
     old = and_(renderings.c.made_at < at - age, renderings.c.id.not_in(unknown_messages.RENDERINGS_TO_KEEP))
     which = select(renderings.c.id).where(old)
@@ -215,9 +217,9 @@ async def prune(connection: AsyncConnection, at: datetime, age: timedelta, limit
 
 
 async def prune_texts(connection: AsyncConnection, at: datetime, limit: int = BATCH) -> int:
-    """Delete drafts that can no longer be confirmed, and broadcasts of a year ago whose deliveries are deleted.
+    """Delete drafts that can no longer be confirmed, and broadcasts older than a year whose deliveries are deleted.
 
-    Editions stay, without an end: none is ever given out again. Gives how many were deleted, at most `limit`.
+    Editions are never deleted, so that none is sent twice. Returns how many were deleted, at most `limit`.
     """
     columns = dispatches.c
     drafts = and_(columns.subject == Subject.DRAFT, columns.made_at < at - _DRAFT_LIFETIME)
@@ -227,7 +229,7 @@ async def prune_texts(connection: AsyncConnection, at: datetime, limit: int = BA
 
 
 def dispatch(row: Row[Any]) -> Dispatch:
-    """The value that a row of the table holds."""
+    """Convert a row of the table."""
     languages = None if row.languages is None else frozenset(row.languages)
     day = row.edition_date or row.quiet_date
     return Dispatch(row.id, Subject(row.subject), day, row.text, row.due_at, languages)

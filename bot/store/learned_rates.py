@@ -1,4 +1,4 @@
-"""The rate that Telegram was found to take from the bot: one row, as there is one bot."""
+"""The sending rate that Telegram was found to accept. One row, because there is one bot."""
 
 from datetime import datetime
 
@@ -12,13 +12,13 @@ _COLUMNS = learned_rates.c
 
 
 async def get(connection: AsyncConnection, bot: str) -> float | None:
-    """Messages a second that `bot` was found to may send; None where nothing is known of it."""
+    """Return the learned rate of `bot` in messages a second; None if it is unknown."""
     found: float | None = await connection.scalar(select(_COLUMNS.per_second).where(_COLUMNS.bot == bot))
     return found
 
 
 async def note(connection: AsyncConnection, bot: str, per_second: float, at: datetime) -> None:
-    """Keep the rate of `bot`, and forget that of any other."""
+    """Store the rate of `bot`, and delete those of other bots."""
     await connection.execute(delete(learned_rates).where(_COLUMNS.bot != bot))
     insert = insert_into(connection, learned_rates).values(bot=bot, per_second=per_second, noted_at=at)
     await connection.execute(

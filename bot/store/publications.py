@@ -1,4 +1,4 @@
-"""How far the post of each edition is published: what is still to be written and pushed, and since when."""
+"""Publication of the posts: which are still to be written or pushed, and when."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _COLUMNS = publications.c
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """The state of the post of `day`: `write_at` and `push_at` are the next tries, None for none."""
+    """The state of the post of `day`. `write_at` and `push_at` are the next attempts; None means none."""
 
     day: date
     write_at: datetime | None
@@ -28,7 +28,7 @@ class Publication:
 
 
 async def note_written(connection: AsyncConnection, day: date, at: datetime, *, pushes: bool) -> None:
-    """Note that the post of `day` is written; with `pushes`, it is to be pushed at once."""
+    """Record that the post of `day` is written; with `pushes`, it is to be pushed at once."""
     values: dict[str, Any] = {"written_at": at, "write_at": None, "write_tries": 0}
     await _put(connection, day, values | ({"push_at": at} if pushes else {}))
 
@@ -36,12 +36,12 @@ async def note_written(connection: AsyncConnection, day: date, at: datetime, *, 
 async def note_unwritten(
     connection: AsyncConnection, day: date, reason: str, next_at: datetime, tries: int
 ) -> None:
-    """Note that the post of `day` could not be written, for the time numbered `tries`."""
+    """Record that writing the post of `day` failed for the `tries`-th time in a row."""
     await _put(connection, day, {"write_at": next_at, "write_tries": tries, "reason": reason})
 
 
 async def note_pushed(connection: AsyncConnection, pushed: Collection[Publication], at: datetime) -> None:
-    """Note that these are published; one that was written anew meanwhile is still to be."""
+    """Record that these are published. A post that was rewritten in the meantime remains to be pushed."""
     done = {"pushed_at": at, "push_at": None, "push_tries": 0, "reason": None}
     for each in pushed:
         same = _COLUMNS.edition_date == each.day, _COLUMNS.push_at == each.push_at
@@ -51,18 +51,18 @@ async def note_pushed(connection: AsyncConnection, pushed: Collection[Publicatio
 async def note_unpushed(
     connection: AsyncConnection, days: Collection[date], reason: str, next_at: datetime, tries: int
 ) -> None:
-    """Note that the posts of `days` could not be published, for the time numbered `tries`."""
+    """Record that pushing the posts of `days` failed for the `tries`-th time in a row."""
     values = {"push_at": next_at, "push_tries": tries, "reason": reason}
     await connection.execute(update(publications).where(_COLUMNS.edition_date.in_(days)).values(**values))
 
 
 async def note_nothing_to_push(connection: AsyncConnection) -> None:
-    """Note that what is not pushed stays so."""
+    """Cancel all pending pushes."""
     await connection.execute(update(publications).values(push_at=None, push_tries=0))
 
 
 async def without_state(connection: AsyncConnection) -> list[date]:
-    """The editions that were archived before this table was, oldest first."""
+    """Return the editions archived before this table existed, oldest first."""
     query = select(editions.c.date).outerjoin(publications, _COLUMNS.edition_date == editions.c.date)
     old = query.where(editions.c.archived_at.is_not(None), _COLUMNS.edition_date.is_(None))
     return list(await connection.scalars(old.order_by(editions.c.date)))
@@ -71,7 +71,7 @@ async def without_state(connection: AsyncConnection) -> list[date]:
 async def note_found(
     connection: AsyncConnection, days: Collection[date], unpublished: Collection[date], at: datetime
 ) -> None:
-    """Note of the posts of `days`, of which nothing was noted, that the `unpublished` are to be pushed at once."""
+    """Record the state of the posts of `days` that have none: the `unpublished` are to be pushed at once."""
     insert = insert_into(connection, publications).on_conflict_do_nothing()
     for day in days:
         state = "push_at" if day in unpublished else "pushed_at"
@@ -79,12 +79,12 @@ async def note_found(
 
 
 async def unwritten(connection: AsyncConnection) -> list[Publication]:
-    """The posts that are still to be written, oldest first."""
+    """Return the posts still to be written, oldest first."""
     return await _where(connection, _COLUMNS.write_at.is_not(None))
 
 
 async def unpushed(connection: AsyncConnection) -> list[Publication]:
-    """The posts that are still to be pushed, oldest first."""
+    """Return the posts still to be pushed, oldest first."""
     return await _where(connection, _COLUMNS.push_at.is_not(None))
 
 

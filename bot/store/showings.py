@@ -1,4 +1,4 @@
-"""Answers on their way to who asked, until the last message is gone."""
+"""Edition requests and other answers on their way, until their last message is sent."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -15,7 +15,7 @@ _COLUMNS = showings.c
 
 
 async def add(connection: AsyncConnection, new: Showing, at: datetime) -> Showing:
-    """Keeps `new` under an id of its own."""
+    """Store `new` and return it with its id."""
     row = {name: value for name, value in asdict(new).items() if name != "id"}
     result = await connection.execute(
         insert(showings).returning(_COLUMNS.id), row | {"parts": list(new.parts), "asked_at": at}
@@ -24,13 +24,13 @@ async def add(connection: AsyncConnection, new: Showing, at: datetime) -> Showin
 
 
 async def is_under_way(connection: AsyncConnection, address: str, parts: Sequence[Part]) -> bool:
-    """Whether just these messages are on their way to `address`."""
+    """Whether exactly these messages are on their way to `address`."""
     query = select(_COLUMNS.parts).where(_COLUMNS.address == address)
     return list(parts) in (await connection.scalars(query)).all()
 
 
 async def left(connection: AsyncConnection, since: datetime) -> list[Showing]:
-    """What was asked for since then and is not all gone, oldest first; what is older is dropped."""
+    """Return the unfinished answers since then, oldest first. Older ones are deleted."""
     await connection.execute(delete(showings).where(_COLUMNS.asked_at < since))
     rows = await connection.execute(select(showings).order_by(_COLUMNS.id))
     return [
@@ -40,22 +40,22 @@ async def left(connection: AsyncConnection, since: datetime) -> list[Showing]:
 
 
 async def note(connection: AsyncConnection, number: int, part: int) -> bool:
-    """So many messages are gone; False where the showing was forgotten."""
+    """Store how many messages were sent. Returns False if the answer was deleted."""
     result = await connection.execute(update(showings).where(_COLUMNS.id == number).values(part=part))
     return bool(result.rowcount)
 
 
 async def end(connection: AsyncConnection, number: int) -> None:
-    """Nothing more goes."""
+    """Delete the answer, because it is finished."""
     await connection.execute(delete(showings).where(_COLUMNS.id == number))
 
 
 async def move(connection: AsyncConnection, old: str, new: str) -> None:
-    """What is on its way to the address `old` goes to `new`, where messages have other numbers."""
+    """Move answers on their way from the address `old` to `new`, where message ids differ."""
     moved = update(showings).where(_COLUMNS.address == old)
     await connection.execute(moved.values(address=new, reply_to=None))
 
 
 async def forget(connection: AsyncConnection, address: str) -> None:
-    """Nothing more goes to `address` and its topics."""
+    """Delete the answers on their way to `address` and its topics."""
     await connection.execute(delete(showings).where(within(_COLUMNS.address, address)))

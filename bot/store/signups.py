@@ -1,4 +1,4 @@
-"""Who gave an address to the newsletter's form, and the letters that answer them."""
+"""Sign-ups for the newsletter, and their transactional mail."""
 
 from datetime import datetime, time
 from typing import Any
@@ -15,30 +15,30 @@ from digest import keywords
 from digest.store.bulk import BATCH, delete_some
 
 _COLUMNS = signups.c
-_KEPT = 2 * CONFIRMING  # a letter may go out that late, and its link is good for as long again
+_KEPT = 2 * CONFIRMING  # the mail may go out that late, and its link is valid for as long again
 _LOCK = 0x7369676E  # PostgreSQL's advisory locks are numbers
 
 
 async def one_at_a_time(connection: AsyncConnection) -> None:
-    """Has other signings up wait until the transaction ends: what is counted in it stays true. SQLite's writers do."""
+    """Make other sign-ups wait for this transaction, so that its counts stay valid. SQLite's writers wait anyway."""
     if connection.dialect.name == "postgresql":
         await connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
 
 
 async def count_of_address(connection: AsyncConnection, mailbox: Mailbox, since: datetime) -> int:
-    """How many signings up of an address there are since then."""
+    """Count the sign-ups of an address since then."""
     query = select(func.count()).where(_COLUMNS.address == str(mailbox), _COLUMNS.made_at > since)
     return int(await connection.scalar(query) or 0)
 
 
 async def count_of_network(connection: AsyncConnection, network: str, since: datetime) -> int:
-    """The same of a network."""
+    """Count the sign-ups from a network since then."""
     query = select(func.count()).where(_COLUMNS.network == network, _COLUMNS.made_at > since)
     return int(await connection.scalar(query) or 0)
 
 
 async def add(connection: AsyncConnection, new: SigningUp) -> None:
-    """Keep `new` under a number of its own."""
+    """Store a new sign-up."""
     row = {
         "address": str(new.mailbox),
         "network": new.network,
@@ -53,13 +53,13 @@ async def add(connection: AsyncConnection, new: SigningUp) -> None:
 
 
 async def find(connection: AsyncConnection, number: int) -> SigningUp | None:
-    """The signing up `number`, as long as it is kept."""
+    """Return the sign-up `number`, as long as it is stored."""
     row = (await connection.execute(select(signups).where(_COLUMNS.id == number))).first()
     return None if row is None else _signing_up(row)
 
 
 async def confirm(connection: AsyncConnection, number: int, at: datetime) -> SigningUp | None:
-    """The signing up `number`, which is confirmed from now on; None where it was before, or is gone."""
+    """Confirm the sign-up `number` and return it. Returns None if it was confirmed before or is gone."""
     open_ = update(signups).where(
         _COLUMNS.id == number, _COLUMNS.letter == Letter.CONFIRM, _COLUMNS.confirmed_at.is_(None)
     )
@@ -68,7 +68,7 @@ async def confirm(connection: AsyncConnection, number: int, at: datetime) -> Sig
 
 
 async def due(connection: AsyncConnection, at: datetime, limit: int) -> list[SigningUp]:
-    """Those whose letter is to be tried at `at`, the longest waiting first."""
+    """Return the sign-ups whose mail is due at `at`, the longest waiting first."""
     query = select(signups).where(_COLUMNS.next_at <= at).order_by(_COLUMNS.next_at, _COLUMNS.id)
     return [_signing_up(row) for row in await connection.execute(query.limit(limit))]
 
@@ -76,18 +76,18 @@ async def due(connection: AsyncConnection, at: datetime, limit: int) -> list[Sig
 async def note_letter(
     connection: AsyncConnection, number: int, tries: int, next_at: datetime | None = None
 ) -> None:
-    """The letter was tried: when it is again, None where that is never."""
+    """Record an attempt to send the mail, and the time of the next one; None means never."""
     columns = update(signups).where(_COLUMNS.id == number)
     await connection.execute(columns.values(tries=tries, next_at=next_at))
 
 
 async def prune(connection: AsyncConnection, at: datetime, limit: int = BATCH) -> int:
-    """Forget at most `limit` signings up whose links are too old, confirmed or not; gives how many."""
+    """Delete at most `limit` sign-ups with expired links, confirmed or not. Returns how many."""
     return await delete_some(connection, signups, _COLUMNS.made_at < at - _KEPT, limit)
 
 
 async def of_address(connection: AsyncConnection, address: str) -> list[dict[str, Any]]:
-    """All signings up of an address, for them to see."""
+    """Export all sign-ups of an address."""
     columns = (_COLUMNS.how, _COLUMNS.network, _COLUMNS.letter, _COLUMNS.wishes)
     query = (
         select(*columns, _COLUMNS.made_at, _COLUMNS.confirmed_at)
@@ -135,5 +135,5 @@ def _from_json(row: dict[str, Any]) -> Wishes:
         exclude=tuple(map(keywords.keyword, row["exclude"])),
     )
     hour = time.fromisoformat(row["hour"]) if row["hour"] else None
-    quiet_line = row.get("quiet_line", False)  # forms that were filled in before it was asked lack it
+    quiet_line = row.get("quiet_line", False)  # missing in sign-ups from before the form asked for it
     return Wishes(choices, hour, ZoneInfo(row["zone"]), quiet_line)

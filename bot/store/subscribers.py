@@ -1,4 +1,4 @@
-"""Who reads: addresses on channels, and what they want."""
+"""Subscribers: addresses on channels, with their preferences."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, time, timedelta
@@ -21,7 +21,7 @@ Edit = Callable[[Subscriber], Subscriber]
 
 
 async def find(connection: AsyncConnection, channel: str, address: str) -> Subscriber | None:
-    """The subscriber at `address`, subscribed or not."""
+    """Return the subscriber at `address`, active or not."""
     query = select(subscribers).where(subscribers.c.channel == channel, subscribers.c.address == address)
     row = (await connection.execute(query)).first()
     return None if row is None else subscriber(row)
@@ -30,7 +30,7 @@ async def find(connection: AsyncConnection, channel: str, address: str) -> Subsc
 async def at(
     connection: AsyncConnection, channel: str, address: str, *, lock: bool = False
 ) -> list[Subscriber]:
-    """The subscribers at `address` and its topics; with `lock`, nothing is given out to them meanwhile."""
+    """Return the subscribers at `address` and its topics; with `lock`, no deliveries are created for them meanwhile."""
     columns = subscribers.c
     query = select(subscribers).where(columns.channel == channel, within(columns.address, address))
     query = query.order_by(columns.id)
@@ -39,7 +39,7 @@ async def at(
 
 
 async def add(connection: AsyncConnection, new: Subscriber, at: datetime) -> Subscriber:
-    """The subscriber at the address of `new`: `new` itself under an id of its own, or the one that is there."""
+    """Store `new` unless its address is known, and return the subscriber at that address."""
     row = row_of(new) | {"channel": new.channel, "address": new.address, "made_at": at, "changed_at": at}
     row["joined"] = await _next_to_join(connection) if new.standing is Standing.ACTIVE else 0
     columns = subscribers.c
@@ -54,13 +54,13 @@ async def add(connection: AsyncConnection, new: Subscriber, at: datetime) -> Sub
 
 
 async def get(connection: AsyncConnection, number: int) -> Subscriber | None:
-    """The subscriber `number`, unless it was forgotten."""
+    """Return the subscriber `number`, unless it was deleted."""
     row = (await connection.execute(select(subscribers).where(subscribers.c.id == number))).first()
     return None if row is None else subscriber(row)
 
 
 async def add_all(connection: AsyncConnection, new: Sequence[Subscriber], at: datetime) -> None:
-    """Adds those of `new`, which are on one channel, whose address is not there; the others stay as they are."""
+    """Add those of `new`, all on one channel, whose address is unknown. Known subscribers stay unchanged."""
     columns = subscribers.c
     insert = insert_into(connection, subscribers).on_conflict_do_nothing(
         index_elements=[columns.channel, columns.address]
@@ -71,7 +71,7 @@ async def add_all(connection: AsyncConnection, new: Sequence[Subscriber], at: da
 
 
 async def known(connection: AsyncConnection, channel: str, addresses: Iterable[str]) -> dict[str, Standing]:
-    """How it stands with those of `addresses` that are known."""
+    """Return the status of those of `addresses` that are known."""
     query = select(subscribers.c.address, subscribers.c.standing).where(subscribers.c.channel == channel)
     rows = await rows_among(connection, query, subscribers.c.address, addresses)
     return {row.address: Standing(row.standing) for row in rows}
@@ -80,7 +80,7 @@ async def known(connection: AsyncConnection, channel: str, addresses: Iterable[s
 async def listed(
     connection: AsyncConnection, channel: str | None = None, standing: Standing | None = None
 ) -> list[RowMapping]:
-    """All that is stored of each, or of those on `channel`, or with that `standing`; in the order of their numbers."""
+    """Return all stored fields of every subscriber, of those on `channel`, or of those with that `standing`, by id."""
     query = select(subscribers).order_by(subscribers.c.id)
     if channel is not None:
         query = query.where(subscribers.c.channel == channel)
@@ -90,13 +90,13 @@ async def listed(
 
 
 async def at_address(connection: AsyncConnection, address: str) -> list[Subscriber]:
-    """Those at `address`, whatever the channel."""
+    """Return the subscribers at `address` on all channels."""
     rows = await connection.execute(select(subscribers).where(subscribers.c.address == address))
     return [subscriber(row) for row in rows]
 
 
 async def change(connection: AsyncConnection, number: int, edit: Edit, at: datetime) -> Subscriber | None:
-    """The subscriber as `edit` makes it of what is stored; two changes at once come one after the other."""
+    """Apply `edit` to the stored subscriber and return the result. Concurrent changes wait for each other."""
     query = select(subscribers).where(subscribers.c.id == number).with_for_update()
     row = (await connection.execute(query)).first()
     if row is None:
@@ -112,7 +112,7 @@ async def change(connection: AsyncConnection, number: int, edit: Edit, at: datet
 
 
 async def last_to_join(connection: AsyncConnection) -> int:
-    """The `joined` of whoever subscribed last."""
+    """Return the `joined` number of the latest subscription."""
     return int(await connection.scalar(select(func.max(subscribers.c.joined))) or 0)
 
 
@@ -121,16 +121,16 @@ async def _next_to_join(connection: AsyncConnection) -> int:
 
 
 async def move(connection: AsyncConnection, number: int, address: str, at: datetime) -> Subscriber | None:
-    """The subscriber `number` under its new `address`; None where another one that is active has it already.
+    """Move the subscriber `number` to a new `address`. Returns None if another active subscriber has that address.
 
-    One that is known there, but not subscribed, gives way. What was asked for goes to the new address in any case.
+    An inactive subscriber there is deleted. Requests move to the new address in any case.
     """
     query = select(subscribers).where(subscribers.c.id == number).with_for_update()
     row = (await connection.execute(query)).first()
     if row is None:
         return None
     moving = subscriber(row)
-    if moving.address == address:  # somebody heard of it before
+    if moving.address == address:  # the move was already recorded
         return moving
     await asks.move(connection, moving.address, address)
     await showings.move(connection, moving.address, address)
@@ -147,7 +147,7 @@ async def move(connection: AsyncConnection, number: int, address: str, at: datet
 
 
 async def end(connection: AsyncConnection, number: int, reason: str, at: datetime) -> None:
-    """Nobody is reached there any more, for `reason`; what was chosen is kept for a return."""
+    """End the subscription for `reason`, because the address cannot be reached. Preferences are kept for a return."""
     changes = {"standing": Standing.ENDED, "reason": reason, "changed_at": at}
     await connection.execute(update(subscribers).where(subscribers.c.id == number).values(changes))
 
@@ -155,7 +155,7 @@ async def end(connection: AsyncConnection, number: int, reason: str, at: datetim
 async def revive(
     connection: AsyncConnection, channel: str, reason: str, since: datetime, at: datetime
 ) -> None:
-    """Those on `channel` who were ended for `reason` since then are subscribed again, unless they failed for longer."""
+    """Restore the subscriptions on `channel` that ended for `reason` since then, unless they had failed for longer."""
     columns = subscribers.c
     ended = update(subscribers).where(
         columns.channel == channel,
@@ -171,9 +171,9 @@ async def revive(
 async def fail(
     connection: AsyncConnection, number: int, at: datetime, *, gap: timedelta, strike: bool
 ) -> Subscriber | None:
-    """The subscriber, whose address fails at `at`, since then or earlier; with `strike`, it refused a message.
+    """Record a failure of the address at `at`. With `strike`, it refused a message. Returns the subscriber.
 
-    A failure with more than `gap` behind the last one begins anew.
+    A failure that comes more than `gap` after the last one starts a new series.
     """
     columns = subscribers.c
     is_over = and_(columns.failed_at.is_not(None), columns.failed_at < at - gap)
@@ -189,14 +189,14 @@ async def fail(
 
 
 async def count_active(connection: AsyncConnection, channel: str) -> int:
-    """How many are subscribed on `channel`."""
+    """Count the active subscribers on `channel`."""
     columns = subscribers.c
     query = select(func.count()).where(columns.channel == channel, columns.standing == Standing.ACTIVE)
     return (await connection.scalar(query)) or 0
 
 
 async def count_at(connection: AsyncConnection, channel: str, domain: str) -> int:
-    """How many are known on `channel` whose address is at `domain`."""
+    """Count the subscribers on `channel`, active or not, whose address is at `domain`."""
     columns = subscribers.c
     query = select(func.count()).where(
         columns.channel == channel, columns.address.endswith(f"@{domain}", autoescape=True)
@@ -205,13 +205,13 @@ async def count_at(connection: AsyncConnection, channel: str, domain: str) -> in
 
 
 async def clear_strikes(connection: AsyncConnection, number: int) -> None:
-    """The address took a message."""
+    """Record that the address accepted a message."""
     changes = {"strikes": 0, "failing_since": None}
     await connection.execute(update(subscribers).where(subscribers.c.id == number).values(changes))
 
 
 async def forget(connection: AsyncConnection, number: int) -> None:
-    """Delete the subscriber and all that hangs on it, with what a person asked for in groups."""
+    """Delete the subscriber and all dependent data, including the person's requests in groups."""
     query = select(subscribers.c.address).where(subscribers.c.id == number).with_for_update()
     address = await connection.scalar(query)
     if address is not None:
@@ -221,7 +221,7 @@ async def forget(connection: AsyncConnection, number: int) -> None:
 
 
 async def forget_chat(connection: AsyncConnection, channel: str, address: str, day: asks.Day) -> None:
-    """The same of all subscribers at `address` and its topics; how many requests of `day` there were, stays."""
+    """Delete all subscribers at `address` and its topics. Only the number of requests of `day` remains."""
     for each in await at(connection, channel, address, lock=True):
         await _remove(connection, each.id)
     await asks.keep_count(connection, address, day)
@@ -242,7 +242,7 @@ async def _remove(connection: AsyncConnection, number: int) -> None:
 
 
 async def languages(connection: AsyncConnection) -> dict[str, Extent]:
-    """The languages in which those who are subscribed read, in their order, and what of an edition they get in each."""
+    """Return the languages of active subscribers, sorted, with the extent of the edition needed in each."""
     columns = (subscribers.c.language, subscribers.c.detail)
     active = select(*columns).where(subscribers.c.standing == Standing.ACTIVE)
     found: dict[str, Extent] = {}
@@ -253,14 +253,14 @@ async def languages(connection: AsyncConnection) -> dict[str, Extent]:
 
 
 async def standings(connection: AsyncConnection) -> dict[tuple[str, Standing, str | None], int]:
-    """How many subscribers there are on each channel, of each standing, with its reason."""
+    """Count the subscribers by channel, status and reason."""
     columns = (subscribers.c.channel, subscribers.c.standing, subscribers.c.reason)
     rows = await connection.execute(select(*columns, func.count()).group_by(*columns).order_by(*columns))
     return {(channel, Standing(standing), reason): count for channel, standing, reason, count in rows}
 
 
 async def known_of(connection: AsyncConnection, reader: Subscriber) -> dict[str, Any]:
-    """All that is known of a subscriber, for them to see."""
+    """Export everything stored about a subscriber."""
     chosen, columns = reader.choices, subscribers.c
     moments = select(columns.made_at, columns.changed_at).where(columns.id == reader.id)
     noted = (await connection.execute(moments)).mappings().first()
@@ -289,7 +289,7 @@ async def known_of(connection: AsyncConnection, reader: Subscriber) -> dict[str,
 
 
 def subscriber(row: Row[Any]) -> Subscriber:
-    """The value that a row of the table holds."""
+    """Convert a row of the table."""
     return Subscriber(
         id=row.id,
         channel=row.channel,
@@ -319,7 +319,7 @@ def subscriber(row: Row[Any]) -> Subscriber:
 
 
 def row_of(value: Subscriber) -> dict[str, Any]:
-    """What the table holds of a subscriber, but for where it is reached."""
+    """Return the columns of a subscriber, without channel and address."""
     choices = value.choices
     return {
         "kind": value.kind,

@@ -1,7 +1,6 @@
-"""The tables of people, beside those of papers. They are the truth: what is not in them did not happen.
+"""The tables of people, beside those of papers. They are authoritative: what is not in them did not happen.
 
-What belongs to one chat or mailbox hangs on `subscribers` or names its address, so that forgetting it is deleting
-these rows.
+Data of a chat or mailbox refers to `subscribers` or holds its address, so deleting these rows deletes the data.
 """
 
 from sqlalchemy import (
@@ -24,8 +23,8 @@ from sqlalchemy import (
 from digest.store.tables import metadata as metadata  # noqa: PLC0414 - both packages share it
 from digest.store.types import PlainText, Strings, UtcDateTime
 
-# `joined` grows with each subscription and each return, over all subscribers: a fan-out knows by it who came after it
-# began, whatever the clocks say.
+# `joined` grows with each new or restored subscription, over all subscribers. A fan-out uses it to recognize those who
+# joined after it began, whatever the clocks say.
 subscribers = Table(
     "subscribers",
     metadata,
@@ -62,10 +61,9 @@ subscribers = Table(
     sqlite_autoincrement=True,
 )
 
-# Whatever was once given out is never given out again: one row an edition, quiet day or broadcast. A day can have both
-# of the first, where its papers turned up late. `languages` are those in which it is ready, None for all. Its fan-out
-# takes in who had joined up to `joined_until`; it has reached the subscribers up to the number `reached`, and all of
-# them at `given_at`.
+# One row for each edition, quiet day or broadcast, so that none is sent twice. A day can have both of the first, if its
+# papers turned up late. `languages` are those in which it is ready, None for all. Its fan-out includes subscribers with
+# `joined` up to `joined_until`; it has reached those with ids up to `reached`, and all of them at `given_at`.
 dispatches = Table(
     "dispatches",
     metadata,
@@ -84,8 +82,8 @@ dispatches = Table(
     sqlite_autoincrement=True,
 )
 
-# The messages of a dispatch for those with the same choices, made once: a delivery that was cut off goes on with
-# exactly these.
+# The messages of a campaign for subscribers with the same preferences, composed once: an interrupted delivery continues
+# with exactly these.
 renderings = Table(
     "renderings",
     metadata,
@@ -98,9 +96,9 @@ renderings = Table(
     sqlite_autoincrement=True,
 )
 
-# `channel` is the subscriber's. `due_at` is the hour for which it was given out, `next_at` the next attempt: at another
-# hour, if one was chosen since. The messages before `part` are done with; `in_flight` is the one that is being sent,
-# while the state is "sending".
+# `channel` is the subscriber's. `due_at` is the original due time; `next_at` is the next attempt, which moves if
+# another delivery time is chosen. Messages before `part` are done; `in_flight` is the one being sent while the state is
+# "sending".
 deliveries = Table(
     "deliveries",
     metadata,
@@ -123,8 +121,8 @@ deliveries = Table(
     sqlite_autoincrement=True,
 )
 
-# Messages of which nobody knows whether they arrived: `part` counts within the delivery's rendering. "open" until the
-# operator decides, then "again" until it is sent, or "left".
+# Messages with unknown delivery. `part` counts within the delivery's rendering. The state is "open" until the operator
+# decides, then "again" until it is resent, or "left".
 unknown_messages = Table(
     "unknown_messages",
     metadata,
@@ -135,9 +133,9 @@ unknown_messages = Table(
     Column("noted_at", UtcDateTime, nullable=False),
 )
 
-# What people asked for. `answered_at` is None while it is due; `outcome` is "answered" or why not; `made` tells
-# whether something was made for it, or is to be, which is what the quotas count; `part`, how many messages of the
-# answer went out, or may have.
+# Paper requests. `answered_at` is None while the request is due; `outcome` is "answered" or the reason why not. `made`
+# tells whether something was or will be made for it, which is what the quotas count. `part` is the number of messages
+# of the answer that were sent or may have been.
 asks = Table(
     "asks",
     metadata,
@@ -159,7 +157,7 @@ asks = Table(
     sqlite_autoincrement=True,
 )
 
-# Answers on their way to who asked: the messages, and how many of them are gone. Editions are `silent`.
+# Answers on their way: the messages, and how many of them were sent. Editions are `silent`.
 showings = Table(
     "showings",
     metadata,
@@ -174,8 +172,8 @@ showings = Table(
     sqlite_autoincrement=True,
 )
 
-# How many requests of the day that began at `day` took the model, of people who were forgotten since. An alias cannot
-# be traced back without the bot's token, and differs from day to day.
+# Quota usage of people whose data was deleted: requests that used the model on the day that began at `day`. An alias
+# cannot be traced back without the bot's token, and differs from day to day.
 spent = Table(
     "spent",
     metadata,
@@ -184,8 +182,8 @@ spent = Table(
     Column("requests", Integer, nullable=False),
 )
 
-# Telegram's updates that were taken, so that one that comes twice is acted on once. `content` is what is in one that is
-# not answered yet, and None from then on; `starts`, how often a new process has begun with it.
+# Telegram's updates that were received, so that a repeated one is handled once. `content` is the update until it is
+# answered, then None; `starts` counts the processes that began to handle it.
 updates = Table(
     "updates",
     metadata,
@@ -195,8 +193,8 @@ updates = Table(
     Column("starts", Integer, nullable=False, server_default="0"),
 )
 
-# How many messages a second Telegram was found to take from the bot. `bot` is a digest of its token: with another one,
-# that is learned anew.
+# The rate that Telegram was found to accept from the bot, in messages a second. `bot` is a hash of its token: with
+# another token the rate is learned again.
 learned_rates = Table(
     "learned_rates",
     metadata,
@@ -205,10 +203,10 @@ learned_rates = Table(
     Column("noted_at", UtcDateTime, nullable=False),
 )
 
-# Who gave an address to the newsletter's form, and what they chose: nothing more comes of it before `confirmed_at`.
-# `network` is a keyed hash of where the request came from; `letter` tells what the letter says: "confirm", or
-# "known" where the address has the newsletter already. `next_at` is when the letter is to be tried, None once it
-# was sent or given up; it is None from the start where nobody is to get one, so that such a row only counts.
+# Sign-ups for the newsletter with their preferences. They have no effect before `confirmed_at`. `network` is a keyed
+# hash of the request's origin. `letter` is the kind of mail: "confirm", or "known" if the address is already
+# subscribed. `next_at` is the next attempt to send the mail, None once it was sent or given up; it is None from the
+# start if no mail is to be sent and the row only counts.
 signups = Table(
     "signups",
     metadata,
@@ -225,8 +223,7 @@ signups = Table(
     sqlite_autoincrement=True,
 )
 
-# Reports of mail that came back, each once: `message_id` is that of the report, `likeness` what it has in common with
-# those that say the same of others.
+# Bounce reports, each once. `message_id` is the report's; `likeness` identifies reports that give the same reason.
 bounces = Table(
     "bounces",
     metadata,
@@ -238,10 +235,9 @@ bounces = Table(
     Column("seen_at", UtcDateTime, nullable=False, index=True),
 )
 
-# What the operator is alerted of: one row a trouble, kept for a while after its end. `next_at` is the next attempt to
-# tell the operator that it began, or that it is over; None where there is nothing to tell. `told_at` is when the
-# operator heard of it, `over_at` when it ended, `closed_at` when there was nothing left to tell. Where it begins again,
-# that is not told before `quiet_until`.
+# Alerts: one row for each problem, kept for a while after its end. `next_at` is the next attempt to tell the operator
+# that it began or ended, None if there is nothing to tell. `told_at` is when the operator was told, `over_at` when the
+# problem ended, `closed_at` when nothing was left to tell. If it begins again, that is not told before `quiet_until`.
 alerts = Table(
     "alerts",
     metadata,
@@ -257,8 +253,8 @@ alerts = Table(
     Column("tries", Integer, nullable=False, server_default="0"),
 )
 
-# How far the post of each edition is published. `write_at` is when writing it is tried again, `push_at` when pushing
-# it is; None where there is nothing to do. The tries are the failed ones since it last worked, `reason` is the last's.
+# Publication of each edition's post. `write_at` and `push_at` are the next attempts to write and push it, None if there
+# is nothing to do. The tries count failures since the last success; `reason` is that of the last failure.
 publications = Table(
     "publications",
     metadata,

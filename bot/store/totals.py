@@ -1,4 +1,4 @@
-"""Numbers over all rows, for whoever watches the program."""
+"""Totals over all rows, for monitoring."""
 
 from collections import Counter
 
@@ -13,14 +13,14 @@ Counts = dict[tuple[str, ...], int]
 
 
 async def subscribers_by_standing(connection: AsyncConnection) -> Counts:
-    """How many subscribers there are, by channel and standing."""
+    """Count the subscribers by channel and status."""
     groups = (subscribers.c.channel, subscribers.c.standing)
     rows = await connection.execute(select(*groups, func.count()).group_by(*groups))
     return {tuple(labels): count for *labels, count in rows}
 
 
 async def latest_deliveries(connection: AsyncConnection, editions: int) -> Counts:
-    """How many deliveries of the newest `editions` there are, by channel, date and state."""
+    """Count the deliveries of the newest `editions` by channel, date and state."""
     latest = select(dispatches.c.id).where(dispatches.c.subject == Subject.EDITION)
     newest = latest.order_by(dispatches.c.edition_date.desc()).limit(editions)
     groups = (deliveries.c.channel, dispatches.c.edition_date, deliveries.c.state)
@@ -30,21 +30,21 @@ async def latest_deliveries(connection: AsyncConnection, editions: int) -> Count
 
 
 async def alerts_by_kind(connection: AsyncConnection) -> Counts:
-    """How many troubles there are that are not over, by kind."""
+    """Count the open problems by kind."""
     found = Counter(str(each.kind) for each in await alerts.lasting(connection))
     return {(kind,): count for kind, count in found.items()}
 
 
 async def unpublished(connection: AsyncConnection) -> Counts:
-    """How many posts are still to be written, and to be pushed."""
+    """Count the posts still to be written and to be pushed."""
     unwritten = await publications.unwritten(connection)
     unpushed = await publications.unpushed(connection)
     return {("write",): len(unwritten), ("push",): len(unpushed)}
 
 
 async def queues(connection: AsyncConnection) -> Counts:
-    """How much waits in each queue, now or for later."""
-    channels = select(subscribers.c.channel).distinct().scalar_subquery()  # the index begins with them
+    """Count the waiting entries of each queue, due now or later."""
+    channels = select(subscribers.c.channel).distinct().scalar_subquery()  # the index starts with the channel
     due = deliveries.c.channel.in_(channels), deliveries.c.state.in_((Sending.DUE, Sending.HELD))
     waiting = {
         "deliveries": select(func.count()).where(*due),

@@ -1,4 +1,4 @@
-"""Messages of which nobody knows whether they arrived, until they are sent again or left at that."""
+"""Messages with unknown delivery, until they are resent or dismissed."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -16,7 +16,7 @@ _COLUMNS = table.c
 
 
 class Decision(StrEnum):
-    """What is to become of a message that may not have arrived."""
+    """The decision about a message with unknown delivery."""
 
     OPEN = "open"
     """The operator has not decided."""
@@ -29,32 +29,32 @@ RENDERINGS_TO_KEEP = (
     .select_from(table.join(deliveries))
     .where(_COLUMNS.state != Decision.LEFT, deliveries.c.rendering_id.is_not(None))
 )
-"""Those with a message that may be sent again."""
+"""Renderings with a message that may be resent."""
 DELIVERIES_TO_SEND_AGAIN = select(_COLUMNS.delivery_id).where(_COLUMNS.state == Decision.AGAIN)
 
 
 def is_to_be_sent_again(
     delivery: ColumnElement[int], message: ColumnElement[int] | None = None
 ) -> ColumnElement[bool]:
-    """Whether `message` of `delivery` is to be sent again; None: any."""
+    """Match if `message` of `delivery` is to be resent; None means any message."""
     again = exists().where(_COLUMNS.delivery_id == delivery, _COLUMNS.state == Decision.AGAIN)
     return again if message is None else again.where(_COLUMNS.part == message)
 
 
 def is_lacking(delivery: ColumnElement[int]) -> ColumnElement[bool]:
-    """Whether a message of `delivery` may not have arrived, whatever was decided."""
+    """Match if a message of `delivery` has unknown delivery, whatever the decision."""
     return exists().where(_COLUMNS.delivery_id == delivery)
 
 
 def reason(delivery: ColumnElement[int]) -> ColumnElement[str | None]:
-    """Why a message of `delivery` may not have arrived."""
+    """Select the reason why a message of `delivery` has unknown delivery."""
     return select(func.min(_COLUMNS.reason)).where(_COLUMNS.delivery_id == delivery).scalar_subquery()
 
 
 async def note(
     connection: AsyncConnection, numbers: Sequence[int], message: int, why: str | None, at: datetime
 ) -> None:
-    """`message` of the deliveries `numbers` may not have arrived."""
+    """Record that `message` of the deliveries `numbers` may not have arrived."""
     among = select(deliveries.c.id, literal(message)).where(deliveries.c.id.in_(numbers))
     await note_all(connection, among, why, at)
 
@@ -62,7 +62,7 @@ async def note(
 async def note_all(
     connection: AsyncConnection, messages: Select[tuple[int, int]], why: str | None, at: datetime
 ) -> None:
-    """`messages`, each a delivery and a number, may not have arrived; also those that were sent again."""
+    """Record that `messages`, pairs of delivery and message number, may not have arrived, also if they were resent."""
     rows = messages.add_columns(literal(Decision.OPEN.value), literal(why), literal(at, UtcDateTime))
     new = insert_into(connection, table).from_select([column.name for column in _COLUMNS], rows)
     again = {name: new.excluded[name] for name in ("state", "reason", "noted_at")}
@@ -71,13 +71,13 @@ async def note_all(
 
 
 async def settle(connection: AsyncConnection, numbers: Sequence[int], message: int) -> None:
-    """`message` of the deliveries `numbers` was sent again, and taken."""
+    """Record that `message` of the deliveries `numbers` was resent and accepted."""
     taken = delete(table).where(_COLUMNS.delivery_id.in_(numbers), _COLUMNS.part == message)
     await connection.execute(taken)
 
 
 async def decide(connection: AsyncConnection, dispatch: int, decision: Decision) -> int:
-    """What the operator decides about the open messages of a dispatch; gives how many there are."""
+    """Store the operator's decision about the open messages of a campaign. Returns how many there are."""
     of_dispatch = exists().where(
         deliveries.c.id == _COLUMNS.delivery_id, deliveries.c.dispatch_id == dispatch
     )
@@ -86,7 +86,7 @@ async def decide(connection: AsyncConnection, dispatch: int, decision: Decision)
 
 
 async def to_send_again(connection: AsyncConnection, numbers: Iterable[int]) -> dict[int, tuple[int, ...]]:
-    """The messages of the deliveries `numbers` that are to be sent again, in their order."""
+    """Return the messages of the deliveries `numbers` that are to be resent, in order."""
     query = select(_COLUMNS.delivery_id, _COLUMNS.part).where(_COLUMNS.state == Decision.AGAIN)
     found: dict[int, tuple[int, ...]] = {}
     for row in sorted(await rows_among(connection, query, _COLUMNS.delivery_id, numbers)):
@@ -95,7 +95,7 @@ async def to_send_again(connection: AsyncConnection, numbers: Iterable[int]) -> 
 
 
 async def make_room(connection: AsyncConnection, delivery: int, message: int, count: int) -> None:
-    """In place of `message` there are `count`: the same holds for each of them, and those behind move up."""
+    """Replace `message` by `count` messages with the same state, and renumber later ones."""
     behind = select(table).where(_COLUMNS.delivery_id == delivery, _COLUMNS.part >= message)
     rows = (await connection.execute(behind)).mappings().all()
     if not rows:
@@ -107,7 +107,7 @@ async def make_room(connection: AsyncConnection, delivery: int, message: int, co
 
 
 async def counts(connection: AsyncConnection) -> dict[int, int]:
-    """How many messages wait for the operator's decision, by the number of their dispatch."""
+    """Count the messages that wait for the operator's decision, by the id of their campaign."""
     query = select(deliveries.c.dispatch_id, func.count()).select_from(table.join(deliveries))
     rows = await connection.execute(
         query.where(_COLUMNS.state == Decision.OPEN).group_by(deliveries.c.dispatch_id)
@@ -116,13 +116,13 @@ async def counts(connection: AsyncConnection) -> dict[int, int]:
 
 
 async def delete_of(connection: AsyncConnection, numbers: Iterable[int]) -> None:
-    """Delete what is noted about the deliveries `numbers`."""
+    """Delete the records of the deliveries `numbers`."""
     for some in parts(numbers):
         await connection.execute(delete(table).where(_COLUMNS.delivery_id.in_(some)))
 
 
 async def of_recent(connection: AsyncConnection, since: datetime) -> dict[int, datetime]:
-    """The dispatches of which a message has become unknown since then, and when the last one did."""
+    """Return the campaigns with a message that became unknown since then, each with the time of its last one."""
     last = func.max(_COLUMNS.noted_at, type_=UtcDateTime)
     query = select(dispatches.c.id, last).select_from(table.join(deliveries).join(dispatches))
     recent = query.where(_COLUMNS.state == Decision.OPEN).group_by(dispatches.c.id).having(last >= since)

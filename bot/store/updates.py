@@ -1,4 +1,4 @@
-"""Telegram's updates: which came, and the content of those that are not answered."""
+"""Telegram's updates: the ids of all, and the content of those not yet answered."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -12,14 +12,14 @@ from digest.store.bulk import BATCH, delete_some, insert_into, parts
 
 _COLUMNS = updates.c
 _STARTS = 3  # processes that may begin with one update
-_KEPT = timedelta(days=2)  # Telegram sends an update again for a day at the most
+_KEPT = timedelta(days=2)  # Telegram repeats an update for a day at most
 
 Content = dict[str, Any]
-"""An update in the Bot API's form."""
+"""An update as JSON of the Bot API."""
 
 
 async def keep(connection: AsyncConnection, contents: Mapping[int, Content], at: datetime) -> set[int]:
-    """Keep the updates by their numbers until they are answered; gives those that come for the first time."""
+    """Store the updates by id until they are answered. Returns the ids of new ones."""
     insert = insert_into(connection, updates).on_conflict_do_nothing(index_elements=[_COLUMNS.id])
     rows = [
         {"id": number, "content": content, "taken_at": at} for number, content in sorted(contents.items())
@@ -28,9 +28,9 @@ async def keep(connection: AsyncConnection, contents: Mapping[int, Content], at:
 
 
 async def waiting(connection: AsyncConnection, since: datetime) -> list[Content]:
-    """What came since then and is not answered, in its order; but what processes have ended over again and again.
+    """Return the unanswered updates since then, in order, without those that ended several processes.
 
-    Counts the start of this one.
+    Counts this start for each of them.
     """
     left = _COLUMNS.content.is_not(None), _COLUMNS.taken_at >= since, _COLUMNS.starts < _STARTS
     query = select(_COLUMNS.content).where(*left).order_by(_COLUMNS.id)
@@ -40,12 +40,12 @@ async def waiting(connection: AsyncConnection, since: datetime) -> list[Content]
 
 
 async def answered(connection: AsyncConnection, numbers: Sequence[int]) -> None:
-    """What was in these updates is not needed any more, and deleted."""
+    """Delete the contents of these updates, because they are no longer needed."""
     for some in parts(numbers):
         begun = update(updates).where(_COLUMNS.id.in_(some)).values(content=null())
         await connection.execute(begun)
 
 
 async def prune(connection: AsyncConnection, at: datetime, limit: int = BATCH) -> int:
-    """Forget at most `limit` of the updates that cannot come again; gives how many."""
+    """Delete at most `limit` updates that cannot come again. Returns how many."""
     return await delete_some(connection, updates, _COLUMNS.taken_at < at - _KEPT, limit)

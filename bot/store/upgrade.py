@@ -1,4 +1,4 @@
-"""Bringing a database up to the tables that this program knows."""
+"""Upgrades of a database to the tables of this program."""
 
 from functools import cache
 
@@ -13,14 +13,14 @@ from digest.errors import StoreError
 from digest.store.engine import reading, writing
 
 _SCRIPTS = "bot.store:migrations"
-_LOCK = 0x61725869  # any number, if always the same: PostgreSQL's advisory locks are numbers
+_LOCK = 0x61725869  # any constant number: PostgreSQL's advisory locks are numbers
 
 
 async def upgrade(engine: AsyncEngine) -> bool:
-    """Run the migrations that the database lacks, all or none; who starts second waits, and finds it done.
+    """Run the missing migrations, all or none. A second process waits, and then finds nothing to do.
 
-    Gives whether it was an empty one. A database that lacks none is only read: nobody who writes is waited for. Raises
-    StoreError where the database is newer than this program, holds other tables, or fails.
+    Returns whether the database was empty. If nothing is missing the database is only read, so no writer blocks it.
+    Raises StoreError if the database is newer than this program, holds other tables, or fails.
     """
     async with reading(engine) as connection:
         state = await connection.run_sync(_state)
@@ -31,7 +31,7 @@ async def upgrade(engine: AsyncEngine) -> bool:
 
 
 async def check(engine: AsyncEngine) -> None:
-    """Raises StoreError where `upgrade` has something to do, or would refuse."""
+    """Check that the database is up to date. Raises StoreError if `upgrade` has work to do or would refuse."""
     async with reading(engine) as connection:
         state = await connection.run_sync(_state)
     if state != _scripts().get_current_head():
@@ -39,18 +39,18 @@ async def check(engine: AsyncEngine) -> None:
 
 
 def _upgrade(connection: Connection) -> None:
-    # On SQLite, the transaction itself has locked the whole database.
+    # On SQLite, the transaction itself locks the whole database.
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
     if _state(connection) is None and inspect(connection).has_table("papers"):
-        raise StoreError("The database holds tables of something else: name an empty one in DATABASE_URL.")
+        raise StoreError("The database holds tables of another program: set DATABASE_URL to an empty one.")
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
 
 
 def _state(connection: Connection) -> str | None:
-    """The newest migration that the database has seen; None before the first."""
+    """Return the database's newest migration; None before the first."""
     known = {script.revision for script in _scripts().walk_revisions()}
     heads = MigrationContext.configure(connection).get_current_heads()
     if not known.issuperset(heads):
