@@ -1,1 +1,1 @@
-"""The newsletter: editions as mail."""
+"""The mail channel: editions as a newsletter."""

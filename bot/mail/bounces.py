@@ -1,13 +1,13 @@
-"""What a mail that came back reports: that another did not arrive, was complained of, or that somebody leaves. Pure.
+"""Reports in incoming mail: bounces, complaints and unsubscriptions. Pure.
 
-Whom it is about is told by our own signatures alone: the address that the mail came back to (VERP), the Message-ID of
-the original in the headers that were returned with it, or the address and subject of List-Unsubscribe's mailto. What
-its text says of addresses is never believed. So whoever forges a report needs a mail that the subscriber has got; with
-that they can end this one subscription, as they could with its unsubscribe link.
+Only our own signatures identify the subscriber: the VERP address that the mail was returned to, the Message-ID in the
+returned headers of the original, or the address and subject of the List-Unsubscribe mailto. Addresses in the text of a
+report are never trusted. So forging a report takes a mail that the subscriber received; it can end only this one
+subscription, which the unsubscribe link in that mail could do too.
 
-Formats: RFC 3464 (delivery status), RFC 5965 (complaints), the notices of Amazon SES in JSON, and what flufl.bounce
-knows of servers with a form of their own. Why a mail failed is judged as an SMTP answer is (`refusals`): by the words
-of the diagnostic first, then by its status, then by the status of the report.
+Formats: RFC 3464 (delivery status), RFC 5965 (complaints), Amazon SES notices in JSON, and the forms of other servers
+that flufl.bounce knows. The reason of a failure is judged like an SMTP reply (`refusals`): by the words of the
+diagnostic, then by its status, then by the status of the report.
 """
 
 import re
@@ -30,10 +30,10 @@ from bot.mail.refusal_rules import Verdict
 _log = structlog.get_logger()
 
 LIMIT_BYTES = 128 * 1024
-"""How much of a mail is read: what is reported stands before the original, which may be of any size."""
-_LINES = 4000  # read of it: parsers take their time over each
+"""The bytes of a mail that are read. The report comes before the original, which may be of any size."""
+_LINES = 4000  # lines that are read, because parsers are slow
 _NESTED = 40  # parts named in a mail; a report has about five, its original some more
-_HEADER = 4000  # characters read of a header
+_HEADER = 4000  # characters of a header that are read
 _CAME_TO = ("To", "Delivered-To", "X-Original-To")
 _ID = re.compile(r"[\x21-\x7e]{1,250}")
 
@@ -42,8 +42,8 @@ _NESTING = re.compile(rb"multipart/|message/", re.IGNORECASE)
 _STATUS = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?![\d.])", re.ASCII)
 _INNER = re.compile(r"(?:^|[\s:][45]\d\d[ -]|^[45]\d\d[ -]|\()#?([245]\.\d{1,3}\.\d{1,3})(?![\d.])", re.ASCII)
 _CODE = re.compile(r"(?<![\d.])([45]\d\d)(?![\d.])", re.ASCII)
-_PROSE = 3000  # characters of what a report tells people
-# Where the mail that came back begins, in the reports of qmail, Exim, Gmail, DragonFly and others.
+_PROSE = 3000  # characters of the human-readable part
+# The beginning of the returned mail in the reports of qmail, Exim, Gmail, DragonFly and others.
 _ORIGINAL = re.compile(
     r"^(-{2,} ?(below|this is|enclosed|original|included)|-{3,}|original message|message headers follow|"
     r"included is a copy|return-path:|received:|message header)",
@@ -54,39 +54,39 @@ _STILL_TRYING = re.compile(
     r"warning message only|(is|been) delayed|not yet been delivered|temporary failure report", re.IGNORECASE
 )
 _MAILER = re.compile(r"mailer-?daemon|postmaster|mail delivery|mdaemon", re.IGNORECASE)
-# Filters of the recipient say "unknown user" there, of addresses that exist (NTT Docomo).
+# After the data, some recipients' filters say "unknown user" of addresses that exist (NTT Docomo).
 _AFTER_DATA = re.compile(r"(in reply to|after) end of data|^>>> data\b", re.IGNORECASE | re.MULTILINE)
 
 
 class Kind(StrEnum):
-    """What a mail reports."""
+    """The kind of a report."""
 
     GONE = "gone"
-    """There is no such mailbox."""
+    """The mailbox does not exist."""
     HARD = "hard"
-    """The mailbox did not take it, and the report blames the mailbox: full, disabled."""
+    """The mailbox refused the mail, and the report blames the mailbox: full, disabled."""
     SOFT = "soft"
-    """The same after attempts that failed for a while: out of reach, expired."""
+    """The same, after attempts that failed for a while: unreachable, expired."""
     REFUSED = "refused"
-    """It was refused for what it is or where it is from; the mailbox may be fine."""
+    """The mail was refused for its content or origin; the mailbox may be fine."""
     UNCLEAR = "unclear"
-    """It was refused, and the report does not tell why."""
+    """The mail was refused, and the report gives no reason."""
     LATE = "late"
-    """It is still on its way."""
+    """The mail is still on its way."""
     COMPLAINT = "complaint"
-    """The reader called it unwanted."""
+    """The recipient reported the mail as unwanted."""
     LEAVING = "leaving"
-    """The reader unsubscribes by mail."""
+    """The recipient unsubscribes by mail."""
     OTHER = "other"
-    """Anything else: an answer of a person or of a machine, spam, what cannot be read."""
+    """Anything else: a reply by a person or a program, spam, or unreadable mail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a mail reports. `id` is its own Message-ID, or a hash; `detail` the status code or the type of complaint.
+    """A report. `id` is its own Message-ID or a hash; `detail` is the status code or the type of complaint.
 
-    It is about the subscriber `subscriber` or the delivery `delivery`; about nobody we know where both are None.
-    `likeness` is what reports that say the same have in common, empty where none is compared.
+    It concerns the subscriber `subscriber` or the delivery `delivery`; nobody known if both are None. `likeness`
+    identifies reports that give the same reason; it is empty for those that are not compared.
     """
 
     id: str
@@ -99,7 +99,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """What a mail reports, of whomever."""
+    """The content of a report, without the subscriber."""
 
     kind: Kind
     detail: str | None = None
@@ -107,14 +107,14 @@ class _Said:
 
 
 def read(mail: bytes, links: Links) -> Report:
-    """What `mail` reports, by its first `LIMIT_BYTES`. Raises nothing: what cannot be read reports nothing."""
+    """Read the report in the first `LIMIT_BYTES` of `mail`. Raises nothing: an unreadable mail has the kind OTHER."""
     mail = b"".join(mail[:LIMIT_BYTES].splitlines(keepends=True)[:_LINES])
     own_id = f"sha256:{sha256(mail).hexdigest()}"
     if len(_NESTING.findall(mail)) > _NESTED:
         return Report(own_id, Kind.OTHER, "nested")
     try:
         return _read(message_from_bytes(mail), own_id, links)
-    except Exception as error:  # noqa: BLE001 - hostile mail, before parsers that were not written for it
+    except Exception as error:  # noqa: BLE001 - hostile mail, read by parsers that were not written for it
         _log.warning("mail_unreadable", error=type(error).__name__)
         return Report(own_id, Kind.OTHER, "unreadable")
 
@@ -132,7 +132,7 @@ def _read(mail: Message, own_id: str, links: Links) -> Report:
 
 
 def _leaver(mail: Message, links: Links) -> int | None:
-    """Who unsubscribes by this mail, by its address or its subject."""
+    """Return the subscriber who unsubscribes by this mail, identified by its address or subject."""
     named = _named(mail, _CAME_TO, returns.LEAVE, links)
     return named if named is not None else returns.read_subject(_text(mail, "Subject"), links)
 
@@ -144,14 +144,16 @@ def _reported(mail: Message) -> _Said:
         return _complaint(feedback)
     if notice := ses.notice(mail):
         return _by_notice(notice)
-    if _part(mail, "message/disposition-notification"):  # RFC 8098: of a mail that arrived
+    if _part(mail, "message/disposition-notification"):  # RFC 8098: about a mail that arrived
         return _Said(Kind.OTHER)
     return _by_its_looks(mail)
 
 
 def _by_its_looks(mail: Message) -> _Said:
-    """By the forms of servers that write no delivery status."""
-    if not getaddresses(map(str, mail.get_all("From", []))):  # which flufl.bounce 6.0 does not survive
+    """Recognize the forms of servers that write no delivery status."""
+    if not getaddresses(
+        map(str, mail.get_all("From", []))
+    ):  # flufl.bounce 6.0 fails on a mail without a sender
         del mail["From"]
         mail["From"] = "nobody@invalid"
     late, failed = all_failures(mail)
@@ -166,14 +168,14 @@ def _by_its_looks(mail: Message) -> _Said:
 
 
 def _by_status(status: Message, prose: str) -> _Said:
-    """By the first recipient that it was not delivered to: each of our mails has one."""
+    """Read the first recipient with a failure. Each of our mails has only one recipient."""
     for fields in _blocks(status):
         action = _text(fields, "Action").strip().lower()
         found = _STATUS.match(_text(fields, "Status").strip())
         code = found and found[1]
         if action.startswith("delayed"):
             return _Said(Kind.LATE, code)
-        if action.startswith(("fail", "error")):  # OpenSMTPD says error
+        if action.startswith(("fail", "error")):  # OpenSMTPD writes error
             return _failure(_text(fields, "Diagnostic-Code").partition(";")[2], code, prose)
     return _Said(Kind.OTHER)
 
@@ -188,7 +190,7 @@ def _by_notice(notice: ses.Notice) -> _Said:
 
 
 def _failure(diagnostic: str, status: str | None, prose: str) -> _Said:
-    """What a failure says in its `diagnostic`, else in the `prose` beside it; `status` is that of the report."""
+    """Judge a failure by its `diagnostic`, or else by the `prose`; `status` is that of the report."""
     if not refusals.words(diagnostic):
         verdict = refusals.judge(None, status, "").verdict
         if verdict is not Verdict.UNCLEAR:
@@ -202,7 +204,9 @@ def _failure(diagnostic: str, status: str | None, prose: str) -> _Said:
 
 
 def _corrected(verdict: Verdict, status: str | None, prose: str) -> Verdict:
-    """The verdict, by what was answered: to our sender it is about us, and behind the mail a filter may lie."""
+    """Correct the verdict by the command that was refused: a reply to MAIL FROM concerns us; after the data a filter
+    may be wrong.
+    """
     if verdict in (Verdict.GONE, Verdict.ADDRESS) and _AFTER_MAIL.search(prose):
         return Verdict.CHANNEL
     if verdict is Verdict.GONE and not _names_the_mailbox(status) and _AFTER_DATA.search(prose):
@@ -211,7 +215,7 @@ def _corrected(verdict: Verdict, status: str | None, prose: str) -> Verdict:
 
 
 def _names_the_mailbox(status: str | None) -> bool:
-    """Whether a status is about the address (RFC 3463 §3.2)."""
+    """Whether a status concerns the address (RFC 3463 §3.2)."""
     return status is not None and status.split(".")[1] == "1"
 
 
@@ -223,7 +227,7 @@ def _kind(verdict: Verdict, status: str | None) -> Kind:
             return Kind.SOFT if status and status.startswith("4") else Kind.HARD
         case Verdict.CHANNEL | Verdict.MESSAGE:
             return Kind.REFUSED
-        case Verdict.UNCLEAR:  # RFC 3463 §3: the system, the protocol, the content, policies
+        case Verdict.UNCLEAR:  # RFC 3463 §3: system, protocol, content, policies
             return Kind.REFUSED if status and status.split(".")[1] in "3567" else Kind.UNCLEAR
 
 
@@ -235,7 +239,7 @@ def _complaint(feedback: Message) -> _Said:
 
 
 def _prose(mail: Message) -> str:
-    """What a report tells people, up to the mail that came back."""
+    """Return the human-readable text of a report, up to the returned mail."""
     for part in mail.walk():
         if part.get_content_type() == "text/plain":
             body = part.get_payload(decode=True)
@@ -246,7 +250,7 @@ def _prose(mail: Message) -> str:
 
 
 def _subscriber(mail: Message, links: Links) -> int | None:
-    """Whom the address says that it came back to; a complaint repeats that address as the original's sender."""
+    """Return the subscriber of the VERP address. A complaint repeats that address as the original's sender."""
     places: list[tuple[Message, tuple[str, ...]]] = [(mail, _CAME_TO)]
     if feedback := _part(mail, "message/feedback-report"):
         places += [(fields, ("Original-Mail-From",)) for fields in _blocks(feedback)]
@@ -257,7 +261,9 @@ def _subscriber(mail: Message, links: Links) -> int | None:
 
 
 def _by_way_out(original: Message, links: Links) -> int | None:
-    """Whom the original's List-Unsubscribe names: it stays where a relay writes its own Message-ID and sender."""
+    """Return the subscriber in the original's List-Unsubscribe, which survives a relay that rewrites Message-ID and
+    sender.
+    """
     if (number := _named(original, ("List-Unsubscribe",), returns.LEAVE, links)) is not None:
         return number
     _, _, subject = unquote(_text(original, "List-Unsubscribe")).partition("?subject=")
@@ -265,7 +271,7 @@ def _by_way_out(original: Message, links: Links) -> int | None:
 
 
 def _named(where: Message, names: Iterable[str], purpose: str, links: Links) -> int | None:
-    """The subscriber whom an address of ours in one of those headers names."""
+    """Return the subscriber in one of our addresses in those headers."""
     for name in names:
         for value in where.get_all(name, []):
             for word in re.split(r"[\s<>,;]+", str(value)[:_HEADER]):
@@ -282,7 +288,7 @@ def _delivery(mail: Message, links: Links) -> int | None:
 
 
 def _originals(mail: Message) -> Iterator[Message]:
-    """The headers of what came back: within the whole original, alone (RFC 3462 §2), or in a notice of SES."""
+    """Yield the headers of the original: from the whole mail, alone (RFC 3462 §2), or from an SES notice."""
     if notice := ses.notice(mail):
         yield notice.original
     for part in mail.walk():
@@ -299,12 +305,12 @@ def _part(mail: Message, kind: str) -> Message | None:
 
 
 def _blocks(part: Message) -> list[Message]:
-    """The groups of fields in a part of type `message/…`."""
+    """Return the groups of fields in a part of type `message/…`."""
     payload = part.get_payload()
     return [each for each in payload if isinstance(each, Message)] if isinstance(payload, list) else []
 
 
 def _text(fields: Message, name: str) -> str:
-    """A header as it stands there, whatever its encoding; empty where there is none."""
+    """Return a header as it is, in any encoding, or empty if it is missing."""
     raw = next((value for each, value in fields.raw_items() if each.lower() == name.lower()), "")
     return refusals.readable(str(raw)[:_HEADER])

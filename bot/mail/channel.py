@@ -1,4 +1,4 @@
-"""Mail as a channel: the newsletter to many, and letters to one, over the same few connections."""
+"""The mail channel: newsletters and transactional mail over the same few connections."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -17,14 +17,14 @@ from bot.models import Choices, Delivery, Dispatch, Part
 from bot.settings import Settings
 from digest.models import Edition
 
-_AT_ONCE = 8  # deliveries for each connection: few are on it, the others are looked up, marked or wait
+_AT_ONCE = 8  # deliveries per connection: few are being sent, the others are looked up, marked or wait
 
 
 class Mail:
     """The channel "mail"."""
 
     name = "mail"
-    repeats_unknown = True  # under the same Message-ID, by which a mail program knows that they are one
+    repeats_unknown = True  # under the same Message-ID, so that mail programs recognize the duplicate
 
     def __init__(
         self, pool: Pool, head: Letterhead, clock: Callable[[], datetime], signer: Signer | None = None
@@ -36,11 +36,11 @@ class Mail:
 
     @property
     def width(self) -> int:
-        """How many deliveries the outbox of this channel is to have under way."""
+        """The number of deliveries that the outbox of this channel processes at once."""
         return self._pool.width * _AT_ONCE
 
     def compose(self, dispatch: Dispatch, edition: Edition | None, choices: Choices) -> tuple[Part, ...]:
-        """The one mail of `dispatch` for those with `choices`."""
+        """Compose the single mail of a campaign for subscribers with these `choices`."""
         return composing.compose(dispatch, edition, choices, self._head.links)
 
     async def send(
@@ -51,7 +51,7 @@ class Mail:
         first: bool,  # noqa: ARG002 - a mail is always one
         before: Callable[[], Awaitable[None]],
     ) -> None:
-        """Hands in one mail of the newsletter. Raises DeliveryError, and what `before` raises."""
+        """Hand in one newsletter mail. Raises DeliveryError, and whatever `before` raises."""
         subscriber = delivery.subscriber
         envelope = message.build(
             part,
@@ -64,12 +64,12 @@ class Mail:
         await self._pool.hand_in(await self._signed(envelope), before=before)
 
     async def post(self, part: Part, *, to: Mailbox, number: int) -> None:
-        """Hands in the letter number `number`, before what goes to many. Raises DeliveryError."""
+        """Hand in the transactional mail `number`, before bulk mail. Raises DeliveryError."""
         envelope = message.build_letter(part, self._head, to=to, number=number, at=self._clock())
         await self._pool.hand_in(await self._signed(envelope), urgent=True)
 
     async def notify(self, part: Part, *, to: Mailbox, name: str) -> None:
-        """Hands in a mail to the operator; `name` tells it from all others. Raises DeliveryError."""
+        """Hand in a mail to the operator; `name` identifies it. Raises DeliveryError."""
         envelope = message.build_notice(part, self._head, to=to, name=name, at=self._clock())
         await self._pool.hand_in(await self._signed(envelope), urgent=True)
 
@@ -80,7 +80,7 @@ class Mail:
 
 
 def letterhead(settings: Settings, sender: Sender, links: Links) -> Letterhead:
-    """What all mails from `sender` have in common, as the settings have it."""
+    """Return what all mails from `sender` share, by the settings."""
     fixed = envelope_sender.fixed(settings)
     return Letterhead(sender, links, settings.mail_reply_to, settings.mail_bounces, fixed)
 
@@ -89,7 +89,7 @@ def letterhead(settings: Settings, sender: Sender, links: Links) -> Letterhead:
 async def open_mail(
     settings: Settings, links: Links, clock: Callable[[], datetime], patience: Patience | None = None
 ) -> AsyncIterator[Mail]:
-    """The channel that the settings describe, in which SMTP_HOST is set. Raises DigestError for a key of no use."""
+    """Open the channel by the settings, which include SMTP_HOST. Raises DigestError if the DKIM key is unusable."""
     sender = settings.mail_from
     if sender is None:
         raise AssertionError("MAIL_FROM is set where SMTP_HOST is")

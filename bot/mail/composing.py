@@ -1,4 +1,4 @@
-"""A dispatch -> the one mail that those with equal choices get, but for the links of each. Pure."""
+"""Mails for campaigns. Subscribers with equal preferences share one, except for their personal links. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,11 +16,11 @@ from digest.models import Edition, Entry, Gap
 from digest.render import announcement
 
 HTML_LIMIT = 90_000
-"""Bytes of HTML, the personal end with them: Gmail cuts off what is over about 102,000."""
+"""Bytes of HTML, including the personal end. Gmail clips mails over about 102,000 bytes."""
 
-_ADDRESSES = 4_000  # bytes that the addresses of sender and reader take at most, escaped
-_PREHEADER = 150  # characters that clients show behind the subject
-_END = "<!--end-->"  # stands in the templates where what is personal begins
+_ADDRESSES = 4_000  # maximum bytes of the sender's and recipient's addresses, escaped
+_PREHEADER = 150  # characters that clients show after the subject
+_END = "<!--end-->"  # marks the beginning of the personal part in the templates
 _FEEDBACK_SENDER = "arxiv-daily"
 _WANTED = {
     Detail.TITLES: Amount.TITLE,
@@ -32,7 +32,7 @@ _INLINER = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=Fal
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A paper as the mail shows it; `link` leads to all of it."""
+    """A paper in the mail; `link` leads to its full content."""
 
     number: int
     entry: Entry
@@ -41,13 +41,13 @@ class Item:
 
     @property
     def title(self) -> str:
-        """The translated title, the paper's own where there is none."""
+        """The translated title, or the original one if there is none."""
         translation, paper = self.entry.translation, self.entry.paper
         return (None if isinstance(translation, Gap) else translation.title) or paper.title
 
 
 def compose(dispatch: Dispatch, edition: Edition | None, choices: Choices, links: Links) -> tuple[Part, ...]:
-    """The mail of `dispatch` for those with `choices`, as `message.build` takes it: always one."""
+    """Compose the mail of a campaign for subscribers with these `choices`, as `message.build` takes it. Always one."""
     if dispatch.subject is Subject.BROADCAST:
         return (_broadcast(dispatch.text or "", choices.language, str(dispatch.id)),)
     if edition is None:
@@ -66,9 +66,10 @@ def letter(
     feedback: str = "",
     html: Markup | None = None,
 ) -> Part:
-    """A short mail: `paragraphs`, and a `link` with the word on its `button`. `personal` ones end with the way out.
+    """Compose a short mail: `paragraphs`, and a `button` with a `link`. A `personal` mail ends with an unsubscribe
+    link.
 
-    `html` stands in the place of the paragraphs where the mail is shown as HTML.
+    `html` replaces the paragraphs in the HTML part.
     """
     shown = {
         "subject": subject,
@@ -122,7 +123,7 @@ def _edition(edition: Edition, choices: Choices, links: Links) -> Part:
 
 
 def _shown(edition: Edition, amounts: Amounts, language: str, links: Links) -> dict[str, Any]:
-    """What the templates of an edition are given; `amounts` are of its entries, then of its replacements."""
+    """Build the context of an edition's templates; `amounts` are those of its entries, then of its replacements."""
     count = len(edition.entries)
     items = [
         Item(number, entry, amount, links.paper(edition.date, language, entry.paper.version))
@@ -159,7 +160,7 @@ def _part(
 
 
 def _feedback(name: str, language: str, kind: str) -> str:
-    """Feedback-ID: what Gmail counts complaints by, from the narrowest to the sender.
+    """Return the Feedback-ID, by which Gmail counts complaints, from the narrowest field to the sender.
 
     https://support.google.com/mail/answer/6254652: at most four fields; the sender's has 5 to 15 characters.
     """

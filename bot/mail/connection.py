@@ -1,7 +1,7 @@
-"""One connection to the SMTP server, and one transaction over it; never in clear where TLS was asked for.
+"""One connection to the SMTP server and its transactions; never in clear if TLS was asked for.
 
-aiosmtplib speaks the protocol. Its own `sendmail` would not tell a connection that broke before the final dot from
-one that broke after it, so the commands of a transaction are given here one by one.
+aiosmtplib implements the protocol. Its own `sendmail` does not tell a connection lost before the final dot from one
+lost after it, so the commands of a transaction are sent here one by one.
 """
 
 import asyncio
@@ -32,14 +32,14 @@ _PORTS = {Security.STARTTLS: 587, Security.TLS: 465, Security.NONE: 25}
 _QUIT_SECONDS = 1.0
 
 Before = Callable[[], Awaitable[None]]
-"""What is done at the last moment at which nothing of a mail has gone out."""
+"""A callback at the last moment when nothing of a mail has been sent."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """Where mail is handed in. `name` is what we call ourselves there; without a `username` nobody logs in.
+    """The SMTP server. `name` is our name in EHLO; without a `username` there is no login.
 
-    Where there are `tokens`, they take the place of the password.
+    `tokens`, if given, replace the password.
     """
 
     host: str
@@ -52,16 +52,16 @@ class Server:
 
     @cached_property
     def tls(self) -> ssl.SSLContext:
-        """Certificates and names are verified; SSL_CERT_FILE names an authority of one's own."""
+        """Certificates and host names are verified; SSL_CERT_FILE may name another authority."""
         return ssl.create_default_context()
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds until a connection is open, secured and logged in; until the message is asked for; until it is taken.
+    """Timeouts in seconds: to connect, secure and log in; for each command; and for the reply to the message.
 
-    The last is long because of RFC 5321 §4.5.3.2.6: who hangs up before a slow server's answer sends twice. What was
-    not used for `idle_seconds`, or has carried `messages`, is closed.
+    The last is long because of RFC 5321 §4.5.3.2.6: a client that hangs up before a slow server's reply sends twice. A
+    connection is closed after `idle_seconds` without use, or after `messages` mails.
     """
 
     open_seconds: float = 30
@@ -72,7 +72,7 @@ class Patience:
 
 
 def server(settings: Settings) -> Server:
-    """The server that the settings name, which has to be set."""
+    """Return the server from the settings, which must be set."""
     if settings.smtp_host is None or settings.mail_from is None:
         raise AssertionError("SMTP_HOST and MAIL_FROM are set where mail is sent")
     return Server(
@@ -87,11 +87,11 @@ def server(settings: Settings) -> Server:
 
 
 class _UnfitError(SMTPException):
-    """The server cannot do what the settings ask for."""
+    """The server cannot do what the settings require."""
 
 
 class Connection:
-    """One connection, which is opened when it is needed."""
+    """One connection, opened on demand."""
 
     def __init__(self, server: Server, patience: Patience) -> None:
         self._server = server
@@ -102,18 +102,18 @@ class Connection:
 
     @property
     def is_open(self) -> bool:
-        """Whether it can be used, as far as we know."""
+        """Whether the connection is usable, as far as is known."""
         return self._smtp is not None and self._smtp.is_connected
 
     async def open(self) -> None:
-        """Raises HaltedError where the server, its certificate or our login does not let us."""
+        """Connect, secure and log in. Raises HaltedError if the server, its certificate or the login fails."""
         smtp = self._smtp = aiosmtplib.SMTP(
             hostname=self._server.host,
             port=self._server.port,
             local_hostname=self._server.name,
             timeout=None,
             use_tls=self._server.security is Security.TLS,
-            start_tls=False,  # that is done below, where it is not given up
+            start_tls=False,  # done below, where it is mandatory
             tls_context=self._server.tls,
         )
         self.carried = 0
@@ -123,7 +123,11 @@ class Connection:
         except TokenError as error:
             smtp.close()
             raise HaltedError(str(error)) from None
-        except (SMTPException, OSError, ValueError) as error:  # ValueError: a name that cannot be looked up
+        except (
+            SMTPException,
+            OSError,
+            ValueError,
+        ) as error:  # ValueError: a host name that cannot be looked up
             smtp.close()
             raise HaltedError(f"the SMTP server {self._server.host} {_fault(error)}.") from error
         except BaseException:
@@ -141,7 +145,7 @@ class Connection:
             await smtp.ehlo()
         if server.username is not None:
             if smtp.get_transport_info("sslcontext") is None:
-                raise _UnfitError("would get the password in clear")
+                raise _UnfitError("would receive the password unencrypted")
             await self._log_in(smtp, server.username)
 
     async def _log_in(self, smtp: aiosmtplib.SMTP, username: str) -> None:
@@ -150,13 +154,13 @@ class Connection:
             try:
                 await smtp.auth_xoauth2(username, await tokens.access_token())
             except SMTPAuthenticationError:
-                tokens.forget()  # it may have been revoked: the next attempt fetches another one
+                tokens.forget()  # it may have been revoked: the next attempt fetches a new one
                 raise
         elif password is not None:
             await smtp.login(username, password.get_secret_value())
 
     async def offer(self, sender: Mailbox, to: Mailbox) -> None:
-        """Whether mail from `sender` to `to` would be taken; none is handed in. Raises DeliveryError."""
+        """Check that the server would take mail from `sender` to `to`, without sending any. Raises DeliveryError."""
         if (smtp := self._smtp) is None:
             raise replies.lost(Stage.SENDER)
         try:
@@ -168,10 +172,10 @@ class Connection:
             await self._start_over(smtp)
 
     async def hand_in(self, envelope: Envelope, before: Before | None = None) -> None:
-        """One transaction with one recipient. Raises DeliveryError; the connection is closed where it is of no use.
+        """Send one mail to one recipient. Raises DeliveryError; an unusable connection is closed.
 
-        `before` is awaited once the server takes the recipient, before it is asked for the message; what it raises is
-        raised. Cancelled before the message has begun to go out, it raises CutShortError.
+        `before` is awaited after the server accepts the recipient, before DATA; its exception is raised. If cancelled
+        before the message is sent, raises CutShortError.
         """
         smtp = self._smtp
         if smtp is None:
@@ -182,7 +186,7 @@ class Connection:
         self.carried += 1
 
     async def _announce(self, smtp: aiosmtplib.SMTP, envelope: Envelope, before: Before | None) -> None:
-        """What comes before the message."""
+        """Send the commands before the message."""
         to = str(envelope.to)
         try:
             with _losing(smtp, Stage.DATA):
@@ -202,7 +206,7 @@ class Connection:
             raise
 
     async def _give(self, smtp: aiosmtplib.SMTP, envelope: Envelope) -> None:
-        """What comes behind DATA. From the first byte on only the answer tells what was taken."""
+        """Send the message after DATA. From its first byte on, only the reply tells whether it was taken."""
         protocol = smtp.protocol
         if protocol is None:
             raise replies.lost(Stage.DATA)
@@ -215,7 +219,7 @@ class Connection:
             raise replies.refusal(Stage.CONTENT, reply.code, reply.message, str(envelope.to))
 
     async def _start_over(self, smtp: aiosmtplib.SMTP) -> None:
-        """After a refusal, the server forgets whom it was about; one that does not is left."""
+        """Reset the transaction after a refusal, or close the connection if that fails."""
         try:
             if smtp.is_connected:
                 await smtp.rset(timeout=self._patience.command_seconds)
@@ -223,7 +227,7 @@ class Connection:
             smtp.close()
 
     async def close(self) -> None:
-        """Takes its leave, without waiting long for the answer."""
+        """Close the connection, without waiting long for the reply to QUIT."""
         if self._smtp is None:
             return
         try:
@@ -236,7 +240,7 @@ class Connection:
 
 @contextmanager
 def _losing(smtp: aiosmtplib.SMTP, stage: Stage) -> Iterator[None]:
-    """Whatever breaks off here is lost, and the connection with it. Raises DeliveryError."""
+    """Convert a lost connection to a DeliveryError, and close it."""
     try:
         yield
     except DeliveryError:
@@ -250,7 +254,7 @@ def _losing(smtp: aiosmtplib.SMTP, stage: Stage) -> Iterator[None]:
 
 
 async def _say(smtp: aiosmtplib.SMTP, stage: Stage, *words: bytes, to: str = "") -> None:
-    """Raises DeliveryError where the server does not go along."""
+    """Send a command. Raises DeliveryError if the server refuses it."""
     reply = await smtp.execute_command(*words, timeout=None)
     if not replies.is_accepted(stage, reply.code):
         refusal = replies.refusal(stage, reply.code, reply.message, to)
@@ -259,26 +263,26 @@ async def _say(smtp: aiosmtplib.SMTP, stage: Stage, *words: bytes, to: str = "")
 
 
 def _stuffed(content: bytes) -> bytes:
-    """With the final dot, and another one before each that begins a line (RFC 5321 §4.5.2)."""
-    if b"\r\n." in content:  # a copy takes longer than the look
+    """Double dots at the beginning of lines, and append the final dot (RFC 5321 §4.5.2)."""
+    if b"\r\n." in content:  # searching is faster than copying
         content = content.replace(b"\r\n.", b"\r\n..")
     return content + b".\r\n"
 
 
 def _fault(error: Exception) -> str:
-    """What is wrong with the way to the server, behind its name."""
+    """Describe the connection problem, as the predicate of a sentence about the server."""
     cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
     match cause:
         case ssl.SSLCertVerificationError():
-            return f"shows a certificate that cannot be trusted: {cause.verify_message}"
+            return f"has an untrusted certificate: {cause.verify_message}"
         case ssl.SSLError():
-            return f"speaks no TLS that we understand: {cause.reason}"
+            return f"fails in the TLS handshake: {cause.reason}"
         case SMTPResponseException():
-            return f"does not let us in: {replies.shown(cause.code, cause.message)}"
+            return f"refuses the connection or login: {replies.shown(cause.code, cause.message)}"
         case TimeoutError():
             return "does not answer"
         case SMTPServerDisconnected() | ConnectionResetError() | ConnectionAbortedError():
-            return "hangs up"
+            return "closes the connection"
         case _UnfitError():
             return cause.message
         case SMTPException():

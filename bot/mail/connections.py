@@ -1,4 +1,4 @@
-"""Connections to the SMTP server: few, used again and again; who has which, and whose turn it is."""
+"""The pool of connections to the SMTP server: few, reused, with a queue."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,38 +13,40 @@ from bot.mail.message import Envelope
 from bot.mail.replies import ClosedError
 
 _log = structlog.get_logger()
-_CLOSED = 2  # fresh connections in a row that end before any mail: then it is no accident
+_CLOSED = 2  # fresh connections in a row that end before any mail, so it is no accident
 
 
 class _WornError(ClosedError):
-    """The same of a connection that has carried mail before: it says nothing about this one."""
+    """A connection that carried mail before was closed, which says nothing about this mail."""
 
 
 class Pool:
-    """At most `width` connections, fewer while the server wants fewer; `rate` mails a second, 0 for any number."""
+    """At most `width` connections, fewer if the server allows fewer; `rate` mails a second, 0 for no limit."""
 
     def __init__(self, server: Server, width: int, rate: float, patience: Patience) -> None:
         self.width = width
         self._patience = patience
         self._all = [Connection(server, patience) for _ in range(width)]
-        self._free = list(self._all)  # the one used last is used next, so that the others may grow idle
+        self._free = list(self._all)  # last in, first out, so that the others become idle
         self._retired: list[Connection] = []
         self._usable = asyncio.Semaphore(width)
         self._places = asyncio.Semaphore(2 * width)  # some wait for a connection while others are sent
-        self._refusals = 0  # of us: what waits for a connection meanwhile is not sent after them
-        self._closed = 0  # fresh connections that ended before any mail, since one carried some
+        self._refusals = (
+            0  # refusals of us as a sender: mail that was waiting for a connection is not sent after one
+        )
+        self._closed = 0  # fresh connections that ended before any mail since the last success
         self._limiter = AsyncLimiter(1, 1 / rate) if rate else None
         self._bulk = asyncio.Lock()
-        self._opening = asyncio.Lock()  # so that not all of them try a login that is refused
+        self._opening = asyncio.Lock()  # so that only one connection tries a login that is refused
 
     async def hand_in(
         self, envelope: Envelope, *, before: Before | None = None, urgent: bool = False
     ) -> None:
-        """Hands in one mail; `before` is awaited at the last moment at which nothing of it has gone out.
+        """Hand in one mail; `before` is awaited at the last moment when nothing of it has been sent.
 
-        An `urgent` one waits behind those that have begun only. Where the server has closed a connection that carried
-        mail before, another one carries this mail. Raises DeliveryError, and what `before` raises; CutShortError where
-        it is cancelled before anything has gone out, or where the server refuses us while it waits.
+        An `urgent` mail waits only for mails in progress. If the server closed a connection that had carried mail,
+        another connection is tried. Raises DeliveryError, and whatever `before` raises; CutShortError if it is
+        cancelled before anything was sent, or if the server refuses us while it waits.
         """
         refusals = self._refusals
         await self._begin(urgent=urgent)
@@ -60,7 +62,7 @@ class Pool:
         if urgent:
             await self._turn()
         else:
-            async with self._bulk:  # only the foremost of these is in the way of an urgent one
+            async with self._bulk:  # only the first of these can delay an urgent mail
                 await self._turn()
 
     async def _turn(self) -> None:
@@ -85,20 +87,22 @@ class Pool:
             self._give_back(connection)
 
     def _check(self, refusals: int) -> None:
-        """Raises CutShortError where we were refused since there were so many `refusals`."""
+        """Check that no refusal followed the earlier `refusals`. Raises CutShortError."""
         if self._refusals != refusals:
             raise CutShortError
 
     def _closing(self, error: ClosedError) -> DeliveryError:
-        """What it means that the server has closed a connection that it had just opened."""
+        """Return the error for a fresh connection that the server closed."""
         self._closed += 1
         if error.about_us is None and self._closed < _CLOSED:
             return error
         self._refusals += 1
-        return HaltedError(error.about_us or f"the SMTP server closes every connection at once ({error}).")
+        return HaltedError(
+            error.about_us or f"the SMTP server closes every new connection immediately ({error})."
+        )
 
     async def _take(self) -> Connection:
-        """A free connection, open."""
+        """Take a free connection and open it."""
         while True:
             await self._usable.acquire()
             connection = self._free.pop()
@@ -129,18 +133,18 @@ class Pool:
         self._usable.release()
 
     def _retire(self, connection: Connection) -> None:
-        """The server takes no more connections than are open."""
+        """Retire a connection, because the server accepts no more than are open."""
         self._retired.append(connection)
         _log.info("fewer_connections", connections=len(self._all) - len(self._retired))
 
     def _call_back(self) -> None:
-        """Now and then one more is tried again."""
+        """Bring a retired connection back to try again."""
         if self._retired:
             self._free.insert(0, self._retired.pop())
             self._usable.release()
 
     async def tidy(self) -> None:
-        """Closes what nobody has used for a while, again and again."""
+        """Close idle connections, repeatedly."""
         while True:
             await asyncio.sleep(self._patience.idle_seconds / 2)
             for connection in self._idle():
@@ -156,7 +160,7 @@ class Pool:
         return [each for each in self._free if each.is_open and each.used_at <= since]
 
     async def close(self) -> None:
-        """Closes all of them."""
+        """Close all connections."""
         await asyncio.gather(*(each.close() for each in self._all))
 
 
@@ -164,7 +168,7 @@ class Pool:
 async def open_pool(
     server: Server, width: int, rate: float, patience: Patience | None = None
 ) -> AsyncIterator[Pool]:
-    """A pool of at most `width` connections, of which none is open yet; they are closed at the end."""
+    """Open a pool of at most `width` connections, which connect on demand and are closed at the end."""
     pool = Pool(server, width, rate, patience or Patience())
     tidying = asyncio.create_task(pool.tidy())
     try:

@@ -1,14 +1,14 @@
-"""What a report does to the subscription that it is about.
+"""Applying a bounce report to its subscription.
 
-A mailbox that is gone, or a complaint, ends it at once; a mailbox that fails for two weeks ends it; who leaves by mail
-has left. What was late, refused for what it is or where it is from, or does not say why, is only noted. A report that
-comes again does nothing.
+A missing mailbox or a complaint ends the subscription at once, and a mailbox that fails for two weeks ends it. An
+unsubscription by mail is obeyed. Reports of delays, of refusals for content or origin, and without a reason are only
+stored. A repeated report has no effect.
 
-What reports say alike of many readers is weighed (`brake`): where it is about us, nobody is counted against, and who
-was ended by the first of them is subscribed again.
+If many subscribers' reports say the same, they are weighed (`brake`). If the cause is ours, no subscriber is blamed,
+and subscriptions ended by the first of these reports are restored.
 
-Failures of `subscribers` are not used here: they are cleared whenever a server takes a mail, and a relay takes every
-mail before it is told that the mailbox does not.
+The failures in `subscribers` are not used here: they are cleared whenever a server accepts a mail, and a relay accepts
+every mail before the recipient's server refuses it.
 """
 
 import asyncio
@@ -32,42 +32,42 @@ from bot.store import bounces, deliveries, subscribers
 from digest.store import engine as database
 
 _log = structlog.get_logger()
-_MEMORY = timedelta(days=60)  # in which the beginning of a failure is looked for
-_ALIKE = timedelta(days=2)  # in which reports that say the same are weighed together
-_SEVERAL = 3  # readers whose mail came back: the operator hears of it
+_MEMORY = timedelta(days=60)  # the time in which the start of a series of failures is searched
+_ALIKE = timedelta(days=2)  # the time in which reports that say the same are weighed together
+_SEVERAL = 3  # subscribers with returned mail before the operator is alerted
 _COUNTED = (Kind.GONE, Kind.HARD, Kind.SOFT)
-_BOUNCED = "bounced"  # the first word of the reason of who was ended by a report
+_BOUNCED = "bounced"  # the first word of the reason of a subscription ended by a report
 _KEPT = timedelta(days=365)
 
 
 class Outcome(StrEnum):
-    """What became of a report."""
+    """The result of applying a report."""
 
     ENDED = "ended"
     LEFT = "left"
     NOTED = "noted"
-    """Kept; the subscription stays as it is."""
+    """Stored; the subscription does not change."""
     KNOWN = "known"
-    """It came before."""
+    """The report was handled before."""
     OURS = "ours"
-    """Many readers' mails came back with the same: it is about us, and counts against nobody."""
+    """Many subscribers' reports say the same: the cause is ours, and nobody is blamed."""
     ASIDE = "aside"
-    """It reports nothing, or is about nobody whom we know."""
+    """It reports nothing, or concerns no known subscriber."""
 
 
 async def take(engine: AsyncEngine, mail: bytes, links: Links, at: datetime) -> Outcome:
-    """Reads `mail` and acts on it. Raises StoreError."""
+    """Read `mail` and apply its report. Raises StoreError."""
     return await act(engine, await asyncio.to_thread(reports.read, mail, links), at)
 
 
 async def forget_old(engine: AsyncEngine, at: datetime) -> None:
-    """Forgets the reports of more than a year ago. Raises StoreError."""
+    """Delete the reports older than a year. Raises StoreError."""
     async with database.writing(engine) as connection:
         await bounces.prune(connection, at - _KEPT)
 
 
 async def alert_of_refusals(engine: AsyncEngine, alerts: Alerts, at: datetime) -> None:
-    """Tells the operator while mails come back from several readers for what they are or where they are from.
+    """Alert the operator while mails of several subscribers are refused for their content or origin.
 
     Raises StoreError.
     """
@@ -80,7 +80,7 @@ async def alert_of_refusals(engine: AsyncEngine, alerts: Alerts, at: datetime) -
 
 
 async def act(engine: AsyncEngine, report: Report, at: datetime) -> Outcome:
-    """Does what `report` asks for, in one transaction, once. Raises StoreError."""
+    """Apply `report` in one transaction, once. Raises StoreError."""
     async with database.writing(engine) as connection:
         about = await _about(connection, report)
         number = about.id if about else None
@@ -127,7 +127,7 @@ async def _change(connection: AsyncConnection, about: Subscriber, report: Report
 
 
 async def _weighed(connection: AsyncConnection, about: Subscriber, report: Report, at: datetime) -> Weight:
-    """How it weighs that others' mails came back with the same; whom that ended too soon is subscribed again."""
+    """Weigh reports of other subscribers with the same reason, and restore subscriptions that they ended too early."""
     if report.kind not in _COUNTED or not report.likeness:
         return Weight.FEW
     alike = await bounces.alike(connection, report.likeness, at - _ALIKE)
@@ -146,7 +146,7 @@ async def _weighed(connection: AsyncConnection, about: Subscriber, report: Repor
 
 
 def _restored(reader: Subscriber) -> Subscriber:
-    """The subscriber, if it was a report that ended the subscription."""
+    """Restore the subscription if a report ended it."""
     was_bounced = reader.standing is Standing.ENDED and (reader.reason or "").startswith(_BOUNCED)
     return replace(reader, standing=Standing.ACTIVE, reason=None) if was_bounced else reader
 
@@ -154,7 +154,7 @@ def _restored(reader: Subscriber) -> Subscriber:
 def changed(
     reader: Subscriber, report: Report, failures: Sequence[datetime], weight: Weight = Weight.FEW
 ) -> Subscriber:
-    """The subscriber after `report`; `failures` are those of late, oldest first, this one among them. Pure."""
+    """Return the subscriber after `report`; `failures` are the recent ones, oldest first, including this one. Pure."""
     if reader.standing is not Standing.ACTIVE:
         return reader
     match report.kind:
@@ -170,7 +170,7 @@ def changed(
 
 
 def lasts(failures: Sequence[datetime]) -> timedelta:
-    """How long a mailbox has failed by now: from the first failure behind which no gap is. Pure."""
+    """Return how long a mailbox has failed, from the first failure after the last gap. Pure."""
     began = failures[-1:]
     for earlier, later in pairwise(reversed(failures)):
         if earlier - later > GAP:

@@ -1,4 +1,4 @@
-"""The letters that answer forms, sent one by one: the table says which are due, a restart goes on with them."""
+"""Transactional mail in reply to forms. The table holds what is due, so a restart continues it."""
 
 import asyncio
 from collections.abc import Callable
@@ -22,21 +22,23 @@ from digest.errors import DigestError
 from digest.store import engine as database
 from digest.store.exclusive import BusyError, exclusive
 
-_WIDTH = 4  # letters at once; one that a server stalls keeps few others waiting
+_WIDTH = 4  # mails at once; a slow server delays few others
 _BACKOFF = Backoff(timedelta(minutes=1), timedelta(hours=1))
 _log = structlog.get_logger()
 
 
 class Post(Protocol):
-    """Sends one letter."""
+    """A function that sends one transactional mail."""
 
     async def __call__(self, part: Part, *, to: Mailbox, number: int) -> None:
-        """Raises DeliveryError. A letter of the same `number` has the same Message-ID at each attempt."""
+        """Send the mail. Its `number` determines the Message-ID, which is the same for each attempt. Raises
+        DeliveryError.
+        """
 
 
 @dataclass
 class Letters:
-    """Sends the letters that are due; looks every `look_seconds` for what has become due."""
+    """Sends due transactional mail, checking every `look_seconds`."""
 
     engine: AsyncEngine
     links: Links
@@ -47,7 +49,7 @@ class Letters:
     _closing: bool = field(init=False, default=False)
 
     async def run(self) -> None:
-        """Sends until `close`. No fault of one letter or one look keeps the next from coming."""
+        """Send until `close`. Errors of one mail or one check do not stop the loop."""
         while not self._closing:
             try:
                 await self.send_due()
@@ -60,23 +62,25 @@ class Letters:
             self._changed.clear()
 
     def wake(self) -> None:
-        """There is a new one."""
+        """Check for new mail now."""
         self._changed.set()
 
     def close(self) -> None:
-        """Begin nothing new."""
+        """Start no more mail."""
         self._closing = True
         self._changed.set()
 
     async def send_due(self) -> None:
-        """Tries each letter that is due, once. Raises BusyError where another process sends them, StoreError."""
+        """Try each due mail once. Raises BusyError if another process is sending, and StoreError."""
         now = self.clock()
-        if not await self._due(now):  # most looks find nothing, and need no lock
+        if not await self._due(now):  # most checks find nothing and need no lock
             return
         async with exclusive(self.engine, "letters"):
             while not self._closing and (found := await self._due(now)):
                 sent = await asyncio.gather(*map(self._send, found), return_exceptions=True)
-                for fault in filter(None, sent):  # after all of them: none is cut off in its midst
+                for fault in filter(
+                    None, sent
+                ):  # raised after all have finished, so that none is interrupted
                     raise fault
 
     async def _due(self, now: datetime) -> list[SigningUp]:
@@ -110,16 +114,16 @@ class Letters:
 
 
 def written(asked: SigningUp, known: Subscriber | None, links: Links) -> Part | None:
-    """The letter that answers a form, to whoever is `known` at its address; None where they were forgotten since."""
+    """Compose the mail for a form; `known` is the subscriber at its address. None if that one was deleted since."""
     if asked.letter is Letter.CONFIRM and asked.wishes is not None:
         return letters.confirm(links, asked.id, asked.wishes.choices.language)
     return letters.known(links, known.id, known.choices.language) if known else None
 
 
 def next_try(asked: SigningUp, error: DeliveryError, now: datetime) -> datetime | None:
-    """When a letter that failed is tried again, None for never. Pure.
+    """Return the time of the next attempt after a failure, or None to give up. Pure.
 
-    What passes is waited for with doubling pauses until whoever asked has long gone; what may have arrived is sent
+    Temporary errors are retried with doubling pauses until the link would expire. A mail that may have arrived is sent
     once more.
     """
     match error:

@@ -1,4 +1,4 @@
-"""Signing mails (DKIM, RFC 6376), for operators whose server does not."""
+"""Signing of mail (DKIM, RFC 6376), for operators whose server does not sign."""
 
 import asyncio
 import re
@@ -10,8 +10,9 @@ from dkim.asn1 import ASN1FormatError
 
 from digest.errors import DigestError
 
-# RFC 6376 §5.4.1; RFC 8058 §4 asks for both List-Unsubscribe headers, Gmail for Feedback-ID. Each is named once more
-# than a mail has it, so that nobody can add another one, which some programs would show in its place (§5.4.2, §8.15).
+# RFC 6376 §5.4.1; RFC 8058 §4 requires both List-Unsubscribe headers, Gmail recommends Feedback-ID. Each header is
+# listed once more than a mail has it, so that nobody can add a second one, which some programs would show instead
+# (§5.4.2, §8.15).
 _HEADERS = (
     b"from", b"reply-to", b"to", b"subject", b"date", b"message-id", b"mime-version", b"content-type",
     b"content-transfer-encoding", b"list-id", b"list-unsubscribe", b"list-unsubscribe-post", b"feedback-id",
@@ -23,23 +24,23 @@ _PROBE = b"From: probe@invalid\r\n\r\n"
 
 
 class SigningKeyError(DigestError):
-    """The private key cannot be read, or is none."""
+    """The private key is unreadable or invalid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Signs for `domain`, whose DNS holds the public key under `selector`; `key` is an RSA key in PEM."""
+    """A signer for `domain`, whose DNS holds the public key under `selector`; `key` is an RSA key in PEM."""
 
     domain: str
     selector: str
     key: bytes = field(repr=False)
 
     async def signed(self, content: bytes) -> bytes:
-        """The mail with its signature in front; a thread does it, for it takes milliseconds."""
+        """Return the mail preceded by its signature. Signing takes milliseconds, so it runs in a thread."""
         return await asyncio.to_thread(self.sign, content)
 
     def sign(self, content: bytes) -> bytes:
-        """The same, at once."""
+        """Sign the mail in the calling thread."""
         made: bytes = dkim.sign(
             content,
             self.selector.encode(),
@@ -52,7 +53,7 @@ class Signer:
 
 
 def load(path: Path, selector: str, domain: str) -> Signer:
-    """What signs with the key in the file `path`. Raises SigningKeyError."""
+    """Load the signer with the key file `path`. Raises SigningKeyError."""
     try:
         key = path.read_bytes().replace(b"\r\n", b"\n")
     except OSError as error:
@@ -64,5 +65,5 @@ def load(path: Path, selector: str, domain: str) -> Signer:
     try:
         signer.sign(_PROBE)
     except (dkim.DKIMException, ASN1FormatError, ValueError, IndexError):
-        raise SigningKeyError(f"{path} holds no RSA private key that can be used.") from None
+        raise SigningKeyError(f"{path} holds an RSA private key that cannot be used.") from None
     return signer

@@ -1,8 +1,8 @@
-"""Lists of addresses that agreed to get mail, as CSV: each row sound, or a fault with its line. Pure.
+"""Import of subscribers with consent from CSV: each row is valid, or has errors with its line number. Pure.
 
-The first line names the columns. `address`, `consented_at` (a date or a moment) and `consent` (where and how) are
-required in each row; `language`, `detail`, `categories`, `include`, `exclude`, `hour`, `zone` and `quiet` may be given
-as in the chat's settings.
+The first line names the columns. `address`, `consented_at` (a date or time) and `consent` (where and how) are required
+in each row; `language`, `detail`, `categories`, `include`, `exclude`, `hour`, `zone` and `quiet` are optional, with the
+values of the chat's settings.
 """
 
 import csv
@@ -24,7 +24,7 @@ _HEADER = 1
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong in a line."""
+    """An error in a line."""
 
     line: int
     sentence: str
@@ -32,21 +32,21 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """The sound rows, and the faults of the others."""
+    """The valid rows, and the errors of the others."""
 
     rows: tuple[Subscriber, ...]
     faults: tuple[Fault, ...]
 
 
 class _FaultyError(Exception):
-    """Everything that is wrong with a row."""
+    """All errors of a row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What a row is made from: whoever says nothing gets what `reader` has. Consent is older than `now`.
+    """The base of each row: `reader` holds the default values. Consent must be older than `now`.
 
-    Nobody is at the newsletter's `own` mailboxes.
+    The newsletter's `own` mailboxes are refused.
     """
 
     reader: Subscriber
@@ -56,7 +56,7 @@ class Defaults:
 
 
 def read(lines: Iterable[str], defaults: Defaults) -> Sheet:
-    """The subscribers in a CSV file; where its first line is wrong, that is the only fault."""
+    """Read the subscribers from a CSV file. Errors in its first line are the only ones reported."""
     records = _records(lines)
     first = next(records, None)
     if first is None:
@@ -71,7 +71,7 @@ def read(lines: Iterable[str], defaults: Defaults) -> Sheet:
 
 
 def _records(lines: Iterable[str]) -> Iterator[tuple[int, list[str] | Fault]]:
-    """Each record that is not blank with the line on which it begins; a fault of the form ends them."""
+    """Yield each non-blank record with its first line number. A syntax error ends the records."""
     reader = csv.reader(lines, strict=True)
     begin = 1
     try:
@@ -80,18 +80,18 @@ def _records(lines: Iterable[str]) -> Iterator[tuple[int, list[str] | Fault]]:
                 yield begin, record
             begin = reader.line_num + 1
     except (csv.Error, UnicodeDecodeError):
-        yield begin, Fault(begin, "this is no CSV in UTF-8 from here on")
+        yield begin, Fault(begin, "from here on this is not valid CSV in UTF-8")
 
 
 def _wrong_names(names: list[str]) -> Iterator[str]:
     known = (*REQUIRED, *OPTIONAL)
     yield from (
-        f"there is no column “{_shown(name)}”; known are {', '.join(known)}"
+        f"unknown column “{_shown(name)}”; the columns are {', '.join(known)}"
         for name in names
         if name not in known
     )
     yield from (f"the column “{name}” is missing" for name in REQUIRED if name not in names)
-    yield from (f"the column “{_shown(name)}” is there twice" for name in set(names) if names.count(name) > 1)
+    yield from (f"the column “{_shown(name)}” occurs twice" for name in set(names) if names.count(name) > 1)
 
 
 def _sheet(names: list[str], records: Iterable[tuple[int, list[str] | Fault]], defaults: Defaults) -> Sheet:
@@ -114,7 +114,7 @@ def _sheet(names: list[str], records: Iterable[tuple[int, list[str] | Fault]], d
 
 
 def _row(names: list[str], record: list[str], defaults: Defaults) -> Subscriber:
-    """Raises _FaultyError with every sentence about the row."""
+    """Convert a row. Raises _FaultyError with all its errors."""
     if len(record) > len(names):
         raise _FaultyError(f"{len(record)} cells in {len(names)} columns")
     cells = dict.fromkeys(names, "") | {name: cell.strip() for name, cell in zip(names, record, strict=False)}
@@ -127,7 +127,7 @@ def _row(names: list[str], record: list[str], defaults: Defaults) -> Subscriber:
             try:
                 row = choices.change(name, value, defaults.offer)(row)
             except UnusableValueError:
-                faults.append(f"“{_shown(value)}” is nothing that {name} can be")
+                faults.append(f"“{_shown(value)}” is not a valid value of {name}")
     if faults:
         raise _FaultyError(*faults)
     return row
@@ -140,21 +140,21 @@ def _address(text: str, defaults: Defaults, faults: list[str]) -> str:
         faults.append(f"address: {error}".removesuffix("."))
         return ""
     if any(mailbox.is_or_leads_to(each) for each in defaults.own):
-        faults.append("address: the newsletter itself is from there, or comes back to there")
+        faults.append("address: this is one of the newsletter's own mailboxes")
     return str(mailbox)
 
 
 def _shown(text: str) -> str:
-    """`text` so that it says nothing to the terminal, and not too much to its reader."""
+    """Return `text` without control characters for the terminal, shortened."""
     return "".join(sign if sign.isprintable() else "�" for sign in text[:_LONGEST_SHOWN])
 
 
 def _consent(cells: dict[str, str], defaults: Defaults, faults: list[str]) -> Consent | None:
     at, how = _moment(cells["consented_at"], defaults), cells["consent"]
     if at is None:
-        faults.append("consented_at: give a date or a moment such as 2026-02-11T09:00, which has passed")
+        faults.append("consented_at: give a past date or time, such as 2026-02-11T09:00")
     if not 0 < len(how) <= _LONGEST_CONSENT or not how.isprintable():
-        faults.append(f"consent: say where and how in one line of at most {_LONGEST_CONSENT} characters")
+        faults.append(f"consent: state where and how in one line of at most {_LONGEST_CONSENT} characters")
     return Consent(at, how) if at else None
 
 

@@ -1,4 +1,4 @@
-"""The mails that are no edition: what somebody gets who gave an address to the form. Pure."""
+"""Transactional mail to people who entered an address in the form. Pure."""
 
 from bot.links import Links
 from bot.mail import composing, words
@@ -6,7 +6,7 @@ from bot.models import Part
 
 
 def confirm(links: Links, number: int, language: str) -> Part:
-    """Asks whether the signing up `number` was meant; nothing comes of it before its page is answered."""
+    """Compose the mail that asks to confirm the sign-up `number`, which has no effect before that."""
     said = words.of(language)
     link = links.confirm(number)
     return composing.letter(
@@ -15,7 +15,7 @@ def confirm(links: Links, number: int, language: str) -> Part:
 
 
 def known(links: Links, subscriber: int, language: str) -> Part:
-    """Tells that this address is subscribed already, with the way to the settings of `subscriber`."""
+    """Compose the mail that says the address is already subscribed, with a link to the preferences of `subscriber`."""
     said = words.of(language)
     link = links.preferences(subscriber)
     return composing.letter(

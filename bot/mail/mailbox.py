@@ -1,8 +1,8 @@
-"""The mailbox that takes what comes back, read over IMAP with TLS.
+"""The mailbox for bounces, read over IMAP with TLS.
 
-What is unseen is read, acted on, and then marked as seen: a crash between the two repeats an act, which does nothing
-the second time. What reports nothing stays for a person to look at, flagged. Nothing is moved or deleted, so any server
-will do. imaplib blocks, and runs in threads.
+Unseen mail is read, applied, and then marked as seen. A crash in between repeats the report, which has no effect the
+second time. Mail that reports nothing is flagged for a person. Nothing is moved or deleted, so any server will do.
+imaplib blocks, and runs in threads.
 """
 
 import asyncio
@@ -34,27 +34,29 @@ T = TypeVar("T")
 _log = structlog.get_logger()
 _ANSWER_SECONDS = 8.0  # a program that stops waits for its threads, and has ten seconds
 _SEARCHED = 50_000  # mails that one search covers
-_LARGEST_BYTES = 8_000_000  # of one answer: fifty thousand numbers, or a mail's beginning, have far fewer
-_AT_ONCE = 500  # mails of one look; the rest waits for the next
+_LARGEST_BYTES = (
+    8_000_000  # bytes of one answer: fifty thousand numbers, or the beginning of a mail, take far fewer
+)
+_AT_ONCE = 500  # mails of one check; the rest waits for the next
 
 
 class MailboxError(DigestError):
-    """The mailbox cannot be reached, entered or read."""
+    """The mailbox cannot be reached, opened or read."""
 
 
 class LoginError(MailboxError):
-    """The server does not accept who we say that we are."""
+    """The server refuses the login."""
 
 
 class UnreadableMailError(MailboxError):
-    """The server does not give out, or mark, one mail."""
+    """The server refuses to return or mark one mail."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Where the mailbox is, and who enters it: with the password, or with `tokens` where there is none.
+    """The server of the mailbox and the login, by password or, without one, by `tokens`.
 
-    `trusted` vouches for the server: the system, unless set.
+    `trusted` is the TLS context; by default it uses the system's authorities.
     """
 
     host: str
@@ -66,7 +68,7 @@ class Account:
 
 
 def account(settings: Settings) -> Account | None:
-    """The mailbox that the settings name, None where they name none."""
+    """Return the mailbox from the settings; None if there is none."""
     tokens = None if settings.imap_password else oauth.tokens(settings)
     if not (settings.imap_host and settings.imap_username and (settings.imap_password or tokens)):
         return None
@@ -75,9 +77,9 @@ def account(settings: Settings) -> Account | None:
 
 
 async def check(where: Account, engine: AsyncEngine, links: Links, at: datetime) -> Counter[Outcome]:
-    """Acts on what is new in the mailbox, and gives how many mails came to what.
+    """Apply all new mail in the mailbox, and count the outcomes.
 
-    Raises MailboxError and StoreError; what was done until then stays done.
+    Raises MailboxError and StoreError; what was applied before that remains.
     """
     outcomes = Counter[Outcome]()
     await consequences.forget_old(engine, at)
@@ -88,7 +90,7 @@ async def check(where: Account, engine: AsyncEngine, links: Links, at: datetime)
 
 
 async def _deal_with(inbox: "Inbox", uid: str, engine: AsyncEngine, links: Links, at: datetime) -> Outcome:
-    """One mail. One that the server does not give out holds up none of the others."""
+    """Apply one mail. If the server does not return it, the others are not delayed."""
     try:
         mail = await _apart(partial(inbox.fetch, uid))
         outcome = await consequences.take(engine, mail, links, at)
@@ -101,7 +103,7 @@ async def _deal_with(inbox: "Inbox", uid: str, engine: AsyncEngine, links: Links
 
 
 async def _apart(call: Callable[[], T]) -> T:
-    """What `call` gives, made in a thread that nobody waits for when the program stops."""
+    """Run `call` in a thread that does not delay the program's exit, and return its result."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[T] = loop.create_future()
 
@@ -123,7 +125,7 @@ async def _apart(call: Callable[[], T]) -> T:
 
 
 async def watch(where: Account, links: Links, alerts: Alerts, pause_seconds: float) -> None:
-    """Looks into it again and again. No fault of one look keeps the next from coming."""
+    """Check the mailbox repeatedly. Errors of one check do not stop the loop."""
     engine, clock = alerts.engine, alerts.clock
     while True:
         try:
@@ -140,7 +142,7 @@ async def watch(where: Account, links: Links, alerts: Alerts, pause_seconds: flo
 
 @asynccontextmanager
 async def entered(where: Account) -> AsyncIterator["Inbox"]:
-    """The mailbox while one is logged in. Raises MailboxError, TokenError."""
+    """Log in to the mailbox for the block. Raises MailboxError and TokenError."""
     token = await where.tokens.access_token() if where.tokens else None
     try:
         inbox = await _apart(partial(Inbox, where, token))
@@ -156,18 +158,18 @@ async def entered(where: Account) -> AsyncIterator["Inbox"]:
 
 
 class _Session(imaplib.IMAP4_SSL):
-    """A session that gives up on an answer of more than `_LARGEST_BYTES`; imaplib reads whatever a server announces."""
+    """An IMAP session that fails on answers over `_LARGEST_BYTES`; imaplib reads any size that a server announces."""
 
     answer_bytes = 0
-    """Of the present answer, so far."""
+    """Bytes of the current answer so far."""
 
     def read(self, size: int) -> bytes:
-        """Some bytes that the server announced. Raises IMAP4.abort."""
+        """Read bytes that the server announced. Raises IMAP4.abort."""
         self._count(size)
         return super().read(size)
 
     def readline(self) -> bytes:
-        """The next line. Raises IMAP4.abort."""
+        """Read the next line. Raises IMAP4.abort."""
         line = super().readline()
         self._count(len(line))
         return line
@@ -179,7 +181,7 @@ class _Session(imaplib.IMAP4_SSL):
 
 
 class Inbox:
-    """A session with the server, the folder INBOX open. Blocks; every method raises MailboxError."""
+    """A blocking session with the folder INBOX open. Every method raises MailboxError."""
 
     def __init__(self, account: Account, token: str | None = None) -> None:
         self._host = account.host
@@ -197,9 +199,11 @@ class Inbox:
             raise
 
     def unseen(self) -> list[str]:
-        """The mails that nobody has read, oldest first, by their numbers: as many as one look deals with."""
+        """Return the ids of unread mails, oldest first, as many as one check handles."""
         found: list[str] = []
-        for first in range(1, self._count + 1, _SEARCHED):  # an answer of any length would be cut off
+        for first in range(
+            1, self._count + 1, _SEARCHED
+        ):  # search in ranges, because long answers are cut off
             last = min(first + _SEARCHED - 1, self._count)
             [answer] = self._ask("SEARCH", f"{first}:{last}", "UNSEEN")[:1] or [b""]
             found += (answer or b"").decode().split()
@@ -208,33 +212,33 @@ class Inbox:
         return found[:_AT_ONCE]
 
     def fetch(self, uid: str) -> bytes:
-        """The first `LIMIT_BYTES` of a mail, which stays unseen; empty where it is gone meanwhile."""
+        """Fetch the first `LIMIT_BYTES` of a mail without marking it. Empty if the mail is gone."""
         answer = self._ask("FETCH", uid, f"(BODY.PEEK[]<0.{LIMIT_BYTES}>)")
         found = [each[1] for each in answer if isinstance(each, tuple)]
         return bytes(found[0]) if found else b""
 
     def mark(self, uid: str, *, aside: bool) -> None:
-        """It was dealt with; `aside` asks for a person's look at it."""
+        """Mark a mail as handled; `aside` also flags it for a person."""
         self._ask("STORE", uid, "+FLAGS.SILENT", r"(\Seen \Flagged)" if aside else r"(\Seen)")
 
     def log_out(self) -> None:
-        """Ends the session, whatever the server says to it."""
+        """End the session, ignoring errors."""
         with suppress(OSError, imaplib.IMAP4.error):
             self._imap.logout()
 
     def close(self) -> None:
-        """Hangs up at once; what waits for an answer in another thread gets none."""
+        """Close the connection at once, also for a call that waits in another thread."""
         with suppress(OSError):
             self._imap.sock.shutdown(socket.SHUT_RDWR)
         self._imap.file.close()
         self._imap.sock.close()
 
     def _log_in(self, account: Account, token: str | None) -> None:
-        """By AUTHENTICATE PLAIN where the server knows it: LOGIN takes only ASCII."""
+        """Log in by AUTHENTICATE PLAIN if the server supports it, because LOGIN takes only ASCII."""
         try:
             if token is not None:
                 answers = iter([oauth.initial_response(account.username, token)])
-                # A token that is not accepted is told of first, and the refusal comes behind an empty answer.
+                # If a token is refused, the server sends the reason first, and the refusal after an empty response.
                 self._imap.authenticate("XOAUTH2", lambda _: next(answers, b""))
             elif "AUTH=PLAIN" in self._imap.capabilities:
                 plain = f"\0{account.username}\0{account.password}".encode()
@@ -258,7 +262,7 @@ class Inbox:
             self._fail("did not answer", error)
         if status != "OK":
             raise MailboxError(f"The IMAP server {self._host} does not open INBOX.")
-        self._count = int(answer[0] or 0)  # RFC 3501 §7.3.1: how many mails it holds
+        self._count = int(answer[0] or 0)  # RFC 3501 §7.3.1: the number of mails in it
 
     def _ask(self, command: str, *arguments: str) -> list[Any]:
         self._imap.answer_bytes = 0
@@ -271,7 +275,7 @@ class Inbox:
         return answer
 
     def _fail(self, what: str, error: Exception) -> NoReturn:
-        """Without the library's own words: they repeat what the server says."""
+        """Raise MailboxError without the library's text, which repeats what the server says."""
         why = (
             error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else type(error).__name__
         )

@@ -1,4 +1,4 @@
-"""The mails in a file or on standard input: one as it came, or many in an mbox."""
+"""Mail in a file or on standard input: a single one, or many in an mbox."""
 
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -9,9 +9,10 @@ _LINE_BYTES = 64 * 1024
 
 
 def mails(stream: BinaryIO) -> Iterator[bytes]:
-    """Each mail in `stream`, cut at `LIMIT_BYTES`; of a large one no more than that is held.
+    """Yield each mail in `stream`, cut at `LIMIT_BYTES`, without holding more of a large one.
 
-    It is an mbox (RFC 4155) where its first line begins with `From `, which those who pipe a single mail also write.
+    A stream whose first line begins with `From ` is an mbox (RFC 4155). Programs that pipe a single mail also write
+    that line.
     """
     line = stream.readline(_LINE_BYTES)
     many = line.startswith(b"From ")

@@ -1,8 +1,8 @@
-"""The bytes of one mail, as SMTP takes them behind DATA.
+"""The bytes of one mail, as SMTP takes them after DATA.
 
-What all who chose alike have in common is written once, as a part that is stored: subject and bodies, encoded already.
-Each mail adds a short end to both bodies, with the links of whom it is for, and the headers. Built by hand, for this
-runs thousands of times a second, and the email package rewrites a long List-Unsubscribe into encoded words.
+The part that subscribers with equal preferences share is composed and encoded once and stored: subject and bodies. Each
+mail adds a short end to both bodies, with personal links, and its headers. This is built by hand because it runs
+thousands of times a second, and because the email package rewrites a long List-Unsubscribe into encoded words.
 """
 
 import re
@@ -21,25 +21,25 @@ from bot.mailboxes import Mailbox, Sender
 from bot.models import Part
 from digest.errors import DigestError
 
-_BOUNDARY = "arxiv_daily_alternative"  # no line of base64 can hold an underscore
+_BOUNDARY = "arxiv_daily_alternative"  # base64 contains no underscore
 _LINE = 76  # characters of a line of base64 (RFC 2045 §6.8)
 _FOLD = 76  # characters of a header line with encoded words (RFC 2047 §2)
-_NAME = 60  # characters of a name that stands as it is
+_NAME = 60  # characters of a name that is not encoded
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/^_`{|}~ -]+")
 _FOLDED = re.compile(r"[ -~]{0,60}(?: [!-~]{1,60})*")  # ASCII in words that fit a line
 
 
 class UnsafeHeaderError(DigestError):
-    """Text for a header that could become another header."""
+    """Text for a header that could inject another header."""
 
 
 @dataclass(frozen=True)
 class Letterhead:
-    """What all mails of this program have in common: whom they are from, and where what comes back goes.
+    """What all mails share: the sender, and the addresses for replies and bounces.
 
-    `reply_to` is where people answer, `bounces` the mailbox for reports. Where `envelope` is given, every mail is from
-    that address on its envelope. Raises UnsafeHeaderError.
+    `reply_to` takes people's replies, `bounces` is the mailbox for reports. `envelope`, if given, is the envelope
+    sender of every mail. Raises UnsafeHeaderError.
     """
 
     sender: Sender
@@ -53,7 +53,7 @@ class Letterhead:
 
     @property
     def domain(self) -> str:
-        """The domain of the sender: that of SPF, DKIM and DMARC, and of every Message-ID."""
+        """The domain of the sender, for SPF, DKIM, DMARC and every Message-ID."""
         return self.sender.mailbox.domain
 
     @cached_property
@@ -64,10 +64,10 @@ class Letterhead:
 
     @cached_property
     def list_headers(self) -> tuple[str, ...]:
-        """Those of each mail of the newsletter, but for the way out.
+        """The headers that are the same in each newsletter mail, except List-Unsubscribe.
 
-        List-Id: RFC 2919. Auto-Submitted: RFC 3834 §5. Precedence is older than any rule, and what holiday notices
-        look for.
+        List-Id: RFC 2919. Auto-Submitted: RFC 3834 §5. Precedence predates all standards, and vacation responders look
+        for it.
         """
         return (
             f"List-Id: arXiv Daily\r\n <arxiv-daily.{self.domain}>",
@@ -76,18 +76,18 @@ class Letterhead:
         )
 
     def return_path(self, subscriber: int) -> Mailbox:
-        """Where a mail to `subscriber` comes back to: an address of its own (VERP), where a mailbox takes those."""
+        """Return the envelope sender for a mail to `subscriber`: a VERP address, if the mailbox supports that."""
         if self.bounces is None or self.envelope is not None:
             return self.letter_path
         return returns.bounce_address(self.bounces, self.links, subscriber)
 
     @property
     def letter_path(self) -> Mailbox:
-        """Where a mail that is no part of the newsletter comes back to."""
+        """The envelope sender of mail outside the newsletter."""
         return self.envelope or self.bounces or self.sender.mailbox
 
     def leave_mailto(self, subscriber: int) -> str:
-        """The mailto: address that ends the subscription."""
+        """Return the mailto: address that ends the subscription."""
         if self.bounces is None:
             subject = returns.leave_subject(self.links, subscriber).replace(" ", "%20")
             return f"mailto:{_quoted(self.sender.mailbox)}?subject={subject}"
@@ -97,7 +97,7 @@ class Letterhead:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """One mail, and what SMTP is told of it: whom it is from (MAIL FROM), whom it is for (RCPT TO)."""
+    """One mail with its envelope: the sender (MAIL FROM) and the recipient (RCPT TO)."""
 
     sender: Mailbox
     to: Mailbox
@@ -105,10 +105,10 @@ class Envelope:
 
 
 def part(subject: str, html: tuple[str, str], text: tuple[str, str], feedback: str = "") -> Part:
-    """A mail as it is stored: its subject, and both bodies, each in what is common and a template of the end.
+    """Build a mail as it is stored: its subject and both bodies, each as common text and a template of its end.
 
-    The ends may hold `{sender}`, `{to}`, `{preferences}` and `{unsubscribe}`. `feedback` names the mail among all of
-    ours in reports of complaints. Raises UnsafeHeaderError.
+    The ends may contain `{sender}`, `{to}`, `{preferences}` and `{unsubscribe}`. `feedback` identifies the mail in
+    complaint reports. Raises UnsafeHeaderError.
     """
     return {
         "subject": subject,
@@ -126,9 +126,9 @@ def part(subject: str, html: tuple[str, str], text: tuple[str, str], feedback: s
 def build(
     made: Part, head: Letterhead, *, to: Mailbox, subscriber: int, delivery: int, at: datetime
 ) -> Envelope:
-    """The mail of the delivery number `delivery` to `subscriber`, written at `at`.
+    """Build the mail of the delivery `delivery` to `subscriber`, with the date `at`.
 
-    List-Unsubscribe: RFC 2369 §3.2, and RFC 8058 for the one-click way, which needs https and comes first.
+    List-Unsubscribe: RFC 2369 §3.2, and RFC 8058 for one-click, which needs https and comes first.
     """
     leave = head.links.unsubscribe(subscriber)
     headers = (
@@ -146,12 +146,12 @@ def build(
 
 
 def build_letter(made: Part, head: Letterhead, *, to: Mailbox, number: int, at: datetime) -> Envelope:
-    """The letter number `number`: a mail to one person, because of what somebody did at this address."""
+    """Build the transactional mail `number`, caused by an action at this address."""
     return _letter(made, head, to, returns.letter_id(head.domain, head.links, number), at)
 
 
 def build_notice(made: Part, head: Letterhead, *, to: Mailbox, name: str, at: datetime) -> Envelope:
-    """A mail to the operator; `name` tells it from all others, also when it is tried again."""
+    """Build a mail to the operator; `name` identifies it, also across attempts."""
     digest = sha256(name.encode()).hexdigest()[:32]
     return _letter(made, head, to, f"<notice.{digest}@{head.domain}>", at)
 
@@ -169,9 +169,9 @@ def _letter(made: Part, head: Letterhead, to: Mailbox, message_id: str, at: date
 
 
 def _encoded(body: str) -> str:
-    """`body` in base64, in lines of 76 characters; whatever is encoded by itself can follow.
+    """Encode `body` in base64, in lines of 76 characters, so that another encoded text can follow.
 
-    For that it is filled up with blanks at its end to a number of bytes that base64 needs no filling for.
+    The body is padded with spaces to a length for which base64 needs no padding.
     """
     raw = _canonical(body).encode()
     return _lines(raw + b" " * (-len(raw) % 3)).decode()
@@ -211,7 +211,9 @@ def _body(kind: str, common: str, end: str) -> tuple[str, ...]:
 
 
 def _from(sender: Sender) -> str:
-    """RFC 5322 §3.4: a name as it is, or in encoded words where it is long or holds signs with a meaning."""
+    """Format the sender by RFC 5322 §3.4: the name as it is, or in encoded words if it is long or has special
+    characters.
+    """
     if not sender.name:
         return f"From: {sender.mailbox}"
     is_plain = _ATOMS.fullmatch(sender.name) and len(sender.name) <= _NAME
@@ -220,26 +222,26 @@ def _from(sender: Sender) -> str:
 
 
 def _phrase(header: str, value: str) -> str:
-    """`value` as it stands behind the name of a `header` that people read. Raises UnsafeHeaderError."""
+    """Format `value` for a human-readable `header`. Raises UnsafeHeaderError."""
     if not _FOLDED.fullmatch(value) or "=?" in value:
         return _encoded_words(header, value)
     return Header(value, "us-ascii", maxlinelen=_FOLD, header_name=header).encode(linesep="\r\n")
 
 
 def _encoded_words(header: str, value: str) -> str:
-    """`value` in encoded words of 75 characters at the most (RFC 2047). Raises UnsafeHeaderError."""
+    """Format `value` as encoded words of at most 75 characters (RFC 2047). Raises UnsafeHeaderError."""
     if _CONTROL.search(value):
-        raise UnsafeHeaderError(f"{header} stands on one line.")
+        raise UnsafeHeaderError(f"{header} must be a single line.")
     return Header(value, "utf-8", maxlinelen=_FOLD, header_name=header).encode(linesep="\r\n")
 
 
 def _quoted(mailbox: Mailbox) -> str:
-    """As a mailto: address has it (RFC 6068 §2)."""
+    """Quote an address for a mailto: URL (RFC 6068 §2)."""
     return re.sub(r"[^A-Za-z0-9@.+_~!$'*-]", lambda found: f"%{ord(found[0]):02X}", str(mailbox))
 
 
 def _canonical(body: str) -> str:
-    """With the line ends of mail (RFC 2045 §6.8)."""
+    """Convert line endings to those of mail (RFC 2045 §6.8)."""
     return re.sub(r"\r\n?|\n", "\r\n", body)
 
 

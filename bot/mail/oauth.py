@@ -1,7 +1,7 @@
-"""Access tokens for the mailbox, fetched with a refresh token (RFC 6749 §6) when the last one runs out.
+"""Access tokens for the mailbox, fetched with a refresh token (RFC 6749 §6) when the last one expires.
 
-Google's refresh tokens last until they are revoked. Microsoft's last ninety days, and each answer brings a new one:
-that is kept in DATA_DIR, readable for its owner alone, so that MAIL_OAUTH_REFRESH_TOKEN has to be set once only.
+Google's refresh tokens last until they are revoked. Microsoft's last ninety days, and each answer contains a new one,
+which is stored in DATA_DIR, readable only by its owner. So MAIL_OAUTH_REFRESH_TOKEN has to be set only once.
 """
 
 import asyncio
@@ -23,19 +23,19 @@ from digest.json_input import InvalidJsonError
 
 _log = structlog.get_logger()
 _FILE = "mail-oauth.json"
-_ANSWER_SECONDS = 30.0  # for all of the answer
+_ANSWER_SECONDS = 30.0  # for the whole answer
 _LARGEST_BYTES = 65_536
-_LIFETIME_SECONDS = 3600.0  # where the answer tells none, which RFC 6749 §5.1 allows
-_EARLY_SECONDS = 120.0  # before a token runs out, the next one is fetched
+_LIFETIME_SECONDS = 3600.0  # if the answer gives none, as RFC 6749 §5.1 allows
+_EARLY_SECONDS = 120.0  # the next token is fetched this long before the last one expires
 
 
 class TokenError(DigestError):
-    """No access token can be had; the sentence says why, without tokens."""
+    """No access token is available; the message gives the reason without tokens."""
 
 
 @dataclass
 class Tokens:
-    """The access tokens of one account. `file` keeps the refresh token that replaced the one of the settings."""
+    """The access tokens of one account. `file` stores the refresh token that replaced the one of the settings."""
 
     url: str
     client_id: str
@@ -48,7 +48,7 @@ class Tokens:
     _fetching: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
 
     async def access_token(self) -> str:
-        """One that is good for some minutes. Raises TokenError."""
+        """Return a token that is valid for some minutes. Raises TokenError."""
         async with self._fetching:
             loop = asyncio.get_running_loop()
             if not self._token or loop.time() >= self._until:
@@ -59,7 +59,7 @@ class Tokens:
         return self._token
 
     def forget(self) -> None:
-        """The last one was not accepted."""
+        """Discard the last token, because it was refused."""
         self._token = ""
 
     async def _fetch(self) -> dict[str, object]:
@@ -76,7 +76,7 @@ class Tokens:
         return _read(answered.status_code, answered.content)
 
     def _kept(self) -> str:
-        """The newest refresh token that goes back to the one of the settings."""
+        """Return the newest refresh token derived from the one of the settings."""
         try:
             kept = json.loads(self.file.read_bytes())
             if kept["of"] == self._origin:
@@ -103,7 +103,7 @@ class Tokens:
 
 
 def tokens(settings: Settings) -> Tokens | None:
-    """The tokens that the settings describe, None where they describe none."""
+    """Return the tokens of the settings; None if there are none."""
     url, client, refresh = (
         settings.mail_oauth_token_url,
         settings.mail_oauth_client_id,
@@ -116,7 +116,7 @@ def tokens(settings: Settings) -> Tokens | None:
 
 
 def initial_response(username: str, token: str) -> bytes:
-    """What SASL XOAUTH2 says first: https://developers.google.com/workspace/gmail/imap/xoauth2-protocol."""
+    """Return the first message of SASL XOAUTH2: https://developers.google.com/workspace/gmail/imap/xoauth2-protocol."""
     return f"user={username}\1auth=Bearer {token}\1\1".encode()
 
 
@@ -135,7 +135,7 @@ def _too_large() -> httpx.ReadError:
 
 
 def _read(status: int, body: bytes) -> dict[str, object]:
-    """The answer (RFC 6749 §5). Raises TokenError with its error code, such as invalid_grant."""
+    """Parse the answer (RFC 6749 §5). Raises TokenError with its error code, such as invalid_grant."""
     try:
         answer = json_input.parse(body)
     except InvalidJsonError:

@@ -1,9 +1,9 @@
-"""Rules for what mail servers write when they refuse: each row has its verdict, its cause and its source.
+"""Rules for the replies of mail servers: each row has its verdict, its cause and its source.
 
-`RULES` are tried in their order, the first that fits decides: exceptions stand before what they are exceptions from.
-They are matched against the words of an answer in lower case, on one line, without addresses and status codes
-(`refusals.words`). `STATUSES` and `CODES` decide only where no words do, because servers give statuses carelessly:
-"550 5.1.1 … has sent to too many recipients this hour" is real.
+`RULES` are tried in order, and the first match decides, so exceptions come before the rules that they limit. They match
+the words of a reply in lower case, on one line, without addresses and status codes (`refusals.words`). `STATUSES` and
+`CODES` decide only if no words do, because servers use statuses carelessly: "550 5.1.1 … has sent to too many
+recipients this hour" is real.
 
 Sources: "corpus" is a mail of the public sisimai corpus of real bounces; for statuses RFC 3463 and its registry at
 IANA, for codes RFC 5321; for the rest the documentation that the row names, or what these servers are known to write.
@@ -14,22 +14,22 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """Whom or what a refusal is about."""
+    """The subject of a refusal."""
 
     CHANNEL = "channel"
-    """Us: our sender, login, server, reputation, limits, or the relay itself. It would meet every recipient."""
+    """Us: our sender, login, server, reputation, limits, or the relay itself. Every recipient would be refused."""
     GONE = "gone"
-    """The address: there is no such mailbox, or no such domain."""
+    """The address: no such mailbox, or no such domain."""
     ADDRESS = "address"
-    """The address, for a while: full, disabled, busy, out of reach."""
+    """The address, for a while: full, disabled, busy, unreachable."""
     MESSAGE = "message"
-    """This message: its size, its form."""
+    """This message: its size or form."""
     UNCLEAR = "unclear"
-    """It does not say."""
+    """The reply does not say."""
 
 
 class Cause(StrEnum):
-    """What the operator has to look at where a refusal is about us."""
+    """The cause of a refusal that concerns us, for the operator."""
 
     SENDER = "sender"
     LOGIN = "login"
@@ -42,7 +42,7 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A wording: a regular expression for words in lower case, and where it was seen."""
+    """A wording: a regular expression for words in lower case, and its source."""
 
     verdict: Verdict
     cause: Cause | None
@@ -64,7 +64,7 @@ _YAHOO = "senders.yahooinc.com/smtp-error-codes"
 
 # fmt: off
 RULES = tuple(Rule(*row) for row in (
-    # The recipient's own limits read like ours.
+    # Limits of the recipient, which read like ours.
     (_ADDRESS, None, _GMAIL, r"receiving mail (at a rate|too quickly)|recipient thread limit"),
     (_ADDRESS, None, _MICROSOFT, r"recipient'?s per hour message receive limit"),
     (_ADDRESS, None, "postgrey, rspamd, milter-greylist", r"grey-?list|gray-?list"),
@@ -90,7 +90,7 @@ RULES = tuple(Rule(*row) for row in (
     (_CHANNEL, _SENDER, "corpus: rfc3464-03",
      r"^mail from .{0,80}(rejected|not allowed)|envelope[- ]from|return[- ]path"),
     (_CHANNEL, _SENDER, "SES, GMX", r"email address is not verified|invalid dns mx|identities failed the check"),
-    # What servers say of recipients, said of the sender: it is unknown, unverified, does not exist.
+    # Words otherwise used of recipients, here of the sender: unknown, unverified, does not exist.
     (_CHANNEL, _SENDER, "Exim, qmail, SendGrid",
      (r"(unknown|invalid|illegal|unverified|unauthori[sz]ed|unrout(e?able)|no (such|valid)|verified|blocked) "
       r"(envelope |originating )?senders?\b|sender identity|(allowed|trusted) senders")),
@@ -102,11 +102,11 @@ RULES = tuple(Rule(*row) for row in (
     (_CHANNEL, _AUTHENTICATION, "RFC 7372", r"\bspf\b|openspf|sender policy framework|\bdkim\b|\bdmarc\b|\barc\b"),
     (_CHANNEL, _AUTHENTICATION, _GMAIL, r"unauthenticated (e?mail|senders?)|authentication checks failed"),
     (_CHANNEL, _AUTHENTICATION, _YAHOO, r"not authenticated as required|failed authentication check"),
-    # Our name and address on the network.
+    # Our host name and IP address.
     (_CHANNEL, _NAME, _POSTFIX, r"\behlo\b|\bhelo\b|helohost|need fully-qualified hostname"),
     (_CHANNEL, _NAME, _GMAIL, r"reverse (dns|hostname|lookup)|\brdns\b|\bptr\b|ip name lookup|client hostname"),
     (_CHANNEL, _NAME, _POSTFIX, r"cannot find your (host|reverse)|does not resolve to"),
-    # The login, and relaying.
+    # Login and relaying.
     (_CHANNEL, _LOGIN, _POSTFIX, r"\brelay(ing)?\b.{0,40}(denied|prohibited|not permitted|access|from)"),
     (_CHANNEL, _LOGIN, _EXIM,
      r"(unable|configured|permitted|allowed|authori[sz]ed|denies|no|not|we do not) (to )?relay"),
@@ -123,7 +123,7 @@ RULES = tuple(Rule(*row) for row in (
       r"\b(suspended|blocked|disabled|locked|deactivated|expired|frozen|not (allowed|active|permitted))\b|"
       r"\b(may|can) ?not send\b|does(n't| not) include smtp|\bunpaid\b")),
     (_CHANNEL, _LOGIN, "Coremail", r"(账|帐)(户|号).{0,8}(限制|暂停|冻结|禁止|停用)"),
-    # Limits of what we may send.
+    # Limits of our sending.
     (_CHANNEL, _LIMIT, _QQ, r"frequency limited|频率|频繁|超过.{0,12}限制|发信数|发送过多|发信量|限额"),
     (_CHANNEL, _LIMIT, _QQ, r"mailbox unavailable or access denied|connection denied"),
     (_CHANNEL, _LIMIT, _NETEASE, r"\b(hl|mi|rp|wm|dt|dm|vi):[a-z]{3}\b"),
@@ -146,7 +146,7 @@ RULES = tuple(Rule(*row) for row in (
     (_CHANNEL, _LIMIT, _GMAIL, r"unusual rate|excessive|exceeded threshold|(daily|hourly) (sending|mail)|mail rate"),
     (_CHANNEL, _LIMIT, "corpus: iCloud, La Poste",
      r"not accepting connections|connection limit|out of allow rcpt|service refused?"),
-    # What they think of us, and of what we send.
+    # Our reputation, and that of our mail.
     (_CHANNEL, _REPUTATION, "Spamhaus, Postfix",
      r"\b(dns|rhs|r)?bls?\b|\brbl|black ?-?list|block ?-?list|blacklisted|denylist|\(bl\)"),
     (_CHANNEL, _REPUTATION, "their own pages",
@@ -167,7 +167,7 @@ RULES = tuple(Rule(*row) for row in (
      r"is not allowed to send|traffic not accepted|not accepting (mail from|messages)|whitelist"),
     (_CHANNEL, _REPUTATION, "Mimecast, Exim, QQ",
      r"administrative(ly)? prohibit|envelope blocked|delivery not authori[sz]ed|bounce attack"),
-    # Words of Exchange Online and others that decide nothing, or only together.
+    # Words of Exchange Online and others that decide nothing alone.
     (_UNCLEAR, None, "corpus: m-FILTER", r"all recipient addresses rejected ?: access denied"),
     (_GONE, None, _MICROSOFT,
      r"(recipient|user|mailbox) (is )?(not found|unknown) by smtp address lookup|resolver\.adr\."),
@@ -180,7 +180,7 @@ RULES = tuple(Rule(*row) for row in (
      r"(message|mail|size|length)\b.{0,40}(too (big|large|long)|exceeds|exceeded)|too large for this"),
     (_MESSAGE, None, "corpus: sendmail",
      r"duplicate header|rfc ?(2822|5322)|header error|8-?bit data|bare (lf|line ?feed)|media error"),
-    # No such mailbox, no such domain.
+    # No such mailbox or domain.
     (_GONE, None, "Postfix, sendmail, Exim, Exchange",
      (r"(user|recipient|mailbox|account|(^|mail )address|addressee|rcpt|receiver)\b( (address|rejected|name|"
       r"account))*[:,]? ?((is|was|has been|could|can|does|do|are|were) )*(not |un|n't ?|isn't |doesn't |"
@@ -206,7 +206,7 @@ RULES = tuple(Rule(*row) for row in (
     (_GONE, None, "SES, Yahoo",
      r"invalid domain(?! name)|no mx record|domain is not reachable|nxdomain|(does not|no) accept mail$"),
     (_GONE, None, _QQ, r"(用户|收件人|邮箱|邮件)(地址)?不存在|未开通"),
-    # Full, busy, out of reach.
+    # Full, busy, unreachable.
     (_ADDRESS, None, "RFC 3463 5.2.2",
      r"over ?quota|quota (is )?exceeded|exceeded? (its |the |his )?(storage|quota)|insufficient storage"),
     (_ADDRESS, None, "corpus: SES, Exim",
@@ -221,14 +221,14 @@ HINTS = tuple(Rule(*row) for row in (
     (_ADDRESS, None, "corpus: Gmail, vpopmail",
      (r"disabled|suspended|deactivated|inactiv|\blocked|frozen|expired|"
       r"(account|user|mailbox|recipient|address).{0,30}\bblocked")),
-    # Of Outlook.com this is an unknown address (5.5.0), of others one that is busy.
+    # From Outlook.com this is an unknown address (5.5.0), from others a busy one.
     (_ADDRESS, None, "RFC 5321 §4.2.3", r"mailbox (is )?(temporarily |currently )?(unavailable|busy|not available)"),
-    # Exchange Online says it of addresses, with 5.4.1.
+    # Exchange Online says this of addresses, with 5.4.1.
     (_CHANNEL, _LOGIN, _POSTFIX, r"access denied"),
     (_CHANNEL, _SERVER, "corpus: SurfControl",
      r"service (is )?(currently |temporarily )?(unavailable|not available)"),
 ))
-"""Words that say less than a status does."""
+"""Words that are weaker evidence than a status."""
 # fmt: on
 
 STATUSES: dict[str, tuple[Verdict, Cause | None]] = {
@@ -265,7 +265,7 @@ STATUSES: dict[str, tuple[Verdict, Cause | None]] = {
     "4.4": (_ADDRESS, None),
     "4.5": (_CHANNEL, _LIMIT),
     "4.7": (_ADDRESS, None),
-    # RFC 3463 §3.6: we and the server do not speak alike; one mail has one recipient (5.3).
+    # RFC 3463 §3.6: protocol errors between us and the server; each mail has one recipient (5.3).
     "5.1": (_CHANNEL, _SERVER),
     "5.2": (_CHANNEL, _SERVER),
     "5.3": (_CHANNEL, _LIMIT),
@@ -279,7 +279,7 @@ STATUSES: dict[str, tuple[Verdict, Cause | None]] = {
     "7.9": (_CHANNEL, _LOGIN),
     "7.10": (_CHANNEL, _LOGIN),
     "7.11": (_CHANNEL, _LOGIN),
-    "7.12": (_ADDRESS, None),  # Exchange Online: takes no mail from outside; so do 7.124 and 7.13x
+    "7.12": (_ADDRESS, None),  # Exchange Online: accepts no mail from outside; so do 7.124 and 7.13x
     "7.13": (_ADDRESS, None),
     "7.14": (_CHANNEL, _LOGIN),
     **{f"7.{detail}": (_CHANNEL, _AUTHENTICATION) for detail in (20, 21, 22, 23, 24, 26, 27, 29)},
@@ -295,10 +295,10 @@ STATUSES: dict[str, tuple[Verdict, Cause | None]] = {
     "7.504": (_ADDRESS, None),
     "7.505": (_ADDRESS, None),
 }
-"""By subject and detail, "1.1" for 5.1.1."""
+"""By subject and detail: "1.1" is 5.1.1."""
 
 BANS = range(500, 1000)
-"""Details of x.7.x by which Microsoft refuses whoever sends: 4.7.500 to 5.7.999."""
+"""Details of x.7.x by which Microsoft refuses the sender: 4.7.500 to 5.7.999."""
 
 CODES: dict[int, tuple[Verdict, Cause | None]] = {
     # RFC 5321 §4.2.3, RFC 4954 §6, RFC 3207 §4, RFC 7504.

@@ -1,4 +1,4 @@
-"""What the words, the status and the code of a refusal mean together, in an SMTP answer as in a report. Pure."""
+"""The meaning of a refusal's words, status and code together, in SMTP replies and reports. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bot.mail.refusal_rules import BANS, CODES, HINTS, RULES, STATUSES, Cause, Rule, Verdict
 
 _RULES, _HINTS = (tuple((re.compile(rule.pattern), rule) for rule in rules) for rules in (RULES, HINTS))
-_LENGTH = 1000  # characters of an answer that are looked at
+_LENGTH = 1000  # characters of a reply that are read
 _ADDRESS = re.compile(r"[^\s/?]*@\S*")  # of a link only its query
 _STATUS = re.compile(r"(?:\b[245]\d\d[ -])?#?\b[245]\.\d{1,3}\.\d{1,3}\b:?", re.ASCII)
 _CODE = re.compile(r"(?:^|(?<=\s))[245]\d\d[ -]", re.ASCII)
@@ -14,7 +14,7 @@ _PARTICULAR = re.compile(r"\S*(?:\d|://|\w\.\w|_)\S*")  # numbers, ids, hosts, l
 _SIGNS = re.compile(r"[^\w ]+|_")
 _SENDERS = ("1.7", "1.8")  # RFC 3463 §3.2: statuses of the sender's address
 _LIKENESS = 120  # characters
-_SHORT = 3  # words: "Rejected" or "Delivery failed" speak of nothing, and leave it to the status
+_SHORT = 3  # words: "Rejected" or "Delivery failed" name no subject, so the status decides
 _SOMEBODY = re.compile(
     r"user|mailbox|recipient|rcpt|addressee|receiver|address|account|alias|person|customer|unknown|found|exist|invalid"
     r"|no such|no one|no longer|nobody|moved|null mx|用户|收件人|邮箱|地址|不存在|未开通"
@@ -25,28 +25,28 @@ ADVICE = {
     Cause.LOGIN: "check SMTP_USERNAME, the password and SMTP_SECURITY",
     Cause.AUTHENTICATION: "check SPF, DKIM and DMARC: arxiv-daily doctor",
     Cause.NAME: "check the server's name and reverse DNS: arxiv-daily doctor",
-    Cause.LIMIT: "it limits how much we send: lower MAIL_RATE",
-    Cause.REPUTATION: "it distrusts our server or our mail",
-    Cause.SERVER: "look into the server",
+    Cause.LIMIT: "the server limits how much we send: lower MAIL_RATE",
+    Cause.REPUTATION: "the recipient distrusts our server or our mail",
+    Cause.SERVER: "check the SMTP server",
 }
 """Advice to the operator for each cause."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Whom a refusal is about, and what the operator has to look at where it is about us."""
+    """The subject of a refusal, and its cause if it concerns us."""
 
     verdict: Verdict
     cause: Cause | None = None
 
 
 def judge(code: int | None, status: str | None, text: str) -> Judgement:
-    """What a refusal means. `status` is the enhanced status ("5.1.1"), `text` the server's words.
+    """Judge a refusal by its code, its enhanced `status` ("5.1.1") and the server's `text`.
 
-    Words count before the status, the status before the code. Who is refused as unknown for the moment only (4xx) is
-    not gone, nor is who is called unknown under a status of the mailbox or of policies: filters say that, too. Nor is
-    anyone gone by a status whose words speak of something else. Under a status of the sender's address it is the
-    sender who is unknown.
+    Words count before the status, and the status before the code. An address is not gone if it is unknown only for the
+    moment (4xx), or called unknown under a status of the mailbox or of policies, because filters say that too. Nor is
+    it gone by its status if the words concern something else. Under a status of the sender's address, it is the sender
+    who is unknown.
     """
     plain = words(text)
     found = _by_words(plain, _RULES) or _by_status(status) or _by_words(plain, _HINTS) or _by_code(code)
@@ -60,20 +60,20 @@ def judge(code: int | None, status: str | None, text: str) -> Judgement:
 
 
 def blames_us(text: str) -> bool:
-    """Whether the words of an answer say that it is about us."""
+    """Whether the words of a reply say that the cause is ours."""
     found = _by_words(words(text), _RULES)
     return found is not None and found.verdict is Verdict.CHANNEL
 
 
 def words(text: str) -> str:
-    """The words of an answer: lower case, on one line, without addresses and codes."""
+    """Return the words of a reply: lower case, on one line, without addresses and codes."""
     plain = _ADDRESS.sub(" ", text[:_LENGTH])
     plain = _CODE.sub(" ", _STATUS.sub(" ", plain))
     return " ".join(plain.lower().replace("’", "'").split())
 
 
 def readable(text: str) -> str:
-    """Text in which bytes beyond ASCII may stand as surrogates: read as UTF-8, or as GB 18030, as servers write it."""
+    """Decode text whose non-ASCII bytes may be surrogates: as UTF-8, or as GB 18030, which servers also write."""
     raw = text.encode("utf-8", "surrogateescape")
     try:
         return raw.decode()
@@ -82,7 +82,7 @@ def readable(text: str) -> str:
 
 
 def likeness(code: int | None, text: str, address: str = "") -> str:
-    """What refusals that say the same have in common, whomever they are about and whenever they came.
+    """Return a fingerprint of refusals that say the same, whatever the recipient and time.
 
     Addresses, numbers, hosts, links and the parts of `address` are left out.
     """
@@ -114,7 +114,7 @@ def _by_code(code: int | None) -> Judgement:
 
 
 def _speaks_of_something_else(plain: str) -> bool:
-    """Whether an answer has words, and none of them is about who is there or not."""
+    """Whether a reply has enough words, and none of them concerns the existence of a recipient."""
     return len(plain.split()) > _SHORT and not _SOMEBODY.search(plain)
 
 

@@ -1,7 +1,7 @@
-"""What an SMTP server's refusals and silences mean for a delivery, by the stage of the transaction. Pure.
+"""The meaning of SMTP replies, and of missing ones, for a delivery by stage of the transaction. Pure.
 
-Reasons are kept as codes: a server's words may quote an address, or the message. Where nothing more can be sent, the
-operator needs the words, so they are told without what looks like an address.
+Reasons are stored as codes, because a server's text may quote an address or the message. If sending has to stop, the
+operator needs the text, which is shown without anything that looks like an address.
 """
 
 import re
@@ -28,20 +28,20 @@ _ADDRESS = re.compile(r"\S*@\S*")
 
 
 class Stage(StrEnum):
-    """How far a transaction had come (RFC 5321 §3.3)."""
+    """The stage of a transaction (RFC 5321 §3.3)."""
 
     SENDER = "sender"
     RECIPIENT = "recipient"
     DATA = "data"
-    """DATA was said, and the message has not gone out yet."""
+    """DATA was sent, but the message was not."""
     CONTENT = "content"
-    """The message is on its way, its final dot with it: whether it was taken only the answer tells."""
+    """The message and its final dot are being sent; only the reply tells whether it was taken."""
 
 
 class ClosedError(DeferredError):
-    """The server wants no more of this connection; the message was certainly not taken.
+    """The server closed the connection; the message was certainly not taken.
 
-    `about_us` is the sentence for the operator where the server's words blame us.
+    `about_us` is the sentence for the operator if the server's words blame us.
     """
 
     def __init__(self, reason: str, about_us: str | None = None) -> None:
@@ -50,12 +50,12 @@ class ClosedError(DeferredError):
 
 
 def is_accepted(stage: Stage, code: int) -> bool:
-    """Whether the server goes along."""
+    """Whether the server accepted the command."""
     return code // 100 == (3 if stage is Stage.DATA else 2)
 
 
 def refusal(stage: Stage, code: int, text: str, to: str = "") -> DeliveryError:
-    """What it means that a server answered `code` and `text` at `stage`, of a mail to the address `to`."""
+    """Return the error for the reply `code` and `text` at `stage`, for a mail to the address `to`."""
     text = refusals.readable(text)
     found = _ENHANCED.match(text)
     status = found[1] if found else None
@@ -76,18 +76,18 @@ def refusal(stage: Stage, code: int, text: str, to: str = "") -> DeliveryError:
 
 
 def lost(stage: Stage, reason: str = "dropped") -> DeliveryError:
-    """What it means that no answer came at `stage` that could be understood."""
+    """Return the error for a missing or unreadable reply at `stage`."""
     return UnansweredError(reason) if stage is Stage.CONTENT else ClosedError(reason)
 
 
 def shown(code: int, text: str) -> str:
-    """A server's answer for the operator, on one line, without its full stop."""
+    """Format a server's reply for the operator, on one line, without its full stop."""
     words = " ".join(_ADDRESS.sub("…", refusals.readable(text)).split())
     return f"{code} {words}"[:_WORDS].rstrip(". ")
 
 
 def _is_about_us(stage: Stage, code: int, verdict: Verdict) -> bool:
-    """Whether it would meet every recipient: by the words, else by what was refused for good."""
+    """Whether every recipient would be refused, judged by the words, or else by the stage of a permanent refusal."""
     if verdict is Verdict.CHANNEL:
         return True
     if code // 100 == 4 or stage is Stage.RECIPIENT:
@@ -96,7 +96,9 @@ def _is_about_us(stage: Stage, code: int, verdict: Verdict) -> bool:
 
 
 def _for_a_while(reason: str, verdict: Verdict, likeness: str) -> DeferredError:
-    """What is known to be about the address, such as greylisting, is not held against what others hear."""
+    """Return the error for a temporary refusal. One that concerns the address, such as greylisting, is not compared
+    with others.
+    """
     error = DeferredError(reason, is_failing=verdict is not Verdict.MESSAGE)
     return error if verdict is Verdict.ADDRESS else error.alike(likeness)
 

@@ -1,8 +1,8 @@
-"""What a mail says of itself to those who answer it without a person: where it came from, signed. Pure.
+"""VERP: signed addresses and ids by which automatic replies identify a mail. Pure.
 
-A report of a mail that came back names the mail by the address that it was sent from (VERP), or by its Message-ID; who
-leaves by mail is named by the address or the subject that the mail gave for it. Numbers of bounces and of leaving are
-subscribers, those of Message-IDs deliveries.
+A bounce report identifies the mail by its envelope sender (VERP) or by its Message-ID. An unsubscription by mail is
+identified by the address or subject that the mail offered for it. The numbers of bounces and unsubscriptions are
+subscriber ids; those of Message-IDs are delivery ids.
 """
 
 import re
@@ -24,32 +24,32 @@ _MESSAGE_ID = re.compile(rf"\s*<?{_NAMED}@[^@<>\s]+>?\s*", re.IGNORECASE)
 
 
 def bounce_address(base: Mailbox, links: Links, number: int) -> Mailbox:
-    """Where a mail to the subscriber `number` comes back to, in the mailbox of `base`."""
+    """Return the envelope sender for mail to the subscriber `number`, in the mailbox of `base`."""
     return _address(base, links, BOUNCE, number)
 
 
 def leave_address(base: Mailbox, links: Links, number: int) -> Mailbox:
-    """Where a mail ends the subscription `number`, in the mailbox of `base`."""
+    """Return the address that ends the subscription `number`, in the mailbox of `base`."""
     return _address(base, links, LEAVE, number)
 
 
 def leave_subject(links: Links, number: int) -> str:
-    """The subject that does so in a mail to a mailbox without such addresses."""
+    """Return the subject that ends the subscription, for a mailbox without such addresses."""
     return f"unsubscribe {number}.{links.tag(LEAVE, number)}"
 
 
 def message_id(domain: str, links: Links, number: int) -> str:
-    """The Message-ID of the delivery `number`: the same at each attempt (RFC 5322 §3.6.4)."""
+    """Return the Message-ID of the delivery `number`, the same for each attempt (RFC 5322 §3.6.4)."""
     return f"<{number}.{links.tag(MESSAGE, number)}@{domain}>"
 
 
 def letter_id(domain: str, links: Links, number: int) -> str:
-    """The Message-ID of the letter `number`, which is no delivery."""
+    """Return the Message-ID of the transactional mail `number`."""
     return f"<{number}.{links.tag(LETTER, number)}@{domain}>"
 
 
 def read(address: str, links: Links) -> tuple[str, int] | None:
-    """What `address` is for, `BOUNCE` or `LEAVE`, and the subscriber it names; None where it is none of ours."""
+    """Return the purpose of `address`, `BOUNCE` or `LEAVE`, and its subscriber; None if it is not one of ours."""
     found = _ADDRESS.fullmatch(address.strip())
     if found is None:
         return None
@@ -59,12 +59,12 @@ def read(address: str, links: Links) -> tuple[str, int] | None:
 
 
 def read_subject(subject: str, links: Links) -> int | None:
-    """The subscriber who leaves by a mail with this `subject`."""
+    """Return the subscriber who unsubscribes by a mail with this `subject`."""
     return _signed(_SUBJECT.fullmatch(subject), links, LEAVE)
 
 
 def read_message_id(text: str, links: Links) -> int | None:
-    """The delivery whose Message-ID `text` is."""
+    """Return the delivery with the Message-ID `text`."""
     return _signed(_MESSAGE_ID.fullmatch(text), links, MESSAGE)
 
 

@@ -1,8 +1,8 @@
-"""The notices of Amazon SES, which come as JSON in a mail by way of Amazon SNS. Pure.
+"""Notices of Amazon SES, which arrive as JSON in a mail by Amazon SNS. Pure.
 
-Format: docs.aws.amazon.com/ses/latest/dg/notification-contents.html. A subscription of SNS wraps the notice in another
-object, as text; with raw delivery it stands by itself. SES gives a mail a Message-ID of its own: ours stands among the
-headers, where the identity is set to include them.
+Format: docs.aws.amazon.com/ses/latest/dg/notification-contents.html. An SNS subscription wraps the notice in another
+object, as text; with raw delivery it stands alone. SES gives a mail its own Message-ID; ours is among the headers, if
+the identity is set to include them.
 """
 
 import json
@@ -19,7 +19,7 @@ _STATUS = re.compile(r"[45]\.\d{1,3}\.\d{1,3}", re.ASCII)
 
 
 class NoticeKind(StrEnum):
-    """What SES reports."""
+    """The kind of a notice."""
 
     BOUNCE = "Bounce"
     COMPLAINT = "Complaint"
@@ -28,7 +28,7 @@ class NoticeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A notice. `diagnostic` and `status` are of the first recipient; `original` holds the headers that are known."""
+    """A notice. `diagnostic` and `status` are those of the first recipient; `original` holds the known headers."""
 
     kind: NoticeKind
     diagnostic: str
@@ -37,7 +37,7 @@ class Notice:
 
 
 def notice(mail: Message) -> Notice | None:
-    """The notice in `mail`, None where there is none."""
+    """Return the notice in `mail`; None if there is none."""
     body = mail.get_payload(decode=True) if not mail.is_multipart() else None
     if not isinstance(body, bytes) or _SIGN.encode() not in body:
         return None
@@ -54,7 +54,7 @@ def _opened(body: bytes) -> dict[str, Any] | None:
     found, _ = json.JSONDecoder(strict=False).raw_decode(text[start:]) if start >= 0 else (None, 0)
     if isinstance(found, dict) and isinstance(found.get("Message"), str):
         found = json.loads(found["Message"])
-    found = json_input.bounded(found)  # what no database takes would lose the notice
+    found = json_input.bounded(found)  # a value that no database takes would lose the notice
     return found if isinstance(found, dict) and _SIGN in found else None
 
 

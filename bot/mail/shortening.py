@@ -1,4 +1,4 @@
-"""How much of each paper a mail shows, so that no client cuts it off. Pure."""
+"""The amount of each paper that a mail shows, so that no client clips it. Pure."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class Amount(IntEnum):
-    """What is shown of a paper; each holds what those before it do. Less than the reading has a link to the rest."""
+    """The amount shown of a paper; each includes those before it. Below READING there is a link to the rest."""
 
     NOTHING = 0
     TITLE = 1
@@ -19,7 +19,9 @@ Amounts = tuple[Amount, ...]
 
 
 def longest(wanted: Sequence[Amount], fits: Callable[[Amounts], bool]) -> Amounts:
-    """The most of `wanted` that `fits`: the last papers give way first, and all by one step before any by two."""
+    """Return the most of `wanted` that `fits`. The last papers are shortened first, and all by one step before any by
+    two.
+    """
     whole = tuple(wanted)
     if fits(whole):
         return whole
@@ -28,7 +30,7 @@ def longest(wanted: Sequence[Amount], fits: Callable[[Amounts], bool]) -> Amount
 
 
 def lessened(wanted: Sequence[Amount], steps: int) -> Amounts:
-    """`wanted` after so many steps, each of which takes one from the last of those papers that show the most."""
+    """Return `wanted` after `steps` reductions, each of the last paper among those that show the most."""
     left = list(wanted)
     most, at = max(left, default=Amount.NOTHING), len(left)
     for _ in range(steps):

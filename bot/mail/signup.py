@@ -1,7 +1,7 @@
-"""Signing up for the newsletter: an address that somebody gave becomes a subscriber once its owner confirms it.
+"""Sign-up for the newsletter: an address becomes a subscriber once its owner confirms it.
 
-Until then it is a row and one letter. Whoever gives an address learns nothing about it: what is done, and how long it
-takes, is the same for one that has the newsletter already; what it is told then stands in the letter.
+Until then there is only a row and one mail. Whoever enters an address learns nothing about it: the response and its
+timing are the same for an address that is already subscribed; only the mail differs.
 """
 
 from collections.abc import Collection
@@ -17,8 +17,7 @@ from digest.store import engine as database
 
 CHANNEL = "mail"
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
-# Letters to an address, and at the instance of a network, in that time. A university is one network; a chat is one
-# person.
+# Limits of mails to an address, and by origin, within each time. A university is one network; a chat is one person.
 _TO_ADDRESS = ((_HOUR, 3), (_DAY, 10))
 _FROM_NETWORK = {"form": ((_HOUR, 20), (_DAY, 100)), "telegram": ((_HOUR, 3), (_DAY, 5))}
 
@@ -33,22 +32,22 @@ async def sign_up(
     how: str,
     at: datetime,
 ) -> None:
-    """Has a letter sent to `mailbox` that asks for its confirmation, or tells that it has the newsletter already.
+    """Queue a mail to `mailbox` that asks for confirmation, or says that it is already subscribed.
 
-    `network` is a keyed hash of where the wish came from (`Links.hashed`), a network or a chat; `how` the word for the
-    consent: "form", "telegram". Nothing is kept or sent beyond the limits, and nothing sent to the newsletter's `own`
-    mailboxes; nobody is told. Raises StoreError.
+    `network` is a keyed hash of the origin (`Links.hashed`), a network or a chat; `how` is the kind of consent: "form"
+    or "telegram". Beyond the limits nothing is stored or sent, and nothing is sent to the newsletter's `own` mailboxes;
+    the caller is not told. Raises StoreError.
     """
     await _take(engine, SigningUp(0, mailbox, network, Letter.CONFIRM, wishes, how, at), own)
 
 
 async def send_link(engine: AsyncEngine, mailbox: Mailbox, *, network: str, at: datetime) -> None:
-    """Has a letter with a link to the preferences sent to `mailbox`, if it is known. As `sign_up` in all else."""
+    """Queue a mail with a link to the preferences to `mailbox`, if it is known. Otherwise like `sign_up`."""
     await _take(engine, SigningUp(0, mailbox, network, Letter.KNOWN, None, "form", at))
 
 
 async def confirm(engine: AsyncEngine, number: int, at: datetime) -> Subscriber | None:
-    """The subscriber that the signing up `number` made or brought back; None where it was confirmed before, or is gone.
+    """Confirm the sign-up `number` and return its subscriber. None if it was confirmed before or is gone.
 
     Raises StoreError.
     """
@@ -79,13 +78,13 @@ async def confirm(engine: AsyncEngine, number: int, at: datetime) -> Subscriber 
 
 
 async def leave(engine: AsyncEngine, number: int, at: datetime) -> None:
-    """Ends the subscription `number` at its own wish; what is queued is not sent any more. Raises StoreError."""
+    """End the subscription `number` at the subscriber's request; queued mail is not sent. Raises StoreError."""
     async with database.writing(engine) as connection:
         await subscribers.change(connection, number, _left, at)
 
 
 async def _take(engine: AsyncEngine, new: SigningUp, own: Collection[Mailbox] = ()) -> None:
-    async with database.reading(engine) as connection:  # a flood need not wait for its turn to write
+    async with database.reading(engine) as connection:  # a flood of requests need not wait for the write lock
         if await _is_too_much(connection, new):
             return
     async with database.writing(engine) as connection:
@@ -96,7 +95,7 @@ async def _take(engine: AsyncEngine, new: SigningUp, own: Collection[Mailbox] = 
 
 
 def addressed(new: SigningUp, known: Subscriber | None, own: Collection[Mailbox] = ()) -> SigningUp:
-    """`new` with the letter for whoever is `known` at its address; with none where that is one of our `own`. Pure."""
+    """Choose the mail for `new` by who is `known` at its address; none for one of our `own` mailboxes. Pure."""
     if any(new.mailbox.is_or_leads_to(each) for each in own):
         return replace(new, next_at=None)
     if new.letter is Letter.KNOWN:

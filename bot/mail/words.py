@@ -1,4 +1,4 @@
-"""The texts of the newsletter: templates of both forms, and the words of each language."""
+"""The texts of the newsletter: templates for HTML and plain text, and the words of each language."""
 
 from functools import cache, lru_cache
 from typing import Any
@@ -8,29 +8,27 @@ from jinja2 import Environment
 from digest.render import page, words
 
 _FOLDER = "mail"
-_AUTHORS = 3  # named before the rest becomes a number
-_KEPT = (
-    2048  # texts as HTML: each choice of papers, and each attempt to fit them in, shows the same ones again
-)
+_AUTHORS = 3  # authors listed before the rest is only counted
+_KEPT = 2048  # cached HTML texts: different selections, and attempts to shorten a mail, show the same ones
 
 
 def of(language: str) -> Any:
-    """The words of `language`, or those of English, as attributes; for plain text."""
+    """Return the words of `language`, or the English ones, as attributes, for plain text."""
     return words.words(_FOLDER, words.words_of(_FOLDER, language))
 
 
 def html(template: str, language: str, **material: Any) -> str:
-    """One of the mails in `templates/mail` as HTML; what it is given is escaped."""
+    """Render a mail of `templates/mail` as HTML. Its context is escaped."""
     return _render(_pages(), f"{template}.html.j2", language, material)
 
 
 def text(template: str, language: str, **material: Any) -> str:
-    """The same as plain text."""
+    """Render a mail of `templates/mail` as plain text."""
     return _render(_texts(), f"{template}.txt.j2", language, material)
 
 
 def line(stored: str) -> str:
-    """Stored text on one line, without marks."""
+    """Return stored text on one line, without markup."""
     return " ".join(page.plain(stored).split())
 
 
@@ -65,6 +63,6 @@ def _texts() -> Environment:
 
 
 def _authors(names: tuple[str, ...], said: Any) -> str:
-    """The first of `names`, and how many there are where that leaves some out."""
+    """Format the first of `names`, and the total if some are left out."""
     shown = ", ".join(map(line, names[:_AUTHORS]))
     return shown if len(names) <= _AUTHORS else f"{shown} {said.and_others(len(names))}"

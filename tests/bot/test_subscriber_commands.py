@@ -124,7 +124,7 @@ def test_a_fault_keeps_all_out_unless_the_faulty_are_to_be_skipped(commands: Com
 def test_a_list_that_is_no_utf_8_is_refused(commands: Commands) -> None:
     told = commands.call("subscribers", "import", file(commands.folder, LIST.encode() + b"\xff\xfe,a,b\n"))
     assert told.status == 1
-    assert "no CSV in UTF-8" in told.err
+    assert "not valid CSV in UTF-8" in told.err
 
 
 def test_who_is_known_stays_as_they_are_and_who_left_does_not_come_back(commands: Commands) -> None:

@@ -71,7 +71,7 @@ async def test_a_wrong_password_stops_the_run_and_ends_nobody(house: House, rela
     house.overrides["smtp_password"] = "battery staple"
     await house.subscribe("ada")
     await house.broadcast()
-    with pytest.raises(ChannelError, match=r"does not let us in: 535 5\.7\.8") as refused:
+    with pytest.raises(ChannelError, match=r"refuses the connection or login: 535 5\.7\.8") as refused:
         await house.send()
     assert "battery" not in str(refused.value)
     assert await house.deliveries() == [("due", None)]
