@@ -1,7 +1,7 @@
-"""The demonstration: the whole program at work on a sample, with no network and no key.
+"""The demonstration: the whole program on a sample, without network or keys.
 
-Only the far ends are stood in for. The sample holds what arXiv and a model would answer; papers and answers were
-written for this project, under identifiers that arXiv never reaches.
+Only the remote services are replaced. The sample holds the answers of arXiv and a model; papers and answers were
+written for this project, under identifiers that arXiv never assigns.
 """
 
 import json
@@ -35,7 +35,7 @@ _AT = datetime(2026, 2, 12, 4, 0, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the demonstration leaves: the edition's account, the edition as a page, and what subscribers get of it."""
+    """The results of the demonstration: the run report, the edition as a page, and the subscribers' messages."""
 
     account: Account
     page: Path
@@ -44,7 +44,7 @@ class Shown:
 
 
 async def demonstrate(out: Path, report: Report) -> Shown:
-    """Makes the sample's edition and leaves it in the folder `out`. Raises DigestError."""
+    """Make the sample's edition in the folder `out`. Raises DigestError."""
     preview.folder(out)
     with tempfile.TemporaryDirectory(prefix="arxiv-daily-") as folder:
         chosen = settings.given(data_dir=folder, archive_dir=out, arxiv_request_interval=0)
@@ -69,7 +69,7 @@ async def demonstrate(out: Path, report: Report) -> Shown:
 
 
 def _chat(edition: Edition, language: str) -> list[Message]:
-    """What a subscriber gets, and the reading that a tap opens."""
+    """Return a subscriber's messages, and the reading that a tap opens."""
     opened = [
         cards.reading(entry.paper, entry.reading, 1, Choices(language))
         for entry in edition.entries
@@ -79,7 +79,7 @@ def _chat(edition: Edition, language: str) -> list[Message]:
 
 
 def _arxiv(request: httpx.Request) -> httpx.Response:
-    """arXiv: the query API, and a page for each paper that has one."""
+    """Answer like arXiv: the query API, and the pages of papers that have one."""
     if request.url.path == "/api/query":
         return httpx.Response(200, content=_sample("papers.xml"))
     if request.url.path.startswith("/rss/"):
@@ -90,7 +90,7 @@ def _arxiv(request: httpx.Request) -> httpx.Response:
 
 
 def _model(request: httpx2.Request) -> httpx2.Response:
-    """The model: the prepared answer to what is asked about a paper."""
+    """Answer like a model, with the prepared answer about a paper."""
     asked = json.loads(request.content)
     name = ids.find(asked["messages"][-1]["content"])[0]
     purpose = asked["response_format"]["json_schema"]["name"]

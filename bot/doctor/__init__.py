@@ -1,4 +1,4 @@
-"""`arxiv-daily doctor`: tries each part that is set up, and says what to mend."""
+"""The command `arxiv-daily doctor`: checks each configured part and says what to fix."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -23,9 +23,9 @@ Checks = list[tuple[str, Awaitable[str]]]
 
 
 def doctor() -> None:
-    """Tries every service that is set up, and says what to mend. Ends with 1 if anything is broken.
+    """Check every configured service and say what to fix. Exits with 1 if anything is broken.
 
-    No message is sent, and no paper is made; each model is asked two or three short questions.
+    No message is sent and no paper is made; each model is asked two or three short questions.
     """
     try:
         loaded = settings.load()
@@ -38,7 +38,7 @@ def doctor() -> None:
 
 
 async def _told(loaded: Settings) -> bool:
-    """Whether anything is broken."""
+    """Report all findings, and return whether anything is broken."""
     broken = False
     async with aclosing(examine(loaded, lambda: datetime.now(UTC), Names())) as findings:
         async for finding in findings:
@@ -52,8 +52,8 @@ def _tell(finding: Finding) -> None:
 
 
 async def examine(loaded: Settings, clock: Clock, names: Names) -> AsyncGenerator[Finding, None]:
-    """How it stands with each part: they are tried side by side, and told in order."""
-    yield Finding("settings", Health.OK, "no faults")
+    """Check all parts in parallel, and yield the findings in order."""
+    yield Finding("settings", Health.OK, "valid")
     yield await found("data folder", machine.folder(loaded))
     tasks = [asyncio.create_task(found(what, check)) for what, check in _checks(loaded, clock, names)]
     try:
@@ -69,7 +69,7 @@ async def examine(loaded: Settings, clock: Clock, names: Names) -> AsyncGenerato
 
 
 async def _on_the_database(loaded: Settings, clock: Clock) -> AsyncGenerator[Finding, None]:
-    """The database, and arXiv, whose turns are in it."""
+    """Check the database, and arXiv, whose rate slots are stored in it."""
     try:
         async with open_database(loaded) as engine, papers.opened(loaded, engine, clock) as arxiv:
             yield await found("database", machine.tables(engine))

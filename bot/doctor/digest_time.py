@@ -1,4 +1,4 @@
-"""DIGEST_TIME: a digest that comes before its announcement is a day old."""
+"""Check of DIGEST_TIME: a digest before the announcement is a day old."""
 
 from datetime import date, datetime, time, timedelta
 
@@ -13,11 +13,11 @@ _SEASONS = {
     frozenset({False}): "in winter (November to March)",
     frozenset({True}): "in summer (March to November)",
 }
-"""By whether New York has daylight saving time."""
+"""Keys are the values of New York's daylight saving time."""
 
 
 async def digest_time(settings: Settings, today: date) -> str:
-    """Says when arXiv announces in TIMEZONE. Raises UnsureError where DIGEST_TIME lies before that."""
+    """Return when arXiv announces, in TIMEZONE. Raises UnsureError if DIGEST_TIME lies before that."""
     year = [announcement(today + n * _DAY).astimezone(settings.timezone) for n in range(_YEAR_DAYS)]
     hours = " or ".join(sorted({f"{each:%H:%M}" for each in year}))
     announces = f"arXiv announces at {hours} in {settings.timezone.key}"
@@ -36,12 +36,12 @@ async def digest_time(settings: Settings, today: date) -> str:
 
 
 def _age(announced: datetime, fixed: time) -> timedelta:
-    """How old what was `announced` is at the next `fixed` time of day."""
+    """Return the age of papers `announced` then at the next `fixed` time of day."""
     return datetime.combine(announced.date() + _DAY, fixed, announced.tzinfo) - announced
 
 
 def _season(missed: list[datetime], year: list[datetime]) -> str:
-    """When in the `year` the announcements that are `missed` lie."""
+    """Return the season of the `missed` announcements of the `year`."""
     seasons = frozenset(map(_is_summer, missed))
     whole = len(missed) == sum(_is_summer(each) in seasons for each in year)
     return _SEASONS[seasons] if whole else "for a part of the year"

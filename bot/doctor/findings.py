@@ -1,4 +1,4 @@
-"""What an examination found."""
+"""Findings of the checks."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -14,19 +14,19 @@ _SECONDS = 90.0
 
 
 class Health(StrEnum):
-    """How it stands with a part."""
+    """The health of a part."""
 
     OK = "ok"
     OFF = "off"
-    """It is not set up."""
+    """It is not configured."""
     UNSURE = "unsure"
-    """It may be as it should be; from here that cannot be told."""
+    """It may be fine; that cannot be determined from here."""
     BROKEN = "broken"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How it stands with the part `what`, and a sentence: what to mend, where it is broken."""
+    """The health of the part `what`, with a sentence that says what to fix if it is broken."""
 
     what: str
     health: Health
@@ -34,24 +34,24 @@ class Finding:
 
 
 class BrokenError(DigestError):
-    """Something to mend; the sentence says what."""
+    """A problem to fix; the message says how."""
 
 
 class UnsureError(DigestError):
-    """Something that cannot be told from here."""
+    """A result that cannot be determined from here."""
 
 
 class OffError(DigestError):
-    """It is not set up; the sentence says which setting does."""
+    """The part is not configured; the message names the setting."""
 
 
 async def found(what: str, check: Awaitable[str]) -> Finding:
-    """What `check` finds: the note that it gives, or the error that it raises."""
+    """Run `check`, and convert its note or error into a finding."""
     try:
         async with asyncio.timeout(_SECONDS):
             return Finding(what, Health.OK, await check)
     except TimeoutError:
-        return Finding(what, Health.BROKEN, f"It did not answer within {_SECONDS:g} s.")
+        return Finding(what, Health.BROKEN, f"No answer within {_SECONDS:g} s.")
     except OffError as error:
         return Finding(what, Health.OFF, str(error))
     except UnsureError as error:
@@ -60,4 +60,4 @@ async def found(what: str, check: Awaitable[str]) -> Finding:
         return Finding(what, Health.BROKEN, str(error))
     except Exception as error:  # noqa: BLE001 - one part's fault is no reason to leave out the others
         _log.exception("examination_failed", what=what)
-        return Finding(what, Health.BROKEN, f"The examination itself failed ({type(error).__name__}).")
+        return Finding(what, Health.BROKEN, f"The check itself failed ({type(error).__name__}).")

@@ -1,4 +1,4 @@
-"""This machine: folders, database, archive."""
+"""Checks of this machine: folders, database, archive."""
 
 import shlex
 import tempfile
@@ -17,17 +17,17 @@ from digest.store import private_files
 
 
 async def folder(settings: Settings) -> str:
-    """DATA_DIR can be written to."""
+    """Check that DATA_DIR is writable."""
     try:
         private_files.make_folder(settings.data_dir)
     except OSError as error:
-        raise BrokenError(f"DATA_DIR, {settings.data_dir}, cannot be made: {error.strerror}.") from None
+        raise BrokenError(f"DATA_DIR, {settings.data_dir}, cannot be created: {error.strerror}.") from None
     _write_to(settings.data_dir, "DATA_DIR")
     return str(settings.data_dir)
 
 
 async def privacy(settings: Settings) -> str:
-    """Nobody else on this machine can read what holds addresses and secrets: data, settings, keys."""
+    """Check that no other user of this machine can read files with addresses and secrets: data, settings, keys."""
     kept = [
         settings.data_dir,
         home.folder() / home.ENV_FILE,
@@ -40,11 +40,11 @@ async def privacy(settings: Settings) -> str:
     if loose:
         named = " ".join(shlex.quote(str(each)) for each in loose)
         raise BrokenError(f"Others on this machine can read {len(loose)} of its files: chmod go-rwx {named}")
-    return "readable by this user alone"
+    return "readable only by this user"
 
 
 async def tables(engine: AsyncEngine) -> str:
-    """The database answers; that it is up to date and can be written to was seen to when it was opened."""
+    """Check that the database answers. Opening it has checked that it is up to date and writable."""
     sqlite = engine.dialect.name == "sqlite"
     query = text("SELECT sqlite_version()" if sqlite else "SHOW server_version")
     async with database.reading(engine) as connection:
@@ -53,13 +53,13 @@ async def tables(engine: AsyncEngine) -> str:
 
 
 async def unpublished(engine: AsyncEngine) -> str:
-    """Every post is written, and pushed where that is asked for."""
+    """Check that every post is written, and pushed if configured."""
     async with database.reading(engine) as connection:
         unwritten = await publications.unwritten(connection)
         unpushed = await publications.unpushed(connection)
     left = {"is not written": unwritten, "is not pushed": unpushed}
     said = [
-        f"The post of {each.day} {what}: {each.reason or 'that is to be done next.'}"
+        f"The post of {each.day} {what}: {each.reason or 'this is done next.'}"
         for what, found in left.items()
         for each in found[-1:]
     ]
@@ -70,15 +70,15 @@ async def unpublished(engine: AsyncEngine) -> str:
 
 
 async def archive(settings: Settings) -> str:
-    """The folder of the posts can be written to, and pushed from where that is asked for."""
+    """Check that the folder of the posts is writable, and that it can be pushed if configured."""
     posts = app.posts(settings)
     if not posts.is_dir():
-        raise BrokenError(f"ARCHIVE_DIR, {posts}, is not there: name the _posts folder of your site.")
+        raise BrokenError(f"ARCHIVE_DIR, {posts}, does not exist: set it to the _posts folder of your site.")
     _write_to(posts, "ARCHIVE_DIR")
     if not settings.archive_git:
         return str(posts)
     remote = await git.examine(posts)
-    return f"{posts}, pushed to {remote}" if remote else f"{posts}, committed; its branch has no remote one"
+    return f"{posts}, pushed to {remote}" if remote else f"{posts}, committed; its branch has no upstream"
 
 
 def _write_to(place: Path, name: str) -> None:

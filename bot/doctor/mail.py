@@ -1,4 +1,4 @@
-"""The way of mail: handed in by SMTP, and what comes back by IMAP."""
+"""Checks of mail: sending by SMTP, and bounces by IMAP."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,7 +16,7 @@ Clock = Callable[[], datetime]
 
 
 async def smtp(settings: Settings, clock: Clock) -> str:
-    """The SMTP server lets us in as SMTP_SECURITY asks for, and takes the envelope of a mail; none is sent."""
+    """Check that the SMTP server accepts the login and the envelope of a mail. None is sent."""
     links = open_links(settings, clock)
     if settings.smtp_host is None or settings.mail_from is None or links is None:
         raise OffError("SMTP_HOST is not set.")
@@ -33,27 +33,25 @@ async def smtp(settings: Settings, clock: Clock) -> str:
         raise BrokenError(f"{sentence}; the envelope's sender was {sender}.") from None
     finally:
         await relay.close()
-    return f"{settings.smtp_host} takes mail from {sender} ({settings.smtp_security})"
+    return f"{settings.smtp_host} accepts mail from {sender} ({settings.smtp_security})"
 
 
 def _unsure(error: DeliveryError, sender: str, to: str) -> str:
-    """The sentence about a recipient that is not taken: whose fault that is, only known words tell."""
+    """Return the sentence about a refused recipient. Only known words tell whose fault it is."""
     answer = error.answer or str(error)
     if blames_the_address(error):
-        return f"It takes mail from {sender}, but none to {to} ({answer}): answers get lost."
+        return f"The server accepts mail from {sender}, but not to {to} ({answer}): replies are lost."
     return (
-        f"It answered “{answer}” to a mail from {sender} to {to}. What that means is not known:"
-        " it may be about the sender or the recipient."
+        f"The server answered “{answer}” to a mail from {sender} to {to}. The cause is unknown:"
+        " it may be the sender or the recipient."
     )
 
 
 async def imap(settings: Settings) -> str:
-    """The mailbox of what comes back can be entered."""
+    """Check that the mailbox of bounces can be opened."""
     account = mailbox.account(settings)
     if account is None:
-        raise OffError(
-            "IMAP_HOST is not set: reports of mail that came back are read by `arxiv-daily bounces` alone."
-        )
+        raise OffError("IMAP_HOST is not set: bounce reports are read only by `arxiv-daily bounces`.")
     async with mailbox.entered(account) as inbox:
         waiting = await asyncio.to_thread(inbox.unseen)
-    return f"{account.host} lets us in; {len(waiting)} mails are unread"
+    return f"{account.host} accepts the login; {len(waiting)} mails are unread"

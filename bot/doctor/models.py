@@ -1,4 +1,4 @@
-"""The language models: asked for what real calls ask for, in the same form, about a paper of three sentences."""
+"""Checks of the language models: real prompts in real formats, about a paper of three sentences."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -28,7 +28,7 @@ from digest.translation import TranslationAnswer
 Clock = Callable[[], datetime]
 
 _PATIENCE = Patience(call_seconds=60, attempts=2, throttle_seconds=20)
-_LONGEST_TRIAL = 40_000  # tokens of a question that is paid for to try a window anew
+_LONGEST_TRIAL = 40_000  # tokens of a paid question that tests a context window again
 _VERSION = VersionId(PaperId("1706.03762"), 7)
 _TITLE = "Rooms that can be heard"
 _TEXT = "Rooms have shapes that can be heard. We listen with two microphones. Errors fall by up to 12.5%."
@@ -46,7 +46,7 @@ _MATERIAL: Mapping[Purpose, Callable[[str], Mapping[str, object]]] = {
 
 
 def names(settings: Settings) -> dict[str, list[Purpose]]:
-    """The names of the models, and what each is asked for."""
+    """Return the names of the models, and the purposes of each."""
     asked: dict[str, list[Purpose]] = {}
     pairs = (
         (settings.translation_model, Purpose.TRANSLATION),
@@ -60,7 +60,7 @@ def names(settings: Settings) -> dict[str, list[Purpose]]:
 
 
 async def model(settings: Settings, name: str, purposes: list[Purpose], clock: Clock) -> str:
-    """The model answers what it is asked for; what its endpoint takes is learned anew, and kept."""
+    """Check that the model answers its prompts. Its endpoint profile is learned again and stored."""
     client = language_model.client(settings)
     if client is None:
         raise OffError("OPENAI_API_KEY is not set: editions are made with the English abstracts.")
@@ -89,9 +89,9 @@ async def model(settings: Settings, name: str, purposes: list[Purpose], clock: C
 async def _remembered(
     settings: Settings, name: str, clock: Clock
 ) -> AsyncIterator[tuple[EndpointProfile, Profiles]]:
-    """What was known of the model, and profiles that begin anew; they are kept where all went well.
+    """Yield the known profile of the model, and new profiles, which are stored if the check passes.
 
-    Without a database nothing is known and nothing is kept.
+    Without a database nothing is known and nothing is stored.
     """
     async with AsyncExitStack() as stack:
         try:
@@ -106,13 +106,13 @@ async def _remembered(
         profiles = Profiles({name: begun} if beyond_trial else {}, _unkept)
         yield known, profiles
         learned = profiles.of(name)
-        if known.window_tokens and learned.window_tokens:  # a shorter prompt than doctor's did not fit
+        if known.window_tokens and learned.window_tokens:  # a prompt shorter than doctor's did not fit
             learned = replace(learned, window_tokens=min(known.window_tokens, learned.window_tokens))
         await language_model.keeping(settings, engine, clock, alerts)(name, learned)
 
 
 async def _beyond(window_tokens: int | None, asked: Model, settings: Settings, name: str) -> list[int]:
-    """The tokens of a question as long as one that did not fit: it may by now. Raises ModelError.
+    """Ask a question as long as one that did not fit before, and return its tokens. Raises ModelError.
 
     If it does not fit, the profile has the window again.
     """
@@ -133,7 +133,7 @@ async def _tokens(
     audience: Audience,
     text: str = _TEXT,
 ) -> int:
-    """The tokens that one answer about `text` cost. Raises ModelError."""
+    """Return the tokens of one answer about `text`. Raises ModelError."""
     template = PromptTemplate(purpose, _FORMS[purpose], settings.target_language)
     answered = await asked.ask(
         template.render(id=_VERSION, title=_TITLE, **_MATERIAL[purpose](text)),
@@ -148,15 +148,15 @@ async def _tokens(
 
 
 def _listening() -> Audience:
-    """Somebody who wants to see the answer while it is written, so that it is asked for as a stream."""
+    """Create an audience that wants to see the answer as it is written, so that it is requested as a stream."""
     audience = Audience()
     audience.join(lambda _: None)
     return audience
 
 
 async def _unrecorded(_: Call) -> None:
-    """These questions are outside of every account."""
+    """Ignore the call: these questions belong to no run report."""
 
 
 async def _unkept(_: str, __: EndpointProfile) -> None:
-    """There is nowhere to keep it."""
+    """Discard the profile, because there is no database."""

@@ -1,4 +1,4 @@
-"""What the DNS says."""
+"""DNS lookups."""
 
 from typing import Any
 
@@ -15,32 +15,34 @@ _SECONDS = 5.0
 
 
 class Names:
-    """Asks `resolver`, the system's unless another is given. Names that are not there have nothing.
+    """Lookups by `resolver`, or by the system's. Names that do not exist give empty results.
 
-    Every method raises UnsureError where the DNS does not answer.
+    Every method raises UnsureError if the DNS does not answer.
     """
 
     def __init__(self, resolver: dns.asyncresolver.Resolver | None = None) -> None:
         self._resolver = resolver
 
     async def texts(self, name: str) -> list[str]:
-        """The TXT records, their strings put together (RFC 7208 §3.3, RFC 6376 §3.6.2.2)."""
+        """Return the TXT records, each with its strings joined (RFC 7208 §3.3, RFC 6376 §3.6.2.2)."""
         found = await self._ask(name, RdataType.TXT)
         return [b"".join(each.strings).decode("ascii", "replace") for each in found]
 
     async def addresses(self, name: str) -> list[str]:
-        """The addresses of both families."""
+        """Return the IPv4 and IPv6 addresses."""
         return [
             each.address for kind in (RdataType.A, RdataType.AAAA) for each in await self._ask(name, kind)
         ]
 
     async def exchangers(self, name: str) -> list[str]:
-        """The hosts that take mail for a domain, the most wanted first; "" for one that takes none (RFC 7505)."""
+        """Return the mail exchangers of a domain, most preferred first; "" for a domain that accepts no mail (RFC
+        7505).
+        """
         found = sorted(await self._ask(name, RdataType.MX), key=lambda each: each.preference)
         return [_written(each.exchange) for each in found]
 
     async def hosts(self, address: str) -> list[str]:
-        """The names that an address has (PTR)."""
+        """Return the names of an address (PTR)."""
         found = await self._ask(dns.reversename.from_address(address), RdataType.PTR)
         return [_written(each.target) for each in found]
 

@@ -1,4 +1,4 @@
-"""Where papers come from: arXiv."""
+"""Checks of arXiv."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,7 +16,7 @@ from digest.sources.gate import Gate, Patience, open_client
 from digest.sources.rss import AnnouncementFeed
 from digest.store.turns import Turns
 
-_PAPER = "1706.03762"  # any that is there for good
+_PAPER = "1706.03762"  # a paper that will always exist
 _SKEW = timedelta(seconds=30)
 
 
@@ -24,16 +24,16 @@ _SKEW = timedelta(seconds=30)
 async def opened(
     settings: Settings, engine: AsyncEngine, clock: Callable[[], datetime]
 ) -> AsyncIterator["Arxiv"]:
-    """arXiv, at the pace of ARXIV_REQUEST_INTERVAL."""
+    """Open arXiv at the rate of ARXIV_REQUEST_INTERVAL."""
     client = open_client(settings.arxiv_contact, Patience())
     async with client:
         yield Arxiv(settings, engine, client, clock)
 
 
 class Arxiv:
-    """arXiv, asked once for each of its services, in the turn of all who ask it from here.
+    """Checks of arXiv's services, one request each, in the rate slots shared by all programs here.
 
-    What it says of the time is kept: `offset` is what this machine's clock is ahead of it.
+    `offset` is how far this machine's clock is ahead of arXiv's.
     """
 
     def __init__(
@@ -56,20 +56,20 @@ class Arxiv:
         self.offset: timedelta | None = None
 
     async def api(self) -> str:
-        """The query API knows a paper."""
+        """Check that the query API returns a paper."""
         paper = await QueryApi(self._gate, str(self._settings.arxiv_api_url)).named(ids.parse(_PAPER))
         return f"knows {paper.version}"
 
     async def feed(self) -> str:
-        """The feed of the watched categories can be read."""
+        """Check that the feed of the watched categories is readable."""
         feed = AnnouncementFeed(self._gate, str(self._settings.arxiv_rss_url))
         batch = await feed.batch(self._settings.arxiv_categories)
-        return f"{len(batch.announcements)} papers, of {batch.day or 'a day that it does not tell'}"
+        return f"{len(batch.announcements)} papers, of {batch.day or 'an unknown day'}"
 
     async def time(self) -> str:
-        """This machine's clock is right by arXiv's: hours of delivery and links that expire go by it."""
+        """Check this machine's clock against arXiv's: delivery times and expiring links depend on it."""
         if self.offset is None:
-            raise UnsureError("Nobody was there to compare this machine's clock with.")
+            raise UnsureError("arXiv gave no time to compare this machine's clock with.")
         seconds = self.offset.total_seconds()
         if abs(self.offset) > _SKEW:
             ahead = "ahead" if seconds > 0 else "behind"
@@ -82,7 +82,7 @@ class Arxiv:
 
 
 def ahead(now: datetime, date: str | None, age: str | None) -> timedelta | None:
-    """How far `now` is ahead of a response's Date, less the seconds that it lay in a cache (RFC 9111 §5.1). Pure."""
+    """Return how far `now` is ahead of a response's Date, less its time in a cache in seconds (RFC 9111 §5.1). Pure."""
     try:
         said = parsedate_to_datetime(date or "")
         lain = timedelta(seconds=int(age or 0))

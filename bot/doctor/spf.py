@@ -1,4 +1,4 @@
-"""What a domain's SPF record says of an address (RFC 7208), as far as records that are in use go."""
+"""Evaluation of a domain's SPF record for an address (RFC 7208), as far as records in use need it."""
 
 import ipaddress
 import re
@@ -16,7 +16,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class SpfResult(StrEnum):
-    """The result for an address (§2.6): whether mail from it is the domain's."""
+    """The result for an address (§2.6): whether its mail is authorized by the domain."""
 
     PASS = "+"  # noqa: S105 - the sign for it
     FAIL = "-"
@@ -25,7 +25,7 @@ class SpfResult(StrEnum):
 
 
 class Policy:
-    """The SPF records that begin with those of `domain`."""
+    """The SPF policy of `domain`, with included records."""
 
     def __init__(self, names: Names, domain: str) -> None:
         self._names = names
@@ -33,10 +33,10 @@ class Policy:
         self._lookups = 0
 
     async def of(self, address: Address) -> SpfResult:
-        """What it says of mail from `address`.
+        """Evaluate the policy for mail from `address`.
 
-        Raises BrokenError where a record is missing, there twice, in error, or sends servers on too long a way;
-        UnsureError where the DNS does not answer.
+        Raises BrokenError if a record is missing, duplicate or invalid, or needs too many lookups; UnsureError if the
+        DNS does not answer.
         """
         self._lookups = 0
         return await self._of(self._domain, address)
@@ -50,7 +50,7 @@ class Policy:
                 continue
             term = _TERM.fullmatch(word)
             if term is None:
-                raise BrokenError(f"The SPF record of {domain} has a part that nobody can read: {word[:60]}")
+                raise BrokenError(f"The SPF record of {domain} has an invalid part: {word[:60]}")
             if await self._matches(term, domain, address):
                 return SpfResult(term["sign"] or "+")
         if redirect is None:
@@ -64,7 +64,7 @@ class Policy:
         ]
         if len(found) != 1:
             how = (
-                "no SPF record: mail from it is taken for forged"
+                "no SPF record, so its mail counts as forged"
                 if not found
                 else "several SPF records: keep one"
             )
@@ -87,7 +87,7 @@ class Policy:
             case "mx":
                 self._count()
                 return await self._is_at(await self._names.exchangers(value), term["length"], address)
-            case "exists" | "ptr":  # which depend on each mail, or should not be used (§5.5)
+            case "exists" | "ptr":  # they depend on each mail, or should not be used (§5.5)
                 self._count()
                 return False
             case name:
@@ -104,7 +104,7 @@ class Policy:
         self._lookups += 1
         if self._lookups > _LOOKUPS:
             raise BrokenError(
-                f"The SPF record of {self._domain} asks for more than {_LOOKUPS} lookups: nobody follows."
+                f"The SPF record of {self._domain} needs more than {_LOOKUPS} lookups, which receivers refuse."
             )
 
 
@@ -112,4 +112,4 @@ def _network(text: str, domain: str) -> _Network:
     try:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:
-        raise BrokenError(f"The SPF record of {domain} has an address that is none: {text[:60]}") from None
+        raise BrokenError(f"The SPF record of {domain} has an invalid address: {text[:60]}") from None

@@ -1,4 +1,4 @@
-"""Telegram: the token, the webhook, and whether alerts would arrive."""
+"""Checks of Telegram: the token, the webhook, and whether alerts would arrive."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,13 +20,13 @@ _FRESH = timedelta(hours=1)
 
 
 async def bot(settings: Settings, now: datetime) -> str:
-    """Telegram knows the bot, reaches its webhook, and lets it write to its operators."""
+    """Check that Telegram knows the bot, reaches its webhook, and lets it write to its operators."""
     async with _opened(settings) as opened:
         webhook = _webhook(settings, await opened.get_webhook_info(), now)
         for operator in settings.telegram_admins:
             await _reach(opened, operator)
         operators = len(settings.telegram_admins) or "no"
-        return f"@{opened.username}, {webhook}, {operators} operators who can be written to"
+        return f"@{opened.username}, {webhook}, {operators} reachable operators"
 
 
 @asynccontextmanager
@@ -39,14 +39,14 @@ async def _opened(settings: Settings) -> AsyncIterator[ExtBot[LimitArgs]]:
         yield opened
     except InvalidToken:
         raise BrokenError(
-            "Telegram does not accept TELEGRAM_BOT_TOKEN: @BotFather tells the right one."
+            "Telegram does not accept TELEGRAM_BOT_TOKEN: get the right one from @BotFather."
         ) from None
     except TelegramError as error:
         what = "cannot be reached" if _is_passing(error) else "refuses"
         raise BrokenError(f"Telegram, at TELEGRAM_API_URL, {what} ({type(error).__name__}).") from None
     finally:
         await opened.shutdown()
-        await opened.request.shutdown()  # which the bot leaves open where it never was initialized
+        await opened.request.shutdown()  # the bot leaves its request open if it was never initialized
 
 
 def _is_passing(error: TelegramError) -> bool:
@@ -54,21 +54,23 @@ def _is_passing(error: TelegramError) -> bool:
 
 
 def _webhook(settings: Settings, info: WebhookInfo, now: datetime) -> str:
-    """How updates come. Raises BrokenError where Telegram has said of late that they do not."""
+    """Describe how updates arrive. Raises BrokenError if Telegram recently reported a failure."""
     if settings.telegram_webhook_secret is None:
-        return "which fetches its updates"
+        return "which polls for updates"
     expected = f"{str(settings.public_url).rstrip('/')}{PATH}"
     if not info.url:
         return "whose webhook is set when `serve` starts"
     if info.url != expected:
-        raise BrokenError(f"The webhook is not {expected}: start `serve` again, or look for another one.")
+        raise BrokenError(
+            f"The webhook is not {expected}: restart `serve`, or check whether another program uses the token."
+        )
     if info.last_error_date and info.last_error_date > now - _FRESH:
         raise BrokenError(f"Telegram could not deliver to the webhook: {info.last_error_message}.")
     return f"whose webhook has {info.pending_update_count} updates waiting"
 
 
 async def _reach(opened: ExtBot[LimitArgs], operator: int) -> None:
-    """Shows the operator that the bot is typing, which leaves nothing behind."""
+    """Show "typing" to the operator, which leaves no trace."""
     try:
         await opened.send_chat_action(operator, ChatAction.TYPING)
     except (Forbidden, BadRequest):

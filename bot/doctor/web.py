@@ -1,4 +1,4 @@
-"""The pages, as the internet sees them."""
+"""Check of the pages, as seen from the internet."""
 
 from urllib.parse import urlsplit
 
@@ -11,26 +11,28 @@ from digest.body_limit import BodyLimit
 
 LIVE = "/health/live"
 _SECONDS = 20.0
-_LARGEST_BYTES = 1_000_000  # our own page has a word; what else answers there may have anything
+_LARGEST_BYTES = 1_000_000  # bytes; our own answer is one word, but another server may answer
 
 
 async def pages(settings: Settings) -> str:
-    """PUBLIC_URL leads to this program, by https and without a detour: mail programs follow none (RFC 8058)."""
+    """Check that PUBLIC_URL leads to this program by https without redirects, which mail programs do not follow (RFC
+    8058).
+    """
     if settings.public_url is None:
         raise OffError("PUBLIC_URL is not set.")
     address = str(settings.public_url).rstrip("/")
     response = await _get(f"{address}{LIVE}")
     if response.is_redirect:
         raise BrokenError(
-            f"PUBLIC_URL redirects to {response.headers.get('Location', '')[:200]}: name that address instead."
+            f"PUBLIC_URL redirects to {response.headers.get('Location', '')[:200]}: set it to that address instead."
         )
     if response.status_code != httpx.codes.OK:
         raise BrokenError(
-            f"{address}{LIVE} answers with HTTP {response.status_code}: is `serve` running, and does the way to "
+            f"{address}{LIVE} answers with HTTP {response.status_code}: is `serve` running, and does "
             f"PUBLIC_URL lead to {settings.web_host}:{settings.web_port}?"
         )
     if urlsplit(address).scheme != "https" and settings.smtp_host is not None:
-        raise BrokenError("PUBLIC_URL begins with http: one-click unsubscribing asks for https (RFC 8058).")
+        raise BrokenError("PUBLIC_URL begins with http: one-click unsubscribing requires https (RFC 8058).")
     return address
 
 

@@ -1,1 +1,1 @@
-"""What the program serves over HTTP."""
+"""The web part of the program: pages, feed, health checks and Telegram's webhook."""

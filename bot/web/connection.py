@@ -1,9 +1,8 @@
-"""A connection to the web part: how long it may keep a place without asking for anything, and how many there are.
+"""A connection to the web server, with time limits for idle clients and a limit of connections.
 
-Uvicorn hurries only the pause between two requests, takes as many connections as the machine has descriptors for, and
-waits without an end for a client to read. Here whoever only holds a place loses it: after some seconds, and at once to
-a newcomer where all places are taken. So no number of idle connections shuts others out, behind a proxy (where all come
-from one address) or not.
+Uvicorn limits only the pause between two requests, accepts as many connections as there are descriptors, and waits
+forever for a client to read. Here an idle connection loses its place: after some seconds, and at once to a new one if
+all places are taken. So idle connections cannot shut others out, whether or not all come from the address of a proxy.
 """
 
 import asyncio
@@ -16,13 +15,13 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from bot.web.pages import network
 
 PLACES = 500
-"""Connections at once: about half of the 1,024 descriptors that a process usually has."""
-_ASKING_SECONDS = 10.0  # from its first byte to the last of its headers
-_READING_SECONDS = 20.0  # for a client to take what the buffers hold: 64 KB
+"""Simultaneous connections: about half of the 1,024 descriptors that a process usually has."""
+_ASKING_SECONDS = 10.0  # from the first byte of a request to the last of its headers
+_READING_SECONDS = 20.0  # for a client to read what the buffers hold: 64 KB
 
 
 class Connection(H11Protocol):
-    """Hung up on where a request does not arrive, or its answer is not read, in time."""
+    """A connection that is closed if a request does not arrive, or its answer is not read, in time."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -34,18 +33,18 @@ class Connection(H11Protocol):
 
     @property
     def only_holds_a_place(self) -> bool:
-        """Whether nothing is being done for it: it asks for nothing yet, is still asking, or does not read."""
+        """Whether no work is done for the connection: it is idle, still sending its request, or not reading."""
         # Before the first request there is no cycle, whatever uvicorn's type says.
         is_answered = self.cycle is None or self.cycle.response_complete  # type: ignore[redundant-expr]
         return is_answered or self.cycle.more_body or self.flow.write_paused
 
     def end(self) -> None:
-        """Hangs up, whatever was still to be said."""
+        """Close the connection immediately, discarding unsent data."""
         self.is_ended = True
         self.transport.abort()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
-        """Gives it a place: one that is free, or that another only holds."""
+        """Accept the connection if there is a free place, or one whose connection is idle."""
         super().connection_made(transport)
         self.network = network(self.client[0]) if self.client else ""
         self._hurry()
@@ -54,7 +53,7 @@ class Connection(H11Protocol):
             (_to_go(each for each in present if each is not self) or self).end()
 
     def data_received(self, data: bytes) -> None:
-        """Some of a request; trickling makes it no later."""
+        """Receive part of a request. Slow sending does not extend the deadline."""
         super().data_received(data)
         if self._is_at_work():
             self._rest()
@@ -62,23 +61,23 @@ class Connection(H11Protocol):
             self._hurry()
 
     def on_response_complete(self) -> None:
-        """The answer is written; it may still have to be read."""
+        """Start the deadline for reading the answer, which is completely written."""
         self.waits_since = self.loop.time()
         self._have_read()
         super().on_response_complete()
 
     def pause_writing(self) -> None:
-        """The client does not read as fast as the answer is written."""
+        """Start the deadline for reading, because the client reads too slowly."""
         super().pause_writing()
         self._have_read()
 
     def resume_writing(self) -> None:
-        """It has caught up."""
+        """Restart the deadline for reading, because the client has caught up."""
         super().resume_writing()
         self._have_read()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing is waited for any more."""
+        """Cancel the deadlines."""
         self.is_ended = True
         self._rest()
         if self._reading is not None:
@@ -97,7 +96,7 @@ class Connection(H11Protocol):
             self._asking = None
 
     def _have_read(self) -> None:
-        """Ends it after some time unless the client has read by then what waits for it now."""
+        """End the connection after some time, unless the client has read by then what is waiting now."""
         if self._reading is not None:
             self._reading.cancel()
         self._reading = self.loop.call_later(_READING_SECONDS, self._end_unread)
@@ -109,7 +108,7 @@ class Connection(H11Protocol):
 
 
 def _to_go(present: Iterable[Connection]) -> Connection | None:
-    """Who makes room: of those from where the most come, the one that has only held its place for the longest. Pure."""
+    """Choose the connection to close: of the network with the most connections, the one idle for the longest. Pure."""
     found = [*present]
     many = Counter(each.network for each in found)
     idle = [each for each in found if each.only_holds_a_place]

@@ -1,4 +1,4 @@
-"""The editions as pages, and as a feed (RFC 4287)."""
+"""Editions as pages, and as a feed (RFC 4287)."""
 
 import asyncio
 from dataclasses import dataclass
@@ -36,18 +36,18 @@ class _Entry:
 
 
 async def newest(pages: Pages) -> list[date]:
-    """The days of the newest editions, newest first."""
+    """Return the days of the newest editions, newest first."""
     async with database.reading(pages.app.engine) as connection:
         return list(await closed_editions.archived(connection, _LISTED))
 
 
 async def all_(pages: Pages, request: Request) -> Response:
-    """The list of the newest editions."""
+    """Show the list of the newest editions."""
     return pages.page(request, "editions", days=await newest(pages))
 
 
 async def one(pages: Pages, request: Request) -> Response:
-    """The edition of a day, whole; in the language of the page."""
+    """Show the whole edition of a day in the language of the page."""
     wanted, language = _date(request.path_params["day"]), pages.language(request)
 
     async def papers() -> Markup | None:
@@ -63,7 +63,7 @@ async def one(pages: Pages, request: Request) -> Response:
 
 
 async def feed(pages: Pages, request: Request) -> Response:
-    """The newest editions, without their readings; answered with 304 to who has them."""
+    """Return the feed of the newest editions, without readings. Answers 304 if the client has it already."""
     language = pages.language(request)
 
     async def made() -> tuple[bytes, datetime | None]:
@@ -85,12 +85,12 @@ async def feed(pages: Pages, request: Request) -> Response:
 
 
 def tag_of(body: bytes) -> str:
-    """The ETag of `body`."""
+    """Return the ETag of `body`."""
     return f'"{sha256(body).hexdigest()[:32]}"'
 
 
 def is_known(request: Request, tag: str, updated: datetime | None) -> bool:
-    """Whether whoever asks has this already (RFC 9110 §13.2.2): the tag decides where one is given. Pure."""
+    """Whether the client has this version already (RFC 9110 §13.2.2). An ETag, if given, decides. Pure."""
     given = request.headers.get("if-none-match")
     if given is not None:
         return given.strip() == "*" or tag in (each.strip().removeprefix("W/") for each in given.split(","))
@@ -121,7 +121,7 @@ async def _papers(pages: Pages, edition: Edition, address: str | None = None) ->
 
 
 def _id(pages: Pages, what: str, language: str) -> str:
-    """A name that stays the same wherever the pages move on their host (RFC 4151)."""
+    """Return an id that stays the same if the pages move within their host (RFC 4151)."""
     return f"tag:{urlsplit(pages.links.base).hostname},2026:arxiv-daily/{what}/{language}"
 
 
@@ -133,5 +133,5 @@ def _date(text: str) -> date:
 
 
 def _storable(text: str) -> str:
-    """`text` without what XML 1.0 cannot hold (§2.2)."""
+    """Return `text` without the characters that XML 1.0 cannot contain (§2.2)."""
     return "".join(sign for sign in text if sign in "\t\n\r" or (sign >= " " and sign not in "\ufffe\uffff"))

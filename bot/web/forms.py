@@ -1,4 +1,4 @@
-"""What a page's form sends, bounded and cleaned at the door."""
+"""Forms as sent by the pages, bounded and cleaned on input."""
 
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
@@ -9,26 +9,26 @@ from starlette.requests import ClientDisconnect, Request
 from digest.invisible import removed
 
 _TYPE = "application/x-www-form-urlencoded"
-_MOST_FIELDS = 300  # every category of arXiv, and what else there is to fill in
+_MOST_FIELDS = 300  # every category of arXiv and the other fields
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The fields of a form, in their order."""
+    """The fields of a form, in order."""
 
     fields: tuple[tuple[str, str], ...]
 
     def text(self, name: str) -> str:
-        """What the last field of that name holds, else nothing."""
+        """Return the value of the last field of that name, or an empty text."""
         return (self.texts(name) or ("",))[-1]
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """What all fields of that name hold."""
+        """Return the values of all fields of that name."""
         return tuple(text for key, text in self.fields if key == name)
 
 
 async def read(request: Request) -> Form:
-    """The form that a request brings. Raises HTTPException where it is none of ours."""
+    """Read the form of a request. Raises HTTPException if it is not one of ours."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != _TYPE:
         raise HTTPException(415)

@@ -1,7 +1,7 @@
-"""Health checks, for load balancers and monitors.
+"""Health checks for load balancers and monitors.
 
-`/health/live` answers while the process does. `/health/ready` is for load balancers: 503 where the program cannot do
-its work at all. `/health` is for monitors: 503 also where a part of it is in trouble, such as a channel or publishing.
+`/health/live` answers while the process does. `/health/ready` is for load balancers: 503 if the program cannot work at
+all. `/health` is for monitors: 503 also if a part of it has a problem, such as a channel or publishing.
 """
 
 import asyncio
@@ -24,17 +24,17 @@ _PATIENCE_SECONDS = 3.0
 _log = structlog.get_logger()
 
 Check = Callable[[], Awaitable[bool]]
-"""Whether one part does its work."""
+"""A check that tells whether one part works."""
 _Answer = Callable[[Pages, Request], Awaitable[Response]]
 
 
 async def live(_: Pages, __: Request) -> Response:
-    """The process answers."""
+    """Answer that the process is alive."""
     return JSONResponse({"status": "live"})
 
 
 def ready(checks: Mapping[str, Check], channels: Collection[str]) -> _Answer:
-    """Answers 200 where the database and all of `checks` do their work, and 503 where one does not."""
+    """Create the handler that answers 200 if the database and all `checks` pass, and 503 otherwise."""
 
     async def answer(pages: Pages, _: Request) -> Response:
         found = await _report(pages, checks, channels)
@@ -44,7 +44,7 @@ def ready(checks: Mapping[str, Check], channels: Collection[str]) -> _Answer:
 
 
 def healthy(checks: Mapping[str, Check], channels: Collection[str]) -> _Answer:
-    """Answers as `ready` does, and 503 also while a channel, publishing or an edition is in trouble."""
+    """Create the handler that answers as `ready`, and 503 also for problems of a channel, publishing or an edition."""
 
     async def answer(pages: Pages, _: Request) -> Response:
         found = await _report(pages, checks, channels)
@@ -54,7 +54,7 @@ def healthy(checks: Mapping[str, Check], channels: Collection[str]) -> _Answer:
 
 
 async def _report(pages: Pages, checks: Mapping[str, Check], channels: Collection[str]) -> dict[str, Any]:
-    """How it stands with each part, without reasons: they may name addresses, and anybody can read this."""
+    """Report the state of each part without reasons, because they may contain addresses and this page is public."""
     state: dict[str, Any] = {}
 
     async def store() -> bool:

@@ -1,4 +1,4 @@
-"""The way out: one click, without a login (RFC 8058)."""
+"""Unsubscribing by one click, without a login (RFC 8058)."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,7 +10,7 @@ from digest.store import engine as database
 
 
 async def ask(pages: Pages, request: Request) -> Response:
-    """A button. Only pressing it ends the subscription: programs open links too."""
+    """Show the button. Only pressing it ends the subscription, because programs open links too."""
     number = pages.links.leaving(request.path_params["token"])
     if number is None:
         return pages.message(request, "no_such_link", 404)
@@ -20,10 +20,10 @@ async def ask(pages: Pages, request: Request) -> Response:
 
 
 async def leave(pages: Pages, request: Request) -> Response:
-    """Ends the subscription at once, whatever stands in the body: mail programs post their own, the page an empty one.
+    """End the subscription at once, whatever the body: mail programs post their own, the page an empty one.
 
-    The same again does no harm, and the answer is the same. Whose subscription was deleted hears that this link does
-    nothing: who signed up again since is not told that they left. Mail programs take that for done too.
+    Repeating it has no effect and the same answer. If the subscription was deleted, the answer says that this link does
+    nothing, so that someone who signed up again is not told that they left. Mail programs take that for success too.
     """
     number = pages.links.leaving(request.path_params["token"])
     if number is None:
@@ -35,7 +35,7 @@ async def leave(pages: Pages, request: Request) -> Response:
 
 
 async def _is_known(pages: Pages, request: Request, number: int) -> bool:
-    """Whether there is such a subscription, in whose language the request is answered then."""
+    """Whether there is such a subscription. If so, the answer is in its language."""
     async with database.reading(pages.app.engine) as connection:
         found = await subscribers.get(connection, number)
     if found is not None:

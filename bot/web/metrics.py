@@ -1,4 +1,4 @@
-"""Numbers for Prometheus: counted from the tables when they are asked for, so that a restart loses none."""
+"""Metrics for Prometheus, counted from the tables on request, so that a restart loses none."""
 
 import ipaddress
 from datetime import UTC, datetime, time
@@ -21,25 +21,29 @@ _PROXIES = ("x-forwarded-for", "forwarded", "x-real-ip", "via")
 
 
 class Metrics:
-    """The numbers of one site."""
+    """The metrics of one site."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self.requests = self._counter("http_requests", "Requests that were answered.", "route", "status")
+        self.requests = self._counter("http_requests", "Requests answered.", "route", "status")
         self._subscribers = self._gauge("subscribers", "Subscribers.", "channel", "standing")
         self._deliveries = self._gauge(
             "deliveries", "Deliveries of the latest editions.", "channel", "date", "state"
         )
-        self._queued = self._gauge("queued", "What waits: deliveries, letters, requests.", "queue")
-        self._alerts = self._gauge("alerts", "What is wrong, and not over.", "kind")
+        self._queued = self._gauge(
+            "queued", "Waiting deliveries, transactional mails and paper requests.", "queue"
+        )
+        self._alerts = self._gauge("alerts", "Open problems.", "kind")
         self._unpublished = self._gauge(
             "unpublished_posts", "Posts that are not written or not pushed.", "step"
         )
         self._edition = self._gauge("last_edition_date_seconds", "The newest edition's day, at midnight UTC.")
-        self._closed = self._gauge("last_edition_closed_seconds", "When the newest edition was closed.")
+        self._closed = self._gauge(
+            "last_edition_closed_seconds", "Time at which the newest edition was closed."
+        )
 
     async def show(self, pages: Pages, request: Request) -> Response:
-        """The numbers, for those who ask from nearby: a proxy that serves the internet is not answered."""
+        """Show the metrics to clients nearby, but not through a proxy that serves the internet."""
         if not is_near(request):
             raise HTTPException(404)
         async with database.reading(pages.app.engine) as connection:
@@ -64,7 +68,7 @@ class Metrics:
 
 
 class Counting:
-    """Counts each request by the pattern of its route, never by its path: tokens stand there."""
+    """Middleware that counts requests by the pattern of their route, never by path, because paths contain tokens."""
 
     def __init__(self, app: ASGIApp, counter: Counter) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""What the pages stand on, and how one is made."""
+"""The basis of all pages: the parts of the program that they use, and rendering."""
 
 import ipaddress
 from collections.abc import Awaitable, Callable
@@ -28,7 +28,7 @@ def _nothing() -> None:
 class Pages:
     """The parts of the program that pages use.
 
-    `newsletter` is whether one can sign up for mail; `wake` tells that there may be something to send.
+    `newsletter` tells whether sign-up by mail is offered; `wake` tells the sender that there may be work.
     """
 
     app: App
@@ -42,32 +42,32 @@ class Pages:
 
     @property
     def root(self) -> str:
-        """The path under which the internet reaches the pages, without a slash at its end."""
+        """The path prefix of the pages' public URLs, without a trailing slash."""
         return urlsplit(self.links.base).path.rstrip("/")
 
     def now(self) -> datetime:
-        """The present moment."""
+        """Return the present time."""
         return self.app.clock()
 
     def language(self, request: Request) -> str:
-        """The language in which a request is answered: what it asks for, else that of whoever its link is for."""
+        """Return the language of a request: the one it names, or that of the link's owner, or the preferred one."""
         return words.chosen(request, self.app.plan.language, getattr(request.state, "language", ""))
 
     def speak(self, request: Request, language: str) -> None:
-        """Has the request, which comes by a link of somebody's own, answered in the language that they chose."""
+        """Answer the request in the language of the subscriber whose link it uses."""
         request.state.language = language
 
     def offer(self, zone: ZoneInfo) -> Offer:
-        """What there is to choose from, for somebody in `zone`."""
+        """Return the possible values of the preferences, for somebody in `zone`."""
         plan = self.app.plan
         return Offer(plan.categories, words.languages(plan.language), self.now().astimezone(zone).date())
 
     def network(self, request: Request) -> str:
-        """Where a request came from, so that it can be counted and not be read."""
+        """Return a keyed hash of the request's network, for counting."""
         return self.links.hashed(network(request.client.host if request.client else ""))
 
     def render(self, template: str, language: str, **material: Any) -> str:
-        """One of the templates in `templates/web`."""
+        """Render a template of `templates/web`."""
         said, made = words.of(language), words.environment().get_template(f"web/{template}.j2")
         return made.render(words=said, language=language, root=self.root, pages=self, **material)
 
@@ -80,7 +80,7 @@ class Pages:
         faults: tuple[str, ...] = (),
         **material: Any,
     ) -> Response:
-        """One of the pages. It can be had in another language where nothing is done by asking for it again."""
+        """Render a page. Links to other languages are shown if repeating the request is harmless."""
         language = self.language(request)
         others = [each for each in words.languages(self.app.plan.language) if each != language]
         switch = others if request.method in ("GET", "HEAD") else []
@@ -88,7 +88,7 @@ class Pages:
         return HTMLResponse(html, status, headers={"Content-Language": language, "Vary": "Accept-Language"})
 
     def message(self, request: Request, name: str, status: int = 200) -> Response:
-        """A page that only says something."""
+        """Render a page with only a message."""
         return self.page(request, "message", status, said=words.of(self.language(request)).messages[name])
 
 
@@ -96,7 +96,7 @@ Handler = Callable[[Pages, Request], Awaitable[Response]]
 
 
 def network(host: str) -> str:
-    """What counts as one place on the internet: an address of IPv4, the 64 leading bits of one of IPv6. Pure."""
+    """Return the network that counts as one origin: an IPv4 address, or the first 64 bits of an IPv6 address. Pure."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a subscriber can do with the link in each mail: choose again, pause, take their data along, have it deleted."""
+"""The preferences page, which the link in each mail opens: change, pause, export and deletion."""
 
 import json
 from urllib.parse import quote, urlsplit
@@ -17,13 +17,13 @@ from digest.store import engine as database
 
 
 async def show(pages: Pages, request: Request) -> Response:
-    """The form, with what was chosen."""
+    """Show the form with the current preferences."""
     reader = await _reader(pages, request)
     return _form(pages, request, reader) if isinstance(reader, Subscriber) else reader
 
 
 async def save(pages: Pages, request: Request) -> Response:
-    """Takes the form; where a field holds nothing usable, nothing is changed and all that was typed is kept."""
+    """Save the form. If a field is invalid, nothing is changed and the input is shown again."""
     reader = await _reader(pages, request)
     if not isinstance(reader, Subscriber):
         return reader
@@ -42,7 +42,7 @@ async def save(pages: Pages, request: Request) -> Response:
 
 
 async def export(pages: Pages, request: Request) -> Response:
-    """Everything that is known of the subscriber, as a file."""
+    """Send everything stored about the subscriber as a file."""
     reader = await _reader(pages, request)
     if not isinstance(reader, Subscriber):
         return reader
@@ -59,7 +59,7 @@ async def export(pages: Pages, request: Request) -> Response:
 
 
 async def ask_deletion(pages: Pages, request: Request) -> Response:
-    """Asks whether that is meant: there is no way back."""
+    """Ask for confirmation, because the deletion is final."""
     reader = await _reader(pages, request)
     if not isinstance(reader, Subscriber):
         return reader
@@ -67,7 +67,7 @@ async def ask_deletion(pages: Pages, request: Request) -> Response:
 
 
 async def delete(pages: Pages, request: Request) -> Response:
-    """Deletes all that is known of the subscriber."""
+    """Delete everything stored about the subscriber."""
     reader = await _reader(pages, request)
     if not isinstance(reader, Subscriber):
         return reader
@@ -105,18 +105,18 @@ def _path(pages: Pages, request: Request) -> str:
 
 
 async def _reader(pages: Pages, request: Request) -> Subscriber | Response:
-    """Whoever a link is for; else the page that says why it opens nothing."""
+    """Return the subscriber of a link, or the page that explains why the link is invalid."""
     try:
         number = pages.links.preferring(request.path_params["token"])
     except ExpiredLinkError:
-        if not pages.newsletter:  # and nothing that could send a new one
+        if not pages.newsletter:  # there is nothing that could send a new link
             return pages.message(request, "no_such_link", 410)
         return pages.page(request, "link", 410, address="", expired=True)
     if number is None:
         return pages.message(request, "no_such_link", 404)
     async with database.reading(pages.app.engine) as connection:
         found = await subscribers.get(connection, number)
-    if found is None:  # deleted; who signed up again since has links of another number
+    if found is None:  # deleted; a new sign-up has links with another number
         return pages.message(request, "gone", 404)
     pages.speak(request, found.choices.language)
     return found

@@ -1,4 +1,4 @@
-"""What holds for every answer and every request: headers, and how long a request may take."""
+"""Protection of all requests and answers: security headers and time limits."""
 
 import asyncio
 from urllib.parse import unquote
@@ -7,7 +7,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# No script, nothing from elsewhere, in no frame, and forms that only come back here.
+# No scripts, nothing from other sites, no frames, and forms that post only to this site.
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
@@ -15,21 +15,22 @@ _POLICY = (
 _HEADERS = {
     "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",  # tokens stand in the addresses of pages
+    "Referrer-Policy": "no-referrer",  # URLs of pages contain tokens
 }
 _TRANSPORT = "max-age=31536000"  # seconds
 _BODY_SECONDS, _ALL_SECONDS = 10.0, 60.0
 
 
 class Protection:
-    """Stands before the whole site; `root` is the path under which the internet reaches it, `https` whether securely.
+    """Middleware for the whole site; `root` is the path prefix of its public URLs, and `https` tells whether they are
+    secure.
 
-    Some proxies hand on the whole path, some only what follows `root`: both are taken.
+    Some proxies pass on the whole path, some only the part after `root`; both work.
     """
 
     def __init__(self, app: ASGIApp, root: str, *, https: bool) -> None:
         self._app = app
-        self._root = unquote(root)  # as the paths of requests come in
+        self._root = unquote(root)  # decoded, like the paths of requests
         self._headers = _HEADERS | ({"Strict-Transport-Security": _TRANSPORT} if https else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,7 +68,7 @@ class Protection:
         return scope
 
     def _hurried(self, receive: Receive) -> Receive:
-        """Has a body arrive in time; what comes after it may take long: that the other side hung up."""
+        """Limit the time for a body to arrive. A receive after it waits for the client to disconnect, for any time."""
         deadline = asyncio.get_running_loop().time() + _BODY_SECONDS
         complete = False
 

@@ -1,4 +1,4 @@
-"""Serves the web part in the program's own loop, and leaves the process's signals alone."""
+"""The web server, in the program's own event loop and without changing signal handlers."""
 
 import asyncio
 import socket
@@ -11,27 +11,27 @@ from starlette.types import ASGIApp
 from bot.web.connection import Connection
 from digest.errors import DigestError
 
-_BACKLOG = 100  # connections that asyncio takes at one go, before any of them learns that there is no place
-_LAST_SECONDS = 3  # for requests that are under way at the end
+_BACKLOG = 100  # connections that asyncio accepts at once, before any of them is refused a place
+_LAST_SECONDS = 3  # for requests in progress at shutdown
 
 
 class WebError(DigestError):
-    """The address cannot be listened on."""
+    """The server cannot listen on the address."""
 
 
 @asynccontextmanager
 async def listening(app: ASGIApp, host: str, port: int) -> AsyncIterator[None]:
-    """Serves `app` at that address while the block runs. Raises WebError."""
+    """Serve `app` at that address while the block runs. Raises WebError."""
     config = uvicorn.Config(
         app,
         host=host,
         port=port,
         http=Connection,
-        ws="none",  # which would leave the connections that are counted
+        ws="none",  # a WebSocket would escape the count of connections
         backlog=_BACKLOG,
         lifespan="off",
         log_level="warning",
-        access_log=False,  # tokens stand in paths
+        access_log=False,  # paths contain tokens
         server_header=False,
         timeout_graceful_shutdown=_LAST_SECONDS,
     )
@@ -40,7 +40,7 @@ async def listening(app: ASGIApp, host: str, port: int) -> AsyncIterator[None]:
     try:
         while not server.started:
             if task.done():
-                raise WebError(f"{host}:{port} cannot be listened on: set WEB_HOST and WEB_PORT.")
+                raise WebError(f"The server cannot listen on {host}:{port}: set WEB_HOST and WEB_PORT.")
             await asyncio.sleep(0.01)
         yield
     finally:
@@ -49,14 +49,14 @@ async def listening(app: ASGIApp, host: str, port: int) -> AsyncIterator[None]:
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn ends the process where it cannot listen, and takes its signals; both are for the program to decide."""
+    """A uvicorn server that leaves exiting and signals to the program."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Captures none."""
+        """Leave the signal handlers unchanged."""
         yield
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serves until `should_exit`; returns where the address is taken."""
+        """Serve until `should_exit`. Returns if the address is in use."""
         with suppress(SystemExit):
             await super().serve(sockets)

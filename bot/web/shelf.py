@@ -1,4 +1,4 @@
-"""What many ask for at the same time, made once and kept for a moment."""
+"""A cache of values that many request at once: each is made once and reused for a moment."""
 
 import asyncio
 from collections import OrderedDict
@@ -11,7 +11,7 @@ V = TypeVar("V")
 
 
 class Shelf:
-    """Keeps each thing for as long as it is `fresh`; those that are asked for least give way."""
+    """A cache whose values are valid for the time `fresh`. The least recently used ones are removed."""
 
     def __init__(self, clock: Callable[[], datetime], fresh: timedelta) -> None:
         self._clock = clock
@@ -19,7 +19,7 @@ class Shelf:
         self._kept: OrderedDict[object, tuple[datetime, asyncio.Future[Any]]] = OrderedDict()
 
     async def get(self, key: object, make: Callable[[], Awaitable[V]]) -> V:
-        """What `make` gives for `key`; who asks meanwhile waits for the same. Raises what `make` raises."""
+        """Return the value of `make` for `key`. Concurrent requests share one call. Raises what `make` raises."""
         now = self._clock()
         made_at, future = self._kept.get(key, (None, None))
         if future is None or made_at is None or not timedelta(0) <= now - made_at < self._fresh:
@@ -29,7 +29,7 @@ class Shelf:
         self._kept.move_to_end(key)
         while len(self._kept) > _PLACES:
             self._kept.popitem(last=False)
-        found: V = await asyncio.shield(future)  # one who goes away leaves it to the others
+        found: V = await asyncio.shield(future)  # a client that disconnects leaves it to the others
         return found
 
     def _drop_failed(self, key: object, done: "asyncio.Future[Any]") -> None:

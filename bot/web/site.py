@@ -1,4 +1,4 @@
-"""Everything that the program serves over HTTP, put together."""
+"""The whole web part: routes and middleware."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 
@@ -17,7 +17,7 @@ from bot.web.pages import Handler, Pages
 from bot.web.protection import Protection
 from digest.errors import DigestError
 
-_LARGEST_BYTES = 64 * 1024  # of a form; Telegram's updates have a limit of their own
+_LARGEST_BYTES = 64 * 1024  # bytes of a form; Telegram's updates have a limit of their own
 _FAULTS = {404: "not_found", 405: "not_allowed", 408: "too_slow", 413: "too_large"}
 _log = structlog.get_logger()
 
@@ -30,9 +30,9 @@ def site(
     hook: Route | None = None,
     channels: Collection[str] = (),
 ) -> ASGIApp:
-    """The pages, the feed, what others watch the program by, and Telegram's `hook` where there is one.
+    """Build the site: pages, feed, health checks, metrics, and Telegram's `hook` if there is one.
 
-    `channels` are those that the settings name.
+    `channels` are those of the settings.
     """
     metrics = Metrics()
     routes = [
@@ -46,7 +46,7 @@ def site(
         _route(pages, "/health/live", health.live),
         _route(pages, "/metrics", metrics.show),
         _route(pages, "/", subscribing.home, subscribing.sign_up if pages.newsletter else None),
-        # The way out of earlier mails is open whether or not there are new ones.
+        # Unsubscribe links of earlier mails work even if no new mail is sent.
         _route(pages, "/unsubscribe/{token}", leaving.ask, leaving.leave),
         _route(pages, "/preferences/{token}", preferences.show, preferences.save),
         _route(pages, "/preferences/{token}/data.json", preferences.export),
@@ -68,7 +68,7 @@ def site(
         },
         max_body_size=_LARGEST_BYTES,
     )
-    app.router.redirect_slashes = False  # it would build the address from what the request says of its host
+    app.router.redirect_slashes = False  # it would build the URL from the request's Host header
     return Protection(
         Counting(app, metrics.requests), pages.root, https=pages.links.base.startswith("https://")
     )
@@ -84,7 +84,7 @@ def _route(pages: Pages, path: str, get: Handler, post: Handler | None = None) -
 
 
 def _still(name: str, kind: str) -> Handler:
-    """What is the same for everybody until the program changes."""
+    """Create the handler of a static file, which changes only with the program."""
     body = words.environment().get_template(f"web/{name}").render().encode()
     headers = {"ETag": editions.tag_of(body), "Cache-Control": "public, max-age=86400"}
 

@@ -1,4 +1,4 @@
-"""The way in: the form on the first page, and the page that a letter's link opens."""
+"""Sign-up: the form on the home page, and the confirmation page of the link in the mail."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,18 +18,18 @@ from bot.web.forms import Form
 from bot.web.pages import Pages
 from digest.store import engine as database
 
-_TRAP = "website"  # people do not see it; programs that fill in whatever they find do
+_TRAP = "website"  # invisible to people; programs that fill in every field also fill this one
 
 
 async def home(pages: Pages, request: Request) -> Response:
-    """What this is, with the form where there is a newsletter, and the newest editions."""
+    """Show the home page: the sign-up form, if there is a newsletter, and the newest editions."""
     nobody = _nobody(pages, request)
     values = wanted.shown(nobody, pages.offer(nobody.zone)) | {"address": ""}
     return await _home(pages, request, values)
 
 
 async def sign_up(pages: Pages, request: Request) -> Response:
-    """Takes the form: the answer is the same whatever is known of the address."""
+    """Take the sign-up form. The answer is the same whether or not the address is known."""
     form = await forms.read(request)
     nobody = _nobody(pages, request)
     reader, faults = wanted.fill(form, wanted.WISHES, pages.offer(nobody.zone), nobody)
@@ -54,12 +54,12 @@ async def sign_up(pages: Pages, request: Request) -> Response:
 
 
 async def ask_link(pages: Pages, request: Request) -> Response:
-    """A form that takes an address, to send it a link to its preferences."""
+    """Show the form that requests a link to the preferences."""
     return pages.page(request, "link", address="", expired=False)
 
 
 async def send_link(pages: Pages, request: Request) -> Response:
-    """Takes that form: the answer is the same whatever is known of the address."""
+    """Take that form. The answer is the same whether or not the address is known."""
     form = await forms.read(request)
     mailbox = _mailbox(form)
     if mailbox is None:
@@ -73,18 +73,18 @@ async def send_link(pages: Pages, request: Request) -> Response:
 
 
 async def ask_confirmation(pages: Pages, request: Request) -> Response:
-    """The page of a letter's link: a button. Programs that look through mail open links, and press nothing."""
+    """Show the confirmation page with its button. Programs that scan mail open links, but press no buttons."""
     number = await _confirmable(pages, request)
     return pages.page(request, "confirm") if isinstance(number, int) else number
 
 
 async def confirm(pages: Pages, request: Request) -> Response:
-    """The button was pressed."""
+    """Confirm the sign-up after the button was pressed."""
     number = await _confirmable(pages, request)
     if not isinstance(number, int):
         return number
     made = await signup.confirm(pages.app.engine, number, pages.now())
-    if made is None:  # pressed twice at the same moment
+    if made is None:  # pressed twice at the same time
         return pages.message(request, "used", 410)
     return pages.page(
         request,
@@ -105,7 +105,7 @@ async def _home(
 
 
 async def _confirmable(pages: Pages, request: Request) -> int | Response:
-    """The signing up that a link confirms; else the page that says why it does not."""
+    """Return the id of the sign-up that a link confirms, or the page that explains why it does not."""
     try:
         number = pages.links.confirming(request.path_params["token"])
     except ExpiredLinkError:
@@ -122,7 +122,7 @@ async def _confirmable(pages: Pages, request: Request) -> int | Response:
 
 
 def _nobody(pages: Pages, request: Request) -> Subscriber:
-    """Somebody new: what the form shows before anything is chosen."""
+    """Return a new subscriber with the default values of the form."""
     plan = pages.app.plan
     choices = Choices(pages.language(request))
     return Subscriber(0, signup.CHANNEL, "", Kind.MAILBOX, choices, plan.calendar.zone)

@@ -1,4 +1,4 @@
-"""What a subscriber wants, as a form shows it and gives it back. Pure."""
+"""The fields of the preferences form, converted from and to a subscriber. Pure."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from bot.models import Subscriber
 from bot.web.forms import Form
 
 WISHES = ("categories", "include", "exclude", "detail", "language", "hour", "zone", "quiet")
-"""What is asked of somebody new."""
+"""The fields of the sign-up form."""
 ALL = (*WISHES, "pause")
 
 
 def shown(reader: Subscriber, offer: Offer) -> dict[str, Any]:
-    """The fields' values for what `reader` has chosen."""
+    """Return the field values for the preferences of `reader`."""
     chosen, paused = reader.choices, reader.paused_until
     return {
         "categories": chosen.categories or offer.categories,
@@ -29,14 +29,14 @@ def shown(reader: Subscriber, offer: Offer) -> dict[str, Any]:
 
 
 def typed(form: Form) -> dict[str, Any]:
-    """The fields' values as somebody left them."""
+    """Return the field values as typed."""
     return {name: form.text(name) for name in ALL} | {"categories": form.texts("categories")}
 
 
 def fill(
     form: Form, names: tuple[str, ...], offer: Offer, reader: Subscriber
 ) -> tuple[Subscriber, tuple[str, ...]]:
-    """`reader` as a form wants it, and the names of the fields that hold nothing usable."""
+    """Return `reader` with the values of a form, and the names of invalid fields."""
     faults = []
     for name in names:
         try:
@@ -49,9 +49,9 @@ def fill(
 def _value(form: Form, name: str) -> str:
     if name == "categories":
         return " ".join(form.texts(name))
-    if name in ("include", "exclude"):  # one a line will do too
+    if name in ("include", "exclude"):  # one keyword a line is accepted too
         return ",".join(form.text(name).splitlines())
-    if name == "quiet":  # of a box that is not ticked, nothing is sent
+    if name == "quiet":  # an unchecked box sends nothing
         return form.text(name) or "off"
     return form.text(name)
 

@@ -1,4 +1,4 @@
-"""Telegram's updates as they are pushed (Bot API, setWebhook)."""
+"""Telegram's updates by webhook (Bot API, setWebhook)."""
 
 import secrets
 from collections.abc import Awaitable, Callable
@@ -12,14 +12,16 @@ from digest import json_input
 from digest.json_input import InvalidJsonError
 
 PATH = "/telegram"
-_LARGEST_BYTES = 1_000_000  # an update holds a message or two
+_LARGEST_BYTES = 1_000_000  # bytes; an update contains a message or two
 _HEADER = "X-Telegram-Bot-Api-Secret-Token"
 
 Take = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 def route(secret: str, take: Take) -> Route:
-    """Hands each update that knows the `secret` to `take`; Telegram sends it again until it is answered with 200."""
+    """Create the route that passes updates with the `secret` to `take`. Telegram repeats an update until the answer is
+    200.
+    """
 
     async def receive(request: Request) -> Response:
         if not secrets.compare_digest(request.headers.get(_HEADER, "").encode(), secret.encode()):

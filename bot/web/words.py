@@ -1,4 +1,4 @@
-"""The texts of the pages: templates that escape by themselves, and the words of each language."""
+"""The texts of the pages: auto-escaping templates, and the words of each language."""
 
 import re
 from collections.abc import Iterable
@@ -11,21 +11,21 @@ from starlette.requests import Request
 from digest.render import words
 
 _LANGUAGE_FILE = re.compile(r"web/([a-z]{2,3}(?:-[A-Za-z0-9]+)*)\.j2")
-_LONGEST = 500  # characters of Accept-Language that are looked at
+_LONGEST = 500  # characters of Accept-Language that are read
 
 
 @cache
 def languages(own: str) -> tuple[str, ...]:
-    """The languages to choose from: those with a file of words, and the edition's `own`."""
+    """Return the available languages: those with a file of words, and the edition's `own`."""
     found = map(_LANGUAGE_FILE.fullmatch, environment().list_templates())
     known = tuple(match[1] for match in found if match)
     return known if own in known else (*known, own)
 
 
 def chosen(request: Request, own: str, reader: str = "") -> str:
-    """The language for a request.
+    """Choose the language of a request.
 
-    What its address names, else that of its `reader` where they are known, else what the browser prefers, else `own`.
+    In this order: the one in its URL, the language of its `reader` if known, the browser's preferences, `own`.
     """
     asked = request.query_params.get("language", "")
     preferred = _preferred(request.headers.get("accept-language", ""))
@@ -34,27 +34,27 @@ def chosen(request: Request, own: str, reader: str = "") -> str:
 
 @cache
 def of(language: str) -> Any:
-    """The words of `language`, as attributes; English where there are none."""
+    """Return the words of `language` as attributes, or the English ones."""
     return words.words("web", words.words_of("web", language))
 
 
 @cache
 def name(language: str) -> str:
-    """What a language calls itself."""
+    """Return the name of a language in that language."""
     has_words = words.words_of("web", language) == language
     return str(of(language).language_name) if has_words else language
 
 
 @cache
 def environment() -> Environment:
-    """The templates of the pages."""
+    """Return the environment of the pages' templates."""
     made = words.environment().overlay(autoescape=True)
     made.filters = {**made.filters, "language_name": name}
     return made
 
 
 def _nearest(tags: Iterable[str], known: tuple[str, ...]) -> str | None:
-    """The first of `tags` (BCP 47) that is among `known`, as it is or by its first part."""
+    """Return the first of `tags` (BCP 47) that is in `known`, exactly or by its primary subtag."""
     for tag in tags:
         same = [each for each in known if each.lower() == tag.lower()]
         alike = [each for each in known if each.partition("-")[0] == tag.partition("-")[0].lower()]
@@ -64,7 +64,7 @@ def _nearest(tags: Iterable[str], known: tuple[str, ...]) -> str | None:
 
 
 def _preferred(header: str) -> list[str]:
-    """The tags of an Accept-Language header, those that are wanted most first (RFC 9110 §12.5.4)."""
+    """Return the tags of an Accept-Language header, most preferred first (RFC 9110 §12.5.4)."""
     found = []
     for part in header[:_LONGEST].split(","):
         tag, _, weight = part.strip().partition(";")

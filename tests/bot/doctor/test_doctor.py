@@ -128,7 +128,7 @@ async def test_where_all_is_in_order_each_part_says_so_and_nothing_is_sent(aroun
     assert findings["database"].sentence.endswith("up to date")
     assert findings["arXiv API"].sentence == "knows 1706.03762v7"
     assert findings["arXiv feed"].sentence == "1 papers, of 2026-02-10"
-    assert findings["Telegram"].sentence.endswith("1 operators who can be written to")
+    assert findings["Telegram"].sentence.endswith("1 reachable operators")
     assert (around.smtp.commands["MAIL"], around.smtp.commands["RSET"], around.smtp.taken) == (1, 1, [])
     assert len(around.machine.arxiv.requests) == 2
     assert around.telegram.chats[OPERATOR].messages == {}
@@ -165,7 +165,7 @@ async def test_each_part_that_is_broken_is_told_beside_the_others(around: Surrou
     assert "DATA_DIR" in broken.pop("data folder")
     assert "database" in findings
     assert broken.pop("database").startswith("The folder of sqlite://")
-    assert broken.pop("archive").endswith("is not there: name the _posts folder of your site.")
+    assert broken.pop("archive").endswith("does not exist: set it to the _posts folder of your site.")
     assert broken.pop("model") == "gpt-4.1-mini: The model's endpoint cannot be reached."
     assert broken.pop("Telegram").startswith("Telegram, at TELEGRAM_API_URL, cannot be reached")
     assert "553" in broken.pop("SMTP")
@@ -207,15 +207,17 @@ async def test_an_address_of_ours_that_the_server_does_not_know_is_told(around: 
     around.smtp.fail(Stage.RCPT, Says("550 5.1.1 <daily@example.org>: User unknown"))
     told = (await around.examined())["SMTP"]
     assert told.health is Health.UNSURE
-    assert "none to daily@example.org (550 5.1.1 … User unknown)" in told.sentence
+    assert "not to daily@example.org (550 5.1.1 … User unknown)" in told.sentence
 
 
 async def test_an_answer_whose_meaning_is_unknown_is_told_as_it_is(around: Surroundings) -> None:
     around.smtp.fail(Stage.RCPT, Says("550 Computer says no"))
     told = (await around.examined())["SMTP"]
     assert told.health is Health.UNSURE
-    assert told.sentence.startswith("It answered “550 Computer says no” to a mail from daily@example.org to ")
-    assert "not known" in told.sentence
+    assert told.sentence.startswith(
+        "The server answered “550 Computer says no” to a mail from daily@example.org to "
+    )
+    assert "cause is unknown" in told.sentence
 
 
 async def test_an_arxiv_that_fails_is_asked_once_each(around: Surroundings) -> None:
@@ -282,7 +284,7 @@ async def test_a_check_that_fails_itself_hides_no_other() -> None:
         raise ZeroDivisionError
 
     assert await found("x", fails()) == Finding(
-        "x", Health.BROKEN, "The examination itself failed (ZeroDivisionError)."
+        "x", Health.BROKEN, "The check itself failed (ZeroDivisionError)."
     )
 
 

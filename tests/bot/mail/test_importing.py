@@ -84,7 +84,7 @@ def test_every_fault_is_told_with_its_line() -> None:
         (HEAD + '"li@example.org\nBcc: x@example.org",2025-01-01,form\n', "address: "),
         (HEAD + "li@example.org,2025-01-01," + "x" * 501 + "\n", "consent: "),
         (HEAD + "li@example.org,2025-01-01,a\0b\n", "consent: "),
-        (HEAD + "Daily+x@example.org,2025-01-01,form\n", "address: the newsletter itself"),
+        (HEAD + "Daily+x@example.org,2025-01-01,form\n", "address: this is one of the newsletter's own"),
         (HEAD + "li@example.org,0001-01-01T00:00+14:00,form\n", "consented_at: "),
     ],
 )
