@@ -287,7 +287,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(_END_SECONDS):
                 await process.wait()
-                while _has_members(process.pid):  # noqa: ASYNC110 - a hook may ignore the end, and tells nobody of its own
+                while _has_members(process.pid):  # noqa: ASYNC110 - a hook may ignore SIGTERM, and nothing reports its end
                     await asyncio.sleep(0.02)
             return
 

@@ -10,7 +10,7 @@ from digest.llm.faults import CallError, Outcome
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """The limits on retries and waits."""
+    """The limits on retries and waits; all in seconds except `attempts` and `papers`."""
 
     call_seconds: float = 300
     """The timeout of one whole call, including the body."""

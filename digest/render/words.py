@@ -57,7 +57,7 @@ def words(folder: str, language: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A time zone with its current abbreviation, which texts show."""
+    """A time zone, shown by its abbreviation at the time of the edition."""
 
     key: str
     abbreviation: str

@@ -36,7 +36,7 @@ class Turns:
         if the database fails.
         """
         async with AsyncExitStack() as stack:
-            while (pause := await self._taken(stack)) > 0:  # noqa: ASYNC110 - other processes tell nobody
+            while (pause := await self._taken(stack)) > 0:  # noqa: ASYNC110 - other processes send no notification
                 await asyncio.sleep(pause)
             # Stored at the beginning too, in case this process crashes during its slot.
             await self._note(self._interval)
