@@ -57,7 +57,7 @@ def check(text: str) -> tuple[Fault, ...]:
 
 def _line_faults(at: int, line: str) -> Iterator[Fault]:
     if _CONFLICT.match(line):
-        yield Fault(at, FaultKind.CONFLICT, f"a merge conflict marker: {line[:40]}")
+        yield Fault(at, FaultKind.CONFLICT, f"an unresolved marker: {line[:40]}")
         return
     if leaked := LEAKED.search(line):
         yield Fault(at, FaultKind.LEAKED_ERROR, f"an error message of a program: {leaked[0]}")
