@@ -10,11 +10,16 @@ _ADDRESSES = NAMES[:3]
 
 
 def use(written: Mapping[str, str | None]) -> None:
-    """Puts the proxies that `.env` names into the environment, which wins."""
+    """Put the proxies that `.env` names into the environment, which wins, in a form that every library knows."""
     for name, value in written.items():
         known = name.lower() in NAMES and not {name.lower(), name.upper()} & os.environ.keys()
         if known and value:
             os.environ[name.upper()] = value
+    for name in (*_ADDRESSES, *map(str.upper, _ADDRESSES)):
+        if (
+            (address := os.environ.get(name, "")).lower().startswith("socks://")
+        ):  # desktops write version 5 so
+            os.environ[name] = f"socks5{address[5:]}"
 
 
 def faults() -> Iterator[str]:

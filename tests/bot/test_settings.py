@@ -119,7 +119,7 @@ def test_a_proxy_in_the_file_is_used_and_that_of_the_environment_comes_first(
 @pytest.mark.parametrize(
     "address",
     [
-        "socks://127.0.0.1:1080/",
+        "socks9://127.0.0.1:1080/",
         "http://127.0.0.1:port",
         "127.0.0.1:99999",
         "http://[::1",
@@ -147,6 +147,12 @@ def test_a_proxy_of_the_environment_that_is_no_address_is_said_with_all_other_fa
 def test_a_proxy_of_the_environment_needs_no_scheme(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", address)
     settings.load()
+
+
+def test_a_proxy_as_desktops_write_it_is_one_of_socks_5(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks://127.0.0.1:1080/")
+    settings.load()
+    assert os.environ["ALL_PROXY"] == "socks5://127.0.0.1:1080/"
 
 
 def test_called_from_elsewhere_it_uses_the_settings_and_the_data_beside_its_environment(
