@@ -22,9 +22,12 @@ _COMMAND = re.compile(
     r"|\\(?:re)?newenvironment\*?\s*\{(?P<environment>[^{}]+)\}\s*(?:\[\d\])?\s*(?:\[[^\[\]]*\])?\s*\{"
 )
 _DELIMITED = re.compile(r"\\[egx]?def\s*\\([A-Za-z@]+)(?!(?:\s*#\d)*\s*\{)[^{}]{1,200}\{")
-_COLLECTING = re.compile(
-    r"\\(?:excludecomment|(?:Re)?[nN]ewEnviron|(?:New|Renew|Provide|Declare)DocumentEnvironment)\s*\{([^{}]+)\}"
+_EXCLUDED = re.compile(r"\\excludecomment\s*\{([^{}]+)\}")
+_COLLECTING = re.compile(  # by the package environ, and by LaTeX itself; the second part is how it is set
+    r"\\(?:Re)?[nN]ewEnviron\s*\{([^{}]+)\}\s*(?:\[[^\[\]]*\]\s*){0,2}(?=\{)"
+    r"|\\(?:New|Renew|Provide|Declare)DocumentEnvironment\s*\{([^{}]+)\}\s*\{((?:[^{}]|\{[^{}]*\})*)\}\s*(?=\{)"
 )
+_DROPS = r"\@gobble"
 _LET = re.compile(r"\\let\s*\\([A-Za-z@]+)\s*=?\s*\\([A-Za-z@]+)")
 _PICTURE = re.compile(r"\\tikz(?![A-Za-z@])\s*(?:\[[^\[\]]*\]\s*)?\\[^;]{0,1000};")
 _GROUNDS = re.compile(
@@ -131,7 +134,9 @@ class Definitions:
         self._grounds = [
             each for each in _GROUNDS.finditer(source + styles) if each[0].startswith(r"\pagecolor")
         ]
-        self.environments |= dict.fromkeys(_COLLECTING.findall(source), r"\@gobble")
+        for found in _COLLECTING.finditer(source):
+            self._collect(found, _group(source, found.end()))
+        self.environments |= dict.fromkeys(_EXCLUDED.findall(source), _DROPS)
         self.hiding = self._hiding()
         """The names of commands that hide what they set, or all that follows them."""
 
@@ -167,6 +172,12 @@ class Definitions:
             name: body for name, body in styles.environments.items() if name not in _ENVIRONMENTS
         }
         self.colours = styles.colours
+
+    def _collect(self, found: re.Match[str], body: str) -> None:
+        """Add an environment that is given what stands in it, and may drop it."""
+        name, other, kinds = found.groups()
+        sets = "\\BODY" in body if name else "b" not in kinds or "#" in body
+        self.environments[name or other] = body if sets else _DROPS
 
     def _define(self, found: re.Match[str], body: str) -> None:
         if found["environment"]:
