@@ -1,1 +1,1 @@
-"""People: who reads, and how an edition reaches them. Stands on `digest`."""
+"""Subscribers, and delivery of editions to them. Depends on `digest`."""

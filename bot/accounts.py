@@ -1,4 +1,4 @@
-"""What a run came to for one edition, in numbers."""
+"""Run reports: the result of a run for one edition, in numbers."""
 
 import time
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ _PASSING = frozenset({Gap.NO_KEY, Gap.BUDGET, Gap.NO_TEXT_YET, Gap.DUE})
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """An edition in one language as it stands, counted."""
+    """The current state of an edition in one language, counted."""
 
     edition: Edition
 
@@ -26,30 +26,30 @@ class Made:
 
     @property
     def translated(self) -> int:
-        """Papers with a translation, whenever it was made."""
+        """The number of papers with a translation, whenever it was made."""
         return self.edition.translated
 
     @property
     def read(self) -> int:
-        """Papers with a reading, whenever it was made."""
+        """The number of papers with a reading, whenever it was made."""
         return sum(isinstance(entry.reading, Reading) for entry in self.edition.entries)
 
     @property
     def waiting(self) -> int:
-        """Papers whose translation or reading is still to come."""
+        """The number of papers whose translation or reading will be made later."""
         return sum(bool(_gaps(entry) & _PASSING) for entry in self.edition.entries)
 
     @property
     def failed(self) -> int:
-        """Papers whose translation or reading could not be made this time."""
+        """The number of papers whose translation or reading failed this time."""
         return sum(bool(_gaps(entry) - _PASSING) for entry in self.edition.entries)
 
 
 @dataclass(frozen=True, slots=True)
 class Account(Made):
-    """What a run came to for one edition: as it stands in TARGET_LANGUAGE, its post, this run's own tokens and seconds.
+    """The report of a run for one edition: its state in TARGET_LANGUAGE, its post, and the run's tokens and seconds.
 
-    `written` is what became of its post. `others` are the edition in the other languages that it is made in.
+    `written` is the result of writing the post. `others` are the edition in its other languages.
     """
 
     written: WrittenPost
@@ -59,20 +59,20 @@ class Account(Made):
 
     @property
     def post(self) -> Path | None:
-        """The post; None where the edition left out all its papers."""
+        """The path of the post; None if the edition has no papers."""
         return self.written.path
 
     @property
     def changed(self) -> bool:
-        """Whether this run wrote the post anew."""
+        """Whether this run changed the post."""
         return self.written.changed
 
     def with_others(self, others: tuple[Made, ...], tokens: int, seconds: float) -> "Account":
-        """This account with the edition in other languages, and what they took."""
+        """Return this report with the edition in other languages and their costs added."""
         return replace(self, others=others, tokens=self.tokens + tokens, seconds=self.seconds + seconds)
 
     def after(self, earlier: "Account | None") -> "Account":
-        """This account together with what the same run did for the edition before."""
+        """Return this report combined with the `earlier` report of the same edition in the same run."""
         if earlier is None:
             return self
         return replace(
@@ -85,7 +85,7 @@ class Account(Made):
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """Counts what is spent from the moment it was started."""
+    """A meter of tokens and time since its start."""
 
     app: App
     _since: datetime
@@ -98,7 +98,7 @@ class Meter:
         return cls(app, now, await _tokens(app, now), time.monotonic())
 
     async def tokens(self) -> int:
-        """The tokens so far, of all calls."""
+        """Return the tokens used since the start, over all calls."""
         return await _tokens(self.app, self._since) - self._before
 
     @property
@@ -113,5 +113,5 @@ async def _tokens(app: App, since: datetime) -> int:
 
 
 def _gaps(entry: Entry) -> set[Gap]:
-    """Why `entry` lacks something that was to be made."""
+    """Return the reasons why `entry` lacks a translation or reading that was to be made."""
     return {made for made in (entry.translation, entry.reading) if isinstance(made, Gap)} - {Gap.ON_DEMAND}

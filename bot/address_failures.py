@@ -1,11 +1,11 @@
-"""Refusals of addresses, held until the run has shown whether they are about the addresses.
+"""Refusals of addresses, held until the run shows whether they concern the addresses.
 
-Nothing counts against a reader before: their delivery stays due meanwhile, so that a kill costs one more attempt and
-nothing else. Where the brake stops the channel, what is held goes back to the queue. Where a run ends without it,
-`ruling` decides about each refusal by four things: its words, how many were refused alike, whether others were served,
-and for how long the address has failed. An address that does not exist ends at once where few are refused like it; any
-that certainly fails ends after two weeks, however many do. No address ends in a run in which nobody was served, or
-because of words that many hear and that do not blame it; whom they ended before is subscribed again.
+Until then nothing counts against a subscriber: the delivery stays due, so a kill costs only one more attempt. If the
+brake stops the channel, held deliveries return to the queue. If a run ends without it, `ruling` decides about each
+refusal by four facts: its words, how many were refused alike, whether others were served, and how long the address has
+failed. An address that does not exist is ended at once if few are refused like it. One that certainly fails is ended
+after two weeks, however many do. No address is ended in a run that served nobody, nor because of words that many hear
+and that do not blame it; subscriptions that such words ended earlier are restored.
 """
 
 import asyncio
@@ -33,15 +33,17 @@ from digest.backoff import Backoff
 from digest.store import engine as database
 
 PATIENCE = timedelta(days=14)
-"""That an address may fail."""
+"""The time that an address may fail before its subscription ends."""
 GAP = timedelta(days=10)
-"""Without any failure an address works again; arXiv's longest holidays are shorter."""
+"""After this time without a failure an address counts as working again; arXiv's longest holidays are shorter."""
 
 _log = structlog.get_logger()
-_HELD = timedelta(hours=1)  # longer than most runs; one that lasts longer asks again
-_BEHIND = timedelta(minutes=10)  # that the other editions of a refused reader wait for the run to end
-_DOUBT = timedelta(days=2)  # in which an end is taken back where many are refused alike
-_NEWLY = timedelta(hours=12)  # less than from one day's edition to the next
+_HELD = timedelta(hours=1)  # longer than most runs; a longer run asks again
+_BEHIND = timedelta(
+    minutes=10
+)  # the time that other editions for a refused subscriber wait for the run to end
+_DOUBT = timedelta(days=2)  # the time in which an ended subscription is restored if many are refused alike
+_NEWLY = timedelta(hours=12)  # less than between the editions of two days
 _AGAIN = Backoff(timedelta(hours=1), timedelta(hours=6))
 
 Held = EndedError | StruckError | RefusedError | DeferredError
@@ -49,8 +51,8 @@ Held = EndedError | StruckError | RefusedError | DeferredError
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What a refusal does. `counts`: the address is failing. `ends`: the subscription. `again`: the delivery is tried
-    once more, else it has failed.
+    """The effect of a refusal. `counts`: the address is failing. `ends`: the subscription ends. `again`: the delivery
+    is retried; otherwise it has failed.
     """
 
     counts: bool
@@ -59,17 +61,18 @@ class Ruling:
 
 
 def is_held(error: DeliveryError) -> bool:
-    """Whether what the far end said is weighed before it counts."""
+    """Whether the error is weighed before it counts."""
     is_failing = isinstance(error, DeferredError) and error.is_failing
     return is_failing or (isinstance(error, Held) and bool(error.likeness))
 
 
 def ruling(error: DeliveryError, weight: Weight, failing: timedelta, *, is_proven: bool) -> Ruling:
-    """What `error` does to an address that has been `failing` for so long. Pure.
+    """Decide the effect of `error` on an address that has been `failing` for that time. Pure.
 
-    `is_proven` is whether others were served in the same run; without it nothing counts. Words that many hear end
-    nobody at once: for half a day the delivery is tried again, because the far end may be at fault, for two weeks the
-    address is only noted. Those that many hear and that do not certainly blame the address never end it.
+    `is_proven` tells whether others were served in the same run; without that, nothing counts. Words that many hear end
+    no subscription at once: the delivery is retried for half a day, because the remote server may be at fault, and for
+    two weeks the failure is only recorded. Words that many hear and that do not certainly blame the address never end
+    it.
     """
     blames, is_common = blames_the_address(error), weight is not Weight.FEW
     if isinstance(error, RefusedError):
@@ -83,7 +86,7 @@ def ruling(error: DeliveryError, weight: Weight, failing: timedelta, *, is_prove
 
 @dataclass
 class AddressFailures:
-    """The refusals of `channel` that are held until their run is over."""
+    """The refusals of `channel` that are held until their run ends."""
 
     engine: AsyncEngine
     channel: str
@@ -91,15 +94,15 @@ class AddressFailures:
     clock: Callable[[], datetime]
     brake: Brake = field(default_factory=Brake)
     _held: dict[int, tuple[Delivery, DeliveryError]] = field(default_factory=dict)
-    """By subscriber: whoever was refused is not asked for another edition in the same run."""
+    """By subscriber id. A refused subscriber gets no other edition in the same run."""
 
     def served(self, delivery: Delivery) -> None:
-        """The far end took a message: what is held of this reader has passed."""
+        """Record that a message was accepted, so earlier refusals of this subscriber no longer count."""
         self._held.pop(delivery.subscriber.id, None)
         self.brake.note(delivery.subscriber.id, _answer(delivery), self.clock())
 
     async def puts_off(self, delivery: Delivery) -> bool:
-        """Whether `delivery` waits now, because its reader was refused another one in this run."""
+        """Postpone `delivery` if another one for its subscriber was refused in this run. Returns whether it did."""
         held = self._held.get(delivery.subscriber.id)
         if held is None or held[0].id == delivery.id:
             return False
@@ -107,7 +110,7 @@ class AddressFailures:
         return True
 
     async def hold(self, delivery: Delivery, error: DeliveryError) -> None:
-        """Keeps `error`. A delivery that was put off is marked by the caller. Raises HaltedError: the brake tripped."""
+        """Hold `error`. The caller marks a deferred delivery. Raises HaltedError if the brake trips."""
         reader, answer = delivery.subscriber, _answer(delivery, error)
         self._held[reader.id] = delivery, error
         if not isinstance(error, DeferredError):
@@ -121,11 +124,11 @@ class AddressFailures:
                 raise _about_us(error)
 
     async def release(self) -> None:
-        """The run was stopped: what is held is due again, behind what has not been tried.
+        """Return held deliveries to the queue after the run was stopped, behind those not yet tried.
 
-        Where the brake stopped it after others had been served, addresses that the refusals blame are noted as failing,
-        no more: once one of them takes a message, that is forgotten. Without it, a list whose last addresses are dead
-        would look every day like a relay that begins to refuse us.
+        If the brake stopped it after others had been served, addresses that the refusals blame are only recorded as
+        failing; an accepted message clears that. Without this, a list whose last addresses are dead would look every
+        day like a relay that begins to refuse us.
         """
         held, self._held = self._held, {}
         refused = [delivery for delivery, error in held.values() if not isinstance(error, DeferredError)]
@@ -140,9 +143,9 @@ class AddressFailures:
                         await subscribers.fail(connection, delivery.subscriber.id, now, gap=GAP, strike=False)
 
     async def settle(self) -> bool:
-        """The run is over: what is held counts now. Gives whether some of it is tried once more at once.
+        """Apply the held refusals at the end of the run. Returns whether some are retried at once.
 
-        Raises HaltedError where it is about us after all, or may be.
+        Raises HaltedError if the refusals concern us after all, or may.
         """
         if not self._held:
             return False
@@ -166,32 +169,34 @@ class AddressFailures:
     def _is_news(
         self, delivery: Delivery, error: DeliveryError, weights: dict[RecipientAnswer, Weight]
     ) -> bool:
-        """Whether it is refused like half of all, and was not before."""
+        """Whether at least half of all are refused alike, and this address was not failing before."""
         if isinstance(error, DeferredError) or _is_expected(delivery.subscriber, self.clock()):
             return False
         return weights[_answer(delivery, error)] is Weight.OURS
 
     async def _revive(self, error: DeliveryError) -> None:
-        """Whom such a refusal ended a moment ago, before many heard it, is subscribed again."""
+        """Restore subscriptions that this refusal ended recently, before many heard it."""
         if isinstance(error, EndedError):
             now = self.clock()
             async with database.writing(self.engine) as connection:
                 await subscribers.revive(connection, self.channel, str(error), now - _DOUBT, now)
 
     async def _is_alone(self) -> bool:
-        """Whether there is one reader only, so that nobody else can vouch for the channel."""
+        """Whether there is only one subscriber, so that nobody else can prove that the channel works."""
         async with database.reading(self.engine) as connection:
             return await subscribers.count_active(connection, self.channel) <= 1
 
     async def _count(
         self, delivery: Delivery, error: DeliveryError, weight: Weight, *, is_proven: bool
     ) -> timedelta | None:
-        """Has `error` count; gives the pause until `delivery` is tried again, None where that is not for us to say."""
+        """Apply `error`. Returns the pause before `delivery` is retried, or None if it is not retried or was already
+        marked.
+        """
         reader, now = delivery.subscriber, self.clock()
         found = ruling(error, weight, _failing(reader, now), is_proven=is_proven)
         if found.counts:
             found = await self._fail(reader.id, error, weight)
-        if isinstance(error, DeferredError):  # it was marked when it was put off
+        if isinstance(error, DeferredError):  # it was marked when it was deferred
             return None
         if not found.again:
             await self._mark(delivery, Sending.FAILED, str(error))
@@ -202,11 +207,11 @@ class AddressFailures:
         return pause
 
     async def _fail(self, number: int, error: DeliveryError, weight: Weight) -> Ruling:
-        """Notes that an address fails, and ends its subscription where it is to end."""
+        """Record that an address fails, and end its subscription if the ruling says so."""
         now, strike = self.clock(), isinstance(error, StruckError)
         async with database.writing(self.engine) as connection:
             failing = await subscribers.fail(connection, number, now, gap=GAP, strike=strike)
-            if failing is None or failing.standing is not Standing.ACTIVE:  # forgotten or gone meanwhile
+            if failing is None or failing.standing is not Standing.ACTIVE:  # deleted or ended meanwhile
                 return Ruling(counts=False, ends=False, again=False)
             found = ruling(error, weight, _failing(failing, now), is_proven=True)
             if found.ends:
@@ -221,12 +226,12 @@ class AddressFailures:
 
 
 def _failing(reader: Subscriber, now: datetime) -> timedelta:
-    """For how long the address has failed by now."""
+    """Return how long the address has failed."""
     return now - (reader.failing_since or now)
 
 
 def _is_expected(reader: Subscriber, now: datetime) -> bool:
-    """Whether the address has failed since an edition before the present one."""
+    """Whether the address was already failing at an earlier edition."""
     return _failing(reader, now) >= _NEWLY
 
 
@@ -237,14 +242,14 @@ def _answer(delivery: Delivery, error: DeliveryError | None = None) -> Recipient
 
 def _about_us(error: DeliveryError) -> HaltedError:
     sentence = (
-        f"many readers are refused alike, so it is about us and counts against nobody: {error.likeness}."
+        f"many subscribers are refused alike, so the cause is ours and nobody is blamed: {error.likeness}."
     )
     return HaltedError(sentence).alike(error.likeness)
 
 
 def _perhaps_about_us(error: DeliveryError) -> HaltedError:
     sentence = (
-        "half of the readers or more are refused alike while others are served, so it may be about us, and nobody is"
+        "half of the subscribers or more are refused alike while others are served, so the cause may be ours: nobody is"
         f" ended for it in the next two weeks: {error.likeness}."
     )
     return HaltedError(sentence)

@@ -1,4 +1,4 @@
-"""The routes by which alerts reach the operator: Telegram, else mail, else a webhook."""
+"""The routes of alerts to the operator: Telegram, then mail, then a webhook."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ _RHYTHM = Rhythm(patience_seconds=20)
 
 @dataclass(frozen=True, slots=True)
 class TelegramRoute:
-    """Telegram for a command that ends: the bot is opened for one alert."""
+    """The Telegram route of a command that ends: it opens the bot for one alert."""
 
     app: App
     settings: Settings
     name: str = "telegram"
 
     async def tell(self, alert: Alert) -> None:
-        """Tells the operators in their chats. Raises NotToldError, ChannelError."""
+        """Send the alert to the operators' chats. Raises NotToldError and ChannelError."""
         async with outboxes.telegram(self.app, self.settings, _RHYTHM) as (outgoing, _):
             chats = OperatorChats(
                 self.app.engine, outgoing, self.settings.telegram_admins, self.settings.target_language
@@ -40,7 +40,7 @@ class TelegramRoute:
 
 @dataclass(frozen=True, slots=True)
 class MailRoute:
-    """Mail to the operator, over a connection of its own."""
+    """Mail to the operator, over its own connection."""
 
     settings: Settings
     links: Links
@@ -49,7 +49,7 @@ class MailRoute:
     name: str = Mail.name
 
     async def tell(self, alert: Alert) -> None:
-        """Hands in one mail. Raises NotToldError, DigestError."""
+        """Hand in one mail. Raises NotToldError and DigestError."""
         language = self.settings.target_language
         part = composing.letter(
             alerts.title(language), [alerts.text(alert, language)], language, personal=False
@@ -64,9 +64,9 @@ class MailRoute:
 
 
 def routes(app: App, settings: Settings, telegram: Route | None = None) -> list[Route]:
-    """The routes that the settings name, in the order in which they are tried.
+    """Return the configured routes in the order in which they are tried.
 
-    `telegram` is that of a program which is connected already.
+    `telegram` is the route of a program that is already connected.
     """
     found: list[Route] = []
     if settings.telegram_bot_token is not None and settings.telegram_admins:
@@ -82,7 +82,7 @@ def routes(app: App, settings: Settings, telegram: Route | None = None) -> list[
 
 
 def mailbox(settings: Settings) -> Mailbox | None:
-    """Where alerts go by mail: ALERT_MAIL, else where answers to the newsletter go; None without a newsletter."""
+    """Return the mailbox for alerts: ALERT_MAIL, or else the newsletter's reply address; None without a newsletter."""
     if settings.smtp_host is None or settings.mail_from is None:
         return None
     return settings.alert_mail or settings.mail_reply_to or settings.mail_from.mailbox

@@ -26,7 +26,7 @@ from digest import body_limit, json_input
 from digest.body_limit import BodyLimit
 from digest.json_input import InvalidJsonError
 
-_ANSWER_SECONDS = 15.0  # for all of the answer
+_ANSWER_SECONDS = 15.0  # for the whole answer
 _MOST_BYTES = 2000  # WeCom takes 2,048 bytes of text, the others more
 _LARGEST_ANSWER = 65_536  # bytes
 _TEXT = "$text"
@@ -38,7 +38,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """The route to ALERT_WEBHOOK. `body` is the operator's own form, in which `$text` stands for the alert."""
+    """The route to ALERT_WEBHOOK. `body` is the operator's own JSON, in which `$text` is replaced by the alert."""
 
     url: str
     language: str
@@ -46,7 +46,7 @@ class Webhook:
     name: str = "webhook"
 
     async def tell(self, alert: Alert) -> None:
-        """Posts the alert. Raises NotToldError where it was not taken, also where the answer says so under 200."""
+        """Post the alert. Raises NotToldError if it was refused, also if an answer with status 200 says so."""
         url, content = request(self.url, alerts.text(alert, self.language), self.body)
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
@@ -58,11 +58,11 @@ class Webhook:
 
 
 class _LongAnswerError(Exception):
-    """More is answered than says whether an alert was taken."""
+    """The answer is longer than an acknowledgement."""
 
 
 async def _posted(url: str, content: Json) -> tuple[int, bytes]:
-    """The status of the answer, and its body unless that is long."""
+    """Return the status of the answer, and its body unless that is long."""
     async with (
         httpx.AsyncClient(
             timeout=_ANSWER_SECONDS,
@@ -78,7 +78,7 @@ async def _posted(url: str, content: Json) -> tuple[int, bytes]:
 
 
 def request(url: str, text: str, body: Json | None = None) -> tuple[str, Json]:
-    """Where the alert `text` is posted, and as what: in the operator's form, else in that of the host. Pure."""
+    """Build the URL and JSON for the alert `text`, in the operator's form or that of the host. Pure."""
     text = _cut(text)
     if body is not None:
         return url, _filled(body, text)
@@ -87,7 +87,7 @@ def request(url: str, text: str, body: Json | None = None) -> tuple[str, Json]:
 
 
 def refusal(status: int, answer: bytes) -> str:
-    """Why the alert was not taken; empty where it was. Pure."""
+    """Return why the alert was refused, or an empty text. Pure."""
     if not 200 <= status < 300:
         return f"status {status}"
     try:
@@ -101,32 +101,34 @@ def refusal(status: int, answer: bytes) -> str:
 
 
 def _plain(url: str, text: str) -> tuple[str, Json]:
-    """What Slack takes, and Mattermost, Rocket.Chat and others with it."""
+    """Build the JSON of Slack, which Mattermost, Rocket.Chat and others also take."""
     return url, {"text": text}
 
 
 def _slack(url: str, text: str) -> tuple[str, Json]:
-    """Three characters are Slack's markup: `<!channel>` would call everybody."""
+    """Escape Slack's three markup characters: `<!channel>` would notify everybody."""
     return url, {"text": text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")}
 
 
 def _feishu(url: str, text: str) -> tuple[str, Json]:
-    """`<at …>` in a text would call people."""
+    """Build Feishu's JSON. `<at …>` in a text would notify people."""
     return url, {"msg_type": "text", "content": {"text": text.replace("<", "＜")}}
 
 
 def _wecom(url: str, text: str) -> tuple[str, Json]:
-    """`<@…>` in a text would call people."""
+    """Build WeCom's JSON. `<@…>` in a text would notify people."""
     return _dingtalk(url, _cut(text.replace("<", "＜")))
 
 
 def _dingtalk(url: str, text: str) -> tuple[str, Json]:
-    """Who is called stands in a field of its own."""
+    """Build DingTalk's JSON, which names people to notify in a separate field."""
     return url, {"msgtype": "text", "text": {"content": text}}
 
 
 def _ntfy(url: str, text: str) -> tuple[str, Json]:
-    """JSON goes to the root, with the topic in it; at the topic's own address it would be shown as it is."""
+    """Build ntfy's JSON, which goes to the root URL with the topic inside; at the topic's URL it would be shown as
+    text.
+    """
     parsed = httpx.URL(url)
     return str(parsed.copy_with(path="/")), {"topic": parsed.path.strip("/"), "message": text}
 

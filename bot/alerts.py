@@ -1,7 +1,7 @@
-"""Alerts: the operator hears once of each trouble, and once that it is over.
+"""Alerts: the operator hears once of each problem, and once of its end.
 
-Whoever notices a trouble raises it, as often as they like; whoever sees that it is gone resolves it. What is to be told
-is a row of `alerts` until a route has carried it to the operator, over restarts too, and by whichever process is next.
+Whoever notices a problem raises the alert, as often as they like; whoever sees that it is gone resolves it. Each notice
+is a row of `alerts` until a route has carried it to the operator, across restarts and by any process.
 """
 
 import asyncio
@@ -23,38 +23,38 @@ from digest.store import engine as database
 
 _log = structlog.get_logger()
 _FOLDER = "alerts"
-_QUIET = timedelta(hours=1)  # a trouble that comes and goes is told once in this time
-BACKOFF = Backoff(timedelta(seconds=30), timedelta(hours=1))  # of an alert that no route carried
-_LONGEST_REASON = 500  # characters: a far end may say anything
+_QUIET = timedelta(hours=1)  # a problem that comes and goes is alerted once in this time
+BACKOFF = Backoff(timedelta(seconds=30), timedelta(hours=1))  # for an alert that no route carried
+_LONGEST_REASON = 500  # characters: a remote server may say anything
 
 
 class NotToldError(Exception):
-    """A route could not carry an alert; the sentence says why, without addresses and tokens."""
+    """A route could not carry an alert; the message gives the reason without addresses and tokens."""
 
 
 class Route(Protocol):
-    """A way to the operator."""
+    """A route to the operator."""
 
     @property
     def name(self) -> str:
         """The name of the channel that it uses."""
 
     async def tell(self, alert: Alert) -> None:
-        """Tells the operator of `alert`, or that it is over. Raises NotToldError."""
+        """Send `alert`, or the notice of its end, to the operator. Raises NotToldError."""
 
 
 @dataclass
 class Alerts:
-    """Raises and resolves alerts, and tells them. No failure of the database keeps the caller from its work."""
+    """Raises, resolves and sends alerts. A failing database does not stop the caller."""
 
     engine: AsyncEngine
     clock: Callable[[], datetime]
     _changed: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     _unkept: dict[tuple[AlertKind, str], Alert] = field(init=False, default_factory=dict)
-    """Those that the database, which may be the trouble, did not take: told all the same."""
+    """Alerts that the database did not store, perhaps because it is the problem. They are sent all the same."""
 
     async def raise_(self, kind: AlertKind, subject: str = "", reason: str = "") -> None:
-        """There is a trouble: it is told where that is news."""
+        """Raise an alert; the operator is told if it is new."""
         reason, at = reason[:_LONGEST_REASON], self.clock()
         try:
             async with database.writing(self.engine) as connection:
@@ -68,7 +68,7 @@ class Alerts:
             self._changed.set()
 
     async def resolve(self, kind: AlertKind, subject: str = "") -> None:
-        """There is no such trouble any more, if there was one."""
+        """Resolve an alert, if it is open."""
         try:
             async with database.writing(self.engine) as connection:
                 if (lost := self._unkept.pop((kind, subject), None)) is not None:
@@ -83,7 +83,7 @@ class Alerts:
             self._changed.set()
 
     async def update(self, kind: AlertKind, found: Mapping[str, str]) -> None:
-        """The troubles of this `kind` are those `found`, reasons by subjects: others are over."""
+        """Set the open alerts of this `kind` to those `found`, which map subjects to reasons. Others are resolved."""
         for subject, reason in found.items():
             await self.raise_(kind, subject, reason)
         for alert in await self.lasting(kind):
@@ -91,7 +91,7 @@ class Alerts:
                 await self.resolve(kind, alert.subject)
 
     async def lasting(self, kind: AlertKind | None = None) -> list[Alert]:
-        """The troubles that are not over, oldest first; of one `kind`, or all."""
+        """Return the open alerts, oldest first, of one `kind` or of all."""
         try:
             async with database.reading(self.engine) as connection:
                 return await rows.lasting(connection, kind)
@@ -99,7 +99,7 @@ class Alerts:
             return [each for each in self._unkept.values() if kind in (None, each.kind)]
 
     async def keep_telling(self, routes: Sequence[Route], look_seconds: float) -> None:
-        """Tells what is due, without an end; looks every `look_seconds` for what other processes raised."""
+        """Send due alerts forever, checking every `look_seconds` for those of other processes."""
         while True:
             self._changed.clear()
             try:
@@ -110,14 +110,14 @@ class Alerts:
                 await asyncio.wait_for(self._changed.wait(), look_seconds)
 
     async def hurry(self) -> None:
-        """There is a new way to the operator: what could not be told is tried again at once."""
+        """Retry failed alerts at once, because there is a new route to the operator."""
         with suppress(StoreError):
             async with database.writing(self.engine) as connection:
                 await rows.hurry(connection, self.clock())
         self._changed.set()
 
     async def tell(self, routes: Sequence[Route]) -> None:
-        """Tells each alert that is due, by the first of `routes` that carries it; what none carries stays due."""
+        """Send each due alert by the first of `routes` that carries it. Others stay due."""
         await self._tell_unkept(routes)
         try:
             async with database.reading(self.engine) as connection:
@@ -144,18 +144,18 @@ class Alerts:
 
 
 def in_order(alert: Alert, routes: Sequence[Route]) -> list[Route]:
-    """`routes`, the one last whose own channel `alert` is about. Pure."""
+    """Return `routes` with the one last whose channel the `alert` concerns. Pure."""
     return sorted(routes, key=lambda route: route.name == alert.subject)
 
 
 def text(alert: Alert, language: str) -> str:
-    """What the operator is told, as plain text of one line, in `language` or English."""
+    """Return the alert as one line of plain text, in `language` or English."""
     said: Any = words.words(_FOLDER, words.words_of(_FOLDER, language))
     return " ".join(str(said.alert(alert)).split())
 
 
 def title(language: str) -> str:
-    """The subject of a mail with an alert."""
+    """Return the subject of an alert mail."""
     return str(words.words(_FOLDER, words.words_of(_FOLDER, language)).title)
 
 

@@ -1,4 +1,4 @@
-"""The composition root: every part is built here, once, and handed to those that use it."""
+"""The composition root: every part is built here once and passed to its users."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -46,7 +46,7 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True, slots=True)
 class FarEnds:
-    """How the far ends are reached and waited for; what is given here stands in for what the settings describe."""
+    """Replacements for the remote services of the settings, and how long to wait for them."""
 
     arxiv: httpx.AsyncClient | None = None
     model: openai.AsyncOpenAI | None = None
@@ -56,9 +56,9 @@ class FarEnds:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The parts that the commands use. `posts` is the folder of the posts, `library` that of the edition's language.
+    """The parts that the commands use. `posts` is the folder of the posts; `library` is for TARGET_LANGUAGE.
 
-    `own_mailboxes` are those that mail is from and comes back to. `editions` is the claim on making editions.
+    `own_mailboxes` are the senders and the targets of bounces. `editions` is the lock for making editions.
     """
 
     engine: AsyncEngine
@@ -83,10 +83,9 @@ async def open_app(
     far_ends: FarEnds | None = None,
     wall_clock: Clock | None = None,
 ) -> AsyncIterator[App]:
-    """The program's parts as `settings` want them, on an up-to-date database; closed at the end.
+    """Build the parts for `settings` on an upgraded database, and close them at the end.
 
-    `clock` may run as if it were another time. What is spent counts by `wall_clock`, where that differs. Raises
-    DigestError.
+    `clock` may run at another time; costs are counted by `wall_clock` if that differs. Raises DigestError.
     """
     ends, wall_clock = far_ends or FarEnds(), wall_clock or clock
     async with AsyncExitStack() as stack:
@@ -140,10 +139,10 @@ async def open_app(
 
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
-    """The database, brought up to date. Raises StoreError."""
+    """Open the database and upgrade it. Raises StoreError."""
     engine = database.open_engine(settings.database_url)
     try:
-        if await upgrade(engine):  # in the wrong folder, perhaps
+        if await upgrade(engine):  # perhaps in the wrong folder
             _log.info("database_made", database=database.shown(engine.url))
         yield engine
     finally:
@@ -151,7 +150,7 @@ async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
 
 
 def plan(settings: Settings) -> Plan:
-    """What the settings say about editions."""
+    """Return the settings of editions."""
     return Plan(
         calendar=calendar(settings),
         language=settings.target_language,
@@ -168,23 +167,23 @@ def plan(settings: Settings) -> Plan:
 
 
 def calendar(settings: Settings) -> Calendar:
-    """When arXiv announces, and when the settings have editions due."""
+    """Return arXiv's calendar with the due times of editions from the settings."""
     return Calendar(settings.digest_time, settings.timezone, with_holidays(settings.arxiv_holidays))
 
 
 def own_mailboxes(settings: Settings) -> tuple[Mailbox, ...]:
-    """The mailboxes that mail is from and comes back to: none of them can subscribe to itself."""
+    """Return the mailboxes that send mail and receive bounces; none of them may subscribe."""
     sender = settings.mail_from.mailbox if settings.mail_from else None
     mailboxes = (sender, settings.mail_reply_to, settings.mail_bounces, envelope_sender.fixed(settings))
     return tuple(dict.fromkeys(each for each in mailboxes if each))
 
 
 def posts(settings: Settings) -> Path:
-    """The folder of the posts; the default one is made where it is missing and can be."""
+    """Return the folder of the posts. The default one is created if possible."""
     if settings.archive_dir is not None:
         return settings.archive_dir
     folder = settings.data_dir / "posts"
-    with suppress(OSError):  # whoever writes there says what is wrong
+    with suppress(OSError):  # whoever writes there reports the error
         private_files.make_folder(settings.data_dir)
         folder.mkdir(exist_ok=True)
     return folder
@@ -203,14 +202,14 @@ def _staff(model: Model, settings: Settings) -> Callable[[str], Staff]:
 
 
 def rules(settings: Settings, language: str) -> TranslationRules:
-    """What translations into `language` are held to. Raises GlossaryError.
+    """Return the rules for translations into `language`. Raises GlossaryError.
 
-    The operator's glossary is one of TARGET_LANGUAGE.
+    The operator's glossary applies to TARGET_LANGUAGE.
     """
     own = settings.glossary_file if language == settings.target_language else None
     return TranslationRules(glossary.load(language, own), settings.cjk_spacing, settings.repair_model)
 
 
 def _shared(engine: AsyncEngine, interval: float) -> Turn | None:
-    """What keeps the distance between the requests of all processes on this database, where one is wanted."""
+    """Return the rate slots shared by all processes on this database, or None without an interval."""
     return Turns(engine, "arxiv", interval).turn if interval else None

@@ -1,4 +1,4 @@
-"""`arxiv-daily archive …`: the posts on disk."""
+"""The commands `arxiv-daily archive …`, for the posts on disk."""
 
 import asyncio
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from bot.settings import Settings
 from digest.archive import faults, files, importing, post, repair
 from digest.errors import ArchiveError
 
-app = typer.Typer(help="Posts: find faults, take old ones over, mend them.", no_args_is_help=True)
+app = typer.Typer(help="Check, import and repair posts.", no_args_is_help=True)
 Paths = Annotated[
     list[Path],
     typer.Argument(metavar="PATH…", help="Posts, or folders of posts.", exists=True, readable=True),
@@ -25,20 +25,20 @@ Paths = Annotated[
 
 @app.command()
 def check(paths: Paths) -> None:
-    """Names file, line and fault of each unsound post."""
+    """Print file, line and fault of each invalid post."""
     count = 0
     for path in _posts(paths):
         for fault in faults.check(files.read(path)):
             say(f"{path}:{fault.line}: {fault.kind}: {fault.sentence}")
             count += 1
     if count:
-        raise ArchiveError(f"{count} faults found; `arxiv-daily archive repair` mends most.")
-    say("All posts are sound.")
+        raise ArchiveError(f"{count} faults found; `arxiv-daily archive repair` fixes most of them.")
+    say("All posts are valid.")
 
 
 @app.command("repair")
 def mend(paths: Paths) -> None:
-    """Mends posts: merge conflicts, leaked errors, uneven readings. A post that cannot be mended stays as it is."""
+    """Repair posts: merge conflicts, leaked errors, uneven readings. A post that cannot be repaired stays unchanged."""
     zone, failed = command_line.load().timezone, 0
     for path in _posts(paths):
         try:
@@ -47,14 +47,14 @@ def mend(paths: Paths) -> None:
             say(f"{path}: {error}", err=True)
             failed += 1
         else:
-            say(f"{path}: {'mended' if changed else 'sound'}")
+            say(f"{path}: {'repaired' if changed else 'valid'}")
     if failed:
-        raise ArchiveError(f"{failed} posts could not be mended.")
+        raise ArchiveError(f"{failed} posts could not be repaired.")
 
 
 @app.command("import")
 def take_over(paths: Paths) -> None:
-    """Takes sound posts over into the database, each as the edition of its day."""
+    """Import valid posts into the database, each as the edition of its day."""
     asyncio.run(_take_over(command_line.load(), list(_posts(paths))))
 
 
@@ -73,7 +73,7 @@ async def _import(engine: AsyncEngine, loaded: Settings, path: Path) -> str:
         )
     edition = post.parse(text, loaded.timezone)
     taken = await importing.take_over(engine, edition, datetime.now(UTC))
-    return f"{len(edition.entries)} papers taken over" if taken else "its day is in the database already"
+    return f"{len(edition.entries)} papers imported" if taken else "its day is already in the database"
 
 
 def _posts(paths: list[Path]) -> Iterator[Path]:

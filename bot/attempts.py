@@ -1,7 +1,7 @@
-"""One delivery -> its messages, one after the other, through the channel; each is marked before it goes and after.
+"""Sending of one delivery: its messages one after the other, each marked before and after.
 
-The subscriber is looked at again before anything goes out: whoever left, paused or chose another hour meanwhile gets
-what they want now. What a message came to is noted by `outcomes`.
+The subscriber is checked again before anything is sent: changes of the subscription, pause or delivery time made in the
+meantime apply. `outcomes` records the results.
 """
 
 from collections.abc import Callable
@@ -31,17 +31,17 @@ _log = structlog.get_logger()
 
 
 class _UnwantedError(Exception):
-    """The subscriber left or paused while the message waited for its turn, or another process has sent it."""
+    """The subscriber left or paused while the message waited, or another process has sent it."""
 
 
 @dataclass(frozen=True)
 class Attempts:
-    """Attempts to send deliveries on `channel`.
+    """Sends deliveries on `channel`.
 
-    `is_ending` is whether no message is to begin behind the one that goes, `is_refused` whether none is to begin at
-    all. `served` hears of each delivery of which a message was taken; `met` of each that met a refusal of us, and gives
-    whether that is about its recipient alone; `wake` is called where something is due again at once. Whose message is
-    on its way, or was answered and is not marked yet, is one of the subscribers `in_flight`.
+    `is_ending` tells whether to stop after the current message, `is_refused` whether to start none at all. `served` is
+    called for each delivery with an accepted message; `met` for each refusal of us, and returns whether it concerns
+    only that recipient; `wake` is called if something is due again at once. `in_flight` are the subscribers with a
+    message in flight, or answered but not yet marked.
     """
 
     engine: AsyncEngine
@@ -57,7 +57,7 @@ class Attempts:
     wake: Callable[[], None]
 
     async def make(self, delivery: Delivery) -> None:
-        """Sends what is left of `delivery`, as far as it is taken. Raises HaltedError, DigestError."""
+        """Send the rest of `delivery`, as far as it is accepted. Raises HaltedError and DigestError."""
         now = self.clock()
         if (hour := _hour(delivery)) > now and not delivery.part:
             await self.outcomes.note(delivery, Sending.DUE, next_at=hour)
@@ -80,15 +80,15 @@ class Attempts:
             await self.outcomes.note(delivery, Sending.SENT)
         for message in left:
             if self.is_ending() and message != left[0]:
-                return  # the row says where to go on
+                return  # the row tells where to continue
             if not await self._send(delivery, number, parts[message], message, last=message == left[-1]):
                 return
 
     async def _send(
         self, delivery: Delivery, rendering: int, part: Part, message: int, *, last: bool
     ) -> bool:
-        """Whether `part`, the delivery's `message`, was sent: the `last` that is to be, or not."""
-        if self.is_refused():  # meanwhile, and the row is due as it was
+        """Send the `message` with content `part`. Returns whether it was sent. `last` marks the last message."""
+        if self.is_refused():  # refused in the meantime: the row stays due
             return False
         try:
             before = _Before(self, delivery, rendering, message).mark
@@ -96,7 +96,9 @@ class Attempts:
         except _UnwantedError:
             await self._note_unwanted(delivery)
         except HaltedError as error:
-            is_alone = self.met(delivery, error)  # before anything is waited for: nothing more is to begin
+            is_alone = self.met(
+                delivery, error
+            )  # before anything is awaited, so that no other message starts
             await self._note_refused(delivery, is_alone=is_alone)
         except CutShortError:
             await self.outcomes.note(delivery, Sending.DUE, next_at=self.clock())
@@ -104,7 +106,7 @@ class Attempts:
         except FormRefusedError as error:
             await self._replace(delivery, rendering, message, error.instead)
         except DeliveryError as error:
-            self.in_flight.add(delivery.subscriber.id)  # it was answered: a stop waits until that is noted
+            self.in_flight.add(delivery.subscriber.id)  # it was answered: a stop waits until that is recorded
             if await self.outcomes.failed(delivery, message, error, last=last):
                 self.wake()
         else:
@@ -128,12 +130,12 @@ class Attempts:
             await self.outcomes.note(delivery, Sending.DUE, next_at=self.clock())
 
     async def _drop(self, delivery: Delivery, reason: str) -> None:
-        """Nothing more of it is sent, for `reason`."""
+        """Send nothing more of the delivery, for `reason`."""
         state = Sending.FAILED if delivery.part or delivery.tries else Sending.SKIPPED
         await self.outcomes.note(delivery, state, reason)
 
     async def _hindrance(self, delivery: Delivery) -> str | None:
-        """Why the subscriber does not want it any more; None where that is not the reason."""
+        """Return why the subscriber no longer wants the delivery; None if there is no such reason."""
         reader = await outages.outlasting("subscribers", partial(self._reader, delivery.subscriber.id))
         return obstacle(replace(delivery, subscriber=reader), self.clock()) if reader else Standing.LEFT.value
 
@@ -144,7 +146,7 @@ class Attempts:
     async def _replace(
         self, delivery: Delivery, rendering: int, message: int, instead: tuple[Part, ...]
     ) -> None:
-        """The messages that stand in for a refused one are parts like any other: each is sent once, and marked."""
+        """Replace a refused message by others, each of which is sent once and marked."""
         replaced = partial(self.renderings.replaced, delivery, rendering, message, instead)
         number = await outages.outlasting("messages", replaced)
         await self.outcomes.replaced(delivery, number, message, len(instead))
@@ -153,7 +155,7 @@ class Attempts:
 
 @dataclass
 class _Before:
-    """The last moment at which nothing of one message has gone out; a channel may come to it more than once."""
+    """The last moment before a message is sent. A channel may reach it more than once."""
 
     attempts: Attempts
     delivery: Delivery
@@ -162,7 +164,7 @@ class _Before:
     is_marked: bool = False
 
     async def mark(self) -> None:
-        """Marks the message as being sent. Raises CutShortError where the channel was refused meanwhile."""
+        """Mark the message as being sent. Raises CutShortError if the channel was refused in the meantime."""
         attempts = self.attempts
         if attempts.is_refused():
             raise CutShortError
@@ -177,7 +179,7 @@ class _Before:
 
 
 def obstacle(delivery: Delivery, now: datetime) -> str | None:
-    """Why nothing is to be sent any more, at this moment. Pure."""
+    """Return why nothing may be sent at this moment, or None. Pure."""
     subscriber = delivery.subscriber
     if subscriber.standing is not Standing.ACTIVE:
         return subscriber.standing.value
@@ -191,5 +193,5 @@ def obstacle(delivery: Delivery, now: datetime) -> str | None:
 
 
 def _hour(delivery: Delivery) -> datetime:
-    """When the subscriber wants it, by what they chose last."""
+    """Return when the subscriber wants it, by the latest choice."""
     return due_at(delivery.dispatch, delivery.subscriber.hour, delivery.subscriber.zone)

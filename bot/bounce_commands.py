@@ -1,4 +1,4 @@
-"""`arxiv-daily bounces`: mail that came back, piped in or in files."""
+"""The command `arxiv-daily bounces`, for bounced mail on standard input or in files."""
 
 import asyncio
 import os
@@ -25,15 +25,15 @@ from digest.render import text
 PIPED = Path("-")
 Files = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="FILE", help="Mails or mboxes; - is what is piped in.", show_default="-"),
+    typer.Argument(metavar="FILE", help="Mails or mboxes; - is standard input.", show_default="-"),
 ]
 
 
 def bounces(files: Files = None) -> None:
-    """Reads mail that came back, and ends the subscriptions that it says are over."""
+    """Read bounced mail and end the subscriptions that it reports as gone."""
     for path in files or []:
         if path != PIPED and not (path.is_file() and os.access(path, os.R_OK)):
-            raise typer.BadParameter(f"There is no file {path} that can be read.", param_hint="FILE")
+            raise typer.BadParameter(f"{path} is not a readable file.", param_hint="FILE")
     loaded = command_line.load()
     outcomes = asyncio.run(_take(loaded, files or [PIPED]))
     say(text.render("bounces", outcomes=outcomes), nl=False)
@@ -59,5 +59,5 @@ def _mails(files: list[Path]) -> Iterator[bytes]:
 
 def _links(loaded: Settings) -> Links:
     if loaded.secret_key is None:
-        raise SettingsError("SECRET_KEY is not set: without it, nobody can tell whom a report is about.")
+        raise SettingsError("SECRET_KEY is not set: without it, reports cannot be assigned to subscribers.")
     return Links("", loaded.secret_key.get_secret_value(), lambda: datetime.now(UTC))

@@ -1,11 +1,11 @@
-"""The brake on equal refusals: what many addresses answer alike is about us, whatever it says.
+"""A circuit breaker for equal refusals: what many addresses answer alike concerns us, whatever it says.
 
-Words lie: Gmail said "550 5.1.1 The email account that you tried to reach does not exist" to everybody for hours in
-December 2020. What a far end says to many is therefore weighed before anybody's subscription is touched.
+Words can be wrong: Gmail said "550 5.1.1 The email account that you tried to reach does not exist" to everybody for
+hours in December 2020. So replies that many get are weighed before any subscription is changed.
 
-Two questions are told apart. Does the far end refuse us at this moment? Only a row of refusals that nobody who is
-served interrupts says so, of recipients who did not fail before. What are the refusals of a run about? That is judged
-by their share, once all were tried.
+There are two questions. Does the remote server refuse us now? Only a series of refusals without a success in between
+says so, of recipients who did not fail before. What do the refusals of a run concern? That is judged by their share
+after all were tried.
 """
 
 from collections import Counter
@@ -15,29 +15,27 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 _MANY = 3  # recipients; fewer are chance
-_ROW = 10  # recipients in a row, once somebody was served: on a list of which half is dead, one in a thousand
+_ROW = 10  # recipients in a row after a success: on a half-dead list one in a thousand
 _HELD, _OURS = 1 / 10, 1 / 2  # of all that were tried
-_REMEMBERED = timedelta(
-    hours=6
-)  # less than from one day's edition to the next: yesterday proves nothing today
+_REMEMBERED = timedelta(hours=6)  # less than between two daily editions: yesterday proves nothing today
 
 
 class Weight(StrEnum):
-    """How much it weighs that some are refused alike."""
+    """The weight of equal refusals."""
 
     FEW = "few"
-    """The refusals are taken at their word."""
+    """The refusals are believed."""
     MANY = "many"
-    """Nobody is ended by them at once."""
+    """They end no subscription at once."""
     OURS = "ours"
-    """They may be about us: nobody is ended by them at once, and only words that blame the address count."""
+    """They may concern us: they end no subscription at once, and only words that blame the address count."""
 
 
 def weigh(domains: Collection[str], tried: int) -> Weight:
-    """What it means that as many are refused alike as there are `domains`, of `tried` recipients. Pure.
+    """Weigh equal refusals of recipients at these `domains`, one entry each, of `tried` recipients. Pure.
 
-    `domains` has each one's domain. Half of all over more than one domain is about us; a tenth is too much for chance.
-    Of a list of two or three, two are many.
+    Half of all, over more than one domain, concern us; a tenth is too many for chance. On a list of two or three, two
+    are many.
     """
     refused = len(domains)
     if len(set(domains)) < 2 or (refused < _MANY and 2 * refused <= tried) or refused < 2:
@@ -54,7 +52,7 @@ def is_outage(refused: int, tried: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class RecipientAnswer:
-    """What a recipient at `domain` was answered: the likeness of the refusal, "" where a message was taken."""
+    """The answer to a recipient at `domain`: the likeness of the refusal, or "" for an accepted message."""
 
     domain: str
     likeness: str = ""
@@ -62,28 +60,28 @@ class RecipientAnswer:
 
 @dataclass
 class Brake:
-    """What the recipients of a run were answered, each once. It begins anew where nothing came for hours.
+    """The answers to the recipients of a run, one each. It starts again after hours without an answer.
 
-    It lives in memory only: what is refused stays due until the run has shown what it is about, and a kill in between
-    loses nothing but the attempt.
+    It lives in memory only: refused deliveries stay due until the run has shown the cause, so a kill loses only the
+    attempt.
     """
 
     tripped: str = ""
-    """The likeness of the refusals that stopped the channel, until somebody is served."""
+    """The likeness of the refusals that stopped the channel, until a message is accepted."""
     has_served: bool = False
-    """Whether the far end took any message in this run."""
+    """Whether any message was accepted in this run."""
     _answers: dict[int, RecipientAnswer] = field(default_factory=dict)
     _row: dict[int, RecipientAnswer] = field(default_factory=dict)
-    """Who was refused, and had not been before, since somebody was served."""
+    """Recipients refused since the last success that had not failed before."""
     _latest: datetime | None = None
 
     def note(
         self, recipient: int, answer: RecipientAnswer, at: datetime, *, is_expected: bool = False
     ) -> bool:
-        """Whether the channel is to stop, now that `recipient` was answered so.
+        """Record the answer to `recipient`. Returns whether the channel must stop.
 
-        A refusal that `is_expected`, because the address has failed for long, says nothing about the far end. Nor does
-        one that the recipient met before in this run, unless the channel was stopped.
+        A refusal that `is_expected`, because the address has failed for long, says nothing about the remote server. Nor
+        does a repeated one in this run, unless the channel was stopped.
         """
         self._forget(at)
         before = self._answers.get(recipient)
@@ -113,7 +111,7 @@ class Brake:
         return len(alike) >= _ROW and len(set(alike)) > 1
 
     def weights(self, answers: Collection[RecipientAnswer]) -> dict[RecipientAnswer, Weight]:
-        """How each of these refusals weighs in the whole run."""
+        """Return the weight of each of these refusals in the whole run."""
         tried = Counter(each.domain for each in self._answers.values())
         alike: dict[str, list[str]] = {}
         for each in self._answers.values():

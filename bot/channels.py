@@ -1,7 +1,7 @@
-"""What a channel does for the fan-out, and the ways in which a send can fail.
+"""The interface of a channel, and the errors of a send.
 
-A channel carries editions to addresses: Telegram to chats, mail to mailboxes. It raises nothing but `DeliveryError`
-for what happens to one message; each kind of it says what becomes of the delivery and of the subscription.
+A channel carries editions to addresses: Telegram to chats, mail to mailboxes. For a single message it raises only
+`DeliveryError`; each kind determines what happens to the delivery and the subscription.
 """
 
 import asyncio
@@ -15,27 +15,27 @@ from digest.models import Edition
 
 
 class DeliveryError(Exception):
-    """A message did not arrive, or may not have. `str(error)` is the far end's reason, without tokens and bodies.
+    """A message did not arrive, or may not have. `str(error)` is the remote server's reason, without tokens and bodies.
 
-    `likeness` is what refusals that say the same have in common, for the brake; empty where the far end's word is
-    taken by itself. `answer` is what the far end said, for the operator, where it is known.
+    `likeness` identifies refusals that say the same, for the circuit breaker; it is empty for those that are not
+    compared. `answer` is the server's reply for the operator, if known.
     """
 
     likeness: str = ""
     answer: str = ""
 
     def alike(self, likeness: str) -> Self:
-        """Gives this error its `likeness`, so that the brake compares it with others."""
+        """Set the `likeness` of this error, so that it is compared with others, and return it."""
         self.likeness = likeness
         return self
 
 
 class RefusedError(DeliveryError):
-    """The far end will never take this message; the address is fine."""
+    """The remote server will never accept this message; the address is fine."""
 
 
 class FormRefusedError(DeliveryError):
-    """The far end does not take the message in this form; `instead` are its stand-ins in a plainer one."""
+    """The remote server refuses the message in this form; `instead` are its replacements in a plainer form."""
 
     def __init__(self, reason: str, instead: tuple[Part, ...]) -> None:
         super().__init__(reason)
@@ -43,13 +43,13 @@ class FormRefusedError(DeliveryError):
 
 
 class EndedError(DeliveryError):
-    """Nobody is reached at this address any more: the subscription ends, with this reason."""
+    """The address can no longer be reached: the subscription ends with this reason."""
 
 
 class StruckError(DeliveryError):
-    """The far end will not take it at this address; where it does not for two weeks, the subscription ends.
+    """The remote server refuses the message at this address. After two weeks of that the subscription ends.
 
-    `is_certain` is whether its words blame the address, rather than saying nothing of whom they are about.
+    `is_certain` tells whether its words blame the address, rather than leaving that open.
     """
 
     def __init__(self, reason: str, *, is_certain: bool = True) -> None:
@@ -58,7 +58,7 @@ class StruckError(DeliveryError):
 
 
 class MovedError(DeliveryError):
-    """The address has become another one; the same message can be sent there."""
+    """The address has changed; the same message can be sent to the new one."""
 
     def __init__(self, reason: str, address: str) -> None:
         super().__init__(reason)
@@ -66,9 +66,9 @@ class MovedError(DeliveryError):
 
 
 class DeferredError(DeliveryError):
-    """The message was certainly not taken, and may be later: after `pause`, where the far end named one.
+    """The message was certainly not accepted, and may be later: after `pause`, if the server named one.
 
-    `is_failing` is whether it is the address that cannot take it: for two weeks, and the subscription ends.
+    `is_failing` tells whether the cause is the address; after two weeks of that the subscription ends.
     """
 
     def __init__(self, reason: str, pause: timedelta | None = None, *, is_failing: bool = False) -> None:
@@ -78,7 +78,7 @@ class DeferredError(DeliveryError):
 
 
 class UnansweredError(DeliveryError):
-    """The request went out and no answer came: whether the message was taken is unknown."""
+    """The request was sent and no answer came: it is unknown whether the message was accepted."""
 
 
 class HaltedError(DeliveryError):
@@ -86,24 +86,24 @@ class HaltedError(DeliveryError):
 
 
 def blames_the_address(error: DeliveryError) -> bool:
-    """Whether the far end certainly says that it is the address that does not take the message. Pure."""
+    """Whether the error certainly blames the address. Pure."""
     match error:
         case EndedError():
             return True
         case StruckError():
             return error.is_certain
-        case DeferredError():  # one that does not say whom it is about is compared with others
+        case DeferredError():  # one that does not say whom it concerns is compared with others
             return error.is_failing and not error.likeness
     return False
 
 
 class CutShortError(asyncio.CancelledError):
-    """The send was cancelled, and certainly nothing of the message has gone out."""
+    """The send was cancelled before any part of the message was sent."""
 
 
 @contextmanager
 def unsent() -> Iterator[None]:
-    """Nothing of a message goes out in this block: who is cancelled in it says so. Raises CutShortError."""
+    """Convert a cancellation in a block that sends nothing into CutShortError."""
     try:
         yield
     except asyncio.CancelledError:
@@ -111,27 +111,27 @@ def unsent() -> Iterator[None]:
 
 
 class Channel(Protocol):
-    """A way to reach people."""
+    """A channel that reaches people."""
 
     @property
     def name(self) -> str:
-        """The word for it in the tables."""
+        """The channel's name in the tables."""
 
     @property
     def repeats_unknown(self) -> bool:
-        """Whether a message that may have arrived is sent once more by itself.
+        """Whether a message that may have arrived is sent again automatically.
 
-        Only where whoever receives both can tell that they are one.
+        Only for channels whose recipients can recognize the duplicate.
         """
 
     def compose(self, dispatch: Dispatch, edition: Edition | None, choices: Choices) -> tuple[Part, ...]:
-        """The messages of `dispatch` for those with `choices`; `edition` shows only the papers that they want."""
+        """Compose the messages of a campaign for these `choices`; `edition` holds only the papers that they match."""
 
     async def send(
         self, delivery: Delivery, part: Part, *, first: bool, before: Callable[[], Awaitable[None]]
     ) -> None:
-        """Sends one message of `delivery`; `before` is awaited at the last moment at which nothing has gone out.
+        """Send one message of `delivery`; `before` is awaited just before anything is sent.
 
-        `first` is whether it is the first of its dispatch. Raises DeliveryError, and what `before` raises; where it
-        is cancelled and can tell that nothing has gone out, CutShortError.
+        `first` tells whether it is the first of its campaign. Raises DeliveryError, and whatever `before` raises;
+        CutShortError if it is cancelled and certainly nothing was sent.
         """

@@ -1,4 +1,4 @@
-"""What a subscriber can choose, by name, and the change that a given value makes. Pure."""
+"""The preferences of a subscriber by name, and the changes that values make. Pure."""
 
 import re
 from collections.abc import Callable
@@ -27,7 +27,7 @@ _SWITCHES = ("silent", "quiet", "rich")
 
 
 class UnusableValueError(Exception):
-    """A value that the setting `name` cannot take; `name` is "name" where there is no such setting."""
+    """A value that the setting `name` cannot take; `name` is "name" if there is no such setting."""
 
     def __init__(self, name: str, value: str) -> None:
         super().__init__(f"{name} cannot be that")
@@ -37,7 +37,7 @@ class UnusableValueError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What there is to choose from: the edition's categories, the languages, and the present day."""
+    """The possible values: the edition's categories, the languages, and the current day."""
 
     categories: tuple[str, ...]
     languages: tuple[str, ...]
@@ -45,9 +45,9 @@ class Offer:
 
 
 def change(name: str, value: str, offer: Offer) -> Edit:
-    """What giving the setting `name` the `value` does to a subscriber. Raises UnusableValueError.
+    """Return the edit that gives the setting `name` the `value`. Raises UnusableValueError.
 
-    The same value twice does the same as once, so that two taps at once do no harm.
+    Repeating it has no effect, so two concurrent taps do no harm.
     """
     given = " ".join(value.split())
     parse = _SETTINGS.get(name)
@@ -60,7 +60,7 @@ def change(name: str, value: str, offer: Offer) -> Edit:
 
 
 def possible(name: str, offer: Offer) -> tuple[str, ...]:
-    """The values that the setting `name` can take, where they can be counted."""
+    """Return the possible values of the setting `name`, if they can be listed."""
     return {
         "categories": offer.categories,
         "language": offer.languages,
@@ -70,13 +70,13 @@ def possible(name: str, offer: Offer) -> tuple[str, ...]:
 
 
 def pause(reader: Subscriber, at: datetime) -> date | None:
-    """The day on which the digest comes again; None where there is no pause at `at`, or none any more."""
+    """Return the day on which the digest resumes; None if there is no pause at `at`."""
     today = at.astimezone(reader.zone).date()
     return reader.paused_until if reader.paused_until and today < reader.paused_until else None
 
 
 def with_choices(reader: Subscriber, **changes: Any) -> Subscriber:
-    """`reader` with other choices."""
+    """Return `reader` with other preferences."""
     return replace(reader, choices=replace(reader.choices, **changes))
 
 
@@ -91,7 +91,7 @@ def _language(value: str, offer: Offer) -> Edit:
 
 
 def _categories(value: str, offer: Offer) -> Edit:
-    """All of a list; none means all."""
+    """Choose all categories of a list; none means all."""
     known = {each.lower(): each for each in offer.categories}
     names = (
         []
@@ -112,7 +112,7 @@ def _without_category(value: str, offer: Offer) -> Edit:
 
 
 def _one_category(value: str, offer: Offer, *, wanted: bool) -> Edit:
-    """The last one stays: none in particular would mean all of them."""
+    """Add or remove one category. The last one stays, because none would mean all."""
     if value not in offer.categories:
         raise ValueError(value)
 
@@ -160,7 +160,7 @@ def _zone(value: str, _: Offer) -> Edit:
 
 
 def _pause(value: str, offer: Offer) -> Edit:
-    """A number of days, or the day on which the digest comes again."""
+    """Parse a number of days, or the day on which the digest resumes."""
     if value.lower() in _NOTHING | {"0"}:
         return lambda reader: replace(reader, paused_until=None)
     until = (

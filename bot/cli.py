@@ -1,4 +1,4 @@
-"""The commands. Each ends with 0 when it is done, 1 with one sentence when it failed, 2 when called wrongly."""
+"""The commands. Exit codes: 0 for success, 1 for a failure with one sentence, 2 for wrong usage."""
 
 import asyncio
 import sys
@@ -56,12 +56,12 @@ app.add_typer(subscriber_commands.app, name="subscribers")
 
 
 def main() -> None:
-    """The program `arxiv-daily`."""
+    """Run the program `arxiv-daily`."""
     try:
         app()
     except DigestError as error:
         _fail(error)
-    except ExceptionGroup as group:  # of tasks that failed side by side: the first sentence tells enough
+    except ExceptionGroup as group:  # tasks that failed in parallel: the first message is enough
         first = _first(group)
         if not isinstance(first, DigestError):
             raise
@@ -79,7 +79,7 @@ def _fail(error: DigestError) -> NoReturn:
 
 @app.command("serve")
 def serve_() -> None:
-    """The whole bot in one process: Telegram, schedule, delivery. Ends cleanly on SIGTERM."""
+    """Run the whole bot in one process: Telegram, schedule, delivery. Stops cleanly on SIGTERM."""
     loaded = command_line.load()
     with asyncio.Runner(loop_factory=Loop) as runner:
         runner.run(_serve(loaded))
@@ -88,16 +88,18 @@ def serve_() -> None:
 @app.command()
 def paper(
     name: Annotated[str, typer.Argument(metavar="ID", help="An arXiv identifier or link.")],
-    ask: Annotated[str, typer.Option("--ask", metavar="QUESTION", help="Answers this from the paper.")] = "",
+    ask: Annotated[
+        str, typer.Option("--ask", metavar="QUESTION", help="Answer this question from the paper.")
+    ] = "",
 ) -> None:
-    """Shows the translation and the reading of any paper, or answers a question about it."""
+    """Show the translation and the reading of any paper, or answer a question about it."""
     try:
         ref = ids.parse(name)
     except InvalidPaperIdError as error:
         raise typer.BadParameter(str(error), param_hint="ID") from None
     if len(ask) > QUESTION_LIMIT:
         raise typer.BadParameter(
-            f"A question has {QUESTION_LIMIT} characters at the most.", param_hint="--ask"
+            f"A question may have at most {QUESTION_LIMIT} characters.", param_hint="--ask"
         )
     loaded = command_line.load()
     say(asyncio.run(_answer(loaded, ref, ask) if ask else _paper(loaded, ref)))
@@ -105,28 +107,28 @@ def paper(
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the files go.")] = Path("demo"),
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder for the files.")] = Path("demo"),
 ) -> None:
-    """Makes an edition from the bundled sample: no network, no keys."""
+    """Make an edition from the bundled sample, without network or keys."""
     logs.configure("text", quiet=True)
     with reporting(Console(stderr=True)) as report:
         shown = asyncio.run(demonstrate(out, report))
     say(text.render("accounts", accounts=[shown.account]), nl=False)
-    say(f"The same as a page to open in a browser: {shown.page}")
-    say(f"What subscribers get in Telegram: {shown.chat}")
-    say(f"What they get by mail: {shown.mail}, and as .html and .txt")
+    say(f"As a page for the browser: {shown.page}")
+    say(f"As Telegram messages: {shown.chat}")
+    say(f"As mail: {shown.mail}, also as .html and .txt")
 
 
 @app.command("preview")
 def preview_(
-    channel: Annotated[Medium, typer.Option(help="What it is sent by.")],
+    channel: Annotated[Medium, typer.Option(help="The channel.")],
     day_: Annotated[str, typer.Option("--date", metavar="DATE", help="The edition's date.")],
     subscriber: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Whose; without it, that of one who chose nothing.")
+        str, typer.Option(metavar="ADDRESS", help="The subscriber; by default one without preferences.")
     ] = "",
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the files go.")] = Path("preview"),
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder for the files.")] = Path("preview"),
 ) -> None:
-    """Writes what a subscriber gets of an edition, as files to look at. Nothing is sent."""
+    """Write the messages of a subscriber for an edition to files. Nothing is sent."""
     loaded = command_line.load()
     wanted = command_line.required_day(day_, "--date")
     for path in asyncio.run(_preview(loaded, channel, wanted, subscriber or None, out)):
@@ -135,7 +137,7 @@ def preview_(
 
 @database.command("upgrade")
 def upgrade() -> None:
-    """Brings the database up to date."""
+    """Upgrade the database."""
     asyncio.run(_upgrade(command_line.load()))
     say("The database is up to date.")
 

@@ -1,4 +1,4 @@
-"""What the commands have in common: the settings, the present moment, and times as they are given to them."""
+"""Common parts of the commands: settings, the current time, and times as arguments."""
 
 import sys
 from datetime import UTC, date, datetime
@@ -26,29 +26,29 @@ At = Annotated[
 
 
 def load() -> Settings:
-    """The settings of this process, whose logs go as they say. Raises SettingsError."""
+    """Load the settings and configure logging. Raises SettingsError."""
     loaded = settings.load()
     logs.configure(loaded.log_format, quiet=sys.stderr.isatty())
     return loaded
 
 
 def say(text: object, *, nl: bool = True, err: bool = False) -> None:
-    """Writes `text` for whoever sits at the terminal: whatever in it came from outside, it gives that no commands."""
+    """Print `text` without control characters, which could come from outside."""
     typer.echo(removed(str(text)), nl=nl, err=err)
 
 
 def now() -> datetime:
-    """The present moment."""
+    """Return the current time."""
     return datetime.now(UTC)
 
 
 def moment(at: str, loaded: Settings) -> datetime:
-    """The time that was given with --at; of a date, when its edition is due. Raises BadParameter."""
+    """Parse the time given with --at. A date means when its edition is due. Raises BadParameter."""
     try:
         found = datetime.fromisoformat(at)
     except ValueError:
         raise typer.BadParameter(
-            f"“{at}” is no time; give one such as 2026-02-12T09:00.", param_hint="--at"
+            f"“{at}” is not a valid time, such as 2026-02-12T09:00.", param_hint="--at"
         ) from None
     if found.year not in _YEARS:
         raise typer.BadParameter(f"arXiv announces nothing in the year {found.year}.", param_hint="--at")
@@ -67,12 +67,12 @@ def _is_date(given: str) -> bool:
 
 
 def day(given: str, option: str) -> date | None:
-    """The date that was given with `option`; None for none. Raises BadParameter."""
+    """Parse the date given with `option`; None if there is none. Raises BadParameter."""
     try:
         found = date.fromisoformat(given) if given else None
     except ValueError:
         raise typer.BadParameter(
-            f"“{given}” is no date; give one such as 2026-02-12.", param_hint=option
+            f"“{given}” is not a valid date, such as 2026-02-12.", param_hint=option
         ) from None
     if found is not None and found.year not in _YEARS:
         raise typer.BadParameter(f"arXiv announces nothing in the year {found.year}.", param_hint=option)
@@ -80,7 +80,7 @@ def day(given: str, option: str) -> date | None:
 
 
 def required_day(given: str, option: str) -> date:
-    """The date that has to be given with `option`. Raises BadParameter."""
+    """Parse the required date of `option`. Raises BadParameter."""
     found = day(given, option)
     if found is None:
         raise typer.BadParameter("give a date such as 2026-02-12.", param_hint=option)

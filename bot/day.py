@@ -1,7 +1,7 @@
-"""The day's work from arXiv to the archive, and the account of it.
+"""The daily run, from arXiv to the archive, and its report.
 
-An edition is made in TARGET_LANGUAGE first, for its post, then in each other language that somebody who is subscribed
-reads. Each language can be given out as soon as it is made; nothing of it waits for the post, nor the post for it.
+An edition is made first in TARGET_LANGUAGE, for its post, then in each other language of active subscribers. Each
+language can be delivered as soon as it is made; it does not wait for the post, nor the post for it.
 """
 
 import asyncio
@@ -31,16 +31,16 @@ from digest.store.exclusive import BusyError
 _log = structlog.get_logger()
 
 Ready = Callable[[], Awaitable[None]]
-"""Is told each time that an edition was made in one more language, so that it can be given out."""
+"""A callback after an edition is made in one more language, so that it can be delivered."""
 
 
 async def _nobody() -> None:
-    """Nothing is given out."""
+    """Do nothing, because nothing is delivered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a run came to: how it stands with the edition that is due, and the editions that were worked on."""
+    """The result of a run: the state of the edition that is due, and the reports of the editions worked on."""
 
     outcome: Outcome
     accounts: tuple[Account, ...]
@@ -48,7 +48,7 @@ class Work:
 
     @property
     def news(self) -> tuple[Account, ...]:
-        """The accounts of the edition that is due, and of those that this run closed or whose posts it wrote anew."""
+        """The reports of the edition that is due, and of those that this run closed or whose posts it changed."""
         days = {self.outcome.day, *(closed.date for closed in self.outcome.closed)}
         return tuple(each for each in self.accounts if each.changed or each.edition.date in days)
 
@@ -56,11 +56,11 @@ class Work:
 async def work(
     app: App, at: datetime, report: Report, pause: Pause | None = None, ready: Ready = _nobody
 ) -> Work:
-    """Makes the editions that are due at `at` and writes their posts, and completes what is lacking of earlier ones.
+    """Make the editions due at `at`, write their posts, and complete earlier editions.
 
-    With `pause`, it waits until arXiv shows the whole batch. The edition that is due goes before earlier ones, and
-    waits for none. Raises DigestError: BusyError where another process does this already. A post that could not be
-    written is tried again by `publishing`, which pushes it too.
+    With `pause`, wait until arXiv shows the whole batch. The edition that is due comes before earlier ones and waits
+    for none. Raises DigestError; BusyError if another process is doing this. `publishing` retries posts that could not
+    be written, and pushes them.
     """
     async with app.editions.held(), _running(app, report, ready) as run:
         try:
@@ -69,7 +69,7 @@ async def work(
             )
         except SourceError:
             await run.earlier_completed()
-            await run.complete(await _incomplete(app))  # what was closed before need not suffer
+            await run.complete(await _incomplete(app))  # editions that were closed before are still completed
             raise
         due = {outcome.day} if outcome.standing is collection.Standing.CLOSED else set()
         await run.complete_first(due)
@@ -81,21 +81,21 @@ async def work(
 
 @dataclass
 class _Run:
-    """What one run has made so far."""
+    """The progress of one run."""
 
     app: App
     report: Report
     ready: Ready
     _accounts: dict[date, Account] = field(default_factory=dict)
     _earlier: asyncio.Task[None] | None = None
-    """Completes the editions before the newest, while that is waited for."""
+    """Completes editions before the newest while that one is awaited."""
 
     @property
     def accounts(self) -> tuple[Account, ...]:
         return tuple(self._accounts[day] for day in sorted(self._accounts))
 
     async def complete(self, days: Collection[date], *, retries: bool = True) -> None:
-        """Makes what the editions of `days` lack, but for those that another run of this process is making."""
+        """Complete the editions of `days`, except those that another run of this process is making."""
         parts = self.app.editions.parts
         mine = set(days) - parts
         parts |= mine
@@ -108,14 +108,14 @@ class _Run:
             self._accounts[day] = account.after(self._accounts.get(day))
 
     async def complete_first(self, due: Collection[date]) -> None:
-        """Completes the editions of `due`, and then what was begun of the earlier ones."""
+        """Complete the editions of `due`, and then finish the earlier ones that were begun."""
         await self.complete(due)
         await self.earlier_completed()
 
     def used(self, pause: Pause) -> Pause:
-        """`pause`, with what is closed already made in it: hours may go by until the newest edition closes.
+        """Wrap `pause` to complete closed editions meanwhile: hours may pass until the newest edition closes.
 
-        What takes longer goes on beside the next looks.
+        Longer work continues during the next checks.
         """
 
         async def pausing(time: timedelta) -> datetime:
@@ -128,17 +128,17 @@ class _Run:
         return pausing
 
     async def _complete_earlier(self) -> None:
-        """What earlier editions lack in other languages comes later: the newest may need the budget for its own."""
+        """Complete earlier editions. Their other languages come later: the newest edition may need the budget."""
         await self.complete({*await _incomplete(self.app)} - self._accounts.keys(), retries=False)
 
     async def earlier_completed(self) -> None:
-        """Returns once the earlier editions are completed, as far as they were begun. Raises DigestError."""
+        """Wait for the completion of earlier editions that was begun. Raises DigestError."""
         if self._earlier is not None:
             earlier, self._earlier = self._earlier, None
             await earlier
 
     async def close(self) -> None:
-        """Ends what is still under way."""
+        """Cancel unfinished work."""
         if self._earlier is not None:
             self._earlier.cancel()
             await asyncio.gather(self._earlier, return_exceptions=True)
@@ -154,20 +154,20 @@ async def _running(app: App, report: Report, ready: Ready) -> AsyncIterator[_Run
 
 
 async def rebuild(app: App, wanted: date, report: Report) -> Account | None:
-    """Makes what the edition of that day lacks, and writes its post; None where there is no such edition.
+    """Complete the edition of that day and write its post. Returns None if there is no such edition.
 
     Raises DigestError as `work` does.
     """
     async with app.editions.held():
         if wanted in app.editions.parts:
-            raise BusyError(f"The edition of {wanted} is being made at this moment.")
+            raise BusyError(f"The edition of {wanted} is being made at the moment.")
         async with database.reading(app.engine) as connection:
             known = await closed_editions.find(connection, wanted)
         return (await _complete(app, [wanted], report, _nobody, retries=True))[0] if known else None
 
 
 async def stored(app: App, wanted: date, language: str) -> Edition | None:
-    """The edition of that day in a language, as far as it is made; None where there is none."""
+    """Return the edition of that day in a language, as far as it is made; None if there is none."""
     async with database.reading(app.engine) as connection:
         closed = await closed_editions.find(connection, wanted)
         if closed is None:
@@ -178,7 +178,7 @@ async def stored(app: App, wanted: date, language: str) -> Edition | None:
 
 
 async def _unexplained(app: App, day: date) -> tuple[PaperId, ...]:
-    """Papers that arXiv announced in the week to `day`, and that no edition shows, without a reason: an alert."""
+    """Return papers announced in the week before `day` that no edition shows, without a reason. They cause an alert."""
     days = await coverage.between(app.engine, app.plan.calendar, day - editions.WEEK, day)
     found = tuple(paper for each in days for paper in each.unexplained)
     if found:
@@ -194,7 +194,7 @@ async def _incomplete(app: App) -> list[date]:
 async def _complete(
     app: App, days: list[date], report: Report, ready: Ready, *, retries: bool
 ) -> tuple[Account, ...]:
-    """The editions of `days` in TARGET_LANGUAGE, and then in the others; `retries` of these may wait."""
+    """Complete the editions of `days` in TARGET_LANGUAGE, and then in the others, which may wait without `retries`."""
     opened = [await _closed(app, day) for day in days]
     accounts = [await _edition(app, closed, report, ready) for closed in opened]
     async with database.reading(app.engine) as connection:
@@ -214,7 +214,7 @@ async def _closed(app: App, day: date) -> ClosedEdition:
 
 
 async def _others(app: App, connection: AsyncConnection) -> dict[str, Extent]:
-    """The languages other than TARGET_LANGUAGE that editions are made in, and how much of them."""
+    """Return the languages other than TARGET_LANGUAGE in which editions are made, with the extent of each."""
     wanted = await subscribers.languages(connection)
     return {language: extent for language, extent in wanted.items() if language != app.library.language}
 
@@ -238,7 +238,7 @@ async def _in_others(
     report: Report,
     ready: Ready,
 ) -> Account:
-    """The account of the edition with what was made of it in the other languages; marks what is complete in all."""
+    """Make the edition in the other languages, add that to the report, and mark the edition if it is complete."""
     meter = await Meter.start(app)
     made = []
     for language, extent in others.items():

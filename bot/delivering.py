@@ -1,6 +1,6 @@
-"""One delivery of all that is due, for the commands that end: `run` and `deliver`.
+"""A single delivery of everything due, for the commands `run` and `deliver`.
 
-`run` sends while it makes: who reads a language that is ready waits for no other, nor one channel for the other.
+`run` delivers while it makes editions: a language that is ready waits for no other, nor one channel for another.
 """
 
 import asyncio
@@ -27,17 +27,17 @@ from digest.store import editions
 from digest.store import engine as database
 from digest.store.exclusive import BusyError
 
-_PAUSE = timedelta(minutes=1)  # as the first one of `serve` (`resuming`)
+_PAUSE = timedelta(minutes=1)  # like the first pause of `serve` (`resuming`)
 _RHYTHM = Rhythm(patience_seconds=600)  # what is due stays due for the next run
 _Opened = AbstractAsyncContextManager[tuple[Channel, Outbox]]
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """How it stands with the deliveries of the editions that were looked at.
+    """The state of the deliveries of some editions.
 
-    `elsewhere` is whether another process sends on a channel: what is due there is due for it. `faults` are why a
-    channel sends nothing.
+    `elsewhere` tells whether another process sends on a channel; it then sends what is due there. `faults` are the
+    reasons why channels send nothing.
     """
 
     days: tuple[date, ...]
@@ -48,10 +48,10 @@ class Delivered:
 
 @dataclass
 class Courier:
-    """Sends what is due, each time that it is woken and once at the end.
+    """Sends due deliveries, each time it is woken and once at the end.
 
-    No channel waits for another. One that refuses us is left alone until the end, and then tried once more if a minute
-    has gone by; what is due stays due for the next run.
+    Channels do not wait for each other. A channel that refuses us is tried again only at the end, if a minute has
+    passed; its deliveries stay due for the next run.
     """
 
     app: App
@@ -62,13 +62,13 @@ class Courier:
     _ending: bool = field(init=False, default=False)
 
     def wake(self) -> None:
-        """There is something new to send."""
+        """Send new deliveries."""
         for changed in self._changed:
             changed.set()
 
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
-        """Sends while the block runs, and ends once nothing is due; whoever leaves it by an exception waits too."""
+        """Send while the block runs, and finish once nothing is due, also after an exception in the block."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._send())
             await asyncio.sleep(0)  # until it can be woken
@@ -79,7 +79,7 @@ class Courier:
                 self.wake()
 
     async def delivered(self, days: list[date]) -> Delivered:
-        """What became of the deliveries of `days`."""
+        """Return the state of the deliveries of `days`."""
         states: Counter[Sending] = Counter()
         async with database.reading(self.app.engine) as connection:
             for day in days:
@@ -94,11 +94,11 @@ class Courier:
             for changed, (name, opened) in zip(self._changed, channels.items(), strict=True):
                 group.create_task(self._send_on(name, opened, changed))
         await unknown_messages.alert(self.app.engine, self.app.alerts, self.app.clock())
-        # Rows bear the time that --at stands for: what this run gives out is not old, however long ago that was.
+        # Rows have the time of --at: what this run delivers is not old, however long ago that was.
         await pruning.prune(self.app.engine, min(self.app.clock(), self.app.wall_clock()))
 
     async def _send_on(self, name: str, opened: Callable[[], _Opened], changed: asyncio.Event) -> None:
-        """The outbox lives as long as the run: what it has learned of the channel holds for all that is sent."""
+        """Send on one channel. The outbox lives as long as the run, with all that it has learned about the channel."""
         outbox: Outbox | None = None
         refused_at: datetime | None = None
         is_last = False
@@ -131,9 +131,9 @@ class Courier:
 
 
 async def deliver_day(app: App, settings: Settings, day: date) -> Delivered:
-    """Sends what is still due of the edition of `day`. Raises DigestError where there is none.
+    """Send what is still due of the edition of `day`. Raises DigestError if there is none.
 
-    One that was never given out goes to everybody as if it were the present day's, however old it is.
+    An edition that was never delivered goes to everybody as if it were today's, however old it is.
     """
     outboxes.require_channel(settings)
     async with database.reading(app.engine) as connection:

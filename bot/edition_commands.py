@@ -1,4 +1,4 @@
-"""The commands that make editions, send them, and account for them."""
+"""The commands that make, deliver and report editions."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -31,11 +31,11 @@ from digest.store.exclusive import BusyError
 
 
 def run(at: At = "") -> None:
-    """Makes, archives and delivers the edition that is due, and exits: for cron and CI schedules.
+    """Make, archive and deliver the edition that is due, and exit: for cron and CI schedules.
 
-    Without --at it waits, for hours if it must, until arXiv shows the whole batch. Editions that were missed are made
-    too, and what an earlier one still lacks is completed. A part that fails keeps no other from being done; it ends
-    with 1 then, and the next run tries that part again.
+    Without --at it waits until arXiv shows the whole batch, if necessary for hours. Missed editions are made too, and
+    earlier ones are completed. A failing part does not stop the others; the command then exits with 1, and the next run
+    tries that part again.
     """
     loaded = command_line.load()
     _end(loaded, asyncio.run(_work(loaded, at, delivers=True)))
@@ -44,10 +44,10 @@ def run(at: At = "") -> None:
 def build(
     at: At = "",
     explain: Annotated[
-        bool, typer.Option("--explain", help="Shows each paper that was left out, and why.")
+        bool, typer.Option("--explain", help="Show each paper that was left out, and why.")
     ] = False,
 ) -> None:
-    """The same as run, but delivers nothing."""
+    """Do the same as run, without delivering anything."""
     loaded = command_line.load()
     made = asyncio.run(_work(loaded, at, delivers=False))
     if explain and made.work:
@@ -58,7 +58,7 @@ def build(
 def deliver(
     day_: Annotated[str, typer.Option("--date", metavar="DATE", help="The edition's date.")],
 ) -> None:
-    """Sends what is still due of an edition."""
+    """Send what is still due of an edition."""
     loaded = command_line.load()
     done = asyncio.run(_deliver(loaded, command_line.required_day(day_, "--date")))
     _show(done)
@@ -73,9 +73,9 @@ def coverage(
         str, typer.Option("--to", metavar="DATE", help="The last day.", show_default="today")
     ] = "",
 ) -> None:
-    """Shows for each day what arXiv announced, what its edition showed, and why they differ.
+    """Show for each day what arXiv announced, what its edition showed, and why they differ.
 
-    Ends with 1 if a difference has no reason.
+    Exits with 1 if a difference has no reason.
     """
     loaded = command_line.load()
     until = command_line.day(last, "--to") or command_line.now().astimezone(loaded.timezone).date()
@@ -106,7 +106,7 @@ def quality(
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """What a run came to, what was delivered of it (None where there is no channel), and all that went wrong."""
+    """The result of a run, its deliveries (None without a channel), and all errors."""
 
     work: Work | None
     delivered: Delivered | None
@@ -127,7 +127,7 @@ async def _work(loaded: Settings, at: str, *, delivers: bool) -> _Made:
     async with open_app(loaded, clock, wall_clock=command_line.now) as parts, _alerting(parts, loaded):
         courier = Courier(parts, loaded) if delivers and outboxes.has_channel(loaded) else None
         if courier is None and (fault := await posts.obstacle(parts)):
-            raise fault  # there is nothing but the post
+            raise fault  # without channels there is nothing but the post
         with reporting(Console(stderr=True)) as report:
             run = _Run(parts, moment, report, None if at else pause, delivers, courier)
             return await run.made()
@@ -135,7 +135,7 @@ async def _work(loaded: Settings, at: str, *, delivers: bool) -> _Made:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """A command that makes editions, from `moment` on; with `delivers` they are given out, and sent by `courier`."""
+    """A command that makes editions from `moment` on. With `delivers`, `courier` sends their deliveries."""
 
     parts: App
     moment: datetime
@@ -145,7 +145,7 @@ class _Run:
     courier: Courier | None
 
     async def made(self) -> _Made:
-        """Whatever goes wrong with one part of it, the others are done. Raises StoreError."""
+        """Run all parts; a failing part does not stop the others. Raises StoreError."""
         async with self.courier.at_work() if self.courier else nullcontext():
             await self._ready()
             work, failed = await self._worked()
@@ -162,10 +162,12 @@ class _Run:
             self.courier.wake()
 
     async def _worked(self) -> tuple[Work | None, DigestError | None]:
-        """What was made, and why nothing or hardly anything of it was translated: of that the operator hears."""
+        """Make the editions and alert the operator. Returns the result, and the error if little or nothing was
+        translated.
+        """
         try:
             work = await day.work(self.parts, self.moment, self.report, self.pause, self._ready)
-        except BusyError as error:  # the other process tells
+        except BusyError as error:  # the other process reports it
             return None, error
         except DigestError as error:
             await self.parts.alerts.raise_(AlertKind.EDITION_FAILED, reason=str(error))
@@ -177,7 +179,7 @@ class _Run:
 
 @asynccontextmanager
 async def _alerting(parts: App, loaded: Settings) -> AsyncIterator[None]:
-    """Tells the operator at the end of the block what is due, as `serve` does while it runs."""
+    """Send due alerts at the end of the block, as `serve` does while it runs."""
     try:
         yield
     finally:
@@ -211,7 +213,7 @@ async def _quality(loaded: Settings, wanted: date | None) -> list[Quality]:
 
 
 def _end(loaded: Settings, made: _Made) -> None:
-    """Tells what was made and delivered, and ends with 1 where something is missing."""
+    """Print what was made and delivered, and exit with 1 if something is missing."""
     if made.delivered:
         _show(made.delivered)
     if made.work:

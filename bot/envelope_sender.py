@@ -1,8 +1,8 @@
-"""Whom a mail is from on its envelope (MAIL FROM), which is where it comes back to.
+"""The envelope sender of mail (MAIL FROM), which receives its bounces.
 
-With VERP each reader's mail comes from an address of its own, at MAIL_BOUNCES: what comes back tells whom it is about.
-Many relays take mail from the address of the login alone, and refuse every other sender at MAIL, at RCPT or behind the
-mail. There all mail is from that address, comes back to it, and is told apart by its Message-ID.
+With VERP each subscriber's mail has a sender of its own at MAIL_BOUNCES, which identifies the subscriber in bounces.
+Many relays accept mail only from the login's address, and refuse other senders at MAIL, at RCPT or after the mail. With
+those, all mail has that sender, and its Message-ID identifies the subscriber.
 """
 
 from bot.mailboxes import InvalidMailboxError, Mailbox, parse
@@ -25,7 +25,7 @@ _LOGIN_ONLY = (
 
 
 def fixed(settings: Settings) -> Mailbox | None:
-    """The address that all mail is from; None where each has an address of its own, or MAIL_FROM will do."""
+    """Return the envelope sender of all mail; None with VERP or without MAIL_FROM."""
     if settings.mail_from is None:
         return None
     verp = settings.mail_verp
@@ -40,6 +40,6 @@ def fixed(settings: Settings) -> Mailbox | None:
 
 
 def domain(settings: Settings) -> str | None:
-    """The domain that SPF is looked up for."""
+    """Return the domain for SPF."""
     sender = fixed(settings) or settings.mail_bounces or (settings.mail_from and settings.mail_from.mailbox)
     return sender.domain if sender else None

@@ -1,8 +1,8 @@
-"""An edition and its subscribers -> deliveries, and the messages that each gets.
+"""Fan-out of an edition to its subscribers: their deliveries and messages.
 
-A fan-out goes through the subscribers in bounded transactions, each of which notes how far it has come: one that was
-cut off goes on there, two at once share the work, and who subscribes after it began waits for the next. Everybody gets
-their row at once; it is held where the edition is not ready in the subscriber's language.
+A fan-out processes the subscribers in bounded transactions, each of which stores its progress: an interrupted one
+continues there, two concurrent ones share the work, and subscribers who join after its start wait for the next.
+Everybody gets a row at once; it is held if the edition is not ready in the subscriber's language.
 """
 
 import asyncio
@@ -30,21 +30,23 @@ from digest.store import engine as database
 from digest.store.bulk import BATCH
 
 LIFETIME = timedelta(days=3)
-"""How long after its hour a delivery may still go out: nobody loses theirs by an outage of two days."""
+"""The time after its due time in which a delivery may be sent: an outage of two days loses none."""
 
 KEPT = timedelta(days=7)
-"""How long the messages of a dispatch are kept."""
+"""The time for which the messages of a campaign are kept."""
 
 _BATCH = BATCH
 _BREATH_SECONDS = 0.01
-_IN_MEMORY = 64  # renderings; a day has few that many share
-_TRUSTED = timedelta(minutes=1)  # what is in memory; another process may have had an edition composed anew
+_IN_MEMORY = 64  # renderings; a day has few that are widely shared
+_TRUSTED = timedelta(
+    minutes=1
+)  # for cached values, because another process may have had an edition composed again
 _log = structlog.get_logger()
 K = TypeVar("K")
 V = TypeVar("V")
 
 Contents = Callable[[date, str], Awaitable[Edition | None]]
-"""The edition of a day in a language, as far as it is made."""
+"""A function that returns the edition of a day in a language, as far as it is made."""
 
 
 async def open_edition(
@@ -54,25 +56,24 @@ async def open_edition(
     at: datetime,
     languages: Collection[str] | None = None,
 ) -> Dispatch | None:
-    """Gives out the edition of `day`, due at its `anchor`, to those who read one of `languages`; None: to all.
+    """Fan out the edition of `day`, due at its `anchor`, to subscribers who read one of `languages`; None means all.
 
-    Called again for languages that become ready later, and after whatever cut it off; None where another call has
-    opened it in all of `languages`. What an outage kept back for longer than a delivery lives is noted, and goes to
-    nobody.
+    It is called again for languages that become ready later, and after interruptions. Returns None if another call has
+    opened it in all of `languages`. Deliveries delayed by an outage beyond their lifetime are recorded, but not sent.
     """
     return await _open(engine, Subject.EDITION, day, anchor, at, languages)
 
 
 async def open_quiet_day(engine: AsyncEngine, day: date, anchor: datetime, at: datetime) -> Dispatch | None:
-    """The same of a day without papers, for those who asked for a line then; unless its papers have turned up.
+    """Fan out the notice of a day without papers to those who want it, unless the papers have turned up.
 
-    Where they do so later, their edition is given out all the same.
+    If they turn up later, their edition is fanned out all the same.
     """
     return await _open(engine, Subject.QUIET, day, anchor, at, None)
 
 
 async def draft_broadcast(engine: AsyncEngine, text: str, at: datetime) -> int:
-    """The number of a broadcast of the operator's `text`, which goes to nobody before it is confirmed."""
+    """Store a broadcast of the operator's `text` and return its id. Nobody gets it before it is confirmed."""
     async with database.writing(engine) as connection:
         draft = await dispatches.open_(connection, Subject.DRAFT, None, at, at, text)
     if draft is None:
@@ -81,7 +82,7 @@ async def draft_broadcast(engine: AsyncEngine, text: str, at: datetime) -> int:
 
 
 async def confirm_broadcast(engine: AsyncEngine, number: int, at: datetime) -> Dispatch | None:
-    """A delivery of the broadcast `number` for each who is subscribed, due at once; None where that was done."""
+    """Fan out the broadcast `number` to all active subscribers, due at once. Returns None if that was done before."""
     async with database.writing(engine) as connection:
         dispatch = await dispatches.confirm(connection, number, at)
     if dispatch is not None:
@@ -90,7 +91,7 @@ async def confirm_broadcast(engine: AsyncEngine, number: int, at: datetime) -> D
 
 
 async def resume(engine: AsyncEngine, at: datetime) -> None:
-    """Ends the fan-outs that were cut off."""
+    """Finish interrupted fan-outs."""
     async with database.reading(engine) as connection:
         unfinished = await dispatches.unfinished(connection)
     for dispatch in unfinished:
@@ -98,9 +99,9 @@ async def resume(engine: AsyncEngine, at: datetime) -> None:
 
 
 async def languages_to_give(connection: AsyncConnection, since: date) -> dict[date, frozenset[str]]:
-    """The days from `since` on whose closed edition somebody waits for, and the languages in which they do.
+    """Return the days since `since` whose closed edition is awaited, and the languages in which it is.
 
-    Of an edition that was never given out, these are the languages of all who are subscribed.
+    For an edition without a fan-out, these are the languages of all active subscribers.
     """
     days = await dispatches.never_given(connection, since)
     everyone = frozenset(await subscribers.languages(connection)) if days else frozenset()
@@ -135,7 +136,7 @@ async def _open(
 async def _is_given(
     engine: AsyncEngine, subject: Subject, day: date, languages: Collection[str] | None
 ) -> bool:
-    """Whether everybody has got the edition of `day` who reads it in `languages`, or there are no languages."""
+    """Whether the edition of `day` was fanned out to all who read it in `languages`, or there are no languages."""
     if languages is not None and not languages:
         return True
     async with database.reading(engine) as connection:
@@ -160,7 +161,7 @@ def _ready(dispatch: Dispatch, languages: Collection[str]) -> list[str]:
 
 
 async def _give_out(engine: AsyncEngine, dispatch: Dispatch, at: datetime) -> None:
-    """Ends the fan-out of `dispatch`, and releases what is held of it and need not be."""
+    """Finish the fan-out of a campaign, and release held deliveries that are ready."""
     count = await _all_of(partial(_give_to_some, engine, dispatch.id, at))
     released = 0
     if await _holds_some(engine, dispatch):
@@ -177,7 +178,7 @@ async def _give_out(engine: AsyncEngine, dispatch: Dispatch, at: datetime) -> No
 
 
 async def _all_of(step: Callable[[], Awaitable[int | None]]) -> int:
-    """Takes `step` after step until one gives None, with room between them for others that write."""
+    """Repeat `step` until it returns None, with pauses for other writers."""
     count = 0
     while (some := await step()) is not None:
         count += some
@@ -186,7 +187,7 @@ async def _all_of(step: Callable[[], Awaitable[int | None]]) -> int:
 
 
 async def _give_to_some(engine: AsyncEngine, number: int, at: datetime) -> int | None:
-    """A transaction's worth of the fan-out; gives the number of rows, None where there is nothing left to do."""
+    """Do one transaction of the fan-out. Returns the number of rows, or None if nothing is left to do."""
     async with database.writing(engine) as connection:
         fanout = await dispatches.fanout(connection, number, lock=True)
         if fanout is None or fanout.is_done:
@@ -209,31 +210,31 @@ async def _give_to_some(engine: AsyncEngine, number: int, at: datetime) -> int |
 
 
 async def _holds_some(engine: AsyncEngine, dispatch: Dispatch) -> bool:
-    """Whether something of `dispatch` is held that need not be."""
+    """Whether deliveries are held that are ready."""
     async with database.reading(engine) as connection:
         held = (await deliveries.held_languages(connection)).get(dispatch.id, set())
     return bool(_ready(dispatch, held))
 
 
 async def _release_some(engine: AsyncEngine, dispatch: Dispatch, at: datetime) -> int | None:
-    """A transaction's worth of what is released; None where there was nothing."""
+    """Release one transaction's worth of deliveries. Returns None if there were none."""
     async with database.writing(engine) as connection:
         return await deliveries.release(connection, dispatch, at, _BATCH) or None
 
 
 async def reschedule(connection: AsyncConnection, subscriber: Subscriber, at: datetime) -> None:
-    """Has what waits for the subscriber's hour wait for the one that was chosen since; one that has passed is now."""
+    """Move waiting deliveries to the subscriber's new delivery time. A time that has passed means now."""
     for number, dispatch in await deliveries.waiting(connection, subscriber, at):
         await deliveries.postpone(connection, number, due_at(dispatch, subscriber.hour, subscriber.zone))
 
 
 def due_at(dispatch: Dispatch, hour: time | None, zone: ZoneInfo) -> datetime:
-    """When `dispatch` goes to someone who named `hour` in `zone`; a broadcast waits for no hour."""
+    """Return when a campaign is due for a delivery time `hour` in `zone`. A broadcast is due at once."""
     return hours.next_time(dispatch.due_at, None if dispatch.subject is Subject.BROADCAST else hour, zone)
 
 
 class Renderings:
-    """The messages of each dispatch on `channel`, made once for all who chose alike, and kept in the tables."""
+    """The messages of each campaign on `channel`, composed once for equal preferences and stored."""
 
     def __init__(
         self, engine: AsyncEngine, channel: Channel, contents: Contents, clock: Callable[[], datetime]
@@ -247,7 +248,7 @@ class Renderings:
         self._making = asyncio.Lock()
 
     async def of(self, delivery: Delivery) -> tuple[int, tuple[Part, ...]]:
-        """The number of the messages of `delivery`, and the messages; none where there is nothing to send."""
+        """Return the id of the messages of `delivery` and the messages; none if there is nothing to send."""
         number = delivery.rendering
         if number is None:
             subscriber = delivery.subscriber
@@ -256,7 +257,7 @@ class Renderings:
         return number, await self._stored(number)
 
     async def replaced(self, delivery: Delivery, number: int, part: int, instead: tuple[Part, ...]) -> int:
-        """The number of the messages of `number` with `instead` in place of `part`: made once for all of them."""
+        """Return the id of the messages `number` with `instead` in place of `part`, made once for all deliveries."""
         parts = await self._stored(number)
         key = (delivery.dispatch.id, f"{number} without {part}")
         async with self._making:
@@ -310,7 +311,7 @@ class Renderings:
 
 
 def matching(edition: Edition, choices: Choices) -> Edition:
-    """`edition` with the papers that `choices` want of it."""
+    """Return `edition` with the papers that match `choices`."""
     rules = Rules(choices.categories or edition.categories, include=choices.include, exclude=choices.exclude)
     replacements = edition.replacements if not choices.include else ()
     return replace(edition, entries=selection.matching(edition.entries, rules), replacements=replacements)
@@ -318,7 +319,7 @@ def matching(edition: Edition, choices: Choices) -> Edition:
 
 @lru_cache(_IN_MEMORY)
 def _key(channel: str, choices: Choices, *, quiet: bool) -> str:
-    """What tells renderings apart: a digest, so that no one's keywords stay behind when they are forgotten."""
+    """Return the key of a rendering: a hash, so that no keywords remain after a subscriber's data is deleted."""
     form = json.dumps([channel, asdict(choices), quiet], sort_keys=True)
     return hashlib.sha256(form.encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""The folder that this program is at home in: there lie its `.env` and all that relative paths in settings lead to."""
+"""The home folder of the program, with its `.env`; relative paths in settings start there."""
 
 import os
 import sys
@@ -6,13 +6,14 @@ from pathlib import Path
 
 ENV_FILE = ".env"
 INSTALLED_IN = Path(sys.prefix).parent if sys.prefix != sys.base_prefix else None
-"""The folder in which the `.venv` lies that this program runs from; None where it runs from none."""
+"""The folder that contains the `.venv` of this program; None without one."""
 
 
 def folder() -> Path:
-    """The present folder; without an `.env` there, the one that this program is installed in, if that has one.
+    """Return the current folder, or, if it has no `.env`, the folder in which this program is installed, if that has
+    one.
 
-    So cron and systemd, which start it in another folder, find its settings and its database.
+    So cron and systemd, which start it in another folder, find its settings and database.
     """
     if INSTALLED_IN is None or _has_settings(Path()) or not _has_settings(INSTALLED_IN):
         return Path()

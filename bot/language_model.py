@@ -1,4 +1,4 @@
-"""The language models behind OPENAI_BASE_URL, as the settings want them asked."""
+"""The language models behind OPENAI_BASE_URL, configured by the settings."""
 
 import hashlib
 import json
@@ -34,7 +34,7 @@ _log = structlog.get_logger()
 
 
 def client(settings: Settings) -> openai.AsyncOpenAI | None:
-    """A client for the endpoint, None without a key. Close it after use."""
+    """Create a client for the endpoint; None without a key. Close it after use."""
     if settings.openai_api_key is None:
         return None
     proxy = settings.openai_proxy.get_secret_value() if settings.openai_proxy else None
@@ -49,7 +49,7 @@ async def model(
     alerts: Alerts,
     patience: Patience | None = None,
 ) -> Model:
-    """The models, with what was learned of their endpoint before and with the day's budget."""
+    """Create the models with the known endpoint profiles and the day's budget."""
 
     async def record(call: Call) -> None:
         async with database.writing(engine) as connection:
@@ -68,7 +68,7 @@ async def model(
 
 
 def own_fields(settings: Settings) -> dict[Purpose, Mapping[str, Any]]:
-    """The operator's own fields of a request: those of its purpose stand before those of all."""
+    """Return the operator's extra fields of requests by purpose. Fields of a purpose override the common ones."""
     common, reading = settings.openai_extra_body, settings.reading_extra_body
     return {
         Purpose.TRANSLATION: {**common, **settings.translation_extra_body},
@@ -78,7 +78,7 @@ def own_fields(settings: Settings) -> dict[Purpose, Mapping[str, Any]]:
 
 
 def endpoint(settings: Settings) -> Endpoint:
-    """The endpoint as a key of what is learned of it: without a login or a query, which may hold secrets."""
+    """Return the endpoint as the key of its profiles, without login or query, which may contain secrets."""
     address = urlsplit(str(settings.openai_base_url))
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
     fields = [settings.openai_extra_body, settings.translation_extra_body, settings.reading_extra_body]
@@ -90,9 +90,9 @@ def endpoint(settings: Settings) -> Endpoint:
 
 
 def keeping(settings: Settings, engine: AsyncEngine, clock: Clock, alerts: Alerts) -> Keep:
-    """What keeps what is learned of the endpoint, and has the operator hear of prompts that it cuts.
+    """Create the function that stores what is learned of the endpoint, and alerts the operator of truncated prompts.
 
-    What cannot be kept is learned again, and fails nothing.
+    What cannot be stored is learned again; that is no error.
     """
     where = endpoint(settings)
 
@@ -111,9 +111,9 @@ def keeping(settings: Settings, engine: AsyncEngine, clock: Clock, alerts: Alert
 
 
 async def profiles(settings: Settings, engine: AsyncEngine, clock: Clock, alerts: Alerts) -> Profiles:
-    """What was learned of the endpoint in the last thirty days: endpoints are made better, too.
+    """Load the profiles learned in the last thirty days, because endpoints also improve.
 
-    What was learned under other settings is forgotten, and so is the alert of it.
+    Profiles learned with other settings are ignored, and their alerts resolved.
     """
     async with database.reading(engine) as connection:
         rows = await endpoint_profiles.known(connection, endpoint(settings), clock() - _KNOWN_FOR)
@@ -128,7 +128,7 @@ def _window(learned: EndpointProfile) -> str:
 
 
 async def _budget(settings: Settings, engine: AsyncEngine, now: datetime) -> Budget:
-    """The day's budget, less what was spent of it before this process began."""
+    """Create the day's budget, less the tokens used before this process started."""
     today = now.astimezone(settings.timezone).date()
     midnight = datetime.combine(today, time(), settings.timezone)
     async with database.reading(engine) as connection:

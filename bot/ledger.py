@@ -1,7 +1,7 @@
-"""The ledger's pen: marks of many sends at once become one commit, and each sender waits for its own.
+"""A batched writer of delivery marks: many marks share one commit, and each sender waits for its own.
 
-A commit takes as long for one mark as for a hundred, so what comes in while one is under way, and in a moment after
-it, goes into the next. While the database is out of reach the marks wait: what was sent is not forgotten.
+A commit takes as long for one mark as for a hundred, so marks that arrive during a commit, or shortly after it, go into
+the next one. While the database is unavailable the marks wait: no sent message is forgotten.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from bot.store import deliveries
 from digest.errors import StoreError, StoreUnavailableError
 from digest.store import engine as database
 
-_GATHERING_SECONDS = 0.002  # unnoticed, and at a thousand marks a second it spares most of the commits
+_GATHERING_SECONDS = 0.002  # unnoticeable, and at a thousand marks a second it saves most commits
 
 
 class LedgerClosedError(StoreError):
@@ -27,7 +27,7 @@ class LedgerClosedError(StoreError):
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """A mark that is to be written, and who waits for it: for whether its delivery is still wanted."""
+    """A mark to write, and a future for whether its delivery is still wanted."""
 
     delivery: int
     mark: Mark
@@ -43,7 +43,7 @@ class _Waiting:
 
 
 class Ledger:
-    """Marks deliveries in the database behind `engine`."""
+    """Writes marks of deliveries to the database of `engine`."""
 
     def __init__(self, engine: AsyncEngine, clock: Callable[[], datetime]) -> None:
         self._engine = engine
@@ -52,13 +52,13 @@ class Ledger:
         self._writer: asyncio.Task[None] | None = None
         self._closed = False
         self._is_in_doubt = False
-        """Whether the database may have taken a commit that failed: the connection may break behind it."""
+        """Whether a failed commit may have succeeded: the connection may break after it."""
 
     async def note(self, delivery: int, mark: Mark) -> bool:
-        """Returns once `mark` is committed; not sooner where the caller is cancelled meanwhile.
+        """Return once `mark` is committed, even if the caller is cancelled meanwhile.
 
-        A delivery whose subscriber has left or paused, or that another process sends, is not marked as being sent:
-        False says so. Of one delivery, a mark is noted when the one before it has been. Raises LedgerClosedError,
+        A delivery whose subscriber has left or paused, or that another process sends, is not marked as being sent; the
+        result is then False. The caller must await one mark of a delivery before the next. Raises LedgerClosedError and
         StoreError.
         """
         if self._closed:
@@ -74,11 +74,11 @@ class Ledger:
             raise
 
     def open(self) -> None:
-        """Takes marks, again after it was closed."""
+        """Accept marks, also after it was closed."""
         self._closed = False
 
     async def close(self, patience_seconds: float) -> None:
-        """Returns once everything is committed; after so long, what is not yet is given up."""
+        """Wait for all commits; after `patience_seconds` the rest is given up."""
         self._closed = True
         if self._writer is None:
             return
@@ -96,7 +96,7 @@ class Ledger:
                 await outlasting("ledger", partial(self._commit, some))
         finally:
             self._writer = None
-            for each in (*some, *self._waiting):  # those that are written have their answer
+            for each in (*some, *self._waiting):  # those already written have their result
                 each.fail(_given_up())
 
     async def _commit(self, some: list[_Waiting]) -> None:
@@ -120,11 +120,11 @@ class Ledger:
 
 
 def _given_up() -> LedgerClosedError:
-    return LedgerClosedError("The program ended before the database took what became of a message.")
+    return LedgerClosedError("The program ended before the database stored the result of a message.")
 
 
 def _alike(some: list[_Waiting]) -> dict[Mark, list[int]]:
-    """What becomes the same is one statement."""
+    """Group equal marks, so that each group is one statement."""
     alike: dict[Mark, list[int]] = {}
     for each in some:
         alike.setdefault(each.mark, []).append(each.delivery)

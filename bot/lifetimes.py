@@ -1,4 +1,4 @@
-"""Lifetimes of the parts of a program: side by side until a stop, and no longer than a stop may take."""
+"""Lifetimes of a program's parts: in parallel until a stop, which takes a bounded time."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -9,13 +9,13 @@ import structlog
 
 T = TypeVar("T")
 _log = structlog.get_logger()
-_STOP_SECONDS, _CUT_OFF_SECONDS = 6.0, 1.0  # for all parts to end, and for those that were cut off
+_STOP_SECONDS, _CUT_OFF_SECONDS = 6.0, 1.0  # for all parts to end, and for those that were cancelled
 
 
 async def in_time(stop: asyncio.Event, work: Coroutine[Any, Any, object]) -> None:
-    """Awaits `work`, which ends by itself at `stop`; what has not ended some seconds after that is cut off.
+    """Await `work`, which ends by itself at `stop`, and cancel it if it takes some seconds more.
 
-    The tables say where to go on: what is cut off here fares as in a crash.
+    The tables tell where to continue: a cancellation here is like a crash.
     """
     working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
     await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -30,7 +30,7 @@ async def in_time(stop: asyncio.Event, work: Coroutine[Any, Any, object]) -> Non
 
 
 async def side_by_side(stop: asyncio.Event, parts: list[Coroutine[Any, Any, object]]) -> None:
-    """All `parts`, which end by themselves at `stop`; one that cannot go on stops the others, and is raised."""
+    """Run all `parts`, which end by themselves at `stop`. If one fails, the others stop and its exception is raised."""
     tasks = [asyncio.create_task(part) for part in parts]
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     stop.set()
@@ -40,7 +40,7 @@ async def side_by_side(stop: asyncio.Event, parts: list[Coroutine[Any, Any, obje
 
 
 async def unless(stop: asyncio.Event, work: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
-    """What `work` comes to; None where `stop` is set before."""
+    """Return the result of `work`, or None if `stop` is set before."""
     working, stopped = asyncio.create_task(work()), asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -53,7 +53,7 @@ async def unless(stop: asyncio.Event, work: Callable[[], Coroutine[Any, Any, T]]
 
 @asynccontextmanager
 async def own_stop(stop: asyncio.Event) -> AsyncIterator[asyncio.Event]:
-    """An event that is set with `stop`, and can be set without it: it ends a few parts, and the others go on."""
+    """Yield an event that is set with `stop`, or on its own to end only some parts."""
     own = asyncio.Event()
 
     async def follow() -> None:

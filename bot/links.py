@@ -1,6 +1,6 @@
-"""The links that let somebody act without a login: signed, so that nobody can make one up.
+"""Signed links that allow an action without a login.
 
-A link names a row, never an address. Signatures of one purpose are no good for another.
+A link contains the id of a row, never an address. Signatures of one purpose are invalid for another.
 """
 
 import hmac
@@ -17,22 +17,22 @@ from bot.settings import Settings
 from digest.models import VersionId
 
 CONFIRMING = timedelta(days=2)
-"""How long a link to confirm an address is good for."""
+"""Validity of a confirmation link."""
 PREFERRING = timedelta(days=90)
-"""How long a link to the preferences is good for; that to unsubscribe is good for ever (RFC 8058)."""
+"""Validity of a link to the preferences. Unsubscribe links never expire (RFC 8058)."""
 
 _PERMALINK = "/{year}/{month}/{day}/arxiv.html"  # https://jekyllrb.com/docs/permalinks/, the style "date"
 
 
 class ExpiredLinkError(Exception):
-    """The link was one of ours, and is too old."""
+    """The link is one of ours, but has expired."""
 
 
 @dataclass(frozen=True)
 class Links:
-    """The links under `base`, an address without a slash at its end; signed with `secret`.
+    """The links under `base`, a URL without a trailing slash, signed with `secret`.
 
-    `archive` is the address of the Jekyll site, or of a post with `{year}`, `{month}` and `{day}` in it.
+    `archive` is the URL of the Jekyll site, or of a post with `{year}`, `{month}` and `{day}` in it.
     """
 
     base: str
@@ -42,15 +42,15 @@ class Links:
 
     @property
     def home(self) -> str:
-        """The page on which one subscribes."""
+        """The home page, with the sign-up form."""
         return f"{self.base}/"
 
     def edition(self, day: date, language: str) -> str:
-        """The page of an edition."""
+        """Return the page of an edition."""
         return f"{self.base}/editions/{day}?language={language}"
 
     def post(self, day: date) -> str | None:
-        """The post of an edition, by Jekyll's own rule for its place; None where no site is known."""
+        """Return the post of an edition by Jekyll's permalink rule; None if no site is known."""
         if self.archive is None:
             return None
         pattern = self.archive if "{" in self.archive else f"{self.archive.rstrip('/')}{_PERMALINK}"
@@ -60,47 +60,47 @@ class Links:
         return pattern
 
     def paper(self, day: date, language: str, version: VersionId) -> str:
-        """The place of a paper on the page of an edition."""
+        """Return the place of a paper on the page of an edition."""
         return f"{self.edition(day, language)}#{version.paper}"
 
     def unsubscribe(self, number: int) -> str:
-        """The page that ends the subscription `number`; posting to it does (RFC 8058)."""
+        """Return the page that ends the subscription `number`, also by a POST (RFC 8058)."""
         return f"{self.base}/unsubscribe/{self._leaving.sign(str(number)).decode()}"
 
     def preferences(self, number: int) -> str:
-        """The page of what the subscriber `number` has chosen, good for `PREFERRING` from now on."""
+        """Return the preferences page of the subscriber `number`, valid for `PREFERRING` from now on."""
         return f"{self.base}/preferences/{self._preferring.sign(str(number)).decode()}"
 
     def confirm(self, number: int) -> str:
-        """The page that confirms the signing up `number`, good for `CONFIRMING` from now on."""
+        """Return the page that confirms the sign-up `number`, valid for `CONFIRMING` from now on."""
         return f"{self.base}/confirm/{self._confirming.sign(str(number)).decode()}"
 
     def leaving(self, token: str) -> int | None:
-        """The subscriber whom an unsubscribe link names, None where it is none of ours."""
+        """Return the subscriber of an unsubscribe link; None if it is not one of ours."""
         try:
             return int(self._leaving.unsign(token))
         except (BadSignature, ValueError):
             return None
 
     def preferring(self, token: str) -> int | None:
-        """The same of a link to the preferences. Raises ExpiredLinkError."""
+        """Return the subscriber of a preferences link; None if it is not one of ours. Raises ExpiredLinkError."""
         return self._read(self._preferring, token, PREFERRING)
 
     def confirming(self, token: str) -> int | None:
-        """The signing up that a link confirms, None where it is none of ours. Raises ExpiredLinkError."""
+        """Return the sign-up of a confirmation link; None if it is not one of ours. Raises ExpiredLinkError."""
         return self._read(self._confirming, token, CONFIRMING)
 
     def tag(self, purpose: str, number: int) -> str:
-        """A short signature in small letters and digits, for where a link has no place: addresses, Message-IDs."""
+        """Return a short signature in lower-case letters and digits, for addresses and Message-IDs."""
         signature = hmac.digest(self.secret.encode(), f"{purpose}:{number}".encode(), sha256)
         return b32encode(signature[:10]).decode().lower()
 
     def is_tag(self, tag: str, purpose: str, number: int) -> bool:
-        """Whether `tag` is that of `purpose` and `number`; takes as long for a wrong one."""
+        """Whether `tag` is valid for `purpose` and `number`. Takes constant time."""
         return hmac.compare_digest(tag.lower().encode(), self.tag(purpose, number).encode())
 
     def hashed(self, text: str) -> str:
-        """`text` (an address of the network) so that it can be told from others, and not be read."""
+        """Return a keyed hash of `text`, such as a network address, that can be compared but not read."""
         return hmac.new(self.secret.encode(), f"hash:{text}".encode(), sha256).hexdigest()[:32]
 
     @cached_property
@@ -121,7 +121,7 @@ class Links:
         return signer
 
     def _read(self, signer: TimestampSigner, token: str, age: timedelta) -> int | None:
-        """A link from the future is as good as a new one: clocks are set back."""
+        """Read a link. A link from the future is valid, because clocks may be set back."""
         try:
             number, made_at = signer.unsign(token, return_timestamp=True)
             found = int(number)
@@ -133,7 +133,7 @@ class Links:
 
 
 def open_links(settings: Settings, clock: Callable[[], datetime]) -> Links | None:
-    """The links that the settings describe; None where PUBLIC_URL or SECRET_KEY is not set."""
+    """Return the links of the settings; None if PUBLIC_URL or SECRET_KEY is not set."""
     if settings.public_url is None or settings.secret_key is None:
         return None
     archive = str(settings.archive_url) if settings.archive_url else None

@@ -1,4 +1,4 @@
-"""Log lines: events with ids, to standard error; never a key, an address or a body."""
+"""Logging: events with ids, to standard error; never keys, addresses or bodies."""
 
 import logging
 import sys
@@ -11,7 +11,7 @@ from digest.invisible import removed, removed_in_line
 
 
 def configure(form: Literal["text", "json"], *, quiet: bool = False) -> None:
-    """Sets up this process's logs in the form that LOG_FORMAT names; `quiet` leaves only warnings."""
+    """Configure this process's logging in the form of LOG_FORMAT; `quiet` keeps only warnings."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -24,29 +24,31 @@ def configure(form: Literal["text", "json"], *, quiet: bool = False) -> None:
         logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _CurrentStderr())),
         cache_logger_on_first_use=False,
     )
-    # The libraries log addresses with their queries at INFO; what they warn of is enough.
+    # At INFO the libraries log URLs with their queries; their warnings are enough.
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
-    # It tells of each tick that comes while the work of an earlier one goes on, which may take hours, and of the one
-    # that a stop cuts off; a tick's own faults are logged where they happen.
+    # APScheduler warns of each tick during an earlier one, which may take hours, and of one that a stop cancels; errors
+    # of a tick are logged where they happen.
     logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
-    # It tells with a traceback of each mail that its parsers do not survive; we say so in a line.
+    # flufl.bounce logs a traceback for each mail that its parsers cannot handle; we log one line.
     logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)
 
 
 def _harmless(_: object, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
-    """An event without what would move a terminal's cursor or pass for a line of its own: some repeat outside text."""
+    """Remove what would move a terminal's cursor or look like another line: some events contain outside text."""
     return {
         name: removed_in_line(value) if isinstance(value, str) else value for name, value in event.items()
     }
 
 
 def _traceback(out: TextIO, fault: structlog.types.ExcInfo) -> None:
-    """The traceback as the interpreter prints it: not the variables of each frame, tokens and messages among them."""
+    """Print the traceback as the interpreter does, without the frames' variables, which may include tokens and
+    messages.
+    """
     out.write("\n" + removed("".join(traceback.format_exception(*fault))).rstrip("\n"))
 
 
 class _CurrentStderr:
-    """Standard error as it is at each line: progress bars put themselves in its place for a while."""
+    """Standard error at the time of each line, because progress bars replace it temporarily."""
 
     def write(self, text: str) -> int:
         return sys.stderr.write(text)

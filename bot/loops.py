@@ -1,4 +1,4 @@
-"""The event loop of a program that has to end in time: it leaves a name server that does not answer behind."""
+"""The event loop of a program that must end in time, even if a name server does not answer."""
 
 import asyncio
 import os
@@ -14,14 +14,14 @@ _log = structlog.get_logger()
 
 
 class Loop(asyncio.SelectorEventLoop):
-    """asyncio's own, but for names.
+    """asyncio's selector loop, with its own name lookups.
 
-    asyncio looks them up in the threads of its executor, and waits for these at its end, as Python does: for half a
-    minute, where the name server is out of reach. Here nobody waits for a thread whose caller has gone.
+    asyncio looks up names in the threads of its executor and waits for these at its end, as Python does: for half a
+    minute if the name server is unreachable. Here nobody waits for a thread whose caller is gone.
     """
 
     async def getaddrinfo(self, host: Any, port: Any, **hints: Any) -> list[Any]:
-        """What `socket.getaddrinfo` gives, or raises."""
+        """Return or raise what `socket.getaddrinfo` does."""
         answer: asyncio.Future[list[Any]] = self.create_future()
 
         def look() -> None:
@@ -50,12 +50,12 @@ def _settle(answer: "asyncio.Future[list[Any]]", said: list[Any] | Exception) ->
 
 
 def leave_within(seconds: float) -> None:
-    """Ends the process after that time, whatever hangs in it then: a thread, a handler that does not let go.
+    """End the process after that time, whatever hangs in it: a thread or a handler that does not return.
 
-    Nothing is lost by it that a crash would not lose.
+    This loses nothing that a crash would not lose.
     """
     timer = Timer(seconds, _leave)
-    timer.daemon = True  # a process that ends before that is not kept for it
+    timer.daemon = True  # it does not keep a process alive that ends earlier
     timer.start()
 
 

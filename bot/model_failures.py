@@ -1,4 +1,4 @@
-"""Editions that the language model left untranslated: what failed, how often, and what helps."""
+"""Editions that the language model left untranslated: the failures, their number, and the remedy."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -15,14 +15,14 @@ from digest.store import attempts, calls
 from digest.store import engine as database
 
 _FAILED = frozenset({Gap.MODEL, Gap.UNFAITHFUL})
-_KNOWN = {outcome.value: outcome for outcome in Outcome}  # the log may hold names of earlier versions
+_KNOWN = {outcome.value: outcome for outcome in Outcome}  # the log may contain names of earlier versions
 _UNFAITHFUL = "The translations did not pass the checks"
 _SETTINGS = "correct OPENAI_API_KEY, OPENAI_BASE_URL or TRANSLATION_MODEL"
 _LATER = "run it again later"
 _ANOTHER_MODEL = "another TRANSLATION_MODEL may do better"
 _WRONG_LANGUAGE = "The translations are not in the language that was asked for"
 _ENDPOINT = f"check OPENAI_BASE_URL, or {_LATER}"
-_NAMED = ""  # the sentence of the fault names what helps
+_NAMED = ""  # the sentence of the failure names the remedy
 _REMEDIES = {
     Outcome.UNAUTHORISED: _SETTINGS,
     Outcome.REDIRECTED: _NAMED,
@@ -47,9 +47,10 @@ _OF_THE_LANGUAGE = frozenset({Flaw.SCRIPT, Flaw.UNTRANSLATED})
 
 
 async def of(app: App, accounts: Iterable[Account]) -> ModelError | None:
-    """The fault of the first edition in `accounts`, in any of its languages, of which less than half came through.
+    """Return the error of the first edition in `accounts`, in any language, with less than half of its papers
+    translated.
 
-    Counted are the papers that were tried. A paper without a key, without budget or given up was not.
+    Only papers that were tried count, not those without a key, without budget, or given up.
     """
     for account in accounts:
         for made in (account, *account.others):
@@ -71,16 +72,16 @@ async def _fault(app: App, made: Made) -> ModelError | None:
 
 
 def failures(edition: Edition) -> list[VersionId]:
-    """The papers of `edition` that a model was asked to translate, in vain. Pure."""
+    """Return the papers of `edition` whose translation was tried and failed. Pure."""
     return [entry.paper.version for entry in edition.entries if entry.translation in _FAILED]
 
 
 def sentence(
     day: date, translated: int, failed: int, asked: Iterable[Call], found: Sequence[AbstractSet[Flaw]] = ()
 ) -> str:
-    """What went wrong most often in the calls `asked`, and what helps, in one sentence. Pure.
+    """Describe the most frequent failure of the calls `asked`, and its remedy, in one sentence. Pure.
 
-    `found` are the flaws of each translation that a model gave.
+    `found` are the flaws of each translation that a model returned.
     """
     outcomes = Counter(
         outcome
@@ -100,6 +101,6 @@ def sentence(
 
 
 def _unfaithful(found: Sequence[AbstractSet[Flaw]]) -> str:
-    """What is wrong with the translations that did not pass: the language, if it is that of at least half of them."""
+    """Name the fault of the translations that failed the checks: the language, if that of at least half of them."""
     foreign = sum(bool(_OF_THE_LANGUAGE & flaws) for flaws in found)
     return _WRONG_LANGUAGE if foreign and 2 * foreign >= len(found) else _UNFAITHFUL

@@ -1,4 +1,4 @@
-"""The values that reaching people is made of: frozen, compared by content. Times are aware and in UTC."""
+"""The values of `bot`: frozen, compared by content. Times are aware and in UTC."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -11,7 +11,7 @@ from digest.keywords import Keyword
 
 
 class Detail(StrEnum):
-    """How much of each paper a subscriber gets pushed; the rest is a tap away."""
+    """How much of each paper is pushed to a subscriber; the rest is available by a tap."""
 
     TITLES = "titles"
     ABSTRACTS = "abstracts"
@@ -19,7 +19,7 @@ class Detail(StrEnum):
 
 
 class Kind(StrEnum):
-    """What stands behind an address: one of Telegram's types of chats, or a mailbox."""
+    """The kind of an address: one of Telegram's chat types, or a mailbox."""
 
     PRIVATE = "private"
     GROUP = "group"
@@ -28,23 +28,23 @@ class Kind(StrEnum):
 
 
 class Standing(StrEnum):
-    """Whether a subscriber gets the digest."""
+    """The status of a subscriber."""
 
     NEW = "new"
     """Known, but never subscribed."""
     ACTIVE = "active"
     LEFT = "left"
-    """Unsubscribed by themselves."""
+    """Unsubscribed by the subscriber."""
     ENDED = "ended"
-    """Not reached any more; the reason is the channel's."""
+    """Unreachable; the channel gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What is shown to a subscriber, and in which form: equal choices get the same messages, made once.
+    """The content and form of what is shown to a subscriber. Equal preferences share messages, composed once.
 
-    `language` is a BCP 47 tag. Papers of any of `categories` are shown, of all where there are none. `rich` asks
-    for Telegram's rich messages.
+    `language` is a BCP 47 tag. Papers in any of `categories` are shown; an empty tuple means all. `rich` asks for
+    Telegram's rich messages.
     """
 
     language: str
@@ -57,7 +57,7 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What somebody chose when signing up: as `Subscriber` has it."""
+    """The preferences of a sign-up, with the fields of `Subscriber`."""
 
     choices: Choices
     hour: time | None
@@ -67,7 +67,7 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """When somebody asked for the digest, and how: "form", "telegram", or what a list that was imported says."""
+    """The time and kind of a subscriber's consent: "form", "telegram", or the text of an imported list."""
 
     at: datetime
     how: str
@@ -75,15 +75,15 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """An address on a channel, and what it wants.
+    """An address on a channel with its preferences.
 
-    `address` is the channel's own form: a Telegram chat, with `:topic` behind it where it is one of a forum; or a
-    mailbox. At `hour` in `zone` the digest goes out, None means as soon as it is made. Nothing is sent before
-    `paused_until`. `silent` messages make no sound; `quiet_line` asks for one line on days without papers. `awaiting`
-    names the settings whose values were asked for, each with the message that shows it ("include:77 hour:80", 0 for
-    none); in a private chat the next message before `awaited_until` gives the value. `strikes` counts the messages in
-    a row that the address refused, `failing_since` is when it began to fail. `consent` is None where none is
-    recorded: pressing Start is plain enough.
+    `address` has the channel's form: a Telegram chat, followed by `:topic` for a topic of a forum; or a mailbox. The
+    digest is sent at `hour` in `zone`; None means as soon as it is made. Nothing is sent before `paused_until`.
+    `silent` messages make no sound; `quiet_line` asks for a notice on days without papers. `awaiting` lists the
+    settings whose values were asked for, each with the message of its menu ("include:77 hour:80", 0 for none); in a
+    private chat the next message before `awaited_until` gives the value. `strikes` counts consecutive refusals of
+    messages; `failing_since` is the start of the failures. `consent` is None if none is recorded, because pressing
+    Start is clear enough.
     """
 
     id: int
@@ -106,21 +106,21 @@ class Subscriber:
 
 
 class Letter(StrEnum):
-    """What a letter is for: a mail to one person, in answer to a form."""
+    """The purpose of a transactional mail, sent in reply to a form."""
 
     CONFIRM = "confirm"
     """Asks whether the address wants the newsletter."""
     KNOWN = "known"
-    """Tells an address that has the newsletter so, and how to change it."""
+    """Tells a subscribed address so, and how to change the preferences."""
 
 
 @dataclass(frozen=True, slots=True)
 class SigningUp:
-    """An address that somebody gave, and the letter that answers.
+    """A sign-up: an address that somebody entered, and the mail in reply.
 
-    `network` is a keyed hash of where it came from (`Links.hashed`), `how` the word for the consent: "form" or
-    "telegram". `wishes` are None where only a link to the preferences was asked for. The letter is tried at
-    `next_at`, never where that is None; `tries` counts the failed attempts.
+    `network` is a keyed hash of the request's origin (`Links.hashed`); `how` is the kind of consent, "form" or
+    "telegram". `wishes` is None for a request of a link to the preferences. The mail is tried at `next_at`, never if
+    that is None; `tries` counts failed attempts.
     """
 
     id: int
@@ -136,23 +136,23 @@ class SigningUp:
 
 
 class Subject(StrEnum):
-    """What is sent to many."""
+    """The kind of a campaign."""
 
     EDITION = "edition"
     QUIET = "quiet"
-    """A day without papers: one line for those who asked for it."""
+    """A day without papers: a notice for those who want it."""
     BROADCAST = "broadcast"
-    """The operator's own words."""
+    """A message of the operator."""
     DRAFT = "draft"
-    """The same before they were confirmed: nobody gets them."""
+    """An unconfirmed broadcast, which nobody gets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """One thing that is sent to many: an edition or a quiet day by its date, or a text of the operator's.
+    """A campaign: an edition or a quiet day by its date, or a message of the operator.
 
-    `due_at` is when it goes out to those who named no hour. `languages` are those in which an edition is ready; None
-    for all.
+    `due_at` applies to subscribers without a delivery time. `languages` are those in which an edition is ready; None
+    means all.
     """
 
     id: int
@@ -163,35 +163,35 @@ class Dispatch:
     languages: frozenset[str] | None = None
 
     def is_ready_in(self, language: str) -> bool:
-        """Whether it can go out to those who read `language`."""
+        """Whether it can be sent to subscribers who read `language`."""
         return self.languages is None or language in self.languages
 
 
 class Sending(StrEnum):
-    """How it stands with a delivery."""
+    """The state of a delivery."""
 
     HELD = "held"
-    """Its edition is not ready in the subscriber's language."""
+    """The edition is not ready in the subscriber's language."""
     DUE = "due"
     SENDING = "sending"
-    """Committed before each request: the message that is found so after a crash is unknown."""
+    """Committed before each request. A message found in this state after a crash has unknown delivery."""
     SENT = "sent"
     FAILED = "failed"
     UNKNOWN = "unknown"
-    """Nothing is left to send, and of some message nobody knows whether it was taken."""
+    """Nothing is left to send, and it is unknown whether some message was accepted."""
     SKIPPED = "skipped"
-    """Nothing to send, or nobody who wants it any more."""
+    """There is nothing to send, or nobody wants it any more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One dispatch to one subscriber: the ledger's row.
+    """A delivery: one campaign to one subscriber.
 
-    `due_at` is the hour for which it was given out. `part` counts the messages that are done with, `tries` the failed
-    attempts at the next one; `again` are those before it that the operator wants to be sent again. `rendering` names
-    the messages once they are made. `repeated`: the next message may have arrived, and is sent a second time.
-    `is_belied`: it is the line of a day without papers, whose papers turned up; `is_after_quiet`: it is an edition, and
-    its subscriber got that line before it.
+    `due_at` is the original due time. `part` counts finished messages, `tries` the failed attempts at the next one;
+    `again` are earlier messages that the operator wants to resend. `rendering` identifies the messages once they are
+    composed. `repeated`: the next message may have arrived and is sent a second time. `is_belied`: it announces a day
+    without papers, but the papers turned up; `is_after_quiet`: it is an edition whose subscriber got that notice
+    before.
     """
 
     id: int
@@ -207,11 +207,11 @@ class Delivery:
     is_after_quiet: bool = False
 
     def left(self, count: int) -> tuple[int, ...]:
-        """Which of its `count` messages are to be sent, in their order."""
+        """Return which of its `count` messages are still to be sent, in order."""
         return (*self.again, *range(self.part, count))
 
     def done(self, message: int) -> int:
-        """What `part` is once `message` is done with."""
+        """Return the value of `part` once `message` is finished."""
         return max(self.part, message + 1)
 
 
@@ -221,9 +221,9 @@ Part = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Showing:
-    """An answer on its way to who asked: the messages `parts`, of which the first `part` are gone.
+    """An answer on its way: the messages `parts`, of which the first `part` are sent.
 
-    An edition is `silent`. Anything else answers the message `reply_to`; with `prompt` it asks for a reply.
+    An edition is `silent`. Anything else replies to the message `reply_to`; with `prompt` it asks for a reply.
     """
 
     id: int
@@ -237,12 +237,11 @@ class Showing:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What a delivery becomes; a field that is None stays as it is, but `reason`, which belongs to the state.
+    """A change of a delivery. Fields that are None stay unchanged, except `reason`, which belongs to the state.
 
-    `in_flight` is the message that is being sent, and `day` is today at its reader's, who may have chosen a pause a
-    moment ago; `once_more`, whether that message was marked as being sent before. `unknown` is a message of which
-    nobody knows whether it was taken; `settled`, one that was sent again and taken. A delivery is "sent" only if no
-    message of it is unknown.
+    `in_flight` is the message being sent; `day` is the subscriber's current date, for a pause chosen a moment ago;
+    `once_more` tells whether that message was already marked as being sent. `unknown` is a message with unknown
+    delivery; `settled` is one that was resent and accepted. A delivery is "sent" only if no message of it is unknown.
     """
 
     state: Sending
@@ -260,7 +259,7 @@ class Mark:
 
 
 class AlertKind(StrEnum):
-    """What the operator is alerted of. Most last until they are over; an event happens once, and is never over."""
+    """The kind of an alert. Most last until they are over; an event happens once and has no end."""
 
     EDITION_MISSING = "edition-missing"
     """arXiv does not show the papers of an edition that is due; the subject is its date."""
@@ -269,25 +268,27 @@ class AlertKind(StrEnum):
     MODEL_FAILED = "model-failed"
     """Less than half of an edition's papers were translated, because of the model; the reason is a sentence."""
     PROMPTS_CUT = "prompts-cut"
-    """An endpoint reads only a part of long prompts, without saying so; the subject is the model, the reason the tokens
-    from which on."""
+    """An endpoint silently truncates long prompts; the subject is the model, the reason the number of tokens from which
+    it does.
+    """
     PAPERS_UNEXPLAINED = "papers-unexplained"
     """Announced papers are in no edition, without a reason; the reason is their number."""
     HIDDEN_INSTRUCTIONS = "hidden-instructions"
-    """Event: a paper gives language models instructions where no reader sees them; the subject is its version."""
+    """Event: a paper contains a prompt injection that readers cannot see; the subject is its version."""
     POST_NOT_WRITTEN = "post-not-written"
     POST_NOT_PUSHED = "post-not-pushed"
     CHANNEL_PAUSED = "channel-paused"
     """Nothing can be sent on a channel, whatever the address; the subject is its name."""
     MAIL_RETURNED = "mail-returned"
-    """Mails come back from several readers for what they are or where they are from; the reason is what is said."""
+    """Mails of several subscribers are returned for their content or origin; the reason is what the reports say."""
     SENDS_UNKNOWN = "sends-unknown"
-    """Event: messages of which nobody knows whether they arrived; the subject is their edition or broadcast, the
-    reason their number."""
+    """Event: messages with unknown delivery; the subject is their edition or broadcast, the reason their number."""
     TOPIC_CLOSED = "topic-closed"
-    """Event: the topic of a forum is closed or deleted: its people cannot tell the bot. The subject is its address."""
+    """Event: a topic of a forum is closed or deleted, which its members cannot tell the bot. The subject is its
+    address.
+    """
     INTERNAL_ERROR = "internal-error"
-    """A fault that only the log describes."""
+    """An error that only the log describes."""
 
     @property
     def is_event(self) -> bool:
@@ -299,9 +300,9 @@ _EVENTS = frozenset({AlertKind.HIDDEN_INSTRUCTIONS, AlertKind.SENDS_UNKNOWN, Ale
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One trouble of the operator's: kind and subject name it, and `reason` is what is known of it.
+    """An alert, identified by kind and subject; `reason` is what is known of the problem.
 
-    `over_at` is None while it lasts. `tries` counts the failed attempts to tell it.
+    `over_at` is None while the problem lasts. `tries` counts the failed attempts to send it.
     """
 
     kind: AlertKind
@@ -313,22 +314,22 @@ class Alert:
 
 
 class Wish(StrEnum):
-    """What a person asks of a paper."""
+    """The kind of a paper request."""
 
     READING = "reading"
     ANSWER = "answer"
 
 
 ASK_LIFETIME = timedelta(days=1)
-"""How long a request is worked on, and its answer tried to be sent."""
+"""The time in which a request is processed and its answer retried."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One person's request, kept until it is answered: a restart goes on with it.
+    """A paper request of one person, stored until it is answered, so that a restart continues it.
 
-    `paper` is an identifier as it was asked for, with or without a version. `status_message` is the message that
-    becomes the answer; `part` counts the messages of the answer that went out, or may have.
+    `paper` is the identifier as requested, with or without a version. `status_message` is the message that becomes the
+    answer; `part` counts the messages of the answer that were sent or may have been.
     """
 
     id: int

@@ -1,4 +1,4 @@
-"""Outages of the database: another writer holds it for long, or the server restarts. Work waits, and goes on."""
+"""Waiting out outages of the database: another writer holds it for long, or the server restarts."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -16,12 +16,12 @@ _log = structlog.get_logger()
 
 
 def pause_seconds(tries: int) -> float:
-    """How long to wait after so many failed tries."""
+    """Return the pause after that many failed tries, in seconds."""
     return _BACKOFF.pause(tries).total_seconds()
 
 
 async def outlasting(what: str, work: Callable[[], Awaitable[T]]) -> T:
-    """What `work` comes to, begun anew until the database is there for it. Raises what else `work` raises."""
+    """Return the result of `work`, restarted until the database is available. Raises what else `work` raises."""
     tries = 0
     while True:
         try:
@@ -33,5 +33,5 @@ async def outlasting(what: str, work: Callable[[], Awaitable[T]]) -> T:
 
 
 def note(what: str, error: StoreUnavailableError, tries: int) -> None:
-    """Tells the log that `what` waits for the database."""
+    """Log that `what` waits for the database."""
     _log.warning("database_unavailable", waiting=what, error=str(error), seconds=pause_seconds(tries))

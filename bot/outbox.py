@@ -1,9 +1,8 @@
-"""Deliveries -> sends, on one channel: the loop that asks the tables what is due, and has it sent (`attempts`).
+"""The delivery worker of one channel: it finds due deliveries in the tables and sends them (`attempts`).
 
-Each message is marked as being sent before its request, and as sent after it. What a crash or a timeout leaves
-between the two is unknown: it may have arrived. Those behind it go out. That is the one place where a person can get a
-message twice: by mail, where it is sent once more under the same Message-ID; in Telegram, only if the operator asks for
-it.
+Each message is marked as being sent before its request, and as sent after it. After a crash or timeout in between its
+delivery is unknown: it may have arrived. Later messages are still sent. This is the only case in which a person can get
+a message twice: by mail, which is repeated under the same Message-ID; in Telegram, only if the operator resends it.
 """
 
 import asyncio
@@ -31,10 +30,10 @@ from digest.store import engine as database
 from digest.store.exclusive import exclusive
 
 _log = structlog.get_logger()
-_WIDTH = 200  # sends at once; a group that waits for its minute holds one of these places
-# For what is in flight when the program stops, and then for the marks: together half of what serve has.
+_WIDTH = 200  # simultaneous sends; a group that waits for its minute takes one of these places
+# For messages in flight at a stop, and then for the marks: together half of the time of `serve`.
 _LAST_SECONDS, _LAST_MARKS_SECONDS = 4.0, 1.0
-_MARKS_SECONDS = 60.0  # for the marks where only the channel stops
+_MARKS_SECONDS = 60.0  # for the marks if only the channel stops
 
 
 class ChannelError(DigestError):
@@ -43,9 +42,9 @@ class ChannelError(DigestError):
 
 @dataclass
 class Outbox:
-    """Sends what is due on `channel`, at most `width` at once; looks every `look_seconds` for what has become due.
+    """Sends due deliveries on `channel`, at most `width` at once, checking for new ones every `look_seconds`.
 
-    To one subscriber it sends one thing at a time.
+    A subscriber gets one delivery at a time.
     """
 
     engine: AsyncEngine
@@ -55,15 +54,15 @@ class Outbox:
     width: int = _WIDTH
     look_seconds: float = 5
     has_sent: asyncio.Event = field(init=False, default_factory=asyncio.Event)
-    """Set once a message was taken."""
+    """Set once a message was accepted."""
     _ledger: Ledger = field(init=False)
     _outcomes: Outcomes = field(init=False)
     _attempts: Attempts = field(init=False)
     _trials: Trials = field(init=False, default_factory=Trials)
     _running: dict[int, "asyncio.Task[None]"] = field(init=False, default_factory=dict)
-    """By subscriber."""
+    """Tasks by subscriber id."""
     _in_flight: set[int] = field(init=False, default_factory=set)
-    """Of the subscribers in `_running`, those whose message is on its way."""
+    """The subscribers in `_running` with a message in flight."""
     _changed: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     _closing: bool = field(init=False, default=False)
     _fault: BaseException | None = field(init=False, default=None)
@@ -90,10 +89,10 @@ class Outbox:
         )
 
     async def run(self) -> None:
-        """Sends until `close`; nothing new is begun then, what is in flight ends.
+        """Send until `close`; then start nothing new and finish the messages in flight.
 
-        A database that is out of reach is waited for. Raises ChannelError, after which it may be run again; BusyError
-        where another process sends, StoreError.
+        Outages of the database are waited out. Raises ChannelError, after which it may be run again; BusyError if
+        another process is sending; StoreError.
         """
         tries = 0
         async with self._opened():
@@ -110,7 +109,7 @@ class Outbox:
                     await self._wait(self.look_seconds)
 
     async def drain(self) -> None:
-        """Sends until nothing is due. Raises as `run` does."""
+        """Send until nothing is due. Raises as `run` does."""
         async with self._opened():
             while not self._is_ending:
                 if await self._begin_more() or self._running:
@@ -119,17 +118,17 @@ class Outbox:
                     break
 
     def wake(self) -> None:
-        """There is something new to send."""
+        """Check for new deliveries now."""
         self._changed.set()
 
     def close(self) -> None:
-        """Begin nothing new."""
+        """Start nothing new."""
         self._closing = True
         self._changed.set()
 
     @property
     def is_refused(self) -> bool:
-        """Whether the last thing that was heard is a refusal of us."""
+        """Whether the latest answer is a refusal of us."""
         return self._trials.are_on
 
     @property
@@ -138,7 +137,7 @@ class Outbox:
 
     @asynccontextmanager
     async def _opened(self) -> AsyncIterator[None]:
-        """What a process before this one was sending is unknown from now on."""
+        """Lock the channel, and mark messages that an earlier process was sending as unknown."""
         self._fault = self._refusal = None
         self._ledger.open()
         async with exclusive(self.engine, f"{self.channel.name} deliveries"):
@@ -156,7 +155,7 @@ class Outbox:
                 raise self._fault
 
     async def _finish(self) -> None:
-        """What waits for its turn gives it up; what has begun ends, is due again, or is unknown."""
+        """Cancel waiting sends, and let those in flight finish, become due again, or become unknown."""
         self._cut_short()
         tasks = set(self._running.values())
         if tasks:
@@ -166,24 +165,24 @@ class Outbox:
         tasks = {*tasks, *self._releasing()}
         seconds = _LAST_MARKS_SECONDS if self._closing else _MARKS_SECONDS
         if tasks:
-            await asyncio.wait(tasks, timeout=seconds / 2)  # they may have something to note
+            await asyncio.wait(tasks, timeout=seconds / 2)  # they may have something to record
         await self._ledger.close(seconds / 2)
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _cut_short(self, but: int | None = None) -> None:
-        """Has what waits for its turn give it up, `but` for what goes to that subscriber."""
+        """Cancel waiting sends, except those to the subscriber `but`."""
         for number, task in self._running.items():
             if number not in self._in_flight and number != but:
                 task.cancel()
 
     def _releasing(self) -> set["asyncio.Task[None]"]:
-        """What is refused and held counts against nobody where the run was stopped."""
+        """Release held refusals if the run was stopped, so that they count against nobody."""
         if self._fault is not None and not isinstance(self._fault, ChannelError):
             return set()
         return {asyncio.create_task(self._outcomes.failures.release())}
 
     async def _settle(self) -> bool:
-        """Nothing is left to send: what was refused counts now. Gives whether some of it is due again at once."""
+        """Apply held refusals when nothing is left to send. Returns whether some deliveries are due again at once."""
         if self._is_ending:
             return False
         try:
@@ -202,7 +201,7 @@ class Outbox:
         self.has_sent.set()
 
     def _met(self, delivery: Delivery, error: HaltedError) -> bool:
-        """`delivery` met a refusal of us; gives whether that is about its recipient alone."""
+        """Record a refusal of us. Returns whether it concerns only the recipient."""
         found = self._trials.met(delivery.subscriber.id, is_answer=bool(error.likeness))
         if found is Refusal.ALONE:
             return True
@@ -214,7 +213,7 @@ class Outbox:
         return False
 
     async def _begin_more(self) -> bool:
-        """Begins what there is room for; whether there was anything to begin."""
+        """Start deliveries if there is room. Returns whether there were any to start."""
         width = 1 if self._trials.are_on else self.width
         room = width - len(self._running)
         if self._is_ending or room < width // 4 + 1:
@@ -233,12 +232,14 @@ class Outbox:
         task.add_done_callback(partial(self._ended, number))
 
     async def _next(self, room: int) -> list[Delivery]:
-        """Those who met a refusal of us stand behind the others."""
+        """Return due deliveries, with recipients who met a refusal of us last."""
         others = await self._due(room, {*self._running, *self._trials.refused})
         return others or await self._due(room, self._running)
 
     async def _next_trial(self) -> list[Delivery]:
-        """Whoever has met no refusal of us; where there is nobody, one who did, but not twice in a row."""
+        """Return a trial delivery: to a recipient without a refusal of us, or else to one with a refusal, but not twice
+        in a row.
+        """
         refused = tuple(self._trials.refused)
         async with database.reading(self.engine) as connection:
             count = await deliveries.count_due(connection, self.channel.name, self.clock(), refused)
@@ -265,7 +266,7 @@ class Outbox:
         self._changed.clear()
 
     async def _guarded(self, delivery: Delivery) -> None:
-        """One delivery's fault costs no other its place; a failing database or channel ends the run."""
+        """Send one delivery. Its error affects no other; a failing database or channel ends the run."""
         try:
             await self._attempts.make(delivery)
         except LedgerClosedError:

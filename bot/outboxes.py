@@ -1,4 +1,4 @@
-"""The channels that the settings name, each with the outbox that sends on it."""
+"""The configured channels, each with its delivery worker."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,10 +20,10 @@ from digest.models import Edition
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """How often the tables are asked what is due, of editions and of deliveries; how long an answer may take.
+    """Intervals of the checks for due editions and deliveries, and time limits of answers, in seconds.
 
-    A Telegram that is out of reach at the start is waited for: for `patience_seconds`, or without an end. A channel
-    that is refused rests for `pause_seconds`, then longer.
+    An unreachable Telegram is waited for at the start: for `patience_seconds`, or without a limit. A refused channel
+    pauses for `pause_seconds`, then longer.
     """
 
     tick_seconds: float = 30
@@ -34,30 +34,28 @@ class Rhythm:
 
 
 def require_channel(settings: Settings) -> None:
-    """Raises ChannelError where the settings name no way to reach anybody."""
+    """Check that a channel is configured. Raises ChannelError."""
     if not has_channel(settings):
-        raise ChannelError(
-            "Nobody can be reached: set TELEGRAM_BOT_TOKEN (@BotFather gives one) or SMTP_HOST."
-        )
+        raise ChannelError("No channel is configured: set TELEGRAM_BOT_TOKEN (from @BotFather) or SMTP_HOST.")
 
 
 def has_channel(settings: Settings) -> bool:
-    """Whether the settings name a way to reach somebody."""
+    """Whether a channel is configured."""
     return bool(channels(settings))
 
 
 def channels(settings: Settings) -> tuple[str, ...]:
-    """The names of the channels that the settings name."""
+    """Return the names of the configured channels."""
     telegram = (Outgoing.name,) if settings.telegram_bot_token is not None else ()
     return (*telegram, Mail.name) if settings.smtp_host is not None else telegram
 
 
 @asynccontextmanager
 async def telegram(app: App, settings: Settings, rhythm: Rhythm) -> AsyncIterator[tuple[Outgoing, Outbox]]:
-    """What sends to Telegram. Raises ChannelError where no token is set, or Telegram refuses it."""
+    """Open the Telegram channel. Raises ChannelError if no token is set or Telegram refuses it."""
     token = settings.telegram_bot_token
     if token is None:
-        raise ChannelError("TELEGRAM_BOT_TOKEN is not set: @BotFather gives one.")
+        raise ChannelError("TELEGRAM_BOT_TOKEN is not set: get one from @BotFather.")
     limiter = connection.open_limiter(settings)
     bot = connection.open_bot(token, settings, rhythm.answer_seconds, limiter)
     async with (
@@ -72,7 +70,7 @@ async def telegram(app: App, settings: Settings, rhythm: Rhythm) -> AsyncIterato
 async def mail(
     app: App, settings: Settings, links: Links, rhythm: Rhythm
 ) -> AsyncIterator[tuple[Mail, Outbox]]:
-    """What sends mail, over connections that are opened when they are needed. Raises DigestError."""
+    """Open the mail channel, which connects on demand. Raises DigestError."""
     async with open_mail(settings, links, app.clock) as channel:
         yield channel, _outbox(app, channel, rhythm, channel.width)
 

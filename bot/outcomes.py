@@ -1,4 +1,4 @@
-"""What a send came to: for its delivery, and for the subscription."""
+"""Delivery results: their effects on the delivery and the subscription."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import KW_ONLY, dataclass
@@ -26,7 +26,9 @@ _BACKOFF = Backoff(timedelta(seconds=15), timedelta(hours=1))
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """Notes them in `ledger`, and refusals in `failures`; with `repeats`, what may have arrived is sent once more."""
+    """Records results in `ledger` and refusals in `failures`. With `repeats`, a message that may have arrived is
+    resent.
+    """
 
     engine: AsyncEngine
     ledger: Ledger
@@ -36,7 +38,7 @@ class Outcomes:
     repeats: bool
 
     async def sent(self, delivery: Delivery, message: int, *, last: bool) -> None:
-        """`message` was taken, the `last` that was to be sent or not."""
+        """Record that `message` was accepted; `last` tells whether it was the last one to send."""
         mark = Mark(
             Sending.SENT if last else Sending.DUE,
             part=delivery.done(message),
@@ -50,9 +52,9 @@ class Outcomes:
             await self._written(partial(subscribers.clear_strikes, number=delivery.subscriber.id))
 
     async def failed(self, delivery: Delivery, message: int, error: DeliveryError, *, last: bool) -> bool:
-        """It was not, or nobody knows. Gives whether the delivery is due again at once.
+        """Record that `message` failed or has unknown delivery. Returns whether the delivery is due again at once.
 
-        Raises HaltedError where so many are refused alike that it is about us.
+        Raises HaltedError if so many are refused alike that the cause is ours.
         """
         if is_held(error):
             if isinstance(error, DeferredError):
@@ -82,18 +84,18 @@ class Outcomes:
         tries: int | None = None,
         rendering: int | None = None,
     ) -> None:
-        """Marks `delivery`; what is None stays as it is."""
+        """Mark `delivery`; values that are None stay unchanged."""
         mark = Mark(state, reason, next_at=next_at, tries=tries, rendering=rendering)
         await self.ledger.note(delivery.id, mark)
 
     async def sending(self, delivery: Delivery, rendering: int, message: int, *, once_more: bool) -> bool:
-        """Marks `message` as being sent. False where it is not wanted any more, or another process is at it."""
+        """Mark `message` as being sent. Returns False if it is no longer wanted or another process is sending it."""
         day = self.clock().astimezone(delivery.subscriber.zone).date()
         mark = Mark(Sending.SENDING, rendering=rendering, in_flight=message, once_more=once_more, day=day)
         return await self.ledger.note(delivery.id, mark)
 
     async def replaced(self, delivery: Delivery, rendering: int, message: int, count: int) -> None:
-        """In `rendering`, `count` messages stand in for `message`, which the far end does not take in this form."""
+        """Replace `message`, whose form was refused, by `count` messages of `rendering`."""
         change = partial(
             deliveries.replace_message,
             number=delivery.id,
@@ -105,13 +107,15 @@ class Outcomes:
         await self._written(change)
 
     async def _defer(self, delivery: Delivery, error: DeferredError) -> None:
-        """A pause that was asked for costs no try; any other doubles, from attempt to attempt."""
+        """Postpone the delivery. A pause that the server names costs no try; others double with each attempt."""
         pause = error.pause or _BACKOFF.pause(delivery.tries)
         tries = delivery.tries + (error.pause is None)
         await self.note(delivery, Sending.DUE, str(error), next_at=self.clock() + pause, tries=tries)
 
     async def _note_unknown(self, delivery: Delivery, message: int, reason: str, *, last: bool) -> bool:
-        """What is behind `message` goes out at once; `message` itself once more where the channel repeats it."""
+        """Record that the delivery of `message` is unknown. It is resent once if the channel allows that; later ones
+        follow at once.
+        """
         if self.repeats and not delivery.repeated and message not in delivery.again:
             mark = Mark(Sending.DUE, reason, next_at=self.clock() + _BACKOFF.first, repeated=True)
             await self.ledger.note(delivery.id, mark)
@@ -138,14 +142,14 @@ class Outcomes:
         moved = await self._written(
             partial(subscribers.move, number=number, address=address, at=self.clock())
         )
-        if moved is None:  # the new address gets its own
+        if moved is None:  # the new address has its own delivery
             await self.note(delivery, Sending.SKIPPED, "moved")
         else:
             await self.note(delivery, Sending.DUE, next_at=self.clock())
         return moved is not None
 
     async def _written(self, change: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        """What `change` comes to, committed: the message has gone out, so an outage of the database is waited for."""
+        """Commit `change` and return its result. The message was sent, so outages of the database are waited out."""
 
         async def write() -> T:
             async with database.writing(self.engine) as connection:

@@ -1,4 +1,4 @@
-"""The post of an edition, written; what could not be written is a row, and is tried again."""
+"""Writing of an edition's post. Failures are stored and retried."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,16 +20,16 @@ from digest.render import jekyll
 from digest.store import engine as database
 from digest.store.exclusive import BusyError, exclusive
 
-BACKOFF = Backoff(timedelta(minutes=1), timedelta(hours=1))  # of writing, and of pushing
+BACKOFF = Backoff(timedelta(minutes=1), timedelta(hours=1))  # of writing and of pushing
 _TURN_SECONDS, _LOOK_SECONDS = 5.0, 0.05
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenPost:
-    """A post that was to be written: its path, whether it changed, and why writing failed.
+    """The result of writing a post: its path, whether it changed, and the error.
 
-    `path` is None for an edition that shows nothing.
+    `path` is None for an edition without papers.
     """
 
     path: Path | None = None
@@ -38,7 +38,7 @@ class WrittenPost:
 
 
 async def obstacle(app: App) -> ArchiveError | None:
-    """What keeps every post from being written, or from being committed where that is asked for."""
+    """Return the error that prevents writing any post, or committing it if configured; None if there is none."""
     try:
         await asyncio.to_thread(files.require, app.posts)
         if app.with_git:
@@ -49,9 +49,9 @@ async def obstacle(app: App) -> ArchiveError | None:
 
 
 async def write(app: App, edition: Edition, tries: int = 0) -> WrittenPost:
-    """Writes the post of `edition`, and notes how that went; `tries` have failed before. Raises StoreError.
+    """Write the post of `edition` and store the result; `tries` attempts failed before. Raises StoreError.
 
-    A fault is noted, told and given, not raised: nobody's digest waits for a post.
+    An error is stored, alerted and returned, but not raised: no delivery waits for a post.
     """
     if not edition.entries and not edition.replacements:
         return WrittenPost()
@@ -84,7 +84,7 @@ async def _note(app: App, edition: Edition, at: datetime) -> None:
 
 @asynccontextmanager
 async def _turn(app: App) -> AsyncIterator[None]:
-    """One process at a time writes posts, so that none puts an older one over a newer. Raises BusyError."""
+    """Lock the writing of posts, so that no process replaces a newer post by an older one. Raises BusyError."""
     deadline = asyncio.get_running_loop().time() + _TURN_SECONDS
     async with AsyncExitStack() as stack:
         while True:

@@ -1,4 +1,4 @@
-"""What a subscriber gets, as files to look at: nothing is sent, and nothing noted."""
+"""Previews of a subscriber's messages as files. Nothing is sent or stored."""
 
 import email
 import secrets
@@ -37,7 +37,7 @@ _SENDER = Sender("arXiv Daily", Mailbox("daily", "arxiv-daily.invalid"))
 
 
 class Medium(StrEnum):
-    """The channels that can be looked at."""
+    """The channels with previews."""
 
     MAIL = "mail"
     TELEGRAM = "telegram"
@@ -45,7 +45,7 @@ class Medium(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Whom a preview is for; number 0 is nobody in particular."""
+    """The profile of a preview; number 0 is no real subscriber."""
 
     number: int
     address: str
@@ -55,9 +55,9 @@ class Reader:
 async def preview(
     app: App, settings: Settings, medium: Medium, wanted: date, address: str | None, out: Path
 ) -> tuple[Path, ...]:
-    """Leaves in the folder `out` what the subscriber at `address` gets of an edition, or one who chose nothing.
+    """Write the messages for the subscriber at `address` to `out`, or those for default preferences.
 
-    Raises DigestError where there is no such edition or subscriber, or nothing in it for them.
+    Raises DigestError if there is no such edition or subscriber, or nothing to send.
     """
     reader = await _reader(app, settings, medium, address)
     edition = await day.stored(app, wanted, reader.choices.language)
@@ -66,7 +66,7 @@ async def preview(
     edition = matching(edition, reader.choices)
     if not (edition.entries or edition.replacements):
         raise DigestError(
-            f"The edition of {wanted} has no paper that matches these choices: nothing is sent."
+            f"The edition of {wanted} has no paper that matches these preferences, so nothing is sent."
         )
     folder(out)
     if medium is Medium.MAIL:
@@ -76,7 +76,7 @@ async def preview(
 
 
 def mail(edition: Edition, reader: Reader, head: Letterhead, at: datetime, out: Path) -> tuple[Path, ...]:
-    """Leaves the mail to `reader` as it is sent, and both of its bodies. Raises ArchiveError."""
+    """Write the mail to `reader` as it is sent, and both of its bodies. Raises ArchiveError."""
     dispatch = Dispatch(0, Subject.EDITION, edition.date, None, at)
     (part,) = composing.compose(dispatch, edition, reader.choices, head.links)
     local, _, domain = reader.address.rpartition("@")
@@ -95,7 +95,7 @@ def mail(edition: Edition, reader: Reader, head: Letterhead, at: datetime, out: 
 
 
 def telegram(wanted: date, messages: Sequence[Message], language: str, out: Path) -> Path:
-    """Leaves `messages` as a page. Raises ArchiveError."""
+    """Write `messages` as a page. Raises ArchiveError."""
     # The chat's templates escape.
     shown = [(Markup(each.rich or each.html), each.rich is not None, each.buttons) for each in messages]  # noqa: S704
     page = words.environment().get_template("page/chat.html.j2").render(messages=shown, language=language)
@@ -105,23 +105,23 @@ def telegram(wanted: date, messages: Sequence[Message], language: str, out: Path
 
 
 def letterhead(settings: Settings, clock: Clock) -> Letterhead:
-    """What the settings say of mails; where they are silent, the links lead nowhere."""
+    """Return the mail settings; links lead nowhere if they are not configured."""
     links = open_links(settings, clock) or Links(_NOWHERE, secrets.token_hex(32), clock)
     sender = settings.mail_from or _SENDER
     return mail_channel.letterhead(settings, sender, links)
 
 
 def nobody(settings: Settings) -> Reader:
-    """One who chose nothing."""
+    """Return a profile with default preferences."""
     return Reader(0, _SOMEBODY, Choices(settings.target_language))
 
 
 def folder(out: Path) -> None:
-    """Makes the folder `out`. Raises ArchiveError."""
+    """Create the folder `out`. Raises ArchiveError."""
     try:
-        private_files.make_folder(out)  # somebody's own links stand in what is shown
+        private_files.make_folder(out)  # the previews contain personal links
     except OSError as error:
-        raise ArchiveError(f"The folder {out} cannot be made: {error.strerror}.") from error
+        raise ArchiveError(f"The folder {out} cannot be created: {error.strerror}.") from error
 
 
 async def _reader(app: App, settings: Settings, medium: Medium, address: str | None) -> Reader:

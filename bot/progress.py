@@ -1,4 +1,4 @@
-"""How far the work is: a bar for each stage on a terminal, log lines elsewhere."""
+"""Progress of the work: a bar for each stage on a terminal, log lines elsewhere."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,12 +17,12 @@ _LABELS = {
     Stage.TRANSLATE: "Translating",
     Stage.READ: "Reading",
 }
-_LINES = 10  # log lines for a stage
+_LINES = 10  # log lines per stage
 
 
 @contextmanager
 def reporting(console: Console) -> Iterator[Report]:
-    """What takes each report of progress while the work goes on."""
+    """Yield the function that takes progress reports during the work."""
     if not console.is_terminal:
         yield _log_line
         return

@@ -1,4 +1,4 @@
-"""The proxies of the environment, which every library that speaks HTTP looks for, and Git too; `.env` may hold them."""
+"""Proxies from the environment, which every HTTP library and Git use; `.env` may contain them too."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ _ADDRESSES = NAMES[:3]
 
 
 def use(written: Mapping[str, str | None]) -> None:
-    """Put the proxies that `.env` names into the environment, which wins, in a form that every library knows."""
+    """Put the proxies that `.env` names into the environment, which takes precedence, in a form that every library knows."""
     for name, value in written.items():
         known = name.lower() in NAMES and not {name.lower(), name.upper()} & os.environ.keys()
         if known and value:
@@ -23,7 +23,7 @@ def use(written: Mapping[str, str | None]) -> None:
 
 
 def faults() -> Iterator[str]:
-    """A sentence for each that is no address: the libraries end on it, wherever they are first used."""
+    """Return a sentence for each proxy that is not a URL: libraries would fail on it at first use."""
     for name in (*_ADDRESSES, *map(str.upper, _ADDRESSES)):
         if address := os.environ.get(name):
             try:

@@ -1,4 +1,4 @@
-"""Deletes what is kept no longer, a little in each transaction, so that nobody waits long for the database."""
+"""Deletion of expired data, in small transactions, so that nobody waits long for the database."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -12,14 +12,14 @@ from bot.store import alerts, asks, deliveries, dispatches, signups, updates
 from digest.store import engine as database
 from digest.store.bulk import BATCH
 
-_AT_ONCE = 100  # transactions in one go: what is left after them can wait
-_BREATH_SECONDS = 0.01  # for others that write
+_AT_ONCE = 100  # transactions in one run; the rest can wait
+_BREATH_SECONDS = 0.01  # for other writers
 
 _Step = Callable[[AsyncConnection], Awaitable[int]]
 
 
 async def prune(engine: AsyncEngine, at: datetime) -> bool:
-    """Deletes what is too old at `at`; gives whether that is all, or more is left for another time."""
+    """Delete what has expired at `at`. Returns whether that is all."""
     left = _AT_ONCE
     for step in _steps(at):
         while left:

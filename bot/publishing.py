@@ -1,4 +1,4 @@
-"""Posts that are not written or not pushed yet: tried again, without anybody's digest waiting for it."""
+"""Retries of posts that are not yet written or pushed, without delaying any delivery."""
 
 import asyncio
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ _log = structlog.get_logger()
 
 
 async def keep_publishing(app: App, look_seconds: float) -> None:
-    """Publishes what is due, without an end; looks every `look_seconds`."""
+    """Publish due posts forever, checking every `look_seconds`."""
     await outlasting("publishing", partial(adopt, app))
     while True:
         try:
@@ -37,9 +37,9 @@ async def keep_publishing(app: App, look_seconds: float) -> None:
 
 
 async def publish(app: App, *, everything: bool = True) -> ArchiveError | None:
-    """Writes and pushes what is due; with `everything`, also what is to wait for longer. Gives why posts are missing.
+    """Write and push due posts; with `everything`, also those that should wait longer. Returns the error, or None.
 
-    None where all is published, or where another process is at it. Raises StoreError.
+    None also if another process is publishing. Raises StoreError.
     """
     try:
         async with exclusive(app.engine, "publishing"):
@@ -52,7 +52,7 @@ async def publish(app: App, *, everything: bool = True) -> ArchiveError | None:
 
 
 async def adopt(app: App) -> None:
-    """Notes which posts an older version wrote and did not commit or push, once. Raises StoreError."""
+    """Record once which posts an older version wrote but did not commit or push. Raises StoreError."""
     async with database.reading(app.engine) as connection:
         days = await publications.without_state(connection)
     if not days or not app.with_git:
@@ -60,7 +60,7 @@ async def adopt(app: App) -> None:
     names = {jekyll.post_name(day): day for day in days}
     try:
         left = await git.unpublished(app.posts, [app.posts / name for name in names])
-    except ArchiveError as error:  # the next start looks again
+    except ArchiveError as error:  # the next start tries again
         _log.warning("old_posts_not_looked_at", error=str(error))
         return
     async with database.writing(app.engine) as connection:
@@ -83,7 +83,7 @@ async def _write(app: App, *, everything: bool) -> ArchiveError | None:
 
 
 async def _push(app: App, *, everything: bool) -> ArchiveError | None:
-    """All that lies unpushed at once: it is one branch."""
+    """Push all unpushed posts together, because they are on one branch."""
     async with database.reading(app.engine) as connection:
         left = await publications.unpushed(connection)
     if left and not app.with_git:
@@ -100,7 +100,7 @@ async def _push(app: App, *, everything: bool) -> ArchiveError | None:
     _log.info("published", posts=len(paths), outcome=done)
     async with database.writing(app.engine) as connection:
         await publications.note_pushed(connection, left, now)
-        if await publications.unpushed(connection):  # written meanwhile: the next round's
+        if await publications.unpushed(connection):  # written meanwhile: left to the next round
             return None
     await app.alerts.resolve(AlertKind.POST_NOT_PUSHED)
     return None
@@ -111,7 +111,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 async def _give_up(app: App) -> None:
-    """The operator wants nothing pushed any more."""
+    """Cancel pushing, because the operator no longer wants it."""
     async with database.writing(app.engine) as connection:
         await publications.note_nothing_to_push(connection)
     await app.alerts.resolve(AlertKind.POST_NOT_PUSHED)

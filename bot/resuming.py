@@ -1,4 +1,4 @@
-"""An outbox that lives on: behind another process that sends, and over the pauses of a channel that is refused."""
+"""A delivery worker that keeps running: after another process that sends, and through pauses of a refused channel."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,14 +14,14 @@ from digest.errors import StoreUnavailableError
 from digest.store.exclusive import BusyError
 
 _log = structlog.get_logger()
-_BUSY_SECONDS = 15.0  # until the other process that sends may be done
+_BUSY_SECONDS = 15.0  # until the other process may be done
 _LONGEST_PAUSE_SECONDS = 1800.0
 
 
 async def send_until(stop: asyncio.Event, outbox: Outbox) -> None:
-    """Sends until `stop`; what is in flight ends then. Another process that sends at the time has its way first.
+    """Send until `stop`, and finish the messages in flight. Another process that is sending goes first.
 
-    A database that is out of reach is waited for. Raises ChannelError, StoreError.
+    Outages of the database are waited out. Raises ChannelError and StoreError.
     """
     tries = 0
     stopping = asyncio.create_task(_close_on(stop, outbox))
@@ -43,9 +43,9 @@ async def send_until(stop: asyncio.Event, outbox: Outbox) -> None:
 async def keep_sending(
     stop: asyncio.Event, outbox: Outbox, alerts: Alerts, *, first_pause_seconds: float
 ) -> None:
-    """Sends as `send_until` does, and pauses where the channel is refused; nothing else pauses. Raises StoreError.
+    """Send as `send_until` does, and pause while the channel is refused. Raises StoreError.
 
-    The operator is alerted until something was sent again.
+    An alert is open until something was sent again.
     """
 
     async def send() -> None:
@@ -68,10 +68,10 @@ async def with_pauses(
     first_pause_seconds: float,
     may_pause: Callable[[], bool] = lambda: True,
 ) -> None:
-    """Does `work` until `stop`: where the `channel` is refused, the operator is alerted, and it begins again later.
+    """Do `work` until `stop`. If the `channel` is refused, alert the operator and restart later.
 
-    Pauses double, until the channel has worked for longer than the longest of them. Where it must not pause, the
-    ChannelError is raised; so is what else `work` raises.
+    Pauses double, until the channel has worked for longer than the longest of them. Without `may_pause` the
+    ChannelError is raised, as are other exceptions of `work`.
     """
     loop = asyncio.get_running_loop()
     pause = first_pause_seconds
@@ -91,7 +91,7 @@ async def with_pauses(
 
 
 async def _resolve_once_sent(outbox: Outbox, alerts: Alerts) -> None:
-    """Also what a process before this one raised."""
+    """Resolve the alert once something was sent, also one of an earlier process."""
     await outbox.has_sent.wait()
     await alerts.resolve(AlertKind.CHANNEL_PAUSED, outbox.channel.name)
 

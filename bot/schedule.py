@@ -1,7 +1,6 @@
-"""When: a tick a minute asks the tables and the calendar what is due, and has it done.
+"""The scheduler: each tick asks the tables and the calendar what is due, and does it.
 
-APScheduler only ticks. It keeps nothing, so nothing is lost with it; a tick that comes late, twice or not at all
-changes no more than the moment.
+APScheduler only ticks and stores nothing. A late, repeated or missing tick changes nothing but the time.
 """
 
 import asyncio
@@ -24,28 +23,28 @@ from digest.store import engine as database
 from digest.store.exclusive import BusyError
 
 BETWEEN_TRIES = timedelta(minutes=30)
-"""Between two runs of work that is due and not done: an edition whose batch does not show, a text that is not there."""
+"""Time between two runs of unfinished work: an edition whose batch is not visible yet, or a missing full text."""
 _RUNS = 8
-"""At once: work on an edition may take longer than the time until the next one is due."""
+"""Maximum of concurrent ticks, because work on an edition may take longer than the time to the next one."""
 _log = structlog.get_logger()
 
 
 @dataclass
 class Schedule:
-    """Has editions made and given out as their time comes; `wake` tells that there is something to send."""
+    """Makes and delivers editions when they are due; `wake` tells the senders of new deliveries."""
 
     app: App
     wake: Callable[[], None]
     pause: Pause
     _tried: tuple[date, datetime] | None = field(init=False, default=None)
-    """The newest edition that was due when work was begun last, and when that was."""
+    """The newest edition due at the last start of work, and the time of that start."""
     _working: set[date] = field(init=False, default_factory=set)
-    """The editions that were due when the work that is under way was begun."""
+    """The newest editions that were due at the start of the work in progress."""
     _upkeep: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
     _pruned_on: date | None = field(init=False, default=None)
 
     def start(self, tick_seconds: float) -> AsyncIOScheduler:
-        """Begins to tick; the caller ends it."""
+        """Start ticking. The caller stops it."""
         scheduler = AsyncIOScheduler(timezone="UTC")
         scheduler.add_job(
             self.tick,
@@ -60,15 +59,15 @@ class Schedule:
         return scheduler
 
     async def tick(self) -> None:
-        """Does what is due. No fault of one tick keeps the next from coming."""
+        """Do what is due. An error of one tick does not stop the next."""
         try:
             await self._tick()
         except StoreUnavailableError as error:
             _log.warning("database_unavailable", waiting="schedule", error=str(error))
-            self._tried = None  # the next tick goes on
-        except BusyError as error:  # the other process does it, and tells
+            self._tried = None  # the next tick continues
+        except BusyError as error:  # the other process does the work and reports it
             _log.info("another_process_works", error=str(error))
-            self._tried = None  # and may end before it is done
+            self._tried = None  # it may end before it is done
         except DigestError as error:
             _log.error("edition_failed", error=str(error))
             await self.app.alerts.raise_(AlertKind.EDITION_FAILED, reason=str(error))
@@ -93,10 +92,10 @@ class Schedule:
             self._working.discard(due)
 
     async def _keep_up(self, now: datetime) -> None:
-        """Does what waits for no edition."""
+        """Do the work that depends on no new edition."""
         await self._prune(now)
         await fanout.resume(self.app.engine, now)
-        await self._ready()  # what was kept back before
+        await self._ready()  # editions that were held back before
         calendar = self.app.plan.calendar
         async with database.reading(self.app.engine) as connection:
             last = await editions.last(connection)
@@ -105,16 +104,16 @@ class Schedule:
             await fanout.open_quiet_day(self.app.engine, due, calendar.anchor(due), now)
 
     def _may_begin(self, due: date, now: datetime) -> bool:
-        """Whether work may begin where `due` is the newest edition that is due.
+        """Whether work may start now, with `due` as the newest edition that is due.
 
-        Neither a try of a moment ago nor work on an earlier edition keeps one from being begun when it falls due.
+        An edition that becomes due is started despite a recent try or work on an earlier one.
         """
         if due in self._working:
             return False
         return self._tried is None or self._tried[0] != due or now - self._tried[1] >= BETWEEN_TRIES
 
     async def _has_work(self, now: datetime) -> bool:
-        """Whether an edition is open, or lacks something that can come."""
+        """Whether an edition is open, or lacks something that can still come."""
         async with database.reading(self.app.engine) as connection:
             last = await editions.last(connection)
             incomplete = set(await editions.incomplete(connection)) - self.app.editions.parts
@@ -132,12 +131,12 @@ class Schedule:
         await alert(self.app, made)
 
     async def _prune(self, now: datetime) -> None:
-        """Deletes what is not kept any longer, once a day."""
+        """Delete expired data once a day."""
         if now.date() != self._pruned_on and await pruning.prune(self.app.engine, now):
             self._pruned_on = now.date()
 
     async def _paused(self, time: timedelta) -> datetime:
-        """What is made goes out before arXiv is waited for."""
+        """Deliver what is made before waiting for arXiv."""
         await self._ready()
         return await self.pause(time)
 
@@ -147,10 +146,10 @@ class Schedule:
 
 
 async def give_out(app: App) -> bool:
-    """A delivery to each subscriber of each edition that is made in their language, and was never given out to them.
+    """Create missing deliveries of editions that are made in the subscriber's language.
 
-    Also where it is older than yesterday's: what an outage kept back goes out with the present day's, while it is no
-    older than a delivery may become. Gives whether there was anything.
+    This includes older editions: what an outage delayed goes out with today's, within the lifetime of a delivery.
+    Returns whether there were any.
     """
     now, calendar = app.clock(), app.plan.calendar
     today = calendar.due(now)
@@ -166,14 +165,14 @@ async def give_out(app: App) -> bool:
 
 
 async def give_out_quiet(app: App, made: Work) -> None:
-    """A delivery to each who asked for a line on days without papers, where this is one."""
+    """Create the deliveries of the quiet-day notice, if this is a quiet day."""
     now, day = app.clock(), made.outcome.day
     if made.outcome.standing in (Standing.NO_BATCH, Standing.NOTHING):
         await fanout.open_quiet_day(app.engine, day, app.plan.calendar.anchor(day), now)
 
 
 async def alert(app: App, made: Work) -> ModelError | None:
-    """Has the operator hear of what a run met, and of what it met no more; gives the fault of the model, if any."""
+    """Raise and resolve the alerts for the results of a run. Returns the model's error, if any."""
     missing = [made.outcome.overdue] if made.outcome.overdue else []
     if made.outcome.standing is Standing.MISSING:
         missing.append(made.outcome.day)

@@ -1,7 +1,7 @@
-"""The whole program in one process: pages, schedule, mail, Telegram; from the first request to a clean stop.
+"""The whole program in one process: pages, schedule, mail and Telegram, from start-up to a clean stop.
 
-The parts run side by side, and each ends by itself: a Telegram that is out of reach, or takes the token back, keeps no
-page from being served and no mail from being sent, a mail server that stalls no message.
+The parts run in parallel and fail independently: an unreachable Telegram or a revoked token does not affect pages and
+mail, and a stalled mail server does not affect Telegram.
 """
 
 import asyncio
@@ -47,20 +47,20 @@ from bot.web.site import site
 from digest.store import engine as database
 
 _log = structlog.get_logger()
-_RETURNS_SECONDS = 300.0  # between two looks into the mailbox for what comes back
-# A stop is done within ten seconds: so much for letters and answers that are under way, for all parts (`in_time`), and
-# for what they stand on. What hangs even then is left to `loops.leave_within`.
+_RETURNS_SECONDS = 300.0  # between two checks of the bounce mailbox
+# A stop takes at most ten seconds: time limits for mail and answers in progress, for all parts (`in_time`), and for
+# what they depend on. What hangs even then is left to `loops.leave_within`.
 _LAST_SECONDS, _LEAVE_SECONDS = 5.0, 9.5
-_JOIN_SECONDS = 30.0  # that an alert waits for Telegram before it goes another way
-_PUBLISHING_SECONDS = 15.0  # between two looks for posts that are to be written or pushed
-_TELEGRAM_SECONDS = 60.0  # between two looks whether Telegram answers
+_JOIN_SECONDS = 30.0  # the time an alert waits for Telegram before another route is used
+_PUBLISHING_SECONDS = 15.0  # between two checks for posts to write or push
+_TELEGRAM_SECONDS = 60.0  # between two checks whether Telegram answers
 _SILENT_LOOKS = 5  # in a row, before an alert
-_ALERT_SECONDS = 15.0  # between two looks for alerts that other processes raised
+_ALERT_SECONDS = 15.0  # between two checks for alerts of other processes
 
 
 @dataclass
 class _House:
-    """What the parts share, and what of them has been opened so far."""
+    """The runtime: what the parts share, and what of it has been opened so far."""
 
     app: App
     settings: Settings
@@ -74,17 +74,17 @@ class _House:
     listens: asyncio.Event = field(default_factory=asyncio.Event)
     joined: asyncio.Event = field(default_factory=asyncio.Event)
     has_joined: bool = False
-    """Whether Telegram took us in this process, now or before."""
+    """Whether Telegram accepted us in this process, now or before."""
 
     def wake(self) -> None:
-        """There may be something new to send."""
+        """Tell the senders that there may be something new."""
         for outbox in self.outboxes:
             outbox.wake()
         if self.letters is not None:
             self.letters.wake()
 
     def leave_telegram(self, outbox: Outbox) -> None:
-        """Telegram is not there for the other parts any more."""
+        """Remove Telegram from what the parts share."""
         self.joined.clear()
         self.desk = self.inbox = None
         self.outboxes.remove(outbox)
@@ -97,7 +97,7 @@ async def serve(
     far_ends: FarEnds | None = None,
     rhythm: Rhythm | None = None,
 ) -> None:
-    """Serves until `stop` is set; what is in flight ends then or is cut off. Raises DigestError."""
+    """Serve until `stop` is set; then finish or cancel the work in progress. Raises DigestError."""
     outboxes.require_channel(settings)
     async with open_app(settings, clock, far_ends) as app:
         database.require_writable(app.engine)
@@ -161,7 +161,7 @@ async def _alerts(house: _House) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Joined:
-    """The route of alerts over the bot that serves. At the start, Telegram is waited for, for a while."""
+    """The route of alerts over the running bot. At start-up it waits for Telegram for a while."""
 
     house: _House
     name: str = CHANNEL
@@ -177,7 +177,7 @@ class _Joined:
 
 
 async def _unknown(house: _House) -> None:
-    """Has the operator hear of what may not have arrived."""
+    """Alert the operator of messages with unknown delivery."""
     app = house.app
     seconds = house.rhythm.tick_seconds
     await unless(house.stop, partial(unknown_messages.watch, app.engine, app.alerts, app.clock, seconds))
@@ -212,7 +212,7 @@ async def _letters(stop: asyncio.Event, letters: Letters) -> None:
 
 
 async def _telegram(house: _House) -> None:
-    """A refusal at the start ends the program with its sentence; one that comes later pauses this channel alone."""
+    """Run Telegram. A refusal at start-up ends the program; a later one pauses only this channel."""
     await with_pauses(
         house.stop,
         CHANNEL,
@@ -224,7 +224,7 @@ async def _telegram(house: _House) -> None:
 
 
 async def _talk(house: _House) -> None:
-    """Telegram, from joining it to the stop. Raises ChannelError, after which it may be joined again."""
+    """Run Telegram from joining it to the stop. Raises ChannelError, after which it may be joined again."""
     async with AsyncExitStack() as stack, own_stop(house.stop) as stop:
         joined = await unless(stop, partial(_joined, house, stack))
         if joined is None:
@@ -241,14 +241,14 @@ async def _talk(house: _House) -> None:
 
 
 async def _close_inbox(stop: asyncio.Event, inbox: Inbox) -> None:
-    """Ends what is being handled beside what is being sent, not after it."""
+    """Finish the updates in progress in parallel with the sends, not after them."""
     await stop.wait()
     await inbox.close(_LAST_SECONDS)
 
 
 async def _watch_telegram(house: _House, look_seconds: float = _TELEGRAM_SECONDS) -> None:
-    """Alerts the operator of a Telegram that has not answered for several looks, and when it does again."""
-    silent, is_told = 0, True  # by a process before this one, perhaps
+    """Alert the operator if Telegram does not answer several checks, and resolve that when it does again."""
+    silent, is_told = 0, True  # an earlier process may have raised the alert
     while True:
         await asyncio.sleep(look_seconds)
         if house.has_joined and not house.joined.is_set():
@@ -264,7 +264,7 @@ async def _watch_telegram(house: _House, look_seconds: float = _TELEGRAM_SECONDS
 
 
 async def _answers(house: _House) -> bool:
-    """Whether Telegram was reached, and answers."""
+    """Whether Telegram was joined and answers."""
     if house.desk is None or not house.joined.is_set():
         return False
     try:
@@ -275,7 +275,7 @@ async def _answers(house: _House) -> bool:
 
 
 async def _joined(house: _House, stack: AsyncExitStack) -> tuple[ExtBot[LimitArgs], Outbox, Inbox]:
-    """What sends to Telegram and what handles its updates, once it can be reached; `stack` ends them."""
+    """Join Telegram, and return what sends messages and handles updates; `stack` closes them."""
     settings = house.settings
     outgoing, outbox = await stack.enter_async_context(outboxes.telegram(house.app, settings, house.rhythm))
     newsletter = house.links if settings.smtp_host is not None else None
@@ -302,7 +302,7 @@ async def _joined(house: _House, stack: AsyncExitStack) -> tuple[ExtBot[LimitArg
 
 
 def _links(settings: Settings, clock: Clock) -> Links:
-    """Those of the settings; without a newsletter they sign nothing that has to last, and any secret will do."""
+    """Return the links of the settings. Without a newsletter no signature has to last, so any secret will do."""
     base = settings.public_url or f"http://{settings.web_host}:{settings.web_port}"
     return signed.open_links(settings, clock) or Links(
         str(base).rstrip("/"), secrets.token_hex(32), clock, str(settings.archive_url or "") or None
@@ -310,7 +310,7 @@ def _links(settings: Settings, clock: Clock) -> Links:
 
 
 def stopping() -> asyncio.Event:
-    """Set by SIGTERM and SIGINT, within ten seconds of which the process ends, whatever hangs in it."""
+    """Return an event that SIGTERM and SIGINT set; the process ends within ten seconds, whatever hangs."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 

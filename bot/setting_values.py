@@ -1,6 +1,6 @@
-"""The values of settings, from what somebody wrote: each with the sentence that says what is wrong with it.
+"""Parsers of setting values. Each raises ValueError with a sentence about the problem.
 
-What comes as something else than a text is taken as it is. Each raises ValueError with the sentence. Pure.
+Values that are not text are returned unchanged. Pure.
 """
 
 import json
@@ -20,7 +20,7 @@ from digest.keywords import keywords as read_keywords
 from digest.quality import Price
 
 ANNOUNCED = "announced"
-"""In the place of a time of day: as soon as the batch that arXiv announced is complete."""
+"""Instead of a time of day: as soon as the announced batch is complete."""
 # https://arxiv.org/category_taxonomy: an archive, or an archive and a subject class.
 _CATEGORY = re.compile(
     r"(?:[a-z]{2,8}(?:-[a-z]{2,4})?|q-[a-z]{3})(?:\.[A-Z]{2}|\.[a-z]{2,8}(?:-[a-z]{2,5})?)?"
@@ -35,17 +35,17 @@ def _words(value: object) -> object:
 
 
 def categories(value: object) -> object:
-    """The names of arXiv's categories."""
+    """Parse the names of arXiv categories."""
     names = _words(value)
     if isinstance(names, list):
         for name in names:
             if not _CATEGORY.fullmatch(str(name)):
-                raise ValueError(f"“{name}” is no arXiv category; give names such as cs.SD, eess.AS")
+                raise ValueError(f"“{name}” is not an arXiv category; give names such as cs.SD, eess.AS")
     return names
 
 
 def keywords(value: object) -> object:
-    """Keywords, with commas between them."""
+    """Parse keywords separated by commas."""
     if isinstance(value, str):
         try:
             return read_keywords(value)
@@ -55,116 +55,122 @@ def keywords(value: object) -> object:
 
 
 def dates(value: object) -> object:
-    """Days."""
+    """Parse dates."""
     dates = []
     names = _words(value)
     for name in names if isinstance(names, list) else []:
         try:
             dates.append(date.fromisoformat(name))
         except ValueError:
-            raise ValueError(f"“{name}” is no date; give dates such as 2026-12-24") from None
+            raise ValueError(f"“{name}” is not a date; give dates such as 2026-12-24") from None
     return tuple(dates) if isinstance(value, str) else value
 
 
 def numbers(value: object) -> object:
-    """The ids of Telegram's users."""
+    """Parse the ids of Telegram users."""
     names = _words(value)
     for name in names if isinstance(names, list) else []:
         if not re.fullmatch(r"-?\d{1,18}", name, re.ASCII):
-            raise ValueError(f"“{name}” is no user id; give numbers such as 123456789")
+            raise ValueError(f"“{name}” is not a user id; give numbers such as 123456789")
     return tuple(map(int, names)) if isinstance(names, list) else () if value == "" else value
 
 
 def chats(value: object) -> object:
-    """Telegram's channels, by name or id."""
+    """Parse Telegram channels, by name or id."""
     names = _words(value)
     for name in names if isinstance(names, list) else []:
         if not re.fullmatch(r"-\d{1,18}|@[A-Za-z][A-Za-z0-9_]{3,31}", name, re.ASCII):
-            raise ValueError(f"“{name}” is no channel; give names or ids such as @my_channel, -1001234567890")
+            raise ValueError(
+                f"“{name}” is not a channel; give names or ids such as @my_channel, -1001234567890"
+            )
     return tuple(names) if isinstance(names, list) else () if value == "" else value
 
 
 def token(value: object) -> object:
-    """A bot's token."""
+    """Check a bot token."""
     if not re.fullmatch(r"\d{1,20}:[A-Za-z0-9_-]{10,100}", str(value), re.ASCII):
-        raise ValueError("this is no bot token; @BotFather gives one such as 123456789:AbCd…")
+        raise ValueError("this is not a bot token; get one from @BotFather, such as 123456789:AbCd…")
     return value
 
 
 def language(value: object) -> object:
-    """A BCP 47 tag."""
+    """Check a BCP 47 tag."""
     if not _LANGUAGE.fullmatch(str(value)):
-        raise ValueError(f"“{value}” is no language tag; give one such as zh-CN")
+        raise ValueError(f"“{value}” is not a language tag; give one such as zh-CN")
     return value
 
 
 def prices(value: object) -> object:
-    """MODEL=PROMPT/CACHED/ANSWER, with blanks or commas between them: a model's name may hold all other signs."""
+    """Parse prices MODEL=PROMPT/CACHED/ANSWER separated by spaces or commas; a model's name may contain other
+    characters.
+    """
     if not isinstance(value, str):
         return value
     prices = {}
     for each in value.replace(",", " ").split():
         found = re.fullmatch(r"(.+)=(\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)/(\d+(?:\.\d+)?)", each, re.ASCII)
         if found is None:
-            raise ValueError(f"“{each}” is no price; give some such as gpt-4.1-mini=0.40/0.10/1.60")
+            raise ValueError(f"“{each}” is not a price; give some such as gpt-4.1-mini=0.40/0.10/1.60")
         prices[found[1]] = Price(*map(float, found.groups()[1:]))
     return prices
 
 
 def zone(value: object) -> object:
-    """A time zone of the tz database."""
+    """Parse a time zone of the tz database."""
     if isinstance(value, str):
         if value not in available_timezones():
-            raise ValueError(f"“{value}” is no time zone; give one such as Asia/Shanghai")
+            raise ValueError(f"“{value}” is not a time zone; give one such as Asia/Shanghai")
         return ZoneInfo(value)
     return value
 
 
 def digest_time(value: object) -> object:
-    """Hours and minutes; None for the announcement itself."""
+    """Parse hours and minutes; None stands for the announcement itself."""
     if value == ANNOUNCED:
         return None
     if isinstance(value, str) and not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
-        raise ValueError(f"“{value}” is no time of day; give hours and minutes such as 08:50, or {ANNOUNCED}")
+        raise ValueError(
+            f"“{value}” is not a time of day; give hours and minutes such as 08:50, or {ANNOUNCED}"
+        )
     return value
 
 
 def database(value: object) -> object:
-    """The URL of a database that we know."""
+    """Check the URL of a supported database."""
     if not re.match(r"(sqlite|postgresql)(\+\w+)?://", str(value)):
         raise ValueError("give an address that begins with sqlite:/// or postgresql://")
     return value
 
 
 def host(value: object) -> object:
-    """The name or the address of a server."""
+    """Check the name or address of a server."""
     if not _HOST.fullmatch(str(value)):
         try:
             ip_address(str(value))
         except ValueError:
-            raise ValueError(f"“{value}” is no server; give a name such as mail.example.org") from None
+            raise ValueError(f"“{value}” is not a server; give a name such as mail.example.org") from None
     return value
 
 
 def sender(value: object) -> object:
-    """An address of mail with a name before it."""
+    """Parse a mail address with an optional name before it."""
     return _parsed(mailboxes.sender, value)
 
 
 def mailbox(value: object) -> object:
-    """An address of mail."""
+    """Parse a mail address."""
     return _parsed(mailboxes.parse, value)
 
 
 def web_address(value: object) -> object:
-    """An address of the web, which may hold a secret: it is never repeated."""
+    """Check a web URL, which may contain a secret and is never repeated."""
     if not re.fullmatch(r"https?://[^\s/?#]+[^\s]{0,1900}", str(value)):
         raise ValueError("give an address that begins with https:// or http://")
     return value
 
 
 def json_object(value: object) -> object:
-    """The body of a webhook: a JSON object in which `$text` stands somewhere."""
+    """Parse the body of a webhook: a JSON object that contains `$text`."""
     if not isinstance(value, str):
         return value
     try:
@@ -181,7 +187,7 @@ _TOKEN_LIMITS = ("max_tokens", "max_completion_tokens")
 
 
 def extra_body(value: object) -> object:
-    """Further fields of each request to a model: a JSON object."""
+    """Parse extra fields of model requests: a JSON object."""
     if not isinstance(value, str):
         return value
     try:
@@ -193,7 +199,7 @@ def extra_body(value: object) -> object:
     for name in _OWN_FIELDS:
         if name in found:
             raise ValueError(f"leave out {name}: the program itself decides about it")
-    if "extra_body" in found:  # an argument of OpenAI's client, which examples of providers show
+    if "extra_body" in found:  # an argument of OpenAI's client that providers show in examples
         raise ValueError("write the fields of extra_body without extra_body around them")
     for name in _TOKEN_LIMITS:
         if name in found and not (type(found[name]) is int and found[name] > 0):
@@ -202,7 +208,7 @@ def extra_body(value: object) -> object:
 
 
 def proxy(value: object) -> object:
-    """The address of a proxy, which may hold a login: it is never repeated."""
+    """Check the URL of a proxy, which may contain a login and is never repeated."""
     if isinstance(value, str) and not _is_proxy(value):
         raise ValueError("give an address such as http://127.0.0.1:7890 or socks5://127.0.0.1:1080")
     return value
@@ -214,7 +220,7 @@ def _is_proxy(address: str) -> bool:
     try:
         parts = urlsplit(address)
         return bool(parts.hostname) and parts.port != 0 and parts.path in {"", "/"}
-    except ValueError:  # no port, no address
+    except ValueError:  # an invalid port makes the URL invalid
         return False
 
 

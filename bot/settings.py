@@ -1,4 +1,4 @@
-"""The operator's settings, from the environment and from `.env` (the environment wins); `home` says which."""
+"""The operator's settings, from the environment and from `.env` (the environment wins); `home` tells which file."""
 
 import re
 from datetime import date, time
@@ -39,7 +39,7 @@ _ExtraBody = Annotated[dict[str, Any], NoDecode, BeforeValidator(values.extra_bo
 
 
 class Security(StrEnum):
-    """How the way to the SMTP server is secured; what is chosen is required."""
+    """The security of the connection to the SMTP server; the chosen one is required."""
 
     STARTTLS = "starttls"
     TLS = "tls"
@@ -47,7 +47,7 @@ class Security(StrEnum):
 
 
 class SettingsError(DigestError):
-    """Settings that cannot be used; the sentence lists every fault, one a line."""
+    """Settings are invalid; the message lists every error, one a line."""
 
 
 class Settings(BaseSettings):
@@ -160,7 +160,7 @@ class Settings(BaseSettings):
     @field_validator("telegram_webhook_secret")
     @classmethod
     def _fit_for_a_header(cls, secret: SecretStr | None) -> SecretStr | None:
-        """What Telegram takes (Bot API, setWebhook)."""
+        """Check the characters that Telegram allows (Bot API, setWebhook)."""
         if secret and not re.fullmatch(r"[A-Za-z0-9_-]{16,256}", secret.get_secret_value(), re.ASCII):
             raise ValueError("give 16 to 256 letters, digits, _ and -, as `openssl rand -hex 32` makes them")
         return secret
@@ -168,7 +168,7 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _only_a_place(cls, url: AnyHttpUrl | None) -> AnyHttpUrl | None:
-        """The addresses of pages are made by adding to it."""
+        """Check that page URLs can be made by appending to it."""
         if url and (url.query or url.fragment or url.username):
             raise ValueError("give an address without a login, ? and #, such as https://daily.example.org")
         return url
@@ -237,7 +237,7 @@ class Settings(BaseSettings):
 
 
 class _Given(Settings):
-    """Settings that neither the environment nor a file has a part in."""
+    """Settings without the environment and `.env`."""
 
     @classmethod
     def settings_customise_sources(  # the signature is the library's
@@ -252,12 +252,12 @@ class _Given(Settings):
 
 
 def given(**chosen: object) -> Settings:
-    """The defaults with `chosen` values in their place, whatever the environment says."""
+    """Return the defaults with `chosen` values in their place, whatever the environment says."""
     return _Given.model_validate(chosen)
 
 
 def load() -> Settings:
-    """The settings of this process; relative paths lead from `home.folder`. Raises SettingsError with every fault."""
+    """Load the settings. Relative paths start at `home.folder`. Raises SettingsError with every error."""
     folder = home.folder()
     read_from: dict[str, Any] = {"_env_file": folder / home.ENV_FILE}
     try:
@@ -272,7 +272,7 @@ def load() -> Settings:
 
 
 def _validated(read_from: dict[str, Any], faults: list[str]) -> Settings | None:
-    """What was read; None where that has faults, which are added to `faults`."""
+    """Return the settings; None if they have errors, which are added to `faults`."""
     try:
         return Settings(**read_from)
     except ValidationError as error:
@@ -281,7 +281,7 @@ def _validated(read_from: dict[str, Any], faults: list[str]) -> Settings | None:
 
 
 def _from(folder: Path, loaded: Settings) -> Settings:
-    """The settings, with paths that lead from `folder`."""
+    """Return the settings with paths relative to `folder`."""
     changed: dict[str, object] = {name: folder / value for name, value in loaded if isinstance(value, Path)}
     if found := re.fullmatch(r"(sqlite(?:\+\w+)?:///)([^/].*)", loaded.database_url):
         changed["database_url"] = f"{found[1]}{folder / found[2]}"
@@ -289,7 +289,7 @@ def _from(folder: Path, loaded: Settings) -> Settings:
 
 
 def _sentence(fault: ErrorDetails) -> str:
-    if not fault["loc"]:  # of several settings together; the sentence names them
+    if not fault["loc"]:  # an error about several settings together, which its message names
         return fault["msg"].removeprefix("Value error, ") + "."
     name = str(fault["loc"][0])
     if fault["type"] == "extra_forbidden":

@@ -1,4 +1,4 @@
-"""`arxiv-daily subscribers …`: who reads."""
+"""The commands `arxiv-daily subscribers …`."""
 
 import asyncio
 import csv
@@ -32,16 +32,18 @@ from digest.render import text
 from digest.store import engine as database
 from digest.store.bulk import BATCH
 
-app = typer.Typer(help="Who gets the digest.", no_args_is_help=True)
-_FORMULA = re.compile(r"[=+@\t\r]|-(?!\d+(:\d+)?$)")  # what a spreadsheet would run; not a group's number
+app = typer.Typer(help="Manage the subscribers.", no_args_is_help=True)
+_FORMULA = re.compile(
+    r"[=+@\t\r]|-(?!\d+(:\d+)?$)"
+)  # what a spreadsheet would execute; but not a group's number
 
 
 class SubscribersError(DigestError):
-    """A list that cannot be imported, or nobody to remove."""
+    """A list cannot be imported, or there is nobody to remove."""
 
 
 class ChannelName(StrEnum):
-    """The channels, by their words in the tables."""
+    """The channels by their names in the tables."""
 
     TELEGRAM = "telegram"
     MAIL = "mail"
@@ -50,9 +52,9 @@ class ChannelName(StrEnum):
 @app.command("list")
 def list_(
     channel: Annotated[ChannelName | None, typer.Option(help="Only those on this channel.")] = None,
-    standing: Annotated[Standing | None, typer.Option(help="Only those with whom it stands so.")] = None,
+    standing: Annotated[Standing | None, typer.Option(help="Only those with this status.")] = None,
 ) -> None:
-    """Shows who is known, a line each."""
+    """List the known subscribers, one a line."""
     found = asyncio.run(_listed(command_line.load(), channel, standing))
     say(text.render("subscribers", subscribers=found), nl=False)
 
@@ -60,16 +62,16 @@ def list_(
 @app.command()
 def export(
     file: Annotated[
-        Path | None, typer.Argument(help="Where it goes.", show_default="standard output")
+        Path | None, typer.Argument(help="The target file.", show_default="standard output")
     ] = None,
 ) -> None:
-    """Writes all that is stored of everybody as CSV, with when and how each agreed."""
+    """Write all stored data of all subscribers as CSV, with the time and kind of their consent."""
     rows = asyncio.run(_listed(command_line.load(), None, None))
     if file is None:
         _write(sys.stdout, rows)
         return
     try:
-        # Addresses: for nobody but the operator.
+        # The file contains addresses, so only the operator may read it.
         with open(file, "w", encoding="utf-8", newline="", opener=_private) as target:
             _write(target, rows)
     except OSError as error:
@@ -81,14 +83,14 @@ def export(
 def take_over(
     file: Annotated[Path, typer.Argument(help="A CSV file.", exists=True, dir_okay=False, readable=True)],
     skip_faulty: Annotated[
-        bool, typer.Option("--skip-faulty", help="Imports the sound rows, whatever is wrong with others.")
+        bool, typer.Option("--skip-faulty", help="Import the valid rows and skip the others.")
     ] = False,
 ) -> None:
-    """Subscribes the mail addresses of a list whose owners agreed to it.
+    """Subscribe the mail addresses of a list whose owners have consented.
 
-    Columns: address, consented_at, consent (where and how); and, where wished, language, detail, categories, include,
-    exclude, hour, zone, quiet. Without --skip-faulty nothing is imported unless all rows are sound. Addresses that are
-    known already are left as they are: who has left does not come back by this.
+    Columns: address, consented_at, consent (where and how); optionally language, detail, categories, include, exclude,
+    hour, zone, quiet. Without --skip-faulty nothing is imported unless all rows are valid. Known addresses stay
+    unchanged, so nobody who has left is subscribed again.
     """
     loaded = command_line.load()
     with file.open(encoding="utf-8-sig", newline="") as lines:
@@ -103,14 +105,14 @@ def take_over(
 @app.command()
 def remove(
     who: Annotated[str, typer.Argument(metavar="ADDRESS|ID", help="An address, or the number in the list.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Asks nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Deletes all that is known about somebody, deliveries and requests too. There is no way back."""
+    """Delete everything stored about a subscriber, including deliveries and requests. This is final."""
     loaded = command_line.load()
     found = asyncio.run(_found(loaded, who))
     if not yes:
         whose = removed(f"number {found.id} ({found.channel}, {found.address})")
-        typer.confirm(f"Delete {whose} and all about it?", abort=True)
+        typer.confirm(f"Delete {whose} and all its data?", abort=True)
     asyncio.run(_forget(loaded, found))
     say("Deleted.")
 
@@ -145,7 +147,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def _defaults(loaded: Settings) -> Defaults:
-    """What an imported address has that the list says nothing of."""
+    """Return the default values of an imported address."""
     now = datetime.now(UTC)
     language = words.nearest(None, loaded.target_language)
     reader = Subscriber(
@@ -157,7 +159,7 @@ def _defaults(loaded: Settings) -> Defaults:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import came to; `gone` are those that were known and had left or ended."""
+    """The result of an import; `gone` are known addresses that had left or ended."""
 
     added: int
     known: int
@@ -165,7 +167,7 @@ class Imported:
 
 
 async def _import(loaded: Settings, sheet: Sheet) -> Imported:
-    """Adds those who are not known, some at a time; cut off, it goes on there when it is called again."""
+    """Add unknown addresses in batches. After an interruption, another call continues."""
     async with open_database(loaded) as engine:
         async with database.reading(engine) as connection:
             known = await subscribers.known(connection, CHANNEL, (row.address for row in sheet.rows))
@@ -178,7 +180,7 @@ async def _import(loaded: Settings, sheet: Sheet) -> Imported:
 
 
 async def _found(loaded: Settings, who: str) -> Subscriber:
-    """Whoever is meant. Raises SubscribersError where that is nobody, or not clear."""
+    """Find the subscriber. Raises SubscribersError if there is none, or more than one."""
     given = who.strip().lower()
     number = re.fullmatch(r"(id:)?([0-9]{1,18})", given)
     async with open_database(loaded) as engine, database.reading(engine) as connection:
@@ -187,7 +189,7 @@ async def _found(loaded: Settings, who: str) -> Subscriber:
     if numbered and numbered not in found:
         found.append(numbered)
     if not found:
-        raise SubscribersError(f"Nobody is known by “{who}”.")
+        raise SubscribersError(f"There is no subscriber “{who}”.")
     if len(found) > 1:
         numbers = " or ".join(f"id:{each.id}" for each in found)
         raise SubscribersError(f"“{who}” is a number and an address: write {numbers}.")

@@ -1,4 +1,4 @@
-"""`arxiv-daily edit`: the operator's own translation in the place of a model's."""
+"""The command `arxiv-daily edit`, which replaces a model's translation by the operator's own."""
 
 import asyncio
 import sys
@@ -31,7 +31,7 @@ from digest.store import engine as database
 
 
 class EditError(DigestError):
-    """A translation that cannot be edited, or that nobody wrote."""
+    """A translation cannot be edited, or was not written."""
 
 
 def edit(
@@ -42,14 +42,14 @@ def edit(
     file: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Takes it from a file, - for standard input.", show_default="an editor"
+            metavar="FILE", help="Read it from a file, - for standard input.", show_default="an editor"
         ),
     ] = None,
 ) -> None:
-    """Puts your own translation of a paper in the place of a model's, for good.
+    """Replace a model's translation of a paper by your own, permanently.
 
-    The post is written anew, and all that is not sent yet shows it. Without --file it opens the present translation in
-    $EDITOR. The checks warn, and do not refuse.
+    The post is written again, and everything not yet sent shows the new translation. Without --file the current
+    translation opens in $EDITOR. The checks warn, but do not refuse.
     """
     try:
         ref = ids.parse(name)
@@ -83,14 +83,14 @@ async def _edit(loaded: Settings, ref: PaperRef, language: str, file: Path | Non
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """The version of a paper that an edition shows."""
+    """The version of a paper in an edition."""
 
     version: VersionId
     day: date
 
 
 async def _shown(parts: App, ref: PaperRef) -> _Shown | None:
-    """The version that is meant, where an edition shows it."""
+    """Return the requested version, if an edition shows it."""
     async with database.reading(parts.engine) as connection:
         wanted = (await editions.assigned(connection, [ref.paper])).get(ref.paper)
         closed = await editions.find(connection, wanted) if wanted else None
@@ -101,7 +101,7 @@ async def _shown(parts: App, ref: PaperRef) -> _Shown | None:
 
 
 async def _written(library: Library, paper: Paper, language: str, file: Path | None) -> Manuscript:
-    """What the operator writes, from `file` or in an editor. Raises DigestError where that is no translation."""
+    """Read the operator's translation from `file` or an editor. Raises DigestError if it is invalid."""
     if file is not None:
         return manuscript.parse(_read(file))
     present = (await library.stored([paper]))[paper.version][0]
@@ -111,11 +111,11 @@ async def _written(library: Library, paper: Paper, language: str, file: Path | N
         return manuscript.parse(found)
     except ManuscriptError as error:
         kept = await asyncio.to_thread(_set_aside, found, f"{paper.version}.{language}.txt".replace("/", "-"))
-        raise EditError(f"{error} Your text is in {kept}: mend it, and give it with --file.") from None
+        raise EditError(f"{error} Your text is in {kept}: correct it, and pass it with --file.") from None
 
 
 def _edited(begun: str) -> str:
-    """What the operator makes of a text in $EDITOR."""
+    """Let the operator edit a text in $EDITOR, and return it."""
     try:
         found = click.edit(begun)
     except click.ClickException as error:
@@ -126,7 +126,7 @@ def _edited(begun: str) -> str:
 
 
 def _set_aside(text: str, name: str) -> Path:
-    """Work must not be lost over a heading."""
+    """Save the text, so that no work is lost because of a wrong heading."""
     path = Path(name)
     path.write_text(text, "utf-8")
     return path
@@ -142,7 +142,7 @@ def _read(file: Path) -> str:
 
 
 def _doubts(loaded: Settings, paper: Paper, language: str, written: Manuscript) -> tuple[Finding, ...]:
-    """What the checks have against it; nothing where there is no abstract to hold it against."""
+    """Return the findings of the checks; none if there is no abstract to compare with."""
     if paper.abstract is None:
         return ()
     source = drafts.source(paper, language, rules(loaded, language).glossary, {})
@@ -151,7 +151,7 @@ def _doubts(loaded: Settings, paper: Paper, language: str, written: Manuscript) 
 
 
 async def _rebuilt(parts: App, shown: _Shown) -> Account | None:
-    """The post with it; what else the edition lacks is made too."""
+    """Write the post again; what else the edition lacks is made too."""
     try:
         account = await day.rebuild(parts, shown.day, lambda _: None)
         fault = await publishing.publish(parts)
@@ -164,6 +164,6 @@ async def _rebuilt(parts: App, shown: _Shown) -> Account | None:
 
 def _not_in_the_post(shown: _Shown, error: DigestError) -> EditError:
     return EditError(
-        f"{shown.version}: kept, and shown from now on, but not in the post of {shown.day}. {error} "
+        f"{shown.version}: stored, and shown from now on, but not in the post of {shown.day}. {error} "
         "Repeat the command to have the post written."
     )

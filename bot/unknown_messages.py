@@ -1,4 +1,4 @@
-"""Messages that may not have arrived: the operator hears once of each dispatch how many there are."""
+"""Alerts about messages with unknown delivery: one for each campaign."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,14 +14,14 @@ from digest.errors import StoreError
 from digest.store import engine as database
 
 _log = structlog.get_logger()
-_RECENT = timedelta(days=1)  # what is older was told, or is known from /status
-_PATIENCE = timedelta(hours=1)  # for a dispatch that does not come to an end
+_RECENT = timedelta(days=1)  # older ones were alerted, or are known from /status
+_PATIENCE = timedelta(hours=1)  # for a campaign that does not finish
 
 
 async def watch(
     engine: AsyncEngine, alerts: Alerts, clock: Callable[[], datetime], look_seconds: float
 ) -> None:
-    """Looks for them again and again, without an end."""
+    """Check for such messages forever, every `look_seconds`."""
     while True:
         try:
             await alert(engine, alerts, clock())
@@ -31,9 +31,9 @@ async def watch(
 
 
 async def alert(engine: AsyncEngine, alerts: Alerts, at: datetime) -> None:
-    """Alerts the operator of each dispatch with unknown messages once nothing more of it is due now.
+    """Alert the operator of each campaign with unknown messages once nothing more of it is due now.
 
-    Then their number is known. /resend offers to send them again.
+    Their number is then final. /resend offers to send them again.
     """
     async with database.reading(engine) as connection:
         recent = await unknown_messages.of_recent(connection, at - _RECENT)
@@ -50,5 +50,5 @@ async def alert(engine: AsyncEngine, alerts: Alerts, at: datetime) -> None:
 
 
 def name(dispatch: Dispatch) -> str:
-    """What the operator knows `dispatch` by: its day, or its number."""
+    """Return the name of a campaign for the operator: its day or its id."""
     return str(dispatch.edition_date or f"#{dispatch.id}")

@@ -1,4 +1,4 @@
-"""Time zones by the names that people give them: a zone, a city, or so many hours from UTC. Pure."""
+"""Time zones by common names: a zone, a city, or an offset from UTC. Pure."""
 
 import re
 from zoneinfo import ZoneInfo, available_timezones
@@ -28,18 +28,18 @@ _MORE = {
     "Australia/Sydney": "canberra 悉尼",
     "Australia/Melbourne": "墨尔本",
 }
-"""Cities and countries that lend no zone its name; those with a blank in their names are below."""
+"""Cities and countries that give no zone its name; those with a space in their names are below."""
 _OTHERS = {name: zone for zone, names in _MORE.items() for name in names.split()} | {
     "san francisco": "America/Los_Angeles",
     "new delhi": "Asia/Kolkata",
 }
 _OFFSET = re.compile(r"(?:utc|gmt)\s?([+-])\s?(\d{1,2})(?::00)?", re.ASCII)
 _FIXED = re.compile(r"Etc/GMT([+-])(\d{1,2})", re.ASCII)
-_SIGNS = {"+": "-", "-": "+"}  # POSIX counts them westwards: Etc/GMT-8 is UTC+8
+_SIGNS = {"+": "-", "-": "+"}  # POSIX counts westwards: Etc/GMT-8 is UTC+8
 
 
 def parse(text: str) -> ZoneInfo:
-    """The zone of that name, city or offset ("UTC+8"). Raises ValueError."""
+    """Parse a zone name, a city or an offset ("UTC+8"). Raises ValueError."""
     given = " ".join(text.lower().replace("\u2212", "-").replace("\uff0b", "+").split())
     if match := _OFFSET.fullmatch(given):
         given = f"etc/gmt{_SIGNS[match[1]]}{int(match[2])}" if int(match[2]) else "utc"
@@ -50,6 +50,6 @@ def parse(text: str) -> ZoneInfo:
 
 
 def name(zone: ZoneInfo) -> str:
-    """`zone` as people know it: that of an offset as they write it."""
+    """Return the common name of `zone`; offsets as people write them."""
     match = _FIXED.fullmatch(zone.key)
     return f"UTC{_SIGNS[match[1]]}{match[2]}" if match and int(match[2]) else zone.key

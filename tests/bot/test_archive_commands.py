@@ -90,7 +90,7 @@ def cut_short(text: str) -> str:
 
 def test_sound_posts_are_sound_and_need_no_mending(posts: Path, archive: Archive) -> None:
     told = archive("check", "posts")
-    assert (told.status, told.out, told.err) == (0, "All posts are sound.\n", "")
+    assert (told.status, told.out, told.err) == (0, "All posts are valid.\n", "")
     before = (posts / POST).stat()
     told = archive("repair", "posts")
     assert (told.status, told.err) == (0, "")
@@ -112,10 +112,10 @@ def test_damaged_posts_are_named_with_their_lines_and_then_mended(posts: Path, a
     assert f"{second.relative_to(posts.parent)}:{line_of(second, '解读失败')}: leaked error: " in told.out
     assert (
         told.sentence
-        == f"{len(told.out.splitlines())} faults found; `arxiv-daily archive repair` mends most."
+        == f"{len(told.out.splitlines())} faults found; `arxiv-daily archive repair` fixes most of them."
     )
     told = archive("repair", "posts")
-    assert (told.status, told.out) == (0, f"posts/{POST}: mended\nposts/{second.name}: mended\n")
+    assert (told.status, told.out) == (0, f"posts/{POST}: repaired\nposts/{second.name}: repaired\n")
     assert first.read_text("utf-8") == sound
     assert "解读失败" not in second.read_text("utf-8")
     assert (archive("check", "posts")).status == 0
@@ -129,9 +129,9 @@ def test_a_post_that_cannot_be_mended_stays_as_it_is_and_the_others_are_mended(
     other.write_text(with_leaked_error(other.read_text("utf-8")), "utf-8")
     told = archive("repair", "posts")
     assert told.status == 1
-    assert told.out == "posts/2026-02-11-arxiv.md: mended\n"
+    assert told.out == "posts/2026-02-11-arxiv.md: repaired\n"
     assert re.search(rf"^posts/{POST}: line \d+: a merge conflict", told.err, re.MULTILINE)
-    assert "could not be mended" in told.sentence
+    assert "could not be repaired" in told.sentence
     assert (posts / POST).read_text("utf-8") == cut_short(rendered(edition()))
 
 
@@ -145,10 +145,10 @@ def test_a_post_that_is_no_text_is_one_sentence(posts: Path, archive: Archive) -
 def test_posts_are_taken_over_once(posts: Path, archive: Archive) -> None:
     told = archive("import", "posts")
     assert told.status == 0
-    assert told.out == f"posts/{POST}: 2 papers taken over\nposts/2026-02-11-arxiv.md: 2 papers taken over\n"
+    assert told.out == f"posts/{POST}: 2 papers imported\nposts/2026-02-11-arxiv.md: 2 papers imported\n"
     told = archive("import", "posts")
     assert told.status == 0
-    assert told.out.count("its day is in the database already") == 2
+    assert told.out.count("its day is already in the database") == 2
 
 
 def test_a_path_that_is_not_there_is_a_wrong_call(posts: Path, archive: Archive) -> None:
@@ -171,4 +171,4 @@ def test_a_paper_of_two_days_is_one_sentence(posts: Path, archive: Archive) -> N
     told = archive("import", "posts")
     assert told.status == 1
     assert "2602.00001" in told.sentence
-    assert told.out.count("taken over") == 2
+    assert told.out.count("papers imported") == 2

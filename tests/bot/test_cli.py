@@ -243,7 +243,7 @@ async def test_a_database_that_fails_halfway_is_one_sentence(
 async def test_a_wrong_call_is_answered_with_what_is_wrong(tmp_path: Path) -> None:
     cases = {
         ("paper", "abc"): "“abc” names no arXiv paper",
-        ("run", "--at", "tomorrow"): "“tomorrow” is no time; give one such as 2026-02-12T09:00.",
+        ("run", "--at", "tomorrow"): "“tomorrow” is not a valid time, such as 2026-02-12T09:00.",
         ("frob",): "No such command 'frob'.",
     }
     every = await asyncio.gather(*(call(tmp_path, *arguments) for arguments in cases))
@@ -360,7 +360,7 @@ async def test_a_preview_of_what_is_not_there_is_refused_in_one_sentence(tmp_pat
     )
     assert (nothing.status, nothing.sentence) == (1, "There is no edition of 2026-02-11.")
     assert (wrong.status, fax.status) == (2, 2)
-    assert "“soon” is no date" in wrong.usage
+    assert "“soon” is not a valid date" in wrong.usage
     assert "'mail', 'telegram'" in fax.usage
 
 
@@ -368,14 +368,14 @@ async def test_a_place_where_the_demo_cannot_write_is_one_sentence(tmp_path: Pat
     (tmp_path / "file").touch()
     told = await call(tmp_path, "demo", "--out", "file")
     assert told.status == 1
-    assert told.sentence.startswith("The folder file cannot be made")
+    assert told.sentence.startswith("The folder file cannot be created")
 
 
 async def test_old_posts_are_taken_over_and_rebuilt_without_a_call_for_what_they_hold(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         (here.posts / POST).write_text(rendered(edition(date(2026, 2, 11))), "utf-8")
         told = await call(tmp_path, "archive", "import", "posts", **environment(here))
-        assert (told.status, told.out) == (0, f"posts/{POST}: 2 papers taken over\n")
+        assert (told.status, told.out) == (0, f"posts/{POST}: 2 papers imported\n")
         told = await call(tmp_path, "run", *NOON, **environment(here))
     assert told.status == 0
     assert "papers 2 · translated 2 · read 2 · waiting 0 · failed 0" in told.out
@@ -443,8 +443,8 @@ async def test_a_paper_that_is_missing_without_a_reason_is_an_alarm(tmp_path: Pa
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("coverage", "--from", "yesterday"), "is no date"),
-        (("coverage", "--to", "2026-02-30"), "is no date"),
+        (("coverage", "--from", "yesterday"), "is not a valid date"),
+        (("coverage", "--to", "2026-02-30"), "is not a valid date"),
         (
             ("coverage", "--from", "2026-02-12", "--to", "2026-02-11"),
             "2026-02-12, is after the last, 2026-02-11",
@@ -495,4 +495,4 @@ async def test_paper_answers_a_question_with_the_passages_that_the_answer_rests_
     assert failed.status == 1
     assert failed.sentence
     assert long.status == 2
-    assert "A question has 500 characters at the most." in long.usage
+    assert "A question may have at most 500 characters." in long.usage

@@ -118,7 +118,7 @@ async def test_what_was_written_in_the_editor_is_not_lost_over_a_heading(
         script = "text = text.replace('Abstract:', 'Abstrct:').replace('Summary: ', 'Summary: 简言之，')"
         told = await Operator(here, commands).call("edit", "2602.00001", EDITOR=editor(tmp_path, script))
         assert told.status == 1
-        assert "2602.00001v1.zh-CN.txt: mend it, and give it with --file." in told.sentence
+        assert "2602.00001v1.zh-CN.txt: correct it, and pass it with --file." in told.sentence
         assert "简言之，" in (tmp_path / "2602.00001v1.zh-CN.txt").read_text("utf-8")
         failed = await Operator(here, commands).call("edit", "2602.00001", EDITOR="/nowhere/editor")
         assert failed.status == 1

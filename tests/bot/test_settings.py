@@ -78,7 +78,7 @@ def test_every_fault_is_reported_at_once_and_no_secret_with_it(
     assert len(lines) == 8
     assert "ARXIV_CATEGORY in .env: there is no such setting. Did you mean ARXIV_CATEGORIES?" in lines
     assert "FROB in .env: there is no such setting." in lines
-    assert any(line.startswith("DIGEST_TIME: “8:50” is no time of day") for line in lines)
+    assert any(line.startswith("DIGEST_TIME: “8:50” is not a time of day") for line in lines)
     assert "hunter2" not in str(raised.value)
 
 
@@ -218,7 +218,7 @@ def test_a_public_address_is_a_place_to_which_paths_are_added(
 )
 def test_a_server_s_name_can_be_looked_up(monkeypatch: pytest.MonkeyPatch, name: str, host: str) -> None:
     monkeypatch.setenv(name, host)
-    with pytest.raises(SettingsError, match=f"{name}: “.*” is no server"):
+    with pytest.raises(SettingsError, match=f"{name}: “.*” is not a server"):
         settings.load()
 
 
@@ -237,7 +237,7 @@ def test_prices_are_named_by_model_whatever_signs_its_name_holds(monkeypatch: py
         "org/model:v2=a": Price(2, 0, 8),
     }
     monkeypatch.setenv("LLM_PRICES", "gpt-4.1-mini=0.4")
-    with pytest.raises(SettingsError, match=r"LLM_PRICES: “gpt-4.1-mini=0.4” is no price"):
+    with pytest.raises(SettingsError, match=r"LLM_PRICES: “gpt-4.1-mini=0.4” is not a price"):
         settings.load()
 
 

@@ -167,7 +167,7 @@ def test_removing_asks_and_deletes_every_row_about_somebody(commands: Commands) 
     asyncio.run(more())
     kept = commands.call("subscribers", "remove", "Reader@example.org", piped=b"n\n")
     assert kept.status == 1
-    assert "Delete number 1 (mail, reader@example.org) and all about it?" in kept.out + kept.err
+    assert "Delete number 1 (mail, reader@example.org) and all its data?" in kept.out + kept.err
     assert len(rows(commands.folder, "SELECT * FROM subscribers")) == 2
     assert commands.call("subscribers", "remove", "Reader@example.org", piped=b"y\n").status == 0
     assert rows(commands.folder, "SELECT id FROM subscribers") == [(2,)]
@@ -176,7 +176,7 @@ def test_removing_asks_and_deletes_every_row_about_somebody(commands: Commands) 
         rows(commands.folder, "SELECT * FROM bounces") == rows(commands.folder, "SELECT * FROM signups") == []
     )
     assert commands.call("subscribers", "remove", "--yes", "2").status == 0
-    assert commands.call("subscribers", "remove", "--yes", "2").sentence == "Nobody is known by “2”."
+    assert commands.call("subscribers", "remove", "--yes", "2").sentence == "There is no subscriber “2”."
 
 
 def test_a_number_that_is_an_address_too_is_asked_about(commands: Commands) -> None:
