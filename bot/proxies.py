@@ -10,7 +10,7 @@ _ADDRESSES = NAMES[:3]
 
 
 def use(written: Mapping[str, str | None]) -> None:
-    """Put the proxies that `.env` names into the environment, which takes precedence, in a form that every library knows."""
+    """Put the proxies of `.env` into the environment, which takes precedence, in a form that every library knows."""
     for name, value in written.items():
         known = name.lower() in NAMES and not {name.lower(), name.upper()} & os.environ.keys()
         if known and value:

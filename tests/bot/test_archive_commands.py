@@ -94,7 +94,7 @@ def test_sound_posts_are_sound_and_need_no_mending(posts: Path, archive: Archive
     before = (posts / POST).stat()
     told = archive("repair", "posts")
     assert (told.status, told.err) == (0, "")
-    assert told.out == f"posts/{POST}: sound\nposts/2026-02-11-arxiv.md: sound\n"
+    assert told.out == f"posts/{POST}: valid\nposts/2026-02-11-arxiv.md: valid\n"
     assert ((posts / POST).stat().st_mtime_ns, (posts / POST).stat().st_ino) == (
         before.st_mtime_ns,
         before.st_ino,

@@ -227,10 +227,10 @@ async def test_a_late_text_completes_the_post_of_its_day_with_growing_pauses(tmp
         assert len(here.arxiv.requests) == asked
         publish(here.arxiv, 4, submitted=FOR_THURSDAY)
         await here.run(THURSDAY_NOON)
-        assert "获取全文后补上解读" in here.post("2026-02-11")
+        assert "取得全文后补上解读" in here.post("2026-02-11")
         here.arxiv.html["2602.00002v1"] = page
         made = await here.work(THURSDAY_NOON + 20 * HOUR)
-        assert "获取全文后补上解读" not in here.post("2026-02-11")
+        assert "取得全文后补上解读" not in here.post("2026-02-11")
         assert made.accounts[0].edition.date == date(2026, 2, 11)
         assert made.accounts[0].changed
         assert [len(each.accounts) for each in [await here.work(THURSDAY_NOON + 20 * HOUR)]] == [1]

@@ -91,7 +91,7 @@ async def test_what_cannot_be_shown_is_told_in_one_sentence(tmp_path: Path) -> N
             await refused(
                 Medium.TELEGRAM, "ada@example.com", "There is no subscriber ada@example.com on telegram"
             )
-            await refused(Medium.MAIL, "nonsense", "no mail address")
+            await refused(Medium.MAIL, "nonsense", "not a valid mail address")
             await refused(Medium.MAIL, "ada@example.com", "no paper that matches these preferences")
             await refused(Medium.MAIL, None, "cannot be created", out="file")
     assert not (tmp_path / "out").exists()

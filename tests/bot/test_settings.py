@@ -99,7 +99,7 @@ def test_every_category_of_arxiv_can_be_named(archive: str, monkeypatch: pytest.
 @pytest.mark.parametrize("name", ["cs.", "cs.S", "speech!", "cs.SD.X", "CS.SD", "q"])
 def test_what_is_no_category_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ARXIV_CATEGORIES", name)
-    with pytest.raises(SettingsError, match="no arXiv category"):
+    with pytest.raises(SettingsError, match="not an arXiv category"):
         settings.load()
 
 

@@ -81,7 +81,7 @@ async def test_forgetting_takes_the_deliveries_with_it_and_the_next_word_begins_
             await here.until("SELECT state FROM deliveries", [("sent",)])
             await user.says("/settings detail titles")
             await user.says("/forget")
-            sure = await user.chat.waits_for(lambda message: "要删除" in message.text)
+            sure = await user.chat.waits_for(lambda message: "确定删除" in message.text)
             await user.taps(sure, "取消")
             await user.chat.waits_for(lambda message: message.text == "没有删除任何数据。")
             assert here.rows("SELECT count(*) FROM deliveries") == [(1,)]
@@ -195,7 +195,7 @@ async def test_what_is_being_made_for_who_is_forgotten_leaves_no_row_and_is_not_
 async def asked_whether_to_forget(user: User) -> Message:
     """The message with the buttons that delete."""
     await user.says("/forget")
-    return await user.chat.waits_for(lambda message: "要删除" in message.text and message.edits == 0)
+    return await user.chat.waits_for(lambda message: "确定删除" in message.text and message.edits == 0)
 
 
 async def exported(user: User) -> dict[str, Any]:

@@ -132,7 +132,7 @@ async def test_two_who_tap_at_once_and_one_who_is_forgotten_or_blocks_get_what_i
                 await tried(here, each.id, 2)
             await leaving.blocks()
             await user.says("/forget")
-            sure = await user.chat.waits_for(lambda message: "要删除" in message.text)
+            sure = await user.chat.waits_for(lambda message: "确定删除" in message.text)
             await user.taps(sure, "全部删除")
             await user.chat.waits_for(lambda message: "已全部删除" in message.text)
             forgotten.set()

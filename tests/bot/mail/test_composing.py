@@ -92,9 +92,9 @@ def test_the_contents_lead_to_each_paper() -> None:
 def test_what_is_missing_has_its_sentence_and_what_is_withdrawn_is_called_so() -> None:
     shown = visible(part(motley()))
     for sentence in (
-        "（未翻译：语言模型没有给出可用的译文，以下为英文原文，译文稍后补上。）",
+        "（未翻译：语言模型没有给出可用的译文，以下为英文原文，译文随后补上。）",
         "We present EchoNet-2, which lowers",
-        "（全文暂不可用，获取全文后补上解读。）",
+        "（全文暂不可用，取得全文后补上解读。）",
         "（本文已撤稿。）",
         "（本文已撤稿，没有解读。）",
         "更新的论文",

@@ -73,7 +73,7 @@ async def test_what_is_no_form_of_ours_is_refused_with_a_page(tmp_path: Path) ->
         assert (refused.status_code, "GET" in refused.headers["allow"]) == (405, True)
         assert "cannot be done here" in refused.text
         assert (await here.web.post("/feed.atom")).status_code == 405
-        assert "没有这个页面" in (await here.web.get("/nothing")).text
+        assert "页面不存在" in (await here.web.get("/nothing")).text
 
 
 async def test_a_form_of_ten_megabytes_is_not_read(tmp_path: Path) -> None:
