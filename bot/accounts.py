@@ -64,7 +64,7 @@ class Account(Made):
 
     @property
     def changed(self) -> bool:
-        """Whether this run changed the post."""
+        """Return whether this run changed the post."""
         return self.written.changed
 
     def with_others(self, others: tuple[Made, ...], tokens: int, seconds: float) -> "Account":

@@ -61,7 +61,7 @@ class Ruling:
 
 
 def is_held(error: DeliveryError) -> bool:
-    """Whether the error is weighed before it counts."""
+    """Return whether the error is weighed before it counts."""
     is_failing = isinstance(error, DeferredError) and error.is_failing
     return is_failing or (isinstance(error, Held) and bool(error.likeness))
 
@@ -94,7 +94,7 @@ class AddressFailures:
     clock: Callable[[], datetime]
     brake: Brake = field(default_factory=Brake)
     _held: dict[int, tuple[Delivery, DeliveryError]] = field(default_factory=dict)
-    """By subscriber id. A refused subscriber gets no other edition in the same run."""
+    """Refusals by subscriber id. A refused subscriber gets no other edition in the same run."""
 
     def served(self, delivery: Delivery) -> None:
         """Record that a message was accepted, so earlier refusals of this subscriber no longer count."""
@@ -169,7 +169,7 @@ class AddressFailures:
     def _is_news(
         self, delivery: Delivery, error: DeliveryError, weights: dict[RecipientAnswer, Weight]
     ) -> bool:
-        """Whether at least half of all are refused alike, and this address was not failing before."""
+        """Return whether at least half of all are refused alike, and this address was not failing before."""
         if isinstance(error, DeferredError) or _is_expected(delivery.subscriber, self.clock()):
             return False
         return weights[_answer(delivery, error)] is Weight.OURS
@@ -182,7 +182,7 @@ class AddressFailures:
                 await subscribers.revive(connection, self.channel, str(error), now - _DOUBT, now)
 
     async def _is_alone(self) -> bool:
-        """Whether there is only one subscriber, so that nobody else can prove that the channel works."""
+        """Return whether there is only one subscriber, so that nobody else can prove that the channel works."""
         async with database.reading(self.engine) as connection:
             return await subscribers.count_active(connection, self.channel) <= 1
 
@@ -231,7 +231,7 @@ def _failing(reader: Subscriber, now: datetime) -> timedelta:
 
 
 def _is_expected(reader: Subscriber, now: datetime) -> bool:
-    """Whether the address was already failing at an earlier edition."""
+    """Return whether the address was already failing at an earlier edition."""
     return _failing(reader, now) >= _NEWLY
 
 

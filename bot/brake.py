@@ -46,7 +46,7 @@ def weigh(domains: Collection[str], tried: int) -> Weight:
 
 
 def is_outage(refused: int, tried: int) -> bool:
-    """Whether so many of one domain are refused alike that the domain may be at fault. Pure."""
+    """Return whether so many of one domain are refused alike that the domain may be at fault. Pure."""
     return refused >= _MANY and refused >= _OURS * tried
 
 
@@ -69,7 +69,7 @@ class Brake:
     tripped: str = ""
     """The likeness of the refusals that stopped the channel, until a message is accepted."""
     has_served: bool = False
-    """Whether any message was accepted in this run."""
+    """True if any message was accepted in this run."""
     _answers: dict[int, RecipientAnswer] = field(default_factory=dict)
     _row: dict[int, RecipientAnswer] = field(default_factory=dict)
     """Recipients refused since the last success that had not failed before."""

@@ -86,7 +86,7 @@ class HaltedError(DeliveryError):
 
 
 def blames_the_address(error: DeliveryError) -> bool:
-    """Whether the error certainly blames the address. Pure."""
+    """Return whether the error certainly blames the address. Pure."""
     match error:
         case EndedError():
             return True
@@ -119,7 +119,7 @@ class Channel(Protocol):
 
     @property
     def repeats_unknown(self) -> bool:
-        """Whether a message that may have arrived is sent again automatically.
+        """Return whether a message that may have arrived is sent again automatically.
 
         Only for channels whose recipients can recognize the duplicate.
         """

@@ -58,7 +58,7 @@ def moment(at: str, loaded: Settings) -> datetime:
 
 
 def _is_date(given: str) -> bool:
-    """Whether `given` is a date without a time."""
+    """Return whether `given` is a date without a time."""
     try:
         date.fromisoformat(given)
     except ValueError:

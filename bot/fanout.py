@@ -136,7 +136,7 @@ async def _open(
 async def _is_given(
     engine: AsyncEngine, subject: Subject, day: date, languages: Collection[str] | None
 ) -> bool:
-    """Whether the edition of `day` was fanned out to all who read it in `languages`, or there are no languages."""
+    """Return whether `day` was fanned out to all who read it in `languages`, or there are no languages."""
     if languages is not None and not languages:
         return True
     async with database.reading(engine) as connection:
@@ -210,7 +210,7 @@ async def _give_to_some(engine: AsyncEngine, number: int, at: datetime) -> int |
 
 
 async def _holds_some(engine: AsyncEngine, dispatch: Dispatch) -> bool:
-    """Whether deliveries are held that are ready."""
+    """Return whether deliveries are held that are ready."""
     async with database.reading(engine) as connection:
         held = (await deliveries.held_languages(connection)).get(dispatch.id, set())
     return bool(_ready(dispatch, held))

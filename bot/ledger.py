@@ -52,7 +52,7 @@ class Ledger:
         self._writer: asyncio.Task[None] | None = None
         self._closed = False
         self._is_in_doubt = False
-        """Whether a failed commit may have succeeded: the connection may break after it."""
+        """True if a failed commit may have succeeded: the connection may break after it."""
 
     async def note(self, delivery: int, mark: Mark) -> bool:
         """Return once `mark` is committed, even if the caller is cancelled meanwhile.

@@ -96,7 +96,7 @@ class Links:
         return b32encode(signature[:10]).decode().lower()
 
     def is_tag(self, tag: str, purpose: str, number: int) -> bool:
-        """Whether `tag` is valid for `purpose` and `number`. Takes constant time."""
+        """Return whether `tag` is valid for `purpose` and `number`. Takes constant time."""
         return hmac.compare_digest(tag.lower().encode(), self.tag(purpose, number).encode())
 
     def hashed(self, text: str) -> str:

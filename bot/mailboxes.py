@@ -28,7 +28,7 @@ class Mailbox:
         return f"{self.local}@{self.domain}"
 
     def is_or_leads_to(self, other: "Mailbox") -> bool:
-        """Whether it is `other`, or one of its addresses with a `+` (RFC 5233)."""
+        """Return whether it is `other`, or one of its addresses with a `+` (RFC 5233)."""
         return self.domain == other.domain and self.local.partition("+")[0] == other.local
 
     @classmethod

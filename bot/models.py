@@ -11,7 +11,7 @@ from digest.keywords import Keyword
 
 
 class Detail(StrEnum):
-    """How much of each paper is pushed to a subscriber; the rest is available by a tap."""
+    """The amount of each paper that is pushed to a subscriber; the rest is available by a tap."""
 
     TITLES = "titles"
     ABSTRACTS = "abstracts"
@@ -163,7 +163,7 @@ class Dispatch:
     languages: frozenset[str] | None = None
 
     def is_ready_in(self, language: str) -> bool:
-        """Whether it can be sent to subscribers who read `language`."""
+        """Return whether it can be sent to subscribers who read `language`."""
         return self.languages is None or language in self.languages
 
 

@@ -128,7 +128,7 @@ class Outbox:
 
     @property
     def is_refused(self) -> bool:
-        """Whether the latest answer is a refusal of us."""
+        """Return whether the latest answer is a refusal of us."""
         return self._trials.are_on
 
     @property

@@ -40,7 +40,7 @@ def require_channel(settings: Settings) -> None:
 
 
 def has_channel(settings: Settings) -> bool:
-    """Whether a channel is configured."""
+    """Return whether a channel is configured."""
     return bool(channels(settings))
 
 

@@ -104,7 +104,7 @@ class Schedule:
             await fanout.open_quiet_day(self.app.engine, due, calendar.anchor(due), now)
 
     def _may_begin(self, due: date, now: datetime) -> bool:
-        """Whether work may start now, with `due` as the newest edition that is due.
+        """Return whether work may start now, with `due` as the newest edition that is due.
 
         An edition that becomes due is started despite a recent try or work on an earlier one.
         """
@@ -113,7 +113,7 @@ class Schedule:
         return self._tried is None or self._tried[0] != due or now - self._tried[1] >= BETWEEN_TRIES
 
     async def _has_work(self, now: datetime) -> bool:
-        """Whether an edition is open, or lacks something that can still come."""
+        """Return whether an edition is open, or lacks something that can still come."""
         async with database.reading(self.app.engine) as connection:
             last = await editions.last(connection)
             incomplete = set(await editions.incomplete(connection)) - self.app.editions.parts

@@ -74,7 +74,7 @@ class _House:
     listens: asyncio.Event = field(default_factory=asyncio.Event)
     joined: asyncio.Event = field(default_factory=asyncio.Event)
     has_joined: bool = False
-    """Whether Telegram accepted us in this process, now or before."""
+    """True if Telegram accepted us in this process, now or before."""
 
     def wake(self) -> None:
         """Tell the senders that there may be something new."""
@@ -264,7 +264,7 @@ async def _watch_telegram(house: _House, look_seconds: float = _TELEGRAM_SECONDS
 
 
 async def _answers(house: _House) -> bool:
-    """Whether Telegram was joined and answers."""
+    """Return whether Telegram was joined and answers."""
     if house.desk is None or not house.joined.is_set():
         return False
     try:

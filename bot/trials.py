@@ -33,7 +33,7 @@ class Trials:
     sent: int = 0
     """The number of accepted messages."""
     are_on: bool = False
-    """Whether one message at a time is sent, because the latest answer is a refusal of us."""
+    """True if one message at a time is sent, because the latest answer is a refusal of us."""
     refused: dict[int, int] = field(default_factory=dict)
     """Recipients who met a refusal of us and go last, with the number of messages accepted by then."""
     _left: int = _TRIALS

@@ -20,9 +20,7 @@ class Address:
 
     @property
     def is_private(self) -> bool:
-        """Whether this is a private chat. Users have positive ids; groups and channels have negative ones (Bot API,
-        Chat).
-        """
+        """Return whether the chat is private. Users have positive ids, groups and channels negative ones (Bot API)."""
         return self.chat > 0
 
 

@@ -15,14 +15,14 @@ class Call:
 
     @property
     def is_message(self) -> bool:
-        """Whether the request counts towards Telegram's message limits."""
+        """Return whether the request counts towards Telegram's message limits."""
         if self.endpoint == "sendChatAction" or self.is_draft:
             return False
         return self.endpoint.startswith(("send", "copy", "forward", "editMessage"))
 
     @property
     def is_draft(self) -> bool:
-        """Whether the request shows a message draft."""
+        """Return whether the request shows a message draft."""
         return self.endpoint.endswith("Draft")
 
     @property

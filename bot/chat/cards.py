@@ -19,18 +19,18 @@ class Form(Protocol):
 
     @property
     def rich(self) -> bool:
-        """Whether rich messages are wanted."""
+        """Return whether rich messages are wanted."""
 
 
 class Place(StrEnum):
     """The place where a button opens a page of a reading, as stored in its callback data."""
 
     BESIDE = ""
-    """In a reply to the message with the button."""
+    """A reply to the message with the button."""
     PAGE = "p"
-    """In place of another page."""
+    """Replaces another page."""
     CARD = "c"
-    """In place of the paper's card, with a button that leads back to it."""
+    """Replaces the paper's card, with a button that leads back to it."""
 
 
 def card(

@@ -112,10 +112,10 @@ async def _settled(
 
 
 def _passes(error: Exception) -> bool | timedelta:
-    """Whether the error is temporary, or the pause before the next attempt. A conflict with another polling process may
-    end.
+    """Return whether the error is temporary, or the pause before the next attempt.
 
-    Telegram may name a pause of hours. We ask again sooner, so that nobody waits longer than necessary.
+    A conflict with another polling process may end. Telegram may name a pause of hours. We ask again sooner, so that
+    nobody waits longer than necessary.
     """
     if isinstance(error, RetryAfter):
         return min(pause_of(error), timedelta(seconds=_LONGEST_PAUSE_SECONDS))

@@ -69,7 +69,7 @@ class Desk:
     answered: set[int] = field(default_factory=set)
     """Updates in progress whose answers have been sent or stored."""
     looked: dict[PaperId, datetime] = field(default_factory=dict)
-    """When arXiv was last asked for a newer version of a paper. A restart clears this."""
+    """The last time arXiv was asked for a newer version of each paper. A restart clears this."""
     _in_turn: Turns = field(default_factory=partial(Turns, ANY_NUMBER))
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
@@ -197,7 +197,7 @@ class Desk:
         return came
 
     async def may_change(self, came: Incoming) -> bool:
-        """Whether this person may change the chat's settings. In groups and channels only administrators may."""
+        """Return whether this person may change the chat's settings. In groups and channels only administrators may."""
         if not came.aim and (came.address.is_private or came.anonymous_admin):
             return True
         if came.person in self.operators:
@@ -217,7 +217,7 @@ class Desk:
         return Day(midnight, partial(_alias, self.bot.token, midnight))
 
     def is_operator(self, came: Incoming) -> bool:
-        """Whether this person is an operator of the bot."""
+        """Return whether this person is an operator of the bot."""
         return came.person in self.operators
 
     def in_turn(self, chat: int, work: Coroutine[Any, Any, None]) -> None:

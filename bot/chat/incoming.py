@@ -56,7 +56,7 @@ class Incoming:
 
     @property
     def talks(self) -> bool:
-        """Whether the bot reads text without a command here, and replies to its messages. In channels it does not."""
+        """Return whether the bot reads text without a command, and replies to its messages: not in channels."""
         return self.kind is not Kind.CHANNEL
 
 
@@ -161,6 +161,6 @@ def _own(found: Message) -> Message | None:
 
 
 def _speaks_for_the_chat(update: Update, found: Message) -> bool:
-    """Whether the message was written as the chat itself, as only administrators can. A tap does not show that."""
+    """Return whether the message was written as the chat, as only administrators can. A tap does not show it."""
     written = update.callback_query is None and found.sender_chat is not None
     return written and found.sender_chat is not None and found.sender_chat.id == found.chat_id

@@ -46,7 +46,7 @@ async def _newest(desk: Desk, paper: PaperId, language: str) -> VersionId | None
 
 
 def _is_due(desk: Desk, paper: PaperId) -> bool:
-    """Whether to ask arXiv now. Records the request, and forgets those older than a day."""
+    """Return whether to ask arXiv now. Records the request, and forgets those older than a day."""
     now = desk.clock()
     for each in [each for each, at in desk.looked.items() if now - at >= _LOOK]:
         del desk.looked[each]

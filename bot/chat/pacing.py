@@ -42,7 +42,7 @@ class Ticket:
 
     @property
     def is_bulk(self) -> bool:
-        """Whether nobody waits for the message."""
+        """Return whether nobody waits for the message."""
         return self.rank[0] > 0
 
     def __lt__(self, other: "Ticket") -> bool:
@@ -300,11 +300,11 @@ def _as_new_at(chat: _Chat) -> float:
 
 
 def _was_quick(chat: _Chat) -> bool:
-    """Whether the last message to `chat` followed another one quickly."""
+    """Return whether the last message to `chat` followed another one quickly."""
     within = _GROUP_SECONDS if _is_group(chat.scope) else _QUICK_SECONDS
     return len(chat.granted) > 1 and chat.granted[-1] - chat.granted[-2] < within
 
 
 def _is_group(scope: Scope) -> bool:
-    """Whether `scope` is a group or a channel. They have negative ids or names."""
+    """Return whether `scope` is a group or a channel. They have negative ids or names."""
     return isinstance(scope, str) or (scope is not None and scope < 0)

@@ -155,7 +155,7 @@ async def _find(desk: Desk, came: Incoming, reader: Subscriber) -> None:
 
 
 def _is_for_the_bot(found: telegram.Message, came: Incoming) -> bool:
-    """Whether a reply in a group to a message of the bot is meant for the bot."""
+    """Return whether a reply in a group to a message of the bot is meant for the bot."""
     if came.replied is None or _names_people(found):
         return False
     return (
@@ -183,7 +183,7 @@ def _papers(shown: telegram.Message) -> list[PaperRef]:
 
 
 def _names_people(found: telegram.Message) -> bool:
-    """Whether the message mentions somebody by name."""
+    """Return whether the message mentions somebody by name."""
     named = {MessageEntity.MENTION, MessageEntity.TEXT_MENTION}
     return any(each.type in named for each in (*found.entities, *found.caption_entities))
 

@@ -27,7 +27,7 @@ async def ask(desk: Desk, came: Incoming, language: str, asks: Any) -> None:
 
 
 def is_one(question: Message) -> bool:
-    """Whether `question` is a prompt, for a value or for a question about a paper."""
+    """Return whether `question` is a prompt, for a value or for a question about a paper."""
     text = arrivals.shown(question)
     asked = (words.of(each).your_question(ref) for each in words.languages() for ref in ids.find(text))
     return named(question) is not None or any(text.endswith(telegram.plain(str(each))) for each in asked)

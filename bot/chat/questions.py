@@ -27,7 +27,7 @@ _BETWEEN = re.compile(r"[\s,，、;；。]+")
 
 
 def is_question(text: str) -> bool:
-    """Whether `text` begins or ends like a question or a request to explain, in Chinese or English."""
+    """Return whether `text` begins or ends like a question or a request to explain, in Chinese or English."""
     text = text.strip()
     if not any(map(str.isalnum, text)):
         return False
@@ -37,6 +37,6 @@ def is_question(text: str) -> bool:
 
 
 def is_only_papers(text: str) -> bool:
-    """Whether `text` names papers and says nothing else."""
+    """Return whether `text` names papers and says nothing else."""
     words = list(filter(None, _BETWEEN.split(text)))
     return bool(words) and all(map(ids.find, words))

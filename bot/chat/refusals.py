@@ -105,29 +105,29 @@ def delivery_error(error: TelegramError) -> DeliveryError:
 
 
 def is_unparsable(error: TelegramError) -> bool:
-    """Whether the message's form was refused. The same text may pass as plain text without buttons."""
+    """Return whether the message's form was refused. The same text may pass as plain text without buttons."""
     return isinstance(error, BadRequest) and _says(error, _UNPARSABLE)
 
 
 def may_be_form(error: TelegramError) -> bool:
-    """Whether the message's form may have been refused: the error names no problem with the address."""
+    """Return whether the message's form may have been refused: the error names no problem with the address."""
     return isinstance(error, BadRequest) and _ended(error) is None
 
 
 def is_not_modified(error: TelegramError) -> bool:
-    """Whether an edit was refused because the message already has this content."""
+    """Return whether an edit was refused because the message already has this content."""
     return isinstance(error, BadRequest) and _says(error, _NOT_MODIFIED)
 
 
 def is_gone(error: TelegramError) -> bool:
-    """Whether the message to edit or reply to no longer exists."""
+    """Return whether the message to edit or reply to no longer exists."""
     if isinstance(error, ChatMigrated):
         return True
     return isinstance(error, BadRequest) and _says(error, _GONE)
 
 
 def is_topic_gone(error: TelegramError) -> bool:
-    """Whether the topic is unavailable: closed, deleted, or not found by the server.
+    """Return whether the topic is unavailable: closed, deleted, or not found by the server.
 
     After the update of May 2026, Bot API servers did not find topics of private chats that they had named themselves
     (https://github.com/tdlib/telegram-bot-api/issues/847).
@@ -136,7 +136,7 @@ def is_topic_gone(error: TelegramError) -> bool:
 
 
 def is_missing_method(error: TelegramError) -> bool:
-    """Whether the Bot API server is too old to know the method."""
+    """Return whether the Bot API server is too old to know the method."""
     # python-telegram-bot raises the same exception for a revoked token; its cause tells them apart.
     return isinstance(error, EndPointNotFound) and "unauthorized" not in str(error.__cause__).lower()
 

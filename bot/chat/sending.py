@@ -48,10 +48,10 @@ class Outgoing:
     def __init__(self, bot: ExtBot[LimitArgs]) -> None:
         self.bot = bot
         self._knows_rich: bool | None = None
-        """Whether the Bot API server has sendRichMessage; None until it is known."""
+        """True if the Bot API server has sendRichMessage; None until it is known."""
         self._first_rich = asyncio.Lock()
         self.knows_drafts = True
-        """Whether the Bot API server has sendMessageDraft, as far as is known."""
+        """True if the Bot API server has sendMessageDraft, as far as is known."""
         self.alert: Alert | None = None
 
     def compose(self, dispatch: Dispatch, edition: Edition | None, choices: Choices) -> tuple[Part, ...]:

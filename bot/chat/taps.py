@@ -94,7 +94,7 @@ async def _tapped(desk: Desk, update: Update) -> tuple[Incoming, PaperRef] | Non
 
 
 def _is_pager(update: Update, version: VersionId) -> bool:
-    """Whether the tap came from a reading page of an earlier version, whose buttons did not say so."""
+    """Return whether the tap came from a reading page of an earlier version, whose buttons did not say so."""
     found = update.effective_message
     markup = found.reply_markup if found else None
     buttons = [button for row in (markup.inline_keyboard if markup else ()) for button in row]

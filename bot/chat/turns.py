@@ -29,7 +29,7 @@ class Turns:
         return len(self._queues.get(key, ()))
 
     def is_busy(self, key: Hashable) -> bool:
-        """Whether work for `key` is in progress."""
+        """Return whether work for `key` is in progress."""
         return key in self._queues
 
     def join(self, key: Hashable, work: Work) -> None:

@@ -66,7 +66,7 @@ class Kind(StrEnum):
     HARD = "hard"
     """The mailbox refused the mail, and the report blames the mailbox: full, disabled."""
     SOFT = "soft"
-    """The same, after attempts that failed for a while: unreachable, expired."""
+    """The mailbox failed after attempts for a while: unreachable, expired."""
     REFUSED = "refused"
     """The mail was refused for its content or origin; the mailbox may be fine."""
     UNCLEAR = "unclear"
@@ -215,7 +215,7 @@ def _corrected(verdict: Verdict, status: str | None, prose: str) -> Verdict:
 
 
 def _names_the_mailbox(status: str | None) -> bool:
-    """Whether a status concerns the address (RFC 3463 §3.2)."""
+    """Return whether a status concerns the address (RFC 3463 §3.2)."""
     return status is not None and status.split(".")[1] == "1"
 
 

@@ -102,7 +102,7 @@ class Connection:
 
     @property
     def is_open(self) -> bool:
-        """Whether the connection is usable, as far as is known."""
+        """Return whether the connection is usable, as far as is known."""
         return self._smtp is not None and self._smtp.is_connected
 
     async def open(self) -> None:

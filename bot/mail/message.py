@@ -36,7 +36,7 @@ class UnsafeHeaderError(DigestError):
 
 @dataclass(frozen=True)
 class Letterhead:
-    """What all mails share: the sender, and the addresses for replies and bounces.
+    """The common parts of all mails: the sender, and the addresses for replies and bounces.
 
     `reply_to` takes people's replies, `bounces` is the mailbox for reports. `envelope`, if given, is the envelope
     sender of every mail. Raises UnsafeHeaderError.

@@ -60,7 +60,7 @@ def judge(code: int | None, status: str | None, text: str) -> Judgement:
 
 
 def blames_us(text: str) -> bool:
-    """Whether the words of a reply say that the cause is ours."""
+    """Return whether the words of a reply say that the cause is ours."""
     found = _by_words(words(text), _RULES)
     return found is not None and found.verdict is Verdict.CHANNEL
 
@@ -114,7 +114,7 @@ def _by_code(code: int | None) -> Judgement:
 
 
 def _speaks_of_something_else(plain: str) -> bool:
-    """Whether a reply has enough words, and none of them concerns the existence of a recipient."""
+    """Return whether a reply has enough words, and none of them concerns the existence of a recipient."""
     return len(plain.split()) > _SHORT and not _SOMEBODY.search(plain)
 
 

@@ -50,7 +50,7 @@ class ClosedError(DeferredError):
 
 
 def is_accepted(stage: Stage, code: int) -> bool:
-    """Whether the server accepted the command."""
+    """Return whether the server accepted the command."""
     return code // 100 == (3 if stage is Stage.DATA else 2)
 
 
@@ -87,7 +87,7 @@ def shown(code: int, text: str) -> str:
 
 
 def _is_about_us(stage: Stage, code: int, verdict: Verdict) -> bool:
-    """Whether every recipient would be refused, judged by the words, or else by the stage of a permanent refusal."""
+    """Return whether every recipient would be refused: by the words, or else by the stage of a permanent refusal."""
     if verdict is Verdict.CHANNEL:
         return True
     if code // 100 == 4 or stage is Stage.RECIPIENT:

@@ -79,7 +79,7 @@ async def due(connection: AsyncConnection, since: datetime) -> list[Ask]:
 
 
 async def is_due(connection: AsyncConnection, ask: Ask, since: datetime) -> bool:
-    """Whether the same request was made from there since then and is unanswered."""
+    """Return whether the same request was made from there since then and is unanswered."""
     query = select(func.count()).where(
         _COLUMNS.address == ask.address,
         _COLUMNS.paper == ask.paper,

@@ -383,7 +383,7 @@ async def counts(connection: AsyncConnection, dispatch_id: int) -> dict[Sending,
 
 
 async def is_under_way(connection: AsyncConnection, dispatch_id: int, at: datetime) -> bool:
-    """Whether part of a campaign is being sent, or due by `at`."""
+    """Return whether part of a campaign is being sent, or due by `at`."""
     now = or_(_COLUMNS.state == Sending.SENDING, and_(_COLUMNS.state == Sending.DUE, _COLUMNS.next_at <= at))
     query = (
         select(_COLUMNS.id)

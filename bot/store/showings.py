@@ -24,7 +24,7 @@ async def add(connection: AsyncConnection, new: Showing, at: datetime) -> Showin
 
 
 async def is_under_way(connection: AsyncConnection, address: str, parts: Sequence[Part]) -> bool:
-    """Whether exactly these messages are on their way to `address`."""
+    """Return whether exactly these messages are on their way to `address`."""
     query = select(_COLUMNS.parts).where(_COLUMNS.address == address)
     return list(parts) in (await connection.scalars(query)).all()
 

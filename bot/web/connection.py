@@ -33,7 +33,7 @@ class Connection(H11Protocol):
 
     @property
     def only_holds_a_place(self) -> bool:
-        """Whether no work is done for the connection: it is idle, still sending its request, or not reading."""
+        """Return whether no work is done for the connection: it is idle, still sending its request, or not reading."""
         # Before the first request there is no cycle, whatever uvicorn's type says.
         is_answered = self.cycle is None or self.cycle.response_complete  # type: ignore[redundant-expr]
         return is_answered or self.cycle.more_body or self.flow.write_paused

@@ -90,7 +90,7 @@ def tag_of(body: bytes) -> str:
 
 
 def is_known(request: Request, tag: str, updated: datetime | None) -> bool:
-    """Whether the client has this version already (RFC 9110 §13.2.2). An ETag, if given, decides. Pure."""
+    """Return whether the client has this version already (RFC 9110 §13.2.2). An ETag, if given, decides. Pure."""
     given = request.headers.get("if-none-match")
     if given is not None:
         return given.strip() == "*" or tag in (each.strip().removeprefix("W/") for each in given.split(","))

@@ -35,7 +35,7 @@ async def leave(pages: Pages, request: Request) -> Response:
 
 
 async def _is_known(pages: Pages, request: Request, number: int) -> bool:
-    """Whether there is such a subscription. If so, the answer is in its language."""
+    """Return whether there is such a subscription. If so, the answer is in its language."""
     async with database.reading(pages.app.engine) as connection:
         found = await subscribers.get(connection, number)
     if found is not None:

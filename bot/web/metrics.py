@@ -85,7 +85,7 @@ class Counting:
 
 
 def is_near(request: Request) -> bool:
-    """Whether a request comes from this machine or its private network, and through no proxy. Pure."""
+    """Return whether a request comes from this machine or its private network, and through no proxy. Pure."""
     if any(name in request.headers for name in _PROXIES) or request.client is None:
         return False
     try:

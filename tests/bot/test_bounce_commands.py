@@ -27,7 +27,7 @@ def test_a_mail_that_is_piped_in_is_acted_on(commands: Commands) -> None:
     told = commands.call("bounces", piped=dsn(came_back_to(reader)))
     assert (told.status, told.out) == (0, "Mails: ended 1\n")
     again = commands.call("bounces", "-", piped=dsn(came_back_to(reader)))
-    assert again.out == "Mails: known already 1\n"
+    assert again.out == "Mails: already known 1\n"
     assert asyncio.run(_standing(commands.folder, reader)) == (Standing.ENDED, "bounced 5.1.1")
     assert asyncio.run(_standing(commands.folder, other)) == (Standing.ACTIVE, None)
     assert "example.org" not in told.out + told.err
@@ -44,7 +44,7 @@ def test_files_hold_one_mail_or_many(commands: Commands) -> None:
         + b"\n\nFrom b Wed Feb 11\n"
         + letter("daily@papers.example")
     )
-    assert commands.call("bounces", str(one), str(many)).out == "Mails: put aside 1 · ended 2\n"
+    assert commands.call("bounces", str(one), str(many)).out == "Mails: for review 1 · ended 2\n"
 
 
 def test_what_keeps_it_from_reading_is_said_in_a_sentence(commands: Commands) -> None:

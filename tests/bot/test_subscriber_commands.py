@@ -133,13 +133,10 @@ def test_who_is_known_stays_as_they_are_and_who_left_does_not_come_back(commands
     before = rows(commands.folder, "SELECT * FROM subscribers")
     more = "left@example.org,2026-01-01,new form\ngone@example.org,2026-01-01,new form\n"
     told = commands.call("subscribers", "import", file(commands.folder, LIST + more))
-    assert (
-        told.out
-        == "1 subscribed, 3 known already and left as they are (2 of them had left or were given up).\n"
-    )
+    assert told.out == "1 subscribed, 3 already known and unchanged (2 of them had left or ended).\n"
     assert rows(commands.folder, "SELECT * FROM subscribers WHERE id < 4") == before
     again = commands.call("subscribers", "import", file(commands.folder, LIST))
-    assert again.out == "0 subscribed, 2 known already and left as they are.\n"
+    assert again.out == "0 subscribed, 2 already known and unchanged.\n"
 
 
 def test_many_are_imported_in_bounded_transactions(commands: Commands) -> None:

@@ -1,4 +1,4 @@
-"""What Alembic runs at each upgrade: on the connection of `bot.store.upgrade`, in its transaction."""
+"""Alembic's environment: migrations run on the connection of `bot.store.upgrade`, in its transaction."""
 
 from alembic import context
 

@@ -16,7 +16,7 @@ COMMANDS = {
     "/help": ("/today — 今日论文", "/today — Today's papers"),
     "/subscribe": ("已订阅，日报约 08:50（北京时间）推送", "You are subscribed."),
     "/unsubscribe": ("您尚未订阅", "You are not subscribed"),
-    "/settings": ("关键词：无", "Only with: none"),
+    "/settings": ("关键词：无", "Keywords: none"),
     "/today": ("共 3 篇", "3 papers"),
     "/digest 2026-02-11": ("共 3 篇", "3 papers"),
     "/digest 2025-01-01": ("没有 2025-01-01 的日报", "There is no edition of 2025-01-01"),
@@ -274,7 +274,7 @@ async def test_whoever_chose_a_language_gets_it_everywhere(tmp_path: Path) -> No
         assert "arXiv:2602.00001v1" in text
         assert "摘要" not in text
         commands = dict(here.telegram.profile.commands_for(OPERATOR, "zh"))
-        assert (commands["today"], commands["status"]) == ("Today's papers", "How it stands")
+        assert (commands["today"], commands["status"]) == ("Today's papers", "Status")
 
 
 def test_english_counts_one_paper_and_two_papers() -> None:

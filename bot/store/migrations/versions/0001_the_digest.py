@@ -1,4 +1,4 @@
-"""The digest: papers, what was made of them, and the editions that show them."""
+"""Create the tables of papers, of what is made of them, and of editions."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What became of each listed paper, what the feeds announced, and when an edition was complete."""
+"""Store the result for each listed paper, the announcements of the feeds, and the completion of editions."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -29,7 +29,7 @@ def _listings() -> None:
         listings.add_column(sa.Column("edition_date", sa.Date))
         listings.create_foreign_key("fk_listings_editions", "editions", ["edition_date"], ["date"])
         listings.create_index("ix_listings_edition_date", ["edition_date"])
-    # Until now, what was listed and is in no edition was announced before the first.
+    # Listed papers in no edition so far were announced before the first one.
     op.execute(
         "UPDATE listings SET left_out = 'earlier' WHERE paper_id NOT IN (SELECT paper_id FROM edition_papers)"
     )
@@ -39,7 +39,7 @@ def _editions() -> None:
     with op.batch_alter_table("editions") as editions:
         editions.add_column(sa.Column("late", sa.Integer, nullable=False, server_default="0"))
         editions.add_column(sa.Column("completed_at", MOMENT))
-    # Editions that were taken over from old posts were archived as they closed. Nothing of them is due.
+    # Editions imported from old posts were archived as they closed; nothing of them is due.
     op.execute("UPDATE editions SET completed_at = archived_at WHERE archived_at = closed_at")
     op.create_table(
         "edition_replacements",

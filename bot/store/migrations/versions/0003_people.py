@@ -1,4 +1,4 @@
-"""Those who read, what goes out to them, and what they ask."""
+"""Create the tables of subscribers, campaigns, deliveries and paper requests."""
 
 import sqlalchemy as sa
 from alembic import op

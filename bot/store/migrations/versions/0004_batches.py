@@ -1,4 +1,4 @@
-"""In which batch each paper was announced, which batches held nothing, and when arXiv may be asked again."""
+"""Store the batch of each paper, empty batches, and when arXiv may be asked again."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Mailboxes: who confirmed an address, what came back, and what may have arrived and is sent once more."""
+"""Store confirmations of mailboxes, bounces, and messages that are resent because they may have arrived."""
 
 import sqlalchemy as sa
 from alembic import op

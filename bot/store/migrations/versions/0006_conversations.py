@@ -1,4 +1,4 @@
-"""Editions on their way to who asked, spent quotas of who was forgotten, and how long a setting is waited for."""
+"""Store editions on their way, quota usage of deleted people, and until when a setting is awaited."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""How much of the answer to a request went out."""
+"""Store how many messages of a request's answer were sent."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What is in an update, while it waits for its turn."""
+"""Store the content of updates that wait."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What the checks found in each translation, and how an edition renders the terms of its field."""
+"""Store the findings of the checks of translations, and an edition's renderings of terms."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What the checks found in readings, and the orders to language models that papers hide."""
+"""Store the findings of the checks of readings, and prompt injections in papers."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What the operator is alerted of, so that a restart neither repeats nor forgets an alert."""
+"""Store alerts, so that a restart neither repeats nor forgets them."""
 
 import sqlalchemy as sa
 from alembic import op

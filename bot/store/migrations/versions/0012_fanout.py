@@ -1,4 +1,4 @@
-"""How far a fan-out has come and in which languages; the indexes that the ledger is read and pruned by."""
+"""Store the progress and languages of fan-outs, and add indexes for reading and pruning deliveries."""
 
 import sqlalchemy as sa
 from alembic import op

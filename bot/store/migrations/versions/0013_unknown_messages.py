@@ -1,4 +1,4 @@
-"""The ledger marks messages: which one is in flight, and of which nobody knows whether they arrived."""
+"""Store messages in flight and messages with unknown delivery."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,7 +17,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text),
         sa.Column("noted_at", sa.DateTime(timezone=True), nullable=False),
     )
-    # Until now a delivery ended with the message that was unknown. If that is sent again, the rest follows.
+    # Until now a delivery ended with the unknown message. If that is resent, the rest follows.
     op.execute(
         "INSERT INTO unknown_messages (delivery_id, part, state, reason, noted_at) "
         "SELECT id, part, CASE WHEN reason = 'left-alone' THEN 'left' ELSE 'open' END, reason, changed_at "

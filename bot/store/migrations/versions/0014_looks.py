@@ -1,4 +1,4 @@
-"""Which look did not show a paper yet, before it was listed."""
+"""Store the last listing that did not show a paper before it was listed."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Since when an address fails, and what reports of mail that came back have in common."""
+"""Store since when an address fails, and the likeness of bounce reports."""
 
 import sqlalchemy as sa
 from alembic import op

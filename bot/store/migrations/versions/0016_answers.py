@@ -1,4 +1,4 @@
-"""Answers that wait for Telegram, how often an update was begun with, and one subscription for a private chat."""
+"""Store answers that wait for Telegram and the starts of updates; keep one subscription for each private chat."""
 
 import sqlalchemy as sa
 from alembic import op

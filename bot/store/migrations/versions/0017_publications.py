@@ -1,4 +1,4 @@
-"""How far each post is published, and in which languages each edition is ready."""
+"""Store the publication of each post, and the languages in which each edition is ready."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -26,7 +26,7 @@ def upgrade() -> None:
         sa.Column("push_tries", sa.Integer, nullable=False, server_default="0"),
         sa.Column("reason", sa.Text),
     )
-    # What a fault of the post kept from everybody before is found by these, and goes out.
+    # This finds editions that an error of the post kept from everybody, so that they are delivered.
     op.execute(
         "INSERT INTO edition_languages (edition_date, language, made_at) "
         "SELECT date, language, archived_at FROM editions WHERE archived_at IS NOT NULL"

@@ -1,4 +1,4 @@
-"""The line of a quiet day has a date of its own: papers of that day that turn up later are an edition beside it."""
+"""Give the notice of a quiet day its own date, so that papers that turn up later are an edition beside it."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The rate that Telegram was found to take."""
+"""Store the rate that Telegram was found to accept."""
 
 import sqlalchemy as sa
 from alembic import op

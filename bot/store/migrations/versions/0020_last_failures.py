@@ -1,4 +1,4 @@
-"""When an address failed last: after a gap its failure begins anew."""
+"""Store the last failure of an address: after a gap a new series of failures begins."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What the endpoints of models were found to take."""
+"""Store the learned profiles of model endpoints."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Whether a full text is known to lack something of the paper, and which libraries took it out of its source."""
+"""Store whether a full text is incomplete, and the libraries that extracted it."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What of its paper a reading was made of."""
+"""Store which part of its paper a reading is based on."""
 
 import sqlalchemy as sa
 from alembic import op
