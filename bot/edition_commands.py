@@ -93,9 +93,9 @@ def quality(
         str, typer.Option("--date", metavar="DATE", help="One edition.", show_default="the last 30 days")
     ] = "",
 ) -> None:
-    """Shows what the checks found in each edition, what became of it, where full texts came from, and the cost.
+    """Show the findings of the checks in each edition, their results, the sources of full texts, and the cost.
 
-    With --date it goes into every paper.
+    With --date it shows every paper.
     """
     loaded = command_line.load()
     wanted = command_line.day(day_, "--date")
