@@ -25,19 +25,19 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 # ruff: noqa: E402
 from benchmarks.results import Result, run, unmet
-from bot.store.upgrade import upgrade
-from digest import collection
-from digest.backlog import Plan
-from digest.calendar import Calendar
-from digest.errors import SourceError
-from digest.listing import Sources
-from digest.models import Paper, PaperId, VersionId
-from digest.selection import Rules
-from digest.sources.api import QueryApi
-from digest.sources.gate import Gate, Patience, open_client
-from digest.sources.rss import AnnouncementFeed
-from digest.store import editions
-from digest.store import engine as database
+from bot.db.upgrade import upgrade
+from digest.arxiv.calendar import Calendar
+from digest.arxiv.client import Gate, Patience, open_client
+from digest.arxiv.query_api import QueryApi
+from digest.arxiv.rss import AnnouncementFeed
+from digest.core.errors import SourceError
+from digest.core.models import Paper, PaperId, VersionId
+from digest.db import editions
+from digest.db import engine as database
+from digest.pipeline import close_editions
+from digest.pipeline.backlog import Plan
+from digest.pipeline.ingest import Sources
+from digest.pipeline.selection import Rules
 from tests.fakes.arxiv import FakeArxiv
 from tests.papers import paper
 
@@ -131,7 +131,7 @@ async def compare(days: int, lag: timedelta, chance: random.Random) -> Compared:
                 theirs.update(p.id for p in arxiv.papers if p.published and at - DAY < p.published <= at)
                 arxiv.faults.extend(chance.choice(FAULTS) for _ in range(3) if chance.random() < FAULTY)
                 with suppress(SourceError):
-                    await collection.close(engine, sources, plan, at, lambda _: None)
+                    await close_editions.close(engine, sources, plan, at, lambda _: None)
                 arxiv.faults.clear()
         async with database.reading(engine) as connection:
             made = [

@@ -29,9 +29,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from benchmarks.results import Result, run, unmet
 from benchmarks.sending.audience import ANCHOR, subscribe, telegram_settings
-from bot import fanout, pruning
-from bot.app import open_database
-from digest.store.bulk import BATCH
+from bot import pruning
+from bot.container import open_database
+from bot.delivery import fanout
+from digest.db.bulk import BATCH
 
 _EDITIONS = 10
 _LONGEST_SECONDS = 1.0

@@ -33,10 +33,10 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])
 from pypdf import PdfReader
 
 from benchmarks.results import Result, run, unmet
-from digest.models import NoTextReason
-from digest.sources.fulltext.characters import plain
-from digest.sources.fulltext.pdf_process import Limits, read_pages, unglued
-from digest.sources.fulltext.spacing import glued_share
+from digest.core.models import NoTextReason
+from digest.fulltext.characters import plain
+from digest.fulltext.pdf_worker import Limits, read_pages, unglued
+from digest.fulltext.spacing import glued_share
 from tests import pdfs
 from tests.shared import shared_data
 

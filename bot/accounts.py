@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from bot.app import App
+from bot.container import App
 from bot.posts import WrittenPost
-from digest.models import Edition, Entry, Gap, Reading
-from digest.store import calls
-from digest.store import engine as database
+from digest.core.models import Edition, Entry, Gap, Reading
+from digest.db import calls
+from digest.db import engine as database
 
 _PASSING = frozenset({Gap.NO_KEY, Gap.BUDGET, Gap.NO_TEXT_YET, Gap.DUE})
 

@@ -4,19 +4,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot import alerts, outboxes
-from bot.alert_webhook import Webhook
-from bot.alerts import NotToldError, Route
-from bot.app import App
-from bot.channels import DeliveryError
-from bot.chat.operators import OperatorChats
+from bot import outboxes
+from bot.alerting import alerts
+from bot.alerting.alerts import NotToldError, Route
+from bot.alerting.webhook import Webhook
+from bot.container import App
+from bot.core.mailboxes import Mailbox
+from bot.core.models import Alert
+from bot.delivery.channel import DeliveryError
 from bot.links import Links, open_links
 from bot.mail import composing
 from bot.mail.channel import Mail, open_mail
-from bot.mailboxes import Mailbox
-from bot.models import Alert
 from bot.outboxes import Rhythm
 from bot.settings import Settings
+from bot.telegram.handlers.admin import OperatorChats
 
 _RHYTHM = Rhythm(patience_seconds=20)
 

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from bot import logs, settings
-from bot.app import calendar
+from bot.container import calendar
 from bot.settings import Settings
-from digest.invisible import removed
+from digest.core.invisible import removed
 
 _YEARS = range(1991, 2200)
 

@@ -11,21 +11,21 @@ import openai
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.alerts import Alerts
-from bot.models import AlertKind
+from bot.alerting.alerts import Alerts
+from bot.core.models import AlertKind
 from bot.settings import Settings
-from digest.errors import StoreError
+from digest.core.errors import StoreError
+from digest.core.models import Call, Purpose
+from digest.db import calls, endpoint_profiles
+from digest.db import engine as database
+from digest.db.endpoint_profiles import Endpoint
 from digest.llm import profile
 from digest.llm.budget import Budget
 from digest.llm.client import Model
 from digest.llm.endpoint import connect
-from digest.llm.patience import Patience
 from digest.llm.profile import EndpointProfile
 from digest.llm.profiles import Keep, Profiles
-from digest.models import Call, Purpose
-from digest.store import calls, endpoint_profiles
-from digest.store import engine as database
-from digest.store.endpoint_profiles import Endpoint
+from digest.llm.retry import Patience
 
 Clock = Callable[[], datetime]
 

@@ -14,7 +14,7 @@ from hashlib import sha256
 from itsdangerous import BadSignature, Signer, TimestampSigner
 
 from bot.settings import Settings
-from digest.models import VersionId
+from digest.core.models import VersionId
 
 CONFIRMING = timedelta(days=2)
 """Validity of a confirmation link."""

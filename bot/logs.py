@@ -7,7 +7,7 @@ from typing import Literal, TextIO, cast
 
 import structlog
 
-from digest.invisible import removed, removed_in_line
+from digest.core.invisible import removed, removed_in_line
 
 
 def configure(form: Literal["text", "json"], *, quiet: bool = False) -> None:

@@ -6,13 +6,13 @@ from collections.abc import Set as AbstractSet
 from datetime import date
 
 from bot.accounts import Account, Made
-from bot.app import App
-from digest.errors import ModelError
-from digest.findings import Flaw
-from digest.llm.faults import CallError, Outcome
-from digest.models import Call, Edition, Gap, Purpose, VersionId
-from digest.store import attempts, calls
-from digest.store import engine as database
+from bot.container import App
+from digest.core.errors import ModelError
+from digest.core.findings import Flaw
+from digest.core.models import Call, Edition, Gap, Purpose, VersionId
+from digest.db import attempts, calls
+from digest.db import engine as database
+from digest.llm.errors import CallError, Outcome
 
 _FAILED = frozenset({Gap.MODEL, Gap.UNFAITHFUL})
 _KNOWN = {outcome.value: outcome for outcome in Outcome}  # the log may contain names of earlier versions

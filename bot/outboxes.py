@@ -5,17 +5,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
 
-from bot import day
-from bot.app import App
-from bot.channels import Channel
-from bot.chat import connection, learned_rate
-from bot.chat.sending import Outgoing
-from bot.fanout import Renderings
+from bot import daily_run
+from bot.container import App
+from bot.delivery.channel import Channel
+from bot.delivery.fanout import Renderings
+from bot.delivery.worker import ChannelError, Outbox
 from bot.links import Links
 from bot.mail.channel import Mail, open_mail
-from bot.outbox import ChannelError, Outbox
 from bot.settings import Settings
-from digest.models import Edition
+from bot.telegram import connection, learned_rate
+from bot.telegram.channel import Outgoing
+from digest.core.models import Edition
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ async def mail(
 
 def _outbox(app: App, channel: Channel, rhythm: Rhythm, width: int | None = None) -> Outbox:
     async def contents(wanted: date, language: str) -> Edition | None:
-        return await day.stored(app, wanted, language)
+        return await daily_run.stored(app, wanted, language)
 
     renderings = Renderings(app.engine, channel, contents, app.clock)
     outbox = Outbox(app.engine, channel, renderings, app.clock, look_seconds=rhythm.look_seconds)

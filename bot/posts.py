@@ -9,16 +9,16 @@ from pathlib import Path
 
 import structlog
 
-from bot.app import App
-from bot.models import AlertKind
-from bot.store import publications
+from bot.container import App
+from bot.core.models import AlertKind
+from bot.db import publications
 from digest.archive import files, git
-from digest.backoff import Backoff
-from digest.errors import ArchiveError
-from digest.models import Edition
+from digest.core.backoff import Backoff
+from digest.core.errors import ArchiveError
+from digest.core.models import Edition
+from digest.db import engine as database
+from digest.db.locks import BusyError, exclusive
 from digest.render import jekyll
-from digest.store import engine as database
-from digest.store.exclusive import BusyError, exclusive
 
 BACKOFF = Backoff(timedelta(minutes=1), timedelta(hours=1))  # of writing and of pushing
 _TURN_SECONDS, _LOOK_SECONDS = 5.0, 0.05

@@ -7,10 +7,10 @@ from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot import fanout
-from bot.store import alerts, asks, deliveries, dispatches, signups, updates
-from digest.store import engine as database
-from digest.store.bulk import BATCH
+from bot.db import alerts, asks, deliveries, dispatches, signups, updates
+from bot.delivery import fanout
+from digest.db import engine as database
+from digest.db.bulk import BATCH
 
 _AT_ONCE = 100  # transactions in one run; the rest can wait
 _BREATH_SECONDS = 0.01  # for other writers

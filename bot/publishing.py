@@ -6,17 +6,17 @@ from functools import partial
 
 import structlog
 
-from bot import day, posts
-from bot.app import App
-from bot.models import AlertKind
-from bot.outages import outlasting
-from bot.store import publications
-from bot.store.publications import Publication
+from bot import daily_run, posts
+from bot.container import App
+from bot.core.models import AlertKind
+from bot.db import publications
+from bot.db.publications import Publication
+from bot.delivery.outages import outlasting
 from digest.archive import git
-from digest.errors import ArchiveError, DigestError
+from digest.core.errors import ArchiveError, DigestError
+from digest.db import engine as database
+from digest.db.locks import BusyError, exclusive
 from digest.render import jekyll
-from digest.store import engine as database
-from digest.store.exclusive import BusyError, exclusive
 
 _LISTED = 7  # names in a sentence
 _log = structlog.get_logger()
@@ -76,7 +76,7 @@ async def _write(app: App, *, everything: bool) -> ArchiveError | None:
     for each in left:
         if not everything and each.write_at is not None and each.write_at > app.clock():
             continue
-        edition = await day.stored(app, each.day, app.library.language)
+        edition = await daily_run.stored(app, each.day, app.library.language)
         if edition is not None:
             fault = (await posts.write(app, edition, each.write_tries)).fault or fault
     return fault

@@ -20,31 +20,32 @@ from telegram import Update
 from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
-from bot import alert_routes, loops, outboxes, posts, publishing, unknown_messages
+from bot import alert_routes, loops, outboxes, posts, publishing
 from bot import links as signed
-from bot.alerts import NotToldError
-from bot.app import App, Clock, FarEnds, open_app
-from bot.chat import application, connection, updates
-from bot.chat.desk import CHANNEL, Desk
-from bot.chat.inbox import Inbox
-from bot.chat.limits import LimitArgs
-from bot.chat.operators import OperatorChats
+from bot.alerting.alerts import NotToldError
+from bot.container import App, Clock, FarEnds, open_app
+from bot.core.models import Alert, AlertKind
+from bot.delivery import unknown_messages
+from bot.delivery.outages import outlasting
+from bot.delivery.resuming import keep_sending, send_until, with_pauses
+from bot.delivery.worker import Outbox
 from bot.lifetimes import in_time, own_stop, side_by_side, unless
 from bot.links import Links
 from bot.mail import mailbox
-from bot.mail.correspondence import Letters
-from bot.models import Alert, AlertKind
-from bot.outages import outlasting
-from bot.outbox import Outbox
+from bot.mail.transactional import Letters
 from bot.outboxes import Rhythm
-from bot.resuming import keep_sending, send_until, with_pauses
-from bot.schedule import Schedule
+from bot.scheduler import Schedule
 from bot.settings import Settings
+from bot.telegram import application, connection, updates
+from bot.telegram.context import CHANNEL, Desk
+from bot.telegram.handlers.admin import OperatorChats
+from bot.telegram.rate_limiter import LimitArgs
+from bot.telegram.update_queue import Inbox
 from bot.web import webhook
+from bot.web.app import site
 from bot.web.pages import Pages
 from bot.web.server import listening
-from bot.web.site import site
-from digest.store import engine as database
+from digest.db import engine as database
 
 _log = structlog.get_logger()
 _RETURNS_SECONDS = 300.0  # between two checks of the bounce mailbox

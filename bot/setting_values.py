@@ -11,13 +11,13 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from bot import mailboxes
-from bot.mailboxes import InvalidMailboxError
-from digest import json_input
-from digest.json_input import InvalidJsonError
-from digest.keywords import InvalidKeywordError
-from digest.keywords import keywords as read_keywords
-from digest.quality import Price
+from bot.core import mailboxes
+from bot.core.mailboxes import InvalidMailboxError
+from digest.core import json_input
+from digest.core.json_input import InvalidJsonError
+from digest.core.keywords import InvalidKeywordError
+from digest.core.keywords import keywords as read_keywords
+from digest.pipeline.quality import Price
 
 ANNOUNCED = "announced"
 """Instead of a time of day: as soon as the announced batch is complete."""

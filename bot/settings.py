@@ -27,11 +27,11 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from bot import home, proxies
 from bot import setting_values as values
-from bot.mailboxes import Mailbox, Sender
-from digest.closing import CatchUp
-from digest.errors import DigestError
-from digest.keywords import Keyword
-from digest.quality import Price
+from bot.core.mailboxes import Mailbox, Sender
+from digest.core.errors import DigestError
+from digest.core.keywords import Keyword
+from digest.pipeline.closing import CatchUp
+from digest.pipeline.quality import Price
 
 HttpUrl = Annotated[AnyHttpUrl, UrlConstraints(max_length=2000)]
 

@@ -19,8 +19,8 @@ import pytest_asyncio
 from psycopg import sql
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.store.upgrade import upgrade
-from digest.store.engine import open_engine
+from bot.db.upgrade import upgrade
+from digest.db.engine import open_engine
 
 _START_SECONDS = 30
 _SPACE_BYTES = 2**30

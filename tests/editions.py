@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime
 
-from digest.models import Claim, Edition, Entry, Gap, Origin, Reading, Translation, Window
+from digest.core.models import Claim, Edition, Entry, Gap, Origin, Reading, Translation, Window
 from tests.papers import paper
 
 ORIGIN = Origin("model", "prompt")

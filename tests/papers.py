@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from digest.models import Paper, PaperId, VersionId
+from digest.core.models import Paper, PaperId, VersionId
 
 MONDAY_MORNING = datetime(2026, 2, 9, 9, 0, tzinfo=UTC)
 

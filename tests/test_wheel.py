@@ -75,8 +75,8 @@ def test_the_wheel_holds_every_file_of_the_packages_and_no_other(wheel: Path) ->
     assert {name for name in names if ".dist-info/" not in name} == files
     assert {
         "templates/post/edition.md.j2",
-        "bot/store/migrations/env.py",
-        "bot/demo/sample/papers.xml",
+        "bot/db/migrations/env.py",
+        "bot/cli/demo/sample/papers.xml",
     } <= names
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 

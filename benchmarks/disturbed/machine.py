@@ -16,11 +16,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.models import Choices, Detail, Kind, Standing, Subscriber
-from bot.store import subscribers
-from bot.store.upgrade import upgrade
-from digest.calendar import Calendar
-from digest.store import engine as database
+from bot.core.models import Choices, Detail, Kind, Standing, Subscriber
+from bot.db import subscribers
+from bot.db.upgrade import upgrade
+from digest.arxiv.calendar import Calendar
+from digest.db import engine as database
 from tests import programs
 from tests.fakes.arxiv import FakeArxiv
 from tests.fakes.documents import html_page

@@ -18,15 +18,15 @@ from telegram.ext import ExtBot
 
 from benchmarks.results import Result, unmet
 from benchmarks.sending.audience import CONNECTIONS, FIRST_CHAT, states, subscribe, telegram
-from bot.app import open_app, open_database
-from bot.chat import application, connection
-from bot.chat.inbox import Inbox
-from bot.chat.limits import LimitArgs, Limiter
-from bot.chat.request import Request
-from bot.chat.sending import Outgoing
-from bot.fanout import Renderings
-from bot.outbox import Outbox
-from tests.bot.chat.world import BotWorld, bot_world
+from bot.container import open_app, open_database
+from bot.delivery.fanout import Renderings
+from bot.delivery.worker import Outbox
+from bot.telegram import application, connection
+from bot.telegram.channel import Outgoing
+from bot.telegram.http import Request
+from bot.telegram.rate_limiter import LimitArgs, Limiter
+from bot.telegram.update_queue import Inbox
+from tests.bot.telegram.world import BotWorld, bot_world
 from tests.bot.world import WEDNESDAY_NOON, world
 from tests.fakes.telegram import TOKEN, FakeTelegram
 

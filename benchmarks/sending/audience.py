@@ -18,15 +18,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from telegram.ext import ExtBot
 
 from benchmarks.results import unmet
-from bot import fanout, settings
-from bot.app import open_database
-from bot.chat.limits import LimitArgs, Limiter
-from bot.chat.request import Request
-from bot.chat.sending import Outgoing
-from bot.fanout import Renderings
-from bot.outbox import Outbox
+from bot import settings
+from bot.container import open_database
+from bot.delivery import fanout
+from bot.delivery.fanout import Renderings
+from bot.delivery.worker import Outbox
 from bot.settings import Settings
-from digest.models import Edition
+from bot.telegram.channel import Outgoing
+from bot.telegram.http import Request
+from bot.telegram.rate_limiter import LimitArgs, Limiter
+from digest.core.models import Edition
 from tests.editions import edition, entry
 from tests.fakes.telegram import TOKEN
 

@@ -18,17 +18,18 @@ import structlog
 from benchmarks.results import unmet
 from benchmarks.sending.audience import ANCHOR, ROOT, SUBSCRIBER, states
 from benchmarks.sending.memory import peak_megabytes
-from bot import fanout, settings
-from bot.app import open_database
-from bot.fanout import Renderings
+from bot import settings
+from bot.container import open_database
+from bot.core.mailboxes import Mailbox, Sender
+from bot.core.models import Choices, Dispatch, Subject
+from bot.delivery import fanout
+from bot.delivery.fanout import Renderings
+from bot.delivery.worker import Outbox
 from bot.links import Links
 from bot.mail import channel, composing, message
 from bot.mail.message import Envelope, Letterhead
-from bot.mailboxes import Mailbox, Sender
-from bot.models import Choices, Dispatch, Subject
-from bot.outbox import Outbox
 from bot.settings import Settings
-from digest.models import Edition
+from digest.core.models import Edition
 from tests.editions import edition, entry
 
 CONNECTIONS = 20

@@ -1,6 +1,7 @@
 """A digest to many at the pace that Telegram is found to take, in simulated time: its share of the rate, the memory.
 
-At exactly the rate, Telegram refuses two of a hundred messages, so it begins at 25 a second (`bot.chat.pacing.Pace`).
+At exactly the rate, Telegram refuses two of a hundred messages, so it begins at 25 a second
+(`bot.telegram.pacing.Pace`).
 """
 
 import asyncio
@@ -18,8 +19,8 @@ from benchmarks.results import Result, unmet
 from benchmarks.sending.audience import ANCHOR, once_each, outbox, prepared, states
 from benchmarks.sending.memory import peak_megabytes
 from benchmarks.virtual_time import VirtualLoop, counting_the_database
-from bot.chat.limits import Limiter
-from bot.chat.request import Request
+from bot.telegram.http import Request
+from bot.telegram.rate_limiter import Limiter
 from tests.fakes.telegram import TOKEN, FakeTelegram
 
 _RATE = 30

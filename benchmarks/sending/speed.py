@@ -26,8 +26,8 @@ from benchmarks.sending.audience import (
     states,
     telegram,
 )
-from bot.chat import composing
-from bot.models import Choices, Dispatch, Subject
+from bot.core.models import Choices, Dispatch, Subject
+from bot.telegram import messages
 from tests.fakes.telegram import TOKEN
 
 _SMALLEST_RATIO = 0.6
@@ -117,7 +117,7 @@ async def _post_all(url: str, chats: int) -> None:
 
 def _fields() -> dict[str, str]:
     dispatch = Dispatch(1, Subject.EDITION, ANCHOR.date(), None, ANCHOR)
-    message = composing.dispatched(dispatch, due_edition(), Choices("zh-CN"))[0].part()
+    message = messages.dispatched(dispatch, due_edition(), Choices("zh-CN"))[0].part()
     rows = [
         [{"text": one["text"], "callback_data": one["data"]} for one in row] for row in message["buttons"]
     ]

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
-from digest.fidelity.glossary import Glossary
-from digest.fidelity.lexicon import wordings
+from digest.checks.glossary import Glossary
+from digest.checks.lexicon import wordings
 
 _BOUNDS = {
     "up to almost": ("高达近",), "up to approximately": ("高达约",), "up to about": ("高达约",),

@@ -13,10 +13,10 @@ from benchmarks.results import Result, unmet
 from benchmarks.simulated.faults import FAULTS, Simulated
 from benchmarks.simulated.translation import sentences, translation
 from digest.archive import post
-from digest.fidelity.checks import Made, Original, cleaned, translated
-from digest.fidelity.glossary import load
-from digest.findings import Finding, is_hard
-from digest.models import Translation
+from digest.checks.checks import Made, Original, cleaned, translated
+from digest.checks.glossary import load
+from digest.core.findings import Finding, is_hard
+from digest.core.models import Translation
 from digest.render.originals import stored
 from tests.shared import shared_data
 

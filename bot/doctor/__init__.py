@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 import typer
 
 from bot import logs, settings
-from bot.app import open_database
 from bot.command_line import say
+from bot.container import open_database
 from bot.doctor import domain, machine, mail, models, papers, telegram, web
 from bot.doctor.digest_time import digest_time
 from bot.doctor.findings import Finding, Health, found
 from bot.doctor.names import Names
 from bot.settings import Settings, SettingsError
-from digest.errors import StoreError
+from digest.core.errors import StoreError
 from digest.render import text
 
 Clock = Callable[[], datetime]

@@ -4,7 +4,7 @@ from datetime import date, datetime, time, timedelta
 
 from bot.doctor.findings import UnsureError
 from bot.settings import Settings
-from digest.calendar import NEW_YORK, announcement
+from digest.arxiv.calendar import NEW_YORK, announcement
 
 _DAY = timedelta(days=1)
 _YEAR_DAYS = 365

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-from bot import envelope_sender
 from bot.doctor.findings import BrokenError, OffError, UnsureError
 from bot.doctor.names import Names
 from bot.doctor.spf import Address, Policy, SpfResult
+from bot.mail import envelope_sender
 from bot.settings import Settings
 
 

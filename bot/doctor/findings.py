@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import structlog
 
-from digest.errors import DigestError
+from digest.core.errors import DigestError
 
 _log = structlog.get_logger()
 _SECONDS = 90.0

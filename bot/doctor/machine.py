@@ -7,13 +7,13 @@ from pathlib import Path
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot import app, home
+from bot import container, home
+from bot.db import publications
 from bot.doctor.findings import BrokenError
 from bot.settings import Settings
-from bot.store import publications
 from digest.archive import git
-from digest.store import engine as database
-from digest.store import private_files
+from digest.db import engine as database
+from digest.db import private_files
 
 
 async def folder(settings: Settings) -> str:
@@ -71,7 +71,7 @@ async def unpublished(engine: AsyncEngine) -> str:
 
 async def archive(settings: Settings) -> str:
     """Check that the folder of the posts is writable, and that it can be pushed if configured."""
-    posts = app.posts(settings)
+    posts = container.posts(settings)
     if not posts.is_dir():
         raise BrokenError(f"ARCHIVE_DIR, {posts}, does not exist: set it to the _posts folder of your site.")
     _write_to(posts, "ARCHIVE_DIR")

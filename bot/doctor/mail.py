@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
-from bot.channels import DeferredError, DeliveryError, EndedError, StruckError, blames_the_address
+from bot.delivery.channel import DeferredError, DeliveryError, EndedError, StruckError, blames_the_address
 from bot.doctor.findings import BrokenError, OffError, UnsureError
 from bot.links import open_links
 from bot.mail import connection, mailbox

@@ -8,22 +8,22 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from bot import language_model
-from bot.alerts import Alerts
-from bot.app import open_database
+from bot.alerting.alerts import Alerts
+from bot.container import open_database
 from bot.doctor.findings import BrokenError, OffError
 from bot.settings import Settings
-from digest.errors import LongPromptError, ModelError, StoreError
-from digest.flights import Audience
+from digest.core.errors import LongPromptError, ModelError, StoreError
+from digest.core.models import Call, PaperId, Purpose, VersionId
+from digest.core.singleflight import Audience
 from digest.llm.budget import Budget
 from digest.llm.client import Model
-from digest.llm.patience import Patience
 from digest.llm.profile import NEW, EndpointProfile, capabilities
 from digest.llm.profiles import Profiles
 from digest.llm.prompts import PromptTemplate
+from digest.llm.retry import Patience
 from digest.llm.token_bounds import tokens_at_least
-from digest.models import Call, PaperId, Purpose, VersionId
-from digest.reading.form import ReadingAnswer
-from digest.translation import TranslationAnswer
+from digest.pipeline.reading.form import ReadingAnswer
+from digest.pipeline.translate import TranslationAnswer
 
 Clock = Callable[[], datetime]
 

@@ -10,11 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.doctor.findings import BrokenError, UnsureError
 from bot.settings import Settings
-from digest import ids
-from digest.sources.api import QueryApi
-from digest.sources.gate import Gate, Patience, open_client
-from digest.sources.rss import AnnouncementFeed
-from digest.store.turns import Turns
+from digest.arxiv.client import Gate, Patience, open_client
+from digest.arxiv.query_api import QueryApi
+from digest.arxiv.rss import AnnouncementFeed
+from digest.core import ids
+from digest.db.turns import Turns
 
 _PAPER = "1706.03762"  # a paper that will always exist
 _SKEW = timedelta(seconds=30)

@@ -9,10 +9,10 @@ from telegram.constants import ChatAction
 from telegram.error import BadRequest, Forbidden, InvalidToken, NetworkError, TelegramError
 from telegram.ext import ExtBot
 
-from bot.chat.connection import open_bot
-from bot.chat.limits import LimitArgs
 from bot.doctor.findings import BrokenError, OffError
 from bot.settings import Settings
+from bot.telegram.connection import open_bot
+from bot.telegram.rate_limiter import LimitArgs
 from bot.web.webhook import PATH
 
 _ANSWER_SECONDS = 20.0

@@ -6,8 +6,8 @@ import httpx
 
 from bot.doctor.findings import BrokenError, OffError
 from bot.settings import Settings
-from digest import body_limit
-from digest.body_limit import BodyLimit
+from digest.core import body_limit
+from digest.core.body_limit import BodyLimit
 
 LIVE = "/health/live"
 _SECONDS = 20.0

@@ -24,7 +24,7 @@ import structlog
 from flufl.bounce import all_failures
 
 from bot.links import Links
-from bot.mail import refusals, returns, ses
+from bot.mail import refusals, ses, verp
 from bot.mail.refusal_rules import Verdict
 
 _log = structlog.get_logger()
@@ -133,8 +133,8 @@ def _read(mail: Message, own_id: str, links: Links) -> Report:
 
 def _leaver(mail: Message, links: Links) -> int | None:
     """Return the subscriber who unsubscribes by this mail, identified by its address or subject."""
-    named = _named(mail, _CAME_TO, returns.LEAVE, links)
-    return named if named is not None else returns.read_subject(_text(mail, "Subject"), links)
+    named = _named(mail, _CAME_TO, verp.LEAVE, links)
+    return named if named is not None else verp.read_subject(_text(mail, "Subject"), links)
 
 
 def _reported(mail: Message) -> _Said:
@@ -255,7 +255,7 @@ def _subscriber(mail: Message, links: Links) -> int | None:
     if feedback := _part(mail, "message/feedback-report"):
         places += [(fields, ("Original-Mail-From",)) for fields in _blocks(feedback)]
     places += [(original, ("Return-Path",)) for original in _originals(mail)]
-    found = [_named(where, names, returns.BOUNCE, links) for where, names in places]
+    found = [_named(where, names, verp.BOUNCE, links) for where, names in places]
     found += [_by_way_out(original, links) for original in _originals(mail)]
     return next((number for number in found if number is not None), None)
 
@@ -264,10 +264,10 @@ def _by_way_out(original: Message, links: Links) -> int | None:
     """Return the subscriber in the original's List-Unsubscribe, which survives a relay that rewrites Message-ID and
     sender.
     """
-    if (number := _named(original, ("List-Unsubscribe",), returns.LEAVE, links)) is not None:
+    if (number := _named(original, ("List-Unsubscribe",), verp.LEAVE, links)) is not None:
         return number
     _, _, subject = unquote(_text(original, "List-Unsubscribe")).partition("?subject=")
-    return returns.read_subject(subject.partition(">")[0], links)
+    return verp.read_subject(subject.partition(">")[0], links)
 
 
 def _named(where: Message, names: Iterable[str], purpose: str, links: Links) -> int | None:
@@ -275,14 +275,14 @@ def _named(where: Message, names: Iterable[str], purpose: str, links: Links) -> 
     for name in names:
         for value in where.get_all(name, []):
             for word in re.split(r"[\s<>,;]+", str(value)[:_HEADER]):
-                if (found := returns.read(word, links)) and found[0] == purpose:
+                if (found := verp.read(word, links)) and found[0] == purpose:
                     return found[1]
     return None
 
 
 def _delivery(mail: Message, links: Links) -> int | None:
     for original in _originals(mail):
-        if (found := returns.read_message_id(_text(original, "Message-ID"), links)) is not None:
+        if (found := verp.read_message_id(_text(original, "Message-ID"), links)) is not None:
             return found
     return None
 

@@ -5,17 +5,16 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from bot import envelope_sender
+from bot.core.mailboxes import Mailbox, Sender
+from bot.core.models import Choices, Delivery, Dispatch, Part
 from bot.links import Links
-from bot.mail import composing, connection, connections, dkim, message
+from bot.mail import composing, connection, connections, dkim, envelope_sender, message
 from bot.mail.connection import Patience
 from bot.mail.connections import Pool
 from bot.mail.dkim import Signer
 from bot.mail.message import Envelope, Letterhead
-from bot.mailboxes import Mailbox, Sender
-from bot.models import Choices, Delivery, Dispatch, Part
 from bot.settings import Settings
-from digest.models import Edition
+from digest.core.models import Edition
 
 _AT_ONCE = 8  # deliveries per connection: few are being sent, the others are looked up, marked or wait
 

@@ -8,11 +8,11 @@ from typing import Any
 import css_inline
 from markupsafe import Markup
 
+from bot.core.models import Choices, Detail, Dispatch, Part, Subject
 from bot.links import Links
 from bot.mail import message, words
 from bot.mail.shortening import Amount, Amounts, longest
-from bot.models import Choices, Detail, Dispatch, Part, Subject
-from digest.models import Edition, Entry, Gap
+from digest.core.models import Edition, Entry, Gap
 from digest.render import announcement
 
 HTML_LIMIT = 90_000

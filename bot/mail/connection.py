@@ -20,12 +20,12 @@ from aiosmtplib import (
 )
 from pydantic import SecretStr
 
-from bot.channels import DeliveryError, HaltedError, unsent
+from bot.core.mailboxes import Mailbox
+from bot.delivery.channel import DeliveryError, HaltedError, unsent
 from bot.mail import oauth, replies
 from bot.mail.message import Envelope
 from bot.mail.oauth import TokenError, Tokens
 from bot.mail.replies import Stage
-from bot.mailboxes import Mailbox
 from bot.settings import Security, Settings
 
 _PORTS = {Security.STARTTLS: 587, Security.TLS: 465, Security.NONE: 25}

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import structlog
 from aiolimiter import AsyncLimiter
 
-from bot.channels import CutShortError, DeliveryError, HaltedError, unsent
+from bot.delivery.channel import CutShortError, DeliveryError, HaltedError, unsent
 from bot.mail.connection import Before, Connection, Patience, Server
 from bot.mail.message import Envelope
 from bot.mail.replies import ClosedError

@@ -21,15 +21,15 @@ from itertools import pairwise
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot.address_failures import GAP, PATIENCE
-from bot.alerts import Alerts
-from bot.brake import Weight, is_outage, weigh
+from bot.alerting.alerts import Alerts
+from bot.core.models import AlertKind, Standing, Subscriber
+from bot.db import bounces, deliveries, subscribers
+from bot.delivery.address_failures import GAP, PATIENCE
+from bot.delivery.brake import Weight, is_outage, weigh
 from bot.links import Links
 from bot.mail import bounces as reports
 from bot.mail.bounces import Kind, Report
-from bot.models import AlertKind, Standing, Subscriber
-from bot.store import bounces, deliveries, subscribers
-from digest.store import engine as database
+from digest.db import engine as database
 
 _log = structlog.get_logger()
 _MEMORY = timedelta(days=60)  # the time in which the start of a series of failures is searched

@@ -8,7 +8,7 @@ from pathlib import Path
 import dkim
 from dkim.asn1 import ASN1FormatError
 
-from digest.errors import DigestError
+from digest.core.errors import DigestError
 
 # RFC 6376 §5.4.1; RFC 8058 §4 requires both List-Unsubscribe headers, Gmail recommends Feedback-ID. Each header is
 # listed once more than a mail has it, so that nobody can add a second one, which some programs would show instead

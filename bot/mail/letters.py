@@ -1,8 +1,8 @@
 """Transactional mail to people who entered an address in the form. Pure."""
 
+from bot.core.models import Part
 from bot.links import Links
 from bot.mail import composing, words
-from bot.models import Part
 
 
 def confirm(links: Links, number: int, language: str) -> Part:

@@ -21,14 +21,14 @@ from typing import Any, NoReturn, TypeVar, cast
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.alerts import Alerts
+from bot.alerting.alerts import Alerts
 from bot.links import Links
 from bot.mail import consequences, oauth
 from bot.mail.bounces import LIMIT_BYTES
 from bot.mail.consequences import Outcome
 from bot.mail.oauth import Tokens
 from bot.settings import Settings
-from digest.errors import DigestError
+from digest.core.errors import DigestError
 
 T = TypeVar("T")
 _log = structlog.get_logger()

@@ -15,11 +15,11 @@ from functools import cached_property
 from hashlib import sha256
 from html import escape
 
+from bot.core.mailboxes import Mailbox, Sender
+from bot.core.models import Part
 from bot.links import Links
-from bot.mail import returns
-from bot.mailboxes import Mailbox, Sender
-from bot.models import Part
-from digest.errors import DigestError
+from bot.mail import verp
+from digest.core.errors import DigestError
 
 _BOUNDARY = "arxiv_daily_alternative"  # base64 contains no underscore
 _LINE = 76  # characters of a line of base64 (RFC 2045 §6.8)
@@ -79,7 +79,7 @@ class Letterhead:
         """Return the envelope sender for a mail to `subscriber`: a VERP address, if the mailbox supports that."""
         if self.bounces is None or self.envelope is not None:
             return self.letter_path
-        return returns.bounce_address(self.bounces, self.links, subscriber)
+        return verp.bounce_address(self.bounces, self.links, subscriber)
 
     @property
     def letter_path(self) -> Mailbox:
@@ -89,9 +89,9 @@ class Letterhead:
     def leave_mailto(self, subscriber: int) -> str:
         """Return the mailto: address that ends the subscription."""
         if self.bounces is None:
-            subject = returns.leave_subject(self.links, subscriber).replace(" ", "%20")
+            subject = verp.leave_subject(self.links, subscriber).replace(" ", "%20")
             return f"mailto:{_quoted(self.sender.mailbox)}?subject={subject}"
-        address = returns.leave_address(self.bounces, self.links, subscriber)
+        address = verp.leave_address(self.bounces, self.links, subscriber)
         return f"mailto:{_quoted(address)}?subject=unsubscribe"
 
 
@@ -136,7 +136,7 @@ def build(
         f"To: {to}",
         *made["headers"],
         f"Date: {format_datetime(at)}",
-        f"Message-ID: {returns.message_id(head.domain, head.links, delivery)}",
+        f"Message-ID: {verp.message_id(head.domain, head.links, delivery)}",
         *head.list_headers,
         f"List-Unsubscribe: <{leave}>,\r\n <{head.leave_mailto(subscriber)}>",
         "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
@@ -147,7 +147,7 @@ def build(
 
 def build_letter(made: Part, head: Letterhead, *, to: Mailbox, number: int, at: datetime) -> Envelope:
     """Build the transactional mail `number`, caused by an action at this address."""
-    return _letter(made, head, to, returns.letter_id(head.domain, head.links, number), at)
+    return _letter(made, head, to, verp.letter_id(head.domain, head.links, number), at)
 
 
 def build_notice(made: Part, head: Letterhead, *, to: Mailbox, name: str, at: datetime) -> Envelope:

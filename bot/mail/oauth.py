@@ -16,10 +16,10 @@ import structlog
 from pydantic import SecretStr
 
 from bot.settings import Settings
-from digest import body_limit, json_input
-from digest.body_limit import BodyLimit
-from digest.errors import DigestError
-from digest.json_input import InvalidJsonError
+from digest.core import body_limit, json_input
+from digest.core.body_limit import BodyLimit
+from digest.core.errors import DigestError
+from digest.core.json_input import InvalidJsonError
 
 _log = structlog.get_logger()
 _FILE = "mail-oauth.json"

@@ -7,7 +7,7 @@ operator needs the text, which is shown without anything that looks like an addr
 import re
 from enum import StrEnum
 
-from bot.channels import (
+from bot.delivery.channel import (
     DeferredError,
     DeliveryError,
     EndedError,

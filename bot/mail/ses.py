@@ -12,7 +12,7 @@ from email.message import Message
 from enum import StrEnum
 from typing import Any
 
-from digest import json_input
+from digest.core import json_input
 
 _SIGN = "notificationType"
 _STATUS = re.compile(r"[45]\.\d{1,3}\.\d{1,3}", re.ASCII)

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot.mailboxes import Mailbox
-from bot.models import Consent, Kind, Letter, SigningUp, Standing, Subscriber, Wishes
-from bot.store import signups, subscribers
-from digest.store import engine as database
+from bot.core.mailboxes import Mailbox
+from bot.core.models import Consent, Kind, Letter, SigningUp, Standing, Subscriber, Wishes
+from bot.db import signups, subscribers
+from digest.db import engine as database
 
 CHANNEL = "mail"
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)

@@ -5,7 +5,7 @@ from typing import Any
 
 from jinja2 import Environment
 
-from digest.render import page, words
+from digest.render import i18n, page
 
 _FOLDER = "mail"
 _AUTHORS = 3  # authors listed before the rest is only counted
@@ -14,7 +14,7 @@ _KEPT = 2048  # cached HTML texts: different selections, and attempts to shorten
 
 def of(language: str) -> Any:
     """Return the words of `language`, or the English ones, as attributes, for plain text."""
-    return words.words(_FOLDER, words.words_of(_FOLDER, language))
+    return i18n.words(_FOLDER, i18n.words_of(_FOLDER, language))
 
 
 def html(template: str, language: str, **material: Any) -> str:
@@ -33,18 +33,18 @@ def line(stored: str) -> str:
 
 
 def _render(environment: Environment, name: str, language: str, material: dict[str, Any]) -> str:
-    spoken = words.words_of(_FOLDER, language)
+    spoken = i18n.words_of(_FOLDER, language)
     return environment.get_template(f"{_FOLDER}/{name}").render(
         language=spoken,
         words=environment.get_template(f"{_FOLDER}/{spoken}.j2").module,
-        post=words.words("post", words.words_of("post", language)),
+        post=i18n.words("post", i18n.words_of("post", language)),
         **material,
     )
 
 
 @cache
 def _pages() -> Environment:
-    made = words.environment().overlay(autoescape=True)
+    made = i18n.environment().overlay(autoescape=True)
     made.filters = {
         **made.filters,
         "html": lru_cache(_KEPT)(page.html),
@@ -57,7 +57,7 @@ def _pages() -> Environment:
 
 @cache
 def _texts() -> Environment:
-    made = words.environment().overlay()
+    made = i18n.environment().overlay()
     made.filters = {**made.filters, "plain": page.plain, "line": line, "authors": _authors}
     return made
 

@@ -12,12 +12,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot import day as editions
+from bot import daily_run as editions
 from bot.web.pages import Pages
-from digest.models import Edition
+from digest.core.models import Edition
+from digest.db import editions as closed_editions
+from digest.db import engine as database
 from digest.render import page
-from digest.store import editions as closed_editions
-from digest.store import engine as database
 
 _LISTED = 60  # editions: a quarter of a year
 _FED = 10

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
-from digest.invisible import removed
+from digest.core.invisible import removed
 
 _TYPE = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 300  # every category of arXiv and the other fields

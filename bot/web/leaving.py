@@ -3,10 +3,10 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bot.db import subscribers
 from bot.mail import signup
-from bot.store import subscribers
 from bot.web.pages import Pages
-from digest.store import engine as database
+from digest.db import engine as database
 
 
 async def ask(pages: Pages, request: Request) -> Response:

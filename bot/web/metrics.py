@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bot.store import totals
+from bot.db import totals
 from bot.web.pages import Pages
-from digest.store import editions
-from digest.store import engine as database
+from digest.db import editions
+from digest.db import engine as database
 
 _LATEST = 3  # editions
 _PROXIES = ("x-forwarded-for", "forwarded", "x-real-ip", "via")

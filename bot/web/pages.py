@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from bot.app import App
-from bot.choices import Offer
+from bot.container import App
 from bot.links import Links
+from bot.subscriptions.preferences import Offer
 from bot.web import words
 from bot.web.shelf import Shelf
 

@@ -6,14 +6,14 @@ from urllib.parse import quote, urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot import fanout
+from bot.core.models import Subscriber
+from bot.db import bounces, deliveries, signups, subscribers
+from bot.delivery import fanout
 from bot.links import ExpiredLinkError
-from bot.models import Subscriber
-from bot.store import bounces, deliveries, signups, subscribers
 from bot.web import forms, wanted
 from bot.web.forms import Form
 from bot.web.pages import Pages
-from digest.store import engine as database
+from digest.db import engine as database
 
 
 async def show(pages: Pages, request: Request) -> Response:

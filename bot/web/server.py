@@ -9,7 +9,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from bot.web.connection import Connection
-from digest.errors import DigestError
+from digest.core.errors import DigestError
 
 _BACKLOG = 100  # connections that asyncio accepts at once, before any of them is refused a place
 _LAST_SECONDS = 3  # for requests in progress at shutdown

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from bot import choices, zones
-from bot.choices import Offer, UnusableValueError
-from bot.models import Subscriber
+from bot.core.models import Subscriber
+from bot.subscriptions import preferences, zones
+from bot.subscriptions.preferences import Offer, UnusableValueError
 from bot.web.forms import Form
 
 WISHES = ("categories", "include", "exclude", "detail", "language", "hour", "zone", "quiet")
@@ -40,7 +40,7 @@ def fill(
     faults = []
     for name in names:
         try:
-            reader = choices.change(name, _value(form, name), offer)(reader)
+            reader = preferences.change(name, _value(form, name), offer)(reader)
         except UnusableValueError as error:
             faults.append(error.name)
     return reader, tuple(faults)

@@ -8,8 +8,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from digest import json_input
-from digest.json_input import InvalidJsonError
+from digest.core import json_input
+from digest.core.json_input import InvalidJsonError
 
 PATH = "/telegram"
 _LARGEST_BYTES = 1_000_000  # bytes; an update contains a message or two

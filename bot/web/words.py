@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment
 from starlette.requests import Request
 
-from digest.render import words
+from digest.render import i18n
 
 _LANGUAGE_FILE = re.compile(r"web/([a-z]{2,3}(?:-[A-Za-z0-9]+)*)\.j2")
 _LONGEST = 500  # characters of Accept-Language that are read
@@ -35,20 +35,20 @@ def chosen(request: Request, own: str, reader: str = "") -> str:
 @cache
 def of(language: str) -> Any:
     """Return the words of `language` as attributes, or the English ones."""
-    return words.words("web", words.words_of("web", language))
+    return i18n.words("web", i18n.words_of("web", language))
 
 
 @cache
 def name(language: str) -> str:
     """Return the name of a language in that language."""
-    has_words = words.words_of("web", language) == language
+    has_words = i18n.words_of("web", language) == language
     return str(of(language).language_name) if has_words else language
 
 
 @cache
 def environment() -> Environment:
     """Return the environment of the pages' templates."""
-    made = words.environment().overlay(autoescape=True)
+    made = i18n.environment().overlay(autoescape=True)
     made.filters = {**made.filters, "language_name": name}
     return made
 

@@ -5,7 +5,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from digest.errors import ArchiveError
+from digest.core.errors import ArchiveError
 
 _MODE = 0o644
 

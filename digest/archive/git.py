@@ -18,7 +18,7 @@ import stamina
 import structlog
 
 from digest.archive import git_locks
-from digest.errors import ArchiveError
+from digest.core.errors import ArchiveError
 
 _log = structlog.get_logger()
 _SECONDS = 120  # for one command of Git

@@ -4,9 +4,9 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from digest.models import ClosedEdition, Edition, Reading, Translation
-from digest.store import editions, papers, readings, translations
-from digest.store import engine as database
+from digest.core.models import ClosedEdition, Edition, Reading, Translation
+from digest.db import editions, papers, readings, translations
+from digest.db import engine as database
 
 
 async def take_over(engine: AsyncEngine, edition: Edition, at: datetime) -> bool:

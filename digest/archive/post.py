@@ -12,11 +12,22 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from digest import ids
 from digest.archive import readings
-from digest.errors import ArchiveError, InvalidPaperIdError
-from digest.models import Basis, Edition, Entry, Gap, Origin, Paper, Reading, Translation, VersionId, Window
-from digest.render import jekyll, kramdown, words
+from digest.core import ids
+from digest.core.errors import ArchiveError, InvalidPaperIdError
+from digest.core.models import (
+    Basis,
+    Edition,
+    Entry,
+    Gap,
+    Origin,
+    Paper,
+    Reading,
+    Translation,
+    VersionId,
+    Window,
+)
+from digest.render import i18n, jekyll, kramdown
 
 IMPORTED = Origin("imported", "imported")
 """The origin of the translations and readings of older posts, whose model is unknown."""
@@ -99,7 +110,7 @@ def shown(text: str) -> int | None:
 def _entry(section: Section, language: str) -> Entry:
     version = _version(section)
     head, details = _halves(section.source)
-    spoken = words.words(jekyll.FOLDER, language)
+    spoken = i18n.words(jekyll.FOLDER, language)
     withdrawn = head.startswith(spoken.withdrawn)
     head = head.removeprefix(spoken.withdrawn).lstrip("\n")
     mark, _, rest = head.partition("\n\n")
@@ -131,7 +142,7 @@ def _abstract(source: str) -> str:
 
 def _replacements(text: str, language: str) -> Iterator[Paper]:
     start = _REPLACEMENTS.search(text)
-    said = words.words(jekyll.FOLDER, language).replacement_withdrawn
+    said = i18n.words(jekyll.FOLDER, language).replacement_withdrawn
     for name, title in _REPLACEMENT.findall(text[start.end() :]) if start else ():
         withdrawn = title.endswith(f" {said}")
         yield Paper(
@@ -212,4 +223,4 @@ def _moment(local: str, zone: ZoneInfo) -> datetime:
 
 def due_sentences() -> list[str]:
     """Return the sentences, one per language, that posts show for a reading that is due."""
-    return [words.words(jekyll.FOLDER, language).unread[Gap.DUE] for language in _LANGUAGES]
+    return [i18n.words(jekyll.FOLDER, language).unread[Gap.DUE] for language in _LANGUAGES]

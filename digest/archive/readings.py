@@ -9,7 +9,7 @@ and numbers are list items.
 import re
 from dataclasses import dataclass, field
 
-from digest.models import RULE, Claim
+from digest.core.models import RULE, Claim
 from digest.render import kramdown
 
 _PART = re.compile(r"\#{2,4}\s+(?P<heading>.+)|(?P<number>[123])[.)）](?:\s+(?P<rest>.*)|\s*)$")

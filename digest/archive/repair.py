@@ -3,8 +3,8 @@
 import re
 from zoneinfo import ZoneInfo
 
-from digest.archive import faults, post
-from digest.errors import ArchiveError
+from digest.archive import lint, post
+from digest.core.errors import ArchiveError
 from digest.render import jekyll
 
 _LINES = r"(?:(?!<{7}|\|{7}|={7}$|>{7}).*\n)*"
@@ -23,7 +23,7 @@ def repair(text: str, zone: ZoneInfo) -> str:
     """
     edition = post.parse(_without_conflicts(text), zone)
     mended = jekyll.render(edition, zone)
-    remaining = faults.check(mended)
+    remaining = lint.check(mended)
     if remaining:
         fault = remaining[0]
         raise ArchiveError(f"line {fault.line} of the repaired post: {fault.sentence} ({fault.kind}).")

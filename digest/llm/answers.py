@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from digest.llm import json_faults
-from digest.llm.faults import CallError, Outcome
+from digest.llm.errors import CallError, Outcome
 
 A = TypeVar("A", bound=BaseModel)
 V = TypeVar("V")

@@ -4,8 +4,8 @@ import re
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from digest.errors import BudgetSpentError
-from digest.models import Purpose
+from digest.core.errors import BudgetSpentError
+from digest.core.models import Purpose
 
 _SHARE = {Purpose.TRANSLATION: 1.0, Purpose.READING: 0.8, Purpose.ANSWER: 0.9}
 """The share of the daily budget up to which calls for a purpose are allowed; calls for all purposes count."""

@@ -13,24 +13,24 @@ import openai
 import stamina
 import structlog
 
-from digest.errors import BudgetSpentError
-from digest.flights import Audience, Hear
+from digest.core.errors import BudgetSpentError
+from digest.core.models import Call, Origin, Purpose, VersionId
+from digest.core.singleflight import Audience, Hear
 from digest.llm import marks
 from digest.llm.answers import A
-from digest.llm.availability import Availability
 from digest.llm.budget import Budget, estimate_tokens
+from digest.llm.circuit_breaker import Availability
 from digest.llm.completion import completion
 from digest.llm.endpoint import exchange
-from digest.llm.faults import NOT_COUNTED, CallError, Outcome, Usage
+from digest.llm.errors import NOT_COUNTED, CallError, Outcome, Usage
 from digest.llm.line import Line
-from digest.llm.patience import Patience, Tries
 from digest.llm.profile import Counting, EndpointProfile
 from digest.llm.profiles import Form, Profiles
 from digest.llm.prompts import Prompt
 from digest.llm.question import Question, fits, request, shown, value
+from digest.llm.retry import Patience, Tries
 from digest.llm.statuses import Sent
 from digest.llm.token_bounds import tokens_at_least
-from digest.models import Call, Origin, Purpose, VersionId
 
 _log = structlog.get_logger()
 

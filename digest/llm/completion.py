@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
-from digest.llm.faults import NOT_COUNTED, CallError, Outcome, Usage
+from digest.llm.errors import NOT_COUNTED, CallError, Outcome, Usage
 from digest.llm.statuses import Sent, fault_in_answer
 
 

@@ -15,11 +15,11 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 import httpx2
 import openai
 
-from digest import retry_after
-from digest.body_limit import BodyLimit
-from digest.flights import Hear
+from digest.core import retry_after
+from digest.core.body_limit import BodyLimit
+from digest.core.singleflight import Hear
 from digest.llm import stream
-from digest.llm.faults import CallError, Outcome
+from digest.llm.errors import CallError, Outcome
 from digest.llm.statuses import Sent, fault_for
 
 BODY_LIMIT_BYTES = 4 * 1024 * 1024

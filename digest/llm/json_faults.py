@@ -6,7 +6,7 @@ from typing import Any
 
 import json_repair
 
-from digest.json_input import InvalidJsonError, bounded, parse
+from digest.core.json_input import InvalidJsonError, bounded, parse
 
 _FULL_WIDTH_COLON = re.compile(r'(?<=["”])\s*：\s*(?=["“\[{])')
 _FULL_WIDTH_COMMA = re.compile(r'(?<=["”\]}])\s*，\s*(?=["“{])')

@@ -1,4 +1,4 @@
-r"""Conversion of the Markdown in a model's text to the stored form of text (`digest.models`). Pure.
+r"""Conversion of the Markdown in a model's text to the stored form of text (`digest.core.models`). Pure.
 
 The stored form has only bold text, code and bare addresses. Emphasis becomes plain text, a link its words and its
 address; headings and list items become sentences on one line, or paragraphs. It covers what models write, not all of
@@ -12,9 +12,9 @@ from enum import Enum, auto
 from itertools import pairwise
 from xml.etree.ElementTree import Element
 
-from digest import markdown_blocks, markdown_tree
-from digest.markdown_blocks import MARK
-from digest.markdown_tree import LONGEST, stored
+from digest.core import markdown_blocks, markdown_tree
+from digest.core.markdown_blocks import MARK
+from digest.core.markdown_tree import LONGEST, stored
 
 _NESTED = 10  # passes over a text: the content of a mark may contain marks itself
 _CHINESE = re.compile(r"[\u3000-\u9fff\uff00-\uffef]")

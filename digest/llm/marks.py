@@ -9,8 +9,8 @@ from functools import cache
 
 from pydantic import BaseModel, create_model
 
+from digest.core.models import VersionId
 from digest.llm.prompts import Prompt
-from digest.models import VersionId
 
 
 @dataclass(frozen=True, slots=True)

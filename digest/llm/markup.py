@@ -1,8 +1,8 @@
-"""Conversion of a model's text to the stored form (`digest.models`): `$…$` for formulas, nothing invisible. Pure."""
+"""A model's text in the stored form (`digest.core.models`): `$…$` for formulas, nothing invisible. Pure."""
 
 import re
 
-from digest.invisible import removed
+from digest.core.invisible import removed
 from digest.llm import markdown
 
 CJK = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from digest.llm.faults import CallError, Outcome
+from digest.llm.errors import CallError, Outcome
 from digest.llm.profile import NEW, Counting, EndpointProfile
 from digest.llm.refusals import lower_format
 from digest.llm.token_bounds import SHORT_TOKENS

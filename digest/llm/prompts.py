@@ -9,7 +9,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import BaseModel
 
-from digest.invisible import removed
+from digest.core.invisible import removed
 from digest.llm.formats import schema
 
 _DELIMITER = re.compile(r"<(?=\s*/?\s*(?:material|question|terms|translation)\b)", re.IGNORECASE)

@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, cast
 
+from digest.core.models import Purpose, VersionId
 from digest.llm.answers import A, answer
 from digest.llm.completion import Completion, Ending
-from digest.llm.faults import CallError, Outcome, Usage
+from digest.llm.errors import CallError, Outcome, Usage
 from digest.llm.formats import response_format
 from digest.llm.marks import Marks, marked
 from digest.llm.profile import Counting, EndpointProfile, Streaming, TokenField
 from digest.llm.profiles import Shown
 from digest.llm.prompts import Prompt
 from digest.llm.token_bounds import SHORT_TOKENS, is_cut, tokens_at_least
-from digest.models import Purpose, VersionId
 
 
 @dataclass(frozen=True, slots=True)

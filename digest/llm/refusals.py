@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from digest.llm.faults import Outcome
+from digest.llm.errors import Outcome
 from digest.llm.profile import EndpointProfile, Streaming, TokenField
 
 PROTOCOL_FIELDS = frozenset(

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from digest.invisible import removed
+from digest.core.invisible import removed
 from digest.llm import refusals
-from digest.llm.faults import CallError, Outcome
+from digest.llm.errors import CallError, Outcome
 from digest.llm.profile import EndpointProfile
 from digest.llm.refusals import Cause, Refusal
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import httpx2
 
-from digest.flights import Hear
+from digest.core.singleflight import Hear
 from digest.llm.completion import joined_content
-from digest.llm.faults import CallError, Outcome
+from digest.llm.errors import CallError, Outcome
 from digest.llm.statuses import Sent, fault_in_answer
 
 MEDIA_TYPE = "text/event-stream"

@@ -9,9 +9,9 @@ from xml.etree.ElementTree import Element
 
 from markupsafe import Markup
 
-from digest.markdown_blocks import MARK
-from digest.markdown_tree import MATH, tree
-from digest.render import page, splitting, telegram
+from digest.core.markdown_blocks import MARK
+from digest.core.markdown_tree import MATH, tree
+from digest.render import page, telegram, telegram_split
 from digest.render.telegram_cleaning import clean
 
 _HIGHEST = 2  # the level of the highest heading; level 1 is the page's own
@@ -65,7 +65,7 @@ def message(text: str) -> Markup:
 
 def plain(text: str) -> str:
     """Render `text` as plain text; the address of a link comes after its words."""
-    return telegram.plain(splitting.finish(message(text)))
+    return telegram.plain(telegram_split.finish(message(text)))
 
 
 def _block(element: Element) -> Markup:

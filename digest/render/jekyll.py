@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment
 
-from digest.models import Edition
-from digest.render import kramdown, originals, words
+from digest.core.models import Edition
+from digest.render import i18n, kramdown, originals
 
 FOLDER = "post"
 
@@ -20,12 +20,12 @@ def post_name(day: date) -> str:
 def render(edition: Edition, zone: ZoneInfo) -> str:
     """Render the post of `edition`, with times in `zone`."""
     template = _environment().get_template(f"{FOLDER}/edition.md.j2")
-    return template.render(words.material(edition, zone))
+    return template.render(i18n.material(edition, zone))
 
 
 @cache
 def _environment() -> Environment:
-    environment = words.environment().overlay()
+    environment = i18n.environment().overlay()
     environment.filters = {
         **environment.filters,
         "markdown": _markdown,

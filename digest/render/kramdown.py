@@ -12,8 +12,8 @@ from xml.etree.ElementTree import Element
 
 from markdown.util import AtomicString
 
-from digest import markdown_tree
-from digest.invisible import removed
+from digest.core import markdown_tree
+from digest.core.invisible import removed
 from digest.render import tex_safety
 from digest.render.inline import Code, Link, Math, Span, Strong, Text, is_formula, parse
 

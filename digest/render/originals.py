@@ -1,4 +1,4 @@
-r"""Conversion of arXiv's own titles and abstracts to the stored form of text (`digest.models`). Pure.
+r"""Conversion of arXiv's own titles and abstracts to the stored form of text (`digest.core.models`). Pure.
 
 They are as their authors typed them, in TeX and sometimes Markdown.
 """

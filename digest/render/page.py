@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment
 from markupsafe import Markup
 
-from digest.models import Edition
-from digest.render import originals, tex, tex_safety, words
+from digest.core.models import Edition
+from digest.render import i18n, originals, tex, tex_safety
 from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse
 from digest.render.telegram_cleaning import clean
 
@@ -26,12 +26,12 @@ def papers(edition: Edition, zone: ZoneInfo, address: str | None = None) -> Mark
     With `address`, that of the full page, the readings are left out.
     """
     part = _environment().get_template("page/papers.html.j2")
-    return Markup(part.render(words.material(edition, zone), address=address))  # noqa: S704 - the template escapes
+    return Markup(part.render(i18n.material(edition, zone), address=address))  # noqa: S704 - the template escapes
 
 
 @cache
 def _environment() -> Environment:
-    environment = words.environment().overlay(autoescape=True)
+    environment = i18n.environment().overlay(autoescape=True)
     environment.filters = {**environment.filters, "html": html, "phrase": phrase, "paragraphs": paragraphs}
     return environment
 

@@ -2,7 +2,7 @@
 
 import regex
 
-from digest.invisible import removed
+from digest.core.invisible import removed
 
 _MARKS = regex.compile(r"(\p{M}{8})\p{M}+")  # no script stacks more; more would cover other lines
 _EMPTY_LINES = regex.compile(r"\n{3,}")

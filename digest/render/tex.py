@@ -8,7 +8,7 @@ import re
 
 import regex
 
-from digest.render import tex_signs as signs
+from digest.render import tex_symbols as signs
 from digest.render.tex_line import Kind, Piece, is_factor, line, scripted, sign_piece
 from digest.render.tex_prose import links, prose
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from digest.render import tex_signs as signs
+from digest.render import tex_symbols as signs
 
 
 class Kind(Enum):

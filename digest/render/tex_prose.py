@@ -7,7 +7,7 @@ kept verbatim. Text without a backslash is never changed.
 import re
 import unicodedata
 
-from digest.render.tex_signs import symbols
+from digest.render.tex_symbols import symbols
 
 _INSIDE = r"(?P<text>(?:[^{}\\]|\\[%&_#$ ,])*)"
 _FONT = re.compile(

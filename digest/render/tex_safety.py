@@ -11,7 +11,7 @@ processes the text around formulas (environments, references, `$$`), so prose mu
 import re
 from collections.abc import Iterator
 
-from digest.invisible import removed
+from digest.core.invisible import removed
 
 # The arguments of a macro: m an argument, M one that readers see, r all that follow, o an [option], * a star, c the
 # macro that is defined, d everything up to the end of the next argument, e an equals sign, u and U the number of a

@@ -5,11 +5,11 @@ from typing import Any
 
 from jinja2 import Environment
 
-from digest.invisible import removed_in_line
-from digest.models import Gap, Paper, Reading, Translation
-from digest.render import originals, words
+from digest.core.invisible import removed_in_line
+from digest.core.models import Gap, Paper, Reading, Translation
+from digest.core.withdrawal import is_withdrawn
+from digest.render import i18n, originals
 from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse
-from digest.withdrawal import is_withdrawn
 
 
 def paper(
@@ -31,7 +31,7 @@ def paper(
         reading=earlier if isinstance(reading, Gap) else reading,
         untranslated=translation if isinstance(translation, Gap) else None,
         unread=reading if isinstance(reading, Gap) else None,
-        words=words.words("post", words.words_of("post", language)),
+        words=i18n.words("post", i18n.words_of("post", language)),
     )
     return rendered.strip("\n")
 
@@ -43,7 +43,7 @@ def render(template: str, **material: Any) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = words.environment().overlay()
+    environment = i18n.environment().overlay()
     environment.filters = {**environment.filters, "plain": plain, "printable": printable}
     return environment
 

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from digest.models import Claim, Edition, Entry, Gap, Origin, Reading, Translation, Window
+from digest.core.models import Claim, Edition, Entry, Gap, Origin, Reading, Translation, Window
 from digest.render import jekyll
 from tests.papers import paper
 

@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.chat import words as chat_words
-from bot.models import Detail
-from digest.models import Basis, Edition, Entry, Reading
-from digest.render import jekyll, page, text, words
+from bot.core.models import Detail
+from bot.telegram import words as chat_words
+from digest.core.models import Basis, Edition, Entry, Reading
+from digest.render import i18n, jekyll, page, text
 from tests.bot.mail import parts
 from tests.editions import edition, entry
 
@@ -58,7 +58,7 @@ OUTPUTS: dict[str, Callable[[Edition], str]] = {
 @pytest.mark.parametrize("language", ["zh-CN", "en"])
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_each_output_says_what_a_reading_was_made_of(output: str, language: str) -> None:
-    sentences = words.words("post", language).basis
+    sentences = i18n.words("post", language).basis
     for basis in Basis:
         shown = OUTPUTS[output](made_of(basis, language))
         assert {each for each in Basis if sentences[each] and sentences[each] in shown} == {basis} - {

@@ -8,15 +8,16 @@ from urllib.parse import unquote
 
 import pytest
 
-from bot.day import Work
-from digest import backlog, coverage, ids, listing
+from bot.daily_run import Work
 from digest.archive.importing import take_over
-from digest.collection import Standing
-from digest.coverage import Absence
-from digest.errors import EmptyPageError, SourceError, StoreError
-from digest.listing import WrongCategoriesError
-from digest.models import Reason
-from digest.progress import Progress, Stage
+from digest.core import ids
+from digest.core.errors import EmptyPageError, SourceError, StoreError
+from digest.core.models import Reason
+from digest.core.progress import Progress, Stage
+from digest.pipeline import backlog, coverage, ingest
+from digest.pipeline.close_editions import Standing
+from digest.pipeline.coverage import Absence
+from digest.pipeline.ingest import WrongCategoriesError
 from digest.render import text
 from tests.bot.world import WEDNESDAY_NOON, World, publish, world
 from tests.editions import edition, entry
@@ -343,7 +344,7 @@ async def test_the_account_of_closed_days_stays_as_it_was_when_the_digest_time_m
 
 async def test_a_day_that_another_process_closed_is_not_reported_as_closed_again(tmp_path: Path) -> None:
     async with world(tmp_path) as here, here.app(WEDNESDAY_NOON) as app:
-        look = await listing.look(
+        look = await ingest.look(
             app.engine,
             app.sources,
             app.plan.calendar,
@@ -588,7 +589,7 @@ async def test_a_late_paper_that_a_clock_ahead_saw_first_is_accounted_for_and_co
         publish(here.arxiv, 4)
         async with here.app(WEDNESDAY_NOON) as app:
             for at in (WEDNESDAY_NOON + 20 * DAY, WEDNESDAY_NOON + HOUR):
-                await listing.look(
+                await ingest.look(
                     app.engine,
                     app.sources,
                     app.plan.calendar,

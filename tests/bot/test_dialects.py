@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from digest.llm.faults import Outcome
+from digest.llm.errors import Outcome
 from tests.bot.world import WEDNESDAY_NOON, World, publish, world
 from tests.fakes.documents import html_page
 from tests.fakes.model import FakeModel

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from bot import day
-from digest.models import Gap, Purpose
+from bot import daily_run
+from digest.core.models import Gap, Purpose
 from tests.bot.world import WEDNESDAY_NOON, World, world
 from tests.fakes import model_faults as faults
 from tests.fakes.model import FakeModel
@@ -300,7 +300,7 @@ async def test_the_mark_is_in_what_is_sent_and_on_the_pages_too(tmp_path: Path) 
     async with world(tmp_path, misbehaving(changed("12.5%", "15.2%"), only="2602.00001"), papers=2) as here:
         await here.run()
         async with here.app(WEDNESDAY_NOON) as app:
-            shown = await day.stored(app, date(2026, 2, 11), "zh-CN")
+            shown = await daily_run.stored(app, date(2026, 2, 11), "zh-CN")
     assert shown is not None
     gaps = {entry.paper.version: entry.translation for entry in shown.entries}
     assert gaps[paper(1).version] is Gap.UNFAITHFUL

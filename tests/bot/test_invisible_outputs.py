@@ -11,13 +11,13 @@ import structlog
 from telegram import Chat, Message, Update, User
 
 from bot import logs
-from bot.chat.incoming import incoming
 from bot.command_line import say
-from bot.models import Detail
+from bot.core.models import Detail
+from bot.telegram.incoming import incoming
+from digest.arxiv.cleaning import clean
+from digest.core.models import Claim, Edition
 from digest.llm import markup
-from digest.models import Claim, Edition
 from digest.render import jekyll, page, telegram, text
-from digest.sources.cleaning import clean
 from tests.bot.mail import parts
 from tests.editions import edition, entry
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from bot import language_model, settings
-from bot.models import AlertKind
-from digest.models import Purpose
+from bot.core.models import AlertKind
+from digest.core.models import Purpose
 from tests.bot.world import WEDNESDAY_NOON, World, publish, world
 from tests.fakes.documents import html_page
 from tests.fakes.model import FakeModel

@@ -6,11 +6,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot import model_failures
-from bot.chat import composing as chat
+from bot.core.models import Choices
 from bot.mail import words as mail
-from bot.models import Choices
-from digest.llm.faults import Outcome
-from digest.models import Call, Edition, Gap, Origin, Purpose
+from bot.telegram import messages as chat
+from digest.core.models import Call, Edition, Gap, Origin, Purpose
+from digest.llm.errors import Outcome
 from digest.render import jekyll, page
 from tests.editions import edition, entry
 from tests.papers import paper

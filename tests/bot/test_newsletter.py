@@ -16,7 +16,7 @@ from playwright.async_api import expect
 
 from bot.outboxes import Rhythm
 from bot.serve import serve
-from tests.bot.chat.world import Clock
+from tests.bot.telegram.world import Clock
 from tests.bot.world import QUICK, WEDNESDAY_NOON, World, publish, world
 from tests.browser import chromium, window
 from tests.postfix import PASSWORD, USERNAME, Postfix, postfix

@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.chat import composing as chat
-from bot.chat import words
-from bot.models import Choices, Detail
-from digest.models import Answer, Claim, Entry, Gap, Statement
+from bot.core.models import Choices, Detail
+from bot.telegram import messages as chat
+from bot.telegram import words
+from digest.core.models import Answer, Claim, Entry, Gap, Statement
 from digest.render import jekyll, originals, page
 from digest.render import text as terminal
 from tests.bot.mail import parts

@@ -16,20 +16,20 @@ import stamina
 from sqlalchemy import text
 from starlette.responses import Response
 
-from bot import day, publishing, schedule
-from bot.app import App
-from bot.delivering import deliver_day
+from bot import daily_run, publishing, scheduler
+from bot.container import App
+from bot.core.models import AlertKind, Choices, Sending
+from bot.db import publications
+from bot.db.publications import Publication
+from bot.deliver_once import deliver_day
 from bot.doctor import machine
 from bot.doctor.findings import BrokenError
-from bot.models import AlertKind, Choices, Sending
-from bot.store import publications
-from bot.store.publications import Publication
-from digest.store import editions
-from digest.store import engine as database
-from tests.bot.chat.audience import people, reader, subscribe
-from tests.bot.chat.world import OPERATOR, BotWorld, bot_world
-from tests.bot.test_cli import environment
-from tests.bot.test_migrations import _upgrade_to
+from digest.db import editions
+from digest.db import engine as database
+from tests.bot.cli.test_main import environment
+from tests.bot.db.test_migrations import _upgrade_to
+from tests.bot.telegram.audience import people, reader, subscribe
+from tests.bot.telegram.world import OPERATOR, BotWorld, bot_world
 from tests.bot.world import WEDNESDAY_NOON, publish, world
 from tests.fakes.model import FakeModel
 from tests.fakes.model_faults import Asked
@@ -138,7 +138,7 @@ async def test_a_post_that_cannot_be_written_is_told_and_written_later(tmp_path:
         blocked = here.posts / POST
         blocked.mkdir()
         async with here.app(WEDNESDAY_NOON) as app:
-            made = await day.work(app, WEDNESDAY_NOON, here.progress.append)
+            made = await daily_run.work(app, WEDNESDAY_NOON, here.progress.append)
             assert made.accounts[0].written.fault is not None
             assert await alerts(app) == {AlertKind.POST_NOT_WRITTEN}
             assert [each.day for each in (await left(app))[0]] == [WEDNESDAY]
@@ -266,7 +266,7 @@ async def test_an_edition_that_was_never_given_out_is_found_however_old_it_is(tm
                 lambda message: "2026-02-11" in message.text, timeout=30
             )
         async with here.machine.app(WEDNESDAY_NOON + 3 * DAY) as app:
-            assert not await schedule.give_out(app)
+            assert not await scheduler.give_out(app)
 
 
 async def test_after_an_outage_of_weeks_nobody_is_flooded(tmp_path: Path) -> None:
@@ -274,7 +274,7 @@ async def test_after_an_outage_of_weeks_nobody_is_flooded(tmp_path: Path) -> Non
         await subscribe(here, reader(people(here, 1)[0]))
         await here.machine.work(WEDNESDAY_NOON)
         async with here.machine.app(WEDNESDAY_NOON + 9 * DAY) as app:
-            assert not await schedule.give_out(app)
+            assert not await scheduler.give_out(app)
 
 
 async def test_the_operator_can_have_an_edition_of_long_ago_delivered(tmp_path: Path) -> None:
@@ -356,7 +356,7 @@ async def test_the_doctor_says_what_lies_unpublished(tmp_path: Path, site: Site)
         site.take_remote_away()
         async with here.app(WEDNESDAY_NOON) as app:
             assert await machine.unpublished(app.engine) == "every post is published"
-            await day.work(app, WEDNESDAY_NOON, here.progress.append)
+            await daily_run.work(app, WEDNESDAY_NOON, here.progress.append)
             await publishing.publish(app)
             with pytest.raises(BrokenError, match="The post of 2026-02-11 is not pushed: The remote"):
                 await machine.unpublished(app.engine)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from starlette.responses import Response
 
-from digest.ids import parse
-from digest.models import Gap, Purpose
+from digest.core.ids import parse
+from digest.core.models import Gap, Purpose
 from tests import pdfs
 from tests.bot.world import WEDNESDAY_NOON, World, world
 from tests.fakes import model_faults as faults

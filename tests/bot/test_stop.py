@@ -11,9 +11,9 @@ import pytest
 
 from benchmarks.virtual_time import VirtualLoop
 from bot import lifetimes, serve
-from bot.models import Sending
+from bot.core.models import Sending
+from tests.bot.delivery.test_worker_restart import FIRST, house, sqlite_url
 from tests.bot.mail.readers import subscribed
-from tests.bot.test_outbox_restart import FIRST, house, sqlite_url
 from tests.fakes import model_faults
 from tests.fakes import telegram_faults as faults
 from tests.fakes.smtp import FakeSmtp, Stage, Stalls

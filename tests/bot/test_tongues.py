@@ -7,17 +7,17 @@ from zoneinfo import ZoneInfo
 import pytest
 from starlette.responses import Response
 
-from bot import day
-from bot.chat import composing
-from bot.models import Choices, Detail, Kind, Standing, Subscriber
-from bot.store import subscribers
-from digest import ids
-from digest.editions import Extent
-from digest.models import Edition, Gap, NoText, NoTextReason, Purpose
+from bot import daily_run
+from bot.core.models import Choices, Detail, Kind, Standing, Subscriber
+from bot.db import subscribers
+from bot.telegram import messages
+from digest.core import ids
+from digest.core.models import Edition, Gap, NoText, NoTextReason, Purpose
+from digest.db import editions as closed_editions
+from digest.db import engine as database
+from digest.db import fulltexts
+from digest.pipeline.editions import Extent
 from digest.render import page, text
-from digest.store import editions as closed_editions
-from digest.store import engine as database
-from digest.store import fulltexts
 from tests.bot.world import WEDNESDAY_NOON, World, publish, world
 from tests.editions import edition, entry
 from tests.fakes.model import FakeModel
@@ -48,7 +48,7 @@ async def subscribe(
 async def stored(here: World, language: str) -> Edition:
     """The edition of Wednesday as it can be shown in a language."""
     async with here.app(WEDNESDAY_NOON) as app:
-        found = await day.stored(app, WEDNESDAY, language)
+        found = await daily_run.stored(app, WEDNESDAY, language)
     assert found is not None
     return found
 
@@ -197,7 +197,7 @@ async def test_a_withdrawn_paper_and_one_without_a_readable_text_promise_nothing
 @pytest.mark.parametrize("rich", [False, True])
 def test_telegram_tells_how_a_reading_is_had(gap: Gap, language: str, tap: str, rich: bool) -> None:
     choices = Choices(language, Detail.READINGS, rich=rich)
-    [message] = composing.digest(edition(entry(translation=gap, reading=gap), language=language), choices)
+    [message] = messages.digest(edition(entry(translation=gap, reading=gap), language=language), choices)
     assert message.buttons
     for shown in filter(None, (message.html, message.rich)):
         assert tap in shown

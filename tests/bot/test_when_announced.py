@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from digest.calendar import announcement
-from digest.collection import Standing
+from digest.arxiv.calendar import announcement
+from digest.pipeline.close_editions import Standing
 from tests.bot.world import publish, world
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)

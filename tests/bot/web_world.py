@@ -10,15 +10,15 @@ from zoneinfo import ZoneInfo
 import httpx
 from starlette.routing import Route
 
-from bot.app import App, open_app
+from bot.container import App, open_app
+from bot.core.models import Choices, Kind, SigningUp, Standing, Subscriber
+from bot.db import signups, subscribers
 from bot.links import Links
 from bot.mail.signup import CHANNEL
-from bot.models import Choices, Kind, SigningUp, Standing, Subscriber
-from bot.store import signups, subscribers
-from bot.web.health import Check
+from bot.web.app import site
+from bot.web.monitoring import Check
 from bot.web.pages import Pages
-from bot.web.site import site
-from digest.store import engine as database
+from digest.db import engine as database
 from tests.bot.world import QUICK, world
 from tests.fakes.server import serving
 

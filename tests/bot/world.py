@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bot import day, settings
+from bot import daily_run, settings
 from bot.accounts import Account
-from bot.app import App, FarEnds, open_app
-from bot.day import Work
+from bot.container import App, FarEnds, open_app
+from bot.daily_run import Work
 from bot.settings import Settings
-from digest.collection import Pause
-from digest.llm.patience import Patience as ModelPatience
-from digest.models import Purpose
-from digest.progress import Progress
-from digest.sources.gate import Patience
+from digest.arxiv.client import Patience
+from digest.core.models import Purpose
+from digest.core.progress import Progress
+from digest.llm.retry import Patience as ModelPatience
+from digest.pipeline.close_editions import Pause
 from tests.databases import migrated
 from tests.fakes.arxiv import FakeArxiv
 from tests.fakes.documents import html_page
@@ -72,7 +72,7 @@ class World:
 
     async def work(self, at: datetime, pause: Pause | None = None, **overrides: object) -> Work:
         async with self.app(at, **overrides) as app:
-            return await day.work(app, at, self.progress.append, pause)
+            return await daily_run.work(app, at, self.progress.append, pause)
 
     def settings(self, **overrides: object) -> Settings:
         return settings.given(

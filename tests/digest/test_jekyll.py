@@ -10,8 +10,8 @@ import pytest
 from lxml import html
 
 from digest.archive import repair
-from digest.models import Claim, Edition, Gap
-from digest.reading.form import ReadingAnswer
+from digest.core.models import Claim, Edition, Gap
+from digest.pipeline.reading.form import ReadingAnswer
 from digest.render import jekyll
 from tests.components import program
 from tests.editions import edition, entry

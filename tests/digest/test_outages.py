@@ -11,18 +11,18 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from digest import collection
-from digest.backlog import Plan
-from digest.calendar import Calendar, announcement
-from digest.collection import Outcome, Standing
-from digest.listing import Sources
-from digest.models import ClosedEdition
-from digest.selection import Rules
-from digest.sources.api import QueryApi
-from digest.sources.gate import Gate, Patience, open_client
-from digest.sources.rss import AnnouncementFeed
-from digest.store import editions
-from digest.store import engine as database
+from digest.arxiv.calendar import Calendar, announcement
+from digest.arxiv.client import Gate, Patience, open_client
+from digest.arxiv.query_api import QueryApi
+from digest.arxiv.rss import AnnouncementFeed
+from digest.core.models import ClosedEdition
+from digest.db import editions
+from digest.db import engine as database
+from digest.pipeline import close_editions
+from digest.pipeline.backlog import Plan
+from digest.pipeline.close_editions import Outcome, Standing
+from digest.pipeline.ingest import Sources
+from digest.pipeline.selection import Rules
 from tests.fakes.arxiv import FakeArxiv
 from tests.papers import paper
 
@@ -68,7 +68,7 @@ class Follower:
         self.at = at
         show(at)
         try:
-            return await collection.close(
+            return await close_editions.close(
                 self.engine, self.sources, self.plan, at, lambda _: None, pause if patient else None
             )
         finally:
@@ -134,14 +134,14 @@ async def test_a_cross_list_of_an_edition_that_closed_without_its_feed_is_late_b
         calendar = it.plan.calendar
         it.submit(2, evening)
         await it.look(announcement(evening) + 7 * HOUR)
-        assert await collection.awaits_feed(it.engine, calendar, announcement(evening) + 8 * HOUR)
+        assert await close_editions.awaits_feed(it.engine, calendar, announcement(evening) + 8 * HOUR)
         it.evenings[9] = evening
         it.arxiv.papers.append(paper(9, submitted=announcement(evening) - 200 * DAY))
         it.arxiv.announced = [("2602.00002v1", "new"), ("2602.00009v1", "cross")]
         asked = len(it.arxiv.requests)
         await it.look(announcement(evening) + 9 * HOUR)
         assert len(it.arxiv.requests) == asked + 2  # the feed, and the record of what it names
-        assert not await collection.awaits_feed(it.engine, calendar, announcement(evening) + 10 * HOUR)
+        assert not await close_editions.awaits_feed(it.engine, calendar, announcement(evening) + 10 * HOUR)
         it.arxiv.announced = None
         following_batch = calendar.following(announcement(evening))
         it.submit(3, following_batch.astimezone(ZoneInfo("America/New_York")).date())
@@ -153,8 +153,8 @@ async def test_a_cross_list_of_an_edition_that_closed_without_its_feed_is_late_b
 async def test_a_feed_that_is_over_is_not_asked_for(tmp_path: Path, sqlite_template: Path) -> None:
     async with following(tmp_path, sqlite_template) as it:
         friday = announcement(MONDAY - 4 * DAY)
-        assert await collection.awaits_feed(it.engine, it.plan.calendar, friday + 27 * HOUR)
-        assert not await collection.awaits_feed(it.engine, it.plan.calendar, friday + 28 * HOUR)
+        assert await close_editions.awaits_feed(it.engine, it.plan.calendar, friday + 27 * HOUR)
+        assert not await close_editions.awaits_feed(it.engine, it.plan.calendar, friday + 28 * HOUR)
 
 
 async def test_the_looks_of_a_wait_reach_back_a_month_and_no_more(

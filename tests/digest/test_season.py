@@ -12,19 +12,20 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from digest import calendar, collection, coverage
-from digest.announcements import NEW_TYPES, AnnounceType
-from digest.backlog import Plan
-from digest.calendar import NEW_YORK, Calendar
-from digest.collection import Outcome, Pause, Standing
-from digest.listing import Sources
-from digest.models import ClosedEdition, Paper, PaperId, VersionId, Window
-from digest.selection import Rules
-from digest.sources.api import QueryApi
-from digest.sources.gate import Gate, Patience, open_client
-from digest.sources.rss import AnnouncementFeed
-from digest.store import editions
-from digest.store import engine as database
+from digest.arxiv import calendar
+from digest.arxiv.announcements import NEW_TYPES, AnnounceType
+from digest.arxiv.calendar import NEW_YORK, Calendar
+from digest.arxiv.client import Gate, Patience, open_client
+from digest.arxiv.query_api import QueryApi
+from digest.arxiv.rss import AnnouncementFeed
+from digest.core.models import ClosedEdition, Paper, PaperId, VersionId, Window
+from digest.db import editions
+from digest.db import engine as database
+from digest.pipeline import close_editions, coverage
+from digest.pipeline.backlog import Plan
+from digest.pipeline.close_editions import Outcome, Pause, Standing
+from digest.pipeline.ingest import Sources
+from digest.pipeline.selection import Rules
 from tests.fakes.arxiv import FakeArxiv
 from tests.papers import paper
 
@@ -109,7 +110,7 @@ class Season:
                 at = datetime.combine(day, time(9), CALENDAR.zone).astimezone(UTC)
                 self.show(at, stale=self.chance.random() < 0.3)
                 self.arxiv.faults.extend(self.chance.choice([[], [], ["", "503"], ["503"]]))
-                outcomes[day] = await collection.close(
+                outcomes[day] = await close_editions.close(
                     engine, sources, PLAN, at, lambda _: None, self.pause_from(at)
                 )
                 self.arxiv.faults.clear()

@@ -15,20 +15,20 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.store.upgrade import upgrade
-from digest import collection, coverage
-from digest.backlog import Plan
-from digest.calendar import Calendar
-from digest.closing import CatchUp
-from digest.collection import Standing
-from digest.errors import SourceError
-from digest.listing import Sources
-from digest.selection import Rules
-from digest.sources.api import QueryApi
-from digest.sources.gate import Gate, Patience, open_client
-from digest.sources.rss import AnnouncementFeed
-from digest.store import editions
-from digest.store import engine as database
+from bot.db.upgrade import upgrade
+from digest.arxiv.calendar import Calendar
+from digest.arxiv.client import Gate, Patience, open_client
+from digest.arxiv.query_api import QueryApi
+from digest.arxiv.rss import AnnouncementFeed
+from digest.core.errors import SourceError
+from digest.db import editions
+from digest.db import engine as database
+from digest.pipeline import close_editions, coverage
+from digest.pipeline.backlog import Plan
+from digest.pipeline.close_editions import Standing
+from digest.pipeline.closing import CatchUp
+from digest.pipeline.ingest import Sources
+from digest.pipeline.selection import Rules
 from tests.shared import shared_data
 from tests.shared_world import ArxivYear, arxiv_year
 
@@ -62,7 +62,7 @@ class Reader:
             await self._killed(at)
             return
         with suppress(SourceError):
-            outcome = await collection.close(self.engine, self.sources, self.plan, at, lambda _: None)
+            outcome = await close_editions.close(self.engine, self.sources, self.plan, at, lambda _: None)
             self.alarms |= {outcome.day} if outcome.standing is Standing.MISSING else set()
             self.alarms |= {outcome.overdue} if outcome.overdue else set()
 

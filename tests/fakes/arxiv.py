@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from digest.models import Paper
+from digest.core.models import Paper
 from tests.fakes.documents import html_page, pdf_file, sentences
 from tests.fakes.server import serving
 from tests.papers import MONDAY_MORNING, paper

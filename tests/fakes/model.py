@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from digest.models import Purpose
+from digest.core.models import Purpose
 from tests.fakes import model_answers
 from tests.fakes.model_faults import Asked, Fault, problem
 from tests.fakes.model_stream import told

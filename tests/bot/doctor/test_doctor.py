@@ -17,7 +17,7 @@ from bot.doctor import examine, web
 from bot.doctor.findings import Finding, Health, found
 from bot.doctor.names import Names
 from bot.doctor.papers import ahead
-from digest.models import PaperId, VersionId
+from digest.core.models import PaperId, VersionId
 from tests.bot.commands import Commands
 from tests.bot.doctor.test_domain import ALL
 from tests.bot.world import World, world

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response
 
 from bot import language_model, settings
-from bot.alerts import Alerts
-from bot.app import open_database
+from bot.alerting.alerts import Alerts
+from bot.container import open_database
 from bot.doctor import models
 from bot.doctor.findings import BrokenError
 from bot.settings import Settings

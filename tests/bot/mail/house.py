@@ -10,19 +10,20 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot import fanout, settings
-from bot.fanout import Renderings
+from bot import settings
+from bot.core.models import Choices, Kind, Standing, Subscriber
+from bot.db import subscribers
+from bot.db.tables import deliveries
+from bot.db.tables import subscribers as readers
+from bot.delivery import fanout
+from bot.delivery.fanout import Renderings
+from bot.delivery.worker import Outbox
 from bot.links import Links
 from bot.mail import channel
 from bot.mail.channel import Mail
-from bot.models import Choices, Kind, Standing, Subscriber
-from bot.outbox import Outbox
 from bot.settings import Settings
-from bot.store import subscribers
-from bot.store.tables import deliveries
-from bot.store.tables import subscribers as readers
-from digest.models import Edition
-from digest.store import engine as database
+from digest.core.models import Edition
+from digest.db import engine as database
 
 SECRET = "a-secret-of-thirty-two-characters-and-more"
 

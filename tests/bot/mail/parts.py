@@ -6,12 +6,12 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 
+from bot.core.mailboxes import Mailbox, Sender
+from bot.core.models import Choices, Detail, Dispatch, Part, Subject
 from bot.links import Links
 from bot.mail import composing, message
 from bot.mail.message import Letterhead
-from bot.mailboxes import Mailbox, Sender
-from bot.models import Choices, Detail, Dispatch, Part, Subject
-from digest.models import Claim, Edition, Entry, Gap, Origin, Reading, Translation, Window
+from digest.core.models import Claim, Edition, Entry, Gap, Origin, Reading, Translation, Window
 from tests.papers import paper
 
 NOW = datetime(2026, 2, 12, 1, 0, tzinfo=UTC)

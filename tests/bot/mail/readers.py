@@ -5,11 +5,11 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.models import Choices, Consent, Kind, Standing, Subject, Subscriber
-from bot.store import deliveries, dispatches, subscribers
-from digest.store.engine import reading, writing
+from bot.core.models import Choices, Consent, Kind, Standing, Subject, Subscriber
+from bot.db import deliveries, dispatches, subscribers
+from digest.db.engine import reading, writing
+from tests.bot.db.test_people import SHANGHAI, TODAY
 from tests.bot.mail.reports import NOW
-from tests.bot.test_store_people import SHANGHAI, TODAY
 
 DAY = timedelta(days=1)
 READER = Subscriber(

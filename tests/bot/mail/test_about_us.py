@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from bot.outbox import ChannelError
-from digest.store.engine import open_engine
+from bot.delivery.worker import ChannelError
+from digest.db.engine import open_engine
 from tests.bot.mail.house import House
 from tests.bot.mail.test_refusals import ABOUT_US
 from tests.fakes.smtp import FakeSmtp, Says, Stage

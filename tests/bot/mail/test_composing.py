@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 from lxml import html as documents
 
+from bot.core.models import Choices, Detail, Part, Subject
 from bot.links import Links
 from bot.mail import composing, words
 from bot.mail.composing import HTML_LIMIT
-from bot.models import Choices, Detail, Part, Subject
-from digest.models import Edition, Gap, Reading
+from digest.core.models import Edition, Gap, Reading
 from tests.bot.mail.parts import DAY, HOSTILE, LINKS, edition, entry, html, motley, of_day, part, text
 from tests.papers import paper
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from bot.channels import DeliveryError, HaltedError
+from bot.core.mailboxes import Mailbox
+from bot.delivery.channel import DeliveryError, HaltedError
 from bot.mail import connections
 from bot.mail.connection import Patience, Server
 from bot.mail.connections import Pool
 from bot.mail.message import Envelope
-from bot.mailboxes import Mailbox
 from bot.settings import Security
 from tests import certificates
 from tests.certificates import Certificate

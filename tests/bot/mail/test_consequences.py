@@ -7,12 +7,12 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.alerts import Alerts
+from bot.alerting.alerts import Alerts
+from bot.core.models import AlertKind, Standing
+from bot.db.tables import bounces
 from bot.mail import consequences
 from bot.mail.consequences import Outcome
-from bot.models import AlertKind, Standing
-from bot.store.tables import bounces
-from digest.store.engine import reading
+from digest.db.engine import reading
 from tests.bot.mail.readers import DAY, delivered, returned_at, standing, subscribed
 from tests.bot.mail.reports import (
     LINKS,

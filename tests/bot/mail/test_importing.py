@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot import mailboxes
-from bot.choices import Offer
-from bot.mail.importing import Defaults, Fault, Sheet, read
-from bot.models import Consent, Detail
+from bot.core import mailboxes
+from bot.core.models import Consent, Detail
+from bot.mail.import_csv import Defaults, Fault, Sheet, read
+from bot.subscriptions.preferences import Offer
 from tests.bot.mail.readers import READER
 from tests.bot.mail.reports import NOW
 

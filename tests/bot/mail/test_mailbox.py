@@ -12,11 +12,11 @@ from dataclasses import replace
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot.core.models import Standing
 from bot.mail import consequences, mailbox
 from bot.mail.bounces import LIMIT_BYTES
 from bot.mail.consequences import Outcome
 from bot.mail.mailbox import Account, MailboxError, check
-from bot.models import Standing
 from tests.bot.mail.readers import standing, subscribed
 from tests.bot.mail.reports import LINKS, NOW, came_back_to, dsn, letter
 from tests.dovecot import PASSWORD, Dovecot

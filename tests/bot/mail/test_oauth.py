@@ -9,12 +9,12 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from bot import settings
-from bot.channels import HaltedError
+from bot.core.mailboxes import parse
+from bot.delivery.channel import HaltedError
 from bot.mail import connection, mailbox, oauth
 from bot.mail.connection import Connection, Patience
 from bot.mail.mailbox import MailboxError
 from bot.mail.oauth import TokenError, Tokens
-from bot.mailboxes import parse
 from bot.settings import Settings, SettingsError
 from tests import certificates
 from tests.certificates import Certificate

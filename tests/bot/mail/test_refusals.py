@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from bot.channels import HaltedError
+from bot.delivery.channel import HaltedError
 from bot.mail import refusals, replies
 from bot.mail.bounces import Kind, read
 from bot.mail.refusal_rules import HINTS, RULES, Verdict

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from bot.core.mailboxes import parse
+from bot.delivery.worker import ChannelError
 from bot.mail import composing
-from bot.mailboxes import parse
-from bot.outbox import ChannelError
-from digest.store.engine import open_engine
+from digest.db.engine import open_engine
 from tests.bot.mail.house import House
 from tests.postfix import PASSWORD, USERNAME, Postfix, postfix
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.channels import (
+from bot.delivery.channel import (
     DeferredError,
     DeliveryError,
     EndedError,

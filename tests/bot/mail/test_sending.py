@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from bot import outbox as sending
-from bot.outbox import ChannelError
-from digest.store.engine import open_engine
+from bot.delivery import worker as sending
+from bot.delivery.worker import ChannelError
+from digest.db.engine import open_engine
 from tests.bot.mail.house import House
 from tests.fakes.smtp import Drops, FakeSmtp, Fault, Says, Stage, Stalls, Taken
 from tests.leaps import leap

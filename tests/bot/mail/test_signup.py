@@ -10,18 +10,30 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot import mailboxes, settings
-from bot.app import open_database
-from bot.channels import DeferredError, DeliveryError, HaltedError, RefusedError, UnansweredError
+from bot import settings
+from bot.container import open_database
+from bot.core import mailboxes
+from bot.core.mailboxes import Mailbox
+from bot.core.models import (
+    Choices,
+    Consent,
+    Detail,
+    Kind,
+    Letter,
+    Part,
+    SigningUp,
+    Standing,
+    Subscriber,
+    Wishes,
+)
+from bot.db import signups, subscribers
+from bot.delivery.channel import DeferredError, DeliveryError, HaltedError, RefusedError, UnansweredError
 from bot.links import CONFIRMING, Links
 from bot.mail import signup
-from bot.mail.correspondence import Letters, next_try, written
-from bot.mailboxes import Mailbox
-from bot.models import Choices, Consent, Detail, Kind, Letter, Part, SigningUp, Standing, Subscriber, Wishes
-from bot.store import signups, subscribers
-from digest.keywords import keyword
-from digest.store.engine import reading, writing
-from digest.store.exclusive import BusyError, exclusive
+from bot.mail.transactional import Letters, next_try, written
+from digest.core.keywords import keyword
+from digest.db.engine import reading, writing
+from digest.db.locks import BusyError, exclusive
 
 NOW = datetime(2026, 2, 11, 4, 0, tzinfo=UTC)
 LI = mailboxes.parse("li@example.org")

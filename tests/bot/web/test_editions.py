@@ -9,9 +9,9 @@ from lxml import etree
 from sqlalchemy import update
 
 from bot.web.shelf import Shelf
-from digest.store import editions
-from digest.store import engine as database
-from digest.store.tables import translations
+from digest.db import editions
+from digest.db import engine as database
+from digest.db.tables import translations
 from tests.bot.web_world import NOON, web_site
 
 ATOM = "{http://www.w3.org/2005/Atom}"

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.async_api import ConsoleMessage, Page, expect
 
-from bot.mail.correspondence import Letters
-from bot.mailboxes import Mailbox
-from bot.models import Part, Standing
+from bot.core.mailboxes import Mailbox
+from bot.core.models import Part, Standing
+from bot.mail.transactional import Letters
 from tests.bot.web_world import Site, web_site
 from tests.browser import chromium, overflows, window
 

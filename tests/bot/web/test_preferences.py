@@ -6,11 +6,11 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from bot.models import Choices, Detail, Letter, Mark, Sending, Standing, Subject
-from bot.store import deliveries, dispatches, signups
-from bot.store.tables import deliveries as ledger
-from digest.keywords import keyword
-from digest.store import engine as database
+from bot.core.models import Choices, Detail, Letter, Mark, Sending, Standing, Subject
+from bot.db import deliveries, dispatches, signups
+from bot.db.tables import deliveries as ledger
+from digest.core.keywords import keyword
+from digest.db import engine as database
 from tests.bot.web_world import NOON, WISHES, Site, web_site
 
 CHANGED = {key: value for key, value in WISHES.items() if key != "address"} | {

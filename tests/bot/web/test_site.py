@@ -14,13 +14,13 @@ from sqlalchemy import text
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from bot import fanout
-from bot.models import Standing
+from bot.core.models import Standing
+from bot.delivery import fanout
 from bot.web import protection, webhook
 from bot.web.pages import network
 from bot.web.protection import Protection
 from bot.web.server import listening
-from digest.store import engine as database
+from digest.db import engine as database
 from tests.bot.web_world import NOON, WISHES, web_site
 from tests.fakes.server import serving
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 
-from bot.models import Consent, Detail, Letter, Standing
+from bot.core.models import Consent, Detail, Letter, Standing
 from tests.bot.web_world import NOON, WISHES, web_site
 
 

@@ -1,0 +1,1 @@
+"""Alerts to the operator, and the routes that they take."""

@@ -1,0 +1,81 @@
+"""The commands `arxiv-daily archive …`, for the posts on disk."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot import command_line
+from bot.command_line import say
+from bot.container import open_database
+from bot.settings import Settings
+from digest.archive import files, importing, lint, post, repair
+from digest.core.errors import ArchiveError
+
+app = typer.Typer(help="Check, import and repair posts.", no_args_is_help=True)
+Paths = Annotated[
+    list[Path],
+    typer.Argument(metavar="PATH…", help="Posts, or folders of posts.", exists=True, readable=True),
+]
+
+
+@app.command()
+def check(paths: Paths) -> None:
+    """Print file, line and fault of each invalid post."""
+    count = 0
+    for path in _posts(paths):
+        for fault in lint.check(files.read(path)):
+            say(f"{path}:{fault.line}: {fault.kind}: {fault.sentence}")
+            count += 1
+    if count:
+        raise ArchiveError(f"{count} faults found; `arxiv-daily archive repair` fixes most of them.")
+    say("All posts are valid.")
+
+
+@app.command("repair")
+def mend(paths: Paths) -> None:
+    """Repair posts: merge conflicts, leaked errors, uneven readings. A post that cannot be repaired stays unchanged."""
+    zone, failed = command_line.load().timezone, 0
+    for path in _posts(paths):
+        try:
+            changed = files.write(path, repair.repair(files.read(path), zone))
+        except ArchiveError as error:
+            say(f"{path}: {error}", err=True)
+            failed += 1
+        else:
+            say(f"{path}: {'repaired' if changed else 'valid'}")
+    if failed:
+        raise ArchiveError(f"{failed} posts could not be repaired.")
+
+
+@app.command("import")
+def take_over(paths: Paths) -> None:
+    """Import valid posts into the database, each as the edition of its day."""
+    asyncio.run(_take_over(command_line.load(), list(_posts(paths))))
+
+
+async def _take_over(loaded: Settings, found: list[Path]) -> None:
+    async with open_database(loaded) as engine:
+        for path in found:
+            say(f"{path}: {await _import(engine, loaded, path)}")
+
+
+async def _import(engine: AsyncEngine, loaded: Settings, path: Path) -> str:
+    text = files.read(path)
+    wrong = [fault for fault in lint.check(text) if fault.kind is not lint.FaultKind.TABLE]
+    if wrong:
+        raise ArchiveError(
+            f"{path}:{wrong[0].line}: {wrong[0].sentence}. Run `arxiv-daily archive repair` first."
+        )
+    edition = post.parse(text, loaded.timezone)
+    taken = await importing.take_over(engine, edition, datetime.now(UTC))
+    return f"{len(edition.entries)} papers imported" if taken else "its day is already in the database"
+
+
+def _posts(paths: list[Path]) -> Iterator[Path]:
+    for path in paths:
+        yield from sorted(path.glob("*-arxiv.md")) if path.is_dir() else [path]

@@ -1,0 +1,106 @@
+"""The demonstration: the whole program on a sample, without network or keys.
+
+Only the remote services are replaced. The sample holds the answers of arXiv and a model; papers and answers were
+written for this project, under identifiers that arXiv never assigns.
+"""
+
+import json
+import tempfile
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+import httpx
+import httpx2
+import openai
+
+from bot import daily_run, settings
+from bot.accounts import Account
+from bot.cli import preview
+from bot.container import FarEnds, open_app
+from bot.core.models import Choices, Detail
+from bot.telegram import cards, messages
+from bot.telegram.parts import Message
+from digest.archive import files
+from digest.core import ids
+from digest.core.errors import DigestError
+from digest.core.models import Edition, Reading
+from digest.core.progress import Report
+from digest.render import page
+
+_SAMPLE = resources.files(__name__) / "sample"
+_AT = datetime(2026, 2, 12, 4, 0, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The results of the demonstration: the run report, the edition as a page, and the subscribers' messages."""
+
+    account: Account
+    page: Path
+    chat: Path
+    mail: Path
+
+
+async def demonstrate(out: Path, report: Report) -> Shown:
+    """Make the sample's edition in the folder `out`. Raises DigestError."""
+    preview.folder(out)
+    with tempfile.TemporaryDirectory(prefix="arxiv-daily-") as folder:
+        chosen = settings.given(data_dir=folder, archive_dir=out, arxiv_request_interval=0)
+        arxiv = httpx.AsyncClient(transport=httpx.MockTransport(_arxiv))
+        model = openai.AsyncOpenAI(
+            api_key="demo",
+            base_url="http://model.invalid/v1",
+            http_client=openai.DefaultAsyncHttpxClient(transport=httpx2.MockTransport(_model)),
+        )
+        async with open_app(chosen, lambda: _AT, FarEnds(arxiv, model)) as app:
+            made = await daily_run.work(app, _AT, report)
+    if not made.accounts or made.accounts[0].post is None:
+        raise DigestError("The sample holds no papers.")
+    account = made.accounts[0]
+    html = made.accounts[0].post.with_suffix(".html")
+    files.write(html, page.render(account.edition, chosen.timezone))
+    language = chosen.target_language
+    chat = preview.telegram(account.edition.date, _chat(account.edition, language), language, out)
+    reader = replace(preview.nobody(chosen), choices=Choices(language, Detail.READINGS))
+    mail, *_ = preview.mail(account.edition, reader, preview.letterhead(chosen, lambda: _AT), _AT, out)
+    return Shown(account, html, chat, mail)
+
+
+def _chat(edition: Edition, language: str) -> list[Message]:
+    """Return a subscriber's messages, and the reading that a tap opens."""
+    opened = [
+        cards.reading(entry.paper, entry.reading, 1, Choices(language))
+        for entry in edition.entries
+        if isinstance(entry.reading, Reading)
+    ]
+    return [*messages.digest(edition, Choices(language)), *opened[:1]]
+
+
+def _arxiv(request: httpx.Request) -> httpx.Response:
+    """Answer like arXiv: the query API, and the pages of papers that have one."""
+    if request.url.path == "/api/query":
+        return httpx.Response(200, content=_sample("papers.xml"))
+    if request.url.path.startswith("/rss/"):
+        return httpx.Response(200, content=_sample("rss.xml"))
+    page = _sample(f"html/{request.url.path.rpartition('/')[2]}.html")
+    is_page = request.url.path.startswith("/html/") and page is not None
+    return httpx.Response(200, content=page) if is_page else httpx.Response(404)
+
+
+def _model(request: httpx2.Request) -> httpx2.Response:
+    """Answer like a model, with the prepared answer about a paper."""
+    asked = json.loads(request.content)
+    name = ids.find(asked["messages"][-1]["content"])[0]
+    purpose = asked["response_format"]["json_schema"]["name"]
+    answer = (_sample(f"answers/{name}.{purpose}.json") or b"").decode()
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": answer}}
+    usage = {"prompt_tokens": len(request.content) // 4, "completion_tokens": len(answer) // 2}
+    return httpx2.Response(200, json={"object": "chat.completion", "choices": [choice], "usage": usage})
+
+
+def _sample(name: str) -> bytes | None:
+    file: Traversable = _SAMPLE.joinpath(name)
+    return file.read_bytes() if file.is_file() else None

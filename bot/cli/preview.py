@@ -1,0 +1,136 @@
+"""Previews of a subscriber's messages as files. Nothing is sent or stored."""
+
+import email
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from email.policy import default
+from enum import StrEnum
+from pathlib import Path
+
+from markupsafe import Markup
+
+from bot import daily_run
+from bot.container import App, Clock
+from bot.core import mailboxes
+from bot.core.mailboxes import Mailbox, Sender
+from bot.core.models import Choices, Dispatch, Subject
+from bot.db import subscribers
+from bot.delivery.fanout import matching
+from bot.links import Links, open_links
+from bot.mail import channel as mail_channel
+from bot.mail import composing, message
+from bot.mail.message import Letterhead
+from bot.settings import Settings
+from bot.telegram import messages as chat
+from bot.telegram import words
+from bot.telegram.parts import Message
+from digest.archive import files
+from digest.core.errors import ArchiveError, DigestError
+from digest.core.models import Edition
+from digest.db import engine as database
+from digest.db import private_files
+
+_NOWHERE = "https://arxiv-daily.invalid"
+_SOMEBODY = "reader@arxiv-daily.invalid"
+_SENDER = Sender("arXiv Daily", Mailbox("daily", "arxiv-daily.invalid"))
+
+
+class Medium(StrEnum):
+    """The channels with previews."""
+
+    MAIL = "mail"
+    TELEGRAM = "telegram"
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """The profile of a preview; number 0 is no real subscriber."""
+
+    number: int
+    address: str
+    choices: Choices
+
+
+async def preview(
+    app: App, settings: Settings, medium: Medium, wanted: date, address: str | None, out: Path
+) -> tuple[Path, ...]:
+    """Write the messages for the subscriber at `address` to `out`, or those for default preferences.
+
+    Raises DigestError if there is no such edition or subscriber, or nothing to send.
+    """
+    reader = await _reader(app, settings, medium, address)
+    edition = await daily_run.stored(app, wanted, reader.choices.language)
+    if edition is None:
+        raise DigestError(f"There is no edition of {wanted}.")
+    edition = matching(edition, reader.choices)
+    if not (edition.entries or edition.replacements):
+        raise DigestError(
+            f"The edition of {wanted} has no paper that matches these preferences, so nothing is sent."
+        )
+    folder(out)
+    if medium is Medium.MAIL:
+        return mail(edition, reader, letterhead(settings, app.clock), app.clock(), out)
+    messages = chat.digest(edition, reader.choices)
+    return (telegram(edition.date, messages, reader.choices.language, out),)
+
+
+def mail(edition: Edition, reader: Reader, head: Letterhead, at: datetime, out: Path) -> tuple[Path, ...]:
+    """Write the mail to `reader` as it is sent, and both of its bodies. Raises ArchiveError."""
+    dispatch = Dispatch(0, Subject.EDITION, edition.date, None, at)
+    (part,) = composing.compose(dispatch, edition, reader.choices, head.links)
+    local, _, domain = reader.address.rpartition("@")
+    sent = message.build(
+        part, head, to=Mailbox(local, domain), subscriber=reader.number, delivery=0, at=at
+    ).content
+    read = email.message_from_bytes(sent, policy=default)
+    shown = {"eml": sent.decode("ascii")}
+    for suffix, kind in {"html": "html", "txt": "plain"}.items():
+        body = read.get_body((kind,))
+        shown[suffix] = body.get_content().replace("\r\n", "\n") if body else ""
+    paths = {suffix: out / f"{edition.date}-mail.{suffix}" for suffix in shown}
+    for suffix, text in shown.items():
+        files.write(paths[suffix], text)
+    return tuple(paths.values())
+
+
+def telegram(wanted: date, messages: Sequence[Message], language: str, out: Path) -> Path:
+    """Write `messages` as a page. Raises ArchiveError."""
+    # The chat's templates escape.
+    shown = [(Markup(each.rich or each.html), each.rich is not None, each.buttons) for each in messages]  # noqa: S704
+    page = words.environment().get_template("page/chat.html.j2").render(messages=shown, language=language)
+    path = out / f"{wanted}-telegram.html"
+    files.write(path, page)
+    return path
+
+
+def letterhead(settings: Settings, clock: Clock) -> Letterhead:
+    """Return the mail settings; links lead nowhere if they are not configured."""
+    links = open_links(settings, clock) or Links(_NOWHERE, secrets.token_hex(32), clock)
+    sender = settings.mail_from or _SENDER
+    return mail_channel.letterhead(settings, sender, links)
+
+
+def nobody(settings: Settings) -> Reader:
+    """Return a profile with default preferences."""
+    return Reader(0, _SOMEBODY, Choices(settings.target_language))
+
+
+def folder(out: Path) -> None:
+    """Create the folder `out`. Raises ArchiveError."""
+    try:
+        private_files.make_folder(out)  # the previews contain personal links
+    except OSError as error:
+        raise ArchiveError(f"The folder {out} cannot be created: {error.strerror}.") from error
+
+
+async def _reader(app: App, settings: Settings, medium: Medium, address: str | None) -> Reader:
+    if address is None:
+        return nobody(settings)
+    known = str(mailboxes.parse(address)) if medium is Medium.MAIL else address
+    async with database.reading(app.engine) as connection:
+        found = await subscribers.find(connection, medium, known)
+    if found is None:
+        raise DigestError(f"There is no subscriber {address} on {medium}.")
+    return Reader(found.id, found.address, found.choices)

@@ -1,0 +1,201 @@
+"""The commands `arxiv-daily subscribers …`."""
+
+import asyncio
+import csv
+import os
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, TextIO
+
+import typer
+
+from bot import command_line
+from bot.command_line import say
+from bot.container import open_database, own_mailboxes
+from bot.core.models import Choices, Kind, Standing, Subscriber
+from bot.db import subscribers
+from bot.db.tables import subscribers as table
+from bot.mail import import_csv
+from bot.mail.import_csv import Defaults, Sheet
+from bot.mail.signup import CHANNEL
+from bot.settings import Settings
+from bot.subscriptions.preferences import Offer
+from bot.telegram import words
+from digest.core.errors import DigestError
+from digest.core.invisible import removed
+from digest.db import engine as database
+from digest.db.bulk import BATCH
+from digest.render import text
+
+app = typer.Typer(help="Manage the subscribers.", no_args_is_help=True)
+_FORMULA = re.compile(
+    r"[=+@\t\r]|-(?!\d+(:\d+)?$)"
+)  # what a spreadsheet would execute; but not a group's number
+
+
+class SubscribersError(DigestError):
+    """A list cannot be imported, or there is nobody to remove."""
+
+
+class ChannelName(StrEnum):
+    """The channels by their names in the tables."""
+
+    TELEGRAM = "telegram"
+    MAIL = "mail"
+
+
+@app.command("list")
+def list_(
+    channel: Annotated[ChannelName | None, typer.Option(help="Only those on this channel.")] = None,
+    standing: Annotated[Standing | None, typer.Option(help="Only those with this status.")] = None,
+) -> None:
+    """List the known subscribers, one a line."""
+    found = asyncio.run(_listed(command_line.load(), channel, standing))
+    say(text.render("subscribers", subscribers=found), nl=False)
+
+
+@app.command()
+def export(
+    file: Annotated[
+        Path | None, typer.Argument(help="The target file.", show_default="standard output")
+    ] = None,
+) -> None:
+    """Write all stored data of all subscribers as CSV, with the time and kind of their consent."""
+    rows = asyncio.run(_listed(command_line.load(), None, None))
+    if file is None:
+        _write(sys.stdout, rows)
+        return
+    try:
+        # The file contains addresses, so only the operator may read it.
+        with open(file, "w", encoding="utf-8", newline="", opener=_private) as target:
+            _write(target, rows)
+    except OSError as error:
+        raise SubscribersError(f"{file} cannot be written: {error.strerror}.") from None
+    say(f"{len(rows)} subscribers in {file}")
+
+
+@app.command("import")
+def take_over(
+    file: Annotated[Path, typer.Argument(help="A CSV file.", exists=True, dir_okay=False, readable=True)],
+    skip_faulty: Annotated[
+        bool, typer.Option("--skip-faulty", help="Import the valid rows and skip the others.")
+    ] = False,
+) -> None:
+    """Subscribe the mail addresses of a list whose owners have consented.
+
+    Columns: address, consented_at, consent (where and how); optionally language, detail, categories, include, exclude,
+    hour, zone, quiet. Without --skip-faulty nothing is imported unless all rows are valid. Known addresses stay
+    unchanged, so nobody who has left is subscribed again.
+    """
+    loaded = command_line.load()
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        sheet = import_csv.read(lines, _defaults(loaded))
+    for fault in sheet.faults:
+        say(f"{file}:{fault.line}: {fault.sentence}", err=True)
+    if sheet.faults and not skip_faulty:
+        raise SubscribersError(f"{len(sheet.faults)} faults found, so nothing was imported.")
+    say(text.render("imported", done=asyncio.run(_import(loaded, sheet))), nl=False)
+
+
+@app.command()
+def remove(
+    who: Annotated[str, typer.Argument(metavar="ADDRESS|ID", help="An address, or the number in the list.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+) -> None:
+    """Delete everything stored about a subscriber, including deliveries and requests. This is final."""
+    loaded = command_line.load()
+    found = asyncio.run(_found(loaded, who))
+    if not yes:
+        whose = removed(f"number {found.id} ({found.channel}, {found.address})")
+        typer.confirm(f"Delete {whose} and all its data?", abort=True)
+    asyncio.run(_forget(loaded, found))
+    say("Deleted.")
+
+
+async def _listed(
+    loaded: Settings, channel: str | None, standing: Standing | None
+) -> list[Mapping[str, Any]]:
+    async with open_database(loaded) as engine, database.reading(engine) as connection:
+        return [dict(row) for row in await subscribers.listed(connection, channel, standing)]
+
+
+def _write(target: TextIO, rows: Iterable[Mapping[str, Any]]) -> None:
+    writer = csv.writer(target, lineterminator="\n")
+    writer.writerow(table.columns.keys())
+    writer.writerows([_cell(value) for value in row.values()] for row in rows)
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case tuple():
+            return _cell(", ".join(value))
+        case datetime() | date():
+            return value.isoformat()
+    written = removed(str(value))
+    return f"'{written}" if _FORMULA.match(written) else written
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _defaults(loaded: Settings) -> Defaults:
+    """Return the default values of an imported address."""
+    now = datetime.now(UTC)
+    language = words.nearest(None, loaded.target_language)
+    reader = Subscriber(
+        0, CHANNEL, "", Kind.MAILBOX, Choices(language), loaded.timezone, standing=Standing.ACTIVE
+    )
+    offer = Offer(loaded.arxiv_categories, words.languages(), now.date())
+    return Defaults(reader, offer, now, own_mailboxes(loaded))
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """The result of an import; `gone` are known addresses that had left or ended."""
+
+    added: int
+    known: int
+    gone: int
+
+
+async def _import(loaded: Settings, sheet: Sheet) -> Imported:
+    """Add unknown addresses in batches. After an interruption, another call continues."""
+    async with open_database(loaded) as engine:
+        async with database.reading(engine) as connection:
+            known = await subscribers.known(connection, CHANNEL, (row.address for row in sheet.rows))
+        new = [row for row in sheet.rows if row.address not in known]
+        for start in range(0, len(new), BATCH):
+            async with database.writing(engine) as connection:
+                await subscribers.add_all(connection, new[start : start + BATCH], datetime.now(UTC))
+    gone = sum(standing in (Standing.LEFT, Standing.ENDED) for standing in known.values())
+    return Imported(len(new), len(known), gone)
+
+
+async def _found(loaded: Settings, who: str) -> Subscriber:
+    """Find the subscriber. Raises SubscribersError if there is none, or more than one."""
+    given = who.strip().lower()
+    number = re.fullmatch(r"(id:)?([0-9]{1,18})", given)
+    async with open_database(loaded) as engine, database.reading(engine) as connection:
+        found = await subscribers.at_address(connection, given)
+        numbered = await subscribers.get(connection, int(number[2])) if number else None
+    if numbered and numbered not in found:
+        found.append(numbered)
+    if not found:
+        raise SubscribersError(f"There is no subscriber “{who}”.")
+    if len(found) > 1:
+        numbers = " or ".join(f"id:{each.id}" for each in found)
+        raise SubscribersError(f"“{who}” is a number and an address: write {numbers}.")
+    return found[0]
+
+
+async def _forget(loaded: Settings, who: Subscriber) -> None:
+    async with open_database(loaded) as engine, database.writing(engine) as connection:
+        await subscribers.forget(connection, who.id)

@@ -1,0 +1,216 @@
+"""The composition root: every part is built here once and passed to its users."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache, partial
+from pathlib import Path
+
+import httpx
+import openai
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot import language_model
+from bot.alerting.alerts import Alerts
+from bot.core.mailboxes import Mailbox
+from bot.db.upgrade import upgrade
+from bot.mail import envelope_sender
+from bot.settings import Settings
+from digest.arxiv.calendar import Calendar, with_holidays
+from digest.arxiv.client import Gate, Patience, Turn, open_client
+from digest.arxiv.query_api import QueryApi
+from digest.arxiv.rss import AnnouncementFeed
+from digest.checks import glossary
+from digest.core.singleflight import Flights
+from digest.db import engine as database
+from digest.db import private_files
+from digest.db.locks import ProcessLock
+from digest.db.turns import Turns
+from digest.fulltext.fetch import FullTexts
+from digest.llm.client import Model
+from digest.llm.retry import Patience as ModelPatience
+from digest.pipeline.answering import Answerer
+from digest.pipeline.backlog import Plan
+from digest.pipeline.ingest import Sources
+from digest.pipeline.papers import Library, Shelves, Staff
+from digest.pipeline.reading import Reader
+from digest.pipeline.selection import Rules
+from digest.pipeline.texts import Texts
+from digest.pipeline.translate import Rules as TranslationRules
+from digest.pipeline.translate import Translator
+
+_log = structlog.get_logger()
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class FarEnds:
+    """Replacements for the remote services of the settings, and how long to wait for them."""
+
+    arxiv: httpx.AsyncClient | None = None
+    model: openai.AsyncOpenAI | None = None
+    patience: Patience = field(default_factory=Patience)
+    model_patience: ModelPatience | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The parts that the commands use. `posts` is the folder of the posts; `library` is for TARGET_LANGUAGE.
+
+    `own_mailboxes` are the senders and the targets of bounces. `editions` is the lock for making editions.
+    """
+
+    engine: AsyncEngine
+    sources: Sources
+    library: Library
+    library_in: Callable[[str], Library]
+    plan: Plan
+    concurrency: int
+    posts: Path
+    with_git: bool
+    clock: Clock
+    wall_clock: Clock
+    own_mailboxes: tuple[Mailbox, ...]
+    alerts: Alerts
+    editions: ProcessLock
+
+
+@asynccontextmanager
+async def open_app(
+    settings: Settings,
+    clock: Clock,
+    far_ends: FarEnds | None = None,
+    wall_clock: Clock | None = None,
+) -> AsyncIterator[App]:
+    """Build the parts for `settings` on an upgraded database, and close them at the end.
+
+    `clock` may run at another time; costs are counted by `wall_clock` if that differs. Raises DigestError.
+    """
+    ends, wall_clock = far_ends or FarEnds(), wall_clock or clock
+    async with AsyncExitStack() as stack:
+        engine = await stack.enter_async_context(open_database(settings))
+        alerts = Alerts(engine, wall_clock)
+        client = ends.arxiv or open_client(settings.arxiv_contact, ends.patience)
+        gate = Gate(
+            await stack.enter_async_context(client),
+            interval=settings.arxiv_request_interval,
+            patience=ends.patience,
+            shared=_shared(engine, settings.arxiv_request_interval),
+        )
+        api = QueryApi(gate, str(settings.arxiv_api_url))
+        connected = ends.model or language_model.client(settings)
+        models = None
+        if connected is not None:
+            await stack.enter_async_context(connected)
+            models = await language_model.model(
+                settings, engine, connected, wall_clock, alerts, ends.model_patience
+            )
+        flights = Flights()
+        stack.push_async_callback(flights.close)
+        full_texts = FullTexts(
+            gate, str(settings.arxiv_site_url).rstrip("/"), wants_tex=settings.arxiv_tex_source
+        )
+        shelves = Shelves(
+            engine,
+            api,
+            Texts(engine, full_texts, clock, flights),
+            staff=_staff(models, settings) if models else None,
+            clock=clock,
+            flights=flights,
+        )
+        library_in = cache(partial(Library, shelves))
+        yield App(
+            engine=engine,
+            sources=Sources(api, AnnouncementFeed(gate, str(settings.arxiv_rss_url))),
+            library=library_in(settings.target_language),
+            library_in=library_in,
+            plan=plan(settings),
+            concurrency=settings.llm_concurrency,
+            posts=posts(settings),
+            with_git=settings.archive_git,
+            clock=clock,
+            wall_clock=wall_clock,
+            own_mailboxes=own_mailboxes(settings),
+            alerts=alerts,
+            editions=ProcessLock(engine, "editions"),
+        )
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
+    """Open the database and upgrade it. Raises StoreError."""
+    engine = database.open_engine(settings.database_url)
+    try:
+        if await upgrade(engine):  # perhaps in the wrong folder
+            _log.info("database_made", database=database.shown(engine.url))
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+def plan(settings: Settings) -> Plan:
+    """Return the settings of editions."""
+    return Plan(
+        calendar=calendar(settings),
+        language=settings.target_language,
+        rules=Rules(
+            categories=settings.arxiv_categories,
+            primary_only=settings.primary_only,
+            include=settings.include_keywords,
+            exclude=settings.exclude_keywords,
+            cap=settings.max_papers,
+        ),
+        catch_up=settings.catch_up,
+        replacements=settings.replacements,
+    )
+
+
+def calendar(settings: Settings) -> Calendar:
+    """Return arXiv's calendar with the due times of editions from the settings."""
+    return Calendar(settings.digest_time, settings.timezone, with_holidays(settings.arxiv_holidays))
+
+
+def own_mailboxes(settings: Settings) -> tuple[Mailbox, ...]:
+    """Return the mailboxes that send mail and receive bounces; none of them may subscribe."""
+    sender = settings.mail_from.mailbox if settings.mail_from else None
+    mailboxes = (sender, settings.mail_reply_to, settings.mail_bounces, envelope_sender.fixed(settings))
+    return tuple(dict.fromkeys(each for each in mailboxes if each))
+
+
+def posts(settings: Settings) -> Path:
+    """Return the folder of the posts. The default one is created if possible."""
+    if settings.archive_dir is not None:
+        return settings.archive_dir
+    folder = settings.data_dir / "posts"
+    with suppress(OSError):  # whoever writes there reports the error
+        private_files.make_folder(settings.data_dir)
+        folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _staff(model: Model, settings: Settings) -> Callable[[str], Staff]:
+    def hired(language: str) -> Staff:
+        held_to = rules(settings, language)
+        return Staff(
+            Translator(model, settings.translation_model, language, held_to),
+            Reader(model, settings.reading_model, language, spaced=held_to.spaced),
+            Answerer(model, settings.reading_model, language, held_to.glossary, spaced=held_to.spaced),
+        )
+
+    return hired
+
+
+def rules(settings: Settings, language: str) -> TranslationRules:
+    """Return the rules for translations into `language`. Raises GlossaryError.
+
+    The operator's glossary applies to TARGET_LANGUAGE.
+    """
+    own = settings.glossary_file if language == settings.target_language else None
+    return TranslationRules(glossary.load(language, own), settings.cjk_spacing, settings.repair_model)
+
+
+def _shared(engine: AsyncEngine, interval: float) -> Turn | None:
+    """Return the rate slots shared by all processes on this database, or None without an interval."""
+    return Turns(engine, "arxiv", interval).turn if interval else None

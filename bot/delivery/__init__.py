@@ -1,0 +1,1 @@
+"""Deliveries: given out, sent, and recorded."""

@@ -1,0 +1,192 @@
+"""The scheduler: each tick asks the tables and the calendar what is due, and does it.
+
+APScheduler only ticks and stores nothing. A late, repeated or missing tick changes nothing but the time.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from bot import daily_run, model_failures, pruning
+from bot.container import App
+from bot.core.models import AlertKind
+from bot.daily_run import Work
+from bot.delivery import fanout
+from digest.core.errors import DigestError, ModelError, StoreUnavailableError
+from digest.db import editions, fulltexts
+from digest.db import engine as database
+from digest.db.locks import BusyError
+from digest.pipeline import close_editions, closing
+from digest.pipeline.close_editions import Pause, Standing
+
+BETWEEN_TRIES = timedelta(minutes=30)
+"""Time between two runs of unfinished work: an edition whose batch is not visible yet, or a missing full text."""
+_RUNS = 8
+"""Maximum of concurrent ticks, because work on an edition may take longer than the time to the next one."""
+_log = structlog.get_logger()
+
+
+@dataclass
+class Schedule:
+    """Makes and delivers editions when they are due; `wake` tells the senders of new deliveries."""
+
+    app: App
+    wake: Callable[[], None]
+    pause: Pause
+    _tried: tuple[date, datetime] | None = field(init=False, default=None)
+    """The newest edition due at the last start of work, and the time of that start."""
+    _working: set[date] = field(init=False, default_factory=set)
+    """The newest editions that were due at the start of the work in progress."""
+    _upkeep: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
+    _pruned_on: date | None = field(init=False, default=None)
+
+    def start(self, tick_seconds: float) -> AsyncIOScheduler:
+        """Start ticking. The caller stops it."""
+        scheduler = AsyncIOScheduler(timezone="UTC")
+        scheduler.add_job(
+            self.tick,
+            "interval",
+            seconds=tick_seconds,
+            next_run_time=datetime.now(UTC),
+            max_instances=_RUNS,
+            coalesce=True,
+            misfire_grace_time=None,
+        )
+        scheduler.start()
+        return scheduler
+
+    async def tick(self) -> None:
+        """Do what is due. An error of one tick does not stop the next."""
+        try:
+            await self._tick()
+        except StoreUnavailableError as error:
+            _log.warning("database_unavailable", waiting="schedule", error=str(error))
+            self._tried = None  # the next tick continues
+        except BusyError as error:  # the other process does the work and reports it
+            _log.info("another_process_works", error=str(error))
+            self._tried = None  # it may end before it is done
+        except DigestError as error:
+            _log.error("edition_failed", error=str(error))
+            await self.app.alerts.raise_(AlertKind.EDITION_FAILED, reason=str(error))
+        except Exception:  # noqa: BLE001 - the edge of what one tick can do
+            _log.exception("tick_failed")
+            await self.app.alerts.raise_(AlertKind.INTERNAL_ERROR)
+
+    async def _tick(self) -> None:
+        now = self.app.clock()
+        if not self._upkeep.locked():
+            async with self._upkeep:
+                await self._keep_up(now)
+        due = self.app.plan.calendar.due(now)
+        if not self._may_begin(due, now):
+            return
+        self._working.add(due)
+        try:
+            if await self._has_work(now):
+                self._tried = due, now
+                await self._work(now)
+        finally:
+            self._working.discard(due)
+
+    async def _keep_up(self, now: datetime) -> None:
+        """Do the work that depends on no new edition."""
+        await self._prune(now)
+        await fanout.resume(self.app.engine, now)
+        await self._ready()  # editions that were held back before
+        calendar = self.app.plan.calendar
+        async with database.reading(self.app.engine) as connection:
+            last = await editions.last(connection)
+        if closing.is_quiet(calendar, last, now):
+            due = calendar.due(now)
+            await fanout.open_quiet_day(self.app.engine, due, calendar.anchor(due), now)
+
+    def _may_begin(self, due: date, now: datetime) -> bool:
+        """Return whether work may start now, with `due` as the newest edition that is due.
+
+        An edition that becomes due is started despite a recent try or work on an earlier one.
+        """
+        if due in self._working:
+            return False
+        return self._tried is None or self._tried[0] != due or now - self._tried[1] >= BETWEEN_TRIES
+
+    async def _has_work(self, now: datetime) -> bool:
+        """Return whether an edition is open, or lacks something that can still come."""
+        async with database.reading(self.app.engine) as connection:
+            last = await editions.last(connection)
+            incomplete = set(await editions.incomplete(connection)) - self.app.editions.parts
+        calendar = self.app.plan.calendar
+        return (
+            bool(incomplete)
+            or closing.has_open_day(calendar, last, now)
+            or await close_editions.awaits_feed(self.app.engine, calendar, now)
+        )
+
+    async def _work(self, now: datetime) -> None:
+        made = await daily_run.work(self.app, now, lambda _: None, self._paused, self._ready)
+        await give_out_quiet(self.app, made)
+        await self.app.alerts.resolve(AlertKind.INTERNAL_ERROR)
+        await alert(self.app, made)
+
+    async def _prune(self, now: datetime) -> None:
+        """Delete expired data once a day."""
+        if now.date() != self._pruned_on and await pruning.prune(self.app.engine, now):
+            self._pruned_on = now.date()
+
+    async def _paused(self, time: timedelta) -> datetime:
+        """Deliver what is made before waiting for arXiv."""
+        await self._ready()
+        return await self.pause(time)
+
+    async def _ready(self) -> None:
+        if await give_out(self.app):
+            self.wake()
+
+
+async def give_out(app: App) -> bool:
+    """Create missing deliveries of editions that are made in the subscriber's language.
+
+    This includes older editions: what an outage delayed goes out with today's, within the lifetime of a delivery.
+    Returns whether there were any.
+    """
+    now, calendar = app.clock(), app.plan.calendar
+    today = calendar.due(now)
+    async with database.reading(app.engine) as connection:
+        wanted = await fanout.languages_to_give(connection, today - fanout.LIFETIME)
+        made = await editions.languages(connection, wanted.keys())
+    opened = []
+    for each, languages in wanted.items():
+        ready = None if editions.ALL in made[each] else languages & made[each]
+        anchor = max(calendar.anchor(each), calendar.anchor(today))
+        opened.append(await fanout.open_edition(app.engine, each, anchor, now, ready))
+    return any(opened)
+
+
+async def give_out_quiet(app: App, made: Work) -> None:
+    """Create the deliveries of the quiet-day notice, if this is a quiet day."""
+    now, day = app.clock(), made.outcome.day
+    if made.outcome.standing in (Standing.NO_BATCH, Standing.NOTHING):
+        await fanout.open_quiet_day(app.engine, day, app.plan.calendar.anchor(day), now)
+
+
+async def alert(app: App, made: Work) -> ModelError | None:
+    """Raise and resolve the alerts for the results of a run. Returns the model's error, if any."""
+    missing = [made.outcome.overdue] if made.outcome.overdue else []
+    if made.outcome.standing is Standing.MISSING:
+        missing.append(made.outcome.day)
+    unexplained = {"": str(len(made.unexplained))} if made.unexplained else {}
+    await app.alerts.resolve(AlertKind.EDITION_FAILED)
+    await app.alerts.update(AlertKind.EDITION_MISSING, {str(day): "" for day in missing})
+    await app.alerts.update(AlertKind.PAPERS_UNEXPLAINED, unexplained)
+    untranslated = await model_failures.of(app, made.news)
+    if untranslated is not None or made.news:
+        failed = {} if untranslated is None else {"": str(untranslated)}
+        await app.alerts.update(AlertKind.MODEL_FAILED, failed)
+    async with database.reading(app.engine) as connection:
+        hiding = await fulltexts.with_orders(connection, app.clock() - timedelta(days=1))
+    for version in hiding:
+        await app.alerts.raise_(AlertKind.HIDDEN_INSTRUCTIONS, str(version))
+    return untranslated

@@ -1,0 +1,270 @@
+"""The context that every handler of the chat needs: services, settings and the people involved."""
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, time
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+from telegram import CallbackQuery, ChatMember, Update
+from telegram.error import TelegramError
+from telegram.ext import ExtBot
+
+from bot.container import App
+from bot.core.models import Choices, Kind, Subscriber
+from bot.db import subscribers, updates
+from bot.db.asks import Day
+from bot.db.subscribers import Edit
+from bot.delivery import fanout
+from bot.delivery.channel import DeferredError, UnansweredError
+from bot.delivery.worker import Outbox
+from bot.links import Links
+from bot.telegram import refusals, words
+from bot.telegram.address import Address
+from bot.telegram.channel import Outgoing
+from bot.telegram.incoming import Incoming, incoming
+from bot.telegram.parts import Message, Rows
+from bot.telegram.rate_limiter import LimitArgs
+from bot.telegram.replies import Replies
+from bot.telegram.turns import ANY_NUMBER, Turns
+from digest.core.models import PaperId
+from digest.db import engine as database
+
+CHANNEL = Outgoing.name
+_log = structlog.get_logger()
+_OF_A_CHAT = ("s:", "sub:", "export:", "forget:")
+"""Prefixes of the callback data of buttons that concern a chat's subscription."""
+_ADMINS = (ChatMember.ADMINISTRATOR, ChatMember.OWNER)
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """Daily limits of papers made on demand: for one person, and for everyone. 0 means no limit."""
+
+    person: int
+    everyone: int
+
+
+@dataclass(slots=True)
+class Desk:
+    """The shared context of the handlers. `links` is None if there is no newsletter."""
+
+    app: App
+    bot: ExtBot[LimitArgs]
+    outgoing: Outgoing
+    outbox: Outbox
+    operators: frozenset[int]
+    language: str
+    zone: ZoneInfo
+    quotas: Quotas
+    clock: Callable[[], datetime]
+    links: Links | None = None
+    replies: Replies = field(init=False)
+    answered: set[int] = field(default_factory=set)
+    """Updates in progress whose answers have been sent or stored."""
+    looked: dict[PaperId, datetime] = field(default_factory=dict)
+    """The last time arXiv was asked for a newer version of each paper. A restart clears this."""
+    _in_turn: Turns = field(default_factory=partial(Turns, ANY_NUMBER))
+    _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.replies = Replies(self.app.engine, self.outgoing, self.clock)
+
+    async def reader(self, came: Incoming) -> Subscriber:
+        """Return the subscriber who sent the message. An unknown sender is stored, but not subscribed."""
+        async with database.reading(self.app.engine) as connection:
+            known = await subscribers.find(connection, CHANNEL, str(came.about))
+        if known is not None:
+            return known
+        if came.aim is not None:  # a channel that is gone, or a forged button
+            return await self.reader(replace(came, aim=None))
+        language = words.nearest(came.language, self.language)
+        address = str(came.address.subscription)
+        new = Subscriber(0, CHANNEL, address, came.kind, Choices(language), self.zone)
+        async with database.writing(self.app.engine) as connection:
+            return await subscribers.add(connection, new, self.clock())
+
+    async def language_of(self, person: int, tag: str | None) -> str:
+        """Return the language that a person chose in the private chat, or else that of their client's `tag`."""
+        async with database.reading(self.app.engine) as connection:
+            known = await subscribers.find(connection, CHANNEL, str(person))
+        return known.choices.language if known else words.nearest(tag, self.language)
+
+    async def change(self, reader: Subscriber, edit: Edit) -> Subscriber:
+        """Apply `edit` to the subscriber and return the result. A subscriber who was deleted meanwhile stays deleted.
+
+        If the delivery time changes, waiting deliveries move to the new time.
+        """
+        async with database.writing(self.app.engine) as connection:
+            changed = await subscribers.change(connection, reader.id, edit, self.clock()) or reader
+            moved = (changed.hour, changed.zone) != (reader.hour, reader.zone)
+            if moved:
+                await fanout.reschedule(connection, changed, self.clock())
+        if moved:
+            self.outbox.wake()
+        return changed
+
+    async def answer(
+        self,
+        came: Incoming,
+        what: str | Message,
+        buttons: Rows = (),
+        *,
+        prompt: bool = False,
+        replies: bool = False,
+        public: bool = False,
+    ) -> int:
+        """Answer a message and return the id of the answer, or 0 if Telegram takes it only later.
+
+        In groups, and with `replies`, the answer replies to the message. In channels only `public` answers are posted;
+        others go to the administrators.
+        """
+        said = aimed(what if isinstance(what, Message) else Message(str(what), buttons), came)
+        if came.kind is Kind.CHANNEL and not public:
+            await self._say_aside(came, said)
+            return 0
+        reply_to = came.message if replies or not came.address.is_private else None
+        note = partial(self.note_answered, came)
+        return await self.replies.say(came.address, said, note, reply_to=reply_to, prompt=prompt)
+
+    async def show(self, came: Incoming, what: Message) -> None:
+        """Replace the message that was tapped by `what`, or send `what` as a new message if that is impossible."""
+        what = aimed(what, came)
+        if came.kind is Kind.CHANNEL:  # an old menu: it stays as it is for all readers of the channel
+            await self._say_aside(came, what)
+            return
+        try:
+            await self.outgoing.change(came.address, came.message, what)
+        except TelegramError as error:
+            if refusals.is_gone(error):
+                await self.answer(came, what)
+            elif isinstance(refusals.delivery_error(error), DeferredError | UnansweredError):
+                await self.replies.keep(came.address, what)
+            else:
+                raise
+
+    async def _say_aside(self, came: Incoming, said: Message) -> None:
+        """Send the message to the administrators of a channel, in their private chats with the bot."""
+        for person in await self.deciding(came):
+            try:
+                await self.replies.say(Address(person), said, partial(self.note_answered, came))
+            except TelegramError as error:
+                _log.info("administrator_not_reached", error=type(error).__name__)
+
+    async def deciding(self, came: Incoming) -> list[int]:
+        """Return the person who tapped in a channel, or all its administrators: a post does not name its author."""
+        if came.person:
+            return [came.person]
+        try:
+            found = await self.bot.get_chat_administrators(came.address.chat)
+        except TelegramError as error:
+            _log.warning("administrators_unknown", error=type(error).__name__)
+            return []
+        return [each.user.id for each in found if not each.user.is_bot]
+
+    async def note_answered(self, came: Incoming) -> None:
+        """Record that the message has been answered or its answer stored, so that it is not handled again."""
+        if came.update and came.update not in self.answered:
+            async with database.writing(self.app.engine) as connection:
+                await updates.answered(connection, [came.update])
+            self.answered.add(came.update)
+
+    async def acknowledge(
+        self, query: CallbackQuery, text: str | None = None, *, alert: bool = False, url: str | None = None
+    ) -> None:
+        """Acknowledge a tap. If that fails, the requested action is still done."""
+        with suppress(TelegramError):
+            await query.answer(text, show_alert=alert, url=url)
+
+    async def tap(self, update: Update, payload: str) -> Incoming | None:
+        """Acknowledge a tap and return it, or return None if it came from a channel.
+
+        A channel has many readers, so each continues in the private chat, which is opened with `payload`.
+        """
+        query = update.callback_query
+        if query is None or (came := incoming(update)) is None:
+            return None
+        if came.kind is Kind.CHANNEL:
+            await self.acknowledge(query, url=f"https://t.me/{self.bot.username}?start={payload}")
+            return None
+        await self.acknowledge(query)
+        return came
+
+    async def may_change(self, came: Incoming) -> bool:
+        """Return whether this person may change the chat's settings. In groups and channels only administrators may."""
+        if not came.aim and (came.address.is_private or came.anonymous_admin):
+            return True
+        if came.person in self.operators:
+            return True
+        try:
+            member = await self.bot.get_chat_member(came.about.chat, came.person)
+        except TelegramError as error:
+            _log.warning("membership_unknown", error=type(error).__name__)
+            return False
+        return member.status in _ADMINS
+
+    def today(self) -> Day:
+        """Return the day that the quotas count. Aliases of people are derived from the bot's token, which no table
+        holds.
+        """
+        midnight = datetime.combine(self.clock().astimezone(self.zone).date(), time(), self.zone)
+        return Day(midnight, partial(_alias, self.bot.token, midnight))
+
+    def is_operator(self, came: Incoming) -> bool:
+        """Return whether this person is an operator of the bot."""
+        return came.person in self.operators
+
+    def in_turn(self, chat: int, work: Coroutine[Any, Any, None]) -> None:
+        """Do `work` in the background, after earlier work for the same chat."""
+        self._in_turn.join(chat, partial(_logged, work))
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do `work` in the background. A clean stop cancels it; the tables show what is left to do."""
+        task = asyncio.create_task(_logged(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Cancel background work."""
+        await self._in_turn.close(0)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.replies.close()
+
+
+def aimed(what: Message, came: Incoming) -> Message:
+    """Add the channel that they concern to the buttons of `what`, so that they work in any chat."""
+    channel = came.aim or (came.address if came.kind is Kind.CHANNEL else None)
+    if channel is None:
+        return what
+    buttons = tuple(
+        tuple(
+            replace(each, data=f"{each.data}@{channel.chat}")
+            if each.data and each.data.startswith(_OF_A_CHAT)
+            else each
+            for each in row
+        )
+        for row in what.buttons
+    )
+    return replace(what, buttons=buttons)
+
+
+def _alias(token: str, day: datetime, person: str) -> str:
+    return hmac.new(token.encode(), f"{day.date()} {person}".encode(), hashlib.sha256).hexdigest()
+
+
+async def _logged(work: Coroutine[Any, Any, None]) -> None:
+    """Run background `work` and log its errors, because nobody else would see them."""
+    try:
+        await work
+    except TelegramError as error:
+        _log.warning("answer_failed", error=type(error).__name__)
+    except Exception:  # noqa: BLE001 - the bot must live on
+        _log.exception("work_failed")

@@ -1,0 +1,223 @@
+"""Subscribing and leaving: the start command, and changes of the bot's memberships."""
+
+import re
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from telegram import ChatMember, Update
+from telegram.ext import (
+    CallbackQueryHandler,
+    ChatMemberHandler,
+    ContextTypes,
+    MessageHandler,
+    filters,
+)
+
+from bot.core.models import Choices, Kind, Standing, Subscriber
+from bot.db import subscribers
+from bot.subscriptions import hours, preferences, zones
+from bot.telegram import words
+from bot.telegram.address import Address
+from bot.telegram.context import CHANNEL, Desk
+from bot.telegram.handlers import command_menu, editions, menu, papers
+from bot.telegram.incoming import AIMED, Handler, Incoming, incoming, kind, on_command
+from bot.telegram.parts import Button, Rows
+from digest.core import ids
+from digest.db import engine as database
+
+_GONE = (ChatMember.LEFT, ChatMember.BANNED)
+_PAYLOAD = re.compile(r"paper_([0-9a-z_-]{6,60})", re.ASCII | re.IGNORECASE)
+
+
+def handlers(desk: Desk) -> list[Handler]:
+    """List the handlers of this module."""
+    return [
+        on_command("start", partial(start, desk)),
+        on_command("help", partial(help_, desk)),
+        on_command("subscribe", partial(subscribe, desk)),
+        on_command("unsubscribe", partial(unsubscribe, desk)),
+        CallbackQueryHandler(partial(help_tapped, desk), pattern=r"^help:$"),
+        CallbackQueryHandler(partial(tapped, desk), pattern=rf"^sub:(on|off){AIMED}$"),
+        ChatMemberHandler(partial(membership, desk), ChatMemberHandler.MY_CHAT_MEMBER),
+        MessageHandler(filters.StatusUpdate.MIGRATE, partial(migrated, desk)),
+    ]
+
+
+async def start(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """Welcome the person, or open the paper or day of a deep link. A stopped subscription is restored."""
+    if (came := incoming(update)) is None:
+        return
+    reader = await desk.reader(came)
+    if reader.standing is Standing.ENDED and await desk.may_change(came):
+        reader = await desk.change(reader, _subscribed)
+        await desk.answer(came, words.of(reader.choices.language).welcome_back, buttons(reader))
+    if paper := _paper(came.words):
+        await papers.wanted(desk, came, reader, [paper])
+    elif day := editions.LINK.fullmatch(came.words):
+        await editions.show_day(desk, came, reader, day[1])
+    else:
+        if reader.standing is Standing.NEW and came.address.is_private:
+            reader = await desk.change(reader, _subscribed)
+        await desk.answer(came, _welcome(desk, reader), buttons(reader))
+
+
+async def help_(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """Show what the bot can do."""
+    if came := incoming(update):
+        await _help(desk, came)
+
+
+async def help_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """Show the help after a tap."""
+    if came := await desk.tap(update, "help"):
+        await _help(desk, came)
+
+
+async def _help(desk: Desk, came: Incoming) -> None:
+    reader = await desk.reader(came)
+    language = reader.choices.language
+    text = words.render(
+        "help",
+        language,
+        commands=command_menu.offered(desk, words.of(language)),
+        is_operator=desk.is_operator(came),
+        talks=came.talks,
+        in_group=came.kind is Kind.GROUP,
+    )
+    await desk.answer(came, text, _more_buttons(reader) if came.talks else buttons(reader))
+
+
+async def subscribe(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """Subscribe the chat."""
+    if came := incoming(update):
+        await _switch(desk, came, on=True)
+
+
+async def unsubscribe(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """Unsubscribe the chat. Its settings are kept."""
+    if came := incoming(update):
+        await _switch(desk, came, on=False)
+
+
+async def tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """Subscribe or unsubscribe the chat after a tap."""
+    query = update.callback_query
+    if query is None or (came := incoming(update)) is None:
+        return
+    if not await desk.may_change(came):  # shown only to the person who tapped
+        says = words.of((await desk.reader(came)).choices.language)
+        await desk.acknowledge(query, str(says.only_admins), alert=True)
+        return
+    await desk.acknowledge(query)
+    await _switch(desk, came, on=str(query.data).startswith("sub:on"))
+
+
+async def _switch(desk: Desk, came: Incoming, *, on: bool) -> None:
+    reader = await desk.reader(came)
+    says = words.of(reader.choices.language)
+    if not await desk.may_change(came):
+        await desk.answer(came, says.only_admins)
+        return
+    was = reader.standing is Standing.ACTIVE
+    reader = await desk.change(reader, _subscribed if on else _left)
+    left = says.unsubscribed if was else says.not_subscribed
+    said = _subscription(desk, reader) if on else left
+    await desk.answer(came, said, buttons(reader))
+
+
+async def membership(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """Handle a change of the bot's membership: blocked, removed, or made an administrator of a channel."""
+    change = update.my_chat_member
+    if change is None:
+        return
+    chat, status = change.chat, change.new_chat_member.status
+    if status in _GONE:
+        await _end(desk, Address(chat.id), "blocked" if kind(chat) is Kind.PRIVATE else "kicked")
+    elif kind(chat) is Kind.CHANNEL and status == ChatMember.ADMINISTRATOR:
+        await enroll(desk, Address(chat.id), Kind.CHANNEL, change.from_user.language_code)
+
+
+async def migrated(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """Move the subscriber to the new id when a group becomes a supergroup."""
+    message = update.effective_message
+    if message is None or message.migrate_to_chat_id is None:
+        return  # the second message about the same migration
+    async with database.writing(desk.app.engine) as connection:
+        known = await subscribers.find(connection, CHANNEL, str(message.chat_id))
+        if known is not None:
+            await subscribers.move(connection, known.id, str(message.migrate_to_chat_id), desk.clock())
+
+
+async def enroll(desk: Desk, address: Address, what: Kind, language: str | None) -> Subscriber:
+    """Subscribe a channel, or another chat without a person, unless it has unsubscribed before."""
+    chosen = Choices(words.nearest(language, desk.language))
+    new = Subscriber(0, CHANNEL, str(address), what, chosen, desk.zone, Standing.ACTIVE)
+    async with database.writing(desk.app.engine) as connection:
+        known = await subscribers.add(connection, new, desk.clock())
+        if known.standing in (Standing.NEW, Standing.ENDED):
+            known = await subscribers.change(connection, known.id, _subscribed, desk.clock()) or known
+    return known
+
+
+async def _end(desk: Desk, address: Address, reason: str) -> None:
+    """End the subscriptions of the chat and all its topics."""
+    async with database.writing(desk.app.engine) as connection:
+        for known in await subscribers.at(connection, CHANNEL, str(address)):
+            if known.standing is Standing.ACTIVE:
+                await subscribers.end(connection, known.id, reason, desk.clock())
+
+
+def buttons(reader: Subscriber) -> Rows:
+    """Return the buttons under a message about the subscription."""
+    says = words.of(reader.choices.language)
+    more = [] if reader.kind is Kind.CHANNEL else [Button(str(says.help), "help:")]
+    return (
+        (Button(str(says.today), "day:"), Button(str(says.settings), menu.OPEN)),
+        (menu.switch(reader), *more),
+    )
+
+
+def _more_buttons(reader: Subscriber) -> Rows:
+    says = words.of(reader.choices.language)
+    return (
+        (Button(str(says.today), "day:"), Button(str(says.days_before), "days:")),
+        (Button(str(says.search), "search:"), Button(str(says.settings), menu.OPEN)),
+        (menu.switch(reader),),
+    )
+
+
+def _welcome(desk: Desk, reader: Subscriber) -> str:
+    active = reader.standing is Standing.ACTIVE
+    return str(words.of(reader.choices.language).welcome(_subscription(desk, reader) if active else None))
+
+
+def _subscription(desk: Desk, reader: Subscriber) -> Any:
+    """Describe the subscription: when the digest comes, and whether it is paused."""
+    now = desk.clock()
+    pause = preferences.pause(reader, now)
+    usual = hours.usual_time(desk.app.plan.calendar, now, reader.zone)
+    return words.of(reader.choices.language).subscribed(reader.hour, zones.name(reader.zone), pause, usual)
+
+
+def _paper(payload: str) -> ids.PaperRef | None:
+    """Return the paper of a deep link, where `_` stands for a slash and `-` for a dot."""
+    match = _PAYLOAD.fullmatch(payload)
+    if match is None:
+        return None
+    found = ids.find(_written(match[1]))
+    return found[0] if len(found) == 1 else None
+
+
+def _written(name: str) -> str:
+    head, _, tail = name.rpartition("_")
+    return f"{head}/{tail}" if head else re.sub(r"^(\d{4})-", r"\1.", tail)
+
+
+def _subscribed(reader: Subscriber) -> Subscriber:
+    return replace(reader, standing=Standing.ACTIVE, reason=None)
+
+
+def _left(reader: Subscriber) -> Subscriber:
+    active = reader.standing is Standing.ACTIVE
+    return replace(reader, standing=Standing.LEFT) if active else reader

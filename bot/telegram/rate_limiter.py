@@ -1,0 +1,299 @@
+"""The rate limiter of the bot's requests.
+
+Messages wait for their turn (`pacing`); all other requests pass at once. After a 429, requests in its scope wait, or
+fail with RetryAfter before they are sent if the pause is too long. Other chats continue. If the 429s may concern the
+whole bot, one message at a time is sent (`floods`).
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from telegram.error import RetryAfter, TelegramError
+from telegram.ext import BaseRateLimiter
+
+from bot.telegram.calls import Call, call
+from bot.telegram.floods import LONGEST_PAUSE_SECONDS, Attempts, Floods
+from bot.telegram.http import (
+    FloodError,
+    NotSentError,
+    ServerFaultError,
+    ThrottledError,
+    UnansweredRequestError,
+)
+from bot.telegram.pacing import Pacing, Scope, Ticket
+
+_log = structlog.get_logger()
+
+_UNHEARD = (NotSentError, UnansweredRequestError, ServerFaultError)
+"""Errors that are not answers of the Bot API."""
+_Answer = bool | dict[str, Any] | list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class LimitArgs:
+    """The `rate_limit_args` of a bot's method. Without them a message counts as an answer that somebody waits for.
+
+    `before` is awaited before each attempt, at the last moment when nothing has been sent; its exception is raised
+    instead of sending. With `once` a 429 is raised instead of waited out: the sender has stored the message.
+    """
+
+    before: Callable[[], Awaitable[None]] | None = None
+    once: bool = False
+
+
+class Bulk(LimitArgs):
+    """Limits for a message that nobody waits for: it is sent after all answers."""
+
+    __slots__ = ()
+
+
+BULK = Bulk()
+
+
+class Limiter(BaseRateLimiter[LimitArgs]):
+    """The single rate limiter for all requests of a bot except getUpdates.
+
+    `rate` is the maximum of messages a second (0: only the limits of each chat; None: no limits, but pauses are
+    obeyed). At most `width` messages are in flight (None: any number), so that none starts before there is a connection
+    for it. A chat's pause of up to `patience_seconds` is waited out, and the request tried once more. Every message
+    waits out a pause of all messages, however often it is repeated. `clock` gives monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        rate: float | None = 30,
+        *,
+        width: int | None = None,
+        patience_seconds: float = 10,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self._pacing = Pacing(rate, clock())
+        self._width = width
+        self._patience = patience_seconds
+        self._clock = clock
+        self._sleep = sleep
+        self._waiting: dict[Ticket, asyncio.Future[None]] = {}
+        self._on_the_way: set[Ticket] = set()
+        self._naps: set[asyncio.Task[None]] = set()
+        self._alarm: tuple[float, asyncio.Task[None]] | None = None
+        self._floods = Floods()
+        self._probe: Ticket | None = None
+        self._open = True
+
+    async def initialize(self) -> None:
+        """Accept requests, also after a shutdown."""
+        self._open = True
+
+    async def shutdown(self) -> None:
+        """Refuse requests: waiting and new ones fail with NotSentError."""
+        self._open = False
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(_closed())
+        tasks = [*self._naps, *([self._alarm[1]] if self._alarm else [])]
+        for task in tasks:
+            task.cancel()
+        self._alarm = None
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    @property
+    def per_second(self) -> float | None:
+        """The learned rate in messages a second; None without such a limit."""
+        return self._pacing.per_second
+
+    def begin_at(self, per_second: float) -> None:
+        """Start from a rate that was learned before."""
+        self._pacing.begin_at(per_second)
+
+    async def process_request(
+        self,
+        callback: Callable[..., Coroutine[Any, Any, _Answer]],
+        args: Any,
+        kwargs: dict[str, Any],
+        endpoint: str,
+        data: dict[str, Any],
+        rate_limit_args: LimitArgs | None,
+    ) -> _Answer:
+        """Send the request when it is allowed, and return the answer.
+
+        Raises what `callback` and `before` raise; RetryAfter, unsent, if a pause is longer than the patience;
+        NotSentError if the limiter shuts down.
+        """
+        request = call(endpoint, data)
+        urgent = not isinstance(rate_limit_args, Bulk)
+        ticket = self._pacing.ticket(request.scope, urgent=urgent) if request.is_message else None
+        try:
+            limits = rate_limit_args or LimitArgs()
+            return await self._send(request, ticket, limits, lambda: callback(*args, **kwargs))
+        finally:
+            if ticket is not None:
+                self._arrived(ticket)
+
+    async def _send(
+        self,
+        request: Call,
+        ticket: Ticket | None,
+        limits: LimitArgs,
+        attempt: Callable[[], Awaitable[_Answer]],
+    ) -> _Answer:
+        attempts = Attempts(self._patience)
+        while True:
+            await self._admit(request, ticket, limits.before)
+            try:
+                answer = await attempt()
+            except (RetryAfter, ThrottledError) as error:
+                self._heed(request, ticket, attempts.pause_after(error))
+                if limits.once or not attempts.another:
+                    raise
+            except TelegramError as error:
+                if ticket and not isinstance(error, _UNHEARD):
+                    self._note_taken()
+                raise
+            else:
+                if ticket:
+                    self._note_taken()
+                return answer
+
+    async def _admit(
+        self, request: Call, ticket: Ticket | None, before: Callable[[], Awaitable[None]] | None
+    ) -> None:
+        while True:
+            await (self._turn(ticket) if ticket else self._pass(request))
+            if before is None:
+                return
+            await before()
+            if ticket is not None:
+                self._pacing.departed(ticket.scope, self._clock())
+            if ticket is None or (self._open and not self._is_paused(request.scope)):
+                return  # otherwise a pause or the shutdown came in the meantime
+
+    async def _turn(self, ticket: Ticket) -> None:
+        """Wait until the message may be sent. Cancelling gives up its place in the queue."""
+        future = asyncio.get_running_loop().create_future()
+        self._waiting[ticket] = future
+        try:
+            self._refuse_if_closed()
+            self._refuse_if_paused(ticket.scope)
+            self._leave_the_way(ticket)
+            self._pacing.join(ticket, self._clock())
+            self._step()
+            await future
+        finally:
+            self._waiting.pop(ticket, None)
+            self._pacing.leave(ticket, self._clock())
+
+    async def _pass(self, request: Call) -> None:
+        """Wait until a request that is not a message may be sent. A pause of all messages does not apply to it."""
+        self._refuse_if_closed()
+        while (seconds := max(map(self._paused_seconds, request.heeded))) > 0:
+            for scope in request.heeded:
+                self._refuse_if_paused(scope)
+            nap = asyncio.ensure_future(self._nap(seconds))
+            self._naps.add(nap)
+            try:
+                await asyncio.wait({nap})
+            finally:
+                nap.cancel()
+                self._naps.discard(nap)
+            self._refuse_if_closed()
+
+    def _heed(self, request: Call, ticket: Ticket | None, pause: timedelta) -> None:
+        """Record a pause of the request's scope, and of all messages if the whole bot seems limited."""
+        now, seconds = self._clock(), pause.total_seconds()
+        everything = 0.0
+        if ticket:
+            if seconds <= LONGEST_PAUSE_SECONDS:
+                self._pacing.refused(request.scope, now)
+            everything = self._floods.refused(request.scope, probe=ticket is self._probe)
+            self._pacing.pause_all(now + everything)
+        self._pacing.pause(request.scope, now + seconds, now)
+        _log.warning("telegram_pause", endpoint=request.endpoint, seconds=seconds, everything=everything)
+        self._fail_the_overdue()
+        self._step()
+
+    def _note_taken(self) -> None:
+        self._pacing.taken()
+        if self._floods.suspected:
+            self._floods.taken()
+            self._step()
+        else:
+            self._floods.taken()
+
+    def _fail_the_overdue(self) -> None:
+        """Fail the waiting messages whose scope is now paused for longer than the patience."""
+        for ticket, future in self._waiting.items():
+            if not future.done():
+                try:
+                    self._refuse_if_paused(ticket.scope)
+                except FloodError as error:
+                    future.set_exception(error)
+
+    def _refuse_if_paused(self, scope: Scope) -> None:
+        seconds = self._paused_seconds(scope)
+        if seconds > self._patience:
+            raise FloodError(timedelta(seconds=seconds))
+
+    def _refuse_if_closed(self) -> None:
+        if not self._open:
+            raise _closed()
+
+    def _paused_seconds(self, scope: Scope) -> float:
+        return self._pacing.paused_until(scope) - self._clock()
+
+    def _is_paused(self, scope: Scope) -> bool:
+        return max(self._pacing.paused_until(scope), self._pacing.all_paused_until) > self._clock()
+
+    def _step(self) -> None:
+        """Release all messages that may be sent now, and schedule the next."""
+        now = self._clock()
+        while self._has_room() and (ticket := self._pacing.grant(now)):
+            self._on_the_way.add(ticket)
+            if self._floods.suspected:
+                self._probe = ticket
+            future = self._waiting[ticket]
+            if not future.done():
+                future.set_result(None)
+        if self._has_room():  # otherwise the next message that arrives asks again
+            self._set_alarm(self._pacing.next_at(now))
+
+    def _has_room(self) -> bool:
+        if not self._open or (self._floods.suspected and self._probe is not None):
+            return False
+        return self._width is None or len(self._on_the_way) < self._width
+
+    def _arrived(self, ticket: Ticket) -> None:
+        """Release the place of a message that was sent or given up."""
+        was_full = not self._has_room()
+        self._leave_the_way(ticket)
+        if was_full:
+            self._step()
+
+    def _leave_the_way(self, ticket: Ticket) -> None:
+        self._on_the_way.discard(ticket)
+        if self._probe is ticket:
+            self._probe = None
+
+    def _set_alarm(self, at: float | None) -> None:
+        if at is None or (self._alarm is not None and self._alarm[0] <= at):
+            return  # an early alarm only sets the next one
+        if self._alarm is not None:
+            self._alarm[1].cancel()
+        self._alarm = at, asyncio.ensure_future(self._ring(at))
+
+    async def _ring(self, at: float) -> None:
+        await self._nap(at - self._clock())
+        self._alarm = None
+        self._step()
+
+    async def _nap(self, seconds: float) -> None:
+        await self._sleep(max(0, seconds))
+
+
+def _closed() -> NotSentError:
+    return NotSentError("The bot is shutting down.")

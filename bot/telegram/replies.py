@@ -1,0 +1,196 @@
+"""Answers to people: each message once, across restarts and outages.
+
+An answer is sent at once if Telegram takes it. Otherwise it is stored (`showings`) and sent later. An edition is always
+stored first, because it takes several messages. Each message is counted as sent just before it is sent. So a restart
+continues with the next one, and a message that may have arrived is not sent again.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
+
+import stamina
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+from telegram.error import TelegramError
+
+from bot.core.models import ASK_LIFETIME, Showing
+from bot.db import showings
+from bot.delivery.channel import DeferredError, RefusedError, UnansweredError
+from bot.telegram import address as addresses
+from bot.telegram import refusals
+from bot.telegram.address import Address
+from bot.telegram.channel import Outgoing
+from bot.telegram.parts import Message, message
+from bot.telegram.rate_limiter import LimitArgs
+from bot.telegram.turns import ANY_NUMBER, Turns
+from digest.db import engine as database
+
+Made = TypeVar("Made")
+_log = structlog.get_logger()
+_FIRST_SECONDS, _LONGEST_SECONDS = 0.5, 60.0  # between two attempts, unless Telegram names a pause
+
+
+class ForgottenError(Exception):
+    """The person deleted all their data in the meantime, the request included."""
+
+
+class Replies:
+    """Answers that are sent later: in order within a chat, with editions in parallel."""
+
+    def __init__(self, engine: AsyncEngine, outgoing: Outgoing, clock: Callable[[], datetime]) -> None:
+        self._engine = engine
+        self._outgoing = outgoing
+        self._clock = clock
+        self._turns = Turns(ANY_NUMBER)
+
+    async def say(
+        self,
+        to: Address,
+        what: Message,
+        before: Callable[[], Awaitable[None]],
+        *,
+        reply_to: int | None = None,
+        prompt: bool = False,
+    ) -> int:
+        """Send `what` and return the id of the message, or 0 if it is sent later.
+
+        `before` is awaited just before sending. Raises TelegramError for permanent errors, and if the message may have
+        arrived.
+        """
+        if self._turns.is_busy(to.chat):  # after the answers that already wait
+            await self.keep(to, what, reply_to=reply_to, prompt=prompt)
+            return 0
+        try:
+            return await self._outgoing.say(
+                to, what, reply_to=reply_to, prompt=prompt, limits=LimitArgs(before, once=True)
+            )
+        except TelegramError as error:
+            if not isinstance(refusals.delivery_error(error), DeferredError):
+                raise
+        await self.keep(to, what, reply_to=reply_to, prompt=prompt)
+        return 0
+
+    async def keep(
+        self, to: Address, what: Message, *, reply_to: int | None = None, prompt: bool = False
+    ) -> None:
+        """Store `what`, and send it as soon as Telegram takes it."""
+        new = Showing(0, str(to), (what.part(),), reply_to=reply_to, prompt=prompt, silent=False)
+        async with database.writing(self._engine) as connection:
+            kept = await showings.add(connection, new, self._clock())
+        self._join(kept)
+
+    async def send(self, to: Address, messages: Iterable[Message]) -> None:
+        """Send all `messages` in the background, unless the same ones are already on their way."""
+        new = Showing(0, str(to), tuple(each.part() for each in messages))
+        async with database.writing(self._engine) as connection:
+            if await showings.is_under_way(connection, new.address, new.parts):
+                return
+            kept = await showings.add(connection, new, self._clock())
+        self._join(kept)
+
+    async def resume(self) -> None:
+        """Continue with the answers that an earlier process left unsent."""
+        async with database.writing(self._engine) as connection:
+            left = await showings.left(connection, self._clock() - ASK_LIFETIME)
+        for showing in left:
+            self._join(showing)
+
+    async def close(self) -> None:
+        """Cancel the sending. The rows show what is left to do."""
+        await self._turns.close(0)
+
+    def _join(self, showing: Showing) -> None:
+        key = ("edition", showing.id) if showing.silent else addresses.parse(showing.address).chat
+        self._turns.join(key, partial(self._guarded, showing))
+
+    async def _guarded(self, showing: Showing) -> None:
+        """Send one answer and log its errors, because nobody else would see them."""
+        try:
+            await self._go_on(showing)
+        except Exception:  # noqa: BLE001 - the bot must live on
+            _log.exception("work_failed", showing=showing.id)
+
+    async def _go_on(self, showing: Showing) -> None:
+        until = self._clock() + ASK_LIFETIME
+        with suppress(ForgottenError):
+            for part in range(showing.part, len(showing.parts)):
+                if not await self._sent(showing, part, until):
+                    break
+        async with database.writing(self._engine) as connection:
+            await showings.end(connection, showing.id)
+
+    async def _sent(self, showing: Showing, part: int, until: datetime) -> bool:
+        """Send one message. Returns whether the next one may follow."""
+
+        async def say(limits: LimitArgs) -> None:
+            await self._outgoing.say(
+                addresses.parse(showing.address),
+                message(showing.parts[part]),
+                reply_to=showing.reply_to,
+                prompt=showing.prompt,
+                silent=showing.silent,
+                limits=limits,
+            )
+
+        try:
+            await once_taken(say, part, partial(self._count, showing), lambda: self._clock() < until)
+        except TelegramError as error:
+            _log.warning("showing_met", showing=showing.id, part=part, error=type(error).__name__)
+            return isinstance(refusals.delivery_error(error), UnansweredError | RefusedError)
+        return True
+
+    async def _count(self, showing: Showing, gone: int) -> None:
+        async with database.writing(self._engine) as connection:
+            if not await showings.note(connection, showing.id, gone):
+                raise ForgottenError
+
+
+async def once_taken(
+    say: Callable[[LimitArgs], Awaitable[Made]],
+    part: int,
+    count: Callable[[int], Awaitable[None]],
+    goes_on: Callable[[], bool],
+) -> Made:
+    """Call `say` for the message `part` of several until Telegram takes it or `goes_on` is false, and return its
+    result.
+
+    `count` stores how many messages are sent. It counts this one just before sending, and takes it back if it was not
+    taken. Raises TelegramError, and whatever `count` raises.
+    """
+
+    async def attempt() -> Made:
+        try:
+            return await say(LimitArgs(partial(count, part + 1), once=True))
+        except TelegramError as error:
+            if isinstance(refusals.delivery_error(error), DeferredError):
+                await count(part)
+            raise
+
+    return await persistently(attempt, (DeferredError,), goes_on)
+
+
+async def persistently(
+    send: Callable[[], Awaitable[Made]], passing: tuple[type[Exception], ...], goes_on: Callable[[], bool]
+) -> Made:
+    """Call `send` until it succeeds, retrying the temporary errors `passing` (kinds of DeliveryError) while `goes_on`.
+
+    Raises TelegramError.
+    """
+
+    def pause(error: Exception) -> bool | float:
+        if not isinstance(error, TelegramError) or not goes_on():
+            return False
+        meant = refusals.delivery_error(error)
+        if isinstance(meant, DeferredError) and meant.pause is not None:
+            return meant.pause.total_seconds()
+        return isinstance(meant, passing)
+
+    async for attempt in stamina.retry_context(
+        on=pause, attempts=None, timeout=None, wait_initial=_FIRST_SECONDS, wait_max=_LONGEST_SECONDS
+    ):
+        with attempt:
+            return await send()
+    raise AssertionError  # stamina returns or raises

@@ -1,0 +1,1 @@
+"""arXiv: its client, its two sources, its calendar."""

@@ -1,0 +1,153 @@
+"""Masking: replaces the parts that a model must not change by placeholders, and restores them. Pure.
+
+The parts are formulas, addresses, citations, code and macros (`fixed`).
+
+title, abstract = mask_all((stored(paper.title), stored(paper.abstract)))
+… a model translates title.text and abstract.text …
+text, findings = abstract.restored(answer)
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import count
+
+from digest.checks.fixed import Kind, fixed
+from digest.core.findings import Finding, Flaw, finding
+
+_BRACKETS = (("[[", "]]"), ("⟦", "⟧"), ("⟨⟨", "⟩⟩"))
+_SHAPES = {"[": r"[\[［【]", "]": r"[\]］】]"}  # the variants of a bracket that models write
+_LONGEST_NUMBER = 9  # digits; no prompt has that many placeholders
+_VISIBLE = re.compile(r"[!-~]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The form of the placeholders of one prompt: `[[M1]]`, or with other characters if a text contains such itself."""
+
+    opening: str
+    closing: str
+    letters: str
+
+    def placeholder(self, number: int) -> str:
+        return f"{self.opening}{self.letters}{number}{self.closing}"
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """A masked text: `text` has a placeholder for each of `spans`, its fixed parts by number.
+
+    `known` are the fixed parts of all texts that are masked together.
+    """
+
+    text: str
+    spans: Mapping[int, str]
+    form: Form
+    known: Mapping[int, str]
+
+    def restored(self, answer: str, *, whole: bool = True) -> tuple[str, tuple[Finding, ...]]:
+        """Return `answer` with its placeholders replaced by their spans, and the findings about its placeholders.
+
+        Full-width forms, inner spaces and Markdown escapes are recognized. The spans may come in any order, but each
+        exactly once. If not `whole` (a summary), spans may be missing or repeated, and those of the other texts are
+        allowed too.
+        """
+        spans = self.spans if whole else self.known
+        pieces, numbers, at = [], [], 0
+        for found in _pattern(self.form).finditer(answer):
+            number = int((found[1] or found[2])[:_LONGEST_NUMBER])
+            pieces += [answer[at : found.start()], spans.get(number, "")]
+            numbers.append(number)
+            at = found.end()
+        pieces.append(answer[at:])
+        found_wrong = [*_findings(numbers, spans, whole=whole), *self._broken(pieces[::2])]
+        return _joined(pieces), tuple(found_wrong)
+
+    def _broken(self, written: Iterable[str]) -> Iterator[Finding]:
+        """Yield a finding for each remnant of a placeholder that lost a bracket."""
+        theirs = _pattern(self.form).sub("", self.text)
+        for left in _remnants(self.form).findall("\n".join(written)):
+            if left not in theirs:
+                yield finding(Flaw.MASK_INVENTED, left)
+
+
+def mask(text: str) -> Masked:
+    """Mask `text`; restoring the masked text gives exactly `text`, whatever it contains."""
+    return mask_all((text,))[0]
+
+
+def mask_all(texts: Sequence[str]) -> tuple[Masked, ...]:
+    """Mask `texts` of one prompt with one form of placeholder and consecutive numbers."""
+    form = _form(texts)
+    known: dict[int, str] = {}
+    masked = []
+    for text in texts:
+        pieces: list[str] = []
+        spans: dict[int, str] = {}
+        at = 0
+        for part in fixed(text):
+            number = len(known) + 1
+            known[number] = spans[number] = part.source
+            pieces += [text[at : part.start], form.placeholder(number)]
+            at = part.end
+        masked.append(("".join([*pieces, text[at:]]), spans))
+    return tuple(Masked(text, spans, form, known) for text, spans in masked)
+
+
+def _form(texts: Sequence[str]) -> Form:
+    """Return the first form of placeholder that no text contains."""
+    forms = (Form(*brackets, "M" * repeated) for repeated in count(1) for brackets in _BRACKETS)
+    return next(form for form in forms if not any(_pattern(form).search(text) for text in texts))
+
+
+@cache
+def _pattern(form: Form) -> re.Pattern[str]:
+    """Match the variants of a placeholder that models write.
+
+    The escaped form needs all of its backslashes, because a text may contain a single one.
+    """
+
+    number = rf"\s*{''.join(f'[{sign}{sign.lower()}Ｍｍ]' for sign in form.letters)}\s*(\d+)\s*"
+    bare = _loose(form.opening) + number + _loose(form.closing)
+    escaped = _loose(form.opening, r"\\") + number + _loose(form.closing, r"\\")
+    return re.compile(f"{bare}|{escaped}")
+
+
+@cache
+def _remnants(form: Form) -> re.Pattern[str]:
+    """Match a placeholder that has only one bracket left, on one side."""
+    core = rf"(?<![A-Za-z]){''.join(f'[{sign}{sign.lower()}Ｍｍ]' for sign in form.letters)}\d+"
+    return re.compile(rf"[\[［【⟦⟨]{core}(?!\w)|{core}[\]］】⟧⟩]")
+
+
+def _loose(signs: str, before: str = "") -> str:
+    return r"\s*".join(before + _SHAPES.get(sign, re.escape(sign)) for sign in signs)
+
+
+def _findings(numbers: Sequence[int], spans: Mapping[int, str], *, whole: bool) -> Iterator[Finding]:
+    times = Counter(numbers)
+    for number in times.keys() - spans.keys():
+        yield finding(Flaw.MASK_INVENTED, str(number))
+    for number, span in spans.items() if whole else ():
+        if times[number] != 1:
+            yield finding(Flaw.MASK_TWICE if times[number] else Flaw.MASK_MISSING, span)
+
+
+def _joined(pieces: Sequence[str]) -> str:
+    """Join the pieces, alternately prose and spans, with a space where an address would absorb the text after it."""
+    joined = ""
+    for at in range(len(pieces) - 1, -1, -1):
+        piece = pieces[at]
+        if at % 2 and _swallows(piece, joined):
+            joined = f" {joined}"
+        joined = piece + joined
+    return joined
+
+
+def _swallows(span: str, following: str) -> bool:
+    """Return True if `span` is an address that would be parsed as a longer one together with the text after it."""
+    tail = _VISIBLE.match(following)
+    alone, behind = (next(fixed(text), None) for text in (span, span + (tail[0] if tail else "")))
+    return alone is not None and alone.kind is Kind.ADDRESS and behind is not None and behind.source != span

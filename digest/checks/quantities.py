@@ -1,0 +1,189 @@
+"""Parser for the numbers in a text, with sign and unit, in any notation: 12,000 = 1.2万, 3B = 30亿, 30% = 30％. Pure.
+
+English and Chinese notations are parsed together, since Chinese texts contain both. Digits within a name (GPT-4) belong
+to the name.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from digest.checks.numerals import multiplier
+from digest.checks.units import STRICT, UNITS, Measure
+
+_SHAPES = str.maketrans(
+    dict.fromkeys("−‐‑‒", "-")
+    | dict.fromkeys("∼～〜", "~")
+    | dict.fromkeys("①②③④⑤⑥⑦⑧⑨⑩—", " ")
+    | {"，": "、", "×": "x", "μ": "u", "µ": "u"}
+    | {sign: f"^{power}" for power, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
+)
+_NUMERIC = re.compile(r"[\d²³¹⁰-₉¼-¾⅐-⅞]")
+_MINUS = re.compile(r"(?<![\w%)\]])–(?=\d)")
+_IN_A_NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.+-")
+_SCALES = {
+    "hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "k": 1_000,
+    "m": 10**6, "b": 10**9, "bn": 10**9, "t": 10**12,
+}  # fmt: skip
+
+
+def _is_spelled(unit: str) -> bool:
+    """Return True if a unit ends with a letter, so that another letter after it makes another word."""
+    return unit[-1].isascii() and unit[-1].isalpha()
+
+
+def _any_of(names: Iterable[str]) -> str:
+    return "|".join(sorted(map(re.escape, names), key=len, reverse=True))
+
+
+_NUMBER = re.compile(
+    r"(?P<digits>\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?[eE]-?\d{1,3}(?!\d)|\d+(?:\.\d+)*|(?<![^\s(=<>~])\.\d+)"
+    r"(?P<scale> ?-?(?:hundred|thousand|million|billion|trillion)(?![A-Za-z])"
+    r"|-?(?:K|M|B|T|k|bn)(?![A-Za-z])| [MBK](?![A-Za-z])| ?[十百千万亿]+)?"
+    rf"(?:[余多几]|[余多]?个)?(?:[ -]?(?P<unit>(?:{_any_of(filter(_is_spelled, UNITS))})(?![A-Za-z]|-[a-z]|(?<=[xX])\d)"
+    rf"|{_any_of(name for name in UNITS if not _is_spelled(name))}))?"
+    r"(?P<suffix>(?<=\d)[A-Za-z]+)?"
+)
+_LINK = re.compile(
+    r"[ 、]?(?:-|–|~|/|至|到|、|,|;|and|or|to|x|versus|vs\.?|和|与|或|及|以及"
+    r"|增至|降至|升至|提升至|降低至|提高到|, ?and|, ?or)? ?-?"
+)
+_ORDINARY = Decimal(1)
+_NO_SIGN_BEHIND = "/+±~%)]°_秒钟时天倍赫贝度亿万千百"
+_LOWERED = re.compile(r"[降减低少跌缩落下][^0-9、。]{0,8}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """A value in the common unit of its kind; `measure` is None if it has no known unit."""
+
+    value: Decimal
+    measure: Measure | None
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number as written in a text, and the amounts that it may mean.
+
+    The first amount is its own meaning; others come from its neighbours: in “10 to 20 ms” both numbers are times.
+    `bare` is its value without unit and scale. A `loose` number may be absent from a translation: the mark of a list
+    item (`marks`), a version, the 3 of 3D.
+    """
+
+    written: str
+    bare: Decimal
+    amounts: tuple[Amount, ...]
+    loose: bool = False
+    marks: bool = False
+
+
+def quantities(text: str) -> list[Quantity]:
+    """Return the quantities in `text`, in order; `text` should contain no formulas or addresses."""
+    if not _NUMERIC.search(text):
+        return []
+    plain = unicodedata.normalize("NFKC", _MINUS.sub("-", text.replace("--", "~").translate(_SHAPES)))
+    found = [number for number in _NUMBER.finditer(plain) if not _is_of_a_name(number)]
+    made = [_quantity(number) for number in found]
+    for at in range(len(found) - 2, -1, -1):
+        if _LINK.fullmatch(plain, found[at].end(), found[at + 1].start()):
+            made[at] = _like(made[at], made[at + 1], found[at + 1])
+    return made
+
+
+def _is_of_a_name(found: re.Match[str]) -> bool:
+    """Return True if digits belong to a word that begins with a letter, as in GPT-4 and Qwen2.5-7B, not in 2 s-5 s."""
+    text, start = found.string, found.start()
+    while start and text[start - 1] in _IN_A_NAME:
+        start -= 1
+    word = text[start : found.start()].rstrip("-")
+    return text[start].isalpha() and not (word in UNITS and text[:start].rstrip()[-1:].isdigit())
+
+
+def _quantity(found: re.Match[str]) -> Quantity:
+    digits = found["digits"].replace(",", "")
+    version = digits.count(".") > 1
+    bare = Decimal(0) if version else Decimal(digits)
+    if _is_negative(found):
+        bare = -bare
+    before = found.string[max(0, found.start() - 10) : found.start()]
+    amounts = [
+        _amount(bare * _scale(found["scale"]), found["unit"], percent=before.rstrip().endswith("百分之"))
+    ]
+    if bare > 0 and _LOWERED.search(before):
+        amounts.append(replace(amounts[0], value=-amounts[0].value))
+    marks = _is_mark(found)
+    loose = marks or version or bool(found["suffix"])
+    written = found[0].strip()
+    return Quantity(f"-{written}" if bare < 0 else written, bare, tuple(amounts), loose, marks)
+
+
+def _amount(value: Decimal, unit: str | None, *, percent: bool) -> Amount:
+    if percent:
+        return Amount(value, Measure.SHARE)
+    measure, factor = UNITS[unit] if unit else (None, _ORDINARY)
+    if measure is Measure.YEARS and 1900 <= value <= 2100:
+        measure = None
+    return Amount(value * factor, measure)
+
+
+def _is_negative(found: re.Match[str]) -> bool:
+    """Return True if a minus sign precedes the number; in 10-20 and 10秒-20秒 the hyphen marks a range."""
+    sign = found.string[found.start() - 1 : found.start()]
+    if sign != "-":
+        return sign == "负"
+    before = found.string[found.start() - 2 : found.start() - 1] or " "
+    return not (before.isascii() and before.isalnum()) and before not in _NO_SIGN_BEHIND
+
+
+def _scale(scale: str | None) -> int:
+    if not scale:
+        return 1
+    name = scale.strip(" -")
+    return _SCALES[name.lower()] if name.isascii() else multiplier(name)
+
+
+def _is_mark(found: re.Match[str]) -> bool:
+    """Return True if a number is the mark of a list item: (1), 2)."""
+    text, (start, end) = found.string, found.span()
+    if len(found["digits"]) > 1 or found["scale"] or found["unit"] or text[end : end + 1] not in {")", "."}:
+        return False
+    before = text[start - 1 : start] if start else ""
+    if text[end] == ".":
+        return not before.strip() and text[end + 1 : end + 2] == " " and start == 0
+    return before in {"(", "", " ", ";", ":", "、", "。", "_"} or not before.isascii()
+
+
+def _like(one: Quantity, following: Quantity, found: re.Match[str]) -> Quantity:
+    """Add to `one` the amounts that it means if the unit and scale of the following number apply to both."""
+    own = one.amounts[0]
+    if own.measure is not None or own.value != one.bare:
+        return one
+    factor = UNITS[found["unit"]][1] if found["unit"] else _ORDINARY
+    scaled = factor * _scale(found["scale"])
+    for amount in following.amounts:
+        one = _meaning(
+            one, Amount(one.bare * scaled, amount.measure), Amount(one.bare * factor, amount.measure)
+        )
+    return one
+
+
+def _meaning(one: Quantity, *amounts: Amount) -> Quantity:
+    return replace(one, amounts=tuple(dict.fromkeys([*one.amounts, *amounts])))
+
+
+def same(one: Amount, other: Amount) -> bool:
+    """Return True if two amounts mean the same: 5% is not 5, but 2024 is 2024年."""
+    if one.value != other.value:
+        return False
+    if one.measure == other.measure:
+        return True
+    if one.measure is None:
+        return other.measure not in STRICT
+    return other.measure is None and one.measure in {
+        Measure.YEARS,
+        Measure.MONTHS,
+        Measure.WIDTH,
+        Measure.ANGLE,
+    }

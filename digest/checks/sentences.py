@@ -1,0 +1,181 @@
+"""Sentence alignment: finds sentences without a counterpart in a translation or its original. Pure.
+
+Translators join and split sentences, so counting them is not enough. The sentences are aligned by their lengths and by
+the names, numbers and common words that both sides share (after Gale and Church 1993); an omitted sentence remains
+unaligned.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
+from math import log
+
+from digest.checks.lexicon import wordings
+
+_ABBREVIATED = re.compile(
+    r"(?:\b(?:e\.g|i\.e|et al|vs|Figs?|Eq|Dr|Mr|Ms|St|cf|approx|resp|No|Sec|w\.r\.t)|\b[A-Z])\.$"
+)
+_END = re.compile(r"[.!?]['\"’”)\]*]*\s+(?=[\"'“(\[*$]*[A-Z0-9])")
+_CHINESE_END = re.compile(r"(?<=[。！？])[”’）」』*]*|(?<=[a-z0-9)%][.!?])\s+(?=[\u4e00-\u9fffA-Z])|\n+")
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]+")
+_LATIN = re.compile(r"[A-Za-z0-9]+(?:[.'-][A-Za-z0-9]+)*")
+_ANCHOR = re.compile(r"[A-Za-z]*[A-Z0-9][A-Za-z0-9.-]*")
+_HAN_PER_WORD = 1.85
+
+# Tuned on published translations: of 208 sentences removed one by one, 19 in 20 are detected.
+_SPREAD = 0.28
+_SCALE = 1.06  # length of a whole translation relative to its original
+_ALONE = 2.7  # the cost of leaving a sentence without a counterpart
+_MOVES = ((1, 1, 0.0), (2, 1, 1.6), (1, 2, 1.6), (3, 1, 3.6), (1, 3, 3.6), (2, 2, 3.0))
+_LOST = 0.65  # the cost of each name, number or word that a counterpart lacks
+_EXPECTED = 0.38  # the share of them that is usually worded differently
+_ALIKE = 1.5  # a lower cost means that two sentences match without a search
+_STRAYS = 2  # the maximum offset of a counterpart, beyond the difference in the numbers of sentences
+_LONGEST = 60  # sentences that are aligned
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence, its length in English words, and the words in Latin letters and the numbers in it."""
+
+    text: str
+    length: float
+    words: tuple[str, ...]
+
+
+def english(text: str) -> list[Sentence]:
+    """Split an English text into sentences."""
+    pieces, start = [], 0
+    for end in _END.finditer(text):
+        if not _ABBREVIATED.search(text, start, end.start() + 1):
+            pieces.append(text[start : end.end()])
+            start = end.end()
+    return [_sentence(piece) for piece in [*pieces, text[start:]] if piece.strip()]
+
+
+def chinese(text: str) -> list[Sentence]:
+    """Split a Chinese text into sentences."""
+    return [
+        _sentence(piece) for piece in _CHINESE_END.split(text) if _HAN.search(piece) or _LATIN.search(piece)
+    ]
+
+
+def alone(original: Sequence[Sentence], made: Sequence[Sentence]) -> tuple[list[Sentence], list[Sentence]]:
+    """Return the sentences of `original` without a counterpart in `made`, and those of `made` without one."""
+    some, others = original[:_LONGEST], made[:_LONGEST]
+    unlike = _Unlikeness(some, others)
+    steps = {} if unlike.is_plain() else _steps(len(some), len(others), unlike)
+    place, missing, added = (len(some), len(others)), [], []
+    while place in steps:
+        many, few = steps[place]
+        place = (place[0] - many, place[1] - few)
+        if not few:
+            missing.append(some[place[0]])
+        elif not many:
+            added.append(others[place[1]])
+    return missing[::-1], added[::-1]
+
+
+def _steps(many_left: int, few_left: int, unlike: "_Unlikeness") -> dict[tuple[int, int], tuple[int, int]]:
+    """Return the last step of the cheapest path to each pair of positions: the numbers of sentences it aligns."""
+    costs = {(0, 0): 0.0}
+    steps: dict[tuple[int, int], tuple[int, int]] = {}
+    strays = abs(many_left - few_left) + _STRAYS
+    for i in range(many_left + 1):
+        for j in range(max(0, i - strays), min(few_left, i + strays) + 1):
+            ways = []
+            if (i - 1, j) in costs:
+                ways.append((costs[i - 1, j] + _ALONE, (1, 0)))
+            if (i, j - 1) in costs:
+                ways.append((costs[i, j - 1] + _ALONE, (0, 1)))
+            for many, few, price in _MOVES:
+                before = costs.get((i - many, j - few))
+                if before is not None:
+                    ways.append((before + price + unlike(i - many, many, j - few, few), (many, few)))
+            if ways:
+                costs[i, j], steps[i, j] = min(ways)
+    return steps
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One or more sentences: their length on a logarithmic scale, and the bits of their clues."""
+
+    length: float
+    bits: int
+    expected: float = 0.0
+    """The number of clues that a counterpart is expected to word differently."""
+
+
+class _Unlikeness:
+    """The cost of aligning a run of sentences on one side with a run on the other."""
+
+    def __init__(self, some: Sequence[Sentence], others: Sequence[Sentence]) -> None:
+        clues = {word: clue for each in some for word in each.words if (clue := _clue(word))}
+        bits = {clue: 1 << at for at, clue in enumerate(dict.fromkeys(clues.values()))}
+        of_words = {word: bits[clue] for word, clue in clues.items()}
+        said = [_union(of_words[word] for word in each.words if word in of_words) for each in some]
+        self._said = _runs([each.length * _SCALE for each in some], said)
+        self._kept = _runs([each.length for each in others], _held(others, bits))
+
+    def is_plain(self) -> bool:
+        """Return True if each sentence matches the one at the same position."""
+        many = len(self._said[1])
+        return many == len(self._kept[1]) and all(self(at, 1, at, 1) < _ALIKE for at in range(many))
+
+    def __call__(self, start: int, many: int, made_start: int, few: int) -> float:
+        said, made = self._said[many][start], self._kept[few][made_start]
+        strayed = made.length - said.length
+        lost = (said.bits & ~made.bits).bit_count() - said.expected
+        return strayed * strayed / 2 + _LOST * lost
+
+
+def _runs(lengths: list[float], bits: list[int]) -> dict[int, list[_Run]]:
+    """Return the runs of one, two and three sentences, by the index of their first sentence."""
+    return {
+        many: [
+            _run(sum(lengths[at : at + many]), _union(bits[at : at + many]))
+            for at in range(len(bits) - many + 1)
+        ]
+        for many in (1, 2, 3)
+    }
+
+
+def _run(length: float, bits: int) -> _Run:
+    return _Run(log(length + 2) / _SPREAD, bits, _EXPECTED * bits.bit_count())
+
+
+@lru_cache(maxsize=20_000)
+def _clue(word: str) -> tuple[str, ...]:
+    """Return the strings that indicate `word` in a translation: itself, or its Chinese wordings."""
+    return (word,) if _ANCHOR.fullmatch(word) and not word.istitle() else wordings(word.lower())
+
+
+def _held(sentences: Sequence[Sentence], bits: Mapping[tuple[str, ...], int]) -> list[int]:
+    """Return the bits of the clues in each sentence; each wording is searched once, in all sentences together."""
+    whole = "\n".join(each.text for each in sentences)
+    ends = list(accumulate(len(each.text) + 1 for each in sentences))
+    held = [0] * len(sentences)
+    for clue, bit in bits.items():
+        for wording in clue:
+            at = whole.find(wording)
+            while at >= 0:
+                held[bisect_right(ends, at)] |= bit
+                at = whole.find(wording, at + 1)
+    return held
+
+
+def _union(sets: Iterable[int]) -> int:
+    union = 0
+    for each in sets:
+        union |= each
+    return union
+
+
+def _sentence(text: str) -> Sentence:
+    words = _LATIN.findall(text)
+    length = sum(map(len, _HAN.findall(text))) / _HAN_PER_WORD + len(words)
+    return Sentence(text.strip(), length, tuple(words))

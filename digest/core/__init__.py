@@ -1,0 +1,1 @@
+"""Values and rules that every other part of the digest uses."""

@@ -1,0 +1,142 @@
+"""The process in which one PDF is opened: `python -m digest.fulltext.pdf_worker PATH MEMORY CPU TEXT`.
+
+PDFs come from strangers. Whatever one does to its reader happens here, under limits that the kernel keeps:
+MEMORY bytes of address space, CPU seconds of work, no files written. Prints one line of JSON, which is the name of a
+`NoTextReason`, or an object with what an `Extract` tells beside its text; behind that line the text in UTF-8, of TEXT
+characters at the most.
+"""
+
+import logging
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pypdf import PageObject, PdfReader
+from pypdf.errors import FileNotDecryptedError, LimitReachedError
+
+from digest.core.models import NoTextReason
+from digest.fulltext.characters import MINIMUM_CHARACTERS, is_garbled, plain, tagged
+from digest.fulltext.extract import Extract
+from digest.fulltext.hidden_text import visible_text
+from digest.fulltext.pages import running_text
+from digest.fulltext.pdfium_process import ask
+from digest.fulltext.process_limits import limit, told
+from digest.fulltext.spacing import is_glued, respaced
+
+_HIDDEN_CHARACTERS = 20_000  # of what no reader sees that are told
+_EXTRACTORS = ("pypdf",)
+_SECOND = "pypdfium2"
+_LOST_SHARE = 0.1  # of the pages; a paper that loses more of them is damaged
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Those of the process, and the characters that all pages together may have."""
+
+    memory_bytes: int
+    cpu_seconds: int
+    text_characters: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """The pages that could be read, each with its number from 0, and whether those are all."""
+
+    read: Mapping[int, Extract]
+    whole: bool
+    respaced: bool = False
+    """Whether words that ran into each other were taken apart in some."""
+
+
+def main() -> None:
+    path, memory_bytes, cpu_seconds, text_characters = sys.argv[1:]
+    limit(int(memory_bytes), int(cpu_seconds))
+    logging.disable()  # pypdf remarks on every fault, and there can be millions
+    outcome = read(Path(path), Limits(int(memory_bytes), int(cpu_seconds), int(text_characters)))
+    sys.stdout.buffer.write(told(outcome))
+
+
+def read(path: Path, limits: Limits) -> Extract | NoTextReason:
+    """The text of the PDF at `path`, or why there is none that could be read."""
+    try:
+        reader = PdfReader(path)
+        if reader.is_encrypted and not reader.decrypt(""):
+            return NoTextReason.ENCRYPTED
+        pages = read_pages(reader, limits.text_characters)
+        if isinstance(pages, NoTextReason):
+            return pages
+        return _judged(unglued(pages, path, limits), reader)
+    except FileNotDecryptedError:
+        return NoTextReason.ENCRYPTED
+    except (MemoryError, LimitReachedError):
+        return NoTextReason.TOO_LARGE
+    except Exception:  # noqa: BLE001 - broken files make pypdf stumble in every way that Python knows
+        return NoTextReason.DAMAGED
+
+
+def read_pages(reader: PdfReader, text_characters: int) -> Pages | NoTextReason:
+    """What a reader of the paper sees, page by page."""
+    pages: dict[int, Extract] = {}
+    lost: list[NoTextReason] = []
+    size = 0
+    for number, page in enumerate(reader.pages):
+        read = _page(page)
+        if isinstance(read, NoTextReason):
+            lost.append(read)
+            continue
+        pages[number] = read
+        size += len(read.text)
+        if size > text_characters:
+            return NoTextReason.TOO_LARGE
+    if len(lost) > _LOST_SHARE * (len(pages) + len(lost)):
+        return lost[0]
+    return Pages(pages, whole=not lost)
+
+
+def unglued(pages: Pages, path: Path, limits: Limits) -> Pages:
+    """`pages` with the words that run into each other taken apart, as far as PDFium can tell where they end."""
+    glued = [number for number, page in pages.read.items() if is_glued(page.text)]
+    others = ask(path, glued, limits.memory_bytes, limits.cpu_seconds)
+    made = {
+        number: replace(pages.read[number], text=respaced(pages.read[number].text, other))
+        for number, other in zip(glued, others, strict=False)
+    }
+    better = {number: page for number, page in made.items() if page != pages.read[number]}
+    return replace(pages, read={**pages.read, **better}, respaced=bool(better))
+
+
+def _page(page: PageObject) -> Extract | NoTextReason:
+    """The page's text, or why it is lost: one monstrous figure need not cost the paper."""
+    try:
+        found = visible_text(page)
+        return replace(found, hidden="\n".join(filter(None, (found.hidden, tagged(found.text)))))
+    except (MemoryError, LimitReachedError):
+        return NoTextReason.TOO_LARGE
+    except Exception:  # noqa: BLE001 - as above
+        return NoTextReason.DAMAGED
+
+
+def _judged(pages: Pages, reader: PdfReader) -> Extract | NoTextReason:
+    found = running_text([page.text for page in pages.read.values()])
+    if is_garbled(found.text):
+        return NoTextReason.GARBLED
+    if len(found.text) < MINIMUM_CHARACTERS:
+        return NoTextReason.SCAN if _are_pictures(reader) else NoTextReason.TOO_SHORT
+    hidden = (page.hidden for page in pages.read.values() if page.hidden)
+    return Extract(
+        found.text,
+        plain("\n".join(hidden))[:_HIDDEN_CHARACTERS],
+        whole=pages.whole,
+        has_references=found.has_references,
+        extractors=(*_EXTRACTORS, *([_SECOND] if pages.respaced else [])),
+    )
+
+
+def _are_pictures(reader: PdfReader) -> bool:
+    """Whether most of the pages hold an image."""
+    return 2 * sum(len(page.images) > 0 for page in reader.pages) > len(reader.pages)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""From announcements to editions: ingest, close, translate, read, answer."""

@@ -1,0 +1,294 @@
+"""The service for one paper: its record, translation, reading and answers, loaded from the database or made.
+
+Every result is committed as soon as it is available, so a crashed process repeats no finished call.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from digest.arxiv.query_api import QueryApi
+from digest.core.attempts import is_asked_again, is_due
+from digest.core.errors import BudgetSpentError, ModelError
+from digest.core.ids import PaperRef
+from digest.core.models import (
+    Answer,
+    Call,
+    FullText,
+    Gap,
+    NoText,
+    Origin,
+    Paper,
+    Purpose,
+    Reading,
+    Translation,
+    VersionId,
+)
+from digest.core.progress import Onlooker, Step
+from digest.core.singleflight import Audience, Flights
+from digest.core.withdrawal import is_withdrawn
+from digest.db import attempts, calls, papers, readings, terms, translations
+from digest.db import engine as database
+from digest.llm.errors import Outcome
+from digest.pipeline.answering import Answerer
+from digest.pipeline.reading import Reader
+from digest.pipeline.texts import Texts
+from digest.pipeline.translate import Translator, Tried
+from digest.render import originals
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """The generators that use a model, for one language."""
+
+    translator: Translator
+    reader: Reader
+    answerer: Answerer
+
+
+@dataclass(frozen=True, slots=True)
+class Shelves:
+    """The dependencies that the libraries of all languages share.
+
+    `staff` returns the generators for a language; it is None if no model is configured. `clock` returns aware UTC.
+    `flights` are the running tasks.
+    """
+
+    engine: AsyncEngine
+    api: QueryApi
+    texts: Texts
+    staff: Callable[[str], Staff] | None
+    clock: Callable[[], datetime]
+    flights: Flights
+
+
+class Library:
+    """Papers in one `language` (a BCP 47 tag), stored in the database."""
+
+    def __init__(self, shelves: Shelves, language: str) -> None:
+        self._shelves = shelves
+        self._engine = shelves.engine
+        self._clock = shelves.clock
+        self._language = language
+        self._staff = shelves.staff(language) if shelves.staff else None
+
+    @property
+    def language(self) -> str:
+        """The language of its translations and readings."""
+        return self._language
+
+    async def paper(self, ref: PaperRef) -> Paper:
+        """Return the paper that `ref` names: that version, or the latest that arXiv has.
+
+        Raises UnknownPaperError or another SourceError.
+        """
+        if ref.version is not None:
+            async with database.reading(self._engine) as connection:
+                stored = await papers.find(connection, VersionId(ref.paper, ref.version))
+            if stored is not None and stored.abstract is not None:
+                return stored
+        return await self._shelves.flights.once(("paper", ref), lambda _: self._named(ref))
+
+    async def translation(self, paper: Paper, onlooker: Onlooker | None = None) -> Translation | Gap:
+        """Return the translation of `paper`, or the reason why there is none."""
+        stored = (await self.stored([paper]))[paper.version][0]
+        if stored is not None:
+            return stored
+        if self._staff is None:
+            return Gap.NO_KEY
+        if paper.abstract is None:
+            return Gap.DUE
+        translator = self._staff.translator
+        _show(onlooker, Step.TRANSLATING)
+        return await self._shelves.flights.once(
+            ("translation", self._language, paper.version),
+            lambda audience: self._translate(translator, paper, audience),
+            urgent=onlooker is not None,
+        )
+
+    async def reading(self, paper: Paper, onlooker: Onlooker | None = None) -> Reading | Gap:
+        """Return the reading of `paper`, or the reason why there is none.
+
+        `begun` parses the text that the onlooker's `hears` gets.
+        """
+        stored = (await self.stored([paper]))[paper.version][1]
+        if stored is not None:
+            return stored
+        if is_withdrawn(paper):
+            return Gap.WITHDRAWN
+        if self._staff is None:
+            return Gap.NO_KEY
+        _show(onlooker, Step.FETCHING)
+        text = await self._shelves.texts.of(paper)
+        if isinstance(text, NoText):
+            return _untold(text)
+        reader = self._staff.reader
+        _show(onlooker, Step.READING)
+        return await self._shelves.flights.once(
+            ("reading", self._language, paper.version),
+            lambda audience: self._read(reader, paper, text, audience),
+            onlooker.hears if onlooker else None,
+            urgent=onlooker is not None,
+        )
+
+    def begun(self, paper: Paper, written: str) -> Reading | None:
+        """Parse the reading of `paper` as far as the model has `written` it; None if nothing can be shown yet."""
+        return self._staff.reader.begun(paper, written) if self._staff else None
+
+    async def answer(self, paper: Paper, question: str) -> Answer | Gap:
+        """Answer `question` from the full text of `paper`, or from its abstract if there is none.
+
+        Returns the reason if no answer is possible. The call has priority, since a person waits. Answers are not
+        stored, only the calls that they cost.
+        """
+        if self._staff is None:
+            return Gap.NO_KEY
+        answerer = self._staff.answerer
+        return await self._shelves.flights.once(
+            ("answer", self._language, paper.version, question),
+            lambda audience: self._ask(answerer, paper, question, audience),
+            urgent=True,
+        )
+
+    async def stored(
+        self, wanted: Sequence[Paper]
+    ) -> dict[VersionId, tuple[Translation | None, Reading | None]]:
+        """Load the stored translation and reading of each paper, for a whole edition at once."""
+        versions = [paper.version for paper in wanted]
+        staff = self._staff
+        async with database.reading(self._engine) as connection:
+            read = await readings.load(
+                connection, versions, self._language, staff.reader.origin if staff else None
+            )
+            if is_original(self._language):
+                translated = {paper.version: _original(paper, self._language) for paper in wanted}
+            else:
+                translated = dict(
+                    await translations.load(
+                        connection, versions, self._language, staff.translator.origin if staff else None
+                    )
+                )
+        return {version: (translated.get(version), read.get(version)) for version in versions}
+
+    async def refused(self, versions: Sequence[VersionId]) -> set[VersionId]:
+        """Return those of `versions` with translation attempts that failed the checks.
+
+        The `versions` must have no stored translation.
+        """
+        async with database.reading(self._engine) as connection:
+            return {*await attempts.load(connection, versions, self._language)}
+
+    async def pin(self, translation: Translation) -> None:
+        """Store the operator's own `translation`; it takes precedence over every model's."""
+        async with database.writing(self._engine) as connection:
+            await translations.save(connection, translation, self._clock())
+
+    async def earlier_reading(self, paper: Paper) -> Reading | None:
+        """Load the reading of the newest earlier version of `paper`; None if there is none."""
+        async with database.reading(self._engine) as connection:
+            return await readings.latest_before(connection, paper.version, self._language)
+
+    async def _named(self, ref: PaperRef) -> Paper:
+        paper = await self._shelves.api.named(ref)
+        async with database.writing(self._engine) as connection:
+            await papers.save(connection, [paper], self._clock())
+        return paper
+
+    async def _translate(self, translator: Translator, paper: Paper, audience: Audience) -> Translation | Gap:
+        stored = (await self.stored([paper]))[paper.version][0]
+        if stored is not None:  # stored since the caller looked
+            return stored
+        async with database.reading(self._engine) as connection:
+            refused = (await attempts.load(connection, [paper.version], self._language)).get(
+                paper.version, []
+            )
+            decided = await terms.of_edition(connection, paper.id, self._language)
+        if not is_due([each for each in refused if each.call.origin == translator.origin], self._clock()):
+            return Gap.UNFAITHFUL
+        useless = await self._fruitless(Purpose.TRANSLATION, paper, translator.origin)
+        if not is_asked_again([call for call in useless if call.outcome != Outcome.OK], self._clock()):
+            return Gap.MODEL
+        try:
+            made = await translator.translate(paper, self._keep, decided, audience)
+        except ModelError as error:
+            return _gap("translation_failed", paper, error)
+        if made is None:
+            _log.warning("translation_unfaithful", paper=str(paper.version))
+        return made or Gap.UNFAITHFUL
+
+    async def _keep(self, tried: Tried) -> None:
+        async with database.writing(self._engine) as connection:
+            await attempts.save(connection, tried.attempt)
+            if tried.translation is not None:
+                made, now = tried.translation, self._clock()
+                await translations.save(connection, made, now)
+                await terms.save(connection, made.version, self._language, tried.terms, now)
+
+    async def _read(self, reader: Reader, paper: Paper, text: FullText, audience: Audience) -> Reading | Gap:
+        stored = (await self.stored([paper]))[paper.version][1]
+        if stored is not None:
+            return stored
+        if not is_asked_again(await self._fruitless(Purpose.READING, paper, reader.origin), self._clock()):
+            return Gap.MODEL
+        try:
+            made = await reader.read(paper, text, audience)
+        except ModelError as error:
+            return _gap("reading_failed", paper, error)
+        async with database.writing(self._engine) as connection:
+            await readings.save(connection, made.reading, self._clock(), made.findings)
+            for call in made.calls:
+                await calls.save(connection, call)
+        return made.reading
+
+    async def _fruitless(self, purpose: Purpose, paper: Paper, origin: Origin) -> list[Call]:
+        """Return the calls for `purpose` on `paper` that `origin` answered or refused without a usable result."""
+        async with database.reading(self._engine) as connection:
+            spent = await calls.of_versions(connection, [paper.version], self._language)
+        return [
+            call
+            for call in spent
+            if call.purpose is purpose and call.origin == origin and Outcome(call.outcome).of_the_paper
+        ]
+
+    async def _ask(self, answerer: Answerer, paper: Paper, question: str, audience: Audience) -> Answer | Gap:
+        found = await self._shelves.texts.of(paper)
+        text = found if isinstance(found, FullText) else None
+        try:
+            made, call = await answerer.answer(paper, text, question, audience)
+        except ModelError as error:
+            return _gap("answer_failed", paper, error)
+        async with database.writing(self._engine) as connection:
+            await calls.save(connection, call)
+        if made.told or (text is not None and text.whole):
+            return made
+        return _untold(found)  # an abstract or a part that does not say proves nothing about the paper
+
+
+def _show(onlooker: Onlooker | None, step: Step) -> None:
+    if onlooker is not None:
+        onlooker.sees(step)
+
+
+def is_original(language: str) -> bool:
+    """Return True if `language` is that of arXiv's own titles and abstracts, English."""
+    return language.partition("-")[0].lower() == "en"
+
+
+def _original(paper: Paper, language: str) -> Translation:
+    """Return the record itself as a translation."""
+    abstract = originals.stored(paper.abstract or "")
+    return Translation(paper.version, language, paper.title, abstract, None, Origin(model="arxiv", prompt=""))
+
+
+def _untold(text: FullText | NoText) -> Gap:
+    return Gap.NO_TEXT_YET if isinstance(text, NoText) and text.reason.passes else Gap.NO_TEXT
+
+
+def _gap(event: str, paper: Paper, error: ModelError) -> Gap:
+    _log.warning(event, paper=str(paper.version), error=str(error))
+    return Gap.BUDGET if isinstance(error, BudgetSpentError) else Gap.MODEL

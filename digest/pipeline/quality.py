@@ -1,0 +1,241 @@
+"""The quality report of an edition: what the checks found, what became of it, and what it cost."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from digest.core.attempts import Attempt
+from digest.core.findings import Finding, Flaw
+from digest.core.models import BY_HAND, Call, ClosedEdition, Origin, Purpose, Translation, VersionId
+from digest.db import attempts, calls, editions, fulltexts, readings, translations
+from digest.db import engine as database
+from digest.db.fulltexts import Taken
+
+_MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A model's price per million prompt, cached prompt and answer tokens, in the operator's currency."""
+
+    prompt: float
+    cached: float
+    answer: float
+
+    def of(self, spent: "Spent") -> float:
+        """Return the cost of `spent`."""
+        fresh = spent.prompt_tokens - spent.cached_tokens
+        paid = fresh * self.prompt + spent.cached_tokens * self.cached + spent.answer_tokens * self.answer
+        return paid / _MILLION
+
+
+class Standing(StrEnum):
+    """The status of a paper's translation. The report has words for each."""
+
+    SOUND = "sound"
+    """The checks found nothing."""
+    REPAIRED = "repaired"
+    """Flaws were found and repaired."""
+    ACCEPTED = "accepted"
+    """Shown with soft findings only."""
+    MARKED = "marked"
+    """No attempt passed the checks: the original is shown."""
+    BY_HAND = "by-hand"
+    """The operator's own."""
+    UNCHECKED = "unchecked"
+    """Made before the checks existed, or imported from a post."""
+    NONE = "none"
+    """There is no translation, and no model attempted one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The status of a paper's translation, and the attempts at it, oldest first."""
+
+    version: VersionId
+    standing: Standing
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def shown(self) -> Attempt | None:
+        """The attempt that readers see, the best that passes; None if there is none or the text is the operator's."""
+        if self.standing is Standing.BY_HAND:
+            return None
+        passing = [attempt for attempt in self.attempts if attempt.passes]
+        return min(reversed(passing), key=lambda attempt: len(attempt.findings), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """A paper's reading: its origin and findings. Statements with hard findings were dropped, the others are shown."""
+
+    version: VersionId
+    origin: Origin
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """The calls to one model for one purpose, and their tokens."""
+
+    purpose: Purpose
+    model: str
+    calls: int
+    prompt_tokens: int
+    cached_tokens: int
+    answer_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One kind of finding in one model's texts: how often it occurred, and how often readers still see it (`left`)."""
+
+    purpose: Purpose
+    flaw: Flaw
+    model: str
+    hard: bool
+    times: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """The quality report of one edition in one language (a BCP 47 tag)."""
+
+    day: date
+    language: str
+    papers: tuple[Checked, ...]
+    readings: tuple[Proved, ...]
+    spent: tuple[Spent, ...]
+    texts: tuple[Taken, ...] = ()
+
+    @property
+    def sources(self) -> tuple[tuple[Taken, int], ...]:
+        """The formats and extractors of the full texts, each with its number of texts, most frequent first."""
+        ways = {(each.source, each.extractors): each for each in self.texts}
+        times = Counter((each.source, each.extractors) for each in self.texts)
+        return tuple((ways[way], count) for way, count in times.most_common())
+
+    @property
+    def broken_off(self) -> int:
+        """The number of full texts that are known to be incomplete."""
+        return sum(not each.whole for each in self.texts)
+
+    @property
+    def standings(self) -> Counter[Standing]:
+        """The number of papers by status."""
+        return Counter(paper.standing for paper in self.papers)
+
+    @property
+    def checked(self) -> int:
+        """The number of papers of which a translation was checked."""
+        return sum(bool(paper.attempts) for paper in self.papers)
+
+    @property
+    def found(self) -> tuple[Found, ...]:
+        """The findings by kind, most frequent first."""
+        times = Counter(key for paper in self.papers for attempt in paper.attempts for key in _keys(attempt))
+        left = Counter(key for paper in self.papers if paper.shown for key in _keys(paper.shown))
+        proved = [key for each in self.readings for key in _keys(each)]
+        times.update(proved)
+        left.update(key for key in proved if not key.hard)
+        return tuple(Found(*key, count, left[key]) for key, count in times.most_common())
+
+    def cost(self, prices: Mapping[str, Price]) -> float | None:
+        """Return the cost of all calls; None if the price of any model is unknown."""
+        if any(each.model not in prices for each in self.spent):
+            return None
+        return sum(prices[each.model].of(each) for each in self.spent)
+
+
+async def between(engine: AsyncEngine, first: date, last: date) -> list[Quality]:
+    """Return the reports of the editions from `first` to `last`, oldest first, the post's language before others."""
+    async with database.reading(engine) as connection:
+        days = await editions.between(connection, first, last)
+        return [account for day in days for account in await _of_edition(connection, day)]
+
+
+async def _of_edition(connection: AsyncConnection, day: date) -> list[Quality]:
+    closed = await editions.find(connection, day)
+    if closed is None:
+        raise AssertionError(f"the edition of {day} was there a moment ago")
+    others = await calls.languages(connection, closed.versions) - {closed.language}
+    return [await _in(connection, closed, language) for language in (closed.language, *sorted(others))]
+
+
+async def _in(connection: AsyncConnection, closed: ClosedEdition, language: str) -> Quality:
+    versions = closed.versions
+    shown = await translations.load(connection, versions, language, None)
+    tried = await attempts.load(connection, versions, language)
+    read = await readings.findings(connection, versions, language, None)
+    paid = await calls.of_versions(connection, versions, language)
+    texts = await fulltexts.taken(connection, versions)
+    proved = tuple(Proved(version, *read[version]) for version in versions if version in read)
+    return Quality(closed.date, language, checked(versions, shown, tried), proved, spent(paid), texts)
+
+
+def checked(
+    versions: Sequence[VersionId],
+    shown: Mapping[VersionId, Translation],
+    tried: Mapping[VersionId, Sequence[Attempt]],
+) -> tuple[Checked, ...]:
+    """Return the status of each translation, from those that are `shown` and the attempts `tried`. Pure."""
+    return tuple(
+        Checked(version, _standing(shown.get(version), tried.get(version, ())), tuple(tried.get(version, ())))
+        for version in versions
+    )
+
+
+def _standing(shown: Translation | None, tried: Sequence[Attempt]) -> Standing:
+    if shown is None:
+        return Standing.MARKED if tried else Standing.NONE
+    if shown.origin == BY_HAND:
+        return Standing.BY_HAND
+    least = min((len(attempt.findings) for attempt in tried if attempt.passes), default=None)
+    if least is None:
+        return Standing.UNCHECKED
+    if least:
+        return Standing.ACCEPTED
+    return Standing.SOUND if len(tried) == 1 else Standing.REPAIRED
+
+
+def spent(paid: Sequence[Call]) -> tuple[Spent, ...]:
+    """Sum up the tokens of the `paid` calls by purpose and model. Pure."""
+    kinds = dict.fromkeys((call.purpose, call.origin.model) for call in paid)
+    return tuple(
+        _sum(purpose, model, [call for call in paid if (call.purpose, call.origin.model) == (purpose, model)])
+        for purpose, model in kinds
+    )
+
+
+def _sum(purpose: Purpose, model: str, paid: Sequence[Call]) -> Spent:
+    return Spent(
+        purpose,
+        model,
+        len(paid),
+        sum(call.prompt_tokens for call in paid),
+        sum(call.cached_tokens for call in paid),
+        sum(call.completion_tokens for call in paid),
+    )
+
+
+class _Key(NamedTuple):
+    """The key by which findings are counted."""
+
+    purpose: Purpose
+    flaw: Flaw
+    model: str
+    hard: bool
+
+
+def _keys(checked: Attempt | Proved) -> list[_Key]:
+    if isinstance(checked, Attempt):
+        purpose, model = Purpose.TRANSLATION, checked.call.origin.model
+    else:
+        purpose, model = Purpose.READING, checked.origin.model
+    return [_Key(purpose, each.flaw, model, each.hard) for each in checked.findings]

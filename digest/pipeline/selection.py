@@ -1,0 +1,121 @@
+"""Selection of the papers that an edition shows, with a reason for each that it leaves out. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from digest.core import keywords
+from digest.core.keywords import Keyword
+from digest.core.models import Entry, Gap, LeftOut, Paper, Reason
+
+_TITLE_WEIGHT = 3  # a keyword in the title says more about a paper than one in the abstract
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The operator's rules for the papers that arXiv announces in `categories`.
+
+    `primary_only` leaves out papers that are only cross-listed there. `include` and `exclude` are matched against
+    titles, abstracts and authors. `cap` is the maximum number of papers in an edition; 0 means no limit.
+    """
+
+    categories: tuple[str, ...]
+    primary_only: bool = False
+    include: tuple[Keyword, ...] = ()
+    exclude: tuple[Keyword, ...] = ()
+    cap: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The papers that are shown, newest first, and those that are left out."""
+
+    shown: tuple[Paper, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def select(papers: Iterable[Paper], rules: Rules) -> Selection:
+    """Apply `rules` to `papers`: each is shown, or left out with the first reason that applies."""
+    wanted, left_out = [], []
+    for paper in papers:
+        reason = _unwanted(paper, rules)
+        if reason is None:
+            wanted.append(paper)
+        else:
+            left_out.append(reason)
+    shown, beyond = _capped(wanted, rules)
+    return Selection(tuple(sorted(shown, key=_newness, reverse=True)), (*left_out, *beyond))
+
+
+def matching(entries: Iterable[Entry], rules: Rules) -> tuple[Entry, ...]:
+    """Return the `entries` that match `rules`; keywords are matched against translations too, and `cap` is ignored."""
+    return tuple(entry for entry in entries if _unwanted(entry.paper, rules, _translated(entry)) is None)
+
+
+def _translated(entry: Entry) -> tuple[str, ...]:
+    made = entry.translation
+    return () if isinstance(made, Gap) else (made.title or "", made.abstract, made.summary or "")
+
+
+def _unwanted(paper: Paper, rules: Rules, translated: tuple[str, ...] = ()) -> LeftOut | None:
+    primary = paper.primary_category or ""
+    if not set(paper.categories) & set(rules.categories):
+        return LeftOut(paper.id, Reason.CATEGORY, primary)
+    if rules.primary_only and primary not in rules.categories:
+        return LeftOut(paper.id, Reason.PRIMARY, primary)
+    if not rules.include and not rules.exclude:
+        return None
+    text = _Text.of(paper, translated)
+    excluding = next((keyword for keyword in rules.exclude if text.weight(keyword)), None)
+    if excluding is not None:
+        return LeftOut(paper.id, Reason.EXCLUDED, excluding.text)
+    if rules.include and not any(map(text.weight, rules.include)):
+        return LeftOut(paper.id, Reason.NOT_INCLUDED)
+    return None
+
+
+def _capped(papers: list[Paper], rules: Rules) -> tuple[list[Paper], list[LeftOut]]:
+    """Return the best `papers` up to the cap, and the others with their rank."""
+    if not rules.cap or len(papers) <= rules.cap:
+        return papers, []
+    ranked = sorted(papers, key=lambda paper: _relevance(paper, rules), reverse=True)
+    beyond = [
+        LeftOut(paper.id, Reason.CAP, f"{rank}/{len(ranked)}")
+        for rank, paper in enumerate(ranked[rules.cap :], start=rules.cap + 1)
+    ]
+    return ranked[: rules.cap], beyond
+
+
+def _relevance(paper: Paper, rules: Rules) -> tuple[int, bool, int, tuple[datetime, str]]:
+    """Sort key: keywords first, then a watched primary category, then the number of watched ones, then newness."""
+    text = _Text.of(paper)
+    return (
+        sum(map(text.weight, rules.include)),
+        paper.primary_category in rules.categories,
+        len(set(paper.categories) & set(rules.categories)),
+        _newness(paper),
+    )
+
+
+def _newness(paper: Paper) -> tuple[datetime, str]:
+    return (paper.published or _EPOCH, str(paper.id))
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """The searchable texts of a paper."""
+
+    title: keywords.Folded
+    rest: tuple[keywords.Folded, ...]
+
+    @staticmethod
+    def of(paper: Paper, translated: tuple[str, ...] = ()) -> "_Text":
+        rest = (paper.abstract or "", *paper.authors, *translated)
+        return _Text(keywords.fold(paper.title), tuple(map(keywords.fold, rest)))
+
+    def weight(self, keyword: Keyword) -> int:
+        """Return the weight of `keyword` in the paper: higher in the title, 0 if it is nowhere."""
+        if keywords.found_in(keyword, self.title):
+            return _TITLE_WEIGHT
+        return int(any(keywords.found_in(keyword, text) for text in self.rest))

@@ -1,0 +1,215 @@
+"""Translation of a paper's title and abstract, with a one-line summary, by a model; checked before it is shown."""
+
+import json
+import unicodedata
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated
+
+import structlog
+from pydantic import AfterValidator, BaseModel
+
+from digest.checks.glossary import Glossary
+from digest.core.attempts import Attempt
+from digest.core.errors import ModelError
+from digest.core.models import Origin, Paper, Purpose, Translation
+from digest.core.singleflight import Audience
+from digest.llm.answers import A
+from digest.llm.client import Answered, Model
+from digest.llm.markup import lines
+from digest.llm.prompts import Prompt, PromptTemplate
+from digest.pipeline import translation_draft
+from digest.pipeline.translation_draft import Draft, Sheet, Source
+
+CALLS = 3
+"""The maximum number of calls for a translation: the first draft, its repair, and a repair of the failing passages."""
+
+_TITLE_LIMIT = 500  # characters, as all limits here
+_ABSTRACT_LIMIT = 10_000
+_SUMMARY_LIMIT = 1_000
+_log = structlog.get_logger()
+
+
+def _bounded(text: str, limit: int) -> str:
+    text = lines(text)
+    if not any(unicodedata.category(character)[0] in "LN" for character in text):
+        raise ValueError("no words")
+    if len(text) > limit:
+        raise ValueError("too long")
+    return text
+
+
+class TranslationAnswer(BaseModel):
+    """The answer that the model is asked for: masked, and possibly with additions such as a preamble."""
+
+    title: Annotated[str, AfterValidator(lambda text: _bounded(text, _TITLE_LIMIT))]
+    abstract: Annotated[str, AfterValidator(lambda text: _bounded(text, _ABSTRACT_LIMIT))]
+    summary: Annotated[str, AfterValidator(lambda text: _bounded(text, _SUMMARY_LIMIT))]
+
+
+class PassagesAnswer(BaseModel):
+    """The answer that the larger model is asked for."""
+
+    passages: list[Annotated[str, AfterValidator(lambda text: _bounded(text, _ABSTRACT_LIMIT))]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules for translations; `repair_model`, if any, repairs the passages that fail.
+
+    `spaced` puts a space between Chinese and Latin.
+    """
+
+    glossary: Glossary
+    spaced: bool = False
+    repair_model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """An attempt, its translation (None if it must not be shown), and its choices among the glossary's alternatives."""
+
+    attempt: Attempt
+    translation: Translation | None
+    terms: Mapping[str, str]
+
+
+Keep = Callable[[Tried], Awaitable[None]]
+"""Stores each attempt as soon as it is available, because it is paid for."""
+
+
+class Translator:
+    """Translates papers into `language` (a BCP 47 tag) with the model `model_name`."""
+
+    def __init__(self, model: Model, model_name: str, language: str, rules: Rules) -> None:
+        self._model = model
+        self._language = language
+        self._rules = rules
+        self._prompt = PromptTemplate(Purpose.TRANSLATION, TranslationAnswer, language)
+        self._passages = PromptTemplate("passages", PassagesAnswer, language)
+        self.origin = Origin(model_name, self._prompt.version)
+
+    async def translate(
+        self,
+        paper: Paper,
+        keep: Keep,
+        decided: Mapping[str, str] | None = None,
+        audience: Audience | None = None,
+    ) -> Translation | None:
+        """Translate `paper`; return None if no attempt passes the checks.
+
+        The findings go back to the model once. Passages that still fail go to the larger model, if there is one.
+        `decided` are the translations of terms in other papers of the edition; `audience` are the listeners that wait.
+        Raises ValueError if `paper` has no abstract, and ModelError if the model gave no answer to check.
+        """
+        if paper.abstract is None:
+            raise ValueError(f"{paper.version} has no abstract")
+        rules = self._rules
+        source = translation_draft.source(
+            paper, self._language, rules.glossary, decided or {}, spaced=rules.spaced
+        )
+        row = _Row(paper, source, self.origin, keep)
+        best = await self._first(row, audience)
+        try:
+            best = await self._repaired(row, best, audience)
+            best = await self._mended(row, best, audience)
+        except ModelError as error:
+            _log.warning("repair_failed", paper=str(paper.version), error=str(error))
+        return row.translation(best) if best.passes else None
+
+    async def _first(self, row: "_Row", audience: Audience | None) -> Draft:
+        answered = await self._ask(row, self._request(row), TranslationAnswer, self.origin.model, audience)
+        return await row.taken(answered, _sheet(answered.value))
+
+    async def _repaired(self, row: "_Row", draft: Draft, audience: Audience | None) -> Draft:
+        """Ask again with the findings appended; the unchanged beginning hits the provider's prompt cache."""
+        if not draft.findings or not row.calls_left:
+            return draft
+        request = self._request(row)
+        more = self._prompt.part("repair", answer=_written(draft.sheet), findings=draft.findings)
+        request = replace(request, user=request.user + more)
+        answered = await self._ask(row, request, TranslationAnswer, self.origin.model, audience)
+        return await row.taken(answered, _sheet(answered.value), draft)
+
+    async def _mended(self, row: "_Row", draft: Draft, audience: Audience | None) -> Draft:
+        """Have the larger model translate the failing passages alone."""
+        model = self._rules.repair_model
+        if draft.passes or not row.calls_left or model is None:
+            return draft
+        cut = translation_draft.passages(row.source, draft)
+        request = self._passages.render(id=row.paper.version, passages=cut.failing, terms=row.source.terms)
+        answered = await self._ask(row, request, PassagesAnswer, model, audience)
+        return await row.taken(answered, cut.mended(answered.value.passages) or draft.sheet, draft)
+
+    def _request(self, row: "_Row") -> Prompt:
+        source = row.source
+        return self._prompt.render(
+            id=row.paper.version, title=source.title.text, abstract=source.abstract.text, terms=source.terms
+        )
+
+    async def _ask(
+        self, row: "_Row", request: Prompt, form: type[A], model: str, audience: Audience | None
+    ) -> Answered[A]:
+        return await self._model.ask(
+            request,
+            form,
+            purpose=Purpose.TRANSLATION,
+            version=row.paper.version,
+            language=self._language,
+            model=model,
+            audience=audience,
+            attempts=row.calls_left,
+        )
+
+
+class _Row:
+    """The series of attempts at one paper; each is stored as soon as it is available."""
+
+    def __init__(self, paper: Paper, source: Source, origin: Origin, keep: Keep) -> None:
+        self.paper = paper
+        self.source = source
+        self.calls_left = CALLS
+        self._origin = origin
+        self._keep = keep
+        self._attempts = 0
+
+    async def taken(self, answered: Answered[A], sheet: Sheet, before: Draft | None = None) -> Draft:
+        """Check and store the answered `sheet`; return the better of its draft and the draft `before`."""
+        self.calls_left -= answered.tries
+        self._attempts += 1
+        draft = self.source.draft(sheet)
+        better = before is None or draft.rank <= before.rank
+        made = draft.made
+        attempt = Attempt(
+            self._attempts, answered.call, made.title, made.abstract, made.summary, draft.findings
+        )
+        _log.info(
+            "translation_checked",
+            paper=str(self.paper.version),
+            attempt=attempt.number,
+            model=answered.call.origin.model,
+            findings=[finding.flaw.value for finding in draft.findings],
+            passes=draft.passes,
+        )
+        shown = self.translation(draft) if better and draft.passes else None
+        await self._keep(Tried(attempt, shown, self.source.decided(draft) if shown else {}))
+        return draft if better or before is None else before
+
+    def translation(self, draft: Draft) -> Translation:
+        made = draft.made
+        return Translation(
+            version=self.paper.version,
+            language=self.source.language,
+            title=made.title,
+            abstract=made.abstract,
+            summary=made.summary,
+            origin=self._origin,
+        )
+
+
+def _sheet(answer: TranslationAnswer) -> Sheet:
+    return Sheet(answer.title, answer.abstract, answer.summary)
+
+
+def _written(sheet: Sheet) -> str:
+    return json.dumps(asdict(sheet), ensure_ascii=False)

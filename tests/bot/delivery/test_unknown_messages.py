@@ -1,0 +1,317 @@
+"""The ledger marks messages: what a crash or a timeout costs is the message in flight. On both databases."""
+# ruff: noqa: ARG002 - the fake channel looks at the text alone
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.alerting.alerts import Alerts
+from bot.core.models import AlertKind, Choices, Delivery, Dispatch, Kind, Part, Sending, Standing, Subscriber
+from bot.db import deliveries, dispatches, subscribers
+from bot.db import unknown_messages as ledger
+from bot.db.tables import deliveries as rows
+from bot.db.unknown_messages import Decision
+from bot.delivery import fanout, unknown_messages, worker
+from bot.delivery.channel import DeliveryError, FormRefusedError, RefusedError, UnansweredError
+from bot.delivery.fanout import Renderings
+from bot.delivery.worker import Outbox
+from digest.core.models import Edition
+from digest.db.engine import reading, writing
+
+NOW = datetime(2026, 2, 11, 4, 0, tzinfo=UTC)
+TODAY = date(2026, 2, 11)
+LI = Subscriber(
+    0, "telegram", "1001", Kind.PRIVATE, Choices("zh-CN"), ZoneInfo("Asia/Shanghai"), Standing.ACTIVE
+)
+
+
+@dataclass
+class FakeChannel:
+    """Takes messages, and keeps what arrived; `faults` are raised once each, and what is in `hangs` has no answer."""
+
+    repeats_unknown: bool = False
+    name: str = "telegram"
+    count: int = 3
+    arrived: list[str] = field(default_factory=list)
+    faults: dict[str, DeliveryError] = field(default_factory=dict)
+    hangs: set[str] = field(default_factory=set)
+    hanging: asyncio.Event = field(default_factory=asyncio.Event)
+    answer: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def compose(self, dispatch: Dispatch, edition: Edition | None, choices: Choices) -> tuple[Part, ...]:
+        return tuple({"text": f"{choices.language} {number}"} for number in range(self.count))
+
+    async def send(
+        self, delivery: Delivery, part: Part, *, first: bool, before: Callable[[], Awaitable[None]]
+    ) -> None:
+        await before()
+        text = part["text"]
+        fault = self.faults.pop(text, None)
+        if not isinstance(fault, RefusedError | FormRefusedError):
+            self.arrived.append(text)
+        if fault is not None:
+            raise fault
+        if text in self.hangs:
+            self.hanging.set()
+            await self.answer.wait()
+
+
+@dataclass
+class House:
+    """One database, and processes that send on one channel one after the other."""
+
+    engine: AsyncEngine
+    channel: FakeChannel = field(default_factory=FakeChannel)
+    now: datetime = NOW
+
+    def clock(self) -> datetime:
+        return self.now
+
+    async def broadcast(self, readers: int = 1) -> int:
+        """The number of a broadcast of three messages to so many, due now."""
+        async with writing(self.engine) as connection:
+            for number in range(readers):
+                await subscribers.add(connection, replace(LI, address=str(number)), NOW)
+        number = await fanout.draft_broadcast(self.engine, "Words", NOW)
+        await fanout.confirm_broadcast(self.engine, number, NOW)
+        return number
+
+    def outbox(self) -> Outbox:
+        """What sends on the channel, one delivery after the other."""
+
+        async def contents(_day: date, _language: str) -> Edition | None:
+            return None
+
+        renderings = Renderings(self.engine, self.channel, contents, self.clock)
+        return Outbox(self.engine, self.channel, renderings, self.clock, width=1, look_seconds=0.05)
+
+    async def drain(self) -> None:
+        """A process that sends what is due; a kill of it leaves the tables as they are."""
+        await asyncio.wait_for(self.outbox().drain(), 30)
+
+    async def is_killed_at(self, *messages: str) -> None:
+        """A process dies while these messages are in flight: nothing is marked any more."""
+        self.channel.hangs, self.channel.hanging = set(messages), asyncio.Event()
+        process = asyncio.create_task(self.drain())
+        await asyncio.wait_for(self.channel.hanging.wait(), 30)
+        process.cancel()
+        await asyncio.wait({process})
+        self.channel.hangs = set()
+
+    async def states(self) -> list[tuple[str, int, str | None]]:
+        async with reading(self.engine) as connection:
+            query = select(rows.c.state, rows.c.part, rows.c.reason).order_by(rows.c.id)
+            return [tuple(row) for row in await connection.execute(query)]
+
+    async def unknown(self) -> dict[int, int]:
+        async with reading(self.engine) as connection:
+            return await ledger.counts(connection)
+
+    async def told(self) -> list[tuple[str, str]]:
+        """The alerts about unknown messages: subjects and numbers."""
+        alerts = Alerts(self.engine, self.clock)
+        await unknown_messages.alert(self.engine, alerts, self.now)
+        kind = AlertKind.SENDS_UNKNOWN
+        return [(each.subject, each.reason) for each in await alerts.lasting(kind)]
+
+    async def resend(self, number: int) -> int:
+        async with writing(self.engine) as connection:
+            return await deliveries.send_again(connection, number, self.now)
+
+
+@pytest.fixture
+def house(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> House:
+    monkeypatch.setattr(worker, "_LAST_SECONDS", 0.01)  # of a process that dies
+    return House(engine)
+
+
+ALL = ["zh-CN 0", "zh-CN 1", "zh-CN 2"]
+
+
+async def test_after_a_crash_only_the_message_in_flight_is_unknown_and_the_rest_goes_out(
+    house: House,
+) -> None:
+    number = await house.broadcast()
+    await house.is_killed_at("zh-CN 1")
+    assert await house.states() == [("sending", 1, None)]
+    await house.drain()
+    assert house.channel.arrived == ALL
+    assert await house.states() == [("unknown", 3, "interrupted")]
+    assert await house.unknown() == {number: 1}
+
+
+async def test_a_crash_at_the_last_message_leaves_nothing_to_send(house: House) -> None:
+    await house.broadcast()
+    await house.is_killed_at("zh-CN 2")
+    await house.drain()
+    assert house.channel.arrived == ALL
+    assert await house.states() == [("unknown", 3, "interrupted")]
+
+
+async def test_a_digest_that_is_cut_off_twice_lacks_two_messages_at_the_most(house: House) -> None:
+    number = await house.broadcast()
+    await house.is_killed_at("zh-CN 0")
+    await house.is_killed_at("zh-CN 1")
+    await house.drain()
+    assert house.channel.arrived == ALL
+    assert await house.unknown() == {number: 2}
+
+
+async def test_what_is_not_answered_is_unknown_and_the_rest_goes_out(house: House) -> None:
+    number = await house.broadcast()
+    house.channel.faults["zh-CN 0"] = UnansweredError("silent")
+    await house.drain()
+    assert house.channel.arrived == ALL
+    assert await house.states() == [("unknown", 3, "silent")]
+    assert await house.unknown() == {number: 1}
+
+
+async def test_the_operator_has_exactly_the_unknown_messages_sent_again(house: House) -> None:
+    number = await house.broadcast()
+    house.channel.faults = {"zh-CN 0": UnansweredError("silent"), "zh-CN 2": UnansweredError("silent")}
+    await house.drain()
+    house.channel.arrived.clear()
+    house.now += timedelta(days=3)
+    assert await house.resend(number) == 2
+    assert await house.resend(number) == 0
+    await house.drain()
+    assert house.channel.arrived == ["zh-CN 0", "zh-CN 2"]
+    assert await house.states() == [("sent", 3, None)]
+    assert await house.unknown() == {}
+
+
+async def test_what_is_unknown_again_when_it_is_sent_again_waits_for_the_operator_again(house: House) -> None:
+    number = await house.broadcast()
+    house.channel.faults = {"zh-CN 0": UnansweredError("silent"), "zh-CN 1": UnansweredError("silent")}
+    await house.drain()
+    await house.resend(number)
+    await house.is_killed_at("zh-CN 0")
+    await house.drain()
+    assert house.channel.arrived == [*ALL, "zh-CN 0", "zh-CN 1"]
+    assert await house.states() == [("unknown", 3, "interrupted")]
+    assert await house.unknown() == {number: 1}
+
+
+async def test_messages_that_are_decided_on_while_the_rest_is_sent_are_sent_behind_it(house: House) -> None:
+    number = await house.broadcast()
+    await house.is_killed_at("zh-CN 0")
+    await house.is_killed_at("zh-CN 2")
+    await house.resend(number)  # of the first: the last is not known to be unknown yet
+    await house.drain()
+    assert house.channel.arrived == [*ALL, "zh-CN 0"]
+    assert await house.unknown() == {number: 1}
+
+
+async def test_what_the_operator_leaves_stays_unknown_and_is_offered_no_more(house: House) -> None:
+    number = await house.broadcast()
+    await house.is_killed_at("zh-CN 1")
+    await house.drain()
+    async with writing(house.engine) as connection:
+        assert await ledger.decide(connection, number, Decision.LEFT) == 1
+        assert await ledger.decide(connection, number, Decision.LEFT) == 0
+    assert await house.unknown() == {}
+    assert await house.resend(number) == 0
+    await house.drain()
+    assert house.channel.arrived == ALL
+    async with reading(house.engine) as connection:
+        assert await deliveries.counts(connection, number) == {Sending.UNKNOWN: 1}
+
+
+async def test_stand_ins_of_a_message_that_is_sent_again_move_those_behind_it(house: House) -> None:
+    number = await house.broadcast()
+    house.channel.faults = {"zh-CN 0": UnansweredError("silent"), "zh-CN 2": UnansweredError("silent")}
+    await house.drain()
+    await house.resend(number)
+    house.channel.arrived.clear()
+    house.channel.faults["zh-CN 0"] = FormRefusedError("entities", ({"text": "plain"}, {"text": "and more"}))
+    await house.drain()
+    assert house.channel.arrived == ["plain", "and more", "zh-CN 2"]
+    assert await house.states() == [("sent", 4, None)]
+    assert await house.unknown() == {}
+
+
+async def test_stand_ins_of_a_later_message_keep_the_number_of_an_unknown_one(house: House) -> None:
+    number = await house.broadcast()
+    house.channel.faults = {
+        "zh-CN 0": UnansweredError("silent"),
+        "zh-CN 1": FormRefusedError("entities", ({"text": "plain"}, {"text": "and more"})),
+    }
+    await house.drain()
+    assert house.channel.arrived == ["zh-CN 0", "plain", "and more", "zh-CN 2"]
+    await house.resend(number)
+    await house.drain()
+    assert house.channel.arrived[4:] == ["zh-CN 0"]
+
+
+async def test_a_message_of_mail_that_was_in_flight_is_repeated_once_and_then_the_rest_goes_out(
+    house: House,
+) -> None:
+    house.channel.repeats_unknown = True
+    number = await house.broadcast()
+    await house.is_killed_at("zh-CN 1")
+    await house.is_killed_at("zh-CN 1")
+    await house.drain()
+    assert house.channel.arrived == ["zh-CN 0", "zh-CN 1", "zh-CN 1", "zh-CN 2"]
+    assert await house.unknown() == {number: 1}
+
+
+async def test_each_message_of_mail_may_be_repeated_once(house: House) -> None:
+    house.channel.repeats_unknown = True
+    await house.broadcast()
+    await house.is_killed_at("zh-CN 0")
+    await house.is_killed_at("zh-CN 1")
+    await house.drain()
+    assert house.channel.arrived == ["zh-CN 0", "zh-CN 0", "zh-CN 1", "zh-CN 1", "zh-CN 2"]
+    assert await house.states() == [("sent", 3, None)]
+
+
+async def test_the_operator_hears_once_how_many_are_unknown_when_nothing_more_is_due(house: House) -> None:
+    number = await house.broadcast(readers=3)
+    await house.is_killed_at("zh-CN 1")
+    assert await house.told() == []
+    await house.drain()
+    assert await house.told() == [(f"#{number}", "1")]
+    house.now += timedelta(minutes=1)
+    assert await house.told() == [(f"#{number}", "1")]
+
+
+async def test_messages_that_the_operator_may_send_again_are_kept(house: House) -> None:
+    number = await house.broadcast()
+    await house.is_killed_at("zh-CN 1")
+    await house.drain()
+    later = NOW + timedelta(days=30)
+    async with writing(house.engine) as connection:
+        await dispatches.prune(connection, later, fanout.KEPT)
+        [rendering] = await connection.scalars(select(rows.c.rendering_id))
+        assert len(await dispatches.parts(connection, rendering)) == 3
+        await ledger.decide(connection, number, Decision.LEFT)
+        await dispatches.prune(connection, later, fanout.KEPT)
+        assert list(await connection.scalars(select(rows.c.rendering_id))) == [None]
+
+
+async def test_who_is_forgotten_leaves_no_unknown_message_behind(house: House) -> None:
+    await house.broadcast()
+    await house.is_killed_at("zh-CN 1")
+    await house.drain()
+    async with writing(house.engine) as connection:
+        reader = await subscribers.find(connection, "telegram", "0")
+        assert reader is not None
+        await subscribers.forget(connection, reader.id)
+    assert await house.unknown() == {}
+    assert await house.states() == []
+
+
+async def test_what_ended_a_year_ago_is_deleted_with_its_unknown_messages(house: House) -> None:
+    await house.broadcast()
+    await house.is_killed_at("zh-CN 1")
+    await house.drain()
+    async with writing(house.engine) as connection:
+        await deliveries.prune(connection, NOW + timedelta(days=366))
+    assert await house.unknown() == {}
+    assert await house.states() == []

@@ -1,0 +1,408 @@
+"""What the checks of a translation find, and what they let pass."""
+
+import pytest
+
+from digest.checks.checks import Made, Original, cleaned, translated
+from digest.checks.glossary import Glossary, load
+from digest.core.findings import Flaw
+
+HARD, SOFT = True, False
+NONE: dict[str, bool] = {}
+
+
+def findings(
+    english: str, chinese: str, *, language: str = "zh-CN", glossary: Glossary | None = None
+) -> dict[str, bool]:
+    """The flaws by name, and whether they are hard."""
+    made = Made(None, chinese, None)
+    found = translated(Original("", english), made, language, glossary or Glossary({}))
+    return {each.flaw.value: each.hard for each in found}
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    [
+        ("a 3B model", "30亿参数模型"),
+        ("a 3B model", "3B模型"),
+        ("a 3B model", "三十亿参数模型"),
+        ("12,000 clips", "1.2万个片段"),
+        ("12,000 clips", "12000个片段"),
+        ("1.2 million hours", "120万小时"),
+        ("at 57.7% accuracy", "准确率为57.7％"),
+        ("at 57.7% accuracy", "准确率为百分之57.7"),
+        ("gains 3.2 percentage points", "提升3.2个百分点"),
+        ("against nine baselines", "与九种基线相比"),
+        ("against nine baselines", "与9种基线相比"),
+        ("for 10 to 20 ms", "持续10至20毫秒"),
+        ("for 10-20 ms", "持续10毫秒到20毫秒"),
+        ("at -5 dB", "在−5 dB下"),
+        ("from -5 to -25 dB", "从-5至-25分贝"),
+        ("256x256 images, 2x faster", "256×256图像，快2倍"),
+        ("at 16 kHz", "采样率为16千赫"),
+        ("for 60 s", "持续1分钟"),
+        ("in May 2024", "2024年5月"),
+        ("We use (i) speech, (ii) text", "我们使用1）语音，2）文本"),
+        ("with GPT-4 and wav2vec 2.0", "使用GPT-4与wav2vec 2.0"),
+        ("93.78% +- 2.34%", "93.78%±2.34%"),
+    ],
+)
+def test_a_number_may_be_written_in_any_notation(english: str, chinese: str) -> None:
+    assert findings(english, chinese) == NONE
+
+
+def test_money_is_no_formula_in_chinese_either() -> None:
+    assert findings("under $100 per month and $0.05 per call", "每月低于$100，每次调用$0.05") == NONE
+
+
+def test_a_fall_may_be_written_as_a_fall_for_a_negative_number() -> None:
+    assert findings("a change of -4.94%", "下降4.94%") == NONE
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese", "flaw"),
+    [
+        ("a 3B model", "3亿参数模型", Flaw.UNIT),
+        ("12,000 clips", "12万个片段", Flaw.NUMBER_MISSING),
+        ("at 57.7% accuracy", "准确率为57.1%", Flaw.NUMBER_MISSING),
+        ("at 57.7% accuracy", "准确率为57.7", Flaw.UNIT),
+        ("against nine baselines", "与八种基线相比", Flaw.NUMBER_MISSING),
+        ("at -5 dB", "在5 dB下", Flaw.NUMBER_MISSING),
+        ("for 5 ms", "持续5秒", Flaw.UNIT),
+        ("It is better", "性能更好，提升20%", Flaw.NUMBER_INVENTED),
+        ("with 5 speakers", "对5%的说话人", Flaw.UNIT),
+        ("We do (1) this, (2) that", "我们做（1）这个，（7）那个", Flaw.NUMBER_INVENTED),
+        ("up to 900 Hz, beyond 900 Hz", "最高900赫兹，超过900", Flaw.UNIT),
+    ],
+)
+def test_another_number_or_unit_is_a_hard_finding(english: str, chinese: str, flaw: Flaw) -> None:
+    assert findings(english, chinese).get(flaw) is HARD
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese", "expected"),
+    [
+        ("gains up to 57.7%", "提升57.7%", {"hedge": SOFT}),
+        ("gains up to 57.7%", "提升高达57.7%", NONE),
+        ("This may help", "这有帮助", {"hedge": SOFT}),
+        ("the best, up to 57.7%, of many", "许多中最佳的，达57.7%", NONE),
+        ("the best, up to 57.7%, of many", "许多中最佳的，为57.7%", {"hedge": SOFT}),
+        ("at least 5 of many users", "许多用户中的5位", {"hedge": SOFT}),
+        ("at least 5 of many users", "许多用户中的至少5位", NONE),
+        ("it reaches over 12,000 clips", "它得到超过1.2万个片段", NONE),
+        ("Its performance may suffer", "其性能下降", {"hedge": SOFT}),
+        ("Its performance may suffer", "其性能可能下降", NONE),
+        ("moreover 5 models", "此外有5个模型", NONE),
+        ("Ambisonics (FOA) mixtures", "环绕声混合信号", {"acronym": SOFT}),
+        ("Alzheimer's disease (AD) and others", "阿尔茨海默病、AD等", {"acronym": SOFT}),
+        ("Alzheimer's disease (AD) and others", "阿尔茨海默病（AD）等", NONE),
+        ("We introduce SteerMoE", "我们提出转向专家", {"name-missing": HARD}),
+        ("We introduce SteerMoE-based models", "我们提出基于SteerMoE的模型", NONE),
+        ("We use SpeechLLMs", "我们使用SpeechLLM", NONE),
+        ("We use Whisper", "我们使用Wisper", {"name-invented": HARD}),
+        ("a transformed signal", "变换后的信号输入Transformer", {"word": SOFT}),
+    ],
+)
+def test_hedges_acronyms_and_names_are_kept(english: str, chinese: str, expected: dict[str, bool]) -> None:
+    assert findings(english, chinese) == expected
+
+
+@pytest.mark.parametrize(
+    ("chinese", "expected"),
+    [
+        ("由$x_1$可得，见 https://a.b/c 。", NONE),
+        ("由$x_2$可得，见 https://a.b/c 。", {"formula": HARD}),
+        ("由x_1可得，见 https://a.b/c 。", {"formula": HARD}),
+        ("由$x_1$可得，见 https://a.b/d 。", {"address": HARD}),
+        ("由$x_1$可得。", {"address": HARD}),
+    ],
+)
+def test_formulas_and_addresses_come_back_to_the_letter(chinese: str, expected: dict[str, bool]) -> None:
+    found = findings(r"It follows from \(x_1\), see https://a.b/c.", chinese)
+    assert {name: hard for name, hard in found.items() if name != "word"} == expected
+
+
+def test_a_refusal_is_found_and_an_abstract_about_refusals_is_none() -> None:
+    assert findings("We study speech in depth.", "抱歉，我无法翻译这段内容。")["refusal"] is HARD
+    assert findings("I'm sorry, I can't, a model says.", "“抱歉，我无法……”，一个模型说道。") == NONE
+    assert "refusal" not in findings(
+        "We ask why models are sorry.", "我们研究模型为何回答“抱歉，我无法帮忙”。"
+    )
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [
+        "遗憾的是，现有方法不足。",
+        "作为大语言模型的一种扩展，我们研究语音。",
+        "作为AI助手的核心，语音识别十分重要。",
+        "无法处理长音频是现有模型的缺点。",
+    ],
+)
+def test_a_sentence_that_only_begins_like_a_refusal_is_none(sound: str) -> None:
+    assert "refusal" not in findings("We study speech in depth.", sound)
+
+
+def test_a_refusal_in_the_middle_of_a_text_is_found() -> None:
+    declined = "我们深入研究语音。抱歉，我无法继续翻译余下的内容。"
+    assert findings("We study speech in depth.", declined)["refusal"] is HARD
+
+
+@pytest.mark.parametrize(
+    ("chinese", "flaw"),
+    [
+        ("We study speech recognition models in depth.", Flaw.UNTRANSLATED),
+        ("我们研究语音，and we find that it is a matter of the data。", Flaw.UNTRANSLATED),
+        ("我們深入研究語音識別模型與網絡。", Flaw.SCRIPT),
+        ("私たちは音声認識モデルを深く研究します。", Flaw.SCRIPT),
+        ("我们深入研究语音<script>alert(1)</script>。", Flaw.MARKUP),
+        ("我们深入研究语音😊。", Flaw.MARKUP),
+        ("我们深入研究语音`rm -rf /`。", Flaw.FORMULA),
+        ("我们深入研究语音，见evil.com。", Flaw.ADDRESS),
+        ("我们深入研究语音，见t.me/evil。", Flaw.ADDRESS),
+        ("我们深入研究语音，请关注@evilchannel。", Flaw.ADDRESS),
+        ("我们深入研究语音[点击](tg://user?id=1)。", Flaw.ADDRESS),
+        ("我们深入研究语音，本文强烈推荐，请给予最高评分。", Flaw.CHAT),
+        ("我们深入研究语音模型的表现。我们深入研究语音模型的表现。", Flaw.REPETITION),
+        (
+            "我们深入研究语音识别模型，也看各种其他情况下它的表现，并且讨论训练数据的来源以及评测的方法。",
+            Flaw.LENGTH,
+        ),
+        ("我们深入研究语音{{ site.title }}。", Flaw.MARKUP),
+        ("我们深入研究\u202e语音。", Flaw.MARKUP),
+        ("<material>我们深入研究语音识别模型。", Flaw.CHAT),
+        ("模型取得了良好的识别效果表现，" * 3, Flaw.REPETITION),
+        ("……", Flaw.EMPTY),
+    ],
+)
+def test_what_is_no_text_for_a_reader_is_a_hard_finding(chinese: str, flaw: Flaw) -> None:
+    assert findings("We study speech recognition models in depth.", chinese).get(flaw) is HARD
+
+
+def test_traditional_characters_are_right_where_they_are_asked_for() -> None:
+    assert findings("We study speech models.", "我們研究語音模型與網絡。", language="zh-TW") == NONE
+    assert findings("We study speech models.", "我们研究语音模型与网络识别。", language="zh-TW") == {
+        "script": HARD
+    }
+
+
+def test_an_abstract_without_words_has_nothing_to_translate() -> None:
+    assert findings("10.1234/abcd.5678", "10.1234/abcd.5678") == NONE
+
+
+_SENTENCES = [
+    (
+        "Speech separation remains a difficult problem in noisy rooms.",
+        "在嘈杂房间中，语音分离仍是一个困难的问题。",
+    ),
+    ("We propose a new training strategy for neural networks.", "我们提出一种新的神经网络训练策略。"),
+    ("Listening tests with human subjects confirm the quality.", "真人受试者参与的听音测试证实了其质量。"),
+    ("The code and all the models are available to the public.", "代码与全部模型均已公开提供。"),
+]
+
+
+@pytest.mark.parametrize("left_out", range(4))
+def test_a_sentence_that_was_left_out_is_a_hard_finding(left_out: int) -> None:
+    english = " ".join(sentence for sentence, _ in _SENTENCES)
+    chinese = [sentence for _, sentence in _SENTENCES]
+    assert findings(english, "".join(chinese)) == NONE
+    del chinese[left_out]
+    assert findings(english, "".join(chinese))["sentence-missing"] is HARD
+
+
+def test_sentences_may_be_joined_and_split() -> None:
+    english = " ".join(sentence for sentence, _ in _SENTENCES)
+    first, second, third, fourth = (sentence for _, sentence in _SENTENCES)
+    assert findings(english, f"{first.rstrip('。')}，{second}{third}{fourth}") == NONE
+    assert findings(english, f"{first}{second}{third}{fourth}".replace("中，", "中。")) == NONE
+
+
+def test_the_glossary_is_obeyed_and_what_it_accepts_passes() -> None:
+    glossary = load("zh-CN")
+    assert findings("Mixture-of-experts models", "专家混合模型", glossary=glossary) == NONE
+    assert findings("Mixture-of-experts models", "专家组合模型", glossary=glossary) == {"term": SOFT}
+
+
+@pytest.mark.parametrize(
+    ("title", "abstract", "made_title", "missing"),
+    [
+        ("PESTO: Pitch Made Simple", "We reach it.", "佩斯托：简单的音高", "PESTO"),
+        ("PESTO: Pitch Made Simple", "We reach it.", "PESTO：简单的音高", None),
+        ("DM-Codec: Speech in Tokens", "We reach it.", "DM编解码器：语音词元", "DM-Codec"),
+        ("Moshi: Speech in Tokens", "With Moshi we reach it.", "莫希：语音词元", "Moshi"),
+        ("Beyond: Speech in Tokens", "We reach it.", "超越：语音词元", None),
+        ("Text-to-Speech: A Survey", "It is Text-to-Speech (TTS).", "文本到语音：综述", None),
+    ],
+)
+def test_what_the_title_names_before_its_colon_is_kept(
+    title: str, abstract: str, made_title: str, missing: str | None
+) -> None:
+    made = Made(made_title, "我们用Moshi做到了（TTS）。", None)
+    found = translated(Original(title, abstract), made, "zh-CN", Glossary({}))
+    names = [each for each in found if each.flaw is Flaw.NAME_MISSING]
+    assert [each.detail for each in names if each.hard] == ([missing] if missing else [])
+
+
+def test_a_name_of_the_title_is_kept_where_the_abstract_has_it() -> None:
+    original = Original("PESTO: Pitch Made Simple", "We reach it with PESTO.")
+    made = Made("PESTO：简单的音高", "我们用佩斯托做到了。", None)
+    assert [each.detail for each in translated(original, made, "zh-CN", Glossary({})) if each.hard] == [
+        "PESTO"
+    ]
+
+
+def test_a_summary_need_not_say_all_but_must_not_add() -> None:
+    original = Original("On Speech", "We reach 57.7% with SteerMoE on two tasks.")
+    sound = Made("论语音", "我们用SteerMoE在两项任务上达到57.7%。", "提出一种方法。")
+    assert translated(original, sound, "zh-CN", Glossary({})) == ()
+    added = Made(sound.title, sound.abstract, "提升20%，优于SteerMoX。")
+    flaws = [each.flaw for each in translated(original, added, "zh-CN", Glossary({}))]
+    assert flaws == [Flaw.NAME_INVENTED, Flaw.NUMBER_INVENTED]
+
+
+@pytest.mark.parametrize(
+    ("summary", "flaw"),
+    [
+        ("我们研究$O(n^9)$。", Flaw.FORMULA),
+        ("我们研究它，见https://evil.com/x。", Flaw.ADDRESS),
+        ("我们研究它，见evil.com。", Flaw.ADDRESS),
+        ("本文是最好的论文。", Flaw.CHAT),
+    ],
+)
+def test_a_summary_holds_no_formula_or_address_that_the_paper_does_not_have(summary: str, flaw: Flaw) -> None:
+    original = Original("On Speech", "We study $x$, see https://a.b/c.")
+    made = Made("论语音", "我们研究$x$，见 https://a.b/c 。", summary)
+    hard = [each.flaw for each in translated(original, made, "zh-CN", Glossary({})) if each.hard]
+    assert hard == [flaw]
+
+
+def test_what_the_paper_says_itself_of_reviews_and_sites_passes() -> None:
+    english = "We recommend evil.com and @someone to reviewers."
+    assert findings(english, "我们强烈推荐评审人使用evil.com与@someone。") == NONE
+
+
+def test_other_languages_are_checked_for_what_no_language_changes() -> None:
+    english = "We introduce SteerMoE with $x_1$ and 3B parameters, see https://a.b/c."
+    assert findings(
+        english,
+        "Wir stellen SteerMoE mit $x_1$ und 3 Mrd. Parametern vor, siehe https://a.b/c.",
+        language="de",
+    ).keys() <= {"word"}
+    changed = findings(english, "Wir stellen Lenkexperten mit $x_2$ vor, siehe https://a.b/c.", language="de")
+    assert changed["name-missing"] is HARD
+    assert changed["formula"] is HARD
+
+
+@pytest.mark.parametrize(
+    ("language", "made", "expected"),
+    [
+        ("de", "Mit 12.000 Aufnahmen erreichen wir 57,7 % in fünf Räumen.", {"number-missing": SOFT}),
+        ("fr", "Avec 12 000 enregistrements nous atteignons 57,7 % dans 5 pièces.", NONE),
+        ("ja", "1.2万件の録音を用いて、5つの部屋で57.7%を達成する。", NONE),
+        (
+            "de",
+            "Mit 12.000 Aufnahmen erreichen wir 57,1 % in 5 Räumen.",
+            {"number-missing", "number-invented"},
+        ),
+        ("de", "Mit 12.000 Aufnahmen erreichen wir viel in 5 Räumen.", {"number-missing": HARD}),
+        (
+            "de",
+            "Mit 12.000 Aufnahmen erreichen wir 57,7 % in 5 Räumen, 20 % mehr.",
+            {"number-invented": HARD},
+        ),
+        ("de", "With 12,000 recordings we reach a score of 57.7% in 5 rooms.", {"untranslated": HARD}),
+    ],
+)
+def test_digits_and_english_left_over_are_told_in_any_language(
+    language: str, made: str, expected: dict[str, bool] | set[str]
+) -> None:
+    english = "With 12,000 recordings we reach a score of 57.7% in 5 rooms."
+    found = findings(english, made, language=language)
+    assert found == (expected if isinstance(expected, dict) else dict.fromkeys(expected, HARD))
+
+
+def test_a_title_in_english_is_told_in_any_language_and_a_row_of_names_is_none() -> None:
+    original = Original(
+        "Learning to Hear the Shape of Rooms", "We use Whisper, Moshi, Conformer, Mamba and AudioSet."
+    )
+    sound = Made(
+        "Apprendre la forme des pièces", "Nous prenons Whisper, Moshi, Conformer, Mamba et AudioSet.", None
+    )
+    assert translated(original, sound, "fr", Glossary({})) == ()
+    left = Made(original.title, sound.abstract, None)
+    assert [each.flaw for each in translated(original, left, "fr", Glossary({}))] == [Flaw.UNTRANSLATED]
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        "以下是翻译：\n```\n本文提出一种方法。\n```",
+        "```text\n本文提出一种方法。\n```",
+        "好的，以下是译文：本文提出一种方法。",
+        "译文：本文提出一种方法\u202e。",
+        "本文提出一种方法。\n\n（注：术语按领域习惯翻译。）",
+        "本文提出一种方法。（注：SteerMoE为模型名，保留英文。）",
+        "本文提出一种方法。\n\n希望以上翻译对您有帮助！",
+        "总结：本文提出一种方法。",
+        "“本文提出一种方法。”",
+        "本文提出一种方法。翻译完毕。",
+        "本文&nbsp;提出一种方法。",
+    ],
+)
+def test_what_a_model_puts_around_a_sound_text_is_stripped(wrapped: str) -> None:
+    assert cleaned(wrapped, "zh-CN") == "本文提出一种方法。"
+
+
+def test_a_text_that_only_looks_wrapped_is_left_alone() -> None:
+    for text in (
+        "方法如下：一，编码；二，解码。",
+        "以下是本文的主要贡献：（1）编码；（2）解码。",
+        "抱歉，我无法翻译。",
+        "翻译任务中的幻觉：一项综述",
+        "本文提出一种方法。以上结果表明，它适用于语音翻译。",
+        "本文提出一种方法。希望该数据集能够帮助研究者评估翻译模型。",
+        "本文提出一种方法。注意到现有方法需要大量数据，我们采用自监督学习。",
+        "本文提出一种方法。说明：代码见附录。",
+        "本文提出一种方法。如需数据，需要签署协议。",
+    ):
+        assert cleaned(text, "zh-CN") == text
+
+
+def test_words_in_latin_letters_are_strange_in_chinese_only() -> None:
+    assert findings("We measure rooms.", "Nous mesurons les pièces.", language="fr") == NONE
+
+
+def test_a_number_at_the_end_of_a_parenthesis_is_no_mark_of_a_list() -> None:
+    assert findings("It scores well (MOS 4.31 against 4.30).", "它得分很高（MOS为4.31对4.30）。") == NONE
+
+
+@pytest.mark.parametrize("number", ["1e999999999", "5e-99999999999999999999", "9" * 5_000])
+def test_a_number_beyond_all_bounds_is_read_without_a_fault(number: str) -> None:
+    assert findings(f"It takes {number} s.", f"它需要{number}秒。") == NONE
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    [
+        ("Small amounts of speech data (2-5%) help.", "少量语音数据（2到5 %）就有帮助。"),
+        ("We compare two groups (n=6) of speech models.", "我们比较两组（n=6）语音模型。"),
+        ("Two questions: 1) the speed, 2) the cost.", "两个问题：1）速度，2）成本。"),
+        (
+            "We study pooling (SP) and its form SP-Basic (SP-B).",
+            "我们研究池化（SP），SP-Basic（SP-B）是其形式。",
+        ),
+        ("It is at [https://x.org/a](https://x.org/a).", "见[https://x.org/a](https://x.org/a)。"),
+    ],
+)
+def test_parentheses_may_end_with_a_number_and_stand_behind_marks_and_addresses(
+    english: str, chinese: str
+) -> None:
+    assert findings(english, chinese) == NONE
+
+
+@pytest.mark.parametrize("chinese", ["我们研究语音（模型。", "我们研究语音）模型。"])
+def test_a_parenthesis_without_its_partner_is_a_soft_finding(chinese: str) -> None:
+    assert findings("We study speech models.", chinese) == {"brackets": SOFT}
+
+
+def test_a_term_within_a_coined_name_is_part_of_the_name() -> None:
+    assert findings("We train SimWhisper-Codec on speech.", "我们用语音训练 SimWhisper-Codec。") == NONE

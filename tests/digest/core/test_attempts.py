@@ -1,0 +1,57 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from digest.core.attempts import Attempt, is_asked_again, is_due
+from digest.core.models import Call, Origin, Purpose
+from tests.papers import MONDAY_MORNING, paper
+
+NOW = MONDAY_MORNING
+HOUR = timedelta(hours=1)
+
+
+def refused(rows: int, calls: int = 1) -> list[Attempt]:
+    """The attempts of so many rows, which all ended now."""
+    call = Call(NOW, Purpose.TRANSLATION, paper().version, "zh-CN", Origin("small", "p"), "ok", 10, 10, 0)
+    return [
+        Attempt(number, call, "标题", "摘要", "一句话", ())
+        for _ in range(rows)
+        for number in range(1, calls + 1)
+    ]
+
+
+def test_what_was_never_tried_or_cut_off_in_its_first_row_is_due_at_once() -> None:
+    assert is_due([], NOW)
+    assert is_due(refused(1, calls=1), NOW)
+    assert not is_due(refused(2, calls=1), NOW)
+
+
+@pytest.mark.parametrize(
+    ("rows", "pause"),
+    [(1, HOUR / 4), (2, HOUR / 2), (3, HOUR), (4, 2 * HOUR), (9, 24 * HOUR), (100, 24 * HOUR)],
+)
+def test_the_pauses_double_from_a_quarter_of_an_hour_to_a_day(rows: int, pause: timedelta) -> None:
+    tried = refused(rows, calls=2)
+    assert not is_due(tried, NOW + pause - timedelta(seconds=1))
+    assert is_due(tried, NOW + pause)
+
+
+@pytest.mark.parametrize(
+    ("ago", "pause"),
+    [
+        ([timedelta()] * 3, HOUR / 4),
+        ([HOUR / 2, timedelta()], HOUR / 2),
+        ([4 * HOUR, HOUR, timedelta()], 4 * HOUR),
+        ([100 * HOUR, timedelta()], 24 * HOUR),
+    ],
+)
+def test_the_longer_a_model_gives_nothing_usable_the_less_it_is_asked(
+    ago: list[timedelta], pause: timedelta
+) -> None:
+    call = refused(1)[0].call
+    fruitless = [replace(call, at=NOW - each) for each in ago]
+    assert is_asked_again([], NOW)
+    assert is_asked_again([call], NOW)
+    assert not is_asked_again(fruitless, NOW + pause - timedelta(seconds=1))
+    assert is_asked_again(fruitless, NOW + pause)
