@@ -65,5 +65,5 @@ def load(path: Path, selector: str, domain: str) -> Signer:
     try:
         signer.sign(_PROBE)
     except (dkim.DKIMException, ASN1FormatError, ValueError, IndexError):
-        raise SigningKeyError(f"{path} holds an RSA private key that cannot be used.") from None
+        raise SigningKeyError(f"{path} holds no RSA private key that can be used.") from None
     return signer

@@ -44,7 +44,7 @@ def test_a_full_disk_leaves_the_old_post_and_nothing_else(
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ArchiveError, match="nowhere, is not there"):
+    with pytest.raises(ArchiveError, match="nowhere, does not exist"):
         files.require(tmp_path / "nowhere")
     with pytest.raises(ArchiveError, match="No such file"):
         files.write(tmp_path / "nowhere" / "post.md", "a")

@@ -70,5 +70,5 @@ def test_several_papers_are_found_once_each_and_in_order() -> None:
 
 def test_a_version_must_be_named_where_it_is_needed() -> None:
     assert ids.version("http://arxiv.org/abs/2602.11145v3") == VersionId(PaperId("2602.11145"), 3)
-    with pytest.raises(InvalidPaperIdError, match="which version"):
+    with pytest.raises(InvalidPaperIdError, match="does not name a version"):
         ids.version("2602.11145")

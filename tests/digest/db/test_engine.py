@@ -288,7 +288,7 @@ async def test_many_programs_that_open_a_new_file_at_once_all_succeed(tmp_path: 
 WRITER = """
 import asyncio, sys
 from datetime import UTC, datetime
-from digest.models import Origin, Paper, PaperId, Translation, VersionId
+from digest.core.models import Origin, Paper, PaperId, Translation, VersionId
 from digest.db import papers, translations
 from digest.db.engine import open_engine, writing
 

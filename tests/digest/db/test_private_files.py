@@ -73,7 +73,7 @@ async def test_doctor_names_what_others_can_read_and_how_to_mend_it(
     for each, bits in ((Path(".env"), 0o600), (key, 0o600), (Path("data/arxiv-daily.db"), 0o600)):
         each.touch()
         each.chmod(bits)
-    assert await machine.privacy(settings) == "readable by this user alone"
+    assert await machine.privacy(settings) == "readable only by this user"
     for each in (Path(".env"), key, Path("data/arxiv-daily.db"), Path("data")):
         before = mode(each)
         each.chmod(0o755 if each.is_dir() else 0o640)
@@ -87,5 +87,5 @@ async def test_doctor_names_what_others_can_read_and_how_to_mend_it(
 
 def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(DigestError, match="cannot be made"):
+    with pytest.raises(DigestError, match="cannot be created"):
         open_engine(f"sqlite:///{tmp_path}/file/store.db")
