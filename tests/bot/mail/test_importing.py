@@ -80,7 +80,10 @@ def test_every_fault_is_told_with_its_line() -> None:
         (HEAD.replace("\n", ",name\n"), "unknown column “name”"),
         (HEAD + GOOD + '"open', "from here on this is not valid CSV in UTF-8"),
         (HEAD + GOOD + "a" * 200_000 + "\n", "from here on this is not valid CSV in UTF-8"),
-        (HEAD + f"{'a' * 250}@example.org,2025-01-01,form\n", "address: An address may have at most 254 characters"),
+        (
+            HEAD + f"{'a' * 250}@example.org,2025-01-01,form\n",
+            "address: An address may have at most 254 characters",
+        ),
         (HEAD + '"li@example.org\nBcc: x@example.org",2025-01-01,form\n', "address: "),
         (HEAD + "li@example.org,2025-01-01," + "x" * 501 + "\n", "consent: "),
         (HEAD + "li@example.org,2025-01-01,a\0b\n", "consent: "),
