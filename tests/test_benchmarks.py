@@ -14,7 +14,7 @@ from tests.components import program
 from tests.shared import shared_data
 
 ROOT = Path(__file__).resolve().parents[1]
-LONG = {"database", "edition", "faults", "mail", "telegram"}
+LONG = {"database", "edition", "faults", "fidelity", "fulltext", "mail", "telegram"}
 NO_PROGRAMS = {"__main__", "results", "virtual_time"}
 
 
@@ -102,6 +102,7 @@ def test_a_broken_promise_fails_at_any_size_and_an_exceeded_limit_only_at_the_fu
     assert capsys.readouterr().out.count("FAILED") == 2
 
 
+@pytest.mark.play
 def test_planted_faults_are_found_and_sound_translations_pass() -> None:
     came = planted(120)
     assert came.undone == came.missed == []

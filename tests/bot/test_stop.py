@@ -91,6 +91,7 @@ async def test_a_process_in_which_a_thread_hangs_is_left_all_the_same() -> None:
     assert process.returncode == 0
 
 
+@pytest.mark.play
 async def test_with_everything_under_way_and_nothing_answered_the_program_ends_and_goes_on_later(
     tmp_path: Path, sqlite_url: str
 ) -> None:

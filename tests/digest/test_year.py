@@ -163,11 +163,11 @@ async def test_a_year_is_covered_whatever_happens(tmp_path: Path, seed: int, fir
 @pytest.mark.parametrize(
     ("lag", "hour"),
     [
-        (("--lag", "0"), 9),
+        pytest.param(("--lag", "0"), 9, marks=pytest.mark.play),
         (("--lag", "1"), 9),
-        (("--lag", "5"), 9),
+        pytest.param(("--lag", "5"), 9, marks=pytest.mark.play),
         (("--lag", "5"), 14),
-        (("--midnight",), 9),
+        pytest.param(("--midnight",), 9, marks=pytest.mark.play),
     ],
 )
 async def test_however_far_the_query_api_lags(

@@ -113,6 +113,7 @@ BOTH = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.play
 @BOTH
 async def test_killed_at_several_points_the_ledger_adds_up_and_nobody_gets_anything_twice(
     tmp_path: Path, database_url: str
@@ -156,6 +157,7 @@ async def test_a_signal_to_stop_ends_what_is_in_flight_and_begins_nothing(
         assert max(here.telegram.sent.values()) == 1
 
 
+@pytest.mark.play
 async def test_a_signal_to_stop_is_obeyed_although_nothing_is_answered_any_more(
     tmp_path: Path, sqlite_url: str
 ) -> None:

@@ -63,7 +63,7 @@ async def test_what_is_about_us_pauses_the_channel_at_once(house: House, smtp: F
     assert {tuple(each) for each in await house.standings()} == {("active", None, 0)}
 
 
-@pytest.mark.parametrize("count", [2, 3, 10])
+@pytest.mark.parametrize("count", [2, pytest.param(3, marks=pytest.mark.play), 10])
 @pytest.mark.parametrize("answer", [UNKNOWN, "552 5.2.2 full", "550 no", "554 5.6.0 bad"])
 async def test_what_all_readers_hear_is_about_us_whatever_it_says(
     house: House, smtp: FakeSmtp, count: int, answer: str

@@ -3,6 +3,8 @@
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.bot.cli.test_main import environment
 from tests.bot.telegram.talks import made, talking, told
 from tests.bot.telegram.world import BotWorld, bot_world
@@ -38,6 +40,7 @@ async def served(here: BotWorld, users: list[User], *, kill: bool) -> None:
         await process.status()
 
 
+@pytest.mark.play
 async def test_a_kill_just_after_ten_people_asked_costs_nobody_the_answer(tmp_path: Path) -> None:
     telegram = FakeTelegram(limits=False, latency_seconds=0.3)
     async with bot_world(tmp_path, papers=1, telegram=telegram) as here:

@@ -109,6 +109,7 @@ async def test_a_thousand_chats_are_served_within_all_of_telegrams_rates() -> No
     assert most_within(60, world.times(-1)) == 20
 
 
+@pytest.mark.play
 async def test_it_begins_at_25_a_second_and_grows_by_one_a_minute_without_a_refusal() -> None:
     world = World()
     tasks = [world.request(chat, BULK) for chat in range(1, 6001)]
@@ -160,6 +161,7 @@ async def test_a_process_that_just_began_spaces_what_goes_to_a_group() -> None:
     assert most_within(60, times) == 20
 
 
+@pytest.mark.play
 async def test_an_answer_overtakes_twenty_thousand_that_wait() -> None:
     world = World()
     tasks = [world.request(chat, BULK) for chat in range(1, 20_001)]

@@ -39,6 +39,7 @@ def requests(here: BotWorld, method: str, chat: int) -> int:
     )
 
 
+@pytest.mark.play
 async def test_a_refused_rich_message_is_shown_once_in_classic_ones_whatever_comes_between(
     tmp_path: Path,
 ) -> None:

@@ -428,6 +428,7 @@ REASONS = {
 }
 
 
+@pytest.mark.play
 @pytest.mark.parametrize(
     ("name", "heading", "gone"),
     [
