@@ -16,7 +16,7 @@ _log = structlog.get_logger()
 
 Keep = Callable[[str, EndpointProfile], Awaitable[None]]
 
-_TRIAL_SECONDS = 3.0
+_TRIAL_SECONDS = 1.0  # a refusal comes at once; every second costs an edition of two hundred papers 2 %
 """How long other calls wait for a refusal of the first: a refusal comes before the model runs, an answer after."""
 
 _FORMAT_FAILURES = 2
@@ -86,7 +86,7 @@ class _Known:
 class Profiles:
     """The profiles of an endpoint's models: `kept` by earlier processes, and stored by `keep` when they change.
 
-    While a form of request is untried, one call goes ahead and the others wait for it, for at most three seconds, so
+    While a form of request is untried, one call goes ahead and the others wait for it, for at most a second, so
     that a refusal costs one call, however many papers there are.
     """
 
