@@ -1,1 +1,1 @@
-"""What subscribers choose."""
+"""The subscribers' choices."""

@@ -17,7 +17,7 @@ _CONTENT = ("source", "text", "orders", "whole", "extractors", "reason", "tried_
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What came of looking for a full text: at the last time, the `tries`-th."""
+    """The outcome of the latest try to get a full text, the `tries`-th."""
 
     outcome: FullText | NoText
     tried_at: datetime
@@ -26,7 +26,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Where the full text of `version` was taken from, by which libraries, and whether it is known to lack nothing."""
+    """Source of the full text of `version`, the libraries that extracted it, and whether it is known to be whole."""
 
     version: VersionId
     source: TextSource
@@ -58,7 +58,7 @@ async def find(connection: AsyncConnection, version: VersionId) -> Attempt | Non
 async def lacking(
     connection: AsyncConnection, versions: Collection[VersionId]
 ) -> dict[VersionId, NoTextReason]:
-    """Those of `versions` whose last try found no text, and why."""
+    """Return the `versions` whose last try found no text, each with the reason."""
     key = tuple_(fulltexts.c.paper_id, fulltexts.c.version)
     query = select(fulltexts.c.paper_id, fulltexts.c.version, fulltexts.c.reason).where(
         fulltexts.c.text.is_(None)
@@ -68,7 +68,7 @@ async def lacking(
 
 
 async def taken(connection: AsyncConnection, versions: Collection[VersionId]) -> tuple[Taken, ...]:
-    """Where the texts of those of `versions` that have one were taken from, in the order of the versions."""
+    """Return the sources of the stored texts of `versions`, in that order; versions without a text are left out."""
     columns = fulltexts.c
     key = tuple_(columns.paper_id, columns.version)
     query = select(

@@ -33,7 +33,7 @@ def tagged(text: str) -> str:
 
 
 def is_garbled(text: str) -> bool:
-    """Whether `text` is noise: its fonts do not tell which characters their glyphs stand for."""
+    """Return whether `text` is noise because its fonts do not map glyphs to characters; a short text never is."""
     characters = len("".join(text.split()))
     if characters < _JUDGED_CHARACTERS:
         return False
@@ -41,5 +41,5 @@ def is_garbled(text: str) -> bool:
 
 
 def _is_natural(word: str) -> bool:
-    """Whether capitals stand where a script puts them; in scripts without capitals they always do."""
+    """Return whether capitals stand where a script puts them; in scripts without capitals they always do."""
     return word[1:].islower() or word.isupper() or word.lower() == word.upper()

@@ -1,4 +1,4 @@
-"""Whether the text of a page is that of the whole paper. Pure.
+"""Checks that the text of a page is that of the whole paper. Pure.
 
 LaTeXML gives up on some papers and arXiv shows what it had made by then, which can be a third of the paper and more
 than long enough to be taken for all of it. To compare every page with its PDF would double what arXiv is asked for;
@@ -24,12 +24,12 @@ _FORMULA = re.compile(r"\$\$[^$]*\$\$|\$[^$]*\$")  # whose TeX has more letters 
 
 
 def is_doubtful(page: Extract) -> bool:
-    """Whether `page` gives a sign that it is not the whole paper."""
+    """Return whether `page` gives a sign that it is not the whole paper."""
     return not page.whole or not page.has_references or len(page.text) < ENOUGH_CHARACTERS
 
 
 def breaks_off(page: Extract, pdf: Extract) -> bool:
-    """Whether `page` lacks something of the paper that `pdf` has."""
+    """Return whether `page` lacks part of the paper that `pdf` has."""
     if not page.whole or (pdf.has_references and not page.has_references):
         return True
     return _words(page) < _SHARE * _words(pdf)

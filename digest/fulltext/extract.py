@@ -1,4 +1,4 @@
-"""What is taken out of a document."""
+"""The result of extracting text from a document."""
 
 from dataclasses import dataclass
 

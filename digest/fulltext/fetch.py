@@ -27,7 +27,7 @@ _PDFS_AT_ONCE = 2  # each may take a gibibyte
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """What is downloaded: from where on the site, of how many bytes at the most, and the program that opens it."""
+    """A kind of download: its folder on the site, its limit in bytes, and the module that opens it."""
 
     folder: str
     accept: str
@@ -101,7 +101,7 @@ def _reason(error: SourceError) -> NoTextReason:
 
 
 def _is_pdf(path: Path) -> bool:
-    """Whether the file says that it is one. A page that asks for patience comes with status 200 as well."""
+    """Return whether the file has a PDF header. A page that asks for patience comes with status 200 as well."""
     with path.open("rb") as file:
         return b"%PDF-" in file.read(1024)
 
@@ -122,7 +122,7 @@ def _better(version: VersionId, page: Extract, paper: Extract | NoTextReason) ->
 
 
 def _is_bad(found: FullText | NoText) -> bool:
-    """Whether page and PDF are there, and give no whole text all the same."""
+    """Return whether page and PDF exist and still give no whole text, or one whose words run together."""
     if isinstance(found, NoText):
         return found.reason not in (NoTextReason.UNREACHABLE, NoTextReason.NOT_FOUND)
     return not found.whole or glued_share(found.text) > _GLUED_SHARE

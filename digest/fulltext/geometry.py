@@ -18,7 +18,7 @@ _ALMOST = 1e-6
 
 
 def placed(point: Point, matrix: Matrix) -> Point:
-    """Where `point` is after `matrix`."""
+    """Transform `point` by `matrix`."""
     x, y = point
     return (x * matrix[0] + y * matrix[2] + matrix[4], x * matrix[1] + y * matrix[3] + matrix[5])
 
@@ -67,7 +67,7 @@ class Box:
         return self.left < self.right and self.bottom < self.top
 
     def holds(self, other: "Box") -> bool:
-        """Whether all of `other` lies within."""
+        """Return whether `other` lies entirely within this box."""
         return (
             self.left <= other.left
             and self.bottom <= other.bottom
@@ -76,7 +76,7 @@ class Box:
         )
 
     def touches(self, other: "Box") -> bool:
-        """Whether both hold some area."""
+        """Return whether the two boxes overlap in some area."""
         return (
             self.left < other.right
             and other.left < self.right
@@ -85,7 +85,7 @@ class Box:
         )
 
     def meet(self, other: "Box") -> "Box":
-        """What both hold; where that is nothing, a box without an inside."""
+        """Return the intersection of the two boxes; if they do not overlap, a box without an inside."""
         return Box(
             max(self.left, other.left),
             max(self.bottom, other.bottom),
@@ -110,7 +110,7 @@ class Shape:
         return cls(tuple(corners), tuple(corners))
 
     def placed(self, matrix: Matrix) -> "Shape":
-        """Where it is after `matrix`."""
+        """Return the shape transformed by `matrix`."""
         corners, outline = (
             [placed(point, matrix) for point in each] for each in (self.corners, self.outline)
         )
@@ -118,7 +118,7 @@ class Shape:
 
     @property
     def is_convex(self) -> bool:
-        """Whether what lies between its corners is all within it."""
+        """True if the outline is convex; one with too many points counts as not convex."""
         points = [point for at, point in enumerate(self.outline) if point != self.outline[at - 1]]
         if not 3 <= len(points) <= _MOST_POINTS:
             return False
@@ -133,7 +133,7 @@ class Shape:
         return box if set(self.outline) == set(self.corners) == set(box.corners) and box.has_inside else None
 
     def holds(self, box: Box) -> bool:
-        """Whether all of `box` lies within it; it must be convex."""
+        """Return whether `box` lies entirely within this shape, which must be convex."""
         sides = [(self.corners[at - 1], corner) for at, corner in enumerate(self.corners)]
         turns = [_turn(*side, point) for side in sides for point in box.corners]
         return min(turns) >= -_ALMOST or max(turns) <= _ALMOST
@@ -146,10 +146,10 @@ class Path:
         self._corners: list[list[Point]] = []
         self._outlines: list[list[Point]] = []
         self.clips = False
-        """Whether it bounds what is painted after it."""
+        """True if the path clips what is painted after it."""
 
     def takes(self, operator: bytes, operands: Any) -> bool:
-        """Whether `operator` is one that makes a path; if so, it is taken."""
+        """Add `operator` to the path if it constructs or clips one; return whether it does."""
         if operator not in _CONSTRUCTS:
             return False
         numbers = [float(each) for each in operands if isinstance(each, int | float)]
@@ -167,7 +167,7 @@ class Path:
         return True
 
     def end(self) -> list[Shape]:
-        """What was drawn. Another begins."""
+        """Return the shapes drawn, and begin a new path."""
         lines = zip(self._corners, self._outlines, strict=True)
         shapes = [Shape(tuple(corners), tuple(outline)) for corners, outline in lines if len(outline) > 1]
         self._corners, self._outlines, self.clips = [], [], False
@@ -179,7 +179,7 @@ class Path:
 
 
 def are_apart(shapes: Sequence[Shape]) -> bool:
-    """Whether no two overlap, so that none is a hole in another."""
+    """Return whether no two overlap, so that none is a hole in another; too many shapes count as overlapping."""
     if len(shapes) > _MOST_SHAPES:
         return False
     boxes = [Box.around(shape.outline) for shape in shapes]
@@ -192,7 +192,7 @@ def _turn(one: Point, other: Point, third: Point) -> float:
 
 
 def _goes_round_once(points: Sequence[Point]) -> bool:
-    """Whether a line that turns one way only comes back to its beginning after one turn: to and fro once."""
+    """Return whether a closed line that turns only one way makes a single turn: once to and once fro."""
     steps = [points[at][0] - points[at - 1][0] for at in range(len(points))]
     ways = [step > 0 for step in steps if step]
     return sum(way != ways[at - 1] for at, way in enumerate(ways)) == 2

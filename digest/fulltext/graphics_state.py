@@ -27,7 +27,7 @@ class Paint:
     certain: bool = True
 
     def set(self, operator: bytes, operands: Any, resources: Resources) -> "Paint":
-        """What the operators `g`, `rg`, `k`, `cs`, `sc` and `scn` leave."""
+        """Return the paint after one of the operators `g`, `rg`, `k`, `cs`, `sc` and `scn`."""
         if operator == b"cs":
             components = resources.components(operands[0]) if operands else 0
             colour = BLACK if components else None
@@ -40,7 +40,7 @@ class Paint:
 
 @dataclass(frozen=True, slots=True)
 class Ink:
-    """How text and areas are painted: `size` is the font's, in text space.
+    """The graphics state in which text and areas are painted; `size` is the font size, in text space.
 
     `clip` is where on the page anything is painted, None where that is not known.
 
@@ -63,11 +63,11 @@ class Ink:
         return self.group_covers and self.blend in _COVERING and not self.masked
 
     def opacity(self, paint: Paint) -> float:
-        """How opaque what is painted with `paint` is in the end."""
+        """Return the final opacity, from 0 to 1, of what is painted with `paint`."""
         return paint.opacity * self.group_opacity
 
     def grouped(self) -> "Ink":
-        """That with which a group begins, which is drawn as this one paints areas."""
+        """Return the state in which a group begins; the group as a whole is painted as this state paints areas."""
         return replace(
             self,
             fill=replace(self.fill, opacity=1.0),
@@ -79,7 +79,7 @@ class Ink:
         )
 
     def set(self, operator: bytes, operands: Any, resources: Resources) -> "Ink":
-        """What is left by an operator that sets something; `resources` are those of the content that it is in."""
+        """Return the state after `operator`; `resources` are those of the content that it stands in."""
         match operator, operands:
             case b"Tr", [int() as mode]:
                 return replace(self, mode=mode)

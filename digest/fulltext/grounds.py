@@ -1,4 +1,4 @@
-"""What lies beneath a text on a page of a PDF: the areas that were filled before it.
+"""The ground beneath a text on a page of a PDF: the areas that were filled before it.
 
 Light letters on a coloured ground are seen: the heads of tables, rows of results, titles of boxes. Only convex areas
 (rectangles, also with rounded corners) of a known colour count. Whatever is not understood (pictures, patterns, other
@@ -19,7 +19,7 @@ _REMEMBERED = 500  # areas; forgotten first is what was drawn first
 
 @dataclass(frozen=True, slots=True)
 class _Area:
-    """What was painted: `colour` covers all that `bounds` and `shape` both hold."""
+    """A painted area: `colour` covers the intersection of `bounds` and `shape`."""
 
     bounds: Box
     shape: Shape | None
@@ -30,7 +30,7 @@ class _Area:
 
 
 class Grounds:
-    """What was painted on one page so far."""
+    """The areas painted on one page so far."""
 
     def __init__(self) -> None:
         self._areas: deque[_Area] = deque(maxlen=_REMEMBERED)

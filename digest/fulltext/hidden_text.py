@@ -178,7 +178,7 @@ class _Eye:
         return not any(_shows(paint, ink.opacity(paint), ground) for paint in paints)
 
     def _place(self, operator: bytes, length: int, matrix: Matrix) -> Box | None:
-        """Where the middle of a text of `length` bytes is; None, where that is not known."""
+        """Return a box around the middle of a text of `length` bytes; None if its place is not known."""
         ink = self._ink
         if ink.font_type == "/Type3" or operator in _MOVES_AND_SHOWS:
             return None
@@ -199,7 +199,7 @@ class _Eye:
 
 
 def _shows(paint: Paint, opacity: float, ground: Colour) -> bool:
-    """Whether text in that paint can be told from the `ground`; a colour that is not known can."""
+    """Return whether text in that paint stands out from the `ground`; one of unknown colour does."""
     if paint.colour is None:
         return True
     seen = mixed(paint.colour, ground, opacity)

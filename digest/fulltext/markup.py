@@ -1,4 +1,4 @@
-"""What the elements of a LaTeXML page are to a reader of the paper."""
+"""The roles that elements of a LaTeXML page have for a reader of the paper."""
 
 import re
 from enum import Enum, auto
@@ -9,10 +9,10 @@ from digest.fulltext.characters import plain
 
 
 class Role(Enum):
-    """What an element is."""
+    """The role of an element."""
 
     HIDDEN = auto()
-    """What the paper's own styles keep every reader from seeing."""
+    """Content that the paper's own styles hide from every reader."""
     DROPPED = auto()
     """Furniture."""
     BIBLIOGRAPHY = auto()
@@ -90,7 +90,7 @@ _LINE_BREAK = re.compile(r"(?<!\\)%\s*\n\s*")  # a comment, with which LaTeXML b
 
 
 def role(element: etree._Element) -> Role:
-    """What `element` is. LaTeXML keeps white and tiny text as such, so that hidden orders are told by style."""
+    """Return the role of `element`. LaTeXML keeps white and tiny text, so hidden orders are recognised by style."""
     if _is_unseen(element):
         return Role.HIDDEN
     named = [_CLASSES[name] for name in element.get("class", "").split() if name in _CLASSES]
@@ -106,13 +106,13 @@ def _is_unseen(element: etree._Element) -> bool:
 
 
 def _hides_words(formula: etree._Element) -> bool:
-    r"""Whether a formula has a sentence in white: `\textcolor{white}{\text{…}}`."""
+    r"""Return whether a formula has a sentence in white: `\textcolor{white}{\text{…}}`."""
     white = (each.text or "" for each in formula.iter() if _is_white(str(each.get("mathcolor", ""))))
     return len("".join(white)) >= _A_SENTENCE and not _is_on_a_ground(formula)
 
 
 def _is_on_a_ground(element: etree._Element) -> bool:
-    """Whether something coloured lies behind `element`, so that white letters show: in the head of a table."""
+    """Return whether `element` has a coloured background, on which white letters show, as in the head of a table."""
     styles = (each.get("style", "") for each in (element, *element.iterancestors()))
     ground = next(filter(None, map(_GROUND.search, styles)), None)
     return ground is not None and not _is_white(ground[1])
@@ -129,7 +129,7 @@ def _is_white(colour: str) -> bool:
 
 
 def tells_of_failure(root: etree._Element) -> bool:
-    """Whether the page says that its conversion broke off.
+    """Return whether the page says that its conversion broke off.
 
     In arXiv's words of it, "Conversion to HTML had a Fatal error and exited abruptly", set as LaTeXML sets its errors;
     a paper about conversions has them as its own text.
@@ -139,12 +139,12 @@ def tells_of_failure(root: etree._Element) -> bool:
 
 
 def has_bibliography(root: etree._Element) -> bool:
-    """Whether the page lists any reference: where the list was lost, its heading may be left."""
+    """Return whether the page lists any reference: where the list was lost, its heading may be left."""
     return any(is_of_class(each, "ltx_bibitem") for each in root.iter())
 
 
 def is_of_class(element: etree._Element, name: str) -> bool:
-    """Whether `element` has the class `name`."""
+    """Return whether `element` has the class `name`."""
     return name in element.get("class", "").split()
 
 

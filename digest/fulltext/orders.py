@@ -1,4 +1,4 @@
-"""Whether a text speaks to a language model, and not to people. Pure.
+"""Detection of text that speaks to a language model and not to people. Pure.
 
 Only of hidden text is that evidence: a paper about such attacks quotes them where everybody sees them.
 """

@@ -28,7 +28,7 @@ _HIDDEN_BYTES = 200_000  # of what no reader sees, at the most
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one PDF may take: time by the clock, time of the processor, memory, and text that comes out of it."""
+    """Limits for one PDF: wall time, processor time, memory, and characters of extracted text."""
 
     wall_seconds: float = 55
     cpu_seconds: int = 50
@@ -55,7 +55,7 @@ async def extract(path: Path, limits: Limits = DEFAULT_LIMITS, module: str = PDF
 
 
 async def run(command: Sequence[str], output_bytes: int) -> bytes | NoTextReason:
-    """What `command` prints, or why that is of no use: more than `output_bytes`, or a bad end.
+    """Return the output of `command`, or the reason why it failed: more than `output_bytes`, or a bad end.
 
     The process and all that it started are gone when this returns, raises or is cancelled.
     """

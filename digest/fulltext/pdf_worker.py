@@ -32,7 +32,7 @@ _LOST_SHARE = 0.1  # of the pages; a paper that loses more of them is damaged
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Those of the process, and the characters that all pages together may have."""
+    """Limits of the process, and of the characters that all pages together may have."""
 
     memory_bytes: int
     cpu_seconds: int
@@ -46,7 +46,7 @@ class Pages:
     read: Mapping[int, Extract]
     whole: bool
     respaced: bool = False
-    """Whether words that ran into each other were taken apart in some."""
+    """True if words that ran together were separated on some pages."""
 
 
 def main() -> None:
@@ -76,7 +76,7 @@ def read(path: Path, limits: Limits) -> Extract | NoTextReason:
 
 
 def read_pages(reader: PdfReader, text_characters: int) -> Pages | NoTextReason:
-    """What a reader of the paper sees, page by page."""
+    """Return the text that a reader of the paper sees, page by page, or the reason why there is none."""
     pages: dict[int, Extract] = {}
     lost: list[NoTextReason] = []
     size = 0
@@ -134,7 +134,7 @@ def _judged(pages: Pages, reader: PdfReader) -> Extract | NoTextReason:
 
 
 def _are_pictures(reader: PdfReader) -> bool:
-    """Whether most of the pages hold an image."""
+    """Return whether most of the pages hold an image."""
     return 2 * sum(len(page.images) > 0 for page in reader.pages) > len(reader.pages)
 
 

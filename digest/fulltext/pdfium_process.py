@@ -36,7 +36,7 @@ def texts(path: Path, pages: Sequence[int]) -> list[str]:
 
 
 def ask(path: Path, pages: Sequence[int], memory_bytes: int, cpu_seconds: int) -> list[str]:
-    """What the process prints of those `pages`; nothing where the limits leave it no room, or it fails.
+    """Return the texts that the process prints for `pages`; none if the limits leave it no room, or it fails.
 
     The limits are those of the process that asks, for both together.
     """

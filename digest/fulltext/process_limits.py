@@ -28,7 +28,7 @@ def told(outcome: Extract | NoTextReason) -> bytes:
 
 
 def understood(printed: bytes) -> Extract | NoTextReason:
-    """What such a process told."""
+    """Parse the output of such a process."""
     head, _, text = printed.decode(errors="replace").partition("\n")
     about = json.loads(head)
     if isinstance(about, str):

@@ -1,4 +1,4 @@
-"""Where a paper's references begin and end in its text, decided line by line.
+"""Finds where a paper's references begin and end in its text, line by line.
 
 References go, appendices stay wherever they stand: where it is doubtful whether the references have ended,
 they have. Losing an appendix is worse than keeping a few entries.
@@ -52,7 +52,7 @@ def _opens(lines: Sequence[str], at: int) -> bool:
 
 
 def _ends(lines: Sequence[str], at: int, *, labelled: bool) -> bool:
-    """Whether the list ends before this line; `labelled` tells whether its entries begin with labels."""
+    """Return whether the list ends before this line; `labelled` says whether its entries begin with labels."""
     line = lines[at].strip()
     if _APPENDIX.fullmatch(line):
         return True

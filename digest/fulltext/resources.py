@@ -1,4 +1,4 @@
-"""What the names in a PDF's content stand for (ISO 32000-1, 7.8.3): as far as it bears on what can be seen."""
+"""Named resources of a PDF's content (ISO 32000-1, 7.8.3), as far as they decide what is visible."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +25,7 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class GraphicsState:
-    """What a named graphics state says; None where it leaves something as it was.
+    """The parameters of a named graphics state; None for those that it leaves unchanged.
 
     `fill` and `stroke` are how opaque areas and lines are, from 0 to 1.
     """
@@ -43,7 +43,7 @@ class Resources:
         self._all = _dictionary(owner.get("/Resources"))
 
     def graphics_state(self, name: object) -> GraphicsState:
-        """What the graphics state `name` says."""
+        """Return the parameters of the graphics state `name`."""
         state = self._named("/ExtGState", name)
         fill, stroke = (
             float(value) if isinstance(value, int | float) else None
@@ -56,7 +56,7 @@ class Resources:
         )
 
     def components(self, space: object) -> int:
-        """How many numbers make a colour of `space`; 0 where it is none of grey, of red to blue, and of four inks."""
+        """Return the number of components of a colour in `space`; 0 if it is not grey, RGB, CMYK or ICC-based."""
         if space in _COMPONENTS:
             return _COMPONENTS[str(space)]
         found = _get(self._named("/ColorSpace"), space)
@@ -83,7 +83,7 @@ class Resources:
 
     @property
     def has_type3(self) -> bool:
-        """Whether there is a font whose nominal size says nothing: dvips set whole papers at size 1 in them."""
+        """True if any font is of Type 3, whose nominal size says nothing: dvips sets whole papers at size 1 in them."""
         return any(self.font_type(name) == "/Type3" for name in self._named("/Font"))
 
     def _named(self, kind: str, name: object = None) -> DictionaryObject:

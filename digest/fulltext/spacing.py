@@ -1,4 +1,4 @@
-"""Where the words of a page end: measured, and corrected by what another extractor says of it. Pure.
+"""Word spacing of a page: measured, and corrected by the spaces that another extractor finds. Pure.
 
 pypdf infers the spaces of a PDF from gaps, and where a font tells its widths wrong, misses most of them. Such a page
 is asked of a second extractor, and of its answer nothing is taken but the spaces: each character of a corrected text
@@ -34,7 +34,7 @@ def glued_share(text: str) -> float:
 
 
 def is_glued(text: str) -> bool:
-    """Whether so many words run into each other that another extractor is worth asking."""
+    """Return whether so many words run together that another extractor is worth asking."""
     return glued_share(text) > GLUED_SHARE
 
 

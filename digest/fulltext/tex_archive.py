@@ -120,7 +120,7 @@ class _Bounded(io.RawIOBase):
 
 
 def _is_old_tar(head: bytes) -> bool:
-    """Whether it begins as archives did before `ustar`: a name, then numbers in octal."""
+    """Return whether `head` begins as archives did before `ustar`: a name, then numbers in octal."""
     return re.fullmatch(rb"[ 0-7]{6}[ \0]{1,2}", head[100:108]) is not None and b"\0" in head[:100]
 
 

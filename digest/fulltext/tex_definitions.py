@@ -1,4 +1,4 @@
-"""What a paper's own commands and colours do, as far as it bears on what its reader sees. Pure.
+"""The effects of a paper's own commands and colours, as far as they decide what its reader sees. Pure.
 
 TeX cannot be judged in full without running it, which is never done. So what is not plainly visible counts as hidden:
 an argument that a command throws away, text in a colour that is not known to be dark, what is set under a condition.
@@ -63,12 +63,12 @@ _NAMES = frozenset(_XCOLOR.split())  # its base names and those of dvips, withou
 
 
 def is_out_of_reach(body: str) -> bool:
-    """Whether `body` has commands with which anything can be hidden."""
+    """Return whether `body` has commands that can hide anything."""
     return _BELOW.search(body) is not None
 
 
 def has_aliases(source: str) -> bool:
-    """Whether `source` gives other names to the commands that colour, shrink or drop text."""
+    """Return whether `source` gives other names to the commands that colour, shrink or drop text."""
     return _ALIAS.search(source) is not None
 
 
@@ -93,13 +93,13 @@ class Command:
     body: str
 
     def shows(self, argument: int) -> bool:
-        """Whether its argument of that number, from 1, is in what it sets."""
+        """Return whether the command typesets its argument number `argument`, counted from 1, outside conditions."""
         settled = without_conditions(self.body)
         return f"#{argument}" in settled and not any(f"\\{name}{{" in settled for name in CONDITIONS)
 
     @property
     def drops_arguments(self) -> bool:
-        """Whether it sets none of its arguments, and has some."""
+        """True if the command has arguments and typesets none of them."""
         return self.arguments > 0 and not any(map(self.shows, range(1, self.arguments + 1)))
 
 
@@ -145,16 +145,16 @@ class Definitions:
         return frozenset(name for name, _ in self._lets if name in self.hiding) - self.commands.keys()
 
     def leaves_open_what_is_seen(self, body: str) -> bool:
-        """Whether pages are dark, or `body` uses a command whose arguments end nobody knows where."""
+        """Return whether pages are dark, or `body` uses a command with delimited arguments, whose end is not known."""
         used = re.findall(r"\\([A-Za-z@]+)", _DELIMITED.sub(" ", body))
         return not self._delimited.isdisjoint(used) or any(map(self._is_dark_ground, self._grounds))
 
     def hides_environment(self, name: str) -> bool:
-        """Whether the environment `name` is one of the paper's own that hides what is in it."""
+        """Return whether the environment `name` is one of the paper's own that hides its content."""
         return name in self.hiding or self._is_hiding(self.environments.get(name, ""), self.hiding)
 
     def is_seen(self, model: str | None, value: str) -> bool:
-        """Whether text in that colour is plainly seen on white."""
+        """Return whether text in that colour is plainly visible on white."""
         if model:
             return _is_dark(model, value)
         name, *mixed = value.strip().split("!")
@@ -213,7 +213,7 @@ class Definitions:
 
 
 def _group(source: str, begin: int) -> str:
-    """What stands between the brace at `begin` and its other half."""
+    """Return the content of the group whose brace opens at `begin`; all that follows if it is never closed."""
     depth = 0
     for found in re.compile(r"\\.|[{}]", re.DOTALL).finditer(source, begin):
         depth += {"{": 1, "}": -1}.get(found[0], 0)

@@ -106,7 +106,7 @@ class _Writer:
         self._appendix = ""
 
     def extract(self) -> Extract:
-        """What was collected."""
+        """Return the collected text, visible and hidden."""
         spaced = re.sub(r" *\t *", "\t", re.sub(r"[^\S\t\n]+", " ", "".join(self._pieces)))
         lines = (line.strip(" ") for line in spaced.split("\n"))
         text = "\n".join(line for line in lines if line.strip())
@@ -269,18 +269,18 @@ def _is_optional(node: LatexNode) -> bool:
 
 
 def _is_accent(node: LatexMacroNode) -> bool:
-    """Whether the command makes one letter of another."""
+    """Return whether the command puts an accent on a letter, judged by its length."""
     return len(_source(node)) <= len(node.macroname) + 5 and not node.macroname.startswith(("text", "emph"))
 
 
 def _is_legible(texts: list[LatexNode]) -> bool:
-    """Whether a font's size is one that can be read."""
+    """Return whether a font size, in points, is large enough to read."""
     number = re.match(r"\{\s*(\d*\.?\d+)\s*(?:pt)?\s*\}", _source(texts[0])) if texts else None
     return number is not None and float(number[1]) > _SMALL
 
 
 def _is_scaled_legibly(texts: list[LatexNode]) -> bool:
-    """Whether a box is scaled by a plain factor that leaves it legible, or to the width of the text."""
+    """Return whether a box is scaled by a plain factor of at least 0.3, to a named width, or in proportion (`!`)."""
     said = _source(texts[0]) if texts else ""
     number = re.fullmatch(r"\{\s*(\d*\.?\d+)\s*\}", said)
     return float(number[1]) >= 0.3 if number else "width" in said or "!" in said

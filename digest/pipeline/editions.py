@@ -39,7 +39,7 @@ Made = TypeVar("Made", Translation | Gap, Reading | Gap)
 
 
 class Extent(IntEnum):
-    """How much of an edition is made by itself in one language; the rest is made for whoever asks."""
+    """The part of an edition that is made unasked in one language; the rest is made on request."""
 
     NOTHING = 0
     TRANSLATIONS = 1
@@ -143,7 +143,7 @@ def _unread(paper: Paper, lacking: Mapping[VersionId, NoTextReason], extent: Ext
 
 
 def is_complete(edition: Edition) -> bool:
-    """Whether nothing of `edition` is due any more."""
+    """Return whether nothing in `edition` is still due."""
     made = {gap for entry in edition.entries for gap in (entry.translation, entry.reading)}
     return not made & _DUE
 

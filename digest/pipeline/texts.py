@@ -40,7 +40,7 @@ class Texts:
         return await self._flights.once(("text", paper.version), lambda _: self._fetch(paper))
 
     async def _known(self, paper: Paper) -> FullText | NoText | None:
-        """What is stored of it; None where it is to be asked for."""
+        """Return the stored outcome for `paper`; None if the source is to be asked."""
         async with database.reading(self._engine) as connection:
             stored = await fulltexts.find(connection, paper.version)
         if stored is None or (_passes(stored) and self._clock() >= next_try(stored)):
@@ -76,7 +76,7 @@ def _tell(found: FullText) -> None:
 
 
 def _passes(attempt: Attempt) -> bool:
-    """Whether asking again may give what was not there."""
+    """Return whether the text was missing for a reason that may pass."""
     return isinstance(attempt.outcome, NoText) and attempt.outcome.reason.passes
 
 

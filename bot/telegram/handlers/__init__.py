@@ -1,1 +1,1 @@
-"""What each command, tap and word does."""
+"""Handlers of commands, button taps and messages."""

@@ -33,12 +33,12 @@ def _wording(text: str) -> str:
 
 
 def _form(raw: object) -> object:
-    """Where no schema binds them, models write a plain text for an item that has no others under it."""
+    """Turn a plain text into an item: without a schema, models write one for an item with none under it."""
     return {"text": raw} if isinstance(raw, str) else raw
 
 
 def _listed(raw: object) -> object:
-    """Nor do they write a list for a single passage, or for none."""
+    """Turn a single passage, or none, into a list: without a schema, models do not write one for these."""
     return [raw] if isinstance(raw, str) else raw or []
 
 
@@ -72,7 +72,7 @@ class Lists(BaseModel):
 
     @property
     def parts(self) -> tuple[tuple[Claim, ...], ...]:
-        """What each list says."""
+        """The claims of each list."""
         return tuple(claims(items) for items in self._lists)
 
     @property
@@ -86,7 +86,7 @@ class Lists(BaseModel):
 
 
 class ReadingAnswer(Lists):
-    """What the model is asked for. Not all of the lists may be empty."""
+    """The answer that the model is asked for. Its lists must not all be empty."""
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -96,12 +96,12 @@ class ReadingAnswer(Lists):
 
 
 def begun(answer: dict[str, object]) -> tuple[tuple[Claim, ...], ...]:
-    """What each part of an answer in the making says already."""
+    """Return the claims that each part of an unfinished answer already holds."""
     return tuple(claims(_sound(answer.get(name))) for name in ReadingAnswer.model_fields)
 
 
 def _sound(raw: object) -> list[_Item]:
-    """Those items of a part in the making that are in the form asked for already."""
+    """Return the items of an unfinished part that already have the form asked for."""
     items = []
     for each in map(_form, raw[:_ITEMS]) if isinstance(raw, list) else ():
         if isinstance(each, dict):
@@ -111,13 +111,13 @@ def _sound(raw: object) -> list[_Item]:
 
 
 def claims(items: list[_Item]) -> tuple[Claim, ...]:
-    """What one part of an answer says, each thing once."""
+    """Return the claims of one part of an answer, without duplicates."""
     said = (claim for item in items for claim in _said(item))
     return tuple({claim.text: claim for claim in said}.values())
 
 
 def _said(item: _Item) -> tuple[Claim, ...]:
-    """What `item` says: a heading that stands alone, a label without a statement and a blank say nothing."""
+    """Return the claims of `item`; a lone heading, a label without a statement and a blank give none."""
     under = tuple({each.text: _claim(each) for each in item.claims if not is_label(each.text)}.values())
     if not item.text:
         return under
@@ -131,5 +131,5 @@ def _claim(statement: _Statement) -> Claim:
 
 
 def is_label(text: str) -> bool:
-    """Whether `text` says nothing by itself."""
+    """Return whether `text` is blank or a mere label, which says nothing by itself."""
     return not text or _LABEL.fullmatch(text) is not None

@@ -1,4 +1,4 @@
-"""What of a reading stands: each claim is held against the passages that it names. Pure.
+"""Checks of a reading: each claim is held against the passages that it names. Pure.
 
 A claim that has others under it rests on their passages too. Numbers are asked for in the results alone: elsewhere they
 are part of an explanation that no single passage gives.
@@ -20,7 +20,7 @@ _RESULTS = 2  # which of them
 
 @dataclass(frozen=True, slots=True)
 class Grounds:
-    """What a reading is held against: the paper's text, and the language (a BCP 47 tag) that it should be in."""
+    """The grounds for checking a reading: the paper's text, and the language (a BCP 47 tag) it should be in."""
 
     text: Searchable
     language: str
@@ -60,7 +60,7 @@ def mended(parts: Parts, corrections: Parts, grounds: Grounds) -> tuple[Parts, t
 def _mended(
     part: Sequence[Claim], corrections: Sequence[Claim], grounds: Grounds, number: int
 ) -> tuple[tuple[Claim, ...], list[Finding]]:
-    """What is left of one part, and why the rest was dropped.
+    """Return the claims of one part that stand, corrected if need be, and why the others were dropped.
 
     Some models repeat all of their answer where they are asked for what was wrong with it.
     """
@@ -88,7 +88,7 @@ def _walk(claims: Sequence[Claim]) -> Iterator[Claim]:
 
 
 def _kept(claims: Sequence[Claim], decide: Callable[[Claim], Claim | None]) -> tuple[Claim, ...]:
-    """What `decide` leaves of `claims`; what stood under a claim that falls stands by itself."""
+    """Return `claims` as `decide` leaves them; claims under a dropped claim take its place."""
     kept: list[Claim] = []
     for claim in claims:
         under = _kept(claim.claims, decide)
@@ -115,7 +115,7 @@ def _with_located(claim: Claim, grounds: Grounds) -> Claim:
 
 
 def doubts(parts: Parts, abstract: str) -> tuple[Finding, ...]:
-    """What is odd in a reading that stands: kept with it, for whoever looks after the quality."""
+    """Return the oddities of a reading that stands; they are kept with it, for whoever looks after the quality."""
     texts = [[claim.text for claim in _walk(part)] for part in parts]
     odd = (found for part in texts for text in part for found in evidence.doubts(text))
     return (*odd, *evidence.disagreements(abstract, texts[_RESULTS]))

@@ -24,7 +24,7 @@ from digest.pipeline.reading.proof import Failing, Grounds, Parts
 TEXT_LIMIT = 120_000
 """Characters that a model gets to read at once; most papers have fewer."""
 LIMITS = tuple(TEXT_LIMIT >> halvings for halvings in range(6))
-"""The same for models whose windows turn out to be smaller, one after another."""
+"""Character limits for models whose windows turn out to be smaller, tried one after another."""
 
 _log = structlog.get_logger()
 _NOTHING: Parts = ((), (), ())
@@ -100,9 +100,9 @@ class Reader:
         return await self._whole(task, {"notes": notes, "count": len(pieces)})
 
     def begun(self, paper: Paper, written: str) -> Reading | None:
-        """What stands of the reading of `paper` that the model has `written` so far; None where nothing does.
+        """Return the claims that stand in what the model has `written` on `paper` so far; None if there are none.
 
-        Only while it is being read: nobody sees a statement before its passage is found.
+        None also if `paper` is not being read. Nobody sees a statement before its passage is found.
         """
         found, grounds = so_far(written), self._open.get(paper.version)
         if found is None or grounds is None:
@@ -126,7 +126,7 @@ class Reader:
         )
 
     async def _notes(self, task: _Task, pieces: Sequence[str], room: int) -> str:
-        """What stands of the readings of all `pieces`, with its passages: of each, as much as has `room`."""
+        """Read all `pieces` and return the claims that stand, with passages: at most `room` characters for each."""
         noted = []
         for number, piece in enumerate(pieces, start=1):
             material = {"text": piece, "number": number, "count": len(pieces)}
@@ -157,7 +157,7 @@ class Reader:
     async def _corrected(
         self, task: _Task, failing: Sequence[Failing], material: Mapping[str, object]
     ) -> tuple[Parts, tuple[Call, ...]]:
-        """What the model says in the place of what does not stand, and its call; nothing, where that fails."""
+        """Return the model's corrections of the `failing` claims, and its call; nothing if the call fails."""
         try:
             answered = await self._ask(task, Lists, {**material, "failing": failing}, aside=True)
         except ModelError as error:
@@ -182,7 +182,7 @@ class Reader:
 
 
 def basis(text: FullText, pieces: Sequence[str]) -> Basis:
-    """What a reading of these `pieces` of `text` was made of."""
+    """Return the basis of a reading of these `pieces` of `text`."""
     if not text.whole:
         return Basis.PART
     return Basis.WHOLE if sum(map(len, pieces)) == len(text.text) else Basis.BODY
@@ -195,7 +195,7 @@ def _outline(said: Parts) -> list[str]:
 
 
 def _fitting(lines: Sequence[str], room: int) -> Iterator[str]:
-    """Those of `lines`, from the first on, that fit into `room` characters."""
+    """Yield `lines`, from the first on, as long as they fit into `room` characters."""
     for line in lines:
         room -= len(line) + 1
         if room < 0:
