@@ -19,7 +19,7 @@ import stamina
 
 _FAR_TOO_LONG_SECONDS = 300
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["tests.programs", "bot.cli.main", "bot.db.upgrade"])
+_forks.set_forkserver_preload(["tests.programs", "bot.cli", "bot.db.upgrade"])
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def _run(
     attempts: int | None,
 ) -> None:
     from bot import home  # noqa: PLC0415 - it is there already, and nobody else needs it
-    from bot.cli.main import main  # noqa: PLC0415
+    from bot.cli import main  # noqa: PLC0415
 
     home.INSTALLED_IN = None  # tests/conftest.py tells why
     for number, path in ((0, os.devnull), (1, out), (2, err)):

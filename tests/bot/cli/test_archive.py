@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.main import main
+from bot.cli import main
 from bot.settings import Settings
 from digest.render import jekyll
 from tests.bot.posts import edition, rendered
