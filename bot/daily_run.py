@@ -18,7 +18,7 @@ from bot.accounts import Account, Made, Meter
 from bot.container import App
 from bot.db import subscribers
 from digest.core.errors import SourceError
-from digest.core.models import ClosedEdition, Edition, PaperId
+from digest.core.models import ClosedEdition, Edition, Extent, PaperId
 from digest.core.progress import Report
 from digest.db import attempts
 from digest.db import editions as closed_editions
@@ -26,7 +26,6 @@ from digest.db import engine as database
 from digest.db.locks import BusyError
 from digest.pipeline import close_editions, coverage, editions
 from digest.pipeline.close_editions import Outcome, Pause
-from digest.pipeline.editions import Extent
 
 _log = structlog.get_logger()
 

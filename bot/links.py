@@ -13,11 +13,10 @@ from hashlib import sha256
 
 from itsdangerous import BadSignature, Signer, TimestampSigner
 
+from bot.core.models import CONFIRMING
 from bot.settings import Settings
 from digest.core.models import VersionId
 
-CONFIRMING = timedelta(days=2)
-"""Validity of a confirmation link."""
 PREFERRING = timedelta(days=90)
 """Validity of a link to the preferences. Unsubscribe links never expire (RFC 8058)."""
 

@@ -114,6 +114,10 @@ class Letter(StrEnum):
     """Tells a subscribed address so, and how to change the preferences."""
 
 
+CONFIRMING = timedelta(days=2)
+"""The time in which a sign-up can be confirmed: the validity of its link."""
+
+
 @dataclass(frozen=True, slots=True)
 class SigningUp:
     """A sign-up: an address that somebody entered, and the mail in reply.

@@ -8,9 +8,8 @@ from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.mailboxes import Mailbox
-from bot.core.models import Choices, Detail, Letter, SigningUp, Wishes
+from bot.core.models import CONFIRMING, Choices, Detail, Letter, SigningUp, Wishes
 from bot.db.tables import signups
-from bot.links import CONFIRMING
 from digest.core import keywords
 from digest.db.bulk import BATCH, delete_some
 

@@ -13,9 +13,9 @@ from bot.db import asks, showings
 from bot.db.addresses import within
 from bot.db.tables import bounces, deliveries, signups, subscribers, unknown_messages
 from digest.core import keywords
+from digest.core.models import Extent
 from digest.db.bulk import insert_all, insert_into, rows_among
 from digest.db.types import UtcDateTime
-from digest.pipeline.editions import Extent
 
 Edit = Callable[[Subscriber], Subscriber]
 

@@ -11,10 +11,10 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.core.mailboxes import Mailbox
-from bot.core.models import Letter, Part, SigningUp, Subscriber
+from bot.core.models import CONFIRMING, Letter, Part, SigningUp, Subscriber
 from bot.db import signups, subscribers
 from bot.delivery.channel import DeferredError, DeliveryError, HaltedError, UnansweredError
-from bot.links import CONFIRMING, Links
+from bot.links import Links
 from bot.mail import letters
 from bot.mail.signup import CHANNEL
 from digest.core.backoff import Backoff

@@ -7,7 +7,7 @@ is literal, whatever it looks like.
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -290,6 +290,15 @@ class Edition:
     def is_mostly_original(self) -> bool:
         """True if less than half of its papers are translated; then no heading may promise a translation."""
         return bool(self.entries) and 2 * self.translated < len(self.entries)
+
+
+class Extent(IntEnum):
+    """The part of an edition that is made unasked in one language; the rest is made on request."""
+
+    NOTHING = 0
+    TRANSLATIONS = 1
+    READINGS = 2
+    """The readings, and the translations."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import IntEnum
 from typing import TypeVar
 
 import structlog
@@ -18,6 +17,7 @@ from digest.core.models import (
     ClosedEdition,
     Edition,
     Entry,
+    Extent,
     Gap,
     NoTextReason,
     Paper,
@@ -36,15 +36,6 @@ WEEK = timedelta(days=7)
 _PASSING = frozenset(gap for gap in Gap if gap.follows)
 _DUE = _PASSING | {Gap.NO_KEY, Gap.UNFAITHFUL}
 Made = TypeVar("Made", Translation | Gap, Reading | Gap)
-
-
-class Extent(IntEnum):
-    """The part of an edition that is made unasked in one language; the rest is made on request."""
-
-    NOTHING = 0
-    TRANSLATIONS = 1
-    READINGS = 2
-    """The readings, and the translations."""
 
 
 async def make(

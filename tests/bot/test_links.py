@@ -2,7 +2,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from bot.links import CONFIRMING, PREFERRING, ExpiredLinkError, Links
+from bot.core.models import CONFIRMING
+from bot.links import PREFERRING, ExpiredLinkError, Links
 
 NOW = datetime(2026, 2, 12, 1, 0, tzinfo=UTC)
 SECRET = "a-secret-of-thirty-two-characters-and-more"

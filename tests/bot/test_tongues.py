@@ -12,11 +12,10 @@ from bot.core.models import Choices, Detail, Kind, Standing, Subscriber
 from bot.db import subscribers
 from bot.telegram import messages
 from digest.core import ids
-from digest.core.models import Edition, Gap, NoText, NoTextReason, Purpose
+from digest.core.models import Edition, Extent, Gap, NoText, NoTextReason, Purpose
 from digest.db import editions as closed_editions
 from digest.db import engine as database
 from digest.db import fulltexts
-from digest.pipeline.editions import Extent
 from digest.render import page, text
 from tests.bot.world import WEDNESDAY_NOON, World, publish, world
 from tests.editions import edition, entry

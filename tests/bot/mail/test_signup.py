@@ -15,6 +15,7 @@ from bot.container import open_database
 from bot.core import mailboxes
 from bot.core.mailboxes import Mailbox
 from bot.core.models import (
+    CONFIRMING,
     Choices,
     Consent,
     Detail,
@@ -28,7 +29,7 @@ from bot.core.models import (
 )
 from bot.db import signups, subscribers
 from bot.delivery.channel import DeferredError, DeliveryError, HaltedError, RefusedError, UnansweredError
-from bot.links import CONFIRMING, Links
+from bot.links import Links
 from bot.mail import signup
 from bot.mail.transactional import Letters, next_try, written
 from digest.core.keywords import keyword
