@@ -17,7 +17,7 @@ from digest.core import json_input
 from digest.core.json_input import InvalidJsonError
 from digest.core.keywords import InvalidKeywordError
 from digest.core.keywords import keywords as read_keywords
-from digest.pipeline.quality import Price
+from digest.core.models import Price
 
 ANNOUNCED = "announced"
 """Instead of a time of day: as soon as the announced batch is complete."""

@@ -30,8 +30,7 @@ from bot import setting_values as values
 from bot.core.mailboxes import Mailbox, Sender
 from digest.core.errors import DigestError
 from digest.core.keywords import Keyword
-from digest.pipeline.closing import CatchUp
-from digest.pipeline.quality import Price
+from digest.core.models import CatchUp, Price
 
 HttpUrl = Annotated[AnyHttpUrl, UrlConstraints(max_length=2000)]
 

@@ -322,6 +322,15 @@ class ClosedEdition:
     completed_at: datetime | None = None
 
 
+class CatchUp(StrEnum):
+    """The way to publish batches that were missed during an outage."""
+
+    EACH = "each"
+    """Each in the edition of its own day."""
+    ONE = "one"
+    """All in one edition."""
+
+
 class Reason(StrEnum):
     """The reason why an edition leaves out a listed paper."""
 
@@ -377,3 +386,30 @@ class Call:
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """The calls to one model for one purpose, and their tokens."""
+
+    purpose: Purpose
+    model: str
+    calls: int
+    prompt_tokens: int
+    cached_tokens: int
+    answer_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A model's price per million prompt, cached prompt and answer tokens, in the operator's currency."""
+
+    prompt: float
+    cached: float
+    answer: float
+
+    def of(self, spent: Spent) -> float:
+        """Return the cost of `spent`."""
+        fresh = spent.prompt_tokens - spent.cached_tokens
+        paid = fresh * self.prompt + spent.cached_tokens * self.cached + spent.answer_tokens * self.answer
+        return paid / 1_000_000

@@ -11,12 +11,12 @@ from digest.arxiv import announcements
 from digest.arxiv.announcements import NEIGHBOURS, NEW_TYPES
 from digest.arxiv.calendar import Calendar
 from digest.core.errors import StoreError
-from digest.core.models import ClosedEdition, Paper, VersionId, Window
+from digest.core.models import CatchUp, ClosedEdition, Paper, VersionId, Window
 from digest.db import announcements as named
 from digest.db import editions, listings, papers
 from digest.db import engine as database
 from digest.pipeline import closing, selection
-from digest.pipeline.closing import Candidate, CatchUp, Gathered
+from digest.pipeline.closing import Candidate, Gathered
 from digest.pipeline.ingest import Look
 from digest.pipeline.selection import Rules
 

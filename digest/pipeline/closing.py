@@ -8,25 +8,15 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 
 from digest.arxiv.announcements import Placed
 from digest.arxiv.calendar import VISIBLE_WITHIN, Calendar
-from digest.core.models import ClosedEdition, LeftOut, Paper, PaperId, Reason, Window
+from digest.core.models import CatchUp, ClosedEdition, LeftOut, Paper, PaperId, Reason, Window
 
 BETWEEN_LOOKS = timedelta(minutes=10)
 _LONGEST_UNWATCHED = timedelta(days=31)
 _AFTER_ANCHOR = timedelta(hours=1)
 _DAY = timedelta(days=1)
-
-
-class CatchUp(StrEnum):
-    """The way to publish batches that were missed during an outage."""
-
-    EACH = "each"
-    """Each in the edition of its own day."""
-    ONE = "one"
-    """All in one edition."""
 
 
 @dataclass(frozen=True, slots=True)

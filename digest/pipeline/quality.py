@@ -11,27 +11,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from digest.core.attempts import Attempt
 from digest.core.findings import Finding, Flaw
-from digest.core.models import BY_HAND, Call, ClosedEdition, Origin, Purpose, Translation, VersionId
+from digest.core.models import (
+    BY_HAND,
+    Call,
+    ClosedEdition,
+    Origin,
+    Price,
+    Purpose,
+    Spent,
+    Translation,
+    VersionId,
+)
 from digest.db import attempts, calls, editions, fulltexts, readings, translations
 from digest.db import engine as database
 from digest.db.fulltexts import Taken
-
-_MILLION = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """A model's price per million prompt, cached prompt and answer tokens, in the operator's currency."""
-
-    prompt: float
-    cached: float
-    answer: float
-
-    def of(self, spent: "Spent") -> float:
-        """Return the cost of `spent`."""
-        fresh = spent.prompt_tokens - spent.cached_tokens
-        paid = fresh * self.prompt + spent.cached_tokens * self.cached + spent.answer_tokens * self.answer
-        return paid / _MILLION
 
 
 class Standing(StrEnum):
@@ -77,18 +70,6 @@ class Proved:
     version: VersionId
     origin: Origin
     findings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """The calls to one model for one purpose, and their tokens."""
-
-    purpose: Purpose
-    model: str
-    calls: int
-    prompt_tokens: int
-    cached_tokens: int
-    answer_tokens: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from bot import home, settings
 from bot.settings import Settings, SettingsError
-from digest.pipeline.quality import Price
+from digest.core.models import Price
 
 # https://arxiv.org/category_taxonomy
 TAXONOMY = (

@@ -21,12 +21,12 @@ from digest.arxiv.client import Gate, Patience, open_client
 from digest.arxiv.query_api import QueryApi
 from digest.arxiv.rss import AnnouncementFeed
 from digest.core.errors import SourceError
+from digest.core.models import CatchUp
 from digest.db import editions
 from digest.db import engine as database
 from digest.pipeline import close_editions, coverage
 from digest.pipeline.backlog import Plan
 from digest.pipeline.close_editions import Standing
-from digest.pipeline.closing import CatchUp
 from digest.pipeline.ingest import Sources
 from digest.pipeline.selection import Rules
 from tests.shared import shared_data

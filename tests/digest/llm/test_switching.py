@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from digest.arxiv.announcements import Placed
 from digest.arxiv.calendar import Calendar
-from digest.core.models import ClosedEdition, Window
+from digest.core.models import CatchUp, ClosedEdition, Window
 from digest.pipeline import closing
-from digest.pipeline.closing import Candidate, CatchUp
+from digest.pipeline.closing import Candidate
 from tests.papers import paper
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)

@@ -5,8 +5,8 @@ import pytest
 
 from digest.core.attempts import Attempt
 from digest.core.findings import Finding, Flaw
-from digest.core.models import BY_HAND, Call, Origin, Purpose, Translation
-from digest.pipeline.quality import Found, Price, Proved, Quality, Spent, Standing, checked, spent
+from digest.core.models import BY_HAND, Call, Origin, Price, Purpose, Spent, Translation
+from digest.pipeline.quality import Found, Proved, Quality, Standing, checked, spent
 from tests.papers import paper
 
 NOW = datetime(2026, 2, 10, tzinfo=UTC)
