@@ -8,7 +8,6 @@ from functools import cache, partial
 from pathlib import Path
 
 import httpx
-import openai
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -30,6 +29,7 @@ from digest.db.locks import ProcessLock
 from digest.db.turns import Turns
 from digest.fulltext.fetch import FullTexts
 from digest.llm.client import Model
+from digest.llm.endpoint import EndpointClient
 from digest.llm.retry import Patience as ModelPatience
 from digest.pipeline.answering import Answerer
 from digest.pipeline.backlog import Plan
@@ -50,7 +50,7 @@ class FarEnds:
     """Replacements for the remote services of the settings, and how long to wait for them."""
 
     arxiv: httpx.AsyncClient | None = None
-    model: openai.AsyncOpenAI | None = None
+    model: EndpointClient | None = None
     patience: Patience = field(default_factory=Patience)
     model_patience: ModelPatience | None = None
 

@@ -7,7 +7,6 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-import openai
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -22,7 +21,7 @@ from digest.db.endpoint_profiles import Endpoint
 from digest.llm import profile
 from digest.llm.budget import Budget
 from digest.llm.client import Model
-from digest.llm.endpoint import connect
+from digest.llm.endpoint import EndpointClient
 from digest.llm.profile import EndpointProfile
 from digest.llm.profiles import Keep, Profiles
 from digest.llm.retry import Patience
@@ -33,18 +32,18 @@ _KNOWN_FOR = timedelta(days=30)
 _log = structlog.get_logger()
 
 
-def client(settings: Settings) -> openai.AsyncOpenAI | None:
+def client(settings: Settings) -> EndpointClient | None:
     """Create a client for the endpoint; None without a key. Close it after use."""
     if settings.openai_api_key is None:
         return None
     proxy = settings.openai_proxy.get_secret_value() if settings.openai_proxy else None
-    return connect(settings.openai_api_key.get_secret_value(), str(settings.openai_base_url), proxy)
+    return EndpointClient(settings.openai_api_key.get_secret_value(), str(settings.openai_base_url), proxy)
 
 
 async def model(
     settings: Settings,
     engine: AsyncEngine,
-    connected: openai.AsyncOpenAI,
+    connected: EndpointClient,
     clock: Clock,
     alerts: Alerts,
     patience: Patience | None = None,

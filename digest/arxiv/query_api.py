@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-import arxiv
 import structlog
 from lxml import etree
 
@@ -28,6 +28,9 @@ from digest.core.errors import (
 )
 from digest.core.ids import PaperRef
 from digest.core.models import Paper, PaperId, VersionId
+
+if TYPE_CHECKING:
+    import arxiv
 
 _MOST_RESULTS = 30_000  # arXiv's limit for one query, over all its pages
 _SHORTEST_SPAN = timedelta(minutes=2)
@@ -70,9 +73,7 @@ class QueryApi:
     async def _submitted(self, categories: Sequence[str], start: datetime, end: datetime) -> list[Paper]:
         anywhere = " OR ".join(f"cat:{category}" for category in categories)
         query = f"({anywhere}) AND submittedDate:[{start:%Y%m%d%H%M} TO {end:%Y%m%d%H%M}]"
-        return await self._results(
-            arxiv.Search(query=query, max_results=None, sort_by=arxiv.SortCriterion.SubmittedDate)
-        )
+        return await self._results(query)
 
     async def named(self, ref: PaperRef) -> Paper:
         """Return the paper that `ref` names, in that version or the latest.
@@ -95,7 +96,7 @@ class QueryApi:
         raise UnknownVersionError(str(ref), str(newest.version))
 
     async def _one(self, ref: PaperRef) -> Paper:
-        papers = await self._results(arxiv.Search(id_list=[str(ref)], max_results=1))
+        papers = await self._results(ids=[str(ref)])
         if not papers:
             raise UnknownPaperError(f"arXiv has no paper {ref}.")
         return papers[0]
@@ -105,11 +106,15 @@ class QueryApi:
         ids = sorted(str(paper) for paper in wanted)
         found = []
         for start in range(0, len(ids), _IDS_AT_ONCE):
-            some = ids[start : start + _IDS_AT_ONCE]
-            found += await self._results(arxiv.Search(id_list=some, max_results=len(some)))
+            found += await self._results(ids=ids[start : start + _IDS_AT_ONCE])
         return found
 
-    async def _results(self, search: arxiv.Search) -> list[Paper]:
+    async def _results(self, query: str = "", ids: Sequence[str] = ()) -> list[Paper]:
+        """Return the papers that match `query`, newest first, or those with these `ids`."""
+        import arxiv  # noqa: PLC0415 - it brings requests, which nothing else needs
+
+        sort_by = arxiv.SortCriterion.SubmittedDate if query else arxiv.SortCriterion.Relevance
+        search = arxiv.Search(query, [*ids], max_results=len(ids) or None, sort_by=sort_by)
         client = arxiv.Client(page_size=search.max_results or _PAGE_SIZE, delay_seconds=0, num_retries=0)
         client.query_url_format = self._url + "?{}"
         # The package has no public way to set a transport. It uses its session only for GET requests.
@@ -172,11 +177,11 @@ def _number(feed: etree._Element, name: str) -> int:
     return int(text)
 
 
-def _papers(results: Iterable[arxiv.Result]) -> list[Paper]:
+def _papers(results: "Iterable[arxiv.Result]") -> list[Paper]:
     return [_paper(result) for result in results]
 
 
-def _paper(result: arxiv.Result) -> Paper:
+def _paper(result: "arxiv.Result") -> Paper:
     try:
         version = ids.version(result.entry_id)
     except InvalidPaperIdError as error:

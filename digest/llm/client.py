@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic
 
-import openai
 import stamina
 import structlog
 
@@ -21,7 +20,7 @@ from digest.llm.answers import A
 from digest.llm.budget import Budget, estimate_tokens
 from digest.llm.circuit_breaker import Availability
 from digest.llm.completion import completion
-from digest.llm.endpoint import exchange
+from digest.llm.endpoint import EndpointClient, exchange
 from digest.llm.errors import NOT_COUNTED, CallError, Outcome, Usage
 from digest.llm.line import Line
 from digest.llm.profile import Counting, EndpointProfile
@@ -64,14 +63,14 @@ class Answered(Generic[A]):
 class Model:
     """The models behind one endpoint, with at most `concurrency` calls at a time.
 
-    `client` comes from `endpoint.connect`. `clock` returns aware UTC. `record` stores each call without an answer as it
+    `clock` returns aware UTC. `record` stores each call without an answer as it
     ends. `profiles` are the known capabilities of the endpoint. `extra` are the operator's own request fields, by
     purpose.
     """
 
     def __init__(
         self,
-        client: openai.AsyncOpenAI,
+        client: EndpointClient,
         *,
         concurrency: int,
         patience: Patience,

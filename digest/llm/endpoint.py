@@ -9,11 +9,11 @@ import asyncio
 import ssl
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 import httpx2
-import openai
 
 from digest.core import retry_after
 from digest.core.body_limit import BodyLimit
@@ -22,35 +22,65 @@ from digest.llm import stream
 from digest.llm.errors import CallError, Outcome
 from digest.llm.statuses import Sent, fault_for
 
+if TYPE_CHECKING:
+    import openai
+
 BODY_LIMIT_BYTES = 4 * 1024 * 1024
 _CONNECT_SECONDS = 10
 
 
-def connect(api_key: str, base_url: str, proxy: str | None = None) -> openai.AsyncOpenAI:
-    """Open a client for the endpoint at `base_url`, such as `https://api.openai.com/v1`. Close it after use.
+class EndpointClient:
+    """A client for the endpoint at `base_url`, such as `https://api.openai.com/v1`. Close it after use.
 
     A query in `base_url`, such as Azure's `?api-version=…`, is sent with each request. Requests go through `proxy`, or
-    without one through that of the environment (HTTPS_PROXY, NO_PROXY).
+    without one through that of the environment (HTTPS_PROXY, NO_PROXY); `transport` replaces the network.
+    The openai package, which takes half a second to import, is imported for the first request.
     """
-    http = openai.DefaultAsyncHttpxClient(
-        follow_redirects=False,
-        timeout=openai.Timeout(None, connect=_CONNECT_SECONDS),
-        headers={"Accept-Encoding": "identity"},  # decoding costs time, and compression delays chunks
-        event_hooks={"response": [BodyLimit(BODY_LIMIT_BYTES, _too_large)]},
-        proxy=proxy,
-    )
-    address = urlsplit(base_url)
-    return openai.AsyncOpenAI(
-        api_key=api_key,
-        base_url=urlunsplit(address._replace(query="", fragment="")),
-        default_query=dict(parse_qsl(address.query, keep_blank_values=True)),
-        max_retries=0,
-        http_client=http,
-    )
+
+    def __init__(
+        self,
+        api_key: str,
+        base_url: str,
+        proxy: str | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.api_key = api_key
+        self._base_url = base_url
+        self._proxy = proxy
+        self._transport = transport
+
+    @cached_property
+    def openai(self) -> "openai.AsyncOpenAI":
+        """The package's client."""
+        import openai  # noqa: PLC0415 - see above
+
+        http = openai.DefaultAsyncHttpxClient(
+            follow_redirects=False,
+            timeout=openai.Timeout(None, connect=_CONNECT_SECONDS),
+            headers={"Accept-Encoding": "identity"},  # decoding costs time, and compression delays chunks
+            event_hooks={"response": [BodyLimit(BODY_LIMIT_BYTES, _too_large)]},
+            proxy=self._proxy,
+            transport=self._transport,
+        )
+        address = urlsplit(self._base_url)
+        return openai.AsyncOpenAI(
+            api_key=self.api_key,
+            base_url=urlunsplit(address._replace(query="", fragment="")),
+            default_query=dict(parse_qsl(address.query, keep_blank_values=True)),
+            max_retries=0,
+            http_client=http,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if "openai" in self.__dict__:
+            await self.openai.close()
 
 
 async def exchange(
-    client: openai.AsyncOpenAI,
+    client: EndpointClient,
     request: Mapping[str, Any],
     seconds: float,
     now: datetime,
@@ -61,10 +91,12 @@ async def exchange(
     If the request asks for a stream, `hear` gets the text while it is written; an endpoint that does not stream may
     still send a whole body. `now` (aware) is needed because a Retry-After can be a date. Raises CallError.
     """
+    import openai  # noqa: PLC0415 - as in EndpointClient
+
     sent = Sent(request, client.api_key)
     try:
         async with asyncio.timeout(seconds):
-            return await _exchanged(client, sent, hear or _unheard)
+            return await _exchanged(client.openai, sent, hear or _unheard)
     except (TimeoutError, openai.APITimeoutError):
         raise CallError(Outcome.TIMEOUT, f"{seconds:g} s") from None
     except openai.APIStatusError as error:
@@ -75,7 +107,7 @@ async def exchange(
         raise _unconnected(error) from None
 
 
-async def _exchanged(client: openai.AsyncOpenAI, sent: Sent, hear: Hear) -> bytes:
+async def _exchanged(client: "openai.AsyncOpenAI", sent: Sent, hear: Hear) -> bytes:
     rest = {name: value for name, value in sent.request.items() if name not in {"model", "messages"}}
     asked = client.chat.completions.with_streaming_response.create(
         model=sent.request["model"], messages=sent.request["messages"], extra_body=rest

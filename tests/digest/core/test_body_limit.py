@@ -20,7 +20,7 @@ from bot.telegram.http import Request as TelegramRequest
 from digest.arxiv.client import Gate, Patience, open_client
 from digest.core.body_limit import BodyLimit
 from digest.core.errors import TooLargeError
-from digest.llm.endpoint import connect, exchange
+from digest.llm.endpoint import EndpointClient, exchange
 from digest.llm.errors import CallError, Outcome
 from tests.fakes.server import serving
 
@@ -67,7 +67,7 @@ async def at_most(megabytes: int) -> AsyncIterator[None]:
 
 
 async def ask_model(url: str, hear: Callable[[str], None] | None) -> bytes:
-    async with connect("sk-fake", url) as client:
+    async with EndpointClient("sk-fake", url) as client:
         return await exchange(client, {"model": "m", "messages": []}, 20, NOW, hear)
 
 

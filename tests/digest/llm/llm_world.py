@@ -12,7 +12,7 @@ from digest.checks import glossary
 from digest.core.models import Call, FullText, Paper, Purpose, Reading, TextSource, Translation
 from digest.llm.budget import Budget
 from digest.llm.client import Model
-from digest.llm.endpoint import connect
+from digest.llm.endpoint import EndpointClient
 from digest.llm.profile import EndpointProfile
 from digest.llm.profiles import Profiles
 from digest.llm.retry import Patience
@@ -97,7 +97,7 @@ async def world(
     async def record(call: Call) -> None:
         calls.append(call)
 
-    async with connect(key, fake.url) as client:
+    async with EndpointClient(key, fake.url) as client:
         budget = Counted(limit_tokens, SHANGHAI)
         model = Model(
             client,

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from digest.core.errors import MalformedAnswerError, ModelRefusedError, ModelUnreachableError
-from digest.llm.endpoint import connect, exchange
+from digest.llm.endpoint import EndpointClient, exchange
 from tests import certificates
 from tests.digest.llm.llm_world import QUICK, world
 from tests.fakes import model_faults as faults
@@ -61,7 +61,7 @@ async def test_a_query_of_the_base_url_goes_with_each_request() -> None:
         return JSONResponse(asked.completion)
 
     async with FakeModel(always=versioned) as fake:
-        async with connect(KEY, f"{fake.url}?api-version=2024-10-21&empty=") as client:
+        async with EndpointClient(KEY, f"{fake.url}?api-version=2024-10-21&empty=") as client:
             for _ in range(2):
                 await exchange(client, ASKED, 60, NOON)
         assert queries == ["api-version=2024-10-21&empty="] * 2
@@ -74,7 +74,7 @@ async def test_a_proxy_of_the_models_own_is_asked_for_the_endpoint() -> None:
         targets.append(scope["path"])
         await JSONResponse({"choices": []})(scope, receive, send)
 
-    async with serving(proxy) as url, connect(KEY, "http://model.invalid/v1", url) as client:
+    async with serving(proxy) as url, EndpointClient(KEY, "http://model.invalid/v1", url) as client:
         await exchange(client, ASKED, 60, NOON)
     assert targets == ["http://model.invalid/v1/chat/completions"]
 
