@@ -19,7 +19,7 @@ import stamina
 
 _FAR_TOO_LONG_SECONDS = 300
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["tests.programs", "bot.cli", "bot.db.upgrade"])
+_forks.set_forkserver_preload(["tests.programs", "bot.cli.editions", "bot.cli.papers", "bot.cli.serve"])
 
 
 @dataclass(frozen=True)

@@ -1,58 +1,107 @@
-"""The commands. Exit codes: 0 for success, 1 for a failure with one sentence, 2 for wrong usage."""
+"""The program `arxiv-daily`. Exit codes: 0 for success, 1 for a failure with one sentence, 2 for wrong usage.
 
-import asyncio
+A command's module is imported when the command is called, so that `--help` does not load the whole program.
+"""
+
+import gc
 import sys
-from datetime import date
-from pathlib import Path
-from typing import Annotated, NoReturn
+from pkgutil import resolve_name
+from typing import Any, NoReturn
 
 import typer
-from rich.console import Console
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command, get_group
 
-from bot import command_line, logs
-from bot.cli import archive, editions, subscribers, translations
-from bot.cli import bounces as bounce_commands
-from bot.cli.demo import demonstrate
-from bot.cli.preview import Medium, preview
-from bot.cli.progress import reporting
-from bot.command_line import say
-from bot.container import open_app, open_database
-from bot.doctor import doctor
-from bot.loops import Loop
-from bot.serve import serve, stopping
-from bot.settings import Settings
-from digest.core import ids
-from digest.core.errors import DigestError, InvalidPaperIdError, ModelError
-from digest.core.ids import PaperRef
-from digest.core.models import Gap
-from digest.core.progress import Onlooker
-from digest.pipeline.answering import QUESTION_LIMIT
-from digest.render import text
+from digest.core.errors import DigestError
 
-app = typer.Typer(
+
+class _Command(TyperCommand):
+    """The command or group of commands that `where` names; `help` is its first sentence."""
+
+    def __init__(self, name: str, where: str, help: str) -> None:  # noqa: A002 - Typer's name for it
+        super().__init__(name, help=help)
+        self._where = where
+
+    def make_context(self, info_name: str | None, args: list[str], *rest: Any, **extra: Any) -> Any:
+        """Import the command and let it parse `args`: it is the one that the context then runs."""
+        gc.disable()  # while modules load there is no garbage, but looking for it takes a quarter of the time
+        found = resolve_name(self._where)
+        gc.freeze()
+        gc.enable()
+        if isinstance(found, typer.Typer):
+            return get_group(found).make_context(info_name, args, *rest, **extra)
+        alone = typer.Typer(add_completion=False)
+        alone.command(self.name)(found)
+        return get_command(alone).make_context(info_name, args, *rest, **extra)
+
+
+_program = TyperGroup(
     help="The day's arXiv papers, translated and read in depth.",
     no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
+    commands=[
+        _Command(
+            "run",
+            "bot.cli.editions:run",
+            "Make, archive and deliver the edition that is due, and exit: for cron and CI schedules.",
+        ),
+        _Command("build", "bot.cli.editions:build", "Do the same as run, without delivering anything."),
+        _Command("deliver", "bot.cli.editions:deliver", "Send what is still due of an edition."),
+        _Command(
+            "coverage",
+            "bot.cli.editions:coverage",
+            "Show for each day what arXiv announced, what its edition showed, and why they differ.",
+        ),
+        _Command(
+            "quality",
+            "bot.cli.editions:quality",
+            "Show the findings of the checks in each edition, their results, the sources of full texts, and the cost.",
+        ),
+        _Command(
+            "edit",
+            "bot.cli.papers:edit",
+            "Replace a model's translation of a paper by your own, permanently.",
+        ),
+        _Command(
+            "bounces",
+            "bot.cli.bounces:bounces",
+            "Read bounced mail and end the subscriptions that it reports as gone.",
+        ),
+        _Command(
+            "doctor",
+            "bot.doctor:doctor",
+            "Check every configured service and say what to fix. Exits with 1 if anything is broken.",
+        ),
+        _Command(
+            "serve",
+            "bot.cli.serve:serve",
+            "Run the whole bot in one process: Telegram, schedule, delivery. Stops cleanly on SIGTERM.",
+        ),
+        _Command(
+            "paper",
+            "bot.cli.papers:paper",
+            "Show the translation and the reading of any paper, or answer a question about it.",
+        ),
+        _Command(
+            "demo",
+            "bot.cli.demo:demo",
+            "Make an edition from the bundled sample, without network or keys.",
+        ),
+        _Command(
+            "preview",
+            "bot.cli.preview:preview",
+            "Write the messages of a subscriber for an edition to files. Nothing is sent.",
+        ),
+        _Command("archive", "bot.cli.archive:app", "Check, import and repair posts."),
+        _Command("db", "bot.cli.serve:database", "The database."),
+        _Command("subscribers", "bot.cli.subscribers:app", "Manage the subscribers."),
+    ],
 )
-database = typer.Typer(help="The database.", no_args_is_help=True)
-app.command()(editions.run)
-app.command()(editions.build)
-app.command()(editions.deliver)
-app.command()(editions.coverage)
-app.command()(editions.quality)
-app.command()(translations.edit)
-app.add_typer(archive.app, name="archive")
-app.command()(bounce_commands.bounces)
-app.command()(doctor)
-app.add_typer(database, name="db")
-app.add_typer(subscribers.app, name="subscribers")
 
 
 def main() -> None:
     """Run the program `arxiv-daily`."""
     try:
-        app()
+        _program.main()
     except DigestError as error:
         _fail(error)
     except ExceptionGroup as group:  # tasks that failed in parallel: the first message is enough
@@ -67,105 +116,7 @@ def _first(error: Exception) -> Exception:
 
 
 def _fail(error: DigestError) -> NoReturn:
+    from bot.command_line import say  # noqa: PLC0415 - it loads the settings
+
     say(f"arxiv-daily: {error}", err=True)
     sys.exit(1)
-
-
-@app.command("serve")
-def serve_() -> None:
-    """Run the whole bot in one process: Telegram, schedule, delivery. Stops cleanly on SIGTERM."""
-    loaded = command_line.load()
-    with asyncio.Runner(loop_factory=Loop) as runner:
-        runner.run(_serve(loaded))
-
-
-@app.command()
-def paper(
-    name: Annotated[str, typer.Argument(metavar="ID", help="An arXiv identifier or link.")],
-    ask: Annotated[
-        str, typer.Option("--ask", metavar="QUESTION", help="Answer this question from the paper.")
-    ] = "",
-) -> None:
-    """Show the translation and the reading of any paper, or answer a question about it."""
-    try:
-        ref = ids.parse(name)
-    except InvalidPaperIdError as error:
-        raise typer.BadParameter(str(error), param_hint="ID") from None
-    if len(ask) > QUESTION_LIMIT:
-        raise typer.BadParameter(
-            f"A question may have at most {QUESTION_LIMIT} characters.", param_hint="--ask"
-        )
-    loaded = command_line.load()
-    say(asyncio.run(_answer(loaded, ref, ask) if ask else _paper(loaded, ref)))
-
-
-@app.command()
-def demo(
-    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder for the files.")] = Path("demo"),
-) -> None:
-    """Make an edition from the bundled sample, without network or keys."""
-    logs.configure("text", quiet=True)
-    with reporting(Console(stderr=True)) as report:
-        shown = asyncio.run(demonstrate(out, report))
-    say(text.render("accounts", accounts=[shown.account]), nl=False)
-    say(f"As a page for the browser: {shown.page}")
-    say(f"As Telegram messages: {shown.chat}")
-    say(f"As mail: {shown.mail}, also as .html and .txt")
-
-
-@app.command("preview")
-def preview_(
-    channel: Annotated[Medium, typer.Option(help="The channel.")],
-    day_: Annotated[str, typer.Option("--date", metavar="DATE", help="The edition's date.")],
-    subscriber: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="The subscriber; by default one without preferences.")
-    ] = "",
-    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder for the files.")] = Path("preview"),
-) -> None:
-    """Write the messages of a subscriber for an edition to files. Nothing is sent."""
-    loaded = command_line.load()
-    wanted = command_line.required_day(day_, "--date")
-    for path in asyncio.run(_preview(loaded, channel, wanted, subscriber or None, out)):
-        say(path)
-
-
-@database.command("upgrade")
-def upgrade() -> None:
-    """Upgrade the database."""
-    asyncio.run(_upgrade(command_line.load()))
-    say("The database is up to date.")
-
-
-async def _preview(
-    loaded: Settings, channel: Medium, wanted: date, address: str | None, out: Path
-) -> tuple[Path, ...]:
-    async with open_app(loaded, command_line.now) as parts:
-        return await preview(parts, loaded, channel, wanted, address, out)
-
-
-async def _serve(loaded: Settings) -> None:
-    await serve(loaded, command_line.now, stopping())
-
-
-async def _paper(loaded: Settings, ref: PaperRef) -> str:
-    async with open_app(loaded, command_line.now) as parts:
-        found = await parts.library.paper(ref)
-        async with asyncio.TaskGroup() as group:
-            translation = group.create_task(parts.library.translation(found, Onlooker()))
-            reading = group.create_task(parts.library.reading(found, Onlooker()))
-        earlier = await parts.library.earlier_reading(found)
-        return text.paper(found, translation.result(), reading.result(), loaded.target_language, earlier)
-
-
-async def _answer(loaded: Settings, ref: PaperRef, question: str) -> str:
-    async with open_app(loaded, command_line.now) as parts:
-        found = await parts.library.paper(ref)
-        answer = await parts.library.answer(found, question)
-    if isinstance(answer, Gap):
-        raise ModelError(text.render("unanswered", why=answer).strip())
-    return text.render("answer", answer=answer, paper=found).strip()
-
-
-async def _upgrade(loaded: Settings) -> None:
-    async with open_database(loaded):
-        pass

@@ -1,5 +1,6 @@
-"""Previews of a subscriber's messages as files. Nothing is sent or stored."""
+"""The command `arxiv-daily preview`: a subscriber's messages as files. Nothing is sent or stored."""
 
+import asyncio
 import email
 import secrets
 from collections.abc import Sequence
@@ -8,11 +9,14 @@ from datetime import date, datetime
 from email.policy import default
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from markupsafe import Markup
 
-from bot import daily_run
-from bot.container import App, Clock
+from bot import command_line, daily_run
+from bot.command_line import say
+from bot.container import App, Clock, open_app
 from bot.core import mailboxes
 from bot.core.mailboxes import Mailbox, Sender
 from bot.core.models import Choices, Dispatch, Subject
@@ -53,7 +57,29 @@ class Reader:
     choices: Choices
 
 
-async def preview(
+def preview(
+    channel: Annotated[Medium, typer.Option(help="The channel.")],
+    day_: Annotated[str, typer.Option("--date", metavar="DATE", help="The edition's date.")],
+    subscriber: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="The subscriber; by default one without preferences.")
+    ] = "",
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder for the files.")] = Path("preview"),
+) -> None:
+    """Write the messages of a subscriber for an edition to files. Nothing is sent."""
+    loaded = command_line.load()
+    wanted = command_line.required_day(day_, "--date")
+    for path in asyncio.run(_preview(loaded, channel, wanted, subscriber or None, out)):
+        say(path)
+
+
+async def _preview(
+    loaded: Settings, medium: Medium, wanted: date, address: str | None, out: Path
+) -> tuple[Path, ...]:
+    async with open_app(loaded, command_line.now) as parts:
+        return await write(parts, loaded, medium, wanted, address, out)
+
+
+async def write(
     app: App, settings: Settings, medium: Medium, wanted: date, address: str | None, out: Path
 ) -> tuple[Path, ...]:
     """Write the messages for the subscriber at `address` to `out`, or those for default preferences.

@@ -1,9 +1,10 @@
-"""The demonstration: the whole program on a sample, without network or keys.
+"""The command `arxiv-daily demo`: the whole program on a sample, without network or keys.
 
 Only the remote services are replaced. The sample holds the answers of arXiv and a model; papers and answers were
 written for this project, under identifiers that arXiv never assigns.
 """
 
+import asyncio
 import json
 import tempfile
 from dataclasses import dataclass, replace
@@ -11,14 +12,18 @@ from datetime import UTC, datetime
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Annotated
 
 import httpx
 import httpx2
-import openai
+import typer
+from rich.console import Console
 
-from bot import daily_run, settings
+from bot import daily_run, logs, settings
 from bot.accounts import Account
 from bot.cli import preview
+from bot.cli.progress import reporting
+from bot.command_line import say
 from bot.container import FarEnds, open_app
 from bot.core.models import Choices, Detail
 from bot.telegram import cards, messages
@@ -28,7 +33,8 @@ from digest.core import ids
 from digest.core.errors import DigestError
 from digest.core.models import Edition, Reading
 from digest.core.progress import Report
-from digest.render import page
+from digest.llm.endpoint import EndpointClient
+from digest.render import page, text
 
 _SAMPLE = resources.files(__name__) / "sample"
 _AT = datetime(2026, 2, 12, 4, 0, tzinfo=UTC)
@@ -44,17 +50,26 @@ class Shown:
     mail: Path
 
 
+def demo(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder for the files.")] = Path("demo"),
+) -> None:
+    """Make an edition from the bundled sample, without network or keys."""
+    logs.configure("text", quiet=True)
+    with reporting(Console(stderr=True)) as report:
+        shown = asyncio.run(demonstrate(out, report))
+    say(text.render("accounts", accounts=[shown.account]), nl=False)
+    say(f"As a page for the browser: {shown.page}")
+    say(f"As Telegram messages: {shown.chat}")
+    say(f"As mail: {shown.mail}, also as .html and .txt")
+
+
 async def demonstrate(out: Path, report: Report) -> Shown:
     """Make the sample's edition in the folder `out`. Raises DigestError."""
     preview.folder(out)
     with tempfile.TemporaryDirectory(prefix="arxiv-daily-") as folder:
         chosen = settings.given(data_dir=folder, archive_dir=out, arxiv_request_interval=0)
         arxiv = httpx.AsyncClient(transport=httpx.MockTransport(_arxiv))
-        model = openai.AsyncOpenAI(
-            api_key="demo",
-            base_url="http://model.invalid/v1",
-            http_client=openai.DefaultAsyncHttpxClient(transport=httpx2.MockTransport(_model)),
-        )
+        model = EndpointClient("demo", "http://model.invalid/v1", transport=httpx2.MockTransport(_model))
         async with open_app(chosen, lambda: _AT, FarEnds(arxiv, model)) as app:
             made = await daily_run.work(app, _AT, report)
     if not made.accounts or made.accounts[0].post is None:

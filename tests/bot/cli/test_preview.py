@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.cli.preview import Medium, preview
+from bot.cli.preview import Medium, write
 from bot.container import App
 from bot.core.models import Choices, Detail, Kind, Standing, Subscriber
 from bot.db import subscribers
@@ -47,7 +47,7 @@ async def test_a_preview_is_what_that_subscriber_gets_in_each_medium(tmp_path: P
             settings = here.settings()
 
             async def shown(medium: Medium, address: str | None) -> list[str]:
-                paths = await preview(app, settings, medium, DAY, address, out)
+                paths = await write(app, settings, medium, DAY, address, out)
                 return [path.read_bytes().decode() for path in paths]
 
             mail, page, text = await shown(Medium.MAIL, "Ada@Example.com")
@@ -84,7 +84,7 @@ async def test_what_cannot_be_shown_is_told_in_one_sentence(tmp_path: Path) -> N
                 medium: Medium, address: str | None, sentence: str, day: date = DAY, out: str = "out"
             ) -> None:
                 with pytest.raises(DigestError, match=sentence):
-                    await preview(app, settings, medium, day, address, tmp_path / out)
+                    await write(app, settings, medium, day, address, tmp_path / out)
 
             await refused(Medium.MAIL, None, "There is no edition of 2026-02-09", date(2026, 2, 9))
             await refused(Medium.MAIL, "eve@example.com", "There is no subscriber eve@example.com on mail")

@@ -1,4 +1,4 @@
-"""The command `arxiv-daily edit`, which replaces a model's translation by the operator's own."""
+"""The commands for one paper: `arxiv-daily paper` shows it, `arxiv-daily edit` replaces its translation."""
 
 import asyncio
 import sys
@@ -19,13 +19,15 @@ from bot.settings import Settings
 from digest.checks import checks
 from digest.checks.checks import Made
 from digest.core import ids
-from digest.core.errors import DigestError, InvalidPaperIdError
+from digest.core.errors import DigestError, InvalidPaperIdError, ModelError
 from digest.core.findings import Finding
 from digest.core.ids import PaperRef
-from digest.core.models import BY_HAND, Paper, Translation, VersionId
+from digest.core.models import BY_HAND, Gap, Paper, Translation, VersionId
+from digest.core.progress import Onlooker
 from digest.db import editions
 from digest.db import engine as database
 from digest.pipeline import translation_draft, translation_file
+from digest.pipeline.answering import QUESTION_LIMIT
 from digest.pipeline.papers import Library, is_original
 from digest.pipeline.translation_file import Manuscript, ManuscriptError
 from digest.render import text
@@ -33,6 +35,41 @@ from digest.render import text
 
 class EditError(DigestError):
     """A translation cannot be edited, or was not written."""
+
+
+def paper(
+    name: Annotated[str, typer.Argument(metavar="ID", help="An arXiv identifier or link.")],
+    ask: Annotated[
+        str, typer.Option("--ask", metavar="QUESTION", help="Answer this question from the paper.")
+    ] = "",
+) -> None:
+    """Show the translation and the reading of any paper, or answer a question about it."""
+    ref = _ref(name)
+    if len(ask) > QUESTION_LIMIT:
+        raise typer.BadParameter(
+            f"A question may have at most {QUESTION_LIMIT} characters.", param_hint="--ask"
+        )
+    loaded = command_line.load()
+    say(asyncio.run(_answer(loaded, ref, ask) if ask else _paper(loaded, ref)))
+
+
+async def _paper(loaded: Settings, ref: PaperRef) -> str:
+    async with open_app(loaded, command_line.now) as parts:
+        found = await parts.library.paper(ref)
+        async with asyncio.TaskGroup() as group:
+            translation = group.create_task(parts.library.translation(found, Onlooker()))
+            reading = group.create_task(parts.library.reading(found, Onlooker()))
+        earlier = await parts.library.earlier_reading(found)
+        return text.paper(found, translation.result(), reading.result(), loaded.target_language, earlier)
+
+
+async def _answer(loaded: Settings, ref: PaperRef, question: str) -> str:
+    async with open_app(loaded, command_line.now) as parts:
+        found = await parts.library.paper(ref)
+        answer = await parts.library.answer(found, question)
+    if isinstance(answer, Gap):
+        raise ModelError(text.render("unanswered", why=answer).strip())
+    return text.render("answer", answer=answer, paper=found).strip()
 
 
 def edit(
@@ -52,12 +89,17 @@ def edit(
     The post is written again, and everything not yet sent shows the new translation. Without --file the current
     translation opens in $EDITOR. The checks warn, but do not refuse.
     """
-    try:
-        ref = ids.parse(name)
-    except InvalidPaperIdError as error:
-        raise typer.BadParameter(str(error), param_hint="ID") from None
+    ref = _ref(name)
     loaded = command_line.load()
     asyncio.run(_edit(loaded, ref, language or loaded.target_language, file))
+
+
+def _ref(name: str) -> PaperRef:
+    """Parse the argument ID. Raises BadParameter."""
+    try:
+        return ids.parse(name)
+    except InvalidPaperIdError as error:
+        raise typer.BadParameter(str(error), param_hint="ID") from None
 
 
 async def _edit(loaded: Settings, ref: PaperRef, language: str, file: Path | None) -> None:
