@@ -13,9 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot import language_model
 from bot.alerting.alerts import Alerts
-from bot.core.mailboxes import Mailbox
 from bot.db.upgrade import upgrade
-from bot.mail import envelope_sender
 from bot.settings import Settings
 from digest.arxiv.calendar import Calendar, with_holidays
 from digest.arxiv.client import Gate, Patience, Turn, open_client
@@ -59,7 +57,7 @@ class FarEnds:
 class App:
     """The parts that the commands use. `posts` is the folder of the posts; `library` is for TARGET_LANGUAGE.
 
-    `own_mailboxes` are the senders and the targets of bounces. `editions` is the lock for making editions.
+    `editions` is the lock for making editions.
     """
 
     engine: AsyncEngine
@@ -72,7 +70,6 @@ class App:
     with_git: bool
     clock: Clock
     wall_clock: Clock
-    own_mailboxes: tuple[Mailbox, ...]
     alerts: Alerts
     editions: ProcessLock
 
@@ -132,7 +129,6 @@ async def open_app(
             with_git=settings.archive_git,
             clock=clock,
             wall_clock=wall_clock,
-            own_mailboxes=own_mailboxes(settings),
             alerts=alerts,
             editions=ProcessLock(engine, "editions"),
         )
@@ -170,13 +166,6 @@ def plan(settings: Settings) -> Plan:
 def calendar(settings: Settings) -> Calendar:
     """Return arXiv's calendar with the due times of editions from the settings."""
     return Calendar(settings.digest_time, settings.timezone, with_holidays(settings.arxiv_holidays))
-
-
-def own_mailboxes(settings: Settings) -> tuple[Mailbox, ...]:
-    """Return the mailboxes that send mail and receive bounces; none of them may subscribe."""
-    sender = settings.mail_from.mailbox if settings.mail_from else None
-    mailboxes = (sender, settings.mail_reply_to, settings.mail_bounces, envelope_sender.fixed(settings))
-    return tuple(dict.fromkeys(each for each in mailboxes if each))
 
 
 def posts(settings: Settings) -> Path:

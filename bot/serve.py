@@ -31,11 +31,12 @@ from bot.delivery.resuming import keep_sending, send_until, with_pauses
 from bot.delivery.worker import Outbox
 from bot.lifetimes import in_time, own_stop, side_by_side, unless
 from bot.links import Links
-from bot.mail import mailbox
+from bot.mail import envelope_sender, mailbox
 from bot.mail.transactional import Letters
 from bot.outboxes import Rhythm
 from bot.scheduler import Schedule
 from bot.settings import Settings
+from bot.subscriptions.service import SubscriptionService
 from bot.telegram import application, connection, updates
 from bot.telegram.context import CHANNEL, Desk
 from bot.telegram.handlers.admin import OperatorChats
@@ -76,6 +77,11 @@ class _House:
     joined: asyncio.Event = field(default_factory=asyncio.Event)
     has_joined: bool = False
     """True if Telegram accepted us in this process, now or before."""
+    subscriptions: SubscriptionService = field(init=False)
+
+    def __post_init__(self) -> None:
+        own = envelope_sender.own_mailboxes(self.settings)
+        self.subscriptions = SubscriptionService(self.app.engine, self.app.clock, self.wake, own)
 
     def wake(self) -> None:
         """Tell the senders that there may be something new."""
@@ -127,7 +133,7 @@ async def _pages(house: _House) -> None:
             raise HTTPException(503)
         await house.inbox.take([Update.de_json(updates.readable(update), house.desk.bot)])
 
-    pages = Pages(house.app, house.links, settings.smtp_host is not None, house.wake)
+    pages = Pages(house.app, house.links, house.subscriptions, settings.smtp_host is not None)
     hook = webhook.route(secret.get_secret_value(), take) if secret is not None else None
     served = site(pages, hook=hook, channels=outboxes.channels(settings))
     async with listening(served, settings.web_host, settings.web_port):
@@ -280,7 +286,7 @@ async def _joined(house: _House, stack: AsyncExitStack) -> tuple[ExtBot[LimitArg
     settings = house.settings
     outgoing, outbox = await stack.enter_async_context(outboxes.telegram(house.app, settings, house.rhythm))
     newsletter = house.links if settings.smtp_host is not None else None
-    desk = application.open_desk(house.app, outgoing, outbox, settings, newsletter)
+    desk = application.open_desk(house.app, outgoing, outbox, house.subscriptions, settings, newsletter)
     outgoing.alert = partial(house.app.alerts.raise_, AlertKind.TOPIC_CLOSED)
     inbox = await stack.enter_async_context(application.answering(desk))
     house.desk, house.inbox = desk, inbox

@@ -21,6 +21,7 @@ from benchmarks.sending.audience import CONNECTIONS, FIRST_CHAT, states, subscri
 from bot.container import open_app, open_database
 from bot.delivery.fanout import Renderings
 from bot.delivery.worker import Outbox
+from bot.subscriptions.service import SubscriptionService
 from bot.telegram import application, connection
 from bot.telegram.channel import Outgoing
 from bot.telegram.http import Request
@@ -168,7 +169,8 @@ async def _bot(folder: Path, url: str, requests: _Requests) -> AsyncIterator[_As
             outgoing = Outgoing(bot)
             renderings = Renderings(app.engine, outgoing, _nothing, app.clock)
             outbox = Outbox(app.engine, outgoing, renderings, app.clock)
-            desk = application.open_desk(app, outgoing, outbox, settings)
+            subscriptions = SubscriptionService(app.engine, app.clock, outbox.wake)
+            desk = application.open_desk(app, outgoing, outbox, subscriptions, settings)
             async with application.answering(desk) as inbox:
                 yield _Asked(bot, inbox)
 

@@ -6,9 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -16,20 +14,19 @@ import typer
 
 from bot import command_line
 from bot.command_line import say
-from bot.container import open_database, own_mailboxes
-from bot.core.models import Choices, Kind, Standing, Subscriber
+from bot.container import open_database
+from bot.core.models import ChannelName, Choices, Kind, Standing, Subscriber
 from bot.db import subscribers
 from bot.db.tables import subscribers as table
-from bot.mail import import_csv
+from bot.mail import envelope_sender, import_csv
 from bot.mail.import_csv import Defaults, Sheet
-from bot.mail.signup import CHANNEL
 from bot.settings import Settings
 from bot.subscriptions.preferences import Offer
+from bot.subscriptions.service import Imported, SubscriptionService
 from bot.telegram import words
 from digest.core.errors import DigestError
 from digest.core.invisible import removed
 from digest.db import engine as database
-from digest.db.bulk import BATCH
 from digest.render import text
 
 app = typer.Typer(help="Manage the subscribers.", no_args_is_help=True)
@@ -40,13 +37,6 @@ _FORMULA = re.compile(
 
 class SubscribersError(DigestError):
     """A list cannot be imported, or there is nobody to remove."""
-
-
-class ChannelName(StrEnum):
-    """The channels by their names in the tables."""
-
-    TELEGRAM = "telegram"
-    MAIL = "mail"
 
 
 @app.command("list")
@@ -148,35 +138,18 @@ def _private(path: str, flags: int) -> int:
 
 def _defaults(loaded: Settings) -> Defaults:
     """Return the default values of an imported address."""
-    now = datetime.now(UTC)
+    now = _now()
     language = words.nearest(None, loaded.target_language)
     reader = Subscriber(
-        0, CHANNEL, "", Kind.MAILBOX, Choices(language), loaded.timezone, standing=Standing.ACTIVE
+        0, ChannelName.MAIL, "", Kind.MAILBOX, Choices(language), loaded.timezone, standing=Standing.ACTIVE
     )
     offer = Offer(loaded.arxiv_categories, words.languages(), now.date())
-    return Defaults(reader, offer, now, own_mailboxes(loaded))
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """The result of an import; `gone` are known addresses that had left or ended."""
-
-    added: int
-    known: int
-    gone: int
+    return Defaults(reader, offer, now, envelope_sender.own_mailboxes(loaded))
 
 
 async def _import(loaded: Settings, sheet: Sheet) -> Imported:
-    """Add unknown addresses in batches. After an interruption, another call continues."""
     async with open_database(loaded) as engine:
-        async with database.reading(engine) as connection:
-            known = await subscribers.known(connection, CHANNEL, (row.address for row in sheet.rows))
-        new = [row for row in sheet.rows if row.address not in known]
-        for start in range(0, len(new), BATCH):
-            async with database.writing(engine) as connection:
-                await subscribers.add_all(connection, new[start : start + BATCH], datetime.now(UTC))
-    gone = sum(standing in (Standing.LEFT, Standing.ENDED) for standing in known.values())
-    return Imported(len(new), len(known), gone)
+        return await SubscriptionService(engine, _now).import_(sheet.rows)
 
 
 async def _found(loaded: Settings, who: str) -> Subscriber:
@@ -197,5 +170,9 @@ async def _found(loaded: Settings, who: str) -> Subscriber:
 
 
 async def _forget(loaded: Settings, who: Subscriber) -> None:
-    async with open_database(loaded) as engine, database.writing(engine) as connection:
-        await subscribers.forget(connection, who.id)
+    async with open_database(loaded) as engine:
+        await SubscriptionService(engine, _now).forget(who)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

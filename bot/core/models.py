@@ -1,5 +1,6 @@
 """The values of `bot`: frozen, compared by content. Times are aware and in UTC."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -25,6 +26,13 @@ class Kind(StrEnum):
     GROUP = "group"
     CHANNEL = "channel"
     MAILBOX = "mailbox"
+
+
+class ChannelName(StrEnum):
+    """The channels by their names in the tables."""
+
+    TELEGRAM = "telegram"
+    MAIL = "mail"
 
 
 class Standing(StrEnum):
@@ -103,6 +111,10 @@ class Subscriber:
     strikes: int = 0
     failing_since: datetime | None = None
     consent: Consent | None = None
+
+
+Edit = Callable[[Subscriber], Subscriber]
+"""A change of a subscriber, applied to what is stored. Pure."""
 
 
 class Letter(StrEnum):

@@ -243,6 +243,20 @@ async def postpone(connection: AsyncConnection, number: int, until: datetime) ->
     await connection.execute(query.values(next_at=until))
 
 
+async def recompose(connection: AsyncConnection, subscriber_id: int) -> None:
+    """Drop the messages of the subscriber's deliveries that have not begun, so that they are composed anew.
+
+    A message that may have arrived is kept, because it is sent a second time as it was.
+    """
+    waits = update(deliveries).where(
+        _COLUMNS.subscriber_id == subscriber_id,
+        _COLUMNS.state.in_((Sending.DUE, Sending.HELD)),
+        _COLUMNS.part == 0,
+        ~_COLUMNS.repeated,
+    )
+    await connection.execute(waits.values(rendering_id=None))
+
+
 async def next_at(connection: AsyncConnection) -> datetime | None:
     """Return the time of the next attempt of any delivery."""
     query = select(func.min(_COLUMNS.next_at, type_=UtcDateTime)).where(

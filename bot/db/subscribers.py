@@ -1,6 +1,6 @@
 """Subscribers: addresses on channels, with their preferences."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, RowMapping, and_, case, delete, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.core.models import Choices, Consent, Detail, Kind, Standing, Subscriber
+from bot.core.models import Choices, Consent, Detail, Edit, Kind, Standing, Subscriber
 from bot.db import asks, showings
 from bot.db.addresses import within
 from bot.db.tables import bounces, deliveries, signups, subscribers, unknown_messages
@@ -16,8 +16,6 @@ from digest.core import keywords
 from digest.core.models import Extent
 from digest.db.bulk import insert_all, insert_into, rows_among
 from digest.db.types import UtcDateTime
-
-Edit = Callable[[Subscriber], Subscriber]
 
 
 async def find(connection: AsyncConnection, channel: str, address: str) -> Subscriber | None:
@@ -53,9 +51,10 @@ async def add(connection: AsyncConnection, new: Subscriber, at: datetime) -> Sub
     return known
 
 
-async def get(connection: AsyncConnection, number: int) -> Subscriber | None:
-    """Return the subscriber `number`, unless it was deleted."""
-    row = (await connection.execute(select(subscribers).where(subscribers.c.id == number))).first()
+async def get(connection: AsyncConnection, number: int, *, lock: bool = False) -> Subscriber | None:
+    """Return the subscriber `number`, unless it was deleted; with `lock`, other changes wait for this transaction."""
+    query = select(subscribers).where(subscribers.c.id == number)
+    row = (await connection.execute(query.with_for_update() if lock else query)).first()
     return None if row is None else subscriber(row)
 
 

@@ -16,9 +16,9 @@ from bot.core.models import Delivery, Part, Sending, Standing, Subscriber
 from bot.db import subscribers
 from bot.delivery import outages
 from bot.delivery.channel import Channel, CutShortError, DeliveryError, FormRefusedError, HaltedError, unsent
-from bot.delivery.fanout import LIFETIME, Renderings, due_at
+from bot.delivery.fanout import LIFETIME, Renderings
 from bot.delivery.results import Outcomes
-from bot.subscriptions import preferences
+from bot.subscriptions import hours, preferences
 from digest.db import engine as database
 
 _log = structlog.get_logger()
@@ -188,4 +188,4 @@ def obstacle(delivery: Delivery, now: datetime) -> str | None:
 
 def _hour(delivery: Delivery) -> datetime:
     """Return when the subscriber wants it, by the latest choice."""
-    return due_at(delivery.dispatch, delivery.subscriber.hour, delivery.subscriber.zone)
+    return hours.due_at(delivery.dispatch, delivery.subscriber.hour, delivery.subscriber.zone)

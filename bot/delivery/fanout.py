@@ -11,15 +11,14 @@ import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import asdict, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache, partial
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot.core.models import Choices, Delivery, Dispatch, Part, Subject, Subscriber
+from bot.core.models import Choices, Delivery, Dispatch, Part, Subject
 from bot.db import deliveries, dispatches, subscribers
 from bot.delivery.channel import Channel
 from bot.subscriptions import hours
@@ -199,7 +198,7 @@ async def _give_to_some(engine: AsyncEngine, number: int, at: datetime) -> int |
         count = await deliveries.open_for(
             connection,
             fanout.dispatch,
-            partial(due_at, fanout.dispatch),
+            partial(hours.due_at, fanout.dispatch),
             at,
             quiet=fanout.dispatch.subject is Subject.QUIET,
             among=segment,
@@ -220,17 +219,6 @@ async def _release_some(engine: AsyncEngine, dispatch: Dispatch, at: datetime) -
     """Release one transaction's worth of deliveries. Returns None if there were none."""
     async with database.writing(engine) as connection:
         return await deliveries.release(connection, dispatch, at, _BATCH) or None
-
-
-async def reschedule(connection: AsyncConnection, subscriber: Subscriber, at: datetime) -> None:
-    """Move waiting deliveries to the subscriber's new delivery time. A time that has passed means now."""
-    for number, dispatch in await deliveries.waiting(connection, subscriber, at):
-        await deliveries.postpone(connection, number, due_at(dispatch, subscriber.hour, subscriber.zone))
-
-
-def due_at(dispatch: Dispatch, hour: time | None, zone: ZoneInfo) -> datetime:
-    """Return when a campaign is due for a delivery time `hour` in `zone`. A broadcast is due at once."""
-    return hours.next_time(dispatch.due_at, None if dispatch.subject is Subject.BROADCAST else hour, zone)
 
 
 class Renderings:

@@ -29,6 +29,7 @@ from bot.delivery.brake import Weight, is_outage, weigh
 from bot.links import Links
 from bot.mail import bounces as reports
 from bot.mail.bounces import Kind, Report
+from bot.subscriptions import service
 from digest.db import engine as database
 
 _log = structlog.get_logger()
@@ -159,7 +160,7 @@ def changed(
         return reader
     match report.kind:
         case Kind.LEAVING:
-            return replace(reader, standing=Standing.LEFT)
+            return service.left(reader)
         case Kind.COMPLAINT:
             return replace(reader, standing=Standing.ENDED, reason="complaint")
         case Kind.GONE if weight is Weight.FEW:

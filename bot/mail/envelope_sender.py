@@ -39,6 +39,13 @@ def fixed(settings: Settings) -> Mailbox | None:
         return settings.mail_from.mailbox
 
 
+def own_mailboxes(settings: Settings) -> tuple[Mailbox, ...]:
+    """Return the mailboxes that send mail and receive bounces; none of them may subscribe."""
+    sender = settings.mail_from.mailbox if settings.mail_from else None
+    mailboxes = (sender, settings.mail_reply_to, settings.mail_bounces, fixed(settings))
+    return tuple(dict.fromkeys(each for each in mailboxes if each))
+
+
 def domain(settings: Settings) -> str | None:
     """Return the domain for SPF."""
     sender = fixed(settings) or settings.mail_bounces or (settings.mail_from and settings.mail_from.mailbox)

@@ -11,12 +11,11 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.core.mailboxes import Mailbox
-from bot.core.models import CONFIRMING, Letter, Part, SigningUp, Subscriber
+from bot.core.models import CONFIRMING, ChannelName, Letter, Part, SigningUp, Subscriber
 from bot.db import signups, subscribers
 from bot.delivery.channel import DeferredError, DeliveryError, HaltedError, UnansweredError
 from bot.links import Links
 from bot.mail import letters
-from bot.mail.signup import CHANNEL
 from digest.core.backoff import Backoff
 from digest.core.errors import DigestError
 from digest.db import engine as database
@@ -89,7 +88,7 @@ class Letters:
 
     async def _send(self, asked: SigningUp) -> None:
         async with database.reading(self.engine) as connection:
-            known = await subscribers.find(connection, CHANNEL, str(asked.mailbox))
+            known = await subscribers.find(connection, ChannelName.MAIL, str(asked.mailbox))
         letter = written(asked, known, self.links)
         if letter is None:
             await self._note(asked, None)

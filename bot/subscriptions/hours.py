@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from bot.core.models import Dispatch, Subject
 from digest.arxiv.calendar import Calendar
 from digest.core.models import Window
 
@@ -31,6 +32,11 @@ def next_time(after: datetime, hour: time | None, zone: ZoneInfo) -> datetime:
     while (moment := datetime.combine(day, hour, zone).astimezone(UTC)) < after:
         day += _DAY
     return moment
+
+
+def due_at(dispatch: Dispatch, hour: time | None, zone: ZoneInfo) -> datetime:
+    """Return when a campaign is due for a delivery time `hour` in `zone`. A broadcast is due at once."""
+    return next_time(dispatch.due_at, None if dispatch.subject is Subject.BROADCAST else hour, zone)
 
 
 def usual_time(calendar: Calendar, at: datetime, zone: ZoneInfo) -> UsualTime:

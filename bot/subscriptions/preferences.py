@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from bot.core.models import Detail, Subscriber
-from bot.db.subscribers import Edit
+from bot.core.models import Detail, Edit, Subscriber
 from bot.subscriptions import zones
 from digest.core import keywords
 from digest.core.keywords import InvalidKeywordError, Keyword

@@ -27,6 +27,7 @@ from bot.delivery.outages import outlasting
 from bot.delivery.worker import Outbox
 from bot.links import Links
 from bot.settings import Settings
+from bot.subscriptions.service import SubscriptionService
 from bot.telegram import requests, words
 from bot.telegram.address import Address
 from bot.telegram.channel import Outgoing
@@ -51,7 +52,12 @@ Bot = Application[Any, Any, Any, Any, Any, Any]
 
 
 def open_desk(
-    app: App, outgoing: Outgoing, outbox: Outbox, settings: Settings, links: Links | None = None
+    app: App,
+    outgoing: Outgoing,
+    outbox: Outbox,
+    subscriptions: SubscriptionService,
+    settings: Settings,
+    links: Links | None = None,
 ) -> Desk:
     """Build the context of the handlers from the settings."""
     return Desk(
@@ -59,6 +65,7 @@ def open_desk(
         bot=outgoing.bot,
         outgoing=outgoing,
         outbox=outbox,
+        subscriptions=subscriptions,
         operators=frozenset(settings.telegram_admins),
         language=settings.target_language,
         zone=settings.timezone,

@@ -18,13 +18,12 @@ from telegram.ext import ExtBot
 
 from bot.container import App
 from bot.core.models import Choices, Kind, Subscriber
-from bot.db import subscribers, updates
+from bot.db import updates
 from bot.db.asks import Day
-from bot.db.subscribers import Edit
-from bot.delivery import fanout
 from bot.delivery.channel import DeferredError, UnansweredError
 from bot.delivery.worker import Outbox
 from bot.links import Links
+from bot.subscriptions.service import SubscriptionService
 from bot.telegram import refusals, words
 from bot.telegram.address import Address
 from bot.telegram.channel import Outgoing
@@ -59,6 +58,7 @@ class Desk:
     bot: ExtBot[LimitArgs]
     outgoing: Outgoing
     outbox: Outbox
+    subscriptions: SubscriptionService
     operators: frozenset[int]
     language: str
     zone: ZoneInfo
@@ -78,8 +78,7 @@ class Desk:
 
     async def reader(self, came: Incoming) -> Subscriber:
         """Return the subscriber who sent the message. An unknown sender is stored, but not subscribed."""
-        async with database.reading(self.app.engine) as connection:
-            known = await subscribers.find(connection, CHANNEL, str(came.about))
+        known = await self.subscriptions.find(CHANNEL, str(came.about))
         if known is not None:
             return known
         if came.aim is not None:  # a channel that is gone, or a forged button
@@ -87,28 +86,12 @@ class Desk:
         language = words.nearest(came.language, self.language)
         address = str(came.address.subscription)
         new = Subscriber(0, CHANNEL, address, came.kind, Choices(language), self.zone)
-        async with database.writing(self.app.engine) as connection:
-            return await subscribers.add(connection, new, self.clock())
+        return await self.subscriptions.meet(new)
 
     async def language_of(self, person: int, tag: str | None) -> str:
         """Return the language that a person chose in the private chat, or else that of their client's `tag`."""
-        async with database.reading(self.app.engine) as connection:
-            known = await subscribers.find(connection, CHANNEL, str(person))
+        known = await self.subscriptions.find(CHANNEL, str(person))
         return known.choices.language if known else words.nearest(tag, self.language)
-
-    async def change(self, reader: Subscriber, edit: Edit) -> Subscriber:
-        """Apply `edit` to the subscriber and return the result. A subscriber who was deleted meanwhile stays deleted.
-
-        If the delivery time changes, waiting deliveries move to the new time.
-        """
-        async with database.writing(self.app.engine) as connection:
-            changed = await subscribers.change(connection, reader.id, edit, self.clock()) or reader
-            moved = (changed.hour, changed.zone) != (reader.hour, reader.zone)
-            if moved:
-                await fanout.reschedule(connection, changed, self.clock())
-        if moved:
-            self.outbox.wake()
-        return changed
 
     async def answer(
         self,

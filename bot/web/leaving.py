@@ -3,10 +3,8 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.db import subscribers
-from bot.mail import signup
+from bot.core.models import Subscriber
 from bot.web.pages import Pages
-from digest.db import engine as database
 
 
 async def ask(pages: Pages, request: Request) -> Response:
@@ -14,7 +12,7 @@ async def ask(pages: Pages, request: Request) -> Response:
     number = pages.links.leaving(request.path_params["token"])
     if number is None:
         return pages.message(request, "no_such_link", 404)
-    if not await _is_known(pages, request, number):
+    if await _subscriber(pages, request, number) is None:
         return pages.message(request, "gone", 404)
     return pages.page(request, "unsubscribe")
 
@@ -28,16 +26,16 @@ async def leave(pages: Pages, request: Request) -> Response:
     number = pages.links.leaving(request.path_params["token"])
     if number is None:
         return pages.message(request, "no_such_link", 404)
-    if not await _is_known(pages, request, number):
+    subscriber = await _subscriber(pages, request, number)
+    if subscriber is None:
         return pages.message(request, "gone")
-    await signup.leave(pages.app.engine, number, pages.now())
+    await pages.subscriptions.leave(subscriber)
     return pages.message(request, "left")
 
 
-async def _is_known(pages: Pages, request: Request, number: int) -> bool:
-    """Return whether there is such a subscription. If so, the answer is in its language."""
-    async with database.reading(pages.app.engine) as connection:
-        found = await subscribers.get(connection, number)
+async def _subscriber(pages: Pages, request: Request, number: int) -> Subscriber | None:
+    """Return the subscriber `number`, in whose language the answer is; None if it was deleted."""
+    found = await pages.subscriptions.get(number)
     if found is not None:
         pages.speak(request, found.choices.language)
-    return found is not None
+    return found

@@ -14,27 +14,24 @@ from starlette.responses import HTMLResponse, Response
 from bot.container import App
 from bot.links import Links
 from bot.subscriptions.preferences import Offer
+from bot.subscriptions.service import SubscriptionService
 from bot.web import words
 from bot.web.shelf import Shelf
 
 _FRESH = timedelta(minutes=1)
 
 
-def _nothing() -> None:
-    pass
-
-
 @dataclass(slots=True)
 class Pages:
     """The parts of the program that pages use.
 
-    `newsletter` tells whether sign-up by mail is offered; `wake` tells the sender that there may be work.
+    `newsletter` tells whether sign-up by mail is offered.
     """
 
     app: App
     links: Links
+    subscriptions: SubscriptionService
     newsletter: bool
-    wake: Callable[[], None] = _nothing
     shelf: Shelf = field(init=False)
 
     def __post_init__(self) -> None:

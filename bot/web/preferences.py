@@ -7,13 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bot.core.models import Subscriber
-from bot.db import bounces, deliveries, signups, subscribers
-from bot.delivery import fanout
 from bot.links import ExpiredLinkError
 from bot.web import forms, wanted
 from bot.web.forms import Form
 from bot.web.pages import Pages
-from digest.db import engine as database
 
 
 async def show(pages: Pages, request: Request) -> Response:
@@ -31,14 +28,10 @@ async def save(pages: Pages, request: Request) -> Response:
     _, faults = wanted.fill(form, wanted.ALL, offer, reader)
     if faults:
         return _form(pages, request, reader, form, faults)
-    async with database.writing(pages.app.engine) as connection:
-        changed = await subscribers.change(
-            connection, reader.id, lambda stored: wanted.fill(form, wanted.ALL, offer, stored)[0], pages.now()
-        )
-        if changed is not None and (changed.hour, changed.zone) != (reader.hour, reader.zone):
-            await fanout.reschedule(connection, changed, pages.now())
-    pages.wake()
-    return _form(pages, request, changed or reader, saved=True)
+    changed = await pages.subscriptions.change(
+        reader, lambda stored: wanted.fill(form, wanted.ALL, offer, stored)[0]
+    )
+    return _form(pages, request, changed, saved=True)
 
 
 async def export(pages: Pages, request: Request) -> Response:
@@ -46,13 +39,7 @@ async def export(pages: Pages, request: Request) -> Response:
     reader = await _reader(pages, request)
     if not isinstance(reader, Subscriber):
         return reader
-    async with database.reading(pages.app.engine) as connection:
-        known = {
-            "mailbox": await subscribers.known_of(connection, reader),
-            "signups": await signups.of_address(connection, reader.address),
-            "deliveries": await deliveries.of_subscriber(connection, reader.id),
-            "returned": await bounces.of_subscriber(connection, reader.id),
-        }
+    known = await pages.subscriptions.data_of_mailbox(reader)
     document = json.dumps(known, ensure_ascii=False, indent=2, default=str)
     headers = {"Content-Disposition": 'attachment; filename="arxiv-daily.json"'}
     return Response(document, media_type="application/json", headers=headers)
@@ -71,8 +58,7 @@ async def delete(pages: Pages, request: Request) -> Response:
     reader = await _reader(pages, request)
     if not isinstance(reader, Subscriber):
         return reader
-    async with database.writing(pages.app.engine) as connection:
-        await subscribers.forget(connection, reader.id)
+    await pages.subscriptions.forget(reader)
     return pages.message(request, "deleted")
 
 
@@ -114,8 +100,7 @@ async def _reader(pages: Pages, request: Request) -> Subscriber | Response:
         return pages.page(request, "link", 410, address="", expired=True)
     if number is None:
         return pages.message(request, "no_such_link", 404)
-    async with database.reading(pages.app.engine) as connection:
-        found = await subscribers.get(connection, number)
+    found = await pages.subscriptions.get(number)
     if found is None:  # deleted; a new sign-up has links with another number
         return pages.message(request, "gone", 404)
     pages.speak(request, found.choices.language)

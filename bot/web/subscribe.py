@@ -8,16 +8,13 @@ from starlette.responses import Response
 
 from bot.core import mailboxes
 from bot.core.mailboxes import InvalidMailboxError, Mailbox
-from bot.core.models import Choices, Kind, Letter, Subscriber, Wishes
-from bot.db import signups
+from bot.core.models import ChannelName, Choices, Kind, Subscriber, Wishes
 from bot.links import ExpiredLinkError
-from bot.mail import signup
 from bot.subscriptions import hours, zones
 from bot.web import forms, wanted
 from bot.web.editions import newest
 from bot.web.forms import Form
 from bot.web.pages import Pages
-from digest.db import engine as database
 
 _TRAP = "website"  # invisible to people; programs that fill in every field also fill this one
 
@@ -41,16 +38,7 @@ async def sign_up(pages: Pages, request: Request) -> Response:
         return await _home(pages, request, values, faults, 422)
     if not form.text(_TRAP):
         wishes = Wishes(reader.choices, reader.hour, reader.zone, reader.quiet_line)
-        await signup.sign_up(
-            pages.app.engine,
-            mailbox,
-            wishes,
-            own=pages.app.own_mailboxes,
-            network=pages.network(request),
-            how="form",
-            at=pages.now(),
-        )
-        pages.wake()
+        await pages.subscriptions.sign_up(mailbox, wishes, network=pages.network(request), how="form")
     return pages.message(request, "sent")
 
 
@@ -68,8 +56,7 @@ async def send_link(pages: Pages, request: Request) -> Response:
             request, "link", 422, faults=("address",), address=form.text("address"), expired=False
         )
     if not form.text(_TRAP):
-        await signup.send_link(pages.app.engine, mailbox, network=pages.network(request), at=pages.now())
-        pages.wake()
+        await pages.subscriptions.send_link(mailbox, network=pages.network(request))
     return pages.message(request, "link_sent")
 
 
@@ -84,7 +71,7 @@ async def confirm(pages: Pages, request: Request) -> Response:
     number = await _confirmable(pages, request)
     if not isinstance(number, int):
         return number
-    made = await signup.confirm(pages.app.engine, number, pages.now())
+    made = await pages.subscriptions.confirm(number)
     if made is None:  # pressed twice at the same time
         return pages.message(request, "used", 410)
     return pages.page(
@@ -113,9 +100,8 @@ async def _confirmable(pages: Pages, request: Request) -> int | Response:
         return pages.message(request, "expired", 410)
     if number is None:
         return pages.message(request, "forged", 404)
-    async with database.reading(pages.app.engine) as connection:
-        found = await signups.find(connection, number)
-    if found is None or found.letter is not Letter.CONFIRM:
+    found = await pages.subscriptions.signing_up(number)
+    if found is None:
         return pages.message(request, "expired", 410)
     if found.wishes is not None:
         pages.speak(request, found.wishes.choices.language)
@@ -126,7 +112,7 @@ def _nobody(pages: Pages, request: Request) -> Subscriber:
     """Return a new subscriber with the default values of the form."""
     plan = pages.app.plan
     choices = Choices(pages.language(request))
-    return Subscriber(0, signup.CHANNEL, "", Kind.MAILBOX, choices, plan.calendar.zone)
+    return Subscriber(0, ChannelName.MAIL, "", Kind.MAILBOX, choices, plan.calendar.zone)
 
 
 def _mailbox(form: Form) -> Mailbox | None:

@@ -11,10 +11,11 @@ import httpx
 from starlette.routing import Route
 
 from bot.container import App, open_app
-from bot.core.models import Choices, Kind, SigningUp, Standing, Subscriber
+from bot.core.models import ChannelName, Choices, Kind, SigningUp, Standing, Subscriber
 from bot.db import signups, subscribers
 from bot.links import Links
-from bot.mail.signup import CHANNEL
+from bot.mail import envelope_sender
+from bot.subscriptions.service import SubscriptionService
 from bot.web.app import site
 from bot.web.monitoring import Check
 from bot.web.pages import Pages
@@ -55,7 +56,7 @@ class Site:
 
     async def subscriber(self, address: str = "li@example.org") -> Subscriber | None:
         async with database.reading(self.app.engine) as connection:
-            return await subscribers.find(connection, CHANNEL, address)
+            return await subscribers.find(connection, ChannelName.MAIL, address)
 
     async def subscribed(self, address: str = "li@example.org") -> Subscriber:
         """Somebody who signed up and confirmed."""
@@ -69,7 +70,7 @@ class Site:
         """Somebody who subscribed while there was a newsletter."""
         chosen = Choices("zh-CN")
         reader = Subscriber(
-            0, CHANNEL, "li@example.org", Kind.MAILBOX, chosen, ZoneInfo("UTC"), Standing.ACTIVE
+            0, ChannelName.MAIL, "li@example.org", Kind.MAILBOX, chosen, ZoneInfo("UTC"), Standing.ACTIVE
         )
         async with database.writing(self.app.engine) as connection:
             return await subscribers.add(connection, reader, self.clock[0])
@@ -98,10 +99,15 @@ async def web_site(
         if papers:
             await here.run(NOON, **settings)
         clock = [NOON]
-        async with open_app(here.settings(**settings), lambda: clock[0], QUICK) as app:
+        loaded = here.settings(**settings)
+        async with open_app(loaded, lambda: clock[0], QUICK) as app:
             made: list[Site] = []
             links = Links(f"https://daily.example.org{root}", SECRET, lambda: clock[0])
-            pages = Pages(app, links, newsletter, lambda: made[0].woken.append(None))
+            own = envelope_sender.own_mailboxes(loaded)
+            subscriptions = SubscriptionService(
+                app.engine, app.clock, lambda: made[0].woken.append(None), own
+            )
+            pages = Pages(app, links, subscriptions, newsletter)
             async with serving(site(pages, checks, hook)) as url, httpx.AsyncClient(base_url=url) as web:
                 links = Links(url + root, SECRET, lambda: clock[0])
                 made.append(Site(app, links, url, web, clock))

@@ -7,16 +7,13 @@ from functools import partial
 from telegram import CallbackQuery, Update
 from telegram.ext import CallbackQueryHandler, ContextTypes, TypeHandler
 
-from bot.core.models import Kind, Subscriber
-from bot.db import subscribers
-from bot.db.subscribers import Edit
+from bot.core.models import Edit, Kind, Subscriber
 from bot.subscriptions import preferences
 from bot.subscriptions.preferences import Offer, UnusableValueError
 from bot.telegram import words
 from bot.telegram.context import CHANNEL, Desk
 from bot.telegram.handlers import command_menu, menu, prompts
 from bot.telegram.incoming import AIMED, Handler, Incoming, incoming, on_command
-from digest.db import engine as database
 
 _PATIENCE = timedelta(minutes=10)  # time to type a value
 
@@ -80,10 +77,11 @@ async def interrupted(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) 
         return
     if not (update.callback_query or came.text.startswith("/")):
         return
-    async with database.reading(desk.app.engine) as connection:
-        known = await subscribers.find(connection, CHANNEL, str(came.address.subscription))
+    known = await desk.subscriptions.find(CHANNEL, str(came.address.subscription))
     if known and known.awaiting:
-        await desk.change(known, lambda stored: replace(stored, awaiting=None, awaited_until=None))
+        await desk.subscriptions.change(
+            known, lambda stored: replace(stored, awaiting=None, awaited_until=None)
+        )
 
 
 async def tapped(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
@@ -147,7 +145,7 @@ async def _note(desk: Desk, reader: Subscriber, name: str, number: int) -> None:
         others = {} if is_one else _awaited(stored)
         return replace(stored, awaiting=_written({**others, name: number}), awaited_until=until)
 
-    await desk.change(reader, noted)
+    await desk.subscriptions.change(reader, noted)
 
 
 def _awaited(reader: Subscriber) -> dict[str, int]:
@@ -184,7 +182,7 @@ async def _change(desk: Desk, came: Incoming, reader: Subscriber, name: str, edi
         others = {each: number for each, number in _awaited(stored).items() if each != name}
         return replace(edit(stored), awaiting=_written(others))
 
-    changed = await desk.change(reader, settled)
+    changed = await desk.subscriptions.change(reader, settled)
     if changed.choices.language != reader.choices.language and reader.kind is Kind.PRIVATE:
         await command_menu.show(desk, came.person)
     return changed

@@ -13,9 +13,7 @@ from telegram.ext import CallbackQueryHandler, ContextTypes
 from bot.core import mailboxes
 from bot.core.mailboxes import InvalidMailboxError
 from bot.core.models import ASK_LIFETIME, Kind, Subscriber, Wishes
-from bot.db import asks, deliveries, subscribers
 from bot.delivery.channel import DeferredError
-from bot.mail import signup
 from bot.telegram import words
 from bot.telegram.address import Address
 from bot.telegram.context import CHANNEL, Desk
@@ -24,7 +22,6 @@ from bot.telegram.incoming import AIMED, Handler, Incoming, incoming, on_command
 from bot.telegram.parts import Button, Message
 from bot.telegram.rate_limiter import LimitArgs
 from bot.telegram.replies import persistently
-from digest.db import engine as database
 
 _Act = Callable[[Desk, Incoming, Any], Awaitable[None]]
 
@@ -69,7 +66,7 @@ async def _where_allowed(desk: Desk, came: Incoming, act: _Act) -> None:
 
 
 async def _export(desk: Desk, came: Incoming, says: Any) -> None:
-    known = await _known(desk, str(came.about.chat))
+    known = await desk.subscriptions.data_of_chat(CHANNEL, str(came.about.chat), desk.today())
     document = json.dumps(known, ensure_ascii=False, indent=2, default=str).encode()
 
     async def send(to: Address) -> None:
@@ -90,20 +87,6 @@ async def _export(desk: Desk, came: Incoming, says: Any) -> None:
                 raise
 
 
-async def _known(desk: Desk, chat: str) -> dict[str, Any]:
-    async with database.reading(desk.app.engine) as connection:
-        subscriptions = [
-            await subscribers.known_of(connection, each)
-            | {"deliveries": await deliveries.of_subscriber(connection, each.id)}
-            for each in await subscribers.at(connection, CHANNEL, chat)
-        ]
-        return {
-            "subscriptions": subscriptions,
-            "requests": await asks.of_address(connection, chat),
-            "forgotten_requests_today": await asks.forgotten(connection, desk.today(), chat),
-        }
-
-
 async def forget(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Delete everything stored about the chat, after confirmation."""
     if came := incoming(update):
@@ -113,8 +96,7 @@ async def forget(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> No
 async def _ask_whether_to_forget(desk: Desk, came: Incoming, says: Any) -> None:
     """Ask for confirmation, because the deletion is final."""
     buttons = ((Button(str(says.forget_yes), "forget:yes"), Button(str(says.forget_no), "forget:no")),)
-    async with database.reading(desk.app.engine) as connection:
-        places = await subscribers.at(connection, CHANNEL, str(came.about.chat))
+    places = await desk.subscriptions.at(CHANNEL, str(came.about.chat))
     await desk.answer(came, says.forget_sure(len(places)), buttons)
 
 
@@ -130,8 +112,7 @@ async def forget_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE
         return
     await desk.acknowledge(query)
     if str(query.data).startswith("forget:yes"):
-        async with database.writing(desk.app.engine) as connection:
-            await subscribers.forget_chat(connection, CHANNEL, str(came.about.chat), desk.today())
+        await desk.subscriptions.forget_chat(CHANNEL, str(came.about.chat), desk.today())
     said = says.forgotten if str(query.data).startswith("forget:yes") else says.kept
     await desk.show(came, Message(str(said)))
 
@@ -171,6 +152,5 @@ async def _signed_up(desk: Desk, came: Incoming, reader: Subscriber, says: Any) 
         return says.how_to_email
     wishes = Wishes(replace(reader.choices, rich=False), reader.hour, reader.zone, reader.quiet_line)
     where = desk.links.hashed(f"{CHANNEL}:{came.address.chat}")
-    own, now = desk.app.own_mailboxes, desk.clock()
-    await signup.sign_up(desk.app.engine, mailbox, wishes, own=own, network=where, how="telegram", at=now)
+    await desk.subscriptions.sign_up(mailbox, wishes, network=where, how="telegram")
     return says.email_sent

@@ -1,7 +1,6 @@
 """Subscribing and leaving: the start command, and changes of the bot's memberships."""
 
 import re
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +14,6 @@ from telegram.ext import (
 )
 
 from bot.core.models import Choices, Kind, Standing, Subscriber
-from bot.db import subscribers
 from bot.subscriptions import hours, preferences, zones
 from bot.telegram import words
 from bot.telegram.address import Address
@@ -24,7 +22,6 @@ from bot.telegram.handlers import command_menu, editions, menu, papers
 from bot.telegram.incoming import AIMED, Handler, Incoming, incoming, kind, on_command
 from bot.telegram.parts import Button, Rows
 from digest.core import ids
-from digest.db import engine as database
 
 _GONE = (ChatMember.LEFT, ChatMember.BANNED)
 _PAYLOAD = re.compile(r"paper_([0-9a-z_-]{6,60})", re.ASCII | re.IGNORECASE)
@@ -50,7 +47,7 @@ async def start(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> Non
         return
     reader = await desk.reader(came)
     if reader.standing is Standing.ENDED and await desk.may_change(came):
-        reader = await desk.change(reader, _subscribed)
+        reader = await desk.subscriptions.subscribe(reader)
         await desk.answer(came, words.of(reader.choices.language).welcome_back, buttons(reader))
     if paper := _paper(came.words):
         await papers.wanted(desk, came, reader, [paper])
@@ -58,7 +55,7 @@ async def start(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> Non
         await editions.show_day(desk, came, reader, day[1])
     else:
         if reader.standing is Standing.NEW and came.address.is_private:
-            reader = await desk.change(reader, _subscribed)
+            reader = await desk.subscriptions.subscribe(reader)
         await desk.answer(came, _welcome(desk, reader), buttons(reader))
 
 
@@ -120,7 +117,8 @@ async def _switch(desk: Desk, came: Incoming, *, on: bool) -> None:
         await desk.answer(came, says.only_admins)
         return
     was = reader.standing is Standing.ACTIVE
-    reader = await desk.change(reader, _subscribed if on else _left)
+    act = desk.subscriptions.subscribe if on else desk.subscriptions.leave
+    reader = await act(reader)
     left = says.unsubscribed if was else says.not_subscribed
     said = _subscription(desk, reader) if on else left
     await desk.answer(came, said, buttons(reader))
@@ -133,7 +131,8 @@ async def membership(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -
         return
     chat, status = change.chat, change.new_chat_member.status
     if status in _GONE:
-        await _end(desk, Address(chat.id), "blocked" if kind(chat) is Kind.PRIVATE else "kicked")
+        reason = "blocked" if kind(chat) is Kind.PRIVATE else "kicked"
+        await desk.subscriptions.end(CHANNEL, str(Address(chat.id)), reason)
     elif kind(chat) is Kind.CHANNEL and status == ChatMember.ADMINISTRATOR:
         await enroll(desk, Address(chat.id), Kind.CHANNEL, change.from_user.language_code)
 
@@ -143,29 +142,13 @@ async def migrated(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> 
     message = update.effective_message
     if message is None or message.migrate_to_chat_id is None:
         return  # the second message about the same migration
-    async with database.writing(desk.app.engine) as connection:
-        known = await subscribers.find(connection, CHANNEL, str(message.chat_id))
-        if known is not None:
-            await subscribers.move(connection, known.id, str(message.migrate_to_chat_id), desk.clock())
+    await desk.subscriptions.move(CHANNEL, str(message.chat_id), str(message.migrate_to_chat_id))
 
 
 async def enroll(desk: Desk, address: Address, what: Kind, language: str | None) -> Subscriber:
     """Subscribe a channel, or another chat without a person, unless it has unsubscribed before."""
     chosen = Choices(words.nearest(language, desk.language))
-    new = Subscriber(0, CHANNEL, str(address), what, chosen, desk.zone, Standing.ACTIVE)
-    async with database.writing(desk.app.engine) as connection:
-        known = await subscribers.add(connection, new, desk.clock())
-        if known.standing in (Standing.NEW, Standing.ENDED):
-            known = await subscribers.change(connection, known.id, _subscribed, desk.clock()) or known
-    return known
-
-
-async def _end(desk: Desk, address: Address, reason: str) -> None:
-    """End the subscriptions of the chat and all its topics."""
-    async with database.writing(desk.app.engine) as connection:
-        for known in await subscribers.at(connection, CHANNEL, str(address)):
-            if known.standing is Standing.ACTIVE:
-                await subscribers.end(connection, known.id, reason, desk.clock())
+    return await desk.subscriptions.enroll(Subscriber(0, CHANNEL, str(address), what, chosen, desk.zone))
 
 
 def buttons(reader: Subscriber) -> Rows:
@@ -212,12 +195,3 @@ def _paper(payload: str) -> ids.PaperRef | None:
 def _written(name: str) -> str:
     head, _, tail = name.rpartition("_")
     return f"{head}/{tail}" if head else re.sub(r"^(\d{4})-", r"\1.", tail)
-
-
-def _subscribed(reader: Subscriber) -> Subscriber:
-    return replace(reader, standing=Standing.ACTIVE, reason=None)
-
-
-def _left(reader: Subscriber) -> Subscriber:
-    active = reader.standing is Standing.ACTIVE
-    return replace(reader, standing=Standing.LEFT) if active else reader

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 import pytest
 
 from bot import settings
-from bot.container import own_mailboxes
 from bot.links import Links
 from bot.mail import channel, envelope_sender
 
@@ -66,10 +65,12 @@ def test_the_login_is_a_mailbox_of_our_own_where_mail_is_from_it() -> None:
         "mail_reply_to": "daily@example.org",
         "smtp_username": "login@example.org",
     }
-    assert [str(each) for each in own_mailboxes(settings.given(**chosen, mail_verp=False))] == [
+    assert [
+        str(each) for each in envelope_sender.own_mailboxes(settings.given(**chosen, mail_verp=False))
+    ] == [
         "daily@example.org",
         "login@example.org",
     ]
-    assert [str(each) for each in own_mailboxes(settings.given(**chosen, mail_verp=True))] == [
-        "daily@example.org"
-    ]
+    assert [
+        str(each) for each in envelope_sender.own_mailboxes(settings.given(**chosen, mail_verp=True))
+    ] == ["daily@example.org"]

@@ -7,6 +7,9 @@ from pathlib import Path
 import httpx
 
 from bot.core.models import Consent, Detail, Letter, Standing
+from bot.db import deliveries
+from bot.delivery import fanout
+from digest.db import engine as database
 from tests.bot.web_world import NOON, WISHES, web_site
 
 
@@ -210,6 +213,22 @@ async def test_a_mail_program_unsubscribes_by_one_post_as_often_as_it_likes(tmp_
         assert {each.status_code for each in answers} == {200}
         assert not any("set-cookie" in each.headers for each in answers)
         assert (await here.subscriber()).standing is Standing.LEFT  # type: ignore[union-attr]
+
+
+async def test_an_earlier_delivery_time_of_a_new_sign_up_holds_for_the_edition_that_waits(
+    tmp_path: Path,
+) -> None:
+    async with web_site(tmp_path) as here:
+        await here.web.post("/", data=WISHES | {"hour": "20:00"})
+        await here.web.post(await here.confirmation())
+        await fanout.open_edition(here.app.engine, NOON.date(), NOON, NOON)
+        reader = await here.subscriber()
+        assert reader is not None
+        await here.web.post(here.links.unsubscribe(reader.id))
+        await here.web.post("/", data=WISHES | {"hour": "13:00"})
+        await here.web.post(await here.confirmation())
+        async with database.reading(here.app.engine) as connection:
+            assert await deliveries.next_at(connection) == NOON + timedelta(hours=1)
 
 
 async def test_an_unsubscribe_link_that_is_none_of_ours_says_nothing(tmp_path: Path) -> None:
