@@ -34,9 +34,8 @@ from pypdf import PdfReader
 
 from benchmarks.results import Result, run, unmet
 from digest.core.models import NoTextReason
-from digest.fulltext.characters import plain
+from digest.fulltext.cleanup import glued_share, plain_characters
 from digest.fulltext.pdf_worker import Limits, read_pages, unglued
-from digest.fulltext.spacing import glued_share
 from tests import pdfs
 from tests.shared import shared_data
 
@@ -147,7 +146,7 @@ def extractions(path: Path) -> dict[str, Extraction]:
 
 def shingles(text: str) -> set[tuple[str, ...]]:
     """The sequences of four words, words that a line's end broke in two made whole."""
-    words = re.findall(r"\w+", re.sub(r"-\s*\n\s*", "", plain(text)).lower())
+    words = re.findall(r"\w+", re.sub(r"-\s*\n\s*", "", plain_characters(text)).lower())
     return set(zip(words, words[1:], words[2:], words[3:], strict=False))
 
 

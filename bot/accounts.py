@@ -8,8 +8,8 @@ from pathlib import Path
 from bot.container import App
 from bot.posts import WrittenPost
 from digest.core.models import Edition, Entry, Gap, Reading
-from digest.db import calls
 from digest.db import engine as database
+from digest.db import model_calls
 
 _PASSING = frozenset({Gap.NO_KEY, Gap.BUDGET, Gap.NO_TEXT_YET, Gap.DUE})
 
@@ -108,7 +108,7 @@ class Meter:
 
 async def _tokens(app: App, since: datetime) -> int:
     async with database.reading(app.engine) as connection:
-        totals = await calls.totals(connection, since)
+        totals = await model_calls.totals(connection, since)
     return sum(total.tokens for total in totals.values())
 
 

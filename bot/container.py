@@ -23,8 +23,7 @@ from digest.checks import glossary
 from digest.core.singleflight import Flights
 from digest.db import engine as database
 from digest.db import private_files
-from digest.db.locks import ProcessLock
-from digest.db.turns import Turns
+from digest.db.locks import ProcessLock, Turns
 from digest.fulltext.fetch import FullTexts
 from digest.llm.client import Model
 from digest.llm.endpoint import EndpointClient
@@ -32,10 +31,9 @@ from digest.llm.retry import Patience as ModelPatience
 from digest.pipeline.answering import Answerer
 from digest.pipeline.backlog import Plan
 from digest.pipeline.ingest import Sources
-from digest.pipeline.papers import Library, Shelves, Staff
-from digest.pipeline.reading import Reader
+from digest.pipeline.papers import Library, Shelves, Staff, Texts
+from digest.pipeline.reading import ReadingWriter
 from digest.pipeline.selection import Rules
-from digest.pipeline.texts import Texts
 from digest.pipeline.translate import Rules as TranslationRules
 from digest.pipeline.translate import Translator
 
@@ -184,7 +182,7 @@ def _staff(model: Model, settings: Settings) -> Callable[[str], Staff]:
         held_to = rules(settings, language)
         return Staff(
             Translator(model, settings.translation_model, language, held_to),
-            Reader(model, settings.reading_model, language, spaced=held_to.spaced),
+            ReadingWriter(model, settings.reading_model, language, spaced=held_to.spaced),
             Answerer(model, settings.reading_model, language, held_to.glossary, spaced=held_to.spaced),
         )
 

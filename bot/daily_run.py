@@ -20,9 +20,9 @@ from bot.db import subscribers
 from digest.core.errors import SourceError
 from digest.core.models import ClosedEdition, Edition, Extent, PaperId
 from digest.core.progress import Report
-from digest.db import attempts
 from digest.db import editions as closed_editions
 from digest.db import engine as database
+from digest.db import model_calls
 from digest.db.locks import BusyError
 from digest.pipeline import close_editions, coverage, editions
 from digest.pipeline.close_editions import Outcome, Pause
@@ -74,7 +74,7 @@ async def work(
         await run.complete_first(due)
         await run.complete({*await _incomplete(app)} - due)
         async with database.writing(app.engine) as connection:
-            await attempts.prune(connection, app.wall_clock())
+            await model_calls.prune_attempts(connection, app.wall_clock())
         return Work(outcome, run.accounts, await _unexplained(app, outcome.day))
 
 

@@ -15,14 +15,14 @@ from bot.core.models import AlertKind
 from bot.settings import Settings
 from digest.core.errors import StoreError
 from digest.core.models import Call, Purpose
-from digest.db import calls, endpoint_profiles
 from digest.db import engine as database
-from digest.db.endpoint_profiles import Endpoint
-from digest.llm import profile
+from digest.db import model_calls
+from digest.db.model_calls import Endpoint
+from digest.llm import endpoint_profile
 from digest.llm.budget import Budget
 from digest.llm.client import Model
 from digest.llm.endpoint import EndpointClient
-from digest.llm.profile import EndpointProfile
+from digest.llm.endpoint_profile import EndpointProfile
 from digest.llm.profiles import Keep, Profiles
 from digest.llm.retry import Patience
 
@@ -52,7 +52,7 @@ async def model(
 
     async def record(call: Call) -> None:
         async with database.writing(engine) as connection:
-            await calls.save(connection, call)
+            await model_calls.save_call(connection, call)
 
     return Model(
         connected,
@@ -98,7 +98,9 @@ def keeping(settings: Settings, engine: AsyncEngine, clock: Clock, alerts: Alert
     async def keep(name: str, learned: EndpointProfile) -> None:
         try:
             async with database.writing(engine) as connection:
-                await endpoint_profiles.keep(connection, where, name, profile.stored(learned), clock())
+                await model_calls.save_profile(
+                    connection, where, name, endpoint_profile.stored(learned), clock()
+                )
         except StoreError as error:
             _log.warning("endpoint_profile_not_kept", model=name, error=str(error))
         if learned.cuts_prompts:
@@ -115,8 +117,8 @@ async def profiles(settings: Settings, engine: AsyncEngine, clock: Clock, alerts
     Profiles learned with other settings are ignored, and their alerts resolved.
     """
     async with database.reading(engine) as connection:
-        rows = await endpoint_profiles.known(connection, endpoint(settings), clock() - _KNOWN_FOR)
-    known = {name: restored for name, row in rows.items() if (restored := profile.restored(row))}
+        rows = await model_calls.load_profile(connection, endpoint(settings), clock() - _KNOWN_FOR)
+    known = {name: restored for name, row in rows.items() if (restored := endpoint_profile.restored(row))}
     cutting = {name: _window(each) for name, each in known.items() if each.cuts_prompts}
     await alerts.update(AlertKind.PROMPTS_CUT, cutting)
     return Profiles(known, keeping(settings, engine, clock, alerts))
@@ -131,7 +133,7 @@ async def _budget(settings: Settings, engine: AsyncEngine, now: datetime) -> Bud
     today = now.astimezone(settings.timezone).date()
     midnight = datetime.combine(today, time(), settings.timezone)
     async with database.reading(engine) as connection:
-        spent = await calls.tokens_since(connection, midnight)
+        spent = await model_calls.tokens_since(connection, midnight)
     budget = Budget(settings.llm_daily_tokens or None, settings.timezone)
     budget.resume(today, spent)
     return budget

@@ -10,8 +10,8 @@ from bot.container import App
 from digest.core.errors import ModelError
 from digest.core.findings import Flaw
 from digest.core.models import Call, Edition, Gap, Purpose, VersionId
-from digest.db import attempts, calls
 from digest.db import engine as database
+from digest.db import model_calls
 from digest.llm.errors import CallError, Outcome
 
 _FAILED = frozenset({Gap.MODEL, Gap.UNFAITHFUL})
@@ -65,8 +65,8 @@ async def _fault(app: App, made: Made) -> ModelError | None:
     if edition.translated >= len(failed) or not failed:
         return None
     async with database.reading(app.engine) as connection:
-        asked = await calls.of_versions(connection, failed, edition.language)
-        tried = await attempts.load(connection, failed, edition.language)
+        asked = await model_calls.of_versions(connection, failed, edition.language)
+        tried = await model_calls.load_attempts(connection, failed, edition.language)
     found = [{each.flaw for each in attempt.findings} for made in tried.values() for attempt in made]
     return ModelError(sentence(edition.date, edition.translated, len(failed), asked, found))
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from digest.checks.glossary import Glossary
-from digest.checks.lexicon import wordings
+from digest.checks.sentences import wordings
 
 _BOUNDS = {
     "up to almost": ("高达近",), "up to approximately": ("高达约",), "up to about": ("高达约",),

@@ -13,11 +13,11 @@ from benchmarks.results import Result, unmet
 from benchmarks.simulated.faults import FAULTS, Simulated
 from benchmarks.simulated.translation import sentences, translation
 from digest.archive import post
-from digest.checks.checks import Made, Original, cleaned, translated
 from digest.checks.glossary import load
+from digest.checks.translation import Made, Original, cleaned, translated
 from digest.core.findings import Finding, is_hard
 from digest.core.models import Translation
-from digest.render.originals import stored
+from digest.render.stored_text import stored
 from tests.shared import shared_data
 
 _LANGUAGE = "zh-CN"

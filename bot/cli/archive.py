@@ -13,7 +13,7 @@ from bot import command_line
 from bot.command_line import say
 from bot.container import open_database
 from bot.settings import Settings
-from digest.archive import files, importing, lint, post, repair
+from digest.archive import files, importing, lint, post
 from digest.core.errors import ArchiveError
 
 app = typer.Typer(help="Check, import and repair posts.", no_args_is_help=True)
@@ -42,7 +42,7 @@ def mend(paths: Paths) -> None:
     zone, failed = command_line.load().timezone, 0
     for path in _posts(paths):
         try:
-            changed = files.write(path, repair.repair(files.read(path), zone))
+            changed = files.write(path, lint.repair(files.read(path), zone))
         except ArchiveError as error:
             say(f"{path}: {error}", err=True)
             failed += 1

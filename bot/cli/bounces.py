@@ -20,7 +20,7 @@ from bot.mail import consequences
 from bot.mail.consequences import Outcome
 from bot.mail.mails import mails
 from bot.settings import Settings, SettingsError
-from digest.render import text
+from digest.render import terminal
 
 PIPED = Path("-")
 Files = Annotated[
@@ -36,7 +36,7 @@ def bounces(files: Files = None) -> None:
             raise typer.BadParameter(f"{path} is not a readable file.", param_hint="FILE")
     loaded = command_line.load()
     outcomes = asyncio.run(_take(loaded, files or [PIPED]))
-    say(text.render("bounces", outcomes=outcomes), nl=False)
+    say(terminal.render("bounces", outcomes=outcomes), nl=False)
 
 
 async def _take(loaded: Settings, files: list[Path]) -> Counter[Outcome]:

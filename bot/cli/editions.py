@@ -27,7 +27,7 @@ from digest.pipeline import quality as qualities
 from digest.pipeline.close_editions import Pause, Standing
 from digest.pipeline.coverage import Coverage
 from digest.pipeline.quality import Quality
-from digest.render import text
+from digest.render import terminal
 
 
 def run(at: At = "") -> None:
@@ -83,7 +83,7 @@ def coverage(
     if begin > until:
         raise typer.BadParameter(f"The first day, {begin}, is after the last, {until}.", param_hint="--from")
     days = asyncio.run(_coverage(loaded, begin, until))
-    say(text.render("coverage", days=days), nl=False)
+    say(terminal.render("coverage", days=days), nl=False)
     if any(day.unexplained for day in days):
         raise typer.Exit(1)
 
@@ -100,7 +100,9 @@ def quality(
     loaded = command_line.load()
     wanted = command_line.day(day_, "--date")
     accounts = asyncio.run(_quality(loaded, wanted))
-    shown = text.render("quality", accounts=accounts, details=wanted is not None, prices=loaded.llm_prices)
+    shown = terminal.render(
+        "quality", accounts=accounts, details=wanted is not None, prices=loaded.llm_prices
+    )
     say(shown, nl=False)
 
 
@@ -193,7 +195,7 @@ async def _deliver(loaded: Settings, wanted: date) -> Delivered:
 
 async def _explained(loaded: Settings, made: Work) -> str:
     async with open_database(loaded) as engine:
-        return text.render(
+        return terminal.render(
             "left_out", editions=[await coverages.of_edition(engine, each.edition.date) for each in made.news]
         )
 
@@ -224,7 +226,7 @@ def _end(loaded: Settings, made: _Made) -> None:
 
 
 def _show(done: Delivered) -> None:
-    say(text.render("delivered", states=done.states, elsewhere=done.elsewhere), nl=False)
+    say(terminal.render("delivered", states=done.states, elsewhere=done.elsewhere), nl=False)
 
 
 def _raise(faults: Sequence[DigestError]) -> None:
@@ -234,7 +236,7 @@ def _raise(faults: Sequence[DigestError]) -> None:
 
 def _tell(loaded: Settings, made: Work) -> None:
     say(
-        text.render(
+        terminal.render(
             "work",
             accounts=made.news,
             standing=made.outcome.standing,
@@ -247,4 +249,4 @@ def _tell(loaded: Settings, made: Work) -> None:
         nl=False,
     )
     if made.unexplained:
-        say(text.render("unexplained", papers=made.unexplained), err=True, nl=False)
+        say(terminal.render("unexplained", papers=made.unexplained), err=True, nl=False)

@@ -16,8 +16,8 @@ from bot.command_line import say
 from bot.container import App, open_app, rules
 from bot.db import dispatches
 from bot.settings import Settings
-from digest.checks import checks
-from digest.checks.checks import Made
+from digest.checks import translation as translation_checks
+from digest.checks.translation import Made
 from digest.core import ids
 from digest.core.errors import DigestError, InvalidPaperIdError, ModelError
 from digest.core.findings import Finding
@@ -26,11 +26,11 @@ from digest.core.models import BY_HAND, Gap, Paper, Translation, VersionId
 from digest.core.progress import Onlooker
 from digest.db import editions
 from digest.db import engine as database
-from digest.pipeline import translation_draft, translation_file
+from digest.pipeline import translation_draft
 from digest.pipeline.answering import QUESTION_LIMIT
 from digest.pipeline.papers import Library, is_original
-from digest.pipeline.translation_file import Manuscript, ManuscriptError
-from digest.render import text
+from digest.pipeline.translation_draft import TranslationFile, TranslationFileError
+from digest.render import terminal
 
 
 class EditError(DigestError):
@@ -60,7 +60,7 @@ async def _paper(loaded: Settings, ref: PaperRef) -> str:
             translation = group.create_task(parts.library.translation(found, Onlooker()))
             reading = group.create_task(parts.library.reading(found, Onlooker()))
         earlier = await parts.library.earlier_reading(found)
-        return text.paper(found, translation.result(), reading.result(), loaded.target_language, earlier)
+        return terminal.paper(found, translation.result(), reading.result(), loaded.target_language, earlier)
 
 
 async def _answer(loaded: Settings, ref: PaperRef, question: str) -> str:
@@ -68,8 +68,8 @@ async def _answer(loaded: Settings, ref: PaperRef, question: str) -> str:
         found = await parts.library.paper(ref)
         answer = await parts.library.answer(found, question)
     if isinstance(answer, Gap):
-        raise ModelError(text.render("unanswered", why=answer).strip())
-    return text.render("answer", answer=answer, paper=found).strip()
+        raise ModelError(terminal.render("unanswered", why=answer).strip())
+    return terminal.render("answer", answer=answer, paper=found).strip()
 
 
 def edit(
@@ -112,7 +112,7 @@ async def _edit(loaded: Settings, ref: PaperRef, language: str, file: Path | Non
         written = await _written(library, paper, language, file)
         doubts = _doubts(loaded, paper, language, written)
         if doubts:
-            say(text.render("doubts", findings=doubts), err=True, nl=False)
+            say(terminal.render("doubts", findings=doubts), err=True, nl=False)
         await library.pin(
             Translation(paper.version, language, written.title, written.abstract, written.summary, BY_HAND)
         )
@@ -121,7 +121,7 @@ async def _edit(loaded: Settings, ref: PaperRef, language: str, file: Path | Non
                 await dispatches.renew(connection, shown.day, command_line.now())
         here = shown if language == loaded.target_language else None
         account = await _rebuilt(parts, here) if here else None
-    say(text.render("edited", version=paper.version, account=account), nl=False)
+    say(terminal.render("edited", version=paper.version, account=account), nl=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,16 +143,16 @@ async def _shown(parts: App, ref: PaperRef) -> _Shown | None:
     return _Shown(version, closed.date) if ref.version in (None, version.number) else None
 
 
-async def _written(library: Library, paper: Paper, language: str, file: Path | None) -> Manuscript:
+async def _written(library: Library, paper: Paper, language: str, file: Path | None) -> TranslationFile:
     """Read the operator's translation from `file` or an editor. Raises DigestError if it is invalid."""
     if file is not None:
-        return translation_file.parse(_read(file))
+        return translation_draft.parse_translation_file(_read(file))
     present = (await library.stored([paper]))[paper.version][0]
-    begun = text.render("manuscript", paper=paper, translation=present)
+    begun = terminal.render("manuscript", paper=paper, translation=present)
     found = await asyncio.to_thread(_edited, begun)
     try:
-        return translation_file.parse(found)
-    except ManuscriptError as error:
+        return translation_draft.parse_translation_file(found)
+    except TranslationFileError as error:
         kept = await asyncio.to_thread(_set_aside, found, f"{paper.version}.{language}.txt".replace("/", "-"))
         raise EditError(f"{error} Your text is in {kept}: correct it, and pass it with --file.") from None
 
@@ -184,13 +184,13 @@ def _read(file: Path) -> str:
         raise EditError(f"{file} is not UTF-8.") from None
 
 
-def _doubts(loaded: Settings, paper: Paper, language: str, written: Manuscript) -> tuple[Finding, ...]:
+def _doubts(loaded: Settings, paper: Paper, language: str, written: TranslationFile) -> tuple[Finding, ...]:
     """Return the findings of the checks; none if there is no abstract to compare with."""
     if paper.abstract is None:
         return ()
     source = translation_draft.source(paper, language, rules(loaded, language).glossary, {})
     made = Made(written.title, written.abstract, written.summary)
-    return checks.translated(source.original, made, language, source.glossary)
+    return translation_checks.translated(source.original, made, language, source.glossary)
 
 
 async def _rebuilt(parts: App, shown: _Shown) -> Account | None:

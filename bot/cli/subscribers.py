@@ -27,7 +27,7 @@ from bot.telegram import words
 from digest.core.errors import DigestError
 from digest.core.invisible import removed
 from digest.db import engine as database
-from digest.render import text
+from digest.render import terminal
 
 app = typer.Typer(help="Manage the subscribers.", no_args_is_help=True)
 _FORMULA = re.compile(
@@ -46,7 +46,7 @@ def list_(
 ) -> None:
     """List the known subscribers, one a line."""
     found = asyncio.run(_listed(command_line.load(), channel, standing))
-    say(text.render("subscribers", subscribers=found), nl=False)
+    say(terminal.render("subscribers", subscribers=found), nl=False)
 
 
 @app.command()
@@ -89,7 +89,7 @@ def take_over(
         say(f"{file}:{fault.line}: {fault.sentence}", err=True)
     if sheet.faults and not skip_faulty:
         raise SubscribersError(f"{len(sheet.faults)} faults found, so nothing was imported.")
-    say(text.render("imported", done=asyncio.run(_import(loaded, sheet))), nl=False)
+    say(terminal.render("imported", done=asyncio.run(_import(loaded, sheet))), nl=False)
 
 
 @app.command()

@@ -16,7 +16,7 @@ from bot.doctor.findings import Finding, Health, found
 from bot.doctor.names import Names
 from bot.settings import Settings, SettingsError
 from digest.core.errors import StoreError
-from digest.render import text
+from digest.render import terminal
 
 Clock = Callable[[], datetime]
 Checks = list[tuple[str, Awaitable[str]]]
@@ -48,7 +48,7 @@ async def _told(loaded: Settings) -> bool:
 
 
 def _tell(finding: Finding) -> None:
-    say(text.render("finding", finding=finding), nl=False)
+    say(terminal.render("finding", finding=finding), nl=False)
 
 
 async def examine(loaded: Settings, clock: Clock, names: Names) -> AsyncGenerator[Finding, None]:

@@ -17,12 +17,11 @@ from digest.core.models import Call, PaperId, Purpose, VersionId
 from digest.core.singleflight import Audience
 from digest.llm.budget import Budget
 from digest.llm.client import Model
-from digest.llm.profile import NEW, EndpointProfile, capabilities
+from digest.llm.endpoint_profile import NEW, EndpointProfile, capabilities, tokens_at_least
 from digest.llm.profiles import Profiles
 from digest.llm.prompts import PromptTemplate
 from digest.llm.retry import Patience
-from digest.llm.token_bounds import tokens_at_least
-from digest.pipeline.reading.form import ReadingAnswer
+from digest.pipeline.reading_checks import ReadingAnswer
 from digest.pipeline.translate import TranslationAnswer
 
 Clock = Callable[[], datetime]

@@ -14,7 +14,7 @@ from digest.arxiv.client import Gate, Patience, open_client
 from digest.arxiv.query_api import QueryApi
 from digest.arxiv.rss import AnnouncementFeed
 from digest.core import ids
-from digest.db.turns import Turns
+from digest.db.locks import Turns
 
 _PAPER = "1706.03762"  # a paper that will always exist
 _SKEW = timedelta(seconds=30)

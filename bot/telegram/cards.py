@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from bot.telegram import words
 from bot.telegram.parts import ENTITY_LIMIT, TEXT_LIMIT, Button, Message, Rows
 from digest.core.models import Answer, Gap, Paper, Reading, Translation, VersionId
-from digest.render import telegram_rich, telegram_split
+from digest.render import telegram_html, telegram_split
 
 
 class Form(Protocol):
@@ -140,6 +140,6 @@ def _formed(
     """Return one rich message if rich messages are wanted and the content fits; otherwise `classic`."""
     if form.rich:
         html = telegram_split.finish(words.render(f"{template}_rich", form.language, **material))
-        if telegram_rich.fits(html):
+        if telegram_html.fits_rich_message(html):
             return (Message("", classic[-1].buttons, html, classic),)
     return classic

@@ -8,7 +8,7 @@ from bot.telegram import cards, words
 from bot.telegram.cards import Place
 from bot.telegram.parts import ENTITY_LIMIT, TEXT_LIMIT, Button, Message, rows
 from digest.core.models import Edition, Entry, Reading
-from digest.render import announcement, telegram_rich, telegram_split
+from digest.render import announcement, telegram_html, telegram_split
 
 _SEPARATOR = "\n\n"
 _BUTTONS = 24  # buttons under one message; more do not fit on a phone
@@ -117,7 +117,7 @@ def _richly(heads: tuple[str, str], blocks: Sequence[_Block], width: int) -> tup
         classic = _packed(classic_head, group, width)
         html = telegram_split.finish(head + "".join(block.rich for block in group))
         buttons = rows([block.button for block in group if block.button], width)
-        made += [Message("", buttons, html, classic)] if telegram_rich.fits(html) else classic
+        made += [Message("", buttons, html, classic)] if telegram_html.fits_rich_message(html) else classic
         classic_head = head = ""
     return tuple(made)
 
@@ -127,7 +127,7 @@ def _groups(head: str, blocks: Sequence[_Block]) -> Iterator[list[_Block]]:
     group: list[_Block] = []
     html = head
     for block in blocks:
-        if group and (len(group) >= _BUTTONS or not telegram_rich.fits(html + block.rich)):
+        if group and (len(group) >= _BUTTONS or not telegram_html.fits_rich_message(html + block.rich)):
             yield group
             group, html = [], ""
         group.append(block)

@@ -6,8 +6,7 @@ from typing import Any
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 
 from bot.core.models import Part
-from digest.render import telegram as telegram_html
-from digest.render import telegram_split
+from digest.render import telegram_html, telegram_split
 
 TEXT_LIMIT = 4096
 """UTF-16 units of a message after entity parsing, which also bounds the code points (Bot API, sendMessage)."""

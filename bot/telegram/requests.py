@@ -25,10 +25,10 @@ from bot.telegram.parts import Message
 from bot.telegram.replies import ForgottenError
 from bot.telegram.status import Status
 from digest.core import ids
+from digest.core.comments import is_withdrawn
 from digest.core.errors import DigestError, SourceError, UnknownPaperError, UnknownVersionError
 from digest.core.ids import PaperRef
 from digest.core.models import Gap, Paper, Reading, Translation, VersionId
-from digest.core.withdrawal import is_withdrawn
 from digest.db import engine as database
 from digest.db import papers
 from digest.pipeline.papers import Library

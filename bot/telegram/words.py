@@ -8,7 +8,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from digest.core.models import Gap
-from digest.render import i18n, telegram, telegram_split
+from digest.render import i18n, telegram_html, telegram_split
 
 _LANGUAGE_FILE = re.compile(r"chat/([a-z]{2,3}(?:-[A-Za-z0-9]+)*)\.j2")
 _AUTHORS = 3  # authors listed before the rest is only counted
@@ -43,7 +43,7 @@ def render(template: str, language: str, **material: Any) -> str:
 
 def line(text: str) -> str:
     """Return the stored `text` as one line without markup."""
-    return telegram.plain(telegram_split.finish(telegram.html(text))).replace("\n", " ")
+    return telegram_html.plain(telegram_split.finish(telegram_html.html(text))).replace("\n", " ")
 
 
 @cache
@@ -52,9 +52,9 @@ def environment() -> Environment:
     made = i18n.environment().overlay(autoescape=True)
     made.filters = {
         **made.filters,
-        "html": telegram.html,
-        "rich": telegram.rich,
-        "literal": telegram.literal,
+        "html": telegram_html.html,
+        "rich": telegram_html.rich,
+        "literal": telegram_html.literal,
         "title": _title,
         "authors": _authors,
     }
@@ -73,10 +73,10 @@ def _post_words(language: str) -> Any:
 
 def _title(text: str) -> Markup:
     """Render a title without markup, because it stands in links and bold text, which may not contain code."""
-    return telegram.literal(line(text))
+    return telegram_html.literal(line(text))
 
 
 def _authors(names: tuple[str, ...], and_others: Any) -> Markup:
     """Render the first of `names`, and the total if some are left out."""
-    shown = Markup(", ").join(map(telegram.literal, names[:_AUTHORS]))
+    shown = Markup(", ").join(map(telegram_html.literal, names[:_AUTHORS]))
     return shown if len(names) <= _AUTHORS else Markup("{} {}").format(shown, and_others(len(names)))

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from digest.core.models import ClosedEdition, Edition, Reading, Translation
-from digest.db import editions, papers, readings, translations
+from digest.db import editions, generated_texts, papers
 from digest.db import engine as database
 
 
@@ -35,7 +35,7 @@ async def take_over(engine: AsyncEngine, edition: Edition, at: datetime) -> bool
             return False
         for entry in edition.entries:
             if isinstance(entry.translation, Translation):
-                await translations.save(connection, entry.translation, at)
+                await generated_texts.save_translation(connection, entry.translation, at)
             if isinstance(entry.reading, Reading):
-                await readings.save(connection, entry.reading, at)
+                await generated_texts.save_reading(connection, entry.reading, at)
     return True

@@ -1,4 +1,9 @@
-"""Linter for posts: finds faults line by line. Pure."""
+"""Linter for published posts, and repair of those with merge conflicts. Pure.
+
+Linter for posts: finds faults line by line.
+
+Repair of damaged posts. Pure: the caller reads and writes the file.
+"""
 
 import re
 from collections import Counter
@@ -11,6 +16,7 @@ from digest.archive import post
 from digest.archive.post import LEAKED, Section
 from digest.core.errors import ArchiveError
 from digest.core.models import Entry, Gap, Translation
+from digest.render import jekyll
 
 _CONFLICT = re.compile(r"(?:<{7}|>{7}|\|{7})(?: |$)|={7}$")
 _LIQUID = re.compile(r"\{\{|\{%")
@@ -121,3 +127,39 @@ def _says_due(section: Section) -> bool:
     return any(sentence in section.source for sentence in post.due_sentences()) or bool(
         LEAKED.search(section.source)
     )
+
+
+_LINES = r"(?:(?!<{7}|\|{7}|={7}$|>{7}).*\n)*"
+_HUNK = re.compile(
+    rf"^<{{7}}.*\n(?P<ours>{_LINES})(?:^\|{{7}}.*\n{_LINES})?^={{7}}\n(?P<theirs>{_LINES})^>{{7}}.*(?:\n|\Z)",
+    re.MULTILINE,
+)
+_MARKER = re.compile(r"^(?:[<>|]{7}(?: |$)|={7}$)", re.MULTILINE)
+
+
+def repair(text: str, zone: ZoneInfo) -> str:
+    """Repair a post and return it in its uniform form; a valid, uniform post comes back unchanged.
+
+    Of two conflicting halves the fuller one is kept; a leaked error becomes a reading that is due. The times in the
+    post are in `zone`. Raises ArchiveError with the line of a fault that cannot be repaired.
+    """
+    edition = post.parse(_without_conflicts(text), zone)
+    mended = jekyll.render(edition, zone)
+    remaining = check(mended)
+    if remaining:
+        fault = remaining[0]
+        raise ArchiveError(f"line {fault.line} of the repaired post: {fault.sentence} ({fault.kind}).")
+    return mended
+
+
+def _without_conflicts(text: str) -> str:
+    marker = _MARKER.search(_HUNK.sub(lambda hunk: "\n" * hunk[0].count("\n"), text))
+    if marker:
+        line = marker.string.count("\n", 0, marker.start()) + 1
+        raise ArchiveError(f"line {line}: a merge conflict that lacks one of its halves.")
+    return _HUNK.sub(lambda hunk: max(hunk["ours"], hunk["theirs"], key=_fullness), text)
+
+
+def _fullness(half: str) -> tuple[int, int]:
+    """Sort key: the number of readings, then the length."""
+    return half.count("<details>"), len(half)

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import stamina
 
-from digest.core import body_limit, retry_after
+from digest.core import backoff, body_limit
 from digest.core.body_limit import BodyLimit
 from digest.core.errors import (
     EmptyPageError,
@@ -179,7 +179,7 @@ class Gate:
         if status in (404, 410):
             raise NotFoundError(f"arXiv has nothing at {response.request.url.path} (HTTP {status}).")
         if status in (406, 429, 503):
-            pause = retry_after.seconds(response.headers.get("Retry-After"), datetime.now(UTC))
+            pause = backoff.retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC))
             if pause is not None:
                 self._free_at = time.monotonic() + min(pause, self._patience.retry_after)
             raise ThrottledError(f"arXiv asks for fewer requests (HTTP {status}).", pause)

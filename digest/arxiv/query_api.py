@@ -1,4 +1,10 @@
-"""Client for arXiv's query API, based on the `arxiv` package (https://info.arxiv.org/help/api/user-manual.html).
+"""Client for arXiv's query API, with cleaning of the texts that it returns.
+
+Cleaning of arXiv's titles, names and abstracts: removes line wraps and converts TeX accents.
+
+Formulas are kept verbatim.
+
+Client for arXiv's query API, based on the `arxiv` package (https://info.arxiv.org/help/api/user-manual.html).
 
 The package handles pages and parsing. This module adds what it lacks: its requests go through the Gate, and each body
 is checked before the package sees it, because the package accepts truncated documents, error pages and an empty first
@@ -6,6 +12,7 @@ page as valid responses.
 """
 
 import asyncio
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,8 +20,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 from lxml import etree
+from pylatexenc.latex2text import LatexNodes2Text
 
-from digest.arxiv.cleaning import clean
 from digest.arxiv.client import Gate
 from digest.core import ids
 from digest.core.errors import (
@@ -27,10 +34,34 @@ from digest.core.errors import (
     UnknownVersionError,
 )
 from digest.core.ids import PaperRef
+from digest.core.invisible import removed
 from digest.core.models import Paper, PaperId, VersionId
 
 if TYPE_CHECKING:
     import arxiv
+
+
+_MATH = re.compile(r"(\$\$.+?\$\$|\$[^$]+\$|\\\(.+?\\\)|\\\[.+?\\\])", re.DOTALL)
+_LETTER = r"(?:\{\s*\\?[A-Za-z]\s*\}|\\[ij](?![A-Za-z])|[A-Za-z])"
+_ACCENT = rf"\\(?:['\"`^~=.]\s*{_LETTER}|[uvHcdbkrt](?:\s+{_LETTER}|\{{\s*\\?[A-Za-z]\s*\}}))"
+_NAMED = r"\\(?:ss|ae|AE|oe|OE|aa|AA|o|O|l|L|i|j|dh|DH|th|TH)(?![A-Za-z])(?:\s*\{\}|\s+(?=[a-z]))?"
+_COMMAND = re.compile(rf"\{{(?P<group>{_ACCENT}|{_NAMED})\}}|(?P<bare>{_ACCENT}|{_NAMED})|\\(?P<sign>[%&#_])")
+_TO_TEXT = LatexNodes2Text(strict_latex_spaces=False)
+
+
+def clean(text: str) -> str:
+    """Clean `text`: one line, no invisible characters, TeX accents and escapes as characters except in formulas."""
+    one_line = " ".join(removed(text).split())
+    parts = _MATH.split(one_line)
+    return "".join(part if at % 2 else _COMMAND.sub(_letter, part) for at, part in enumerate(parts))
+
+
+def _letter(match: re.Match[str]) -> str:
+    if match["sign"]:
+        return match["sign"]
+    source = match["group"] or match["bare"]
+    return str(_TO_TEXT.latex_to_text(source)).strip()
+
 
 _MOST_RESULTS = 30_000  # arXiv's limit for one query, over all its pages
 _SHORTEST_SPAN = timedelta(minutes=2)

@@ -1,18 +1,213 @@
-"""Check that a model's statements about a paper are supported by the paper. Pure.
+"""Checks of statements about a paper against the passages that they quote. Pure.
+
+Check that the numbers of a statement are in its quoted passages.
+
+Numbers are compared by value. Units are not checked, because tables have them in their headings; nor are signs, which a
+translation may express by a verb.
+
+Search for a model's quotes in a text.
+
+White space, hyphens between letters, ligatures, case and the forms of quotation marks and dashes make no difference,
+because texts are extracted from PDFs and models begin with a capital. Numbers must match exactly. A quote that begins
+or ends within a word or a number does not match: it may mean the opposite, or another number.
+
+Check that a model's statements about a paper are supported by the paper.
 
 A statement is supported if a passage that it quotes is in the paper, if its numbers are in its own passages (in the
 whole paper most numbers occur by chance), and if its addresses are in the paper.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+import unicodedata
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
+from itertools import islice
 
-from digest.checks import figures
-from digest.checks.quantities import Quantity
-from digest.checks.quotes import Searchable, holds, is_in
-from digest.checks.units import Measure
+from digest.checks import quantities
+from digest.checks.quantities import Measure, Quantity, find_quantities
 from digest.core.findings import Finding, Flaw, finding
+
+_TEX = re.compile(r"\{([,.])\}|\\[,;:! ]|\\(?=[%$#])|[_^](?:\{[^{}]*\}|[^\s{}])|\$")
+_DECIMAL_COMMA = re.compile(r"(?<=\d),(?=(?:\d{1,2}|\d{4,})(?!\d))")  # in French and German
+_PARTED = re.compile("(?<=\\d)[\u00a0\u202f](?=\\d{3})")
+_SCALED = re.compile(r"[十百千万亿]|hundred|thousand|million|billion|trillion|\d-?\s?(?:K|M|B|T|k|bn)\Z")
+_SAID = {  # words of a passage that a statement may write in digits
+    **dict.fromkeys(("one", "once", "single", "first"), (Decimal(1),)),
+    **dict.fromkeys(("two", "twice", "double", "doubles", "doubled", "second", "both"), (Decimal(2),)),
+    "half": (Decimal(50), Decimal("0.5")),
+}
+_WORD = re.compile(r"[a-z]+")
+_NUMERAL = r"\d+(?:\.\d+)*\s*(?:\([a-z]\)|[a-z]\b)?"
+_POINTER = re.compile(
+    rf"(?:(?<![代形模方样格列发谱意地企试视布流互正端])[图表式§]|公式|算法|附录|章节|定理|(?:table|figure|fig|section|sec|equation|eq|algorithm|appendix|chapter)s?\.?)"
+    rf"\s*[(（]?(?:[A-Z]\.?)?{_NUMERAL}[)）]?(?:\s*(?:[、,和与及–-]|and)\s*[(（]?{_NUMERAL}[)）]?)*"
+    rf"(?!\d|\.\d|\s*[%％])|第\s*{_NUMERAL}\s*[节章]",
+    re.IGNORECASE,
+)
+
+
+def missing_figures(statement: str, passages: Iterable[str]) -> tuple[str, ...]:
+    """Return the numbers of `statement` that none of `passages` has, as they are written.
+
+    Numbers of tables, figures and sections are ignored, because they are only references.
+    """
+    there = {abs(value) for passage in passages for value in _values(_plain(passage))}
+    return tuple(each.written for each in stated_figures(statement) if there.isdisjoint(_worth(each)))
+
+
+def stated_figures(statement: str) -> list[Quantity]:
+    """Return the numbers of a statement, without those in names, list marks and references."""
+    return [each for each in find_quantities(_POINTER.sub(" ", _plain(statement))) if not each.loose]
+
+
+def _values(passage: str) -> Iterator[Decimal]:
+    """Yield all values that the numbers of a passage may have, including numbers in words."""
+    for each in find_quantities(passage):
+        yield from (each.bare, *(amount.value for amount in each.amounts))
+    lower = passage.lower()
+    yield from map(Decimal, (*quantities.english_numeral(lower), *quantities.hinted_numeral(lower)))
+    yield from (value for word in _WORD.findall(lower) for value in _SAID.get(word, ()))
+
+
+def _worth(one: Quantity) -> set[Decimal]:
+    """Return the values that `one` may have; the 3 in 3亿 does not count by itself."""
+    values = {abs(amount.value) for amount in one.amounts}
+    return values if _SCALED.search(one.written) else values | {abs(one.bare)}
+
+
+def _plain(text: str) -> str:
+    """Remove TeX's separators, subscripts and superscripts from `text`, and use English decimal points."""
+    return _DECIMAL_COMMA.sub(".", _PARTED.sub("", _TEX.sub(lambda found: found[1] or "", text)))
+
+
+_LONGEST = 1_000  # characters
+_SHORTEST = 12  # characters; shorter quotes match anywhere by chance
+_PLACES = 100  # positions at which one quote is compared
+_UNSPACED = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")  # a quote may begin at any of these
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+_SHAPES = str.maketrans(
+    dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-")
+    | dict.fromkeys("\u2018\u2019\u201a\u201b`´", "'")
+    | dict.fromkeys("\u201c\u201d\u201e\u201f", '"')
+    | {"…": "..."}
+)
+_FOLDED = ("Ll", "Lu", "Lt", "Lo", "Nd")  # ligatures, letters of formulas; not superscripts: 10² is not 102
+_CELLS = re.compile(r"(?<!\S)\|(?!\S)")  # models put it between the cells of a table row
+_SIGN = re.compile(r"(\S)( ?)(?=(\S?))")
+_HYPHEN = re.compile(r"(?<=[^\W\d_])-(?=\s*[^\W\d_])")
+_GOES_ON_BEFORE = re.compile(r"[a-z0-9_]-?\Z")
+_GOES_ON_BEHIND = re.compile(r"-?[a-z0-9_]")
+_LOOSE = re.compile(rf" |{_HYPHEN.pattern}")
+
+
+@dataclass(frozen=True, slots=True)
+class Searchable:
+    """A text prepared for many searches.
+
+    `text` is normalized, `squeezed` also lacks spaces and hyphens, and `places` maps its offsets to those of `text`.
+    """
+
+    text: str
+    squeezed: str
+    places: Sequence[int]
+
+
+def searchable(text: str) -> Searchable:
+    """Prepare `text` for searches."""
+    plain = _comparable(text)
+    places, start = array("L"), 0
+    for loose in _LOOSE.finditer(plain):
+        places.extend(range(start, loose.start()))
+        start = loose.end()
+    places.extend(range(start, len(plain)))
+    return Searchable(plain, _LOOSE.sub("", plain), places)
+
+
+def is_quoted_in(quote: str, known: Searchable) -> bool:
+    """Return True if `quote` is in the text; False if it has under 12 or over 1,000 characters."""
+    wanted = _HYPHEN.sub("", _comparable(quote))
+    squeezed = wanted.replace(" ", "")
+    if len(quote) > _LONGEST or len(squeezed) < _SHORTEST:
+        return False
+    pattern = re.compile(_pattern(wanted))
+    return any(pattern.match(known.text, place) for place in islice(_places(squeezed, known), _PLACES))
+
+
+def holds(address: str, known: Searchable) -> bool:
+    """Return True if the `address` is in the text, whole or as the start of a longer one; line breaks are ignored."""
+    squeezed = _LOOSE.sub("", _comparable(address))
+    return any(_is_whole(known, at, at + len(squeezed)) for at in _found(squeezed, known))
+
+
+def _is_whole(known: Searchable, start: int, end: int) -> bool:
+    """Return True if no word continues before or after the match; before `https://` any text is allowed."""
+    first, last = known.places[start], known.places[end - 1]
+    beside = known.text[max(0, first - 2) : first]
+    begins = "://" in known.squeezed[start:end] or not _GOES_ON_BEFORE.search(beside)
+    return begins and not _GOES_ON_BEHIND.match(known.text, last + 1)
+
+
+def _places(squeezed: str, known: Searchable) -> Iterator[int]:
+    return (known.places[at] for at in _found(squeezed, known))
+
+
+def _found(squeezed: str, known: Searchable) -> Iterator[int]:
+    at = known.squeezed.find(squeezed)
+    while at >= 0:
+        yield at
+        at = known.squeezed.find(squeezed, at + 1)
+
+
+def _pattern(wanted: str) -> str:
+    """Build the pattern for `wanted`: it allows spaces and hyphens between letters, but no part of a word or number."""
+    parts = [_before(wanted[0])]
+    for sign, space, following in _SIGN.findall(wanted):
+        parts.append(re.escape(sign) + _between(sign, space, following))
+    return "".join(parts) + _after(wanted[-1])
+
+
+def _between(sign: str, space: str, following: str) -> str:
+    if not following:
+        return ""
+    if sign.isalpha() and following.isalpha():
+        return "-? ?"
+    return space if sign.isdecimal() and following.isdecimal() else " ?"
+
+
+def _before(first: str) -> str:
+    """Return a lookbehind: the rest of the quote's first word or number must not precede, since it may change it."""
+    if first.isdecimal():
+        return r"(?<![^\W_])(?<!\d[.,])(?<![-+±])"
+    if first.isalpha() and not _UNSPACED.match(first):
+        return r"(?<![^\W_])(?<![^\W_]-)"
+    return r"(?<!\d)"
+
+
+def _after(last: str) -> str:
+    if last.isdecimal():
+        return r"(?![^\W_]|[.,]\d| ?[%‰])"
+    if last.isalpha() and not _UNSPACED.match(last):
+        return r"(?![^\W_]|-[^\W_])"
+    return r"(?!\d)"
+
+
+def _comparable(text: str) -> str:
+    """Normalize `text` for comparison, except for hyphens; `$$` counts as `$`."""
+    plain = _NOT_ASCII.sub(lambda sign: _fold(sign[0]), unicodedata.normalize("NFC", text))
+    shaped = plain.translate(_SHAPES).replace("''", '"').replace("$$", "$")
+    return " ".join(_CELLS.sub("", shaped).casefold().split())
+
+
+@cache
+def _fold(sign: str) -> str:
+    category = unicodedata.category(sign)
+    if category == "Cf":
+        return "-" if sign == "\u00ad" else ""
+    return unicodedata.normalize("NFKC", sign) if category in _FOLDED else sign
+
 
 _LINK = re.compile(
     r"(?:\b[a-z][a-z\d+.-]*://|www\.)(?:[^\s<>\"'`|{}\\^\u0080-\U0010ffff]+|\S+)"
@@ -41,7 +236,7 @@ _CLOSE = Decimal("0.1")  # relative difference
 
 def located(quotes: Iterable[str], known: Searchable) -> tuple[str, ...]:
     """Return the `quotes` that are in the paper."""
-    return tuple(quote for quote in quotes if is_in(quote, known))
+    return tuple(quote for quote in quotes if is_quoted_in(quote, known))
 
 
 def fault(statement: str, passages: Sequence[str], known: Searchable, *, numbers: bool) -> Finding | None:
@@ -54,7 +249,7 @@ def fault(statement: str, passages: Sequence[str], known: Searchable, *, numbers
         return finding(Flaw.ADDRESS, ", ".join(invented))
     if not passages:
         return finding(Flaw.UNFOUNDED, statement[:TOLD])
-    missing = figures.missing(statement, passages) if numbers else ()
+    missing = missing_figures(statement, passages) if numbers else ()
     return finding(Flaw.NUMBER_NOT_QUOTED, ", ".join(missing)) if missing else None
 
 
@@ -85,7 +280,7 @@ def disagreements(abstract: str, statements: Iterable[str]) -> tuple[Finding, ..
 
 def _results(texts: Iterable[str]) -> list[Quantity]:
     """Return the percentages and decimals in `texts`; other numbers are mostly counts."""
-    found = (each for text in texts for each in figures.stated(text))
+    found = (each for text in texts for each in stated_figures(text))
     return [each for each in found if _is_share(each) or each.bare % 1]
 
 

@@ -1,6 +1,13 @@
-"""Masking: replaces the parts that a model must not change by placeholders, and restores them. Pure.
+"""Masking of the parts of a text that a translation must keep verbatim. Pure.
 
-The parts are formulas, addresses, citations, code and macros (`fixed`).
+The fixed parts of a text, which a translation must keep verbatim.
+
+These are formulas, environments, addresses, citations, code, and unresolved macros. Formulas and addresses are those
+that `digest.render.stored_text` recognizes.
+
+Masking: replaces the parts that a model must not change by placeholders, and restores them.
+
+The parts are formulas, addresses, citations, code and macros.
 
 title, abstract = mask_all((stored(paper.title), stored(paper.abstract)))
 … a model translates title.text and abstract.text …
@@ -11,11 +18,82 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from itertools import count
 
-from digest.checks.fixed import Kind, fixed
 from digest.core.findings import Finding, Flaw, finding
+from digest.render.stored_text import is_formula, trimmed
+
+
+class FixedKind(StrEnum):
+    """The kinds of fixed parts."""
+
+    FORMULA = "formula"
+    ADDRESS = "address"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class FixedPart:
+    """A fixed part: its text, and its offset in the whole text."""
+
+    kind: FixedKind
+    source: str
+    start: int
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.source)
+
+
+_LONGEST = 2_000  # characters between the ends of a formula or an environment
+_PARTS = re.compile(
+    rf"(?P<environment>\\begin\{{(?P<name>[A-Za-z]+\*?)\}}.{{0,{_LONGEST}}}?\\end\{{(?P=name)\}})"
+    r"|\$\$(?P<display>[^$]+?)\$\$"
+    r"|(?<!\\)\$(?P<dollar>[^$]+?)(?<!\\)\$"
+    rf"|\\\((?P<round>.{{1,{_LONGEST}}}?)\\\)"
+    rf"|\\\[(?P<square>.{{1,{_LONGEST}}}?)\\\]"
+    r"|(?P<code>(?<!`)`[^`]+`(?!`))"
+    r"|(?P<link>(?:https?://|(?<![A-Za-z0-9.@/])www\.)[A-Za-z0-9](?:(?!\]\()[!-~])*)"
+    r"|(?P<host>(?<![A-Za-z0-9.@/-])(?:[a-z0-9-]+\.)*"
+    r"(?:github\.com|github\.io|gitlab\.com|huggingface\.co|zenodo\.org|youtube\.com|osf\.io)(?:/[!-~]*)?)"
+    r"|(?P<doi>(?<![A-Za-z0-9.])10\.\d{4,9}/[!-~]+|(?<![A-Za-z])arXiv:\d{4}\.\d{4,5}(?:v\d+)?)"
+    r"|(?P<mail>(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,})"
+    r"|(?P<citation>\[\d{1,3}(?: ?[,;\u2013-] ?\d{1,3})*\])"
+    r"|(?P<macro>\\[A-Za-z]+\*?(?:\[[^\]{}]*\])?(?:\{[^{}]*\})*)",
+    re.DOTALL,
+)
+_SUSPECTS = re.compile(r"[$\\`@]|://|\[\d|www\.|10\.|arXiv|\.(?:com|io|co|org)")
+_FORMULAS = {"display", "dollar", "round", "square"}
+_ADDRESSES = {"link", "host", "doi"}
+
+
+def fixed_parts(text: str) -> Iterator[FixedPart]:
+    """Yield the fixed parts of `text`, in order."""
+    if not _SUSPECTS.search(text):
+        return
+    at = 0
+    while found := _PARTS.search(text, at):
+        part = _part(found)
+        if part is None:
+            at = found.start() + 1  # a delimiter that opens nothing; the search continues after it
+        else:
+            yield part
+            at = part.end
+
+
+def _part(found: re.Match[str]) -> FixedPart | None:
+    group = found.lastgroup or ""
+    if group in _FORMULAS:
+        return FixedPart(FixedKind.FORMULA, found[0], found.start()) if is_formula(found[group]) else None
+    if group in _ADDRESSES:
+        return FixedPart(FixedKind.ADDRESS, trimmed(found[0]), found.start())
+    kind = {"mail": FixedKind.ADDRESS, "environment": FixedKind.FORMULA, "name": FixedKind.FORMULA}.get(
+        group, FixedKind.OTHER
+    )
+    return FixedPart(kind, found[0], found.start())
+
 
 _BRACKETS = (("[[", "]]"), ("⟦", "⟧"), ("⟨⟨", "⟩⟩"))
 _SHAPES = {"[": r"[\[［【]", "]": r"[\]］】]"}  # the variants of a bracket that models write
@@ -24,7 +102,7 @@ _VISIBLE = re.compile(r"[!-~]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class MaskForm:
     """The form of the placeholders of one prompt: `[[M1]]`, or with other characters if a text contains such itself."""
 
     opening: str
@@ -44,7 +122,7 @@ class Masked:
 
     text: str
     spans: Mapping[int, str]
-    form: Form
+    form: MaskForm
     known: Mapping[int, str]
 
     def restored(self, answer: str, *, whole: bool = True) -> tuple[str, tuple[Finding, ...]]:
@@ -87,7 +165,7 @@ def mask_all(texts: Sequence[str]) -> tuple[Masked, ...]:
         pieces: list[str] = []
         spans: dict[int, str] = {}
         at = 0
-        for part in fixed(text):
+        for part in fixed_parts(text):
             number = len(known) + 1
             known[number] = spans[number] = part.source
             pieces += [text[at : part.start], form.placeholder(number)]
@@ -96,14 +174,14 @@ def mask_all(texts: Sequence[str]) -> tuple[Masked, ...]:
     return tuple(Masked(text, spans, form, known) for text, spans in masked)
 
 
-def _form(texts: Sequence[str]) -> Form:
+def _form(texts: Sequence[str]) -> MaskForm:
     """Return the first form of placeholder that no text contains."""
-    forms = (Form(*brackets, "M" * repeated) for repeated in count(1) for brackets in _BRACKETS)
+    forms = (MaskForm(*brackets, "M" * repeated) for repeated in count(1) for brackets in _BRACKETS)
     return next(form for form in forms if not any(_pattern(form).search(text) for text in texts))
 
 
 @cache
-def _pattern(form: Form) -> re.Pattern[str]:
+def _pattern(form: MaskForm) -> re.Pattern[str]:
     """Match the variants of a placeholder that models write.
 
     The escaped form needs all of its backslashes, because a text may contain a single one.
@@ -116,7 +194,7 @@ def _pattern(form: Form) -> re.Pattern[str]:
 
 
 @cache
-def _remnants(form: Form) -> re.Pattern[str]:
+def _remnants(form: MaskForm) -> re.Pattern[str]:
     """Match a placeholder that has only one bracket left, on one side."""
     core = rf"(?<![A-Za-z]){''.join(f'[{sign}{sign.lower()}Ｍｍ]' for sign in form.letters)}\d+"
     return re.compile(rf"[\[［【⟦⟨]{core}(?!\w)|{core}[\]］】⟧⟩]")
@@ -149,5 +227,7 @@ def _joined(pieces: Sequence[str]) -> str:
 def _swallows(span: str, following: str) -> bool:
     """Return True if `span` is an address that would be parsed as a longer one together with the text after it."""
     tail = _VISIBLE.match(following)
-    alone, behind = (next(fixed(text), None) for text in (span, span + (tail[0] if tail else "")))
-    return alone is not None and alone.kind is Kind.ADDRESS and behind is not None and behind.source != span
+    alone, behind = (next(fixed_parts(text), None) for text in (span, span + (tail[0] if tail else "")))
+    return (
+        alone is not None and alone.kind is FixedKind.ADDRESS and behind is not None and behind.source != span
+    )

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from digest.checks.units import UNITS
+from digest.checks.quantities import UNITS
 
 _WORD = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]+(?:(?:[-_'’+&/]|(?<=\d)\.(?=\d))[A-Za-z0-9]+)*\+*", re.ASCII)
 _PART = re.compile(r"[A-Za-z0-9]+(?:\.\d+)*\+*")

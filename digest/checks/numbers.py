@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from digest.checks import numerals
-from digest.checks.quantities import Quantity, quantities, same
-from digest.checks.units import STRICT
+from digest.checks import quantities
+from digest.checks.quantities import STRICT_UNITS, Quantity, find_quantities, same
 from digest.core.findings import Finding, Flaw, finding
 
 _DIGITS = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
@@ -40,7 +39,7 @@ class Known:
 
 def said(prose: str) -> Said:
     """Parse the numbers of a text that contains no formulas or addresses."""
-    return Said(quantities(prose), prose)
+    return Said(find_quantities(prose), prose)
 
 
 def known(texts: Sequence[Said], everything: str) -> Known:
@@ -50,19 +49,21 @@ def known(texts: Sequence[Said], everything: str) -> Known:
     )
     found = [each for text in texts for each in text.quantities]
     joined = " ".join(_JOINED.findall(everything))
-    return Known([*found, *quantities(f"{formulas} {joined}")], frozenset(_loosely(everything)))
+    return Known([*found, *find_quantities(f"{formulas} {joined}")], frozenset(_loosely(everything)))
 
 
 def missing(original: Said, made: Said, paper: Known) -> Iterator[Finding]:
     """Yield a finding for each number of the original that `made`, a Chinese text, lacks."""
-    spelled = [*numerals.chinese(made.prose)]
+    spelled = [*quantities.chinese_numeral(made.prose)]
     values = {value for value, _ in spelled}
     for each in original.quantities:
         there = each.loose or any(_says(each, other) for other in made.quantities)
         if not there and not _is_spelled(each, values, made.prose):
             units = any(each.bare == other.bare for other in made.quantities)
             yield finding(Flaw.UNIT if units else Flaw.NUMBER_MISSING, each.written)
-    yield from _words_missing([*numerals.english(original.prose.lower())], original, made, spelled, paper)
+    yield from _words_missing(
+        [*quantities.english_numeral(original.prose.lower())], original, made, spelled, paper
+    )
 
 
 def invented(made: Said, paper: Known) -> Iterator[Finding]:
@@ -91,7 +92,7 @@ def _lacks_unit(one: Quantity, paper: Known) -> bool:
     if any(amount.measure for amount in one.amounts) or one.amounts[0].value != one.bare:
         return False
     alike = [other.amounts for other in paper.quantities if other.bare == one.bare]
-    return bool(alike) and all(all(amount.measure in STRICT for amount in amounts) for amounts in alike)
+    return bool(alike) and all(all(amount.measure in STRICT_UNITS for amount in amounts) for amounts in alike)
 
 
 def _says(original: Quantity, made: Quantity) -> bool:
@@ -109,7 +110,7 @@ def _is_spelled(one: Quantity, values: set[int], made: str) -> bool:
 def _is_loosely(one: Quantity, paper: Known) -> bool:
     """Return True if a number without a strict unit is a digit, a month or a number word of the paper."""
     amount = one.amounts[0]
-    return amount.measure not in STRICT and not paper.loosely.isdisjoint((one.bare, amount.value))
+    return amount.measure not in STRICT_UNITS and not paper.loosely.isdisjoint((one.bare, amount.value))
 
 
 def _words_missing(
@@ -139,6 +140,6 @@ def _loosely(everything: str) -> Iterator[Decimal]:
             yield Decimal(month)
     for decade in _DECADE.findall(everything):
         yield from (Decimal(decade) * 10, _CENTURY)
-    yield from map(Decimal, numerals.english(lower))
-    yield from map(Decimal, numerals.hinted(lower))
+    yield from map(Decimal, quantities.english_numeral(lower))
+    yield from map(Decimal, quantities.hinted_numeral(lower))
     yield from map(Decimal, (1, 2))

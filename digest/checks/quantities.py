@@ -1,4 +1,10 @@
-"""Parser for the numbers in a text, with sign and unit, in any notation: 12,000 = 1.2万, 3B = 30亿, 30% = 30％. Pure.
+"""Numbers and quantities in a text: numerals in words, units of measurement, digits in any notation. Pure.
+
+Numbers written out in English words or Chinese characters.
+
+The units of measurement in papers, and their Chinese names. Data.
+
+Parser for the numbers in a text, with sign and unit, in any notation: 12,000 = 1.2万, 3B = 30亿, 30% = 30％.
 
 English and Chinese notations are parsed together, since Chinese texts contain both. Digits within a name (GPT-4) belong
 to the name.
@@ -6,12 +12,149 @@ to the name.
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from enum import StrEnum
 
-from digest.checks.numerals import multiplier
-from digest.checks.units import STRICT, UNITS, Measure
+_WORDS = (  # noqa: SIM905 - a list of words reads best as words
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen twenty"
+).split()
+_TENS = ["thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+_VALUES = {word: at for at, word in enumerate(_WORDS, start=1)} | {
+    word: at * 10 for at, word in enumerate(_TENS, start=3)
+}
+_POWERS = {"hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9}
+_ENGLISH = re.compile(
+    rf"\b(?:({'|'.join(_VALUES)})(?:[- ]({'|'.join(_WORDS[:9])}))?)\b(?:[- ]({'|'.join(_POWERS)}))?"
+)
+_STEMS = {
+    3: ("third", "tri", "triple"), 4: ("fourth", "quad", "quart"), 5: ("fifth", "penta", "quint"),
+    6: ("sixth", "hexa"), 7: ("seventh", "hepta"), 8: ("eighth", "oct"), 9: ("ninth",), 10: ("tenth", "deca"),
+}  # fmt: skip
+
+_DIGITS = {sign: value for value, sign in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
+_PLACES = {"十": 10, "百": 100, "千": 1_000}
+_GROUPS = {"万": 10**4, "亿": 10**8}
+_MULTIPLIERS = _PLACES | _GROUPS
+_CHINESE = re.compile(f"[{''.join([*_DIGITS, *_PLACES, *_GROUPS])}]+")
+_COUNTED = "个种项类名位条组次倍层阶维步段大轮篇份套对台款级路项"  # measure words: the number counts
+
+
+def english_numeral(lower: str) -> Iterator[int]:
+    """Yield the values of the number words in a text (lower case), from three on; one and two are ambiguous."""
+    for tens, ones, power in _ENGLISH.findall(lower):
+        value = (_VALUES[tens] + (_VALUES[ones] if ones else 0)) * _POWERS.get(power, 1)
+        if value > 2:
+            yield value
+
+
+def hinted_numeral(text: str) -> set[int]:
+    """Return values up to ten that `text` (lower case) may express by other words: a third, quadruple."""
+    return {value for value, stems in _STEMS.items() if any(stem in text for stem in stems)}
+
+
+def chinese_numeral(text: str) -> Iterator[tuple[int, bool]]:
+    """Yield the values of the numerals in `text`, each with True if it counts things: 九种 does, 统一 does not."""
+    for found in _CHINESE.finditer(text):
+        value = _value(found[0])
+        if value is not None:
+            yield value, text[found.end() : found.end() + 1] in _COUNTED
+
+
+def multiplier(signs: str) -> int:
+    """Return the factor of the characters after digits: 万 in 1.2万, 百万, 十亿."""
+    product = 1
+    for sign in signs:
+        product *= _MULTIPLIERS[sign]
+    return product
+
+
+def _value(signs: str) -> int | None:
+    """Parse a Chinese numeral: 三十亿 is 3,000,000,000; None for 亿 alone, which is not a number."""
+    total = group = digit = 0
+    for sign in signs:
+        if sign in _DIGITS:
+            digit = digit * 10 + _DIGITS[sign]
+        elif sign in _PLACES:
+            group += (digit or 1) * _PLACES[sign]
+            digit = 0
+        elif total or group or digit:
+            total = (total + group + digit) * _GROUPS[sign]
+            group = digit = 0
+        else:
+            return None
+    return total + group + digit
+
+
+class Measure(StrEnum):
+    """The kinds of quantities; the value is the common unit to which all units of the kind are converted."""
+
+    SHARE = "%"
+    LEVEL = "dB"
+    FREQUENCY = "Hz"
+    RATE = "bit/s"
+    TIME = "s"
+    RATIO = "x"
+    MEMORY = "byte"
+    MONTHS = "month"
+    YEARS = "year"
+    WIDTH = "bit"
+    LENGTH = "m"
+    ANGLE = "°"
+
+
+_TABLE = {
+    Measure.SHARE: {"1": "% percent per-cent percentage percentage-point percentage-points pp 百分点"},
+    Measure.LEVEL: {"1": "dB decibel decibels dBFS dBA dBm 分贝"},
+    Measure.FREQUENCY: {
+        "1": "Hz hz hertz 赫兹 赫",
+        "1e3": "kHz khz KHz 千赫兹 千赫",
+        "1e6": "MHz 兆赫兹 兆赫",
+        "1e9": "GHz 吉赫兹 吉赫",
+    },
+    Measure.RATE: {
+        "1": "bps bit/s bits/s b/s 比特每秒 比特/秒",
+        "1e3": "kbps Kbps kb/s kbit/s kbits/s 千比特每秒 千比特/秒",
+        "1e6": "Mbps Mb/s Mbit/s 兆比特每秒 兆比特/秒",
+    },
+    Measure.TIME: {
+        "1e-6": "us microsecond microseconds 微秒",
+        "1e-3": "ms msec millisecond milliseconds 毫秒",
+        "1": "s sec secs second seconds 秒",
+        "60": "min mins minute minutes 分钟",
+        "3600": "h hr hrs hour hours 小时",
+        "86400": "day days 天",
+        "604800": "week weeks 周 星期",
+    },
+    Measure.RATIO: {"1": "x X times time fold folds 倍 次 重 折"},
+    Measure.MEMORY: {"1e3": "KB kB", "1e6": "MB", "1e9": "GB", "1e12": "TB"},
+    Measure.MONTHS: {"1": "month months 个月 月"},
+    Measure.YEARS: {"1": "year years 年 岁"},
+    Measure.WIDTH: {"1": "bit bits 比特 位"},
+    Measure.LENGTH: {
+        "1e-3": "mm millimeter millimeters 毫米",
+        "1e-2": "cm centimeter centimeters 厘米",
+        "1": "m meter meters metre metres 米",
+        "1e3": "km kilometer kilometers 公里 千米",
+    },
+    Measure.ANGLE: {"1": "° degree degrees 度"},
+}
+
+UNITS: dict[str, tuple[Measure, Decimal]] = {
+    name.replace("per-cent", "per cent").replace("-point", " point"): (measure, Decimal(factor))
+    for measure, names in _TABLE.items()
+    for factor, listed in names.items()
+    for name in listed.split()
+}
+"""The unit names, each with its kind and its factor to the common unit."""
+
+STRICT_UNITS = frozenset(
+    {Measure.SHARE, Measure.LEVEL, Measure.FREQUENCY, Measure.RATE, Measure.TIME, Measure.MEMORY}
+)
+"""The kinds of units that must not be added to a bare number: 2024 may become 2024年, but 5 must not become 5%."""
+
 
 _SHAPES = str.maketrans(
     dict.fromkeys("−‐‑‒", "-")
@@ -79,7 +222,7 @@ class Quantity:
     marks: bool = False
 
 
-def quantities(text: str) -> list[Quantity]:
+def find_quantities(text: str) -> list[Quantity]:
     """Return the quantities in `text`, in order; `text` should contain no formulas or addresses."""
     if not _NUMERIC.search(text):
         return []
@@ -180,7 +323,7 @@ def same(one: Amount, other: Amount) -> bool:
     if one.measure == other.measure:
         return True
     if one.measure is None:
-        return other.measure not in STRICT
+        return other.measure not in STRICT_UNITS
     return other.measure is None and one.measure in {
         Measure.YEARS,
         Measure.MONTHS,

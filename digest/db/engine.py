@@ -1,4 +1,15 @@
-"""The database engine, and its two kinds of transactions.
+"""The database engine: its connections, its two kinds of transactions, and which errors are transient.
+
+Classification of transient database errors: another writer, a full disk, a server that restarts.
+
+Sources: https://www.sqlite.org/rescode.html, and PostgreSQL's appendix A, "PostgreSQL Error Codes".
+
+Connections to SQLite. Each has a thread, which always ends, however its task was cancelled.
+
+aiosqlite answers a call through the event loop. A cancelled task leaves its call running in the thread; if the loop is
+closed before the thread is done, the thread dies of an unseen exception, with its file still open.
+
+The database engine, and its two kinds of transactions.
 
     async with writing(engine) as connection:   one transaction, committed at the end, rolled back on an exception
     async with reading(engine) as connection:   neither waits for writers nor blocks them
@@ -8,18 +19,21 @@ failing halfway; readers see the last commit meanwhile (WAL).
 """
 
 import asyncio
+import errno
 import json
 import os
 import sqlite3
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import aiosqlite
 import structlog
 from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -27,9 +41,128 @@ from sqlalchemy.util import await_only
 
 from digest.core.errors import StoreError, StoreUnavailableError
 from digest.db import private_files
-from digest.db.sqlite_connections import SqliteConnections
-from digest.db.transient import is_busy, is_transient, renew_connection
 from digest.db.types import storable
+
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
+_FULL = {sqlite3.SQLITE_FULL}
+# Errors of the disk and the file: an unavailable network folder, a file system mounted read-only, a file that was
+# moved, too many open files. An open connection may continue with the old file, so a new one is made.
+_DISK = {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+_CODES = _BUSY | _FULL | _DISK
+# Classes 08 (connection), 53 (no disk space, memory or connections left), 57P (shutting down, starting), 58 (system
+# errors of the server), 40 (rolled back for other transactions), and of 55 and 57: lock not available, query cancelled.
+_STATES = ("08", "40", "53", "55P03", "57014", "57P", "58")
+_ERRNOS = {
+    errno.EDQUOT,
+    errno.EIO,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOLCK,
+    errno.ENOSPC,
+    errno.EROFS,
+    errno.ESTALE,
+}
+
+
+def is_transient(error: DBAPIError | NoFreeConnectionError) -> bool:
+    """Return True if a retry may succeed later."""
+    if isinstance(error, NoFreeConnectionError) or error.connection_invalidated:
+        return True
+    if isinstance(error.orig, sqlite3.Error):
+        return _code(error.orig) in _CODES
+    if not isinstance(error, OperationalError):
+        return False
+    state: str | None = getattr(error.orig, "sqlstate", None)
+    return state is None or state.startswith(_STATES)  # without a state, the connection was lost or failed
+
+
+def is_busy(error: BaseException | None) -> bool:
+    """Return True if SQLite reports that another connection holds the lock."""
+    return _code(error) in _BUSY
+
+
+def is_transient_of_system(error: OSError) -> bool:
+    """Return True if a retry on a file beside the database may succeed later."""
+    return error.errno in _ERRNOS
+
+
+def renew_connection(context: ExceptionContext) -> None:
+    """Make SQLAlchemy open a new connection after a disk error, as it does after a server has closed one."""
+    if _code(context.original_exception) in _DISK:
+        context.is_disconnect = True
+
+
+def _code(error: BaseException | None) -> int | None:
+    """Return SQLite's primary error code, without the upper bits of an extended one; None if there is none."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
+
+
+_ROWS_AT_ONCE = 64  # aiosqlite's own default
+
+
+class SqliteConnections:
+    """The connections of one engine, which must be disposed of in the event loop in which it was used."""
+
+    def __init__(self) -> None:
+        self._ending: set[asyncio.Future[Any]] = set()
+
+    async def open(self, database: str, **options: Any) -> aiosqlite.Connection:
+        """Open a connection to the existing file `database`, with sqlite3's options.
+
+        It does not create a missing file: sqlite3.OperationalError is raised. If the task is cancelled meanwhile, the
+        connection is closed once it is open.
+        """
+        address = f"{Path(database).as_uri()}?mode=rw"
+        opening = asyncio.ensure_future(
+            _opened(self._ending, partial(sqlite3.connect, address, uri=True, **options))
+        )
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            _note(self._ending, asyncio.ensure_future(_closed(opening)))
+            raise
+
+    async def all_ended(self) -> None:
+        """Wait until the threads of all closed and cancelled connections have ended."""
+        while self._ending:
+            await asyncio.wait(self._ending)
+
+
+class _Connection(aiosqlite.Connection):
+    """A connection that stops only once: the thread never answers a second stop, so waiting for it would hang."""
+
+    def __init__(self, ending: set[asyncio.Future[Any]], connector: partial[sqlite3.Connection]) -> None:
+        super().__init__(connector, _ROWS_AT_ONCE)
+        self._ending = ending
+        self._stopped: asyncio.Future[Any] | None = None
+        self._thread.daemon = True  # a running statement must not keep the process alive
+
+    def stop(self) -> asyncio.Future[Any] | None:
+        """Let the thread end after its pending calls; the future is done when it has ended."""
+        if self._stopped is None:
+            self._stopped = super().stop()
+            if self._stopped is not None:
+                _note(self._ending, self._stopped)
+        return self._stopped
+
+
+def _note(ending: set[asyncio.Future[Any]], future: asyncio.Future[Any]) -> None:
+    ending.add(future)
+    future.add_done_callback(ending.discard)
+
+
+async def _opened(
+    ending: set[asyncio.Future[Any]], connector: partial[sqlite3.Connection]
+) -> aiosqlite.Connection:
+    return await _Connection(ending, connector)
+
+
+async def _closed(opening: asyncio.Future[aiosqlite.Connection]) -> None:
+    await asyncio.wait([opening])
+    if opening.exception() is None:
+        await opening.result().close()
+
 
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",

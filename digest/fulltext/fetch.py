@@ -10,12 +10,15 @@ from digest.arxiv.client import Gate
 from digest.core.errors import NotFoundError, SourceError, ThrottledError, TooLargeError
 from digest.core.models import FullText, NoText, NoTextReason, TextSource, VersionId
 from digest.fulltext import html, pdf
-from digest.fulltext.characters import MINIMUM_CHARACTERS
-from digest.fulltext.completeness import breaks_off, is_doubtful
-from digest.fulltext.extract import Extract
-from digest.fulltext.orders import orders_in
+from digest.fulltext.cleanup import (
+    MINIMUM_CHARACTERS,
+    Extract,
+    breaks_off,
+    glued_share,
+    is_doubtful,
+    prompt_injection_in,
+)
 from digest.fulltext.pdf import Limits
-from digest.fulltext.spacing import glued_share
 
 HTML_LIMIT_BYTES = 20_000_000
 PDF_LIMIT_BYTES = 60_000_000
@@ -132,5 +135,10 @@ def _text(version: VersionId, source: TextSource, found: Extract) -> FullText | 
     if len(found.text) > TEXT_LIMIT_CHARACTERS:
         return NoText(version, NoTextReason.TOO_LARGE)
     return FullText(
-        version, source, found.text, orders_in(found.hidden), whole=found.whole, extractors=found.extractors
+        version,
+        source,
+        found.text,
+        prompt_injection_in(found.hidden),
+        whole=found.whole,
+        extractors=found.extractors,
     )

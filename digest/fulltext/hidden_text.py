@@ -13,22 +13,24 @@ from typing import Any
 from pypdf import PageObject
 from pypdf.generic import ArrayObject, TextStringObject
 
-from digest.fulltext.extract import Extract
+from digest.fulltext.cleanup import Extract
 from digest.fulltext.geometry import (
     EVERYWHERE,
     FILLS,
     IDENTITY,
     PATH_ENDS,
+    WHITE,
     Box,
+    Colour,
+    Grounds,
     Matrix,
     Path,
     Shape,
+    mixed_colour,
     placed,
     product,
 )
-from digest.fulltext.graphics_state import Ink, Paint
-from digest.fulltext.grounds import WHITE, Colour, Grounds, mixed
-from digest.fulltext.resources import Resources
+from digest.fulltext.graphics_state import Ink, Paint, Resources
 
 _SMALLEST_POINTS = 2.0
 _PAINTS_NOTHING = (3, 7)  # render modes: invisible, and clipping only
@@ -202,7 +204,7 @@ def _shows(paint: Paint, opacity: float, ground: Colour) -> bool:
     """Return whether text in that paint stands out from the `ground`; one of unknown colour does."""
     if paint.colour is None:
         return True
-    seen = mixed(paint.colour, ground, opacity)
+    seen = mixed_colour(paint.colour, ground, opacity)
     return any(abs(part - below) > _NEARLY for part, below in zip(seen, ground, strict=True))
 
 

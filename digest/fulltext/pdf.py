@@ -13,12 +13,12 @@ from pathlib import Path
 import structlog
 
 from digest.core.models import NoTextReason
-from digest.fulltext.extract import Extract
+from digest.fulltext.cleanup import Extract
 from digest.fulltext.process_limits import understood
 
 _log = structlog.get_logger()
 PDF = "digest.fulltext.pdf_worker"
-TEX = "digest.fulltext.tex_process"
+TEX = "digest.fulltext.tex_worker"
 _ROOT = Path(__file__).parents[3]  # where `digest` lies
 _PASSED_ON = ("LANG", "LC_ALL", "LD_LIBRARY_PATH")
 _CHUNK_BYTES = 65_536

@@ -1,7 +1,7 @@
 """The process in which PDFium reads pages: `python -m digest.fulltext.pdfium_process PATH MEMORY CPU PAGE…`.
 
 PDFium is quick, knows more fonts than pypdf, and is native code: where a file breaks it, what pypdf read must stay.
-So `pdf_process` starts it as a process of its own, under what is left of the same limits. Prints the texts of the
+So `pdf_worker` starts it as a process of its own, under what is left of the same limits. Prints the texts of the
 pages (from 0) as a list in JSON.
 """
 

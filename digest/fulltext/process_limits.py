@@ -6,7 +6,7 @@ import sys
 from dataclasses import asdict
 
 from digest.core.models import NoTextReason
-from digest.fulltext.extract import Extract
+from digest.fulltext.cleanup import Extract
 
 
 def limit(memory_bytes: int, cpu_seconds: int) -> None:

@@ -21,9 +21,8 @@ from pylatexenc.latexwalker import (
 )
 from pylatexenc.macrospec import std_environment, std_macro
 
-from digest.fulltext.characters import plain, tagged
-from digest.fulltext.extract import Extract
-from digest.fulltext.tex_commands import (
+from digest.fulltext.cleanup import Extract, plain_characters, tag_characters
+from digest.fulltext.tex_definitions import (
     BLOCKS,
     BOXES,
     CONDITIONS,
@@ -35,8 +34,6 @@ from digest.fulltext.tex_commands import (
     HEADINGS,
     LAST_IS_TEXT,
     TABLES,
-)
-from digest.fulltext.tex_definitions import (
     Definitions,
     has_aliases,
     is_out_of_reach,
@@ -110,8 +107,10 @@ class _Writer:
         spaced = re.sub(r" *\t *", "\t", re.sub(r"[^\S\t\n]+", " ", "".join(self._pieces)))
         lines = (line.strip(" ") for line in spaced.split("\n"))
         text = "\n".join(line for line in lines if line.strip())
-        hidden = "\n".join((*self._hidden, tagged(text)))[:_HIDDEN_CHARACTERS]
-        return Extract(plain(text), plain(hidden), True, self._has_references, _EXTRACTORS)
+        hidden = "\n".join((*self._hidden, tag_characters(text)))[:_HIDDEN_CHARACTERS]
+        return Extract(
+            plain_characters(text), plain_characters(hidden), True, self._has_references, _EXTRACTORS
+        )
 
     def write(self, nodes: Iterable[LatexNode | None] | None) -> None:
         """Writes `nodes`; what they set holds to the end of their group."""

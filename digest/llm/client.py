@@ -1,8 +1,10 @@
 """Client for a language model behind any OpenAI-compatible endpoint: takes a prompt, returns a validated value.
 
-This module is the asynchronous edge; the decisions about a call are made in the modules beside it.
+This module is the asynchronous edge; the decisions about a call are made in the modules beside it. People who wait for
+an answer have priority over the edition.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -15,21 +17,63 @@ import structlog
 from digest.core.errors import BudgetSpentError
 from digest.core.models import Call, Origin, Purpose, VersionId
 from digest.core.singleflight import Audience, Hear
-from digest.llm import marks
-from digest.llm.answers import A
+from digest.llm import prompts
 from digest.llm.budget import Budget, estimate_tokens
 from digest.llm.circuit_breaker import Availability
-from digest.llm.completion import completion
-from digest.llm.endpoint import EndpointClient, exchange
+from digest.llm.endpoint import EndpointClient, completion, exchange
+from digest.llm.endpoint_profile import Counting, EndpointProfile, tokens_at_least
 from digest.llm.errors import NOT_COUNTED, CallError, Outcome, Usage
-from digest.llm.line import Line
-from digest.llm.profile import Counting, EndpointProfile
 from digest.llm.profiles import Form, Profiles
 from digest.llm.prompts import Prompt
 from digest.llm.question import Question, fits, request, shown, value
 from digest.llm.retry import Patience, Tries
 from digest.llm.statuses import Sent
-from digest.llm.token_bounds import tokens_at_least
+from digest.llm.structured_output import A
+
+
+@dataclass(eq=False, frozen=True, slots=True)
+class _Place:
+    is_urgent: Callable[[], bool]
+    called: "asyncio.Future[None]"
+
+
+class PrioritySemaphore:
+    """A priority semaphore with `width` slots: urgent waiters go first, then the others in order of arrival."""
+
+    def __init__(self, width: int) -> None:
+        self._free = width
+        self._waiting: list[_Place] = []
+
+    async def enter(self, is_urgent: Callable[[], bool]) -> None:
+        """Wait for a slot and take it; `leave` must follow.
+
+        `is_urgent` is evaluated whenever a slot becomes free, so a paper of the edition moves up when somebody asks for
+        it meanwhile.
+        """
+        if self._free:
+            self._free -= 1
+            return
+        place = _Place(is_urgent, asyncio.get_running_loop().create_future())
+        self._waiting.append(place)
+        try:
+            await place.called
+        except asyncio.CancelledError:
+            if place in self._waiting:
+                self._waiting.remove(place)
+            else:
+                self.leave()  # the slot was given to it at the same moment
+            raise
+
+    def leave(self) -> None:
+        """Release a slot to the next waiter."""
+        waiting = [place for place in self._waiting if not place.called.done()]
+        if not waiting:
+            self._free += 1
+            return
+        following = next((place for place in waiting if place.is_urgent()), waiting[0])
+        self._waiting.remove(following)
+        following.called.set_result(None)
+
 
 _log = structlog.get_logger()
 
@@ -81,7 +125,7 @@ class Model:
         extra: Mapping[Purpose, Mapping[str, Any]] | None = None,
     ) -> None:
         self._client = client
-        self._line = Line(concurrency)
+        self._line = PrioritySemaphore(concurrency)
         self._patience = patience
         self._budget = budget
         self._clock = clock
@@ -160,7 +204,7 @@ class Model:
         """Add marks to `question` if nothing else would show that the endpoint cuts its prompt."""
         is_new = tokens_at_least(question.text) > self._profiles.fitted_tokens(question.model)
         if profile.counting is Counting.MARKS and is_new:
-            return replace(question, marks=marks.of(question.version))
+            return replace(question, marks=prompts.marks_of(question.version))
         return question
 
     @asynccontextmanager

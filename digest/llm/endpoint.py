@@ -1,4 +1,13 @@
-"""One HTTP exchange with an OpenAI-compatible endpoint: takes a request, returns a body or raises a named fault.
+"""One HTTP exchange with an OpenAI-compatible endpoint, and the parsing of its body, streamed or whole.
+
+Parser for the body of a chat completion: returns its text, or raises a named fault.
+
+Streamed completions: report the text while it is written, and join the chunks into one body.
+
+Chunks arrive as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html), each with a
+`chat.completion.chunk`. The lines are split here, because text line readers also split at U+2028.
+
+One HTTP exchange with an OpenAI-compatible endpoint: takes a request, returns a body or raises a named fault.
 
 The openai package 3.52 sends the prompt along when it follows redirects, reads bodies of any size, retries a spent
 quota, and its timeout does not stop a slow trickle of bytes. Therefore redirects are off, bodies are limited, its
@@ -6,24 +15,293 @@ retries are unused, and one deadline covers the whole call.
 """
 
 import asyncio
+import json
+import re
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 import httpx2
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
-from digest.core import retry_after
+from digest.core import backoff
 from digest.core.body_limit import BodyLimit
 from digest.core.singleflight import Hear
-from digest.llm import stream
-from digest.llm.errors import CallError, Outcome
-from digest.llm.statuses import Sent, fault_for
+from digest.llm.errors import NOT_COUNTED, CallError, Outcome, Usage
+from digest.llm.statuses import Sent, fault_for, fault_in_answer
 
 if TYPE_CHECKING:
     import openai
+
+
+class Ending(StrEnum):
+    """The reason why a completion ended."""
+
+    OWN = "own"
+    LENGTH = "length"
+    UNTOLD = "untold"
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A model's text, thoughts included, its token usage, and why it ended.
+
+    Endpoints have many words for the end, so only the answer itself shows whether it is complete.
+    """
+
+    text: str
+    usage: Usage
+    ending: Ending = Ending.OWN
+
+
+def joined_content(content: object) -> str:
+    """Return the text of a message's `content`, a string or a list of typed chunks (Mistral), without thoughts."""
+    if isinstance(content, list):
+        return "".join(map(_chunk, content))
+    return content if isinstance(content, str) else ""
+
+
+def _chunk(chunk: object) -> str:
+    if isinstance(chunk, str):
+        return chunk
+    if not isinstance(chunk, Mapping) or chunk.get("type", "text") not in {"text", "output_text"}:
+        return ""
+    text = chunk.get("text")
+    return text if isinstance(text, str) else ""
+
+
+class _Message(BaseModel):
+    content: Annotated[str, BeforeValidator(joined_content)] = ""
+    refusal: str | None = None
+    reasoning_content: Any = None
+    """DeepSeek's name for the model's thoughts; vLLM and OpenRouter use `reasoning`."""
+    reasoning: Any = None
+
+
+class _Choice(BaseModel):
+    message: _Message
+    finish_reason: str | None = None
+
+
+class _Body(BaseModel):
+    choices: list[_Choice] | None = None
+    usage: Any = None
+    error: Any = None
+
+
+_Tokens = Annotated[int, Field(ge=0, le=10**9)]  # of one call: no model has a window of a billion
+
+
+class _PromptDetails(BaseModel):
+    cached_tokens: _Tokens | None = None
+
+
+class _Usage(BaseModel):
+    prompt_tokens: _Tokens = 0
+    completion_tokens: _Tokens = 0
+    prompt_tokens_details: _PromptDetails | None = None
+    prompt_cache_hit_tokens: _Tokens | None = None
+    """DeepSeek's name for the cached tokens."""
+
+
+def completion(body: bytes, sent: Sent | None = None) -> Completion:
+    """Parse the one completion in `body`, the response to the request `sent`.
+
+    Raises CallError, with the usage if the body contains it.
+    """
+    try:
+        parsed = _Body.model_validate_json(body)
+    except ValidationError:
+        raise CallError(Outcome.NO_COMPLETION) from None
+    if parsed.error:
+        raise fault_in_answer(parsed.error, sent)
+    usage = _usage(parsed.usage)
+    choices = parsed.choices or []
+    if len(choices) != 1:
+        raise CallError(Outcome.MANY_CHOICES if choices else Outcome.NO_CHOICE, usage=usage)
+    return Completion(_text(choices[0], usage), usage, _ending(choices[0].finish_reason))
+
+
+def _text(choice: _Choice, usage: Usage) -> str:
+    message, ending = choice.message, _ending(choice.finish_reason)
+    if message.refusal:
+        raise CallError(Outcome.REFUSAL, usage=usage)
+    if _FILTERS.search(choice.finish_reason or ""):
+        raise CallError(Outcome.FILTERED, usage=usage)
+    if message.content.strip():
+        return message.content
+    if ending is Ending.LENGTH:
+        raise CallError(Outcome.LENGTH, usage=usage)
+    if message.reasoning_content or message.reasoning:
+        raise CallError(Outcome.ONLY_THOUGHT, usage=usage)
+    raise CallError(Outcome.UNFINISHED if ending is Ending.UNTOLD else Outcome.BLANK, usage=usage)
+
+
+def _ending(finish_reason: str | None) -> Ending:
+    if not finish_reason:
+        return Ending.UNTOLD
+    return Ending.LENGTH if _LENGTHS.search(finish_reason) else Ending.OWN
+
+
+# Azure, OpenAI content_filter; Zhipu sensitive; Gemini SAFETY, RECITATION, PROHIBITED_CONTENT, BLOCKLIST, SPII.
+_FILTERS = re.compile(r"filter|sensitive|safety|recitation|prohibited|blocklist|spii", re.IGNORECASE)
+_LENGTHS = re.compile(r"length|max_?tokens|window_exceeded", re.IGNORECASE)
+
+
+def _usage(raw: object) -> Usage:
+    """Parse the token counts; nonsensical ones are ignored, so that they do not cost an answer."""
+    try:
+        told = _Usage.model_validate(raw)
+    except ValidationError:
+        return NOT_COUNTED
+    details = told.prompt_tokens_details
+    cached = (details.cached_tokens if details else None) or told.prompt_cache_hit_tokens or 0
+    return Usage(told.prompt_tokens, told.completion_tokens, cached)
+
+
+EVENT_STREAM = "text/event-stream"
+_DONE = b"[DONE]"
+
+
+async def joined_stream(received: AsyncIterator[bytes], hear: Hear, sent: Sent | None = None) -> bytes:
+    """Join the stream `received` into the body of a completion; `hear` gets the text so far with each chunk.
+
+    Raises CallError. If the connection breaks after the end of the text, only the token counts are lost.
+    """
+    made = _Completion(sent)
+    try:
+        async with aclosing(stream_events(received)) as pieces:
+            async for data in pieces:
+                if data == _DONE:
+                    break
+                if made.add(data):
+                    hear(made.text)
+    except httpx2.HTTPError:
+        if not made.is_finished:
+            raise CallError(Outcome.UNREACHABLE, begun=made.is_begun) from None
+    except CallError as fault:
+        fault.begun = fault.begun or made.is_begun
+        raise
+    return made.body()
+
+
+async def stream_events(received: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """Yield the data of each event; an incomplete last event is dropped."""
+    data: list[bytes] = []
+    async for line in _lines(received):
+        if line.startswith(b"data:"):
+            data.append(line[5:].removeprefix(b" "))
+        elif not line and data:
+            yield b"\n".join(data)
+            data = []
+
+
+async def _lines(received: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    pending = bytearray()
+    async for chunk in received:
+        pending += chunk
+        if b"\n" in chunk:
+            *lines, pending = pending.split(b"\n")
+            for line in lines:
+                yield bytes(line.removesuffix(b"\r"))
+
+
+@dataclass(slots=True)
+class _StreamChoice:
+    content: str = ""
+    refusal: str = ""
+    has_thoughts: bool = False
+    finish_reason: str | None = None
+
+
+@dataclass(slots=True)
+class _Completion:
+    """A partial completion."""
+
+    sent: Sent | None = None
+    choices: dict[int, _StreamChoice] = field(default_factory=dict)
+    usage: Any = None
+
+    @property
+    def text(self) -> str:
+        """The text so far; empty if there are several choices, because then none is the answer."""
+        return next(iter(self.choices.values())).content if len(self.choices) == 1 else ""
+
+    @property
+    def is_begun(self) -> bool:
+        return bool(self.choices)
+
+    @property
+    def is_finished(self) -> bool:
+        return self.is_begun and all(choice.finish_reason for choice in self.choices.values())
+
+    def add(self, data: bytes) -> bool:
+        """Add one chunk; return True if the text grew. Raises CallError."""
+        piece = _parsed(data)
+        if piece.get("error"):
+            raise fault_in_answer(piece["error"], self.sent)
+        self.usage = piece.get("usage") or self.usage
+        before = len(self.text)
+        for part in _list(piece.get("choices")):
+            self._extend(_mapping(part))
+        return len(self.text) > before
+
+    def _extend(self, part: Mapping[str, Any]) -> None:
+        index, delta = part.get("index"), _mapping(part.get("delta") or {})
+        choice = self.choices.setdefault(index if isinstance(index, int) else 0, _StreamChoice())
+        choice.content += joined_content(delta.get("content"))
+        choice.has_thoughts |= bool(delta.get("reasoning_content") or delta.get("reasoning"))
+        choice.refusal += _string(delta.get("refusal"))
+        choice.finish_reason = part.get("finish_reason") or choice.finish_reason
+
+    def body(self) -> bytes:
+        """Return the body as the endpoint would have sent it without streaming. Raises CallError."""
+        choices = [
+            {
+                "message": {
+                    "content": choice.content,
+                    "refusal": choice.refusal or None,
+                    "reasoning": choice.has_thoughts or None,
+                },
+                "finish_reason": choice.finish_reason,
+            }
+            for choice in self.choices.values()
+        ]
+        try:
+            return json.dumps({"choices": choices, "usage": self.usage}).encode()
+        except RecursionError:  # json can parse deeper nesting than it can write
+            raise CallError(Outcome.NO_COMPLETION) from None
+
+
+def _parsed(data: bytes) -> Mapping[str, Any]:
+    """Parse a chunk, without pydantic: a character may arrive as two escapes in two chunks, each invalid alone."""
+    try:
+        return _mapping(json.loads(data))
+    except (ValueError, RecursionError):
+        raise CallError(Outcome.NO_COMPLETION) from None
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise CallError(Outcome.NO_COMPLETION)
+    return value
+
+
+def _list(value: object) -> list[Any]:
+    if value is not None and not isinstance(value, list):
+        raise CallError(Outcome.NO_COMPLETION)
+    return value or []
+
+
+def _string(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
 
 BODY_LIMIT_BYTES = 4 * 1024 * 1024
 _CONNECT_SECONDS = 10
@@ -101,7 +379,7 @@ async def exchange(
         raise CallError(Outcome.TIMEOUT, f"{seconds:g} s") from None
     except openai.APIStatusError as error:
         # `from None`: the package's exception repeats the endpoint's text, which can contain a key.
-        wait = retry_after.seconds(error.response.headers.get("Retry-After"), now)
+        wait = backoff.retry_after_seconds(error.response.headers.get("Retry-After"), now)
         raise fault_for(error.status_code, error.body, wait, sent) from None
     except openai.APIConnectionError as error:
         raise _unconnected(error) from None
@@ -113,8 +391,8 @@ async def _exchanged(client: "openai.AsyncOpenAI", sent: Sent, hear: Hear) -> by
         model=sent.request["model"], messages=sent.request["messages"], extra_body=rest
     )
     async with asked as response:
-        if response.headers.get("Content-Type", "").startswith(stream.MEDIA_TYPE):
-            return await stream.joined(response.iter_bytes(), hear, sent)
+        if response.headers.get("Content-Type", "").startswith(EVENT_STREAM):
+            return await joined_stream(response.iter_bytes(), hear, sent)
         try:
             return bytes(await response.read())
         except httpx2.HTTPError:

@@ -13,7 +13,7 @@ from digest.core.errors import (
     ModelUnreachableError,
     QuotaSpentError,
 )
-from digest.llm.profile import EndpointProfile
+from digest.llm.endpoint_profile import EndpointProfile
 
 
 class Outcome(StrEnum):

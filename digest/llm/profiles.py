@@ -7,10 +7,9 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
+from digest.llm.endpoint_profile import NEW, SHORT_TOKENS, Counting, EndpointProfile
 from digest.llm.errors import CallError, Outcome
-from digest.llm.profile import NEW, Counting, EndpointProfile
 from digest.llm.refusals import lower_format
-from digest.llm.token_bounds import SHORT_TOKENS
 
 _log = structlog.get_logger()
 

@@ -5,15 +5,20 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, cast
 
 from digest.core.models import Purpose, VersionId
-from digest.llm.answers import A, answer
-from digest.llm.completion import Completion, Ending
+from digest.llm.endpoint import Completion, Ending
+from digest.llm.endpoint_profile import (
+    SHORT_TOKENS,
+    Counting,
+    EndpointProfile,
+    Streaming,
+    TokenField,
+    is_cut,
+    tokens_at_least,
+)
 from digest.llm.errors import CallError, Outcome, Usage
-from digest.llm.formats import response_format
-from digest.llm.marks import Marks, marked
-from digest.llm.profile import Counting, EndpointProfile, Streaming, TokenField
 from digest.llm.profiles import Shown
-from digest.llm.prompts import Prompt
-from digest.llm.token_bounds import SHORT_TOKENS, is_cut, tokens_at_least
+from digest.llm.prompts import Marks, Prompt, marked_form
+from digest.llm.structured_output import A, answer, response_format
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ def request(
     means that of the profile. `stream` asks for a streamed answer.
     """
     body: dict[str, Any] = {"model": question.model, "messages": _messages(question, profile)}
-    form = marked(question.form) if question.marks else question.form
+    form = marked_form(question.form) if question.marks else question.form
     wanted = response_format(profile.response_format, question.purpose, form)
     if wanted is not None:
         body["response_format"] = wanted
@@ -111,7 +116,7 @@ def value(question: Question[A], told: Completion) -> A:
 
 
 def _made(question: Question[A], text: str) -> A:
-    form = cast(type[A], marked(question.form)) if question.marks else question.form
+    form = cast(type[A], marked_form(question.form)) if question.marks else question.form
     return answer(text, form, question.language)
 
 

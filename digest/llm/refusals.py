@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from digest.llm.endpoint_profile import EndpointProfile, Streaming, TokenField
 from digest.llm.errors import Outcome
-from digest.llm.profile import EndpointProfile, Streaming, TokenField
 
 PROTOCOL_FIELDS = frozenset(
     {

@@ -8,8 +8,8 @@ from typing import Any
 
 from digest.core.invisible import removed
 from digest.llm import refusals
+from digest.llm.endpoint_profile import EndpointProfile
 from digest.llm.errors import CallError, Outcome
-from digest.llm.profile import EndpointProfile
 from digest.llm.refusals import Cause, Refusal
 
 _SHOWN = 200  # characters of an endpoint's own words

@@ -12,6 +12,7 @@ from typing import TypeVar
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from digest.core.comments import is_withdrawn
 from digest.core.errors import StoreError
 from digest.core.models import (
     ClosedEdition,
@@ -26,7 +27,6 @@ from digest.core.models import (
     VersionId,
 )
 from digest.core.progress import Progress, Report, Stage
-from digest.core.withdrawal import is_withdrawn
 from digest.db import engine as database
 from digest.db import fulltexts, papers
 from digest.pipeline.papers import Library

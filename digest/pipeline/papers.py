@@ -1,18 +1,20 @@
-"""The service for one paper: its record, translation, reading and answers, loaded from the database or made.
+"""The service for one paper: its record, full text, translation, reading and answers, loaded or made.
 
 Every result is committed as soon as it is available, so a crashed process repeats no finished call.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from digest.arxiv.query_api import QueryApi
-from digest.core.attempts import is_asked_again, is_due
+from digest.core.backoff import Backoff
+from digest.core.comments import is_withdrawn
 from digest.core.errors import BudgetSpentError, ModelError
+from digest.core.findings import is_asked_again, is_attempt_due
 from digest.core.ids import PaperRef
 from digest.core.models import (
     Answer,
@@ -20,6 +22,7 @@ from digest.core.models import (
     FullText,
     Gap,
     NoText,
+    NoTextReason,
     Origin,
     Paper,
     Purpose,
@@ -29,17 +32,90 @@ from digest.core.models import (
 )
 from digest.core.progress import Onlooker, Step
 from digest.core.singleflight import Audience, Flights
-from digest.core.withdrawal import is_withdrawn
-from digest.db import attempts, calls, papers, readings, terms, translations
 from digest.db import engine as database
+from digest.db import fulltexts, generated_texts, model_calls, papers
+from digest.db.fulltexts import Attempt
+from digest.fulltext.fetch import FullTexts
 from digest.llm.errors import Outcome
 from digest.pipeline.answering import Answerer
-from digest.pipeline.reading import Reader
-from digest.pipeline.texts import Texts
+from digest.pipeline.reading import ReadingWriter
 from digest.pipeline.translate import Translator, Tried
-from digest.render import originals
+from digest.render import stored_text
 
 _log = structlog.get_logger()
+_BACKOFF = Backoff(timedelta(minutes=30), timedelta(days=1))
+
+
+class Texts:
+    """Full texts, kept in the database behind `engine`; those that it lacks come from `source`.
+
+    `clock` gives aware UTC; what is being fetched is one of `flights`.
+    """
+
+    def __init__(
+        self, engine: AsyncEngine, source: FullTexts, clock: Callable[[], datetime], flights: Flights
+    ) -> None:
+        self._engine = engine
+        self._source = source
+        self._clock = clock
+        self._flights = flights
+
+    async def of(self, paper: Paper) -> FullText | NoText:
+        """The full text of `paper`, or why there is none; many who ask at once cost one download."""
+        known = await self._known(paper)
+        if known is not None:
+            return known
+        return await self._flights.once(("text", paper.version), lambda _: self._fetch(paper))
+
+    async def _known(self, paper: Paper) -> FullText | NoText | None:
+        """Return the stored outcome for `paper`; None if the source is to be asked."""
+        async with database.reading(self._engine) as connection:
+            stored = await fulltexts.find(connection, paper.version)
+        if stored is None or (_passes(stored) and self._clock() >= next_text_try(stored)):
+            return None
+        return stored.outcome
+
+    async def _fetch(self, paper: Paper) -> FullText | NoText:
+        known = await self._known(paper)
+        if known is not None:  # since the caller looked
+            return known
+        found = await self._source.fetch(paper.version)
+        if isinstance(found, NoText):
+            _log.info("no_text", paper=str(paper.version), reason=found.reason)
+        else:
+            _tell(found)
+        async with database.writing(self._engine) as connection:
+            await fulltexts.save(connection, found, self._clock())
+        return found
+
+
+def _tell(found: FullText) -> None:
+    _log.info(
+        "text_found",
+        paper=str(found.version),
+        source=found.source,
+        extractors=" ".join(found.extractors),
+        characters=len(found.text),
+    )
+    if not found.whole:
+        _log.warning("text_not_whole", paper=str(found.version), source=found.source)
+    if found.orders:
+        _log.warning("orders_hidden", paper=str(found.version), characters=len(found.orders))
+
+
+def _passes(attempt: Attempt) -> bool:
+    """Return whether the text was missing for a reason that may pass."""
+    return isinstance(attempt.outcome, NoText) and attempt.outcome.reason.passes
+
+
+def next_text_try(attempt: Attempt) -> datetime:
+    """When a full text that was missing or unreadable is asked for again.
+
+    The pauses double, from half an hour to a day. A text that arXiv did not answer for is asked for again at once.
+    """
+    if isinstance(attempt.outcome, NoText) and attempt.outcome.reason is not NoTextReason.UNREACHABLE:
+        return attempt.tried_at + _BACKOFF.pause(attempt.tries - 1)
+    return attempt.tried_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +123,7 @@ class Staff:
     """The generators that use a model, for one language."""
 
     translator: Translator
-    reader: Reader
+    reader: ReadingWriter
     answerer: Answerer
 
 
@@ -162,14 +238,14 @@ class Library:
         versions = [paper.version for paper in wanted]
         staff = self._staff
         async with database.reading(self._engine) as connection:
-            read = await readings.load(
+            read = await generated_texts.load_readings(
                 connection, versions, self._language, staff.reader.origin if staff else None
             )
             if is_original(self._language):
                 translated = {paper.version: _original(paper, self._language) for paper in wanted}
             else:
                 translated = dict(
-                    await translations.load(
+                    await generated_texts.load_translations(
                         connection, versions, self._language, staff.translator.origin if staff else None
                     )
                 )
@@ -181,17 +257,17 @@ class Library:
         The `versions` must have no stored translation.
         """
         async with database.reading(self._engine) as connection:
-            return {*await attempts.load(connection, versions, self._language)}
+            return {*await model_calls.load_attempts(connection, versions, self._language)}
 
     async def pin(self, translation: Translation) -> None:
         """Store the operator's own `translation`; it takes precedence over every model's."""
         async with database.writing(self._engine) as connection:
-            await translations.save(connection, translation, self._clock())
+            await generated_texts.save_translation(connection, translation, self._clock())
 
     async def earlier_reading(self, paper: Paper) -> Reading | None:
         """Load the reading of the newest earlier version of `paper`; None if there is none."""
         async with database.reading(self._engine) as connection:
-            return await readings.latest_before(connection, paper.version, self._language)
+            return await generated_texts.latest_reading_before(connection, paper.version, self._language)
 
     async def _named(self, ref: PaperRef) -> Paper:
         paper = await self._shelves.api.named(ref)
@@ -204,11 +280,13 @@ class Library:
         if stored is not None:  # stored since the caller looked
             return stored
         async with database.reading(self._engine) as connection:
-            refused = (await attempts.load(connection, [paper.version], self._language)).get(
+            refused = (await model_calls.load_attempts(connection, [paper.version], self._language)).get(
                 paper.version, []
             )
-            decided = await terms.of_edition(connection, paper.id, self._language)
-        if not is_due([each for each in refused if each.call.origin == translator.origin], self._clock()):
+            decided = await generated_texts.terms_of_edition(connection, paper.id, self._language)
+        if not is_attempt_due(
+            [each for each in refused if each.call.origin == translator.origin], self._clock()
+        ):
             return Gap.UNFAITHFUL
         useless = await self._fruitless(Purpose.TRANSLATION, paper, translator.origin)
         if not is_asked_again([call for call in useless if call.outcome != Outcome.OK], self._clock()):
@@ -223,13 +301,15 @@ class Library:
 
     async def _keep(self, tried: Tried) -> None:
         async with database.writing(self._engine) as connection:
-            await attempts.save(connection, tried.attempt)
+            await model_calls.save_attempts(connection, tried.attempt)
             if tried.translation is not None:
                 made, now = tried.translation, self._clock()
-                await translations.save(connection, made, now)
-                await terms.save(connection, made.version, self._language, tried.terms, now)
+                await generated_texts.save_translation(connection, made, now)
+                await generated_texts.save_terms(connection, made.version, self._language, tried.terms, now)
 
-    async def _read(self, reader: Reader, paper: Paper, text: FullText, audience: Audience) -> Reading | Gap:
+    async def _read(
+        self, reader: ReadingWriter, paper: Paper, text: FullText, audience: Audience
+    ) -> Reading | Gap:
         stored = (await self.stored([paper]))[paper.version][1]
         if stored is not None:
             return stored
@@ -240,15 +320,15 @@ class Library:
         except ModelError as error:
             return _gap("reading_failed", paper, error)
         async with database.writing(self._engine) as connection:
-            await readings.save(connection, made.reading, self._clock(), made.findings)
+            await generated_texts.save_reading(connection, made.reading, self._clock(), made.findings)
             for call in made.calls:
-                await calls.save(connection, call)
+                await model_calls.save_call(connection, call)
         return made.reading
 
     async def _fruitless(self, purpose: Purpose, paper: Paper, origin: Origin) -> list[Call]:
         """Return the calls for `purpose` on `paper` that `origin` answered or refused without a usable result."""
         async with database.reading(self._engine) as connection:
-            spent = await calls.of_versions(connection, [paper.version], self._language)
+            spent = await model_calls.of_versions(connection, [paper.version], self._language)
         return [
             call
             for call in spent
@@ -263,7 +343,7 @@ class Library:
         except ModelError as error:
             return _gap("answer_failed", paper, error)
         async with database.writing(self._engine) as connection:
-            await calls.save(connection, call)
+            await model_calls.save_call(connection, call)
         if made.told or (text is not None and text.whole):
             return made
         return _untold(found)  # an abstract or a part that does not say proves nothing about the paper
@@ -281,7 +361,7 @@ def is_original(language: str) -> bool:
 
 def _original(paper: Paper, language: str) -> Translation:
     """Return the record itself as a translation."""
-    abstract = originals.stored(paper.abstract or "")
+    abstract = stored_text.stored(paper.abstract or "")
     return Translation(paper.version, language, paper.title, abstract, None, Origin(model="arxiv", prompt=""))
 
 

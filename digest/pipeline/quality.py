@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from digest.core.attempts import Attempt
-from digest.core.findings import Finding, Flaw
+from digest.core.findings import Attempt, Finding, Flaw
 from digest.core.models import (
     BY_HAND,
     Call,
@@ -22,7 +21,7 @@ from digest.core.models import (
     Translation,
     VersionId,
 )
-from digest.db import attempts, calls, editions, fulltexts, readings, translations
+from digest.db import editions, fulltexts, generated_texts, model_calls
 from digest.db import engine as database
 from digest.db.fulltexts import Taken
 
@@ -145,16 +144,16 @@ async def _of_edition(connection: AsyncConnection, day: date) -> list[Quality]:
     closed = await editions.find(connection, day)
     if closed is None:
         raise AssertionError(f"the edition of {day} was there a moment ago")
-    others = await calls.languages(connection, closed.versions) - {closed.language}
+    others = await model_calls.languages(connection, closed.versions) - {closed.language}
     return [await _in(connection, closed, language) for language in (closed.language, *sorted(others))]
 
 
 async def _in(connection: AsyncConnection, closed: ClosedEdition, language: str) -> Quality:
     versions = closed.versions
-    shown = await translations.load(connection, versions, language, None)
-    tried = await attempts.load(connection, versions, language)
-    read = await readings.findings(connection, versions, language, None)
-    paid = await calls.of_versions(connection, versions, language)
+    shown = await generated_texts.load_translations(connection, versions, language, None)
+    tried = await model_calls.load_attempts(connection, versions, language)
+    read = await generated_texts.reading_findings(connection, versions, language, None)
+    paid = await model_calls.of_versions(connection, versions, language)
     texts = await fulltexts.taken(connection, versions)
     proved = tuple(Proved(version, *read[version]) for version in versions if version in read)
     return Quality(closed.date, language, checked(versions, shown, tried), proved, spent(paid), texts)

@@ -10,14 +10,14 @@ import structlog
 from pydantic import AfterValidator, BaseModel
 
 from digest.checks.glossary import Glossary
-from digest.core.attempts import Attempt
 from digest.core.errors import ModelError
+from digest.core.findings import Attempt
 from digest.core.models import Origin, Paper, Purpose, Translation
 from digest.core.singleflight import Audience
-from digest.llm.answers import A
+from digest.llm.answer_text import lines
 from digest.llm.client import Answered, Model
-from digest.llm.markup import lines
 from digest.llm.prompts import Prompt, PromptTemplate
+from digest.llm.structured_output import A
 from digest.pipeline import translation_draft
 from digest.pipeline.translation_draft import Draft, Sheet, Source
 

@@ -1,20 +1,25 @@
-"""Translation drafts: the masked text that a model gets, and the checked text made from its answer. Pure.
+"""Translation drafts, and the files in which a person edits a translation. Pure.
+
+Translation drafts: the masked text that a model gets, and the checked text made from its answer.
 
 Parts that must not change (formulas, addresses, code) are masked. The model's answer is unmasked, typeset and checked.
+
+Parser for translation files, which a person edits: title, summary and abstract, each after its heading.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from digest.checks import checks, masking
-from digest.checks.checks import Made, Original
+from digest.checks import masking, translation
 from digest.checks.glossary import Glossary, Term
 from digest.checks.masking import Masked
+from digest.checks.translation import Made, Original
+from digest.core.errors import DigestError
 from digest.core.findings import Finding, Flaw, is_hard
 from digest.core.models import Paper
-from digest.llm.markup import one_line, paragraphs
-from digest.render.originals import stored
+from digest.llm.answer_text import one_line, paragraphs
+from digest.render.stored_text import stored
 
 _SENTENCE = re.compile(
     r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)(?<!et al\.)(?<!cf\.)(?<!vs\.)(?<!Fig\.)\s+(?=\W*[A-Z\d])"
@@ -80,7 +85,7 @@ class Source:
             paragraphs(self._cleaned(abstract)),
             one_line(self._cleaned(summary)),
         )
-        found = checks.translated(self.original, made, self.language, self.glossary)
+        found = translation.translated(self.original, made, self.language, self.glossary)
         return Draft(sheet, made, tuple(dict.fromkeys((*of_title, *of_abstract, *of_summary, *found))))
 
     def decided(self, draft: Draft) -> dict[str, str]:
@@ -90,7 +95,7 @@ class Source:
         return {term.source: term.target for term in chosen if term.target is not None}
 
     def _cleaned(self, text: str) -> str:
-        return checks.cleaned(text, self.language, spaced=self.spaced)
+        return translation.cleaned(text, self.language, spaced=self.spaced)
 
 
 def source(
@@ -198,3 +203,47 @@ def _lies_in(finding: Finding, pair: Passage, source: Source) -> bool:
 def _in_place_of(old: str, new: str) -> str:
     """Return `new` with the trailing white space of `old`."""
     return new.strip() + old[len(old.rstrip()) :]
+
+
+HEADINGS = ("Title", "Summary", "Abstract")
+
+_HEADING = re.compile(rf"^({'|'.join(HEADINGS)}):[^\S\n]*", re.MULTILINE)
+_REMARK = re.compile(r"^#.*\n?", re.MULTILINE)
+
+
+class TranslationFileError(DigestError):
+    """The text is not a translation file; the sentence says what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class TranslationFile:
+    """The contents of a translation file, in the stored form of text; title and summary may be missing."""
+
+    title: str | None
+    abstract: str
+    summary: str | None
+
+
+def parse_translation_file(text: str) -> TranslationFile:
+    """Parse a translation file: each of the HEADINGS begins a line; lines that begin with # are comments.
+
+    Raises ManuscriptError.
+    """
+    cut = _HEADING.split(_REMARK.sub("", text.replace("\r\n", "\n").removeprefix("\ufeff")))
+    if cut[0].strip():
+        raise TranslationFileError(f"There is text before the first heading; the headings are {_named()}.")
+    names, written = cut[1::2], cut[2::2]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise TranslationFileError(f"The heading “{twice}:” occurs twice.")
+    found = dict(zip(names, written, strict=True))
+    abstract = paragraphs(found.get("Abstract", ""))
+    if not abstract:
+        raise TranslationFileError("There is no abstract: write it after the heading “Abstract:”.")
+    return TranslationFile(
+        one_line(found.get("Title", "")) or None, abstract, one_line(found.get("Summary", "")) or None
+    )
+
+
+def _named() -> str:
+    return ", ".join(f"“{name}:”" for name in HEADINGS)

@@ -9,10 +9,9 @@ from xml.etree.ElementTree import Element
 
 from markupsafe import Markup
 
-from digest.core.markdown_blocks import MARK
-from digest.core.markdown_tree import MATH, tree
-from digest.render import page, telegram, telegram_split
-from digest.render.telegram_cleaning import clean
+from digest.core.markdown import MARK, MATH, tree
+from digest.render import page, telegram_html, telegram_split
+from digest.render.stored_text import clean
 
 _HIGHEST = 2  # the level of the highest heading; level 1 is the page's own
 _LOWEST = 4
@@ -50,7 +49,7 @@ def _broken(text: str) -> Markup:
 
 
 _PAGE = _Style({"strong": "strong", "em": "em", "code": "code"}, _broken, page.html)
-_CHAT = _Style({"strong": "b", "em": "i", "code": "code"}, telegram.literal, telegram.html)
+_CHAT = _Style({"strong": "b", "em": "i", "code": "code"}, telegram_html.literal, telegram_html.html)
 
 
 def html(text: str) -> Markup:
@@ -65,7 +64,7 @@ def message(text: str) -> Markup:
 
 def plain(text: str) -> str:
     """Render `text` as plain text; the address of a link comes after its words."""
-    return telegram.plain(telegram_split.finish(message(text)))
+    return telegram_html.plain(telegram_split.finish(message(text)))
 
 
 def _block(element: Element) -> Markup:
@@ -96,7 +95,7 @@ def _part(element: Element) -> Markup:
         case "hr":
             return Markup("———")
         case "pre":
-            return Markup("<pre>{}</pre>").format(telegram.literal(element.text or ""))
+            return Markup("<pre>{}</pre>").format(telegram_html.literal(element.text or ""))
         case "blockquote":
             return Markup("<blockquote>{}</blockquote>").format(Markup("\n").join(map(_part, element)))
         case "ul" | "ol":

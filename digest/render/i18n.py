@@ -8,11 +8,10 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from digest.core.acceptance import acceptance
+from digest.core.comments import acceptance, is_withdrawn
 from digest.core.invisible import removed
 from digest.core.models import RULE, Edition, Gap
-from digest.core.withdrawal import is_withdrawn
-from digest.render import originals
+from digest.render import stored_text
 
 FALLBACK = "en"
 
@@ -33,7 +32,7 @@ def environment() -> Environment:
     made.tests["rule"] = lambda value: value == RULE
     made.tests["withdrawn"] = is_withdrawn
     made.filters["acceptance"] = acceptance
-    made.filters["original"] = originals.stored
+    made.filters["original"] = stored_text.stored
     return made
 
 

@@ -7,9 +7,8 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from digest.core.models import Edition
-from digest.render import i18n, originals, tex, tex_safety
-from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse
-from digest.render.telegram_cleaning import clean
+from digest.render import i18n, stored_text, tex, tex_safety
+from digest.render.stored_text import Code, Link, Math, Span, Strong, Text, clean, parse
 
 _LINK = Markup('<a href="{0}">{0}</a>')
 
@@ -59,13 +58,13 @@ def plain(text: str) -> str:
 
 
 def _spans(text: str) -> tuple[Span, ...]:
-    return parse(originals.typeset(clean(text)))
+    return parse(stored_text.typeset(clean(text)))
 
 
 def _html(span: Span, link: Markup) -> Markup:
     match span:
         case Text(value):
-            return Markup.escape(tex.prose(tex_safety.text(value)))
+            return Markup.escape(stored_text.prose(tex_safety.text(value)))
         case Link(url):
             return link.format(url)
         case Math(written):
@@ -80,7 +79,7 @@ def _html(span: Span, link: Markup) -> Markup:
 def _plain(span: Span) -> str:
     match span:
         case Text(value):
-            return tex.prose(tex_safety.text(value))
+            return stored_text.prose(tex_safety.text(value))
         case Link(value) | Code(value):
             return value
         case Math(written):

@@ -9,7 +9,8 @@ import pytest
 from bot.core.models import Detail
 from bot.telegram import words as chat_words
 from digest.core.models import Basis, Edition, Entry, Reading
-from digest.render import i18n, jekyll, page, text
+from digest.render import i18n, jekyll, page
+from digest.render import terminal as terminal_output
 from tests.bot.mail import parts
 from tests.editions import edition, entry
 
@@ -39,7 +40,7 @@ def told(template: str, shown: Edition) -> str:
 
 def terminal(shown: Edition) -> str:
     made: Entry = shown.entries[0]
-    return text.paper(made.paper, made.translation, made.reading, shown.language)
+    return terminal_output.paper(made.paper, made.translation, made.reading, shown.language)
 
 
 OUTPUTS: dict[str, Callable[[Edition], str]] = {

@@ -18,7 +18,7 @@ from digest.pipeline import backlog, coverage, ingest
 from digest.pipeline.close_editions import Standing
 from digest.pipeline.coverage import Absence
 from digest.pipeline.ingest import WrongCategoriesError
-from digest.render import text
+from digest.render import terminal
 from tests.bot.world import WEDNESDAY_NOON, World, publish, world
 from tests.editions import edition, entry
 from tests.fakes.documents import html_page
@@ -529,7 +529,7 @@ async def test_the_account_of_a_day_whose_batch_came_in_another_edition_names_th
     _, merged, newest = days
     assert (merged.listed, merged.shown, merged.days_elsewhere) == (1, 0, {date(2026, 2, 13): 1})
     assert (newest.listed, newest.shown, newest.late) == (1, 1, 0)
-    assert "1 in the edition of 2026-02-13\n" in text.render("coverage", days=days)
+    assert "1 in the edition of 2026-02-13\n" in terminal.render("coverage", days=days)
 
 
 async def test_the_account_says_of_days_between_old_posts_that_nobody_was_watching(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from bot import logs
 from bot.command_line import say
 from bot.core.models import Detail
 from bot.telegram.incoming import incoming
-from digest.arxiv.cleaning import clean
+from digest.arxiv.query_api import clean
 from digest.core.models import Claim, Edition
-from digest.llm import markup
-from digest.render import jekyll, page, telegram, text
+from digest.llm import answer_text
+from digest.render import jekyll, page, telegram_html, terminal
 from tests.bot.mail import parts
 from tests.editions import edition, entry
 
@@ -42,17 +42,17 @@ OUTPUTS: dict[str, Callable[[], str]] = {
     "post": lambda: jekyll.render(hostile(), SHANGHAI),
     "page": lambda: page.render(hostile(), SHANGHAI),
     "mail": mailed,
-    "message": lambda: str(telegram.html(HOSTILE)),
-    "rich message": lambda: str(telegram.rich(HOSTILE)),
-    "name in a message": lambda: str(telegram.literal(HOSTILE)),
-    "terminal": lambda: text.paper(
+    "message": lambda: str(telegram_html.html(HOSTILE)),
+    "rich message": lambda: str(telegram_html.rich(HOSTILE)),
+    "name in a message": lambda: str(telegram_html.literal(HOSTILE)),
+    "terminal": lambda: terminal.paper(
         hostile().entries[0].paper,
         hostile().entries[0].translation,
         hostile().entries[0].reading,
         "zh-CN",
     ),
     "arXiv's door": lambda: clean(HOSTILE),
-    "the models' door": lambda: markup.one_line(HOSTILE),
+    "the models' door": lambda: answer_text.one_line(HOSTILE),
 }
 
 

@@ -11,8 +11,7 @@ from bot.core.models import Choices, Detail
 from bot.telegram import messages as chat
 from bot.telegram import words
 from digest.core.models import Answer, Claim, Entry, Gap, Statement
-from digest.render import jekyll, originals, page
-from digest.render import text as terminal
+from digest.render import jekyll, page, stored_text, terminal
 from tests.bot.mail import parts
 from tests.editions import ORIGIN, edition, entry
 
@@ -66,12 +65,12 @@ def test_tex_in_prose_becomes_what_it_means_everywhere(name: str, shown: str) ->
     ],
 )
 def test_text_commands_become_what_they_mean(written: str, meant: str) -> None:
-    assert originals.stored(written) == meant
-    assert originals.stored(meant) == meant
+    assert stored_text.stored(written) == meant
+    assert stored_text.stored(meant) == meant
 
 
 @pytest.mark.parametrize(
     "piece", [r"\emph{", "**", r"\footnote{", " ", r"\verb|", r"\textbf{a ", "{\\bf ", r"\\ "]
 )
 def test_tex_of_any_length_is_read_to_an_end(piece: str) -> None:
-    assert isinstance(originals.stored(r"\emph{" + piece * 20_000), str)
+    assert isinstance(stored_text.stored(r"\emph{" + piece * 20_000), str)

@@ -16,7 +16,7 @@ from digest.core.models import Edition, Extent, Gap, NoText, NoTextReason, Purpo
 from digest.db import editions as closed_editions
 from digest.db import engine as database
 from digest.db import fulltexts
-from digest.render import page, text
+from digest.render import page, terminal
 from tests.bot.world import WEDNESDAY_NOON, World, publish, world
 from tests.editions import edition, entry
 from tests.fakes.model import FakeModel
@@ -118,7 +118,7 @@ async def test_an_edition_is_translated_for_whoever_reads_and_read_only_for_who_
         shown = page.render(await stored(here, "en"), SHANGHAI)
     assert "No reading in this language so far" in shown
     assert "follow" not in shown
-    assert "in it: translated 3 · read 3 · waiting 0 · failed 0" in text.render(
+    assert "in it: translated 3 · read 3 · waiting 0 · failed 0" in terminal.render(
         "accounts", accounts=[account]
     )
 

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from lxml import html
 
-from digest.archive import repair
+from digest.archive import lint
 from digest.core.models import Claim, Edition, Gap
-from digest.pipeline.reading.form import ReadingAnswer
+from digest.pipeline.reading_checks import ReadingAnswer
 from digest.render import jekyll
 from tests.components import program
 from tests.editions import edition, entry
@@ -60,7 +60,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for day in PUBLISHED:
         name = f"{day}-arxiv.md"
         text = shared_data("posts", name).read_text("utf-8")
-        (posts / name).write_text(repair.repair(text, SHANGHAI), "utf-8")
+        (posts / name).write_text(lint.repair(text, SHANGHAI), "utf-8")
     target = source.parent / "built"
     command = [program("jekyll"), "build", "--source", str(source), "--destination", str(target)]
     done = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)

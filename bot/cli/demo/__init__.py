@@ -34,7 +34,7 @@ from digest.core.errors import DigestError
 from digest.core.models import Edition, Reading
 from digest.core.progress import Report
 from digest.llm.endpoint import EndpointClient
-from digest.render import page, text
+from digest.render import page, terminal
 
 _SAMPLE = resources.files(__name__) / "sample"
 _AT = datetime(2026, 2, 12, 4, 0, tzinfo=UTC)
@@ -57,7 +57,7 @@ def demo(
     logs.configure("text", quiet=True)
     with reporting(Console(stderr=True)) as report:
         shown = asyncio.run(demonstrate(out, report))
-    say(text.render("accounts", accounts=[shown.account]), nl=False)
+    say(terminal.render("accounts", accounts=[shown.account]), nl=False)
     say(f"As a page for the browser: {shown.page}")
     say(f"As Telegram messages: {shown.chat}")
     say(f"As mail: {shown.mail}, also as .html and .txt")

@@ -33,7 +33,7 @@ from bot.telegram.parts import Button, Message
 from digest.core.errors import DigestError
 from digest.db import editions
 from digest.db import engine as database
-from digest.render import announcement, telegram
+from digest.render import announcement, telegram_html
 
 _log = structlog.get_logger()
 _SHOWN = 5  # campaigns
@@ -79,7 +79,7 @@ class OperatorChats:
             known = await subscribers.find(connection, CHANNEL, str(operator))
         text = alerts.text(alert, known.choices.language if known else self.language)
         try:
-            await self.outgoing.say(Address(operator), Message(str(telegram.literal(text))))
+            await self.outgoing.say(Address(operator), Message(str(telegram_html.literal(text))))
         except TelegramError as error:
             _log.warning("alert_not_sent", operator=operator, error=type(error).__name__)
             return False

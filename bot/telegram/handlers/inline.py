@@ -18,8 +18,8 @@ from bot.telegram.incoming import Handler
 from bot.telegram.parts import ENTITY_LIMIT, TEXT_LIMIT
 from digest.core.invisible import removed
 from digest.db import engine as database
-from digest.db import searching
-from digest.db.searching import Hit
+from digest.db import papers
+from digest.db.papers import SearchHit
 from digest.render import telegram_split
 
 _PAGE = 20  # results; Telegram allows 50 (Bot API, answerInlineQuery)
@@ -40,7 +40,7 @@ async def offer(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> Non
     language = await desk.language_of(query.from_user.id, query.from_user.language_code)
     offset = int(query.offset) if query.offset.isdecimal() and len(query.offset) < 6 else 0
     async with database.reading(desk.app.engine) as connection:
-        hits = await searching.find(connection, removed(query.query[:_LONGEST]), language, _PAGE, offset)
+        hits = await papers.search(connection, removed(query.query[:_LONGEST]), language, _PAGE, offset)
     await query.answer(
         [_article(hit, language) for hit in hits],
         cache_time=_CACHE_SECONDS,
@@ -50,7 +50,7 @@ async def offer(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> Non
     )
 
 
-def _article(hit: Hit, language: str) -> InlineQueryResultArticle:
+def _article(hit: SearchHit, language: str) -> InlineQueryResultArticle:
     html = words.render("short", language, hit=hit)
     return InlineQueryResultArticle(
         id=str(hit.version),

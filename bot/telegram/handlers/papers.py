@@ -17,7 +17,7 @@ from bot.telegram.parts import Button, rows
 from digest.core import ids
 from digest.core.ids import PaperRef
 from digest.db import engine as database
-from digest.db import searching
+from digest.db import papers
 
 _AT_ONCE = 5  # papers in one message
 _QUESTION = 500  # characters of a question
@@ -149,7 +149,7 @@ async def _find(desk: Desk, came: Incoming, reader: Subscriber) -> None:
     language = reader.choices.language
     sought = came.words[:_SOUGHT]
     async with database.reading(desk.app.engine) as connection:
-        found = await searching.find(connection, sought, language, _FOUND)
+        found = await papers.search(connection, sought, language, _FOUND)
     buttons = [Button(str(number), f"p:{hit.version}") for number, hit in enumerate(found, start=1)]
     html = words.render("found", language, hits=found, query=sought)
     await desk.answer(came, html, rows(buttons, 8), public=True)

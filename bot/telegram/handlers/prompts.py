@@ -13,7 +13,7 @@ from bot.telegram import words
 from bot.telegram.context import Desk
 from bot.telegram.incoming import Incoming
 from digest.core import ids
-from digest.render import telegram
+from digest.render import telegram_html
 
 SEARCH = "search"
 EMAIL = "email"
@@ -30,7 +30,7 @@ def is_one(question: Message) -> bool:
     """Return whether `question` is a prompt, for a value or for a question about a paper."""
     text = arrivals.shown(question)
     asked = (words.of(each).your_question(ref) for each in words.languages() for ref in ids.find(text))
-    return named(question) is not None or any(text.endswith(telegram.plain(str(each))) for each in asked)
+    return named(question) is not None or any(text.endswith(telegram_html.plain(str(each))) for each in asked)
 
 
 def named(question: Message | None) -> str | None:

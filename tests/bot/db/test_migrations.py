@@ -18,7 +18,7 @@ from bot.db.upgrade import _config, check, upgrade
 from bot.delivery import fanout
 from digest.core.errors import StoreError
 from digest.core.models import Claim, Origin
-from digest.db import editions, readings
+from digest.db import editions, generated_texts
 from digest.db.engine import open_engine, reading, writing
 from tests.papers import paper
 
@@ -155,7 +155,9 @@ async def test_what_older_versions_stored_stays(engine: AsyncEngine) -> None:
         assert edition.late == 0
         assert edition.completed_at == edition.archived_at
         assert await connection.scalar(text("SELECT count(*) FROM edition_papers")) == 1
-        read = await readings.find(connection, paper(1).version, "zh-CN", Origin("newer", "prompt"))
+        read = await generated_texts.find_reading(
+            connection, paper(1).version, "zh-CN", Origin("newer", "prompt")
+        )
         assert read is not None
         assert (read.background, read.method) == ((Claim("一", (Claim("二"),)),), (Claim("三"),))
 

@@ -14,7 +14,7 @@ from bot.container import open_database
 from bot.doctor import models
 from bot.doctor.findings import BrokenError
 from bot.settings import Settings
-from digest.llm.profile import NEW, EndpointProfile, ResponseFormat, Streaming
+from digest.llm.endpoint_profile import NEW, EndpointProfile, ResponseFormat, Streaming
 from tests.databases import migrated
 from tests.fakes import model_faults as faults
 from tests.fakes.model import KEY, FakeModel

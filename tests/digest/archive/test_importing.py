@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from digest.archive import importing, post
 from digest.core.errors import StoreError
 from digest.core.models import Gap
-from digest.db import editions, readings, translations
+from digest.db import editions, generated_texts
 from digest.db import engine as database
 from digest.render import jekyll
 from tests.databases import ONE_DATABASE
@@ -27,8 +27,10 @@ async def test_an_old_post_becomes_an_edition_with_all_it_holds(engine: AsyncEng
         closed = await editions.find(connection, PARSED.date)
         assert closed
         assert list(closed.versions) == VERSIONS
-        assert set(await translations.load(connection, VERSIONS, "zh-CN", None)) == set(VERSIONS)
-        assert set(await readings.load(connection, VERSIONS, "zh-CN", None)) == {VERSIONS[0]}
+        assert set(await generated_texts.load_translations(connection, VERSIONS, "zh-CN", None)) == set(
+            VERSIONS
+        )
+        assert set(await generated_texts.load_readings(connection, VERSIONS, "zh-CN", None)) == {VERSIONS[0]}
 
 
 async def test_a_day_is_taken_over_once(engine: AsyncEngine) -> None:
@@ -45,4 +47,4 @@ async def test_a_paper_of_another_edition_keeps_the_whole_post_out(engine: Async
         await importing.take_over(engine, PARSED, NOW)
     async with database.reading(engine) as connection:
         assert await editions.find(connection, PARSED.date) is None
-        assert await translations.load(connection, VERSIONS[:1], "zh-CN", None) == {}
+        assert await generated_texts.load_translations(connection, VERSIONS[:1], "zh-CN", None) == {}

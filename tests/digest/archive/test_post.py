@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.archive import lint, post, readings
+from digest.archive import lint, post
 from digest.core.models import RULE, Basis, Claim, Entry, Gap, Reading, Translation
-from digest.render import jekyll, page, telegram
-from digest.render import text as terminal
+from digest.render import jekyll, page, telegram_html, terminal
 from tests.editions import edition, entry
 from tests.papers import paper
 from tests.shared import shared_data
@@ -64,18 +63,18 @@ OLD_FORMS = {
 @pytest.mark.parametrize("form", OLD_FORMS)
 def test_every_older_form_of_a_reading_is_the_same_structure(form: str) -> None:
     expected = ((Claim("甲", (Claim("子"),)), Claim("乙")), (Claim("丙"),), (Claim("丁"),))
-    assert readings.parse(OLD_FORMS[form]) == expected
+    assert post.parse_reading(OLD_FORMS[form]) == expected
 
 
 def test_a_paragraph_that_leads_a_list_has_its_items_under_it() -> None:
-    parts = readings.parse("1)\n方法如下：\n- 甲\n  续行\n- 乙\n\n由此解决问题。\n\n2)\n- 丙\n\n3)\n- 丁")
+    parts = post.parse_reading("1)\n方法如下：\n- 甲\n  续行\n- 乙\n\n由此解决问题。\n\n2)\n- 丙\n\n3)\n- 丁")
     assert parts is not None
     assert parts[0] == (Claim("方法如下：", (Claim("甲 续行"), Claim("乙"))), Claim("由此解决问题。"))
 
 
 @pytest.mark.parametrize("body", ["", "随便一段话。", "1)\n- 甲\n\n2)\n- 乙", "1)\n\n2)\n- 乙\n\n3)\n- 丙"])
 def test_a_reading_without_its_three_parts_is_none(body: str) -> None:
-    assert readings.parse(body) is None
+    assert post.parse_reading(body) is None
 
 
 def test_a_leaked_error_is_a_reading_that_is_due() -> None:
@@ -149,7 +148,7 @@ OLD_READING = r"""### 研究背景与既有方法的问题
 
 
 def test_an_old_reading_keeps_its_formulas_numbers_and_rules() -> None:
-    parts = readings.parse(OLD_READING)
+    parts = post.parse_reading(OLD_READING)
     assert parts is not None
     assert parts[0] == (
         Claim(r"1. 甲 $x_1 \le 2$，(注)"),
@@ -162,7 +161,9 @@ def test_an_old_reading_keeps_its_formulas_numbers_and_rules() -> None:
 @pytest.mark.parametrize("mark", ["{})", "{}）", "### {}."])
 def test_a_numbered_list_in_a_part_begins_no_other(mark: str) -> None:
     first, second, third = map(mark.format, (1, 2, 3))
-    parts = readings.parse(f"{first} 一\n1. 甲\n2. 乙\n   1. 丙\n\n{second} 二\n3. 丁\n\n{third} 三\n1. 戊")
+    parts = post.parse_reading(
+        f"{first} 一\n1. 甲\n2. 乙\n   1. 丙\n\n{second} 二\n3. 丁\n\n{third} 三\n1. 戊"
+    )
     assert parts
     assert [[claim.text for claim in part if claim.text not in "一二三"] for part in parts] == [
         ["1. 甲", "2. 乙"],
@@ -172,13 +173,13 @@ def test_a_numbered_list_in_a_part_begins_no_other(mark: str) -> None:
 
 
 def test_a_heading_within_a_numbered_part_leads_what_follows() -> None:
-    parts = readings.parse("1)\n### 背景 ##\n- 甲\n\n2)\n#### **方法**\n- 乙\n\n3)\n- 丙")
+    parts = post.parse_reading("1)\n### 背景 ##\n- 甲\n\n2)\n#### **方法**\n- 乙\n\n3)\n- 丙")
     assert parts
     assert parts[:2] == ((Claim("**背景**", (Claim("甲"),)),), (Claim("**方法**", (Claim("乙"),)),))
 
 
 def test_an_old_reading_is_mended_once_and_stays() -> None:
-    parts = readings.parse(OLD_READING)
+    parts = post.parse_reading(OLD_READING)
     assert parts is not None
     made = Entry(paper(1), Gap.NO_KEY, Reading(paper(1).version, "zh-CN", *parts, post.IMPORTED))
     rendered = jekyll.render(edition(made), SHANGHAI)
@@ -210,4 +211,4 @@ def cards_of(made: Entry) -> str:
     """What the terminal and Telegram show of its claims."""
     assert isinstance(made.reading, Reading)
     claims = [claim.text for part in made.reading.parts for claim in part]
-    return "".join(str(telegram.html(claim)) + terminal.plain(claim) for claim in claims)
+    return "".join(str(telegram_html.html(claim)) + terminal.plain(claim) for claim in claims)

@@ -2,7 +2,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from digest.archive import lint, post, repair
+from digest.archive import lint, post
 from digest.archive.lint import FaultKind
 from digest.core.errors import ArchiveError
 from digest.core.models import Claim, Gap, Reading, Translation
@@ -19,7 +19,7 @@ def published(day: str) -> str:
 
 
 def test_a_post_full_of_conflicts_gives_seven_sound_papers_with_their_readings() -> None:
-    mended = repair.repair(published("2025-10-16"), SHANGHAI)
+    mended = lint.repair(published("2025-10-16"), SHANGHAI)
     entries = post.parse(mended, SHANGHAI).entries
     assert lint.check(mended) == ()
     assert len(entries) == 7
@@ -31,13 +31,13 @@ def test_a_post_full_of_conflicts_gives_seven_sound_papers_with_their_readings()
 
 
 def test_a_leaked_error_becomes_a_reading_that_is_due() -> None:
-    mended = repair.repair(published("2026-01-28"), SHANGHAI)
+    mended = lint.repair(published("2026-01-28"), SHANGHAI)
     assert "404" not in mended
     assert [each.reading for each in post.parse(mended, SHANGHAI).entries].count(Gap.DUE) == 1
 
 
 def test_a_sound_post_comes_back_as_it_was() -> None:
-    assert repair.repair(SOUND, SHANGHAI) == SOUND
+    assert lint.repair(SOUND, SHANGHAI) == SOUND
 
 
 def test_of_two_halves_the_fuller_is_kept_whichever_it_is() -> None:
@@ -47,7 +47,7 @@ def test_of_two_halves_the_fuller_is_kept_whichever_it_is() -> None:
     rest = "---\n" + tail.partition("---\n")[2]
     for ours, theirs in ((poor, full), (full, poor)):
         torn = f"{head}<<<<<<< HEAD\n{ours}=======\n{theirs}>>>>>>> 1234567 (update)\n{rest}"
-        assert repair.repair(torn, SHANGHAI) == SOUND
+        assert lint.repair(torn, SHANGHAI) == SOUND
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_what_cannot_be_mended_is_named_with_its_line(damage: tuple[str, str], s
         "https://arxiv.org/abs/2602.00001v1)", "https://arxiv.org)", 1
     )
     with pytest.raises(ArchiveError, match=sentence):
-        repair.repair(damaged if "abs/" in damage[0] else SOUND.replace(*damage, 1), SHANGHAI)
+        lint.repair(damaged if "abs/" in damage[0] else SOUND.replace(*damage, 1), SHANGHAI)
 
 
 @pytest.mark.parametrize(

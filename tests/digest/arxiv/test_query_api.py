@@ -7,9 +7,8 @@ from datetime import UTC, timedelta
 import pytest
 
 from digest.arxiv import query_api
-from digest.arxiv.cleaning import clean
 from digest.arxiv.client import Gate, Patience, open_client
-from digest.arxiv.query_api import QueryApi
+from digest.arxiv.query_api import QueryApi, clean
 from digest.core.errors import (
     EmptyPageError,
     MalformedError,

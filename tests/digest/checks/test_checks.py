@@ -2,8 +2,8 @@
 
 import pytest
 
-from digest.checks.checks import Made, Original, cleaned, translated
 from digest.checks.glossary import Glossary, load
+from digest.checks.translation import Made, Original, cleaned, translated
 from digest.core.findings import Flaw
 
 HARD, SOFT = True, False

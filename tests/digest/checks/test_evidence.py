@@ -1,7 +1,7 @@
 import pytest
 
-from digest.checks import evidence, figures
-from digest.checks.quotes import holds, searchable
+from digest.checks import evidence
+from digest.checks.evidence import holds, searchable
 from digest.core.findings import Flaw
 
 PAPER = searchable(
@@ -35,7 +35,7 @@ PAPER = searchable(
     ],
 )
 def test_a_number_is_found_in_its_passage_however_it_is_written(statement: str, passage: str) -> None:
-    assert figures.missing(statement, [passage]) == ()
+    assert evidence.missing_figures(statement, [passage]) == ()
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_number_is_found_in_its_passage_however_it_is_written(statement: str, 
     ],
 )
 def test_another_number_is_missed(statement: str, passage: str, missing: str) -> None:
-    assert figures.missing(statement, [passage]) == (missing,)
+    assert evidence.missing_figures(statement, [passage]) == (missing,)
 
 
 def flaw(statement: str, *quotes: str, numbers: bool = True) -> Flaw | None:

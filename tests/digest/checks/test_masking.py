@@ -5,7 +5,7 @@ from hypothesis import given, strategies
 
 from digest.checks.masking import mask, mask_all
 from digest.core.findings import Flaw
-from digest.render.originals import stored
+from digest.render.stored_text import stored
 
 _PIECES = strategies.sampled_from(
     ["[[M1]]", "⟦M1⟧", "⟨⟨M1⟩⟩", "[[MM2]]", "[", "[[", "]]", "\\", "$x_1$", "$", "\\(a\\)", "\\(", "https://a.b/c", ".",

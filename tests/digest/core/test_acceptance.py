@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from digest.core.acceptance import acceptance
+from digest.core.comments import acceptance
 from tests.papers import paper
 
 

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from digest.core.attempts import Attempt, is_asked_again, is_due
+from digest.core.findings import Attempt, is_asked_again, is_attempt_due
 from digest.core.models import Call, Origin, Purpose
 from tests.papers import MONDAY_MORNING, paper
 
@@ -22,9 +22,9 @@ def refused(rows: int, calls: int = 1) -> list[Attempt]:
 
 
 def test_what_was_never_tried_or_cut_off_in_its_first_row_is_due_at_once() -> None:
-    assert is_due([], NOW)
-    assert is_due(refused(1, calls=1), NOW)
-    assert not is_due(refused(2, calls=1), NOW)
+    assert is_attempt_due([], NOW)
+    assert is_attempt_due(refused(1, calls=1), NOW)
+    assert not is_attempt_due(refused(2, calls=1), NOW)
 
 
 @pytest.mark.parametrize(
@@ -33,8 +33,8 @@ def test_what_was_never_tried_or_cut_off_in_its_first_row_is_due_at_once() -> No
 )
 def test_the_pauses_double_from_a_quarter_of_an_hour_to_a_day(rows: int, pause: timedelta) -> None:
     tried = refused(rows, calls=2)
-    assert not is_due(tried, NOW + pause - timedelta(seconds=1))
-    assert is_due(tried, NOW + pause)
+    assert not is_attempt_due(tried, NOW + pause - timedelta(seconds=1))
+    assert is_attempt_due(tried, NOW + pause)
 
 
 @pytest.mark.parametrize(

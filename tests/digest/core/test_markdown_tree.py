@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element, tostring
 
 import pytest
 
-from digest.core.markdown_tree import tree
+from digest.core.markdown import tree
 
 
 def html(source: str) -> str:

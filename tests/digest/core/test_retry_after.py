@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from digest.core import retry_after
+from digest.core import backoff
 
 NOW = datetime(2026, 2, 9, 12, 0, tzinfo=UTC)
 
@@ -24,4 +24,4 @@ NOW = datetime(2026, 2, 9, 12, 0, tzinfo=UTC)
     ],
 )
 def test_retry_after_is_seconds_or_a_date_or_nothing(header: str | None, seconds: float | None) -> None:
-    assert retry_after.seconds(header, NOW) == seconds
+    assert backoff.retry_after_seconds(header, NOW) == seconds

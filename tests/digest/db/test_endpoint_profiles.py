@@ -4,9 +4,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from digest.db import endpoint_profiles
-from digest.db.endpoint_profiles import Endpoint
+from digest.db import model_calls
 from digest.db.engine import reading, writing
+from digest.db.model_calls import Endpoint
 
 NOON = datetime(2026, 2, 9, 12, 0, tzinfo=UTC)
 HERE = Endpoint("https://api.example.org/v1", "a")
@@ -14,12 +14,12 @@ HERE = Endpoint("https://api.example.org/v1", "a")
 
 async def _keep(engine: AsyncEngine, endpoint: Endpoint, model: str, profile: dict[str, object]) -> None:
     async with writing(engine) as connection:
-        await endpoint_profiles.keep(connection, endpoint, model, profile, NOON)
+        await model_calls.save_profile(connection, endpoint, model, profile, NOON)
 
 
 async def _known(engine: AsyncEngine, endpoint: Endpoint, since: datetime = NOON) -> dict[str, object]:
     async with reading(engine) as connection:
-        return await endpoint_profiles.known(connection, endpoint, since)
+        return await model_calls.load_profile(connection, endpoint, since)
 
 
 async def test_what_was_learned_of_each_model_is_known_again(engine: AsyncEngine) -> None:

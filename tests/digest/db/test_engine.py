@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from digest.core.errors import StoreError
 from digest.core.models import Origin, Translation
-from digest.db import papers, translations
+from digest.db import generated_texts, papers
 from digest.db.engine import open_engine, reading, require_writable, writing
 from digest.db.tables import translations as table
 from tests.papers import MONDAY_MORNING, paper
@@ -37,7 +37,7 @@ def translation(number: int) -> Translation:
 async def save(engine: AsyncEngine, number: int) -> None:
     async with writing(engine) as connection:
         await papers.save(connection, [paper(number)], MONDAY_MORNING)
-        await translations.save(connection, translation(number), MONDAY_MORNING)
+        await generated_texts.save_translation(connection, translation(number), MONDAY_MORNING)
 
 
 async def count(engine: AsyncEngine) -> int:
@@ -154,7 +154,7 @@ async def test_fifty_tasks_that_write_at_once_lose_nothing(engine: AsyncEngine) 
     await asyncio.gather(*(save(engine, number) for number in range(1, 51)))
     versions = [paper(number).version for number in range(1, 51)]
     async with reading(engine) as connection:
-        stored = await translations.load(connection, versions, "zh", ORIGIN)
+        stored = await generated_texts.load_translations(connection, versions, "zh", ORIGIN)
     assert stored == {translation(number).version: translation(number) for number in range(1, 51)}
 
 
@@ -162,7 +162,7 @@ async def test_a_reader_neither_waits_for_a_writer_nor_fails(engine: AsyncEngine
     await save(engine, 1)
     async with writing(engine) as connection, asyncio.timeout(60):
         await papers.save(connection, [paper(2)], MONDAY_MORNING)
-        await translations.save(connection, translation(2), MONDAY_MORNING)
+        await generated_texts.save_translation(connection, translation(2), MONDAY_MORNING)
         assert await count(engine) == 1
     assert await count(engine) == 2
 
@@ -289,7 +289,7 @@ WRITER = """
 import asyncio, sys
 from datetime import UTC, datetime
 from digest.core.models import Origin, Paper, PaperId, Translation, VersionId
-from digest.db import papers, translations
+from digest.db import generated_texts, papers
 from digest.db.engine import open_engine, writing
 
 async def main():
@@ -299,7 +299,7 @@ async def main():
         async with writing(engine) as connection:
             await papers.save(connection, [Paper(version, "", (), (), None, None, None, None)], now)
             made = Translation(version, "zh", None, "x" * 5000, None, Origin("m", "p"))
-            await translations.save(connection, made, now)
+            await generated_texts.save_translation(connection, made, now)
         print(number, flush=True)
 
 asyncio.run(main())

@@ -7,9 +7,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from digest.core.attempts import Attempt
 from digest.core.errors import StoreError
-from digest.core.findings import Finding, Flaw
+from digest.core.findings import Attempt, Finding, Flaw
 from digest.core.models import (
     BY_HAND,
     Basis,
@@ -27,9 +26,9 @@ from digest.core.models import (
     VersionId,
     Window,
 )
-from digest.db import attempts, calls, editions, fulltexts, papers, readings, terms, translations
-from digest.db.calls import Totals
+from digest.db import editions, fulltexts, generated_texts, model_calls, papers
 from digest.db.engine import writing
+from digest.db.model_calls import Totals
 from tests.papers import MONDAY_MORNING, paper
 
 NOW = MONDAY_MORNING
@@ -124,77 +123,80 @@ async def test_a_full_text_from_a_pdf_may_hold_what_no_database_takes(connection
 
 
 async def test_a_translation_comes_out_as_it_went_in(connection: AsyncConnection) -> None:
-    await translations.save(connection, translation(), NOW)
-    assert await translations.find(connection, VERSION, "zh", WANTED) == translation()
+    await generated_texts.save_translation(connection, translation(), NOW)
+    assert await generated_texts.find_translation(connection, VERSION, "zh", WANTED) == translation()
 
 
 async def test_a_translation_from_an_old_post_has_neither_title_nor_summary(
     connection: AsyncConnection,
 ) -> None:
     bare = replace(translation(), title=None, summary=None)
-    await translations.save(connection, bare, NOW)
-    assert await translations.find(connection, VERSION, "zh", WANTED) == bare
+    await generated_texts.save_translation(connection, bare, NOW)
+    assert await generated_texts.find_translation(connection, VERSION, "zh", WANTED) == bare
 
 
 async def test_saving_a_translation_twice_is_saving_it_once(connection: AsyncConnection) -> None:
-    await translations.save(connection, translation(), NOW)
-    await translations.save(connection, translation(), NOW)
+    await generated_texts.save_translation(connection, translation(), NOW)
+    await generated_texts.save_translation(connection, translation(), NOW)
     mended = replace(translation(), abstract="改正")
-    await translations.save(connection, mended, NOW + HOUR)
-    assert await translations.find(connection, VERSION, "zh", WANTED) == mended
+    await generated_texts.save_translation(connection, mended, NOW + HOUR)
+    assert await generated_texts.find_translation(connection, VERSION, "zh", WANTED) == mended
 
 
 async def test_the_translation_of_the_wanted_origin_goes_before_newer_ones(
     connection: AsyncConnection,
 ) -> None:
-    await translations.save(connection, translation(WANTED), NOW)
-    await translations.save(connection, translation(NEW), NOW + HOUR)
-    assert await translations.find(connection, VERSION, "zh", WANTED) == translation(WANTED)
+    await generated_texts.save_translation(connection, translation(WANTED), NOW)
+    await generated_texts.save_translation(connection, translation(NEW), NOW + HOUR)
+    assert await generated_texts.find_translation(connection, VERSION, "zh", WANTED) == translation(WANTED)
 
 
 @pytest.mark.parametrize("wanted", [WANTED, None])
 async def test_without_the_wanted_origin_the_newest_translation_is_given(
     connection: AsyncConnection, wanted: Origin | None
 ) -> None:
-    await translations.save(connection, translation(NEW), NOW + HOUR)
-    await translations.save(connection, translation(OLD), NOW)
-    assert await translations.find(connection, VERSION, "zh", wanted) == translation(NEW)
+    await generated_texts.save_translation(connection, translation(NEW), NOW + HOUR)
+    await generated_texts.save_translation(connection, translation(OLD), NOW)
+    assert await generated_texts.find_translation(connection, VERSION, "zh", wanted) == translation(NEW)
 
 
 async def test_another_language_or_version_is_not_a_substitute(connection: AsyncConnection) -> None:
-    await translations.save(connection, translation(language="de"), NOW)
-    await translations.save(connection, translation(version=paper(2).version), NOW)
-    assert await translations.find(connection, VERSION, "zh", WANTED) is None
+    await generated_texts.save_translation(connection, translation(language="de"), NOW)
+    await generated_texts.save_translation(connection, translation(version=paper(2).version), NOW)
+    assert await generated_texts.find_translation(connection, VERSION, "zh", WANTED) is None
 
 
 async def test_what_the_operator_wrote_stands_before_all_that_models_make(
     connection: AsyncConnection,
 ) -> None:
-    await translations.save(connection, translation(BY_HAND), NOW)
-    await translations.save(connection, translation(NEW), NOW + HOUR)
-    await translations.save(connection, translation(WANTED), NOW + HOUR)
-    assert await translations.find(connection, VERSION, "zh", WANTED) == translation(BY_HAND)
+    await generated_texts.save_translation(connection, translation(BY_HAND), NOW)
+    await generated_texts.save_translation(connection, translation(NEW), NOW + HOUR)
+    await generated_texts.save_translation(connection, translation(WANTED), NOW + HOUR)
+    assert await generated_texts.find_translation(connection, VERSION, "zh", WANTED) == translation(BY_HAND)
 
 
 async def test_attempts_come_with_their_calls_and_findings_oldest_first(connection: AsyncConnection) -> None:
     other = call(Purpose.TRANSLATION, version=paper(2).version)
     tried = [attempt(1, HARD), attempt(2), replace(attempt(1), call=other)]
     for each in tried:
-        await attempts.save(connection, each)
+        await model_calls.save_attempts(connection, each)
     versions = [VERSION, paper(2).version, paper(3).version]
-    assert await attempts.load(connection, versions, "zh") == {VERSION: tried[:2], versions[1]: tried[2:]}
-    assert await attempts.load(connection, versions, "fr") == {}
-    assert (await calls.totals(connection, NOW))[Purpose.TRANSLATION].calls == 3
-    assert await calls.of_versions(connection, [VERSION], "zh") == [each.call for each in tried[:2]]
+    assert await model_calls.load_attempts(connection, versions, "zh") == {
+        VERSION: tried[:2],
+        versions[1]: tried[2:],
+    }
+    assert await model_calls.load_attempts(connection, versions, "fr") == {}
+    assert (await model_calls.totals(connection, NOW))[Purpose.TRANSLATION].calls == 3
+    assert await model_calls.of_versions(connection, [VERSION], "zh") == [each.call for each in tried[:2]]
 
 
 async def test_the_text_of_an_old_attempt_goes_and_its_findings_stay(connection: AsyncConnection) -> None:
-    await attempts.save(connection, attempt(1, HARD))
-    await attempts.prune(connection, NOW + attempts.KEPT)
-    assert await attempts.load(connection, [VERSION], "zh") == {VERSION: [attempt(1, HARD)]}
-    await attempts.prune(connection, NOW + attempts.KEPT + HOUR)
+    await model_calls.save_attempts(connection, attempt(1, HARD))
+    await model_calls.prune_attempts(connection, NOW + model_calls.KEPT_ATTEMPTS)
+    assert await model_calls.load_attempts(connection, [VERSION], "zh") == {VERSION: [attempt(1, HARD)]}
+    await model_calls.prune_attempts(connection, NOW + model_calls.KEPT_ATTEMPTS + HOUR)
     pruned = replace(attempt(1, HARD), title=None, abstract=None, summary=None)
-    assert await attempts.load(connection, [VERSION], "zh") == {VERSION: [pruned]}
+    assert await model_calls.load_attempts(connection, [VERSION], "zh") == {VERSION: [pruned]}
 
 
 async def test_the_first_paper_of_an_edition_decides_how_a_term_is_rendered(
@@ -206,23 +208,26 @@ async def test_the_first_paper_of_an_edition_decides_how_a_term_is_rendered(
     assert await editions.close(connection, day)
     for number, rendered, at in ((2, "乙", NOW + HOUR), (1, "甲", NOW), (5, "丙", NOW - HOUR)):
         decided = {"codec": rendered, f"only in {number}": rendered}
-        await terms.save(connection, paper(number).version, "zh", decided, at)
-    assert await terms.of_edition(connection, paper(3).id, "zh") == {
+        await generated_texts.save_terms(connection, paper(number).version, "zh", decided, at)
+    assert await generated_texts.terms_of_edition(connection, paper(3).id, "zh") == {
         "codec": "甲",
         "only in 1": "甲",
         "only in 2": "乙",
     }
-    assert await terms.of_edition(connection, paper(1).id, "zh") == {"codec": "乙", "only in 2": "乙"}
-    assert await terms.of_edition(connection, paper(3).id, "fr") == {}
-    assert await terms.of_edition(connection, paper(4).id, "zh") == {}
+    assert await generated_texts.terms_of_edition(connection, paper(1).id, "zh") == {
+        "codec": "乙",
+        "only in 2": "乙",
+    }
+    assert await generated_texts.terms_of_edition(connection, paper(3).id, "fr") == {}
+    assert await generated_texts.terms_of_edition(connection, paper(4).id, "zh") == {}
 
 
 async def test_the_translations_of_a_whole_edition_come_at_once(connection: AsyncConnection) -> None:
     versions = [paper(number).version for number in range(1, 6)]
     for version in versions[1:]:
-        await translations.save(connection, translation(OLD, version), NOW)
-    await translations.save(connection, translation(WANTED, versions[2]), NOW)
-    assert await translations.load(connection, versions, "zh", WANTED) == {
+        await generated_texts.save_translation(connection, translation(OLD, version), NOW)
+    await generated_texts.save_translation(connection, translation(WANTED, versions[2]), NOW)
+    assert await generated_texts.load_translations(connection, versions, "zh", WANTED) == {
         version: translation(WANTED if version == versions[2] else OLD, version) for version in versions[1:]
     }
 
@@ -230,35 +235,35 @@ async def test_the_translations_of_a_whole_edition_come_at_once(connection: Asyn
 async def test_a_translation_of_an_unknown_paper_is_refused(engine: AsyncEngine) -> None:
     with pytest.raises(StoreError, match=r"(?i)foreign key"):
         async with writing(engine) as connection:
-            await translations.save(connection, translation(), NOW)
+            await generated_texts.save_translation(connection, translation(), NOW)
 
 
 async def test_a_reading_keeps_its_nested_claims(connection: AsyncConnection) -> None:
-    await readings.save(connection, reading_of(), NOW)
-    assert await readings.find(connection, VERSION, "zh", WANTED) == reading_of()
+    await generated_texts.save_reading(connection, reading_of(), NOW)
+    assert await generated_texts.find_reading(connection, VERSION, "zh", WANTED) == reading_of()
 
 
 async def test_a_reading_keeps_what_it_was_made_of(connection: AsyncConnection) -> None:
     of_the_body = replace(reading_of(), basis=Basis.BODY)
-    await readings.save(connection, of_the_body, NOW)
-    assert await readings.find(connection, VERSION, "zh", WANTED) == of_the_body
+    await generated_texts.save_reading(connection, of_the_body, NOW)
+    assert await generated_texts.find_reading(connection, VERSION, "zh", WANTED) == of_the_body
 
 
 async def test_a_reading_keeps_its_passages_and_what_was_found(connection: AsyncConnection) -> None:
     quoted = replace(reading_of(), results=(Claim("一", (Claim("二", quotes=("two",)),), ("one", 'a "b"')),))
     found = (Finding(Flaw.UNFOUNDED, "三"), Finding(Flaw.DIRECTION, "LPIPS 提升", hard=False))
-    await readings.save(connection, quoted, NOW, found)
-    await readings.save(connection, reading_of(version=paper(2).version), NOW)
-    assert await readings.find(connection, VERSION, "zh", WANTED) == quoted
-    told = await readings.findings(connection, [VERSION, paper(2).version], "zh", WANTED)
+    await generated_texts.save_reading(connection, quoted, NOW, found)
+    await generated_texts.save_reading(connection, reading_of(version=paper(2).version), NOW)
+    assert await generated_texts.find_reading(connection, VERSION, "zh", WANTED) == quoted
+    told = await generated_texts.reading_findings(connection, [VERSION, paper(2).version], "zh", WANTED)
     assert told == {VERSION: (WANTED, found), paper(2).version: (WANTED, ())}
 
 
 async def test_readings_are_chosen_as_translations_are(connection: AsyncConnection) -> None:
-    await readings.save(connection, reading_of(NEW), NOW + HOUR)
-    await readings.save(connection, reading_of(OLD), NOW)
-    await readings.save(connection, reading_of(WANTED, paper(2).version), NOW)
-    loaded = await readings.load(connection, [paper(2).version, VERSION], "zh", WANTED)
+    await generated_texts.save_reading(connection, reading_of(NEW), NOW + HOUR)
+    await generated_texts.save_reading(connection, reading_of(OLD), NOW)
+    await generated_texts.save_reading(connection, reading_of(WANTED, paper(2).version), NOW)
+    loaded = await generated_texts.load_readings(connection, [paper(2).version, VERSION], "zh", WANTED)
     assert loaded == {
         VERSION: reading_of(NEW),
         paper(2).version: reading_of(WANTED, paper(2).version),
@@ -266,21 +271,21 @@ async def test_readings_are_chosen_as_translations_are(connection: AsyncConnecti
 
 
 async def test_a_day_without_calls_took_no_tokens(connection: AsyncConnection) -> None:
-    assert await calls.tokens_since(connection, NOW) == 0
-    assert await calls.totals(connection, NOW) == {}
+    assert await model_calls.tokens_since(connection, NOW) == 0
+    assert await model_calls.totals(connection, NOW) == {}
 
 
 async def test_tokens_are_counted_from_a_moment_on(connection: AsyncConnection) -> None:
     for at in (NOW - HOUR, NOW, NOW + HOUR):
-        await calls.save(connection, replace(call(tokens=10), at=at))
-    assert await calls.tokens_since(connection, NOW) == 60
-    assert await calls.tokens_since(connection, NOW + timedelta(microseconds=1)) == 30
+        await model_calls.save_call(connection, replace(call(tokens=10), at=at))
+    assert await model_calls.tokens_since(connection, NOW) == 60
+    assert await model_calls.tokens_since(connection, NOW + timedelta(microseconds=1)) == 30
 
 
 async def test_calls_are_totalled_by_purpose_with_those_that_failed(connection: AsyncConnection) -> None:
     for made in (call(), call(outcome="malformed"), call(Purpose.TRANSLATION, tokens=1)):
-        await calls.save(connection, made)
-    assert await calls.totals(connection, NOW) == {
+        await model_calls.save_call(connection, made)
+    assert await model_calls.totals(connection, NOW) == {
         Purpose.READING: Totals(calls=2, ok=1, tokens=60),
         Purpose.TRANSLATION: Totals(calls=1, ok=1, tokens=3),
     }

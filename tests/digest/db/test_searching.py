@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from digest.core.models import ClosedEdition, Origin, Translation, Window
-from digest.db import editions, papers, searching, translations
+from digest.db import editions, generated_texts, papers
 from digest.db.engine import reading, writing
 from tests.papers import MONDAY_MORNING, paper
 
@@ -17,7 +17,7 @@ async def test_a_paper_with_several_translations_is_found_once_over_all_pages(en
     async with writing(engine) as connection:
         await fill(connection)
     async with reading(engine) as connection:
-        pages = [await searching.find(connection, "", "zh", 3, offset) for offset in (0, 3, 6)]
+        pages = [await papers.search(connection, "", "zh", 3, offset) for offset in (0, 3, 6)]
     assert [hit.version for page in pages for hit in page] == [each.version for each in PAPERS]
     assert {hit.translated for page in pages for hit in page} == {"newest"}
 
@@ -26,7 +26,7 @@ async def test_of_two_translations_made_at_once_one_is_found(engine: AsyncEngine
     async with writing(engine) as connection:
         await fill(connection, apart=timedelta(0))
     async with reading(engine) as connection:
-        found = await searching.find(connection, "", "zh", 20)
+        found = await papers.search(connection, "", "zh", 20)
     assert [hit.version for hit in found] == [each.version for each in PAPERS]
 
 
@@ -36,7 +36,7 @@ async def fill(connection: AsyncConnection, apart: timedelta = timedelta(hours=1
     for at, model in enumerate(MODELS):
         for each in PAPERS:
             made = Translation(each.version, "zh", model, "摘要", "一句话", Origin(model, "prompt"))
-            await translations.save(connection, made, MONDAY_MORNING + at * apart)
+            await generated_texts.save_translation(connection, made, MONDAY_MORNING + at * apart)
     window = Window(MONDAY_MORNING, MONDAY_MORNING + timedelta(days=1))
     versions = tuple(each.version for each in PAPERS)
     edition = ClosedEdition(date(2026, 2, 10), window, "zh", ("cs.SD",), len(PAPERS), versions, window.end)

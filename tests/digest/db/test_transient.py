@@ -6,7 +6,7 @@ import pytest
 from psycopg import errors
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from digest.db.transient import is_transient
+from digest.db.engine import is_transient
 
 
 def of_sqlite(code: int) -> DBAPIError:

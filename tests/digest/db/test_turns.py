@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from digest.arxiv.client import Gate, Patience, open_client
 from digest.db.engine import open_engine, writing
+from digest.db.locks import Turns
 from digest.db.tables import turns
-from digest.db.turns import Turns
 from tests.fakes.arxiv import FakeArxiv
 
 QUICK = Patience(attempts=1, retry_after=2)

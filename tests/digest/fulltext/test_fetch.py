@@ -8,8 +8,8 @@ import pytest
 
 from digest.arxiv.client import Gate, Patience, open_client
 from digest.core.models import FullText, NoText, NoTextReason, PaperId, TextSource, VersionId
+from digest.fulltext.cleanup import prompt_injection_in
 from digest.fulltext.fetch import FullTexts
-from digest.fulltext.orders import orders_in
 from tests import pdfs
 from tests.fakes.arxiv import FakeArxiv
 from tests.pdfs import prose, shown
@@ -215,7 +215,7 @@ async def test_the_same_words_where_everybody_sees_them_are_text(shown_to_all: s
     ],
 )
 def test_of_what_is_hidden_only_orders_count(hidden: str, orders: bool) -> None:
-    assert bool(orders_in(hidden)) == orders
+    assert bool(prompt_injection_in(hidden)) == orders
 
 
 async def test_when_arxiv_asks_for_patience_the_pdf_is_not_asked_for() -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from digest.fulltext import html
-from digest.fulltext.extract import Extract
+from digest.fulltext.cleanup import Extract
 from tests.shared import shared_data
 
 

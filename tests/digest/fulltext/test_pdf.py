@@ -11,9 +11,9 @@ from pypdf import PdfWriter
 
 from digest.core.models import NoTextReason
 from digest.fulltext import pdf, pdf_worker, pdfium_process
-from digest.fulltext.extract import Extract
-from digest.fulltext.pages import join_broken_words, running_text
+from digest.fulltext.cleanup import Extract
 from digest.fulltext.pdf import Limits
+from digest.fulltext.pdf_worker import join_broken_words, running_text
 from tests import pdfs
 from tests.pdfs import glued, prose, shown
 from tests.shared import shared_data

@@ -2,8 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.fulltext.characters import plain
-from digest.fulltext.spacing import glued_share, is_glued, respaced
+from digest.fulltext.cleanup import glued_share, is_glued, plain_characters, respaced
 
 GLUED = "Everyroomanswersthesame\nquestion with anotherechoandanothererror."
 SPACED = "Every room answers the same question\nwith another echo\r\nand another error."
@@ -43,7 +42,7 @@ TEXTS = st.text("aab \n\ufb03-\u200b", max_size=60)
 @given(TEXTS, TEXTS)
 def test_no_character_comes_from_the_second_extractor(text: str, other: str) -> None:
     made = respaced(text, other)
-    assert "".join(plain(made).split()) == "".join(plain(text).split())
+    assert "".join(plain_characters(made).split()) == "".join(plain_characters(text).split())
 
 
 @pytest.mark.parametrize(

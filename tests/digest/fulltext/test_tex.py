@@ -9,8 +9,8 @@ import pytest
 
 from digest.arxiv.client import Gate, Patience, open_client
 from digest.core.models import FullText, NoText, NoTextReason, TextSource
-from digest.fulltext import pdf, tex_archive, tex_process, tex_text
-from digest.fulltext.extract import Extract
+from digest.fulltext import pdf, tex_text, tex_worker
+from digest.fulltext.cleanup import Extract
 from digest.fulltext.fetch import FullTexts
 from tests import pdfs
 from tests.fakes.arxiv import FakeArxiv
@@ -42,7 +42,7 @@ def archive(files: dict[str, str], *, packed: bool = True) -> bytes:
 def read(folder: Path, submitted: bytes) -> Extract | NoTextReason:
     path = folder / "paper"
     path.write_bytes(submitted)
-    return tex_process.read(path, 1_000_000)
+    return tex_worker.read(path, 1_000_000)
 
 
 def text_of(body: str, preamble: str = "") -> str:
@@ -100,7 +100,7 @@ def test_a_submission_without_readable_tex_gives_a_reason(
 def test_an_archive_that_is_too_large_is_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
 ) -> None:
-    monkeypatch.setattr(tex_archive, limit, value)
+    monkeypatch.setattr(tex_worker, limit, value)
     assert read(tmp_path, archive(FILES | {"more.png": "x" * 90_000})) is NoTextReason.TOO_LARGE
 
 
@@ -126,11 +126,11 @@ def test_nothing_outside_the_archive_is_read(tmp_path: Path, asked: str) -> None
 def test_files_that_read_each_other_many_times_stay_small(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(tex_archive, "_TEX_BYTES", 100_000)
+    monkeypatch.setattr(tex_worker, "_TEX_BYTES", 100_000)
     files = {f"{n}.tex": rf"\input{{{n + 1}}}" * 100 + f"Room {n}." for n in range(9)} | {"9.tex": "Room 9."}
     path = tmp_path / "paper"
     path.write_bytes(archive({"main.tex": tex(r"\input{0}")} | files))
-    submitted = tex_archive.submission(path)
+    submitted = tex_worker.submission(path)
     assert submitted
     assert len(submitted.source) < 500_000
 

@@ -13,10 +13,10 @@ from digest.core.models import Call, FullText, Paper, Purpose, Reading, TextSour
 from digest.llm.budget import Budget
 from digest.llm.client import Model
 from digest.llm.endpoint import EndpointClient
-from digest.llm.profile import EndpointProfile
+from digest.llm.endpoint_profile import EndpointProfile
 from digest.llm.profiles import Profiles
 from digest.llm.retry import Patience
-from digest.pipeline.reading import Reader
+from digest.pipeline.reading import ReadingWriter
 from digest.pipeline.translate import Rules, Translator, Tried
 from tests.fakes.model import KEY, FakeModel
 
@@ -50,7 +50,7 @@ class World:
     model: Model
     budget: Counted
     translator: Translator
-    reader: Reader
+    reader: ReadingWriter
     translate: Callable[[Paper], Coroutine[None, None, Translation | None]]
     read: Callable[[Paper, FullText], Awaitable[Reading]]
     calls: list[Call]
@@ -112,7 +112,7 @@ async def world(
         rules = Rules(glossary.load(language, glossary_file), repair_model=repair_model)
         translator, reader = (
             Translator(model, "fake-small", language, rules),
-            Reader(model, "fake-large", language),
+            ReadingWriter(model, "fake-large", language),
         )
 
         async def read(paper: Paper, text: FullText) -> Reading:

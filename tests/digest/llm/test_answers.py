@@ -6,11 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from digest.llm.answers import answer, without_thoughts
+from digest.llm.answer_text import one_line, paragraphs
 from digest.llm.errors import CallError, Outcome
-from digest.llm.formats import schema
-from digest.llm.markup import one_line, paragraphs
-from digest.pipeline.reading.form import ReadingAnswer
+from digest.llm.structured_output import answer, schema, without_thoughts
+from digest.pipeline.reading_checks import ReadingAnswer
 from digest.pipeline.translate import TranslationAnswer
 
 

@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from digest.core.models import Purpose
-from digest.llm import refusals, stream
-from digest.llm.completion import completion
+from digest.llm import endpoint, refusals
+from digest.llm.endpoint import completion
+from digest.llm.endpoint_profile import NEW, EndpointProfile
 from digest.llm.errors import CallError, Outcome
-from digest.llm.profile import NEW, EndpointProfile
 from digest.llm.prompts import Prompt
 from digest.llm.question import Question, request, value
 from digest.llm.statuses import Sent, fault_for
@@ -81,8 +81,8 @@ async def _answered(dialect: Dialect, body: dict[str, Any]) -> TranslationAnswer
 async def _body(response: Response) -> bytes:
     if not isinstance(response, StreamingResponse):
         return bytes(response.body)
-    if response.media_type == stream.MEDIA_TYPE:
-        return await stream.joined(_pieces(response), lambda _: None)
+    if response.media_type == endpoint.EVENT_STREAM:
+        return await endpoint.joined_stream(_pieces(response), lambda _: None)
     return b"".join([piece async for piece in _pieces(response)])
 
 

@@ -8,7 +8,7 @@ import pytest
 from starlette.responses import Response, StreamingResponse
 
 from digest.core.singleflight import Audience
-from digest.llm.line import Line
+from digest.llm.client import PrioritySemaphore
 from tests.digest.llm.llm_world import full_text, world
 from tests.fakes.model import FakeModel
 from tests.fakes.model_faults import Asked
@@ -24,7 +24,7 @@ class Queue:
     """Those who stand in a line, and the order in which they are called."""
 
     def __init__(self, width: int = 1) -> None:
-        self.line = Line(width)
+        self.line = PrioritySemaphore(width)
         self.called: list[str] = []
         self.urgent: set[str] = set()
 
@@ -84,9 +84,9 @@ async def test_an_answer_for_a_person_is_the_next_call_though_twenty_of_the_edit
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     entered = 0
-    all_wait, enter = asyncio.Event(), Line.enter
+    all_wait, enter = asyncio.Event(), PrioritySemaphore.enter
 
-    async def counted(line: Line, is_urgent: Callable[[], bool]) -> None:
+    async def counted(line: PrioritySemaphore, is_urgent: Callable[[], bool]) -> None:
         nonlocal entered
         entered += 1
         if entered == 21:
@@ -100,7 +100,7 @@ async def test_an_answer_for_a_person_is_the_next_call_though_twenty_of_the_edit
 
         return StreamingResponse(later())
 
-    monkeypatch.setattr(Line, "enter", counted)
+    monkeypatch.setattr(PrioritySemaphore, "enter", counted)
     async with FakeModel(always=once_all_wait) as fake, world(fake, concurrency=1) as it:
         edition = [asyncio.create_task(it.translate(paper(number))) for number in range(1, 21)]
         while not fake.requests:  # noqa: ASYNC110 - the far end tells nobody

@@ -4,10 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.llm.markdown import is_heading
-from digest.llm.markup import one_line, paragraphs, quoted
-from digest.render import kramdown, page, telegram, text
-from digest.render.inline import Code, Link, Math, Strong, parse
+from digest.llm.answer_text import is_heading, one_line, paragraphs, quoted
+from digest.render import jekyll, page, telegram_html, terminal
+from digest.render.stored_text import Code, Link, Math, Strong, parse
 
 MARKED = st.text(alphabet="ab中，。.1> \n*_`$#-[]()<!:/\\", max_size=40)
 MARKS = ("*", "**", "_", "__", "`", "```", "\n", "\n\n", "# ", "- ", "1. ", "> ", "---", "](", " ")
@@ -135,8 +134,8 @@ def test_emphasised_formulas_code_and_addresses_come_through(words: list[str]) -
 )
 def test_no_output_shows_a_mark(written: str) -> None:
     for stored in (one_line(written), paragraphs(written)):
-        shown = [str(telegram.html(stored)), page.plain(stored)]
-        shown += [text.plain(stored), *(kramdown.markdown(each) for each in stored.split("\n\n"))]
+        shown = [str(telegram_html.html(stored)), page.plain(stored)]
+        shown += [terminal.plain(stored), *(jekyll.kramdown(each) for each in stored.split("\n\n"))]
         assert not any(
             mark in each for each in shown for mark in ("*", "##", "](", "```", "<ol", "<ul", "<h2")
         )

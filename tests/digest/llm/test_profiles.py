@@ -13,20 +13,21 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from digest.core.errors import ModelRefusedError
 from digest.core.models import Purpose
 from digest.llm import profiles
-from digest.llm.errors import CallError, Outcome
-from digest.llm.profile import (
+from digest.llm.endpoint_profile import (
     NEW,
     Counting,
     EndpointProfile,
     ResponseFormat,
     Streaming,
     capabilities,
+    is_cut,
     restored,
     stored,
+    tokens_at_least,
 )
+from digest.llm.errors import CallError, Outcome
 from digest.llm.profiles import Form, Profiles, Shown
 from digest.llm.statuses import Sent, fault_for
-from digest.llm.token_bounds import is_cut, tokens_at_least
 from tests.digest.llm.llm_world import QUICK, full_text, world
 from tests.fakes import model_faults as faults
 from tests.fakes.model import KEY, FakeModel

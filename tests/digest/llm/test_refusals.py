@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from digest.llm.profile import NEW
+from digest.llm.endpoint_profile import NEW
 from digest.llm.statuses import Sent, fault_for, fault_in_answer
 
 ASKED: dict[str, Any] = {

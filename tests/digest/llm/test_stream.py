@@ -11,10 +11,10 @@ import pytest
 from digest.core.errors import MalformedAnswerError, ModelError, ModelUnreachableError
 from digest.core.models import Call, Claim, Purpose, Reading
 from digest.core.singleflight import Audience
-from digest.llm.answers import so_far
 from digest.llm.budget import estimate_tokens
-from digest.llm.stream import events
-from digest.pipeline.reading import form
+from digest.llm.endpoint import stream_events
+from digest.llm.structured_output import so_far
+from digest.pipeline import reading_checks
 from tests.digest.llm.llm_world import QUICK, World, full_text, world
 from tests.fakes import model_faults as faults
 from tests.fakes.model import FakeModel
@@ -106,7 +106,7 @@ async def test_once_it_is_read_there_is_nothing_to_see_of_it_any_more() -> None:
     ],
 )
 def test_half_an_answer_is_understood_as_far_as_it_makes_sense(written: str, text: str | None) -> None:
-    background, *_ = form.begun(so_far(written) or {})
+    background, *_ = reading_checks.begun(so_far(written) or {})
     assert (background[0].text if background else None) == text
 
 
@@ -249,7 +249,7 @@ async def test_events_are_the_same_however_they_are_cut(size: int) -> None:
         for start in range(0, len(sent), size):
             yield sent[start : start + size]
 
-    found = [data async for data in events(received())]
+    found = [data async for data in stream_events(received())]
     assert found == ["字\u2028\x85".encode(), b"two\nlines"]
 
 

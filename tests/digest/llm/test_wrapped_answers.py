@@ -11,11 +11,11 @@ from pydantic import BaseModel
 
 from digest.core.errors import ModelError
 from digest.core.models import Purpose
-from digest.llm.answers import answer
-from digest.llm.completion import completion
+from digest.llm.endpoint import completion
 from digest.llm.errors import CallError, Outcome
 from digest.llm.prompts import Prompt
 from digest.llm.question import Question, value
+from digest.llm.structured_output import answer
 from tests.papers import paper
 
 

@@ -2,14 +2,13 @@ from pathlib import Path
 
 import pytest
 
+from digest.checks.evidence import searchable
 from digest.checks.glossary import Glossary, load
-from digest.checks.quotes import searchable
 from digest.core.ids import parse
 from digest.core.models import Answer, Gap
-from digest.db import calls
 from digest.db import engine as database
-from digest.pipeline.answering.answerer import AnswerAnswer, supported
-from digest.pipeline.answering.passages import passages
+from digest.db import model_calls
+from digest.pipeline.answering import AnswerAnswer, passages, supported
 from tests.bot.world import WEDNESDAY_NOON, world
 from tests.fakes.documents import html_page
 from tests.fakes.model import FakeModel
@@ -220,7 +219,7 @@ async def test_that_nothing_of_an_answer_stands_does_not_mean_that_the_paper_is_
         asked = await app.library.paper(parse("2602.00001"))
         assert await app.library.answer(asked, "Does the error fall?") is Gap.MODEL
         async with database.reading(app.engine) as connection:
-            spent = await calls.of_versions(connection, [asked.version], "zh-CN")
+            spent = await model_calls.of_versions(connection, [asked.version], "zh-CN")
     assert [call.outcome for call in spent] == ["ok", "ok"]
 
 

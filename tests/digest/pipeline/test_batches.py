@@ -9,7 +9,7 @@ from digest.arxiv.calendar import NEW_YORK, Calendar
 from digest.arxiv.rss import Announcement, Batch
 from digest.core import ids
 from digest.core.models import Paper, PaperId
-from digest.pipeline.batches import Fed, Noted, fed
+from digest.pipeline.ingest import Fed, Noted, fed
 from tests.papers import paper
 
 CALENDAR = Calendar(time(8, 50), ZoneInfo("Asia/Shanghai"))

@@ -12,8 +12,8 @@ from bot import daily_run
 from bot.container import App
 from digest.core.ids import parse
 from digest.core.models import Answer, Gap, Paper, Purpose, Reading, Translation
-from digest.db import calls
 from digest.db import engine as database
+from digest.db import model_calls
 from tests.bot.world import WEDNESDAY_NOON, World, world
 from tests.fakes.model import FakeModel
 from tests.fakes.model_faults import drip, status
@@ -154,5 +154,5 @@ async def test_an_answer_is_shared_and_counted_though_nobody_waits_for_it_any_mo
         assert isinstance(await app.library.answer(paper, "Does it fall?"), Answer)
         assert isinstance(await app.library.answer(paper, "And then?"), Answer)
         async with database.reading(app.engine) as connection:
-            spent = await calls.totals(connection, WEDNESDAY_NOON)
+            spent = await model_calls.totals(connection, WEDNESDAY_NOON)
         assert here.model.asked_for[Purpose.ANSWER, NAME] == spent[Purpose.ANSWER].ok == 2

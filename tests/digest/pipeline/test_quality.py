@@ -3,8 +3,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from digest.core.attempts import Attempt
-from digest.core.findings import Finding, Flaw
+from digest.core.findings import Attempt, Finding, Flaw
 from digest.core.models import BY_HAND, Call, Origin, Price, Purpose, Spent, Translation
 from digest.pipeline.quality import Found, Proved, Quality, Standing, checked, spent
 from tests.papers import paper

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from digest.core.errors import MalformedAnswerError
 from digest.core.models import Claim
-from digest.pipeline.reading.form import ReadingAnswer
+from digest.pipeline.reading_checks import ReadingAnswer
 from tests.digest.llm.llm_world import TEXT, full_text, world
 from tests.fakes import model_faults as faults
 from tests.fakes.model import FakeModel

@@ -9,7 +9,7 @@ from digest.core.errors import MalformedAnswerError
 from digest.core.findings import Finding, Flaw
 from digest.core.models import Claim, Purpose
 from digest.core.singleflight import Audience
-from digest.pipeline.reading import Read, Reader
+from digest.pipeline.reading import Read, ReadingWriter
 from tests.digest.llm.llm_world import World, full_text, world
 from tests.fakes import model_faults as faults
 from tests.fakes.model import FakeModel
@@ -156,7 +156,7 @@ async def test_a_part_that_the_paper_does_not_tell_stays_empty() -> None:
 async def test_a_reading_is_set_as_the_translations_beside_it(spaced: bool, set_as: str) -> None:
     claim = GOOD | {"text": "效率 (按SNR) 提升 12.5%."}
     async with FakeModel(says([claim | {"claims": [claim]}])) as fake, world(fake) as it:
-        reader = Reader(it.model, "fake-large", "zh-CN", spaced=spaced)
+        reader = ReadingWriter(it.model, "fake-large", "zh-CN", spaced=spaced)
         (made,) = (await reader.read(paper(), full_text(paper(), TEXT))).reading.results
         assert (made.text, made.claims[0].text) == (set_as, set_as)
 

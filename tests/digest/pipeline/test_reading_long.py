@@ -10,7 +10,7 @@ from digest.core.errors import LongPromptError, ModelUnreachableError
 from digest.core.models import Basis
 from digest.core.sections import parts
 from digest.core.singleflight import Audience
-from digest.pipeline.reading.reader import TEXT_LIMIT
+from digest.pipeline.reading import TEXT_LIMIT
 from tests.digest.llm.llm_world import full_text, world
 from tests.fakes import model_faults as faults
 from tests.fakes.model import FakeModel

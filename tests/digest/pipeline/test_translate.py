@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from digest.core.models import Translation
 from digest.llm.prompts import PromptTemplate
 from digest.pipeline.translate import TranslationAnswer
-from digest.render.originals import stored
+from digest.render.stored_text import stored
 from tests.digest.llm.llm_world import World, world
 from tests.fakes import model_faults as faults
 from tests.fakes.model import FakeModel

@@ -1,6 +1,6 @@
 import pytest
 
-from digest.pipeline.translation_file import Manuscript, ManuscriptError, parse
+from digest.pipeline.translation_draft import TranslationFile, TranslationFileError, parse_translation_file
 
 
 def test_a_file_holds_title_summary_and_abstract_behind_headings() -> None:
@@ -8,19 +8,21 @@ def test_a_file_holds_title_summary_and_abstract_behind_headings() -> None:
         "# 2602.00001v1\n# We present EchoNet.\n\n"
         "Title: 标题\n\nSummary: 一句话。\n\nAbstract:\n第一段\n续行 $x^2$\n\n第二段\n"
     )
-    assert parse(text) == Manuscript("标题", "第一段续行 $x^2$\n\n第二段", "一句话。")
+    assert parse_translation_file(text) == TranslationFile("标题", "第一段续行 $x^2$\n\n第二段", "一句话。")
 
 
 def test_title_and_summary_may_be_missing_or_empty() -> None:
     assert (
-        parse("Abstract: 摘要")
-        == parse("Title:\nSummary: \nAbstract: 摘要")
-        == Manuscript(None, "摘要", None)
+        parse_translation_file("Abstract: 摘要")
+        == parse_translation_file("Title:\nSummary: \nAbstract: 摘要")
+        == TranslationFile(None, "摘要", None)
     )
 
 
 def test_headings_come_in_any_order_and_with_the_line_ends_of_any_system() -> None:
-    assert parse("\ufeffAbstract: 摘要\r\nTitle: 标题\r\n") == Manuscript("标题", "摘要", None)
+    assert parse_translation_file("\ufeffAbstract: 摘要\r\nTitle: 标题\r\n") == TranslationFile(
+        "标题", "摘要", None
+    )
 
 
 @pytest.mark.parametrize(
@@ -34,5 +36,5 @@ def test_headings_come_in_any_order_and_with_the_line_ends_of_any_system() -> No
     ],
 )
 def test_what_is_no_translation_is_said_to_be_none(text: str, fault: str) -> None:
-    with pytest.raises(ManuscriptError, match=fault):
-        parse(text)
+    with pytest.raises(TranslationFileError, match=fault):
+        parse_translation_file(text)

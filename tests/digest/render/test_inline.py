@@ -1,6 +1,6 @@
 import pytest
 
-from digest.render.inline import Code, Link, Math, Span, Strong, Text, parse
+from digest.render.stored_text import Code, Link, Math, Span, Strong, Text, parse
 
 
 @pytest.mark.parametrize("text", ["$x_1$", "$$x_1$$", r"\(x_1\)", r"\[x_1\]"])

@@ -7,7 +7,7 @@ from bot.core.models import Choices, Detail
 from bot.telegram import cards, messages
 from digest.archive import lint
 from digest.core.models import Claim, Gap, Reading
-from digest.render import jekyll, page, text
+from digest.render import jekyll, page, terminal
 from tests.editions import edition, entry
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -61,7 +61,7 @@ def test_every_gap_has_its_sentence_in_every_output(gap: Gap, language: str) -> 
     for output in (
         jekyll.render(shown, SHANGHAI),
         page.render(shown, SHANGHAI),
-        text.paper(paper, untranslated, unread, language),
+        terminal.paper(paper, untranslated, unread, language),
         cards.card(paper, untranslated, form).html,
         cards.card(paper, untranslated, replace(form, rich=True)).rich or "",
         "".join(message.html for message in messages.digest(shown, form)),
@@ -82,7 +82,7 @@ def test_a_part_that_the_paper_does_not_tell_says_so_in_every_output(language: s
     outputs = [
         jekyll.render(shown, SHANGHAI),
         page.render(shown, SHANGHAI),
-        text.paper(whole.paper, Gap.DUE, reading, language),
+        terminal.paper(whole.paper, Gap.DUE, reading, language),
         cards.reading(whole.paper, reading, 1, form).html,
         cards.reading(whole.paper, reading, 1, replace(form, rich=True)).rich or "",
         *(message.html for message in messages.digest(shown, form)),

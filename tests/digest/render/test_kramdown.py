@@ -7,8 +7,8 @@ import subprocess
 import pytest
 from lxml import html
 
-from digest.render import kramdown
-from digest.render.inline import Link, Math, Span, Strong, parse
+from digest.render import jekyll
+from digest.render.stored_text import Link, Math, Span, Strong, parse
 from tests.components import missing, program
 
 _RUBY = (
@@ -93,7 +93,7 @@ def random_texts(seed: int, count: int) -> list[str]:
 
 @pytest.mark.parametrize("texts", [NASTY, random_texts(1, 400)], ids=["nasty", "random"])
 def test_the_page_shows_every_text_literally_and_formulas_to_the_letter(texts: list[str]) -> None:
-    sources = [kramdown.markdown(text) for text in texts]
+    sources = [jekyll.kramdown(text) for text in texts]
     page = built(
         [f"- {source}" for source in sources] + ["", "SEPARATOR", ""],
         [line for source in sources for line in (source, "")] + ["SEPARATOR", ""],
@@ -109,15 +109,15 @@ def test_the_page_shows_every_text_literally_and_formulas_to_the_letter(texts: l
 
 def test_nothing_in_the_source_is_live_liquid() -> None:
     live = [
-        text for text in [*NASTY, *random_texts(2, 2000)] if re.search(r"\{\{|\{%", kramdown.markdown(text))
+        text for text in [*NASTY, *random_texts(2, 2000)] if re.search(r"\{\{|\{%", jekyll.kramdown(text))
     ]
     assert live == []
 
 
 @pytest.mark.parametrize("text", NASTY)
 def test_what_was_written_is_read_back_the_same(text: str) -> None:
-    source = kramdown.markdown(text)
-    assert kramdown.markdown(kramdown.text(source)) == source
+    source = jekyll.kramdown(text)
+    assert jekyll.kramdown(jekyll.kramdown_text(source)) == source
 
 
 def built(*parts: list[str]) -> html.HtmlElement:

@@ -8,7 +8,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.render import telegram, telegram_split
+from digest.render import telegram_html, telegram_split
 
 FAMILY, FLAG, LETTER = "👨‍👩‍👧", "🇨🇳", "e\u0301\u0323"
 _TOKEN = re.compile(r"<(/?)([a-z]+)((?: [^<>]*)?)>|([^<>]+)")
@@ -196,9 +196,9 @@ def together(text: str) -> str:
 
 @given(STORED, AROUND, st.integers(40, 200), st.integers(3, 12))
 def test_whatever_is_cut_nothing_is_lost(stored: str, around: str, limit: int, entities: int) -> None:
-    html = around.format(telegram.html(stored))
+    html = around.format(telegram_html.html(stored))
     shown = texts(html, limit, entities)
-    assert together("".join(shown)) == together(telegram.plain(telegram_split.finish(html)))
+    assert together("".join(shown)) == together(telegram_html.plain(telegram_split.finish(html)))
 
 
 def test_the_work_grows_with_the_text_and_no_faster() -> None:
@@ -210,4 +210,4 @@ def test_the_work_grows_with_the_text_and_no_faster() -> None:
         " " * 10**5 + "x",
         "\n" * 10**5 + "x",
     ):
-        assert together("".join(texts(text, 4096))) == together(telegram.plain(text))
+        assert together("".join(texts(text, 4096))) == together(telegram_html.plain(text))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.render import tex
+from digest.render import stored_text, tex
 
 READABLE = {
     r"\alpha_{t}^{2}": "αₜ²",
@@ -165,7 +165,7 @@ def test_whatever_it_is_given_it_answers_with_characters_that_can_be_seen(source
     ],
 )
 def test_prose_keeps_its_words_and_loses_its_macros(text: str, shown: str) -> None:
-    assert tex.prose(text) == shown
+    assert stored_text.prose(text) == shown
 
 
 @pytest.mark.parametrize(
@@ -181,9 +181,9 @@ def test_prose_keeps_its_words_and_loses_its_macros(text: str, shown: str) -> No
     ],
 )
 def test_links_in_tex_show_their_address(text: str, shown: str) -> None:
-    assert tex.links(text) == shown
+    assert stored_text.links(text) == shown
 
 
 @given(st.text(alphabet=st.characters(exclude_characters="\\")))
 def test_text_without_a_backslash_is_not_touched(text: str) -> None:
-    assert tex.prose(text) == tex.links(text) == text
+    assert stored_text.prose(text) == stored_text.links(text) == text

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bot.core.models import Detail
 from digest.core.models import Claim, Edition
-from digest.render import jekyll, kramdown, page, telegram, tex_safety
+from digest.render import jekyll, page, telegram_html, tex_safety
 from tests.bot.mail import parts
 from tests.editions import edition, entry
 
@@ -130,8 +130,8 @@ OUTPUTS: dict[str, Callable[[], str]] = {
     "page": lambda: page.render(hostile(), ZoneInfo("UTC")),
     "mail": lambda: parts.html(parts.part(hostile(), Detail.READINGS)),
     "plain mail": lambda: parts.text(parts.part(hostile(), Detail.READINGS)),
-    "message": lambda: str(telegram.html(HOSTILE)),
-    "rich message": lambda: str(telegram.rich(HOSTILE)),
+    "message": lambda: str(telegram_html.html(HOSTILE)),
+    "rich message": lambda: str(telegram_html.rich(HOSTILE)),
 }
 
 
@@ -142,6 +142,6 @@ def test_no_output_has_tex_that_does_harm(output: str) -> None:
 
 
 def test_neighbours_that_stand_on_the_page_as_text_make_no_macro_together() -> None:
-    shown = unescaped(kramdown.markdown(r"$$\hr`ef{javascript:alert(1)}{x|}`$$"))
+    shown = unescaped(jekyll.kramdown(r"$$\hr`ef{javascript:alert(1)}{x|}`$$"))
     assert not ACTIVE.search(shown)
     assert r"\href" not in shown

@@ -1,0 +1,346 @@
+"""The checks of a translation against its original. Pure.
+
+Languages without checks of their own rely on two facts: digits are the same in all languages except for their
+separators, and a sentence in the original's own words is not a translation.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from digest.checks import hedges, llm_artifacts, names, numbers, quantities, sentences, typography
+from digest.checks.glossary import Glossary, Term
+from digest.checks.masking import FixedKind, FixedPart, fixed_parts
+from digest.checks.typography import is_chinese, typeset
+from digest.core.findings import Finding, Flaw, finding
+from digest.render.stored_text import stored
+
+_NUMBER = re.compile(r"\d{1,3}(?:[\u00a0\u202f ’']\d{3})+(?!\d)|\d+(?:[.,]\d+)*")
+_SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|(?<=[。！？])")
+_ANY_LANGUAGE_WORD = re.compile(r"[^\W\d_]{3,}")
+_FEWEST_WORDS = 5  # of a sentence; a shorter one may be a name
+_MOST_SHARED = 0.8  # share of a sentence's letters in words of the original; cognates make up far less
+_SURE = 3  # digits; numbers with at least as many are never written out in words
+
+
+def missing_numbers(original: str, made: str, paper: str) -> Iterator[Finding]:
+    """Yield a finding for each number of `original` that `made` lacks; `paper` is its title and abstract.
+
+    Only digits are compared, regardless of separators and powers of ten: 12,000 equals 1.2万. A number of few digits
+    may be written out, so the finding is hard only if `made` also has an invented number.
+    """
+    there = {_digits(each) for each in _NUMBER.findall(made)}
+    is_changed = any(invented_numbers(made, paper))
+    for each in dict.fromkeys(_NUMBER.findall(original)):
+        if _digits(each) not in there:
+            yield Finding(Flaw.NUMBER_MISSING, each, hard=is_changed or len(_digits(each)) >= _SURE)
+
+
+def invented_numbers(made: str, paper: str) -> Iterator[Finding]:
+    """Yield a finding for each number of more than one digit in `made` that `paper` lacks."""
+    known = {*_any_language_known(paper)}
+    for each in dict.fromkeys(_NUMBER.findall(made)):
+        if len(each) > 1 and _digits(each) not in known:
+            yield Finding(Flaw.NUMBER_INVENTED, each)
+
+
+def copied_sentences(original: str, made: str) -> Iterator[str]:
+    """Yield the sentences of `made` that consist of words of `original`."""
+    lower = original.lower()
+    theirs = {*_ANY_LANGUAGE_WORD.findall(lower)}
+    for sentence in _SENTENCE_END.split(made):
+        words = _ANY_LANGUAGE_WORD.findall(sentence)
+        letters = sum(map(str.isalpha, sentence))
+        shared = sum(len(word) for word in words if word.lower() in theirs)
+        if len(words) < _FEWEST_WORDS or shared <= _MOST_SHARED * letters:
+            continue
+        if not _is_named(words) or sentence.strip().lower() in lower:
+            yield sentence
+
+
+def _is_named(words: list[str]) -> bool:
+    """Return True if most of the words begin with a capital, as names do."""
+    return sum(word[0].isupper() for word in words) > len(words) / 2
+
+
+def _any_language_known(paper: str) -> Iterator[str]:
+    yield from map(_digits, _NUMBER.findall(paper))
+    yield from (_digits(str(value)) for value in quantities.english_numeral(paper.lower()))
+    yield "5"  # half of it
+
+
+def _digits(number: str) -> str:
+    return re.sub(r"\D", "", number).strip("0") or "0"
+
+
+_WORD = re.compile(r"[A-Za-z]{2,}")
+_PLAIN_WORD = re.compile(r"\b[a-z]{3,}\b")
+_FEWEST = 12  # words; lengths of shorter texts cannot be compared
+_LENGTHS = (1.2, 3.0)  # Chinese characters per English word; good translations have 1.54 to 2.46
+_MOST_OF_FEW = 20  # additional characters for a title or an abstract of a few words
+_ANY_LENGTHS = (0.3, 4.0)  # characters per character, for other languages
+_TITLE = 100  # characters; a shorter text is full of names
+_PAIRS = ("《》", "“”", "「」", "【】")
+_MARK = re.compile(r"(?<![A-Za-z0-9.])(?:\d{1,2}|[ivx]{1,4}|[a-h])$")  # the mark of a list item: 1）, iv）
+_MAY_LINK = re.compile(r"[A-Za-z0-9-]\.[A-Za-z]|@[A-Za-z]|://")
+_LINKED = re.compile(  # evil.com, @evil and tg://user, which Telegram and mail clients turn into links
+    r"(?<![\w@./-])(?:[A-Za-z0-9-]{1,63}\.)+(?:com|org|net|io|cn|me|ai|co|info|xyz|top|app|dev|site|shop|vip|cc|gg|ly|ru)"
+    r"(?![\w-])|(?<![\w.@])@[A-Za-z]\w{3,}|\b[A-Za-z][A-Za-z0-9+]{1,12}://[^\s)）]+",
+    re.ASCII | re.IGNORECASE,
+)
+_COORDINATED = re.compile(r"[、，和与及]\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A paper's English title and abstract, as on arXiv or in the stored form."""
+
+    title: str
+    abstract: str
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A model's translation, unmasked and `cleaned`; translations of old posts have no title and no summary."""
+
+    title: str | None
+    abstract: str
+    summary: str | None
+
+
+def translated(original: Original, made: Made, language: str, glossary: Glossary) -> tuple[Finding, ...]:
+    """Check `made` as a translation of `original` into `language` (a BCP 47 tag); return findings without duplicates.
+
+    Hedges, sentences, words, units and script are checked for Chinese only; names, formulas, addresses, the digits of
+    numbers, untranslated text, refusals, repetition and markup for every language.
+    """
+    title, abstract, made_abstract = map(_text, (original.title, original.abstract, made.abstract))
+    terms = [(_terms(title, glossary), made.title), (_terms(abstract, glossary), made.abstract)]
+    known = _known(
+        title, abstract, " ".join(wording for some, _ in terms for term in some for wording in term.passing)
+    )
+    named = names.named_by(title.prose, abstract.prose)
+    found = [*_as_a_whole(abstract, made_abstract, known, language, named)]
+    if made.title is not None:
+        found += _as_a_whole(title, _text(made.title), known, language, named)
+    if made.summary is not None:
+        found += _as_a_part(known, _text(made.summary), language)
+    if is_chinese(language):
+        found += _in_chinese(abstract, made_abstract)
+    found += [
+        finding(Flaw.TERM, term.source)
+        for some, text in terms
+        if text
+        for term in some
+        if not term.is_in(text)
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def cleaned(text: str, language: str, *, spaced: bool = False) -> str:
+    """Remove a model's additions (a preamble, a note, a fence) and invisible characters from `text`, and typeset it."""
+    return typeset(llm_artifacts.unwrapped(text), language, spaced=spaced)
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A text in the stored form, its fixed parts, and its prose with a space in place of each."""
+
+    whole: str
+    parts: tuple[FixedPart, ...]
+    prose: str
+
+    @cached_property
+    def said(self) -> numbers.Said:
+        return numbers.said(self.prose)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The content of the paper that a translation may contain."""
+
+    whole: str
+    forms: frozenset[str]
+    numbers: numbers.Known
+
+
+def _text(text: str) -> _Text:
+    whole = stored(text)
+    parts = tuple(fixed_parts(whole))
+    pieces, at = [], 0
+    for part in parts:
+        pieces += [whole[at : part.start], " "]
+        at = part.end
+    return _Text(whole, parts, "".join([*pieces, whole[at:]]) if parts else whole)
+
+
+def _known(title: _Text, abstract: _Text, wordings: str) -> _Known:
+    whole = f"{title.whole}\n{abstract.whole}"
+    forms = names.known_forms(f"{whole} {wordings}")
+    return _Known(whole, forms, numbers.known((title.said, abstract.said), whole))
+
+
+def _terms(text: _Text, glossary: Glossary) -> tuple[Term, ...]:
+    """Return the terms in `text` except those within a coined name, such as the codec of SimWhisper-Codec."""
+    words = text.whole
+    for name in names.coined(text.prose):
+        if "-" in name:
+            words = words.replace(name, " ")
+    return glossary.relevant(words)
+
+
+def _as_a_whole(
+    original: _Text, made: _Text, known: _Known, language: str, named: str | None
+) -> Iterator[Finding]:
+    """Check a title or an abstract: nothing may be missing or added; `named` is the name in the title."""
+    if not re.search(r"\w", made.whole) and re.search(r"\w", original.whole):
+        yield finding(Flaw.EMPTY)
+        return
+    yield from _parts(original, made)
+    yield from _names(original, made, named)
+    yield from _lengths(original, made, language)
+    if is_chinese(language):
+        yield from numbers.missing(original.said, made.said, known.numbers)
+    else:
+        yield from missing_numbers(original.prose, made.prose, known.whole)
+    yield from _as_a_part(known, made, language, needs_words=bool(_PLAIN_WORD.search(original.prose)))
+
+
+def _as_a_part(known: _Known, made: _Text, language: str, *, needs_words: bool = True) -> Iterator[Finding]:
+    """Check what any text about the paper, also a summary, must not contain."""
+    declined = llm_artifacts.refusal(known.whole, made.whole)
+    if declined:
+        yield finding(Flaw.REFUSAL, declined)
+    for flaw, said in (
+        (Flaw.CHAT, llm_artifacts.echo(known.whole, made.whole)),
+        (Flaw.CHAT, llm_artifacts.praise(known.whole, made.prose)),
+        (Flaw.MARKUP, llm_artifacts.markup(known.whole, made.prose)),
+        (Flaw.REPETITION, llm_artifacts.repetition(known.whole, made.whole)),
+        (Flaw.SCRIPT, typography.foreign_character(made.prose, language)),
+    ):
+        if said:
+            yield finding(flaw, said)
+    yield from _strange_parts(known, made)
+    if is_chinese(language):
+        yield from _strange_words(known, made)
+        yield from numbers.invented(made.said, known.numbers)
+        yield from _untranslated(made, needs_words=needs_words)
+        yield from _brackets(made.whole)
+    else:
+        yield from invented_numbers(made.prose, known.whole)
+        for copied in copied_sentences(known.whole, made.prose):
+            yield finding(Flaw.UNTRANSLATED, copied.strip()[:60])
+
+
+def _parts(original: _Text, made: _Text) -> Iterator[Finding]:
+    """Check that formulas and addresses occur verbatim and as often as in the original."""
+    wanted = Counter(part.source for part in original.parts)
+    given = Counter(part.source for part in made.parts)
+    kinds = {part.source: part.kind for part in (*original.parts, *made.parts)}
+    for source in {**wanted, **given}:
+        flaw = Flaw.ADDRESS if kinds[source] is FixedKind.ADDRESS else Flaw.FORMULA
+        if wanted[source] > given[source] or (
+            given[source] > wanted[source] and kinds[source] is not FixedKind.OTHER
+        ):
+            yield finding(flaw, source)
+
+
+def _strange_parts(known: _Known, made: _Text) -> Iterator[Finding]:
+    """Find formulas, code, addresses and text that clients turn into links, if the paper does not have them."""
+    for part in made.parts:
+        if part.source.strip("`") not in known.whole:
+            yield finding(Flaw.ADDRESS if part.kind is FixedKind.ADDRESS else Flaw.FORMULA, part.source)
+    if not _MAY_LINK.search(made.prose):
+        return
+    lower = known.whole.lower()
+    for link in _LINKED.findall(made.prose):
+        if link.lower() not in lower:
+            yield finding(Flaw.ADDRESS, link)
+
+
+def _names(original: _Text, made: _Text, named: str | None) -> Iterator[Finding]:
+    wanted = names.coined(original.prose)
+    if named and named not in wanted and names.stands_in(named, original.prose):
+        wanted = (named, *wanted)
+    for name in wanted:
+        if not names.stands_in(name, made.prose):
+            yield finding(Flaw.NAME_MISSING, name)
+    for acronym in names.acronyms(original.prose):
+        gone = acronym not in wanted and not names.stands_in(acronym, made.prose)
+        if gone or _stands_apart(acronym, made.prose):
+            yield finding(Flaw.ACRONYM, acronym)
+
+
+def _stands_apart(acronym: str, made: str) -> bool:
+    """Return True if an acronym is listed beside its full name as a separate thing (阿尔茨海默病、AD)."""
+    explains = any(f"{opening}{acronym}" in made for opening in "（(")
+    return not explains and _COORDINATED.search(made[: made.find(acronym)]) is not None
+
+
+def _strange_words(known: _Known, made: _Text) -> Iterator[Finding]:
+    """Find words in Latin letters that the paper does not have; those that resemble names are invented names."""
+    for word in names.strange(made.prose, known.forms):
+        if names.is_coined(word) or names.resembles(word, known.forms):
+            yield finding(Flaw.NAME_INVENTED, word)
+        elif len(word) > 1:
+            yield finding(Flaw.WORD, word)
+
+
+def _lengths(original: _Text, made: _Text, language: str) -> Iterator[Finding]:
+    words = len(_WORD.findall(original.prose))
+    if words < _FEWEST:
+        if (
+            is_chinese(language)
+            and typography.han_characters(made.prose) > _MOST_OF_FEW + _LENGTHS[1] * words
+        ):
+            yield finding(Flaw.LENGTH, f"{typography.han_characters(made.prose)}")
+        return
+    if is_chinese(language):
+        characters = typography.han_characters(made.prose) + 2 * len(_WORD.findall(made.prose))
+        least, most = (bound * words for bound in _LENGTHS)
+    else:
+        characters = len(made.prose)
+        least, most = (bound * len(original.prose) for bound in _ANY_LENGTHS)
+    if not least <= characters <= most:
+        yield finding(Flaw.LENGTH, f"{characters / words:.1f}")
+
+
+def _untranslated(made: _Text, *, needs_words: bool) -> Iterator[Finding]:
+    if needs_words and not typography.is_translated(made.prose, is_title=len(made.prose) < _TITLE):
+        yield finding(Flaw.UNTRANSLATED, made.prose.strip()[:60])
+        return
+    for run in typography.english_runs(made.prose):
+        yield finding(Flaw.UNTRANSLATED, run[:60])
+
+
+def _brackets(made: str) -> Iterator[Finding]:
+    if not _is_paired(made):
+        yield finding(Flaw.BRACKETS, "（）")
+    for pair in _PAIRS:
+        if made.count(pair[0]) != made.count(pair[1]):
+            yield finding(Flaw.BRACKETS, pair)
+
+
+def _is_paired(made: str) -> bool:
+    """Return True if all parentheses are balanced, except those after list marks."""
+    depth = 0
+    for found in re.finditer("[（）]", made):
+        if found[0] == "（":
+            depth += 1
+        elif depth:
+            depth -= 1
+        elif not _MARK.search(made, max(0, found.start() - 6), found.start()):
+            return False
+    return depth == 0
+
+
+def _in_chinese(original: _Text, made: _Text) -> Iterator[Finding]:
+    """Check the hedges and sentences of an abstract."""
+    for hedge in hedges.lost(original.prose, made.prose):
+        yield finding(Flaw.HEDGE, hedge)
+    missing, added = sentences.alone(sentences.english(original.prose), sentences.chinese(made.prose))
+    for flaw, lone in ((Flaw.SENTENCE_MISSING, missing), (Flaw.SENTENCE_ADDED, added)):
+        for sentence in lone:
+            yield finding(flaw, sentence.text[:60])

@@ -1,0 +1,195 @@
+"""Texts made by models: translations, readings, and the terms that an edition has chosen.
+
+The common part of translations and readings: the key with their origin, and the choice of the row to show.
+
+The operator's own text comes first, then the one made with exactly the wanted model and prompt, then the newest in the
+language, because stored results are never paid for again.
+
+Translations, one per version, language and origin.
+
+Readings, one per version, language and origin.
+
+Translations of terms within an edition: the first paper to translate a term decides for the others.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Table, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from digest.core.findings import Finding
+from digest.core.models import BY_HAND, Basis, Origin, PaperId, Reading, Translation, VersionId
+from digest.db.bulk import add_missing, put, rows_among
+from digest.db.tables import edition_papers, readings, terms, translations
+
+
+def key_of(made: Translation | Reading) -> dict[str, Any]:
+    """Return the columns of the primary key."""
+    return {
+        "paper_id": str(made.version.paper),
+        "version": made.version.number,
+        "language": made.language,
+        "model": made.origin.model,
+        "prompt": made.origin.prompt,
+    }
+
+
+async def rows_to_show(
+    connection: AsyncConnection,
+    table: Table,
+    versions: Iterable[VersionId],
+    language: str,
+    wanted: Origin | None,
+) -> list[Row[Any]]:
+    """Return the row to show for each of `versions` that has one, in no particular order."""
+    query = select(table).where(table.c.language == language)
+    pair = tuple_(table.c.paper_id, table.c.version)
+    rows = await rows_among(connection, query, pair, [(str(v.paper), v.number) for v in versions])
+    rows.sort(
+        key=lambda row: (
+            origin_of(row) == BY_HAND,
+            origin_of(row) == wanted,
+            row.made_at,
+            row.model,
+            row.prompt,
+        )
+    )
+    return list({version_of(row): row for row in rows}.values())
+
+
+def version_of(row: Row[Any]) -> VersionId:
+    return VersionId(PaperId(row.paper_id), row.version)
+
+
+def origin_of(row: Row[Any]) -> Origin:
+    return Origin(row.model, row.prompt)
+
+
+async def save_translation(connection: AsyncConnection, translation: Translation, at: datetime) -> None:
+    """Store `translation`, made at `at`; it replaces one with the same key. The version must be stored."""
+    content = {
+        "title": translation.title,
+        "abstract": translation.abstract,
+        "summary": translation.summary,
+        "made_at": at,
+    }
+    await put(connection, translations, [key_of(translation) | content])
+
+
+async def find_translation(
+    connection: AsyncConnection, version: VersionId, language: str, origin: Origin | None
+) -> Translation | None:
+    """Load the translation to show: the operator's, else that of `origin`, else the newest in `language`, else None."""
+    return (await load_translations(connection, [version], language, origin)).get(version)
+
+
+async def load_translations(
+    connection: AsyncConnection, versions: Sequence[VersionId], language: str, origin: Origin | None
+) -> dict[VersionId, Translation]:
+    """Load the result of `find` for each of `versions` that has a translation, for a whole edition at once."""
+    rows = await rows_to_show(connection, translations, versions, language, origin)
+    return {version_of(row): _translation(row) for row in rows}
+
+
+def _translation(row: Row[Any]) -> Translation:
+    return Translation(
+        version=version_of(row),
+        language=row.language,
+        title=row.title,
+        abstract=row.abstract,
+        summary=row.summary,
+        origin=origin_of(row),
+    )
+
+
+async def save_reading(
+    connection: AsyncConnection, reading: Reading, at: datetime, findings: tuple[Finding, ...] = ()
+) -> None:
+    """Store `reading`, made at `at`, with the findings of the checks; it replaces one with the same key.
+
+    The version must be stored.
+    """
+    content = {
+        "background": reading.background,
+        "method": reading.method,
+        "results": reading.results,
+        "findings": findings,
+        "basis": reading.basis,
+        "made_at": at,
+    }
+    await put(connection, readings, [key_of(reading) | content])
+
+
+async def find_reading(
+    connection: AsyncConnection, version: VersionId, language: str, origin: Origin | None
+) -> Reading | None:
+    """Load the reading to show: the operator's, else that of `origin`, else the newest in `language`, else None."""
+    return (await load_readings(connection, [version], language, origin)).get(version)
+
+
+async def latest_reading_before(
+    connection: AsyncConnection, version: VersionId, language: str
+) -> Reading | None:
+    """Load the newest reading of the newest older version that has one in `language`; None if there is none."""
+    columns = readings.c
+    query = select(readings).where(
+        columns.paper_id == str(version.paper), columns.version < version.number, columns.language == language
+    )
+    newest = query.order_by(columns.version.desc(), columns.made_at.desc()).limit(1)
+    row = (await connection.execute(newest)).first()
+    return None if row is None else _reading(row)
+
+
+async def load_readings(
+    connection: AsyncConnection, versions: Sequence[VersionId], language: str, origin: Origin | None
+) -> dict[VersionId, Reading]:
+    """Load the result of `find` for each of `versions` that has a reading, for a whole edition at once."""
+    rows = await rows_to_show(connection, readings, versions, language, origin)
+    return {version_of(row): _reading(row) for row in rows}
+
+
+async def reading_findings(
+    connection: AsyncConnection, versions: Sequence[VersionId], language: str, origin: Origin | None
+) -> dict[VersionId, tuple[Origin, tuple[Finding, ...]]]:
+    """Load the origin and the findings of each reading that `load` returns."""
+    rows = await rows_to_show(connection, readings, versions, language, origin)
+    return {version_of(row): (origin_of(row), row.findings) for row in rows}
+
+
+def _reading(row: Row[Any]) -> Reading:
+    return Reading(
+        version=version_of(row),
+        language=row.language,
+        background=row.background,
+        method=row.method,
+        results=row.results,
+        origin=origin_of(row),
+        basis=Basis(row.basis),
+    )
+
+
+async def save_terms(
+    connection: AsyncConnection, version: VersionId, language: str, decided: Mapping[str, str], at: datetime
+) -> None:
+    """Store the translations of terms that the translation of `version` into `language` chose."""
+    key = {"paper_id": str(version.paper), "version": version.number, "language": language, "decided_at": at}
+    rows = [key | {"term": term, "translation": decided[term]} for term in sorted(decided)]
+    await add_missing(connection, terms, rows)
+
+
+async def terms_of_edition(connection: AsyncConnection, paper: PaperId, language: str) -> dict[str, str]:
+    """Load the translations of terms chosen by the other papers in the edition of `paper`; the earliest one counts."""
+    day = select(edition_papers.c.edition_date).where(edition_papers.c.paper_id == str(paper))
+    query = (
+        select(terms.c.term, terms.c.translation)
+        .join(edition_papers, edition_papers.c.paper_id == terms.c.paper_id)
+        .where(
+            edition_papers.c.edition_date == day.scalar_subquery(),
+            terms.c.language == language,
+            terms.c.paper_id != str(paper),
+        )
+        .order_by(terms.c.decided_at.desc(), terms.c.paper_id.desc())
+    )
+    return {row.term: row.translation for row in await connection.execute(query)}
