@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from email.headerregistry import Address
 from email.utils import parseaddr
 
-from email_validator import EmailNotValidError, validate_email
-
 from digest.core.errors import DigestError
 
 LIMIT = 254
@@ -57,6 +55,9 @@ def parse(text: str) -> Mailbox:
     Domains may be in any script. Quoted local parts and those with non-ASCII letters are refused, because too many
     servers do not support them (RFC 6531).
     """
+    # It brings a DNS client.
+    from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415
+
     given = text.strip()
     if len(given) > LIMIT:
         raise InvalidMailboxError(f"An address may have at most {LIMIT} characters.")

@@ -9,12 +9,13 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.db import deliveries, dispatches, unknown_messages
 from bot.db.tables import metadata
-from bot.db.upgrade import _config, check, upgrade
+from bot.db.upgrade import _config, _migrations, check, upgrade
 from bot.delivery import fanout
 from digest.core.errors import StoreError
 from digest.core.models import Claim, Origin
@@ -50,6 +51,12 @@ def schema(connection: Connection) -> list[str]:
 
 def _sorted(found: Any) -> list[str]:
     return sorted(map(str, found)) if isinstance(found, list) else [str(found)]
+
+
+def test_the_migrations_are_numbered_by_the_names_of_their_files() -> None:
+    scripts = ScriptDirectory.from_config(_config())
+    assert _migrations() == [script.revision for script in scripts.walk_revisions()][::-1]
+    assert scripts.get_current_head() == _migrations()[-1]
 
 
 async def test_the_migrations_make_exactly_the_tables(engine: AsyncEngine) -> None:
