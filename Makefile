@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # into compiling.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test test-all all-tests bench check format clean
+.PHONY: demo test test-all all-tests coverage bench check format clean
 
 demo: $(READY)
 	$(VENV)/bin/arxiv-daily demo
@@ -23,6 +23,11 @@ test-all: $(READY)
 
 all-tests: $(READY)
 	$(VENV)/bin/pytest -m "" --hypothesis-profile=full
+
+# The tests of `make test`, and which lines of the program none of them runs.
+coverage: $(READY)
+	$(VENV)/bin/pytest --cov --cov-report=term --cov-report=html
+	@echo "Line by line: htmlcov/index.html"
 
 bench: $(READY)
 	$(VENV)/bin/python -m benchmarks
@@ -45,4 +50,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo .coverage .coverage.* htmlcov
