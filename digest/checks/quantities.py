@@ -72,7 +72,10 @@ def multiplier(signs: str) -> int:
 
 
 def _value(signs: str) -> int | None:
-    """Parse a Chinese numeral: 三十亿 is 3,000,000,000; None for 亿 alone, which is not a number."""
+    """Parse a Chinese numeral: 三十亿 is 3,000,000,000; None for 亿 alone, which is not a number.
+
+    A group sign multiplies what precedes it, up to a greater one: 一亿二千万 is 120,000,000, 三万亿 3,000,000,000,000.
+    """
     total = group = digit = 0
     for sign in signs:
         if sign in _DIGITS:
@@ -81,7 +84,8 @@ def _value(signs: str) -> int | None:
             group += (digit or 1) * _PLACES[sign]
             digit = 0
         elif total or group or digit:
-            total = (total + group + digit) * _GROUPS[sign]
+            greater, smaller = (total, 0) if total >= _GROUPS[sign] else (0, total)
+            total = greater + (smaller + group + digit) * _GROUPS[sign]
             group = digit = 0
         else:
             return None

@@ -25,6 +25,8 @@ def findings(
         ("a 3B model", "30亿参数模型"),
         ("a 3B model", "3B模型"),
         ("a 3B model", "三十亿参数模型"),
+        ("120 million clips", "一亿二千万个片段"),
+        ("3 trillion tokens", "三万亿个词元"),
         ("12,000 clips", "1.2万个片段"),
         ("12,000 clips", "12000个片段"),
         ("1.2 million hours", "120万小时"),
