@@ -108,16 +108,11 @@ class Links:
 
     @cached_property
     def _preferring(self) -> TimestampSigner:
-        return self._timed("preferences")
+        return _TimedSigner(self.secret, "preferences", self.clock)
 
     @cached_property
     def _confirming(self) -> TimestampSigner:
-        return self._timed("confirm")
-
-    def _timed(self, purpose: str) -> TimestampSigner:
-        signer = TimestampSigner(self.secret, salt=purpose, key_derivation="hmac", digest_method=sha256)
-        signer.get_timestamp = lambda: int(self.clock().timestamp())  # type: ignore[method-assign]
-        return signer
+        return _TimedSigner(self.secret, "confirm", self.clock)
 
     def _read(self, signer: TimestampSigner, token: str, age: timedelta) -> int | None:
         """Read a link. A link from the future is valid, because clocks may be set back."""
@@ -129,6 +124,18 @@ class Links:
         if self.clock() > made_at + age:
             raise ExpiredLinkError
         return found
+
+
+class _TimedSigner(TimestampSigner):
+    """A signer for `purpose` whose time is that of `clock`."""
+
+    def __init__(self, secret: str, purpose: str, clock: Callable[[], datetime]) -> None:
+        super().__init__(secret, salt=purpose, key_derivation="hmac", digest_method=sha256)
+        self._clock = clock
+
+    def get_timestamp(self) -> int:
+        """Return the time of a new signature, in seconds since 1970."""
+        return int(self._clock().timestamp())
 
 
 def open_links(settings: Settings, clock: Callable[[], datetime]) -> Links | None:
