@@ -24,11 +24,11 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import aiosqlite
 import structlog
@@ -130,13 +130,28 @@ class SqliteConnections:
 
 
 class _Connection(aiosqlite.Connection):
-    """A connection that stops only once: the thread never answers a second stop, so waiting for it would hang."""
+    """A connection that calls its thread once per statement, and stops only once.
+
+    The thread never answers a second stop, so waiting for it would hang.
+    """
 
     def __init__(self, ending: set[asyncio.Future[Any]], connector: partial[sqlite3.Connection]) -> None:
         super().__init__(connector, _ROWS_AT_ONCE)
         self._ending = ending
         self._stopped: asyncio.Future[Any] | None = None
         self._thread.daemon = True  # a running statement must not keep the process alive
+
+    def cursor(self) -> "_Cursor":  # type: ignore[override]
+        """Return a cursor for one statement."""
+        return _Cursor(self)
+
+    async def rollback(self) -> None:
+        """Roll back the transaction, if there is one: SQLAlchemy also asks for it after each commit.
+
+        A call that was cancelled may still begin one, but SQLAlchemy closes such a connection.
+        """
+        if self.in_transaction:
+            await super().rollback()
 
     def stop(self) -> asyncio.Future[Any] | None:
         """Let the thread end after its pending calls; the future is done when it has ended."""
@@ -145,6 +160,44 @@ class _Connection(aiosqlite.Connection):
             if self._stopped is not None:
                 _note(self._ending, self._stopped)
         return self._stopped
+
+
+class _Cursor:
+    """A cursor with the methods that SQLAlchemy calls, except those of `stream()`.
+
+    aiosqlite calls the thread to make a cursor, to run its statement, for its rows and to close it. Each call wakes the
+    thread and then the event loop, which takes longer than most statements. Here one call does all of it.
+    """
+
+    def __init__(self, connection: _Connection) -> None:
+        self._connection = connection
+        self._rows: list[Any] = []
+        self.description: Any = None
+        self.rowcount = -1
+        self.lastrowid: int | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def execute(self, statement: str, parameters: Iterable[Any] = ()) -> None:
+        await self._run(self._connection._conn.execute, statement, parameters)  # noqa: SLF001
+
+    async def executemany(self, statement: str, parameters: Iterable[Iterable[Any]]) -> None:
+        await self._run(self._connection._conn.executemany, statement, parameters)  # noqa: SLF001
+
+    async def fetchall(self) -> list[Any]:
+        return self._rows
+
+    async def close(self) -> None:
+        """Do nothing: after its last row a statement is reset."""
+
+    async def _run(self, run: Callable[..., sqlite3.Cursor], *arguments: Any) -> None:
+        def run_and_fetch() -> tuple[list[Any], Any, int, int | None]:
+            cursor = run(*arguments)
+            return cursor.fetchall(), cursor.description, cursor.rowcount, cursor.lastrowid
+
+        done = await self._connection._execute(run_and_fetch)  # type: ignore[no-untyped-call]  # noqa: SLF001
+        self._rows, self.description, self.rowcount, self.lastrowid = done
 
 
 def _note(ending: set[asyncio.Future[Any]], future: asyncio.Future[Any]) -> None:

@@ -16,6 +16,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
 
+import aiosqlite
 import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -209,9 +210,33 @@ def cancelled_at(point: int, times: int, work: Coroutine[Any, Any, None]) -> Gen
 
 async def write_once(engine: AsyncEngine) -> None:
     async with writing(engine) as connection:
-        await connection.execute(
-            text("INSERT INTO watches VALUES ('cs.SD', '2026-02-09') ON CONFLICT DO NOTHING")
-        )
+        for category in WATCHED:
+            await connection.execute(
+                text("INSERT INTO watches VALUES (:category, '2026-02-09') ON CONFLICT DO NOTHING"),
+                {"category": category},
+            )
+
+
+async def test_a_statement_on_sqlite_is_one_call_to_the_thread_of_its_connection(
+    tmp_path: Path, sqlite_template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = 0
+    execute = aiosqlite.Connection._execute
+
+    async def counted(connection: aiosqlite.Connection, *arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        return await execute(connection, *arguments)  # type: ignore[no-untyped-call]
+
+    engine = open_engine(f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'store.db')}")
+    await write_once(engine)
+    monkeypatch.setattr(aiosqlite.Connection, "_execute", counted)
+    await write_once(engine)
+    await engine.dispose()
+    assert calls == len(["BEGIN", *WATCHED, "COMMIT", "close"])
+
+
+WATCHED = ("cs.SD", "cs.CL", "cs.LG", "eess.AS")
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])
