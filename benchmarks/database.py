@@ -29,7 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from benchmarks.results import Result, run, unmet
 from benchmarks.sending.audience import ANCHOR, subscribe, telegram_settings
-from bot import pruning
+from bot import scheduler
 from bot.container import open_database
 from bot.delivery import fanout
 from digest.db.bulk import BATCH
@@ -103,7 +103,7 @@ async def measured(subscribers: int) -> list[Transactions]:
             checkpoint(file)
             old = count(file) - given
             with timed(engine) as pruned:
-                while not await pruning.prune(engine, ANCHOR):
+                while not await scheduler.prune(engine, ANCHOR):
                     pass
             left = count(file)
     return [

@@ -1,15 +1,25 @@
-"""Common parts of the commands: settings, the current time, and times as arguments."""
+"""Common parts of the commands: settings, the current time, times as arguments, progress of the work.
+
+Progress is a bar for each stage on a terminal, and log lines elsewhere.
+"""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Annotated
 
+import structlog
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
 
-from bot import logs, settings
+from bot import process, settings
 from bot.container import calendar
 from bot.settings import Settings
 from digest.core.invisible import removed
+from digest.core.progress import Progress, Report, Stage
 
 _YEARS = range(1991, 2200)
 
@@ -28,7 +38,7 @@ At = Annotated[
 def load() -> Settings:
     """Load the settings and configure logging. Raises SettingsError."""
     loaded = settings.load()
-    logs.configure(loaded.log_format, quiet=sys.stderr.isatty())
+    process.configure_logs(loaded.log_format, quiet=sys.stderr.isatty())
     return loaded
 
 
@@ -85,3 +95,43 @@ def required_day(given: str, option: str) -> date:
     if found is None:
         raise typer.BadParameter("give a date such as 2026-02-12.", param_hint=option)
     return found
+
+
+_log = structlog.get_logger()
+_LABELS = {
+    Stage.COLLECT: "Collecting",
+    Stage.WAIT: "Waiting for arXiv",
+    Stage.TRANSLATE: "Translating",
+    Stage.READ: "Reading",
+}
+_LINES = 10  # log lines per stage
+
+
+@contextmanager
+def reporting(console: Console) -> Iterator[Report]:
+    """Yield the function that takes progress reports during the work."""
+    if not console.is_terminal:
+        yield _log_line
+        return
+    bars = Bars(
+        TextColumn("{task.description:<17}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+    )
+    tasks = {}
+
+    def move(progress: Progress) -> None:
+        if progress.stage not in tasks:
+            tasks[progress.stage] = bars.add_task(_LABELS[progress.stage], total=progress.total)
+        bars.update(tasks[progress.stage], completed=progress.done)
+
+    with bars:
+        yield move
+
+
+def _log_line(progress: Progress) -> None:
+    step = max(1, progress.total // _LINES)
+    if progress.done % step == 0 or progress.done == progress.total:
+        _log.info("progress", stage=progress.stage, done=progress.done, total=progress.total)

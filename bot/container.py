@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot import language_model
-from bot.alerting.alerts import Alerts
+from bot.alerts import Alerts
 from bot.db.upgrade import upgrade
 from bot.settings import Settings
 from digest.arxiv.calendar import Calendar, with_holidays

@@ -1,24 +1,26 @@
-"""The daily run, from arXiv to the archive, and its report.
+"""The daily run, from arXiv to the archive, and its report in numbers.
 
 An edition is made first in TARGET_LANGUAGE, for its post, then in each other language of active subscribers. Each
 language can be delivered as soon as it is made; it does not wait for the post, nor the post for it.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import posts
-from bot.accounts import Account, Made, Meter
 from bot.container import App
 from bot.db import subscribers
+from bot.posts import WrittenPost
 from digest.core.errors import SourceError
-from digest.core.models import ClosedEdition, Edition, Extent, PaperId
+from digest.core.models import ClosedEdition, Edition, Entry, Extent, Gap, PaperId, Reading
 from digest.core.progress import Report
 from digest.db import editions as closed_editions
 from digest.db import engine as database
@@ -26,6 +28,112 @@ from digest.db import model_calls
 from digest.db.locks import BusyError
 from digest.pipeline import close_editions, coverage, editions
 from digest.pipeline.close_editions import Outcome, Pause
+
+_PASSING = frozenset({Gap.NO_KEY, Gap.BUDGET, Gap.NO_TEXT_YET, Gap.DUE})
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The current state of an edition in one language, counted."""
+
+    edition: Edition
+
+    @property
+    def papers(self) -> int:
+        return len(self.edition.entries)
+
+    @property
+    def translated(self) -> int:
+        """The number of papers with a translation, whenever it was made."""
+        return self.edition.translated
+
+    @property
+    def read(self) -> int:
+        """The number of papers with a reading, whenever it was made."""
+        return sum(isinstance(entry.reading, Reading) for entry in self.edition.entries)
+
+    @property
+    def waiting(self) -> int:
+        """The number of papers whose translation or reading will be made later."""
+        return sum(bool(_gaps(entry) & _PASSING) for entry in self.edition.entries)
+
+    @property
+    def failed(self) -> int:
+        """The number of papers whose translation or reading failed this time."""
+        return sum(bool(_gaps(entry) - _PASSING) for entry in self.edition.entries)
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport(Made):
+    """The report of a run for one edition: its state in TARGET_LANGUAGE, its post, and the run's tokens and seconds.
+
+    `written` is the result of writing the post. `others` are the edition in its other languages.
+    """
+
+    written: WrittenPost
+    tokens: int
+    seconds: float
+    others: tuple[Made, ...] = ()
+
+    @property
+    def post(self) -> Path | None:
+        """The path of the post; None if the edition has no papers."""
+        return self.written.path
+
+    @property
+    def changed(self) -> bool:
+        """Return whether this run changed the post."""
+        return self.written.changed
+
+    def with_others(self, others: tuple[Made, ...], tokens: int, seconds: float) -> "RunReport":
+        """Return this report with the edition in other languages and their costs added."""
+        return replace(self, others=others, tokens=self.tokens + tokens, seconds=self.seconds + seconds)
+
+    def after(self, earlier: "RunReport | None") -> "RunReport":
+        """Return this report combined with the `earlier` report of the same edition in the same run."""
+        if earlier is None:
+            return self
+        return replace(
+            self,
+            written=replace(self.written, changed=self.changed or earlier.changed),
+            tokens=self.tokens + earlier.tokens,
+            seconds=self.seconds + earlier.seconds,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """A meter of tokens and time since its start."""
+
+    app: App
+    _since: datetime
+    _before: int
+    _started: float
+
+    @classmethod
+    async def start(cls, app: App) -> "Meter":
+        now = app.wall_clock()
+        return cls(app, now, await _tokens(app, now), time.monotonic())
+
+    async def tokens(self) -> int:
+        """Return the tokens used since the start, over all calls."""
+        return await _tokens(self.app, self._since) - self._before
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._started
+
+
+async def _tokens(app: App, since: datetime) -> int:
+    async with database.reading(app.engine) as connection:
+        totals = await model_calls.totals(connection, since)
+    return sum(total.tokens for total in totals.values())
+
+
+def _gaps(entry: Entry) -> set[Gap]:
+    """Return the reasons why `entry` lacks a translation or reading that was to be made."""
+    return {made for made in (entry.translation, entry.reading) if isinstance(made, Gap)} - {Gap.ON_DEMAND}
+
 
 _log = structlog.get_logger()
 
@@ -42,11 +150,11 @@ class Work:
     """The result of a run: the state of the edition that is due, and the reports of the editions worked on."""
 
     outcome: Outcome
-    accounts: tuple[Account, ...]
+    accounts: tuple[RunReport, ...]
     unexplained: tuple[PaperId, ...] = ()
 
     @property
-    def news(self) -> tuple[Account, ...]:
+    def news(self) -> tuple[RunReport, ...]:
         """The reports of the edition that is due, and of those that this run closed or whose posts it changed."""
         days = {self.outcome.day, *(closed.date for closed in self.outcome.closed)}
         return tuple(each for each in self.accounts if each.changed or each.edition.date in days)
@@ -85,12 +193,12 @@ class _Run:
     app: App
     report: Report
     ready: Ready
-    _accounts: dict[date, Account] = field(default_factory=dict)
+    _accounts: dict[date, RunReport] = field(default_factory=dict)
     _earlier: asyncio.Task[None] | None = None
     """Completes editions before the newest while that one is awaited."""
 
     @property
-    def accounts(self) -> tuple[Account, ...]:
+    def accounts(self) -> tuple[RunReport, ...]:
         return tuple(self._accounts[day] for day in sorted(self._accounts))
 
     async def complete(self, days: Collection[date], *, retries: bool = True) -> None:
@@ -152,7 +260,7 @@ async def _running(app: App, report: Report, ready: Ready) -> AsyncIterator[_Run
         await run.close()
 
 
-async def rebuild(app: App, wanted: date, report: Report) -> Account | None:
+async def rebuild(app: App, wanted: date, report: Report) -> RunReport | None:
     """Complete the edition of that day and write its post. Returns None if there is no such edition.
 
     Raises DigestError as `work` does.
@@ -192,7 +300,7 @@ async def _incomplete(app: App) -> list[date]:
 
 async def _complete(
     app: App, days: list[date], report: Report, ready: Ready, *, retries: bool
-) -> tuple[Account, ...]:
+) -> tuple[RunReport, ...]:
     """Complete the editions of `days` in TARGET_LANGUAGE, and then in the others, which may wait without `retries`."""
     opened = [await _closed(app, day) for day in days]
     accounts = [await _edition(app, closed, report, ready) for closed in opened]
@@ -218,7 +326,7 @@ async def _others(app: App, connection: AsyncConnection) -> dict[str, Extent]:
     return {language: extent for language, extent in wanted.items() if language != app.library.language}
 
 
-async def _edition(app: App, closed: ClosedEdition, report: Report, ready: Ready) -> Account:
+async def _edition(app: App, closed: ClosedEdition, report: Report, ready: Ready) -> RunReport:
     meter = await Meter.start(app)
     edition = await editions.make(app.engine, app.library, closed, app.clock(), app.concurrency, report)
     async with database.writing(app.engine) as connection:
@@ -226,17 +334,17 @@ async def _edition(app: App, closed: ClosedEdition, report: Report, ready: Ready
         await closed_editions.note_made(connection, edition.date, edition.language, app.clock())
     await ready()
     post = await posts.write(app, edition)
-    return Account(edition, post, await meter.tokens(), meter.seconds)
+    return RunReport(edition, post, await meter.tokens(), meter.seconds)
 
 
 async def _in_others(
     app: App,
     closed: ClosedEdition,
-    account: Account,
+    account: RunReport,
     others: Mapping[str, Extent],
     report: Report,
     ready: Ready,
-) -> Account:
+) -> RunReport:
     """Make the edition in the other languages, add that to the report, and mark the edition if it is complete."""
     meter = await Meter.start(app)
     made = []

@@ -11,18 +11,18 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
 
-from bot import outboxes, pruning
+from bot import outboxes, scheduler
 from bot.container import App
 from bot.core.models import AlertKind, Sending
 from bot.db import deliveries, dispatches
-from bot.delivery import fanout, unknown_messages
+from bot.delivery import fanout, resuming
 from bot.delivery.channel import Channel
 from bot.delivery.worker import Outbox
 from bot.links import open_links
 from bot.mail.channel import Mail
 from bot.outboxes import Rhythm
 from bot.settings import Settings
-from bot.telegram.channel import Outgoing
+from bot.telegram.channel import TelegramChannel
 from digest.core.errors import DigestError
 from digest.db import editions
 from digest.db import engine as database
@@ -94,9 +94,9 @@ class Courier:
         async with asyncio.TaskGroup() as group:
             for changed, (name, opened) in zip(self._changed, channels.items(), strict=True):
                 group.create_task(self._send_on(name, opened, changed))
-        await unknown_messages.alert(self.app.engine, self.app.alerts, self.app.clock())
+        await resuming.alert_of_unknown(self.app.engine, self.app.alerts, self.app.clock())
         # Rows have the time of --at: what this run delivers is not old, however long ago that was.
-        await pruning.prune(self.app.engine, min(self.app.clock(), self.app.wall_clock()))
+        await scheduler.prune(self.app.engine, min(self.app.clock(), self.app.wall_clock()))
 
     async def _send_on(self, name: str, opened: Callable[[], _Opened], changed: asyncio.Event) -> None:
         """Send on one channel. The outbox lives as long as the run, with all that it has learned about the channel."""
@@ -152,7 +152,7 @@ async def deliver_day(app: App, settings: Settings, day: date) -> Delivered:
 def _channels(app: App, settings: Settings) -> dict[str, Callable[[], _Opened]]:
     found: dict[str, Callable[[], _Opened]] = {}
     if settings.telegram_bot_token is not None:
-        found[Outgoing.name] = partial(outboxes.telegram, app, settings, _RHYTHM)
+        found[TelegramChannel.name] = partial(outboxes.telegram, app, settings, _RHYTHM)
     links = open_links(settings, app.clock)
     if settings.smtp_host is not None and links is not None:
         found[Mail.name] = partial(outboxes.mail, app, settings, links, _RHYTHM)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.alerting.alerts import Alerts
+from bot.alerts import Alerts
 from bot.core.models import AlertKind
 from bot.settings import Settings
 from digest.core.errors import StoreError

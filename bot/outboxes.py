@@ -1,20 +1,29 @@
-"""The configured channels, each with its delivery worker."""
+"""The configured channels, each with its delivery worker and its route for alerts.
 
-from collections.abc import AsyncIterator
+Alerts reach the operator by Telegram, then by mail, then by a webhook.
+"""
+
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
-from bot import daily_run
+from bot import alerts, daily_run
+from bot.alerts import NotToldError, Route, Webhook
 from bot.container import App
-from bot.delivery.channel import Channel
+from bot.core.mailboxes import Mailbox
+from bot.core.models import Alert
+from bot.delivery.channel import Channel, DeliveryError
 from bot.delivery.fanout import Renderings
 from bot.delivery.worker import ChannelError, Outbox
-from bot.links import Links
+from bot.links import Links, open_links
+from bot.mail import composing
 from bot.mail.channel import Mail, open_mail
 from bot.settings import Settings
-from bot.telegram import connection, learned_rate
-from bot.telegram.channel import Outgoing
+from bot.telegram import application
+from bot.telegram import channel as telegram_channel
+from bot.telegram.channel import TelegramChannel
+from bot.telegram.handlers.admin import OperatorChats
 from digest.core.models import Edition
 
 
@@ -46,23 +55,25 @@ def has_channel(settings: Settings) -> bool:
 
 def channels(settings: Settings) -> tuple[str, ...]:
     """Return the names of the configured channels."""
-    telegram = (Outgoing.name,) if settings.telegram_bot_token is not None else ()
+    telegram = (TelegramChannel.name,) if settings.telegram_bot_token is not None else ()
     return (*telegram, Mail.name) if settings.smtp_host is not None else telegram
 
 
 @asynccontextmanager
-async def telegram(app: App, settings: Settings, rhythm: Rhythm) -> AsyncIterator[tuple[Outgoing, Outbox]]:
+async def telegram(
+    app: App, settings: Settings, rhythm: Rhythm
+) -> AsyncIterator[tuple[TelegramChannel, Outbox]]:
     """Open the Telegram channel. Raises ChannelError if no token is set or Telegram refuses it."""
     token = settings.telegram_bot_token
     if token is None:
         raise ChannelError("TELEGRAM_BOT_TOKEN is not set: get one from @BotFather.")
-    limiter = connection.open_limiter(settings)
-    bot = connection.open_bot(token, settings, rhythm.answer_seconds, limiter)
+    limiter = application.open_limiter(settings)
+    bot = application.open_bot(token, settings, rhythm.answer_seconds, limiter)
     async with (
-        connection.initialized(bot, rhythm.patience_seconds),
-        learned_rate.kept(app.engine, token, limiter, app.clock),
+        application.initialized(bot, rhythm.patience_seconds),
+        telegram_channel.keep_rate(app.engine, token, limiter, app.clock),
     ):
-        outgoing = Outgoing(bot)
+        outgoing = TelegramChannel(bot)
         yield outgoing, _outbox(app, outgoing, rhythm)
 
 
@@ -83,3 +94,73 @@ def _outbox(app: App, channel: Channel, rhythm: Rhythm, width: int | None = None
     outbox = Outbox(app.engine, channel, renderings, app.clock, look_seconds=rhythm.look_seconds)
     outbox.width = width or outbox.width
     return outbox
+
+
+_RHYTHM = Rhythm(patience_seconds=20)
+
+
+@dataclass(frozen=True, slots=True)
+class TelegramRoute:
+    """The Telegram route of a command that ends: it opens the bot for one alert."""
+
+    app: App
+    settings: Settings
+    name: str = "telegram"
+
+    async def tell(self, alert: Alert) -> None:
+        """Send the alert to the operators' chats. Raises NotToldError and ChannelError."""
+        async with telegram(self.app, self.settings, _RHYTHM) as (outgoing, _):
+            chats = OperatorChats(
+                self.app.engine, outgoing, self.settings.telegram_admins, self.settings.target_language
+            )
+            await chats.tell(alert)
+
+
+@dataclass(frozen=True, slots=True)
+class MailRoute:
+    """Mail to the operator, over its own connection."""
+
+    settings: Settings
+    links: Links
+    clock: Callable[[], datetime]
+    to: Mailbox
+    name: str = Mail.name
+
+    async def tell(self, alert: Alert) -> None:
+        """Hand in one mail. Raises NotToldError and DigestError."""
+        language = self.settings.target_language
+        part = composing.letter(
+            alerts.title(language), [alerts.text(alert, language)], language, personal=False
+        )
+        phase = "begun" if alert.over_at is None else "over"
+        name = f"{alert.kind}:{alert.subject}:{alert.raised_at.isoformat()}:{phase}"
+        try:
+            async with open_mail(self.settings, self.links, self.clock) as mail:
+                await mail.notify(part, to=self.to, name=name)
+        except DeliveryError as error:
+            raise NotToldError(str(error)) from None
+
+
+def routes(app: App, settings: Settings, telegram: Route | None = None) -> list[Route]:
+    """Return the configured routes in the order in which they are tried.
+
+    `telegram` is the route of a program that is already connected.
+    """
+    found: list[Route] = []
+    if settings.telegram_bot_token is not None and settings.telegram_admins:
+        found.append(telegram or TelegramRoute(app, settings))
+    links = open_links(settings, app.wall_clock)
+    operator = mailbox(settings)
+    if operator is not None and links is not None:
+        found.append(MailRoute(settings, links, app.wall_clock, operator))
+    if settings.alert_webhook is not None:
+        url = settings.alert_webhook.get_secret_value()
+        found.append(Webhook(url, settings.target_language, settings.alert_webhook_body))
+    return found
+
+
+def mailbox(settings: Settings) -> Mailbox | None:
+    """Return the mailbox for alerts: ALERT_MAIL, or else the newsletter's reply address; None without a newsletter."""
+    if settings.smtp_host is None or settings.mail_from is None:
+        return None
+    return settings.alert_mail or settings.mail_reply_to or settings.mail_from.mailbox

@@ -1,27 +1,159 @@
 """The scheduler: each tick asks the tables and the calendar what is due, and does it.
 
-APScheduler only ticks and stores nothing. A late, repeated or missing tick changes nothing but the time.
+APScheduler only ticks and stores nothing. A late, repeated or missing tick changes nothing but the time. What is due
+includes the deletion of expired data, in small transactions, and alerts about editions left untranslated.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot import daily_run, model_failures, pruning
+from bot import daily_run
 from bot.container import App
 from bot.core.models import AlertKind
-from bot.daily_run import Work
+from bot.daily_run import Made, RunReport, Work
+from bot.db import alerts, asks, deliveries, dispatches, signups, updates
 from bot.delivery import fanout
 from digest.core.errors import DigestError, ModelError, StoreUnavailableError
-from digest.db import editions, fulltexts
+from digest.core.findings import Flaw
+from digest.core.models import Call, Edition, Gap, Purpose, VersionId
+from digest.db import editions, fulltexts, model_calls
 from digest.db import engine as database
+from digest.db.bulk import BATCH
 from digest.db.locks import BusyError
+from digest.llm.errors import CallError, Outcome
 from digest.pipeline import close_editions, closing
 from digest.pipeline.close_editions import Pause, Standing
+
+_AT_ONCE = 100  # transactions in one run; the rest can wait
+_BREATH_SECONDS = 0.01  # for other writers
+
+_Step = Callable[[AsyncConnection], Awaitable[int]]
+
+
+async def prune(engine: AsyncEngine, at: datetime) -> bool:
+    """Delete what has expired at `at`. Returns whether that is all."""
+    left = _AT_ONCE
+    for step in _steps(at):
+        while left:
+            left -= 1
+            async with database.writing(engine) as connection:
+                count = await step(connection)
+            if count < BATCH:
+                break
+            await asyncio.sleep(_BREATH_SECONDS)
+    return left > 0
+
+
+def _steps(at: datetime) -> Iterator[_Step]:
+    yield partial(updates.prune, at=at)
+    yield partial(asks.prune, at=at)
+    yield partial(signups.prune, at=at)
+    yield partial(alerts.prune, at=at)
+    yield partial(dispatches.prune, at=at, age=fanout.KEPT)
+    yield partial(deliveries.prune, at=at)
+    yield partial(dispatches.prune_texts, at=at)
+
+
+_FAILED = frozenset({Gap.MODEL, Gap.UNFAITHFUL})
+_KNOWN = {outcome.value: outcome for outcome in Outcome}  # the log may contain names of earlier versions
+_UNFAITHFUL = "The translations did not pass the checks"
+_SETTINGS = "correct OPENAI_API_KEY, OPENAI_BASE_URL or TRANSLATION_MODEL"
+_LATER = "run it again later"
+_ANOTHER_MODEL = "another TRANSLATION_MODEL may do better"
+_WRONG_LANGUAGE = "The translations are not in the language that was asked for"
+_ENDPOINT = f"check OPENAI_BASE_URL, or {_LATER}"
+_NAMED = ""  # the sentence of the failure names the remedy
+_REMEDIES = {
+    Outcome.UNAUTHORISED: _SETTINGS,
+    Outcome.REDIRECTED: _NAMED,
+    Outcome.NO_MODEL: _NAMED,
+    Outcome.CERTIFICATE: _NAMED,
+    Outcome.PROXY: _NAMED,
+    Outcome.ONLY_THOUGHT: _NAMED,
+    Outcome.UNSUPPORTED_FIELD: "correct it",
+    Outcome.REFUSED: "correct OPENAI_EXTRA_BODY or TRANSLATION_MODEL",
+    Outcome.QUOTA: "top up the account, or name another endpoint in OPENAI_BASE_URL",
+    Outcome.THROTTLED: f"lower LLM_CONCURRENCY, or {_LATER}",
+    Outcome.UNREACHABLE: _ENDPOINT,
+    Outcome.TIMEOUT: f"raise it, or {_LATER}",
+    Outcome.SERVER_ERROR: _ENDPOINT,
+    Outcome.NO_COMPLETION: _ENDPOINT,
+    Outcome.ERROR_BODY: _ENDPOINT,
+    Outcome.NO_CHOICE: _ENDPOINT,
+    Outcome.MANY_CHOICES: _ENDPOINT,
+    Outcome.UNFINISHED: _ENDPOINT,
+}
+_OF_THE_LANGUAGE = frozenset({Flaw.SCRIPT, Flaw.UNTRANSLATED})
+
+
+async def failure_of(app: App, accounts: Iterable[RunReport]) -> ModelError | None:
+    """Return the error of the first edition in `accounts`, in any language, with less than half of its papers
+    translated.
+
+    Only papers that were tried count, not those without a key, without budget, or given up.
+    """
+    for account in accounts:
+        for made in (account, *account.others):
+            if (fault := await _fault(app, made)) is not None:
+                return fault
+    return None
+
+
+async def _fault(app: App, made: Made) -> ModelError | None:
+    edition = made.edition
+    failed = failures(edition)
+    if edition.translated >= len(failed) or not failed:
+        return None
+    async with database.reading(app.engine) as connection:
+        asked = await model_calls.of_versions(connection, failed, edition.language)
+        tried = await model_calls.load_attempts(connection, failed, edition.language)
+    found = [{each.flaw for each in attempt.findings} for made in tried.values() for attempt in made]
+    return ModelError(sentence(edition.date, edition.translated, len(failed), asked, found))
+
+
+def failures(edition: Edition) -> list[VersionId]:
+    """Return the papers of `edition` whose translation was tried and failed. Pure."""
+    return [entry.paper.version for entry in edition.entries if entry.translation in _FAILED]
+
+
+def sentence(
+    day: date, translated: int, failed: int, asked: Iterable[Call], found: Sequence[AbstractSet[Flaw]] = ()
+) -> str:
+    """Describe the most frequent failure of the calls `asked`, and its remedy, in one sentence. Pure.
+
+    `found` are the flaws of each translation that a model returned.
+    """
+    outcomes = Counter(
+        outcome
+        for call in asked
+        if call.purpose is Purpose.TRANSLATION and (outcome := _KNOWN.get(call.outcome))
+    )
+    papers = f"{f'only {translated}' if translated else 'none'} of the {translated + failed} papers of {day}"
+    begun = f"The language model translated {papers}"
+    tested = "`arxiv-daily doctor` tries the endpoint, and the next run tries what is missing again"
+    if not outcomes:
+        return f"{begun}: the log says why; {tested}."
+    [(outcome, count)] = outcomes.most_common(1)
+    said = _unfaithful(found) if outcome is Outcome.OK else str(CallError(outcome)).rstrip(".")
+    times = "once" if count == 1 else f"{count} times"
+    helps = "; ".join(filter(None, (_REMEDIES.get(outcome, _ANOTHER_MODEL), tested)))
+    return f"{begun}: {said[0].lower()}{said[1:]} ({times}); {helps}."
+
+
+def _unfaithful(found: Sequence[AbstractSet[Flaw]]) -> str:
+    """Name the fault of the translations that failed the checks: the language, if that of at least half of them."""
+    foreign = sum(bool(_OF_THE_LANGUAGE & flaws) for flaws in found)
+    return _WRONG_LANGUAGE if foreign and 2 * foreign >= len(found) else _UNFAITHFUL
+
 
 BETWEEN_TRIES = timedelta(minutes=30)
 """Time between two runs of unfinished work: an edition whose batch is not visible yet, or a missing full text."""
@@ -133,7 +265,7 @@ class Schedule:
 
     async def _prune(self, now: datetime) -> None:
         """Delete expired data once a day."""
-        if now.date() != self._pruned_on and await pruning.prune(self.app.engine, now):
+        if now.date() != self._pruned_on and await prune(self.app.engine, now):
             self._pruned_on = now.date()
 
     async def _paused(self, time: timedelta) -> datetime:
@@ -181,7 +313,7 @@ async def alert(app: App, made: Work) -> ModelError | None:
     await app.alerts.resolve(AlertKind.EDITION_FAILED)
     await app.alerts.update(AlertKind.EDITION_MISSING, {str(day): "" for day in missing})
     await app.alerts.update(AlertKind.PAPERS_UNEXPLAINED, unexplained)
-    untranslated = await model_failures.of(app, made.news)
+    untranslated = await failure_of(app, made.news)
     if untranslated is not None or made.news:
         failed = {} if untranslated is None else {"": str(untranslated)}
         await app.alerts.update(AlertKind.MODEL_FAILED, failed)

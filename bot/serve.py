@@ -1,18 +1,18 @@
 """The whole program in one process: pages, schedule, mail and Telegram, from start-up to a clean stop.
 
 The parts run in parallel and fail independently: an unreachable Telegram or a revoked token does not affect pages and
-mail, and a stalled mail server does not affect Telegram.
+mail, and a stalled mail server does not affect Telegram. A stop takes a bounded time.
 """
 
 import asyncio
 import secrets
 import signal
-from collections.abc import Coroutine, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -20,35 +20,92 @@ from telegram import Update
 from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
-from bot import alert_routes, loops, outboxes, posts, publishing
 from bot import links as signed
-from bot.alerting.alerts import NotToldError
+from bot import outboxes, posts, process, publishing
+from bot.alerts import NotToldError
 from bot.container import App, Clock, FarEnds, open_app
 from bot.core.models import Alert, AlertKind
-from bot.delivery import unknown_messages
+from bot.delivery import resuming
 from bot.delivery.outages import outlasting
 from bot.delivery.resuming import keep_sending, send_until, with_pauses
 from bot.delivery.worker import Outbox
-from bot.lifetimes import in_time, own_stop, side_by_side, unless
 from bot.links import Links
-from bot.mail import envelope_sender, mailbox
+from bot.mail import imap, return_path
 from bot.mail.transactional import Letters
 from bot.outboxes import Rhythm
 from bot.scheduler import Schedule
 from bot.settings import Settings
 from bot.subscriptions.service import SubscriptionService
-from bot.telegram import application, connection, updates
-from bot.telegram.context import CHANNEL, Desk
+from bot.telegram import application, http
+from bot.telegram.context import CHANNEL, BotContext
 from bot.telegram.handlers.admin import OperatorChats
 from bot.telegram.rate_limiter import LimitArgs
-from bot.telegram.update_queue import Inbox
+from bot.telegram.update_queue import UpdateQueue
 from bot.web import webhook
-from bot.web.app import site
+from bot.web.app import listening, site
 from bot.web.pages import Pages
-from bot.web.server import listening
 from digest.db import engine as database
 
+T = TypeVar("T")
 _log = structlog.get_logger()
+_STOP_SECONDS, _CUT_OFF_SECONDS = 6.0, 1.0  # for all parts to end, and for those that were cancelled
+
+
+async def in_time(stop: asyncio.Event, work: Coroutine[Any, Any, object]) -> None:
+    """Await `work`, which ends by itself at `stop`, and cancel it if it takes some seconds more.
+
+    The tables tell where to continue: a cancellation here is like a crash.
+    """
+    working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    _, late = await asyncio.wait({working}, timeout=_STOP_SECONDS)
+    if late:
+        _log.warning("cut_off_at_the_stop", seconds=_STOP_SECONDS)
+        working.cancel()
+        _, late = await asyncio.wait({working}, timeout=_CUT_OFF_SECONDS)
+    if not late and not working.cancelled():
+        await working
+
+
+async def side_by_side(stop: asyncio.Event, parts: list[Coroutine[Any, Any, object]]) -> None:
+    """Run all `parts`, which end by themselves at `stop`. If one fails, the others stop and its exception is raised."""
+    tasks = [asyncio.create_task(part) for part in parts]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    stop.set()
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
+
+
+async def unless(stop: asyncio.Event, work: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
+    """Return the result of `work`, or None if `stop` is set before."""
+    working, stopped = asyncio.create_task(work()), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        return await working if working.done() else None
+    finally:
+        stopped.cancel()
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+
+@asynccontextmanager
+async def own_stop(stop: asyncio.Event) -> AsyncIterator[asyncio.Event]:
+    """Yield an event that is set with `stop`, or on its own to end only some parts."""
+    own = asyncio.Event()
+
+    async def follow() -> None:
+        await stop.wait()
+        own.set()
+
+    following = asyncio.create_task(follow())
+    try:
+        yield own
+    finally:
+        following.cancel()
+
+
 _RETURNS_SECONDS = 300.0  # between two checks of the bounce mailbox
 # A stop takes at most ten seconds: time limits for mail and answers in progress, for all parts (`in_time`), and for
 # what they depend on. What hangs even then is left to `loops.leave_within`.
@@ -71,8 +128,8 @@ class _House:
     stop: asyncio.Event
     outboxes: list[Outbox] = field(default_factory=list)
     letters: Letters | None = None
-    desk: Desk | None = None
-    inbox: Inbox | None = None
+    desk: BotContext | None = None
+    inbox: UpdateQueue | None = None
     listens: asyncio.Event = field(default_factory=asyncio.Event)
     joined: asyncio.Event = field(default_factory=asyncio.Event)
     has_joined: bool = False
@@ -80,7 +137,7 @@ class _House:
     subscriptions: SubscriptionService = field(init=False)
 
     def __post_init__(self) -> None:
-        own = envelope_sender.own_mailboxes(self.settings)
+        own = return_path.own_mailboxes(self.settings)
         self.subscriptions = SubscriptionService(self.app.engine, self.app.clock, self.wake, own)
 
     def wake(self) -> None:
@@ -131,7 +188,7 @@ async def _pages(house: _House) -> None:
     async def take(update: dict[str, Any]) -> None:
         if house.desk is None or house.inbox is None:  # Telegram sends it again
             raise HTTPException(503)
-        await house.inbox.take([Update.de_json(updates.readable(update), house.desk.bot)])
+        await house.inbox.take([Update.de_json(http.readable_updates(update), house.desk.bot)])
 
     pages = Pages(house.app, house.links, house.subscriptions, settings.smtp_host is not None)
     hook = webhook.route(secret.get_secret_value(), take) if secret is not None else None
@@ -161,7 +218,7 @@ async def _publishing(house: _House) -> None:
 
 async def _alerts(house: _House) -> None:
     app, settings = house.app, house.settings
-    ways = alert_routes.routes(app, settings, _Joined(house))
+    ways = outboxes.routes(app, settings, _Joined(house))
     telling = partial(app.alerts.keep_telling, ways, min(_ALERT_SECONDS, house.rhythm.tick_seconds))
     await unless(house.stop, telling)
 
@@ -187,7 +244,7 @@ async def _unknown(house: _House) -> None:
     """Alert the operator of messages with unknown delivery."""
     app = house.app
     seconds = house.rhythm.tick_seconds
-    await unless(house.stop, partial(unknown_messages.watch, app.engine, app.alerts, app.clock, seconds))
+    await unless(house.stop, partial(resuming.watch_unknown, app.engine, app.alerts, app.clock, seconds))
 
 
 async def _mail(house: _House) -> None:
@@ -200,9 +257,9 @@ async def _mail(house: _House) -> None:
             keep_sending(stop, outbox, app.alerts, first_pause_seconds=house.rhythm.pause_seconds),
             _letters(stop, house.letters),
         ]
-        account = mailbox.account(house.settings)
+        account = imap.account(house.settings)
         if account is not None:
-            watch = partial(mailbox.watch, account, links, app.alerts, _RETURNS_SECONDS)
+            watch = partial(imap.watch, account, links, app.alerts, _RETURNS_SECONDS)
             parts.append(unless(stop, watch))
         await side_by_side(stop, parts)
 
@@ -243,11 +300,11 @@ async def _talk(house: _House) -> None:
             async def take(found: Sequence[Update]) -> None:
                 await outlasting("updates", partial(inbox.take, found))
 
-            parts.append(unless(stop, partial(connection.poll, bot, take)))
+            parts.append(unless(stop, partial(application.poll, bot, take)))
         await side_by_side(stop, parts)
 
 
-async def _close_inbox(stop: asyncio.Event, inbox: Inbox) -> None:
+async def _close_inbox(stop: asyncio.Event, inbox: UpdateQueue) -> None:
     """Finish the updates in progress in parallel with the sends, not after them."""
     await stop.wait()
     await inbox.close(_LAST_SECONDS)
@@ -281,23 +338,23 @@ async def _answers(house: _House) -> bool:
     return True
 
 
-async def _joined(house: _House, stack: AsyncExitStack) -> tuple[ExtBot[LimitArgs], Outbox, Inbox]:
+async def _joined(house: _House, stack: AsyncExitStack) -> tuple[ExtBot[LimitArgs], Outbox, UpdateQueue]:
     """Join Telegram, and return what sends messages and handles updates; `stack` closes them."""
     settings = house.settings
     outgoing, outbox = await stack.enter_async_context(outboxes.telegram(house.app, settings, house.rhythm))
     newsletter = house.links if settings.smtp_host is not None else None
-    desk = application.open_desk(house.app, outgoing, outbox, house.subscriptions, settings, newsletter)
+    desk = application.open_context(house.app, outgoing, outbox, house.subscriptions, settings, newsletter)
     outgoing.alert = partial(house.app.alerts.raise_, AlertKind.TOPIC_CLOSED)
     inbox = await stack.enter_async_context(application.answering(desk))
     house.desk, house.inbox = desk, inbox
     house.outboxes.append(outbox)
     stack.callback(house.leave_telegram, outbox)
     if settings.telegram_webhook_secret is None:
-        await connection.have_fetched(desk.bot)
+        await application.have_fetched(desk.bot)
     else:
         await house.listens.wait()
         url = f"{str(settings.public_url).rstrip('/')}{webhook.PATH}"
-        await connection.have_pushed(desk.bot, url, settings.telegram_webhook_secret)
+        await application.have_pushed(desk.bot, url, settings.telegram_webhook_secret)
     await application.introduce(desk, settings.telegram_channels)
     if house.has_joined:  # after a refusal
         await house.app.alerts.resolve(AlertKind.CHANNEL_PAUSED, CHANNEL)
@@ -323,7 +380,7 @@ def stopping() -> asyncio.Event:
 
     def begin() -> None:
         stop.set()
-        loops.leave_within(_LEAVE_SECONDS)
+        process.leave_within(_LEAVE_SECONDS)
 
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, begin)

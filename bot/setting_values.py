@@ -1,13 +1,22 @@
-"""Parsers of setting values. Each raises ValueError with a sentence about the problem.
+"""Parsers of setting values, and the parts of the environment that are read before the settings.
 
-Values that are not text are returned unchanged. Pure.
+Parsers of setting values. Each raises ValueError with a sentence about the problem.
+
+Values that are not text are returned unchanged.
+
+The home folder of the program, with its `.env`; relative paths in settings start there.
+
+Proxies from the environment, which every HTTP library and Git use; `.env` may contain them too.
 """
 
 import json
+import os
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from ipaddress import ip_address
+from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -229,3 +238,50 @@ def _parsed(parse: Callable[[str], object], value: object) -> object:
         return parse(value) if isinstance(value, str) else value
     except InvalidMailboxError as error:
         raise ValueError(str(error).removesuffix(".")) from None
+
+
+ENV_FILE = ".env"
+INSTALLED_IN = Path(sys.prefix).parent if sys.prefix != sys.base_prefix else None
+"""The folder that contains the `.venv` of this program; None without one."""
+
+
+def home_folder() -> Path:
+    """Return the current folder, or, if it has no `.env`, the folder in which this program is installed, if that has
+    one.
+
+    So cron and systemd, which start it in another folder, find its settings and database.
+    """
+    if INSTALLED_IN is None or _has_settings(Path()) or not _has_settings(INSTALLED_IN):
+        return Path()
+    return INSTALLED_IN
+
+
+def _has_settings(folder: Path) -> bool:
+    return os.path.exists(folder / ENV_FILE)  # noqa: PTH110 - False also for a folder that may not be read
+
+
+PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+_ADDRESSES = PROXY_VARIABLES[:3]
+
+
+def use_proxies(written: Mapping[str, str | None]) -> None:
+    """Put the proxies of `.env` into the environment, which takes precedence, in a form that every library knows."""
+    for name, value in written.items():
+        known = name.lower() in PROXY_VARIABLES and not {name.lower(), name.upper()} & os.environ.keys()
+        if known and value:
+            os.environ[name.upper()] = value
+    for name in (*_ADDRESSES, *map(str.upper, _ADDRESSES)):
+        if (
+            (address := os.environ.get(name, "")).lower().startswith("socks://")
+        ):  # desktops write version 5 so
+            os.environ[name] = f"socks5{address[5:]}"
+
+
+def proxy_faults() -> Iterator[str]:
+    """Return a sentence for each proxy that is not a URL: libraries would fail on it at first use."""
+    for name in (*_ADDRESSES, *map(str.upper, _ADDRESSES)):
+        if address := os.environ.get(name):
+            try:
+                proxy(address if "://" in address else f"http://{address}")
+            except ValueError as error:
+                yield f"{name}: {error}."

@@ -1,4 +1,4 @@
-"""The operator's settings, from the environment and from `.env` (the environment wins); `home` tells which file."""
+"""The operator's settings, from the environment and from `.env` of the home folder (the environment wins)."""
 
 import re
 from datetime import date, time
@@ -25,7 +25,6 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from bot import home, proxies
 from bot import setting_values as values
 from bot.core.mailboxes import Mailbox, Sender
 from digest.core.errors import DigestError
@@ -153,7 +152,7 @@ class Settings(BaseSettings):
     @classmethod
     def _database_in_data_dir(cls, raw: dict[str, Any]) -> dict[str, Any]:
         folder = raw.get("data_dir", "data")
-        raw = {name: value for name, value in raw.items() if name not in proxies.NAMES}
+        raw = {name: value for name, value in raw.items() if name not in values.PROXY_VARIABLES}
         return {"database_url": f"sqlite:///{Path(folder) / 'arxiv-daily.db'}", **raw}
 
     @field_validator("telegram_webhook_secret")
@@ -257,11 +256,11 @@ def given(**chosen: object) -> Settings:
 
 def load() -> Settings:
     """Load the settings. Relative paths start at `home.folder`. Raises SettingsError with every error."""
-    folder = home.folder()
-    read_from: dict[str, Any] = {"_env_file": folder / home.ENV_FILE}
+    folder = values.home_folder()
+    read_from: dict[str, Any] = {"_env_file": folder / values.ENV_FILE}
     try:
-        proxies.use(dotenv_values(folder / home.ENV_FILE, encoding="utf-8"))
-        faults = [*proxies.faults()]
+        values.use_proxies(dotenv_values(folder / values.ENV_FILE, encoding="utf-8"))
+        faults = [*values.proxy_faults()]
         loaded = _validated(read_from, faults)
     except (OSError, UnicodeError) as error:
         raise SettingsError(f".env cannot be read: {error}") from None

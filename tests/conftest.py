@@ -67,7 +67,7 @@ def _logs_as_before() -> Iterator[None]:
 def _has_no_settings_of_yours() -> Iterator[None]:
     """Where a test has no `.env`, that of this checkout must not take its place."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bot.home.INSTALLED_IN", None)
+        patch.setattr("bot.setting_values.INSTALLED_IN", None)
         yield
 
 

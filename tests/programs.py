@@ -106,10 +106,10 @@ def _run(
     env: Mapping[str, str],
     attempts: int | None,
 ) -> None:
-    from bot import home  # noqa: PLC0415 - it is there already, and nobody else needs it
+    from bot import setting_values  # noqa: PLC0415 - it is there already, and nobody else needs it
     from bot.cli import main  # noqa: PLC0415
 
-    home.INSTALLED_IN = None  # tests/conftest.py tells why
+    setting_values.INSTALLED_IN = None  # tests/conftest.py tells why
     for number, path in ((0, os.devnull), (1, out), (2, err)):
         os.dup2(os.open(path, os.O_RDWR), number)
     sys.stdout, sys.stderr = open(1, "w", encoding="utf-8"), open(2, "w", encoding="utf-8", buffering=1)  # noqa: SIM115

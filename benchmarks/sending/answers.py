@@ -22,11 +22,11 @@ from bot.container import open_app, open_database
 from bot.delivery.fanout import Renderings
 from bot.delivery.worker import Outbox
 from bot.subscriptions.service import SubscriptionService
-from bot.telegram import application, connection
-from bot.telegram.channel import Outgoing
+from bot.telegram import application
+from bot.telegram.channel import TelegramChannel
 from bot.telegram.http import Request
 from bot.telegram.rate_limiter import LimitArgs, Limiter
-from bot.telegram.update_queue import Inbox
+from bot.telegram.update_queue import UpdateQueue
 from tests.bot.telegram.world import BotWorld, bot_world
 from tests.bot.world import WEDNESDAY_NOON, world
 from tests.fakes.telegram import TOKEN, FakeTelegram
@@ -122,7 +122,7 @@ class _Asked:
     """Who is asked, and the way in."""
 
     bot: ExtBot[LimitArgs]
-    inbox: Inbox
+    inbox: UpdateQueue
 
 
 def answers(askers: int) -> Answers:
@@ -165,12 +165,12 @@ async def _bot(folder: Path, url: str, requests: _Requests) -> AsyncIterator[_As
             get_updates_request=Request(1),
             rate_limiter=Limiter(0),
         )
-        async with open_app(settings, lambda: WEDNESDAY_NOON) as app, connection.initialized(bot):
-            outgoing = Outgoing(bot)
+        async with open_app(settings, lambda: WEDNESDAY_NOON) as app, application.initialized(bot):
+            outgoing = TelegramChannel(bot)
             renderings = Renderings(app.engine, outgoing, _nothing, app.clock)
             outbox = Outbox(app.engine, outgoing, renderings, app.clock)
             subscriptions = SubscriptionService(app.engine, app.clock, outbox.wake)
-            desk = application.open_desk(app, outgoing, outbox, subscriptions, settings)
+            desk = application.open_context(app, outgoing, outbox, subscriptions, settings)
             async with application.answering(desk) as inbox:
                 yield _Asked(bot, inbox)
 

@@ -24,7 +24,7 @@ from bot.delivery import fanout
 from bot.delivery.fanout import Renderings
 from bot.delivery.worker import Outbox
 from bot.settings import Settings
-from bot.telegram.channel import Outgoing
+from bot.telegram.channel import TelegramChannel
 from bot.telegram.http import Request
 from bot.telegram.rate_limiter import LimitArgs, Limiter
 from digest.core.models import Edition
@@ -96,7 +96,7 @@ async def drain(folder: Path, url: str) -> None:
 
 def outbox(engine: AsyncEngine, bot: ExtBot[LimitArgs], clock: Callable[[], datetime]) -> Outbox:
     """What sends the edition."""
-    outgoing = Outgoing(bot)
+    outgoing = TelegramChannel(bot)
 
     async def contents(*_: object) -> Edition:
         return due_edition()

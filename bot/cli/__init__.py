@@ -63,7 +63,7 @@ _program = TyperGroup(
         ),
         _Command(
             "bounces",
-            "bot.cli.bounces:bounces",
+            "bot.cli.archive:bounces",
             "Read bounced mail and end the subscriptions that it reports as gone.",
         ),
         _Command(

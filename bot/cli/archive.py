@@ -1,6 +1,9 @@
-"""The commands `arxiv-daily archive …`, for the posts on disk."""
+"""The commands for what is on disk or on standard input: `arxiv-daily archive …` and `arxiv-daily bounces`."""
 
 import asyncio
+import os
+import sys
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,11 +13,16 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot import command_line
+from bot.alerts import Alerts
 from bot.command_line import say
 from bot.container import open_database
-from bot.settings import Settings
+from bot.links import Links
+from bot.mail import apply_bounces
+from bot.mail.apply_bounces import Outcome, mails_in
+from bot.settings import Settings, SettingsError
 from digest.archive import files, importing, lint, post
 from digest.core.errors import ArchiveError
+from digest.render import terminal
 
 app = typer.Typer(help="Check, import and repair posts.", no_args_is_help=True)
 Paths = Annotated[
@@ -79,3 +87,44 @@ async def _import(engine: AsyncEngine, loaded: Settings, path: Path) -> str:
 def _posts(paths: list[Path]) -> Iterator[Path]:
     for path in paths:
         yield from sorted(path.glob("*-arxiv.md")) if path.is_dir() else [path]
+
+
+PIPED = Path("-")
+Files = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="FILE", help="Mails or mboxes; - is standard input.", show_default="-"),
+]
+
+
+def bounces(files: Files = None) -> None:
+    """Read bounced mail and end the subscriptions that it reports as gone."""
+    for path in files or []:
+        if path != PIPED and not (path.is_file() and os.access(path, os.R_OK)):
+            raise typer.BadParameter(f"{path} is not a readable file.", param_hint="FILE")
+    loaded = command_line.load()
+    outcomes = asyncio.run(_take(loaded, files or [PIPED]))
+    say(terminal.render("bounces", outcomes=outcomes), nl=False)
+
+
+async def _take(loaded: Settings, files: list[Path]) -> Counter[Outcome]:
+    links, now = _links(loaded), datetime.now(UTC)
+    async with open_database(loaded) as engine:
+        await apply_bounces.forget_old(engine, now)
+        outcomes = Counter([await apply_bounces.take(engine, mail, links, now) for mail in _mails(files)])
+        await apply_bounces.alert_of_refusals(engine, Alerts(engine, lambda: now), now)
+        return outcomes
+
+
+def _mails(files: list[Path]) -> Iterator[bytes]:
+    for path in files:
+        if path == PIPED:
+            yield from mails_in(sys.stdin.buffer)
+        else:
+            with path.open("rb") as file:
+                yield from mails_in(file)
+
+
+def _links(loaded: Settings) -> Links:
+    if loaded.secret_key is None:
+        raise SettingsError("SECRET_KEY is not set: without it, reports cannot be assigned to subscribers.")
+    return Links("", loaded.secret_key.get_secret_value(), lambda: datetime.now(UTC))

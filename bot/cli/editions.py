@@ -11,13 +11,12 @@ import typer
 from rich.console import Console
 
 from bot import command_line, daily_run, outboxes, posts, publishing, scheduler
-from bot.alert_routes import routes
-from bot.cli.progress import reporting
-from bot.command_line import At, say
+from bot.command_line import At, reporting, say
 from bot.container import App, calendar, open_app, open_database
 from bot.core.models import AlertKind
 from bot.daily_run import Work
 from bot.deliver_once import Courier, Delivered, deliver_day
+from bot.outboxes import routes
 from bot.settings import Settings
 from digest.core.errors import DigestError
 from digest.core.progress import Report

@@ -11,9 +11,9 @@ import click
 import typer
 
 from bot import command_line, daily_run, publishing
-from bot.accounts import Account
 from bot.command_line import say
 from bot.container import App, open_app, rules
+from bot.daily_run import RunReport
 from bot.db import dispatches
 from bot.settings import Settings
 from digest.checks import translation as translation_checks
@@ -193,7 +193,7 @@ def _doubts(loaded: Settings, paper: Paper, language: str, written: TranslationF
     return translation_checks.translated(source.original, made, language, source.glossary)
 
 
-async def _rebuilt(parts: App, shown: _Shown) -> Account | None:
+async def _rebuilt(parts: App, shown: _Shown) -> RunReport | None:
     """Write the post again; what else the edition lacks is made too."""
     try:
         account = await daily_run.rebuild(parts, shown.day, lambda _: None)

@@ -28,8 +28,8 @@ from bot.mail import composing, message
 from bot.mail.message import Letterhead
 from bot.settings import Settings
 from bot.telegram import messages as chat
-from bot.telegram import words
-from bot.telegram.parts import Message
+from bot.telegram import templates
+from bot.telegram.templates import Message
 from digest.archive import files
 from digest.core.errors import ArchiveError, DigestError
 from digest.core.models import Edition
@@ -125,7 +125,7 @@ def telegram(wanted: date, messages: Sequence[Message], language: str, out: Path
     """Write `messages` as a page. Raises ArchiveError."""
     # The chat's templates escape.
     shown = [(Markup(each.rich or each.html), each.rich is not None, each.buttons) for each in messages]  # noqa: S704
-    page = words.environment().get_template("page/chat.html.j2").render(messages=shown, language=language)
+    page = templates.environment().get_template("page/chat.html.j2").render(messages=shown, language=language)
     path = out / f"{wanted}-telegram.html"
     files.write(path, page)
     return path

@@ -8,7 +8,7 @@ from bot import command_line
 from bot import serve as service
 from bot.command_line import say
 from bot.container import open_database
-from bot.loops import Loop
+from bot.process import Loop
 from bot.settings import Settings
 
 database = typer.Typer(help="The database.", no_args_is_help=True)

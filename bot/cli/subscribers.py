@@ -18,12 +18,12 @@ from bot.container import open_database
 from bot.core.models import ChannelName, Choices, Kind, Standing, Subscriber
 from bot.db import subscribers
 from bot.db.tables import subscribers as table
-from bot.mail import envelope_sender, import_csv
+from bot.mail import import_csv, return_path
 from bot.mail.import_csv import Defaults, Sheet
 from bot.settings import Settings
 from bot.subscriptions.preferences import Offer
 from bot.subscriptions.service import Imported, SubscriptionService
-from bot.telegram import words
+from bot.telegram import templates
 from digest.core.errors import DigestError
 from digest.core.invisible import removed
 from digest.db import engine as database
@@ -139,12 +139,12 @@ def _private(path: str, flags: int) -> int:
 def _defaults(loaded: Settings) -> Defaults:
     """Return the default values of an imported address."""
     now = _now()
-    language = words.nearest(None, loaded.target_language)
+    language = templates.nearest_language(None, loaded.target_language)
     reader = Subscriber(
         0, ChannelName.MAIL, "", Kind.MAILBOX, Choices(language), loaded.timezone, standing=Standing.ACTIVE
     )
-    offer = Offer(loaded.arxiv_categories, words.languages(), now.date())
-    return Defaults(reader, offer, now, envelope_sender.own_mailboxes(loaded))
+    offer = Offer(loaded.arxiv_categories, templates.languages(), now.date())
+    return Defaults(reader, offer, now, return_path.own_mailboxes(loaded))
 
 
 async def _import(loaded: Settings, sheet: Sheet) -> Imported:

@@ -12,8 +12,7 @@ from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.models import ASK_LIFETIME, Ask, Wish
-from bot.db.addresses import within
-from bot.db.tables import asks, spent
+from bot.db.tables import asks, spent, within_address
 from digest.db.bulk import BATCH, delete_some, insert_into
 
 _COLUMNS = asks.c
@@ -151,7 +150,7 @@ async def of_address(connection: AsyncConnection, address: str) -> list[dict[str
 
 
 def _of(address: str) -> ColumnElement[bool]:
-    return within(_COLUMNS.address, address) | (_COLUMNS.person == address)
+    return within_address(_COLUMNS.address, address) | (_COLUMNS.person == address)
 
 
 def _ask(row: Row[Any]) -> Ask:

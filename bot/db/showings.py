@@ -8,8 +8,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.models import Part, Showing
-from bot.db.addresses import within
-from bot.db.tables import showings
+from bot.db.tables import showings, within_address
 
 _COLUMNS = showings.c
 
@@ -58,4 +57,4 @@ async def move(connection: AsyncConnection, old: str, new: str) -> None:
 
 async def forget(connection: AsyncConnection, address: str) -> None:
     """Delete the answers on their way to `address` and its topics."""
-    await connection.execute(delete(showings).where(within(_COLUMNS.address, address)))
+    await connection.execute(delete(showings).where(within_address(_COLUMNS.address, address)))

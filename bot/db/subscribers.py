@@ -10,8 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.models import Choices, Consent, Detail, Edit, Kind, Standing, Subscriber
 from bot.db import asks, showings
-from bot.db.addresses import within
-from bot.db.tables import bounces, deliveries, signups, subscribers, unknown_messages
+from bot.db.tables import bounces, deliveries, signups, subscribers, unknown_messages, within_address
 from digest.core import keywords
 from digest.core.models import Extent
 from digest.db.bulk import insert_all, insert_into, rows_among
@@ -30,7 +29,7 @@ async def at(
 ) -> list[Subscriber]:
     """Return the subscribers at `address` and its topics; with `lock`, no deliveries are created for them meanwhile."""
     columns = subscribers.c
-    query = select(subscribers).where(columns.channel == channel, within(columns.address, address))
+    query = select(subscribers).where(columns.channel == channel, within_address(columns.address, address))
     query = query.order_by(columns.id)
     rows = await connection.execute(query.with_for_update() if lock else query)
     return [subscriber(row) for row in rows]

@@ -1,6 +1,7 @@
 """The tables of people, beside those of papers. They are authoritative: what is not in them did not happen.
 
-Data of a chat or mailbox refers to `subscribers` or holds its address, so deleting these rows deletes the data.
+Data of a chat or mailbox refers to `subscribers` or holds its address, so deleting these rows deletes the data. The
+address of a chat may be followed by `:topic`, for a topic of a forum.
 """
 
 from sqlalchemy import (
@@ -8,6 +9,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Date,
     Double,
     ForeignKey,
@@ -267,3 +269,8 @@ publications = Table(
     Column("push_tries", Integer, nullable=False, server_default="0"),
     Column("reason", PlainText),
 )
+
+
+def within_address(column: Column[str], address: str) -> ColumnElement[bool]:
+    """Match rows whose `column` holds `address` or one of its topics."""
+    return (column == address) | column.startswith(f"{address}:", autoescape=True)

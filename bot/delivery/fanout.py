@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from bot.core.models import Choices, Delivery, Dispatch, Part, Subject
 from bot.db import deliveries, dispatches, subscribers
 from bot.delivery.channel import Channel
-from bot.subscriptions import hours
+from bot.subscriptions import preferences
 from digest.core.models import Edition
 from digest.db import engine as database
 from digest.db.bulk import BATCH
@@ -198,7 +198,7 @@ async def _give_to_some(engine: AsyncEngine, number: int, at: datetime) -> int |
         count = await deliveries.open_for(
             connection,
             fanout.dispatch,
-            partial(hours.due_at, fanout.dispatch),
+            partial(preferences.due_at, fanout.dispatch),
             at,
             quiet=fanout.dispatch.subject is Subject.QUIET,
             among=segment,

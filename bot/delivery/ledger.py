@@ -42,7 +42,7 @@ class _Waiting:
             self.written.set_exception(error)
 
 
-class Ledger:
+class BatchedWriter:
     """Writes marks of deliveries to the database of `engine`."""
 
     def __init__(self, engine: AsyncEngine, clock: Callable[[], datetime]) -> None:

@@ -1,4 +1,11 @@
-"""The delivery worker of one channel: it finds due deliveries in the tables and sends them (`attempts`).
+"""The delivery worker of one channel, and its trials after a refusal that may concern us.
+
+Trials after a refusal of us: which recipients to try until one is served or the channel is clearly refused.
+
+One recipient's refusal may concern only them, and a list may contain many adjacent addresses that do not exist. So a
+few others are tried, one at a time, before the channel counts as refused. Pure: no database and no clock.
+
+The delivery worker of one channel: it finds due deliveries in the tables and sends them (`attempts`).
 
 Each message is marked as being sent before its request, and as sent after it. After a crash or timeout in between its
 delivery is unknown: it may have arrived. Later messages are still sent. This is the only case in which a person can get
@@ -10,7 +17,9 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from functools import partial
+from math import sqrt
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -19,15 +28,74 @@ from bot.core.models import Delivery, Sending
 from bot.db import deliveries
 from bot.delivery import outages
 from bot.delivery.address_failures import AddressFailures
-from bot.delivery.attempts import Attempts
+from bot.delivery.attempts import Attempts, DeliveryResults
 from bot.delivery.channel import Channel, HaltedError
 from bot.delivery.fanout import Renderings
-from bot.delivery.ledger import Ledger, LedgerClosedError
-from bot.delivery.results import Outcomes
-from bot.delivery.trials import Refusal, Trials
+from bot.delivery.ledger import BatchedWriter, LedgerClosedError
 from digest.core.errors import DigestError, StoreUnavailableError
 from digest.db import engine as database
 from digest.db.locks import exclusive
+
+_TRIALS = 3  # on a half-dead list one in eight would look refused
+_OTHERS = (
+    3  # messages accepted between two refusals of one recipient: then the refusal concerns only that one
+)
+_GOLDEN = (sqrt(5) - 1) / 2  # the fractional parts of its multiples are spread evenly between 0 and 1
+
+
+class Refusal(StrEnum):
+    """The meaning of a refusal of us."""
+
+    ALONE = "alone"
+    """It concerns only this recipient."""
+    DOUBTFUL = "doubtful"
+    """Others have to be tried."""
+    CLEAR = "clear"
+    """The channel refuses us."""
+
+
+@dataclass
+class Trials:
+    """The results for the recipients of a channel, kept across its pauses. Recipients are subscriber ids."""
+
+    sent: int = 0
+    """The number of accepted messages."""
+    are_on: bool = False
+    """True if one message at a time is sent, because the latest answer is a refusal of us."""
+    refused: dict[int, int] = field(default_factory=dict)
+    """Recipients who met a refusal of us and go last, with the number of messages accepted by then."""
+    _left: int = _TRIALS
+    _begun: int = 0
+    _latest: int | None = None
+    """The recipient of the current trial."""
+
+    def place(self, count: int) -> int:
+        """Return the position of the next recipient to try among `count`: far from the previous ones."""
+        self._begun += 1
+        return int(count * (self._begun * _GOLDEN % 1))
+
+    def try_on(self, recipient: int) -> None:
+        """Record that the next result of `recipient` is a trial."""
+        self._latest = recipient
+
+    def served(self, recipient: int) -> None:
+        """Record that a message was accepted, so we are not refused."""
+        self.sent += 1
+        self.are_on, self._left = False, _TRIALS
+        self.refused.pop(recipient, None)
+
+    def met(self, recipient: int, *, is_answer: bool) -> Refusal:
+        """Record a refusal of us for `recipient`, and return its meaning; `is_answer`: it is the answer to a single
+        message.
+        """
+        before = self.refused.get(recipient, self.sent)
+        if is_answer and not self.are_on and self.sent - before >= _OTHERS:
+            return Refusal.ALONE
+        self.refused[recipient] = self.sent
+        is_trial, self.are_on = self.are_on and recipient == self._latest, True
+        self._left = max(self._left - is_trial, 0)
+        return Refusal.DOUBTFUL if is_answer and self._left else Refusal.CLEAR
+
 
 _log = structlog.get_logger()
 _WIDTH = 200  # simultaneous sends; a group that waits for its minute takes one of these places
@@ -55,8 +123,8 @@ class Outbox:
     look_seconds: float = 5
     has_sent: asyncio.Event = field(init=False, default_factory=asyncio.Event)
     """Set once a message was accepted."""
-    _ledger: Ledger = field(init=False)
-    _outcomes: Outcomes = field(init=False)
+    _ledger: BatchedWriter = field(init=False)
+    _outcomes: DeliveryResults = field(init=False)
     _attempts: Attempts = field(init=False)
     _trials: Trials = field(init=False, default_factory=Trials)
     _running: dict[int, "asyncio.Task[None]"] = field(init=False, default_factory=dict)
@@ -70,10 +138,10 @@ class Outbox:
     """The latest refusal of us since it was opened."""
 
     def __post_init__(self) -> None:
-        self._ledger = Ledger(self.engine, self.clock)
+        self._ledger = BatchedWriter(self.engine, self.clock)
         failures = AddressFailures(self.engine, self.channel.name, self._ledger, self.clock)
         repeats = self.channel.repeats_unknown
-        self._outcomes = Outcomes(self.engine, self._ledger, self.clock, failures, repeats=repeats)
+        self._outcomes = DeliveryResults(self.engine, self._ledger, self.clock, failures, repeats=repeats)
         self._attempts = Attempts(
             self.engine,
             self.channel,

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 
 import typer
 
-from bot import logs, settings
+from bot import process, settings
 from bot.command_line import say
 from bot.container import open_database
-from bot.doctor import domain, machine, mail, models, papers, telegram, web
-from bot.doctor.digest_time import digest_time
+from bot.doctor import channels, domain, machine, models, papers
+from bot.doctor.domain import Names
 from bot.doctor.findings import Finding, Health, found
-from bot.doctor.names import Names
+from bot.doctor.machine import digest_time
 from bot.settings import Settings, SettingsError
 from digest.core.errors import StoreError
 from digest.render import terminal
@@ -32,7 +32,7 @@ def doctor() -> None:
     except SettingsError as error:
         _tell(Finding("settings", Health.BROKEN, str(error)))
         raise typer.Exit(1) from None
-    logs.configure(loaded.log_format, quiet=True)
+    process.configure_logs(loaded.log_format, quiet=True)
     if asyncio.run(_told(loaded)):
         raise typer.Exit(1)
 
@@ -89,13 +89,13 @@ def _checks(loaded: Settings, clock: Clock, names: Names) -> Checks:
             ("model", models.model(loaded, name, asked, clock))
             for name, asked in models.names(loaded).items()
         ),
-        ("Telegram", telegram.bot(loaded, clock())),
-        ("SMTP", mail.smtp(loaded, clock)),
-        ("IMAP", mail.imap(loaded)),
+        ("Telegram", channels.telegram_bot(loaded, clock())),
+        ("SMTP", channels.check_smtp(loaded, clock)),
+        ("IMAP", channels.check_imap(loaded)),
         ("SPF", domain.spf(loaded, names)),
         ("DKIM", domain.dkim(loaded, names)),
         ("DMARC", domain.dmarc(loaded, names)),
         ("MX", domain.exchangers(loaded, names)),
         ("PTR", domain.reverse(loaded, names)),
-        ("pages", web.pages(loaded)),
+        ("pages", machine.pages(loaded)),
     ]

@@ -8,7 +8,7 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from bot import language_model
-from bot.alerting.alerts import Alerts
+from bot.alerts import Alerts
 from bot.container import open_database
 from bot.doctor.findings import BrokenError, OffError
 from bot.settings import Settings

@@ -1,4 +1,12 @@
-"""Reports in incoming mail: bounces, complaints and unsubscriptions. Pure.
+"""Reports in incoming mail: bounces, complaints and unsubscriptions, also those of Amazon SES. Pure.
+
+Notices of Amazon SES, which arrive as JSON in a mail by Amazon SNS.
+
+Format: docs.aws.amazon.com/ses/latest/dg/notification-contents.html. An SNS subscription wraps the notice in another
+object, as text; with raw delivery it stands alone. SES gives a mail its own Message-ID; ours is among the headers, if
+the identity is set to include them.
+
+Reports in incoming mail: bounces, complaints and unsubscriptions.
 
 Only our own signatures identify the subscriber: the VERP address that the mail was returned to, the Message-ID in the
 returned headers of the original, or the address and subject of the List-Unsubscribe mailto. Addresses in the text of a
@@ -10,6 +18,7 @@ that flufl.bounce knows. The reason of a failure is judged like an SMTP reply (`
 diagnostic, then by its status, then by the status of the report.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -18,14 +27,83 @@ from email.message import Message
 from email.utils import getaddresses
 from enum import StrEnum
 from hashlib import sha256
+from typing import Any
 from urllib.parse import unquote
 
 import structlog
 from flufl.bounce import all_failures
 
 from bot.links import Links
-from bot.mail import refusals, ses, verp
+from bot.mail import refusals, return_path
 from bot.mail.refusal_rules import Verdict
+from digest.core import json_input
+
+_SIGN = "notificationType"
+_SES_STATUS = re.compile(r"[45]\.\d{1,3}\.\d{1,3}", re.ASCII)
+
+
+class NoticeKind(StrEnum):
+    """The kind of a notice."""
+
+    BOUNCE = "Bounce"
+    COMPLAINT = "Complaint"
+    DELIVERY = "Delivery"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A notice. `diagnostic` and `status` are those of the first recipient; `original` holds the known headers."""
+
+    kind: NoticeKind
+    diagnostic: str
+    status: str | None
+    original: Message
+
+
+def parse_notice(mail: Message) -> Notice | None:
+    """Return the notice in `mail`; None if there is none."""
+    body = mail.get_payload(decode=True) if not mail.is_multipart() else None
+    if not isinstance(body, bytes) or _SIGN.encode() not in body:
+        return None
+    try:
+        found = _opened(body)
+        return _ses_read(found) if found else None
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        return None
+
+
+def _opened(body: bytes) -> dict[str, Any] | None:
+    text = body.decode("utf-8", "replace")
+    start = text.find("{")
+    found, _ = json.JSONDecoder(strict=False).raw_decode(text[start:]) if start >= 0 else (None, 0)
+    if isinstance(found, dict) and isinstance(found.get("Message"), str):
+        found = json.loads(found["Message"])
+    found = json_input.bounded(found)  # a value that no database takes would lose the notice
+    return found if isinstance(found, dict) and _SIGN in found else None
+
+
+def _ses_read(found: dict[str, Any]) -> Notice | None:
+    if found[_SIGN] not in set(NoticeKind):
+        return None
+    bounce = found.get("bounce") or {}
+    recipient = (bounce.get("bouncedRecipients") or [{}])[0]
+    status = _SES_STATUS.fullmatch(str(recipient.get("status") or ""))
+    diagnostic = str(recipient.get("diagnosticCode") or "").partition(";")
+    return Notice(
+        NoticeKind(found[_SIGN]),
+        diagnostic[2] or diagnostic[0],
+        status[0] if status else None,
+        _original(found.get("mail") or {}),
+    )
+
+
+def _original(sent: dict[str, Any]) -> Message:
+    headers = Message()
+    for each in sent.get("headers") or []:
+        headers[str(each["name"])] = str(each["value"])
+    headers["Return-Path"] = str(sent.get("source") or "")
+    return headers
+
 
 _log = structlog.get_logger()
 
@@ -133,8 +211,8 @@ def _read(mail: Message, own_id: str, links: Links) -> Report:
 
 def _leaver(mail: Message, links: Links) -> int | None:
     """Return the subscriber who unsubscribes by this mail, identified by its address or subject."""
-    named = _named(mail, _CAME_TO, verp.LEAVE, links)
-    return named if named is not None else verp.read_subject(_text(mail, "Subject"), links)
+    named = _named(mail, _CAME_TO, return_path.LEAVE, links)
+    return named if named is not None else return_path.read_subject(_text(mail, "Subject"), links)
 
 
 def _reported(mail: Message) -> _Said:
@@ -142,7 +220,7 @@ def _reported(mail: Message) -> _Said:
         return _by_status(status, _prose(mail))
     if feedback := _part(mail, "message/feedback-report"):
         return _complaint(feedback)
-    if notice := ses.notice(mail):
+    if notice := parse_notice(mail):
         return _by_notice(notice)
     if _part(mail, "message/disposition-notification"):  # RFC 8098: about a mail that arrived
         return _Said(Kind.OTHER)
@@ -180,11 +258,11 @@ def _by_status(status: Message, prose: str) -> _Said:
     return _Said(Kind.OTHER)
 
 
-def _by_notice(notice: ses.Notice) -> _Said:
+def _by_notice(notice: Notice) -> _Said:
     match notice.kind:
-        case ses.NoticeKind.BOUNCE:
+        case NoticeKind.BOUNCE:
             return _failure(notice.diagnostic, notice.status, "")
-        case ses.NoticeKind.COMPLAINT:
+        case NoticeKind.COMPLAINT:
             return _Said(Kind.COMPLAINT, "abuse")
     return _Said(Kind.OTHER)
 
@@ -255,7 +333,7 @@ def _subscriber(mail: Message, links: Links) -> int | None:
     if feedback := _part(mail, "message/feedback-report"):
         places += [(fields, ("Original-Mail-From",)) for fields in _blocks(feedback)]
     places += [(original, ("Return-Path",)) for original in _originals(mail)]
-    found = [_named(where, names, verp.BOUNCE, links) for where, names in places]
+    found = [_named(where, names, return_path.BOUNCE, links) for where, names in places]
     found += [_by_way_out(original, links) for original in _originals(mail)]
     return next((number for number in found if number is not None), None)
 
@@ -264,10 +342,10 @@ def _by_way_out(original: Message, links: Links) -> int | None:
     """Return the subscriber in the original's List-Unsubscribe, which survives a relay that rewrites Message-ID and
     sender.
     """
-    if (number := _named(original, ("List-Unsubscribe",), verp.LEAVE, links)) is not None:
+    if (number := _named(original, ("List-Unsubscribe",), return_path.LEAVE, links)) is not None:
         return number
     _, _, subject = unquote(_text(original, "List-Unsubscribe")).partition("?subject=")
-    return verp.read_subject(subject.partition(">")[0], links)
+    return return_path.read_subject(subject.partition(">")[0], links)
 
 
 def _named(where: Message, names: Iterable[str], purpose: str, links: Links) -> int | None:
@@ -275,21 +353,21 @@ def _named(where: Message, names: Iterable[str], purpose: str, links: Links) -> 
     for name in names:
         for value in where.get_all(name, []):
             for word in re.split(r"[\s<>,;]+", str(value)[:_HEADER]):
-                if (found := verp.read(word, links)) and found[0] == purpose:
+                if (found := return_path.read_address(word, links)) and found[0] == purpose:
                     return found[1]
     return None
 
 
 def _delivery(mail: Message, links: Links) -> int | None:
     for original in _originals(mail):
-        if (found := verp.read_message_id(_text(original, "Message-ID"), links)) is not None:
+        if (found := return_path.read_message_id(_text(original, "Message-ID"), links)) is not None:
             return found
     return None
 
 
 def _originals(mail: Message) -> Iterator[Message]:
     """Yield the headers of the original: from the whole mail, alone (RFC 3462 §2), or from an SES notice."""
-    if notice := ses.notice(mail):
+    if notice := parse_notice(mail):
         yield notice.original
     for part in mail.walk():
         kind = part.get_content_type()

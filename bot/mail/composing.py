@@ -1,19 +1,128 @@
-"""Mails for campaigns. Subscribers with equal preferences share one, except for their personal links. Pure."""
+"""Composition of mails: newsletters of campaigns, and transactional mail to the people who ask for it. Pure.
 
-from collections.abc import Sequence
+The amount of each paper that a mail shows, so that no client clips it.
+
+The texts of the newsletter: templates for HTML and plain text, and the words of each language.
+
+Mails for campaigns. Subscribers with equal preferences share one, except for their personal links.
+
+Transactional mail to people who entered an address in the form.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from enum import IntEnum
+from functools import cache, lru_cache
 from typing import Any
 
 import css_inline
+from jinja2 import Environment
 from markupsafe import Markup
 
 from bot.core.models import Choices, Detail, Dispatch, Part, Subject
 from bot.links import Links
-from bot.mail import message, words
-from bot.mail.shortening import Amount, Amounts, longest
+from bot.mail import message
 from digest.core.models import Edition, Entry, Gap
-from digest.render import announcement
+from digest.render import announcement, i18n, page
+
+
+class Amount(IntEnum):
+    """The amount shown of a paper; each includes those before it. Below READING there is a link to the rest."""
+
+    NOTHING = 0
+    TITLE = 1
+    SUMMARY = 2
+    ABSTRACT = 3
+    READING = 4
+
+
+Amounts = tuple[Amount, ...]
+
+
+def longest(wanted: Sequence[Amount], fits: Callable[[Amounts], bool]) -> Amounts:
+    """Return the most of `wanted` that `fits`. The last papers are shortened first, and all by one step before any by
+    two.
+    """
+    whole = tuple(wanted)
+    if fits(whole):
+        return whole
+    steps = bisect_left(range(sum(whole)), True, key=lambda taken: fits(lessened(whole, taken)))
+    return lessened(whole, steps)
+
+
+def lessened(wanted: Sequence[Amount], steps: int) -> Amounts:
+    """Return `wanted` after `steps` reductions, each of the last paper among those that show the most."""
+    left = list(wanted)
+    most, at = max(left, default=Amount.NOTHING), len(left)
+    for _ in range(steps):
+        at = next(place for place in range(at - 1, -1, -1) if left[place] is most)
+        left[at] = Amount(most - 1)
+        if most not in left[:at]:
+            most, at = Amount(most - 1), len(left)
+    return tuple(left)
+
+
+_FOLDER = "mail"
+_AUTHORS = 3  # authors listed before the rest is only counted
+_KEPT = 2048  # cached HTML texts: different selections, and attempts to shorten a mail, show the same ones
+
+
+def words(language: str) -> Any:
+    """Return the words of `language`, or the English ones, as attributes, for plain text."""
+    return i18n.words(_FOLDER, i18n.words_of(_FOLDER, language))
+
+
+def render_html(template: str, language: str, **material: Any) -> str:
+    """Render a mail of `templates/mail` as HTML. Its context is escaped."""
+    return _render(_pages(), f"{template}.html.j2", language, material)
+
+
+def render_text(template: str, language: str, **material: Any) -> str:
+    """Render a mail of `templates/mail` as plain text."""
+    return _render(_texts(), f"{template}.txt.j2", language, material)
+
+
+def line(stored: str) -> str:
+    """Return stored text on one line, without markup."""
+    return " ".join(page.plain(stored).split())
+
+
+def _render(environment: Environment, name: str, language: str, material: dict[str, Any]) -> str:
+    spoken = i18n.words_of(_FOLDER, language)
+    return environment.get_template(f"{_FOLDER}/{name}").render(
+        language=spoken,
+        words=environment.get_template(f"{_FOLDER}/{spoken}.j2").module,
+        post=i18n.words("post", i18n.words_of("post", language)),
+        **material,
+    )
+
+
+@cache
+def _pages() -> Environment:
+    made = i18n.environment().overlay(autoescape=True)
+    made.filters = {
+        **made.filters,
+        "html": lru_cache(_KEPT)(page.html),
+        "phrase": lru_cache(_KEPT)(page.phrase),
+        "paragraphs": lru_cache(_KEPT)(page.paragraphs),
+        "authors": _authors,
+    }
+    return made
+
+
+@cache
+def _texts() -> Environment:
+    made = i18n.environment().overlay()
+    made.filters = {**made.filters, "plain": page.plain, "line": line, "authors": _authors}
+    return made
+
+
+def _authors(names: tuple[str, ...], said: Any) -> str:
+    """Format the first of `names`, and the total if some are left out."""
+    shown = ", ".join(map(line, names[:_AUTHORS]))
+    return shown if len(names) <= _AUTHORS else f"{shown} {said.and_others(len(names))}"
+
 
 HTML_LIMIT = 90_000
 """Bytes of HTML, including the personal end. Gmail clips mails over about 102,000 bytes."""
@@ -80,13 +189,13 @@ def letter(
         "button": button,
         "html": html,
     }
-    text = words.text("letter", language, **shown)
+    text = render_text("letter", language, **shown)
     return _part(subject, _html("letter", language, shown), text, language, feedback, personal=personal)
 
 
 def _broadcast(text: str, language: str, name: str) -> Part:
     return letter(
-        words.of(language).broadcast,
+        words(language).broadcast,
         [announcement.plain(text)],
         language,
         personal=True,
@@ -96,7 +205,7 @@ def _broadcast(text: str, language: str, name: str) -> Part:
 
 
 def _quiet(dispatch: Dispatch, language: str) -> Part:
-    day, said = dispatch.edition_date, words.of(language)
+    day, said = dispatch.edition_date, words(language)
     feedback = _feedback(str(day), language, "quiet")
     return letter(said.quiet_subject(day), [said.quiet(day)], language, personal=True, feedback=feedback)
 
@@ -117,9 +226,9 @@ def _edition(edition: Edition, choices: Choices, links: Links) -> Part:
         return _html("edition", language, shown(amounts))
 
     amounts = longest(wanted, lambda tried: len(html(tried).encode()) <= room)
-    text = words.text("edition", language, **shown(amounts))
+    text = render_text("edition", language, **shown(amounts))
     feedback = _feedback(str(edition.date), language, "edition")
-    return _part(words.of(language).subject(edition), html(amounts), text, language, feedback)
+    return _part(words(language).subject(edition), html(amounts), text, language, feedback)
 
 
 def _shown(edition: Edition, amounts: Amounts, language: str, links: Links) -> dict[str, Any]:
@@ -134,8 +243,8 @@ def _shown(edition: Edition, amounts: Amounts, language: str, links: Links) -> d
         paper for paper, amount in zip(edition.replacements, amounts[count:], strict=True) if amount
     ]
     return {
-        "subject": words.of(language).subject(edition),
-        "preheader": _cut(" · ".join(words.line(item.title) for item in items[:5])),
+        "subject": words(language).subject(edition),
+        "preheader": _cut(" · ".join(line(item.title) for item in items[:5])),
         "edition": edition,
         "web": links.post(edition.date) or links.edition(edition.date, language),
         "listed": items,
@@ -148,14 +257,14 @@ def _shown(edition: Edition, amounts: Amounts, language: str, links: Links) -> d
 
 
 def _html(template: str, language: str, shown: dict[str, Any]) -> str:
-    return _INLINER.inline(words.html(template, language, **shown))
+    return _INLINER.inline(render_html(template, language, **shown))
 
 
 def _part(
     subject: str, html: str, text: str, language: str, feedback: str = "", *, personal: bool = True
 ) -> Part:
     head, _, end = html.rpartition(_END)
-    text_end = words.text("end", language, personal=personal)
+    text_end = render_text("end", language, personal=personal)
     return message.part(subject, (head, end), (text, text_end), feedback)
 
 
@@ -170,3 +279,21 @@ def _feedback(name: str, language: str, kind: str) -> str:
 def _cut(text: str) -> str:
     one_line = " ".join(text.split())
     return one_line if len(one_line) <= _PREHEADER else f"{one_line[: _PREHEADER - 1]}…"
+
+
+def confirmation_letter(links: Links, number: int, language: str) -> Part:
+    """Compose the mail that asks to confirm the sign-up `number`, which has no effect before that."""
+    said = words(language)
+    link = links.confirm(number)
+    return letter(
+        said.confirm_subject, said.confirm, language, personal=False, link=link, button=said.confirm_button
+    )
+
+
+def known_address_letter(links: Links, subscriber: int, language: str) -> Part:
+    """Compose the mail that says the address is already subscribed, with a link to the preferences of `subscriber`."""
+    said = words(language)
+    link = links.preferences(subscriber)
+    return letter(
+        said.known_subject, said.known, language, personal=False, link=link, button=said.known_button
+    )

@@ -1,25 +1,93 @@
-"""The bytes of one mail, as SMTP takes them after DATA.
+"""The bytes of one mail, and their signature.
+
+Signing of mail (DKIM, RFC 6376), for operators whose server does not sign.
+
+The bytes of one mail, as SMTP takes them after DATA.
 
 The part that subscribers with equal preferences share is composed and encoded once and stored: subject and bodies. Each
 mail adds a short end to both bodies, with personal links, and its headers. This is built by hand because it runs
 thousands of times a second, and because the email package rewrites a long List-Unsubscribe into encoded words.
 """
 
+import asyncio
 import re
 from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.header import Header
 from email.utils import format_datetime
 from functools import cached_property
 from hashlib import sha256
 from html import escape
+from pathlib import Path
+
+import dkim
+from dkim.asn1 import ASN1FormatError
 
 from bot.core.mailboxes import Mailbox, Sender
 from bot.core.models import Part
 from bot.links import Links
-from bot.mail import verp
+from bot.mail import return_path
 from digest.core.errors import DigestError
+
+# RFC 6376 §5.4.1; RFC 8058 §4 requires both List-Unsubscribe headers, Gmail recommends Feedback-ID. Each header is
+# listed once more than a mail has it, so that nobody can add a second one, which some programs would show instead
+# (§5.4.2, §8.15).
+_HEADERS = (
+    b"from", b"reply-to", b"to", b"subject", b"date", b"message-id", b"mime-version", b"content-type",
+    b"content-transfer-encoding", b"list-id", b"list-unsubscribe", b"list-unsubscribe-post", b"feedback-id",
+    b"auto-submitted",
+)  # fmt: skip
+_SIGNED = tuple(name for name in _HEADERS for _ in range(2))
+_PEM = re.compile(rb"-----BEGIN (?:RSA )?PRIVATE KEY-----\n.+\n-----END (?:RSA )?PRIVATE KEY-----", re.DOTALL)
+_PROBE = b"From: probe@invalid\r\n\r\n"
+
+
+class SigningKeyError(DigestError):
+    """The private key is unreadable or invalid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """A signer for `domain`, whose DNS holds the public key under `selector`; `key` is an RSA key in PEM."""
+
+    domain: str
+    selector: str
+    key: bytes = field(repr=False)
+
+    async def signed(self, content: bytes) -> bytes:
+        """Return the mail preceded by its signature. Signing takes milliseconds, so it runs in a thread."""
+        return await asyncio.to_thread(self.sign, content)
+
+    def sign(self, content: bytes) -> bytes:
+        """Sign the mail in the calling thread."""
+        made: bytes = dkim.sign(
+            content,
+            self.selector.encode(),
+            self.domain.encode(),
+            self.key,
+            canonicalize=(b"relaxed", b"relaxed"),
+            include_headers=list(_SIGNED),
+        )
+        return made + content
+
+
+def load_signer(path: Path, selector: str, domain: str) -> Signer:
+    """Load the signer with the key file `path`. Raises SigningKeyError."""
+    try:
+        key = path.read_bytes().replace(b"\r\n", b"\n")
+    except OSError as error:
+        raise SigningKeyError(f"The DKIM key {path} cannot be read: {error.strerror}.") from None
+    found = _PEM.search(key)
+    if found is None:
+        raise SigningKeyError(f"{path} holds no RSA private key in PEM.")
+    signer = Signer(domain, selector, found[0])
+    try:
+        signer.sign(_PROBE)
+    except (dkim.DKIMException, ASN1FormatError, ValueError, IndexError):
+        raise SigningKeyError(f"{path} holds no RSA private key that can be used.") from None
+    return signer
+
 
 _BOUNDARY = "arxiv_daily_alternative"  # base64 contains no underscore
 _LINE = 76  # characters of a line of base64 (RFC 2045 §6.8)
@@ -79,7 +147,7 @@ class Letterhead:
         """Return the envelope sender for a mail to `subscriber`: a VERP address, if the mailbox supports that."""
         if self.bounces is None or self.envelope is not None:
             return self.letter_path
-        return verp.bounce_address(self.bounces, self.links, subscriber)
+        return return_path.bounce_address(self.bounces, self.links, subscriber)
 
     @property
     def letter_path(self) -> Mailbox:
@@ -89,9 +157,9 @@ class Letterhead:
     def leave_mailto(self, subscriber: int) -> str:
         """Return the mailto: address that ends the subscription."""
         if self.bounces is None:
-            subject = verp.leave_subject(self.links, subscriber).replace(" ", "%20")
+            subject = return_path.leave_subject(self.links, subscriber).replace(" ", "%20")
             return f"mailto:{_quoted(self.sender.mailbox)}?subject={subject}"
-        address = verp.leave_address(self.bounces, self.links, subscriber)
+        address = return_path.leave_address(self.bounces, self.links, subscriber)
         return f"mailto:{_quoted(address)}?subject=unsubscribe"
 
 
@@ -136,7 +204,7 @@ def build(
         f"To: {to}",
         *made["headers"],
         f"Date: {format_datetime(at)}",
-        f"Message-ID: {verp.message_id(head.domain, head.links, delivery)}",
+        f"Message-ID: {return_path.message_id(head.domain, head.links, delivery)}",
         *head.list_headers,
         f"List-Unsubscribe: <{leave}>,\r\n <{head.leave_mailto(subscriber)}>",
         "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
@@ -147,7 +215,7 @@ def build(
 
 def build_letter(made: Part, head: Letterhead, *, to: Mailbox, number: int, at: datetime) -> Envelope:
     """Build the transactional mail `number`, caused by an action at this address."""
-    return _letter(made, head, to, verp.letter_id(head.domain, head.links, number), at)
+    return _letter(made, head, to, return_path.letter_id(head.domain, head.links, number), at)
 
 
 def build_notice(made: Part, head: Letterhead, *, to: Mailbox, name: str, at: datetime) -> Envelope:

@@ -15,7 +15,7 @@ from bot.core.models import CONFIRMING, ChannelName, Letter, Part, SigningUp, Su
 from bot.db import signups, subscribers
 from bot.delivery.channel import DeferredError, DeliveryError, HaltedError, UnansweredError
 from bot.links import Links
-from bot.mail import letters
+from bot.mail import composing
 from digest.core.backoff import Backoff
 from digest.core.errors import DigestError
 from digest.db import engine as database
@@ -115,8 +115,8 @@ class Letters:
 def written(asked: SigningUp, known: Subscriber | None, links: Links) -> Part | None:
     """Compose the mail for a form; `known` is the subscriber at its address. None if that one was deleted since."""
     if asked.letter is Letter.CONFIRM and asked.wishes is not None:
-        return letters.confirm(links, asked.id, asked.wishes.choices.language)
-    return letters.known(links, known.id, known.choices.language) if known else None
+        return composing.confirmation_letter(links, asked.id, asked.wishes.choices.language)
+    return composing.known_address_letter(links, known.id, known.choices.language) if known else None
 
 
 def next_try(asked: SigningUp, error: DeliveryError, now: datetime) -> datetime | None:

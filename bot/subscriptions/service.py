@@ -19,7 +19,7 @@ from bot.core.mailboxes import Mailbox
 from bot.core.models import ChannelName, Consent, Edit, Kind, Letter, SigningUp, Standing, Subscriber, Wishes
 from bot.db import asks, bounces, deliveries, signups, subscribers
 from bot.db.asks import Day
-from bot.subscriptions import hours
+from bot.subscriptions import preferences
 from digest.db import engine as database
 from digest.db.bulk import BATCH
 
@@ -258,7 +258,7 @@ async def _change(connection: AsyncConnection, number: int, edit: Edit, at: date
 async def _reschedule(connection: AsyncConnection, subscriber: Subscriber, at: datetime) -> None:
     """Move waiting deliveries to the subscriber's new delivery time. A time that has passed means now."""
     for number, dispatch in await deliveries.waiting(connection, subscriber, at):
-        due_at = hours.due_at(dispatch, subscriber.hour, subscriber.zone)
+        due_at = preferences.due_at(dispatch, subscriber.hour, subscriber.zone)
         await deliveries.postpone(connection, number, due_at)
 
 

@@ -1,15 +1,23 @@
-"""Sending of Telegram messages: the implementation of `Channel`, and of answers to commands.
+"""Sending of Telegram messages, and storage of the learned sending rate.
+
+Sending of Telegram messages: the implementation of `Channel`, and of answers to commands.
 
 A message is sent in its best form. If Telegram refuses the form, a plainer one is tried: rich, then classic HTML, then
 plain text.
+
+Storage of the learned sending rate, so that a restart need not learn it again from refusals.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from datetime import datetime
+from hashlib import sha256
 
 import structlog
+from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncEngine
 from telegram import ForceReply, LinkPreviewOptions, ReplyParameters
 from telegram.constants import ParseMode
 from telegram.error import (
@@ -23,13 +31,16 @@ from telegram.error import (
 from telegram.ext import ExtBot
 
 from bot.core.models import Choices, Delivery, Dispatch, Part, Subscriber
+from bot.db import learned_rates
 from bot.delivery.channel import DeliveryError, EndedError, FormRefusedError
-from bot.telegram import address as addresses
-from bot.telegram import messages, refusals
-from bot.telegram.address import Address
-from bot.telegram.parts import Message, keyboard, message, plainer
-from bot.telegram.rate_limiter import Bulk, LimitArgs
+from bot.telegram import http, messages
+from bot.telegram import incoming as addresses
+from bot.telegram.incoming import Address
+from bot.telegram.rate_limiter import Bulk, LimitArgs, Limiter
+from bot.telegram.templates import Message, keyboard, message, plainer
+from digest.core.errors import StoreError
 from digest.core.models import Edition
+from digest.db import engine as database
 
 _log = structlog.get_logger()
 _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
@@ -39,7 +50,7 @@ Alert = Callable[[str, str], Awaitable[None]]
 """A callback that tells the operators about an address: the address and the reason."""
 
 
-class Outgoing:
+class TelegramChannel:
     """The Telegram channel. `bot` is initialized."""
 
     name = "telegram"
@@ -66,13 +77,13 @@ class Outgoing:
         Raises a DeliveryError, or FormRefusedError with the messages in a plainer form.
         """
         subscriber = delivery.subscriber
-        to, what = addresses.parse(subscriber.address), message(part)
+        to, what = addresses.parse_address(subscriber.address), message(part)
         try:
             await self._send_bulk(to, what, Bulk(before), silent=subscriber.silent or not first)
         except TelegramError as error:
             if instead := self._instead(what, error):
                 raise FormRefusedError(_cause(error), tuple(each.part() for each in instead)) from error
-            meant = refusals.delivery_error(error)
+            meant = http.delivery_error(error)
             await self._tell(subscriber, meant)
             raise meant from error
 
@@ -98,7 +109,7 @@ class Outgoing:
             there = Address(error.new_chat_id)
             return await self.say(there, what, silent=silent, prompt=prompt, limits=limits)
         except TelegramError as error:
-            if to.is_private and to.topic is not None and refusals.is_topic_gone(error):
+            if to.is_private and to.topic is not None and http.is_topic_gone(error):
                 return await self.say(to.subscription, what, silent=silent, prompt=prompt, limits=limits)
             instead = self._instead(what, error)
             if not instead:
@@ -117,9 +128,9 @@ class Outgoing:
         try:
             await self._edit(to, number, what)
         except TelegramError as error:
-            if refusals.is_not_modified(error):
+            if http.is_not_modified(error):
                 return
-            instead = () if refusals.is_gone(error) else self._instead(what, error)
+            instead = () if http.is_gone(error) else self._instead(what, error)
             if not instead:
                 raise
             await self.change(to, number, instead[0])
@@ -144,9 +155,9 @@ class Outgoing:
 
     def _instead(self, what: Message, error: TelegramError) -> tuple[Message, ...]:
         """Return the plainer messages if `what` was refused for its form; otherwise none."""
-        if what.rich is not None and refusals.is_missing_method(error):
+        if what.rich is not None and http.is_missing_method(error):
             return plainer(what)
-        if refusals.is_unparsable(error) or (what.rich is not None and refusals.may_be_form(error)):
+        if http.is_unparsable(error) or (what.rich is not None and http.may_be_form(error)):
             _log.warning("rich_message_refused" if what.rich else "message_refused", cause=_cause(error))
             return plainer(what)
         return ()
@@ -212,7 +223,7 @@ class Outgoing:
             self._knows_rich = True
             raise
         except EndPointNotFound as error:
-            if self._knows_rich is not False and refusals.is_missing_method(error):
+            if self._knows_rich is not False and http.is_missing_method(error):
                 self._knows_rich = False
                 _log.warning("rich_messages_unknown")
             raise
@@ -266,3 +277,67 @@ def _reply(number: int | None) -> ReplyParameters | None:
 def _cause(error: TelegramError) -> str:
     """Return Telegram's description without the part that may quote the message."""
     return error.message.partition(":")[0][:200] if "entit" in error.message else error.message[:80]
+
+
+_LOOK_SECONDS = 60.0  # seconds between two checks; a kill loses what was learned since the last one
+_LEAST_CHANGE = 0.5  # messages a second: the least change that is stored
+
+
+@asynccontextmanager
+async def keep_rate(
+    engine: AsyncEngine, token: SecretStr, limiter: Limiter, clock: Callable[[], datetime]
+) -> AsyncIterator[None]:
+    """Start `limiter` at the rate learned with `token`, and store what it learns while the block runs.
+
+    Only a hash of the token is stored. Without the database, the rate is learned again.
+    """
+    bot = sha256(f"rate:{token.get_secret_value()}".encode()).hexdigest()[:32]
+    keeper = _Keeper(engine, bot, limiter, clock)
+    await keeper.recall()
+    keeping = asyncio.create_task(keeper.run())
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+        await keeper.note()
+
+
+class _Keeper:
+    def __init__(
+        self, engine: AsyncEngine, bot: str, limiter: Limiter, clock: Callable[[], datetime]
+    ) -> None:
+        self._engine = engine
+        self._bot = bot
+        self._limiter = limiter
+        self._clock = clock
+        self._kept = limiter.per_second
+
+    async def recall(self) -> None:
+        try:
+            async with database.reading(self._engine) as connection:
+                found = await learned_rates.get(connection, self._bot)
+        except StoreError as error:
+            _log.warning("rate_not_recalled", error=str(error))
+            return
+        if found is not None:
+            self._limiter.begin_at(found)
+            self._kept = self._limiter.per_second
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            await self.note()
+
+    async def note(self) -> None:
+        """Store the rate if it has changed."""
+        found = self._limiter.per_second
+        if found is None or self._kept is None or abs(found - self._kept) < _LEAST_CHANGE:
+            return
+        try:
+            async with database.writing(self._engine) as connection:
+                await learned_rates.note(connection, self._bot, found, self._clock())
+        except StoreError as error:
+            _log.warning("rate_not_kept", error=str(error))
+        else:
+            self._kept = found

@@ -24,18 +24,16 @@ from bot.delivery.channel import DeferredError, UnansweredError
 from bot.delivery.worker import Outbox
 from bot.links import Links
 from bot.subscriptions.service import SubscriptionService
-from bot.telegram import refusals, words
-from bot.telegram.address import Address
-from bot.telegram.channel import Outgoing
-from bot.telegram.incoming import Incoming, incoming
-from bot.telegram.parts import Message, Rows
+from bot.telegram import http, templates
+from bot.telegram.channel import TelegramChannel
+from bot.telegram.incoming import Address, IncomingMessage, incoming
 from bot.telegram.rate_limiter import LimitArgs
-from bot.telegram.replies import Replies
-from bot.telegram.turns import ANY_NUMBER, Turns
+from bot.telegram.replies import ANY_NUMBER, ChatQueues, Replies
+from bot.telegram.templates import Message, Rows
 from digest.core.models import PaperId
 from digest.db import engine as database
 
-CHANNEL = Outgoing.name
+CHANNEL = TelegramChannel.name
 _log = structlog.get_logger()
 _OF_A_CHAT = ("s:", "sub:", "export:", "forget:")
 """Prefixes of the callback data of buttons that concern a chat's subscription."""
@@ -51,12 +49,12 @@ class Quotas:
 
 
 @dataclass(slots=True)
-class Desk:
+class BotContext:
     """The shared context of the handlers. `links` is None if there is no newsletter."""
 
     app: App
     bot: ExtBot[LimitArgs]
-    outgoing: Outgoing
+    outgoing: TelegramChannel
     outbox: Outbox
     subscriptions: SubscriptionService
     operators: frozenset[int]
@@ -70,20 +68,20 @@ class Desk:
     """Updates in progress whose answers have been sent or stored."""
     looked: dict[PaperId, datetime] = field(default_factory=dict)
     """The last time arXiv was asked for a newer version of each paper. A restart clears this."""
-    _in_turn: Turns = field(default_factory=partial(Turns, ANY_NUMBER))
+    _in_turn: ChatQueues = field(default_factory=partial(ChatQueues, ANY_NUMBER))
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.replies = Replies(self.app.engine, self.outgoing, self.clock)
 
-    async def reader(self, came: Incoming) -> Subscriber:
+    async def reader(self, came: IncomingMessage) -> Subscriber:
         """Return the subscriber who sent the message. An unknown sender is stored, but not subscribed."""
         known = await self.subscriptions.find(CHANNEL, str(came.about))
         if known is not None:
             return known
         if came.aim is not None:  # a channel that is gone, or a forged button
             return await self.reader(replace(came, aim=None))
-        language = words.nearest(came.language, self.language)
+        language = templates.nearest_language(came.language, self.language)
         address = str(came.address.subscription)
         new = Subscriber(0, CHANNEL, address, came.kind, Choices(language), self.zone)
         return await self.subscriptions.meet(new)
@@ -91,11 +89,11 @@ class Desk:
     async def language_of(self, person: int, tag: str | None) -> str:
         """Return the language that a person chose in the private chat, or else that of their client's `tag`."""
         known = await self.subscriptions.find(CHANNEL, str(person))
-        return known.choices.language if known else words.nearest(tag, self.language)
+        return known.choices.language if known else templates.nearest_language(tag, self.language)
 
     async def answer(
         self,
-        came: Incoming,
+        came: IncomingMessage,
         what: str | Message,
         buttons: Rows = (),
         *,
@@ -116,7 +114,7 @@ class Desk:
         note = partial(self.note_answered, came)
         return await self.replies.say(came.address, said, note, reply_to=reply_to, prompt=prompt)
 
-    async def show(self, came: Incoming, what: Message) -> None:
+    async def show(self, came: IncomingMessage, what: Message) -> None:
         """Replace the message that was tapped by `what`, or send `what` as a new message if that is impossible."""
         what = aimed(what, came)
         if came.kind is Kind.CHANNEL:  # an old menu: it stays as it is for all readers of the channel
@@ -125,14 +123,14 @@ class Desk:
         try:
             await self.outgoing.change(came.address, came.message, what)
         except TelegramError as error:
-            if refusals.is_gone(error):
+            if http.is_gone(error):
                 await self.answer(came, what)
-            elif isinstance(refusals.delivery_error(error), DeferredError | UnansweredError):
+            elif isinstance(http.delivery_error(error), DeferredError | UnansweredError):
                 await self.replies.keep(came.address, what)
             else:
                 raise
 
-    async def _say_aside(self, came: Incoming, said: Message) -> None:
+    async def _say_aside(self, came: IncomingMessage, said: Message) -> None:
         """Send the message to the administrators of a channel, in their private chats with the bot."""
         for person in await self.deciding(came):
             try:
@@ -140,7 +138,7 @@ class Desk:
             except TelegramError as error:
                 _log.info("administrator_not_reached", error=type(error).__name__)
 
-    async def deciding(self, came: Incoming) -> list[int]:
+    async def deciding(self, came: IncomingMessage) -> list[int]:
         """Return the person who tapped in a channel, or all its administrators: a post does not name its author."""
         if came.person:
             return [came.person]
@@ -151,7 +149,7 @@ class Desk:
             return []
         return [each.user.id for each in found if not each.user.is_bot]
 
-    async def note_answered(self, came: Incoming) -> None:
+    async def note_answered(self, came: IncomingMessage) -> None:
         """Record that the message has been answered or its answer stored, so that it is not handled again."""
         if came.update and came.update not in self.answered:
             async with database.writing(self.app.engine) as connection:
@@ -165,7 +163,7 @@ class Desk:
         with suppress(TelegramError):
             await query.answer(text, show_alert=alert, url=url)
 
-    async def tap(self, update: Update, payload: str) -> Incoming | None:
+    async def tap(self, update: Update, payload: str) -> IncomingMessage | None:
         """Acknowledge a tap and return it, or return None if it came from a channel.
 
         A channel has many readers, so each continues in the private chat, which is opened with `payload`.
@@ -179,7 +177,7 @@ class Desk:
         await self.acknowledge(query)
         return came
 
-    async def may_change(self, came: Incoming) -> bool:
+    async def may_change(self, came: IncomingMessage) -> bool:
         """Return whether this person may change the chat's settings. In groups and channels only administrators may."""
         if not came.aim and (came.address.is_private or came.anonymous_admin):
             return True
@@ -199,7 +197,7 @@ class Desk:
         midnight = datetime.combine(self.clock().astimezone(self.zone).date(), time(), self.zone)
         return Day(midnight, partial(_alias, self.bot.token, midnight))
 
-    def is_operator(self, came: Incoming) -> bool:
+    def is_operator(self, came: IncomingMessage) -> bool:
         """Return whether this person is an operator of the bot."""
         return came.person in self.operators
 
@@ -222,7 +220,7 @@ class Desk:
         await self.replies.close()
 
 
-def aimed(what: Message, came: Incoming) -> Message:
+def aimed(what: Message, came: IncomingMessage) -> Message:
     """Add the channel that they concern to the buttons of `what`, so that they work in any chat."""
     channel = came.aim or (came.address if came.kind is Kind.CHANNEL else None)
     if channel is None:

@@ -1,7 +1,17 @@
-"""Incoming messages and taps, extracted from Telegram's updates."""
+"""Incoming messages and taps, extracted from Telegram's updates.
+
+Addresses of Telegram messages: a chat, or a topic of a chat.
+
+Conversion of a message's formatting to Markdown.
+
+Telegram's clients remove `**` and backticks while somebody types, and send the formatting as entities
+(https://core.telegram.org/bots/api#messageentity), whose offsets count UTF-16 units.
+
+Incoming messages and taps, extracted from Telegram's updates.
+"""
 
 import re
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +20,68 @@ from telegram.constants import ChatType
 from telegram.ext import BaseHandler, CommandHandler, ContextTypes, filters
 
 from bot.core.models import Kind
-from bot.telegram import formatting
-from bot.telegram.address import Address
 from digest.core.invisible import removed, removed_in_line
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A Telegram chat by its id, with the topic (`message_thread_id`) if the chat is a forum."""
+
+    chat: int
+    topic: int | None = None
+
+    def __str__(self) -> str:
+        return str(self.chat) if self.topic is None else f"{self.chat}:{self.topic}"
+
+    @property
+    def subscription(self) -> "Address":
+        """The address that subscribes. A private chat is one subscriber, whatever topics it has (Bot API 9.3)."""
+        return Address(self.chat) if self.is_private else self
+
+    @property
+    def is_private(self) -> bool:
+        """Return whether the chat is private. Users have positive ids, groups and channels negative ones (Bot API)."""
+        return self.chat > 0
+
+
+def parse_address(text: str) -> Address:
+    """Parse the text that `str(address)` gives. Raises ValueError."""
+    chat, _, topic = text.partition(":")
+    return Address(int(chat), int(topic) if topic else None)
+
+
+_MARKS = {
+    MessageEntity.BOLD: ("**", "**"),
+    MessageEntity.ITALIC: ("_", "_"),
+    MessageEntity.CODE: ("`", "`"),
+    MessageEntity.PRE: ("\n```\n", "\n```\n"),
+}
+
+
+def markdown_of(text: str, entities: Iterable[MessageEntity]) -> str:
+    """Return `text` with Markdown marks for its `entities`, as far as Markdown has them."""
+    marks: dict[int, tuple[list[str], list[str]]] = {}  # marks that end there, marks that begin there
+    for entity in sorted(entities, key=lambda each: (each.offset, -each.length)):  # outer entities first
+        for opens, closes in _marks(entity):
+            marks.setdefault(entity.offset, ([], []))[1].append(opens)
+            marks.setdefault(entity.offset + entity.length, ([], []))[0].insert(0, closes)
+    units = text.encode("utf-16-le", "surrogatepass")
+    made, at = [], 0
+    for offset in sorted(marks):
+        ends, begins = marks[offset]
+        made += [units[2 * at : 2 * offset].decode("utf-16-le", "surrogatepass"), *ends, *begins]
+        at = offset
+    return "".join(made) + units[2 * at :].decode("utf-16-le", "surrogatepass")
+
+
+def _marks(entity: MessageEntity) -> Iterator[tuple[str, str]]:
+    if entity.type in _MARKS:
+        yield _MARKS[entity.type]
+    elif entity.type == MessageEntity.TEXT_LINK and entity.url:
+        yield "[", f"]({entity.url})"
+    elif entity.type in {MessageEntity.BLOCKQUOTE, MessageEntity.EXPANDABLE_BLOCKQUOTE}:
+        yield "\n> ", "\n\n"
+
 
 _KINDS = {ChatType.PRIVATE: Kind.PRIVATE, ChatType.CHANNEL: Kind.CHANNEL}
 Handler = BaseHandler[Any, Any, Any]
@@ -27,7 +96,7 @@ TEXT_LIMIT = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Incoming:
+class IncomingMessage:
     """An incoming message or tap; `update` is the id of its update.
 
     `person` is 0 for channel posts and anonymous administrators. `words` is the text after a command, and `marked` is
@@ -60,14 +129,14 @@ class Incoming:
         return self.kind is not Kind.CHANNEL
 
 
-def incoming(update: Update) -> Incoming | None:
+def incoming(update: Update) -> IncomingMessage | None:
     """Extract the message or tap from `update`. Returns None if it has no message."""
     found = update.effective_message
     if found is None or update.effective_chat is None:
         return _tap_on_what_is_lost(update)
     user = update.effective_user if update.effective_sender is not update.effective_chat else None
     text = removed((found.text or found.caption or "")[:TEXT_LIMIT])
-    return Incoming(
+    return IncomingMessage(
         address=Address(
             update.effective_chat.id, found.message_thread_id if found.is_topic_message else None
         ),
@@ -77,7 +146,7 @@ def incoming(update: Update) -> Incoming | None:
         message=found.message_id,
         text=text,
         words=_behind_command(text),
-        marked=_behind_command(removed(formatting.markdown(found.text or "", found.entities)[:TEXT_LIMIT])),
+        marked=_behind_command(removed(markdown_of(found.text or "", found.entities)[:TEXT_LIMIT])),
         replied=_own(found),
         anonymous_admin=_speaks_for_the_chat(update, found),
         name=removed_in_line(user.first_name) if user else "",
@@ -132,13 +201,13 @@ def _leaves(node: Any, name: str, under: str = "") -> Iterator[str]:
             yield from _leaves(value, name, under)
 
 
-def _tap_on_what_is_lost(update: Update) -> Incoming | None:
+def _tap_on_what_is_lost(update: Update) -> IncomingMessage | None:
     """Extract a tap on a message of which Telegram gives only chat and id (Bot API, InaccessibleMessage)."""
     query = update.callback_query
     if query is None or not isinstance(query.message, InaccessibleMessage):
         return None
     lost, user = query.message, query.from_user
-    return Incoming(
+    return IncomingMessage(
         address=Address(lost.chat.id),
         kind=kind(lost.chat),
         person=user.id,

@@ -1,8 +1,20 @@
 """The rate limiter of the bot's requests.
 
+A request to the Bot API, classified for Telegram's rate limits.
+
+Handling of Telegram's 429 responses. Pure; times are seconds of one monotonic clock.
+
+A 429 names no scope, so the scope is inferred. Most concern one chat, whose pause may last hours (43,838 s were
+reported) while all others are served. Telegram limits the bot as a whole too
+(https://core.telegram.org/bots/faq#broadcasting-to-users), and then refuses one chat after another. So a pause applies
+to its chat alone. Only refusals of different chats in a row, with nothing accepted in between, suggest a limit for the
+whole bot. Even then, one message at a time is sent as a probe.
+
+The rate limiter of the bot's requests.
+
 Messages wait for their turn (`pacing`); all other requests pass at once. After a 429, requests in its scope wait, or
 fail with RetryAfter before they are sent if the pause is too long. Other chats continue. If the 429s may concern the
-whole bot, one message at a time is sent (`floods`).
+whole bot, one message at a time is sent.
 """
 
 import asyncio
@@ -16,16 +28,125 @@ import structlog
 from telegram.error import RetryAfter, TelegramError
 from telegram.ext import BaseRateLimiter
 
-from bot.telegram.calls import Call, call
-from bot.telegram.floods import LONGEST_PAUSE_SECONDS, Attempts, Floods
 from bot.telegram.http import (
     FloodError,
     NotSentError,
     ServerFaultError,
     ThrottledError,
     UnansweredRequestError,
+    pause_of,
 )
 from bot.telegram.pacing import Pacing, Scope, Ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A Bot API method and the chat that it concerns."""
+
+    endpoint: str
+    chat: int | str | None
+
+    @property
+    def is_message(self) -> bool:
+        """Return whether the request counts towards Telegram's message limits."""
+        if self.endpoint == "sendChatAction" or self.is_draft:
+            return False
+        return self.endpoint.startswith(("send", "copy", "forward", "editMessage"))
+
+    @property
+    def is_draft(self) -> bool:
+        """Return whether the request shows a message draft."""
+        return self.endpoint.endswith("Draft")
+
+    @property
+    def scope(self) -> Scope:
+        """The scope of a 429 response: the chat, or the method itself if it has no chat (setMyCommands).
+
+        Drafts count as typing (https://core.telegram.org/api/bots/ai). Drafts and "typing" actions have scopes of their
+        own, so that too many of them never delay an answer.
+        """
+        if self.endpoint == "sendChatAction":
+            return f"{self.endpoint} {self.chat}"
+        alone = self.is_draft or (self.chat is None and not self.is_message)
+        return self.endpoint if alone else self.chat
+
+    @property
+    def heeded(self) -> tuple[Scope, ...]:
+        """The scopes whose pauses delay this request."""
+        shows_work = self.is_draft or self.endpoint == "sendChatAction"
+        return (self.scope, self.chat) if shows_work else (self.scope,)
+
+
+def call_of(endpoint: str, data: dict[str, Any]) -> Call:
+    """Build the call of a method from its parameters `data`."""
+    return Call(endpoint, _chat_of(data))
+
+
+def _chat_of(data: dict[str, Any]) -> int | str | None:
+    chat = data.get("chat_id")
+    if isinstance(chat, str):
+        return int(chat) if chat.removeprefix("-").isdecimal() else chat.lower()
+    return chat if isinstance(chat, int) else None
+
+
+_BACKOFF_SECONDS = (1, 2, 4)  # after a 429 that names no pause
+_SIGN = 3  # different chats refused in a row, with nothing accepted in between
+LONGEST_PAUSE_SECONDS = 60.0
+"""Longest pause of all messages before the next probe, in seconds. A longer pause concerns one chat only."""
+
+
+class Attempts:
+    """The attempts of one request: whether to retry it, and after what pause."""
+
+    def __init__(self, patience_seconds: float) -> None:
+        self._patience = timedelta(seconds=patience_seconds)
+        self._floods = 0
+        self._throttled = 0
+        self.another = True
+
+    def pause_after(self, error: RetryAfter | ThrottledError) -> timedelta:
+        """Return the pause of the request's scope. Afterwards `another` tells whether to retry the request."""
+        if isinstance(error, RetryAfter):
+            pause = pause_of(error)
+            self.another = pause <= self._patience and self._floods == 0
+            self._floods += 1
+        else:
+            pause = timedelta(seconds=_BACKOFF_SECONDS[min(self._throttled, len(_BACKOFF_SECONDS) - 1)])
+            self.another = self._throttled < len(_BACKOFF_SECONDS)
+            self._throttled += 1
+        return pause
+
+
+class Floods:
+    """Detection of a limit for the whole bot, and of the time of the next probe.
+
+    The limit is suspected after refusals of three different chats in a row, or of one message without a chat. Then one
+    message at a time is sent as a probe, to a chat that is not paused. After the n-th refused probe, all messages pause
+    for 2 ** (n - 1) seconds, at most 60. Any accepted message ends the suspicion.
+    """
+
+    def __init__(self) -> None:
+        self._refused: set[Scope] = set()
+        self._probes = 0
+        self.suspected = False
+
+    def taken(self) -> None:
+        """Record that Telegram accepted a message, or refused it for its content."""
+        self._refused.clear()
+        self._probes = 0
+        self.suspected = False
+
+    def refused(self, scope: Scope, *, probe: bool) -> float:
+        """Record a 429 for `scope` and return the pause for all messages, in seconds."""
+        self._refused.add(scope)
+        if not self.suspected:
+            self.suspected = len(self._refused) >= _SIGN or scope is None
+            return 0
+        if not probe:  # sent before the suspicion: it adds no evidence
+            return 0
+        self._probes += 1
+        return min(2.0 ** min(self._probes - 1, 10), LONGEST_PAUSE_SECONDS)
+
 
 _log = structlog.get_logger()
 
@@ -125,7 +246,7 @@ class Limiter(BaseRateLimiter[LimitArgs]):
         Raises what `callback` and `before` raise; RetryAfter, unsent, if a pause is longer than the patience;
         NotSentError if the limiter shuts down.
         """
-        request = call(endpoint, data)
+        request = call_of(endpoint, data)
         urgent = not isinstance(rate_limit_args, Bulk)
         ticket = self._pacing.ticket(request.scope, urgent=urgent) if request.is_message else None
         try:

@@ -1,11 +1,17 @@
-"""Answers to people: each message once, across restarts and outages.
+"""Answers to people: each message once, across restarts and outages; work of one chat in order.
+
+A queue per chat: work for one chat in order, chats in parallel.
+
+Answers to people: each message once, across restarts and outages.
 
 An answer is sent at once if Telegram takes it. Otherwise it is stored (`showings`) and sent later. An edition is always
 stored first, because it takes several messages. Each message is counted as sent just before it is sent. So a restart
 continues with the next one, and a message that may have arrived is not sent again.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -19,14 +25,73 @@ from telegram.error import TelegramError
 from bot.core.models import ASK_LIFETIME, Showing
 from bot.db import showings
 from bot.delivery.channel import DeferredError, RefusedError, UnansweredError
-from bot.telegram import address as addresses
-from bot.telegram import refusals
-from bot.telegram.address import Address
-from bot.telegram.channel import Outgoing
-from bot.telegram.parts import Message, message
+from bot.telegram import http
+from bot.telegram import incoming as addresses
+from bot.telegram.channel import TelegramChannel
+from bot.telegram.incoming import Address
 from bot.telegram.rate_limiter import LimitArgs
-from bot.telegram.turns import ANY_NUMBER, Turns
+from bot.telegram.templates import Message, message
 from digest.db import engine as database
+
+_AT_ONCE = 256
+ANY_NUMBER = 100_000
+"""A limit for work that only waits for Telegram: a sleeping task costs next to nothing."""
+
+QueuedWork = Callable[[], Awaitable[None]]
+"""A unit of work in the queue. Raises nothing."""
+
+
+class ChatQueues:
+    """Queues of work by key: in order for one key, in parallel for different keys.
+
+    Work that waits behind its own key takes no place from other keys.
+    """
+
+    def __init__(self, at_once: int = _AT_ONCE) -> None:
+        self._places = asyncio.Semaphore(at_once)
+        self._queues: dict[Hashable, deque[QueuedWork]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    def waiting(self, key: Hashable) -> int:
+        """Return how many units of work wait for `key`, without the one in progress."""
+        return len(self._queues.get(key, ()))
+
+    def is_busy(self, key: Hashable) -> bool:
+        """Return whether work for `key` is in progress."""
+        return key in self._queues
+
+    def join(self, key: Hashable, work: QueuedWork) -> None:
+        """Add `work` after earlier work for `key`."""
+        if key in self._queues:
+            self._queues[key].append(work)
+            return
+        self._queues[key] = deque([work])
+        task = asyncio.create_task(self._work_off(key))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work_off(self, key: Hashable) -> None:
+        queue = self._queues[key]
+        try:
+            while queue and not self._closing:
+                async with self._places:
+                    if not self._closing:
+                        await queue.popleft()()
+        finally:
+            del self._queues[key]
+
+    async def close(self, patience_seconds: float) -> int:
+        """Start no more work, and wait up to `patience_seconds` for the rest. Returns how many were cancelled."""
+        self._closing = True
+        if not self._tasks:
+            return 0
+        _, cut_off = await asyncio.wait(self._tasks, timeout=patience_seconds)
+        for task in cut_off:
+            task.cancel()
+        await asyncio.gather(*cut_off, return_exceptions=True)
+        return len(cut_off)
+
 
 Made = TypeVar("Made")
 _log = structlog.get_logger()
@@ -40,11 +105,11 @@ class ForgottenError(Exception):
 class Replies:
     """Answers that are sent later: in order within a chat, with editions in parallel."""
 
-    def __init__(self, engine: AsyncEngine, outgoing: Outgoing, clock: Callable[[], datetime]) -> None:
+    def __init__(self, engine: AsyncEngine, outgoing: TelegramChannel, clock: Callable[[], datetime]) -> None:
         self._engine = engine
         self._outgoing = outgoing
         self._clock = clock
-        self._turns = Turns(ANY_NUMBER)
+        self._turns = ChatQueues(ANY_NUMBER)
 
     async def say(
         self,
@@ -68,7 +133,7 @@ class Replies:
                 to, what, reply_to=reply_to, prompt=prompt, limits=LimitArgs(before, once=True)
             )
         except TelegramError as error:
-            if not isinstance(refusals.delivery_error(error), DeferredError):
+            if not isinstance(http.delivery_error(error), DeferredError):
                 raise
         await self.keep(to, what, reply_to=reply_to, prompt=prompt)
         return 0
@@ -103,7 +168,7 @@ class Replies:
         await self._turns.close(0)
 
     def _join(self, showing: Showing) -> None:
-        key = ("edition", showing.id) if showing.silent else addresses.parse(showing.address).chat
+        key = ("edition", showing.id) if showing.silent else addresses.parse_address(showing.address).chat
         self._turns.join(key, partial(self._guarded, showing))
 
     async def _guarded(self, showing: Showing) -> None:
@@ -127,7 +192,7 @@ class Replies:
 
         async def say(limits: LimitArgs) -> None:
             await self._outgoing.say(
-                addresses.parse(showing.address),
+                addresses.parse_address(showing.address),
                 message(showing.parts[part]),
                 reply_to=showing.reply_to,
                 prompt=showing.prompt,
@@ -139,7 +204,7 @@ class Replies:
             await once_taken(say, part, partial(self._count, showing), lambda: self._clock() < until)
         except TelegramError as error:
             _log.warning("showing_met", showing=showing.id, part=part, error=type(error).__name__)
-            return isinstance(refusals.delivery_error(error), UnansweredError | RefusedError)
+            return isinstance(http.delivery_error(error), UnansweredError | RefusedError)
         return True
 
     async def _count(self, showing: Showing, gone: int) -> None:
@@ -165,7 +230,7 @@ async def once_taken(
         try:
             return await say(LimitArgs(partial(count, part + 1), once=True))
         except TelegramError as error:
-            if isinstance(refusals.delivery_error(error), DeferredError):
+            if isinstance(http.delivery_error(error), DeferredError):
                 await count(part)
             raise
 
@@ -183,7 +248,7 @@ async def persistently(
     def pause(error: Exception) -> bool | float:
         if not isinstance(error, TelegramError) or not goes_on():
             return False
-        meant = refusals.delivery_error(error)
+        meant = http.delivery_error(error)
         if isinstance(meant, DeferredError) and meant.pause is not None:
             return meant.pause.total_seconds()
         return isinstance(meant, passing)

@@ -1,25 +1,35 @@
-"""Progress of a request for the person who waits: the status message, "typing", and the text as it is written.
+"""Progress of a request for the person who waits, and the offer of a newer version.
+
+Progress of a request for the person who waits: the status message, "typing", and the text as it is written.
 
 None of this matters more than the answer, so errors here are ignored.
+
+Offers of a newer version of a paper that was shown from the database.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from datetime import timedelta
 
 import structlog
 from telegram.constants import ChatAction
 from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot.core.models import Ask
-from bot.telegram import address as addresses
-from bot.telegram import cards, words
-from bot.telegram.address import Address
-from bot.telegram.context import Desk
-from bot.telegram.parts import Message
-from digest.core.models import Gap, Paper, Translation
+from bot.telegram import http, messages, templates
+from bot.telegram import incoming as addresses
+from bot.telegram.context import BotContext
+from bot.telegram.incoming import Address
+from bot.telegram.messages import Form
+from bot.telegram.templates import Message
+from digest.core.errors import SourceError
+from digest.core.ids import PaperRef
+from digest.core.models import Gap, Paper, PaperId, Translation, VersionId
 from digest.core.progress import Onlooker, Step
+from digest.db import engine as database
+from digest.db import papers
 from digest.pipeline.papers import Library
 
 _log = structlog.get_logger()
@@ -35,13 +45,13 @@ class Status:
     In a private chat the reading is shown while it is written, as a draft that Telegram removes by itself.
     """
 
-    def __init__(self, desk: Desk, ask: Ask, library: Library, paper: Paper) -> None:
+    def __init__(self, desk: BotContext, ask: Ask, library: Library, paper: Paper) -> None:
         self._desk = desk
         self._ask = ask
-        self._to = addresses.parse(ask.address)
+        self._to = addresses.parse_address(ask.address)
         self._library = library
         self._paper = paper
-        self._says = words.of(ask.language)
+        self._says = templates.words(ask.language)
         self._step: Step | None = None
         self._translation: Translation | Gap | None = None
         self._changed = asyncio.Event()
@@ -85,7 +95,7 @@ class Status:
         )
         if self._translation is None:
             return Message(f"<i>{stage}</i>")
-        return replace(cards.card(self._paper, self._translation, self._ask, note=stage), buttons=())
+        return replace(messages.card(self._paper, self._translation, self._ask, note=stage), buttons=())
 
     async def _show_drafts(self) -> None:
         shown = ""
@@ -107,11 +117,11 @@ class Status:
 
     def _draft(self) -> str:
         begun = self._library.begun(self._paper, self._written)
-        return cards.draft(self._paper, begun) if begun else ""
+        return messages.draft(self._paper, begun) if begun else ""
 
 
 @asynccontextmanager
-async def typing(desk: Desk, to: Address) -> AsyncIterator[None]:
+async def typing(desk: BotContext, to: Address) -> AsyncIterator[None]:
     """Show "typing" while the block runs."""
 
     async def show() -> None:
@@ -140,3 +150,45 @@ async def _guarded(work: Callable[[], Awaitable[None]]) -> None:
         await work()
     except Exception:  # noqa: BLE001 - no fault here may cost the answer
         _log.exception("status_failed")
+
+
+_LOOK = timedelta(days=1)
+"""The time for which arXiv's answer about a paper's versions is reused."""
+
+
+async def offer_newer(
+    desk: BotContext, to: Address, number: int, paper: Paper, translation: Translation, form: Form
+) -> None:
+    """Add a button for a newer version, if there is one, to the card of `paper` in the message `number`."""
+    newest = await _newest(desk, paper.id, form.language)
+    if newest is None or newest <= paper.version:
+        return
+    card = messages.card(paper, translation, form, newer=newest)
+    try:
+        await desk.outgoing.change(to, number, card)
+    except TelegramError as error:
+        if not http.is_gone(error):
+            raise
+
+
+async def _newest(desk: BotContext, paper: PaperId, language: str) -> VersionId | None:
+    """Return the newest known version. arXiv is asked at most once a day."""
+    if _is_due(desk, paper):
+        try:
+            return (await desk.app.library_in(language).paper(PaperRef(paper))).version
+        except SourceError:
+            pass  # the database may have one
+    async with database.reading(desk.app.engine) as connection:
+        stored = (await papers.latest_of(connection, [paper])).get(paper)
+    return stored.version if stored else None
+
+
+def _is_due(desk: BotContext, paper: PaperId) -> bool:
+    """Return whether to ask arXiv now. Records the request, and forgets those older than a day."""
+    now = desk.clock()
+    for each in [each for each, at in desk.looked.items() if now - at >= _LOOK]:
+        del desk.looked[each]
+    if paper in desk.looked:
+        return False
+    desk.looked[paper] = now
+    return True

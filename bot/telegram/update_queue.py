@@ -16,11 +16,11 @@ from telegram.error import TelegramError
 from telegram.ext import Application
 
 from bot.db import updates
-from bot.telegram import words
-from bot.telegram.context import Desk
+from bot.telegram import templates
+from bot.telegram.context import BotContext
+from bot.telegram.http import readable_updates
 from bot.telegram.incoming import incoming
-from bot.telegram.turns import Turns
-from bot.telegram.updates import readable
+from bot.telegram.replies import ChatQueues
 from digest.core.errors import DigestError
 from digest.db import engine as database
 
@@ -29,13 +29,13 @@ _BACKLOG = 50  # waiting updates of one chat: at one answer a second, nobody wai
 _RESUMED = timedelta(days=1)  # Telegram keeps updates that nobody fetches for the same time
 
 
-class Inbox:
+class UpdateQueue:
     """The queue of updates for the handlers of an initialized `application`."""
 
-    def __init__(self, desk: Desk, application: Application[Any, Any, Any, Any, Any, Any]) -> None:
+    def __init__(self, desk: BotContext, application: Application[Any, Any, Any, Any, Any, Any]) -> None:
         self._desk = desk
         self._application = application
-        self._turns = Turns()
+        self._turns = ChatQueues()
         self._flooding: set[int] = set()
 
     async def take(self, came: Sequence[Update]) -> None:
@@ -55,7 +55,7 @@ class Inbox:
     def _read(self, content: updates.Content) -> Update | None:
         """Read a stored update. Returns None if it cannot be read; that must not keep the bot from starting."""
         try:
-            return Update.de_json(readable(content), self._desk.bot)
+            return Update.de_json(readable_updates(content), self._desk.bot)
         except Exception:  # noqa: BLE001 - the library may raise anything
             _log.exception("update_unreadable")
             return None
@@ -101,7 +101,7 @@ class Inbox:
         came = incoming(update)
         if came is not None and came.address.is_private:
             reader = await self._desk.reader(came)
-            await self._desk.answer(came, words.of(reader.choices.language).too_fast)
+            await self._desk.answer(came, templates.words(reader.choices.language).too_fast)
 
     async def _answered(self, numbers: Sequence[int]) -> None:
         """Delete the contents of these updates, unless their answers have already done so."""

@@ -1,10 +1,12 @@
-"""The basis of all pages: the parts of the program that they use, and rendering."""
+"""The basis of all pages: the parts of the program that they use, rendering, and a short cache for many requests."""
 
+import asyncio
 import ipaddress
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -15,8 +17,39 @@ from bot.container import App
 from bot.links import Links
 from bot.subscriptions.preferences import Offer
 from bot.subscriptions.service import SubscriptionService
-from bot.web import words
-from bot.web.shelf import Shelf
+from bot.web import forms
+
+_PLACES = 64
+V = TypeVar("V")
+
+
+class Shelf:
+    """A cache whose values are valid for the time `fresh`. The least recently used ones are removed."""
+
+    def __init__(self, clock: Callable[[], datetime], fresh: timedelta) -> None:
+        self._clock = clock
+        self._fresh = fresh
+        self._kept: OrderedDict[object, tuple[datetime, asyncio.Future[Any]]] = OrderedDict()
+
+    async def get(self, key: object, make: Callable[[], Awaitable[V]]) -> V:
+        """Return the value of `make` for `key`. Concurrent requests share one call. Raises what `make` raises."""
+        now = self._clock()
+        made_at, future = self._kept.get(key, (None, None))
+        if future is None or made_at is None or not timedelta(0) <= now - made_at < self._fresh:
+            future = asyncio.ensure_future(make())
+            self._kept[key] = (now, future)
+            future.add_done_callback(lambda done: self._drop_failed(key, done))
+        self._kept.move_to_end(key)
+        while len(self._kept) > _PLACES:
+            self._kept.popitem(last=False)
+        found: V = await asyncio.shield(future)  # a client that disconnects leaves it to the others
+        return found
+
+    def _drop_failed(self, key: object, done: "asyncio.Future[Any]") -> None:
+        failed = done.cancelled() or done.exception() is not None
+        if failed and self._kept.get(key, (None, None))[1] is done:
+            del self._kept[key]
+
 
 _FRESH = timedelta(minutes=1)
 
@@ -48,7 +81,7 @@ class Pages:
 
     def language(self, request: Request) -> str:
         """Return the language of a request: the one it names, or that of the link's owner, or the preferred one."""
-        return words.chosen(request, self.app.plan.language, getattr(request.state, "language", ""))
+        return forms.chosen_language(request, self.app.plan.language, getattr(request.state, "language", ""))
 
     def speak(self, request: Request, language: str) -> None:
         """Answer the request in the language of the subscriber whose link it uses."""
@@ -57,7 +90,7 @@ class Pages:
     def offer(self, zone: ZoneInfo) -> Offer:
         """Return the possible values of the preferences, for somebody in `zone`."""
         plan = self.app.plan
-        return Offer(plan.categories, words.languages(plan.language), self.now().astimezone(zone).date())
+        return Offer(plan.categories, forms.languages(plan.language), self.now().astimezone(zone).date())
 
     def network(self, request: Request) -> str:
         """Return a keyed hash of the request's network, for counting."""
@@ -65,7 +98,7 @@ class Pages:
 
     def render(self, template: str, language: str, **material: Any) -> str:
         """Render a template of `templates/web`."""
-        said, made = words.of(language), words.environment().get_template(f"web/{template}.j2")
+        said, made = forms.words(language), forms.environment().get_template(f"web/{template}.j2")
         return made.render(words=said, language=language, root=self.root, pages=self, **material)
 
     def page(
@@ -79,14 +112,14 @@ class Pages:
     ) -> Response:
         """Render a page. Links to other languages are shown if repeating the request is harmless."""
         language = self.language(request)
-        others = [each for each in words.languages(self.app.plan.language) if each != language]
+        others = [each for each in forms.languages(self.app.plan.language) if each != language]
         switch = others if request.method in ("GET", "HEAD") else []
         html = self.render(f"{template}.html", language, switch=switch, faults=faults, **material)
         return HTMLResponse(html, status, headers={"Content-Language": language, "Vary": "Accept-Language"})
 
     def message(self, request: Request, name: str, status: int = 200) -> Response:
         """Render a page with only a message."""
-        return self.page(request, "message", status, said=words.of(self.language(request)).messages[name])
+        return self.page(request, "message", status, said=forms.words(self.language(request)).messages[name])
 
 
 Handler = Callable[[Pages, Request], Awaitable[Response]]

@@ -8,8 +8,8 @@ from starlette.responses import Response
 
 from bot.core.models import Subscriber
 from bot.links import ExpiredLinkError
-from bot.web import forms, wanted
-from bot.web.forms import Form
+from bot.web import forms
+from bot.web.forms import SubmittedForm
 from bot.web.pages import Pages
 
 
@@ -24,12 +24,12 @@ async def save(pages: Pages, request: Request) -> Response:
     reader = await _reader(pages, request)
     if not isinstance(reader, Subscriber):
         return reader
-    form, offer = await forms.read(request), pages.offer(reader.zone)
-    _, faults = wanted.fill(form, wanted.ALL, offer, reader)
+    form, offer = await forms.read_form(request), pages.offer(reader.zone)
+    _, faults = forms.fill_preferences(form, forms.ALL, offer, reader)
     if faults:
         return _form(pages, request, reader, form, faults)
     changed = await pages.subscriptions.change(
-        reader, lambda stored: wanted.fill(form, wanted.ALL, offer, stored)[0]
+        reader, lambda stored: forms.fill_preferences(form, forms.ALL, offer, stored)[0]
     )
     return _form(pages, request, changed, saved=True)
 
@@ -66,7 +66,7 @@ def _form(
     pages: Pages,
     request: Request,
     reader: Subscriber,
-    form: Form | None = None,
+    form: SubmittedForm | None = None,
     faults: tuple[str, ...] = (),
     *,
     saved: bool = False,
@@ -79,7 +79,7 @@ def _form(
         faults=faults,
         reader=reader,
         offer=offer,
-        values=wanted.typed(form) if form else wanted.shown(reader, offer),
+        values=forms.typed_preferences(form) if form else forms.shown_preferences(reader, offer),
         saved=saved,
         here=_path(pages, request),
         leave=urlsplit(pages.links.unsubscribe(reader.id)).path,

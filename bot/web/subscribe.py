@@ -1,4 +1,6 @@
-"""Sign-up: the form on the home page, and the confirmation page of the link in the mail."""
+"""Sign-up: the form on the home page, and the confirmation page of the link in the mail. Unsubscribing by one click,
+without a login (RFC 8058).
+"""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,11 +12,46 @@ from bot.core import mailboxes
 from bot.core.mailboxes import InvalidMailboxError, Mailbox
 from bot.core.models import ChannelName, Choices, Kind, Subscriber, Wishes
 from bot.links import ExpiredLinkError
-from bot.subscriptions import hours, zones
-from bot.web import forms, wanted
+from bot.subscriptions import preferences
+from bot.web import forms
 from bot.web.editions import newest
-from bot.web.forms import Form
+from bot.web.forms import SubmittedForm
 from bot.web.pages import Pages
+
+
+async def ask_leaving(pages: Pages, request: Request) -> Response:
+    """Show the button. Only pressing it ends the subscription, because programs open links too."""
+    number = pages.links.leaving(request.path_params["token"])
+    if number is None:
+        return pages.message(request, "no_such_link", 404)
+    if await _subscriber(pages, request, number) is None:
+        return pages.message(request, "gone", 404)
+    return pages.page(request, "unsubscribe")
+
+
+async def leave(pages: Pages, request: Request) -> Response:
+    """End the subscription at once, whatever the body: mail programs post their own, the page an empty one.
+
+    Repeating it has no effect and the same answer. If the subscription was deleted, the answer says that this link does
+    nothing, so that someone who signed up again is not told that they left. Mail programs take that for success too.
+    """
+    number = pages.links.leaving(request.path_params["token"])
+    if number is None:
+        return pages.message(request, "no_such_link", 404)
+    subscriber = await _subscriber(pages, request, number)
+    if subscriber is None:
+        return pages.message(request, "gone")
+    await pages.subscriptions.leave(subscriber)
+    return pages.message(request, "left")
+
+
+async def _subscriber(pages: Pages, request: Request, number: int) -> Subscriber | None:
+    """Return the subscriber `number`, in whose language the answer is; None if it was deleted."""
+    found = await pages.subscriptions.get(number)
+    if found is not None:
+        pages.speak(request, found.choices.language)
+    return found
+
 
 _TRAP = "website"  # invisible to people; programs that fill in every field also fill this one
 
@@ -22,19 +59,19 @@ _TRAP = "website"  # invisible to people; programs that fill in every field also
 async def home(pages: Pages, request: Request) -> Response:
     """Show the home page: the sign-up form, if there is a newsletter, and the newest editions."""
     nobody = _nobody(pages, request)
-    values = wanted.shown(nobody, pages.offer(nobody.zone)) | {"address": ""}
+    values = forms.shown_preferences(nobody, pages.offer(nobody.zone)) | {"address": ""}
     return await _home(pages, request, values)
 
 
 async def sign_up(pages: Pages, request: Request) -> Response:
     """Take the sign-up form. The answer is the same whether or not the address is known."""
-    form = await forms.read(request)
+    form = await forms.read_form(request)
     nobody = _nobody(pages, request)
-    reader, faults = wanted.fill(form, wanted.WISHES, pages.offer(nobody.zone), nobody)
+    reader, faults = forms.fill_preferences(form, forms.PREFERENCES, pages.offer(nobody.zone), nobody)
     mailbox = _mailbox(form)
     if mailbox is None or faults:
         faults = faults if mailbox else ("address", *faults)
-        values = wanted.typed(form) | {"address": form.text("address")}
+        values = forms.typed_preferences(form) | {"address": form.text("address")}
         return await _home(pages, request, values, faults, 422)
     if not form.text(_TRAP):
         wishes = Wishes(reader.choices, reader.hour, reader.zone, reader.quiet_line)
@@ -49,7 +86,7 @@ async def ask_link(pages: Pages, request: Request) -> Response:
 
 async def send_link(pages: Pages, request: Request) -> Response:
     """Take that form. The answer is the same whether or not the address is known."""
-    form = await forms.read(request)
+    form = await forms.read_form(request)
     mailbox = _mailbox(form)
     if mailbox is None:
         return pages.page(
@@ -78,8 +115,8 @@ async def confirm(pages: Pages, request: Request) -> Response:
         request,
         "confirmed",
         reader=made,
-        zone=zones.name(made.zone),
-        usual=hours.usual_time(pages.app.plan.calendar, pages.now(), made.zone),
+        zone=preferences.zone_name(made.zone),
+        usual=preferences.usual_time(pages.app.plan.calendar, pages.now(), made.zone),
         preferences=urlsplit(pages.links.preferences(made.id)).path,
     )
 
@@ -115,7 +152,7 @@ def _nobody(pages: Pages, request: Request) -> Subscriber:
     return Subscriber(0, ChannelName.MAIL, "", Kind.MAILBOX, choices, plan.calendar.zone)
 
 
-def _mailbox(form: Form) -> Mailbox | None:
+def _mailbox(form: SubmittedForm) -> Mailbox | None:
     try:
         return mailboxes.parse(form.text("address"))
     except InvalidMailboxError:

@@ -9,11 +9,10 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from bot.alert_routes import routes
-from bot.alerting import webhook
-from bot.alerting.alerts import NotToldError
-from bot.alerting.webhook import Webhook
+from bot import alerts
+from bot.alerts import NotToldError, Webhook
 from bot.core.models import Alert, AlertKind
+from bot.outboxes import routes
 from tests.bot.mail.house import SECRET
 from tests.bot.telegram.world import OPERATOR, bot_world
 from tests.bot.world import WEDNESDAY_NOON, World, world
@@ -67,7 +66,7 @@ async def test_a_webhook_that_is_down_is_not_told_and_its_address_is_no_secret_l
 async def test_a_webhook_that_answers_with_a_flood_has_taken_the_alert_and_one_that_drips_has_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(webhook, "_ANSWER_SECONDS", 2.0)
+    monkeypatch.setattr(alerts, "_ANSWER_SECONDS", 2.0)
     ways = [Route("/flood", bomb, methods=["POST"]), Route("/drip", drip, methods=["POST"])]
     async with serving(Starlette(routes=ways)) as address:
         await Webhook(f"{address}/flood", "en").tell(PUSH)

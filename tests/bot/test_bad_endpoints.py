@@ -9,7 +9,7 @@ import pytest
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from bot import daily_run, model_failures
+from bot import daily_run, scheduler
 from tests.bot.world import WEDNESDAY_NOON, world
 from tests.fakes import model_faults as faults
 from tests.fakes.model import KEY, FakeModel
@@ -68,7 +68,7 @@ async def test_a_run_ends_with_one_sentence_that_names_what_is_wrong(
 ) -> None:
     async with world(tmp_path, FakeModel(always=answers), papers=1) as here, here.app(WEDNESDAY_NOON) as app:
         made = await daily_run.work(app, WEDNESDAY_NOON, here.progress.append)
-        fault = str(await model_failures.of(app, made.news))
+        fault = str(await scheduler.failure_of(app, made.news))
     assert sentence in fault
     said = capsys.readouterr()
     assert KEY not in f"{fault}{said.out}{said.err}{here.post('2026-02-11')}"
@@ -86,7 +86,7 @@ async def test_another_host_to_which_an_endpoint_redirects_gets_nothing(tmp_path
         model = FakeModel(always=lambda _: RedirectResponse(f"{url}{_TO}", 308))
         async with world(tmp_path, model, papers=3) as here, here.app(WEDNESDAY_NOON) as app:
             made = await daily_run.work(app, WEDNESDAY_NOON, here.progress.append)
-            fault = str(await model_failures.of(app, made.news))
+            fault = str(await scheduler.failure_of(app, made.news))
     assert "redirects, and the key is not sent elsewhere: correct OPENAI_BASE_URL (once); `arx" in fault
     assert came == []
     assert len(model.requests) == 1

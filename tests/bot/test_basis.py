@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.core.models import Detail
-from bot.telegram import words as chat_words
+from bot.telegram import templates as chat_words
 from digest.core.models import Basis, Edition, Entry, Reading
 from digest.render import i18n, jekyll, page
 from digest.render import terminal as terminal_output

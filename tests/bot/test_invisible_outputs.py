@@ -10,7 +10,7 @@ import pytest
 import structlog
 from telegram import Chat, Message, Update, User
 
-from bot import logs
+from bot import process
 from bot.command_line import say
 from bot.core.models import Detail
 from bot.telegram.incoming import incoming
@@ -73,7 +73,7 @@ def test_a_log_line_is_one_line_and_commands_nothing(
     form: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logging, "basicConfig", lambda **_: None)  # the tests' own handlers stay
-    logs.configure("json" if form == "json" else "text")
+    process.configure_logs("json" if form == "json" else "text")
     try:
         structlog.get_logger().warning("refused", reason=f"{HOSTILE}\nforged=line")
         try:

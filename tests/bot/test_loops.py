@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.loops import Loop
+from bot.process import Loop
 
 
 def test_names_are_looked_up_as_ever() -> None:

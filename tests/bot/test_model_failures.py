@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot import model_failures
+from bot import scheduler
 from bot.core.models import Choices
-from bot.mail import words as mail
+from bot.mail import composing as mail
 from bot.telegram import messages as chat
 from digest.core.models import Call, Edition, Gap, Origin, Purpose
 from digest.llm.errors import Outcome
@@ -30,7 +30,7 @@ def test_the_sentence_says_what_failed_most_how_often_and_what_helps() -> None:
         call(Outcome.QUOTA),
         *[call("ok", Purpose.READING)] * 3,
     ]
-    assert model_failures.sentence(DAY, 1, 4, asked) == (
+    assert scheduler.sentence(DAY, 1, 4, asked) == (
         "The language model translated only 1 of the 5 papers of 2026-02-11: the account behind OPENAI_API_KEY has no "
         "quota left (2 times); top up the account, or name another endpoint in OPENAI_BASE_URL; `arxiv-daily doctor` "
         "tries the endpoint, and the next run tries what is missing again."
@@ -39,7 +39,7 @@ def test_the_sentence_says_what_failed_most_how_often_and_what_helps() -> None:
 
 @pytest.mark.parametrize("outcome", Outcome)
 def test_there_is_one_sentence_for_each_fault(outcome: Outcome) -> None:
-    said = model_failures.sentence(DAY, 0, 3, [call(outcome)])
+    said = scheduler.sentence(DAY, 0, 3, [call(outcome)])
     assert said.count(". ") == 0
     assert said.endswith("again.")
     assert "doctor" in said
@@ -47,12 +47,12 @@ def test_there_is_one_sentence_for_each_fault(outcome: Outcome) -> None:
 
 @pytest.mark.parametrize("asked", [[], [call("of-an-earlier-version")]])
 def test_without_a_call_the_log_says_why(asked: list[Call]) -> None:
-    assert "the log says why" in model_failures.sentence(DAY, 0, 3, asked)
+    assert "the log says why" in scheduler.sentence(DAY, 0, 3, asked)
 
 
 def test_only_papers_that_a_model_was_asked_about_count() -> None:
     gaps = [entry(number, translation=gap) for number, gap in enumerate(Gap, start=1)]
-    assert len(model_failures.failures(edition(*gaps))) == 2
+    assert len(scheduler.failures(edition(*gaps))) == 2
 
 
 def shown(made: Edition) -> list[str]:
@@ -62,7 +62,7 @@ def shown(made: Edition) -> list[str]:
     return [
         jekyll.render(made, zone).partition("\n## ")[0],
         str(page.papers(made, zone)).partition("<article")[0],
-        mail.of("zh-CN").subject(made),
+        mail.words("zh-CN").subject(made),
         rich.classic[0].html.partition("\n\n")[0],
         (rich.rich or "").partition("</p>")[0],
     ]

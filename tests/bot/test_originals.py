@@ -9,7 +9,7 @@ import pytest
 
 from bot.core.models import Choices, Detail
 from bot.telegram import messages as chat
-from bot.telegram import words
+from bot.telegram import templates
 from digest.core.models import Answer, Claim, Entry, Gap, Statement
 from digest.render import jekyll, page, stored_text, terminal
 from tests.bot.mail import parts
@@ -31,8 +31,8 @@ def outputs() -> dict[str, str]:
         "page": str(page.papers(made, zone)),
         "mail": f"{parts.html(letter)}{parts.text(letter)}",
         "telegram": "".join(each.html for each in chat.digest(made, Choices("zh-CN", Detail.READINGS))),
-        "answer": words.render("answer", "zh-CN", **asked),
-        "rich answer": words.render("answer_rich", "zh-CN", **asked),
+        "answer": templates.render("answer", "zh-CN", **asked),
+        "rich answer": templates.render("answer_rich", "zh-CN", **asked),
         "terminal": terminal.paper(second, Gap.NO_KEY, first.reading, "zh-CN"),
         "answer on the terminal": terminal.render("answer", **asked),
     }

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from starlette.types import ASGIApp
 
-from bot import daily_run, model_failures, settings
-from bot.telegram.connection import open_bot
+from bot import daily_run, scheduler, settings
+from bot.telegram.application import open_bot
 from tests import certificates
 from tests.bot.world import WEDNESDAY_NOON, world
 from tests.certificates import Certificate
@@ -96,7 +96,7 @@ async def test_a_proxy_that_refuses_is_named_and_its_login_is_not(
         async with here.app(
             WEDNESDAY_NOON, openai_base_url="https://far.invalid/v1", openai_proxy=wrong
         ) as app:
-            fault = await model_failures.of(
+            fault = await scheduler.failure_of(
                 app, (await daily_run.work(app, WEDNESDAY_NOON, here.progress.append)).news
             )
     assert "proxy" in str(fault)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import ValidationError
 
-from bot import home, settings
+from bot import setting_values, settings
 from bot.settings import Settings, SettingsError
 from digest.core.models import Price
 
@@ -162,7 +162,7 @@ def test_called_from_elsewhere_it_uses_the_settings_and_the_data_beside_its_envi
     for folder in (installed, elsewhere):
         folder.mkdir()
     (installed / ".env").write_text("TIMEZONE=UTC\nARCHIVE_DIR=site/_posts\nDKIM_KEY_FILE=/etc/dkim\n")
-    monkeypatch.setattr(home, "INSTALLED_IN", installed)
+    monkeypatch.setattr(setting_values, "INSTALLED_IN", installed)
     monkeypatch.chdir(elsewhere)
     loaded = settings.load()
     assert loaded.timezone == ZoneInfo("UTC")
@@ -179,7 +179,7 @@ def test_a_relative_database_lies_beside_the_settings_too(
     nothing_set: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (nothing_set / ".env").write_text("DATABASE_URL=sqlite:///other.db\n")
-    monkeypatch.setattr(home, "INSTALLED_IN", nothing_set)
+    monkeypatch.setattr(setting_values, "INSTALLED_IN", nothing_set)
     (nothing_set / "elsewhere").mkdir()
     monkeypatch.chdir(nothing_set / "elsewhere")
     assert settings.load().database_url == f"sqlite:///{nothing_set}/other.db"

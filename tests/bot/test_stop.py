@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.virtual_time import VirtualLoop
-from bot import lifetimes, serve
+from bot import serve
 from bot.core.models import Sending
 from tests.bot.delivery.test_worker_restart import FIRST, house, sqlite_url
 from tests.bot.mail.readers import subscribed
@@ -29,7 +29,7 @@ def ended_at(part: Callable[[asyncio.Event], Coroutine[None, None, None]]) -> fl
     async def served() -> float:
         stop = asyncio.Event()
         asyncio.get_running_loop().call_at(STOPPED_AT, stop.set)
-        await lifetimes.in_time(stop, part(stop))
+        await serve.in_time(stop, part(stop))
         return asyncio.get_running_loop().time() - STOPPED_AT
 
     with VirtualLoop() as loop:
@@ -59,7 +59,7 @@ def test_what_does_not_end_is_cut_off_and_may_put_things_away() -> None:
             await asyncio.sleep(0.5)
             put_away.append(True)
 
-    assert ended_at(part) == lifetimes._STOP_SECONDS + 0.5
+    assert ended_at(part) == serve._STOP_SECONDS + 0.5
     assert put_away
 
 
@@ -69,7 +69,7 @@ def test_what_holds_on_even_then_is_left() -> None:
             with suppress(asyncio.CancelledError):
                 await asyncio.sleep(3600)
 
-    assert ended_at(part) == lifetimes._STOP_SECONDS + lifetimes._CUT_OFF_SECONDS < serve._LEAVE_SECONDS < 10
+    assert ended_at(part) == serve._STOP_SECONDS + serve._CUT_OFF_SECONDS < serve._LEAVE_SECONDS < 10
 
 
 def test_a_part_that_fails_is_told() -> None:
@@ -82,7 +82,7 @@ def test_a_part_that_fails_is_told() -> None:
 
 async def test_a_process_in_which_a_thread_hangs_is_left_all_the_same() -> None:
     code = (
-        "import threading, time; from bot.loops import leave_within;"
+        "import threading, time; from bot.process import leave_within;"
         "threading.Thread(target=time.sleep, args=(600,)).start(); leave_within(0.05)"
     )
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stderr=asyncio.subprocess.PIPE)

@@ -14,7 +14,7 @@ from bot.container import App, open_app
 from bot.core.models import ChannelName, Choices, Kind, SigningUp, Standing, Subscriber
 from bot.db import signups, subscribers
 from bot.links import Links
-from bot.mail import envelope_sender
+from bot.mail import return_path
 from bot.subscriptions.service import SubscriptionService
 from bot.web.app import site
 from bot.web.monitoring import Check
@@ -103,7 +103,7 @@ async def web_site(
         async with open_app(loaded, lambda: clock[0], QUICK) as app:
             made: list[Site] = []
             links = Links(f"https://daily.example.org{root}", SECRET, lambda: clock[0])
-            own = envelope_sender.own_mailboxes(loaded)
+            own = return_path.own_mailboxes(loaded)
             subscriptions = SubscriptionService(
                 app.engine, app.clock, lambda: made[0].woken.append(None), own
             )

@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot import daily_run, settings
-from bot.accounts import Account
 from bot.container import App, FarEnds, open_app
-from bot.daily_run import Work
+from bot.daily_run import RunReport, Work
 from bot.settings import Settings
 from digest.arxiv.client import Patience
 from digest.core.models import Purpose
@@ -65,7 +64,7 @@ class World:
         with closing(sqlite3.connect(self.folder / "arxiv-daily.db")) as database:
             return database.execute("SELECT model, outcome FROM calls ORDER BY id").fetchall()
 
-    async def run(self, at: datetime = WEDNESDAY_NOON, **overrides: object) -> Account | None:
+    async def run(self, at: datetime = WEDNESDAY_NOON, **overrides: object) -> RunReport | None:
         """The account of the newest edition that a run at that time worked on."""
         made = await self.work(at, None, **overrides)
         return made.accounts[-1] if made.accounts else None

@@ -19,15 +19,14 @@ import httpx2
 import typer
 from rich.console import Console
 
-from bot import daily_run, logs, settings
-from bot.accounts import Account
+from bot import daily_run, process, settings
 from bot.cli import preview
-from bot.cli.progress import reporting
-from bot.command_line import say
+from bot.command_line import reporting, say
 from bot.container import FarEnds, open_app
 from bot.core.models import Choices, Detail
-from bot.telegram import cards, messages
-from bot.telegram.parts import Message
+from bot.daily_run import RunReport
+from bot.telegram import messages
+from bot.telegram.templates import Message
 from digest.archive import files
 from digest.core import ids
 from digest.core.errors import DigestError
@@ -44,7 +43,7 @@ _AT = datetime(2026, 2, 12, 4, 0, tzinfo=UTC)
 class Shown:
     """The results of the demonstration: the run report, the edition as a page, and the subscribers' messages."""
 
-    account: Account
+    account: RunReport
     page: Path
     chat: Path
     mail: Path
@@ -54,7 +53,7 @@ def demo(
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder for the files.")] = Path("demo"),
 ) -> None:
     """Make an edition from the bundled sample, without network or keys."""
-    logs.configure("text", quiet=True)
+    process.configure_logs("text", quiet=True)
     with reporting(Console(stderr=True)) as report:
         shown = asyncio.run(demonstrate(out, report))
     say(terminal.render("accounts", accounts=[shown.account]), nl=False)
@@ -87,7 +86,7 @@ async def demonstrate(out: Path, report: Report) -> Shown:
 def _chat(edition: Edition, language: str) -> list[Message]:
     """Return a subscriber's messages, and the reading that a tap opens."""
     opened = [
-        cards.reading(entry.paper, entry.reading, 1, Choices(language))
+        messages.reading(entry.paper, entry.reading, 1, Choices(language))
         for entry in edition.entries
         if isinstance(entry.reading, Reading)
     ]

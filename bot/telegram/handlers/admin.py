@@ -16,20 +16,18 @@ from telegram import Update
 from telegram.error import TelegramError
 from telegram.ext import CallbackQueryHandler, ContextTypes
 
-from bot import daily_run
-from bot.alerting import alerts
-from bot.alerting.alerts import NotToldError
+from bot import alerts, daily_run
+from bot.alerts import NotToldError
 from bot.core.models import Alert, Standing
 from bot.db import deliveries, dispatches, subscribers, unknown_messages
 from bot.db.unknown_messages import Decision
 from bot.delivery import fanout
-from bot.delivery.unknown_messages import name
-from bot.telegram import cards, words
-from bot.telegram.address import Address
-from bot.telegram.channel import Outgoing
-from bot.telegram.context import CHANNEL, Desk
-from bot.telegram.incoming import Handler, Incoming, incoming, on_command
-from bot.telegram.parts import Button, Message
+from bot.delivery.resuming import name_of_unknown
+from bot.telegram import messages, templates
+from bot.telegram.channel import TelegramChannel
+from bot.telegram.context import CHANNEL, BotContext
+from bot.telegram.incoming import Address, Handler, IncomingMessage, incoming, on_command
+from bot.telegram.templates import Button, Message
 from digest.core.errors import DigestError
 from digest.db import editions
 from digest.db import engine as database
@@ -37,10 +35,10 @@ from digest.render import announcement, telegram_html
 
 _log = structlog.get_logger()
 _SHOWN = 5  # campaigns
-_Command = Callable[[Desk, Incoming, str], Awaitable[None]]
+_Command = Callable[[BotContext, IncomingMessage, str], Awaitable[None]]
 
 
-def handlers(desk: Desk) -> list[Handler]:
+def handlers(desk: BotContext) -> list[Handler]:
     """List the handlers of this module."""
     commands: dict[str, _Command] = {
         "stats": stats,
@@ -60,7 +58,7 @@ class OperatorChats:
     """The route of alerts to the operators' chats. `language` is used for operators who are not in the database."""
 
     engine: AsyncEngine
-    outgoing: Outgoing
+    outgoing: TelegramChannel
     operators: Collection[int]
     language: str
     name: str = CHANNEL
@@ -86,7 +84,7 @@ class OperatorChats:
         return True
 
 
-async def _guarded(desk: Desk, command: _Command, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def _guarded(desk: BotContext, command: _Command, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     came = incoming(update)
     if came is None or not (came.address.is_private or desk.is_operator(came)):
         return
@@ -94,10 +92,10 @@ async def _guarded(desk: Desk, command: _Command, update: Update, _: ContextType
     if desk.is_operator(came):
         await command(desk, came, language)
     else:
-        await desk.answer(came, words.of(language).unknown_command)
+        await desk.answer(came, templates.words(language).unknown_command)
 
 
-async def stats(desk: Desk, came: Incoming, language: str) -> None:
+async def stats(desk: BotContext, came: IncomingMessage, language: str) -> None:
     """Show the number of subscribers and the results of the last campaigns."""
     async with database.reading(desk.app.engine) as connection:
         standings = await subscribers.standings(connection)
@@ -105,17 +103,17 @@ async def stats(desk: Desk, came: Incoming, language: str) -> None:
             (each, await deliveries.counts(connection, each.id))
             for each in await dispatches.latest(connection, _SHOWN)
         ]
-    await desk.answer(came, words.render("stats", language, standings=standings, sent=sent))
+    await desk.answer(came, templates.render("stats", language, standings=standings, sent=sent))
 
 
-async def status(desk: Desk, came: Incoming, language: str) -> None:
+async def status(desk: BotContext, came: IncomingMessage, language: str) -> None:
     """Show the status of the editions and of the deliveries."""
     now = desk.clock()
     async with database.reading(desk.app.engine) as connection:
         unknown = await unknown_messages.counts(connection)
         waiting = await deliveries.next_at(connection)
         last = await editions.last(connection)
-    html = words.render(
+    html = templates.render(
         "status",
         language,
         last=last,
@@ -126,9 +124,9 @@ async def status(desk: Desk, came: Incoming, language: str) -> None:
     await desk.answer(came, html)
 
 
-async def rebuild(desk: Desk, came: Incoming, language: str) -> None:
+async def rebuild(desk: BotContext, came: IncomingMessage, language: str) -> None:
     """Make what an edition lacks, and write its post again."""
-    says = words.of(language)
+    says = templates.words(language)
     try:
         wanted = date.fromisoformat(came.words)
     except ValueError:
@@ -138,8 +136,8 @@ async def rebuild(desk: Desk, came: Incoming, language: str) -> None:
     desk.spawn(_rebuild(desk, came, language, wanted))
 
 
-async def _rebuild(desk: Desk, came: Incoming, language: str, wanted: date) -> None:
-    says = words.of(language)
+async def _rebuild(desk: BotContext, came: IncomingMessage, language: str, wanted: date) -> None:
+    says = templates.words(language)
     try:
         account = await daily_run.rebuild(desk.app, wanted, lambda _: None)
     except DigestError as error:
@@ -153,9 +151,9 @@ async def _rebuild(desk: Desk, came: Incoming, language: str, wanted: date) -> N
         await desk.answer(came, says.rebuilt(account))
 
 
-async def resend(desk: Desk, came: Incoming, language: str) -> None:
+async def resend(desk: BotContext, came: IncomingMessage, language: str) -> None:
     """Offer to resend messages with unknown delivery, campaign by campaign."""
-    says = words.of(language)
+    says = templates.words(language)
     async with database.reading(desk.app.engine) as connection:
         unknown = await unknown_messages.counts(connection)
         found = {number: await dispatches.find(connection, number) for number in unknown}
@@ -170,12 +168,12 @@ async def resend(desk: Desk, came: Incoming, language: str) -> None:
                 Button(str(says.leave_it), f"resend:{number}:no"),
             ),
         )
-        await desk.answer(came, says.unknown_sends(name(dispatch), count), buttons)
+        await desk.answer(came, says.unknown_sends(name_of_unknown(dispatch), count), buttons)
 
 
-async def broadcast(desk: Desk, came: Incoming, language: str) -> None:
+async def broadcast(desk: BotContext, came: IncomingMessage, language: str) -> None:
     """Show the operator's text as subscribers would see it, and ask for confirmation."""
-    says, shown = words.of(language), cards.classic(announcement.message(came.marked))
+    says, shown = templates.words(language), messages.classic(announcement.message(came.marked))
     if not shown:  # also if nothing in it is visible
         await desk.answer(came, says.how_to_broadcast)
         return
@@ -191,7 +189,7 @@ async def broadcast(desk: Desk, came: Incoming, language: str) -> None:
     await desk.answer(came, says.broadcast_sure(await _audience(desk)), buttons)
 
 
-async def _audience(desk: Desk) -> dict[str, int]:
+async def _audience(desk: BotContext) -> dict[str, int]:
     """Count the active subscribers on each channel."""
     async with database.reading(desk.app.engine) as connection:
         standings = await subscribers.standings(connection)
@@ -201,12 +199,12 @@ async def _audience(desk: Desk) -> dict[str, int]:
     return +active  # without empty channels
 
 
-async def _tapped(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+async def _tapped(desk: BotContext, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
     query = update.callback_query
     match = context.matches[0] if context.matches else None
     if query is None or match is None or (came := incoming(update)) is None:
         return
-    says = words.of((await desk.reader(came)).choices.language)
+    says = templates.words((await desk.reader(came)).choices.language)
     if not desk.is_operator(came):
         await desk.acknowledge(query, str(says.stale_button), alert=True)
         return
@@ -218,26 +216,26 @@ async def _tapped(desk: Desk, update: Update, context: ContextTypes.DEFAULT_TYPE
     await desk.show(came, Message(said))
 
 
-async def _send_again(desk: Desk, number: int, says: Any) -> str | None:
+async def _send_again(desk: BotContext, number: int, says: Any) -> str | None:
     async with database.writing(desk.app.engine) as connection:
         count = await deliveries.send_again(connection, number, desk.clock())
     desk.outbox.wake()
     return str(says.sending_again(count)) if count else None
 
 
-async def _leave(desk: Desk, number: int, says: Any) -> str | None:
+async def _leave(desk: BotContext, number: int, says: Any) -> str | None:
     async with database.writing(desk.app.engine) as connection:
         left = await unknown_messages.decide(connection, number, Decision.LEFT)
     return str(says.left_alone) if left else None
 
 
-async def _broadcast(desk: Desk, number: int, says: Any) -> str | None:
+async def _broadcast(desk: BotContext, number: int, says: Any) -> str | None:
     dispatch = await fanout.confirm_broadcast(desk.app.engine, number, desk.clock())
     desk.outbox.wake()
     return str(says.broadcasting) if dispatch else None
 
 
-async def _discard(desk: Desk, number: int, says: Any) -> str | None:
+async def _discard(desk: BotContext, number: int, says: Any) -> str | None:
     async with database.writing(desk.app.engine) as connection:
         discarded = await dispatches.discard(connection, number)
     return str(says.left_alone) if discarded else None

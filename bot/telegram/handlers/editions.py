@@ -1,29 +1,83 @@
-"""Editions by day: the newest, a given one, or one chosen from a list."""
+"""Editions by day: the newest, a given one, or one chosen from a list. Inline queries: papers of past editions."""
 
 import asyncio
 import re
 from datetime import date
 from functools import partial
 
-from telegram import Update
-from telegram.ext import CallbackQueryHandler, ContextTypes
+from telegram import (
+    InlineQueryResultArticle,
+    InlineQueryResultsButton,
+    InputTextMessageContent,
+    LinkPreviewOptions,
+    Update,
+)
+from telegram.constants import ParseMode
+from telegram.ext import CallbackQueryHandler, ContextTypes, InlineQueryHandler
 
 from bot import daily_run
 from bot.core.models import Subscriber
 from bot.delivery.fanout import matching
-from bot.telegram import messages, words
-from bot.telegram.context import Desk
-from bot.telegram.incoming import Handler, Incoming, incoming, on_command
-from bot.telegram.parts import Button, rows
-from digest.db import editions
+from bot.telegram import messages, templates
+from bot.telegram.context import BotContext
+from bot.telegram.incoming import Handler, IncomingMessage, incoming, on_command
+from bot.telegram.templates import ENTITY_LIMIT, TEXT_LIMIT, Button, rows
+from digest.core.invisible import removed
+from digest.db import editions, papers
 from digest.db import engine as database
+from digest.db.papers import SearchHit
+from digest.render import telegram_split
+
+_PAGE = 20  # results; Telegram allows 50 (Bot API, answerInlineQuery)
+_CACHE_SECONDS = 300
+_LONGEST = 100  # characters of a query
+
+
+def inline_handlers(desk: BotContext) -> list[Handler]:
+    """List the handlers of this module."""
+    return [InlineQueryHandler(partial(offer_inline, desk))]
+
+
+async def offer_inline(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    """Offer the papers that contain the words, or those of the newest editions if there are none."""
+    query = update.inline_query
+    if query is None:
+        return
+    language = await desk.language_of(query.from_user.id, query.from_user.language_code)
+    offset = int(query.offset) if query.offset.isdecimal() and len(query.offset) < 6 else 0
+    async with database.reading(desk.app.engine) as connection:
+        hits = await papers.search(connection, removed(query.query[:_LONGEST]), language, _PAGE, offset)
+    await query.answer(
+        [_article(hit, language) for hit in hits],
+        cache_time=_CACHE_SECONDS,
+        is_personal=True,  # because of the language
+        next_offset=str(offset + _PAGE) if len(hits) == _PAGE else "",
+        button=InlineQueryResultsButton(
+            str(templates.words(language).inline_button), start_parameter="inline"
+        ),
+    )
+
+
+def _article(hit: SearchHit, language: str) -> InlineQueryResultArticle:
+    html = templates.render("short", language, hit=hit)
+    return InlineQueryResultArticle(
+        id=str(hit.version),
+        title=templates.line(hit.translated or hit.title),
+        description=templates.line(hit.summary or hit.title),
+        input_message_content=InputTextMessageContent(
+            telegram_split.split(html, TEXT_LIMIT, ENTITY_LIMIT)[0],
+            parse_mode=ParseMode.HTML,
+            link_preview_options=LinkPreviewOptions(is_disabled=True),
+        ),
+    )
+
 
 _DAYS = 9  # days to choose from
 LINK = re.compile(r"day(?:_(\d{4}-\d{2}-\d{2}))?", re.ASCII)
 """The payload of a deep link to the edition of a day, or to the newest one."""
 
 
-def handlers(desk: Desk) -> list[Handler]:
+def handlers(desk: BotContext) -> list[Handler]:
     """List the handlers of this module."""
     return [
         on_command("today", partial(today, desk)),
@@ -33,13 +87,13 @@ def handlers(desk: Desk) -> list[Handler]:
     ]
 
 
-async def today(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def today(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Show the newest edition."""
     if came := incoming(update):
         await _show(desk, came, await desk.reader(came), None)
 
 
-async def digest(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def digest(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Show the edition of a day, or a list of days if none is given."""
     if (came := incoming(update)) is None:
         return
@@ -50,33 +104,33 @@ async def digest(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> No
     try:
         chosen = date.fromisoformat(came.words)
     except ValueError:
-        await desk.answer(came, words.of(reader.choices.language).which_day(came.words[:80]))
+        await desk.answer(came, templates.words(reader.choices.language).which_day(came.words[:80]))
         return
     await _show(desk, came, reader, chosen)
 
 
-async def day_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def day_tapped(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Show the edition of a day after a tap on its button."""
     given = str(update.callback_query and update.callback_query.data).partition(":")[2]
     if came := await desk.tap(update, f"day_{given}" if given else "day"):
         await show_day(desk, came, await desk.reader(came), given)
 
 
-async def days_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def days_tapped(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Show the list of days after a tap."""
     if came := await desk.tap(update, "help"):
         await _offer_days(desk, came, await desk.reader(came))
 
 
-async def _offer_days(desk: Desk, came: Incoming, reader: Subscriber) -> None:
-    says = words.of(reader.choices.language)
+async def _offer_days(desk: BotContext, came: IncomingMessage, reader: Subscriber) -> None:
+    says = templates.words(reader.choices.language)
     async with database.reading(desk.app.engine) as connection:
         found = await editions.archived(connection, _DAYS)
     buttons = [Button(str(each), f"day:{each}") for each in found]
     await desk.answer(came, says.choose_day if found else says.no_edition_yet, rows(buttons, 3))
 
 
-async def show_day(desk: Desk, came: Incoming, reader: Subscriber, given: str | None) -> None:
+async def show_day(desk: BotContext, came: IncomingMessage, reader: Subscriber, given: str | None) -> None:
     """Show the edition of the day that a button or link names, or the newest if it names none."""
     try:
         chosen = date.fromisoformat(given) if given else None
@@ -85,8 +139,8 @@ async def show_day(desk: Desk, came: Incoming, reader: Subscriber, given: str | 
     await _show(desk, came, reader, chosen)
 
 
-async def _show(desk: Desk, came: Incoming, reader: Subscriber, wanted_day: date | None) -> None:
-    says = words.of(reader.choices.language)
+async def _show(desk: BotContext, came: IncomingMessage, reader: Subscriber, wanted_day: date | None) -> None:
+    says = templates.words(reader.choices.language)
     async with database.reading(desk.app.engine) as connection:
         closed = await (editions.find(connection, wanted_day) if wanted_day else editions.last(connection))
     edition = await daily_run.stored(desk.app, closed.date, reader.choices.language) if closed else None

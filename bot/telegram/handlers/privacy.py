@@ -14,19 +14,18 @@ from bot.core import mailboxes
 from bot.core.mailboxes import InvalidMailboxError
 from bot.core.models import ASK_LIFETIME, Kind, Subscriber, Wishes
 from bot.delivery.channel import DeferredError
-from bot.telegram import words
-from bot.telegram.address import Address
-from bot.telegram.context import CHANNEL, Desk
-from bot.telegram.handlers import menu, prompts
-from bot.telegram.incoming import AIMED, Handler, Incoming, incoming, on_command
-from bot.telegram.parts import Button, Message
+from bot.telegram import templates
+from bot.telegram.context import CHANNEL, BotContext
+from bot.telegram.handlers import prompts, settings
+from bot.telegram.incoming import AIMED, Address, Handler, IncomingMessage, incoming, on_command
 from bot.telegram.rate_limiter import LimitArgs
 from bot.telegram.replies import persistently
+from bot.telegram.templates import Button, Message
 
-_Act = Callable[[Desk, Incoming, Any], Awaitable[None]]
+_Act = Callable[[BotContext, IncomingMessage, Any], Awaitable[None]]
 
 
-def handlers(desk: Desk) -> list[Handler]:
+def handlers(desk: BotContext) -> list[Handler]:
     """List the handlers of this module."""
     return [
         on_command("export", partial(export, desk)),
@@ -37,35 +36,39 @@ def handlers(desk: Desk) -> list[Handler]:
     ]
 
 
-async def opened(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def opened(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Handle the settings buttons for the same commands."""
     query = update.callback_query
     if query is None or (came := incoming(update)) is None:
         return
-    says = words.of((await desk.reader(came)).choices.language)
+    says = templates.words((await desk.reader(came)).choices.language)
     if not await desk.may_change(came):  # shown only to the person who tapped
         await desk.acknowledge(query, str(says.only_admins), alert=True)
         return
     await desk.acknowledge(query)
-    open_ = {menu.EXPORT: _export, menu.FORGET: _ask_whether_to_forget, menu.EMAIL: _ask_for_address}
+    open_ = {
+        settings.EXPORT: _export,
+        settings.FORGET: _ask_whether_to_forget,
+        settings.EMAIL: _ask_for_address,
+    }
     await open_[str(query.data).partition("@")[0]](desk, came, says)
 
 
-async def export(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def export(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Send everything stored about the chat as a JSON file."""
     if came := incoming(update):
         await _where_allowed(desk, came, _export)
 
 
-async def _where_allowed(desk: Desk, came: Incoming, act: _Act) -> None:
-    says = words.of((await desk.reader(came)).choices.language)
+async def _where_allowed(desk: BotContext, came: IncomingMessage, act: _Act) -> None:
+    says = templates.words((await desk.reader(came)).choices.language)
     if await desk.may_change(came):
         await act(desk, came, says)
     else:
         await desk.answer(came, says.only_admins)
 
 
-async def _export(desk: Desk, came: Incoming, says: Any) -> None:
+async def _export(desk: BotContext, came: IncomingMessage, says: Any) -> None:
     known = await desk.subscriptions.data_of_chat(CHANNEL, str(came.about.chat), desk.today())
     document = json.dumps(known, ensure_ascii=False, indent=2, default=str).encode()
 
@@ -87,26 +90,26 @@ async def _export(desk: Desk, came: Incoming, says: Any) -> None:
                 raise
 
 
-async def forget(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def forget(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Delete everything stored about the chat, after confirmation."""
     if came := incoming(update):
         await _where_allowed(desk, came, _ask_whether_to_forget)
 
 
-async def _ask_whether_to_forget(desk: Desk, came: Incoming, says: Any) -> None:
+async def _ask_whether_to_forget(desk: BotContext, came: IncomingMessage, says: Any) -> None:
     """Ask for confirmation, because the deletion is final."""
     buttons = ((Button(str(says.forget_yes), "forget:yes"), Button(str(says.forget_no), "forget:no")),)
     places = await desk.subscriptions.at(CHANNEL, str(came.about.chat))
     await desk.answer(came, says.forget_sure(len(places)), buttons)
 
 
-async def forget_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def forget_tapped(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Delete everything stored about the chat and its topics, or cancel."""
     query = update.callback_query
     if query is None or (came := incoming(update)) is None:
         return
     reader = await desk.reader(came)
-    says = words.of(reader.choices.language)
+    says = templates.words(reader.choices.language)
     if not await desk.may_change(came):
         await desk.acknowledge(query, str(says.only_admins), alert=True)
         return
@@ -117,13 +120,13 @@ async def forget_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE
     await desk.show(came, Message(str(said)))
 
 
-async def email(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def email(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Sign up the address given with the command."""
     if came := incoming(update):
         await sign_up(desk, came, await desk.reader(came))
 
 
-async def _ask_for_address(desk: Desk, came: Incoming, says: Any) -> None:
+async def _ask_for_address(desk: BotContext, came: IncomingMessage, says: Any) -> None:
     if desk.links is None or not came.address.is_private:  # the button is forged or old
         await desk.answer(came, says.no_newsletter if desk.links is None else says.email_in_private)
     else:
@@ -131,16 +134,16 @@ async def _ask_for_address(desk: Desk, came: Incoming, says: Any) -> None:
         await prompts.ask(desk, came, language, says.reply_with[prompts.EMAIL])
 
 
-async def sign_up(desk: Desk, came: Incoming, reader: Subscriber) -> None:
+async def sign_up(desk: BotContext, came: IncomingMessage, reader: Subscriber) -> None:
     """Sign up an address for the newsletter with the chat's preferences. Its owner still has to confirm it.
 
     The answer is the same for every address, so that addresses cannot be probed.
     """
-    says = words.of(reader.choices.language)
+    says = templates.words(reader.choices.language)
     await desk.answer(came, str(await _signed_up(desk, came, reader, says)))
 
 
-async def _signed_up(desk: Desk, came: Incoming, reader: Subscriber, says: Any) -> Any:
+async def _signed_up(desk: BotContext, came: IncomingMessage, reader: Subscriber, says: Any) -> Any:
     """Sign up the address and return the text of the answer."""
     if desk.links is None:
         return says.no_newsletter

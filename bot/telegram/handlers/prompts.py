@@ -1,17 +1,23 @@
-"""Prompts that ask for a reply.
+"""Prompts that ask for a reply, and the command menu.
+
+Prompts that ask for a reply.
 
 In a group several people may be asked at once and answer at any time. So the purpose of a reply is read from the prompt
 that it replies to, and nothing has to be remembered.
+
+The command menu that Telegram shows beside the input field.
 """
 
 from typing import Any
 
-from telegram import Message
+import structlog
+from telegram import BotCommand, BotCommandScopeChat, Message
+from telegram.error import TelegramError
 
 from bot.telegram import incoming as arrivals
-from bot.telegram import words
-from bot.telegram.context import Desk
-from bot.telegram.incoming import Incoming
+from bot.telegram import templates
+from bot.telegram.context import BotContext
+from bot.telegram.incoming import IncomingMessage
 from digest.core import ids
 from digest.render import telegram_html
 
@@ -19,24 +25,55 @@ SEARCH = "search"
 EMAIL = "email"
 
 
-async def ask(desk: Desk, came: Incoming, language: str, asks: Any) -> None:
+async def ask(desk: BotContext, came: IncomingMessage, language: str, asks: Any) -> None:
     """Ask for a reply. In a group, only one person is asked, who is mentioned for that (Bot API, ForceReply)."""
     person = 0 if came.address.is_private else came.person
-    html = words.render("prompt", language, person=person, name=came.name, asks=asks)
+    html = templates.render("prompt", language, person=person, name=came.name, asks=asks)
     await desk.answer(came, html, prompt=True)
 
 
-def is_one(question: Message) -> bool:
+def is_prompt(question: Message) -> bool:
     """Return whether `question` is a prompt, for a value or for a question about a paper."""
     text = arrivals.shown(question)
-    asked = (words.of(each).your_question(ref) for each in words.languages() for ref in ids.find(text))
-    return named(question) is not None or any(text.endswith(telegram_html.plain(str(each))) for each in asked)
+    asked = (
+        templates.words(each).your_question(ref) for each in templates.languages() for ref in ids.find(text)
+    )
+    return prompt_named(question) is not None or any(
+        text.endswith(telegram_html.plain(str(each))) for each in asked
+    )
 
 
-def named(question: Message | None) -> str | None:
+def prompt_named(question: Message | None) -> str | None:
     """Return the purpose of a reply to `question`: a setting, SEARCH or EMAIL; None if it is no such prompt."""
     if question is None:
         return None
     text = arrivals.shown(question)
-    asked = (row for language in words.languages() for row in words.of(language).reply_with.items())
+    asked = (
+        row for language in templates.languages() for row in templates.words(language).reply_with.items()
+    )
     return next((name for name, asks in asked if text.endswith(str(asks))), None)
+
+
+_log = structlog.get_logger()
+
+
+async def show_commands(desk: BotContext, person: int) -> None:
+    """Set all commands for an operator, in the operator's language. Others get the menu of their client's language."""
+    if person not in desk.operators:
+        return
+    says = templates.words(await desk.language_of(person, None))
+    every = [*commands(offered_commands(desk, says)), *commands(says.operator_commands)]
+    try:
+        await desk.bot.set_my_commands(every, BotCommandScopeChat(person))
+    except TelegramError as error:  # an operator who never wrote to the bot has no chat with it
+        _log.warning("operator_commands_not_set", error=error.message)
+
+
+def offered_commands(desk: BotContext, says: Any) -> dict[str, str]:
+    """Return the commands for everybody, without `email` if there is no newsletter."""
+    return {name: what for name, what in says.commands.items() if name != "email" or desk.links}
+
+
+def commands(described: dict[str, str]) -> list[BotCommand]:
+    """Convert the commands to Telegram's type."""
+    return [BotCommand(name, what) for name, what in described.items()]

@@ -14,20 +14,19 @@ from telegram.ext import (
 )
 
 from bot.core.models import Choices, Kind, Standing, Subscriber
-from bot.subscriptions import hours, preferences, zones
-from bot.telegram import words
-from bot.telegram.address import Address
-from bot.telegram.context import CHANNEL, Desk
-from bot.telegram.handlers import command_menu, editions, menu, papers
-from bot.telegram.incoming import AIMED, Handler, Incoming, incoming, kind, on_command
-from bot.telegram.parts import Button, Rows
+from bot.subscriptions import preferences
+from bot.telegram import templates
+from bot.telegram.context import CHANNEL, BotContext
+from bot.telegram.handlers import editions, papers, prompts, settings
+from bot.telegram.incoming import AIMED, Address, Handler, IncomingMessage, incoming, kind, on_command
+from bot.telegram.templates import Button, Rows
 from digest.core import ids
 
 _GONE = (ChatMember.LEFT, ChatMember.BANNED)
 _PAYLOAD = re.compile(r"paper_([0-9a-z_-]{6,60})", re.ASCII | re.IGNORECASE)
 
 
-def handlers(desk: Desk) -> list[Handler]:
+def handlers(desk: BotContext) -> list[Handler]:
     """List the handlers of this module."""
     return [
         on_command("start", partial(start, desk)),
@@ -41,14 +40,14 @@ def handlers(desk: Desk) -> list[Handler]:
     ]
 
 
-async def start(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def start(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Welcome the person, or open the paper or day of a deep link. A stopped subscription is restored."""
     if (came := incoming(update)) is None:
         return
     reader = await desk.reader(came)
     if reader.standing is Standing.ENDED and await desk.may_change(came):
         reader = await desk.subscriptions.subscribe(reader)
-        await desk.answer(came, words.of(reader.choices.language).welcome_back, buttons(reader))
+        await desk.answer(came, templates.words(reader.choices.language).welcome_back, buttons(reader))
     if paper := _paper(came.words):
         await papers.wanted(desk, came, reader, [paper])
     elif day := editions.LINK.fullmatch(came.words):
@@ -59,25 +58,25 @@ async def start(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> Non
         await desk.answer(came, _welcome(desk, reader), buttons(reader))
 
 
-async def help_(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def help_(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Show what the bot can do."""
     if came := incoming(update):
         await _help(desk, came)
 
 
-async def help_tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def help_tapped(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Show the help after a tap."""
     if came := await desk.tap(update, "help"):
         await _help(desk, came)
 
 
-async def _help(desk: Desk, came: Incoming) -> None:
+async def _help(desk: BotContext, came: IncomingMessage) -> None:
     reader = await desk.reader(came)
     language = reader.choices.language
-    text = words.render(
+    text = templates.render(
         "help",
         language,
-        commands=command_menu.offered(desk, words.of(language)),
+        commands=prompts.offered_commands(desk, templates.words(language)),
         is_operator=desk.is_operator(came),
         talks=came.talks,
         in_group=came.kind is Kind.GROUP,
@@ -85,34 +84,34 @@ async def _help(desk: Desk, came: Incoming) -> None:
     await desk.answer(came, text, _more_buttons(reader) if came.talks else buttons(reader))
 
 
-async def subscribe(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def subscribe(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Subscribe the chat."""
     if came := incoming(update):
         await _switch(desk, came, on=True)
 
 
-async def unsubscribe(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def unsubscribe(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Unsubscribe the chat. Its settings are kept."""
     if came := incoming(update):
         await _switch(desk, came, on=False)
 
 
-async def tapped(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def tapped(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Subscribe or unsubscribe the chat after a tap."""
     query = update.callback_query
     if query is None or (came := incoming(update)) is None:
         return
     if not await desk.may_change(came):  # shown only to the person who tapped
-        says = words.of((await desk.reader(came)).choices.language)
+        says = templates.words((await desk.reader(came)).choices.language)
         await desk.acknowledge(query, str(says.only_admins), alert=True)
         return
     await desk.acknowledge(query)
     await _switch(desk, came, on=str(query.data).startswith("sub:on"))
 
 
-async def _switch(desk: Desk, came: Incoming, *, on: bool) -> None:
+async def _switch(desk: BotContext, came: IncomingMessage, *, on: bool) -> None:
     reader = await desk.reader(came)
-    says = words.of(reader.choices.language)
+    says = templates.words(reader.choices.language)
     if not await desk.may_change(came):
         await desk.answer(came, says.only_admins)
         return
@@ -124,7 +123,7 @@ async def _switch(desk: Desk, came: Incoming, *, on: bool) -> None:
     await desk.answer(came, said, buttons(reader))
 
 
-async def membership(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def membership(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Handle a change of the bot's membership: blocked, removed, or made an administrator of a channel."""
     change = update.my_chat_member
     if change is None:
@@ -137,7 +136,7 @@ async def membership(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -
         await enroll(desk, Address(chat.id), Kind.CHANNEL, change.from_user.language_code)
 
 
-async def migrated(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def migrated(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Move the subscriber to the new id when a group becomes a supergroup."""
     message = update.effective_message
     if message is None or message.migrate_to_chat_id is None:
@@ -145,42 +144,46 @@ async def migrated(desk: Desk, update: Update, _: ContextTypes.DEFAULT_TYPE) -> 
     await desk.subscriptions.move(CHANNEL, str(message.chat_id), str(message.migrate_to_chat_id))
 
 
-async def enroll(desk: Desk, address: Address, what: Kind, language: str | None) -> Subscriber:
+async def enroll(desk: BotContext, address: Address, what: Kind, language: str | None) -> Subscriber:
     """Subscribe a channel, or another chat without a person, unless it has unsubscribed before."""
-    chosen = Choices(words.nearest(language, desk.language))
+    chosen = Choices(templates.nearest_language(language, desk.language))
     return await desk.subscriptions.enroll(Subscriber(0, CHANNEL, str(address), what, chosen, desk.zone))
 
 
 def buttons(reader: Subscriber) -> Rows:
     """Return the buttons under a message about the subscription."""
-    says = words.of(reader.choices.language)
+    says = templates.words(reader.choices.language)
     more = [] if reader.kind is Kind.CHANNEL else [Button(str(says.help), "help:")]
     return (
-        (Button(str(says.today), "day:"), Button(str(says.settings), menu.OPEN)),
-        (menu.switch(reader), *more),
+        (Button(str(says.today), "day:"), Button(str(says.settings), settings.OPEN)),
+        (settings.switch(reader), *more),
     )
 
 
 def _more_buttons(reader: Subscriber) -> Rows:
-    says = words.of(reader.choices.language)
+    says = templates.words(reader.choices.language)
     return (
         (Button(str(says.today), "day:"), Button(str(says.days_before), "days:")),
-        (Button(str(says.search), "search:"), Button(str(says.settings), menu.OPEN)),
-        (menu.switch(reader),),
+        (Button(str(says.search), "search:"), Button(str(says.settings), settings.OPEN)),
+        (settings.switch(reader),),
     )
 
 
-def _welcome(desk: Desk, reader: Subscriber) -> str:
+def _welcome(desk: BotContext, reader: Subscriber) -> str:
     active = reader.standing is Standing.ACTIVE
-    return str(words.of(reader.choices.language).welcome(_subscription(desk, reader) if active else None))
+    return str(
+        templates.words(reader.choices.language).welcome(_subscription(desk, reader) if active else None)
+    )
 
 
-def _subscription(desk: Desk, reader: Subscriber) -> Any:
+def _subscription(desk: BotContext, reader: Subscriber) -> Any:
     """Describe the subscription: when the digest comes, and whether it is paused."""
     now = desk.clock()
     pause = preferences.pause(reader, now)
-    usual = hours.usual_time(desk.app.plan.calendar, now, reader.zone)
-    return words.of(reader.choices.language).subscribed(reader.hour, zones.name(reader.zone), pause, usual)
+    usual = preferences.usual_time(desk.app.plan.calendar, now, reader.zone)
+    return templates.words(reader.choices.language).subscribed(
+        reader.hour, preferences.zone_name(reader.zone), pause, usual
+    )
 
 
 def _paper(payload: str) -> ids.PaperRef | None:

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.alerting import alerts as texts
-from bot.alerting.alerts import BACKOFF, Alerts, NotToldError
-from bot.alerting.webhook import refusal, request
+from bot import alerts as texts
+from bot.alerts import BACKOFF, Alerts, NotToldError, webhook_refusal, webhook_request
 from bot.core.models import Alert, AlertKind
 from bot.db import alerts as rows
 from digest.db import engine as database
@@ -275,11 +274,11 @@ def test_english_counts_one_and_two() -> None:
     ],
 )
 def test_each_service_gets_the_form_that_it_takes(url: str, body: dict[str, object]) -> None:
-    assert request(url, "a <b> &") == (url, body)
+    assert webhook_request(url, "a <b> &") == (url, body)
 
 
 def test_ntfy_gets_its_json_at_the_root() -> None:
-    assert request("https://ntfy.sh/my-topic", "a") == (
+    assert webhook_request("https://ntfy.sh/my-topic", "a") == (
         "https://ntfy.sh/",
         {"topic": "my-topic", "message": "a"},
     )
@@ -287,7 +286,7 @@ def test_ntfy_gets_its_json_at_the_root() -> None:
 
 def test_the_operators_own_form_is_filled_in_wherever_it_names_the_text() -> None:
     own = {"content": [{"a": "say: $text"}], "level": 3}
-    assert request("https://hooks.slack.com/x", 'a "b" $text', own)[1] == {
+    assert webhook_request("https://hooks.slack.com/x", 'a "b" $text', own)[1] == {
         "content": [{"a": 'say: a "b" $text'}],
         "level": 3,
     }
@@ -295,7 +294,9 @@ def test_the_operators_own_form_is_filled_in_wherever_it_names_the_text() -> Non
 
 @pytest.mark.parametrize("long", ["推送" * 1000, "<@all>" * 300])
 def test_a_long_text_fits_wecom_without_half_a_character(long: str) -> None:
-    text = request("https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=x", long)[1]["text"]["content"]
+    text = webhook_request("https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=x", long)[1]["text"][
+        "content"
+    ]
     assert len(text.encode()) <= 2048
     assert text.endswith("…")
     assert "\ufffd" not in text
@@ -319,4 +320,4 @@ def test_a_long_text_fits_wecom_without_half_a_character(long: str) -> None:
     ],
 )
 def test_a_refusal_is_known_also_under_status_200(status: int, answer: bytes, reason: str) -> None:
-    assert refusal(status, answer) == reason
+    assert webhook_refusal(status, answer) == reason

@@ -10,7 +10,7 @@ import pytest_asyncio
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot import pruning
+from bot import scheduler
 from bot.core.models import Mark, Sending
 from bot.db import deliveries, subscribers, totals
 from bot.delivery import fanout
@@ -114,7 +114,7 @@ async def test_picking_and_marking_what_is_due_use_their_indexes(given: AsyncEng
 
 async def test_pruning_uses_its_indexes(given: AsyncEngine) -> None:
     with recorded(given) as statements:
-        assert await pruning.prune(given, NOW)
+        assert await scheduler.prune(given, NOW)
     assert any("DELETE FROM deliveries" in statement for statement, _ in statements)
     assert await scans(given, statements) == []
 

@@ -4,8 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.delivery.address_failures import Ruling, ruling
-from bot.delivery.brake import Weight
+from bot.delivery.address_failures import Ruling, Weight, ruling
 from bot.delivery.channel import DeferredError, DeliveryError, EndedError, RefusedError, StruckError
 
 GONE = EndedError("550 5.1.1").alike("550 user unknown")

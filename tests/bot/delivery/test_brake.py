@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.delivery.brake import Brake, RecipientAnswer, Weight, weigh
+from bot.delivery.address_failures import Brake, RecipientAnswer, Weight, weigh
 
 NOW = datetime(2026, 2, 12, 1, 0, tzinfo=UTC)
 UNKNOWN = "550 user unknown"

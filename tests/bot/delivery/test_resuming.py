@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.alerting.alerts import Alerts
+from bot.alerts import Alerts
 from bot.delivery.resuming import keep_sending
 from digest.core.errors import StoreError
 from digest.db.engine import open_engine

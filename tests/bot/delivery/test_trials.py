@@ -1,6 +1,6 @@
 """Whom a channel is tried on that has refused us."""
 
-from bot.delivery.trials import Refusal, Trials
+from bot.delivery.worker import Refusal, Trials
 
 
 def tried(trials: Trials, recipient: int) -> Refusal:

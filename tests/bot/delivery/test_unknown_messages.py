@@ -11,13 +11,13 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.alerting.alerts import Alerts
+from bot.alerts import Alerts
 from bot.core.models import AlertKind, Choices, Delivery, Dispatch, Kind, Part, Sending, Standing, Subscriber
 from bot.db import deliveries, dispatches, subscribers
 from bot.db import unknown_messages as ledger
 from bot.db.tables import deliveries as rows
 from bot.db.unknown_messages import Decision
-from bot.delivery import fanout, unknown_messages, worker
+from bot.delivery import fanout, resuming, worker
 from bot.delivery.channel import DeliveryError, FormRefusedError, RefusedError, UnansweredError
 from bot.delivery.fanout import Renderings
 from bot.delivery.worker import Outbox
@@ -116,7 +116,7 @@ class House:
     async def told(self) -> list[tuple[str, str]]:
         """The alerts about unknown messages: subjects and numbers."""
         alerts = Alerts(self.engine, self.clock)
-        await unknown_messages.alert(self.engine, alerts, self.now)
+        await resuming.alert_of_unknown(self.engine, alerts, self.now)
         kind = AlertKind.SENDS_UNKNOWN
         return [(each.subject, each.reason) for each in await alerts.lasting(kind)]
 

@@ -17,7 +17,7 @@ from bot.core.models import Sending
 from bot.db import subscribers
 from bot.db.tables import deliveries, renderings
 from bot.delivery import fanout
-from bot.telegram.address import Address
+from bot.telegram.incoming import Address
 from digest.db import engine as database
 from digest.db.engine import open_engine
 from digest.db.locks import exclusive

@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
-from bot.doctor.digest_time import digest_time
 from bot.doctor.findings import Finding, Health, found
+from bot.doctor.machine import digest_time
 from bot.settings import given
 
 TODAY = date(2026, 11, 28)

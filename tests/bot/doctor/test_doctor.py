@@ -13,9 +13,10 @@ from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.routing import Route
 from telegram import Bot
 
-from bot.doctor import examine, web
+from bot.doctor import examine
+from bot.doctor import machine as machine_checks
+from bot.doctor.domain import Names
 from bot.doctor.findings import Finding, Health, found
-from bot.doctor.names import Names
 from bot.doctor.papers import ahead
 from digest.core.models import PaperId, VersionId
 from tests.bot.commands import Commands
@@ -61,7 +62,9 @@ def pages(status: int = 200) -> Starlette:
     async def elsewhere(_: object) -> RedirectResponse:
         return RedirectResponse("https://elsewhere.example/health/live")
 
-    return Starlette(routes=[Route(web.LIVE, live), Route(f"/moved{web.LIVE}", elsewhere)])
+    return Starlette(
+        routes=[Route(machine_checks.LIVE, live), Route(f"/moved{machine_checks.LIVE}", elsewhere)]
+    )
 
 
 @asynccontextmanager

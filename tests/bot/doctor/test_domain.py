@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from bot.doctor import domain
+from bot.doctor.domain import Names
 from bot.doctor.findings import BrokenError, OffError, UnsureError
-from bot.doctor.names import Names
 from bot.settings import Settings, given
 from tests.fakes.dns import FakeDns
 

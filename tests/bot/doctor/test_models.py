@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response
 
 from bot import language_model, settings
-from bot.alerting.alerts import Alerts
+from bot.alerts import Alerts
 from bot.container import open_database
 from bot.doctor import models
 from bot.doctor.findings import BrokenError

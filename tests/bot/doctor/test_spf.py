@@ -4,9 +4,8 @@ import ipaddress
 
 import pytest
 
+from bot.doctor.domain import Names, Policy, SpfResult
 from bot.doctor.findings import BrokenError, UnsureError
-from bot.doctor.names import Names
-from bot.doctor.spf import Policy, SpfResult
 from tests.fakes.dns import FakeDns
 
 ELSEWHERE = {

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from bot.core import mailboxes
 from bot.links import Links
-from bot.mail import verp
+from bot.mail import return_path
 
 NOW = datetime(2026, 2, 11, 4, 0, tzinfo=UTC)
 LINKS = Links("https://papers.example", "a secret of thirty-two characters", lambda: NOW)
@@ -13,18 +13,18 @@ BASE = mailboxes.parse("back@papers.example")
 
 def came_back_to(subscriber: int) -> str:
     """The address that bounces of a subscriber's mail come to."""
-    return str(verp.bounce_address(BASE, LINKS, subscriber))
+    return str(return_path.bounce_address(BASE, LINKS, subscriber))
 
 
 def leave_to(subscriber: int) -> str:
     """The address to which a subscriber writes to leave."""
-    return str(verp.leave_address(BASE, LINKS, subscriber))
+    return str(return_path.leave_address(BASE, LINKS, subscriber))
 
 
 def original(delivery: int = 900) -> str:
     """The headers of the mail that came back."""
     return (
-        f"Message-ID: {verp.message_id('papers.example', LINKS, delivery)}\r\n"
+        f"Message-ID: {return_path.message_id('papers.example', LINKS, delivery)}\r\n"
         "From: arXiv Daily <daily@papers.example>\r\nTo: reader@example.org\r\nSubject: papers\r\n"
     )
 

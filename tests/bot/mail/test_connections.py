@@ -8,10 +8,10 @@ from pydantic import SecretStr
 
 from bot.core.mailboxes import Mailbox
 from bot.delivery.channel import DeliveryError, HaltedError
-from bot.mail import connections
-from bot.mail.connection import Patience, Server
-from bot.mail.connections import Pool
+from bot.mail import channel
+from bot.mail.channel import Pool
 from bot.mail.message import Envelope
+from bot.mail.smtp import Patience, Server
 from bot.settings import Security
 from tests import certificates
 from tests.certificates import Certificate
@@ -34,7 +34,7 @@ def server(smtp: FakeSmtp, security: Security = Security.NONE, password: str | N
 
 
 async def hand_in(there: Server, *mails: Envelope) -> None:
-    async with connections.open_pool(there, 1, 0) as pool:
+    async with channel.open_pool(there, 1, 0) as pool:
         for each in mails:
             await pool.hand_in(each)
 
@@ -113,7 +113,7 @@ async def test_a_login_that_is_refused_is_told_without_the_password(trusted: Cer
 async def test_a_server_that_never_greets_is_not_waited_for_long() -> None:
     smtp = FakeSmtp(when_it_stalls=lambda: leap(31))
     smtp.fail(Stage.GREETING, Stalls())
-    async with smtp.serving(), connections.open_pool(server(smtp), 1, 0) as pool:
+    async with smtp.serving(), channel.open_pool(server(smtp), 1, 0) as pool:
         with pytest.raises(HaltedError, match="does not answer"):
             await pool.hand_in(mail())
 
@@ -128,7 +128,7 @@ async def test_dots_at_the_beginning_of_lines_arrive_as_they_are() -> None:
 
 async def test_a_connection_carries_so_many_mails_and_makes_way_for_a_new_one() -> None:
     smtp = FakeSmtp()
-    async with smtp.serving(), connections.open_pool(server(smtp), 1, 0, Patience(messages=3)) as pool:
+    async with smtp.serving(), channel.open_pool(server(smtp), 1, 0, Patience(messages=3)) as pool:
         for _ in range(7):
             await pool.hand_in(mail())
     assert [each.connection for each in smtp.taken] == [1, 1, 1, 2, 2, 2, 3]
@@ -139,7 +139,7 @@ async def test_a_connection_carries_so_many_mails_and_makes_way_for_a_new_one() 
 async def test_a_connection_goes_on_after_a_refusal() -> None:
     smtp = FakeSmtp()
     smtp.fail(Stage.RCPT, Says("550 5.1.1 no"))
-    async with smtp.serving(), connections.open_pool(server(smtp), 1, 0) as pool:
+    async with smtp.serving(), channel.open_pool(server(smtp), 1, 0) as pool:
         with pytest.raises(Exception, match="recipient 550"):
             await pool.hand_in(mail("bea"))
         await pool.hand_in(mail())
@@ -149,7 +149,7 @@ async def test_a_connection_goes_on_after_a_refusal() -> None:
 
 async def test_a_connection_that_nobody_uses_is_closed_and_opened_again_when_needed() -> None:
     smtp = FakeSmtp()
-    async with smtp.serving(), connections.open_pool(server(smtp), 2, 0) as pool:
+    async with smtp.serving(), channel.open_pool(server(smtp), 2, 0) as pool:
         await asyncio.gather(pool.hand_in(mail()), pool.hand_in(mail()))
         leap(21)
         async with asyncio.timeout(60):
@@ -162,7 +162,7 @@ async def test_a_connection_that_nobody_uses_is_closed_and_opened_again_when_nee
 
 async def test_where_the_server_takes_few_connections_mail_goes_over_those() -> None:
     smtp = FakeSmtp(connections=2)
-    async with smtp.serving(), connections.open_pool(server(smtp), 8, 0) as pool:
+    async with smtp.serving(), channel.open_pool(server(smtp), 8, 0) as pool:
         await asyncio.gather(*(pool.hand_in(mail(f"r{number}")) for number in range(40)))
     assert smtp.mailboxes == {f"r{number}@reader.example": 1 for number in range(40)}
     assert smtp.opened <= 8
@@ -170,7 +170,7 @@ async def test_where_the_server_takes_few_connections_mail_goes_over_those() -> 
 
 async def test_once_the_server_takes_more_connections_they_are_tried_again() -> None:
     smtp = FakeSmtp(connections=1)
-    async with smtp.serving(), connections.open_pool(server(smtp), 2, 0, Patience(messages=4)) as pool:
+    async with smtp.serving(), channel.open_pool(server(smtp), 2, 0, Patience(messages=4)) as pool:
         await both(pool)
         smtp.connections = None
         for _ in range(4):
@@ -185,7 +185,7 @@ async def both(pool: Pool) -> None:
 
 async def test_a_letter_goes_before_the_many_that_wait() -> None:
     smtp = FakeSmtp()
-    async with smtp.serving(), connections.open_pool(server(smtp), 1, 5) as pool:
+    async with smtp.serving(), channel.open_pool(server(smtp), 1, 5) as pool:
         bulk = [asyncio.create_task(pool.hand_in(mail(f"r{number}"))) for number in range(20)]
         while not smtp.taken:  # noqa: ASYNC110 - the server is not ours to wait on
             await asyncio.sleep(0.005)
@@ -201,7 +201,7 @@ async def test_a_letter_goes_before_the_many_that_wait() -> None:
 
 async def test_the_rate_is_kept() -> None:
     smtp = FakeSmtp()
-    async with smtp.serving(), connections.open_pool(server(smtp), 4, 20) as pool:
+    async with smtp.serving(), channel.open_pool(server(smtp), 4, 20) as pool:
         began = asyncio.get_running_loop().time()
         await asyncio.gather(*(pool.hand_in(mail()) for _ in range(9)))
         assert asyncio.get_running_loop().time() - began > 0.38
@@ -215,7 +215,7 @@ async def test_a_mail_is_marked_once_the_server_takes_the_recipient_and_not_whil
     async def before() -> None:
         asked.append("")
 
-    async with smtp.serving(), connections.open_pool(server(smtp), 1, 0) as pool:
+    async with smtp.serving(), channel.open_pool(server(smtp), 1, 0) as pool:
         with pytest.raises(DeliveryError):
             await pool.hand_in(mail(), before=before)
         assert asked == []
@@ -230,7 +230,7 @@ async def test_a_mail_that_is_not_wanted_at_the_last_moment_leaves_the_connectio
     async def unwanted() -> None:
         raise LookupError("unsubscribed")
 
-    async with smtp.serving(), connections.open_pool(server(smtp), 1, 0) as pool:
+    async with smtp.serving(), channel.open_pool(server(smtp), 1, 0) as pool:
         with pytest.raises(LookupError):
             await pool.hand_in(mail(), before=unwanted)
         await pool.hand_in(mail("bea"))

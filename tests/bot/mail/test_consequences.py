@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.alerting.alerts import Alerts
+from bot.alerts import Alerts
 from bot.core.models import AlertKind, Standing
 from bot.db.tables import bounces
-from bot.mail import consequences
-from bot.mail.consequences import Outcome
+from bot.mail import apply_bounces
+from bot.mail.apply_bounces import Outcome
 from digest.db.engine import reading
 from tests.bot.mail.readers import DAY, delivered, returned_at, standing, subscribed
 from tests.bot.mail.reports import (
@@ -30,7 +30,7 @@ pytestmark = ONE_DATABASE
 
 
 async def take(engine: AsyncEngine, mail: bytes, at: datetime = NOW) -> Outcome:
-    return await consequences.take(engine, mail, LINKS, at)
+    return await apply_bounces.take(engine, mail, LINKS, at)
 
 
 async def kept(engine: AsyncEngine) -> list[tuple[object, ...]]:
@@ -168,13 +168,13 @@ async def test_a_diagnostic_about_us_counts_for_nothing_and_is_told_once_several
     for day in range(20):
         assert await returned(engine, numbers[:1], diagnostic, day) == [Outcome.NOTED]
     assert await standing(engine, numbers[0]) == (Standing.ACTIVE, None)
-    await consequences.alert_of_refusals(engine, alerts, NOW)
+    await apply_bounces.alert_of_refusals(engine, alerts, NOW)
     assert await alerts.lasting() == []
     await returned(engine, numbers, diagnostic, 30)
-    await consequences.alert_of_refusals(engine, alerts, NOW + 30 * DAY)
+    await apply_bounces.alert_of_refusals(engine, alerts, NOW + 30 * DAY)
     [alert] = await alerts.lasting()
     assert (alert.kind, "@" in alert.reason) == (AlertKind.MAIL_RETURNED, False)
-    await consequences.alert_of_refusals(engine, alerts, NOW + 33 * DAY)
+    await apply_bounces.alert_of_refusals(engine, alerts, NOW + 33 * DAY)
     assert await alerts.lasting() == []
 
 
@@ -236,5 +236,5 @@ async def test_who_left_stays_so_whatever_comes_back_later(engine: AsyncEngine) 
 async def test_reports_are_forgotten_after_a_year(engine: AsyncEngine) -> None:
     await take(engine, dsn(message_id="<old@x>"))
     await take(engine, dsn(message_id="<new@x>"), NOW + 30 * DAY)
-    await consequences.forget_old(engine, NOW + 370 * DAY)
+    await apply_bounces.forget_old(engine, NOW + 370 * DAY)
     assert len(await kept(engine)) == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 import dkim
 import pytest
 
-from bot.mail.dkim import SigningKeyError, load
+from bot.mail.message import SigningKeyError, load_signer
 from tests.bot.mail.parts import motley, part, sent
 
 
@@ -35,7 +35,7 @@ async def test_a_signed_mail_is_verified_by_the_public_key_and_one_that_was_chan
         return b"v=DKIM1; k=rsa; p=" + public
 
     mail = sent(part(motley()))
-    signed = await load(key, "s1", "daily.example").signed(mail)
+    signed = await load_signer(key, "s1", "daily.example").signed(mail)
     assert signed.endswith(mail)
     assert dkim.verify(signed, dnsfunc=dns)
     assert asked == [b"s1._domainkey.daily.example."]
@@ -77,7 +77,7 @@ def test_a_file_that_holds_no_key_is_refused_at_the_start(tmp_path: Path, conten
     key = tmp_path / "dkim.pem"
     key.write_bytes(content)
     with pytest.raises(SigningKeyError, match=re.escape(f"{key} holds no RSA private key")):
-        load(key, "s1", "daily.example")
+        load_signer(key, "s1", "daily.example")
 
 
 def test_keys_of_another_kind_and_files_that_are_not_there_are_refused(tmp_path: Path) -> None:
@@ -86,12 +86,12 @@ def test_keys_of_another_kind_and_files_that_are_not_there_are_refused(tmp_path:
         options = ("-pkeyopt", "ec_paramgen_curve:P-256") if kind == "EC" else ()
         key.write_bytes(openssl("genpkey", "-algorithm", kind, *options))
         with pytest.raises(SigningKeyError, match="holds no RSA private key"):
-            load(key, "s1", "daily.example")
+            load_signer(key, "s1", "daily.example")
     with pytest.raises(SigningKeyError, match="cannot be read: No such file"):
-        load(tmp_path / "nowhere.pem", "s1", "daily.example")
+        load_signer(tmp_path / "nowhere.pem", "s1", "daily.example")
 
 
 def test_the_key_is_in_no_text_of_the_signer(tmp_path: Path) -> None:
     key = tmp_path / "dkim.pem"
     key.write_bytes(openssl("genrsa", "2048"))
-    assert "PRIVATE" not in repr(load(key, "s1", "daily.example"))
+    assert "PRIVATE" not in repr(load_signer(key, "s1", "daily.example"))

@@ -6,7 +6,7 @@ import pytest
 
 from bot import settings
 from bot.links import Links
-from bot.mail import channel, envelope_sender
+from bot.mail import channel, return_path
 
 LINKS = Links(
     "https://daily.example", "a-secret-of-thirty-two-characters-and-more", lambda: datetime.now(UTC)
@@ -56,7 +56,7 @@ def test_mail_is_from_the_login_where_that_is_set_and_from_mail_from_where_the_l
 
 def test_spf_is_that_of_the_envelope() -> None:
     loaded = settings.given(mail_from="daily@example.org", smtp_username="a@qq.com", mail_verp=False)
-    assert envelope_sender.domain(loaded) == "qq.com"
+    assert return_path.sender_domain(loaded) == "qq.com"
 
 
 def test_the_login_is_a_mailbox_of_our_own_where_mail_is_from_it() -> None:
@@ -65,12 +65,10 @@ def test_the_login_is_a_mailbox_of_our_own_where_mail_is_from_it() -> None:
         "mail_reply_to": "daily@example.org",
         "smtp_username": "login@example.org",
     }
-    assert [
-        str(each) for each in envelope_sender.own_mailboxes(settings.given(**chosen, mail_verp=False))
-    ] == [
+    assert [str(each) for each in return_path.own_mailboxes(settings.given(**chosen, mail_verp=False))] == [
         "daily@example.org",
         "login@example.org",
     ]
-    assert [
-        str(each) for each in envelope_sender.own_mailboxes(settings.given(**chosen, mail_verp=True))
-    ] == ["daily@example.org"]
+    assert [str(each) for each in return_path.own_mailboxes(settings.given(**chosen, mail_verp=True))] == [
+        "daily@example.org"
+    ]

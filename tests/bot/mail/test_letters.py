@@ -2,15 +2,15 @@ import re
 
 import pytest
 
-from bot.mail import letters, message
+from bot.mail import composing, message
 from tests.bot.mail.parts import HEAD, LINKS, NOW, READER, body, received
 
 
 @pytest.mark.parametrize("language", ["zh-CN", "en"])
 def test_a_letter_has_its_link_in_both_bodies_and_no_way_out_of_what_nobody_is_in(language: str) -> None:
     for made, link in (
-        (letters.confirm(LINKS, 5, language), LINKS.confirm(5)),
-        (letters.known(LINKS, 7, language), LINKS.preferences(7)),
+        (composing.confirmation_letter(LINKS, 5, language), LINKS.confirm(5)),
+        (composing.known_address_letter(LINKS, 7, language), LINKS.preferences(7)),
     ):
         envelope = message.build_letter(made, HEAD, to=READER, number=5, at=NOW)
         read = received(envelope.content)
@@ -28,7 +28,7 @@ def test_a_letter_has_its_link_in_both_bodies_and_no_way_out_of_what_nobody_is_i
 
 
 def test_a_letter_that_is_sent_again_has_the_same_message_id_which_is_no_deliverys() -> None:
-    made = letters.confirm(LINKS, 5, "en")
+    made = composing.confirmation_letter(LINKS, 5, "en")
     first, again = (
         received(message.build_letter(made, HEAD, to=READER, number=5, at=NOW).content)["Message-ID"]
         for _ in range(2)

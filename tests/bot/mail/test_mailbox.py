@@ -13,10 +13,11 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.core.models import Standing
-from bot.mail import consequences, mailbox
+from bot.mail import apply_bounces
+from bot.mail import imap as imap_inbox
+from bot.mail.apply_bounces import Outcome
 from bot.mail.bounces import LIMIT_BYTES
-from bot.mail.consequences import Outcome
-from bot.mail.mailbox import Account, MailboxError, check
+from bot.mail.imap import Account, MailboxError, check
 from tests.bot.mail.readers import standing, subscribed
 from tests.bot.mail.reports import LINKS, NOW, came_back_to, dsn, letter
 from tests.dovecot import PASSWORD, Dovecot
@@ -48,10 +49,10 @@ async def test_a_crash_between_the_act_and_its_mark_repeats_an_act_that_does_not
     user = dovecot.mailbox()
     reader = await subscribed(engine)
     dovecot.deliver(user, dsn(came_back_to(reader.id), status="5.2.2", message_id=None))
-    async with mailbox.entered(account(dovecot, user)) as inbox:
+    async with imap_inbox.entered(account(dovecot, user)) as inbox:
         [uid] = inbox.unseen()
         mail = inbox.fetch(uid)
-    assert await consequences.take(engine, mail, LINKS, NOW) is Outcome.NOTED
+    assert await apply_bounces.take(engine, mail, LINKS, NOW) is Outcome.NOTED
     assert dovecot.flags(user) == [""]
     assert await check(account(dovecot, user), engine, LINKS, NOW) == Counter({Outcome.KNOWN: 1})
     assert await standing(engine, reader.id) == (Standing.ACTIVE, None)
@@ -72,7 +73,7 @@ async def test_a_mail_that_the_server_does_not_give_out_holds_up_none_behind_it(
         return answered(imap, command, *arguments)
 
     monkeypatch.setattr(imaplib.IMAP4_SSL, "uid", uid)
-    monkeypatch.setattr(mailbox, "_SEARCHED", 1)  # so that one search does not cover both
+    monkeypatch.setattr(imap_inbox, "_SEARCHED", 1)  # so that one search does not cover both
     found = await check(account(dovecot, user), engine, LINKS, NOW)
     assert found == Counter({Outcome.ASIDE: 1, Outcome.ENDED: 1})
     assert dovecot.flags(user) == ["FS", "S"]
@@ -82,7 +83,7 @@ async def test_a_mail_that_the_server_does_not_give_out_holds_up_none_behind_it(
 async def test_of_a_huge_mail_only_the_beginning_is_fetched(dovecot: Dovecot) -> None:
     user = dovecot.mailbox()
     dovecot.deliver(user, letter("daily@papers.example", text="x" * 8_000_000))
-    async with mailbox.entered(account(dovecot, user)) as inbox:
+    async with imap_inbox.entered(account(dovecot, user)) as inbox:
         assert len(inbox.fetch(*inbox.unseen())) == LIMIT_BYTES
         assert inbox.fetch("999") == b""
 
@@ -94,7 +95,7 @@ async def test_an_empty_mailbox_has_nothing_new(engine: AsyncEngine, dovecot: Do
 async def test_a_wrong_password_is_told_without_it(dovecot: Dovecot) -> None:
     wrong = replace(account(dovecot, dovecot.mailbox()), password="a wrong secret")
     with pytest.raises(MailboxError, match="does not accept IMAP_USERNAME and IMAP_PASSWORD") as refused:
-        async with mailbox.entered(wrong):
+        async with imap_inbox.entered(wrong):
             pass
     assert "secret" not in str(refused.value) + repr(wrong)
 
@@ -102,7 +103,7 @@ async def test_a_wrong_password_is_told_without_it(dovecot: Dovecot) -> None:
 async def test_a_server_that_nobody_vouches_for_gets_no_password(dovecot: Dovecot) -> None:
     unknown = replace(account(dovecot, "one"), trusted=ssl.create_default_context())
     with pytest.raises(MailboxError, match=r"cannot be reached .*certificate"):
-        async with mailbox.entered(unknown):
+        async with imap_inbox.entered(unknown):
             pass
 
 
@@ -110,14 +111,14 @@ async def test_where_nobody_listens_that_is_said() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with pytest.raises(MailboxError, match=r"127\.0\.0\.1 cannot be reached"):
-        async with mailbox.entered(Account("127.0.0.1", port, "one", PASSWORD)):
+        async with imap_inbox.entered(Account("127.0.0.1", port, "one", PASSWORD)):
             pass
 
 
 async def test_a_server_that_falls_silent_or_hangs_up_ends_the_look(
     engine: AsyncEngine, dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mailbox, "_ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(imap_inbox, "_ANSWER_SECONDS", 0.2)
     trusted = dovecot.trusted()
     scripts: list[list[str | None]] = [[], ["* OK ready"], ["* OK ready", None]]
     for script in scripts:
@@ -129,7 +130,7 @@ async def test_a_server_that_falls_silent_or_hangs_up_ends_the_look(
 async def test_an_answer_without_an_end_is_given_up(
     engine: AsyncEngine, dovecot: Dovecot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mailbox, "_LARGEST_BYTES", 100_000)
+    monkeypatch.setattr(imap_inbox, "_LARGEST_BYTES", 100_000)
     trusted = dovecot.trusted()
     scripts: list[list[str | None]] = [
         ["* OK ready", "* 1 FETCH (BODY[] {2000000000}"],

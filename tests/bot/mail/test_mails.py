@@ -2,12 +2,12 @@
 
 from io import BytesIO
 
+from bot.mail.apply_bounces import mails_in
 from bot.mail.bounces import LIMIT_BYTES
-from bot.mail.mails import mails
 
 
 def found(content: bytes) -> list[bytes]:
-    return list(mails(BytesIO(content)))
+    return list(mails_in(BytesIO(content)))
 
 
 def test_a_mail_comes_out_as_it_came_in() -> None:

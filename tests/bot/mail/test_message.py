@@ -9,7 +9,7 @@ import pytest
 
 from bot.core.mailboxes import Mailbox, Sender
 from bot.links import Links
-from bot.mail import message, verp
+from bot.mail import message, return_path
 from bot.mail.message import Letterhead, UnsafeHeaderError
 from tests.bot.mail.parts import HEAD, LINKS, NOW, READER, body, edition, entry, motley, part, received, sent
 
@@ -62,7 +62,7 @@ def test_the_message_id_is_the_deliverys_own_at_each_attempt() -> None:
         for each in (9, 9, 10)
     ]
     assert ids[0] == ids[1] != ids[2]
-    assert [verp.read_message_id(each, LINKS) for each in ids] == [9, 9, 10]
+    assert [return_path.read_message_id(each, LINKS) for each in ids] == [9, 9, 10]
 
 
 def test_every_line_is_one_that_servers_take() -> None:
@@ -151,12 +151,12 @@ def test_answers_and_reports_go_where_the_operator_wants_them() -> None:
     head = replace(WITH_BOUNCES, reply_to=Mailbox("help", "daily.example"))
     envelope = message.build(part(motley()), head, to=READER, subscriber=7, delivery=9, at=NOW)
     assert envelope.to == READER
-    assert verp.read(str(envelope.sender), LINKS) == (verp.BOUNCE, 7)
+    assert return_path.read_address(str(envelope.sender), LINKS) == (return_path.BOUNCE, 7)
     read = received(envelope.content)
     assert read["Reply-To"] == "help@daily.example"
     mailto = re.search(r"<mailto:([^?>]+)\?subject=unsubscribe>", read["List-Unsubscribe"])
     assert mailto is not None
-    assert verp.read(mailto[1], LINKS) == (verp.LEAVE, 7)
+    assert return_path.read_address(mailto[1], LINKS) == (return_path.LEAVE, 7)
 
 
 def test_without_a_mailbox_for_reports_they_go_to_the_sender() -> None:
@@ -164,7 +164,7 @@ def test_without_a_mailbox_for_reports_they_go_to_the_sender() -> None:
     assert envelope.sender == HEAD.sender.mailbox
     subject = re.search(r"subject=([^>]+)>", received(envelope.content)["List-Unsubscribe"])
     assert subject is not None
-    assert verp.read_subject(subject[1].replace("%20", " "), LINKS) == 7
+    assert return_path.read_subject(subject[1].replace("%20", " "), LINKS) == 7
 
 
 def test_nothing_but_the_end_and_the_headers_tells_one_reader_from_another() -> None:

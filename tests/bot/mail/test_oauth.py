@@ -11,10 +11,10 @@ from starlette.routing import Route
 from bot import settings
 from bot.core.mailboxes import parse
 from bot.delivery.channel import HaltedError
-from bot.mail import connection, mailbox, oauth
-from bot.mail.connection import Connection, Patience
-from bot.mail.mailbox import MailboxError
+from bot.mail import imap, oauth, smtp
+from bot.mail.imap import MailboxError
 from bot.mail.oauth import TokenError, Tokens
+from bot.mail.smtp import Connection, Patience
 from bot.settings import Settings, SettingsError
 from tests import certificates
 from tests.certificates import Certificate
@@ -110,7 +110,7 @@ async def test_smtp_takes_the_token_in_place_of_a_password(
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.authority))
     fake = FakeSmtp(certificate.server_context(), tokens={(USER, "access-1")})
     async with fake.serving():
-        server = connection.server(chosen(tmp_path, endpoint, smtp_port=fake.port))
+        server = smtp.server(chosen(tmp_path, endpoint, smtp_port=fake.port))
         relay = Connection(server, Patience())
         await relay.open()
         await relay.offer(SENDER, SENDER)
@@ -135,15 +135,15 @@ async def test_imap_takes_the_token_in_place_of_a_password(
     fake = FakeImap(certificate.server_context(), {(USER, "access-1")})
     async with fake.serving():
         loaded = chosen(tmp_path, endpoint, imap_host="localhost", imap_port=fake.port, imap_username=USER)
-        account = mailbox.account(loaded)
+        account = imap.account(loaded)
         assert account is not None
-        async with mailbox.entered(account):
+        async with imap.entered(account):
             pass
         fake.tokens = {(USER, "access-2")}
         with pytest.raises(MailboxError, match="does not accept IMAP_USERNAME and the token"):
-            async with mailbox.entered(account):
+            async with imap.entered(account):
                 pass
-        async with mailbox.entered(account):
+        async with imap.entered(account):
             pass
     assert fake.refused == 1
 

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from bot.delivery.channel import HaltedError
-from bot.mail import refusals, replies
+from bot.mail import refusals, smtp
 from bot.mail.bounces import Kind, read
 from bot.mail.refusal_rules import HINTS, RULES, Verdict
 from bot.mail.refusals import judge, likeness
@@ -156,7 +156,7 @@ def test_refusals_that_say_the_same_are_alike_whomever_they_are_about() -> None:
 def test_words_in_the_encodings_of_chinese_servers_are_read_in_answers_and_reports() -> None:
     for encoding in ("utf-8", "gb18030"):
         raw = "553 请先登录后再发信".encode(encoding)
-        error = replies.refusal(replies.Stage.RECIPIENT, 553, raw[4:].decode("ascii", "surrogateescape"))
+        error = smtp.refusal_of(smtp.Stage.RECIPIENT, 553, raw[4:].decode("ascii", "surrogateescape"))
         assert "请先登录后再发信" in str(error)
         assert isinstance(error, HaltedError)
         report = dsn(status="5.1.1", diagnostic="ANSWER").replace(b"ANSWER", raw)

@@ -11,8 +11,8 @@ from bot.delivery.channel import (
     StruckError,
     UnansweredError,
 )
-from bot.mail import replies
-from bot.mail.replies import ClosedError, Stage
+from bot.mail import smtp
+from bot.mail.smtp import ClosedError, Stage
 
 SENDER, RECIPIENT, DATA, CONTENT = Stage.SENDER, Stage.RECIPIENT, Stage.DATA, Stage.CONTENT
 
@@ -57,18 +57,18 @@ SENDER, RECIPIENT, DATA, CONTENT = Stage.SENDER, Stage.RECIPIENT, Stage.DATA, St
 def test_a_refusal_is_about_the_address_about_us_or_about_the_moment(
     stage: Stage, code: int, text: str, meaning: type[DeliveryError], reason: str | None
 ) -> None:
-    error = replies.refusal(stage, code, text)
+    error = smtp.refusal_of(stage, code, text)
     assert type(error) is meaning
     assert reason is None or str(error) == reason
 
 
 def test_a_broken_connection_leaves_only_a_message_in_doubt_that_had_gone_out() -> None:
-    assert [type(replies.lost(stage)) for stage in Stage] == [ClosedError] * 3 + [UnansweredError]
+    assert [type(smtp.lost(stage)) for stage in Stage] == [ClosedError] * 3 + [UnansweredError]
 
 
 def test_an_operator_reads_the_servers_words_without_addresses_on_one_line() -> None:
     text = "5.7.1 <daily@daily.example>: Sender address\nrejected: " + "not owned by user " * 20
-    error = str(replies.refusal(SENDER, 553, text))
+    error = str(smtp.refusal_of(SENDER, 553, text))
     assert "553 5.7.1 … Sender address rejected: not owned" in error
     assert "@" not in error
     assert "\n" not in error
@@ -88,7 +88,7 @@ def test_an_operator_reads_the_servers_words_without_addresses_on_one_line() -> 
     ],
 )
 def test_the_server_goes_along_by_the_code_of_the_stage(stage: Stage, code: int, goes_along: bool) -> None:
-    assert replies.is_accepted(stage, code) is goes_along
+    assert smtp.is_accepted(stage, code) is goes_along
 
 
 @pytest.mark.parametrize(
@@ -100,16 +100,16 @@ def test_the_server_goes_along_by_the_code_of_the_stage(stage: Stage, code: int,
     ],
 )
 def test_who_hangs_up_tells_whether_it_is_about_us(text: str, is_about_us: bool) -> None:
-    error = replies.refusal(RECIPIENT, 421, text)
+    error = smtp.refusal_of(RECIPIENT, 421, text)
     assert isinstance(error, ClosedError)
     assert (error.about_us is not None) is is_about_us
 
 
 def test_greylisting_is_held_against_nobody_else() -> None:
-    assert replies.refusal(RECIPIENT, 450, "4.2.0 Greylisted").likeness == ""
-    assert replies.refusal(RECIPIENT, 450, "4.7.1 Try again").likeness == "450 try again"
+    assert smtp.refusal_of(RECIPIENT, 450, "4.2.0 Greylisted").likeness == ""
+    assert smtp.refusal_of(RECIPIENT, 450, "4.7.1 Try again").likeness == "450 try again"
 
 
 def test_the_operator_reads_what_to_set() -> None:
-    error = replies.refusal(RECIPIENT, 553, "5.7.1 <b@c>: Sender address rejected: not owned by user daily")
+    error = smtp.refusal_of(RECIPIENT, 553, "5.7.1 <b@c>: Sender address rejected: not owned by user daily")
     assert str(error).endswith("not owned by user daily (MAIL_VERP=false sends from the login's address).")

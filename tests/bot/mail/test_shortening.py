@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.mail.shortening import Amount, lessened, longest
+from bot.mail.composing import Amount, lessened, longest
 
 AMOUNTS = st.lists(st.sampled_from(Amount), max_size=12)
 

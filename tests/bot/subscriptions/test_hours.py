@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.subscriptions import hours
+from bot.subscriptions import preferences
 from digest.arxiv.calendar import Calendar
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -12,7 +12,7 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 def test_without_an_hour_it_is_at_once() -> None:
     moment = datetime(2026, 2, 12, 0, 50, tzinfo=UTC)
-    assert hours.next_time(moment, None, SHANGHAI) == moment
+    assert preferences.next_time(moment, None, SHANGHAI) == moment
 
 
 @pytest.mark.parametrize(
@@ -27,12 +27,12 @@ def test_without_an_hour_it_is_at_once() -> None:
     ],
 )
 def test_an_hour_is_the_first_from_the_edition_on(hour: time, zone: ZoneInfo, expected: datetime) -> None:
-    assert hours.next_time(datetime(2026, 2, 12, 0, 50, tzinfo=UTC), hour, zone) == expected
+    assert preferences.next_time(datetime(2026, 2, 12, 0, 50, tzinfo=UTC), hour, zone) == expected
 
 
 def test_an_hour_that_clocks_leave_out_comes_once_an_hour_later() -> None:
     before = datetime(2026, 3, 8, 5, 0, tzinfo=UTC)  # midnight in New York, before clocks spring forward
-    moment = hours.next_time(before, time(2, 30), NEW_YORK)
+    moment = preferences.next_time(before, time(2, 30), NEW_YORK)
     assert moment == datetime(2026, 3, 8, 7, 30, tzinfo=UTC)
     assert moment.astimezone(NEW_YORK).hour == 3
 
@@ -40,9 +40,9 @@ def test_an_hour_that_clocks_leave_out_comes_once_an_hour_later() -> None:
 def test_an_hour_that_clocks_repeat_comes_the_first_time() -> None:
     before = datetime(2026, 11, 1, 4, 0, tzinfo=UTC)
     first = datetime(2026, 11, 1, 5, 30, tzinfo=UTC)
-    assert hours.next_time(before, time(1, 30), NEW_YORK) == first
+    assert preferences.next_time(before, time(1, 30), NEW_YORK) == first
     after = datetime(2026, 11, 1, 5, 31, tzinfo=UTC)
-    assert hours.next_time(after, time(1, 30), NEW_YORK) == datetime(2026, 11, 2, 6, 30, tzinfo=UTC)
+    assert preferences.next_time(after, time(1, 30), NEW_YORK) == datetime(2026, 11, 2, 6, 30, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -57,20 +57,20 @@ def test_an_hour_that_clocks_repeat_comes_the_first_time() -> None:
 def test_an_hour_before_the_announcement_is_that_of_the_next_morning(
     announced: datetime, hour: time, expected: datetime
 ) -> None:
-    assert hours.next_time(announced, hour, SHANGHAI) == expected
+    assert preferences.next_time(announced, hour, SHANGHAI) == expected
 
 
 @pytest.mark.parametrize(
     ("digest_time", "zone", "expected"),
     [
-        (None, SHANGHAI, hours.UsualTime(time(9), on_weekdays=True)),
-        (None, NEW_YORK, hours.UsualTime(time(20), on_weekdays=False)),  # Sunday to Thursday
-        (time(9, 30), SHANGHAI, hours.UsualTime(time(9, 30), on_weekdays=True)),
-        (time(8, 50), SHANGHAI, hours.UsualTime(time(8, 50), on_weekdays=False)),  # Tuesday to Saturday
+        (None, SHANGHAI, preferences.UsualTime(time(9), on_weekdays=True)),
+        (None, NEW_YORK, preferences.UsualTime(time(20), on_weekdays=False)),  # Sunday to Thursday
+        (time(9, 30), SHANGHAI, preferences.UsualTime(time(9, 30), on_weekdays=True)),
+        (time(8, 50), SHANGHAI, preferences.UsualTime(time(8, 50), on_weekdays=False)),  # Tuesday to Saturday
     ],
 )
 def test_the_usual_time_is_that_of_the_next_edition_in_the_zone_of_the_subscriber(
-    digest_time: time | None, zone: ZoneInfo, expected: hours.UsualTime
+    digest_time: time | None, zone: ZoneInfo, expected: preferences.UsualTime
 ) -> None:
     calendar = Calendar(digest_time, SHANGHAI)
-    assert hours.usual_time(calendar, datetime(2026, 2, 12, 5, tzinfo=UTC), zone) == expected
+    assert preferences.usual_time(calendar, datetime(2026, 2, 12, 5, tzinfo=UTC), zone) == expected

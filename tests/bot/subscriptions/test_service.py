@@ -31,7 +31,7 @@ from bot.core.models import (
 from bot.db import deliveries, dispatches, signups, subscribers
 from bot.db.asks import Day
 from bot.db.tables import deliveries as ledger
-from bot.subscriptions import hours
+from bot.subscriptions import preferences
 from bot.subscriptions.service import Imported, SubscriptionService
 from digest.core.keywords import keyword
 from digest.db.engine import reading, writing
@@ -242,7 +242,7 @@ async def with_edition(engine: AsyncEngine, new: Subscriber) -> Subscriber:
         sent = await dispatches.open_(connection, Subject.EDITION, ANCHOR.date(), ANCHOR, ANCHOR)
         assert sent is not None
         await deliveries.open_for(
-            connection, sent, lambda hour, zone: hours.due_at(sent, hour, zone), ANCHOR, quiet=False
+            connection, sent, lambda hour, zone: preferences.due_at(sent, hour, zone), ANCHOR, quiet=False
         )
     return known
 

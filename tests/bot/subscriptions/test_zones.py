@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.subscriptions import zones
+from bot.subscriptions import preferences
 
 
 @pytest.mark.parametrize(
@@ -25,19 +25,19 @@ from bot.subscriptions import zones
     ],
 )
 def test_a_zone_is_found_by_the_names_that_people_use(given: str, zone: str) -> None:
-    assert zones.parse(given) == ZoneInfo(zone)
+    assert preferences.parse_zone(given) == ZoneInfo(zone)
 
 
 @pytest.mark.parametrize("given", ["", "Moon", "UTC+25", "UTC+5:30", "../../etc/passwd", "UTC+٨"])
 def test_what_is_no_zone_is_refused(given: str) -> None:
     with pytest.raises(ValueError, match="no zone has that name"):
-        zones.parse(given)
+        preferences.parse_zone(given)
 
 
 @pytest.mark.parametrize("given", ["UTC+8", "UTC-11", "Europe/Berlin", "UTC"])
 def test_a_zone_is_shown_as_it_was_given(given: str) -> None:
-    assert zones.name(zones.parse(given)) == given
+    assert preferences.zone_name(preferences.parse_zone(given)) == given
 
 
 def test_every_other_name_belongs_to_a_zone() -> None:
-    assert all(zones.parse(name) for name in zones._OTHERS)
+    assert all(preferences.parse_zone(name) for name in preferences._OTHERS)

@@ -6,7 +6,7 @@ from bot.container import open_database
 from bot.core.models import Choices, Kind, Standing, Subscriber
 from bot.db import subscribers
 from bot.delivery import fanout
-from bot.telegram.address import Address
+from bot.telegram.incoming import Address
 from digest.db import engine as database
 from tests.bot.telegram.world import BotWorld
 

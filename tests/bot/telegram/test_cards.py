@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.models import Choices, Detail
-from bot.telegram import cards
-from bot.telegram import messages as composing
-from bot.telegram.parts import Message, plainer
+from bot.telegram import messages as message_cards
+from bot.telegram.templates import Message, plainer
 from digest.core.models import Answer, Claim, Entry, Reading, Statement, Translation, VersionId
 from tests.editions import ORIGIN, edition, entry
 from tests.fakes import telegram_html, telegram_keyboards, telegram_rich
@@ -82,10 +81,10 @@ def test_whatever_a_paper_holds_its_messages_are_taken_in_each_form(
     day = replace(edition(*shown), replacements=(found,))
     for form in (RICH, CLASSIC):
         made = [
-            cards.card(found, translation, form, opens=True, note="注"),
-            cards.reading(found, read(claims), 1, form, over_card=True),
-            *cards.answer(found, answer, form),
-            *composing.digest(day, form),
+            message_cards.card(found, translation, form, opens=True, note="注"),
+            message_cards.reading(found, read(claims), 1, form, over_card=True),
+            *message_cards.answer(found, answer, form),
+            *message_cards.digest(day, form),
         ]
         all_taken(tuple(made))
         assert all((message.rich is not None) == form.rich for message in made)
@@ -93,7 +92,7 @@ def test_whatever_a_paper_holds_its_messages_are_taken_in_each_form(
 
 def test_a_rich_message_says_what_the_classic_ones_say() -> None:
     claims = (Claim("误差 $x^2$ 下降", (Claim("尤其 **在夜里**"),)), Claim("a < b"))
-    message = cards.reading(paper(1), read(claims), 1, RICH)
+    message = message_cards.reading(paper(1), read(claims), 1, RICH)
     assert message.rich is not None
     assert (
         "<ul><li>误差 <tg-math>x^2</tg-math> 下降<ul><li>尤其 <b>在夜里</b></li></ul></li><li>a &lt; b</li></ul>"
@@ -108,8 +107,10 @@ def test_a_rich_message_says_what_the_classic_ones_say() -> None:
 @pytest.mark.parametrize("over_card", [True, False])
 def test_a_long_reading_needs_no_pages_where_it_is_rich(over_card: bool) -> None:
     long = read((Claim("这是很长的一句话。" * 740),))  # 20,000 characters in all
-    classic, rich = (cards.reading(paper(1), long, 1, form, over_card=over_card) for form in (CLASSIC, RICH))
-    assert len(cards.reading_pages(paper(1), long)) > 4
+    classic, rich = (
+        message_cards.reading(paper(1), long, 1, form, over_card=over_card) for form in (CLASSIC, RICH)
+    )
+    assert len(message_cards.reading_pages(paper(1), long)) > 4
     assert [button.text for button in classic.buttons[0]] == ["1/6", "下一页 ›"]
     assert rich.rich is not None
     assert rich.rich.count("这是很长的一句话。") == 3 * 740
@@ -117,7 +118,7 @@ def test_a_long_reading_needs_no_pages_where_it_is_rich(over_card: bool) -> None
     assert [[button.text for button in row] for row in rich.buttons] == [below]
     assert rich.classic == (classic,)
     assert (
-        cards.reading(paper(1), long, 2, RICH, over_card=over_card).rich is None
+        message_cards.reading(paper(1), long, 2, RICH, over_card=over_card).rich is None
     )  # who turns pages has classic ones
 
 
@@ -129,14 +130,14 @@ def test_a_long_reading_needs_no_pages_where_it_is_rich(over_card: bool) -> None
     ],
 )
 def test_a_reading_too_long_for_one_rich_message_is_classic(claims: tuple[Claim, ...]) -> None:
-    message = cards.reading(paper(1), read(claims), 1, RICH)
+    message = message_cards.reading(paper(1), read(claims), 1, RICH)
     assert message.rich is None
     all_taken((message,))
 
 
 def test_a_formula_longer_than_a_message_is_shown_in_each_form() -> None:
     formula = "$" + r"\frac{a}{b}+" * 416 + "c$"
-    message = cards.reading(paper(1), read((Claim(formula),)), 1, RICH)
+    message = message_cards.reading(paper(1), read((Claim(formula),)), 1, RICH)
     assert message.rich is not None
     assert message.rich.count(r"\frac{a}{b}") == 3 * 416
     all_taken((message,))
@@ -145,7 +146,7 @@ def test_a_formula_longer_than_a_message_is_shown_in_each_form() -> None:
 def test_a_digest_is_as_many_rich_messages_as_hold_its_papers_and_blocks() -> None:
     claims = tuple(Claim("一点。", (Claim("细节。"),) * 3) for _ in range(6))
     entries = [entry(number, claims=claims) for number in range(1, 13)]
-    messages = composing.digest(edition(*entries), RICH)
+    messages = message_cards.digest(edition(*entries), RICH)
     all_taken(messages)
     shown = "".join(map(taken, messages))
     assert [f"{number}. 标题" in shown for number in range(1, 13)] == [True] * 12
@@ -155,7 +156,7 @@ def test_a_digest_is_as_many_rich_messages_as_hold_its_papers_and_blocks() -> No
 
 def test_a_paper_too_long_for_a_rich_message_is_classic_between_rich_ones() -> None:
     long = entry(2, claims=(Claim("这是很长的一句话。" * 1300),))
-    messages = composing.digest(edition(entry(1), long, entry(3)), RICH)
+    messages = message_cards.digest(edition(entry(1), long, entry(3)), RICH)
     assert [message.rich is not None for message in messages][:1] == [True]
     assert messages[-1].rich is not None
     assert {message.rich is not None for message in messages[1:-1]} == {False}
@@ -164,5 +165,5 @@ def test_a_paper_too_long_for_a_rich_message_is_classic_between_rich_ones() -> N
 
 def test_what_buttons_send_has_room_for_the_longest_name_of_a_paper() -> None:
     version = VersionId(replace(paper(1).version.paper, value="math-ph/0406020"), 999)
-    for place in cards.Place:
-        assert len(cards.page_data(version, 99, place)) <= 64
+    for place in message_cards.Place:
+        assert len(message_cards.page_data(version, 99, place)) <= 64

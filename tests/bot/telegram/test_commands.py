@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.telegram import words
+from bot.telegram import templates
 from tests.bot.telegram.talks import alerted, talking, told
 from tests.bot.telegram.test_email import MAILING
 from tests.bot.telegram.world import OPERATOR
@@ -259,7 +259,9 @@ async def test_another_language_is_a_tap_away(tmp_path: Path) -> None:
         labels = [text for row in menu.buttons for text, _ in row]
         assert "Silent: off" in labels
         assert "Unsubscribe" not in labels
-        assert await alerted(here, user, menu, "s:detail=everything") == str(words.of("en").stale_button)
+        assert await alerted(here, user, menu, "s:detail=everything") == str(
+            templates.words("en").stale_button
+        )
 
 
 async def test_whoever_chose_a_language_gets_it_everywhere(tmp_path: Path) -> None:
@@ -267,7 +269,7 @@ async def test_whoever_chose_a_language_gets_it_everywhere(tmp_path: Path) -> No
         user, operator = here.telegram.user(1001), here.telegram.user(OPERATOR)
         await told(operator, "/settings language en")
         menu = await told(user, "/settings language en")
-        assert await alerted(here, user, menu, "nonsense") == str(words.of("en").stale_button)
+        assert await alerted(here, user, menu, "nonsense") == str(templates.words("en").stale_button)
         (hit,) = await user.asks_inline("EchoNet-1")
         text = hit["input_message_content"]["message_text"]
         assert text.count("EchoNet-1") == 1
@@ -278,20 +280,20 @@ async def test_whoever_chose_a_language_gets_it_everywhere(tmp_path: Path) -> No
 
 
 def test_english_counts_one_paper_and_two_papers() -> None:
-    says = words.of("en")
+    says = templates.words("en")
     assert [str(says.days(count)) for count in (1, 2)] == ["1 day", "2 days"]
     assert "Your one reading on demand of today is used up" in says.person_quota(1)
     assert "1 message may not have arrived" in says.unknown_sends("2026-02-11", 1)
 
 
 def test_each_language_has_every_word() -> None:
-    (first, *others) = [_names(language) for language in words.languages()]
+    (first, *others) = [_names(language) for language in templates.languages()]
     assert others
     for other in others:
         assert other == first
 
 
-@pytest.mark.parametrize("language", words.languages())
+@pytest.mark.parametrize("language", templates.languages())
 def test_no_word_of_a_language_is_empty(language: str) -> None:
     for name, value in _words(language).items():
         for each in value.values() if isinstance(value, dict) else [value]:
@@ -299,7 +301,7 @@ def test_no_word_of_a_language_is_empty(language: str) -> None:
 
 
 def _words(language: str) -> dict[str, Any]:
-    spoken = words.of(language)
+    spoken = templates.words(language)
     return {name: value for name, value in vars(spoken).items() if not name.startswith("_")}
 
 

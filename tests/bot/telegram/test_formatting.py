@@ -3,7 +3,7 @@
 import pytest
 from telegram import MessageEntity
 
-from bot.telegram.formatting import markdown
+from bot.telegram.incoming import markdown_of
 from digest.render import announcement, telegram_split
 
 
@@ -23,12 +23,12 @@ def entity(kind: str, offset: int, length: int, url: str | None = None) -> Messa
     ],
 )
 def test_formatting_becomes_marks(text: str, entities: list[MessageEntity], expected: str) -> None:
-    assert markdown(text, entities) == expected
+    assert markdown_of(text, entities) == expected
 
 
 def test_what_was_formatted_goes_out_formatted() -> None:
     text = "甲 乙：丙\n引文"
     entities = [entity("bold", 0, 1), entity("italic", 2, 1), entity("blockquote", 6, 2)]
-    assert telegram_split.split(announcement.message(markdown(text, entities))) == [
+    assert telegram_split.split(announcement.message(markdown_of(text, entities))) == [
         "<b>甲</b> <i>乙</i>：丙\n\n<blockquote>引文</blockquote>"
     ]

@@ -8,8 +8,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from telegram.error import RetryAfter
 
+from bot.telegram.channel import keep_rate
 from bot.telegram.http import FloodError
-from bot.telegram.learned_rate import kept
 from bot.telegram.pacing import Pace
 from bot.telegram.rate_limiter import Limiter
 from digest.db import engine as database
@@ -38,7 +38,7 @@ async def run(
 ) -> float:
     """What a process of the bot begins with."""
     limiter = Limiter(rate)
-    async with kept(engine, token, limiter, now):
+    async with keep_rate(engine, token, limiter, now):
         begun = limiter.per_second
         if refuse:
             await refused(limiter)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from bot.telegram.handlers.taps import payload
+from bot.telegram.handlers.papers import payload
 from digest.core.models import PaperId, VersionId
 from tests.bot.telegram.talks import made, old_paper, talking, told
 from tests.bot.world import WEDNESDAY_NOON

@@ -10,7 +10,7 @@ import pytest
 from bot.core.models import Choices
 from bot.delivery.worker import ChannelError
 from bot.serve import serve
-from bot.telegram.address import Address
+from bot.telegram.incoming import Address
 from tests.bot.mail.readers import READER
 from tests.bot.telegram.audience import people, reader, subscribe
 from tests.bot.telegram.talks import in_short_messages

@@ -1,6 +1,6 @@
 import pytest
 
-from bot.telegram.questions import is_only_papers, is_question
+from bot.telegram.handlers.papers import is_only_papers, is_question
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from bot.delivery.channel import (
     RefusedError,
     UnansweredError,
 )
-from bot.telegram import refusals
+from bot.telegram import http
 from bot.telegram.http import (
     FloodError,
     NotSentError,
@@ -57,7 +57,7 @@ from bot.telegram.http import (
     ],
 )
 def test_a_chat_that_cannot_be_reached_ends_with_a_reason(error: TelegramError, reason: str) -> None:
-    ended = refusals.delivery_error(error)
+    ended = http.delivery_error(error)
     assert type(ended) is EndedError
     assert str(ended) == reason
 
@@ -82,22 +82,22 @@ def test_a_chat_that_cannot_be_reached_ends_with_a_reason(error: TelegramError, 
 def test_every_error_says_what_becomes_of_the_delivery(
     error: TelegramError, kind: type[DeliveryError]
 ) -> None:
-    assert type(refusals.delivery_error(error)) is kind
+    assert type(http.delivery_error(error)) is kind
 
 
 def test_a_refusal_keeps_its_description_and_no_more_of_it_than_a_line() -> None:
-    assert str(refusals.delivery_error(BadRequest("Bad Request: wrong file"))) == "Wrong file"
-    assert len(str(refusals.delivery_error(BadRequest("x" * 5000)))) == 200
+    assert str(http.delivery_error(BadRequest("Bad Request: wrong file"))) == "Wrong file"
+    assert len(str(http.delivery_error(BadRequest("x" * 5000)))) == 200
 
 
 def test_a_group_that_moved_names_its_new_address() -> None:
-    moved = refusals.delivery_error(ChatMigrated(-1001234))
+    moved = http.delivery_error(ChatMigrated(-1001234))
     assert isinstance(moved, MovedError)
     assert moved.address == "-1001234"
 
 
 def test_a_flood_is_deferred_by_its_pause() -> None:
-    deferred = refusals.delivery_error(FloodError(timedelta(seconds=3600)))
+    deferred = http.delivery_error(FloodError(timedelta(seconds=3600)))
     assert isinstance(deferred, DeferredError)
     assert deferred.pause == timedelta(hours=1)
 
@@ -110,22 +110,22 @@ def test_the_pause_is_read_without_a_warning_of_the_library(
     with warnings.catch_warnings():  # the library warns when its own error is made
         warnings.simplefilter("ignore")
         error = RetryAfter(7)
-    deferred = refusals.delivery_error(error)
+    deferred = http.delivery_error(error)
     assert isinstance(deferred, DeferredError)
     assert deferred.pause == timedelta(seconds=7)
 
 
 def test_the_token_that_the_library_puts_into_its_error_is_not_repeated() -> None:
     error = InvalidToken("The token `123:secret` was rejected by the server.")
-    assert "secret" not in str(refusals.delivery_error(error))
+    assert "secret" not in str(http.delivery_error(error))
 
 
 def test_a_token_refused_in_the_meantime_is_not_taken_for_a_missing_method() -> None:
     missing, refused = EndPointNotFound("not found"), EndPointNotFound("not found")
     missing.__cause__, refused.__cause__ = InvalidToken("Not Found"), InvalidToken("Unauthorized")
-    assert refusals.is_missing_method(missing)
-    assert not refusals.is_missing_method(refused)
-    assert isinstance(refusals.delivery_error(refused), HaltedError)
+    assert http.is_missing_method(missing)
+    assert not http.is_missing_method(refused)
+    assert isinstance(http.delivery_error(refused), HaltedError)
 
 
 @pytest.mark.parametrize(
@@ -141,12 +141,12 @@ def test_a_token_refused_in_the_meantime_is_not_taken_for_a_missing_method() -> 
     ],
 )
 def test_a_message_refused_for_its_form_may_pass_plain(description: str) -> None:
-    assert refusals.is_unparsable(BadRequest(f"Bad Request: {description}"))
-    assert not refusals.is_unparsable(Forbidden(f"Forbidden: {description}"))
+    assert http.is_unparsable(BadRequest(f"Bad Request: {description}"))
+    assert not http.is_unparsable(Forbidden(f"Forbidden: {description}"))
 
 
 def test_a_message_refused_for_its_chat_does_not_pass_plain() -> None:
-    assert not refusals.is_unparsable(BadRequest("Bad Request: chat not found"))
+    assert not http.is_unparsable(BadRequest("Bad Request: chat not found"))
 
 
 def test_an_edit_that_changes_nothing_is_told_from_one_whose_message_is_gone() -> None:
@@ -154,8 +154,8 @@ def test_an_edit_that_changes_nothing_is_told_from_one_whose_message_is_gone() -
         "Bad Request: message is not modified: specified new message content and reply markup are exactly "
         "the same as a current content and reply markup of the message"
     )
-    assert refusals.is_not_modified(same)
-    assert not refusals.is_gone(same)
+    assert http.is_not_modified(same)
+    assert not http.is_gone(same)
     for description in (
         "message to edit not found",
         "message can't be edited",
@@ -163,5 +163,5 @@ def test_an_edit_that_changes_nothing_is_told_from_one_whose_message_is_gone() -
         "MESSAGE_ID_INVALID",
     ):
         gone = BadRequest(f"Bad Request: {description}")
-        assert refusals.is_gone(gone)
-        assert not refusals.is_not_modified(gone)
+        assert http.is_gone(gone)
+        assert not http.is_not_modified(gone)

@@ -14,7 +14,7 @@ from bot.core.models import AlertKind
 from bot.delivery.worker import ChannelError
 from bot.outboxes import Rhythm, telegram
 from bot.serve import _House, _links, _watch_telegram, serve
-from bot.telegram.connection import initialized, open_bot
+from bot.telegram.application import initialized, open_bot
 from tests.bot.telegram.test_webhook import SECRET, pushed
 from tests.bot.telegram.world import OPERATOR, RHYTHM, BotWorld, bot_world
 from tests.bot.world import QUICK, WEDNESDAY_NOON

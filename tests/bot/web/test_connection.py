@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bot.web import connection
-from bot.web.server import listening
+from bot.web import app as web_app
+from bot.web.app import listening
 
 _HERE = Response("here")
 WHOLE = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -50,7 +50,7 @@ async def is_hung_up(reader: asyncio.StreamReader) -> bool:
 async def test_a_request_whose_headers_do_not_come_is_hung_up_on(
     monkeypatch: pytest.MonkeyPatch, earlier: bytes, begun: bytes
 ) -> None:
-    monkeypatch.setattr(connection, "_ASKING_SECONDS", 0.2)
+    monkeypatch.setattr(web_app, "_ASKING_SECONDS", 0.2)
     async with door() as port:
         reader, writer = await call(port, earlier)
         if earlier:
@@ -61,7 +61,7 @@ async def test_a_request_whose_headers_do_not_come_is_hung_up_on(
 
 
 async def test_who_says_nothing_at_all_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "_ASKING_SECONDS", 0.2)
+    monkeypatch.setattr(web_app, "_ASKING_SECONDS", 0.2)
     async with door() as port:
         reader, writer = await call(port)
         assert await is_hung_up(reader)
@@ -69,7 +69,7 @@ async def test_who_says_nothing_at_all_is_hung_up_on(monkeypatch: pytest.MonkeyP
 
 
 async def test_trickling_gains_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "_ASKING_SECONDS", 0.2)
+    monkeypatch.setattr(web_app, "_ASKING_SECONDS", 0.2)
     async with door() as port:
         reader, writer = await call(port, b"GET / HTTP/1.1\r\n")
 
@@ -89,7 +89,7 @@ async def test_trickling_gains_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_where_all_places_are_taken_who_only_holds_one_makes_room(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(connection, "PLACES", 3)
+    monkeypatch.setattr(web_app, "PLACES", 3)
     async with door() as port:
         silent = await call(port)
         asking = await call(port, b"GET / HTTP/1.1\r\n")
@@ -105,7 +105,7 @@ async def test_where_all_places_are_taken_who_only_holds_one_makes_room(
 
 
 async def test_any_number_that_say_nothing_shuts_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "PLACES", 50)
+    monkeypatch.setattr(web_app, "PLACES", 50)
     async with door() as port:
         idle = [await call(port, said) for said in (b"", b"G", b"POST / HTTP/1.1\r\nHost: x\r\n") * 50]
         for _ in range(5):
@@ -117,7 +117,7 @@ async def test_any_number_that_say_nothing_shuts_nobody_out(monkeypatch: pytest.
 
 
 async def test_a_body_that_does_not_come_makes_room_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "PLACES", 2)
+    monkeypatch.setattr(web_app, "PLACES", 2)
     begun = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"
     async with door(_read_whole) as port:
         slow = [await call(port, begun) for _ in range(2)]
@@ -130,7 +130,7 @@ async def test_a_body_that_does_not_come_makes_room_too(monkeypatch: pytest.Monk
 
 
 async def test_who_is_being_answered_keeps_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "PLACES", 2)
+    monkeypatch.setattr(web_app, "PLACES", 2)
     working, done = asyncio.Semaphore(0), asyncio.Event()
 
     async def slow(scope: Scope, receive: Receive, send: Send) -> None:
@@ -155,9 +155,9 @@ async def test_who_is_being_answered_keeps_the_place(monkeypatch: pytest.MonkeyP
 async def test_who_does_not_read_the_answer_is_hung_up_on(
     monkeypatch: pytest.MonkeyPatch, head: bytes
 ) -> None:
-    monkeypatch.setattr(connection, "_READING_SECONDS", 0.2)
+    monkeypatch.setattr(web_app, "_READING_SECONDS", 0.2)
     lost = asyncio.Event()
-    monkeypatch.setattr(connection.Connection, "connection_lost", _telling(lost))
+    monkeypatch.setattr(web_app.BoundedConnection, "connection_lost", _telling(lost))
     async with door(Response(b"x" * 20_000_000)) as port:
         with socket.create_connection(("127.0.0.1", port)) as deaf:
             deaf.sendall(b"GET / " + head + b"\r\nHost: x\r\n\r\n")
@@ -166,7 +166,7 @@ async def test_who_does_not_read_the_answer_is_hung_up_on(
 
 
 async def test_who_reads_slowly_gets_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "_READING_SECONDS", 5)
+    monkeypatch.setattr(web_app, "_READING_SECONDS", 5)
     async with door(Response(b"x" * 2_000_000)) as port:
         reader, writer = await call(port, WHOLE)
         size = 0
@@ -189,10 +189,10 @@ async def _read_whole(scope: Scope, receive: Receive, send: Send) -> None:
     await Response("here")(scope, receive, send)
 
 
-def _telling(lost: asyncio.Event) -> Callable[[connection.Connection, Exception | None], None]:
-    ended = connection.Connection.connection_lost
+def _telling(lost: asyncio.Event) -> Callable[[web_app.BoundedConnection, Exception | None], None]:
+    ended = web_app.BoundedConnection.connection_lost
 
-    def connection_lost(self: connection.Connection, exc: Exception | None) -> None:
+    def connection_lost(self: web_app.BoundedConnection, exc: Exception | None) -> None:
         ended(self, exc)
         lost.set()
 

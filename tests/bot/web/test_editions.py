@@ -8,7 +8,7 @@ import pytest
 from lxml import etree
 from sqlalchemy import update
 
-from bot.web.shelf import Shelf
+from bot.web.pages import Shelf
 from digest.db import editions
 from digest.db import engine as database
 from digest.db.tables import translations

@@ -16,10 +16,9 @@ from starlette.types import Receive, Scope, Send
 
 from bot.core.models import Standing
 from bot.delivery import fanout
-from bot.web import protection, webhook
+from bot.web import app, webhook
+from bot.web.app import Protection, listening
 from bot.web.pages import network
-from bot.web.protection import Protection
-from bot.web.server import listening
 from digest.db import engine as database
 from tests.bot.web_world import NOON, WISHES, web_site
 from tests.fakes.server import serving
@@ -89,7 +88,7 @@ async def test_a_form_of_ten_megabytes_is_not_read(tmp_path: Path) -> None:
 async def test_a_body_that_comes_too_slowly_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(protection, "_BODY_SECONDS", 0.1)
+    monkeypatch.setattr(app, "_BODY_SECONDS", 0.1)
     async with web_site(tmp_path) as here:
         form = b"Host: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
         begun = b"POST / HTTP/1.1\r\n" + form + b"Content-Length: 10\r\n\r\nabc"
@@ -100,7 +99,7 @@ async def test_a_page_that_takes_too_long_is_given_up(monkeypatch: pytest.Monkey
     async def hangs(scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.sleep(60)
 
-    monkeypatch.setattr(protection, "_ALL_SECONDS", 0.1)
+    monkeypatch.setattr(app, "_ALL_SECONDS", 0.1)
     async with serving(Protection(hangs, "", https=False)) as url, httpx.AsyncClient() as web:
         answer = await web.get(url)
         assert answer.status_code == 503

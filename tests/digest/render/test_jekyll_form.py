@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.core.models import Choices, Detail
-from bot.telegram import cards, messages
+from bot.telegram import messages
 from digest.archive import lint
 from digest.core.models import Claim, Gap, Reading
 from digest.render import jekyll, page, terminal
@@ -62,8 +62,8 @@ def test_every_gap_has_its_sentence_in_every_output(gap: Gap, language: str) -> 
         jekyll.render(shown, SHANGHAI),
         page.render(shown, SHANGHAI),
         terminal.paper(paper, untranslated, unread, language),
-        cards.card(paper, untranslated, form).html,
-        cards.card(paper, untranslated, replace(form, rich=True)).rich or "",
+        messages.card(paper, untranslated, form).html,
+        messages.card(paper, untranslated, replace(form, rich=True)).rich or "",
         "".join(message.html for message in messages.digest(shown, form)),
     ):
         assert "lowers the error of room 1 by up to 12.5%" in output
@@ -83,12 +83,12 @@ def test_a_part_that_the_paper_does_not_tell_says_so_in_every_output(language: s
         jekyll.render(shown, SHANGHAI),
         page.render(shown, SHANGHAI),
         terminal.paper(whole.paper, Gap.DUE, reading, language),
-        cards.reading(whole.paper, reading, 1, form).html,
-        cards.reading(whole.paper, reading, 1, replace(form, rich=True)).rich or "",
+        messages.reading(whole.paper, reading, 1, form).html,
+        messages.reading(whole.paper, reading, 1, replace(form, rich=True)).rich or "",
         *(message.html for message in messages.digest(shown, form)),
     ]
     assert [output.count(said) for output in outputs] == [1] * 6
-    assert said not in cards.draft(whole.paper, reading)
+    assert said not in messages.draft(whole.paper, reading)
     assert lint.check(outputs[0]) == ()
 
 
@@ -99,7 +99,7 @@ def test_the_passages_of_a_reading_are_not_shown() -> None:
     outputs = (
         jekyll.render(shown, SHANGHAI),
         page.render(shown, SHANGHAI),
-        cards.draft(whole.paper, whole.reading),
+        messages.draft(whole.paper, whole.reading),
     )
     assert not any("secret" in output for output in outputs)
 

@@ -1,34 +1,38 @@
-"""Applying a bounce report to its subscription.
+"""Applying bounce reports to their subscriptions, from the mailbox or from files.
+
+Applying a bounce report to its subscription.
 
 A missing mailbox or a complaint ends the subscription at once, and a mailbox that fails for two weeks ends it. An
 unsubscription by mail is obeyed. Reports of delays, of refusals for content or origin, and without a reason are only
 stored. A repeated report has no effect.
 
-If many subscribers' reports say the same, they are weighed (`brake`). If the cause is ours, no subscriber is blamed,
+If many subscribers' reports say the same, they are weighed (`Brake`). If the cause is ours, no subscriber is blamed,
 and subscriptions ended by the first of these reports are restored.
 
 The failures in `subscribers` are not used here: they are cleared whenever a server accepts a mail, and a relay accepts
 every mail before the recipient's server refuses it.
+
+Mail in a file or on standard input: a single one, or many in an mbox.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
+from typing import BinaryIO
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot.alerting.alerts import Alerts
+from bot.alerts import Alerts
 from bot.core.models import AlertKind, Standing, Subscriber
 from bot.db import bounces, deliveries, subscribers
-from bot.delivery.address_failures import GAP, PATIENCE
-from bot.delivery.brake import Weight, is_outage, weigh
+from bot.delivery.address_failures import GAP, PATIENCE, Weight, is_outage, weigh
 from bot.links import Links
 from bot.mail import bounces as reports
-from bot.mail.bounces import Kind, Report
+from bot.mail.bounces import LIMIT_BYTES, Kind, Report
 from bot.subscriptions import service
 from digest.db import engine as database
 
@@ -186,3 +190,28 @@ def _ended(reader: Subscriber, report: Report) -> Subscriber:
 
 def _domain(reader: Subscriber) -> str:
     return reader.address.rpartition("@")[2]
+
+
+_LINE_BYTES = 64 * 1024
+
+
+def mails_in(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield each mail in `stream`, cut at `LIMIT_BYTES`, without holding more of a large one.
+
+    A stream whose first line begins with `From ` is an mbox (RFC 4155). Programs that pipe a single mail also write
+    that line.
+    """
+    line = stream.readline(_LINE_BYTES)
+    many = line.startswith(b"From ")
+    mail, blank = bytearray(), False
+    while line:
+        if many and line.startswith(b"From ") and (blank or not mail):
+            if mail:
+                yield bytes(mail)
+            mail = bytearray()
+        elif len(mail) < LIMIT_BYTES:
+            mail += line
+        blank = line in (b"\n", b"\r\n")
+        line = stream.readline(_LINE_BYTES)
+    if mail.strip():
+        yield bytes(mail[:LIMIT_BYTES])

@@ -21,11 +21,11 @@ from typing import Any, NoReturn, TypeVar, cast
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.alerting.alerts import Alerts
+from bot.alerts import Alerts
 from bot.links import Links
-from bot.mail import consequences, oauth
+from bot.mail import apply_bounces, oauth
+from bot.mail.apply_bounces import Outcome
 from bot.mail.bounces import LIMIT_BYTES
-from bot.mail.consequences import Outcome
 from bot.mail.oauth import Tokens
 from bot.settings import Settings
 from digest.core.errors import DigestError
@@ -82,18 +82,20 @@ async def check(where: Account, engine: AsyncEngine, links: Links, at: datetime)
     Raises MailboxError and StoreError; what was applied before that remains.
     """
     outcomes = Counter[Outcome]()
-    await consequences.forget_old(engine, at)
+    await apply_bounces.forget_old(engine, at)
     async with entered(where) as inbox:
         for uid in await _apart(inbox.unseen):
             outcomes[await _deal_with(inbox, uid, engine, links, at)] += 1
     return outcomes
 
 
-async def _deal_with(inbox: "Inbox", uid: str, engine: AsyncEngine, links: Links, at: datetime) -> Outcome:
+async def _deal_with(
+    inbox: "ImapInbox", uid: str, engine: AsyncEngine, links: Links, at: datetime
+) -> Outcome:
     """Apply one mail. If the server does not return it, the others are not delayed."""
     try:
         mail = await _apart(partial(inbox.fetch, uid))
-        outcome = await consequences.take(engine, mail, links, at)
+        outcome = await apply_bounces.take(engine, mail, links, at)
     except UnreadableMailError as error:
         _log.warning("mail_unreadable", error=str(error))
         outcome = Outcome.ASIDE
@@ -130,7 +132,7 @@ async def watch(where: Account, links: Links, alerts: Alerts, pause_seconds: flo
     while True:
         try:
             outcomes = await check(where, engine, links, clock())
-            await consequences.alert_of_refusals(engine, alerts, clock())
+            await apply_bounces.alert_of_refusals(engine, alerts, clock())
         except DigestError as error:
             _log.error("mailbox_failed", error=str(error))
         except Exception:  # noqa: BLE001 - the edge of what one look can do
@@ -141,11 +143,11 @@ async def watch(where: Account, links: Links, alerts: Alerts, pause_seconds: flo
 
 
 @asynccontextmanager
-async def entered(where: Account) -> AsyncIterator["Inbox"]:
+async def entered(where: Account) -> AsyncIterator["ImapInbox"]:
     """Log in to the mailbox for the block. Raises MailboxError and TokenError."""
     token = await where.tokens.access_token() if where.tokens else None
     try:
-        inbox = await _apart(partial(Inbox, where, token))
+        inbox = await _apart(partial(ImapInbox, where, token))
     except LoginError:
         if where.tokens:
             where.tokens.forget()
@@ -180,7 +182,7 @@ class _Session(imaplib.IMAP4_SSL):
             raise self.abort(f"an answer of over {_LARGEST_BYTES:,} bytes")
 
 
-class Inbox:
+class ImapInbox:
     """A blocking session with the folder INBOX open. Every method raises MailboxError."""
 
     def __init__(self, account: Account, token: str | None = None) -> None:

@@ -1,4 +1,12 @@
-"""VERP: signed addresses and ids by which automatic replies identify a mail. Pure.
+"""Return paths: the envelope sender of mail, and the signed addresses and ids that identify a mail (VERP).
+
+The envelope sender of mail (MAIL FROM), which receives its bounces.
+
+With VERP each subscriber's mail has a sender of its own at MAIL_BOUNCES, which identifies the subscriber in bounces.
+Many relays accept mail only from the login's address, and refuse other senders at MAIL, at RCPT or after the mail. With
+those, all mail has that sender, and its Message-ID identifies the subscriber.
+
+VERP: signed addresses and ids by which automatic replies identify a mail.
 
 A bounce report identifies the mail by its envelope sender (VERP) or by its Message-ID. An unsubscription by mail is
 identified by the address or subject that the mail offered for it. The numbers of bounces and unsubscriptions are
@@ -7,8 +15,55 @@ subscriber ids; those of Message-IDs are delivery ids.
 
 import re
 
-from bot.core.mailboxes import Mailbox
+from bot.core.mailboxes import InvalidMailboxError, Mailbox, parse
 from bot.links import Links
+from bot.settings import Settings
+
+# smtp.qq.com: "501 mail from address must be same as authorization user"; NetEase: "553 Mail from must equal authorized
+# user"; Exchange Online and Outlook.com: "554 5.2.252 SendAsDenied"; Gmail writes the login over every other sender.
+_LOGIN_ONLY = (
+    "smtp.gmail.com",
+    ".qq.com",
+    ".163.com",
+    ".126.com",
+    ".yeah.net",
+    ".office365.com",
+    "smtp-mail.outlook.com",
+    "outlook.office.com",
+    ".sina.com",
+    ".sohu.com",
+)
+
+
+def fixed_sender(settings: Settings) -> Mailbox | None:
+    """Return the envelope sender of all mail; None with VERP or without MAIL_FROM."""
+    if settings.mail_from is None:
+        return None
+    verp = settings.mail_verp
+    if verp is None:
+        verp = not (settings.smtp_host or "").lower().rstrip(".").endswith(_LOGIN_ONLY)
+    if verp:
+        return None
+    try:
+        return parse(settings.smtp_username or "")
+    except InvalidMailboxError:
+        return settings.mail_from.mailbox
+
+
+def own_mailboxes(settings: Settings) -> tuple[Mailbox, ...]:
+    """Return the mailboxes that send mail and receive bounces; none of them may subscribe."""
+    sender = settings.mail_from.mailbox if settings.mail_from else None
+    mailboxes = (sender, settings.mail_reply_to, settings.mail_bounces, fixed_sender(settings))
+    return tuple(dict.fromkeys(each for each in mailboxes if each))
+
+
+def sender_domain(settings: Settings) -> str | None:
+    """Return the domain for SPF."""
+    sender = (
+        fixed_sender(settings) or settings.mail_bounces or (settings.mail_from and settings.mail_from.mailbox)
+    )
+    return sender.domain if sender else None
+
 
 BOUNCE = "bounce"
 LEAVE = "leave"
@@ -48,7 +103,7 @@ def letter_id(domain: str, links: Links, number: int) -> str:
     return f"<{number}.{links.tag(LETTER, number)}@{domain}>"
 
 
-def read(address: str, links: Links) -> tuple[str, int] | None:
+def read_address(address: str, links: Links) -> tuple[str, int] | None:
     """Return the purpose of `address`, `BOUNCE` or `LEAVE`, and its subscriber; None if it is not one of ours."""
     found = _ADDRESS.fullmatch(address.strip())
     if found is None:

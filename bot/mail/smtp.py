@@ -1,14 +1,23 @@
-"""One connection to the SMTP server and its transactions; never in clear if TLS was asked for.
+"""SMTP: one connection with its transactions, and the meaning of the replies.
+
+The meaning of SMTP replies, and of missing ones, for a delivery by stage of the transaction.
+
+Reasons are stored as codes, because a server's text may quote an address or the message. If sending has to stop, the
+operator needs the text, which is shown without anything that looks like an address.
+
+One connection to the SMTP server and its transactions; never in clear if TLS was asked for.
 
 aiosmtplib implements the protocol. Its own `sendmail` does not tell a connection lost before the final dot from one
 lost after it, so the commands of a transaction are sent here one by one.
 """
 
 import asyncio
+import re
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 
 import aiosmtplib
@@ -21,12 +30,120 @@ from aiosmtplib import (
 from pydantic import SecretStr
 
 from bot.core.mailboxes import Mailbox
-from bot.delivery.channel import DeliveryError, HaltedError, unsent
-from bot.mail import oauth, replies
+from bot.delivery.channel import (
+    DeferredError,
+    DeliveryError,
+    EndedError,
+    HaltedError,
+    RefusedError,
+    StruckError,
+    UnansweredError,
+    unsent,
+)
+from bot.mail import oauth, refusals
 from bot.mail.message import Envelope
 from bot.mail.oauth import TokenError, Tokens
-from bot.mail.replies import Stage
+from bot.mail.refusal_rules import Verdict
+from bot.mail.refusals import ADVICE, Judgement
 from bot.settings import Security, Settings
+
+_ENHANCED = re.compile(
+    r"\s*([245]\.\d{1,3}\.\d{1,3})(?!\S)", re.ASCII
+)  # RFC 2034 §4: the text begins with it
+_WORDS = 180  # characters of a server's text
+_ADDRESS = re.compile(r"\S*@\S*")
+
+
+class Stage(StrEnum):
+    """The stage of a transaction (RFC 5321 §3.3)."""
+
+    SENDER = "sender"
+    RECIPIENT = "recipient"
+    DATA = "data"
+    """DATA was sent, but the message was not."""
+    CONTENT = "content"
+    """The message and its final dot are being sent; only the reply tells whether it was taken."""
+
+
+class ClosedError(DeferredError):
+    """The server closed the connection; the message was certainly not taken.
+
+    `about_us` is the sentence for the operator if the server's words blame us.
+    """
+
+    def __init__(self, reason: str, about_us: str | None = None) -> None:
+        super().__init__(reason)
+        self.about_us = about_us
+
+
+def is_accepted(stage: Stage, code: int) -> bool:
+    """Return whether the server accepted the command."""
+    return code // 100 == (3 if stage is Stage.DATA else 2)
+
+
+def refusal_of(stage: Stage, code: int, text: str, to: str = "") -> DeliveryError:
+    """Return the error for the reply `code` and `text` at `stage`, for a mail to the address `to`."""
+    text = refusals.readable(text)
+    found = _ENHANCED.match(text)
+    status = found[1] if found else None
+    judgement = refusals.judge(code, status, text)
+    reason = f"{stage} {code}{f' {status}' if status else ''}"
+    if code == 421:
+        is_ours = refusals.blames_us(text)
+        return ClosedError(reason, _sentence(stage, code, text, judgement) if is_ours else None)
+    if code // 100 not in (4, 5):
+        return lost(stage, reason)
+    likeness = refusals.likeness(code, text, to)
+    if _is_about_us(stage, code, judgement.verdict):
+        is_answer = code // 100 == 5 and stage in (Stage.RECIPIENT, Stage.CONTENT)
+        return HaltedError(_sentence(stage, code, text, judgement)).alike(likeness if is_answer else "")
+    if code // 100 == 4:
+        return _for_a_while(reason, judgement.verdict, likeness)
+    return _for_good(reason, judgement.verdict).alike(likeness)
+
+
+def lost(stage: Stage, reason: str = "dropped") -> DeliveryError:
+    """Return the error for a missing or unreadable reply at `stage`."""
+    return UnansweredError(reason) if stage is Stage.CONTENT else ClosedError(reason)
+
+
+def shown(code: int, text: str) -> str:
+    """Format a server's reply for the operator, on one line, without its full stop."""
+    words = " ".join(_ADDRESS.sub("…", refusals.readable(text)).split())
+    return f"{code} {words}"[:_WORDS].rstrip(". ")
+
+
+def _is_about_us(stage: Stage, code: int, verdict: Verdict) -> bool:
+    """Return whether every recipient would be refused: by the words, or else by the stage of a permanent refusal."""
+    if verdict is Verdict.CHANNEL:
+        return True
+    if code // 100 == 4 or stage is Stage.RECIPIENT:
+        return False
+    return stage is Stage.SENDER or verdict is Verdict.UNCLEAR
+
+
+def _for_a_while(reason: str, verdict: Verdict, likeness: str) -> DeferredError:
+    """Return the error for a temporary refusal. One that concerns the address, such as greylisting, is not compared
+    with others.
+    """
+    error = DeferredError(reason, is_failing=verdict is not Verdict.MESSAGE)
+    return error if verdict is Verdict.ADDRESS else error.alike(likeness)
+
+
+def _for_good(reason: str, verdict: Verdict) -> DeliveryError:
+    match verdict:
+        case Verdict.GONE:
+            return EndedError(reason)
+        case Verdict.MESSAGE:
+            return RefusedError(reason)
+        case _:
+            return StruckError(reason, is_certain=verdict is Verdict.ADDRESS)
+
+
+def _sentence(stage: Stage, code: int, text: str, judgement: Judgement) -> str:
+    advice = f" ({ADVICE[judgement.cause]})" if judgement.cause else ""
+    return f"the SMTP server refuses our mail ({stage}): {shown(code, text)}{advice}."
+
 
 _PORTS = {Security.STARTTLS: 587, Security.TLS: 465, Security.NONE: 25}
 _QUIT_SECONDS = 1.0
@@ -162,7 +279,7 @@ class Connection:
     async def offer(self, sender: Mailbox, to: Mailbox) -> None:
         """Check that the server would take mail from `sender` to `to`, without sending any. Raises DeliveryError."""
         if (smtp := self._smtp) is None:
-            raise replies.lost(Stage.SENDER)
+            raise lost(Stage.SENDER)
         try:
             with _losing(smtp, Stage.RECIPIENT):
                 async with asyncio.timeout(self._patience.command_seconds):
@@ -179,7 +296,7 @@ class Connection:
         """
         smtp = self._smtp
         if smtp is None:
-            raise replies.lost(Stage.SENDER)
+            raise lost(Stage.SENDER)
         with unsent():
             await self._announce(smtp, envelope, before)
         await self._give(smtp, envelope)
@@ -209,14 +326,14 @@ class Connection:
         """Send the message after DATA. From its first byte on, only the reply tells whether it was taken."""
         protocol = smtp.protocol
         if protocol is None:
-            raise replies.lost(Stage.DATA)
+            raise lost(Stage.DATA)
         with _losing(smtp, Stage.CONTENT):
             protocol.write(_stuffed(envelope.content))
             reply = await protocol.read_response(self._patience.answer_seconds)
         if reply.code == 421:
             smtp.close()
-        if not replies.is_accepted(Stage.CONTENT, reply.code):
-            raise replies.refusal(Stage.CONTENT, reply.code, reply.message, str(envelope.to))
+        if not is_accepted(Stage.CONTENT, reply.code):
+            raise refusal_of(Stage.CONTENT, reply.code, reply.message, str(envelope.to))
 
     async def _start_over(self, smtp: aiosmtplib.SMTP) -> None:
         """Reset the transaction after a refusal, or close the connection if that fails."""
@@ -247,7 +364,7 @@ def _losing(smtp: aiosmtplib.SMTP, stage: Stage) -> Iterator[None]:
         raise
     except (SMTPException, OSError) as error:
         smtp.close()
-        raise replies.lost(stage, "silent" if isinstance(error, TimeoutError) else "dropped") from error
+        raise lost(stage, "silent" if isinstance(error, TimeoutError) else "dropped") from error
     except BaseException:
         smtp.close()
         raise
@@ -256,9 +373,9 @@ def _losing(smtp: aiosmtplib.SMTP, stage: Stage) -> Iterator[None]:
 async def _say(smtp: aiosmtplib.SMTP, stage: Stage, *words: bytes, to: str = "") -> None:
     """Send a command. Raises DeliveryError if the server refuses it."""
     reply = await smtp.execute_command(*words, timeout=None)
-    if not replies.is_accepted(stage, reply.code):
-        refusal = replies.refusal(stage, reply.code, reply.message, to)
-        refusal.answer = replies.shown(reply.code, reply.message)
+    if not is_accepted(stage, reply.code):
+        refusal = refusal_of(stage, reply.code, reply.message, to)
+        refusal.answer = shown(reply.code, reply.message)
         raise refusal
 
 
@@ -278,7 +395,7 @@ def _fault(error: Exception) -> str:
         case ssl.SSLError():
             return f"fails in the TLS handshake: {cause.reason}"
         case SMTPResponseException():
-            return f"refuses the connection or login: {replies.shown(cause.code, cause.message)}"
+            return f"refuses the connection or login: {shown(cause.code, cause.message)}"
         case TimeoutError():
             return "does not answer"
         case SMTPServerDisconnected() | ConnectionResetError() | ConnectionAbortedError():

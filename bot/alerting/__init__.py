@@ -1,1 +1,0 @@
-"""Alerts to the operator, and the routes that they take."""
