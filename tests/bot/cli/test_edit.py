@@ -67,7 +67,7 @@ async def test_the_operators_own_translation_is_in_the_post_and_stays_there(
         told = await Operator(here, commands).call("edit", "2602.00001", "--file", "-", piped=OWN)
         assert told.status == 0
         assert "doubt" not in told.err
-        assert f"The post of {DAY} was written again: {here.posts}" in told.out
+        assert f"The post of {DAY} was rewritten: {here.posts}" in told.out
         assert "我们提出EchoNet-1，它最多可将1号房间的误差降低12.5%。" in here.post(str(DAY))
         assert "显示原文" not in here.post(str(DAY))
         asked = len(here.model.requests)
@@ -86,7 +86,7 @@ async def test_what_the_checks_doubt_is_kept_all_the_same_with_a_warning(
         own.write_text(OWN.replace("12.5%", "99%"), "utf-8")
         told = await Operator(here, commands).call("edit", "2602.00001v1", "--file", str(own))
         assert told.status == 0
-        assert "The checks found problems; it is stored all the same:" in told.err
+        assert "The checks found problems. The translation is stored anyway:" in told.err
         assert "99%" in told.err
         assert "99%" in here.post(str(DAY))
 
@@ -147,7 +147,7 @@ async def test_a_paper_of_no_edition_and_another_language_can_be_edited_too(
         told = await Operator(here, commands).call(
             "edit", "2602.00001", "--language", "fr", "--file", "-", piped=OWN
         )
-        assert (told.status, told.out) == (0, "2602.00001v1: stored, and shown from now on.\n")
+        assert (told.status, told.out) == (0, "2602.00001v1: stored and shown from now on.\n")
         async with here.app(WEDNESDAY_NOON) as app:
             library = app.library_in("fr")
             made = (await library.stored([paper(1)]))[paper(1).version][0]
@@ -165,10 +165,10 @@ async def test_quality_reports_what_was_found_and_what_it_cost(tmp_path: Path, c
         assert told.status == 0
         assert "doubt" not in told.err
         assert told.out.startswith(
-            f"Edition of {DAY} in zh-CN: papers 3 · checked 3 · sound at once 2 · marked, original shown 1 · read 3\n"
+            f"Edition of {DAY} in zh-CN: papers 3 · checked 3 · passed 2 · failed, original shown 1 · read 3\n"
         )
         assert "  translation hard      2     0  gpt-4.1-mini             a number" in told.out
-        assert "2602.00002v1: marked, original shown" in told.out
+        assert "2602.00002v1: failed, original shown" in told.out
         assert "15.2%" in told.out
         assert "translations by gpt-4.1-mini: 4 calls" in told.out
         assert "readings by gpt-4.1-mini: 3 calls" in told.out

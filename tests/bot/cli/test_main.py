@@ -118,8 +118,10 @@ async def test_a_day_without_a_batch_is_no_failure(tmp_path: Path) -> None:
         quiet = await call(tmp_path, "run", "--at", "2026-02-12T12:00", **holiday)
         missing = await call(tmp_path, "run", "--at", "2026-02-12T12:00", **environment(here))
     assert quiet.status == 0
-    assert quiet.out.startswith("No edition of 2026-02-12: arXiv announced nothing for it")
-    assert "The next one is that of 2026-02-13." in quiet.out
+    assert quiet.out.startswith(
+        "No edition of 2026-02-12: according to its calendar, arXiv announces nothing"
+    )
+    assert "The next edition is that of 2026-02-13." in quiet.out
     assert missing.status == 1
     assert "arXiv should have shown its papers hours ago" in missing.out
     assert names(here.posts) == [POST]
@@ -130,7 +132,7 @@ async def test_a_missing_batch_stays_a_failure_under_its_own_day(tmp_path: Path)
         await call(tmp_path, "run", *NOON, **environment(here))
         told = await call(tmp_path, "run", "--at", "2026-02-15T12:00", **environment(here))
     assert told.status == 1
-    assert told.out.startswith("No edition of 2026-02-15: arXiv announced nothing for it")
+    assert told.out.startswith("No edition of 2026-02-15: according to its calendar, arXiv announces nothing")
     assert "The edition of 2026-02-14 is still open: arXiv should have shown its papers long ago" in told.out
 
 
@@ -394,17 +396,14 @@ async def test_each_paper_that_was_left_out_has_its_reason(tmp_path: Path) -> No
     assert (
         "2602.00002v1  EchoNet-2: Hearing the Shape of Room 2\n    excluded keyword (room 2)\n" in built.out
     )
-    assert (
-        "2602.00001v1  EchoNet-1: Hearing the Shape of Room 1\n    ranked behind the last (2/2)\n"
-        in built.out
-    )
+    assert "2602.00001v1  EchoNet-1: Hearing the Shape of Room 1\n    beyond MAX_PAPERS (2/2)\n" in built.out
     assert "抓取总数：3 篇 \\| 本页显示：1 篇" in here.post("2026-02-11")
     [header, first, second, _, total] = proof.out.splitlines()
     assert header.startswith("edition")
     assert first.split()[:7] == ["2026-02-11", "2026-02-10", "01:00", "3", "1", "0", "2"]
     assert "1 excluded keyword" in first
-    assert "1 ranked behind the last" in first
-    assert second.endswith("not there yet")
+    assert "1 beyond MAX_PAPERS" in first
+    assert second.endswith("not available yet")
     assert total == "3 announced, 1 shown by their own edition, 0 late, 0 unexplained."
 
 
@@ -435,7 +434,7 @@ async def test_a_paper_that_is_missing_without_a_reason_is_an_alarm(tmp_path: Pa
             tmp_path, "coverage", "--from", "2026-02-11", "--to", "2026-02-11", **environment(here)
         )
     assert built.status == 0
-    assert "arXiv announced papers that no edition shows, and nothing tells why: 2602.00004" in built.err
+    assert "arXiv announced papers that are in no edition for no known reason: 2602.00004" in built.err
     assert proof.status == 1
     assert "UNEXPLAINED: 2602.00004" in proof.out
 

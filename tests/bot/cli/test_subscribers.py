@@ -60,9 +60,9 @@ def test_the_list_shows_who_is_known_how_it_stands_and_why(commands: Commands) -
         ["4", "mail", "ended", "2026-02-11", "gone@example.org"],
     ]
     assert told.out.splitlines()[4].endswith("bounced 5.1.1")
-    assert told.out.endswith("\n4 in all.\n")
+    assert told.out.endswith("\n4 in total.\n")
     some = commands.call("subscribers", "list", "--channel", "mail", "--standing", "active")
-    assert some.out.endswith("\n1 in all.\n")
+    assert some.out.endswith("\n1 in total.\n")
     assert "reader@example.org" in some.out
     assert commands.call("subscribers", "list", "--channel", "pigeon").status == 2
 
@@ -133,7 +133,7 @@ def test_who_is_known_stays_as_they_are_and_who_left_does_not_come_back(commands
     before = rows(commands.folder, "SELECT * FROM subscribers")
     more = "left@example.org,2026-01-01,new form\ngone@example.org,2026-01-01,new form\n"
     told = commands.call("subscribers", "import", file(commands.folder, LIST + more))
-    assert told.out == "1 subscribed, 3 already known and unchanged (2 of them had left or ended).\n"
+    assert told.out == "1 subscribed, 3 already known and unchanged (2 of them no longer subscribed).\n"
     assert rows(commands.folder, "SELECT * FROM subscribers WHERE id < 4") == before
     again = commands.call("subscribers", "import", file(commands.folder, LIST))
     assert again.out == "0 subscribed, 2 already known and unchanged.\n"

@@ -273,7 +273,7 @@ def test_what_is_no_markdown_in_a_broadcast_stands_there_to_the_letter() -> None
     assert len(found.xpath("//p[1]/br")) == 1
     assert SHOWN in text(made)
     assert WAY_OUT in hrefs(made)
-    assert made["subject"] == "arXiv Daily · A message"
+    assert made["subject"] == "arXiv Daily · Announcement"
 
 
 def test_a_language_without_words_of_its_own_has_those_of_english() -> None:

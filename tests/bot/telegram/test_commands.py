@@ -19,24 +19,24 @@ COMMANDS = {
     "/settings": ("关键词：无", "Keywords: none"),
     "/today": ("共 3 篇", "3 papers"),
     "/digest 2026-02-11": ("共 3 篇", "3 papers"),
-    "/digest 2025-01-01": ("没有 2025-01-01 的日报", "There is no edition of 2025-01-01"),
-    "/digest 昨天": ("“昨天”不是有效的日期", "“昨天” is no date"),
-    "/paper": ("请在命令后附上论文编号", "Name the paper after the command"),
-    "/paper Attention": ("“Attention”不是 arXiv 编号或链接", "“Attention” is no arXiv identifier"),
-    "/ask": ("用法：/ask", "Use: /ask"),
-    "/ask 2602.00001": ("用法：/ask", "Use: /ask"),
-    "/search": ("用法：/search", "Use: /search"),
+    "/digest 2025-01-01": ("没有 2025-01-01 的日报", "There is no edition for 2025-01-01"),
+    "/digest 昨天": ("“昨天”不是有效的日期", "“昨天” is not a valid date"),
+    "/paper": ("请在命令后附上论文编号", "Please add an arXiv ID after the command"),
+    "/paper Attention": ("“Attention”不是 arXiv 编号或链接", "“Attention” is not an arXiv ID or link"),
+    "/ask": ("用法：/ask", "Usage: /ask"),
+    "/ask 2602.00001": ("用法：/ask", "Usage: /ask"),
+    "/search": ("用法：/search", "Usage: /search"),
     "/search EchoNet-2": ("1. ", "1. "),
     "/search 没有的词": ("往期日报中没有相关论文", "Nothing found in past editions"),
     "/settings nonsense 1": ("没有名为“nonsense”的设置", "There is no setting “nonsense”"),
-    "/settings detail titles": ("详细程度：仅标题", "Detail: Titles"),
+    "/settings detail titles": ("详细程度：仅标题", "Level of detail: Titles"),
     "/settings zone Mars": ("“Mars”不是有效的时区", "“Mars” is not a valid value for “Time zone”"),
-    "/email": ("未开通邮件订阅", "no newsletter by email"),
-    "/export": ("全部数据", "Everything that this bot knows"),
+    "/email": ("未开通邮件订阅", "does not offer a newsletter"),
+    "/export": ("全部数据", "All data that this bot stores"),
     "/forget": ("确定删除与此聊天有关的全部数据吗", "Delete everything about this chat"),
-    "/stats": ("没有这个命令", "There is no such command"),
-    "/nonsense": ("没有这个命令", "There is no such command"),
-    "你好": ("请发送 arXiv 编号或链接", "Send an arXiv identifier or a link"),
+    "/stats": ("没有这个命令", "Unknown command"),
+    "/nonsense": ("没有这个命令", "Unknown command"),
+    "你好": ("请发送 arXiv 编号或链接", "Please send an arXiv ID or a link"),
 }
 
 
@@ -141,7 +141,7 @@ async def test_a_refused_value_behind_a_command_may_be_given_again_without_it(tm
         assert here.rows("SELECT hour, zone, include, paused_until FROM subscribers") == [
             ("07:45", "Etc/GMT-8", '["EchoNet"]', "2026-02-14")
         ]
-        assert "Hour: 07:45 (UTC+8)" in user.chat.shown[-1].text
+        assert "Delivery time: 07:45 (UTC+8)" in user.chat.shown[-1].text
 
 
 async def test_a_value_that_is_none_is_answered_with_those_that_are(tmp_path: Path) -> None:
@@ -282,7 +282,7 @@ async def test_whoever_chose_a_language_gets_it_everywhere(tmp_path: Path) -> No
 def test_english_counts_one_paper_and_two_papers() -> None:
     says = templates.words("en")
     assert [str(says.days(count)) for count in (1, 2)] == ["1 day", "2 days"]
-    assert "Your one reading on demand of today is used up" in says.person_quota(1)
+    assert "Your one reading on demand for today is used up" in says.person_quota(1)
     assert "1 message may not have arrived" in says.unknown_sends("2026-02-11", 1)
 
 

@@ -68,7 +68,7 @@ async def test_what_is_no_address_is_answered_with_how_to_give_one(tmp_path: Pat
     async with talking(tmp_path, **MAILING) as here:
         user = here.telegram.user(1001, language_code="en")
         for words in ("", "nobody", "a@b@c", "li@example.org\nBcc: x@example.org", '"a b"@example.org'):
-            assert (await told(user, f"/email {words}")).text.startswith("Use: /email you@example.org")
+            assert (await told(user, f"/email {words}")).text.startswith("Usage: /email you@example.org")
         assert signed_up(here) == []
 
 

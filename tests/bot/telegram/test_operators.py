@@ -60,14 +60,14 @@ async def test_the_standings_and_the_deliveries_are_counted(tmp_path: Path) -> N
         assert "2026-02-11：没有推送对象" in stats.text
         status = await told(operator, "/status")
         assert "最近一期：2026-02-11，抓取 3 篇，收录 3 篇" in status.text
-        assert "送达情况未知的推送：0 份" in status.text
+        assert "送达情况未知的推送：0 条" in status.text
         assert "broadcast" in (await told(operator, "/help")).text
 
 
 async def test_the_operator_s_words_are_english_where_the_operator_is(tmp_path: Path) -> None:
     async with talking(tmp_path, papers=1) as here:
         operator = here.telegram.user(OPERATOR, language_code="en")
-        assert "Last edition: 2026-02-11, 1 fetched, 1 shown" in (await told(operator, "/status")).text
+        assert "Last edition: 2026-02-11, 1 fetched, 1 included" in (await told(operator, "/status")).text
         assert "not subscribed: 1" in (await told(operator, "/stats")).text
 
 
@@ -105,7 +105,7 @@ async def test_a_broadcast_is_confirmed_for_all_whom_it_reaches_by_mail_too(tmp_
         await subscribe(here, reader(1001), mailbox, replace(reader(1003), standing=Standing.LEFT))
         async with here.running():
             sure = await preview(operator, "hello")
-            assert sure.text == "This goes to 2 subscribers (Mail 1, Telegram 1). Are you sure?"
+            assert sure.text == "This will be sent to 2 subscribers (Email 1, Telegram 1). Send it?"
 
 
 async def test_a_broadcast_of_what_nobody_sees_is_none(tmp_path: Path) -> None:
@@ -147,13 +147,13 @@ async def test_what_may_not_have_arrived_is_sent_again_only_when_the_operator_sa
             await here.until("SELECT state FROM deliveries", [("unknown",)])
             await operator.chat.waits_for(lambda message: "2026-02-11 有 1 条消息" in message.text)
             offer = await told(operator, "/resend")
-            assert "2026-02-11：1 份推送的送达情况未知" in offer.text
+            assert "2026-02-11：1 条推送的送达情况未知" in offer.text
             await operator.taps(offer, "重发")
-            await operator.chat.waits_for(lambda message: "正在重发 1 份" in message.text)
+            await operator.chat.waits_for(lambda message: "正在重发 1 条" in message.text)
             await here.until("SELECT state FROM deliveries", [("sent",)])
             for data in ("resend:1:yes", "resend:1:no"):
                 assert "已失效" in await alerted(here, operator, offer, data)
-            assert operator.chat.messages[offer.id].text == "正在重发 1 份。"
+            assert operator.chat.messages[offer.id].text == "正在重发 1 条。"
             assert "没有送达情况未知的推送" in (await told(operator, "/resend")).text
 
 

@@ -201,7 +201,7 @@ async def test_what_was_accepted_and_not_answered_is_unknown_and_only_the_operat
             await here.until(STATES, [("unknown", 1)])
             assert len(here.telegram.chats[first].shown) == 1
             await operator.says("/resend")
-            offer = await operator.chat.waits_for(lambda message: "份推送的送达情况未知" in message.text)
+            offer = await operator.chat.waits_for(lambda message: "条推送的送达情况未知" in message.text)
             await operator.taps(offer, "重发")
             await here.until(STATES, [("sent", 1)])
         assert len(here.telegram.chats[first].shown) == 2

@@ -116,16 +116,16 @@ async def test_what_was_typed_is_kept_where_something_is_to_be_mended(tmp_path: 
     async with web_site(tmp_path) as here, chromium() as browser, window(browser) as page:
         await page.goto(f"{here.url}/?language=en")
         await page.get_by_label("Email address").fill("li@例子.中国")
-        await page.get_by_label("Only papers with").fill("<b>语音</b>, TTS")
+        await page.get_by_label("Keywords").fill("<b>语音</b>, TTS")
         await page.get_by_label("Time zone").fill("Atlantis")
         await page.get_by_role("button", name="Subscribe").click()
         await expect(page.get_by_role("alert")).to_contain_text("Time zone")
-        await expect(page.get_by_label("Only papers with")).to_have_value("<b>语音</b>, TTS")
+        await expect(page.get_by_label("Keywords")).to_have_value("<b>语音</b>, TTS")
         await expect(page.get_by_label("Time zone")).to_have_attribute("aria-invalid", "true")
         await page.get_by_role("alert").get_by_role("link").click()
         await page.get_by_label("Time zone").fill("Berlin")
         await page.get_by_role("button", name="Subscribe").click()
-        await expect(page.get_by_role("heading", name="Look into your mailbox")).to_be_visible()
+        await expect(page.get_by_role("heading", name="Check your mailbox")).to_be_visible()
         [asked] = await here.letters()
         assert str(asked.mailbox) == "li@xn--fsqu00a.xn--fiqs8s"
 
