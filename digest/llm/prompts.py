@@ -88,7 +88,7 @@ class Marks:
         """Return the material of `prompt` between the marks, with the instruction to copy them."""
         return (
             f"First mark: {self.first}\n\n{prompt.user}\n\nLast mark: {self.last}\n"
-            'Give your JSON object one more field, "marks": the first and the last mark, with a blank between them.'
+            'Give your JSON object one more field, "marks": the first and the last mark, separated by a space.'
         )
 
     def are_in(self, answer: BaseModel) -> bool:

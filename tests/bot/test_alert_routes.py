@@ -39,7 +39,7 @@ async def test_a_webhook_is_told_in_the_form_of_its_service(service: str) -> Non
     async with FakeWebhook(service).serve() as hook:
         await Webhook(hook.url, "en", FORMS[service]).tell(PUSH)
         (shown,) = hook.shown
-        assert "⚠️ The post is written, but not published" in shown
+        assert "⚠️ The post was written but could not be published" in shown
 
 
 @pytest.mark.parametrize("service", ["feishu", "wecom"])
@@ -103,7 +103,7 @@ async def test_without_telegram_alerts_go_by_mail_to_where_answers_go(tmp_path: 
         await told(here, **mail(smtp), target_language="en")
         (taken,) = smtp.taken
         assert taken.to == "daily@daily.example"
-        assert "The post is written, but not published" in text_of(taken.content)
+        assert "The post was written but could not be published" in text_of(taken.content)
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def translations_asked(here: World) -> list[dict[str, Any]]:
     return [
         request
         for request in here.model.requests
-        if request["messages"][0]["content"].startswith(("You translate", "You mend passages"))
+        if request["messages"][0]["content"].startswith(("You translate", "You correct passages"))
     ]
 
 

@@ -39,7 +39,7 @@ def with_abstract(text: str) -> Fault:
     return answered(lambda answer: {**answer, "abstract": text.replace("{}", answer["abstract"])})
 
 
-_TRANSLATORS = ("You translate", "You mend passages")
+_TRANSLATORS = ("You translate", "You correct passages")
 
 
 class Mistranslates:

@@ -216,7 +216,7 @@ async def test_a_run_beside_a_process_that_sends_leaves_the_sending_to_it(
             ran = await call(here.machine.folder, "run", *NOON, **here.env)
         assert ran.status == 0
         assert "Edition of 2026-02-11" in ran.out
-        assert "Another arxiv-daily is sending" in ran.out
+        assert "Another arxiv-daily process is sending" in ran.out
         assert await here.states() == {Sending.DUE: 1}
 
 

@@ -30,7 +30,7 @@ SAID = {
     "en": {
         "address": "Email address",
         "subscribe": "Subscribe",
-        "sent": "Look into your mailbox",
+        "sent": "Check your mailbox",
         "confirm": "Yes, subscribe",
         "confirmed": "You are subscribed",
         "settings": "Change your settings",

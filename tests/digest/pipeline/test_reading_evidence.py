@@ -62,10 +62,10 @@ async def test_names_and_quotes_in_a_statement_are_no_other_language(text: str) 
 @pytest.mark.parametrize(
     ("wrong", "flaw", "said"),
     [
-        (WRONG_DIGIT, Flaw.UNFOUNDED, "letter by letter"),
-        (ELSEWHERE, Flaw.NUMBER_NOT_QUOTED, "has 960"),
+        (WRONG_DIGIT, Flaw.UNFOUNDED, "verbatim"),
+        (ELSEWHERE, Flaw.NUMBER_NOT_QUOTED, "contains 960"),
         (GOOD | {"text": "见 https://evil.example/x 。"}, Flaw.ADDRESS, "https://evil.example/x"),
-        ({"text": "没有出处。"}, Flaw.UNFOUNDED, "letter by letter"),
+        ({"text": "没有出处。"}, Flaw.UNFOUNDED, "verbatim"),
         (GOOD | {"text": "The efficiency of the synthesis is better by 12.5%."}, Flaw.SCRIPT, "the language"),
         (GOOD | {"text": "合成の効率が 12.5% 向上する。"}, Flaw.SCRIPT, "the language"),
     ],
