@@ -78,7 +78,7 @@ class Alerts:
             async with database.writing(self.engine) as connection:
                 is_news = await rows.raise_(connection, kind, subject, reason, at)
         except StoreError as error:
-            _log.error("alert_not_kept", kind=kind, error=str(error))
+            _log.error("alert_not_stored", kind=kind, error=str(error))
             is_news = (kind, subject) not in self._unkept
             self._unkept.setdefault((kind, subject), Alert(kind, subject, reason, at))
         if is_news:
@@ -94,7 +94,7 @@ class Alerts:
                     await rows.claim(connection, lost, self.clock(), self.clock())
                 was_there = await rows.resolve(connection, kind, subject, self.clock())
         except StoreError as error:
-            _log.error("alert_not_kept", kind=kind, error=str(error))
+            _log.error("alert_not_stored", kind=kind, error=str(error))
             return
         if was_there:
             _log.info("alert_over", kind=kind, subject=subject)
@@ -123,7 +123,7 @@ class Alerts:
             try:
                 await self.tell(routes)
             except Exception:  # noqa: BLE001 - alerts must go on, whatever one of them met
-                _log.exception("alerts_not_told")
+                _log.exception("alerts_not_sent")
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), look_seconds)
 
@@ -182,9 +182,9 @@ async def _carried(alert: Alert, routes: Sequence[Route]) -> bool:
         try:
             await route.tell(alert)
         except (NotToldError, DigestError) as error:
-            _log.warning("alert_not_told", kind=alert.kind, route=route.name, error=str(error))
+            _log.warning("alert_not_delivered", kind=alert.kind, route=route.name, error=str(error))
         else:
-            _log.info("alert_told", kind=alert.kind, subject=alert.subject, route=route.name)
+            _log.info("alert_delivered", kind=alert.kind, subject=alert.subject, route=route.name)
             return True
     return False
 

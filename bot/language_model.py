@@ -102,7 +102,7 @@ def keeping(settings: Settings, engine: AsyncEngine, clock: Clock, alerts: Alert
                     connection, where, name, endpoint_profile.stored(learned), clock()
                 )
         except StoreError as error:
-            _log.warning("endpoint_profile_not_kept", model=name, error=str(error))
+            _log.warning("endpoint_profile_not_stored", model=name, error=str(error))
         if learned.cuts_prompts:
             await alerts.raise_(AlertKind.PROMPTS_CUT, name, _window(learned))
         else:

@@ -121,7 +121,7 @@ def leave_within(seconds: float) -> None:
 
 
 def _leave() -> None:
-    _log.warning("left_without_an_end")
+    _log.warning("exited_without_cleanup")
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()

@@ -61,7 +61,7 @@ async def adopt(app: App) -> None:
     try:
         left = await git.unpublished(app.posts, [app.posts / name for name in names])
     except ArchiveError as error:  # the next start tries again
-        _log.warning("old_posts_not_looked_at", error=str(error))
+        _log.warning("old_posts_not_checked", error=str(error))
         return
     async with database.writing(app.engine) as connection:
         await publications.note_found(connection, days, [names[path.name] for path in left], app.clock())

@@ -69,7 +69,7 @@ _UNFAITHFUL = "The translations did not pass the checks"
 _SETTINGS = "correct OPENAI_API_KEY, OPENAI_BASE_URL or TRANSLATION_MODEL"
 _LATER = "run it again later"
 _ANOTHER_MODEL = "another TRANSLATION_MODEL may do better"
-_WRONG_LANGUAGE = "The translations are not in the language that was asked for"
+_WRONG_LANGUAGE = "The translations are not in the requested language"
 _ENDPOINT = f"check OPENAI_BASE_URL, or {_LATER}"
 _NAMED = ""  # the sentence of the failure names the remedy
 _REMEDIES = {
@@ -139,7 +139,7 @@ def sentence(
     )
     papers = f"{f'only {translated}' if translated else 'none'} of the {translated + failed} papers of {day}"
     begun = f"The language model translated {papers}"
-    tested = "`arxiv-daily doctor` tries the endpoint, and the next run tries what is missing again"
+    tested = "`arxiv-daily doctor` tests the endpoint, and the next run tries the missing papers again"
     if not outcomes:
         return f"{begun}: the log says why; {tested}."
     [(outcome, count)] = outcomes.most_common(1)

@@ -61,7 +61,7 @@ async def in_time(stop: asyncio.Event, work: Coroutine[Any, Any, object]) -> Non
     stopped.cancel()
     _, late = await asyncio.wait({working}, timeout=_STOP_SECONDS)
     if late:
-        _log.warning("cut_off_at_the_stop", seconds=_STOP_SECONDS)
+        _log.warning("cancelled_at_stop", seconds=_STOP_SECONDS)
         working.cancel()
         _, late = await asyncio.wait({working}, timeout=_CUT_OFF_SECONDS)
     if not late and not working.cancelled():
@@ -360,7 +360,7 @@ async def _joined(house: _House, stack: AsyncExitStack) -> tuple[ExtBot[LimitArg
         await house.app.alerts.resolve(AlertKind.CHANNEL_PAUSED, CHANNEL)
     house.has_joined = True
     house.joined.set()
-    _log.info("joined_telegram")
+    _log.info("telegram_connected")
     await house.app.alerts.hurry()
     return desk.bot, outbox, inbox
 

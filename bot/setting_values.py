@@ -207,7 +207,7 @@ def extra_body(value: object) -> object:
         raise ValueError('give a JSON object such as {"enable_thinking": false}')  # noqa: TRY004
     for name in _OWN_FIELDS:
         if name in found:
-            raise ValueError(f"leave out {name}: the program itself decides about it")
+            raise ValueError(f"leave out {name}: the program sets it itself")
     if "extra_body" in found:  # an argument of OpenAI's client that providers show in examples
         raise ValueError("write the fields of extra_body without extra_body around them")
     for name in _TOKEN_LIMITS:

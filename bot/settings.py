@@ -160,7 +160,9 @@ class Settings(BaseSettings):
     def _fit_for_a_header(cls, secret: SecretStr | None) -> SecretStr | None:
         """Check the characters that Telegram allows (Bot API, setWebhook)."""
         if secret and not re.fullmatch(r"[A-Za-z0-9_-]{16,256}", secret.get_secret_value(), re.ASCII):
-            raise ValueError("give 16 to 256 letters, digits, _ and -, as `openssl rand -hex 32` makes them")
+            raise ValueError(
+                "give 16 to 256 letters, digits, _ and -, for example from `openssl rand -hex 32`"
+            )
         return secret
 
     @field_validator("public_url")
@@ -182,7 +184,7 @@ class Settings(BaseSettings):
         if 0 < len(missing) < len(needed):
             raise ValueError(f"{', '.join(missing)}: set all of {', '.join(needed)}, or none")
         if not missing and self.smtp_password:
-            raise ValueError("SMTP_PASSWORD: leave it out where MAIL_OAUTH_REFRESH_TOKEN is set")
+            raise ValueError("SMTP_PASSWORD: leave it out if MAIL_OAUTH_REFRESH_TOKEN is set")
         return self
 
     @model_validator(mode="after")
@@ -190,20 +192,18 @@ class Settings(BaseSettings):
         if self.smtp_host is None:
             return self
         needed = {
-            "MAIL_FROM": (self.mail_from, "whom the mail is from"),
+            "MAIL_FROM": (self.mail_from, "the sender of the mail"),
             "PUBLIC_URL": (
                 self.public_url,
-                "where this program's pages are reached: each mail links to them",
+                "the public address of this program's pages, which each mail links to",
             ),
-            "SECRET_KEY": (self.secret_key, "at least 32 characters that sign those links"),
+            "SECRET_KEY": (self.secret_key, "the key that signs those links, at least 32 characters"),
         }
         missing = [f"{name} ({what})" for name, (value, what) in needed.items() if value is None]
         if missing:
             raise ValueError(f"SMTP_HOST: set {', '.join(missing)} too")
         if self.smtp_security is Security.NONE and self.smtp_username:
-            raise ValueError(
-                "SMTP_USERNAME: nobody logs in without TLS; set SMTP_SECURITY to starttls or tls"
-            )
+            raise ValueError("SMTP_USERNAME: a login requires TLS; set SMTP_SECURITY to starttls or tls")
         has_secret = self.smtp_password is not None or self.mail_oauth_refresh_token is not None
         if (self.smtp_username is not None) != has_secret:
             raise ValueError("SMTP_USERNAME and SMTP_PASSWORD: set both, or none")

@@ -369,14 +369,15 @@ def _answer(delivery: Delivery, error: DeliveryError | None = None) -> Recipient
 
 def _about_us(error: DeliveryError) -> HaltedError:
     sentence = (
-        f"many subscribers are refused alike, so the cause is ours and nobody is blamed: {error.likeness}."
+        "many subscribers get the same refusal, so the sender is at fault and no subscription ends: "
+        f"{error.likeness}."
     )
     return HaltedError(sentence).alike(error.likeness)
 
 
 def _perhaps_about_us(error: DeliveryError) -> HaltedError:
     sentence = (
-        "half of the subscribers or more are refused alike while others are served, so the cause may be ours: nobody is"
-        f" ended for it in the next two weeks: {error.likeness}."
+        "at least half of the subscribers get the same refusal while others are served, so the sender may be the cause:"
+        f" no subscription ends because of it in the next two weeks: {error.likeness}."
     )
     return HaltedError(sentence)

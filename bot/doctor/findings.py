@@ -59,5 +59,5 @@ async def found(what: str, check: Awaitable[str]) -> Finding:
     except DigestError as error:
         return Finding(what, Health.BROKEN, str(error))
     except Exception as error:  # noqa: BLE001 - one part's fault is no reason to leave out the others
-        _log.exception("examination_failed", what=what)
+        _log.exception("check_crashed", what=what)
         return Finding(what, Health.BROKEN, f"The check itself failed ({type(error).__name__}).")

@@ -121,7 +121,7 @@ async def digest_time(settings: Settings, today: date) -> str:
         return f"{fixed:%H:%M}; {announces}"
     hours_old = max(_age(each, fixed) for each in missed) / timedelta(hours=1)
     raise UnsureError(
-        f"{fixed:%H:%M} lies before the announcement {_season(missed, year)}: {announces}. The edition then shows what "
+        f"{fixed:%H:%M} is before the announcement {_season(missed, year)}: {announces}. The edition then shows what "
         f"was announced the day before, {hours_old:.0f} hours earlier. With DIGEST_TIME=announced it comes as soon as "
         "the day's batch is complete."
     )

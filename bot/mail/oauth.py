@@ -95,7 +95,7 @@ class Tokens:
                 json.dump({"of": self._origin, "refresh_token": token}, file)
             part.replace(self.file)
         except OSError as error:
-            _log.error("refresh_token_not_kept", error=error.strerror)
+            _log.error("refresh_token_not_stored", error=error.strerror)
 
     @property
     def _origin(self) -> str:

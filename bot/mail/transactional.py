@@ -53,9 +53,9 @@ class Letters:
             try:
                 await self.send_due()
             except BusyError:
-                _log.debug("another_process_sends_letters")
+                _log.debug("another_process_sends_transactional_mail")
             except DigestError as error:
-                _log.error("letters_failed", error=str(error))
+                _log.error("transactional_mails_failed", error=str(error))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), self.look_seconds)
             self._changed.clear()
@@ -98,11 +98,14 @@ class Letters:
         except DeliveryError as error:
             next_at = next_try(asked, error, self.clock())
             _log.info(
-                "letter_failed", letter=asked.id, reason=type(error).__name__, again=next_at is not None
+                "transactional_mail_failed",
+                letter=asked.id,
+                reason=type(error).__name__,
+                again=next_at is not None,
             )
             await self._note(asked, next_at)
         except Exception:  # noqa: BLE001 - the edge of what one letter can do
-            _log.exception("letter_failed", letter=asked.id)
+            _log.exception("transactional_mail_failed", letter=asked.id)
             await self._note(asked, None)
         else:
             await self._note(asked, None)

@@ -93,7 +93,7 @@ async def initialized(bot: ExtBot[LimitArgs], patience_seconds: float | None = N
 
 async def have_fetched(bot: ExtBot[LimitArgs]) -> None:
     """Delete the webhook, so that updates can be polled. Raises ChannelError."""
-    await _settled("to have updates fetched", bot.delete_webhook)
+    await _settled("polling for updates", bot.delete_webhook)
 
 
 async def poll(bot: ExtBot[LimitArgs], take: Callable[[Sequence[Update]], Awaitable[None]]) -> None:
@@ -117,7 +117,7 @@ async def have_pushed(bot: ExtBot[LimitArgs], url: str, secret: SecretStr) -> No
     async def set_webhook() -> None:
         await bot.set_webhook(url, secret_token=secret.get_secret_value(), allowed_updates=_ALLOWED_UPDATES)
 
-    await _settled("PUBLIC_URL for a webhook", set_webhook)
+    await _settled("PUBLIC_URL as the webhook", set_webhook)
 
 
 async def _settled(

@@ -151,7 +151,7 @@ class TelegramChannel:
             if "unauthorized" in error.message.lower():
                 raise
             self.knows_drafts = False
-            _log.warning("drafts_unknown")
+            _log.warning("drafts_unsupported")
 
     def _instead(self, what: Message, error: TelegramError) -> tuple[Message, ...]:
         """Return the plainer messages if `what` was refused for its form; otherwise none."""
@@ -225,7 +225,7 @@ class TelegramChannel:
         except EndPointNotFound as error:
             if self._knows_rich is not False and http.is_missing_method(error):
                 self._knows_rich = False
-                _log.warning("rich_messages_unknown")
+                _log.warning("rich_messages_unsupported")
             raise
         self._knows_rich = True
 
@@ -318,7 +318,7 @@ class _Keeper:
             async with database.reading(self._engine) as connection:
                 found = await learned_rates.get(connection, self._bot)
         except StoreError as error:
-            _log.warning("rate_not_recalled", error=str(error))
+            _log.warning("rate_not_loaded", error=str(error))
             return
         if found is not None:
             self._limiter.begin_at(found)
@@ -338,6 +338,6 @@ class _Keeper:
             async with database.writing(self._engine) as connection:
                 await learned_rates.note(connection, self._bot, found, self._clock())
         except StoreError as error:
-            _log.warning("rate_not_kept", error=str(error))
+            _log.warning("rate_not_stored", error=str(error))
         else:
             self._kept = found

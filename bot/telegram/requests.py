@@ -299,7 +299,7 @@ async def _said(desk: BotContext, ask: Ask) -> _Said:
         async with status.typing(desk, addresses.parse_address(ask.address)):
             return await _answered(desk, ask)
     except Exception:  # noqa: BLE001 - the edge of what one request can do
-        _log.exception("ask_failed", ask=ask.id)
+        _log.exception("request_failed", ask=ask.id)
         return _Said("internal", (Message(str(templates.words(ask.language).went_wrong)),))
 
 
@@ -323,7 +323,7 @@ async def _answered(desk: BotContext, ask: Ask) -> _Said:
         _log.warning("source_failed", ask=ask.id, error=str(error))
         return _Said("unreachable", (Message(str(says.arxiv_silent)),))
     except DigestError as error:
-        _log.warning("ask_failed", ask=ask.id, error=str(error))
+        _log.warning("request_failed", ask=ask.id, error=str(error))
         return _Said("failed", (Message(str(says.went_wrong)),))
     new = (isinstance(made.translation, Translation), isinstance(made.reading, Reading))
     is_new = any(there and then is None for there, then in zip(new, before, strict=True))

@@ -91,7 +91,7 @@ class UpdateQueue:
         try:
             await self._answered([update.update_id])
         except DigestError:
-            _log.exception("update_not_noted", update=update.update_id)
+            _log.exception("update_not_stored", update=update.update_id)
 
     async def _refuse(self, update: Update) -> None:
         """Tell a private chat that it sends too fast. Groups are not told: most messages there are not meant for the

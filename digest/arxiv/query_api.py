@@ -239,5 +239,5 @@ def _moment(said: datetime) -> datetime | None:
 
 def _text(version: VersionId, text: str, limit: int) -> str:
     if len(text) > limit:
-        _log.warning("text_cut", paper=str(version), characters=len(text), limit=limit)
+        _log.warning("text_truncated", paper=str(version), characters=len(text), limit=limit)
     return clean(text[:limit])

@@ -376,7 +376,7 @@ def _begin_sqlite(connection: Connection) -> None:
             if not is_busy(error.orig):
                 raise
             if not is_told:  # so that a person at a terminal knows why nothing happens
-                _log.warning("waits_for_another_program_that_writes", at_most_seconds=_LOCK_WAIT_SECONDS)
+                _log.warning("waiting_for_another_writer", at_most_seconds=_LOCK_WAIT_SECONDS)
                 is_told = True
             if time.monotonic() > deadline:
                 raise

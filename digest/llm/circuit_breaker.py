@@ -148,7 +148,7 @@ class Availability:
         if closure is not None and self._now() < closure.until:
             return  # the fault of a call that was already running when it closed
         self._closures[model] = _Closure(self._now() + seconds, fault)
-        _log.warning("model_closed", model=model or "all", reason=fault.outcome, seconds=round(seconds))
+        _log.warning("circuit_opened", model=model or "all", reason=fault.outcome, seconds=round(seconds))
         self._closing.set()
         self._closing = asyncio.Event()
 

@@ -174,7 +174,7 @@ class Profiles:
             window = min(tokens, known.profile.window_tokens or tokens)
             cuts = why is Outcome.CUT_PROMPT
             if cuts:
-                _log.warning("prompt_cut_in_silence", model=model, tokens=tokens)
+                _log.warning("prompt_silently_truncated", model=model, tokens=tokens)
             narrower = replace(
                 known.profile, window_tokens=window, cuts_prompts=cuts or known.profile.cuts_prompts
             )

@@ -147,7 +147,7 @@ async def _patiently(run: _Run, at: datetime, pause: Pause) -> Outcome:
         except RefusedError:
             raise
         except SourceError as error:
-            _log.warning("look_failed", error=str(error))
+            _log.warning("check_failed", error=str(error))
         else:
             if outcome.standing is not Standing.NOT_YET:
                 return outcome

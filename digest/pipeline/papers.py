@@ -98,9 +98,9 @@ def _tell(found: FullText) -> None:
         characters=len(found.text),
     )
     if not found.whole:
-        _log.warning("text_not_whole", paper=str(found.version), source=found.source)
+        _log.warning("text_incomplete", paper=str(found.version), source=found.source)
     if found.orders:
-        _log.warning("orders_hidden", paper=str(found.version), characters=len(found.orders))
+        _log.warning("prompt_injection_found", paper=str(found.version), characters=len(found.orders))
 
 
 def _passes(attempt: Attempt) -> bool:

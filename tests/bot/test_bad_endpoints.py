@@ -52,7 +52,7 @@ def in_chinese_html(_: Asked) -> Response:
     ("answers", "sentence"),
     [
         (half_a_stream, "the model's answer was not finished (3 times); check OPENAI_BASE_URL"),
-        (in_english, "the translations are not in the language that was asked for (2 times); another TRANS"),
+        (in_english, "the translations are not in the requested language (2 times); another TRANS"),
         (
             echo,
             "the model's answer does not have the requested form (3 times); another TRANSLATION_MODEL",

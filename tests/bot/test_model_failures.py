@@ -33,7 +33,7 @@ def test_the_sentence_says_what_failed_most_how_often_and_what_helps() -> None:
     assert scheduler.sentence(DAY, 1, 4, asked) == (
         "The language model translated only 1 of the 5 papers of 2026-02-11: the account behind OPENAI_API_KEY has no "
         "quota left (2 times); top up the account, or name another endpoint in OPENAI_BASE_URL; `arxiv-daily doctor` "
-        "tries the endpoint, and the next run tries what is missing again."
+        "tests the endpoint, and the next run tries the missing papers again."
     )
 
 

@@ -118,7 +118,7 @@ async def test_a_lock_that_lasts_is_told_from_a_fault(house: House, sqlite_url: 
     with capture_logs() as logs, held(sqlite_url), pytest.raises(StoreUnavailableError, match="locked"):
         async with writing(house.engine):
             pass
-    assert [each["event"] for each in logs] == ["waits_for_another_program_that_writes"]
+    assert [each["event"] for each in logs] == ["waiting_for_another_writer"]
 
 
 async def test_a_disk_that_fails_is_waited_for_as_a_lock_is(house: House, sqlite_url: str) -> None:

@@ -48,7 +48,7 @@ async def test_a_time_before_the_announcement_is_told_with_its_season(
 ) -> None:
     finding = await told(time, zone)
     assert finding.health is Health.UNSURE
-    assert f"{time} lies before the announcement {season}" in finding.sentence
+    assert f"{time} is before the announcement {season}" in finding.sentence
     assert f"the day before, {hours} hours earlier" in finding.sentence
 
 

@@ -26,7 +26,7 @@ _FAULTS = frozenset(
         "answer_failed",
         "answer_not_sent",
         "update_failed",
-        "ask_failed",
+        "request_failed",
         "work_failed",
     }
 )

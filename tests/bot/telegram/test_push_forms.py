@@ -118,7 +118,7 @@ async def test_those_that_wait_when_the_server_proves_to_know_no_rich_messages_d
                 await here.until(STATES, [("sent", 4)])
         assert all(forms(here.telegram.chats[chat]) == ["classic"] for chat in chats)
         assert here.telegram.methods["sendRichMessage"] == 1
-        assert sum(each["event"] == "rich_messages_unknown" for each in logs) == 1
+        assert sum(each["event"] == "rich_messages_unsupported" for each in logs) == 1
         assert here.rows("SELECT count(*) FROM renderings") == [(3,)]  # rich, its stand-in, classic
 
 

@@ -64,7 +64,7 @@ async def test_a_telegram_that_is_away_at_the_start_is_waited_for(
             "setWebhook",
             400,
             "Bad Request: bad webhook: HTTPS url must be provided for webhook",
-            "Telegram refuses PUBLIC_URL for a webhook: Bad webhook: https url must be provided for webhook",
+            "Telegram refuses PUBLIC_URL as the webhook: Bad webhook: https url must be provided for webhook",
         ),
         ("setWebhook", 401, "Unauthorized", "Telegram does not accept TELEGRAM_BOT_TOKEN."),
     ],
