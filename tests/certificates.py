@@ -36,12 +36,18 @@ def make(
     authority = (
         _builder(authority_key.public_key(), vouching, vouching)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage(signs_certificates=True), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key()), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = (
         _builder(key.public_key(), _named("mail server"), vouching, expired=expired)
         .add_extension(x509.SubjectAlternativeName([_host(name)]), critical=False)
+        .add_extension(_usage(signs_certificates=False), critical=True)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
+        )
         .sign(authority_key, hashes.SHA256())
     )
     made = Certificate(folder / "authority.pem", folder / "server.pem", folder / "server.key")
@@ -71,6 +77,21 @@ def _builder(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
+    )
+
+
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    """Return the key usage that RFC 5280 asks for, without which Python 3.13 accepts no authority."""
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
     )
 
 
