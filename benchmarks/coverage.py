@@ -27,7 +27,7 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])
 from benchmarks.results import Result, run, unmet
 from bot.db.upgrade import upgrade
 from digest.arxiv.calendar import Calendar
-from digest.arxiv.client import Gate, Patience, open_client
+from digest.arxiv.client import ArxivClient, FetchPolicy, open_client
 from digest.arxiv.query_api import QueryApi
 from digest.arxiv.rss import AnnouncementFeed
 from digest.core.errors import SourceError
@@ -37,14 +37,14 @@ from digest.db import engine as database
 from digest.pipeline import close_editions
 from digest.pipeline.backlog import Plan
 from digest.pipeline.ingest import Sources
-from digest.pipeline.selection import Rules
+from digest.pipeline.selection import SelectionRules
 from tests.fakes.arxiv import FakeArxiv
 from tests.papers import paper
 
 DAY = timedelta(days=1)
 CATEGORIES = ("cs.SD", "eess.AS")
 CALENDAR = Calendar(None, ZoneInfo("Asia/Shanghai"))
-PATIENCE = Patience(attempts=4, wait_initial=0.001, wait_max=0.001)
+PATIENCE = FetchPolicy(attempts=4, wait_initial=0.001, wait_max=0.001)
 FAULTS = ("503", "500", "empty", "cut", "html")
 HELD, FAULTY = 0.02, 0.05
 
@@ -122,9 +122,11 @@ async def compare(days: int, lag: timedelta, chance: random.Random) -> Compared:
         await upgrade(engine)
         arxiv = FakeArxiv()
         async with arxiv.serve() as url, open_client(None, PATIENCE) as client:
-            gate = Gate(client, interval=0, patience=PATIENCE)
-            sources = Sources(QueryApi(gate, f"{url}/api/query"), AnnouncementFeed(gate, f"{url}/rss"))
-            plan = Plan(CALENDAR, "zh-CN", Rules(CATEGORIES))
+            arxiv_client = ArxivClient(client, interval=0, patience=PATIENCE)
+            sources = Sources(
+                QueryApi(arxiv_client, f"{url}/api/query"), AnnouncementFeed(arxiv_client, f"{url}/rss")
+            )
+            plan = Plan(CALENDAR, "zh-CN", SelectionRules(CATEGORIES))
             for day in runs:
                 at = datetime.combine(day, time(10), CALENDAR.zone).astimezone(UTC)
                 show(arxiv, year, at, lag)

@@ -28,7 +28,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from benchmarks.results import Result, run, unmet
-from benchmarks.sending.audience import ANCHOR, subscribe, telegram_settings
+from benchmarks.sending.crowd import ANCHOR, subscribe, telegram_settings
 from bot import scheduler
 from bot.container import open_database
 from bot.delivery import fanout
@@ -135,19 +135,19 @@ def make_old(file: Path) -> None:
         for number in range(_EDITIONS):
             at = _LONG_AGO - timedelta(days=number)
             moment = at.strftime("%Y-%m-%d %H:%M:%S.%f")
-            dispatch = other.execute(
+            campaign = other.execute(
                 "INSERT INTO dispatches (subject, edition_date, due_at, made_at, given_at)"
                 " VALUES ('edition', ?, ?, ?, ?)",
                 (at.date().isoformat(), moment, moment, moment),
             ).lastrowid
             rendering = other.execute(
                 "INSERT INTO renderings (dispatch_id, choices, parts, made_at) VALUES (?, 'key', '[{}]', ?)",
-                (dispatch, moment),
+                (campaign, moment),
             ).lastrowid
             other.execute(
                 "INSERT INTO deliveries (dispatch_id, subscriber_id, channel, state, due_at, next_at, rendering_id,"
                 " part, tries, changed_at) SELECT ?, id, channel, 'sent', ?, ?, ?, 1, 0, ? FROM subscribers",
-                (dispatch, moment, moment, rendering, moment),
+                (campaign, moment, moment, rendering, moment),
             )
 
 

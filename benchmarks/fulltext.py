@@ -35,12 +35,12 @@ from pypdf import PdfReader
 from benchmarks.results import Result, run, unmet
 from digest.core.models import NoTextReason
 from digest.fulltext.cleanup import glued_share, plain_characters
-from digest.fulltext.pdf_worker import Limits, read_pages, unglued
+from digest.fulltext.pdf_worker import WorkerLimits, read_pages, unglued
 from tests import pdfs
 from tests.shared import shared_data
 
 EXTRACTORS = ("pypdf", "today")
-_LIMITS = Limits(1 << 30, 50, 1_000_000)
+_LIMITS = WorkerLimits(1 << 30, 50, 1_000_000)
 _MOST_SECONDS = 60
 _LEAST_RECALL = 0.9
 _KIBIBYTES = 1024

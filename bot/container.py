@@ -16,26 +16,25 @@ from bot.alerts import Alerts
 from bot.db.upgrade import upgrade
 from bot.settings import Settings
 from digest.arxiv.calendar import Calendar, with_holidays
-from digest.arxiv.client import Gate, Patience, Turn, open_client
+from digest.arxiv.client import ArxivClient, FetchPolicy, Turn, open_client
 from digest.arxiv.query_api import QueryApi
 from digest.arxiv.rss import AnnouncementFeed
 from digest.checks import glossary
-from digest.core.singleflight import Flights
+from digest.core.singleflight import SingleFlight
 from digest.db import engine as database
 from digest.db import private_files
-from digest.db.locks import ProcessLock, Turns
+from digest.db.locks import ProcessLock, RateSlots
 from digest.fulltext.fetch import FullTexts
 from digest.llm.client import Model
 from digest.llm.endpoint import EndpointClient
-from digest.llm.retry import Patience as ModelPatience
+from digest.llm.retry import RetryPolicy as ModelPatience
 from digest.pipeline.answering import Answerer
 from digest.pipeline.backlog import Plan
 from digest.pipeline.ingest import Sources
-from digest.pipeline.papers import Library, Shelves, Staff, Texts
+from digest.pipeline.papers import Generators, PaperService, PaperServiceDependencies, Texts
 from digest.pipeline.reading import ReadingWriter
-from digest.pipeline.selection import Rules
-from digest.pipeline.translate import Rules as TranslationRules
-from digest.pipeline.translate import Translator
+from digest.pipeline.selection import SelectionRules
+from digest.pipeline.translate import TranslationRules, Translator
 
 _log = structlog.get_logger()
 Clock = Callable[[], datetime]
@@ -47,7 +46,7 @@ class FarEnds:
 
     arxiv: httpx.AsyncClient | None = None
     model: EndpointClient | None = None
-    patience: Patience = field(default_factory=Patience)
+    patience: FetchPolicy = field(default_factory=FetchPolicy)
     model_patience: ModelPatience | None = None
 
 
@@ -60,8 +59,8 @@ class App:
 
     engine: AsyncEngine
     sources: Sources
-    library: Library
-    library_in: Callable[[str], Library]
+    paper_service: PaperService
+    library_in: Callable[[str], PaperService]
     plan: Plan
     concurrency: int
     posts: Path
@@ -88,13 +87,13 @@ async def open_app(
         engine = await stack.enter_async_context(open_database(settings))
         alerts = Alerts(engine, wall_clock)
         client = ends.arxiv or open_client(settings.arxiv_contact, ends.patience)
-        gate = Gate(
+        arxiv_client = ArxivClient(
             await stack.enter_async_context(client),
             interval=settings.arxiv_request_interval,
             patience=ends.patience,
             shared=_shared(engine, settings.arxiv_request_interval),
         )
-        api = QueryApi(gate, str(settings.arxiv_api_url))
+        api = QueryApi(arxiv_client, str(settings.arxiv_api_url))
         connected = ends.model or language_model.client(settings)
         models = None
         if connected is not None:
@@ -102,24 +101,24 @@ async def open_app(
             models = await language_model.model(
                 settings, engine, connected, wall_clock, alerts, ends.model_patience
             )
-        flights = Flights()
-        stack.push_async_callback(flights.close)
+        single_flight = SingleFlight()
+        stack.push_async_callback(single_flight.close)
         full_texts = FullTexts(
-            gate, str(settings.arxiv_site_url).rstrip("/"), wants_tex=settings.arxiv_tex_source
+            arxiv_client, str(settings.arxiv_site_url).rstrip("/"), wants_tex=settings.arxiv_tex_source
         )
-        shelves = Shelves(
+        dependencies = PaperServiceDependencies(
             engine,
             api,
-            Texts(engine, full_texts, clock, flights),
-            staff=_staff(models, settings) if models else None,
+            Texts(engine, full_texts, clock, single_flight),
+            generators=_generators(models, settings) if models else None,
             clock=clock,
-            flights=flights,
+            single_flight=single_flight,
         )
-        library_in = cache(partial(Library, shelves))
+        library_in = cache(partial(PaperService, dependencies))
         yield App(
             engine=engine,
-            sources=Sources(api, AnnouncementFeed(gate, str(settings.arxiv_rss_url))),
-            library=library_in(settings.target_language),
+            sources=Sources(api, AnnouncementFeed(arxiv_client, str(settings.arxiv_rss_url))),
+            paper_service=library_in(settings.target_language),
             library_in=library_in,
             plan=plan(settings),
             concurrency=settings.llm_concurrency,
@@ -149,7 +148,7 @@ def plan(settings: Settings) -> Plan:
     return Plan(
         calendar=calendar(settings),
         language=settings.target_language,
-        rules=Rules(
+        rules=SelectionRules(
             categories=settings.arxiv_categories,
             primary_only=settings.primary_only,
             include=settings.include_keywords,
@@ -177,10 +176,10 @@ def posts(settings: Settings) -> Path:
     return folder
 
 
-def _staff(model: Model, settings: Settings) -> Callable[[str], Staff]:
-    def hired(language: str) -> Staff:
+def _generators(model: Model, settings: Settings) -> Callable[[str], Generators]:
+    def hired(language: str) -> Generators:
         held_to = rules(settings, language)
-        return Staff(
+        return Generators(
             Translator(model, settings.translation_model, language, held_to),
             ReadingWriter(model, settings.reading_model, language, spaced=held_to.spaced),
             Answerer(model, settings.reading_model, language, held_to.glossary, spaced=held_to.spaced),
@@ -200,4 +199,4 @@ def rules(settings: Settings, language: str) -> TranslationRules:
 
 def _shared(engine: AsyncEngine, interval: float) -> Turn | None:
     """Return the rate slots shared by all processes on this database, or None without an interval."""
-    return Turns(engine, "arxiv", interval).turn if interval else None
+    return RateSlots(engine, "arxiv", interval).turn if interval else None

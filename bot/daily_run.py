@@ -27,13 +27,13 @@ from digest.db import engine as database
 from digest.db import model_calls
 from digest.db.locks import BusyError
 from digest.pipeline import close_editions, coverage, editions
-from digest.pipeline.close_editions import Outcome, Pause
+from digest.pipeline.close_editions import ClosingOutcome, Pause
 
 _PASSING = frozenset({Gap.NO_KEY, Gap.BUDGET, Gap.NO_TEXT_YET, Gap.DUE})
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class EditionCounts:
     """The current state of an edition in one language, counted."""
 
     edition: Edition
@@ -64,7 +64,7 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class RunReport(Made):
+class RunReport(EditionCounts):
     """The report of a run for one edition: its state in TARGET_LANGUAGE, its post, and the run's tokens and seconds.
 
     `written` is the result of writing the post. `others` are the edition in its other languages.
@@ -73,7 +73,7 @@ class RunReport(Made):
     written: WrittenPost
     tokens: int
     seconds: float
-    others: tuple[Made, ...] = ()
+    others: tuple[EditionCounts, ...] = ()
 
     @property
     def post(self) -> Path | None:
@@ -85,7 +85,7 @@ class RunReport(Made):
         """Return whether this run changed the post."""
         return self.written.changed
 
-    def with_others(self, others: tuple[Made, ...], tokens: int, seconds: float) -> "RunReport":
+    def with_others(self, others: tuple[EditionCounts, ...], tokens: int, seconds: float) -> "RunReport":
         """Return this report with the edition in other languages and their costs added."""
         return replace(self, others=others, tokens=self.tokens + tokens, seconds=self.seconds + seconds)
 
@@ -149,7 +149,7 @@ async def _nobody() -> None:
 class Work:
     """The result of a run: the state of the edition that is due, and the reports of the editions worked on."""
 
-    outcome: Outcome
+    outcome: ClosingOutcome
     accounts: tuple[RunReport, ...]
     unexplained: tuple[PaperId, ...] = ()
 
@@ -178,7 +178,7 @@ async def work(
             await run.earlier_completed()
             await run.complete(await _incomplete(app))  # editions that were closed before are still completed
             raise
-        due = {outcome.day} if outcome.standing is close_editions.Standing.CLOSED else set()
+        due = {outcome.day} if outcome.standing is close_editions.ClosingState.CLOSED else set()
         await run.complete_first(due)
         await run.complete({*await _incomplete(app)} - due)
         async with database.writing(app.engine) as connection:
@@ -187,7 +187,7 @@ async def work(
 
 
 @dataclass
-class _Run:
+class _DailyRun:
     """The progress of one run."""
 
     app: App
@@ -252,8 +252,8 @@ class _Run:
 
 
 @asynccontextmanager
-async def _running(app: App, report: Report, ready: Ready) -> AsyncIterator[_Run]:
-    run = _Run(app, report, ready)
+async def _running(app: App, report: Report, ready: Ready) -> AsyncIterator[_DailyRun]:
+    run = _DailyRun(app, report, ready)
     try:
         yield run
     finally:
@@ -279,8 +279,10 @@ async def stored(app: App, wanted: date, language: str) -> Edition | None:
         closed = await closed_editions.find(connection, wanted)
         if closed is None:
             return None
-        others = await _others(app, connection) if language != app.library.language else {}
-    extent = Extent.READINGS if language == app.library.language else others.get(language, Extent.NOTHING)
+        others = await _others(app, connection) if language != app.paper_service.language else {}
+    extent = (
+        Extent.READINGS if language == app.paper_service.language else others.get(language, Extent.NOTHING)
+    )
     return await editions.stored(app.engine, app.library_in(language), closed, extent)
 
 
@@ -323,12 +325,12 @@ async def _closed(app: App, day: date) -> ClosedEdition:
 async def _others(app: App, connection: AsyncConnection) -> dict[str, Extent]:
     """Return the languages other than TARGET_LANGUAGE in which editions are made, with the extent of each."""
     wanted = await subscribers.languages(connection)
-    return {language: extent for language, extent in wanted.items() if language != app.library.language}
+    return {language: extent for language, extent in wanted.items() if language != app.paper_service.language}
 
 
 async def _edition(app: App, closed: ClosedEdition, report: Report, ready: Ready) -> RunReport:
     meter = await Meter.start(app)
-    edition = await editions.make(app.engine, app.library, closed, app.clock(), app.concurrency, report)
+    edition = await editions.make(app.engine, app.paper_service, closed, app.clock(), app.concurrency, report)
     async with database.writing(app.engine) as connection:
         await closed_editions.mark_archived(connection, edition.date, app.clock())
         await closed_editions.note_made(connection, edition.date, edition.language, app.clock())
@@ -349,14 +351,16 @@ async def _in_others(
     meter = await Meter.start(app)
     made = []
     for language, extent in others.items():
-        library = app.library_in(language)
+        paper_service = app.library_in(language)
         made.append(
-            await editions.make(app.engine, library, closed, app.clock(), app.concurrency, report, extent)
+            await editions.make(
+                app.engine, paper_service, closed, app.clock(), app.concurrency, report, extent
+            )
         )
         await _note_made(app, closed.date, language, ready)
     await _note_made(app, closed.date, closed_editions.ALL, ready)
     await _mark(app, closed, (account.edition, *made))
-    return account.with_others(tuple(map(Made, made)), await meter.tokens(), meter.seconds)
+    return account.with_others(tuple(map(EditionCounts, made)), await meter.tokens(), meter.seconds)
 
 
 async def _note_made(app: App, day: date, language: str, ready: Ready) -> None:

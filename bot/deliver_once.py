@@ -14,7 +14,7 @@ from functools import partial
 from bot import outboxes, scheduler
 from bot.container import App
 from bot.core.models import AlertKind, Sending
-from bot.db import deliveries, dispatches
+from bot.db import campaigns, deliveries
 from bot.delivery import fanout, resuming
 from bot.delivery.channel import Channel
 from bot.delivery.worker import Outbox
@@ -84,8 +84,8 @@ class Courier:
         states: Counter[Sending] = Counter()
         async with database.reading(self.app.engine) as connection:
             for day in days:
-                dispatch = await dispatches.of_day(connection, day)
-                states.update(await deliveries.counts(connection, dispatch.id) if dispatch else {})
+                campaign = await campaigns.of_day(connection, day)
+                states.update(await deliveries.counts(connection, campaign.id) if campaign else {})
         return Delivered(tuple(days), states, self.elsewhere, tuple(self._faults.values()))
 
     async def _send(self) -> None:

@@ -24,7 +24,7 @@ from digest.llm.client import Model
 from digest.llm.endpoint import EndpointClient
 from digest.llm.endpoint_profile import EndpointProfile
 from digest.llm.profiles import Keep, Profiles
-from digest.llm.retry import Patience
+from digest.llm.retry import RetryPolicy
 
 Clock = Callable[[], datetime]
 
@@ -46,7 +46,7 @@ async def model(
     connected: EndpointClient,
     clock: Clock,
     alerts: Alerts,
-    patience: Patience | None = None,
+    patience: RetryPolicy | None = None,
 ) -> Model:
     """Create the models with the known endpoint profiles and the day's budget."""
 
@@ -57,7 +57,7 @@ async def model(
     return Model(
         connected,
         concurrency=settings.llm_concurrency,
-        patience=patience or Patience(call_seconds=settings.openai_timeout),
+        patience=patience or RetryPolicy(call_seconds=settings.openai_timeout),
         budget=await _budget(settings, engine, clock()),
         clock=clock,
         record=record,

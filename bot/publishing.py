@@ -76,7 +76,7 @@ async def _write(app: App, *, everything: bool) -> ArchiveError | None:
     for each in left:
         if not everything and each.write_at is not None and each.write_at > app.clock():
             continue
-        edition = await daily_run.stored(app, each.day, app.library.language)
+        edition = await daily_run.stored(app, each.day, app.paper_service.language)
         if edition is not None:
             fault = (await posts.write(app, edition, each.write_tries)).fault or fault
     return fault

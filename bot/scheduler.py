@@ -19,8 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from bot import daily_run
 from bot.container import App
 from bot.core.models import AlertKind
-from bot.daily_run import Made, RunReport, Work
-from bot.db import alerts, asks, deliveries, dispatches, signups, updates
+from bot.daily_run import EditionCounts, RunReport, Work
+from bot.db import alerts, campaigns, deliveries, paper_requests, signups, updates
 from bot.delivery import fanout
 from digest.core.errors import DigestError, ModelError, StoreUnavailableError
 from digest.core.findings import Flaw
@@ -29,9 +29,9 @@ from digest.db import editions, fulltexts, model_calls
 from digest.db import engine as database
 from digest.db.bulk import BATCH
 from digest.db.locks import BusyError
-from digest.llm.errors import CallError, Outcome
+from digest.llm.errors import CallError, CallOutcome
 from digest.pipeline import close_editions, closing
-from digest.pipeline.close_editions import Pause, Standing
+from digest.pipeline.close_editions import ClosingState, Pause
 
 _AT_ONCE = 100  # transactions in one run; the rest can wait
 _BREATH_SECONDS = 0.01  # for other writers
@@ -55,16 +55,16 @@ async def prune(engine: AsyncEngine, at: datetime) -> bool:
 
 def _steps(at: datetime) -> Iterator[_Step]:
     yield partial(updates.prune, at=at)
-    yield partial(asks.prune, at=at)
+    yield partial(paper_requests.prune, at=at)
     yield partial(signups.prune, at=at)
     yield partial(alerts.prune, at=at)
-    yield partial(dispatches.prune, at=at, age=fanout.KEPT)
+    yield partial(campaigns.prune, at=at, age=fanout.KEPT)
     yield partial(deliveries.prune, at=at)
-    yield partial(dispatches.prune_texts, at=at)
+    yield partial(campaigns.prune_texts, at=at)
 
 
 _FAILED = frozenset({Gap.MODEL, Gap.UNFAITHFUL})
-_KNOWN = {outcome.value: outcome for outcome in Outcome}  # the log may contain names of earlier versions
+_KNOWN = {outcome.value: outcome for outcome in CallOutcome}  # the log may contain names of earlier versions
 _UNFAITHFUL = "The translations did not pass the checks"
 _SETTINGS = "correct OPENAI_API_KEY, OPENAI_BASE_URL or TRANSLATION_MODEL"
 _LATER = "run it again later"
@@ -73,24 +73,24 @@ _WRONG_LANGUAGE = "The translations are not in the requested language"
 _ENDPOINT = f"check OPENAI_BASE_URL, or {_LATER}"
 _NAMED = ""  # the sentence of the failure names the remedy
 _REMEDIES = {
-    Outcome.UNAUTHORISED: _SETTINGS,
-    Outcome.REDIRECTED: _NAMED,
-    Outcome.NO_MODEL: _NAMED,
-    Outcome.CERTIFICATE: _NAMED,
-    Outcome.PROXY: _NAMED,
-    Outcome.ONLY_THOUGHT: _NAMED,
-    Outcome.UNSUPPORTED_FIELD: "correct it",
-    Outcome.REFUSED: "correct OPENAI_EXTRA_BODY or TRANSLATION_MODEL",
-    Outcome.QUOTA: "top up the account, or name another endpoint in OPENAI_BASE_URL",
-    Outcome.THROTTLED: f"lower LLM_CONCURRENCY, or {_LATER}",
-    Outcome.UNREACHABLE: _ENDPOINT,
-    Outcome.TIMEOUT: f"raise it, or {_LATER}",
-    Outcome.SERVER_ERROR: _ENDPOINT,
-    Outcome.NO_COMPLETION: _ENDPOINT,
-    Outcome.ERROR_BODY: _ENDPOINT,
-    Outcome.NO_CHOICE: _ENDPOINT,
-    Outcome.MANY_CHOICES: _ENDPOINT,
-    Outcome.UNFINISHED: _ENDPOINT,
+    CallOutcome.UNAUTHORISED: _SETTINGS,
+    CallOutcome.REDIRECTED: _NAMED,
+    CallOutcome.NO_MODEL: _NAMED,
+    CallOutcome.CERTIFICATE: _NAMED,
+    CallOutcome.PROXY: _NAMED,
+    CallOutcome.ONLY_THOUGHT: _NAMED,
+    CallOutcome.UNSUPPORTED_FIELD: "correct it",
+    CallOutcome.REFUSED: "correct OPENAI_EXTRA_BODY or TRANSLATION_MODEL",
+    CallOutcome.QUOTA: "top up the account, or name another endpoint in OPENAI_BASE_URL",
+    CallOutcome.THROTTLED: f"lower LLM_CONCURRENCY, or {_LATER}",
+    CallOutcome.UNREACHABLE: _ENDPOINT,
+    CallOutcome.TIMEOUT: f"raise it, or {_LATER}",
+    CallOutcome.SERVER_ERROR: _ENDPOINT,
+    CallOutcome.NO_COMPLETION: _ENDPOINT,
+    CallOutcome.ERROR_BODY: _ENDPOINT,
+    CallOutcome.NO_CHOICE: _ENDPOINT,
+    CallOutcome.MANY_CHOICES: _ENDPOINT,
+    CallOutcome.UNFINISHED: _ENDPOINT,
 }
 _OF_THE_LANGUAGE = frozenset({Flaw.SCRIPT, Flaw.UNTRANSLATED})
 
@@ -108,7 +108,7 @@ async def failure_of(app: App, accounts: Iterable[RunReport]) -> ModelError | No
     return None
 
 
-async def _fault(app: App, made: Made) -> ModelError | None:
+async def _fault(app: App, made: EditionCounts) -> ModelError | None:
     edition = made.edition
     failed = failures(edition)
     if edition.translated >= len(failed) or not failed:
@@ -143,7 +143,7 @@ def sentence(
     if not outcomes:
         return f"{begun}: the log says why; {tested}."
     [(outcome, count)] = outcomes.most_common(1)
-    said = _unfaithful(found) if outcome is Outcome.OK else str(CallError(outcome)).rstrip(".")
+    said = _unfaithful(found) if outcome is CallOutcome.OK else str(CallError(outcome)).rstrip(".")
     times = "once" if count == 1 else f"{count} times"
     helps = "; ".join(filter(None, (_REMEDIES.get(outcome, _ANOTHER_MODEL), tested)))
     return f"{begun}: {said[0].lower()}{said[1:]} ({times}); {helps}."
@@ -300,14 +300,14 @@ async def give_out(app: App) -> bool:
 async def give_out_quiet(app: App, made: Work) -> None:
     """Create the deliveries of the quiet-day notice, if this is a quiet day."""
     now, day = app.clock(), made.outcome.day
-    if made.outcome.standing in (Standing.NO_BATCH, Standing.NOTHING):
+    if made.outcome.standing in (ClosingState.NO_BATCH, ClosingState.NOTHING):
         await fanout.open_quiet_day(app.engine, day, app.plan.calendar.anchor(day), now)
 
 
 async def alert(app: App, made: Work) -> ModelError | None:
     """Raise and resolve the alerts for the results of a run. Returns the model's error, if any."""
     missing = [made.outcome.overdue] if made.outcome.overdue else []
-    if made.outcome.standing is Standing.MISSING:
+    if made.outcome.standing is ClosingState.MISSING:
         missing.append(made.outcome.day)
     unexplained = {"": str(len(made.unexplained))} if made.unexplained else {}
     await app.alerts.resolve(AlertKind.EDITION_FAILED)

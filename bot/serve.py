@@ -31,7 +31,7 @@ from bot.delivery.resuming import keep_sending, send_until, with_pauses
 from bot.delivery.worker import Outbox
 from bot.links import Links
 from bot.mail import imap, return_path
-from bot.mail.transactional import Letters
+from bot.mail.transactional import TransactionalMail
 from bot.outboxes import Rhythm
 from bot.scheduler import Schedule
 from bot.settings import Settings
@@ -118,7 +118,7 @@ _ALERT_SECONDS = 15.0  # between two checks for alerts of other processes
 
 
 @dataclass
-class _House:
+class _Runtime:
     """The runtime: what the parts share, and what of it has been opened so far."""
 
     app: App
@@ -127,8 +127,8 @@ class _House:
     links: Links
     stop: asyncio.Event
     outboxes: list[Outbox] = field(default_factory=list)
-    letters: Letters | None = None
-    desk: BotContext | None = None
+    letters: TransactionalMail | None = None
+    context: BotContext | None = None
     inbox: UpdateQueue | None = None
     listens: asyncio.Event = field(default_factory=asyncio.Event)
     joined: asyncio.Event = field(default_factory=asyncio.Event)
@@ -150,7 +150,7 @@ class _House:
     def leave_telegram(self, outbox: Outbox) -> None:
         """Remove Telegram from what the parts share."""
         self.joined.clear()
-        self.desk = self.inbox = None
+        self.context = self.inbox = None
         self.outboxes.remove(outbox)
 
 
@@ -167,7 +167,7 @@ async def serve(
         database.require_writable(app.engine)
         if fault := await posts.obstacle(app):
             _log.error("posts_cannot_be_published", error=str(fault))
-        house = _House(app, settings, rhythm or Rhythm(), _links(settings, clock), stop)
+        house = _Runtime(app, settings, rhythm or Rhythm(), _links(settings, clock), stop)
         parts: list[Coroutine[Any, Any, object]] = [
             _pages(house),
             _ticks(house),
@@ -182,13 +182,13 @@ async def serve(
         await in_time(stop, side_by_side(stop, parts))
 
 
-async def _pages(house: _House) -> None:
+async def _pages(house: _Runtime) -> None:
     settings, secret = house.settings, house.settings.telegram_webhook_secret
 
     async def take(update: dict[str, Any]) -> None:
-        if house.desk is None or house.inbox is None:  # Telegram sends it again
+        if house.context is None or house.inbox is None:  # Telegram sends it again
             raise HTTPException(503)
-        await house.inbox.take([Update.de_json(http.readable_updates(update), house.desk.bot)])
+        await house.inbox.take([Update.de_json(http.readable_updates(update), house.context.bot)])
 
     pages = Pages(house.app, house.links, house.subscriptions, settings.smtp_host is not None)
     hook = webhook.route(secret.get_secret_value(), take) if secret is not None else None
@@ -199,7 +199,7 @@ async def _pages(house: _House) -> None:
         await house.stop.wait()
 
 
-async def _ticks(house: _House) -> None:
+async def _ticks(house: _Runtime) -> None:
     async def pause(time: timedelta) -> datetime:
         await asyncio.sleep(time.total_seconds())
         return house.app.clock()
@@ -211,12 +211,12 @@ async def _ticks(house: _House) -> None:
         scheduler.shutdown(wait=False)
 
 
-async def _publishing(house: _House) -> None:
+async def _publishing(house: _Runtime) -> None:
     look = min(_PUBLISHING_SECONDS, house.rhythm.tick_seconds)
     await unless(house.stop, partial(publishing.keep_publishing, house.app, look))
 
 
-async def _alerts(house: _House) -> None:
+async def _alerts(house: _Runtime) -> None:
     app, settings = house.app, house.settings
     ways = outboxes.routes(app, settings, _Joined(house))
     telling = partial(app.alerts.keep_telling, ways, min(_ALERT_SECONDS, house.rhythm.tick_seconds))
@@ -227,31 +227,33 @@ async def _alerts(house: _House) -> None:
 class _Joined:
     """The route of alerts over the running bot. At start-up it waits for Telegram for a while."""
 
-    house: _House
+    house: _Runtime
     name: str = CHANNEL
 
     async def tell(self, alert: Alert) -> None:
         if not self.house.has_joined:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.house.joined.wait(), _JOIN_SECONDS)
-        desk = self.house.desk
-        if desk is None or not self.house.joined.is_set():
+        context = self.house.context
+        if context is None or not self.house.joined.is_set():
             raise NotToldError("Telegram is out of reach")
-        await OperatorChats(self.house.app.engine, desk.outgoing, desk.operators, desk.language).tell(alert)
+        await OperatorChats(
+            self.house.app.engine, context.outgoing, context.operators, context.language
+        ).tell(alert)
 
 
-async def _unknown(house: _House) -> None:
+async def _unknown(house: _Runtime) -> None:
     """Alert the operator of messages with unknown delivery."""
     app = house.app
     seconds = house.rhythm.tick_seconds
     await unless(house.stop, partial(resuming.watch_unknown, app.engine, app.alerts, app.clock, seconds))
 
 
-async def _mail(house: _House) -> None:
+async def _mail(house: _Runtime) -> None:
     app, links, stop = house.app, house.links, house.stop
     async with outboxes.mail(app, house.settings, links, house.rhythm) as (mail, outbox):
         house.outboxes.append(outbox)
-        house.letters = Letters(app.engine, links, mail.post, app.clock, house.rhythm.look_seconds)
+        house.letters = TransactionalMail(app.engine, links, mail.post, app.clock, house.rhythm.look_seconds)
 
         parts: list[Coroutine[Any, Any, object]] = [
             keep_sending(stop, outbox, app.alerts, first_pause_seconds=house.rhythm.pause_seconds),
@@ -264,7 +266,7 @@ async def _mail(house: _House) -> None:
         await side_by_side(stop, parts)
 
 
-async def _letters(stop: asyncio.Event, letters: Letters) -> None:
+async def _letters(stop: asyncio.Event, letters: TransactionalMail) -> None:
     sending = asyncio.create_task(letters.run())
     stopped = asyncio.create_task(stop.wait())
     await asyncio.wait({sending, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -275,7 +277,7 @@ async def _letters(stop: asyncio.Event, letters: Letters) -> None:
         await sending
 
 
-async def _telegram(house: _House) -> None:
+async def _telegram(house: _Runtime) -> None:
     """Run Telegram. A refusal at start-up ends the program; a later one pauses only this channel."""
     await with_pauses(
         house.stop,
@@ -287,7 +289,7 @@ async def _telegram(house: _House) -> None:
     )
 
 
-async def _talk(house: _House) -> None:
+async def _talk(house: _Runtime) -> None:
     """Run Telegram from joining it to the stop. Raises ChannelError, after which it may be joined again."""
     async with AsyncExitStack() as stack, own_stop(house.stop) as stop:
         joined = await unless(stop, partial(_joined, house, stack))
@@ -310,7 +312,7 @@ async def _close_inbox(stop: asyncio.Event, inbox: UpdateQueue) -> None:
     await inbox.close(_LAST_SECONDS)
 
 
-async def _watch_telegram(house: _House, look_seconds: float = _TELEGRAM_SECONDS) -> None:
+async def _watch_telegram(house: _Runtime, look_seconds: float = _TELEGRAM_SECONDS) -> None:
     """Alert the operator if Telegram does not answer several checks, and resolve that when it does again."""
     silent, is_told = 0, True  # an earlier process may have raised the alert
     while True:
@@ -327,42 +329,42 @@ async def _watch_telegram(house: _House, look_seconds: float = _TELEGRAM_SECONDS
             is_told = False
 
 
-async def _answers(house: _House) -> bool:
+async def _answers(house: _Runtime) -> bool:
     """Return whether Telegram was joined and answers."""
-    if house.desk is None or not house.joined.is_set():
+    if house.context is None or not house.joined.is_set():
         return False
     try:
-        await house.desk.bot.get_me()
+        await house.context.bot.get_me()
     except TelegramError:
         return False
     return True
 
 
-async def _joined(house: _House, stack: AsyncExitStack) -> tuple[ExtBot[LimitArgs], Outbox, UpdateQueue]:
+async def _joined(house: _Runtime, stack: AsyncExitStack) -> tuple[ExtBot[LimitArgs], Outbox, UpdateQueue]:
     """Join Telegram, and return what sends messages and handles updates; `stack` closes them."""
     settings = house.settings
     outgoing, outbox = await stack.enter_async_context(outboxes.telegram(house.app, settings, house.rhythm))
     newsletter = house.links if settings.smtp_host is not None else None
-    desk = application.open_context(house.app, outgoing, outbox, house.subscriptions, settings, newsletter)
+    context = application.open_context(house.app, outgoing, outbox, house.subscriptions, settings, newsletter)
     outgoing.alert = partial(house.app.alerts.raise_, AlertKind.TOPIC_CLOSED)
-    inbox = await stack.enter_async_context(application.answering(desk))
-    house.desk, house.inbox = desk, inbox
+    inbox = await stack.enter_async_context(application.answering(context))
+    house.context, house.inbox = context, inbox
     house.outboxes.append(outbox)
     stack.callback(house.leave_telegram, outbox)
     if settings.telegram_webhook_secret is None:
-        await application.have_fetched(desk.bot)
+        await application.have_fetched(context.bot)
     else:
         await house.listens.wait()
         url = f"{str(settings.public_url).rstrip('/')}{webhook.PATH}"
-        await application.have_pushed(desk.bot, url, settings.telegram_webhook_secret)
-    await application.introduce(desk, settings.telegram_channels)
+        await application.have_pushed(context.bot, url, settings.telegram_webhook_secret)
+    await application.introduce(context, settings.telegram_channels)
     if house.has_joined:  # after a refusal
         await house.app.alerts.resolve(AlertKind.CHANNEL_PAUSED, CHANNEL)
     house.has_joined = True
     house.joined.set()
     _log.info("telegram_connected")
     await house.app.alerts.hurry()
-    return desk.bot, outbox, inbox
+    return context.bot, outbox, inbox
 
 
 def _links(settings: Settings, clock: Clock) -> Links:

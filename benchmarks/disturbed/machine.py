@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.core.models import Choices, Detail, Kind, Standing, Subscriber
+from bot.core.models import ChatKind, Detail, Preferences, Subscriber, SubscriberStatus
 from bot.db import subscribers
 from bot.db.upgrade import upgrade
 from digest.arxiv.calendar import Calendar
@@ -260,15 +260,17 @@ async def _subscribe(engine: AsyncEngine, size: Size) -> None:
             0,
             "telegram",
             str(chat),
-            Kind.PRIVATE,
-            Choices("zh-CN", details[chat % 2]),
+            ChatKind.PRIVATE,
+            Preferences("zh-CN", details[chat % 2]),
             _SHANGHAI,
-            Standing.ACTIVE,
+            SubscriberStatus.ACTIVE,
         )
         for chat in size.people
     ]
     readers = [
-        Subscriber(0, "mail", each, Kind.MAILBOX, Choices("zh-CN"), _SHANGHAI, Standing.ACTIVE)
+        Subscriber(
+            0, "mail", each, ChatKind.MAILBOX, Preferences("zh-CN"), _SHANGHAI, SubscriberStatus.ACTIVE
+        )
         for each in size.addresses
     ]
     async with database.writing(engine) as connection:

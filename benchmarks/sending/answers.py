@@ -17,7 +17,7 @@ from telegram import Update
 from telegram.ext import ExtBot
 
 from benchmarks.results import Result, unmet
-from benchmarks.sending.audience import CONNECTIONS, FIRST_CHAT, states, subscribe, telegram
+from benchmarks.sending.crowd import CONNECTIONS, FIRST_CHAT, states, subscribe, telegram
 from bot.container import open_app, open_database
 from bot.delivery.fanout import Renderings
 from bot.delivery.worker import Outbox
@@ -170,8 +170,8 @@ async def _bot(folder: Path, url: str, requests: _Requests) -> AsyncIterator[_As
             renderings = Renderings(app.engine, outgoing, _nothing, app.clock)
             outbox = Outbox(app.engine, outgoing, renderings, app.clock)
             subscriptions = SubscriptionService(app.engine, app.clock, outbox.wake)
-            desk = application.open_context(app, outgoing, outbox, subscriptions, settings)
-            async with application.answering(desk) as inbox:
+            context = application.open_context(app, outgoing, outbox, subscriptions, settings)
+            async with application.answering(context) as inbox:
                 yield _Asked(bot, inbox)
 
 
@@ -216,7 +216,7 @@ def _asking(bot: ExtBot[LimitArgs], chat: int) -> Update:
 class During(Result):
     """Seconds until /help is answered in the middle of a digest, what it was answered, and what was still due then."""
 
-    audience: int
+    crowd: int
     seconds: float
     answer: str
     due: int
@@ -234,25 +234,25 @@ class During(Result):
 
     def __str__(self) -> str:
         return (
-            f"during  a command while a digest goes out to {self.audience}: {self.seconds:.2f} s"
+            f"during  a command while a digest goes out to {self.crowd}: {self.seconds:.2f} s"
             f" (at most {_LONGEST_ANSWER_SECONDS} s)"
         )
 
 
-def during(audience: int) -> During:
-    """Asks for /help in the middle of a digest to `audience` chats at the rate that Telegram permits."""
-    return asyncio.run(_during(audience))
+def during(crowd: int) -> During:
+    """Asks for /help in the middle of a digest to `crowd` chats at the rate that Telegram permits."""
+    return asyncio.run(_during(crowd))
 
 
-async def _during(audience: int) -> During:
+async def _during(crowd: int) -> During:
     with tempfile.TemporaryDirectory() as folder:
         async with bot_world(Path(folder), telegram=FakeTelegram(everyone=True)) as here:
             async with open_database(here.settings()):
-                subscribe(here.machine.folder, audience)
-            return await _helped(here, audience)
+                subscribe(here.machine.folder, crowd)
+            return await _helped(here, crowd)
 
 
-async def _helped(here: BotWorld, audience: int) -> During:
+async def _helped(here: BotWorld, crowd: int) -> During:
     asker = here.telegram.user(7, started=True)
     async with here.running():
         sent = "SELECT count(*) >= 60 FROM deliveries WHERE state = 'sent'"
@@ -261,7 +261,7 @@ async def _helped(here: BotWorld, audience: int) -> During:
         await asker.says("/help")
         [answer] = await asker.chat.waits_for(1, timeout=60)
         seconds = time.monotonic() - began
-        return During(audience, seconds, answer.text, states(here.machine.folder).get("due", 0))
+        return During(crowd, seconds, answer.text, states(here.machine.folder).get("due", 0))
 
 
 def _milliseconds(seconds: list[float]) -> str:

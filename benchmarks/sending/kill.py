@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.results import Result, unmet
-from benchmarks.sending.audience import CONNECTIONS, ROOT, drain, prepare, reached, states, telegram
+from benchmarks.sending.crowd import CONNECTIONS, ROOT, drain, prepare, reached, states, telegram
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def kill(chats: int) -> Kill:
 
 def _killed(folder: Path, url: str, point: int) -> int:
     """Returns once a sender was killed that had sent about `point` messages; gives how many had arrived."""
-    command = [sys.executable, "-m", "benchmarks.sending.audience", str(folder), url]
+    command = [sys.executable, "-m", "benchmarks.sending.crowd", str(folder), url]
     child = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
     received = 0
     try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.results import Result, unmet
-from benchmarks.sending.audience import ROOT, states
+from benchmarks.sending.crowd import ROOT, states
 from benchmarks.sending.newsletter import CONNECTIONS, free_port, listening, prepare, sender
 
 

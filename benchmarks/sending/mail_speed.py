@@ -16,7 +16,7 @@ from pathlib import Path
 import aiosmtplib
 
 from benchmarks.results import Result, unmet
-from benchmarks.sending.audience import ROOT
+from benchmarks.sending.crowd import ROOT
 from benchmarks.sending.newsletter import CONNECTIONS, Cost, built, free_port, listening, prepare, sent
 
 _SMALLEST_RATIO, _MOST_MEGABYTES, _LARGEST_GROWTH = 0.75, 250, 1.25

@@ -16,12 +16,12 @@ from pathlib import Path
 import structlog
 
 from benchmarks.results import unmet
-from benchmarks.sending.audience import ANCHOR, ROOT, SUBSCRIBER, states
+from benchmarks.sending.crowd import ANCHOR, ROOT, SUBSCRIBER, states
 from benchmarks.sending.memory import peak_megabytes
 from bot import settings
 from bot.container import open_database
 from bot.core.mailboxes import Mailbox, Sender
-from bot.core.models import Choices, Dispatch, Subject
+from bot.core.models import Campaign, Preferences, Subject
 from bot.delivery import fanout
 from bot.delivery.fanout import Renderings
 from bot.delivery.worker import Outbox
@@ -129,8 +129,8 @@ def built() -> Envelope:
     """One mail of the edition, as it goes out."""
     links = Links(_URL, _SECRET, lambda: ANCHOR)
     head = Letterhead(Sender("arXiv Daily", Mailbox("daily", "daily.example")), links)
-    dispatch = Dispatch(1, Subject.EDITION, ANCHOR.date(), None, ANCHOR)
-    [part] = composing.compose(dispatch, _edition(), Choices("zh-CN"), links)
+    campaign = Campaign(1, Subject.EDITION, ANCHOR.date(), None, ANCHOR)
+    [part] = composing.compose(campaign, _edition(), Preferences("zh-CN"), links)
     reader = Mailbox("r1", "reader.example")
     return message.build(part, head, to=reader, subscriber=1, delivery=1, at=ANCHOR)
 

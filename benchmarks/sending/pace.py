@@ -16,7 +16,7 @@ import httpx
 from telegram.ext import ExtBot
 
 from benchmarks.results import Result, unmet
-from benchmarks.sending.audience import ANCHOR, once_each, outbox, prepared, states
+from benchmarks.sending.crowd import ANCHOR, once_each, outbox, prepared, states
 from benchmarks.sending.memory import peak_megabytes
 from benchmarks.virtual_time import VirtualLoop, counting_the_database
 from bot.telegram.http import Request

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import httpx
 
 from benchmarks.results import Result, unmet
-from benchmarks.sending.audience import (
+from benchmarks.sending.crowd import (
     ANCHOR,
     CONNECTIONS,
     FIRST_CHAT,
@@ -26,7 +26,7 @@ from benchmarks.sending.audience import (
     states,
     telegram,
 )
-from bot.core.models import Choices, Dispatch, Subject
+from bot.core.models import Campaign, Preferences, Subject
 from bot.telegram import messages
 from tests.fakes.telegram import TOKEN
 
@@ -116,8 +116,8 @@ async def _post_all(url: str, chats: int) -> None:
 
 
 def _fields() -> dict[str, str]:
-    dispatch = Dispatch(1, Subject.EDITION, ANCHOR.date(), None, ANCHOR)
-    message = messages.dispatched(dispatch, due_edition(), Choices("zh-CN"))[0].part()
+    campaign = Campaign(1, Subject.EDITION, ANCHOR.date(), None, ANCHOR)
+    message = messages.dispatched(campaign, due_edition(), Preferences("zh-CN"))[0].part()
     rows = [
         [{"text": one["text"], "callback_data": one["data"]} for one in row] for row in message["buttons"]
     ]

@@ -14,7 +14,7 @@ from benchmarks.simulated.faults import FAULTS, Simulated
 from benchmarks.simulated.translation import sentences, translation
 from digest.archive import post
 from digest.checks.glossary import load
-from digest.checks.translation import Made, Original, cleaned, translated
+from digest.checks.translation import Original, Translated, cleaned, translated
 from digest.core.findings import Finding, is_hard
 from digest.core.models import Translation
 from digest.render.stored_text import stored
@@ -31,7 +31,7 @@ _UNLIKE_A_NAME = re.compile(
 _GLOSSARY = load(_LANGUAGE)
 
 
-def check(original: Original, made: Made) -> tuple[Finding, ...]:
+def check(original: Original, made: Translated) -> tuple[Finding, ...]:
     return translated(original, made, _LANGUAGE, _GLOSSARY)
 
 
@@ -60,7 +60,7 @@ def posts() -> Published:
     for path in sorted(shared_data("posts").glob("*.md")):
         for number, text in published(path.read_text()):
             original = Original(papers[number]["title"], papers[number]["abstract"])
-            seen[path.name, number, text] = check(original, Made(None, text, None))
+            seen[path.name, number, text] = check(original, Translated(None, text, None))
     for (name, number, _), found in seen.items():
         lines.append(f"{name} {number}: {', '.join(map(_shown, found)) or 'nothing'}")
         flaws.update(each.flaw for each in found)
@@ -89,9 +89,9 @@ class Case:
     simulated: Simulated
     held_back: bool
 
-    def made(self, chinese: Sequence[str]) -> Made:
+    def made(self, chinese: Sequence[str]) -> Translated:
         """The translation as the program would check it."""
-        return Made(self.title, cleaned("".join(chinese), _LANGUAGE), None)
+        return Translated(self.title, cleaned("".join(chinese), _LANGUAGE), None)
 
 
 def cases(many: int) -> list[Case]:

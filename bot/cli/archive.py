@@ -18,7 +18,7 @@ from bot.command_line import say
 from bot.container import open_database
 from bot.links import Links
 from bot.mail import apply_bounces
-from bot.mail.apply_bounces import Outcome, mails_in
+from bot.mail.apply_bounces import BounceOutcome, mails_in
 from bot.settings import Settings, SettingsError
 from digest.archive import files, importing, lint, post
 from digest.core.errors import ArchiveError
@@ -106,7 +106,7 @@ def bounces(files: Files = None) -> None:
     say(terminal.render("bounces", outcomes=outcomes), nl=False)
 
 
-async def _take(loaded: Settings, files: list[Path]) -> Counter[Outcome]:
+async def _take(loaded: Settings, files: list[Path]) -> Counter[BounceOutcome]:
     links, now = _links(loaded), datetime.now(UTC)
     async with open_database(loaded) as engine:
         await apply_bounces.forget_old(engine, now)

@@ -23,7 +23,7 @@ from digest.core.progress import Report
 from digest.db.locks import BusyError
 from digest.pipeline import coverage as coverages
 from digest.pipeline import quality as qualities
-from digest.pipeline.close_editions import Pause, Standing
+from digest.pipeline.close_editions import ClosingState, Pause
 from digest.pipeline.coverage import Coverage
 from digest.pipeline.quality import Quality
 from digest.render import terminal
@@ -130,12 +130,12 @@ async def _work(loaded: Settings, at: str, *, delivers: bool) -> _Made:
         if courier is None and (fault := await posts.obstacle(parts)):
             raise fault  # without channels there is nothing but the post
         with reporting(Console(stderr=True)) as report:
-            run = _Run(parts, moment, report, None if at else pause, delivers, courier)
+            run = _CommandRun(parts, moment, report, None if at else pause, delivers, courier)
             return await run.made()
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class _CommandRun:
     """A command that makes editions from `moment` on. With `delivers`, `courier` sends their deliveries."""
 
     parts: App
@@ -220,7 +220,7 @@ def _end(loaded: Settings, made: _Made) -> None:
     if made.work:
         _tell(loaded, made.work)
     _raise(made.faults)
-    if made.work and (made.work.outcome.standing is Standing.MISSING or made.work.outcome.overdue):
+    if made.work and (made.work.outcome.standing is ClosingState.MISSING or made.work.outcome.overdue):
         raise typer.Exit(1)
 
 

@@ -14,21 +14,21 @@ from bot import command_line, daily_run, publishing
 from bot.command_line import say
 from bot.container import App, open_app, rules
 from bot.daily_run import RunReport
-from bot.db import dispatches
+from bot.db import campaigns
 from bot.settings import Settings
 from digest.checks import translation as translation_checks
-from digest.checks.translation import Made
+from digest.checks.translation import Translated
 from digest.core import ids
 from digest.core.errors import DigestError, InvalidPaperIdError, ModelError
 from digest.core.findings import Finding
 from digest.core.ids import PaperRef
 from digest.core.models import BY_HAND, Gap, Paper, Translation, VersionId
-from digest.core.progress import Onlooker
+from digest.core.progress import Listener
 from digest.db import editions
 from digest.db import engine as database
 from digest.pipeline import translation_draft
 from digest.pipeline.answering import QUESTION_LIMIT
-from digest.pipeline.papers import Library, is_original
+from digest.pipeline.papers import PaperService, is_original
 from digest.pipeline.translation_draft import TranslationFile, TranslationFileError
 from digest.render import terminal
 
@@ -55,18 +55,18 @@ def paper(
 
 async def _paper(loaded: Settings, ref: PaperRef) -> str:
     async with open_app(loaded, command_line.now) as parts:
-        found = await parts.library.paper(ref)
+        found = await parts.paper_service.paper(ref)
         async with asyncio.TaskGroup() as group:
-            translation = group.create_task(parts.library.translation(found, Onlooker()))
-            reading = group.create_task(parts.library.reading(found, Onlooker()))
-        earlier = await parts.library.earlier_reading(found)
+            translation = group.create_task(parts.paper_service.translation(found, Listener()))
+            reading = group.create_task(parts.paper_service.reading(found, Listener()))
+        earlier = await parts.paper_service.earlier_reading(found)
         return terminal.paper(found, translation.result(), reading.result(), loaded.target_language, earlier)
 
 
 async def _answer(loaded: Settings, ref: PaperRef, question: str) -> str:
     async with open_app(loaded, command_line.now) as parts:
-        found = await parts.library.paper(ref)
-        answer = await parts.library.answer(found, question)
+        found = await parts.paper_service.paper(ref)
+        answer = await parts.paper_service.answer(found, question)
     if isinstance(answer, Gap):
         raise ModelError(terminal.render("unanswered", why=answer).strip())
     return terminal.render("answer", answer=answer, paper=found).strip()
@@ -107,18 +107,18 @@ async def _edit(loaded: Settings, ref: PaperRef, language: str, file: Path | Non
         raise EditError(f"Nothing is translated into “{language}”: arXiv's own records are shown.")
     async with open_app(loaded, command_line.now) as parts:
         shown = await _shown(parts, ref)
-        paper = await parts.library.paper(PaperRef(ref.paper, shown.version.number) if shown else ref)
-        library = parts.library_in(language)
-        written = await _written(library, paper, language, file)
+        paper = await parts.paper_service.paper(PaperRef(ref.paper, shown.version.number) if shown else ref)
+        paper_service = parts.library_in(language)
+        written = await _written(paper_service, paper, language, file)
         doubts = _doubts(loaded, paper, language, written)
         if doubts:
             say(terminal.render("doubts", findings=doubts), err=True, nl=False)
-        await library.pin(
+        await paper_service.pin(
             Translation(paper.version, language, written.title, written.abstract, written.summary, BY_HAND)
         )
         if shown:
             async with database.writing(parts.engine) as connection:
-                await dispatches.renew(connection, shown.day, command_line.now())
+                await campaigns.renew(connection, shown.day, command_line.now())
         here = shown if language == loaded.target_language else None
         account = await _rebuilt(parts, here) if here else None
     say(terminal.render("edited", version=paper.version, account=account), nl=False)
@@ -143,11 +143,13 @@ async def _shown(parts: App, ref: PaperRef) -> _Shown | None:
     return _Shown(version, closed.date) if ref.version in (None, version.number) else None
 
 
-async def _written(library: Library, paper: Paper, language: str, file: Path | None) -> TranslationFile:
+async def _written(
+    paper_service: PaperService, paper: Paper, language: str, file: Path | None
+) -> TranslationFile:
     """Read the operator's translation from `file` or an editor. Raises DigestError if it is invalid."""
     if file is not None:
         return translation_draft.parse_translation_file(_read(file))
-    present = (await library.stored([paper]))[paper.version][0]
+    present = (await paper_service.stored([paper]))[paper.version][0]
     begun = terminal.render("manuscript", paper=paper, translation=present)
     found = await asyncio.to_thread(_edited, begun)
     try:
@@ -189,7 +191,7 @@ def _doubts(loaded: Settings, paper: Paper, language: str, written: TranslationF
     if paper.abstract is None:
         return ()
     source = translation_draft.source(paper, language, rules(loaded, language).glossary, {})
-    made = Made(written.title, written.abstract, written.summary)
+    made = Translated(written.title, written.abstract, written.summary)
     return translation_checks.translated(source.original, made, language, source.glossary)
 
 

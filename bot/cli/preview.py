@@ -19,7 +19,7 @@ from bot.command_line import say
 from bot.container import App, Clock, open_app
 from bot.core import mailboxes
 from bot.core.mailboxes import Mailbox, Sender
-from bot.core.models import Choices, Dispatch, Subject
+from bot.core.models import Campaign, Preferences, Subject
 from bot.db import subscribers
 from bot.delivery.fanout import matching
 from bot.links import Links, open_links
@@ -49,12 +49,12 @@ class Medium(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class PreviewProfile:
     """The profile of a preview; number 0 is no real subscriber."""
 
     number: int
     address: str
-    choices: Choices
+    preferences: Preferences
 
 
 def preview(
@@ -86,29 +86,31 @@ async def write(
 
     Raises DigestError if there is no such edition or subscriber, or nothing to send.
     """
-    reader = await _reader(app, settings, medium, address)
-    edition = await daily_run.stored(app, wanted, reader.choices.language)
+    subscriber = await _reader(app, settings, medium, address)
+    edition = await daily_run.stored(app, wanted, subscriber.preferences.language)
     if edition is None:
         raise DigestError(f"There is no edition of {wanted}.")
-    edition = matching(edition, reader.choices)
+    edition = matching(edition, subscriber.preferences)
     if not (edition.entries or edition.replacements):
         raise DigestError(
             f"The edition of {wanted} has no paper that matches these preferences, so nothing is sent."
         )
     folder(out)
     if medium is Medium.MAIL:
-        return mail(edition, reader, letterhead(settings, app.clock), app.clock(), out)
-    messages = chat.digest(edition, reader.choices)
-    return (telegram(edition.date, messages, reader.choices.language, out),)
+        return mail(edition, subscriber, letterhead(settings, app.clock), app.clock(), out)
+    messages = chat.digest(edition, subscriber.preferences)
+    return (telegram(edition.date, messages, subscriber.preferences.language, out),)
 
 
-def mail(edition: Edition, reader: Reader, head: Letterhead, at: datetime, out: Path) -> tuple[Path, ...]:
+def mail(
+    edition: Edition, subscriber: PreviewProfile, head: Letterhead, at: datetime, out: Path
+) -> tuple[Path, ...]:
     """Write the mail to `reader` as it is sent, and both of its bodies. Raises ArchiveError."""
-    dispatch = Dispatch(0, Subject.EDITION, edition.date, None, at)
-    (part,) = composing.compose(dispatch, edition, reader.choices, head.links)
-    local, _, domain = reader.address.rpartition("@")
+    campaign = Campaign(0, Subject.EDITION, edition.date, None, at)
+    (part,) = composing.compose(campaign, edition, subscriber.preferences, head.links)
+    local, _, domain = subscriber.address.rpartition("@")
     sent = message.build(
-        part, head, to=Mailbox(local, domain), subscriber=reader.number, delivery=0, at=at
+        part, head, to=Mailbox(local, domain), subscriber=subscriber.number, delivery=0, at=at
     ).content
     read = email.message_from_bytes(sent, policy=default)
     shown = {"eml": sent.decode("ascii")}
@@ -138,9 +140,9 @@ def letterhead(settings: Settings, clock: Clock) -> Letterhead:
     return mail_channel.letterhead(settings, sender, links)
 
 
-def nobody(settings: Settings) -> Reader:
+def nobody(settings: Settings) -> PreviewProfile:
     """Return a profile with default preferences."""
-    return Reader(0, _SOMEBODY, Choices(settings.target_language))
+    return PreviewProfile(0, _SOMEBODY, Preferences(settings.target_language))
 
 
 def folder(out: Path) -> None:
@@ -151,7 +153,7 @@ def folder(out: Path) -> None:
         raise ArchiveError(f"The folder {out} cannot be created: {error.strerror}.") from error
 
 
-async def _reader(app: App, settings: Settings, medium: Medium, address: str | None) -> Reader:
+async def _reader(app: App, settings: Settings, medium: Medium, address: str | None) -> PreviewProfile:
     if address is None:
         return nobody(settings)
     known = str(mailboxes.parse(address)) if medium is Medium.MAIL else address
@@ -159,4 +161,4 @@ async def _reader(app: App, settings: Settings, medium: Medium, address: str | N
         found = await subscribers.find(connection, medium, known)
     if found is None:
         raise DigestError(f"There is no subscriber {address} on {medium}.")
-    return Reader(found.id, found.address, found.choices)
+    return PreviewProfile(found.id, found.address, found.preferences)

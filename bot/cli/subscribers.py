@@ -15,11 +15,11 @@ import typer
 from bot import command_line
 from bot.command_line import say
 from bot.container import open_database
-from bot.core.models import ChannelName, Choices, Kind, Standing, Subscriber
+from bot.core.models import ChannelName, ChatKind, Preferences, Subscriber, SubscriberStatus
 from bot.db import subscribers
 from bot.db.tables import subscribers as table
 from bot.mail import import_csv, return_path
-from bot.mail.import_csv import Defaults, Sheet
+from bot.mail.import_csv import CsvSheet, Defaults
 from bot.settings import Settings
 from bot.subscriptions.preferences import Offer
 from bot.subscriptions.service import Imported, SubscriptionService
@@ -42,10 +42,12 @@ class SubscribersError(DigestError):
 @app.command("list")
 def list_(
     channel: Annotated[ChannelName | None, typer.Option(help="Only those on this channel.")] = None,
-    standing: Annotated[Standing | None, typer.Option(help="Only those with this status.")] = None,
+    status: Annotated[
+        SubscriberStatus | None, typer.Option("--status", "--standing", help="Only those with this status.")
+    ] = None,
 ) -> None:
     """List the known subscribers, one a line."""
-    found = asyncio.run(_listed(command_line.load(), channel, standing))
+    found = asyncio.run(_listed(command_line.load(), channel, status))
     say(terminal.render("subscribers", subscribers=found), nl=False)
 
 
@@ -108,10 +110,10 @@ def remove(
 
 
 async def _listed(
-    loaded: Settings, channel: str | None, standing: Standing | None
+    loaded: Settings, channel: str | None, status: SubscriberStatus | None
 ) -> list[Mapping[str, Any]]:
     async with open_database(loaded) as engine, database.reading(engine) as connection:
-        return [dict(row) for row in await subscribers.listed(connection, channel, standing)]
+        return [dict(row) for row in await subscribers.listed(connection, channel, status)]
 
 
 def _write(target: TextIO, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -140,14 +142,20 @@ def _defaults(loaded: Settings) -> Defaults:
     """Return the default values of an imported address."""
     now = _now()
     language = templates.nearest_language(None, loaded.target_language)
-    reader = Subscriber(
-        0, ChannelName.MAIL, "", Kind.MAILBOX, Choices(language), loaded.timezone, standing=Standing.ACTIVE
+    subscriber = Subscriber(
+        0,
+        ChannelName.MAIL,
+        "",
+        ChatKind.MAILBOX,
+        Preferences(language),
+        loaded.timezone,
+        status=SubscriberStatus.ACTIVE,
     )
     offer = Offer(loaded.arxiv_categories, templates.languages(), now.date())
-    return Defaults(reader, offer, now, return_path.own_mailboxes(loaded))
+    return Defaults(subscriber, offer, now, return_path.own_mailboxes(loaded))
 
 
-async def _import(loaded: Settings, sheet: Sheet) -> Imported:
+async def _import(loaded: Settings, sheet: CsvSheet) -> Imported:
     async with open_database(loaded) as engine:
         return await SubscriptionService(engine, _now).import_(sheet.rows)
 

@@ -19,7 +19,7 @@ class Detail(StrEnum):
     READINGS = "readings"
 
 
-class Kind(StrEnum):
+class ChatKind(StrEnum):
     """The kind of an address: one of Telegram's chat types, or a mailbox."""
 
     PRIVATE = "private"
@@ -35,7 +35,7 @@ class ChannelName(StrEnum):
     MAIL = "mail"
 
 
-class Standing(StrEnum):
+class SubscriberStatus(StrEnum):
     """The status of a subscriber."""
 
     NEW = "new"
@@ -48,7 +48,7 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
+class Preferences:
     """The content and form of what is shown to a subscriber. Equal preferences share messages, composed once.
 
     `language` is a BCP 47 tag. Papers in any of `categories` are shown; an empty tuple means all. `rich` asks for
@@ -64,10 +64,10 @@ class Choices:
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class RequestedPreferences:
     """The preferences of a sign-up, with the fields of `Subscriber`."""
 
-    choices: Choices
+    preferences: Preferences
     hour: time | None
     zone: ZoneInfo
     quiet_line: bool = False
@@ -89,18 +89,18 @@ class Subscriber:
     digest is sent at `hour` in `zone`; None means as soon as it is made. Nothing is sent before `paused_until`.
     `silent` messages make no sound; `quiet_line` asks for a notice on days without papers. `awaiting` lists the
     settings whose values were asked for, each with the message of its menu ("include:77 hour:80", 0 for none); in a
-    private chat the next message before `awaited_until` gives the value. `strikes` counts consecutive refusals of
-    messages; `failing_since` is the start of the failures. `consent` is None if none is recorded, because pressing
-    Start is clear enough.
+    private chat the next message before `awaited_until` gives the value. `consecutive_refusals` counts refused
+    messages since the last accepted one; `failing_since` is the start of the failures. `consent` is None if none is
+    recorded, because pressing Start is clear enough.
     """
 
     id: int
     channel: str
     address: str
-    kind: Kind
-    choices: Choices
+    kind: ChatKind
+    preferences: Preferences
     zone: ZoneInfo
-    standing: Standing = Standing.NEW
+    status: SubscriberStatus = SubscriberStatus.NEW
     reason: str | None = None
     hour: time | None = None
     silent: bool = False
@@ -108,7 +108,7 @@ class Subscriber:
     paused_until: date | None = None
     awaiting: str | None = None
     awaited_until: datetime | None = None
-    strikes: int = 0
+    consecutive_refusals: int = 0
     failing_since: datetime | None = None
     consent: Consent | None = None
 
@@ -117,7 +117,7 @@ Edit = Callable[[Subscriber], Subscriber]
 """A change of a subscriber, applied to what is stored. Pure."""
 
 
-class Letter(StrEnum):
+class MailPurpose(StrEnum):
     """The purpose of a transactional mail, sent in reply to a form."""
 
     CONFIRM = "confirm"
@@ -131,19 +131,19 @@ CONFIRMING = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
-class SigningUp:
+class SignUp:
     """A sign-up: an address that somebody entered, and the mail in reply.
 
     `network` is a keyed hash of the request's origin (`Links.hashed`); `how` is the kind of consent, "form" or
-    "telegram". `wishes` is None for a request of a link to the preferences. The mail is tried at `next_at`, never if
-    that is None; `tries` counts failed attempts.
+    "telegram". `preferences` is None for a request of a link to the preferences. The mail is tried at
+    `next_at`, never if that is None; `tries` counts failed attempts.
     """
 
     id: int
     mailbox: Mailbox
     network: str
-    letter: Letter
-    wishes: Wishes | None
+    letter: MailPurpose
+    preferences: RequestedPreferences | None
     how: str
     made_at: datetime
     next_at: datetime | None = None
@@ -164,7 +164,7 @@ class Subject(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Dispatch:
+class Campaign:
     """A campaign: an edition or a quiet day by its date, or a message of the operator.
 
     `due_at` applies to subscribers without a delivery time. `languages` are those in which an edition is ready; None
@@ -211,7 +211,7 @@ class Delivery:
     """
 
     id: int
-    dispatch: Dispatch
+    campaign: Campaign
     subscriber: Subscriber
     due_at: datetime
     rendering: int | None
@@ -236,7 +236,7 @@ Part = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Showing:
+class PendingAnswer:
     """An answer on its way: the messages `parts`, of which the first `part` are sent.
 
     An edition is `silent`. Anything else replies to the message `reply_to`; with `prompt` it asks for a reply.
@@ -329,19 +329,19 @@ class Alert:
     tries: int = 0
 
 
-class Wish(StrEnum):
+class RequestKind(StrEnum):
     """The kind of a paper request."""
 
     READING = "reading"
     ANSWER = "answer"
 
 
-ASK_LIFETIME = timedelta(days=1)
+REQUEST_LIFETIME = timedelta(days=1)
 """The time in which a request is processed and its answer retried."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class PaperRequest:
     """A paper request of one person, stored until it is answered, so that a restart continues it.
 
     `paper` is the identifier as requested, with or without a version. `status_message` is the message that becomes the
@@ -352,7 +352,7 @@ class Ask:
     address: str
     person: str
     paper: str
-    wish: Wish
+    wish: RequestKind
     language: str
     asked_at: datetime
     question: str | None = None

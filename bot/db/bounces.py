@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.models import Subscriber
-from bot.db.subscribers import subscriber as reader
+from bot.db.subscribers import subscriber_of as subscriber
 from bot.db.tables import bounces, subscribers
 from digest.db.bulk import insert_into
 
@@ -56,7 +56,7 @@ async def alike(connection: AsyncConnection, likeness: str, since: datetime) -> 
     """Return the subscribers with reports of that `likeness` since then, each once."""
     about = select(_COLUMNS.subscriber_id).where(_COLUMNS.likeness == likeness, _COLUMNS.seen_at >= since)
     rows = await connection.execute(select(subscribers).where(subscribers.c.id.in_(about)))
-    return [reader(row) for row in rows]
+    return [subscriber(row) for row in rows]
 
 
 async def forgive(connection: AsyncConnection, likeness: str, kind: str, since: datetime) -> None:

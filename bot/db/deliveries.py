@@ -23,10 +23,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.core.models import Delivery, Dispatch, Mark, Sending, Standing, Subscriber
+from bot.core.models import Campaign, Delivery, Mark, Sending, Subscriber, SubscriberStatus
 from bot.db import unknown_messages
-from bot.db.dispatches import dispatch as dispatched
-from bot.db.subscribers import subscriber as reader
+from bot.db.campaigns import campaign as dispatched
+from bot.db.subscribers import subscriber_of as subscriber
 from bot.db.tables import deliveries, dispatches, renderings, subscribers
 from bot.db.unknown_messages import Decision
 from digest.db.bulk import BATCH, insert_into, parts, rows_among
@@ -69,7 +69,7 @@ async def segment(connection: AsyncConnection, after: int, size: int) -> Segment
 
 async def open_for(
     connection: AsyncConnection,
-    dispatch: Dispatch,
+    campaign: Campaign,
     when: When,
     at: datetime,
     *,
@@ -84,7 +84,7 @@ async def open_for(
     ready in the subscriber's language. Returns how many were created.
     """
     columns = subscribers.c
-    wanted = [columns.standing == Standing.ACTIVE, among.condition()]
+    wanted = [columns.standing == SubscriberStatus.ACTIVE, among.condition()]
     if quiet:
         wanted.append(columns.quiet_line)
     if joined_until is not None:
@@ -92,14 +92,14 @@ async def open_for(
     named = select(columns.id, columns.channel, columns.language, columns.hour, columns.zone).where(*wanted)
     # Read all rows at once, so that a change of the delivery time in the meantime is not lost. The lock makes a
     # deletion of the subscriber wait, or skips a subscriber who is being deleted.
-    readers = (
+    found = (
         await connection.execute(named.order_by(columns.id).with_for_update(key_share=True, read=True))
     ).all()
     moments = {
         (hour, zone): when(time.fromisoformat(hour) if hour else None, ZoneInfo(zone))
-        for hour, zone in {(row.hour, row.zone) for row in readers}
+        for hour, zone in {(row.hour, row.zone) for row in found}
     }
-    rows = [_row(dispatch, row, moments[row.hour, row.zone], at) for row in readers]
+    rows = [_row(campaign, row, moments[row.hour, row.zone], at) for row in found]
     if not rows:
         return 0
     insert = insert_into(connection, deliveries)
@@ -109,12 +109,12 @@ async def open_for(
     return result.rowcount
 
 
-def _row(dispatch: Dispatch, reader_: Any, due_at: datetime, at: datetime) -> dict[str, Any]:
+def _row(campaign: Campaign, reader_: Any, due_at: datetime, at: datetime) -> dict[str, Any]:
     return {
-        "dispatch_id": dispatch.id,
+        "dispatch_id": campaign.id,
         "subscriber_id": reader_.id,
         "channel": reader_.channel,
-        "state": Sending.DUE if dispatch.is_ready_in(reader_.language) else Sending.HELD,
+        "state": Sending.DUE if campaign.is_ready_in(reader_.language) else Sending.HELD,
         "due_at": due_at,
         "next_at": due_at,
         "changed_at": at,
@@ -123,13 +123,13 @@ def _row(dispatch: Dispatch, reader_: Any, due_at: datetime, at: datetime) -> di
     }
 
 
-async def release(connection: AsyncConnection, dispatch: Dispatch, at: datetime, limit: int) -> int:
+async def release(connection: AsyncConnection, campaign: Campaign, at: datetime, limit: int) -> int:
     """Make at most `limit` held deliveries of `dispatch` due whose language is ready. Returns how many."""
     held = (
-        select(_COLUMNS.id).join(subscribers).where(_held(), _COLUMNS.dispatch_id == dispatch.id).limit(limit)
+        select(_COLUMNS.id).join(subscribers).where(_held(), _COLUMNS.dispatch_id == campaign.id).limit(limit)
     )
-    if dispatch.languages is not None:
-        held = held.where(subscribers.c.language.in_(sorted(dispatch.languages)))
+    if campaign.languages is not None:
+        held = held.where(subscribers.c.language.in_(sorted(campaign.languages)))
     found = (await connection.scalars(held.with_for_update(of=deliveries))).all()
     for some in parts(found):
         ready = update(deliveries).where(_COLUMNS.id.in_(some), _COLUMNS.state == Sending.HELD)
@@ -173,8 +173,8 @@ async def due(
     return [
         Delivery(
             id=row.id,
-            dispatch=sent[row.dispatch_id],
-            subscriber=reader(readers_[row.subscriber_id]),
+            campaign=sent[row.dispatch_id],
+            subscriber=subscriber(readers_[row.subscriber_id]),
             due_at=row.due_at,
             rendering=row.rendering_id,
             part=row.part,
@@ -189,7 +189,7 @@ async def due(
 
 
 async def _quiet_lines(
-    connection: AsyncConnection, rows: Sequence[Row[Any]], sent: Mapping[int, Dispatch]
+    connection: AsyncConnection, rows: Sequence[Row[Any]], sent: Mapping[int, Campaign]
 ) -> tuple[set[int], set[tuple[date | None, int]]]:
     """Find superseded quiet-day notices among the deliveries `rows` of the campaigns `sent`.
 
@@ -224,7 +224,7 @@ def _is_due(channel: str, at: datetime, held: Iterable[int]) -> ColumnElement[bo
 
 async def waiting(
     connection: AsyncConnection, subscriber: Subscriber, at: datetime
-) -> list[tuple[int, Dispatch]]:
+) -> list[tuple[int, Campaign]]:
     """Return the deliveries to `subscriber` that have not begun and are due after `at`."""
     query = select(_COLUMNS.id.label("delivery"), dispatches).select_from(deliveries.join(dispatches))
     waits = query.where(
@@ -327,7 +327,7 @@ _MARK_AS_BEING_SENT = _MARK.where(
     ),
     exists().where(
         subscribers.c.id == _COLUMNS.subscriber_id,
-        subscribers.c.standing == Standing.ACTIVE,
+        subscribers.c.standing == SubscriberStatus.ACTIVE,
         or_(
             subscribers.c.paused_until.is_(None),
             subscribers.c.paused_until <= bindparam("b_day", type_=Date),

@@ -8,7 +8,7 @@ from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.mailboxes import Mailbox
-from bot.core.models import CONFIRMING, Choices, Detail, Letter, SigningUp, Wishes
+from bot.core.models import CONFIRMING, Detail, MailPurpose, Preferences, RequestedPreferences, SignUp
 from bot.db.tables import signups
 from digest.core import keywords
 from digest.db.bulk import BATCH, delete_some
@@ -36,13 +36,13 @@ async def count_of_network(connection: AsyncConnection, network: str, since: dat
     return int(await connection.scalar(query) or 0)
 
 
-async def add(connection: AsyncConnection, new: SigningUp) -> None:
+async def add(connection: AsyncConnection, new: SignUp) -> None:
     """Store a new sign-up."""
     row = {
         "address": str(new.mailbox),
         "network": new.network,
         "letter": new.letter,
-        "wishes": _to_json(new.wishes) if new.wishes else {},
+        "wishes": _to_json(new.preferences) if new.preferences else {},
         "how": new.how,
         "made_at": new.made_at,
         "next_at": new.next_at,
@@ -51,22 +51,22 @@ async def add(connection: AsyncConnection, new: SigningUp) -> None:
     await connection.execute(insert(signups), row)
 
 
-async def find(connection: AsyncConnection, number: int) -> SigningUp | None:
+async def find(connection: AsyncConnection, number: int) -> SignUp | None:
     """Return the sign-up `number`, as long as it is stored."""
     row = (await connection.execute(select(signups).where(_COLUMNS.id == number))).first()
     return None if row is None else _signing_up(row)
 
 
-async def confirm(connection: AsyncConnection, number: int, at: datetime) -> SigningUp | None:
+async def confirm(connection: AsyncConnection, number: int, at: datetime) -> SignUp | None:
     """Confirm the sign-up `number` and return it. Returns None if it was confirmed before or is gone."""
     open_ = update(signups).where(
-        _COLUMNS.id == number, _COLUMNS.letter == Letter.CONFIRM, _COLUMNS.confirmed_at.is_(None)
+        _COLUMNS.id == number, _COLUMNS.letter == MailPurpose.CONFIRM, _COLUMNS.confirmed_at.is_(None)
     )
     row = (await connection.execute(open_.values(confirmed_at=at, next_at=None).returning(signups))).first()
     return None if row is None else _signing_up(row)
 
 
-async def due(connection: AsyncConnection, at: datetime, limit: int) -> list[SigningUp]:
+async def due(connection: AsyncConnection, at: datetime, limit: int) -> list[SignUp]:
     """Return the sign-ups whose mail is due at `at`, the longest waiting first."""
     query = select(signups).where(_COLUMNS.next_at <= at).order_by(_COLUMNS.next_at, _COLUMNS.id)
     return [_signing_up(row) for row in await connection.execute(query.limit(limit))]
@@ -96,13 +96,13 @@ async def of_address(connection: AsyncConnection, address: str) -> list[dict[str
     return [dict(row) for row in (await connection.execute(query)).mappings()]
 
 
-def _signing_up(row: Row[Any]) -> SigningUp:
-    return SigningUp(
+def _signing_up(row: Row[Any]) -> SignUp:
+    return SignUp(
         id=row.id,
         mailbox=Mailbox.of(row.address),
         network=row.network,
-        letter=Letter(row.letter),
-        wishes=_from_json(row.wishes) if row.wishes else None,
+        letter=MailPurpose(row.letter),
+        preferences=_from_json(row.wishes) if row.wishes else None,
         how=row.how,
         made_at=row.made_at,
         next_at=row.next_at,
@@ -111,22 +111,22 @@ def _signing_up(row: Row[Any]) -> SigningUp:
     )
 
 
-def _to_json(wishes: Wishes) -> dict[str, Any]:
-    chosen = wishes.choices
+def _to_json(preferences: RequestedPreferences) -> dict[str, Any]:
+    chosen = preferences.preferences
     return {
         "language": chosen.language,
         "detail": chosen.detail,
         "categories": chosen.categories,
         "include": [keyword.text for keyword in chosen.include],
         "exclude": [keyword.text for keyword in chosen.exclude],
-        "hour": wishes.hour.strftime("%H:%M") if wishes.hour else None,
-        "zone": wishes.zone.key,
-        "quiet_line": wishes.quiet_line,
+        "hour": preferences.hour.strftime("%H:%M") if preferences.hour else None,
+        "zone": preferences.zone.key,
+        "quiet_line": preferences.quiet_line,
     }
 
 
-def _from_json(row: dict[str, Any]) -> Wishes:
-    choices = Choices(
+def _from_json(row: dict[str, Any]) -> RequestedPreferences:
+    choices = Preferences(
         language=row["language"],
         detail=Detail(row["detail"]),
         categories=tuple(row["categories"]),
@@ -135,4 +135,4 @@ def _from_json(row: dict[str, Any]) -> Wishes:
     )
     hour = time.fromisoformat(row["hour"]) if row["hour"] else None
     quiet_line = row.get("quiet_line", False)  # missing in sign-ups from before the form asked for it
-    return Wishes(choices, hour, ZoneInfo(row["zone"]), quiet_line)
+    return RequestedPreferences(choices, hour, ZoneInfo(row["zone"]), quiet_line)

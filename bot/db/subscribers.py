@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, RowMapping, and_, case, delete, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.core.models import Choices, Consent, Detail, Edit, Kind, Standing, Subscriber
-from bot.db import asks, showings
+from bot.core.models import ChatKind, Consent, Detail, Edit, Preferences, Subscriber, SubscriberStatus
+from bot.db import paper_requests, pending_answers
 from bot.db.tables import bounces, deliveries, signups, subscribers, unknown_messages, within_address
 from digest.core import keywords
 from digest.core.models import Extent
@@ -21,7 +21,7 @@ async def find(connection: AsyncConnection, channel: str, address: str) -> Subsc
     """Return the subscriber at `address`, active or not."""
     query = select(subscribers).where(subscribers.c.channel == channel, subscribers.c.address == address)
     row = (await connection.execute(query)).first()
-    return None if row is None else subscriber(row)
+    return None if row is None else subscriber_of(row)
 
 
 async def at(
@@ -32,13 +32,13 @@ async def at(
     query = select(subscribers).where(columns.channel == channel, within_address(columns.address, address))
     query = query.order_by(columns.id)
     rows = await connection.execute(query.with_for_update() if lock else query)
-    return [subscriber(row) for row in rows]
+    return [subscriber_of(row) for row in rows]
 
 
 async def add(connection: AsyncConnection, new: Subscriber, at: datetime) -> Subscriber:
     """Store `new` unless its address is known, and return the subscriber at that address."""
     row = row_of(new) | {"channel": new.channel, "address": new.address, "made_at": at, "changed_at": at}
-    row["joined"] = await _next_to_join(connection) if new.standing is Standing.ACTIVE else 0
+    row["joined"] = await _next_to_join(connection) if new.status is SubscriberStatus.ACTIVE else 0
     columns = subscribers.c
     insert = insert_into(connection, subscribers).on_conflict_do_nothing(
         index_elements=[columns.channel, columns.address]
@@ -54,7 +54,7 @@ async def get(connection: AsyncConnection, number: int, *, lock: bool = False) -
     """Return the subscriber `number`, unless it was deleted; with `lock`, other changes wait for this transaction."""
     query = select(subscribers).where(subscribers.c.id == number)
     row = (await connection.execute(query.with_for_update() if lock else query)).first()
-    return None if row is None else subscriber(row)
+    return None if row is None else subscriber_of(row)
 
 
 async def add_all(connection: AsyncConnection, new: Sequence[Subscriber], at: datetime) -> None:
@@ -68,29 +68,31 @@ async def add_all(connection: AsyncConnection, new: Sequence[Subscriber], at: da
     await insert_all(connection, insert, rows)
 
 
-async def known(connection: AsyncConnection, channel: str, addresses: Iterable[str]) -> dict[str, Standing]:
+async def known(
+    connection: AsyncConnection, channel: str, addresses: Iterable[str]
+) -> dict[str, SubscriberStatus]:
     """Return the status of those of `addresses` that are known."""
     query = select(subscribers.c.address, subscribers.c.standing).where(subscribers.c.channel == channel)
     rows = await rows_among(connection, query, subscribers.c.address, addresses)
-    return {row.address: Standing(row.standing) for row in rows}
+    return {row.address: SubscriberStatus(row.standing) for row in rows}
 
 
 async def listed(
-    connection: AsyncConnection, channel: str | None = None, standing: Standing | None = None
+    connection: AsyncConnection, channel: str | None = None, status: SubscriberStatus | None = None
 ) -> list[RowMapping]:
     """Return all stored fields of every subscriber, of those on `channel`, or of those with that `standing`, by id."""
     query = select(subscribers).order_by(subscribers.c.id)
     if channel is not None:
         query = query.where(subscribers.c.channel == channel)
-    if standing is not None:
-        query = query.where(subscribers.c.standing == standing)
+    if status is not None:
+        query = query.where(subscribers.c.standing == status)
     return list((await connection.execute(query)).mappings())
 
 
 async def at_address(connection: AsyncConnection, address: str) -> list[Subscriber]:
     """Return the subscribers at `address` on all channels."""
     rows = await connection.execute(select(subscribers).where(subscribers.c.address == address))
-    return [subscriber(row) for row in rows]
+    return [subscriber_of(row) for row in rows]
 
 
 async def change(connection: AsyncConnection, number: int, edit: Edit, at: datetime) -> Subscriber | None:
@@ -99,11 +101,11 @@ async def change(connection: AsyncConnection, number: int, edit: Edit, at: datet
     row = (await connection.execute(query)).first()
     if row is None:
         return None
-    before = subscriber(row)
+    before = subscriber_of(row)
     after = edit(before)
     if after != before:
         changes = row_of(after) | {"changed_at": at}
-        if after.standing is Standing.ACTIVE and before.standing is not Standing.ACTIVE:
+        if after.status is SubscriberStatus.ACTIVE and before.status is not SubscriberStatus.ACTIVE:
             changes["joined"] = await _next_to_join(connection)
         await connection.execute(update(subscribers).where(subscribers.c.id == number).values(changes))
     return after
@@ -127,13 +129,13 @@ async def move(connection: AsyncConnection, number: int, address: str, at: datet
     row = (await connection.execute(query)).first()
     if row is None:
         return None
-    moving = subscriber(row)
+    moving = subscriber_of(row)
     if moving.address == address:  # the move was already recorded
         return moving
-    await asks.move(connection, moving.address, address)
-    await showings.move(connection, moving.address, address)
+    await paper_requests.move(connection, moving.address, address)
+    await pending_answers.move(connection, moving.address, address)
     there = await find(connection, moving.channel, address)
-    if there is not None and there.standing is Standing.ACTIVE:
+    if there is not None and there.status is SubscriberStatus.ACTIVE:
         await end(connection, number, "moved", at)
         return None
     if there is not None:
@@ -146,7 +148,7 @@ async def move(connection: AsyncConnection, number: int, address: str, at: datet
 
 async def end(connection: AsyncConnection, number: int, reason: str, at: datetime) -> None:
     """End the subscription for `reason`, because the address cannot be reached. Preferences are kept for a return."""
-    changes = {"standing": Standing.ENDED, "reason": reason, "changed_at": at}
+    changes = {"standing": SubscriberStatus.ENDED, "reason": reason, "changed_at": at}
     await connection.execute(update(subscribers).where(subscribers.c.id == number).values(changes))
 
 
@@ -157,12 +159,12 @@ async def revive(
     columns = subscribers.c
     ended = update(subscribers).where(
         columns.channel == channel,
-        columns.standing == Standing.ENDED,
+        columns.standing == SubscriberStatus.ENDED,
         columns.reason == reason,
         columns.changed_at >= since,
         func.coalesce(columns.failing_since, since, type_=UtcDateTime) >= since,
     )
-    changes = {"standing": Standing.ACTIVE, "reason": None, "strikes": 0, "failing_since": None}
+    changes = {"standing": SubscriberStatus.ACTIVE, "reason": None, "strikes": 0, "failing_since": None}
     await connection.execute(ended.values(changes | {"changed_at": at}))
 
 
@@ -183,13 +185,15 @@ async def fail(
     }
     failing = update(subscribers).where(columns.id == number).values(changes).returning(*columns)
     row = (await connection.execute(failing)).first()
-    return None if row is None else subscriber(row)
+    return None if row is None else subscriber_of(row)
 
 
 async def count_active(connection: AsyncConnection, channel: str) -> int:
     """Count the active subscribers on `channel`."""
     columns = subscribers.c
-    query = select(func.count()).where(columns.channel == channel, columns.standing == Standing.ACTIVE)
+    query = select(func.count()).where(
+        columns.channel == channel, columns.standing == SubscriberStatus.ACTIVE
+    )
     return (await connection.scalar(query)) or 0
 
 
@@ -218,17 +222,19 @@ async def forget(connection: AsyncConnection, number: int) -> None:
         await connection.execute(delete(signups).where(signups.c.address == address))
 
 
-async def forget_chat(connection: AsyncConnection, channel: str, address: str, day: asks.Day) -> None:
+async def forget_chat(
+    connection: AsyncConnection, channel: str, address: str, day: paper_requests.Day
+) -> None:
     """Delete all subscribers at `address` and its topics. Only the number of requests of `day` remains."""
     for each in await at(connection, channel, address, lock=True):
         await _remove(connection, each.id)
-    await asks.keep_count(connection, address, day)
+    await paper_requests.keep_count(connection, address, day)
     await _forget_requests(connection, address)
 
 
 async def _forget_requests(connection: AsyncConnection, address: str) -> None:
-    await asks.forget(connection, address)
-    await showings.forget(connection, address)
+    await paper_requests.forget(connection, address)
+    await pending_answers.forget(connection, address)
 
 
 async def _remove(connection: AsyncConnection, number: int) -> None:
@@ -242,7 +248,7 @@ async def _remove(connection: AsyncConnection, number: int) -> None:
 async def languages(connection: AsyncConnection) -> dict[str, Extent]:
     """Return the languages of active subscribers, sorted, with the extent of the edition needed in each."""
     columns = (subscribers.c.language, subscribers.c.detail)
-    active = select(*columns).where(subscribers.c.standing == Standing.ACTIVE)
+    active = select(*columns).where(subscribers.c.standing == SubscriberStatus.ACTIVE)
     found: dict[str, Extent] = {}
     for language, detail in await connection.execute(active.distinct().order_by(*columns)):
         wanted = Extent.READINGS if detail == Detail.READINGS else Extent.TRANSLATIONS
@@ -250,50 +256,50 @@ async def languages(connection: AsyncConnection) -> dict[str, Extent]:
     return found
 
 
-async def standings(connection: AsyncConnection) -> dict[tuple[str, Standing, str | None], int]:
+async def statuses(connection: AsyncConnection) -> dict[tuple[str, SubscriberStatus, str | None], int]:
     """Count the subscribers by channel, status and reason."""
     columns = (subscribers.c.channel, subscribers.c.standing, subscribers.c.reason)
     rows = await connection.execute(select(*columns, func.count()).group_by(*columns).order_by(*columns))
-    return {(channel, Standing(standing), reason): count for channel, standing, reason, count in rows}
+    return {(channel, SubscriberStatus(status), reason): count for channel, status, reason, count in rows}
 
 
-async def known_of(connection: AsyncConnection, reader: Subscriber) -> dict[str, Any]:
+async def known_of(connection: AsyncConnection, subscriber: Subscriber) -> dict[str, Any]:
     """Export everything stored about a subscriber."""
-    chosen, columns = reader.choices, subscribers.c
-    moments = select(columns.made_at, columns.changed_at).where(columns.id == reader.id)
+    chosen, columns = subscriber.preferences, subscribers.c
+    moments = select(columns.made_at, columns.changed_at).where(columns.id == subscriber.id)
     noted = (await connection.execute(moments)).mappings().first()
     return {
-        "address": reader.address,
-        "kind": reader.kind,
-        "subscription": reader.standing,
-        "reason": reader.reason,
+        "address": subscriber.address,
+        "kind": subscriber.kind,
+        "subscription": subscriber.status,
+        "reason": subscriber.reason,
         "language": chosen.language,
         "detail": chosen.detail,
         "categories": chosen.categories,
         "include": [keyword.text for keyword in chosen.include],
         "exclude": [keyword.text for keyword in chosen.exclude],
         "rich": chosen.rich,
-        "hour": reader.hour,
-        "zone": reader.zone.key,
-        "silent": reader.silent,
-        "quiet_line": reader.quiet_line,
-        "paused_until": reader.paused_until,
-        "consented_at": reader.consent and reader.consent.at,
-        "consent": reader.consent and reader.consent.how,
-        "strikes": reader.strikes,
-        "failing_since": reader.failing_since,
+        "hour": subscriber.hour,
+        "zone": subscriber.zone.key,
+        "silent": subscriber.silent,
+        "quiet_line": subscriber.quiet_line,
+        "paused_until": subscriber.paused_until,
+        "consented_at": subscriber.consent and subscriber.consent.at,
+        "consent": subscriber.consent and subscriber.consent.how,
+        "strikes": subscriber.consecutive_refusals,
+        "failing_since": subscriber.failing_since,
         **(noted or {}),
     }
 
 
-def subscriber(row: Row[Any]) -> Subscriber:
+def subscriber_of(row: Row[Any]) -> Subscriber:
     """Convert a row of the table."""
     return Subscriber(
         id=row.id,
         channel=row.channel,
         address=row.address,
-        kind=Kind(row.kind),
-        choices=Choices(
+        kind=ChatKind(row.kind),
+        preferences=Preferences(
             language=row.language,
             detail=Detail(row.detail),
             categories=row.categories,
@@ -302,7 +308,7 @@ def subscriber(row: Row[Any]) -> Subscriber:
             rich=row.rich,
         ),
         zone=ZoneInfo(row.zone),
-        standing=Standing(row.standing),
+        status=SubscriberStatus(row.standing),
         reason=row.reason,
         hour=time.fromisoformat(row.hour) if row.hour else None,
         silent=row.silent,
@@ -310,7 +316,7 @@ def subscriber(row: Row[Any]) -> Subscriber:
         paused_until=row.paused_until,
         awaiting=row.awaiting,
         awaited_until=row.awaited_until,
-        strikes=row.strikes,
+        consecutive_refusals=row.strikes,
         failing_since=row.failing_since,
         consent=Consent(row.consented_at, row.consent) if row.consented_at else None,
     )
@@ -318,10 +324,10 @@ def subscriber(row: Row[Any]) -> Subscriber:
 
 def row_of(value: Subscriber) -> dict[str, Any]:
     """Return the columns of a subscriber, without channel and address."""
-    choices = value.choices
+    choices = value.preferences
     return {
         "kind": value.kind,
-        "standing": value.standing,
+        "standing": value.status,
         "reason": value.reason,
         "language": choices.language,
         "detail": choices.detail,
@@ -336,7 +342,7 @@ def row_of(value: Subscriber) -> dict[str, Any]:
         "paused_until": value.paused_until,
         "awaiting": value.awaiting,
         "awaited_until": value.awaited_until,
-        "strikes": value.strikes,
+        "strikes": value.consecutive_refusals,
         "failing_since": value.failing_since,
         "consented_at": value.consent and value.consent.at,
         "consent": value.consent and value.consent.how,

@@ -12,7 +12,7 @@ from bot.db.tables import asks, deliveries, dispatches, signups, subscribers
 Counts = dict[tuple[str, ...], int]
 
 
-async def subscribers_by_standing(connection: AsyncConnection) -> Counts:
+async def subscribers_by_status(connection: AsyncConnection) -> Counts:
     """Count the subscribers by channel and status."""
     groups = (subscribers.c.channel, subscribers.c.standing)
     rows = await connection.execute(select(*groups, func.count()).group_by(*groups))

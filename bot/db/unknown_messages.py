@@ -76,10 +76,10 @@ async def settle(connection: AsyncConnection, numbers: Sequence[int], message: i
     await connection.execute(taken)
 
 
-async def decide(connection: AsyncConnection, dispatch: int, decision: Decision) -> int:
+async def decide(connection: AsyncConnection, campaign: int, decision: Decision) -> int:
     """Store the operator's decision about the open messages of a campaign. Returns how many there are."""
     of_dispatch = exists().where(
-        deliveries.c.id == _COLUMNS.delivery_id, deliveries.c.dispatch_id == dispatch
+        deliveries.c.id == _COLUMNS.delivery_id, deliveries.c.dispatch_id == campaign
     )
     decided = update(table).where(_COLUMNS.state == Decision.OPEN, of_dispatch).values(state=decision)
     return (await connection.execute(decided)).rowcount

@@ -29,18 +29,18 @@ from enum import StrEnum
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.core.models import Delivery, Mark, Sending, Standing, Subscriber
+from bot.core.models import Delivery, Mark, Sending, Subscriber, SubscriberStatus
 from bot.db import subscribers
+from bot.delivery.batched_writer import BatchedWriter
 from bot.delivery.channel import (
     DeferredError,
     DeliveryError,
+    DeliveryRefusedError,
     EndedError,
     HaltedError,
-    RefusedError,
     StruckError,
     blames_the_address,
 )
-from bot.delivery.ledger import BatchedWriter
 from digest.core.backoff import Backoff
 from digest.db import engine as database
 
@@ -173,7 +173,7 @@ _DOUBT = timedelta(days=2)  # the time in which an ended subscription is restore
 _NEWLY = timedelta(hours=12)  # less than between the editions of two days
 _AGAIN = Backoff(timedelta(hours=1), timedelta(hours=6))
 
-Held = EndedError | StruckError | RefusedError | DeferredError
+Held = EndedError | StruckError | DeliveryRefusedError | DeferredError
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +202,7 @@ def ruling(error: DeliveryError, weight: Weight, failing: timedelta, *, is_prove
     it.
     """
     blames, is_common = blames_the_address(error), weight is not Weight.FEW
-    if isinstance(error, RefusedError):
+    if isinstance(error, DeliveryRefusedError):
         return Ruling(counts=False, ends=False, again=weight is Weight.OURS)
     counts = is_proven and (blames or weight is not Weight.OURS)
     is_over = failing >= PATIENCE and (blames or not is_common)
@@ -238,14 +238,14 @@ class AddressFailures:
 
     async def hold(self, delivery: Delivery, error: DeliveryError) -> None:
         """Hold `error`. The caller marks a deferred delivery. Raises HaltedError if the brake trips."""
-        reader, answer = delivery.subscriber, _answer(delivery, error)
-        self._held[reader.id] = delivery, error
+        subscriber, answer = delivery.subscriber, _answer(delivery, error)
+        self._held[subscriber.id] = delivery, error
         if not isinstance(error, DeferredError):
             await self._mark(delivery, Sending.DUE, str(error), next_at=self.clock() + _HELD)
         if not answer.likeness:
             return
         now = self.clock()
-        if self.brake.note(reader.id, answer, now, is_expected=_is_expected(reader, now)):
+        if self.brake.note(subscriber.id, answer, now, is_expected=_is_expected(subscriber, now)):
             await self._revive(error)
             if self.brake.tripped:  # still: nobody was served meanwhile
                 raise _about_us(error)
@@ -319,10 +319,10 @@ class AddressFailures:
         """Apply `error`. Returns the pause before `delivery` is retried, or None if it is not retried or was already
         marked.
         """
-        reader, now = delivery.subscriber, self.clock()
-        found = ruling(error, weight, _failing(reader, now), is_proven=is_proven)
+        subscriber, now = delivery.subscriber, self.clock()
+        found = ruling(error, weight, _failing(subscriber, now), is_proven=is_proven)
         if found.counts:
-            found = await self._fail(reader.id, error, weight)
+            found = await self._fail(subscriber.id, error, weight)
         if isinstance(error, DeferredError):  # it was marked when it was deferred
             return None
         if not found.again:
@@ -338,7 +338,7 @@ class AddressFailures:
         now, strike = self.clock(), isinstance(error, StruckError)
         async with database.writing(self.engine) as connection:
             failing = await subscribers.fail(connection, number, now, gap=GAP, strike=strike)
-            if failing is None or failing.standing is not Standing.ACTIVE:  # deleted or ended meanwhile
+            if failing is None or failing.status is not SubscriberStatus.ACTIVE:  # deleted or ended meanwhile
                 return Ruling(counts=False, ends=False, again=False)
             found = ruling(error, weight, _failing(failing, now), is_proven=True)
             if found.ends:
@@ -352,14 +352,14 @@ class AddressFailures:
         await self.ledger.note(delivery.id, Mark(state, reason, next_at=next_at))
 
 
-def _failing(reader: Subscriber, now: datetime) -> timedelta:
+def _failing(subscriber: Subscriber, now: datetime) -> timedelta:
     """Return how long the address has failed."""
-    return now - (reader.failing_since or now)
+    return now - (subscriber.failing_since or now)
 
 
-def _is_expected(reader: Subscriber, now: datetime) -> bool:
+def _is_expected(subscriber: Subscriber, now: datetime) -> bool:
     """Return whether the address was already failing at an earlier edition."""
-    return _failing(reader, now) >= _NEWLY
+    return _failing(subscriber, now) >= _NEWLY
 
 
 def _answer(delivery: Delivery, error: DeliveryError | None = None) -> RecipientAnswer:

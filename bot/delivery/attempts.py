@@ -13,10 +13,11 @@ from typing import TypeVar
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot.core.models import Delivery, Mark, Part, Sending, Standing, Subscriber
+from bot.core.models import Delivery, Mark, Part, Sending, Subscriber, SubscriberStatus
 from bot.db import deliveries, subscribers
 from bot.delivery import outages
 from bot.delivery.address_failures import AddressFailures, is_held
+from bot.delivery.batched_writer import BatchedWriter
 from bot.delivery.channel import (
     Channel,
     CutShortError,
@@ -30,7 +31,6 @@ from bot.delivery.channel import (
     unsent,
 )
 from bot.delivery.fanout import LIFETIME, Renderings
-from bot.delivery.ledger import BatchedWriter
 from bot.delivery.outages import outlasting
 from bot.subscriptions import preferences
 from digest.core.backoff import Backoff
@@ -66,7 +66,7 @@ class DeliveryResults:
         )
         await self.ledger.note(delivery.id, mark)
         self.failures.served(delivery)
-        if delivery.subscriber.strikes or delivery.subscriber.failing_since:
+        if delivery.subscriber.consecutive_refusals or delivery.subscriber.failing_since:
             await self._written(partial(subscribers.clear_strikes, number=delivery.subscriber.id))
 
     async def failed(self, delivery: Delivery, message: int, error: DeliveryError, *, last: bool) -> bool:
@@ -181,7 +181,7 @@ class _UnwantedError(Exception):
 
 
 @dataclass(frozen=True)
-class Attempts:
+class DeliveryAttempts:
     """Sends deliveries on `channel`.
 
     `is_ending` tells whether to stop after the current message, `is_refused` whether to start none at all. `served` is
@@ -211,7 +211,7 @@ class Attempts:
         if reason := obstacle(delivery, now):
             await self._drop(delivery, reason)
             return
-        ready = delivery.dispatch.is_ready_in(delivery.subscriber.choices.language)
+        ready = delivery.campaign.is_ready_in(delivery.subscriber.preferences.language)
         if delivery.rendering is None and not ready:  # another language was chosen meanwhile
             await self.outcomes.note(delivery, Sending.HELD)
             return
@@ -282,8 +282,12 @@ class Attempts:
 
     async def _hindrance(self, delivery: Delivery) -> str | None:
         """Return why the subscriber no longer wants the delivery; None if there is no such reason."""
-        reader = await outages.outlasting("subscribers", partial(self._reader, delivery.subscriber.id))
-        return obstacle(replace(delivery, subscriber=reader), self.clock()) if reader else Standing.LEFT.value
+        subscriber = await outages.outlasting("subscribers", partial(self._reader, delivery.subscriber.id))
+        return (
+            obstacle(replace(delivery, subscriber=subscriber), self.clock())
+            if subscriber
+            else SubscriberStatus.LEFT.value
+        )
 
     async def _reader(self, number: int) -> Subscriber | None:
         async with database.reading(self.engine) as connection:
@@ -303,7 +307,7 @@ class Attempts:
 class _Before:
     """The last moment before a message is sent. A channel may reach it more than once."""
 
-    attempts: Attempts
+    attempts: DeliveryAttempts
     delivery: Delivery
     rendering: int
     message: int
@@ -327,8 +331,8 @@ class _Before:
 def obstacle(delivery: Delivery, now: datetime) -> str | None:
     """Return why nothing may be sent at this moment, or None. Pure."""
     subscriber = delivery.subscriber
-    if subscriber.standing is not Standing.ACTIVE:
-        return subscriber.standing.value
+    if subscriber.status is not SubscriberStatus.ACTIVE:
+        return subscriber.status.value
     if preferences.pause(subscriber, now):
         return "paused"
     if delivery.is_belied:
@@ -340,4 +344,4 @@ def obstacle(delivery: Delivery, now: datetime) -> str | None:
 
 def _hour(delivery: Delivery) -> datetime:
     """Return when the subscriber wants it, by the latest choice."""
-    return preferences.due_at(delivery.dispatch, delivery.subscriber.hour, delivery.subscriber.zone)
+    return preferences.due_at(delivery.campaign, delivery.subscriber.hour, delivery.subscriber.zone)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Protocol, Self
 
-from bot.core.models import Choices, Delivery, Dispatch, Part
+from bot.core.models import Campaign, Delivery, Part, Preferences
 from digest.core.models import Edition
 
 
@@ -30,7 +30,7 @@ class DeliveryError(Exception):
         return self
 
 
-class RefusedError(DeliveryError):
+class DeliveryRefusedError(DeliveryError):
     """The remote server will never accept this message; the address is fine."""
 
 
@@ -124,8 +124,10 @@ class Channel(Protocol):
         Only for channels whose recipients can recognize the duplicate.
         """
 
-    def compose(self, dispatch: Dispatch, edition: Edition | None, choices: Choices) -> tuple[Part, ...]:
-        """Compose the messages of a campaign for these `choices`; `edition` holds only the papers that they match."""
+    def compose(
+        self, campaign: Campaign, edition: Edition | None, preferences: Preferences
+    ) -> tuple[Part, ...]:
+        """Compose the messages of a campaign for these `preferences`; `edition` holds only the papers they match."""
 
     async def send(
         self, delivery: Delivery, part: Part, *, first: bool, before: Callable[[], Awaitable[None]]

@@ -18,15 +18,15 @@ from typing import TypeVar
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from bot.core.models import Choices, Delivery, Dispatch, Part, Subject
-from bot.db import deliveries, dispatches, subscribers
+from bot.core.models import Campaign, Delivery, Part, Preferences, Subject
+from bot.db import campaigns, deliveries, subscribers
 from bot.delivery.channel import Channel
-from bot.subscriptions import preferences
+from bot.subscriptions.preferences import due_at
 from digest.core.models import Edition
 from digest.db import engine as database
 from digest.db.bulk import BATCH
 from digest.pipeline import selection
-from digest.pipeline.selection import Rules
+from digest.pipeline.selection import SelectionRules
 
 LIFETIME = timedelta(days=3)
 """The time after its due time in which a delivery may be sent: an outage of two days loses none."""
@@ -54,7 +54,7 @@ async def open_edition(
     anchor: datetime,
     at: datetime,
     languages: Collection[str] | None = None,
-) -> Dispatch | None:
+) -> Campaign | None:
     """Fan out the edition of `day`, due at its `anchor`, to subscribers who read one of `languages`; None means all.
 
     It is called again for languages that become ready later, and after interruptions. Returns None if another call has
@@ -63,7 +63,7 @@ async def open_edition(
     return await _open(engine, Subject.EDITION, day, anchor, at, languages)
 
 
-async def open_quiet_day(engine: AsyncEngine, day: date, anchor: datetime, at: datetime) -> Dispatch | None:
+async def open_quiet_day(engine: AsyncEngine, day: date, anchor: datetime, at: datetime) -> Campaign | None:
     """Fan out the notice of a day without papers to those who want it, unless the papers have turned up.
 
     If they turn up later, their edition is fanned out all the same.
@@ -74,27 +74,27 @@ async def open_quiet_day(engine: AsyncEngine, day: date, anchor: datetime, at: d
 async def draft_broadcast(engine: AsyncEngine, text: str, at: datetime) -> int:
     """Store a broadcast of the operator's `text` and return its id. Nobody gets it before it is confirmed."""
     async with database.writing(engine) as connection:
-        draft = await dispatches.open_(connection, Subject.DRAFT, None, at, at, text)
+        draft = await campaigns.open_(connection, Subject.DRAFT, None, at, at, text)
     if draft is None:
         raise AssertionError("each draft is a new one")
     return draft.id
 
 
-async def confirm_broadcast(engine: AsyncEngine, number: int, at: datetime) -> Dispatch | None:
+async def confirm_broadcast(engine: AsyncEngine, number: int, at: datetime) -> Campaign | None:
     """Fan out the broadcast `number` to all active subscribers, due at once. Returns None if that was done before."""
     async with database.writing(engine) as connection:
-        dispatch = await dispatches.confirm(connection, number, at)
-    if dispatch is not None:
-        await _give_out(engine, dispatch, at)
-    return dispatch
+        campaign = await campaigns.confirm(connection, number, at)
+    if campaign is not None:
+        await _give_out(engine, campaign, at)
+    return campaign
 
 
 async def resume(engine: AsyncEngine, at: datetime) -> None:
     """Finish interrupted fan-outs."""
     async with database.reading(engine) as connection:
-        unfinished = await dispatches.unfinished(connection)
-    for dispatch in unfinished:
-        await _give_out(engine, dispatch, at)
+        unfinished = await campaigns.unfinished(connection)
+    for campaign in unfinished:
+        await _give_out(engine, campaign, at)
 
 
 async def languages_to_give(connection: AsyncConnection, since: date) -> dict[date, frozenset[str]]:
@@ -102,13 +102,13 @@ async def languages_to_give(connection: AsyncConnection, since: date) -> dict[da
 
     For an edition without a fan-out, these are the languages of all active subscribers.
     """
-    days = await dispatches.never_given(connection, since)
+    days = await campaigns.never_given(connection, since)
     everyone = frozenset(await subscribers.languages(connection)) if days else frozenset()
     found = dict.fromkeys(days, everyone)
     for number, languages in (await deliveries.held_languages(connection)).items():
-        dispatch = await dispatches.find(connection, number)
-        if dispatch is not None and dispatch.edition_date is not None and dispatch.edition_date >= since:
-            found.setdefault(dispatch.edition_date, frozenset(languages))
+        campaign = await campaigns.find(connection, number)
+        if campaign is not None and campaign.edition_date is not None and campaign.edition_date >= since:
+            found.setdefault(campaign.edition_date, frozenset(languages))
     return dict(sorted(found.items()))
 
 
@@ -119,17 +119,17 @@ async def _open(
     due_at: datetime,
     at: datetime,
     languages: Collection[str] | None,
-) -> Dispatch | None:
+) -> Campaign | None:
     if await _is_given(engine, subject, day, languages):
         return None
     async with database.writing(engine) as connection:
-        opened = await dispatches.open_(connection, subject, day, due_at, at, languages=languages)
-        known = opened or await dispatches.of_day(connection, day, subject)
+        opened = await campaigns.open_(connection, subject, day, due_at, at, languages=languages)
+        known = opened or await campaigns.of_day(connection, day, subject)
         if known is None:
             raise AssertionError(f"the dispatch of {day} is there")
-        dispatch = opened or await dispatches.add_languages(connection, known.id, languages)
-    await _give_out(engine, dispatch, at)
-    return dispatch if opened or dispatch != known else None
+        campaign = opened or await campaigns.add_languages(connection, known.id, languages)
+    await _give_out(engine, campaign, at)
+    return campaign if opened or campaign != known else None
 
 
 async def _is_given(
@@ -139,38 +139,38 @@ async def _is_given(
     if languages is not None and not languages:
         return True
     async with database.reading(engine) as connection:
-        if subject is Subject.QUIET and await dispatches.of_day(connection, day):
+        if subject is Subject.QUIET and await campaigns.of_day(connection, day):
             return True
-        known = await dispatches.of_day(connection, day, subject)
+        known = await campaigns.of_day(connection, day, subject)
         if known is None:
             return False
-        fanout = await dispatches.fanout(connection, known.id)
+        fanout = await campaigns.fanout(connection, known.id)
         held = (await deliveries.held_languages(connection)).get(known.id, set())
     return fanout is not None and fanout.is_done and _covers(known, languages) and not _ready(known, held)
 
 
-def _covers(dispatch: Dispatch, languages: Collection[str] | None) -> bool:
+def _covers(campaign: Campaign, languages: Collection[str] | None) -> bool:
     if languages is None:
-        return dispatch.languages is None
-    return all(map(dispatch.is_ready_in, languages))
+        return campaign.languages is None
+    return all(map(campaign.is_ready_in, languages))
 
 
-def _ready(dispatch: Dispatch, languages: Collection[str]) -> list[str]:
-    return [each for each in languages if dispatch.is_ready_in(each)]
+def _ready(campaign: Campaign, languages: Collection[str]) -> list[str]:
+    return [each for each in languages if campaign.is_ready_in(each)]
 
 
-async def _give_out(engine: AsyncEngine, dispatch: Dispatch, at: datetime) -> None:
+async def _give_out(engine: AsyncEngine, campaign: Campaign, at: datetime) -> None:
     """Finish the fan-out of a campaign, and release held deliveries that are ready."""
-    count = await _all_of(partial(_give_to_some, engine, dispatch.id, at))
+    count = await _all_of(partial(_give_to_some, engine, campaign.id, at))
     released = 0
-    if await _holds_some(engine, dispatch):
-        released = await _all_of(partial(_release_some, engine, dispatch, at))
+    if await _holds_some(engine, campaign):
+        released = await _all_of(partial(_release_some, engine, campaign, at))
     if count or released:
         _log.info(
             "fanned_out",
-            dispatch=dispatch.id,
-            subject=dispatch.subject,
-            date=str(dispatch.edition_date),
+            campaign=campaign.id,
+            subject=campaign.subject,
+            date=str(campaign.edition_date),
             deliveries=count,
             released=released,
         )
@@ -188,37 +188,37 @@ async def _all_of(step: Callable[[], Awaitable[int | None]]) -> int:
 async def _give_to_some(engine: AsyncEngine, number: int, at: datetime) -> int | None:
     """Do one transaction of the fan-out. Returns the number of rows, or None if nothing is left to do."""
     async with database.writing(engine) as connection:
-        fanout = await dispatches.fanout(connection, number, lock=True)
+        fanout = await campaigns.fanout(connection, number, lock=True)
         if fanout is None or fanout.is_done:
             return None
         segment = await deliveries.segment(connection, fanout.reached, _BATCH)
         if segment is None or segment.upto is None:
-            await dispatches.note_given(connection, number, at)
+            await campaigns.note_given(connection, number, at)
             return None
         count = await deliveries.open_for(
             connection,
-            fanout.dispatch,
-            partial(preferences.due_at, fanout.dispatch),
+            fanout.campaign,
+            partial(due_at, fanout.campaign),
             at,
-            quiet=fanout.dispatch.subject is Subject.QUIET,
+            quiet=fanout.campaign.subject is Subject.QUIET,
             among=segment,
             joined_until=fanout.joined_until,
         )
-        await dispatches.note_reached(connection, number, segment.upto)
+        await campaigns.note_reached(connection, number, segment.upto)
     return count
 
 
-async def _holds_some(engine: AsyncEngine, dispatch: Dispatch) -> bool:
+async def _holds_some(engine: AsyncEngine, campaign: Campaign) -> bool:
     """Return whether deliveries are held that are ready."""
     async with database.reading(engine) as connection:
-        held = (await deliveries.held_languages(connection)).get(dispatch.id, set())
-    return bool(_ready(dispatch, held))
+        held = (await deliveries.held_languages(connection)).get(campaign.id, set())
+    return bool(_ready(campaign, held))
 
 
-async def _release_some(engine: AsyncEngine, dispatch: Dispatch, at: datetime) -> int | None:
+async def _release_some(engine: AsyncEngine, campaign: Campaign, at: datetime) -> int | None:
     """Release one transaction's worth of deliveries. Returns None if there were none."""
     async with database.writing(engine) as connection:
-        return await deliveries.release(connection, dispatch, at, _BATCH) or None
+        return await deliveries.release(connection, campaign, at, _BATCH) or None
 
 
 class Renderings:
@@ -241,27 +241,27 @@ class Renderings:
         if number is None:
             subscriber = delivery.subscriber
             quiet = subscriber.quiet_line and not delivery.is_after_quiet
-            number = await self._number(delivery.dispatch, subscriber.choices, quiet=quiet)
+            number = await self._number(delivery.campaign, subscriber.preferences, quiet=quiet)
         return number, await self._stored(number)
 
     async def replaced(self, delivery: Delivery, number: int, part: int, instead: tuple[Part, ...]) -> int:
         """Return the id of the messages `number` with `instead` in place of `part`, made once for all deliveries."""
         parts = await self._stored(number)
-        key = (delivery.dispatch.id, f"{number} without {part}")
+        key = (delivery.campaign.id, f"{number} without {part}")
         async with self._making:
             if key not in self._numbers:
                 parts = (*parts[:part], *instead, *parts[part + 1 :])
                 async with database.writing(self._engine) as connection:
-                    kept = await dispatches.keep_rendering(connection, *key, parts, self._clock())
+                    kept = await campaigns.keep_rendering(connection, *key, parts, self._clock())
                 _remember(self._numbers, key, (kept, self._clock()))
             return self._numbers[key][0]
 
-    async def _number(self, dispatch: Dispatch, choices: Choices, *, quiet: bool) -> int:
-        key = (dispatch.id, _key(self._channel.name, choices, quiet=quiet))
+    async def _number(self, campaign: Campaign, preferences: Preferences, *, quiet: bool) -> int:
+        key = (campaign.id, _key(self._channel.name, preferences, quiet=quiet))
         if not self._knows(key):
             async with self._making:  # whoever waited finds it done
                 if not self._knows(key):
-                    number = await self._kept_or_made(dispatch, choices, key[1], quiet=quiet)
+                    number = await self._kept_or_made(campaign, preferences, key[1], quiet=quiet)
                     _remember(self._numbers, key, (number, self._clock()))
         self._numbers.move_to_end(key)
         return self._numbers[key][0]
@@ -269,46 +269,50 @@ class Renderings:
     def _knows(self, key: tuple[int, str]) -> bool:
         return key in self._numbers and self._clock() - self._numbers[key][1] < _TRUSTED
 
-    async def _kept_or_made(self, dispatch: Dispatch, choices: Choices, key: str, *, quiet: bool) -> int:
+    async def _kept_or_made(
+        self, campaign: Campaign, preferences: Preferences, key: str, *, quiet: bool
+    ) -> int:
         async with database.reading(self._engine) as connection:
-            known = await dispatches.rendering(connection, dispatch.id, key)
+            known = await campaigns.rendering(connection, campaign.id, key)
         if known is not None:
             return known
-        parts = await self._make(dispatch, choices, quiet=quiet)
+        parts = await self._make(campaign, preferences, quiet=quiet)
         async with database.writing(self._engine) as connection:
-            return await dispatches.keep_rendering(connection, dispatch.id, key, parts, self._clock())
+            return await campaigns.keep_rendering(connection, campaign.id, key, parts, self._clock())
 
-    async def _make(self, dispatch: Dispatch, choices: Choices, *, quiet: bool) -> tuple[Part, ...]:
+    async def _make(self, campaign: Campaign, preferences: Preferences, *, quiet: bool) -> tuple[Part, ...]:
         edition = None
-        if dispatch.subject is Subject.EDITION and dispatch.edition_date is not None:
-            edition = await self._contents(dispatch.edition_date, choices.language)
-            edition = matching(edition, choices) if edition else None
+        if campaign.subject is Subject.EDITION and campaign.edition_date is not None:
+            edition = await self._contents(campaign.edition_date, preferences.language)
+            edition = matching(edition, preferences) if edition else None
             if edition is None or not (edition.entries or edition.replacements):
                 if not quiet:
                     return ()
-                dispatch, edition = replace(dispatch, subject=Subject.QUIET), None
-        return await asyncio.to_thread(self._channel.compose, dispatch, edition, choices)
+                campaign, edition = replace(campaign, subject=Subject.QUIET), None
+        return await asyncio.to_thread(self._channel.compose, campaign, edition, preferences)
 
     async def _stored(self, number: int) -> tuple[Part, ...]:
         if number not in self._parts:
             async with self._making, database.reading(self._engine) as connection:
                 if number not in self._parts:
-                    _remember(self._parts, number, await dispatches.parts(connection, number))
+                    _remember(self._parts, number, await campaigns.parts(connection, number))
         self._parts.move_to_end(number)
         return self._parts[number]
 
 
-def matching(edition: Edition, choices: Choices) -> Edition:
-    """Return `edition` with the papers that match `choices`."""
-    rules = Rules(choices.categories or edition.categories, include=choices.include, exclude=choices.exclude)
-    replacements = edition.replacements if not choices.include else ()
+def matching(edition: Edition, preferences: Preferences) -> Edition:
+    """Return `edition` with the papers that match `preferences`."""
+    rules = SelectionRules(
+        preferences.categories or edition.categories, include=preferences.include, exclude=preferences.exclude
+    )
+    replacements = edition.replacements if not preferences.include else ()
     return replace(edition, entries=selection.matching(edition.entries, rules), replacements=replacements)
 
 
 @lru_cache(_IN_MEMORY)
-def _key(channel: str, choices: Choices, *, quiet: bool) -> str:
+def _key(channel: str, preferences: Preferences, *, quiet: bool) -> str:
     """Return the key of a rendering: a hash, so that no keywords remain after a subscriber's data is deleted."""
-    form = json.dumps([channel, asdict(choices), quiet], sort_keys=True)
+    form = json.dumps([channel, asdict(preferences), quiet], sort_keys=True)
     return hashlib.sha256(form.encode()).hexdigest()
 
 

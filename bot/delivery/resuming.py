@@ -14,8 +14,8 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.alerts import Alerts
-from bot.core.models import AlertKind, Dispatch
-from bot.db import deliveries, dispatches, unknown_messages
+from bot.core.models import AlertKind, Campaign
+from bot.db import campaigns, deliveries, unknown_messages
 from bot.delivery import outages
 from bot.delivery.worker import ChannelError, Outbox
 from digest.core.errors import StoreError, StoreUnavailableError
@@ -52,15 +52,15 @@ async def alert_of_unknown(engine: AsyncEngine, alerts: Alerts, at: datetime) ->
             for number, last in recent.items()
             if last < at - _PATIENCE or not await deliveries.is_under_way(connection, number, at)
         ]
-        found = {number: await dispatches.find(connection, number) for number in over}
-    for number, dispatch in found.items():
-        if dispatch is not None:
-            await alerts.raise_(AlertKind.SENDS_UNKNOWN, name_of_unknown(dispatch), str(counts[number]))
+        found = {number: await campaigns.find(connection, number) for number in over}
+    for number, campaign in found.items():
+        if campaign is not None:
+            await alerts.raise_(AlertKind.SENDS_UNKNOWN, name_of_unknown(campaign), str(counts[number]))
 
 
-def name_of_unknown(dispatch: Dispatch) -> str:
+def name_of_unknown(campaign: Campaign) -> str:
     """Return the name of a campaign for the operator: its day or its id."""
-    return str(dispatch.edition_date or f"#{dispatch.id}")
+    return str(campaign.edition_date or f"#{campaign.id}")
 
 
 _BUSY_SECONDS = 15.0  # until the other process may be done

@@ -28,10 +28,10 @@ from bot.core.models import Delivery, Sending
 from bot.db import deliveries
 from bot.delivery import outages
 from bot.delivery.address_failures import AddressFailures
-from bot.delivery.attempts import Attempts, DeliveryResults
+from bot.delivery.attempts import DeliveryAttempts, DeliveryResults
+from bot.delivery.batched_writer import BatchedWriter, LedgerClosedError
 from bot.delivery.channel import Channel, HaltedError
 from bot.delivery.fanout import Renderings
-from bot.delivery.ledger import BatchedWriter, LedgerClosedError
 from digest.core.errors import DigestError, StoreUnavailableError
 from digest.db import engine as database
 from digest.db.locks import exclusive
@@ -43,7 +43,7 @@ _OTHERS = (
 _GOLDEN = (sqrt(5) - 1) / 2  # the fractional parts of its multiples are spread evenly between 0 and 1
 
 
-class Refusal(StrEnum):
+class RefusalScope(StrEnum):
     """The meaning of a refusal of us."""
 
     ALONE = "alone"
@@ -84,17 +84,17 @@ class Trials:
         self.are_on, self._left = False, _TRIALS
         self.refused.pop(recipient, None)
 
-    def met(self, recipient: int, *, is_answer: bool) -> Refusal:
+    def met(self, recipient: int, *, is_answer: bool) -> RefusalScope:
         """Record a refusal of us for `recipient`, and return its meaning; `is_answer`: it is the answer to a single
         message.
         """
         before = self.refused.get(recipient, self.sent)
         if is_answer and not self.are_on and self.sent - before >= _OTHERS:
-            return Refusal.ALONE
+            return RefusalScope.ALONE
         self.refused[recipient] = self.sent
         is_trial, self.are_on = self.are_on and recipient == self._latest, True
         self._left = max(self._left - is_trial, 0)
-        return Refusal.DOUBTFUL if is_answer and self._left else Refusal.CLEAR
+        return RefusalScope.DOUBTFUL if is_answer and self._left else RefusalScope.CLEAR
 
 
 _log = structlog.get_logger()
@@ -125,7 +125,7 @@ class Outbox:
     """Set once a message was accepted."""
     _ledger: BatchedWriter = field(init=False)
     _outcomes: DeliveryResults = field(init=False)
-    _attempts: Attempts = field(init=False)
+    _attempts: DeliveryAttempts = field(init=False)
     _trials: Trials = field(init=False, default_factory=Trials)
     _running: dict[int, "asyncio.Task[None]"] = field(init=False, default_factory=dict)
     """Tasks by subscriber id."""
@@ -142,7 +142,7 @@ class Outbox:
         failures = AddressFailures(self.engine, self.channel.name, self._ledger, self.clock)
         repeats = self.channel.repeats_unknown
         self._outcomes = DeliveryResults(self.engine, self._ledger, self.clock, failures, repeats=repeats)
-        self._attempts = Attempts(
+        self._attempts = DeliveryAttempts(
             self.engine,
             self.channel,
             self.renderings,
@@ -271,10 +271,10 @@ class Outbox:
     def _met(self, delivery: Delivery, error: HaltedError) -> bool:
         """Record a refusal of us. Returns whether it concerns only the recipient."""
         found = self._trials.met(delivery.subscriber.id, is_answer=bool(error.likeness))
-        if found is Refusal.ALONE:
+        if found is RefusalScope.ALONE:
             return True
         self._refusal = error
-        if found is Refusal.CLEAR:
+        if found is RefusalScope.CLEAR:
             self._halt(error)
         else:
             self._cut_short(but=delivery.subscriber.id)

@@ -12,7 +12,7 @@ from bot.command_line import say
 from bot.container import open_database
 from bot.doctor import channels, domain, machine, models, papers
 from bot.doctor.domain import Names
-from bot.doctor.findings import Finding, Health, found
+from bot.doctor.findings import Diagnosis, Health, found
 from bot.doctor.machine import digest_time
 from bot.settings import Settings, SettingsError
 from digest.core.errors import StoreError
@@ -30,7 +30,7 @@ def doctor() -> None:
     try:
         loaded = settings.load()
     except SettingsError as error:
-        _tell(Finding("settings", Health.BROKEN, str(error)))
+        _tell(Diagnosis("settings", Health.BROKEN, str(error)))
         raise typer.Exit(1) from None
     process.configure_logs(loaded.log_format, quiet=True)
     if asyncio.run(_told(loaded)):
@@ -47,13 +47,13 @@ async def _told(loaded: Settings) -> bool:
     return broken
 
 
-def _tell(finding: Finding) -> None:
+def _tell(finding: Diagnosis) -> None:
     say(terminal.render("finding", finding=finding), nl=False)
 
 
-async def examine(loaded: Settings, clock: Clock, names: Names) -> AsyncGenerator[Finding, None]:
+async def examine(loaded: Settings, clock: Clock, names: Names) -> AsyncGenerator[Diagnosis, None]:
     """Check all parts in parallel, and yield the findings in order."""
-    yield Finding("settings", Health.OK, "valid")
+    yield Diagnosis("settings", Health.OK, "valid")
     yield await found("data folder", machine.folder(loaded))
     tasks = [asyncio.create_task(found(what, check)) for what, check in _checks(loaded, clock, names)]
     try:
@@ -68,7 +68,7 @@ async def examine(loaded: Settings, clock: Clock, names: Names) -> AsyncGenerato
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _on_the_database(loaded: Settings, clock: Clock) -> AsyncGenerator[Finding, None]:
+async def _on_the_database(loaded: Settings, clock: Clock) -> AsyncGenerator[Diagnosis, None]:
     """Check the database, and arXiv, whose rate slots are stored in it."""
     try:
         async with open_database(loaded) as engine, papers.opened(loaded, engine, clock) as arxiv:
@@ -78,7 +78,7 @@ async def _on_the_database(loaded: Settings, clock: Clock) -> AsyncGenerator[Fin
             yield await found("arXiv feed", arxiv.feed())
             yield await found("clock", arxiv.time())
     except StoreError as error:
-        yield Finding("database", Health.BROKEN, str(error))
+        yield Diagnosis("database", Health.BROKEN, str(error))
 
 
 def _checks(loaded: Settings, clock: Clock, names: Names) -> Checks:

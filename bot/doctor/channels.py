@@ -18,7 +18,7 @@ from bot.doctor.findings import BrokenError, OffError, UnsureError
 from bot.links import open_links
 from bot.mail import imap, smtp
 from bot.mail.channel import letterhead
-from bot.mail.smtp import Connection, Patience
+from bot.mail.smtp import Connection, SmtpTimeouts
 from bot.settings import Settings
 from bot.telegram.application import open_bot
 from bot.telegram.rate_limiter import LimitArgs
@@ -32,7 +32,7 @@ async def check_smtp(settings: Settings, clock: Clock) -> str:
     links = open_links(settings, clock)
     if settings.smtp_host is None or settings.mail_from is None or links is None:
         raise OffError("SMTP_HOST is not set.")
-    relay = Connection(smtp.server(settings), Patience())
+    relay = Connection(smtp.server(settings), SmtpTimeouts())
     sender = letterhead(settings, settings.mail_from, links).return_path(0)
     to = settings.mail_reply_to or settings.mail_from.mailbox
     try:

@@ -25,7 +25,7 @@ class Health(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Diagnosis:
     """The health of the part `what`, with a sentence that says what to fix if it is broken."""
 
     what: str
@@ -45,19 +45,19 @@ class OffError(DigestError):
     """The part is not configured; the message names the setting."""
 
 
-async def found(what: str, check: Awaitable[str]) -> Finding:
+async def found(what: str, check: Awaitable[str]) -> Diagnosis:
     """Run `check`, and convert its note or error into a finding."""
     try:
         async with asyncio.timeout(_SECONDS):
-            return Finding(what, Health.OK, await check)
+            return Diagnosis(what, Health.OK, await check)
     except TimeoutError:
-        return Finding(what, Health.BROKEN, f"No answer within {_SECONDS:g} s.")
+        return Diagnosis(what, Health.BROKEN, f"No answer within {_SECONDS:g} s.")
     except OffError as error:
-        return Finding(what, Health.OFF, str(error))
+        return Diagnosis(what, Health.OFF, str(error))
     except UnsureError as error:
-        return Finding(what, Health.UNSURE, str(error))
+        return Diagnosis(what, Health.UNSURE, str(error))
     except DigestError as error:
-        return Finding(what, Health.BROKEN, str(error))
+        return Diagnosis(what, Health.BROKEN, str(error))
     except Exception as error:  # noqa: BLE001 - one part's fault is no reason to leave out the others
         _log.exception("check_crashed", what=what)
-        return Finding(what, Health.BROKEN, f"The check itself failed ({type(error).__name__}).")
+        return Diagnosis(what, Health.BROKEN, f"The check itself failed ({type(error).__name__}).")

@@ -14,19 +14,19 @@ from bot.doctor.findings import BrokenError, OffError
 from bot.settings import Settings
 from digest.core.errors import LongPromptError, ModelError, StoreError
 from digest.core.models import Call, PaperId, Purpose, VersionId
-from digest.core.singleflight import Audience
+from digest.core.singleflight import Listeners
 from digest.llm.budget import Budget
 from digest.llm.client import Model
 from digest.llm.endpoint_profile import NEW, EndpointProfile, capabilities, tokens_at_least
 from digest.llm.profiles import Profiles
 from digest.llm.prompts import PromptTemplate
-from digest.llm.retry import Patience
+from digest.llm.retry import RetryPolicy
 from digest.pipeline.reading_checks import ReadingAnswer
 from digest.pipeline.translate import TranslationAnswer
 
 Clock = Callable[[], datetime]
 
-_PATIENCE = Patience(call_seconds=60, attempts=2, throttle_seconds=20)
+_PATIENCE = RetryPolicy(call_seconds=60, attempts=2, throttle_seconds=20)
 _LONGEST_TRIAL = 40_000  # tokens of a paid question that tests a context window again
 _VERSION = VersionId(PaperId("1706.03762"), 7)
 _TITLE = "Rooms that can be heard"
@@ -75,7 +75,7 @@ async def model(settings: Settings, name: str, purposes: list[Purpose], clock: C
             extra=language_model.own_fields(settings),
         )
         try:
-            tokens = [await _tokens(asked, settings, name, purpose, Audience()) for purpose in purposes]
+            tokens = [await _tokens(asked, settings, name, purpose, Listeners()) for purpose in purposes]
             tokens.append(await _tokens(asked, settings, name, purposes[-1], _listening()))
             tokens += await _beyond(known.window_tokens, asked, settings, name)
         except ModelError as error:
@@ -119,7 +119,7 @@ async def _beyond(window_tokens: int | None, asked: Model, settings: Settings, n
         return []
     text = " ".join([_TEXT] * (window_tokens // tokens_at_least(_TEXT) + 1))
     try:
-        return [await _tokens(asked, settings, name, Purpose.READING, Audience(), text)]
+        return [await _tokens(asked, settings, name, Purpose.READING, Listeners(), text)]
     except LongPromptError:
         return []
 
@@ -129,7 +129,7 @@ async def _tokens(
     settings: Settings,
     name: str,
     purpose: Purpose,
-    audience: Audience,
+    listeners: Listeners,
     text: str = _TEXT,
 ) -> int:
     """Return the tokens of one answer about `text`. Raises ModelError."""
@@ -141,16 +141,16 @@ async def _tokens(
         version=_VERSION,
         language=settings.target_language,
         model=name,
-        audience=audience,
+        listeners=listeners,
     )
     return answered.call.prompt_tokens + answered.call.completion_tokens
 
 
-def _listening() -> Audience:
-    """Create an audience that wants to see the answer as it is written, so that it is requested as a stream."""
-    audience = Audience()
-    audience.join(lambda _: None)
-    return audience
+def _listening() -> Listeners:
+    """Create listeners that want to see the answer as it is written, so that it is requested as a stream."""
+    listeners = Listeners()
+    listeners.join(lambda _: None)
+    return listeners
 
 
 async def _unrecorded(_: Call) -> None:

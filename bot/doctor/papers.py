@@ -10,11 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.doctor.findings import BrokenError, UnsureError
 from bot.settings import Settings
-from digest.arxiv.client import Gate, Patience, open_client
+from digest.arxiv.client import ArxivClient, FetchPolicy, open_client
 from digest.arxiv.query_api import QueryApi
 from digest.arxiv.rss import AnnouncementFeed
 from digest.core import ids
-from digest.db.locks import Turns
+from digest.db.locks import RateSlots
 
 _PAPER = "1706.03762"  # a paper that will always exist
 _SKEW = timedelta(seconds=30)
@@ -25,7 +25,7 @@ async def opened(
     settings: Settings, engine: AsyncEngine, clock: Callable[[], datetime]
 ) -> AsyncIterator["Arxiv"]:
     """Open arXiv at the rate of ARXIV_REQUEST_INTERVAL."""
-    client = open_client(settings.arxiv_contact, Patience())
+    client = open_client(settings.arxiv_contact, FetchPolicy())
     async with client:
         yield Arxiv(settings, engine, client, clock)
 
@@ -47,11 +47,11 @@ class Arxiv:
         self._clock = clock
         client.event_hooks = {"response": [*client.event_hooks["response"], self._note_time]}
         interval = settings.arxiv_request_interval
-        self._gate = Gate(
+        self._gate = ArxivClient(
             client,
             interval=interval,
-            patience=Patience(attempts=1),
-            shared=Turns(engine, "arxiv", interval).turn if interval else None,
+            patience=FetchPolicy(attempts=1),
+            shared=RateSlots(engine, "arxiv", interval).turn if interval else None,
         )
         self.offset: timedelta | None = None
 

@@ -27,12 +27,12 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.alerts import Alerts
-from bot.core.models import AlertKind, Standing, Subscriber
+from bot.core.models import AlertKind, Subscriber, SubscriberStatus
 from bot.db import bounces, deliveries, subscribers
 from bot.delivery.address_failures import GAP, PATIENCE, Weight, is_outage, weigh
 from bot.links import Links
 from bot.mail import bounces as reports
-from bot.mail.bounces import LIMIT_BYTES, Kind, Report
+from bot.mail.bounces import LIMIT_BYTES, Report, ReportKind
 from bot.subscriptions import service
 from digest.db import engine as database
 
@@ -40,12 +40,12 @@ _log = structlog.get_logger()
 _MEMORY = timedelta(days=60)  # the time in which the start of a series of failures is searched
 _ALIKE = timedelta(days=2)  # the time in which reports that say the same are weighed together
 _SEVERAL = 3  # subscribers with returned mail before the operator is alerted
-_COUNTED = (Kind.GONE, Kind.HARD, Kind.SOFT)
+_COUNTED = (ReportKind.GONE, ReportKind.HARD, ReportKind.SOFT)
 _BOUNCED = "bounced"  # the first word of the reason of a subscription ended by a report
 _KEPT = timedelta(days=365)
 
 
-class Outcome(StrEnum):
+class BounceOutcome(StrEnum):
     """The result of applying a report."""
 
     ENDED = "ended"
@@ -60,7 +60,7 @@ class Outcome(StrEnum):
     """It reports nothing, or concerns no known subscriber."""
 
 
-async def take(engine: AsyncEngine, mail: bytes, links: Links, at: datetime) -> Outcome:
+async def take(engine: AsyncEngine, mail: bytes, links: Links, at: datetime) -> BounceOutcome:
     """Read `mail` and apply its report. Raises StoreError."""
     return await act(engine, await asyncio.to_thread(reports.read, mail, links), at)
 
@@ -77,25 +77,25 @@ async def alert_of_refusals(engine: AsyncEngine, alerts: Alerts, at: datetime) -
     Raises StoreError.
     """
     async with database.reading(engine) as connection:
-        readers, words = await bounces.most_alike(connection, Kind.REFUSED, at - _ALIKE)
+        readers, words = await bounces.most_alike(connection, ReportKind.REFUSED, at - _ALIKE)
     if readers >= _SEVERAL:
         await alerts.raise_(AlertKind.MAIL_RETURNED, reason=words)
     else:
         await alerts.resolve(AlertKind.MAIL_RETURNED)
 
 
-async def act(engine: AsyncEngine, report: Report, at: datetime) -> Outcome:
+async def act(engine: AsyncEngine, report: Report, at: datetime) -> BounceOutcome:
     """Apply `report` in one transaction, once. Raises StoreError."""
     async with database.writing(engine) as connection:
         about = await _about(connection, report)
         number = about.id if about else None
         known = report.id, report.kind, report.detail, number, at
         if not await bounces.take(connection, *known, likeness=report.likeness):
-            return Outcome.KNOWN
+            return BounceOutcome.KNOWN
         if about is None:
-            return Outcome.ASIDE
+            return BounceOutcome.ASIDE
         outcome = await _change(connection, about, report, at)
-    likeness = report.likeness if outcome is Outcome.OURS else None
+    likeness = report.likeness if outcome is BounceOutcome.OURS else None
     _log.info(
         "bounced",
         subscriber=number,
@@ -114,21 +114,23 @@ async def _about(connection: AsyncConnection, report: Report) -> Subscriber | No
     return None if number is None else await subscribers.get(connection, number)
 
 
-async def _change(connection: AsyncConnection, about: Subscriber, report: Report, at: datetime) -> Outcome:
+async def _change(
+    connection: AsyncConnection, about: Subscriber, report: Report, at: datetime
+) -> BounceOutcome:
     weight = await _weighed(connection, about, report, at)
     if weight is Weight.OURS:
-        await bounces.forgive(connection, report.likeness, Kind.REFUSED, at - _ALIKE)
-        return Outcome.OURS
+        await bounces.forgive(connection, report.likeness, ReportKind.REFUSED, at - _ALIKE)
+        return BounceOutcome.OURS
     since = max(at - _MEMORY, about.consent.at) if about.consent else at - _MEMORY
     failures = await bounces.moments(connection, about.id, _COUNTED, since)
 
-    def edit(reader: Subscriber) -> Subscriber:
-        return changed(reader, report, failures, weight)
+    def edit(subscriber: Subscriber) -> Subscriber:
+        return changed(subscriber, report, failures, weight)
 
     after = await subscribers.change(connection, about.id, edit, at)
-    if after is None or after.standing is about.standing:
-        return Outcome.NOTED
-    return Outcome.LEFT if after.standing is Standing.LEFT else Outcome.ENDED
+    if after is None or after.status is about.status:
+        return BounceOutcome.NOTED
+    return BounceOutcome.LEFT if after.status is SubscriberStatus.LEFT else BounceOutcome.ENDED
 
 
 async def _weighed(connection: AsyncConnection, about: Subscriber, report: Report, at: datetime) -> Weight:
@@ -136,42 +138,44 @@ async def _weighed(connection: AsyncConnection, about: Subscriber, report: Repor
     if report.kind not in _COUNTED or not report.likeness:
         return Weight.FEW
     alike = await bounces.alike(connection, report.likeness, at - _ALIKE)
-    ended = [reader for reader in alike if reader.standing is Standing.ENDED]
+    ended = [subscriber for subscriber in alike if subscriber.status is SubscriberStatus.ENDED]
     active = await subscribers.count_active(connection, about.channel)
-    domains = [_domain(reader) for reader in alike]
+    domains = [_domain(subscriber) for subscriber in alike]
     weight = weigh(domains, active + len(ended))
     here = domains.count(_domain(about))
     if weight is Weight.FEW and here > 1:
         known = await subscribers.count_at(connection, about.channel, _domain(about))
         weight = Weight.MANY if is_outage(here, known) else Weight.FEW
     if weight is not Weight.FEW:
-        for reader in ended:
-            await subscribers.change(connection, reader.id, _restored, at)
+        for subscriber in ended:
+            await subscribers.change(connection, subscriber.id, _restored, at)
     return weight
 
 
-def _restored(reader: Subscriber) -> Subscriber:
+def _restored(subscriber: Subscriber) -> Subscriber:
     """Restore the subscription if a report ended it."""
-    was_bounced = reader.standing is Standing.ENDED and (reader.reason or "").startswith(_BOUNCED)
-    return replace(reader, standing=Standing.ACTIVE, reason=None) if was_bounced else reader
+    was_bounced = subscriber.status is SubscriberStatus.ENDED and (subscriber.reason or "").startswith(
+        _BOUNCED
+    )
+    return replace(subscriber, status=SubscriberStatus.ACTIVE, reason=None) if was_bounced else subscriber
 
 
 def changed(
-    reader: Subscriber, report: Report, failures: Sequence[datetime], weight: Weight = Weight.FEW
+    subscriber: Subscriber, report: Report, failures: Sequence[datetime], weight: Weight = Weight.FEW
 ) -> Subscriber:
     """Return the subscriber after `report`; `failures` are the recent ones, oldest first, including this one. Pure."""
-    if reader.standing is not Standing.ACTIVE:
-        return reader
+    if subscriber.status is not SubscriberStatus.ACTIVE:
+        return subscriber
     match report.kind:
-        case Kind.LEAVING:
-            return service.left(reader)
-        case Kind.COMPLAINT:
-            return replace(reader, standing=Standing.ENDED, reason="complaint")
-        case Kind.GONE if weight is Weight.FEW:
-            return _ended(reader, report)
-        case Kind.GONE | Kind.HARD | Kind.SOFT if lasts(failures) >= PATIENCE:
-            return _ended(reader, report)
-    return reader
+        case ReportKind.LEAVING:
+            return service.left(subscriber)
+        case ReportKind.COMPLAINT:
+            return replace(subscriber, status=SubscriberStatus.ENDED, reason="complaint")
+        case ReportKind.GONE if weight is Weight.FEW:
+            return _ended(subscriber, report)
+        case ReportKind.GONE | ReportKind.HARD | ReportKind.SOFT if lasts(failures) >= PATIENCE:
+            return _ended(subscriber, report)
+    return subscriber
 
 
 def lasts(failures: Sequence[datetime]) -> timedelta:
@@ -184,12 +188,14 @@ def lasts(failures: Sequence[datetime]) -> timedelta:
     return failures[-1] - began[0] if began else timedelta(0)
 
 
-def _ended(reader: Subscriber, report: Report) -> Subscriber:
-    return replace(reader, standing=Standing.ENDED, reason=f"{_BOUNCED} {report.detail or ''}".rstrip())
+def _ended(subscriber: Subscriber, report: Report) -> Subscriber:
+    return replace(
+        subscriber, status=SubscriberStatus.ENDED, reason=f"{_BOUNCED} {report.detail or ''}".rstrip()
+    )
 
 
-def _domain(reader: Subscriber) -> str:
-    return reader.address.rpartition("@")[2]
+def _domain(subscriber: Subscriber) -> str:
+    return subscriber.address.rpartition("@")[2]
 
 
 _LINE_BYTES = 64 * 1024

@@ -136,7 +136,7 @@ _MAILER = re.compile(r"mailer-?daemon|postmaster|mail delivery|mdaemon", re.IGNO
 _AFTER_DATA = re.compile(r"(in reply to|after) end of data|^>>> data\b", re.IGNORECASE | re.MULTILINE)
 
 
-class Kind(StrEnum):
+class ReportKind(StrEnum):
     """The kind of a report."""
 
     GONE = "gone"
@@ -168,7 +168,7 @@ class Report:
     """
 
     id: str
-    kind: Kind
+    kind: ReportKind
     detail: str | None = None
     subscriber: int | None = None
     delivery: int | None = None
@@ -176,10 +176,10 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class _ReportText:
     """The content of a report, without the subscriber."""
 
-    kind: Kind
+    kind: ReportKind
     detail: str | None = None
     likeness: str = ""
 
@@ -189,21 +189,21 @@ def read(mail: bytes, links: Links) -> Report:
     mail = b"".join(mail[:LIMIT_BYTES].splitlines(keepends=True)[:_LINES])
     own_id = f"sha256:{sha256(mail).hexdigest()}"
     if len(_NESTING.findall(mail)) > _NESTED:
-        return Report(own_id, Kind.OTHER, "nested")
+        return Report(own_id, ReportKind.OTHER, "nested")
     try:
         return _read(message_from_bytes(mail), own_id, links)
     except Exception as error:  # noqa: BLE001 - hostile mail, read by parsers that were not written for it
         _log.warning("mail_unreadable", error=type(error).__name__)
-        return Report(own_id, Kind.OTHER, "unreadable")
+        return Report(own_id, ReportKind.OTHER, "unreadable")
 
 
 def _read(mail: Message, own_id: str, links: Links) -> Report:
     found_id = _ID.fullmatch(_text(mail, "Message-ID").strip())
     own_id = found_id[0] if found_id else own_id
     if (leaver := _leaver(mail, links)) is not None:
-        return Report(own_id, Kind.LEAVING, None, leaver)
+        return Report(own_id, ReportKind.LEAVING, None, leaver)
     said = _reported(mail)
-    if said.kind is Kind.OTHER:
+    if said.kind is ReportKind.OTHER:
         return Report(own_id, said.kind, said.detail)
     about = _subscriber(mail, links), _delivery(mail, links)
     return Report(own_id, said.kind, said.detail, *about, said.likeness)
@@ -215,7 +215,7 @@ def _leaver(mail: Message, links: Links) -> int | None:
     return named if named is not None else return_path.read_subject(_text(mail, "Subject"), links)
 
 
-def _reported(mail: Message) -> _Said:
+def _reported(mail: Message) -> _ReportText:
     if status := _part(mail, "message/delivery-status"):
         return _by_status(status, _prose(mail))
     if feedback := _part(mail, "message/feedback-report"):
@@ -223,11 +223,11 @@ def _reported(mail: Message) -> _Said:
     if notice := parse_notice(mail):
         return _by_notice(notice)
     if _part(mail, "message/disposition-notification"):  # RFC 8098: about a mail that arrived
-        return _Said(Kind.OTHER)
+        return _ReportText(ReportKind.OTHER)
     return _by_its_looks(mail)
 
 
-def _by_its_looks(mail: Message) -> _Said:
+def _by_its_looks(mail: Message) -> _ReportText:
     """Recognize the forms of servers that write no delivery status."""
     if not getaddresses(
         map(str, mail.get_all("From", []))
@@ -238,47 +238,47 @@ def _by_its_looks(mail: Message) -> _Said:
     prose = _prose(mail)
     is_mailer = _MAILER.search(_text(mail, "From"))
     if late or (is_mailer and _STILL_TRYING.search(prose)):
-        return _Said(Kind.LATE)
+        return _ReportText(ReportKind.LATE)
     said = _failure("", None, prose)
-    if failed or (is_mailer and said.kind is not Kind.UNCLEAR):
+    if failed or (is_mailer and said.kind is not ReportKind.UNCLEAR):
         return said
-    return _Said(Kind.OTHER)
+    return _ReportText(ReportKind.OTHER)
 
 
-def _by_status(status: Message, prose: str) -> _Said:
+def _by_status(status: Message, prose: str) -> _ReportText:
     """Read the first recipient with a failure. Each of our mails has only one recipient."""
     for fields in _blocks(status):
         action = _text(fields, "Action").strip().lower()
         found = _STATUS.match(_text(fields, "Status").strip())
         code = found and found[1]
         if action.startswith("delayed"):
-            return _Said(Kind.LATE, code)
+            return _ReportText(ReportKind.LATE, code)
         if action.startswith(("fail", "error")):  # OpenSMTPD writes error
             return _failure(_text(fields, "Diagnostic-Code").partition(";")[2], code, prose)
-    return _Said(Kind.OTHER)
+    return _ReportText(ReportKind.OTHER)
 
 
-def _by_notice(notice: Notice) -> _Said:
+def _by_notice(notice: Notice) -> _ReportText:
     match notice.kind:
         case NoticeKind.BOUNCE:
             return _failure(notice.diagnostic, notice.status, "")
         case NoticeKind.COMPLAINT:
-            return _Said(Kind.COMPLAINT, "abuse")
-    return _Said(Kind.OTHER)
+            return _ReportText(ReportKind.COMPLAINT, "abuse")
+    return _ReportText(ReportKind.OTHER)
 
 
-def _failure(diagnostic: str, status: str | None, prose: str) -> _Said:
+def _failure(diagnostic: str, status: str | None, prose: str) -> _ReportText:
     """Judge a failure by its `diagnostic`, or else by the `prose`; `status` is that of the report."""
     if not refusals.words(diagnostic):
         verdict = refusals.judge(None, status, "").verdict
         if verdict is not Verdict.UNCLEAR:
-            return _Said(_kind(verdict, status), status)
+            return _ReportText(_kind(verdict, status), status)
         diagnostic = prose
     text = " ".join(diagnostic.split())
     code, inner = _CODE.search(text), _INNER.search(text)
     number, detail = int(code[1]) if code else None, inner[1] if inner else status
     verdict = _corrected(refusals.judge(number, detail, text).verdict, detail, prose)
-    return _Said(_kind(verdict, detail), detail, refusals.likeness(number, text))
+    return _ReportText(_kind(verdict, detail), detail, refusals.likeness(number, text))
 
 
 def _corrected(verdict: Verdict, status: str | None, prose: str) -> Verdict:
@@ -297,23 +297,23 @@ def _names_the_mailbox(status: str | None) -> bool:
     return status is not None and status.split(".")[1] == "1"
 
 
-def _kind(verdict: Verdict, status: str | None) -> Kind:
+def _kind(verdict: Verdict, status: str | None) -> ReportKind:
     match verdict:
         case Verdict.GONE:
-            return Kind.GONE
+            return ReportKind.GONE
         case Verdict.ADDRESS:
-            return Kind.SOFT if status and status.startswith("4") else Kind.HARD
+            return ReportKind.SOFT if status and status.startswith("4") else ReportKind.HARD
         case Verdict.CHANNEL | Verdict.MESSAGE:
-            return Kind.REFUSED
+            return ReportKind.REFUSED
         case Verdict.UNCLEAR:  # RFC 3463 §3: system, protocol, content, policies
-            return Kind.REFUSED if status and status.split(".")[1] in "3567" else Kind.UNCLEAR
+            return ReportKind.REFUSED if status and status.split(".")[1] in "3567" else ReportKind.UNCLEAR
 
 
-def _complaint(feedback: Message) -> _Said:
+def _complaint(feedback: Message) -> _ReportText:
     for fields in _blocks(feedback):
         if (kind := _text(fields, "Feedback-Type").strip().lower()) in _COMPLAINTS:
-            return _Said(Kind.COMPLAINT, kind)
-    return _Said(Kind.OTHER)
+            return _ReportText(ReportKind.COMPLAINT, kind)
+    return _ReportText(ReportKind.OTHER)
 
 
 def _prose(mail: Message) -> str:

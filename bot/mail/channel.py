@@ -10,12 +10,12 @@ import structlog
 from aiolimiter import AsyncLimiter
 
 from bot.core.mailboxes import Mailbox, Sender
-from bot.core.models import Choices, Delivery, Dispatch, Part
+from bot.core.models import Campaign, Delivery, Part, Preferences
 from bot.delivery.channel import CutShortError, DeliveryError, HaltedError, unsent
 from bot.links import Links
 from bot.mail import composing, message, return_path, smtp
 from bot.mail.message import Envelope, Letterhead, Signer
-from bot.mail.smtp import Before, ClosedError, Connection, Patience, Server
+from bot.mail.smtp import Before, ClosedError, Connection, Server, SmtpTimeouts
 from bot.settings import Settings
 from digest.core.models import Edition
 
@@ -30,7 +30,7 @@ class _WornError(ClosedError):
 class Pool:
     """At most `width` connections, fewer if the server allows fewer; `rate` mails a second, 0 for no limit."""
 
-    def __init__(self, server: Server, width: int, rate: float, patience: Patience) -> None:
+    def __init__(self, server: Server, width: int, rate: float, patience: SmtpTimeouts) -> None:
         self.width = width
         self._patience = patience
         self._all = [Connection(server, patience) for _ in range(width)]
@@ -173,10 +173,10 @@ class Pool:
 
 @asynccontextmanager
 async def open_pool(
-    server: Server, width: int, rate: float, patience: Patience | None = None
+    server: Server, width: int, rate: float, patience: SmtpTimeouts | None = None
 ) -> AsyncIterator[Pool]:
     """Open a pool of at most `width` connections, which connect on demand and are closed at the end."""
-    pool = Pool(server, width, rate, patience or Patience())
+    pool = Pool(server, width, rate, patience or SmtpTimeouts())
     tidying = asyncio.create_task(pool.tidy())
     try:
         yield pool
@@ -207,9 +207,11 @@ class Mail:
         """The number of deliveries that the outbox of this channel processes at once."""
         return self._pool.width * _AT_ONCE
 
-    def compose(self, dispatch: Dispatch, edition: Edition | None, choices: Choices) -> tuple[Part, ...]:
-        """Compose the single mail of a campaign for subscribers with these `choices`."""
-        return composing.compose(dispatch, edition, choices, self._head.links)
+    def compose(
+        self, campaign: Campaign, edition: Edition | None, preferences: Preferences
+    ) -> tuple[Part, ...]:
+        """Compose the single mail of a campaign for subscribers with these `preferences`."""
+        return composing.compose(campaign, edition, preferences, self._head.links)
 
     async def send(
         self,
@@ -255,7 +257,7 @@ def letterhead(settings: Settings, sender: Sender, links: Links) -> Letterhead:
 
 @asynccontextmanager
 async def open_mail(
-    settings: Settings, links: Links, clock: Callable[[], datetime], patience: Patience | None = None
+    settings: Settings, links: Links, clock: Callable[[], datetime], patience: SmtpTimeouts | None = None
 ) -> AsyncIterator[Mail]:
     """Open the channel by the settings, which include SMTP_HOST. Raises DigestError if the DKIM key is unusable."""
     sender = settings.mail_from

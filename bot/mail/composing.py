@@ -20,14 +20,14 @@ import css_inline
 from jinja2 import Environment
 from markupsafe import Markup
 
-from bot.core.models import Choices, Detail, Dispatch, Part, Subject
+from bot.core.models import Campaign, Detail, Part, Preferences, Subject
 from bot.links import Links
 from bot.mail import message
 from digest.core.models import Edition, Entry, Gap
 from digest.render import announcement, i18n, page
 
 
-class Amount(IntEnum):
+class ShownLength(IntEnum):
     """The amount shown of a paper; each includes those before it. Below READING there is a link to the rest."""
 
     NOTHING = 0
@@ -37,10 +37,10 @@ class Amount(IntEnum):
     READING = 4
 
 
-Amounts = tuple[Amount, ...]
+ShownLengths = tuple[ShownLength, ...]
 
 
-def longest(wanted: Sequence[Amount], fits: Callable[[Amounts], bool]) -> Amounts:
+def longest(wanted: Sequence[ShownLength], fits: Callable[[ShownLengths], bool]) -> ShownLengths:
     """Return the most of `wanted` that `fits`. The last papers are shortened first, and all by one step before any by
     two.
     """
@@ -51,15 +51,15 @@ def longest(wanted: Sequence[Amount], fits: Callable[[Amounts], bool]) -> Amount
     return lessened(whole, steps)
 
 
-def lessened(wanted: Sequence[Amount], steps: int) -> Amounts:
+def lessened(wanted: Sequence[ShownLength], steps: int) -> ShownLengths:
     """Return `wanted` after `steps` reductions, each of the last paper among those that show the most."""
     left = list(wanted)
-    most, at = max(left, default=Amount.NOTHING), len(left)
+    most, at = max(left, default=ShownLength.NOTHING), len(left)
     for _ in range(steps):
         at = next(place for place in range(at - 1, -1, -1) if left[place] is most)
-        left[at] = Amount(most - 1)
+        left[at] = ShownLength(most - 1)
         if most not in left[:at]:
-            most, at = Amount(most - 1), len(left)
+            most, at = ShownLength(most - 1), len(left)
     return tuple(left)
 
 
@@ -132,9 +132,9 @@ _PREHEADER = 150  # characters that clients show after the subject
 _END = "<!--end-->"  # marks the beginning of the personal part in the templates
 _FEEDBACK_SENDER = "arxiv-daily"
 _WANTED = {
-    Detail.TITLES: Amount.TITLE,
-    Detail.ABSTRACTS: Amount.ABSTRACT,
-    Detail.READINGS: Amount.READING,
+    Detail.TITLES: ShownLength.TITLE,
+    Detail.ABSTRACTS: ShownLength.ABSTRACT,
+    Detail.READINGS: ShownLength.READING,
 }
 _INLINER = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
 
@@ -145,7 +145,7 @@ class Item:
 
     number: int
     entry: Entry
-    amount: Amount
+    amount: ShownLength
     link: str
 
     @property
@@ -155,13 +155,15 @@ class Item:
         return (None if isinstance(translation, Gap) else translation.title) or paper.title
 
 
-def compose(dispatch: Dispatch, edition: Edition | None, choices: Choices, links: Links) -> tuple[Part, ...]:
-    """Compose the mail of a campaign for subscribers with these `choices`, as `message.build` takes it. Always one."""
-    if dispatch.subject is Subject.BROADCAST:
-        return (_broadcast(dispatch.text or "", choices.language, str(dispatch.id)),)
+def compose(
+    campaign: Campaign, edition: Edition | None, preferences: Preferences, links: Links
+) -> tuple[Part, ...]:
+    """Compose the mail of a campaign for subscribers with these `preferences`, as `message.build` takes it."""
+    if campaign.subject is Subject.BROADCAST:
+        return (_broadcast(campaign.text or "", preferences.language, str(campaign.id)),)
     if edition is None:
-        return (_quiet(dispatch, choices.language),)
-    return (_edition(edition, choices, links),)
+        return (_quiet(campaign, preferences.language),)
+    return (_edition(edition, preferences, links),)
 
 
 def letter(
@@ -204,25 +206,25 @@ def _broadcast(text: str, language: str, name: str) -> Part:
     )
 
 
-def _quiet(dispatch: Dispatch, language: str) -> Part:
-    day, said = dispatch.edition_date, words(language)
+def _quiet(campaign: Campaign, language: str) -> Part:
+    day, said = campaign.edition_date, words(language)
     feedback = _feedback(str(day), language, "quiet")
     return letter(said.quiet_subject(day), [said.quiet(day)], language, personal=True, feedback=feedback)
 
 
-def _edition(edition: Edition, choices: Choices, links: Links) -> Part:
-    language = choices.language
+def _edition(edition: Edition, preferences: Preferences, links: Links) -> Part:
+    language = preferences.language
     wanted = (
-        *(_WANTED[choices.detail] for _ in edition.entries),
-        *(Amount.TITLE for _ in edition.replacements),
+        *(_WANTED[preferences.detail] for _ in edition.entries),
+        *(ShownLength.TITLE for _ in edition.replacements),
     )
     room = HTML_LIMIT - _ADDRESSES - 2 * len(links.preferences(2**63))
 
-    def shown(amounts: Amounts) -> dict[str, Any]:
+    def shown(amounts: ShownLengths) -> dict[str, Any]:
         return _shown(edition, amounts, language, links) | {"shortened": amounts != wanted}
 
     @cache
-    def html(amounts: Amounts) -> str:
+    def html(amounts: ShownLengths) -> str:
         return _html("edition", language, shown(amounts))
 
     amounts = longest(wanted, lambda tried: len(html(tried).encode()) <= room)
@@ -231,7 +233,7 @@ def _edition(edition: Edition, choices: Choices, links: Links) -> Part:
     return _part(words(language).subject(edition), html(amounts), text, language, feedback)
 
 
-def _shown(edition: Edition, amounts: Amounts, language: str, links: Links) -> dict[str, Any]:
+def _shown(edition: Edition, amounts: ShownLengths, language: str, links: Links) -> dict[str, Any]:
     """Build the context of an edition's templates; `amounts` are those of its entries, then of its replacements."""
     count = len(edition.entries)
     items = [
@@ -249,10 +251,10 @@ def _shown(edition: Edition, amounts: Amounts, language: str, links: Links) -> d
         "web": links.post(edition.date) or links.edition(edition.date, language),
         "listed": items,
         "replacements": replacements,
-        "contents": any(item.amount > Amount.TITLE for item in items),
+        "contents": any(item.amount > ShownLength.TITLE for item in items),
         "more": len(amounts) - len(items) - len(replacements),
         "personal": True,
-        **Amount.__members__,
+        **ShownLength.__members__,
     }
 
 

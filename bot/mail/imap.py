@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from bot.alerts import Alerts
 from bot.links import Links
 from bot.mail import apply_bounces, oauth
-from bot.mail.apply_bounces import Outcome
+from bot.mail.apply_bounces import BounceOutcome
 from bot.mail.bounces import LIMIT_BYTES
 from bot.mail.oauth import Tokens
 from bot.settings import Settings
@@ -76,12 +76,12 @@ def account(settings: Settings) -> Account | None:
     return Account(settings.imap_host, settings.imap_port, settings.imap_username, password, tokens=tokens)
 
 
-async def check(where: Account, engine: AsyncEngine, links: Links, at: datetime) -> Counter[Outcome]:
+async def check(where: Account, engine: AsyncEngine, links: Links, at: datetime) -> Counter[BounceOutcome]:
     """Apply all new mail in the mailbox, and count the outcomes.
 
     Raises MailboxError and StoreError; what was applied before that remains.
     """
-    outcomes = Counter[Outcome]()
+    outcomes = Counter[BounceOutcome]()
     await apply_bounces.forget_old(engine, at)
     async with entered(where) as inbox:
         for uid in await _apart(inbox.unseen):
@@ -91,16 +91,16 @@ async def check(where: Account, engine: AsyncEngine, links: Links, at: datetime)
 
 async def _deal_with(
     inbox: "ImapInbox", uid: str, engine: AsyncEngine, links: Links, at: datetime
-) -> Outcome:
+) -> BounceOutcome:
     """Apply one mail. If the server does not return it, the others are not delayed."""
     try:
         mail = await _apart(partial(inbox.fetch, uid))
         outcome = await apply_bounces.take(engine, mail, links, at)
     except UnreadableMailError as error:
         _log.warning("mail_unreadable", error=str(error))
-        outcome = Outcome.ASIDE
+        outcome = BounceOutcome.ASIDE
     with suppress(UnreadableMailError):
-        await _apart(partial(inbox.mark, uid, aside=outcome is Outcome.ASIDE))
+        await _apart(partial(inbox.mark, uid, aside=outcome is BounceOutcome.ASIDE))
     return outcome
 
 

@@ -24,7 +24,7 @@ _HEADER = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class RowFault:
     """An error in a line."""
 
     line: int
@@ -32,11 +32,11 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class CsvSheet:
     """The valid rows, and the errors of the others."""
 
     rows: tuple[Subscriber, ...]
-    faults: tuple[Fault, ...]
+    faults: tuple[RowFault, ...]
 
 
 class _FaultyError(Exception):
@@ -56,22 +56,22 @@ class Defaults:
     own: tuple[Mailbox, ...] = ()
 
 
-def read(lines: Iterable[str], defaults: Defaults) -> Sheet:
+def read(lines: Iterable[str], defaults: Defaults) -> CsvSheet:
     """Read the subscribers from a CSV file. Errors in its first line are the only ones reported."""
     records = _records(lines)
     first = next(records, None)
     if first is None:
-        return Sheet((), (Fault(_HEADER, "the file is empty"),))
+        return CsvSheet((), (RowFault(_HEADER, "the file is empty"),))
     line, header = first
-    if isinstance(header, Fault):
-        return Sheet((), (header,))
+    if isinstance(header, RowFault):
+        return CsvSheet((), (header,))
     names = [name.strip().lower() for name in header]
     if wrong := list(_wrong_names(names)):
-        return Sheet((), tuple(Fault(line, each) for each in wrong))
+        return CsvSheet((), tuple(RowFault(line, each) for each in wrong))
     return _sheet(names, records, defaults)
 
 
-def _records(lines: Iterable[str]) -> Iterator[tuple[int, list[str] | Fault]]:
+def _records(lines: Iterable[str]) -> Iterator[tuple[int, list[str] | RowFault]]:
     """Yield each non-blank record with its first line number. A syntax error ends the records."""
     reader = csv.reader(lines, strict=True)
     begin = 1
@@ -81,7 +81,7 @@ def _records(lines: Iterable[str]) -> Iterator[tuple[int, list[str] | Fault]]:
                 yield begin, record
             begin = reader.line_num + 1
     except (csv.Error, UnicodeDecodeError):
-        yield begin, Fault(begin, "from here on this is not valid CSV in UTF-8")
+        yield begin, RowFault(begin, "from here on this is not valid CSV in UTF-8")
 
 
 def _wrong_names(names: list[str]) -> Iterator[str]:
@@ -95,23 +95,25 @@ def _wrong_names(names: list[str]) -> Iterator[str]:
     yield from (f"the column “{_shown(name)}” occurs twice" for name in set(names) if names.count(name) > 1)
 
 
-def _sheet(names: list[str], records: Iterable[tuple[int, list[str] | Fault]], defaults: Defaults) -> Sheet:
+def _sheet(
+    names: list[str], records: Iterable[tuple[int, list[str] | RowFault]], defaults: Defaults
+) -> CsvSheet:
     rows: dict[str, tuple[int, Subscriber]] = {}
-    faults: list[Fault] = []
+    faults: list[RowFault] = []
     for line, record in records:
-        if isinstance(record, Fault):
+        if isinstance(record, RowFault):
             faults.append(record)
             continue
         try:
             row = _row(names, record, defaults)
         except _FaultyError as error:
-            faults += [Fault(line, sentence) for sentence in error.args]
+            faults += [RowFault(line, sentence) for sentence in error.args]
             continue
         if earlier := rows.get(row.address):
-            faults.append(Fault(line, f"the same address as in line {earlier[0]}"))
+            faults.append(RowFault(line, f"the same address as in line {earlier[0]}"))
         else:
             rows[row.address] = line, row
-    return Sheet(tuple(row for _, row in rows.values()), tuple(faults))
+    return CsvSheet(tuple(row for _, row in rows.values()), tuple(faults))
 
 
 def _row(names: list[str], record: list[str], defaults: Defaults) -> Subscriber:

@@ -28,7 +28,7 @@ class Verdict(StrEnum):
     """The reply does not say."""
 
 
-class Cause(StrEnum):
+class RefusalCause(StrEnum):
     """The cause of a refusal that concerns us, for the operator."""
 
     SENDER = "sender"
@@ -45,15 +45,20 @@ class Rule:
     """A wording: a regular expression for words in lower case, and its source."""
 
     verdict: Verdict
-    cause: Cause | None
+    cause: RefusalCause | None
     source: str
     pattern: str
 
 
 _CHANNEL, _GONE, _ADDRESS = Verdict.CHANNEL, Verdict.GONE, Verdict.ADDRESS
 _MESSAGE, _UNCLEAR = Verdict.MESSAGE, Verdict.UNCLEAR
-_SENDER, _LOGIN, _AUTHENTICATION, _NAME = Cause.SENDER, Cause.LOGIN, Cause.AUTHENTICATION, Cause.NAME
-_LIMIT, _REPUTATION, _SERVER = Cause.LIMIT, Cause.REPUTATION, Cause.SERVER
+_SENDER, _LOGIN, _AUTHENTICATION, _NAME = (
+    RefusalCause.SENDER,
+    RefusalCause.LOGIN,
+    RefusalCause.AUTHENTICATION,
+    RefusalCause.NAME,
+)
+_LIMIT, _REPUTATION, _SERVER = RefusalCause.LIMIT, RefusalCause.REPUTATION, RefusalCause.SERVER
 _GMAIL = "support.google.com/a/answer/3726730"
 _MICROSOFT = "learn.microsoft.com: NDRs in Exchange Online"
 _NETEASE = "mail.163.com/help: 退信代码"
@@ -231,7 +236,7 @@ HINTS = tuple(Rule(*row) for row in (
 """Words that are weaker evidence than a status."""
 # fmt: on
 
-STATUSES: dict[str, tuple[Verdict, Cause | None]] = {
+STATUSES: dict[str, tuple[Verdict, RefusalCause | None]] = {
     # RFC 3463 §3.2, RFC 7505 §4.2; 1.351 is Exchange Online's "remote server returned unknown recipient".
     "1.1": (_GONE, None),
     "1.6": (_GONE, None),
@@ -300,7 +305,7 @@ STATUSES: dict[str, tuple[Verdict, Cause | None]] = {
 BANS = range(500, 1000)
 """Details of x.7.x by which Microsoft refuses the sender: 4.7.500 to 5.7.999."""
 
-CODES: dict[int, tuple[Verdict, Cause | None]] = {
+CODES: dict[int, tuple[Verdict, RefusalCause | None]] = {
     # RFC 5321 §4.2.3, RFC 4954 §6, RFC 3207 §4, RFC 7504.
     421: (_CHANNEL, _SERVER),
     432: (_CHANNEL, _LOGIN),

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from bot.mail.refusal_rules import BANS, CODES, HINTS, RULES, STATUSES, Cause, Rule, Verdict
+from bot.mail.refusal_rules import BANS, CODES, HINTS, RULES, STATUSES, RefusalCause, Rule, Verdict
 
 _RULES, _HINTS = (tuple((re.compile(rule.pattern), rule) for rule in rules) for rules in (RULES, HINTS))
 _LENGTH = 1000  # characters of a reply that are read
@@ -21,13 +21,13 @@ _SOMEBODY = re.compile(
 )
 
 ADVICE = {
-    Cause.SENDER: "MAIL_VERP=false sends from the login's address",
-    Cause.LOGIN: "check SMTP_USERNAME, the password and SMTP_SECURITY",
-    Cause.AUTHENTICATION: "check SPF, DKIM and DMARC: arxiv-daily doctor",
-    Cause.NAME: "check the server's name and reverse DNS: arxiv-daily doctor",
-    Cause.LIMIT: "the server limits how much we send: lower MAIL_RATE",
-    Cause.REPUTATION: "the recipient distrusts our server or our mail",
-    Cause.SERVER: "check the SMTP server",
+    RefusalCause.SENDER: "MAIL_VERP=false sends from the login's address",
+    RefusalCause.LOGIN: "check SMTP_USERNAME, the password and SMTP_SECURITY",
+    RefusalCause.AUTHENTICATION: "check SPF, DKIM and DMARC: arxiv-daily doctor",
+    RefusalCause.NAME: "check the server's name and reverse DNS: arxiv-daily doctor",
+    RefusalCause.LIMIT: "the server limits how much we send: lower MAIL_RATE",
+    RefusalCause.REPUTATION: "the recipient distrusts our server or our mail",
+    RefusalCause.SERVER: "check the SMTP server",
 }
 """Advice to the operator for each cause."""
 
@@ -37,7 +37,7 @@ class Judgement:
     """The subject of a refusal, and its cause if it concerns us."""
 
     verdict: Verdict
-    cause: Cause | None = None
+    cause: RefusalCause | None = None
 
 
 def judge(code: int | None, status: str | None, text: str) -> Judgement:
@@ -55,7 +55,7 @@ def judge(code: int | None, status: str | None, text: str) -> Judgement:
     if found.verdict is not Verdict.GONE:
         return found
     if status is not None and status.partition(".")[2] in _SENDERS:
-        return Judgement(Verdict.CHANNEL, Cause.SENDER)
+        return Judgement(Verdict.CHANNEL, RefusalCause.SENDER)
     return Judgement(Verdict.ADDRESS) if _is_doubtful(code, status) else found
 
 
@@ -105,7 +105,7 @@ def _by_status(status: str | None) -> Judgement | None:
     if found := STATUSES.get(f"{subject}.{detail}"):
         return Judgement(*found)
     if subject == "7" and int(detail) in BANS:
-        return Judgement(Verdict.CHANNEL, Cause.REPUTATION)
+        return Judgement(Verdict.CHANNEL, RefusalCause.REPUTATION)
     return None
 
 

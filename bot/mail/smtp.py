@@ -33,9 +33,9 @@ from bot.core.mailboxes import Mailbox
 from bot.delivery.channel import (
     DeferredError,
     DeliveryError,
+    DeliveryRefusedError,
     EndedError,
     HaltedError,
-    RefusedError,
     StruckError,
     UnansweredError,
     unsent,
@@ -54,7 +54,7 @@ _WORDS = 180  # characters of a server's text
 _ADDRESS = re.compile(r"\S*@\S*")
 
 
-class Stage(StrEnum):
+class SmtpStage(StrEnum):
     """The stage of a transaction (RFC 5321 §3.3)."""
 
     SENDER = "sender"
@@ -76,12 +76,12 @@ class ClosedError(DeferredError):
         self.about_us = about_us
 
 
-def is_accepted(stage: Stage, code: int) -> bool:
+def is_accepted(stage: SmtpStage, code: int) -> bool:
     """Return whether the server accepted the command."""
-    return code // 100 == (3 if stage is Stage.DATA else 2)
+    return code // 100 == (3 if stage is SmtpStage.DATA else 2)
 
 
-def refusal_of(stage: Stage, code: int, text: str, to: str = "") -> DeliveryError:
+def refusal_of(stage: SmtpStage, code: int, text: str, to: str = "") -> DeliveryError:
     """Return the error for the reply `code` and `text` at `stage`, for a mail to the address `to`."""
     text = refusals.readable(text)
     found = _ENHANCED.match(text)
@@ -95,16 +95,16 @@ def refusal_of(stage: Stage, code: int, text: str, to: str = "") -> DeliveryErro
         return lost(stage, reason)
     likeness = refusals.likeness(code, text, to)
     if _is_about_us(stage, code, judgement.verdict):
-        is_answer = code // 100 == 5 and stage in (Stage.RECIPIENT, Stage.CONTENT)
+        is_answer = code // 100 == 5 and stage in (SmtpStage.RECIPIENT, SmtpStage.CONTENT)
         return HaltedError(_sentence(stage, code, text, judgement)).alike(likeness if is_answer else "")
     if code // 100 == 4:
         return _for_a_while(reason, judgement.verdict, likeness)
     return _for_good(reason, judgement.verdict).alike(likeness)
 
 
-def lost(stage: Stage, reason: str = "dropped") -> DeliveryError:
+def lost(stage: SmtpStage, reason: str = "dropped") -> DeliveryError:
     """Return the error for a missing or unreadable reply at `stage`."""
-    return UnansweredError(reason) if stage is Stage.CONTENT else ClosedError(reason)
+    return UnansweredError(reason) if stage is SmtpStage.CONTENT else ClosedError(reason)
 
 
 def shown(code: int, text: str) -> str:
@@ -113,13 +113,13 @@ def shown(code: int, text: str) -> str:
     return f"{code} {words}"[:_WORDS].rstrip(". ")
 
 
-def _is_about_us(stage: Stage, code: int, verdict: Verdict) -> bool:
+def _is_about_us(stage: SmtpStage, code: int, verdict: Verdict) -> bool:
     """Return whether every recipient would be refused: by the words, or else by the stage of a permanent refusal."""
     if verdict is Verdict.CHANNEL:
         return True
-    if code // 100 == 4 or stage is Stage.RECIPIENT:
+    if code // 100 == 4 or stage is SmtpStage.RECIPIENT:
         return False
-    return stage is Stage.SENDER or verdict is Verdict.UNCLEAR
+    return stage is SmtpStage.SENDER or verdict is Verdict.UNCLEAR
 
 
 def _for_a_while(reason: str, verdict: Verdict, likeness: str) -> DeferredError:
@@ -135,12 +135,12 @@ def _for_good(reason: str, verdict: Verdict) -> DeliveryError:
         case Verdict.GONE:
             return EndedError(reason)
         case Verdict.MESSAGE:
-            return RefusedError(reason)
+            return DeliveryRefusedError(reason)
         case _:
             return StruckError(reason, is_certain=verdict is Verdict.ADDRESS)
 
 
-def _sentence(stage: Stage, code: int, text: str, judgement: Judgement) -> str:
+def _sentence(stage: SmtpStage, code: int, text: str, judgement: Judgement) -> str:
     advice = f" ({ADVICE[judgement.cause]})" if judgement.cause else ""
     return f"the SMTP server refuses our mail ({stage}): {shown(code, text)}{advice}."
 
@@ -174,7 +174,7 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class SmtpTimeouts:
     """Timeouts in seconds: to connect, secure and log in; for each command; and for the reply to the message.
 
     The last is long because of RFC 5321 §4.5.3.2.6: a client that hangs up before a slow server's reply sends twice. A
@@ -210,7 +210,7 @@ class _UnfitError(SMTPException):
 class Connection:
     """One connection, opened on demand."""
 
-    def __init__(self, server: Server, patience: Patience) -> None:
+    def __init__(self, server: Server, patience: SmtpTimeouts) -> None:
         self._server = server
         self._patience = patience
         self._smtp: aiosmtplib.SMTP | None = None
@@ -279,12 +279,12 @@ class Connection:
     async def offer(self, sender: Mailbox, to: Mailbox) -> None:
         """Check that the server would take mail from `sender` to `to`, without sending any. Raises DeliveryError."""
         if (smtp := self._smtp) is None:
-            raise lost(Stage.SENDER)
+            raise lost(SmtpStage.SENDER)
         try:
-            with _losing(smtp, Stage.RECIPIENT):
+            with _losing(smtp, SmtpStage.RECIPIENT):
                 async with asyncio.timeout(self._patience.command_seconds):
-                    await _say(smtp, Stage.SENDER, b"MAIL", b"FROM:<%s>" % str(sender).encode())
-                    await _say(smtp, Stage.RECIPIENT, b"RCPT", b"TO:<%s>" % str(to).encode(), to=str(to))
+                    await _say(smtp, SmtpStage.SENDER, b"MAIL", b"FROM:<%s>" % str(sender).encode())
+                    await _say(smtp, SmtpStage.RECIPIENT, b"RCPT", b"TO:<%s>" % str(to).encode(), to=str(to))
         finally:
             await self._start_over(smtp)
 
@@ -296,7 +296,7 @@ class Connection:
         """
         smtp = self._smtp
         if smtp is None:
-            raise lost(Stage.SENDER)
+            raise lost(SmtpStage.SENDER)
         with unsent():
             await self._announce(smtp, envelope, before)
         await self._give(smtp, envelope)
@@ -306,15 +306,15 @@ class Connection:
         """Send the commands before the message."""
         to = str(envelope.to)
         try:
-            with _losing(smtp, Stage.DATA):
+            with _losing(smtp, SmtpStage.DATA):
                 async with asyncio.timeout(self._patience.command_seconds):
-                    await _say(smtp, Stage.SENDER, b"MAIL", b"FROM:<%s>" % str(envelope.sender).encode())
-                    await _say(smtp, Stage.RECIPIENT, b"RCPT", b"TO:<%s>" % to.encode(), to=to)
+                    await _say(smtp, SmtpStage.SENDER, b"MAIL", b"FROM:<%s>" % str(envelope.sender).encode())
+                    await _say(smtp, SmtpStage.RECIPIENT, b"RCPT", b"TO:<%s>" % to.encode(), to=to)
             if before is not None:
                 await before()
-            with _losing(smtp, Stage.DATA):
+            with _losing(smtp, SmtpStage.DATA):
                 async with asyncio.timeout(self._patience.command_seconds):
-                    await _say(smtp, Stage.DATA, b"DATA", to=to)
+                    await _say(smtp, SmtpStage.DATA, b"DATA", to=to)
         except asyncio.CancelledError:
             smtp.close()
             raise
@@ -326,14 +326,14 @@ class Connection:
         """Send the message after DATA. From its first byte on, only the reply tells whether it was taken."""
         protocol = smtp.protocol
         if protocol is None:
-            raise lost(Stage.DATA)
-        with _losing(smtp, Stage.CONTENT):
+            raise lost(SmtpStage.DATA)
+        with _losing(smtp, SmtpStage.CONTENT):
             protocol.write(_stuffed(envelope.content))
             reply = await protocol.read_response(self._patience.answer_seconds)
         if reply.code == 421:
             smtp.close()
-        if not is_accepted(Stage.CONTENT, reply.code):
-            raise refusal_of(Stage.CONTENT, reply.code, reply.message, str(envelope.to))
+        if not is_accepted(SmtpStage.CONTENT, reply.code):
+            raise refusal_of(SmtpStage.CONTENT, reply.code, reply.message, str(envelope.to))
 
     async def _start_over(self, smtp: aiosmtplib.SMTP) -> None:
         """Reset the transaction after a refusal, or close the connection if that fails."""
@@ -356,7 +356,7 @@ class Connection:
 
 
 @contextmanager
-def _losing(smtp: aiosmtplib.SMTP, stage: Stage) -> Iterator[None]:
+def _losing(smtp: aiosmtplib.SMTP, stage: SmtpStage) -> Iterator[None]:
     """Convert a lost connection to a DeliveryError, and close it."""
     try:
         yield
@@ -370,7 +370,7 @@ def _losing(smtp: aiosmtplib.SMTP, stage: Stage) -> Iterator[None]:
         raise
 
 
-async def _say(smtp: aiosmtplib.SMTP, stage: Stage, *words: bytes, to: str = "") -> None:
+async def _say(smtp: aiosmtplib.SMTP, stage: SmtpStage, *words: bytes, to: str = "") -> None:
     """Send a command. Raises DeliveryError if the server refuses it."""
     reply = await smtp.execute_command(*words, timeout=None)
     if not is_accepted(stage, reply.code):

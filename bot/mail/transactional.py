@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.core.mailboxes import Mailbox
-from bot.core.models import CONFIRMING, ChannelName, Letter, Part, SigningUp, Subscriber
+from bot.core.models import CONFIRMING, ChannelName, MailPurpose, Part, SignUp, Subscriber
 from bot.db import signups, subscribers
 from bot.delivery.channel import DeferredError, DeliveryError, HaltedError, UnansweredError
 from bot.links import Links
@@ -36,7 +36,7 @@ class Post(Protocol):
 
 
 @dataclass
-class Letters:
+class TransactionalMail:
     """Sends due transactional mail, checking every `look_seconds`."""
 
     engine: AsyncEngine
@@ -82,11 +82,11 @@ class Letters:
                 ):  # raised after all have finished, so that none is interrupted
                     raise fault
 
-    async def _due(self, now: datetime) -> list[SigningUp]:
+    async def _due(self, now: datetime) -> list[SignUp]:
         async with database.reading(self.engine) as connection:
             return await signups.due(connection, now, _WIDTH)
 
-    async def _send(self, asked: SigningUp) -> None:
+    async def _send(self, asked: SignUp) -> None:
         async with database.reading(self.engine) as connection:
             known = await subscribers.find(connection, ChannelName.MAIL, str(asked.mailbox))
         letter = written(asked, known, self.links)
@@ -110,19 +110,19 @@ class Letters:
         else:
             await self._note(asked, None)
 
-    async def _note(self, asked: SigningUp, next_at: datetime | None) -> None:
+    async def _note(self, asked: SignUp, next_at: datetime | None) -> None:
         async with database.writing(self.engine) as connection:
             await signups.note_letter(connection, asked.id, asked.tries + (next_at is not None), next_at)
 
 
-def written(asked: SigningUp, known: Subscriber | None, links: Links) -> Part | None:
+def written(asked: SignUp, known: Subscriber | None, links: Links) -> Part | None:
     """Compose the mail for a form; `known` is the subscriber at its address. None if that one was deleted since."""
-    if asked.letter is Letter.CONFIRM and asked.wishes is not None:
-        return composing.confirmation_letter(links, asked.id, asked.wishes.choices.language)
-    return composing.known_address_letter(links, known.id, known.choices.language) if known else None
+    if asked.letter is MailPurpose.CONFIRM and asked.preferences is not None:
+        return composing.confirmation_letter(links, asked.id, asked.preferences.preferences.language)
+    return composing.known_address_letter(links, known.id, known.preferences.language) if known else None
 
 
-def next_try(asked: SigningUp, error: DeliveryError, now: datetime) -> datetime | None:
+def next_try(asked: SignUp, error: DeliveryError, now: datetime) -> datetime | None:
     """Return the time of the next attempt after a failure, or None to give up. Pure.
 
     Temporary errors are retried with doubling pauses until the link would expire. A mail that may have arrived is sent

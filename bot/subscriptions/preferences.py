@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from bot.core.models import Detail, Dispatch, Edit, Subject, Subscriber
+from bot.core.models import Campaign, Detail, Edit, Subject, Subscriber
 from digest.arxiv.calendar import Calendar
 from digest.core import keywords
 from digest.core.keywords import InvalidKeywordError, Keyword
@@ -94,9 +94,9 @@ def next_time(after: datetime, hour: time | None, zone: ZoneInfo) -> datetime:
     return moment
 
 
-def due_at(dispatch: Dispatch, hour: time | None, zone: ZoneInfo) -> datetime:
+def due_at(campaign: Campaign, hour: time | None, zone: ZoneInfo) -> datetime:
     """Return when a campaign is due for a delivery time `hour` in `zone`. A broadcast is due at once."""
-    return next_time(dispatch.due_at, None if dispatch.subject is Subject.BROADCAST else hour, zone)
+    return next_time(campaign.due_at, None if campaign.subject is Subject.BROADCAST else hour, zone)
 
 
 def usual_time(calendar: Calendar, at: datetime, zone: ZoneInfo) -> UsualTime:
@@ -169,25 +169,25 @@ def possible(name: str, offer: Offer) -> tuple[str, ...]:
     }.get(name, ())
 
 
-def pause(reader: Subscriber, at: datetime) -> date | None:
+def pause(subscriber: Subscriber, at: datetime) -> date | None:
     """Return the day on which the digest resumes; None if there is no pause at `at`."""
-    today = at.astimezone(reader.zone).date()
-    return reader.paused_until if reader.paused_until and today < reader.paused_until else None
+    today = at.astimezone(subscriber.zone).date()
+    return subscriber.paused_until if subscriber.paused_until and today < subscriber.paused_until else None
 
 
-def with_choices(reader: Subscriber, **changes: Any) -> Subscriber:
+def with_choices(subscriber: Subscriber, **changes: Any) -> Subscriber:
     """Return `reader` with other preferences."""
-    return replace(reader, choices=replace(reader.choices, **changes))
+    return replace(subscriber, preferences=replace(subscriber.preferences, **changes))
 
 
 def _detail(value: str, _: Offer) -> Edit:
     detail = Detail(value.lower())
-    return lambda reader: with_choices(reader, detail=detail)
+    return lambda subscriber: with_choices(subscriber, detail=detail)
 
 
 def _language(value: str, offer: Offer) -> Edit:
     language = {each.lower(): each for each in offer.languages}[value.lower()]
-    return lambda reader: with_choices(reader, language=language)
+    return lambda subscriber: with_choices(subscriber, language=language)
 
 
 def _categories(value: str, offer: Offer) -> Edit:
@@ -200,7 +200,9 @@ def _categories(value: str, offer: Offer) -> Edit:
     )
     chosen = tuple(known[name.lower()] for name in names)
     ordered = tuple(each for each in offer.categories if each in chosen)
-    return lambda reader: with_choices(reader, categories=() if len(ordered) == len(known) else ordered)
+    return lambda subscriber: with_choices(
+        subscriber, categories=() if len(ordered) == len(known) else ordered
+    )
 
 
 def _with_category(value: str, offer: Offer) -> Edit:
@@ -216,13 +218,13 @@ def _one_category(value: str, offer: Offer, *, wanted: bool) -> Edit:
     if value not in offer.categories:
         raise ValueError(value)
 
-    def edit(reader: Subscriber) -> Subscriber:
-        chosen = set(reader.choices.categories or offer.categories)
+    def edit(subscriber: Subscriber) -> Subscriber:
+        chosen = set(subscriber.preferences.categories or offer.categories)
         chosen = chosen | {value} if wanted else chosen - {value}
         ordered = tuple(each for each in offer.categories if each in chosen)
         if not ordered:
-            return reader
-        return with_choices(reader, categories=() if len(ordered) == len(offer.categories) else ordered)
+            return subscriber
+        return with_choices(subscriber, categories=() if len(ordered) == len(offer.categories) else ordered)
 
     return edit
 
@@ -236,33 +238,33 @@ def _keywords(value: str) -> tuple[Keyword, ...]:
 
 def _include(value: str, _: Offer) -> Edit:
     found = _keywords(value)
-    return lambda reader: with_choices(reader, include=found)
+    return lambda subscriber: with_choices(subscriber, include=found)
 
 
 def _exclude(value: str, _: Offer) -> Edit:
     found = _keywords(value)
-    return lambda reader: with_choices(reader, exclude=found)
+    return lambda subscriber: with_choices(subscriber, exclude=found)
 
 
 def _hour(value: str, _: Offer) -> Edit:
     if value.lower() in _NOTHING:
-        return lambda reader: replace(reader, hour=None)
+        return lambda subscriber: replace(subscriber, hour=None)
     match = re.fullmatch(r"(\d{1,2})(?:[:：点](\d{2})?)?", value, re.ASCII)
     if match is None:
         raise ValueError(value)
     hour = time(int(match[1]), int(match[2] or 0))
-    return lambda reader: replace(reader, hour=hour)
+    return lambda subscriber: replace(subscriber, hour=hour)
 
 
 def _zone(value: str, _: Offer) -> Edit:
     zone = parse_zone(value)
-    return lambda reader: replace(reader, zone=zone)
+    return lambda subscriber: replace(subscriber, zone=zone)
 
 
 def _pause(value: str, offer: Offer) -> Edit:
     """Parse a number of days, or the day on which the digest resumes."""
     if value.lower() in _NOTHING | {"0"}:
-        return lambda reader: replace(reader, paused_until=None)
+        return lambda subscriber: replace(subscriber, paused_until=None)
     until = (
         offer.today + timedelta(days=int(value))
         if re.fullmatch(r"\d{1,3}", value, re.ASCII)
@@ -270,22 +272,22 @@ def _pause(value: str, offer: Offer) -> Edit:
     )
     if not offer.today < until <= offer.today + _LONGEST_PAUSE:
         raise ValueError(value)
-    return lambda reader: replace(reader, paused_until=until)
+    return lambda subscriber: replace(subscriber, paused_until=until)
 
 
 def _silent(value: str, _: Offer) -> Edit:
     flag = _FLAGS[value.lower()]
-    return lambda reader: replace(reader, silent=flag)
+    return lambda subscriber: replace(subscriber, silent=flag)
 
 
 def _quiet(value: str, _: Offer) -> Edit:
     flag = _FLAGS[value.lower()]
-    return lambda reader: replace(reader, quiet_line=flag)
+    return lambda subscriber: replace(subscriber, quiet_line=flag)
 
 
 def _rich(value: str, _: Offer) -> Edit:
     flag = _FLAGS[value.lower()]
-    return lambda reader: with_choices(reader, rich=flag)
+    return lambda subscriber: with_choices(subscriber, rich=flag)
 
 
 _SETTINGS: dict[str, Callable[[str, Offer], Edit]] = {

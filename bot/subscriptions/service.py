@@ -16,9 +16,19 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.core.mailboxes import Mailbox
-from bot.core.models import ChannelName, Consent, Edit, Kind, Letter, SigningUp, Standing, Subscriber, Wishes
-from bot.db import asks, bounces, deliveries, signups, subscribers
-from bot.db.asks import Day
+from bot.core.models import (
+    ChannelName,
+    ChatKind,
+    Consent,
+    Edit,
+    MailPurpose,
+    RequestedPreferences,
+    SignUp,
+    Subscriber,
+    SubscriberStatus,
+)
+from bot.db import bounces, deliveries, paper_requests, signups, subscribers
+from bot.db.paper_requests import Day
 from bot.subscriptions import preferences
 from digest.db import engine as database
 from digest.db.bulk import BATCH
@@ -79,8 +89,8 @@ class SubscriptionService:
         """Subscribe `new`, a chat without a person, unless it has unsubscribed before."""
         now = self.clock()
         async with database.writing(self.engine) as connection:
-            known = await subscribers.add(connection, replace(new, standing=Standing.ACTIVE), now)
-            if known.standing in (Standing.NEW, Standing.ENDED):
+            known = await subscribers.add(connection, replace(new, status=SubscriberStatus.ACTIVE), now)
+            if known.status in (SubscriberStatus.NEW, SubscriberStatus.ENDED):
                 known = await subscribers.change(connection, known.id, subscribed, now) or known
         return known
 
@@ -101,23 +111,25 @@ class SubscriptionService:
             changed = await _change(connection, subscriber.id, edit, self.clock())
         return subscriber if changed is None else self._noted(changed)
 
-    async def sign_up(self, mailbox: Mailbox, wishes: Wishes, *, network: str, how: str) -> None:
+    async def sign_up(
+        self, mailbox: Mailbox, wishes: RequestedPreferences, *, network: str, how: str
+    ) -> None:
         """Queue a mail to `mailbox` that asks for confirmation, or says that it is already subscribed.
 
         `network` is a keyed hash of the origin (`Links.hashed`), a network or a chat; `how` is the kind of consent:
         "form" or "telegram". Beyond the limits nothing is stored or sent, and the caller is not told.
         """
-        await self._take(SigningUp(0, mailbox, network, Letter.CONFIRM, wishes, how, self.clock()))
+        await self._take(SignUp(0, mailbox, network, MailPurpose.CONFIRM, wishes, how, self.clock()))
 
     async def send_link(self, mailbox: Mailbox, *, network: str) -> None:
         """Queue a mail with a link to the preferences to `mailbox`, if it is known. Otherwise like `sign_up`."""
-        await self._take(SigningUp(0, mailbox, network, Letter.KNOWN, None, "form", self.clock()))
+        await self._take(SignUp(0, mailbox, network, MailPurpose.KNOWN, None, "form", self.clock()))
 
-    async def signing_up(self, number: int) -> SigningUp | None:
+    async def signing_up(self, number: int) -> SignUp | None:
         """Return the sign-up `number` that a confirmation link names, confirmed or not, as long as it is stored."""
         async with database.reading(self.engine) as connection:
             found = await signups.find(connection, number)
-        return found if found is not None and found.letter is Letter.CONFIRM else None
+        return found if found is not None and found.letter is MailPurpose.CONFIRM else None
 
     async def confirm(self, number: int) -> Subscriber | None:
         """Confirm the sign-up `number` and return its subscriber. None if it was confirmed before or is gone.
@@ -127,10 +139,10 @@ class SubscriptionService:
         now = self.clock()
         async with database.writing(self.engine) as connection:
             asked = await signups.confirm(connection, number, now)
-            if asked is None or asked.wishes is None:
+            if asked is None or asked.preferences is None:
                 return None
-            address, wishes = str(asked.mailbox), asked.wishes
-            new = Subscriber(0, ChannelName.MAIL, address, Kind.MAILBOX, wishes.choices, wishes.zone)
+            address, wishes = str(asked.mailbox), asked.preferences
+            new = Subscriber(0, ChannelName.MAIL, address, ChatKind.MAILBOX, wishes.preferences, wishes.zone)
             known = await subscribers.add(connection, new, now)
             consent = Consent(now, asked.how)
             changed = await _change(
@@ -149,7 +161,7 @@ class SubscriptionService:
         for start in range(0, len(unknown), BATCH):
             async with database.writing(self.engine) as connection:
                 await subscribers.add_all(connection, unknown[start : start + BATCH], self.clock())
-        gone = sum(standing in (Standing.LEFT, Standing.ENDED) for standing in known.values())
+        gone = sum(standing in (SubscriberStatus.LEFT, SubscriberStatus.ENDED) for standing in known.values())
         return Imported(len(unknown), len(known), gone)
 
     async def end(self, channel: str, address: str, reason: str) -> None:
@@ -157,7 +169,7 @@ class SubscriptionService:
         now = self.clock()
         async with database.writing(self.engine) as connection:
             for known in await subscribers.at(connection, channel, address, lock=True):
-                if known.standing is Standing.ACTIVE:
+                if known.status is SubscriberStatus.ACTIVE:
                     await subscribers.end(connection, known.id, reason, now)
 
     async def move(self, channel: str, address: str, to: str) -> None:
@@ -197,8 +209,8 @@ class SubscriptionService:
             ]
             return {
                 "subscriptions": subscriptions,
-                "requests": await asks.of_address(connection, address),
-                "forgotten_requests_today": await asks.forgotten(connection, day, address),
+                "requests": await paper_requests.of_address(connection, address),
+                "forgotten_requests_today": await paper_requests.forgotten(connection, day, address),
             }
 
     def _noted(self, changed: "_Change") -> Subscriber:
@@ -207,7 +219,7 @@ class SubscriptionService:
             self.wake()
         return changed.after
 
-    async def _take(self, new: SigningUp) -> None:
+    async def _take(self, new: SignUp) -> None:
         """Store a sign-up within the limits."""
         async with database.reading(self.engine) as connection:  # a flood need not wait for the write lock
             is_too_much = await _is_too_much(connection, new)
@@ -235,7 +247,10 @@ class _Change:
     @property
     def recomposes(self) -> bool:
         """Whether the digest has another content."""
-        return (self.before.choices, self.before.quiet_line) != (self.after.choices, self.after.quiet_line)
+        return (self.before.preferences, self.before.quiet_line) != (
+            self.after.preferences,
+            self.after.quiet_line,
+        )
 
 
 async def _change(connection: AsyncConnection, number: int, edit: Edit, at: datetime) -> _Change | None:
@@ -257,12 +272,12 @@ async def _change(connection: AsyncConnection, number: int, edit: Edit, at: date
 
 async def _reschedule(connection: AsyncConnection, subscriber: Subscriber, at: datetime) -> None:
     """Move waiting deliveries to the subscriber's new delivery time. A time that has passed means now."""
-    for number, dispatch in await deliveries.waiting(connection, subscriber, at):
-        due_at = preferences.due_at(dispatch, subscriber.hour, subscriber.zone)
+    for number, campaign in await deliveries.waiting(connection, subscriber, at):
+        due_at = preferences.due_at(campaign, subscriber.hour, subscriber.zone)
         await deliveries.postpone(connection, number, due_at)
 
 
-async def _is_too_much(connection: AsyncConnection, new: SigningUp) -> bool:
+async def _is_too_much(connection: AsyncConnection, new: SignUp) -> bool:
     for span, limit in _TO_ADDRESS:
         if await signups.count_of_address(connection, new.mailbox, new.made_at - span) >= limit:
             return True
@@ -272,33 +287,37 @@ async def _is_too_much(connection: AsyncConnection, new: SigningUp) -> bool:
     return False
 
 
-def addressed(new: SigningUp, known: Subscriber | None, own: Collection[Mailbox] = ()) -> SigningUp:
+def addressed(new: SignUp, known: Subscriber | None, own: Collection[Mailbox] = ()) -> SignUp:
     """Choose the mail for `new` by who is `known` at its address; none for one of our `own` mailboxes. Pure."""
     if any(new.mailbox.is_or_leads_to(each) for each in own):
         return replace(new, next_at=None)
-    if new.letter is Letter.KNOWN:
+    if new.letter is MailPurpose.KNOWN:
         return replace(new, next_at=None if known is None else new.made_at)
-    is_subscribed = known is not None and known.standing is Standing.ACTIVE
-    return replace(new, letter=Letter.KNOWN if is_subscribed else Letter.CONFIRM, next_at=new.made_at)
+    is_subscribed = known is not None and known.status is SubscriberStatus.ACTIVE
+    return replace(
+        new, letter=MailPurpose.KNOWN if is_subscribed else MailPurpose.CONFIRM, next_at=new.made_at
+    )
 
 
 def subscribed(stored: Subscriber) -> Subscriber:
     """Return the subscriber with an active subscription. Failures of an earlier one no longer count. Pure."""
-    if stored.standing is Standing.ACTIVE:
+    if stored.status is SubscriberStatus.ACTIVE:
         return stored
-    return replace(stored, standing=Standing.ACTIVE, reason=None, strikes=0, failing_since=None)
+    return replace(
+        stored, status=SubscriberStatus.ACTIVE, reason=None, consecutive_refusals=0, failing_since=None
+    )
 
 
-def confirmed(stored: Subscriber, wishes: Wishes, consent: Consent) -> Subscriber:
+def confirmed(stored: Subscriber, wishes: RequestedPreferences, consent: Consent) -> Subscriber:
     """Return the subscriber of a confirmed sign-up. Its mail has arrived, so no failures count. Pure."""
     return replace(
         subscribed(stored),
-        choices=wishes.choices,
+        preferences=wishes.preferences,
         zone=wishes.zone,
         hour=wishes.hour,
         quiet_line=wishes.quiet_line,
         paused_until=None,
-        strikes=0,
+        consecutive_refusals=0,
         failing_since=None,
         consent=consent,
     )
@@ -306,4 +325,6 @@ def confirmed(stored: Subscriber, wishes: Wishes, consent: Consent) -> Subscribe
 
 def left(stored: Subscriber) -> Subscriber:
     """Return the subscriber without a subscription. One that had ended keeps its reason. Pure."""
-    return replace(stored, standing=Standing.LEFT) if stored.standing is Standing.ACTIVE else stored
+    return (
+        replace(stored, status=SubscriberStatus.LEFT) if stored.status is SubscriberStatus.ACTIVE else stored
+    )

@@ -29,7 +29,7 @@ from telegram.ext import (
 )
 
 from bot.container import App
-from bot.core.models import Kind
+from bot.core.models import ChatKind
 from bot.delivery.outages import outlasting
 from bot.delivery.worker import ChannelError, Outbox
 from bot.links import Links
@@ -180,104 +180,104 @@ def open_context(
 
 
 @asynccontextmanager
-async def answering(desk: BotContext) -> AsyncIterator[UpdateQueue]:
+async def answering(context: BotContext) -> AsyncIterator[UpdateQueue]:
     """Handle updates while the block runs. At its end, work in progress is finished; waiting updates are handled at the
     next start.
     """
-    application = _build(desk)
+    application = _build(context)
     await application.initialize()
-    inbox = UpdateQueue(desk, application)
+    inbox = UpdateQueue(context, application)
     try:
-        await outlasting("requests", partial(requests.resume, desk))
-        await outlasting("replies", desk.replies.resume)
+        await outlasting("requests", partial(requests.resume, context))
+        await outlasting("replies", context.replies.resume)
         await outlasting("updates", inbox.resume)
         yield inbox
     finally:
         await inbox.close(_LAST_SECONDS)
-        await desk.close()
+        await context.close()
 
 
-def _build(desk: BotContext) -> Bot:
+def _build(context: BotContext) -> Bot:
     """Build the Application with every handler. Our own update queue replaces the built-in one in memory."""
-    application = ApplicationBuilder().bot(desk.bot).updater(None).job_queue(None).build()
-    application.add_handler(settings_handlers.interruption(desk), group=-1)
-    application.add_handlers(_handlers(desk))
+    application = ApplicationBuilder().bot(context.bot).updater(None).job_queue(None).build()
+    application.add_handler(settings_handlers.interruption(context), group=-1)
+    application.add_handlers(_handlers(context))
     application.add_error_handler(_on_error)
     return application
 
 
-async def introduce(desk: BotContext, channels: tuple[str, ...]) -> None:
+async def introduce(context: BotContext, channels: tuple[str, ...]) -> None:
     """Tell Telegram the commands in each language, and enroll the operator's `channels`."""
     try:
         for language in ("", *templates.languages()):
-            await _introduce_in(desk, language)
+            await _introduce_in(context, language)
     except TelegramError as error:  # Telegram is slow to start; that is no reason not to serve
         _log.warning("commands_not_set", error=error.message)
-    for operator in sorted(desk.operators):
-        await prompts.show_commands(desk, operator)
+    for operator in sorted(context.operators):
+        await prompts.show_commands(context, operator)
     for name in channels:
-        await _enroll(desk, name)
+        await _enroll(context, name)
 
 
-async def _introduce_in(desk: BotContext, language: str) -> None:
-    says, code = templates.words(language or desk.language), language.partition("-")[0] or None
+async def _introduce_in(context: BotContext, language: str) -> None:
+    says, code = templates.words(language or context.language), language.partition("-")[0] or None
     for scope in (BotCommandScopeDefault(), BotCommandScopeAllPrivateChats()):
-        await desk.bot.set_my_commands(
-            prompts.commands(prompts.offered_commands(desk, says)), scope, language_code=code
+        await context.bot.set_my_commands(
+            prompts.commands(prompts.offered_commands(context, says)), scope, language_code=code
         )
-    await desk.bot.set_my_short_description(str(says.about), language_code=code)
+    await context.bot.set_my_short_description(str(says.about), language_code=code)
 
 
-async def _enroll(desk: BotContext, name: str) -> None:
+async def _enroll(context: BotContext, name: str) -> None:
     try:
-        chat = await desk.bot.get_chat(name if name.startswith("@") else int(name))
+        chat = await context.bot.get_chat(name if name.startswith("@") else int(name))
     except TelegramError as error:
         _log.warning("channel_unknown", channel=name, error=error.message)
         return
-    await outlasting("channels", partial(start.enroll, desk, Address(chat.id), Kind.CHANNEL, None))
+    await outlasting("channels", partial(start.enroll, context, Address(chat.id), ChatKind.CHANNEL, None))
 
 
-def _handlers(desk: BotContext) -> list[Handler]:
+def _handlers(context: BotContext) -> list[Handler]:
     """List the handlers in the order in which they are tried. `papers` takes every text, so only unknown commands are
     left.
     """
     return [
-        *start.handlers(desk),
-        *settings_handlers.handlers(desk),
-        *privacy.handlers(desk),
-        *admin.handlers(desk),
-        *editions.inline_handlers(desk),
-        *papers.tap_handlers(desk),
-        *editions.handlers(desk),
-        *papers.handlers(desk),
+        *start.handlers(context),
+        *settings_handlers.handlers(context),
+        *privacy.handlers(context),
+        *admin.handlers(context),
+        *editions.inline_handlers(context),
+        *papers.tap_handlers(context),
+        *editions.handlers(context),
+        *papers.handlers(context),
         MessageHandler(
-            filters.COMMAND & filters.ChatType.PRIVATE & ORIGINAL, partial(_unknown_command, desk)
+            filters.COMMAND & filters.ChatType.PRIVATE & ORIGINAL, partial(_unknown_command, context)
         ),
         MessageHandler(
-            filters.ChatType.PRIVATE & ORIGINAL & ~filters.StatusUpdate.ALL, partial(_unreadable, desk)
+            filters.ChatType.PRIVATE & ORIGINAL & ~filters.StatusUpdate.ALL, partial(_unreadable, context)
         ),
-        CallbackQueryHandler(partial(_unknown_button, desk)),
+        CallbackQueryHandler(partial(_unknown_button, context)),
     ]
 
 
-async def _unknown_command(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    if came := incoming(update):
-        reader = await desk.reader(came)
-        await desk.answer(came, templates.words(reader.choices.language).unknown_command)
+async def _unknown_command(context: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+    if message := incoming(update):
+        subscriber = await context.subscriber(message)
+        await context.answer(message, templates.words(subscriber.preferences.language).unknown_command)
 
 
-async def _unreadable(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def _unreadable(context: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Answer a picture, file or voice message without a caption."""
-    if came := incoming(update):
-        reader = await desk.reader(came)
-        await desk.answer(came, templates.words(reader.choices.language).not_understood)
+    if message := incoming(update):
+        subscriber = await context.subscriber(message)
+        await context.answer(message, templates.words(subscriber.preferences.language).not_understood)
 
 
-async def _unknown_button(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def _unknown_button(context: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     query = update.callback_query
     if query is not None:
-        language = await desk.language_of(query.from_user.id, query.from_user.language_code)
-        await desk.acknowledge(query, str(templates.words(language).stale_button), alert=True)
+        language = await context.language_of(query.from_user.id, query.from_user.language_code)
+        await context.acknowledge(query, str(templates.words(language).stale_button), alert=True)
 
 
 async def _on_error(update: object, context: ContextTypes.DEFAULT_TYPE) -> None:

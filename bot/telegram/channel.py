@@ -30,7 +30,7 @@ from telegram.error import (
 )
 from telegram.ext import ExtBot
 
-from bot.core.models import Choices, Delivery, Dispatch, Part, Subscriber
+from bot.core.models import Campaign, Delivery, Part, Preferences, Subscriber
 from bot.db import learned_rates
 from bot.delivery.channel import DeliveryError, EndedError, FormRefusedError
 from bot.telegram import http, messages
@@ -65,9 +65,11 @@ class TelegramChannel:
         """True if the Bot API server has sendMessageDraft, as far as is known."""
         self.alert: Alert | None = None
 
-    def compose(self, dispatch: Dispatch, edition: Edition | None, choices: Choices) -> tuple[Part, ...]:
-        """Compose the messages of a campaign for subscribers with these `choices`."""
-        return tuple(each.part() for each in messages.dispatched(dispatch, edition, choices))
+    def compose(
+        self, campaign: Campaign, edition: Edition | None, preferences: Preferences
+    ) -> tuple[Part, ...]:
+        """Compose the messages of a campaign for subscribers with these `preferences`."""
+        return tuple(each.part() for each in messages.dispatched(campaign, edition, preferences))
 
     async def send(
         self, delivery: Delivery, part: Part, *, first: bool, before: Callable[[], Awaitable[None]]

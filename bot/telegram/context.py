@@ -17,9 +17,9 @@ from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
 from bot.container import App
-from bot.core.models import Choices, Kind, Subscriber
+from bot.core.models import ChatKind, Preferences, Subscriber
 from bot.db import updates
-from bot.db.asks import Day
+from bot.db.paper_requests import Day
 from bot.delivery.channel import DeferredError, UnansweredError
 from bot.delivery.worker import Outbox
 from bot.links import Links
@@ -74,26 +74,26 @@ class BotContext:
     def __post_init__(self) -> None:
         self.replies = Replies(self.app.engine, self.outgoing, self.clock)
 
-    async def reader(self, came: IncomingMessage) -> Subscriber:
+    async def subscriber(self, message: IncomingMessage) -> Subscriber:
         """Return the subscriber who sent the message. An unknown sender is stored, but not subscribed."""
-        known = await self.subscriptions.find(CHANNEL, str(came.about))
+        known = await self.subscriptions.find(CHANNEL, str(message.about))
         if known is not None:
             return known
-        if came.aim is not None:  # a channel that is gone, or a forged button
-            return await self.reader(replace(came, aim=None))
-        language = templates.nearest_language(came.language, self.language)
-        address = str(came.address.subscription)
-        new = Subscriber(0, CHANNEL, address, came.kind, Choices(language), self.zone)
+        if message.aim is not None:  # a channel that is gone, or a forged button
+            return await self.subscriber(replace(message, aim=None))
+        language = templates.nearest_language(message.language, self.language)
+        address = str(message.address.subscription)
+        new = Subscriber(0, CHANNEL, address, message.kind, Preferences(language), self.zone)
         return await self.subscriptions.meet(new)
 
     async def language_of(self, person: int, tag: str | None) -> str:
         """Return the language that a person chose in the private chat, or else that of their client's `tag`."""
         known = await self.subscriptions.find(CHANNEL, str(person))
-        return known.choices.language if known else templates.nearest_language(tag, self.language)
+        return known.preferences.language if known else templates.nearest_language(tag, self.language)
 
     async def answer(
         self,
-        came: IncomingMessage,
+        message: IncomingMessage,
         what: str | Message,
         buttons: Rows = (),
         *,
@@ -106,55 +106,55 @@ class BotContext:
         In groups, and with `replies`, the answer replies to the message. In channels only `public` answers are posted;
         others go to the administrators.
         """
-        said = aimed(what if isinstance(what, Message) else Message(str(what), buttons), came)
-        if came.kind is Kind.CHANNEL and not public:
-            await self._say_aside(came, said)
+        said = aimed(what if isinstance(what, Message) else Message(str(what), buttons), message)
+        if message.kind is ChatKind.CHANNEL and not public:
+            await self._say_aside(message, said)
             return 0
-        reply_to = came.message if replies or not came.address.is_private else None
-        note = partial(self.note_answered, came)
-        return await self.replies.say(came.address, said, note, reply_to=reply_to, prompt=prompt)
+        reply_to = message.message if replies or not message.address.is_private else None
+        note = partial(self.note_answered, message)
+        return await self.replies.say(message.address, said, note, reply_to=reply_to, prompt=prompt)
 
-    async def show(self, came: IncomingMessage, what: Message) -> None:
+    async def show(self, message: IncomingMessage, what: Message) -> None:
         """Replace the message that was tapped by `what`, or send `what` as a new message if that is impossible."""
-        what = aimed(what, came)
-        if came.kind is Kind.CHANNEL:  # an old menu: it stays as it is for all readers of the channel
-            await self._say_aside(came, what)
+        what = aimed(what, message)
+        if message.kind is ChatKind.CHANNEL:  # an old menu: it stays as it is for all readers of the channel
+            await self._say_aside(message, what)
             return
         try:
-            await self.outgoing.change(came.address, came.message, what)
+            await self.outgoing.change(message.address, message.message, what)
         except TelegramError as error:
             if http.is_gone(error):
-                await self.answer(came, what)
+                await self.answer(message, what)
             elif isinstance(http.delivery_error(error), DeferredError | UnansweredError):
-                await self.replies.keep(came.address, what)
+                await self.replies.keep(message.address, what)
             else:
                 raise
 
-    async def _say_aside(self, came: IncomingMessage, said: Message) -> None:
+    async def _say_aside(self, message: IncomingMessage, said: Message) -> None:
         """Send the message to the administrators of a channel, in their private chats with the bot."""
-        for person in await self.deciding(came):
+        for person in await self.deciding(message):
             try:
-                await self.replies.say(Address(person), said, partial(self.note_answered, came))
+                await self.replies.say(Address(person), said, partial(self.note_answered, message))
             except TelegramError as error:
                 _log.info("administrator_not_reached", error=type(error).__name__)
 
-    async def deciding(self, came: IncomingMessage) -> list[int]:
+    async def deciding(self, message: IncomingMessage) -> list[int]:
         """Return the person who tapped in a channel, or all its administrators: a post does not name its author."""
-        if came.person:
-            return [came.person]
+        if message.person:
+            return [message.person]
         try:
-            found = await self.bot.get_chat_administrators(came.address.chat)
+            found = await self.bot.get_chat_administrators(message.address.chat)
         except TelegramError as error:
             _log.warning("administrators_unknown", error=type(error).__name__)
             return []
         return [each.user.id for each in found if not each.user.is_bot]
 
-    async def note_answered(self, came: IncomingMessage) -> None:
+    async def note_answered(self, message: IncomingMessage) -> None:
         """Record that the message has been answered or its answer stored, so that it is not handled again."""
-        if came.update and came.update not in self.answered:
+        if message.update and message.update not in self.answered:
             async with database.writing(self.app.engine) as connection:
-                await updates.answered(connection, [came.update])
-            self.answered.add(came.update)
+                await updates.answered(connection, [message.update])
+            self.answered.add(message.update)
 
     async def acknowledge(
         self, query: CallbackQuery, text: str | None = None, *, alert: bool = False, url: str | None = None
@@ -169,22 +169,22 @@ class BotContext:
         A channel has many readers, so each continues in the private chat, which is opened with `payload`.
         """
         query = update.callback_query
-        if query is None or (came := incoming(update)) is None:
+        if query is None or (message := incoming(update)) is None:
             return None
-        if came.kind is Kind.CHANNEL:
+        if message.kind is ChatKind.CHANNEL:
             await self.acknowledge(query, url=f"https://t.me/{self.bot.username}?start={payload}")
             return None
         await self.acknowledge(query)
-        return came
+        return message
 
-    async def may_change(self, came: IncomingMessage) -> bool:
+    async def may_change(self, message: IncomingMessage) -> bool:
         """Return whether this person may change the chat's settings. In groups and channels only administrators may."""
-        if not came.aim and (came.address.is_private or came.anonymous_admin):
+        if not message.aim and (message.address.is_private or message.anonymous_admin):
             return True
-        if came.person in self.operators:
+        if message.person in self.operators:
             return True
         try:
-            member = await self.bot.get_chat_member(came.about.chat, came.person)
+            member = await self.bot.get_chat_member(message.about.chat, message.person)
         except TelegramError as error:
             _log.warning("membership_unknown", error=type(error).__name__)
             return False
@@ -197,9 +197,9 @@ class BotContext:
         midnight = datetime.combine(self.clock().astimezone(self.zone).date(), time(), self.zone)
         return Day(midnight, partial(_alias, self.bot.token, midnight))
 
-    def is_operator(self, came: IncomingMessage) -> bool:
+    def is_operator(self, message: IncomingMessage) -> bool:
         """Return whether this person is an operator of the bot."""
-        return came.person in self.operators
+        return message.person in self.operators
 
     def in_turn(self, chat: int, work: Coroutine[Any, Any, None]) -> None:
         """Do `work` in the background, after earlier work for the same chat."""
@@ -220,9 +220,9 @@ class BotContext:
         await self.replies.close()
 
 
-def aimed(what: Message, came: IncomingMessage) -> Message:
+def aimed(what: Message, message: IncomingMessage) -> Message:
     """Add the channel that they concern to the buttons of `what`, so that they work in any chat."""
-    channel = came.aim or (came.address if came.kind is Kind.CHANNEL else None)
+    channel = message.aim or (message.address if message.kind is ChatKind.CHANNEL else None)
     if channel is None:
         return what
     buttons = tuple(

@@ -43,10 +43,10 @@ from telegram.request import BaseRequest, HTTPXRequest, RequestData
 from bot.delivery.channel import (
     DeferredError,
     DeliveryError,
+    DeliveryRefusedError,
     EndedError,
     HaltedError,
     MovedError,
-    RefusedError,
     UnansweredError,
 )
 from digest.core import body_limit, json_input
@@ -92,7 +92,7 @@ class ServerFaultError(NetworkError):
     """The Bot API, or a proxy before it, could not serve the request (5xx, or a refusal in another form)."""
 
 
-class ThrottledError(NetworkError):
+class TelegramThrottledError(NetworkError):
     """Too many requests (429), without a pause."""
 
 
@@ -230,7 +230,7 @@ def _throttled(refusal: Mapping[str, Any] | None) -> NetworkError | RetryAfter:
     seconds = parameters.get("retry_after") if isinstance(parameters, dict) else None
     if isinstance(seconds, int | float) and seconds > 0:
         return FloodError(timedelta(seconds=min(seconds, _LONGEST_PAUSE_SECONDS)))
-    return ThrottledError("Telegram asks for fewer requests (HTTP 429).")
+    return TelegramThrottledError("Telegram asks for fewer requests (HTTP 429).")
 
 
 def _unanswered(url: str, reason: str) -> NetworkError:
@@ -311,13 +311,13 @@ def delivery_error(error: TelegramError) -> DeliveryError:
             return MovedError("moved", str(error.new_chat_id))
         case RetryAfter():
             return DeferredError("flood", pause_of(error))
-        case NotSentError() | ServerFaultError() | ThrottledError():
+        case NotSentError() | ServerFaultError() | TelegramThrottledError():
             return DeferredError(_reason(error))
         case Forbidden():
             return EndedError(_ended(error) or "forbidden")
         case BadRequest() | EndPointNotFound():
             reason = _ended(error)
-            return EndedError(reason) if reason else RefusedError(_reason(error))
+            return EndedError(reason) if reason else DeliveryRefusedError(_reason(error))
         case _:
             return UnansweredError(_reason(error))
 

@@ -19,7 +19,7 @@ from telegram import Chat, InaccessibleMessage, Message, MessageEntity, Update
 from telegram.constants import ChatType
 from telegram.ext import BaseHandler, CommandHandler, ContextTypes, filters
 
-from bot.core.models import Kind
+from bot.core.models import ChatKind
 from digest.core.invisible import removed, removed_in_line
 
 
@@ -83,7 +83,7 @@ def _marks(entity: MessageEntity) -> Iterator[tuple[str, str]]:
         yield "\n> ", "\n\n"
 
 
-_KINDS = {ChatType.PRIVATE: Kind.PRIVATE, ChatType.CHANNEL: Kind.CHANNEL}
+_KINDS = {ChatType.PRIVATE: ChatKind.PRIVATE, ChatType.CHANNEL: ChatKind.CHANNEL}
 Handler = BaseHandler[Any, Any, Any]
 ORIGINAL = filters.UpdateType.MESSAGE | filters.UpdateType.CHANNEL_POST
 """A filter for new messages: an edited message is not acted on again."""
@@ -105,7 +105,7 @@ class IncomingMessage:
     """
 
     address: Address
-    kind: Kind
+    kind: ChatKind
     person: int
     language: str | None
     message: int
@@ -126,7 +126,7 @@ class IncomingMessage:
     @property
     def talks(self) -> bool:
         """Return whether the bot reads text without a command, and replies to its messages: not in channels."""
-        return self.kind is not Kind.CHANNEL
+        return self.kind is not ChatKind.CHANNEL
 
 
 def incoming(update: Update) -> IncomingMessage | None:
@@ -166,9 +166,9 @@ def on_command(
     return CommandHandler(name, callback, filters=ORIGINAL)
 
 
-def kind(chat: Chat) -> Kind:
+def kind(chat: Chat) -> ChatKind:
     """Return the kind of subscriber that `chat` is."""
-    return _KINDS.get(ChatType(chat.type), Kind.GROUP)
+    return _KINDS.get(ChatType(chat.type), ChatKind.GROUP)
 
 
 def links(found: Message) -> str:

@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Protocol
 
-from bot.core.models import Choices, Detail, Dispatch, Subject
+from bot.core.models import Campaign, Detail, Preferences, Subject
 from bot.telegram import templates
 from bot.telegram.templates import ENTITY_LIMIT, TEXT_LIMIT, Button, Message, Rows, rows
 from digest.core.models import Answer, Edition, Entry, Gap, Paper, Reading, Translation, VersionId
 from digest.render import announcement, telegram_html, telegram_split
 
 
-class Form(Protocol):
+class MessageForm(Protocol):
     """The language and form of a message: a chat's preferences, or those that it had when it asked."""
 
     @property
@@ -38,7 +38,7 @@ class Place(StrEnum):
 def card(
     paper: Paper,
     translation: Translation | Gap,
-    form: Form,
+    form: MessageForm,
     *,
     opens: bool = False,
     note: str | None = None,
@@ -83,7 +83,9 @@ def draft(paper: Paper, begun: Reading) -> str:
     return reading_pages(paper, begun, begun=True)[-1]
 
 
-def reading(paper: Paper, found: Reading, page: int, form: Form, *, over_card: bool = False) -> Message:
+def reading(
+    paper: Paper, found: Reading, page: int, form: MessageForm, *, over_card: bool = False
+) -> Message:
     """Compose one page of the reading with navigation buttons. Pages count from 1; a `page` out of range means the
     nearest one.
 
@@ -125,7 +127,7 @@ def page_data(version: VersionId, page: int, place: Place) -> str:
     return ":".join(filter(None, ("r", str(version), str(page), place.value)))
 
 
-def answer(paper: Paper, found: Answer, form: Form) -> tuple[Message, ...]:
+def answer(paper: Paper, found: Answer, form: MessageForm) -> tuple[Message, ...]:
     """Compose the answer to a question with the passages that support it."""
     material = {"paper": paper, "answer": found}
     return _formed("answer", classic(templates.render("answer", form.language, **material)), form, material)
@@ -137,7 +139,7 @@ def classic(html: str) -> tuple[Message, ...]:
 
 
 def _formed(
-    template: str, classic: tuple[Message, ...], form: Form, material: dict[str, Any]
+    template: str, classic: tuple[Message, ...], form: MessageForm, material: dict[str, Any]
 ) -> tuple[Message, ...]:
     """Return one rich message if rich messages are wanted and the content fits; otherwise `classic`."""
     if form.rich:
@@ -152,7 +154,7 @@ _BUTTONS = 24  # buttons under one message; more do not fit on a phone
 
 
 @dataclass(frozen=True, slots=True)
-class _Block:
+class _MessageBlock:
     """One paper of a digest, and the button that opens more of it."""
 
     html: str
@@ -160,47 +162,47 @@ class _Block:
     button: Button | None
 
 
-def dispatched(dispatch: Dispatch, edition: Edition | None, choices: Choices) -> tuple[Message, ...]:
-    """Compose the messages of a campaign for subscribers with these `choices`."""
-    if dispatch.subject is Subject.BROADCAST:
-        return classic(announcement.message(dispatch.text or ""))
+def dispatched(campaign: Campaign, edition: Edition | None, preferences: Preferences) -> tuple[Message, ...]:
+    """Compose the messages of a campaign for subscribers with these `preferences`."""
+    if campaign.subject is Subject.BROADCAST:
+        return classic(announcement.message(campaign.text or ""))
     if edition is None:
-        return (Message(templates.render("quiet", choices.language, day=dispatch.edition_date)),)
-    return digest(edition, choices)
+        return (Message(templates.render("quiet", preferences.language, day=campaign.edition_date)),)
+    return digest(edition, preferences)
 
 
-def digest(edition: Edition, choices: Choices) -> tuple[Message, ...]:
+def digest(edition: Edition, preferences: Preferences) -> tuple[Message, ...]:
     """Compose the edition in as few messages as possible. A paper is split only if it is too long for one message."""
-    head = templates.render("header", choices.language, edition=edition)
-    blocks = [_block(number, entry, choices) for number, entry in enumerate(edition.entries, start=1)]
+    head = templates.render("header", preferences.language, edition=edition)
+    blocks = [_block(number, entry, preferences) for number, entry in enumerate(edition.entries, start=1)]
     if edition.replacements:
-        listed = templates.render("replacements", choices.language, papers=edition.replacements)
-        rich = templates.render("replacements_rich", choices.language, papers=edition.replacements)
-        blocks.append(_Block(listed, rich, None))
-    width = 8 if choices.detail is Detail.TITLES else 3
-    if choices.rich:
-        rich_head = templates.render("header_rich", choices.language, edition=edition)
+        listed = templates.render("replacements", preferences.language, papers=edition.replacements)
+        rich = templates.render("replacements_rich", preferences.language, papers=edition.replacements)
+        blocks.append(_MessageBlock(listed, rich, None))
+    width = 8 if preferences.detail is Detail.TITLES else 3
+    if preferences.rich:
+        rich_head = templates.render("header_rich", preferences.language, edition=edition)
         return _richly((head, rich_head), blocks, width)
     return _packed(head, blocks, width)
 
 
-def _block(number: int, entry: Entry, choices: Choices) -> _Block:
-    material = {"number": number, "entry": entry, "detail": choices.detail}
-    html = templates.render("entry", choices.language, **material)
-    rich = templates.render("entry_rich", choices.language, **material) if choices.rich else ""
-    return _Block(html, rich, _more(number, entry, choices))
+def _block(number: int, entry: Entry, preferences: Preferences) -> _MessageBlock:
+    material = {"number": number, "entry": entry, "detail": preferences.detail}
+    html = templates.render("entry", preferences.language, **material)
+    rich = templates.render("entry_rich", preferences.language, **material) if preferences.rich else ""
+    return _MessageBlock(html, rich, _more(number, entry, preferences))
 
 
-def _more(number: int, entry: Entry, choices: Choices) -> Button | None:
-    version, says = entry.paper.version, templates.words(choices.language)
-    if choices.detail is Detail.TITLES:
+def _more(number: int, entry: Entry, preferences: Preferences) -> Button | None:
+    version, says = entry.paper.version, templates.words(preferences.language)
+    if preferences.detail is Detail.TITLES:
         return Button(str(number), f"p:{version}")
-    if choices.detail is Detail.READINGS and isinstance(entry.reading, Reading):
+    if preferences.detail is Detail.READINGS and isinstance(entry.reading, Reading):
         return None
     return Button(f"{number} · {says.reading}", page_data(version, 1, Place.BESIDE))
 
 
-def _packed(head: str, blocks: Sequence[_Block], width: int) -> tuple[Message, ...]:
+def _packed(head: str, blocks: Sequence[_MessageBlock], width: int) -> tuple[Message, ...]:
     made: list[Message] = []
     pending = _Pending(head)
     for block in blocks:
@@ -219,7 +221,7 @@ class _Pending:
         self._buttons: list[Button] = []
         self._units, self._entities = telegram_split.measure(head)
 
-    def fits(self, block: _Block) -> bool:
+    def fits(self, block: _MessageBlock) -> bool:
         units, entities = telegram_split.measure(block.html)
         return (
             self._units + len(_SEPARATOR) + units <= TEXT_LIMIT
@@ -227,7 +229,7 @@ class _Pending:
             and len(self._buttons) < _BUTTONS
         )
 
-    def add(self, block: _Block) -> None:
+    def add(self, block: _MessageBlock) -> None:
         units, entities = telegram_split.measure(block.html)
         self._pieces.append(block.html)
         self._units += len(_SEPARATOR) + units
@@ -244,7 +246,7 @@ class _Pending:
         ]
 
 
-def _richly(heads: tuple[str, str], blocks: Sequence[_Block], width: int) -> tuple[Message, ...]:
+def _richly(heads: tuple[str, str], blocks: Sequence[_MessageBlock], width: int) -> tuple[Message, ...]:
     """Compose rich messages, each with its classic fallback. A paper that is too long for a rich message is sent as
     classic ones.
     """
@@ -259,9 +261,9 @@ def _richly(heads: tuple[str, str], blocks: Sequence[_Block], width: int) -> tup
     return tuple(made)
 
 
-def _groups(head: str, blocks: Sequence[_Block]) -> Iterator[list[_Block]]:
+def _groups(head: str, blocks: Sequence[_MessageBlock]) -> Iterator[list[_MessageBlock]]:
     """Group `blocks` into messages below `head`. Each message takes as many whole blocks as fit."""
-    group: list[_Block] = []
+    group: list[_MessageBlock] = []
     html = head
     for block in blocks:
         if group and (len(group) >= _BUTTONS or not telegram_html.fits_rich_message(html + block.rich)):

@@ -32,7 +32,7 @@ from bot.telegram.http import (
     FloodError,
     NotSentError,
     ServerFaultError,
-    ThrottledError,
+    TelegramThrottledError,
     UnansweredRequestError,
     pause_of,
 )
@@ -40,7 +40,7 @@ from bot.telegram.pacing import Pacing, Scope, Ticket
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ApiCall:
     """A Bot API method and the chat that it concerns."""
 
     endpoint: str
@@ -77,9 +77,9 @@ class Call:
         return (self.scope, self.chat) if shows_work else (self.scope,)
 
 
-def call_of(endpoint: str, data: dict[str, Any]) -> Call:
+def call_of(endpoint: str, data: dict[str, Any]) -> ApiCall:
     """Build the call of a method from its parameters `data`."""
-    return Call(endpoint, _chat_of(data))
+    return ApiCall(endpoint, _chat_of(data))
 
 
 def _chat_of(data: dict[str, Any]) -> int | str | None:
@@ -95,7 +95,7 @@ LONGEST_PAUSE_SECONDS = 60.0
 """Longest pause of all messages before the next probe, in seconds. A longer pause concerns one chat only."""
 
 
-class Attempts:
+class RequestAttempts:
     """The attempts of one request: whether to retry it, and after what pause."""
 
     def __init__(self, patience_seconds: float) -> None:
@@ -104,7 +104,7 @@ class Attempts:
         self._throttled = 0
         self.another = True
 
-    def pause_after(self, error: RetryAfter | ThrottledError) -> timedelta:
+    def pause_after(self, error: RetryAfter | TelegramThrottledError) -> timedelta:
         """Return the pause of the request's scope. Afterwards `another` tells whether to retry the request."""
         if isinstance(error, RetryAfter):
             pause = pause_of(error)
@@ -258,17 +258,17 @@ class Limiter(BaseRateLimiter[LimitArgs]):
 
     async def _send(
         self,
-        request: Call,
+        request: ApiCall,
         ticket: Ticket | None,
         limits: LimitArgs,
         attempt: Callable[[], Awaitable[_Answer]],
     ) -> _Answer:
-        attempts = Attempts(self._patience)
+        attempts = RequestAttempts(self._patience)
         while True:
             await self._admit(request, ticket, limits.before)
             try:
                 answer = await attempt()
-            except (RetryAfter, ThrottledError) as error:
+            except (RetryAfter, TelegramThrottledError) as error:
                 self._heed(request, ticket, attempts.pause_after(error))
                 if limits.once or not attempts.another:
                     raise
@@ -282,7 +282,7 @@ class Limiter(BaseRateLimiter[LimitArgs]):
                 return answer
 
     async def _admit(
-        self, request: Call, ticket: Ticket | None, before: Callable[[], Awaitable[None]] | None
+        self, request: ApiCall, ticket: Ticket | None, before: Callable[[], Awaitable[None]] | None
     ) -> None:
         while True:
             await (self._turn(ticket) if ticket else self._pass(request))
@@ -309,7 +309,7 @@ class Limiter(BaseRateLimiter[LimitArgs]):
             self._waiting.pop(ticket, None)
             self._pacing.leave(ticket, self._clock())
 
-    async def _pass(self, request: Call) -> None:
+    async def _pass(self, request: ApiCall) -> None:
         """Wait until a request that is not a message may be sent. A pause of all messages does not apply to it."""
         self._refuse_if_closed()
         while (seconds := max(map(self._paused_seconds, request.heeded))) > 0:
@@ -324,7 +324,7 @@ class Limiter(BaseRateLimiter[LimitArgs]):
                 self._naps.discard(nap)
             self._refuse_if_closed()
 
-    def _heed(self, request: Call, ticket: Ticket | None, pause: timedelta) -> None:
+    def _heed(self, request: ApiCall, ticket: Ticket | None, pause: timedelta) -> None:
         """Record a pause of the request's scope, and of all messages if the whole bot seems limited."""
         now, seconds = self._clock(), pause.total_seconds()
         everything = 0.0

@@ -22,9 +22,9 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 from telegram.error import TelegramError
 
-from bot.core.models import ASK_LIFETIME, Showing
-from bot.db import showings
-from bot.delivery.channel import DeferredError, RefusedError, UnansweredError
+from bot.core.models import REQUEST_LIFETIME, PendingAnswer
+from bot.db import pending_answers
+from bot.delivery.channel import DeferredError, DeliveryRefusedError, UnansweredError
 from bot.telegram import http
 from bot.telegram import incoming as addresses
 from bot.telegram.channel import TelegramChannel
@@ -142,24 +142,24 @@ class Replies:
         self, to: Address, what: Message, *, reply_to: int | None = None, prompt: bool = False
     ) -> None:
         """Store `what`, and send it as soon as Telegram takes it."""
-        new = Showing(0, str(to), (what.part(),), reply_to=reply_to, prompt=prompt, silent=False)
+        new = PendingAnswer(0, str(to), (what.part(),), reply_to=reply_to, prompt=prompt, silent=False)
         async with database.writing(self._engine) as connection:
-            kept = await showings.add(connection, new, self._clock())
+            kept = await pending_answers.add(connection, new, self._clock())
         self._join(kept)
 
     async def send(self, to: Address, messages: Iterable[Message]) -> None:
         """Send all `messages` in the background, unless the same ones are already on their way."""
-        new = Showing(0, str(to), tuple(each.part() for each in messages))
+        new = PendingAnswer(0, str(to), tuple(each.part() for each in messages))
         async with database.writing(self._engine) as connection:
-            if await showings.is_under_way(connection, new.address, new.parts):
+            if await pending_answers.is_under_way(connection, new.address, new.parts):
                 return
-            kept = await showings.add(connection, new, self._clock())
+            kept = await pending_answers.add(connection, new, self._clock())
         self._join(kept)
 
     async def resume(self) -> None:
         """Continue with the answers that an earlier process left unsent."""
         async with database.writing(self._engine) as connection:
-            left = await showings.left(connection, self._clock() - ASK_LIFETIME)
+            left = await pending_answers.left(connection, self._clock() - REQUEST_LIFETIME)
         for showing in left:
             self._join(showing)
 
@@ -167,27 +167,27 @@ class Replies:
         """Cancel the sending. The rows show what is left to do."""
         await self._turns.close(0)
 
-    def _join(self, showing: Showing) -> None:
+    def _join(self, showing: PendingAnswer) -> None:
         key = ("edition", showing.id) if showing.silent else addresses.parse_address(showing.address).chat
         self._turns.join(key, partial(self._guarded, showing))
 
-    async def _guarded(self, showing: Showing) -> None:
+    async def _guarded(self, showing: PendingAnswer) -> None:
         """Send one answer and log its errors, because nobody else would see them."""
         try:
             await self._go_on(showing)
         except Exception:  # noqa: BLE001 - the bot must live on
             _log.exception("work_failed", showing=showing.id)
 
-    async def _go_on(self, showing: Showing) -> None:
-        until = self._clock() + ASK_LIFETIME
+    async def _go_on(self, showing: PendingAnswer) -> None:
+        until = self._clock() + REQUEST_LIFETIME
         with suppress(ForgottenError):
             for part in range(showing.part, len(showing.parts)):
                 if not await self._sent(showing, part, until):
                     break
         async with database.writing(self._engine) as connection:
-            await showings.end(connection, showing.id)
+            await pending_answers.end(connection, showing.id)
 
-    async def _sent(self, showing: Showing, part: int, until: datetime) -> bool:
+    async def _sent(self, showing: PendingAnswer, part: int, until: datetime) -> bool:
         """Send one message. Returns whether the next one may follow."""
 
         async def say(limits: LimitArgs) -> None:
@@ -204,12 +204,12 @@ class Replies:
             await once_taken(say, part, partial(self._count, showing), lambda: self._clock() < until)
         except TelegramError as error:
             _log.warning("showing_met", showing=showing.id, part=part, error=type(error).__name__)
-            return isinstance(http.delivery_error(error), UnansweredError | RefusedError)
+            return isinstance(http.delivery_error(error), UnansweredError | DeliveryRefusedError)
         return True
 
-    async def _count(self, showing: Showing, gone: int) -> None:
+    async def _count(self, showing: PendingAnswer, gone: int) -> None:
         async with database.writing(self._engine) as connection:
-            if not await showings.note(connection, showing.id, gone):
+            if not await pending_answers.note(connection, showing.id, gone):
                 raise ForgottenError
 
 

@@ -17,20 +17,20 @@ import structlog
 from telegram.constants import ChatAction
 from telegram.error import BadRequest, Forbidden, TelegramError
 
-from bot.core.models import Ask
+from bot.core.models import PaperRequest
 from bot.telegram import http, messages, templates
 from bot.telegram import incoming as addresses
 from bot.telegram.context import BotContext
 from bot.telegram.incoming import Address
-from bot.telegram.messages import Form
+from bot.telegram.messages import MessageForm
 from bot.telegram.templates import Message
 from digest.core.errors import SourceError
 from digest.core.ids import PaperRef
 from digest.core.models import Gap, Paper, PaperId, Translation, VersionId
-from digest.core.progress import Onlooker, Step
+from digest.core.progress import Listener, Step
 from digest.db import engine as database
 from digest.db import papers
-from digest.pipeline.papers import Library
+from digest.pipeline.papers import PaperService
 
 _log = structlog.get_logger()
 _TYPING_SECONDS = 4.5  # Telegram shows "typing" for five seconds (Bot API, sendChatAction)
@@ -45,11 +45,13 @@ class Status:
     In a private chat the reading is shown while it is written, as a draft that Telegram removes by itself.
     """
 
-    def __init__(self, desk: BotContext, ask: Ask, library: Library, paper: Paper) -> None:
-        self._desk = desk
+    def __init__(
+        self, context: BotContext, ask: PaperRequest, paper_service: PaperService, paper: Paper
+    ) -> None:
+        self._context = context
         self._ask = ask
         self._to = addresses.parse_address(ask.address)
-        self._library = library
+        self._library = paper_service
         self._paper = paper
         self._says = templates.words(ask.language)
         self._step: Step | None = None
@@ -57,8 +59,8 @@ class Status:
         self._changed = asyncio.Event()
         self._written = ""
         self._grown = asyncio.Event()
-        drafts = self._to.is_private and desk.outgoing.knows_drafts
-        self.onlooker = Onlooker(self._see, self._hear if drafts else None)
+        drafts = self._to.is_private and context.outgoing.knows_drafts
+        self.listener = Listener(self._see, self._hear if drafts else None)
         """Receives progress from the paper service."""
 
     def preview(self, translation: Translation | Gap) -> None:
@@ -86,7 +88,7 @@ class Status:
             await self._changed.wait()
             self._changed.clear()
             with suppress(TelegramError):
-                await self._desk.outgoing.change(self._to, self._ask.status_message, self._message())
+                await self._context.outgoing.change(self._to, self._ask.status_message, self._message())
             await asyncio.sleep(_STATUS_SECONDS)
 
     def _message(self) -> Message:
@@ -99,7 +101,7 @@ class Status:
 
     async def _show_drafts(self) -> None:
         shown = ""
-        while self._desk.outgoing.knows_drafts:
+        while self._context.outgoing.knows_drafts:
             await self._grown.wait()
             self._grown.clear()
             html = await asyncio.to_thread(self._draft)  # a long reading takes a while
@@ -107,7 +109,7 @@ class Status:
                 await asyncio.sleep(_LOOK_SECONDS)
                 continue
             try:
-                await self._desk.outgoing.draft(self._to, self._ask.id, html)
+                await self._context.outgoing.draft(self._to, self._ask.id, html)
                 shown = html
             except (BadRequest, Forbidden):
                 return
@@ -121,13 +123,13 @@ class Status:
 
 
 @asynccontextmanager
-async def typing(desk: BotContext, to: Address) -> AsyncIterator[None]:
+async def typing(context: BotContext, to: Address) -> AsyncIterator[None]:
     """Show "typing" while the block runs."""
 
     async def show() -> None:
         while True:
             with suppress(TelegramError):
-                await desk.bot.send_chat_action(to.chat, ChatAction.TYPING, message_thread_id=to.topic)
+                await context.bot.send_chat_action(to.chat, ChatAction.TYPING, message_thread_id=to.topic)
             await asyncio.sleep(_TYPING_SECONDS)
 
     async with _meanwhile(show):
@@ -157,38 +159,38 @@ _LOOK = timedelta(days=1)
 
 
 async def offer_newer(
-    desk: BotContext, to: Address, number: int, paper: Paper, translation: Translation, form: Form
+    context: BotContext, to: Address, number: int, paper: Paper, translation: Translation, form: MessageForm
 ) -> None:
     """Add a button for a newer version, if there is one, to the card of `paper` in the message `number`."""
-    newest = await _newest(desk, paper.id, form.language)
+    newest = await _newest(context, paper.id, form.language)
     if newest is None or newest <= paper.version:
         return
     card = messages.card(paper, translation, form, newer=newest)
     try:
-        await desk.outgoing.change(to, number, card)
+        await context.outgoing.change(to, number, card)
     except TelegramError as error:
         if not http.is_gone(error):
             raise
 
 
-async def _newest(desk: BotContext, paper: PaperId, language: str) -> VersionId | None:
+async def _newest(context: BotContext, paper: PaperId, language: str) -> VersionId | None:
     """Return the newest known version. arXiv is asked at most once a day."""
-    if _is_due(desk, paper):
+    if _is_due(context, paper):
         try:
-            return (await desk.app.library_in(language).paper(PaperRef(paper))).version
+            return (await context.app.library_in(language).paper(PaperRef(paper))).version
         except SourceError:
             pass  # the database may have one
-    async with database.reading(desk.app.engine) as connection:
+    async with database.reading(context.app.engine) as connection:
         stored = (await papers.latest_of(connection, [paper])).get(paper)
     return stored.version if stored else None
 
 
-def _is_due(desk: BotContext, paper: PaperId) -> bool:
+def _is_due(context: BotContext, paper: PaperId) -> bool:
     """Return whether to ask arXiv now. Records the request, and forgets those older than a day."""
-    now = desk.clock()
-    for each in [each for each, at in desk.looked.items() if now - at >= _LOOK]:
-        del desk.looked[each]
-    if paper in desk.looked:
+    now = context.clock()
+    for each in [each for each, at in context.looked.items() if now - at >= _LOOK]:
+        del context.looked[each]
+    if paper in context.looked:
         return False
-    desk.looked[paper] = now
+    context.looked[paper] = now
     return True

@@ -32,30 +32,30 @@ _RESUMED = timedelta(days=1)  # Telegram keeps updates that nobody fetches for t
 class UpdateQueue:
     """The queue of updates for the handlers of an initialized `application`."""
 
-    def __init__(self, desk: BotContext, application: Application[Any, Any, Any, Any, Any, Any]) -> None:
-        self._desk = desk
+    def __init__(self, context: BotContext, application: Application[Any, Any, Any, Any, Any, Any]) -> None:
+        self._context = context
         self._application = application
         self._turns = ChatQueues()
         self._flooding: set[int] = set()
 
-    async def take(self, came: Sequence[Update]) -> None:
+    async def take(self, message: Sequence[Update]) -> None:
         """Store the updates, and queue those that are new. Raises StoreError."""
-        contents = {each.update_id: content for each in came if (content := _content(each)) is not None}
-        async with database.writing(self._desk.app.engine) as connection:
-            new = await updates.keep(connection, contents, self._desk.clock())
-        await self._line_up(each for each in came if each.update_id in new)
+        contents = {each.update_id: content for each in message if (content := _content(each)) is not None}
+        async with database.writing(self._context.app.engine) as connection:
+            new = await updates.keep(connection, contents, self._context.clock())
+        await self._line_up(each for each in message if each.update_id in new)
 
     async def resume(self) -> None:
         """Queue the updates that were waiting when the program ended. Raises StoreError."""
-        async with database.writing(self._desk.app.engine) as connection:
-            left = await updates.waiting(connection, self._desk.clock() - _RESUMED)
+        async with database.writing(self._context.app.engine) as connection:
+            left = await updates.waiting(connection, self._context.clock() - _RESUMED)
         found = (self._read(each) for each in left)
         await self._line_up(each for each in found if each is not None)
 
     def _read(self, content: updates.Content) -> Update | None:
         """Read a stored update. Returns None if it cannot be read; that must not keep the bot from starting."""
         try:
-            return Update.de_json(readable_updates(content), self._desk.bot)
+            return Update.de_json(readable_updates(content), self._context.bot)
         except Exception:  # noqa: BLE001 - the library may raise anything
             _log.exception("update_unreadable")
             return None
@@ -66,10 +66,10 @@ class UpdateQueue:
         if cut_off:
             _log.warning("updates_cut_off", count=cut_off)
 
-    async def _line_up(self, came: Iterable[Update]) -> None:
+    async def _line_up(self, message: Iterable[Update]) -> None:
         """Queue the updates. A chat that sends too many is told once; its updates until then are skipped."""
         passed_over = []
-        for each in came:
+        for each in message:
             key = _key(each)
             if key in self._flooding:
                 passed_over.append(each.update_id)
@@ -98,17 +98,17 @@ class UpdateQueue:
         bot.
         """
         self._flooding.discard(_key(update))
-        came = incoming(update)
-        if came is not None and came.address.is_private:
-            reader = await self._desk.reader(came)
-            await self._desk.answer(came, templates.words(reader.choices.language).too_fast)
+        message = incoming(update)
+        if message is not None and message.address.is_private:
+            subscriber = await self._context.subscriber(message)
+            await self._context.answer(message, templates.words(subscriber.preferences.language).too_fast)
 
     async def _answered(self, numbers: Sequence[int]) -> None:
         """Delete the contents of these updates, unless their answers have already done so."""
-        left = [number for number in numbers if number not in self._desk.answered]
-        self._desk.answered.difference_update(numbers)
+        left = [number for number in numbers if number not in self._context.answered]
+        self._context.answered.difference_update(numbers)
         if left:
-            async with database.writing(self._desk.app.engine) as connection:
+            async with database.writing(self._context.app.engine) as connection:
                 await updates.answered(connection, left)
 
 

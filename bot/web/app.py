@@ -33,7 +33,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bot.web import editions, forms, monitoring, preferences, subscribe
-from bot.web.monitoring import Check, Counting, Metrics
+from bot.web.monitoring import Check, CountingMiddleware, Metrics
 from bot.web.pages import Handler, Pages, network
 from digest.core.errors import DigestError
 
@@ -324,7 +324,7 @@ def site(
     )
     app.router.redirect_slashes = False  # it would build the URL from the request's Host header
     return Protection(
-        Counting(app, metrics.requests), pages.root, https=pages.links.base.startswith("https://")
+        CountingMiddleware(app, metrics.requests), pages.root, https=pages.links.base.startswith("https://")
     )
 
 

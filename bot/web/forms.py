@@ -29,14 +29,14 @@ def languages(own: str) -> tuple[str, ...]:
     return known if own in known else (*known, own)
 
 
-def chosen_language(request: Request, own: str, reader: str = "") -> str:
+def chosen_language(request: Request, own: str, subscriber: str = "") -> str:
     """Choose the language of a request.
 
     In this order: the one in its URL, the language of its `reader` if known, the browser's preferences, `own`.
     """
     asked = request.query_params.get("language", "")
     preferred = _preferred(request.headers.get("accept-language", ""))
-    return _nearest([asked, reader, *preferred], languages(own)) or own
+    return _nearest([asked, subscriber, *preferred], languages(own)) or own
 
 
 @cache
@@ -122,18 +122,18 @@ PREFERENCES = ("categories", "include", "exclude", "detail", "language", "hour",
 ALL = (*PREFERENCES, "pause")
 
 
-def shown_preferences(reader: Subscriber, offer: Offer) -> dict[str, Any]:
+def shown_preferences(subscriber: Subscriber, offer: Offer) -> dict[str, Any]:
     """Return the field values for the preferences of `reader`."""
-    chosen, paused = reader.choices, reader.paused_until
+    chosen, paused = subscriber.preferences, subscriber.paused_until
     return {
         "categories": chosen.categories or offer.categories,
         "include": _list(tuple(keyword.text for keyword in chosen.include)),
         "exclude": _list(tuple(keyword.text for keyword in chosen.exclude)),
         "detail": chosen.detail.value,
         "language": chosen.language,
-        "hour": reader.hour.strftime("%H:%M") if reader.hour else "",
-        "zone": preferences.zone_name(reader.zone),
-        "quiet": "on" if reader.quiet_line else "",
+        "hour": subscriber.hour.strftime("%H:%M") if subscriber.hour else "",
+        "zone": preferences.zone_name(subscriber.zone),
+        "quiet": "on" if subscriber.quiet_line else "",
         "pause": str(paused) if paused and paused > offer.today else "",
     }
 
@@ -144,16 +144,16 @@ def typed_preferences(form: SubmittedForm) -> dict[str, Any]:
 
 
 def fill_preferences(
-    form: SubmittedForm, names: tuple[str, ...], offer: Offer, reader: Subscriber
+    form: SubmittedForm, names: tuple[str, ...], offer: Offer, subscriber: Subscriber
 ) -> tuple[Subscriber, tuple[str, ...]]:
     """Return `reader` with the values of a form, and the names of invalid fields."""
     faults = []
     for name in names:
         try:
-            reader = preferences.change(name, _value(form, name), offer)(reader)
+            subscriber = preferences.change(name, _value(form, name), offer)(subscriber)
         except UnusableValueError as error:
             faults.append(error.name)
-    return reader, tuple(faults)
+    return subscriber, tuple(faults)
 
 
 def _value(form: SubmittedForm, name: str) -> str:

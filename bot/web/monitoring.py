@@ -127,7 +127,7 @@ class Metrics:
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
         self.requests = self._counter("http_requests", "Requests answered.", "route", "status")
-        self._subscribers = self._gauge("subscribers", "Subscribers.", "channel", "standing")
+        self._subscribers = self._gauge("subscribers", "Subscribers.", "channel", "status")
         self._deliveries = self._gauge(
             "deliveries", "Deliveries of the latest editions.", "channel", "date", "state"
         )
@@ -152,7 +152,7 @@ class Metrics:
         return Response(generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def _count(self, connection: AsyncConnection) -> None:
-        _set(self._subscribers, await totals.subscribers_by_standing(connection))
+        _set(self._subscribers, await totals.subscribers_by_status(connection))
         _set(self._deliveries, await totals.latest_deliveries(connection, _LATEST))
         _set(self._queued, await totals.queues(connection))
         _set(self._alerts, await totals.alerts_by_kind(connection))
@@ -168,7 +168,7 @@ class Metrics:
         return Gauge(f"arxiv_daily_{name}", about, labels, registry=self._registry)
 
 
-class Counting:
+class CountingMiddleware:
     """Middleware that counts requests by the pattern of their route, never by path, because paths contain tokens."""
 
     def __init__(self, app: ASGIApp, counter: Counter) -> None:

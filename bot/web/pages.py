@@ -23,7 +23,7 @@ _PLACES = 64
 V = TypeVar("V")
 
 
-class Shelf:
+class ShortCache:
     """A cache whose values are valid for the time `fresh`. The least recently used ones are removed."""
 
     def __init__(self, clock: Callable[[], datetime], fresh: timedelta) -> None:
@@ -65,10 +65,10 @@ class Pages:
     links: Links
     subscriptions: SubscriptionService
     newsletter: bool
-    shelf: Shelf = field(init=False)
+    shelf: ShortCache = field(init=False)
 
     def __post_init__(self) -> None:
-        self.shelf = Shelf(self.app.clock, _FRESH)
+        self.shelf = ShortCache(self.app.clock, _FRESH)
 
     @property
     def root(self) -> str:

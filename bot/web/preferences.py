@@ -15,31 +15,31 @@ from bot.web.pages import Pages
 
 async def show(pages: Pages, request: Request) -> Response:
     """Show the form with the current preferences."""
-    reader = await _reader(pages, request)
-    return _form(pages, request, reader) if isinstance(reader, Subscriber) else reader
+    subscriber = await _reader(pages, request)
+    return _form(pages, request, subscriber) if isinstance(subscriber, Subscriber) else subscriber
 
 
 async def save(pages: Pages, request: Request) -> Response:
     """Save the form. If a field is invalid, nothing is changed and the input is shown again."""
-    reader = await _reader(pages, request)
-    if not isinstance(reader, Subscriber):
-        return reader
-    form, offer = await forms.read_form(request), pages.offer(reader.zone)
-    _, faults = forms.fill_preferences(form, forms.ALL, offer, reader)
+    subscriber = await _reader(pages, request)
+    if not isinstance(subscriber, Subscriber):
+        return subscriber
+    form, offer = await forms.read_form(request), pages.offer(subscriber.zone)
+    _, faults = forms.fill_preferences(form, forms.ALL, offer, subscriber)
     if faults:
-        return _form(pages, request, reader, form, faults)
+        return _form(pages, request, subscriber, form, faults)
     changed = await pages.subscriptions.change(
-        reader, lambda stored: forms.fill_preferences(form, forms.ALL, offer, stored)[0]
+        subscriber, lambda stored: forms.fill_preferences(form, forms.ALL, offer, stored)[0]
     )
     return _form(pages, request, changed, saved=True)
 
 
 async def export(pages: Pages, request: Request) -> Response:
     """Send everything stored about the subscriber as a file."""
-    reader = await _reader(pages, request)
-    if not isinstance(reader, Subscriber):
-        return reader
-    known = await pages.subscriptions.data_of_mailbox(reader)
+    subscriber = await _reader(pages, request)
+    if not isinstance(subscriber, Subscriber):
+        return subscriber
+    known = await pages.subscriptions.data_of_mailbox(subscriber)
     document = json.dumps(known, ensure_ascii=False, indent=2, default=str)
     headers = {"Content-Disposition": 'attachment; filename="arxiv-daily.json"'}
     return Response(document, media_type="application/json", headers=headers)
@@ -47,42 +47,42 @@ async def export(pages: Pages, request: Request) -> Response:
 
 async def ask_deletion(pages: Pages, request: Request) -> Response:
     """Ask for confirmation, because the deletion is final."""
-    reader = await _reader(pages, request)
-    if not isinstance(reader, Subscriber):
-        return reader
-    return pages.page(request, "delete", reader=reader, here=_path(pages, request))
+    subscriber = await _reader(pages, request)
+    if not isinstance(subscriber, Subscriber):
+        return subscriber
+    return pages.page(request, "delete", subscriber=subscriber, here=_path(pages, request))
 
 
 async def delete(pages: Pages, request: Request) -> Response:
     """Delete everything stored about the subscriber."""
-    reader = await _reader(pages, request)
-    if not isinstance(reader, Subscriber):
-        return reader
-    await pages.subscriptions.forget(reader)
+    subscriber = await _reader(pages, request)
+    if not isinstance(subscriber, Subscriber):
+        return subscriber
+    await pages.subscriptions.forget(subscriber)
     return pages.message(request, "deleted")
 
 
 def _form(
     pages: Pages,
     request: Request,
-    reader: Subscriber,
+    subscriber: Subscriber,
     form: SubmittedForm | None = None,
     faults: tuple[str, ...] = (),
     *,
     saved: bool = False,
 ) -> Response:
-    offer = pages.offer(reader.zone)
+    offer = pages.offer(subscriber.zone)
     return pages.page(
         request,
         "preferences",
         422 if faults else 200,
         faults=faults,
-        reader=reader,
+        subscriber=subscriber,
         offer=offer,
-        values=forms.typed_preferences(form) if form else forms.shown_preferences(reader, offer),
+        values=forms.typed_preferences(form) if form else forms.shown_preferences(subscriber, offer),
         saved=saved,
         here=_path(pages, request),
-        leave=urlsplit(pages.links.unsubscribe(reader.id)).path,
+        leave=urlsplit(pages.links.unsubscribe(subscriber.id)).path,
     )
 
 
@@ -103,5 +103,5 @@ async def _reader(pages: Pages, request: Request) -> Subscriber | Response:
     found = await pages.subscriptions.get(number)
     if found is None:  # deleted; a new sign-up has links with another number
         return pages.message(request, "gone", 404)
-    pages.speak(request, found.choices.language)
+    pages.speak(request, found.preferences.language)
     return found

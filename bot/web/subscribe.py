@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from bot.core import mailboxes
 from bot.core.mailboxes import InvalidMailboxError, Mailbox
-from bot.core.models import ChannelName, Choices, Kind, Subscriber, Wishes
+from bot.core.models import ChannelName, ChatKind, Preferences, RequestedPreferences, Subscriber
 from bot.links import ExpiredLinkError
 from bot.subscriptions import preferences
 from bot.web import forms
@@ -49,7 +49,7 @@ async def _subscriber(pages: Pages, request: Request, number: int) -> Subscriber
     """Return the subscriber `number`, in whose language the answer is; None if it was deleted."""
     found = await pages.subscriptions.get(number)
     if found is not None:
-        pages.speak(request, found.choices.language)
+        pages.speak(request, found.preferences.language)
     return found
 
 
@@ -67,15 +67,17 @@ async def sign_up(pages: Pages, request: Request) -> Response:
     """Take the sign-up form. The answer is the same whether or not the address is known."""
     form = await forms.read_form(request)
     nobody = _nobody(pages, request)
-    reader, faults = forms.fill_preferences(form, forms.PREFERENCES, pages.offer(nobody.zone), nobody)
+    subscriber, faults = forms.fill_preferences(form, forms.PREFERENCES, pages.offer(nobody.zone), nobody)
     mailbox = _mailbox(form)
     if mailbox is None or faults:
         faults = faults if mailbox else ("address", *faults)
         values = forms.typed_preferences(form) | {"address": form.text("address")}
         return await _home(pages, request, values, faults, 422)
     if not form.text(_TRAP):
-        wishes = Wishes(reader.choices, reader.hour, reader.zone, reader.quiet_line)
-        await pages.subscriptions.sign_up(mailbox, wishes, network=pages.network(request), how="form")
+        preferences = RequestedPreferences(
+            subscriber.preferences, subscriber.hour, subscriber.zone, subscriber.quiet_line
+        )
+        await pages.subscriptions.sign_up(mailbox, preferences, network=pages.network(request), how="form")
     return pages.message(request, "sent")
 
 
@@ -114,7 +116,7 @@ async def confirm(pages: Pages, request: Request) -> Response:
     return pages.page(
         request,
         "confirmed",
-        reader=made,
+        subscriber=made,
         zone=preferences.zone_name(made.zone),
         usual=preferences.usual_time(pages.app.plan.calendar, pages.now(), made.zone),
         preferences=urlsplit(pages.links.preferences(made.id)).path,
@@ -140,16 +142,16 @@ async def _confirmable(pages: Pages, request: Request) -> int | Response:
     found = await pages.subscriptions.signing_up(number)
     if found is None:
         return pages.message(request, "expired", 410)
-    if found.wishes is not None:
-        pages.speak(request, found.wishes.choices.language)
+    if found.preferences is not None:
+        pages.speak(request, found.preferences.preferences.language)
     return number if found.confirmed_at is None else pages.message(request, "used", 410)
 
 
 def _nobody(pages: Pages, request: Request) -> Subscriber:
     """Return a new subscriber with the default values of the form."""
     plan = pages.app.plan
-    choices = Choices(pages.language(request))
-    return Subscriber(0, ChannelName.MAIL, "", Kind.MAILBOX, choices, plan.calendar.zone)
+    choices = Preferences(pages.language(request))
+    return Subscriber(0, ChannelName.MAIL, "", ChatKind.MAILBOX, choices, plan.calendar.zone)
 
 
 def _mailbox(form: SubmittedForm) -> Mailbox | None:

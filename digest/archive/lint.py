@@ -13,7 +13,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from digest.archive import post
-from digest.archive.post import LEAKED, Section
+from digest.archive.post import LEAKED, PostSection
 from digest.core.errors import ArchiveError
 from digest.core.models import Entry, Gap, Translation
 from digest.render import jekyll
@@ -111,7 +111,7 @@ def _part_faults(text: str) -> Iterator[Fault]:
             yield Fault(1, FaultKind.DUPLICATE, f"{paper} occurs in the post {count} times")
 
 
-def _section_faults(section: Section, entry: Entry) -> Iterator[Fault]:
+def _section_faults(section: PostSection, entry: Entry) -> Iterator[Fault]:
     for name in _FIELDS:
         if f"\n- **{name}**:" not in section.source:
             yield Fault(section.line, FaultKind.MISSING, f"the line with {name} is missing")
@@ -123,7 +123,7 @@ def _section_faults(section: Section, entry: Entry) -> Iterator[Fault]:
         yield Fault(section.line, FaultKind.MISSING, "the reading lacks its three parts")
 
 
-def _says_due(section: Section) -> bool:
+def _says_due(section: PostSection) -> bool:
     return any(sentence in section.source for sentence in post.due_sentences()) or bool(
         LEAKED.search(section.source)
     )

@@ -70,20 +70,20 @@ _RULE = re.compile(r"\n+---\s*\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class PostSection:
     """One paper's part of a post: its source, and the number of its first line, counted from 1."""
 
     line: int
     source: str
 
 
-def sections(text: str) -> list[Section]:
+def sections(text: str) -> list[PostSection]:
     """Split a post into the sections of its papers, without the replacements."""
     replacements = _REPLACEMENTS.search(text)
     body = text[: replacements.start()] if replacements else text
     starts = [found.start() for found in _SECTION.finditer(body)]
     return [
-        Section(text.count("\n", 0, start) + 1, text[start:end])
+        PostSection(text.count("\n", 0, start) + 1, text[start:end])
         for start, end in pairwise([*starts, len(body)])
     ]
 
@@ -117,7 +117,7 @@ def shown(text: str) -> int | None:
     return int(counts[2]) if counts else None
 
 
-def _entry(section: Section, language: str) -> Entry:
+def _entry(section: PostSection, language: str) -> Entry:
     version = _version(section)
     head, details = _halves(section.source)
     spoken = i18n.words(jekyll.FOLDER, language)
@@ -168,7 +168,7 @@ def _replacements(text: str, language: str) -> Iterator[Paper]:
         )
 
 
-def _paper(section: Section, version: VersionId, abstract: str | None, *, withdrawn: bool) -> Paper:
+def _paper(section: PostSection, version: VersionId, abstract: str | None, *, withdrawn: bool) -> Paper:
     title = section.source.partition("\n")[0].removeprefix("## ")
     return Paper(
         version=version,
@@ -183,7 +183,7 @@ def _paper(section: Section, version: VersionId, abstract: str | None, *, withdr
     )
 
 
-def _list(section: Section, name: str) -> tuple[str, ...]:
+def _list(section: PostSection, name: str) -> tuple[str, ...]:
     found = re.search(_FIELD.format(name), section.source, re.MULTILINE)
     return (
         tuple(jekyll.kramdown_text(part) for part in found[1].strip().split(", "))
@@ -192,7 +192,7 @@ def _list(section: Section, name: str) -> tuple[str, ...]:
     )
 
 
-def _version(section: Section) -> VersionId:
+def _version(section: PostSection) -> VersionId:
     found = re.search(_FIELD.format("arXiv"), section.source, re.MULTILINE)
     try:
         return ids.version(found[1] if found else "")

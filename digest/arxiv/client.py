@@ -20,9 +20,9 @@ from digest.core.errors import (
     EmptyPageError,
     MalformedError,
     NotFoundError,
-    RefusedError,
     SourceError,
-    ThrottledError,
+    SourceRefusedError,
+    SourceThrottledError,
     TooLargeError,
     UnreachableError,
 )
@@ -35,7 +35,7 @@ Turn = Callable[[Callable[[], float]], AbstractAsyncContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class FetchPolicy:
     """The timeouts and the retry policy; all in seconds except `attempts`.
 
     `connect` limits the connection, `silence` each pause within a response, and `answer` a whole response. Between
@@ -51,7 +51,7 @@ class Patience:
     retry_after: float = 300
 
 
-def open_client(contact: str | None, patience: Patience) -> httpx.AsyncClient:
+def open_client(contact: str | None, patience: FetchPolicy) -> httpx.AsyncClient:
     """Open an HTTP client with one connection and a User-Agent that identifies the operator.
 
     `contact` is an address at which arXiv can reach the operator.
@@ -65,7 +65,7 @@ def open_client(contact: str | None, patience: Patience) -> httpx.AsyncClient:
     )
 
 
-class Gate:
+class ArxivClient:
     """Sends this process's requests to arXiv one after another, at least `interval` seconds apart.
 
     `shared` is a rate slot taken for each request, so that the requests of other processes keep this distance too.
@@ -76,12 +76,12 @@ class Gate:
         client: httpx.AsyncClient,
         *,
         interval: float = 3,
-        patience: Patience | None = None,
+        patience: FetchPolicy | None = None,
         shared: Turn | None = None,
     ) -> None:
         self._client = client
         self._interval = interval
-        self._patience = patience or Patience()
+        self._patience = patience or FetchPolicy()
         self._shared = shared or nullcontext
         self._turn = asyncio.Lock()
         self._free_at = 0.0  # on the monotonic clock
@@ -108,7 +108,7 @@ class Gate:
                 if check is not None:
                     check(body)
                 if response.status_code != httpx.codes.OK:
-                    raise RefusedError(f"arXiv refused the request (HTTP {response.status_code}).")
+                    raise SourceRefusedError(f"arXiv refused the request (HTTP {response.status_code}).")
                 return body
         raise AssertionError  # stamina returns or raises
 
@@ -118,7 +118,7 @@ class Gate:
             with attempt:
                 async with self._answer(url, accept) as response:
                     if response.status_code != httpx.codes.OK:
-                        raise RefusedError(f"arXiv refused the request (HTTP {response.status_code}).")
+                        raise SourceRefusedError(f"arXiv refused the request (HTTP {response.status_code}).")
                     with target.open("wb") as file:
                         async for chunk in _bounded(response, limit_bytes):
                             file.write(chunk)
@@ -135,9 +135,9 @@ class Gate:
         )
 
     def _worth_another(self, error: Exception) -> bool | float:
-        if isinstance(error, ThrottledError) and error.retry_after is not None:
+        if isinstance(error, SourceThrottledError) and error.retry_after is not None:
             return error.retry_after if error.retry_after <= self._patience.retry_after else False
-        return isinstance(error, ThrottledError | UnreachableError | MalformedError | EmptyPageError)
+        return isinstance(error, SourceThrottledError | UnreachableError | MalformedError | EmptyPageError)
 
     @asynccontextmanager
     async def _answer(self, url: str, accept: str) -> AsyncIterator[httpx.Response]:
@@ -168,7 +168,7 @@ class Gate:
                 self._free_at = time.monotonic() + self._interval
                 url = _same_site(response.request.url, response.next_request.url)
             await asyncio.sleep(self._rest())
-        raise RefusedError(f"arXiv redirected more than {_REDIRECTS} times.")
+        raise SourceRefusedError(f"arXiv redirected more than {_REDIRECTS} times.")
 
     def _rest(self) -> float:
         """Return the seconds until the next request is allowed."""
@@ -182,7 +182,7 @@ class Gate:
             pause = backoff.retry_after_seconds(response.headers.get("Retry-After"), datetime.now(UTC))
             if pause is not None:
                 self._free_at = time.monotonic() + min(pause, self._patience.retry_after)
-            raise ThrottledError(f"arXiv asks for fewer requests (HTTP {status}).", pause)
+            raise SourceThrottledError(f"arXiv asks for fewer requests (HTTP {status}).", pause)
         if status >= 500:
             raise UnreachableError(f"arXiv reports an internal error (HTTP {status}).")
 

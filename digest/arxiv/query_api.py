@@ -22,13 +22,13 @@ import structlog
 from lxml import etree
 from pylatexenc.latex2text import LatexNodes2Text
 
-from digest.arxiv.client import Gate
+from digest.arxiv.client import ArxivClient
 from digest.core import ids
 from digest.core.errors import (
     EmptyPageError,
     InvalidPaperIdError,
     MalformedError,
-    RefusedError,
+    SourceRefusedError,
     TooManyError,
     UnknownPaperError,
     UnknownVersionError,
@@ -80,8 +80,8 @@ _OPENSEARCH = "{http://a9.com/-/spec/opensearch/1.1/}"
 class QueryApi:
     """The query API at `url`, accessed through `gate`."""
 
-    def __init__(self, gate: Gate, url: str) -> None:
-        self._gate = gate
+    def __init__(self, arxiv_client: ArxivClient, url: str) -> None:
+        self._client = arxiv_client
         self._url = url
 
     async def submitted(self, categories: Sequence[str], start: datetime, end: datetime) -> list[Paper]:
@@ -116,7 +116,7 @@ class QueryApi:
             return await self._one(ref)
         try:
             found = await self._one(ref)
-        except (UnknownPaperError, EmptyPageError, RefusedError) as error:
+        except (UnknownPaperError, EmptyPageError, SourceRefusedError) as error:
             newest = await self._one(PaperRef(ref.paper))
             if newest.version.number >= ref.version:
                 raise error from None
@@ -149,19 +149,19 @@ class QueryApi:
         client = arxiv.Client(page_size=search.max_results or _PAGE_SIZE, delay_seconds=0, num_retries=0)
         client.query_url_format = self._url + "?{}"
         # The package has no public way to set a transport. It uses its session only for GET requests.
-        client._session = _GateSession(self._gate, asyncio.get_running_loop())  # noqa: SLF001
+        client._session = _GateSession(self._client, asyncio.get_running_loop())  # noqa: SLF001
         return await asyncio.to_thread(lambda: _papers(client.results(search)))
 
 
 class _GateSession:
     """Replaces the package's `requests.Session`; runs in the thread of the package."""
 
-    def __init__(self, gate: Gate, loop: asyncio.AbstractEventLoop) -> None:
-        self._gate = gate
+    def __init__(self, arxiv_client: ArxivClient, loop: asyncio.AbstractEventLoop) -> None:
+        self._client = arxiv_client
         self._loop = loop
 
-    def get(self, url: str, headers: object) -> "_Page":  # noqa: ARG002 - the gate sets the User-Agent
-        page = self._gate.fetch(url, accept=_ACCEPT, limit_bytes=_PAGE_LIMIT_BYTES, check=examine)
+    def get(self, url: str, headers: object) -> "_Page":  # noqa: ARG002 - ArxivClient sets the User-Agent
+        page = self._client.fetch(url, accept=_ACCEPT, limit_bytes=_PAGE_LIMIT_BYTES, check=examine)
         return _Page(asyncio.run_coroutine_threadsafe(page, self._loop).result())
 
 
@@ -180,7 +180,9 @@ def examine(body: bytes) -> None:
     entries = feed.findall(f"{_ATOM}entry")
     for entry in entries:
         if "/api/errors" in (entry.findtext(f"{_ATOM}id") or ""):
-            raise RefusedError(f"arXiv refused the query: {clean(entry.findtext(f'{_ATOM}summary') or '')}.")
+            raise SourceRefusedError(
+                f"arXiv refused the query: {clean(entry.findtext(f'{_ATOM}summary') or '')}."
+            )
     total, first = (_number(feed, name) for name in ("totalResults", "startIndex"))
     if total > _MOST_RESULTS:
         raise TooManyError(

@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from lxml import etree
 
 from digest.arxiv.announcements import AnnounceType
-from digest.arxiv.client import Gate
+from digest.arxiv.client import ArxivClient
 from digest.core import ids
 from digest.core.errors import InvalidPaperIdError, MalformedError
 from digest.core.models import VersionId
@@ -42,13 +42,13 @@ class Batch:
 class AnnouncementFeed:
     """The feeds below `url`, accessed through `gate`."""
 
-    def __init__(self, gate: Gate, url: str) -> None:
-        self._gate = gate
+    def __init__(self, arxiv_client: ArxivClient, url: str) -> None:
+        self._client = arxiv_client
         self._url = url.rstrip("/")
 
     async def batch(self, categories: Sequence[str]) -> Batch:
         """Fetch the newest batch of all `categories` together. Raises SourceError."""
-        body = await self._gate.fetch(
+        body = await self._client.fetch(
             f"{self._url}/{'+'.join(categories)}",
             accept=_ACCEPT,
             limit_bytes=_LIMIT_BYTES,

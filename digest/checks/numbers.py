@@ -22,7 +22,7 @@ _WHOLE = {Decimal(50): ("一半", "半数"), Decimal(100): ("全部", "完全", 
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class StatedNumbers:
     """The numbers of a text in digits, and its prose, which may contain numbers in words."""
 
     quantities: Sequence[Quantity]
@@ -30,29 +30,29 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownNumbers:
     """All numbers that a translation may have: the paper's quantities, and the values of its digits and words."""
 
     quantities: Sequence[Quantity]
     loosely: frozenset[Decimal]
 
 
-def said(prose: str) -> Said:
+def said(prose: str) -> StatedNumbers:
     """Parse the numbers of a text that contains no formulas or addresses."""
-    return Said(find_quantities(prose), prose)
+    return StatedNumbers(find_quantities(prose), prose)
 
 
-def known(texts: Sequence[Said], everything: str) -> Known:
+def known(texts: Sequence[StatedNumbers], everything: str) -> KnownNumbers:
     """Collect the numbers of a paper from its `texts`; `everything` is the texts with their formulas."""
     formulas = (
         " ".join(_FORMULA.findall(everything)).replace("\\%", "%").replace("\\", " ").replace("{,}", "")
     )
     found = [each for text in texts for each in text.quantities]
     joined = " ".join(_JOINED.findall(everything))
-    return Known([*found, *find_quantities(f"{formulas} {joined}")], frozenset(_loosely(everything)))
+    return KnownNumbers([*found, *find_quantities(f"{formulas} {joined}")], frozenset(_loosely(everything)))
 
 
-def missing(original: Said, made: Said, paper: Known) -> Iterator[Finding]:
+def missing(original: StatedNumbers, made: StatedNumbers, paper: KnownNumbers) -> Iterator[Finding]:
     """Yield a finding for each number of the original that `made`, a Chinese text, lacks."""
     spelled = [*quantities.chinese_numeral(made.prose)]
     values = {value for value, _ in spelled}
@@ -66,7 +66,7 @@ def missing(original: Said, made: Said, paper: Known) -> Iterator[Finding]:
     )
 
 
-def invented(made: Said, paper: Known) -> Iterator[Finding]:
+def invented(made: StatedNumbers, paper: KnownNumbers) -> Iterator[Finding]:
     """Yield a finding for each number in `made`, a Chinese text, that the paper does not have."""
     yield from _marks_astray(made, paper)
     for each in made.quantities:
@@ -79,7 +79,7 @@ def invented(made: Said, paper: Known) -> Iterator[Finding]:
             yield finding(Flaw.UNIT if units else Flaw.NUMBER_INVENTED, each.written)
 
 
-def _marks_astray(made: Said, paper: Known) -> Iterator[Finding]:
+def _marks_astray(made: StatedNumbers, paper: KnownNumbers) -> Iterator[Finding]:
     """Yield a finding for each list mark that the paper lacks; if it has none in digits, marks must count from one."""
     marks = Counter(int(each.bare) for each in made.quantities if each.marks)
     theirs = Counter(int(each.bare) for each in paper.quantities if each.marks)
@@ -87,7 +87,7 @@ def _marks_astray(made: Said, paper: Known) -> Iterator[Finding]:
         yield finding(Flaw.NUMBER_INVENTED, str(astray))
 
 
-def _lacks_unit(one: Quantity, paper: Known) -> bool:
+def _lacks_unit(one: Quantity, paper: KnownNumbers) -> bool:
     """Return True if a number without a unit has one everywhere in the paper."""
     if any(amount.measure for amount in one.amounts) or one.amounts[0].value != one.bare:
         return False
@@ -107,14 +107,18 @@ def _is_spelled(one: Quantity, values: set[int], made: str) -> bool:
     return value in values or one.bare in values
 
 
-def _is_loosely(one: Quantity, paper: Known) -> bool:
+def _is_loosely(one: Quantity, paper: KnownNumbers) -> bool:
     """Return True if a number without a strict unit is a digit, a month or a number word of the paper."""
     amount = one.amounts[0]
     return amount.measure not in STRICT_UNITS and not paper.loosely.isdisjoint((one.bare, amount.value))
 
 
 def _words_missing(
-    words: Sequence[int], original: Said, made: Said, spelled: Sequence[tuple[int, bool]], paper: Known
+    words: Sequence[int],
+    original: StatedNumbers,
+    made: StatedNumbers,
+    spelled: Sequence[tuple[int, bool]],
+    paper: KnownNumbers,
 ) -> Iterator[Finding]:
     """Yield a finding for each number word whose value is missing; hard if `made` has an unexplained other value."""
     values = {Decimal(value) for value, _ in spelled}

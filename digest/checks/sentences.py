@@ -175,7 +175,7 @@ def _steps(many_left: int, few_left: int, unlike: "_Unlikeness") -> dict[tuple[i
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class _SentenceRun:
     """One or more sentences: their length on a logarithmic scale, and the bits of their clues."""
 
     length: float
@@ -207,7 +207,7 @@ class _Unlikeness:
         return strayed * strayed / 2 + _LOST * lost
 
 
-def _runs(lengths: list[float], bits: list[int]) -> dict[int, list[_Run]]:
+def _runs(lengths: list[float], bits: list[int]) -> dict[int, list[_SentenceRun]]:
     """Return the runs of one, two and three sentences, by the index of their first sentence."""
     return {
         many: [
@@ -218,8 +218,8 @@ def _runs(lengths: list[float], bits: list[int]) -> dict[int, list[_Run]]:
     }
 
 
-def _run(length: float, bits: int) -> _Run:
-    return _Run(log(length + 2) / _SPREAD, bits, _EXPECTED * bits.bit_count())
+def _run(length: float, bits: int) -> _SentenceRun:
+    return _SentenceRun(log(length + 2) / _SPREAD, bits, _EXPECTED * bits.bit_count())
 
 
 @lru_cache(maxsize=20_000)

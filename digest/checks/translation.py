@@ -102,7 +102,7 @@ class Original:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class Translated:
     """A model's translation, unmasked and `cleaned`; translations of old posts have no title and no summary."""
 
     title: str | None
@@ -110,7 +110,9 @@ class Made:
     summary: str | None
 
 
-def translated(original: Original, made: Made, language: str, glossary: Glossary) -> tuple[Finding, ...]:
+def translated(
+    original: Original, made: Translated, language: str, glossary: Glossary
+) -> tuple[Finding, ...]:
     """Check `made` as a translation of `original` into `language` (a BCP 47 tag); return findings without duplicates.
 
     Hedges, sentences, words, units and script are checked for Chinese only; names, formulas, addresses, the digits of
@@ -145,7 +147,7 @@ def cleaned(text: str, language: str, *, spaced: bool = False) -> str:
 
 
 @dataclass(frozen=True)
-class _Text:
+class _CheckedText:
     """A text in the stored form, its fixed parts, and its prose with a space in place of each."""
 
     whole: str
@@ -153,36 +155,36 @@ class _Text:
     prose: str
 
     @cached_property
-    def said(self) -> numbers.Said:
+    def said(self) -> numbers.StatedNumbers:
         return numbers.said(self.prose)
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _KnownWords:
     """The content of the paper that a translation may contain."""
 
     whole: str
     forms: frozenset[str]
-    numbers: numbers.Known
+    numbers: numbers.KnownNumbers
 
 
-def _text(text: str) -> _Text:
+def _text(text: str) -> _CheckedText:
     whole = stored(text)
     parts = tuple(fixed_parts(whole))
     pieces, at = [], 0
     for part in parts:
         pieces += [whole[at : part.start], " "]
         at = part.end
-    return _Text(whole, parts, "".join([*pieces, whole[at:]]) if parts else whole)
+    return _CheckedText(whole, parts, "".join([*pieces, whole[at:]]) if parts else whole)
 
 
-def _known(title: _Text, abstract: _Text, wordings: str) -> _Known:
+def _known(title: _CheckedText, abstract: _CheckedText, wordings: str) -> _KnownWords:
     whole = f"{title.whole}\n{abstract.whole}"
     forms = names.known_forms(f"{whole} {wordings}")
-    return _Known(whole, forms, numbers.known((title.said, abstract.said), whole))
+    return _KnownWords(whole, forms, numbers.known((title.said, abstract.said), whole))
 
 
-def _terms(text: _Text, glossary: Glossary) -> tuple[Term, ...]:
+def _terms(text: _CheckedText, glossary: Glossary) -> tuple[Term, ...]:
     """Return the terms in `text` except those within a coined name, such as the codec of SimWhisper-Codec."""
     words = text.whole
     for name in names.coined(text.prose):
@@ -192,7 +194,7 @@ def _terms(text: _Text, glossary: Glossary) -> tuple[Term, ...]:
 
 
 def _as_a_whole(
-    original: _Text, made: _Text, known: _Known, language: str, named: str | None
+    original: _CheckedText, made: _CheckedText, known: _KnownWords, language: str, named: str | None
 ) -> Iterator[Finding]:
     """Check a title or an abstract: nothing may be missing or added; `named` is the name in the title."""
     if not re.search(r"\w", made.whole) and re.search(r"\w", original.whole):
@@ -208,7 +210,9 @@ def _as_a_whole(
     yield from _as_a_part(known, made, language, needs_words=bool(_PLAIN_WORD.search(original.prose)))
 
 
-def _as_a_part(known: _Known, made: _Text, language: str, *, needs_words: bool = True) -> Iterator[Finding]:
+def _as_a_part(
+    known: _KnownWords, made: _CheckedText, language: str, *, needs_words: bool = True
+) -> Iterator[Finding]:
     """Check what any text about the paper, also a summary, must not contain."""
     declined = llm_artifacts.refusal(known.whole, made.whole)
     if declined:
@@ -234,7 +238,7 @@ def _as_a_part(known: _Known, made: _Text, language: str, *, needs_words: bool =
             yield finding(Flaw.UNTRANSLATED, copied.strip()[:60])
 
 
-def _parts(original: _Text, made: _Text) -> Iterator[Finding]:
+def _parts(original: _CheckedText, made: _CheckedText) -> Iterator[Finding]:
     """Check that formulas and addresses occur verbatim and as often as in the original."""
     wanted = Counter(part.source for part in original.parts)
     given = Counter(part.source for part in made.parts)
@@ -247,7 +251,7 @@ def _parts(original: _Text, made: _Text) -> Iterator[Finding]:
             yield finding(flaw, source)
 
 
-def _strange_parts(known: _Known, made: _Text) -> Iterator[Finding]:
+def _strange_parts(known: _KnownWords, made: _CheckedText) -> Iterator[Finding]:
     """Find formulas, code, addresses and text that clients turn into links, if the paper does not have them."""
     for part in made.parts:
         if part.source.strip("`") not in known.whole:
@@ -260,7 +264,7 @@ def _strange_parts(known: _Known, made: _Text) -> Iterator[Finding]:
             yield finding(Flaw.ADDRESS, link)
 
 
-def _names(original: _Text, made: _Text, named: str | None) -> Iterator[Finding]:
+def _names(original: _CheckedText, made: _CheckedText, named: str | None) -> Iterator[Finding]:
     wanted = names.coined(original.prose)
     if named and named not in wanted and names.stands_in(named, original.prose):
         wanted = (named, *wanted)
@@ -279,7 +283,7 @@ def _stands_apart(acronym: str, made: str) -> bool:
     return not explains and _COORDINATED.search(made[: made.find(acronym)]) is not None
 
 
-def _strange_words(known: _Known, made: _Text) -> Iterator[Finding]:
+def _strange_words(known: _KnownWords, made: _CheckedText) -> Iterator[Finding]:
     """Find words in Latin letters that the paper does not have; those that resemble names are invented names."""
     for word in names.strange(made.prose, known.forms):
         if names.is_coined(word) or names.resembles(word, known.forms):
@@ -288,7 +292,7 @@ def _strange_words(known: _Known, made: _Text) -> Iterator[Finding]:
             yield finding(Flaw.WORD, word)
 
 
-def _lengths(original: _Text, made: _Text, language: str) -> Iterator[Finding]:
+def _lengths(original: _CheckedText, made: _CheckedText, language: str) -> Iterator[Finding]:
     words = len(_WORD.findall(original.prose))
     if words < _FEWEST:
         if (
@@ -307,7 +311,7 @@ def _lengths(original: _Text, made: _Text, language: str) -> Iterator[Finding]:
         yield finding(Flaw.LENGTH, f"{characters / words:.1f}")
 
 
-def _untranslated(made: _Text, *, needs_words: bool) -> Iterator[Finding]:
+def _untranslated(made: _CheckedText, *, needs_words: bool) -> Iterator[Finding]:
     if needs_words and not typography.is_translated(made.prose, is_title=len(made.prose) < _TITLE):
         yield finding(Flaw.UNTRANSLATED, made.prose.strip()[:60])
         return
@@ -336,7 +340,7 @@ def _is_paired(made: str) -> bool:
     return depth == 0
 
 
-def _in_chinese(original: _Text, made: _Text) -> Iterator[Finding]:
+def _in_chinese(original: _CheckedText, made: _CheckedText) -> Iterator[Finding]:
     """Check the hedges and sentences of an abstract."""
     for hedge in hedges.lost(original.prose, made.prose):
         yield finding(Flaw.HEDGE, hedge)

@@ -17,7 +17,7 @@ class UnreachableError(SourceError):
     """No response: the connection was refused or reset, the host name did not resolve, or the request timed out."""
 
 
-class ThrottledError(SourceError):
+class SourceThrottledError(SourceError):
     """arXiv asks for fewer requests: status 429, 503, or (since September 2026) 406.
 
     `retry_after` is the requested pause in seconds, or None.
@@ -36,7 +36,7 @@ class EmptyPageError(SourceError):
     """The response contains no papers although it should."""
 
 
-class RefusedError(SourceError):
+class SourceRefusedError(SourceError):
     """arXiv understood the query and refused it; a retry does not help."""
 
 

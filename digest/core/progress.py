@@ -38,7 +38,7 @@ def _to_nobody(_: object) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Onlooker:
+class Listener:
     """A person who waits for a paper; the request has priority over the day's edition.
 
     `sees` gets each step as it begins; `hears` gets the whole text that the model has written, each time it grows.

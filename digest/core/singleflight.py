@@ -15,7 +15,7 @@ Hear = Callable[[str], None]
 """A callback that gets the whole text written so far, each time it grows; raises nothing."""
 
 
-class Audience:
+class Listeners:
     """The listeners that wait for one piece of work; more may join while it runs."""
 
     def __init__(self) -> None:
@@ -47,10 +47,10 @@ class Audience:
 @dataclass(frozen=True, slots=True)
 class _Flight:
     task: "asyncio.Task[Any]"
-    audience: Audience
+    listeners: Listeners
 
 
-class Flights:
+class SingleFlight:
     """The running tasks of this process, by key."""
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class Flights:
     async def once(
         self,
         key: Hashable,
-        make: Callable[[Audience], Awaitable[Made]],
+        make: Callable[[Listeners], Awaitable[Made]],
         hear: Hear | None = None,
         *,
         urgent: bool = False,
@@ -72,7 +72,7 @@ class Flights:
         flight = self._under_way.get(key)
         if flight is None:
             flight = self._begin(key, make)
-        flight.audience.join(hear, urgent=urgent)
+        flight.listeners.join(hear, urgent=urgent)
         made: Made = await asyncio.shield(flight.task)
         return made
 
@@ -94,10 +94,10 @@ class Flights:
                 task.cancel()
             _, tasks = await asyncio.wait(tasks, timeout=_LAST_SECONDS)
 
-    def _begin(self, key: Hashable, make: Callable[[Audience], Awaitable[Made]]) -> _Flight:
-        audience = Audience()
-        task = asyncio.ensure_future(_done(make, audience))
-        flight = self._under_way[key] = _Flight(task, audience)
+    def _begin(self, key: Hashable, make: Callable[[Listeners], Awaitable[Made]]) -> _Flight:
+        listeners = Listeners()
+        task = asyncio.ensure_future(_done(make, listeners))
+        flight = self._under_way[key] = _Flight(task, listeners)
         task.add_done_callback(lambda done: self._landed(key, done))
         return flight
 
@@ -107,5 +107,5 @@ class Flights:
             task.exception()  # callers that wait get it; without any, asyncio must not report it as never retrieved
 
 
-async def _done(make: Callable[[Audience], Awaitable[Made]], audience: Audience) -> Made:
-    return await make(audience)
+async def _done(make: Callable[[Listeners], Awaitable[Made]], listeners: Listeners) -> Made:
+    return await make(listeners)

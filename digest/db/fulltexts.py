@@ -16,7 +16,7 @@ _CONTENT = ("source", "text", "orders", "whole", "extractors", "reason", "tried_
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class FetchAttempt:
     """The outcome of the latest try to get a full text, the `tries`-th."""
 
     outcome: FullText | NoText
@@ -46,13 +46,13 @@ async def save(connection: AsyncConnection, outcome: FullText | NoText, at: date
     await insert_all(connection, statement, [_row(outcome, at)])
 
 
-async def find(connection: AsyncConnection, version: VersionId) -> Attempt | None:
+async def find(connection: AsyncConnection, version: VersionId) -> FetchAttempt | None:
     """The outcome of the last try, or None where there was none."""
     query = select(fulltexts).where(
         fulltexts.c.paper_id == str(version.paper), fulltexts.c.version == version.number
     )
     row = (await connection.execute(query)).first()
-    return None if row is None else Attempt(_outcome(row, version), row.tried_at, row.tries)
+    return None if row is None else FetchAttempt(_outcome(row, version), row.tried_at, row.tries)
 
 
 async def lacking(

@@ -159,7 +159,7 @@ _BETWEEN_TRIES = 0.2  # seconds, while another process has the slot
 _LONGEST_REST = 600  # seconds; a longer one means that the clock was set back
 
 
-class Turns:
+class RateSlots:
     """The rate slots for `far_end`: at least `interval` seconds from the begin and end of one to the next."""
 
     def __init__(self, engine: AsyncEngine, far_end: str, interval: float) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from digest.arxiv.client import Gate
-from digest.core.errors import NotFoundError, SourceError, ThrottledError, TooLargeError
+from digest.arxiv.client import ArxivClient
+from digest.core.errors import NotFoundError, SourceError, SourceThrottledError, TooLargeError
 from digest.core.models import FullText, NoText, NoTextReason, TextSource, VersionId
 from digest.fulltext import html, pdf
 from digest.fulltext.cleanup import (
@@ -29,7 +29,7 @@ _PDFS_AT_ONCE = 2  # each may take a gibibyte
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
+class _SourceKind:
     """A kind of download: its folder on the site, its limit in bytes, and the module that opens it."""
 
     folder: str
@@ -38,8 +38,10 @@ class _Kind:
     module: str
 
 
-_PAPER = _Kind("pdf", "application/pdf", lambda: PDF_LIMIT_BYTES, pdf.PDF)
-_SOURCE = _Kind("e-print", "application/gzip, application/x-tar, */*;q=0.5", lambda: TEX_LIMIT_BYTES, pdf.TEX)
+_PAPER = _SourceKind("pdf", "application/pdf", lambda: PDF_LIMIT_BYTES, pdf.PDF)
+_SOURCE = _SourceKind(
+    "e-print", "application/gzip, application/x-tar, */*;q=0.5", lambda: TEX_LIMIT_BYTES, pdf.TEX
+)
 
 
 class FullTexts:
@@ -48,8 +50,10 @@ class FullTexts:
     With `wants_tex`, where page and PDF give no whole text, the TeX that was submitted is read.
     """
 
-    def __init__(self, gate: Gate, site_url: str = "https://arxiv.org", *, wants_tex: bool = False) -> None:
-        self._gate = gate
+    def __init__(
+        self, arxiv_client: ArxivClient, site_url: str = "https://arxiv.org", *, wants_tex: bool = False
+    ) -> None:
+        self._gate = arxiv_client
         self._wants_tex = wants_tex
         self._site_url = site_url.rstrip("/")
         self._openings = asyncio.Semaphore(_PDFS_AT_ONCE)
@@ -73,13 +77,13 @@ class FullTexts:
             page = await self._gate.fetch(
                 f"{self._site_url}/html/{version}", accept="text/html", limit_bytes=HTML_LIMIT_BYTES
             )
-        except ThrottledError:
+        except SourceThrottledError:
             return NoTextReason.UNREACHABLE
         except SourceError:
             return Extract("")
         return await asyncio.to_thread(html.extract, page)
 
-    async def _download(self, kind: _Kind, version: VersionId) -> Extract | NoTextReason:
+    async def _download(self, kind: _SourceKind, version: VersionId) -> Extract | NoTextReason:
         with tempfile.TemporaryDirectory(prefix="arxiv-daily-") as folder:
             path = Path(folder) / "paper"
             try:

@@ -17,7 +17,7 @@ _COMPONENTS = {"/DeviceGray": 1, "/CalGray": 1, "/DeviceRGB": 3, "/CalRGB": 3, "
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class FormXObject:
     """Content that is drawn by its name, within `box`, in coordinates that `matrix` takes to the caller's.
 
     A group is drawn as one: what is set for it holds for all that is in it.
@@ -75,7 +75,7 @@ class Resources:
         """The `/Subtype` of the font `name`."""
         return str(self._named("/Font", name).get("/Subtype", ""))
 
-    def form(self, name: object) -> Form | None:
+    def form(self, name: object) -> FormXObject | None:
         """The form `name`; None where that is a picture, or nothing."""
         found = self._named("/XObject", name)
         if found.get("/Subtype") != "/Form":
@@ -85,7 +85,7 @@ class Resources:
         if box:
             left, bottom, right, top = box
             shape = Shape.of(((left, bottom), (right, bottom), (right, top), (left, top)))
-        return Form(Resources(found), matrix or IDENTITY, shape, is_group="/Group" in found)
+        return FormXObject(Resources(found), matrix or IDENTITY, shape, is_group="/Group" in found)
 
     @property
     def has_type3(self) -> bool:

@@ -263,7 +263,7 @@ def extract(page: bytes) -> Extract:
     document = None if root is None else _document(root)
     if root is None or document is None:
         return Extract("")
-    writer = _Writer()
+    writer = _HtmlWriter()
     walk = etree.iterwalk(document, events=("start", "end"))
     for event, element in walk:
         if event == "end":
@@ -300,7 +300,7 @@ def _document(root: etree._Element) -> etree._Element | None:
     return next(papers, articles[0] if articles else None)
 
 
-class _Writer:
+class _HtmlWriter:
     """Collects the text, element by element: each one that starts ends."""
 
     def __init__(self) -> None:

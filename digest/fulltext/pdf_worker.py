@@ -113,7 +113,7 @@ _LOST_SHARE = 0.1  # of the pages; a paper that loses more of them is damaged
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class WorkerLimits:
     """Limits of the process, and of the characters that all pages together may have."""
 
     memory_bytes: int
@@ -122,7 +122,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Pages:
+class PdfPages:
     """The pages that could be read, each with its number from 0, and whether those are all."""
 
     read: Mapping[int, Extract]
@@ -135,11 +135,11 @@ def main() -> None:
     path, memory_bytes, cpu_seconds, text_characters = sys.argv[1:]
     limit(int(memory_bytes), int(cpu_seconds))
     logging.disable()  # pypdf remarks on every fault, and there can be millions
-    outcome = read(Path(path), Limits(int(memory_bytes), int(cpu_seconds), int(text_characters)))
+    outcome = read(Path(path), WorkerLimits(int(memory_bytes), int(cpu_seconds), int(text_characters)))
     sys.stdout.buffer.write(told(outcome))
 
 
-def read(path: Path, limits: Limits) -> Extract | NoTextReason:
+def read(path: Path, limits: WorkerLimits) -> Extract | NoTextReason:
     """The text of the PDF at `path`, or why there is none that could be read."""
     try:
         reader = PdfReader(path)
@@ -157,7 +157,7 @@ def read(path: Path, limits: Limits) -> Extract | NoTextReason:
         return NoTextReason.DAMAGED
 
 
-def read_pages(reader: PdfReader, text_characters: int) -> Pages | NoTextReason:
+def read_pages(reader: PdfReader, text_characters: int) -> PdfPages | NoTextReason:
     """Return the text that a reader of the paper sees, page by page, or the reason why there is none."""
     pages: dict[int, Extract] = {}
     lost: list[NoTextReason] = []
@@ -173,10 +173,10 @@ def read_pages(reader: PdfReader, text_characters: int) -> Pages | NoTextReason:
             return NoTextReason.TOO_LARGE
     if len(lost) > _LOST_SHARE * (len(pages) + len(lost)):
         return lost[0]
-    return Pages(pages, whole=not lost)
+    return PdfPages(pages, whole=not lost)
 
 
-def unglued(pages: Pages, path: Path, limits: Limits) -> Pages:
+def unglued(pages: PdfPages, path: Path, limits: WorkerLimits) -> PdfPages:
     """`pages` with the words that run into each other taken apart, as far as PDFium can tell where they end."""
     glued = [number for number, page in pages.read.items() if is_glued(page.text)]
     others = ask(path, glued, limits.memory_bytes, limits.cpu_seconds)
@@ -199,7 +199,7 @@ def _page(page: PageObject) -> Extract | NoTextReason:
         return NoTextReason.DAMAGED
 
 
-def _judged(pages: Pages, reader: PdfReader) -> Extract | NoTextReason:
+def _judged(pages: PdfPages, reader: PdfReader) -> Extract | NoTextReason:
     found = running_text([page.text for page in pages.read.values()])
     if is_garbled(found.text):
         return NoTextReason.GARBLED

@@ -76,7 +76,7 @@ def extract(source: str, styles: str = "") -> Extract | None:
     tables = [std_environment("tabularx", "{{"), std_environment("longtable", "[{")]
     context.add_context_category("paper", macros=[*own, *given], environments=tables, prepend=True)
     nodes, _, _ = LatexWalker(head + body, latex_context=context, tolerant_parsing=True).get_latex_nodes()
-    writer = _Writer(definitions)
+    writer = _TexWriter(definitions)
     writer.write(nodes)
     return writer.extract()
 
@@ -90,7 +90,7 @@ def _braced(source: str, begin: int) -> str:
     return "{}"
 
 
-class _Writer:
+class _TexWriter:
     """Collects the text, node by node; what is hidden goes to a heap of its own."""
 
     def __init__(self, definitions: Definitions) -> None:

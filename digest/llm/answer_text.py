@@ -26,21 +26,21 @@ _BREAK_IN_WIDE = re.compile(rf"(?<={_WIDE})[^\S\n]*\n\s*(?={_WIDE})")
 _SAID = ".。!！?？…:：;；,，、"
 
 
-class _Kind(Enum):
+class _BlockKind(Enum):
     PLAIN = auto()
     HEADING = auto()
     BULLET = auto()
     NUMBER = auto()
 
 
-_ITEMS = (_Kind.BULLET, _Kind.NUMBER)
+_ITEMS = (_BlockKind.BULLET, _BlockKind.NUMBER)
 
 
 @dataclass(frozen=True, slots=True)
 class _Block:
     """A paragraph, heading or list item in the stored form; its line breaks are kept."""
 
-    kind: _Kind
+    kind: _BlockKind
     text: str
     mark: str = ""
 
@@ -77,7 +77,7 @@ def _read(text: str, arranged: Callable[[list[_Block]], str]) -> str:
 
 def _parsed(text: str) -> list[_Block]:
     if len(text) > LONGEST:
-        return [_Block(_Kind.PLAIN, part) for part in _BLANK_LINE.split(text)]
+        return [_Block(_BlockKind.PLAIN, part) for part in _BLANK_LINE.split(text)]
     squeezed = "\n".join(" ".join(each.split()) for each in text.split("\n")).strip()
     return [*_blocks(markdown.tree(squeezed, keeps_escapes=True))]
 
@@ -86,17 +86,17 @@ def _blocks(element: Element) -> Iterator[_Block]:
     for each in element:
         match each.tag:
             case "p":
-                yield _Block(_Kind.PLAIN, stored(each))
+                yield _Block(_BlockKind.PLAIN, stored(each))
             case "li" if mark := each.get(MARK, ""):
-                yield _Block(_Kind.NUMBER, stored(each), mark if not mark.isascii() else f"{mark} ")
+                yield _Block(_BlockKind.NUMBER, stored(each), mark if not mark.isascii() else f"{mark} ")
             case "li":
-                yield _Block(_Kind.BULLET, stored(each))
+                yield _Block(_BlockKind.BULLET, stored(each))
             case "hr":
                 continue
             case "ul" | "ol" | "blockquote":
                 yield from _blocks(each)
             case _:
-                yield _Block(_Kind.HEADING, stored(each))
+                yield _Block(_BlockKind.HEADING, stored(each))
 
 
 def _sentences(blocks: list[_Block]) -> str:
@@ -109,7 +109,7 @@ def _sentences(blocks: list[_Block]) -> str:
 def _between(block: _Block, following: _Block) -> str:
     """Return the punctuation between `block` and the `following` one; a line break if none is needed."""
     said = block.text.rstrip("*_ ")
-    if {block.kind, following.kind} == {_Kind.PLAIN} or said.endswith(tuple(_SAID)):
+    if {block.kind, following.kind} == {_BlockKind.PLAIN} or said.endswith(tuple(_SAID)):
         return "\n"
     is_chinese = _CHINESE.search(said[-1:] + following.text[:1]) is not None
     if block.kind in _ITEMS:
@@ -119,7 +119,7 @@ def _between(block: _Block, following: _Block) -> str:
 
 def _apart(blocks: list[_Block]) -> list[str]:
     """Return the texts of the blocks; bullets become `•`, which no output format interprets."""
-    return [f"{'• ' if each.kind is _Kind.BULLET else each.mark}{each.text}" for each in blocks]
+    return [f"{'• ' if each.kind is _BlockKind.BULLET else each.mark}{each.text}" for each in blocks]
 
 
 CJK = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")

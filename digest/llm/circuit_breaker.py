@@ -14,13 +14,13 @@ import structlog
 
 from digest.core.errors import ModelError
 from digest.core.models import VersionId
-from digest.llm.errors import CallError, Outcome
-from digest.llm.retry import Patience
+from digest.llm.errors import CallError, CallOutcome
+from digest.llm.retry import RetryPolicy
 
 _log = structlog.get_logger()
 
-_CLOSING_ALL = {Outcome.QUOTA, Outcome.UNAUTHORISED, Outcome.REDIRECTED, Outcome.CERTIFICATE}
-_CLOSING_MODEL = {Outcome.NO_MODEL}
+_CLOSING_ALL = {CallOutcome.QUOTA, CallOutcome.UNAUTHORISED, CallOutcome.REDIRECTED, CallOutcome.CERTIFICATE}
+_CLOSING_MODEL = {CallOutcome.NO_MODEL}
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class _Closure:
 class Availability:
     """The availability of an endpoint's models, shared by all calls."""
 
-    def __init__(self, patience: Patience, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, patience: RetryPolicy, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._patience = patience
         self._now = monotonic
         self._troubles: dict[str, _Trouble] = {}
@@ -83,11 +83,11 @@ class Availability:
             self._close(None, fault, self._patience.closed_seconds)
         elif fault.outcome in _CLOSING_MODEL:
             self._close(model, fault, self._patience.closed_seconds)
-        elif fault.outcome is Outcome.THROTTLED:
+        elif fault.outcome is CallOutcome.THROTTLED:
             self._throttled(model, fault)
         elif fault.unreachable:
             self._unanswered(model, paper, fault)
-        elif fault.outcome is Outcome.ONLY_THOUGHT:
+        elif fault.outcome is CallOutcome.ONLY_THOUGHT:
             self._only_thought(model, paper, fault)
         else:
             self.succeeded(model)

@@ -16,17 +16,17 @@ import structlog
 
 from digest.core.errors import BudgetSpentError
 from digest.core.models import Call, Origin, Purpose, VersionId
-from digest.core.singleflight import Audience, Hear
+from digest.core.singleflight import Hear, Listeners
 from digest.llm import prompts
 from digest.llm.budget import Budget, estimate_tokens
 from digest.llm.circuit_breaker import Availability
 from digest.llm.endpoint import EndpointClient, completion, exchange
-from digest.llm.endpoint_profile import Counting, EndpointProfile, tokens_at_least
-from digest.llm.errors import NOT_COUNTED, CallError, Outcome, Usage
-from digest.llm.profiles import Form, Profiles
+from digest.llm.endpoint_profile import EndpointProfile, TokenCounting, tokens_at_least
+from digest.llm.errors import NOT_COUNTED, CallError, CallOutcome, Usage
+from digest.llm.profiles import Profiles, RequestForm
 from digest.llm.prompts import Prompt
 from digest.llm.question import Question, fits, request, shown, value
-from digest.llm.retry import Patience, Tries
+from digest.llm.retry import RetryPolicy, Tries
 from digest.llm.statuses import Sent
 from digest.llm.structured_output import A
 
@@ -86,8 +86,8 @@ class _Reply(Generic[A]):
     usage: Usage
 
     @property
-    def outcome(self) -> Outcome:
-        return self.result.outcome if isinstance(self.result, CallError) else Outcome.OK
+    def outcome(self) -> CallOutcome:
+        return self.result.outcome if isinstance(self.result, CallError) else CallOutcome.OK
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Model:
         client: EndpointClient,
         *,
         concurrency: int,
-        patience: Patience,
+        patience: RetryPolicy,
         budget: Budget,
         clock: Callable[[], datetime],
         record: Callable[[Call], Awaitable[None]],
@@ -144,20 +144,20 @@ class Model:
         version: VersionId,
         language: str,
         model: str,
-        audience: Audience | None = None,
+        listeners: Listeners | None = None,
         attempts: int | None = None,
         heard: bool = True,
     ) -> Answered[A]:
         """Ask the model and return its answer, validated as a `form`; validators find `language` in their context.
 
-        `attempts` limits the calls further than `Patience.attempts`. The listeners of the `audience` get the text while
+        `attempts` limits the calls further than `RetryPolicy.attempts`. The `listeners` get the text while
         it is written, before it is validated; not if `heard` is False.
         Raises ModelError if the calls keep failing beyond the limits of the patience, if the budget is spent, and,
         without a call, while the endpoint is known to take none.
         """
         question = Question(prompt, form, purpose, version, language, model, self._extra.get(purpose, {}))
         tries = Tries(self._patience, attempts=attempts)
-        waiting = audience or Audience()
+        waiting = listeners or Listeners()
         try:
             async for attempt in self._attempts(tries):
                 with attempt:
@@ -181,18 +181,18 @@ class Model:
         )
 
     async def _once(
-        self, question: Question[A], tries: Tries, audience: Audience, *, heard: bool
+        self, question: Question[A], tries: Tries, listeners: Listeners, *, heard: bool
     ) -> Answered[A]:
-        async with self._slot(question.model, audience):
+        async with self._slot(question.model, listeners):
             profile = self._profiles.of(question.model)
             if not fits(question, profile):
-                raise CallError(Outcome.LONG_PROMPT, "as others of this length were")
+                raise CallError(CallOutcome.LONG_PROMPT, "as others of this length were")
             question = self._marked(question, profile)
-            hears = heard and audience.hears
+            hears = heard and listeners.hears
             body = request(question, profile, tries.room_tokens, stream=hears and tries.may_stream)
-            form = Form(profile, frozenset(body))
+            form = RequestForm(profile, frozenset(body))
             with self._profiles.trying(question.model, form):
-                reply = await self._paid(question, body, audience.tell if hears else None)
+                reply = await self._paid(question, body, listeners.tell if hears else None)
                 reply = await self._learned(question, form, reply, tries)
         call = self._call(question, reply)
         if isinstance(reply.result, CallError):
@@ -203,17 +203,17 @@ class Model:
     def _marked(self, question: Question[A], profile: EndpointProfile) -> Question[A]:
         """Add marks to `question` if nothing else would show that the endpoint cuts its prompt."""
         is_new = tokens_at_least(question.text) > self._profiles.fitted_tokens(question.model)
-        if profile.counting is Counting.MARKS and is_new:
+        if profile.counting is TokenCounting.MARKS and is_new:
             return replace(question, marks=prompts.marks_of(question.version))
         return question
 
     @asynccontextmanager
-    async def _slot(self, model: str, audience: Audience) -> AsyncIterator[None]:
+    async def _slot(self, model: str, listeners: Listeners) -> AsyncIterator[None]:
         """Hold one of the endpoint's slots, taken only once `model` may be called, so that no waiting blocks a slot."""
         while True:
             await self._availability.wait(model)
             await self._profiles.wait(model)
-            await self._line.enter(lambda: audience.is_urgent)
+            await self._line.enter(lambda: listeners.is_urgent)
             if self._availability.is_open(model) and not self._profiles.is_on_trial(model):
                 break
             self._line.leave()
@@ -252,7 +252,9 @@ class Model:
         except CallError as fault:
             return _Reply(fault, usage if fault.usage is NOT_COUNTED else fault.usage)
 
-    async def _learned(self, question: Question[A], used: Form, reply: _Reply[A], tries: Tries) -> _Reply[A]:
+    async def _learned(
+        self, question: Question[A], used: RequestForm, reply: _Reply[A], tries: Tries
+    ) -> _Reply[A]:
         """Let the next calls learn from `reply`; a refusal that teaches nothing new becomes `Outcome.REFUSED`."""
         model, tokens, fault = question.model, tokens_at_least(question.text), reply.result
         if not isinstance(fault, CallError):
@@ -262,7 +264,7 @@ class Model:
             return reply
         self._availability.failed(model, question.version, fault)
         if not await self._profiles.refused(model, used, fault, tokens) and fault.outcome.is_learned_from:
-            return _Reply(CallError(Outcome.REFUSED, str(fault).rstrip(".")), reply.usage)
+            return _Reply(CallError(CallOutcome.REFUSED, str(fault).rstrip(".")), reply.usage)
         return reply
 
     def _call(self, question: Question[A], reply: _Reply[A]) -> Call:

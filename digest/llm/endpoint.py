@@ -33,7 +33,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from digest.core import backoff
 from digest.core.body_limit import BodyLimit
 from digest.core.singleflight import Hear
-from digest.llm.errors import NOT_COUNTED, CallError, Outcome, Usage
+from digest.llm.errors import NOT_COUNTED, CallError, CallOutcome, Usage
 from digest.llm.statuses import Sent, fault_for, fault_in_answer
 
 if TYPE_CHECKING:
@@ -118,29 +118,29 @@ def completion(body: bytes, sent: Sent | None = None) -> Completion:
     try:
         parsed = _Body.model_validate_json(body)
     except ValidationError:
-        raise CallError(Outcome.NO_COMPLETION) from None
+        raise CallError(CallOutcome.NO_COMPLETION) from None
     if parsed.error:
         raise fault_in_answer(parsed.error, sent)
     usage = _usage(parsed.usage)
     choices = parsed.choices or []
     if len(choices) != 1:
-        raise CallError(Outcome.MANY_CHOICES if choices else Outcome.NO_CHOICE, usage=usage)
+        raise CallError(CallOutcome.MANY_CHOICES if choices else CallOutcome.NO_CHOICE, usage=usage)
     return Completion(_text(choices[0], usage), usage, _ending(choices[0].finish_reason))
 
 
 def _text(choice: _Choice, usage: Usage) -> str:
     message, ending = choice.message, _ending(choice.finish_reason)
     if message.refusal:
-        raise CallError(Outcome.REFUSAL, usage=usage)
+        raise CallError(CallOutcome.REFUSAL, usage=usage)
     if _FILTERS.search(choice.finish_reason or ""):
-        raise CallError(Outcome.FILTERED, usage=usage)
+        raise CallError(CallOutcome.FILTERED, usage=usage)
     if message.content.strip():
         return message.content
     if ending is Ending.LENGTH:
-        raise CallError(Outcome.LENGTH, usage=usage)
+        raise CallError(CallOutcome.LENGTH, usage=usage)
     if message.reasoning_content or message.reasoning:
-        raise CallError(Outcome.ONLY_THOUGHT, usage=usage)
-    raise CallError(Outcome.UNFINISHED if ending is Ending.UNTOLD else Outcome.BLANK, usage=usage)
+        raise CallError(CallOutcome.ONLY_THOUGHT, usage=usage)
+    raise CallError(CallOutcome.UNFINISHED if ending is Ending.UNTOLD else CallOutcome.BLANK, usage=usage)
 
 
 def _ending(finish_reason: str | None) -> Ending:
@@ -184,7 +184,7 @@ async def joined_stream(received: AsyncIterator[bytes], hear: Hear, sent: Sent |
                     hear(made.text)
     except httpx2.HTTPError:
         if not made.is_finished:
-            raise CallError(Outcome.UNREACHABLE, begun=made.is_begun) from None
+            raise CallError(CallOutcome.UNREACHABLE, begun=made.is_begun) from None
     except CallError as fault:
         fault.begun = fault.begun or made.is_begun
         raise
@@ -276,7 +276,7 @@ class _Completion:
         try:
             return json.dumps({"choices": choices, "usage": self.usage}).encode()
         except RecursionError:  # json can parse deeper nesting than it can write
-            raise CallError(Outcome.NO_COMPLETION) from None
+            raise CallError(CallOutcome.NO_COMPLETION) from None
 
 
 def _parsed(data: bytes) -> Mapping[str, Any]:
@@ -284,18 +284,18 @@ def _parsed(data: bytes) -> Mapping[str, Any]:
     try:
         return _mapping(json.loads(data))
     except (ValueError, RecursionError):
-        raise CallError(Outcome.NO_COMPLETION) from None
+        raise CallError(CallOutcome.NO_COMPLETION) from None
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise CallError(Outcome.NO_COMPLETION)
+        raise CallError(CallOutcome.NO_COMPLETION)
     return value
 
 
 def _list(value: object) -> list[Any]:
     if value is not None and not isinstance(value, list):
-        raise CallError(Outcome.NO_COMPLETION)
+        raise CallError(CallOutcome.NO_COMPLETION)
     return value or []
 
 
@@ -376,7 +376,7 @@ async def exchange(
         async with asyncio.timeout(seconds):
             return await _exchanged(client.openai, sent, hear or _unheard)
     except (TimeoutError, openai.APITimeoutError):
-        raise CallError(Outcome.TIMEOUT, f"{seconds:g} s") from None
+        raise CallError(CallOutcome.TIMEOUT, f"{seconds:g} s") from None
     except openai.APIStatusError as error:
         # `from None`: the package's exception repeats the endpoint's text, which can contain a key.
         wait = backoff.retry_after_seconds(error.response.headers.get("Retry-After"), now)
@@ -396,7 +396,7 @@ async def _exchanged(client: "openai.AsyncOpenAI", sent: Sent, hear: Hear) -> by
         try:
             return bytes(await response.read())
         except httpx2.HTTPError:
-            raise CallError(Outcome.UNREACHABLE) from None
+            raise CallError(CallOutcome.UNREACHABLE) from None
 
 
 def _unheard(_: str) -> None:
@@ -408,9 +408,9 @@ def _unconnected(error: BaseException) -> CallError:
     causes = [*_causes(error)]
     for each in causes:
         if isinstance(each, ssl.SSLCertVerificationError):
-            return CallError(Outcome.CERTIFICATE, each.verify_message.rstrip("."))
+            return CallError(CallOutcome.CERTIFICATE, each.verify_message.rstrip("."))
     is_proxy = any(isinstance(each, httpx2.ProxyError) for each in causes)
-    return CallError(Outcome.PROXY if is_proxy else Outcome.UNREACHABLE)
+    return CallError(CallOutcome.PROXY if is_proxy else CallOutcome.UNREACHABLE)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -420,4 +420,4 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _too_large() -> CallError:
-    return CallError(Outcome.TOO_LARGE, f"over {BODY_LIMIT_BYTES // 1024**2} MB")
+    return CallError(CallOutcome.TOO_LARGE, f"over {BODY_LIMIT_BYTES // 1024**2} MB")

@@ -84,7 +84,7 @@ class TokenField(StrEnum):
 _Tokens = Annotated[int, Field(gt=0, lt=10**8)]
 
 
-class Counting(StrEnum):
+class TokenCounting(StrEnum):
     """The way to detect that an endpoint cuts prompts silently."""
 
     TOKENS = "tokens"
@@ -111,7 +111,7 @@ class EndpointProfile:
     system_role: bool = True
     refused_fields: tuple[str, ...] = ()
     """The operator's extra fields that the endpoint rejects."""
-    counting: Counting = Counting.TOKENS
+    counting: TokenCounting = TokenCounting.TOKENS
     window_tokens: Annotated[_Tokens, Field(gt=SHORT_TOKENS)] | None = None
     """The size of the smallest prompt that did not fit, by the lower bound of `token_bounds`; None if all did."""
     cuts_prompts: bool = False
@@ -152,7 +152,7 @@ def capabilities(profile: EndpointProfile) -> str:
     if profile.window_tokens is not None:
         silently = ", longer ones are cut silently" if profile.cuts_prompts else ""
         told.append(f"prompts under about {profile.window_tokens:,} tokens{silently}")
-    if profile.counting is not Counting.TOKENS:
+    if profile.counting is not TokenCounting.TOKENS:
         told.append("does not count prompt tokens")
     if profile.refused_fields:
         told.append(f"rejects {', '.join(profile.refused_fields)}")

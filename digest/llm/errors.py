@@ -16,7 +16,7 @@ from digest.core.errors import (
 from digest.llm.endpoint_profile import EndpointProfile
 
 
-class Outcome(StrEnum):
+class CallOutcome(StrEnum):
     """The outcome of a call, stored in `models.Call.outcome`."""
 
     OK = "ok"
@@ -87,98 +87,104 @@ NOT_COUNTED = Usage()
 
 _LEARNED_FROM = frozenset(
     {
-        Outcome.UNSUPPORTED_FORMAT,
-        Outcome.UNSUPPORTED_STREAM,
-        Outcome.UNSUPPORTED_STREAM_OPTIONS,
-        Outcome.NEEDS_STREAM,
-        Outcome.UNSUPPORTED_TOKEN_FIELD,
-        Outcome.TOKENS_OUT_OF_RANGE,
-        Outcome.UNSUPPORTED_SYSTEM_ROLE,
-        Outcome.UNSUPPORTED_FIELD,
+        CallOutcome.UNSUPPORTED_FORMAT,
+        CallOutcome.UNSUPPORTED_STREAM,
+        CallOutcome.UNSUPPORTED_STREAM_OPTIONS,
+        CallOutcome.NEEDS_STREAM,
+        CallOutcome.UNSUPPORTED_TOKEN_FIELD,
+        CallOutcome.TOKENS_OUT_OF_RANGE,
+        CallOutcome.UNSUPPORTED_SYSTEM_ROLE,
+        CallOutcome.UNSUPPORTED_FIELD,
     }
 )
 _OF_THE_ENDPOINT = _LEARNED_FROM | {
-    Outcome.UNREACHABLE,
-    Outcome.PROXY,
-    Outcome.CERTIFICATE,
-    Outcome.SERVER_ERROR,
-    Outcome.THROTTLED,
-    Outcome.QUOTA,
-    Outcome.UNAUTHORISED,
-    Outcome.REDIRECTED,
-    Outcome.NO_MODEL,
-    Outcome.ONLY_THOUGHT,
+    CallOutcome.UNREACHABLE,
+    CallOutcome.PROXY,
+    CallOutcome.CERTIFICATE,
+    CallOutcome.SERVER_ERROR,
+    CallOutcome.THROTTLED,
+    CallOutcome.QUOTA,
+    CallOutcome.UNAUTHORISED,
+    CallOutcome.REDIRECTED,
+    CallOutcome.NO_MODEL,
+    CallOutcome.ONLY_THOUGHT,
 }
-_MEANING: dict[Outcome, tuple[type[ModelError], str]] = {
-    Outcome.UNREACHABLE: (ModelUnreachableError, "The model's endpoint cannot be reached"),
-    Outcome.PROXY: (
+_MEANING: dict[CallOutcome, tuple[type[ModelError], str]] = {
+    CallOutcome.UNREACHABLE: (ModelUnreachableError, "The model's endpoint cannot be reached"),
+    CallOutcome.PROXY: (
         ModelUnreachableError,
         "The proxy for the model's endpoint does not connect: check OPENAI_PROXY or HTTPS_PROXY",
     ),
-    Outcome.CERTIFICATE: (
+    CallOutcome.CERTIFICATE: (
         ModelRefusedError,
         "The certificate of the model's endpoint is not valid, so nothing was sent: have it fixed there",
     ),
-    Outcome.TIMEOUT: (
+    CallOutcome.TIMEOUT: (
         ModelUnreachableError,
         "The model did not finish its answer before the deadline that OPENAI_TIMEOUT sets",
     ),
-    Outcome.SERVER_ERROR: (ModelUnreachableError, "The model's endpoint reports an internal error"),
-    Outcome.THROTTLED: (ModelThrottledError, "The model's endpoint asks for fewer requests"),
-    Outcome.QUOTA: (QuotaSpentError, "The account behind OPENAI_API_KEY has no quota left"),
-    Outcome.UNAUTHORISED: (ModelRefusedError, "The model's endpoint does not accept OPENAI_API_KEY"),
-    Outcome.REDIRECTED: (
+    CallOutcome.SERVER_ERROR: (ModelUnreachableError, "The model's endpoint reports an internal error"),
+    CallOutcome.THROTTLED: (ModelThrottledError, "The model's endpoint asks for fewer requests"),
+    CallOutcome.QUOTA: (QuotaSpentError, "The account behind OPENAI_API_KEY has no quota left"),
+    CallOutcome.UNAUTHORISED: (ModelRefusedError, "The model's endpoint does not accept OPENAI_API_KEY"),
+    CallOutcome.REDIRECTED: (
         ModelRefusedError,
         "The model's endpoint redirects, and the key is not sent elsewhere: correct OPENAI_BASE_URL",
     ),
-    Outcome.NO_MODEL: (
+    CallOutcome.NO_MODEL: (
         ModelRefusedError,
         "The endpoint does not offer this model to this key: correct the model's name or OPENAI_BASE_URL",
     ),
-    Outcome.REFUSED: (ModelRefusedError, "The model's endpoint refused the request"),
-    Outcome.FILTERED: (ModelRefusedError, "The endpoint's content filter refused this paper"),
-    Outcome.UNSUPPORTED_FORMAT: (
+    CallOutcome.REFUSED: (ModelRefusedError, "The model's endpoint refused the request"),
+    CallOutcome.FILTERED: (ModelRefusedError, "The endpoint's content filter refused this paper"),
+    CallOutcome.UNSUPPORTED_FORMAT: (
         ModelRefusedError,
         "The endpoint does not support this kind of structured output",
     ),
-    Outcome.UNSUPPORTED_STREAM: (ModelRefusedError, "The endpoint does not stream its answers"),
-    Outcome.UNSUPPORTED_STREAM_OPTIONS: (ModelRefusedError, "The endpoint does not accept stream_options"),
-    Outcome.NEEDS_STREAM: (ModelRefusedError, "The endpoint only streams its answers"),
-    Outcome.UNSUPPORTED_TOKEN_FIELD: (
+    CallOutcome.UNSUPPORTED_STREAM: (ModelRefusedError, "The endpoint does not stream its answers"),
+    CallOutcome.UNSUPPORTED_STREAM_OPTIONS: (
+        ModelRefusedError,
+        "The endpoint does not accept stream_options",
+    ),
+    CallOutcome.NEEDS_STREAM: (ModelRefusedError, "The endpoint only streams its answers"),
+    CallOutcome.UNSUPPORTED_TOKEN_FIELD: (
         ModelRefusedError,
         "The endpoint has another name for the token limit of an answer",
     ),
-    Outcome.TOKENS_OUT_OF_RANGE: (ModelRefusedError, "The endpoint does not allow answers of so many tokens"),
-    Outcome.UNSUPPORTED_SYSTEM_ROLE: (ModelRefusedError, "The model does not support the system role"),
-    Outcome.UNSUPPORTED_FIELD: (ModelRefusedError, "The endpoint rejects a field of OPENAI_EXTRA_BODY"),
-    Outcome.FORMAT_FAILED: (
+    CallOutcome.TOKENS_OUT_OF_RANGE: (
+        ModelRefusedError,
+        "The endpoint does not allow answers of so many tokens",
+    ),
+    CallOutcome.UNSUPPORTED_SYSTEM_ROLE: (ModelRefusedError, "The model does not support the system role"),
+    CallOutcome.UNSUPPORTED_FIELD: (ModelRefusedError, "The endpoint rejects a field of OPENAI_EXTRA_BODY"),
+    CallOutcome.FORMAT_FAILED: (
         MalformedAnswerError,
         "The endpoint reports that the model did not keep to the requested format",
     ),
-    Outcome.LONG_PROMPT: (LongPromptError, "The prompt is longer than the model's context"),
-    Outcome.CUT_PROMPT: (LongPromptError, "The endpoint read only part of the prompt"),
-    Outcome.TOO_LARGE: (MalformedAnswerError, "The model's answer is too large"),
-    Outcome.NO_COMPLETION: (
+    CallOutcome.LONG_PROMPT: (LongPromptError, "The prompt is longer than the model's context"),
+    CallOutcome.CUT_PROMPT: (LongPromptError, "The endpoint read only part of the prompt"),
+    CallOutcome.TOO_LARGE: (MalformedAnswerError, "The model's answer is too large"),
+    CallOutcome.NO_COMPLETION: (
         MalformedAnswerError,
         "The endpoint answered with something other than a completion",
     ),
-    Outcome.ERROR_BODY: (
+    CallOutcome.ERROR_BODY: (
         MalformedAnswerError,
         "The endpoint answered with an error instead of a completion",
     ),
-    Outcome.NO_CHOICE: (MalformedAnswerError, "The model's answer has no choice"),
-    Outcome.MANY_CHOICES: (MalformedAnswerError, "The model's answer has several choices"),
-    Outcome.LENGTH: (MalformedAnswerError, "The model's answer was cut off at its length limit"),
-    Outcome.UNFINISHED: (MalformedAnswerError, "The model's answer was not finished"),
-    Outcome.REFUSAL: (ModelRefusedError, "The model declined to answer"),
-    Outcome.BLANK: (MalformedAnswerError, "The model's answer is blank"),
-    Outcome.ONLY_THOUGHT: (
+    CallOutcome.NO_CHOICE: (MalformedAnswerError, "The model's answer has no choice"),
+    CallOutcome.MANY_CHOICES: (MalformedAnswerError, "The model's answer has several choices"),
+    CallOutcome.LENGTH: (MalformedAnswerError, "The model's answer was cut off at its length limit"),
+    CallOutcome.UNFINISHED: (MalformedAnswerError, "The model's answer was not finished"),
+    CallOutcome.REFUSAL: (ModelRefusedError, "The model declined to answer"),
+    CallOutcome.BLANK: (MalformedAnswerError, "The model's answer is blank"),
+    CallOutcome.ONLY_THOUGHT: (
         ModelRefusedError,
         "The model only produced thoughts and left its answer blank: turn thinking off or down with OPENAI_EXTRA_BODY",
     ),
-    Outcome.PROSE: (MalformedAnswerError, "The model's answer contains no JSON object"),
-    Outcome.HALF_JSON: (MalformedAnswerError, "The model's answer is broken JSON"),
-    Outcome.WRONG_SHAPE: (MalformedAnswerError, "The model's answer does not have the requested form"),
+    CallOutcome.PROSE: (MalformedAnswerError, "The model's answer contains no JSON object"),
+    CallOutcome.HALF_JSON: (MalformedAnswerError, "The model's answer is broken JSON"),
+    CallOutcome.WRONG_SHAPE: (MalformedAnswerError, "The model's answer does not have the requested form"),
 }
 
 
@@ -192,7 +198,7 @@ class CallError(Exception):
 
     def __init__(
         self,
-        outcome: Outcome,
+        outcome: CallOutcome,
         detail: str = "",
         *,
         retry_after: float | None = None,
@@ -215,7 +221,7 @@ class CallError(Exception):
     @property
     def answered(self) -> bool:
         """True if the model ran, so that the call may cost money."""
-        return self.begun or self.outcome in {Outcome.TIMEOUT, Outcome.ONLY_THOUGHT} or self.malformed
+        return self.begun or self.outcome in {CallOutcome.TIMEOUT, CallOutcome.ONLY_THOUGHT} or self.malformed
 
     @property
     def malformed(self) -> bool:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from digest.llm.endpoint_profile import NEW, SHORT_TOKENS, Counting, EndpointProfile
-from digest.llm.errors import CallError, Outcome
+from digest.llm.endpoint_profile import NEW, SHORT_TOKENS, EndpointProfile, TokenCounting
+from digest.llm.errors import CallError, CallOutcome
 from digest.llm.refusals import lower_format
 
 _log = structlog.get_logger()
@@ -23,7 +23,7 @@ _FORMAT_FAILURES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class EndpointFacts:
     """The facts that one answer shows about its endpoint.
 
     `tokens` is the lower bound for the prompt's tokens. `is_read_whole` is True if the answer proves that the endpoint
@@ -32,16 +32,16 @@ class Shown:
 
     tokens: int
     is_read_whole: bool
-    counting: Counting
+    counting: TokenCounting
     room_tokens: int | None = None
 
 
-def _after(used: EndpointProfile, shown: Shown) -> EndpointProfile:
+def _after(used: EndpointProfile, shown: EndpointFacts) -> EndpointProfile:
     """Update `used` with what an answer showed; if the model never copies marks, conclusions from them are undone."""
     counting = shown.counting
-    if used.counting is Counting.NOTHING and counting is Counting.MARKS:
-        counting = Counting.NOTHING
-    is_kept = used.counting is counting or counting is not Counting.NOTHING
+    if used.counting is TokenCounting.NOTHING and counting is TokenCounting.MARKS:
+        counting = TokenCounting.NOTHING
+    is_kept = used.counting is counting or counting is not TokenCounting.NOTHING
     window = used.window_tokens if is_kept else None
     room = max(shown.room_tokens, used.answer_tokens or 0) if shown.room_tokens else used.answer_tokens
     cuts = used.cuts_prompts and window is not None
@@ -49,7 +49,7 @@ def _after(used: EndpointProfile, shown: Shown) -> EndpointProfile:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class RequestForm:
     """The form of a request: the profile that it was built with, and the names of its fields.
 
     Requests differ in their fields: a token limit is set only after an answer was cut off, a stream only if somebody
@@ -64,7 +64,7 @@ _ALWAYS = frozenset({"model", "messages", "response_format"})
 
 
 @dataclass(slots=True)
-class _Known:
+class _KnownProfile:
     """A model's profile; `tried` are the request fields that were accepted in this form.
 
     `trial` is set once the first request with the fields `on_trial` has its answer. `fitted_tokens` is the lower bound
@@ -91,7 +91,7 @@ class Profiles:
 
     kept: Mapping[str, EndpointProfile]
     keep: Keep
-    _models: dict[str, _Known] = field(default_factory=dict)
+    _models: dict[str, _KnownProfile] = field(default_factory=dict)
 
     def of(self, model: str) -> EndpointProfile:
         """Return the current profile of `model`."""
@@ -112,7 +112,7 @@ class Profiles:
         return self._known(model).trial is not None
 
     @contextmanager
-    def trying(self, model: str, form: Form) -> Iterator[None]:
+    def trying(self, model: str, form: RequestForm) -> Iterator[None]:
         """Wrap one call; if the `form` of its request is untried, the other calls wait for it."""
         known = self._known(model)
         if form.fields <= known.tried or known.trial is not None:
@@ -126,7 +126,7 @@ class Profiles:
                 known.trial = None
             trial.set()
 
-    async def refused(self, model: str, used: Form, fault: CallError, tokens: int) -> bool:
+    async def refused(self, model: str, used: RequestForm, fault: CallError, tokens: int) -> bool:
         """Learn from a call in the form `used` that ended with `fault`; return True if another form is left to try.
 
         `tokens` is the lower bound for the tokens of its prompt.
@@ -138,28 +138,28 @@ class Profiles:
                 known.tried = used.fields if used.profile == known.profile else frozenset()
             return used.profile != known.profile
         known.tried |= used.fields
-        if fault.outcome in {Outcome.LONG_PROMPT, Outcome.CUT_PROMPT}:
+        if fault.outcome in {CallOutcome.LONG_PROMPT, CallOutcome.CUT_PROMPT}:
             await self._narrow(known, model, tokens, fault.outcome)
-        elif fault.outcome is Outcome.FORMAT_FAILED:
+        elif fault.outcome is CallOutcome.FORMAT_FAILED:
             known.format_failures += 1
             if known.format_failures >= _FORMAT_FAILURES:
                 known.format_failures = 0
                 await self._change(known, model, lower_format(known.profile), fault.outcome)
         return False
 
-    async def answered(self, model: str, used: Form, shown: Shown) -> None:
+    async def answered(self, model: str, used: RequestForm, shown: EndpointFacts) -> None:
         """Learn from an answer to a request in the form `used`; `shown` are the facts that it showed."""
         known = self._known(model)
         known.tried, known.format_failures = known.tried | used.fields, 0
         if shown.is_read_whole:
             known.fitted_tokens = max(known.fitted_tokens, shown.tokens)
         known.copies_marks = known.copies_marks or (
-            shown.is_read_whole and used.profile.counting is Counting.MARKS
+            shown.is_read_whole and used.profile.counting is TokenCounting.MARKS
         )
         if used.profile == known.profile:
             learned = _after(used.profile, shown)
-            if learned.counting is not Counting.NOTHING or not known.copies_marks:
-                await self._change(known, model, learned, Outcome.OK)
+            if learned.counting is not TokenCounting.NOTHING or not known.copies_marks:
+                await self._change(known, model, learned, CallOutcome.OK)
         if not known.is_kept:
             known.is_kept = True
             await self.keep(model, known.profile)
@@ -168,11 +168,11 @@ class Profiles:
         """Return the lower bound for the tokens of the longest prompt that was certainly read as a whole."""
         return self._known(model).fitted_tokens
 
-    async def _narrow(self, known: _Known, model: str, tokens: int, why: Outcome) -> None:
+    async def _narrow(self, known: _KnownProfile, model: str, tokens: int, why: CallOutcome) -> None:
         """Lower the known context size to `tokens`, unless a longer prompt did fit or this one is a short one."""
         if tokens > max(known.fitted_tokens, SHORT_TOKENS):
             window = min(tokens, known.profile.window_tokens or tokens)
-            cuts = why is Outcome.CUT_PROMPT
+            cuts = why is CallOutcome.CUT_PROMPT
             if cuts:
                 _log.warning("prompt_silently_truncated", model=model, tokens=tokens)
             narrower = replace(
@@ -180,17 +180,19 @@ class Profiles:
             )
             await self._change(known, model, narrower, why)
 
-    async def _change(self, known: _Known, model: str, profile: EndpointProfile, why: Outcome) -> None:
+    async def _change(
+        self, known: _KnownProfile, model: str, profile: EndpointProfile, why: CallOutcome
+    ) -> None:
         if profile == known.profile:
             return
         known.profile, known.is_kept = profile, True
         _log.info("endpoint_learned", model=model, reason=why.value)
         await self.keep(model, profile)
 
-    def _known(self, model: str) -> _Known:
+    def _known(self, model: str) -> _KnownProfile:
         if model not in self._models:
             profile = self.kept.get(model)
-            self._models[model] = _Known(
+            self._models[model] = _KnownProfile(
                 profile or NEW, tried=_ALWAYS if profile else frozenset(), is_kept=profile is not None
             )
         return self._models[model]

@@ -8,15 +8,15 @@ from digest.core.models import Purpose, VersionId
 from digest.llm.endpoint import Completion, Ending
 from digest.llm.endpoint_profile import (
     SHORT_TOKENS,
-    Counting,
     EndpointProfile,
     Streaming,
+    TokenCounting,
     TokenField,
     is_cut,
     tokens_at_least,
 )
-from digest.llm.errors import CallError, Outcome, Usage
-from digest.llm.profiles import Shown
+from digest.llm.errors import CallError, CallOutcome, Usage
+from digest.llm.profiles import EndpointFacts
 from digest.llm.prompts import Marks, Prompt, marked_form
 from digest.llm.structured_output import A, answer, response_format
 
@@ -101,17 +101,17 @@ def value(question: Question[A], told: Completion) -> A:
         told.usage.prompt_tokens + told.usage.cached_tokens
     )  # some endpoints do not count cached tokens as prompt tokens
     if is_cut(question.text, read):
-        raise CallError(Outcome.CUT_PROMPT, f"{read:,} tokens of {len(question.text):,} characters")
+        raise CallError(CallOutcome.CUT_PROMPT, f"{read:,} tokens of {len(question.text):,} characters")
     try:
         made = _made(question, told.text)
     except CallError as fault:
         if told.ending is Ending.LENGTH:
-            raise CallError(Outcome.LENGTH, usage=told.usage) from None
+            raise CallError(CallOutcome.LENGTH, usage=told.usage) from None
         if told.ending is Ending.UNTOLD and fault.outcome in _PARTIAL:
-            raise CallError(Outcome.UNFINISHED) from None
+            raise CallError(CallOutcome.UNFINISHED) from None
         raise
     if question.marks and not question.marks.are_in(made) and tokens_at_least(question.text) > SHORT_TOKENS:
-        raise CallError(Outcome.CUT_PROMPT, "the marks at its ends are missing in the answer")
+        raise CallError(CallOutcome.CUT_PROMPT, "the marks at its ends are missing in the answer")
     return made
 
 
@@ -120,14 +120,16 @@ def _made(question: Question[A], text: str) -> A:
     return answer(text, form, question.language)
 
 
-def shown(question: Question[A], usage: Usage, made: A, room_tokens: int | None) -> Shown:
+def shown(question: Question[A], usage: Usage, made: A, room_tokens: int | None) -> EndpointFacts:
     """Return the facts that the answer `made` shows about its endpoint, such as how to detect cut prompts."""
     tokens = tokens_at_least(question.text)
     if usage.prompt_tokens or usage.cached_tokens:
-        return Shown(tokens, is_read_whole=True, counting=Counting.TOKENS, room_tokens=room_tokens)
+        return EndpointFacts(
+            tokens, is_read_whole=True, counting=TokenCounting.TOKENS, room_tokens=room_tokens
+        )
     copied = question.marks is not None and question.marks.are_in(made)
-    counting = Counting.MARKS if copied or question.marks is None else Counting.NOTHING
-    return Shown(tokens, is_read_whole=copied, counting=counting, room_tokens=room_tokens)
+    counting = TokenCounting.MARKS if copied or question.marks is None else TokenCounting.NOTHING
+    return EndpointFacts(tokens, is_read_whole=copied, counting=counting, room_tokens=room_tokens)
 
 
-_PARTIAL = frozenset({Outcome.BLANK, Outcome.PROSE, Outcome.HALF_JSON, Outcome.WRONG_SHAPE})
+_PARTIAL = frozenset({CallOutcome.BLANK, CallOutcome.PROSE, CallOutcome.HALF_JSON, CallOutcome.WRONG_SHAPE})

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from digest.llm.endpoint_profile import EndpointProfile, Streaming, TokenField
-from digest.llm.errors import Outcome
+from digest.llm.errors import CallOutcome
 
 PROTOCOL_FIELDS = frozenset(
     {
@@ -51,7 +51,7 @@ Step = Callable[[EndpointProfile, Refusal], EndpointProfile]
 class Cause:
     """A cause of refusals that another form of the request avoids. `source` is a public report of such words."""
 
-    outcome: Outcome
+    outcome: CallOutcome
     words: re.Pattern[str]
     concerns: Callable[[Refusal], bool]
     step: Step
@@ -158,7 +158,7 @@ _TOKENS = r"max_(?:completion_|new_)?tokens|max[ _]?output[ _]?tokens|maximum to
 
 _CAUSES = (
     Cause(
-        Outcome.NEEDS_STREAM,
+        CallOutcome.NEEDS_STREAM,
         re.compile(
             r"only supports? (?:the )?stream|non-stream|stream(?:ing)? (?:mode )?(?:is |are )?(?:required|mandatory)"
             r"|非流式|只支持流式|仅支持流式|stream[`'\" ]*(?:=|must be (?:set to )?|to )\s*(?:true|`?f)"
@@ -171,7 +171,7 @@ _CAUSES = (
         "must be set to false for non-streaming calls: https://github.com/langchain4j/langchain4j/issues/3974",
     ),
     Cause(
-        Outcome.UNSUPPORTED_STREAM_OPTIONS,
+        CallOutcome.UNSUPPORTED_STREAM_OPTIONS,
         re.compile(r"stream_options"),
         _has("stream_options"),
         lambda profile, _: replace(profile, usage_in_streams=False),
@@ -179,7 +179,7 @@ _CAUSES = (
         "https://github.com/microsoft/semantic-kernel/issues/10510",
     ),
     Cause(
-        Outcome.UNSUPPORTED_STREAM,
+        CallOutcome.UNSUPPORTED_STREAM,
         re.compile(r"(?<![a-z_])stream"),  # not "upstream", of which gateways speak
         _streamed,
         lambda profile, _: replace(profile, streaming=Streaming.IMPOSSIBLE),
@@ -187,7 +187,7 @@ _CAUSES = (
         "'stream' does not support true with this model: https://github.com/chathub-dev/chathub/issues/1294",
     ),
     Cause(
-        Outcome.UNSUPPORTED_TOKEN_FIELD,
+        CallOutcome.UNSUPPORTED_TOKEN_FIELD,
         re.compile(
             r"(?:unsupported|unrecognized|unknown|extra|not (?:supported|permitted|allowed)|forbidden)"
             rf".{{0,120}}(?:{_TOKENS})|(?:{_TOKENS}).{{0,120}}"
@@ -200,7 +200,7 @@ _CAUSES = (
         "Use 'max_completion_tokens' instead: https://github.com/griptape-ai/ComfyUI-Griptape/issues/312",
     ),
     Cause(
-        Outcome.TOKENS_OUT_OF_RANGE,
+        CallOutcome.TOKENS_OUT_OF_RANGE,
         re.compile(rf"{_TOKENS}|tokens? in the (?:messages, \d+ in the )?completion"),
         _has_limit,
         _smaller,
@@ -208,7 +208,7 @@ _CAUSES = (
         "the valid range of max_tokens is [1, 8192]: https://github.com/deepseek-ai/DeepSeek-V3/issues/69",
     ),
     Cause(
-        Outcome.UNSUPPORTED_SYSTEM_ROLE,
+        CallOutcome.UNSUPPORTED_SYSTEM_ROLE,
         re.compile(
             r"system role|role.{0,40}'?system|(?:system|developer) (?:message|prompt|instruction)s?\b"
             r".{0,60}(?:not|n't|unsupported|unexpected)|roles must alternate"
@@ -223,7 +223,7 @@ _CAUSES = (
         "Developer instruction is not enabled: https://github.com/BoundaryML/baml/issues/2109",
     ),
     Cause(
-        Outcome.UNSUPPORTED_FORMAT,
+        CallOutcome.UNSUPPORTED_FORMAT,
         re.compile(
             r"response[ _]?(?:format|schema)|json[ _](?:schema|object|mode)|structured.?output"
             r"|guided.?(?:json|decoding)|(?:invalid|specified) schema|grammar|handle the requested parameters"
@@ -235,7 +235,7 @@ _CAUSES = (
         "handle the requested parameters: https://openrouter.ai/docs/features/structured-outputs",
     ),
     Cause(
-        Outcome.UNSUPPORTED_FIELD,
+        CallOutcome.UNSUPPORTED_FIELD,
         re.compile(
             r"unsupported|unrecognized|unknown|unexpected|extra|not (?:supported|permitted|allowed|a valid)"
             r"|invalid|forbidden|不支持|不合法"

@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from digest.llm.errors import CallError, Outcome
+from digest.llm.errors import CallError, CallOutcome
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """The limits on retries and waits; all in seconds except `attempts` and `papers`."""
 
     call_seconds: float = 300
@@ -41,7 +41,7 @@ class Tries:
 
     def __init__(
         self,
-        patience: Patience,
+        patience: RetryPolicy,
         monotonic: Callable[[], float] = time.monotonic,
         *,
         attempts: int | None = None,
@@ -49,7 +49,7 @@ class Tries:
         self._patience = patience
         self._attempts = min(patience.attempts, attempts or patience.attempts)
         self._monotonic = monotonic
-        self._faults: Counter[Outcome] = Counter()
+        self._faults: Counter[CallOutcome] = Counter()
         self._throttled_at: float | None = None
         self.room_tokens: int | None = None
         self.is_cut_short = False
@@ -58,7 +58,7 @@ class Tries:
     @property
     def counted(self) -> int:
         """The number of failed calls, without throttled ones and rejected forms of the request."""
-        free = self._faults[Outcome.THROTTLED] + self._learned_from
+        free = self._faults[CallOutcome.THROTTLED] + self._learned_from
         return self._faults.total() - free
 
     @property
@@ -76,9 +76,9 @@ class Tries:
         self.may_stream = self.may_stream and not error.malformed
         if error.outcome.is_learned_from:
             return 0.0 if self._learned_from <= _FORMS else False
-        if error.outcome is Outcome.THROTTLED:
+        if error.outcome is CallOutcome.THROTTLED:
             return 0.0 if self._throttled_seconds() <= self._patience.throttle_seconds else False
-        if error.outcome is Outcome.LENGTH:
+        if error.outcome is CallOutcome.LENGTH:
             return self._with_more_room(error)
         if not (error.malformed or error.unreachable) or self.counted >= self._attempts:
             return False
@@ -95,7 +95,7 @@ class Tries:
     def _with_more_room(self, fault: CallError) -> bool:
         self.room_tokens = max(2 * fault.usage.completion_tokens, _ROOM_TOKENS)
         self.is_cut_short = 0 < fault.usage.completion_tokens <= _ROOM_TOKENS // 2
-        return self._faults[Outcome.LENGTH] == 1 and self.counted < self._attempts
+        return self._faults[CallOutcome.LENGTH] == 1 and self.counted < self._attempts
 
 
 _FORMS = 10  # of a request that one question may try: more than there are causes to change the form

@@ -9,7 +9,7 @@ from typing import Any
 from digest.core.invisible import removed
 from digest.llm import refusals
 from digest.llm.endpoint_profile import EndpointProfile
-from digest.llm.errors import CallError, Outcome
+from digest.llm.errors import CallError, CallOutcome
 from digest.llm.refusals import Cause, Refusal
 
 _SHOWN = 200  # characters of an endpoint's own words
@@ -84,7 +84,7 @@ def fault_for(
         return CallError(cause.outcome, f"HTTP {status}", learn=partial(_learned, cause, refusal))
     outcome = outcome or _OUTCOMES.get(status) or _outcome_by_class(status)
     detail = f"HTTP {status}"
-    if outcome is Outcome.REFUSED:
+    if outcome is CallOutcome.REFUSED:
         detail += _told(body, refusal.words, sent)
     return CallError(outcome, detail, retry_after=retry_after)
 
@@ -99,34 +99,34 @@ def fault_in_answer(error: object, sent: Sent | None = None) -> CallError:
     if isinstance(code, int) and 400 <= code < 600:
         return fault_for(code, error, sent=sent)
     fault = fault_for(400, error, sent=sent)
-    if fault.outcome is not Outcome.REFUSED:
+    if fault.outcome is not CallOutcome.REFUSED:
         return fault
-    return CallError(Outcome.ERROR_BODY, _told(error, refusals.words(error), sent).lstrip(":; "))
+    return CallError(CallOutcome.ERROR_BODY, _told(error, refusals.words(error), sent).lstrip(":; "))
 
 
 def _learned(cause: Cause, refusal: Refusal, profile: EndpointProfile) -> EndpointProfile:
     return cause.step(profile, refusal)
 
 
-def _of_the_content(status: int, body: object, refusal: Refusal) -> Outcome | None:
+def _of_the_content(status: int, body: object, refusal: Refusal) -> CallOutcome | None:
     """Return the outcome if the account or the content is at fault, not the form of the request; else None."""
     code, words = _code(body), refusal.words
     if status == 402 or any(known in code for known in _QUOTA_CODES):
-        return Outcome.QUOTA
+        return CallOutcome.QUOTA
     if status in _ACCOUNT and _QUOTA_WORDS.search(words):
-        return Outcome.QUOTA
+        return CallOutcome.QUOTA
     if status in (400, 403) and _KEY_WORDS.search(words):
-        return Outcome.UNAUTHORISED
+        return CallOutcome.UNAUTHORISED
     if status in _JUDGING and _FILTER_WORDS.search(words):
-        return Outcome.FILTERED
+        return CallOutcome.FILTERED
     if status == 400 and "json_validate_failed" in words:
-        return Outcome.FORMAT_FAILED
+        return CallOutcome.FORMAT_FAILED
     if status == 413 or (status == 429 and _OVERSIZE_WORDS.search(words)):
-        return Outcome.LONG_PROMPT
+        return CallOutcome.LONG_PROMPT
     if status in (400, 422, 500) and _WINDOW_WORDS.search(words) and not _asks_too_much(refusal):
-        return Outcome.LONG_PROMPT
+        return CallOutcome.LONG_PROMPT
     if status == 400 and _MODEL_WORDS.search(words):
-        return Outcome.NO_MODEL
+        return CallOutcome.NO_MODEL
     return None
 
 
@@ -142,20 +142,20 @@ def _asks_too_much(refusal: Refusal) -> bool:
 _ACCOUNT = frozenset({400, 403, 429})
 _JUDGING = frozenset({400, 403, 422, 451, 500})
 _OUTCOMES = {
-    401: Outcome.UNAUTHORISED,
-    403: Outcome.NO_MODEL,
-    404: Outcome.NO_MODEL,
-    408: Outcome.SERVER_ERROR,
-    409: Outcome.SERVER_ERROR,
-    429: Outcome.THROTTLED,
-    451: Outcome.FILTERED,
+    401: CallOutcome.UNAUTHORISED,
+    403: CallOutcome.NO_MODEL,
+    404: CallOutcome.NO_MODEL,
+    408: CallOutcome.SERVER_ERROR,
+    409: CallOutcome.SERVER_ERROR,
+    429: CallOutcome.THROTTLED,
+    451: CallOutcome.FILTERED,
 }
 
 
-def _outcome_by_class(status: int) -> Outcome:
+def _outcome_by_class(status: int) -> CallOutcome:
     if status >= 500:
-        return Outcome.SERVER_ERROR
-    return Outcome.REFUSED if status >= 400 else Outcome.REDIRECTED
+        return CallOutcome.SERVER_ERROR
+    return CallOutcome.REFUSED if status >= 400 else CallOutcome.REDIRECTED
 
 
 def _told(body: object, words: str, sent: Sent) -> str:

@@ -24,7 +24,7 @@ from pydantic_core import from_json
 
 from digest.core.json_input import InvalidJsonError, bounded, parse
 from digest.llm.endpoint_profile import ResponseFormat
-from digest.llm.errors import CallError, Outcome
+from digest.llm.errors import CallError, CallOutcome
 
 _FULL_WIDTH_COLON = re.compile(r'(?<=["”])\s*：\s*(?=["“\[{])')
 _FULL_WIDTH_COMMA = re.compile(r'(?<=["”\]}])\s*，\s*(?=["“{])')
@@ -131,9 +131,9 @@ def answer(text: str, form: type[A], language: str) -> A:
     `language` (a BCP 47 tag) is passed to the validators as context. Raises CallError.
     """
     if not text.strip():
-        raise CallError(Outcome.BLANK)
+        raise CallError(CallOutcome.BLANK)
     if len(text) > _LIMIT:
-        raise CallError(Outcome.TOO_LARGE, f"over {_LIMIT:,} characters")
+        raise CallError(CallOutcome.TOO_LARGE, f"over {_LIMIT:,} characters")
     said = _doubled(text)
     marks = [*_END_OF_THOUGHTS.finditer(said)][-_MARKS:]
     fault = None
@@ -145,7 +145,7 @@ def answer(text: str, form: type[A], language: str) -> A:
             fault = fault or found
         elif all(found.start < mark.start() < found.end for mark in marks[number:]):
             return found.value
-    raise fault or CallError(Outcome.PROSE)
+    raise fault or CallError(CallOutcome.PROSE)
 
 
 def so_far(text: str) -> dict[str, Any] | None:
@@ -193,7 +193,7 @@ def _last_fitting(text: str, start: int, form: type[A], language: str) -> "_Plac
         return _repaired(text, broken, form, language) if broken else _Placed(each.start, each.end, made)
     first = _LOOSE_START.search(text, start)
     if first is None:
-        return fault or CallError(Outcome.PROSE if text[start:].strip() else Outcome.BLANK)
+        return fault or CallError(CallOutcome.PROSE if text[start:].strip() else CallOutcome.BLANK)
     repaired = _repaired(text, first.start(), form, language)
     return fault or repaired if isinstance(repaired, CallError) else repaired
 
@@ -225,7 +225,7 @@ def _repaired(text: str, start: int, form: type[A], language: str) -> "_Placed[A
     """Repair small faults of the object at `start` and validate it."""
     value = repaired(text[start:])
     if value is None:
-        return CallError(Outcome.HALF_JSON if _START.search(text, start) else Outcome.PROSE)
+        return CallError(CallOutcome.HALF_JSON if _START.search(text, start) else CallOutcome.PROSE)
     made = _validated(value, form, language)
     return made if isinstance(made, CallError) else _Placed(start, len(text), made)
 
@@ -256,8 +256,8 @@ def _validated(value: object, form: type[A], language: str) -> A | CallError:
         try:
             return form.model_validate(shape, context={"language": language})
         except ValidationError as error:
-            fault = fault or CallError(Outcome.WRONG_SHAPE, _fields(error))
-    return fault or CallError(Outcome.PROSE)
+            fault = fault or CallError(CallOutcome.WRONG_SHAPE, _fields(error))
+    return fault or CallError(CallOutcome.PROSE)
 
 
 def _fields(error: ValidationError) -> str:

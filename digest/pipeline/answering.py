@@ -25,7 +25,7 @@ from digest.core.errors import LongPromptError, MalformedAnswerError
 from digest.core.keywords import InvalidKeywordError, Keyword
 from digest.core.models import Answer, Call, FullText, Origin, Paper, Purpose, Statement
 from digest.core.sections import packed, sections
-from digest.core.singleflight import Audience
+from digest.core.singleflight import Listeners
 from digest.llm.answer_text import CJK, one_line, quoted
 from digest.llm.client import Answered, Model
 from digest.llm.prompts import PromptTemplate
@@ -163,7 +163,7 @@ def _few(listed: object) -> object:
     return listed[:_MOST] if isinstance(listed, list) else [listed] if listed else []
 
 
-class _Said(BaseModel):
+class _QuotedStatement(BaseModel):
     text: Annotated[str, AfterValidator(_wording)]
     quotes: Annotated[list[str], BeforeValidator(_few)]
 
@@ -171,7 +171,7 @@ class _Said(BaseModel):
 class AnswerAnswer(BaseModel):
     """The answer that the model is asked for."""
 
-    statements: Annotated[list[_Said], BeforeValidator(_few)]
+    statements: Annotated[list[_QuotedStatement], BeforeValidator(_few)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ class _Asked:
     paper: Paper
     question: str
     passages: str
-    audience: Audience | None
+    listeners: Listeners | None
 
 
 class Answerer:
@@ -201,18 +201,18 @@ class Answerer:
         self._glossary = glossary
 
     async def answer(
-        self, paper: Paper, text: FullText | None, question: str, audience: Audience | None = None
+        self, paper: Paper, text: FullText | None, question: str, listeners: Listeners | None = None
     ) -> tuple[Answer, Call]:
         """Answer `question` from `text`, or without one from the abstract; return the answer and its call.
 
-        `audience` are the listeners that wait. If no statement is supported, the model is asked once more. Raises
+        `listeners` wait for it. If no statement is supported, the model is asked once more. Raises
         ModelError, also if it then makes statements of which none is supported: this does not mean that the paper does
         not say.
         """
         question = question.strip()[:QUESTION_LIMIT]
         source = text.text if text else paper.abstract or ""
         known = await asyncio.to_thread(searchable, source)  # slow for a thesis
-        asked, answered = await self._first(_Asked(paper, question, source, audience), LIMITS)
+        asked, answered = await self._first(_Asked(paper, question, source, listeners), LIMITS)
         statements = supported(answered.value, known)
         if answered.value.statements and not statements:
             await self._model.record(answered.call)
@@ -257,7 +257,7 @@ class Answerer:
             version=paper.version,
             language=self._language,
             model=self._origin.model,
-            audience=asked.audience,
+            listeners=asked.listeners,
         )
 
 

@@ -18,7 +18,7 @@ from digest.db import engine as database
 from digest.pipeline import closing, selection
 from digest.pipeline.closing import Candidate, Gathered
 from digest.pipeline.ingest import Look
-from digest.pipeline.selection import Rules
+from digest.pipeline.selection import SelectionRules
 
 _AWAITED = timedelta(days=31)
 """The time before a window from which newer versions are still awaited if their records are missing."""
@@ -31,7 +31,7 @@ class Plan:
 
     calendar: Calendar
     language: str
-    rules: Rules
+    rules: SelectionRules
     catch_up: CatchUp = CatchUp.EACH
     replacements: bool = False
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from digest.arxiv.announcements import NEW_TYPES
 from digest.arxiv.calendar import NEW_YORK, Calendar, fed_day
-from digest.core.errors import RefusedError, SourceError
+from digest.core.errors import SourceError, SourceRefusedError
 from digest.core.models import ClosedEdition, Window
 from digest.core.progress import Progress, Report, Stage
 from digest.db import announcements, editions, listings
@@ -30,7 +30,7 @@ Pause = Callable[[timedelta], Awaitable[datetime]]
 """Waits for the given time, then returns the current time (aware UTC)."""
 
 
-class Standing(StrEnum):
+class ClosingState(StrEnum):
     """The status of the newest edition that is due."""
 
     CLOSED = "closed"
@@ -47,7 +47,7 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ClosingOutcome:
     """The result of `close`.
 
     `day` is the date of the newest edition that is due. `overdue` is the newest earlier one whose batch is missing.
@@ -55,14 +55,14 @@ class Outcome:
     """
 
     day: date
-    standing: Standing
+    standing: ClosingState
     closed: tuple[ClosedEdition, ...] = ()
     silent: tuple[str, ...] = ()
     overdue: date | None = None
 
 
 @dataclass(slots=True)
-class _Run:
+class _ClosingRun:
     """The arguments and the state of one call of `close`."""
 
     engine: AsyncEngine
@@ -74,9 +74,11 @@ class _Run:
     """The time until which the newest edition that is due is waited for."""
     closed: list[ClosedEdition] = field(default_factory=list)
 
-    def outcome(self, standing: Standing, look: Look | None = None, overdue: date | None = None) -> Outcome:
+    def outcome(
+        self, standing: ClosingState, look: Look | None = None, overdue: date | None = None
+    ) -> ClosingOutcome:
         silent = frozenset(self.plan.categories) - look.categories if look else frozenset()
-        return Outcome(self.day, standing, tuple(self.closed), tuple(sorted(silent)), overdue)
+        return ClosingOutcome(self.day, standing, tuple(self.closed), tuple(sorted(silent)), overdue)
 
 
 async def close(
@@ -86,20 +88,20 @@ async def close(
     at: datetime,
     report: Report,
     pause: Pause | None = None,
-) -> Outcome:
+) -> ClosingOutcome:
     """Close the editions that are due at `at` and not closed yet.
 
     With `pause`, an edition waits until its batch is complete, or until its deadline. Without, it closes over the
     papers that are there. An edition whose batch is not visible at all stays open for a later run. Raises SourceError
     if the last check fails, and RefusedError at once if arXiv refuses the query.
     """
-    run = _Run(engine, sources, plan, plan.calendar.due(at), report)
+    run = _ClosingRun(engine, sources, plan, plan.calendar.due(at), report)
     async with database.reading(engine) as connection:
         last = await backlog.last_edition(connection, plan.calendar, at)
         known = await editions.find(connection, run.day)
     if last is not None and last.date >= run.day:
         await _follow_up(run, at)
-        return run.outcome(Standing.CLOSED if known else _passed(plan.calendar, run.day))
+        return run.outcome(ClosingState.CLOSED if known else _passed(plan.calendar, run.day))
     run.deadline = closing.deadline(plan.calendar, run.day, last)
     outcome = await (_patiently(run, at, pause) if pause else _attempt(run, at, patient=False))
     if outcome.silent:
@@ -125,7 +127,7 @@ async def awaits_feed(engine: AsyncEngine, calendar: Calendar, at: datetime) -> 
     return not shown <= {each.version.paper for each in named if each.type in NEW_TYPES}
 
 
-async def _follow_up(run: _Run, at: datetime) -> None:
+async def _follow_up(run: _ClosingRun, at: datetime) -> None:
     """Read the feed that an edition closed without; its additional papers are late and go into the next edition."""
     plan = run.plan
     if await awaits_feed(run.engine, plan.calendar, at):
@@ -134,22 +136,22 @@ async def _follow_up(run: _Run, at: datetime) -> None:
         )
 
 
-def _passed(calendar: Calendar, day: date) -> Standing:
-    return Standing.PASSED if calendar.batches(calendar.window_of(day)) else Standing.NO_BATCH
+def _passed(calendar: Calendar, day: date) -> ClosingState:
+    return ClosingState.PASSED if calendar.batches(calendar.window_of(day)) else ClosingState.NO_BATCH
 
 
-async def _patiently(run: _Run, at: datetime, pause: Pause) -> Outcome:
+async def _patiently(run: _ClosingRun, at: datetime, pause: Pause) -> ClosingOutcome:
     """Check arXiv repeatedly until the deadline; the checks are counted, so a clock that is set back adds none."""
     left = looks = _looks(run, at)
     while left:
         try:
             outcome = await _attempt(run, at, patient=True)
-        except RefusedError:
+        except SourceRefusedError:
             raise
         except SourceError as error:
             _log.warning("check_failed", error=str(error))
         else:
-            if outcome.standing is not Standing.NOT_YET:
+            if outcome.standing is not ClosingState.NOT_YET:
                 return outcome
         run.report(Progress(Stage.WAIT, looks - left + 1, looks))
         _log.info("waiting", date=str(run.day), looks_left=left - 1)
@@ -158,12 +160,12 @@ async def _patiently(run: _Run, at: datetime, pause: Pause) -> Outcome:
     return await _attempt(run, at, patient=False)
 
 
-def _looks(run: _Run, at: datetime) -> int:
+def _looks(run: _ClosingRun, at: datetime) -> int:
     left = (run.deadline or at) - at
     return max(0, -(-left // BETWEEN_LOOKS))
 
 
-async def _attempt(run: _Run, at: datetime, *, patient: bool) -> Outcome:
+async def _attempt(run: _ClosingRun, at: datetime, *, patient: bool) -> ClosingOutcome:
     """Check arXiv once and close the editions that can close then. Raises SourceError."""
     run.report(Progress(Stage.COLLECT, 0, 1))
     look = await _look(run, at)
@@ -179,7 +181,7 @@ async def _attempt(run: _Run, at: datetime, *, patient: bool) -> Outcome:
     return run.outcome(standing, look, overdue)
 
 
-async def _look(run: _Run, at: datetime) -> Look:
+async def _look(run: _ClosingRun, at: datetime) -> Look:
     plan = run.plan
     async with database.reading(run.engine) as connection:
         last = await backlog.last_edition(connection, plan.calendar, at)
@@ -205,7 +207,7 @@ def _looked_at(categories: AbstractSet[str], checks: Mapping[str, datetime]) -> 
     return min((checks[category] for category in categories), default=None)
 
 
-def _standing(run: _Run, look: Look, before: Backlog) -> tuple[Standing, date | None]:
+def _standing(run: _ClosingRun, look: Look, before: Backlog) -> tuple[ClosingState, date | None]:
     """Return the status of the edition that is due, once no other can close, and the newest earlier overdue one."""
     calendar, day, last = run.plan.calendar, run.day, before.last
     empty = [each for each in before.days if backlog.is_empty(calendar, look, each, before)]
@@ -216,10 +218,10 @@ def _standing(run: _Run, look: Look, before: Backlog) -> tuple[Standing, date | 
     ]
     earlier = max((each for each in overdue if each < day), default=None)
     if last is not None and last.date >= day:
-        return Standing.CLOSED, None
+        return ClosingState.CLOSED, None
     if day in empty:
-        return Standing.NOTHING, earlier
+        return ClosingState.NOTHING, earlier
     if day in before.days:
-        return (Standing.MISSING if day in overdue else Standing.NOT_YET), earlier
+        return (ClosingState.MISSING if day in overdue else ClosingState.NOT_YET), earlier
     announces = closing.own_batches(calendar, day, last)
-    return (Standing.NOTHING if announces else Standing.NO_BATCH), earlier
+    return (ClosingState.NOTHING if announces else ClosingState.NO_BATCH), earlier

@@ -29,7 +29,7 @@ from digest.core.models import (
 from digest.core.progress import Progress, Report, Stage
 from digest.db import engine as database
 from digest.db import fulltexts, papers
-from digest.pipeline.papers import Library
+from digest.pipeline.papers import PaperService
 
 _log = structlog.get_logger()
 WEEK = timedelta(days=7)
@@ -40,7 +40,7 @@ Made = TypeVar("Made", Translation | Gap, Reading | Gap)
 
 async def make(
     engine: AsyncEngine,
-    library: Library,
+    paper_service: PaperService,
     closed: ClosedEdition,
     at: datetime,
     concurrency: int,
@@ -61,24 +61,29 @@ async def make(
     ordered = [found[version] for version in closed.versions]
     async with asyncio.TaskGroup() as group:
         translated = group.create_task(
-            _each(ordered, library.translation, concurrency, Stage.TRANSLATE, report)
+            _each(ordered, paper_service.translation, concurrency, Stage.TRANSLATE, report)
         )
         read = group.create_task(
-            _each(ordered, library.reading, 2 * concurrency, Stage.READ, report)
+            _each(ordered, paper_service.reading, 2 * concurrency, Stage.READ, report)
             if extent is Extent.READINGS
-            else _kept(engine, library, closed)
+            else _kept(engine, paper_service, closed)
         )
     entries = [Entry(*made) for made in zip(ordered, translated.result(), read.result(), strict=True)]
-    return _edition(library, closed, found, entries if at < closed.closed_at + WEEK else map(_final, entries))
+    return _edition(
+        paper_service, closed, found, entries if at < closed.closed_at + WEEK else map(_final, entries)
+    )
 
 
 def _edition(
-    library: Library, closed: ClosedEdition, found: Mapping[VersionId, Paper], entries: Iterable[Entry]
+    paper_service: PaperService,
+    closed: ClosedEdition,
+    found: Mapping[VersionId, Paper],
+    entries: Iterable[Entry],
 ) -> Edition:
     return Edition(
         date=closed.date,
         window=closed.window,
-        language=library.language,
+        language=paper_service.language,
         categories=closed.categories,
         fetched=closed.fetched,
         entries=tuple(entries),
@@ -88,7 +93,7 @@ def _edition(
 
 
 async def stored(
-    engine: AsyncEngine, library: Library, closed: ClosedEdition, extent: Extent = Extent.READINGS
+    engine: AsyncEngine, paper_service: PaperService, closed: ClosedEdition, extent: Extent = Extent.READINGS
 ) -> Edition:
     """The edition with what `library` has of it already; nothing is made.
 
@@ -99,8 +104,10 @@ async def stored(
     ordered = [found[version] for version in closed.versions]
     if closed.completed_at is not None:
         extent = Extent.NOTHING
-    made, lacking = await library.stored(ordered), await _lacking(engine, ordered)
-    refused = await library.refused([paper.version for paper in ordered if made[paper.version][0] is None])
+    made, lacking = await paper_service.stored(ordered), await _lacking(engine, ordered)
+    refused = await paper_service.refused(
+        [paper.version for paper in ordered if made[paper.version][0] is None]
+    )
     gap = Gap.DUE if extent >= Extent.TRANSLATIONS else Gap.ON_DEMAND
     entries = [
         Entry(
@@ -110,12 +117,14 @@ async def stored(
         )
         for paper in ordered
     ]
-    return _edition(library, closed, found, entries)
+    return _edition(paper_service, closed, found, entries)
 
 
-async def _kept(engine: AsyncEngine, library: Library, closed: ClosedEdition) -> list[Reading | Gap]:
+async def _kept(
+    engine: AsyncEngine, paper_service: PaperService, closed: ClosedEdition
+) -> list[Reading | Gap]:
     """The readings that somebody asked for."""
-    return [entry.reading for entry in (await stored(engine, library, closed, Extent.NOTHING)).entries]
+    return [entry.reading for entry in (await stored(engine, paper_service, closed, Extent.NOTHING)).entries]
 
 
 async def _lacking(engine: AsyncEngine, ordered: Sequence[Paper]) -> dict[VersionId, NoTextReason]:

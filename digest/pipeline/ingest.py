@@ -18,7 +18,7 @@ from digest.arxiv.announcements import NEW_TYPES, AnnounceType
 from digest.arxiv.calendar import Calendar
 from digest.arxiv.query_api import QueryApi
 from digest.arxiv.rss import AnnouncementFeed, Batch
-from digest.core.errors import EmptyPageError, RefusedError, SourceError
+from digest.core.errors import EmptyPageError, SourceError, SourceRefusedError
 from digest.core.models import Paper, PaperId, VersionId, Window
 from digest.db import announcements, listings, papers
 from digest.db import engine as database
@@ -99,7 +99,7 @@ _MOST_FETCHED = 1000  # records by identifier in one check: no feed of ours name
 _log = structlog.get_logger()
 
 
-class WrongCategoriesError(RefusedError):
+class WrongCategoriesError(SourceRefusedError):
     """arXiv shows no paper in any of the watched categories, and never has."""
 
 

@@ -30,13 +30,13 @@ from digest.core.models import (
     Translation,
     VersionId,
 )
-from digest.core.progress import Onlooker, Step
-from digest.core.singleflight import Audience, Flights
+from digest.core.progress import Listener, Step
+from digest.core.singleflight import Listeners, SingleFlight
 from digest.db import engine as database
 from digest.db import fulltexts, generated_texts, model_calls, papers
-from digest.db.fulltexts import Attempt
+from digest.db.fulltexts import FetchAttempt
 from digest.fulltext.fetch import FullTexts
-from digest.llm.errors import Outcome
+from digest.llm.errors import CallOutcome
 from digest.pipeline.answering import Answerer
 from digest.pipeline.reading import ReadingWriter
 from digest.pipeline.translate import Translator, Tried
@@ -53,19 +53,23 @@ class Texts:
     """
 
     def __init__(
-        self, engine: AsyncEngine, source: FullTexts, clock: Callable[[], datetime], flights: Flights
+        self,
+        engine: AsyncEngine,
+        source: FullTexts,
+        clock: Callable[[], datetime],
+        single_flight: SingleFlight,
     ) -> None:
         self._engine = engine
         self._source = source
         self._clock = clock
-        self._flights = flights
+        self._single_flight = single_flight
 
     async def of(self, paper: Paper) -> FullText | NoText:
         """The full text of `paper`, or why there is none; many who ask at once cost one download."""
         known = await self._known(paper)
         if known is not None:
             return known
-        return await self._flights.once(("text", paper.version), lambda _: self._fetch(paper))
+        return await self._single_flight.once(("text", paper.version), lambda _: self._fetch(paper))
 
     async def _known(self, paper: Paper) -> FullText | NoText | None:
         """Return the stored outcome for `paper`; None if the source is to be asked."""
@@ -103,12 +107,12 @@ def _tell(found: FullText) -> None:
         _log.warning("prompt_injection_found", paper=str(found.version), characters=len(found.orders))
 
 
-def _passes(attempt: Attempt) -> bool:
+def _passes(attempt: FetchAttempt) -> bool:
     """Return whether the text was missing for a reason that may pass."""
     return isinstance(attempt.outcome, NoText) and attempt.outcome.reason.passes
 
 
-def next_text_try(attempt: Attempt) -> datetime:
+def next_text_try(attempt: FetchAttempt) -> datetime:
     """When a full text that was missing or unreadable is asked for again.
 
     The pauses double, from half an hour to a day. A text that arXiv did not answer for is asked for again at once.
@@ -119,7 +123,7 @@ def next_text_try(attempt: Attempt) -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Staff:
+class Generators:
     """The generators that use a model, for one language."""
 
     translator: Translator
@@ -128,30 +132,30 @@ class Staff:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelves:
+class PaperServiceDependencies:
     """The dependencies that the libraries of all languages share.
 
-    `staff` returns the generators for a language; it is None if no model is configured. `clock` returns aware UTC.
+    `generators` returns the generators for a language; it is None if no model is configured. `clock` returns aware UTC.
     `flights` are the running tasks.
     """
 
     engine: AsyncEngine
     api: QueryApi
     texts: Texts
-    staff: Callable[[str], Staff] | None
+    generators: Callable[[str], Generators] | None
     clock: Callable[[], datetime]
-    flights: Flights
+    single_flight: SingleFlight
 
 
-class Library:
+class PaperService:
     """Papers in one `language` (a BCP 47 tag), stored in the database."""
 
-    def __init__(self, shelves: Shelves, language: str) -> None:
-        self._shelves = shelves
-        self._engine = shelves.engine
-        self._clock = shelves.clock
+    def __init__(self, dependencies: PaperServiceDependencies, language: str) -> None:
+        self._dependencies = dependencies
+        self._engine = dependencies.engine
+        self._clock = dependencies.clock
         self._language = language
-        self._staff = shelves.staff(language) if shelves.staff else None
+        self._generators = dependencies.generators(language) if dependencies.generators else None
 
     @property
     def language(self) -> str:
@@ -168,53 +172,53 @@ class Library:
                 stored = await papers.find(connection, VersionId(ref.paper, ref.version))
             if stored is not None and stored.abstract is not None:
                 return stored
-        return await self._shelves.flights.once(("paper", ref), lambda _: self._named(ref))
+        return await self._dependencies.single_flight.once(("paper", ref), lambda _: self._named(ref))
 
-    async def translation(self, paper: Paper, onlooker: Onlooker | None = None) -> Translation | Gap:
+    async def translation(self, paper: Paper, listener: Listener | None = None) -> Translation | Gap:
         """Return the translation of `paper`, or the reason why there is none."""
         stored = (await self.stored([paper]))[paper.version][0]
         if stored is not None:
             return stored
-        if self._staff is None:
+        if self._generators is None:
             return Gap.NO_KEY
         if paper.abstract is None:
             return Gap.DUE
-        translator = self._staff.translator
-        _show(onlooker, Step.TRANSLATING)
-        return await self._shelves.flights.once(
+        translator = self._generators.translator
+        _show(listener, Step.TRANSLATING)
+        return await self._dependencies.single_flight.once(
             ("translation", self._language, paper.version),
-            lambda audience: self._translate(translator, paper, audience),
-            urgent=onlooker is not None,
+            lambda listeners: self._translate(translator, paper, listeners),
+            urgent=listener is not None,
         )
 
-    async def reading(self, paper: Paper, onlooker: Onlooker | None = None) -> Reading | Gap:
+    async def reading(self, paper: Paper, listener: Listener | None = None) -> Reading | Gap:
         """Return the reading of `paper`, or the reason why there is none.
 
-        `begun` parses the text that the onlooker's `hears` gets.
+        `begun` parses the text that the listener's `hears` gets.
         """
         stored = (await self.stored([paper]))[paper.version][1]
         if stored is not None:
             return stored
         if is_withdrawn(paper):
             return Gap.WITHDRAWN
-        if self._staff is None:
+        if self._generators is None:
             return Gap.NO_KEY
-        _show(onlooker, Step.FETCHING)
-        text = await self._shelves.texts.of(paper)
+        _show(listener, Step.FETCHING)
+        text = await self._dependencies.texts.of(paper)
         if isinstance(text, NoText):
             return _untold(text)
-        reader = self._staff.reader
-        _show(onlooker, Step.READING)
-        return await self._shelves.flights.once(
+        reader = self._generators.reader
+        _show(listener, Step.READING)
+        return await self._dependencies.single_flight.once(
             ("reading", self._language, paper.version),
-            lambda audience: self._read(reader, paper, text, audience),
-            onlooker.hears if onlooker else None,
-            urgent=onlooker is not None,
+            lambda listeners: self._read(reader, paper, text, listeners),
+            listener.hears if listener else None,
+            urgent=listener is not None,
         )
 
     def begun(self, paper: Paper, written: str) -> Reading | None:
         """Parse the reading of `paper` as far as the model has `written` it; None if nothing can be shown yet."""
-        return self._staff.reader.begun(paper, written) if self._staff else None
+        return self._generators.reader.begun(paper, written) if self._generators else None
 
     async def answer(self, paper: Paper, question: str) -> Answer | Gap:
         """Answer `question` from the full text of `paper`, or from its abstract if there is none.
@@ -222,12 +226,12 @@ class Library:
         Returns the reason if no answer is possible. The call has priority, since a person waits. Answers are not
         stored, only the calls that they cost.
         """
-        if self._staff is None:
+        if self._generators is None:
             return Gap.NO_KEY
-        answerer = self._staff.answerer
-        return await self._shelves.flights.once(
+        answerer = self._generators.answerer
+        return await self._dependencies.single_flight.once(
             ("answer", self._language, paper.version, question),
-            lambda audience: self._ask(answerer, paper, question, audience),
+            lambda listeners: self._ask(answerer, paper, question, listeners),
             urgent=True,
         )
 
@@ -236,17 +240,20 @@ class Library:
     ) -> dict[VersionId, tuple[Translation | None, Reading | None]]:
         """Load the stored translation and reading of each paper, for a whole edition at once."""
         versions = [paper.version for paper in wanted]
-        staff = self._staff
+        generators = self._generators
         async with database.reading(self._engine) as connection:
             read = await generated_texts.load_readings(
-                connection, versions, self._language, staff.reader.origin if staff else None
+                connection, versions, self._language, generators.reader.origin if generators else None
             )
             if is_original(self._language):
                 translated = {paper.version: _original(paper, self._language) for paper in wanted}
             else:
                 translated = dict(
                     await generated_texts.load_translations(
-                        connection, versions, self._language, staff.translator.origin if staff else None
+                        connection,
+                        versions,
+                        self._language,
+                        generators.translator.origin if generators else None,
                     )
                 )
         return {version: (translated.get(version), read.get(version)) for version in versions}
@@ -270,12 +277,14 @@ class Library:
             return await generated_texts.latest_reading_before(connection, paper.version, self._language)
 
     async def _named(self, ref: PaperRef) -> Paper:
-        paper = await self._shelves.api.named(ref)
+        paper = await self._dependencies.api.named(ref)
         async with database.writing(self._engine) as connection:
             await papers.save(connection, [paper], self._clock())
         return paper
 
-    async def _translate(self, translator: Translator, paper: Paper, audience: Audience) -> Translation | Gap:
+    async def _translate(
+        self, translator: Translator, paper: Paper, listeners: Listeners
+    ) -> Translation | Gap:
         stored = (await self.stored([paper]))[paper.version][0]
         if stored is not None:  # stored since the caller looked
             return stored
@@ -289,10 +298,10 @@ class Library:
         ):
             return Gap.UNFAITHFUL
         useless = await self._fruitless(Purpose.TRANSLATION, paper, translator.origin)
-        if not is_asked_again([call for call in useless if call.outcome != Outcome.OK], self._clock()):
+        if not is_asked_again([call for call in useless if call.outcome != CallOutcome.OK], self._clock()):
             return Gap.MODEL
         try:
-            made = await translator.translate(paper, self._keep, decided, audience)
+            made = await translator.translate(paper, self._keep, decided, listeners)
         except ModelError as error:
             return _gap("translation_failed", paper, error)
         if made is None:
@@ -308,7 +317,7 @@ class Library:
                 await generated_texts.save_terms(connection, made.version, self._language, tried.terms, now)
 
     async def _read(
-        self, reader: ReadingWriter, paper: Paper, text: FullText, audience: Audience
+        self, reader: ReadingWriter, paper: Paper, text: FullText, listeners: Listeners
     ) -> Reading | Gap:
         stored = (await self.stored([paper]))[paper.version][1]
         if stored is not None:
@@ -316,7 +325,7 @@ class Library:
         if not is_asked_again(await self._fruitless(Purpose.READING, paper, reader.origin), self._clock()):
             return Gap.MODEL
         try:
-            made = await reader.read(paper, text, audience)
+            made = await reader.read(paper, text, listeners)
         except ModelError as error:
             return _gap("reading_failed", paper, error)
         async with database.writing(self._engine) as connection:
@@ -332,14 +341,16 @@ class Library:
         return [
             call
             for call in spent
-            if call.purpose is purpose and call.origin == origin and Outcome(call.outcome).of_the_paper
+            if call.purpose is purpose and call.origin == origin and CallOutcome(call.outcome).of_the_paper
         ]
 
-    async def _ask(self, answerer: Answerer, paper: Paper, question: str, audience: Audience) -> Answer | Gap:
-        found = await self._shelves.texts.of(paper)
+    async def _ask(
+        self, answerer: Answerer, paper: Paper, question: str, listeners: Listeners
+    ) -> Answer | Gap:
+        found = await self._dependencies.texts.of(paper)
         text = found if isinstance(found, FullText) else None
         try:
-            made, call = await answerer.answer(paper, text, question, audience)
+            made, call = await answerer.answer(paper, text, question, listeners)
         except ModelError as error:
             return _gap("answer_failed", paper, error)
         async with database.writing(self._engine) as connection:
@@ -349,9 +360,9 @@ class Library:
         return _untold(found)  # an abstract or a part that does not say proves nothing about the paper
 
 
-def _show(onlooker: Onlooker | None, step: Step) -> None:
-    if onlooker is not None:
-        onlooker.sees(step)
+def _show(listener: Listener | None, step: Step) -> None:
+    if listener is not None:
+        listener.sees(step)
 
 
 def is_original(language: str) -> bool:

@@ -26,7 +26,7 @@ from digest.db import engine as database
 from digest.db.fulltexts import Taken
 
 
-class Standing(StrEnum):
+class TextStatus(StrEnum):
     """The status of a paper's translation. The report has words for each."""
 
     SOUND = "sound"
@@ -50,13 +50,13 @@ class Checked:
     """The status of a paper's translation, and the attempts at it, oldest first."""
 
     version: VersionId
-    standing: Standing
+    standing: TextStatus
     attempts: tuple[Attempt, ...]
 
     @property
     def shown(self) -> Attempt | None:
         """The attempt that readers see, the best that passes; None if there is none or the text is the operator's."""
-        if self.standing is Standing.BY_HAND:
+        if self.standing is TextStatus.BY_HAND:
             return None
         passing = [attempt for attempt in self.attempts if attempt.passes]
         return min(reversed(passing), key=lambda attempt: len(attempt.findings), default=None)
@@ -107,7 +107,7 @@ class Quality:
         return sum(not each.whole for each in self.texts)
 
     @property
-    def standings(self) -> Counter[Standing]:
+    def standings(self) -> Counter[TextStatus]:
         """The number of papers by status."""
         return Counter(paper.standing for paper in self.papers)
 
@@ -171,17 +171,17 @@ def checked(
     )
 
 
-def _standing(shown: Translation | None, tried: Sequence[Attempt]) -> Standing:
+def _standing(shown: Translation | None, tried: Sequence[Attempt]) -> TextStatus:
     if shown is None:
-        return Standing.MARKED if tried else Standing.NONE
+        return TextStatus.MARKED if tried else TextStatus.NONE
     if shown.origin == BY_HAND:
-        return Standing.BY_HAND
+        return TextStatus.BY_HAND
     least = min((len(attempt.findings) for attempt in tried if attempt.passes), default=None)
     if least is None:
-        return Standing.UNCHECKED
+        return TextStatus.UNCHECKED
     if least:
-        return Standing.ACCEPTED
-    return Standing.SOUND if len(tried) == 1 else Standing.REPAIRED
+        return TextStatus.ACCEPTED
+    return TextStatus.SOUND if len(tried) == 1 else TextStatus.REPAIRED
 
 
 def spent(paid: Sequence[Call]) -> tuple[Spent, ...]:

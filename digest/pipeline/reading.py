@@ -13,12 +13,12 @@ from digest.core.errors import LongPromptError, MalformedAnswerError, ModelError
 from digest.core.findings import Finding
 from digest.core.models import Basis, Call, Claim, FullText, Origin, Paper, Purpose, Reading, VersionId
 from digest.core.sections import parts
-from digest.core.singleflight import Audience
+from digest.core.singleflight import Listeners
 from digest.llm.client import Answered, Model
 from digest.llm.prompts import PromptTemplate
 from digest.llm.structured_output import so_far
 from digest.pipeline import reading_checks
-from digest.pipeline.reading_checks import Failing, Grounds, Lists, Parts, ReadingAnswer
+from digest.pipeline.reading_checks import Failing, Lists, Parts, ReadingAnswer, ReadingSource
 
 TEXT_LIMIT = 120_000
 """Characters that a model gets to read at once; most papers have fewer."""
@@ -45,8 +45,8 @@ class _Task:
     """One paper to read: what its reading is held against, and who waits for it."""
 
     paper: Paper
-    grounds: Grounds
-    audience: Audience | None
+    grounds: ReadingSource
+    listeners: Listeners | None
     text: FullText
 
     @property
@@ -62,19 +62,19 @@ class ReadingWriter:
         self._language = language
         self._spaced = spaced
         self._prompt = PromptTemplate(Purpose.READING, ReadingAnswer, language)
-        self._open: dict[VersionId, Grounds] = {}  # of the papers that are being read
+        self._open: dict[VersionId, ReadingSource] = {}  # of the papers that are being read
         self.origin = Origin(model_name, self._prompt.version)
 
-    async def read(self, paper: Paper, text: FullText, audience: Audience | None = None) -> Read:
+    async def read(self, paper: Paper, text: FullText, listeners: Listeners | None = None) -> Read:
         """The reading of `paper`, whose text is `text`. Raises ModelError, also where nothing of it stands.
 
-        `audience` waits for it, and may hear what the model writes: see `begun`. A paper that is too long is read part
+        `listeners` wait for it, and may hear what the model writes: see `begun`. A paper that is too long is read part
         by part, and what is noted of the parts is read for the whole. Calls that were but a step are kept as they end.
         """
-        grounds = Grounds(await asyncio.to_thread(searchable, text.text), self._language)
+        grounds = ReadingSource(await asyncio.to_thread(searchable, text.text), self._language)
         self._open[paper.version] = grounds
         try:
-            return await self._within(LIMITS, _Task(paper, grounds, audience, text))
+            return await self._within(LIMITS, _Task(paper, grounds, listeners, text))
         finally:
             self._open.pop(paper.version, None)
 
@@ -169,7 +169,7 @@ class ReadingWriter:
     async def _ask(
         self, task: _Task, expected: type[_L], material: Mapping[str, object], *, aside: bool = False
     ) -> Answered[_L]:
-        """One answer of the model, of which the audience hears nothing where it is but a step `aside`."""
+        """One answer of the model, of which the listeners hear nothing where it is but a step `aside`."""
         return await self._model.ask(
             self._prompt.render(id=task.name, title=task.paper.title, **{**_ABSENT, **material}),
             expected,
@@ -177,7 +177,7 @@ class ReadingWriter:
             version=task.paper.version,
             language=self._language,
             model=self.origin.model,
-            audience=task.audience,
+            listeners=task.listeners,
             heard=not aside,
         )
 

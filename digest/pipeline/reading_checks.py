@@ -153,7 +153,7 @@ _RESULTS = 2  # which of them
 
 
 @dataclass(frozen=True, slots=True)
-class Grounds:
+class ReadingSource:
     """The grounds for checking a reading: the paper's text, and the language (a BCP 47 tag) it should be in."""
 
     text: Searchable
@@ -169,7 +169,7 @@ class Failing:
     finding: Finding
 
 
-def failing(parts: Parts, grounds: Grounds) -> tuple[Failing, ...]:
+def failing(parts: Parts, grounds: ReadingSource) -> tuple[Failing, ...]:
     """The claims that do not stand, in the order of `mended`."""
     return tuple(
         Failing(number, claim, finding)
@@ -179,7 +179,7 @@ def failing(parts: Parts, grounds: Grounds) -> tuple[Failing, ...]:
     )
 
 
-def mended(parts: Parts, corrections: Parts, grounds: Grounds) -> tuple[Parts, tuple[Finding, ...]]:
+def mended(parts: Parts, corrections: Parts, grounds: ReadingSource) -> tuple[Parts, tuple[Finding, ...]]:
     """The claims that stand, with the `corrections` of each part in the place of those that do not, in their order.
 
     A correction that does not stand either leaves a gap: what was dropped, the findings tell.
@@ -192,7 +192,7 @@ def mended(parts: Parts, corrections: Parts, grounds: Grounds) -> tuple[Parts, t
 
 
 def _mended(
-    part: Sequence[Claim], corrections: Sequence[Claim], grounds: Grounds, number: int
+    part: Sequence[Claim], corrections: Sequence[Claim], grounds: ReadingSource, number: int
 ) -> tuple[tuple[Claim, ...], list[Finding]]:
     """Return the claims of one part that stand, corrected if need be, and why the others were dropped.
 
@@ -234,7 +234,7 @@ def _kept(claims: Sequence[Claim], decide: Callable[[Claim], Claim | None]) -> t
     return tuple(kept)
 
 
-def _fault(claim: Claim, grounds: Grounds, part: int) -> Finding | None:
+def _fault(claim: Claim, grounds: ReadingSource, part: int) -> Finding | None:
     if typography.is_in_another_script(claim.text, grounds.language):
         return finding(Flaw.SCRIPT, claim.text[: evidence.TOLD])
     passages = evidence.located((quote for each in _walk((claim,)) for quote in each.quotes), grounds.text)
@@ -244,7 +244,7 @@ def _fault(claim: Claim, grounds: Grounds, part: int) -> Finding | None:
     return found
 
 
-def _with_located(claim: Claim, grounds: Grounds) -> Claim:
+def _with_located(claim: Claim, grounds: ReadingSource) -> Claim:
     return replace(claim, quotes=evidence.located(claim.quotes, grounds.text))
 
 

@@ -13,7 +13,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class SelectionRules:
     """The operator's rules for the papers that arXiv announces in `categories`.
 
     `primary_only` leaves out papers that are only cross-listed there. `include` and `exclude` are matched against
@@ -35,7 +35,7 @@ class Selection:
     left_out: tuple[LeftOut, ...]
 
 
-def select(papers: Iterable[Paper], rules: Rules) -> Selection:
+def select(papers: Iterable[Paper], rules: SelectionRules) -> Selection:
     """Apply `rules` to `papers`: each is shown, or left out with the first reason that applies."""
     wanted, left_out = [], []
     for paper in papers:
@@ -48,7 +48,7 @@ def select(papers: Iterable[Paper], rules: Rules) -> Selection:
     return Selection(tuple(sorted(shown, key=_newness, reverse=True)), (*left_out, *beyond))
 
 
-def matching(entries: Iterable[Entry], rules: Rules) -> tuple[Entry, ...]:
+def matching(entries: Iterable[Entry], rules: SelectionRules) -> tuple[Entry, ...]:
     """Return the `entries` that match `rules`; keywords are matched against translations too, and `cap` is ignored."""
     return tuple(entry for entry in entries if _unwanted(entry.paper, rules, _translated(entry)) is None)
 
@@ -58,7 +58,7 @@ def _translated(entry: Entry) -> tuple[str, ...]:
     return () if isinstance(made, Gap) else (made.title or "", made.abstract, made.summary or "")
 
 
-def _unwanted(paper: Paper, rules: Rules, translated: tuple[str, ...] = ()) -> LeftOut | None:
+def _unwanted(paper: Paper, rules: SelectionRules, translated: tuple[str, ...] = ()) -> LeftOut | None:
     primary = paper.primary_category or ""
     if not set(paper.categories) & set(rules.categories):
         return LeftOut(paper.id, Reason.CATEGORY, primary)
@@ -66,7 +66,7 @@ def _unwanted(paper: Paper, rules: Rules, translated: tuple[str, ...] = ()) -> L
         return LeftOut(paper.id, Reason.PRIMARY, primary)
     if not rules.include and not rules.exclude:
         return None
-    text = _Text.of(paper, translated)
+    text = _MatchedText.of(paper, translated)
     excluding = next((keyword for keyword in rules.exclude if text.weight(keyword)), None)
     if excluding is not None:
         return LeftOut(paper.id, Reason.EXCLUDED, excluding.text)
@@ -75,7 +75,7 @@ def _unwanted(paper: Paper, rules: Rules, translated: tuple[str, ...] = ()) -> L
     return None
 
 
-def _capped(papers: list[Paper], rules: Rules) -> tuple[list[Paper], list[LeftOut]]:
+def _capped(papers: list[Paper], rules: SelectionRules) -> tuple[list[Paper], list[LeftOut]]:
     """Return the best `papers` up to the cap, and the others with their rank."""
     if not rules.cap or len(papers) <= rules.cap:
         return papers, []
@@ -87,9 +87,9 @@ def _capped(papers: list[Paper], rules: Rules) -> tuple[list[Paper], list[LeftOu
     return ranked[: rules.cap], beyond
 
 
-def _relevance(paper: Paper, rules: Rules) -> tuple[int, bool, int, tuple[datetime, str]]:
+def _relevance(paper: Paper, rules: SelectionRules) -> tuple[int, bool, int, tuple[datetime, str]]:
     """Sort key: keywords first, then a watched primary category, then the number of watched ones, then newness."""
-    text = _Text.of(paper)
+    text = _MatchedText.of(paper)
     return (
         sum(map(text.weight, rules.include)),
         paper.primary_category in rules.categories,
@@ -103,16 +103,16 @@ def _newness(paper: Paper) -> tuple[datetime, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Text:
+class _MatchedText:
     """The searchable texts of a paper."""
 
     title: keywords.Folded
     rest: tuple[keywords.Folded, ...]
 
     @staticmethod
-    def of(paper: Paper, translated: tuple[str, ...] = ()) -> "_Text":
+    def of(paper: Paper, translated: tuple[str, ...] = ()) -> "_MatchedText":
         rest = (paper.abstract or "", *paper.authors, *translated)
-        return _Text(keywords.fold(paper.title), tuple(map(keywords.fold, rest)))
+        return _MatchedText(keywords.fold(paper.title), tuple(map(keywords.fold, rest)))
 
     def weight(self, keyword: Keyword) -> int:
         """Return the weight of `keyword` in the paper: higher in the title, 0 if it is nowhere."""

@@ -13,13 +13,13 @@ from digest.checks.glossary import Glossary
 from digest.core.errors import ModelError
 from digest.core.findings import Attempt
 from digest.core.models import Origin, Paper, Purpose, Translation
-from digest.core.singleflight import Audience
+from digest.core.singleflight import Listeners
 from digest.llm.answer_text import lines
 from digest.llm.client import Answered, Model
 from digest.llm.prompts import Prompt, PromptTemplate
 from digest.llm.structured_output import A
 from digest.pipeline import translation_draft
-from digest.pipeline.translation_draft import Draft, Sheet, Source
+from digest.pipeline.translation_draft import Draft, DraftSheet, Source
 
 CALLS = 3
 """The maximum number of calls for a translation: the first draft, its repair, and a repair of the failing passages."""
@@ -54,7 +54,7 @@ class PassagesAnswer(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class TranslationRules:
     """The rules for translations; `repair_model`, if any, repairs the passages that fail.
 
     `spaced` puts a space between Chinese and Latin.
@@ -81,7 +81,7 @@ Keep = Callable[[Tried], Awaitable[None]]
 class Translator:
     """Translates papers into `language` (a BCP 47 tag) with the model `model_name`."""
 
-    def __init__(self, model: Model, model_name: str, language: str, rules: Rules) -> None:
+    def __init__(self, model: Model, model_name: str, language: str, rules: TranslationRules) -> None:
         self._model = model
         self._language = language
         self._rules = rules
@@ -94,12 +94,12 @@ class Translator:
         paper: Paper,
         keep: Keep,
         decided: Mapping[str, str] | None = None,
-        audience: Audience | None = None,
+        listeners: Listeners | None = None,
     ) -> Translation | None:
         """Translate `paper`; return None if no attempt passes the checks.
 
         The findings go back to the model once. Passages that still fail go to the larger model, if there is one.
-        `decided` are the translations of terms in other papers of the edition; `audience` are the listeners that wait.
+        `decided` are the translations of terms in other papers of the edition; `listeners` wait for it.
         Raises ValueError if `paper` has no abstract, and ModelError if the model gave no answer to check.
         """
         if paper.abstract is None:
@@ -109,36 +109,36 @@ class Translator:
             paper, self._language, rules.glossary, decided or {}, spaced=rules.spaced
         )
         row = _Row(paper, source, self.origin, keep)
-        best = await self._first(row, audience)
+        best = await self._first(row, listeners)
         try:
-            best = await self._repaired(row, best, audience)
-            best = await self._mended(row, best, audience)
+            best = await self._repaired(row, best, listeners)
+            best = await self._mended(row, best, listeners)
         except ModelError as error:
             _log.warning("repair_failed", paper=str(paper.version), error=str(error))
         return row.translation(best) if best.passes else None
 
-    async def _first(self, row: "_Row", audience: Audience | None) -> Draft:
-        answered = await self._ask(row, self._request(row), TranslationAnswer, self.origin.model, audience)
+    async def _first(self, row: "_Row", listeners: Listeners | None) -> Draft:
+        answered = await self._ask(row, self._request(row), TranslationAnswer, self.origin.model, listeners)
         return await row.taken(answered, _sheet(answered.value))
 
-    async def _repaired(self, row: "_Row", draft: Draft, audience: Audience | None) -> Draft:
+    async def _repaired(self, row: "_Row", draft: Draft, listeners: Listeners | None) -> Draft:
         """Ask again with the findings appended; the unchanged beginning hits the provider's prompt cache."""
         if not draft.findings or not row.calls_left:
             return draft
         request = self._request(row)
         more = self._prompt.part("repair", answer=_written(draft.sheet), findings=draft.findings)
         request = replace(request, user=request.user + more)
-        answered = await self._ask(row, request, TranslationAnswer, self.origin.model, audience)
+        answered = await self._ask(row, request, TranslationAnswer, self.origin.model, listeners)
         return await row.taken(answered, _sheet(answered.value), draft)
 
-    async def _mended(self, row: "_Row", draft: Draft, audience: Audience | None) -> Draft:
+    async def _mended(self, row: "_Row", draft: Draft, listeners: Listeners | None) -> Draft:
         """Have the larger model translate the failing passages alone."""
         model = self._rules.repair_model
         if draft.passes or not row.calls_left or model is None:
             return draft
         cut = translation_draft.passages(row.source, draft)
         request = self._passages.render(id=row.paper.version, passages=cut.failing, terms=row.source.terms)
-        answered = await self._ask(row, request, PassagesAnswer, model, audience)
+        answered = await self._ask(row, request, PassagesAnswer, model, listeners)
         return await row.taken(answered, cut.mended(answered.value.passages) or draft.sheet, draft)
 
     def _request(self, row: "_Row") -> Prompt:
@@ -148,7 +148,7 @@ class Translator:
         )
 
     async def _ask(
-        self, row: "_Row", request: Prompt, form: type[A], model: str, audience: Audience | None
+        self, row: "_Row", request: Prompt, form: type[A], model: str, listeners: Listeners | None
     ) -> Answered[A]:
         return await self._model.ask(
             request,
@@ -157,7 +157,7 @@ class Translator:
             version=row.paper.version,
             language=self._language,
             model=model,
-            audience=audience,
+            listeners=listeners,
             attempts=row.calls_left,
         )
 
@@ -173,7 +173,7 @@ class _Row:
         self._keep = keep
         self._attempts = 0
 
-    async def taken(self, answered: Answered[A], sheet: Sheet, before: Draft | None = None) -> Draft:
+    async def taken(self, answered: Answered[A], sheet: DraftSheet, before: Draft | None = None) -> Draft:
         """Check and store the answered `sheet`; return the better of its draft and the draft `before`."""
         self.calls_left -= answered.tries
         self._attempts += 1
@@ -207,9 +207,9 @@ class _Row:
         )
 
 
-def _sheet(answer: TranslationAnswer) -> Sheet:
-    return Sheet(answer.title, answer.abstract, answer.summary)
+def _sheet(answer: TranslationAnswer) -> DraftSheet:
+    return DraftSheet(answer.title, answer.abstract, answer.summary)
 
 
-def _written(sheet: Sheet) -> str:
+def _written(sheet: DraftSheet) -> str:
     return json.dumps(asdict(sheet), ensure_ascii=False)

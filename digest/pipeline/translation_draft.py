@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from digest.checks import masking, translation
 from digest.checks.glossary import Glossary, Term
 from digest.checks.masking import Masked
-from digest.checks.translation import Made, Original
+from digest.checks.translation import Original, Translated
 from digest.core.errors import DigestError
 from digest.core.findings import Finding, Flaw, is_hard
 from digest.core.models import Paper
@@ -29,7 +29,7 @@ _MISSING = frozenset({Flaw.MASK_MISSING, Flaw.NUMBER_MISSING, Flaw.NAME_MISSING,
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class DraftSheet:
     """A title, an abstract and a summary as a model writes them, with placeholders."""
 
     title: str
@@ -41,8 +41,8 @@ class Sheet:
 class Draft:
     """A model's answer, the text made from it, and the flaws of that text."""
 
-    sheet: Sheet
-    made: Made
+    sheet: DraftSheet
+    made: Translated
     findings: tuple[Finding, ...]
 
     @property
@@ -75,12 +75,12 @@ class Source:
         """The terms of the glossary that occur in the paper."""
         return self.glossary.relevant(f"{self.original.title}\n{self.original.abstract}")
 
-    def draft(self, sheet: Sheet) -> Draft:
+    def draft(self, sheet: DraftSheet) -> Draft:
         """Unmask, clean and check `sheet`."""
         title, of_title = self.title.restored(sheet.title)
         abstract, of_abstract = self.abstract.restored(sheet.abstract)
         summary, of_summary = self.abstract.restored(sheet.summary, whole=False)
-        made = Made(
+        made = Translated(
             one_line(self._cleaned(title)),
             paragraphs(self._cleaned(abstract)),
             one_line(self._cleaned(summary)),
@@ -138,7 +138,7 @@ class Passages:
         """The pieces with hard findings."""
         return tuple(piece for piece in self.pieces if piece.findings)
 
-    def mended(self, written: Sequence[str]) -> Sheet | None:
+    def mended(self, written: Sequence[str]) -> DraftSheet | None:
         """Return the sheet with the failing pieces replaced by `written`, in order; None if the numbers differ."""
         if len(written) != len(self.failing):
             return None
@@ -146,7 +146,7 @@ class Passages:
         texts = [
             _in_place_of(piece.made, next(rest)) if piece.findings else piece.made for piece in self.pieces
         ]
-        return Sheet(texts[0], "".join(texts[1:-1]), texts[-1])
+        return DraftSheet(texts[0], "".join(texts[1:-1]), texts[-1])
 
 
 def passages(source: Source, draft: Draft) -> Passages:

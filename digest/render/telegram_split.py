@@ -121,7 +121,7 @@ class Unit:
 
 def units(html: str, limit: int) -> Sequence[Unit]:
     """Parse `html` into units, in order; none has more than `limit` UTF-16 units, except white space."""
-    reader = _Reader(limit)
+    reader = _HtmlReader(limit)
     for token in tokens(html):
         if not isinstance(token, Tag):
             reader.text(token.shown)
@@ -139,7 +139,7 @@ def size(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-class _Reader:
+class _HtmlReader:
     """Parser state: the units so far, and the break before the next."""
 
     def __init__(self, limit: int) -> None:

@@ -18,7 +18,7 @@ import regex
 from digest.render import tex_symbols as signs
 
 
-class Kind(Enum):
+class PieceKind(Enum):
     """The class of a piece, which determines the space around it."""
 
     ORDINARY = auto()
@@ -37,16 +37,23 @@ class Kind(Enum):
 class Piece:
     """Some characters of a line."""
 
-    kind: Kind
+    kind: PieceKind
     text: str
     gap: int = 0
     """White space before it in the source: 0 none, 1 only that which ends a macro's name, 2 other."""
 
 
-_LETTERS = {Kind.ORDINARY, Kind.CLOSING, Kind.FRACTION, Kind.OPERATOR}
-_CONTENT = {Kind.ORDINARY, Kind.OPENING, Kind.FRACTION, Kind.OPERATOR}
-_TOGETHER = {Kind.ORDINARY, Kind.OPENING, Kind.CLOSING}
-_BEFORE_A_PREFIX = {Kind.PREFIX, Kind.BINARY, Kind.RELATION, Kind.OPENING, Kind.COMMA, Kind.OPERATOR}
+_LETTERS = {PieceKind.ORDINARY, PieceKind.CLOSING, PieceKind.FRACTION, PieceKind.OPERATOR}
+_CONTENT = {PieceKind.ORDINARY, PieceKind.OPENING, PieceKind.FRACTION, PieceKind.OPERATOR}
+_TOGETHER = {PieceKind.ORDINARY, PieceKind.OPENING, PieceKind.CLOSING}
+_BEFORE_A_PREFIX = {
+    PieceKind.PREFIX,
+    PieceKind.BINARY,
+    PieceKind.RELATION,
+    PieceKind.OPENING,
+    PieceKind.COMMA,
+    PieceKind.OPERATOR,
+}
 _BARS = frozenset("|‖!.:%°′″‴…")
 
 
@@ -55,17 +62,17 @@ def sign_piece(sign: str) -> Piece:
     return Piece(_kind(sign), sign)
 
 
-def _kind(sign: str) -> Kind:
+def _kind(sign: str) -> PieceKind:
     kinds = (
-        (Kind.SPACE, sign == " "),
-        (Kind.RELATION, signs.is_relation(sign)),
-        (Kind.BINARY, sign in signs.BINARY),
-        (Kind.OPERATOR, sign in signs.LARGE),
-        (Kind.OPENING, sign in signs.OPENING),
-        (Kind.CLOSING, sign in signs.CLOSING),
-        (Kind.COMMA, sign in {",", ";"}),
+        (PieceKind.SPACE, sign == " "),
+        (PieceKind.RELATION, signs.is_relation(sign)),
+        (PieceKind.BINARY, sign in signs.BINARY),
+        (PieceKind.OPERATOR, sign in signs.LARGE),
+        (PieceKind.OPENING, sign in signs.OPENING),
+        (PieceKind.CLOSING, sign in signs.CLOSING),
+        (PieceKind.COMMA, sign in {",", ";"}),
     )
-    return next((kind for kind, holds in kinds if holds), Kind.ORDINARY)
+    return next((kind for kind, holds in kinds if holds), PieceKind.ORDINARY)
 
 
 def is_factor(pieces: Sequence[Piece]) -> bool:
@@ -75,11 +82,11 @@ def is_factor(pieces: Sequence[Piece]) -> bool:
 
 def scripted(pieces: Sequence[Piece], scripts: str, *, in_braces: bool) -> Piece:
     """Append `scripts` to `pieces`, which get brackets if the scripts would seem to belong to the last piece only."""
-    if len(pieces) == 1 and pieces[0].kind is not Kind.FRACTION:
+    if len(pieces) == 1 and pieces[0].kind is not PieceKind.FRACTION:
         return Piece(pieces[0].kind, pieces[0].text + scripts)
     text = line(pieces)
     needs_brackets = bool(pieces) and (in_braces or not is_factor(pieces))
-    return Piece(Kind.ORDINARY, (f"({text})" if needs_brackets else text) + scripts)
+    return Piece(PieceKind.ORDINARY, (f"({text})" if needs_brackets else text) + scripts)
 
 
 def line(pieces: Sequence[Piece], *, tight: bool = False) -> str:
@@ -96,22 +103,26 @@ def line(pieces: Sequence[Piece], *, tight: bool = False) -> str:
 
 def _prefixed(before: Piece | None, piece: Piece) -> Piece:
     """Return `piece`, as a prefix if it precedes its only operand: `−1`, `∼5`."""
-    is_first = before is None and piece.kind in {Kind.BINARY, Kind.RELATION}
-    is_sign = before is not None and before.kind in _BEFORE_A_PREFIX and piece.kind is Kind.BINARY
-    return replace(piece, kind=Kind.PREFIX) if is_first or is_sign else piece
+    is_first = before is None and piece.kind in {PieceKind.BINARY, PieceKind.RELATION}
+    is_sign = before is not None and before.kind in _BEFORE_A_PREFIX and piece.kind is PieceKind.BINARY
+    return replace(piece, kind=PieceKind.PREFIX) if is_first or is_sign else piece
 
 
 def _are_apart(before: Piece, piece: Piece, *, tight: bool) -> bool:
     kinds = (before.kind, piece.kind)
-    if Kind.SPACE in kinds or before.kind is Kind.PREFIX:
+    if PieceKind.SPACE in kinds or before.kind is PieceKind.PREFIX:
         return False
-    if Kind.RELATION in kinds:
-        return not tight and before.kind not in {piece.kind, Kind.OPENING} and piece.kind is not Kind.CLOSING
-    if before.kind is Kind.COMMA:
+    if PieceKind.RELATION in kinds:
+        return (
+            not tight
+            and before.kind not in {piece.kind, PieceKind.OPENING}
+            and piece.kind is not PieceKind.CLOSING
+        )
+    if before.kind is PieceKind.COMMA:
         return not tight and (piece.gap > 0 or not _are_digits(before, piece))
-    if Kind.BINARY in kinds:
-        return not tight and (piece if piece.kind is Kind.BINARY else before).gap > 0
-    if Kind.OPERATOR in kinds or Kind.FRACTION in kinds:
+    if PieceKind.BINARY in kinds:
+        return not tight and (piece if piece.kind is PieceKind.BINARY else before).gap > 0
+    if PieceKind.OPERATOR in kinds or PieceKind.FRACTION in kinds:
         return _are_read_apart(before, piece)
     if before.kind not in _LETTERS or piece.kind not in _CONTENT or piece.gap < 2:
         return False
@@ -124,7 +135,7 @@ def _are_digits(comma: Piece, piece: Piece) -> bool:
 
 def _are_read_apart(before: Piece, piece: Piece) -> bool:
     """Return True if one of the two is a name or a fraction that needs a space beside the other."""
-    if before.kind is Kind.OPERATOR and piece.kind is Kind.OPENING:
+    if before.kind is PieceKind.OPERATOR and piece.kind is PieceKind.OPENING:
         return piece.gap == 2 or before.text[:1] in signs.LARGE
     if before.text in _BARS or piece.text[:1] in _BARS:
         return False
@@ -166,7 +177,7 @@ _NOTHING = {
     "!", "/", "limits", "nolimits", "displaystyle", "textstyle", "scriptstyle", "scriptscriptstyle", "rm", "bf", "it",
     "sf", "tt", "cal", "left", "right", "middle", "negthinspace", "nonumber", "notag", "strut", "allowbreak",
 } | {size + side for size in ("big", "Big", "bigg", "Bigg") for side in ("", "l", "r", "m")}  # fmt: skip
-_KINDS = {"mid": Kind.RELATION, "colon": Kind.COMMA}  # these differ from the same symbol when typed
+_KINDS = {"mid": PieceKind.RELATION, "colon": PieceKind.COMMA}  # these differ from the same symbol when typed
 _FENCES = {"left", "right", "middle"}
 
 
@@ -182,13 +193,13 @@ def unicode(tex: str) -> str | None:
     if len(tex) > _LONGEST:
         return None
     try:
-        pieces = _Reader(_INVISIBLE.sub("", tex)).pieces(None)
+        pieces = _TexReader(_INVISIBLE.sub("", tex)).pieces(None)
     except _Unreadable:
         return None
     return " ".join(line(pieces).split()) or None
 
 
-class _Reader:
+class _TexReader:
     """Parser state: the remaining tokens of one formula."""
 
     def __init__(self, tex: str) -> None:
@@ -221,7 +232,7 @@ class _Reader:
         gap, self._gap = self._gap, 0
         if mark in {"_", "^"} or mark[0] == "'":
             self._tokens.append(mark)
-            nucleus = [Piece(Kind.ORDINARY, "")]
+            nucleus = [Piece(PieceKind.ORDINARY, "")]
         else:
             nucleus = self._nucleus(mark)
         scripts = self._scripts()
@@ -279,7 +290,7 @@ class _Reader:
             self._tokens.append(mark[1:])
             mark = mark[0]
         if in_script and mark == "-" and self._tokens and self._tokens[-1].isdigit():
-            return [Piece(Kind.ORDINARY, f"−{self._tokens.pop()}")]  # authors write ^-1 for ^{-1}
+            return [Piece(PieceKind.ORDINARY, f"−{self._tokens.pop()}")]  # authors write ^-1 for ^{-1}
         self._gap = 0
         return self._nucleus(mark)
 
@@ -290,9 +301,9 @@ class _Reader:
         if name in _NOTHING:
             return self._fence() if name in _FENCES else []
         if name in _SPACES:
-            return [Piece(Kind.SPACE, " ")]
+            return [Piece(PieceKind.SPACE, " ")]
         if name in _FONTS:
-            return self._word(Kind.OPERATOR if name in _OPERATORS else Kind.ORDINARY)
+            return self._word(PieceKind.OPERATOR if name in _OPERATORS else PieceKind.ORDINARY)
         if name in _FRACTIONS:
             return [self._fraction()]
         if name == "sqrt":
@@ -307,13 +318,13 @@ class _Reader:
             self._tokens.pop()
         return []
 
-    def _word(self, kind: Kind) -> list[Piece]:
+    def _word(self, kind: PieceKind) -> list[Piece]:
         """Parse the argument of a font macro; a plain word keeps its hyphens and spaces."""
         word = self._plain_word()
         if word is not None:
             return [Piece(kind, word)]
         found = self._argument()
-        return found if kind is Kind.ORDINARY else [Piece(kind, line(found))]
+        return found if kind is PieceKind.ORDINARY else [Piece(kind, line(found))]
 
     def _plain_word(self) -> str | None:
         if not self._tokens or self._tokens[-1] != "{" or "}" not in self._tokens:
@@ -327,11 +338,11 @@ class _Reader:
 
     def _fraction(self) -> Piece:
         upper, lower = self._argument(), self._argument()
-        if not upper or not lower or any(piece.kind is Kind.FRACTION for piece in (*upper, *lower)):
+        if not upper or not lower or any(piece.kind is PieceKind.FRACTION for piece in (*upper, *lower)):
             raise _Unreadable
         above = line(upper) if is_factor(upper) else f"({line(upper)})"
         below = line(lower) if len(lower) == 1 and is_factor(lower) else f"({line(lower)})"
-        return Piece(Kind.FRACTION, f"{above}/{below}")
+        return Piece(PieceKind.FRACTION, f"{above}/{below}")
 
     def _root(self) -> Piece:
         index = ""
@@ -343,18 +354,18 @@ class _Reader:
             raise _Unreadable
         inner = self._argument()
         text = line(inner)
-        return Piece(Kind.ORDINARY, sign + (text if text.isalnum() else f"({text})"))
+        return Piece(PieceKind.ORDINARY, sign + (text if text.isalnum() else f"({text})"))
 
     def _changed(self, name: str) -> Piece:
         text = line(self._argument())
         if name == "pmod":
-            return Piece(Kind.ORDINARY, f" (mod {text})")
+            return Piece(PieceKind.ORDINARY, f" (mod {text})")
         if name in signs.ALPHABETS:
-            return Piece(Kind.ORDINARY, signs.styled(signs.ALPHABETS[name], text))
+            return Piece(PieceKind.ORDINARY, signs.styled(signs.ALPHABETS[name], text))
         shown = signs.negated(text) if name == "not" else signs.accented(name, text)
         if shown is None:
             raise _Unreadable
-        return Piece(Kind.RELATION if name == "not" else Kind.ORDINARY, shown)
+        return Piece(PieceKind.RELATION if name == "not" else PieceKind.ORDINARY, shown)
 
 
 def _symbol(name: str) -> Piece:
@@ -364,5 +375,5 @@ def _symbol(name: str) -> Piece:
     if name in _KINDS:
         return Piece(_KINDS[name], text)
     if len(text) > 1 and text.replace(" ", "").isalpha() and text.isascii():
-        return Piece(Kind.OPERATOR, text)
+        return Piece(PieceKind.OPERATOR, text)
     return sign_piece(text)

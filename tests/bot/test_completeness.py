@@ -15,7 +15,7 @@ from digest.core.errors import EmptyPageError, SourceError, StoreError
 from digest.core.models import Reason
 from digest.core.progress import Progress, Stage
 from digest.pipeline import backlog, coverage, ingest
-from digest.pipeline.close_editions import Standing
+from digest.pipeline.close_editions import ClosingState
 from digest.pipeline.coverage import Absence
 from digest.pipeline.ingest import WrongCategoriesError
 from digest.render import terminal
@@ -66,7 +66,7 @@ async def test_an_edition_closes_once_both_sources_agree_and_nothing_is_added(tm
         made = await wait_for_summer(here, waiting)
     assert waiting.waits == 20
     assert Progress(Stage.WAIT, 20, 31) in here.progress
-    assert made.outcome.standing is Standing.CLOSED
+    assert made.outcome.standing is ClosingState.CLOSED
     assert [len(closed.versions) for closed in made.outcome.closed] == [2]
 
 
@@ -110,18 +110,18 @@ async def monday_in_summer(here: World) -> None:
     """The edition of the day before `SUMMER` is made."""
     publish(here.arxiv, 10, submitted=FOR_SUMMER - 3 * DAY)
     made = await here.work(SUMMER - DAY + 8 * HOUR)
-    assert made.outcome.standing is Standing.CLOSED
+    assert made.outcome.standing is ClosingState.CLOSED
 
 
 async def test_a_batch_that_never_shows_is_no_empty_day(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         await monday_in_summer(here)
         made = await wait_for_summer(here, Waiting(SUMMER))
-        assert made.outcome.standing is Standing.MISSING
+        assert made.outcome.standing is ClosingState.MISSING
         assert [post.name for post in here.posts.iterdir()] == ["2026-07-13-arxiv.md"]
         publish(here.arxiv, 11, submitted=FOR_SUMMER)
         made = await here.work(SUMMER + 8 * HOUR)
-    assert made.outcome.standing is Standing.CLOSED
+    assert made.outcome.standing is ClosingState.CLOSED
 
 
 async def test_a_clock_that_is_set_back_while_waiting_ends_no_later(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ async def test_a_clock_that_is_set_back_while_waiting_ends_no_later(tmp_path: Pa
 async def test_a_clock_that_jumps_while_waiting_closes_no_other_day_and_denies_no_batch(
     tmp_path: Path,
 ) -> None:
-    for jump, standing in ((-2 * DAY, Standing.NOT_YET), (2 * DAY, Standing.CLOSED)):
+    for jump, standing in ((-2 * DAY, ClosingState.NOT_YET), (2 * DAY, ClosingState.CLOSED)):
         folder = tmp_path / str(jump.days)
         folder.mkdir()
         async with world(folder) as here:
@@ -162,7 +162,7 @@ async def test_failing_looks_are_repeated_until_the_deadline(tmp_path: Path) -> 
         publish(here.arxiv, 11, submitted=FOR_SUMMER)
         here.arxiv.faults.extend(["503"] * 6)
         made = await wait_for_summer(here, Waiting(SUMMER))
-        assert made.outcome.standing is Standing.CLOSED
+        assert made.outcome.standing is ClosingState.CLOSED
         here.arxiv.faults.extend(["503"] * 1000)
         with pytest.raises(SourceError):
             await here.work(SUMMER + DAY, Waiting(SUMMER + DAY).pause)
@@ -215,7 +215,7 @@ async def test_a_clock_that_jumps_back_makes_nothing(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         await here.run()
         made = await here.work(WEDNESDAY_NOON - 5 * DAY)
-        assert (made.outcome.standing, made.outcome.closed) == (Standing.PASSED, ())
+        assert (made.outcome.standing, made.outcome.closed) == (ClosingState.PASSED, ())
         assert [post.name for post in here.posts.iterdir()] == ["2026-02-11-arxiv.md"]
 
 
@@ -363,7 +363,7 @@ async def test_a_paper_that_somebody_asked_for_is_shown_when_it_is_cross_listed(
     async with world(tmp_path) as here:
         here.arxiv.papers.append(paper(9, submitted=OLD, categories=("cs.CL",)))
         async with here.app(WEDNESDAY_NOON - 3 * DAY) as app:
-            await app.library.paper(ids.parse("2602.00009"))
+            await app.paper_service.paper(ids.parse("2602.00009"))
         here.arxiv.papers[-1] = paper(9, submitted=OLD, categories=("cs.CL", "cs.SD"))
         in_the_feed(here, CROSS, *new(1, 2, 3))
         made = await here.work(WEDNESDAY_NOON)
@@ -408,7 +408,7 @@ async def test_a_batch_of_cross_lists_alone_is_an_edition(tmp_path: Path) -> Non
         here.arxiv.papers.append(paper(9, submitted=OLD))
         in_the_feed(here, CROSS)
         made = await here.work(THURSDAY_NOON)
-    assert made.outcome.standing is Standing.CLOSED
+    assert made.outcome.standing is ClosingState.CLOSED
     assert [(closed.fetched, closed.late) for closed in made.outcome.closed] == [(1, 0)]
 
 
@@ -418,7 +418,7 @@ async def test_a_batch_of_replacements_alone_holds_nothing_new(tmp_path: Path) -
         await here.work(WEDNESDAY_NOON)
         in_the_feed(here, ("2501.00009v2", "replace"))
         made = await here.work(THURSDAY_NOON)
-    assert (made.outcome.standing, made.outcome.closed) == (Standing.NOTHING, ())
+    assert (made.outcome.standing, made.outcome.closed) == (ClosingState.NOTHING, ())
 
 
 async def test_papers_that_missed_their_edition_do_not_wait_where_the_next_batch_is_empty(
@@ -430,7 +430,7 @@ async def test_papers_that_missed_their_edition_do_not_wait_where_the_next_batch
         here.arxiv.papers.append(paper(9, submitted=OLD))
         in_the_feed(here, fed_on="Wed, 11 Feb 2026 00:00:00 -0500")
         made = await here.work(THURSDAY_NOON)
-    assert made.outcome.standing is Standing.CLOSED
+    assert made.outcome.standing is ClosingState.CLOSED
     assert [(closed.fetched, closed.late) for closed in made.outcome.closed] == [(1, 1)]
 
 
@@ -446,12 +446,16 @@ async def thursday_in_summer(here: World) -> None:
 async def test_after_an_empty_batch_the_days_without_one_are_quiet(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         await thursday_in_summer(here)
-        standings = []
+        statuses = []
         for n, fed_on in enumerate(["Fri, 17 Jul 2026", "Sat, 18 Jul 2026", "Sun, 19 Jul 2026"]):
             in_the_feed(here, fed_on=f"{fed_on} 00:00:00 -0400")
             made = await here.work(FRIDAY_IN_SUMMER + n * DAY)
-            standings.append((made.outcome.standing, made.outcome.overdue))
-    assert standings == [(Standing.NOTHING, None), (Standing.NO_BATCH, None), (Standing.NO_BATCH, None)]
+            statuses.append((made.outcome.standing, made.outcome.overdue))
+    assert statuses == [
+        (ClosingState.NOTHING, None),
+        (ClosingState.NO_BATCH, None),
+        (ClosingState.NO_BATCH, None),
+    ]
 
 
 async def test_an_empty_batch_whose_papers_show_all_the_same_has_its_edition(tmp_path: Path) -> None:
@@ -469,8 +473,8 @@ async def test_a_batch_that_is_missing_is_named_by_its_own_day_on_the_days_after
         await thursday_in_summer(here)
         friday = await here.work(FRIDAY_IN_SUMMER)
         saturday = await here.work(FRIDAY_IN_SUMMER + DAY)
-    assert (friday.outcome.standing, friday.outcome.overdue) == (Standing.MISSING, None)
-    assert (saturday.outcome.standing, saturday.outcome.overdue) == (Standing.NO_BATCH, date(2026, 7, 17))
+    assert (friday.outcome.standing, friday.outcome.overdue) == (ClosingState.MISSING, None)
+    assert (saturday.outcome.standing, saturday.outcome.overdue) == (ClosingState.NO_BATCH, date(2026, 7, 17))
 
 
 async def test_wrong_categories_are_not_waited_for(tmp_path: Path) -> None:
@@ -491,7 +495,7 @@ async def test_an_answer_without_papers_is_a_fault_where_there_were_some(tmp_pat
             await here.work(SUMMER)
         waiting = Waiting(SUMMER, wait_3=lambda: here.arxiv.papers.extend(papers))
         made = await here.work(SUMMER, waiting.pause)
-    assert made.outcome.standing is Standing.CLOSED
+    assert made.outcome.standing is ClosingState.CLOSED
 
 
 async def test_looks_that_take_long_do_not_put_off_the_deadline(tmp_path: Path) -> None:

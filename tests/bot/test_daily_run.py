@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from bot import posts
 from digest.core.errors import EmptyPageError, MalformedError
 from digest.core.progress import Stage
-from digest.pipeline.close_editions import Standing
+from digest.pipeline.close_editions import ClosingState
 from tests.bot.world import WEDNESDAY_NOON, publish, world
 from tests.fakes.model import FakeModel
 from tests.fakes.model_faults import Asked, says, status
@@ -83,7 +83,7 @@ async def test_a_day_without_papers_leaves_no_post_and_the_day_open(tmp_path: Pa
     async with world(tmp_path, digest_time="announced") as here:
         await here.run()
         later = await here.work(WEDNESDAY_NOON + timedelta(hours=4))
-        assert later.outcome.standing is Standing.MISSING
+        assert later.outcome.standing is ClosingState.MISSING
         assert [post.name for post in here.posts.iterdir()] == ["2026-02-10-arxiv.md"]
         publish(here.arxiv, 4, submitted=WEDNESDAY_NOON - timedelta(hours=12))
         account = await here.run(WEDNESDAY_NOON + timedelta(hours=6))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from digest.llm.errors import Outcome
+from digest.llm.errors import CallOutcome
 from tests.bot.world import WEDNESDAY_NOON, World, publish, world
 from tests.fakes.documents import html_page
 from tests.fakes.model import FakeModel
@@ -51,6 +51,6 @@ async def test_an_edition_is_whole_and_the_next_one_costs_no_more_than_others(
         assert "草稿" not in here.post("2026-02-11") + here.post("2026-02-12")
         outcomes = Counter(outcome for _, outcome in here.outcomes()[len(learning) :])
     assert outcomes.total() <= 1.5 * outcomes["ok"]
-    assert not [each for each in outcomes if Outcome(each).is_learned_from]
-    refused = Counter(each for each in learning if Outcome(each[1]).is_learned_from)
+    assert not [each for each in outcomes if CallOutcome(each).is_learned_from]
+    refused = Counter(each for each in learning if CallOutcome(each[1]).is_learned_from)
     assert all(number <= 2 for number in refused.values())

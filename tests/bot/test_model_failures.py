@@ -6,11 +6,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot import scheduler
-from bot.core.models import Choices
+from bot.core.models import Preferences
 from bot.mail import composing as mail
 from bot.telegram import messages as chat
 from digest.core.models import Call, Edition, Gap, Origin, Purpose
-from digest.llm.errors import Outcome
+from digest.llm.errors import CallOutcome
 from digest.render import jekyll, page
 from tests.editions import edition, entry
 from tests.papers import paper
@@ -18,16 +18,16 @@ from tests.papers import paper
 DAY = date(2026, 2, 11)
 
 
-def call(outcome: Outcome | str, purpose: Purpose = Purpose.TRANSLATION) -> Call:
+def call(outcome: CallOutcome | str, purpose: Purpose = Purpose.TRANSLATION) -> Call:
     at = datetime(2026, 2, 11, tzinfo=UTC)
     return Call(at, purpose, paper(1).version, "zh-CN", Origin("model", "prompt"), outcome, 0, 0, 0)
 
 
 def test_the_sentence_says_what_failed_most_how_often_and_what_helps() -> None:
     asked = [
-        call(Outcome.QUOTA),
-        call(Outcome.BLANK),
-        call(Outcome.QUOTA),
+        call(CallOutcome.QUOTA),
+        call(CallOutcome.BLANK),
+        call(CallOutcome.QUOTA),
         *[call("ok", Purpose.READING)] * 3,
     ]
     assert scheduler.sentence(DAY, 1, 4, asked) == (
@@ -37,8 +37,8 @@ def test_the_sentence_says_what_failed_most_how_often_and_what_helps() -> None:
     )
 
 
-@pytest.mark.parametrize("outcome", Outcome)
-def test_there_is_one_sentence_for_each_fault(outcome: Outcome) -> None:
+@pytest.mark.parametrize("outcome", CallOutcome)
+def test_there_is_one_sentence_for_each_fault(outcome: CallOutcome) -> None:
     said = scheduler.sentence(DAY, 0, 3, [call(outcome)])
     assert said.count(". ") == 0
     assert said.endswith("again.")
@@ -58,7 +58,7 @@ def test_only_papers_that_a_model_was_asked_about_count() -> None:
 def shown(made: Edition) -> list[str]:
     """What the post, the page, the mail and Telegram say above the papers."""
     zone = ZoneInfo("Asia/Shanghai")
-    [rich] = chat.digest(made, Choices("zh-CN", rich=True))
+    [rich] = chat.digest(made, Preferences("zh-CN", rich=True))
     return [
         jekyll.render(made, zone).partition("\n## ")[0],
         str(page.papers(made, zone)).partition("<article")[0],

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.core.models import Choices, Detail
+from bot.core.models import Detail, Preferences
 from bot.telegram import messages as chat
 from bot.telegram import templates
 from digest.core.models import Answer, Claim, Entry, Gap, Statement
@@ -30,7 +30,7 @@ def outputs() -> dict[str, str]:
         "post": jekyll.render(made, zone),
         "page": str(page.papers(made, zone)),
         "mail": f"{parts.html(letter)}{parts.text(letter)}",
-        "telegram": "".join(each.html for each in chat.digest(made, Choices("zh-CN", Detail.READINGS))),
+        "telegram": "".join(each.html for each in chat.digest(made, Preferences("zh-CN", Detail.READINGS))),
         "answer": templates.render("answer", "zh-CN", **asked),
         "rich answer": templates.render("answer_rich", "zh-CN", **asked),
         "terminal": terminal.paper(second, Gap.NO_KEY, first.reading, "zh-CN"),

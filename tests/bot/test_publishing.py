@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from bot import daily_run, publishing, scheduler
 from bot.container import App
-from bot.core.models import AlertKind, Choices, Sending
+from bot.core.models import AlertKind, Preferences, Sending
 from bot.db import publications
 from bot.db.publications import Publication
 from bot.deliver_once import deliver_day
@@ -28,7 +28,7 @@ from digest.db import editions
 from digest.db import engine as database
 from tests.bot.cli.test_main import environment
 from tests.bot.db.test_migrations import _upgrade_to
-from tests.bot.telegram.audience import people, reader, subscribe
+from tests.bot.telegram.crowd import people, reader, subscribe
 from tests.bot.telegram.world import OPERATOR, BotWorld, bot_world
 from tests.bot.world import WEDNESDAY_NOON, publish, world
 from tests.fakes.model import FakeModel
@@ -307,7 +307,7 @@ async def test_a_language_that_is_ready_waits_for_no_other(tmp_path: Path) -> No
 
     async with bot_world(tmp_path, FakeModel(always=answer), papers=1) as here:
         chinese, french = people(here, 2)
-        await subscribe(here, reader(chinese), reader(french, choices=Choices("fr")))
+        await subscribe(here, reader(chinese), reader(french, choices=Preferences("fr")))
         async with here.running():
             await here.telegram.chats[chinese].waits_for(
                 lambda message: "2026-02-11" in message.text, timeout=30

@@ -47,7 +47,10 @@ async def test_what_cannot_be_read_is_tried_with_growing_pauses(tmp_path: Path) 
             await here.work(WEDNESDAY_NOON + timedelta(hours=hours))
             assert asked_to_read(here) == calls, hours
         async with here.app(WEDNESDAY_NOON + timedelta(hours=55)) as app:
-            assert await app.library.reading(await app.library.paper(parse("2602.00001"))) is Gap.MODEL
+            assert (
+                await app.paper_service.reading(await app.paper_service.paper(parse("2602.00001")))
+                is Gap.MODEL
+            )
         assert asked_to_read(here) == 12
 
 

@@ -8,7 +8,7 @@ import pytest
 from starlette.responses import Response
 
 from bot import daily_run
-from bot.core.models import Choices, Detail, Kind, Standing, Subscriber
+from bot.core.models import ChatKind, Detail, Preferences, Subscriber, SubscriberStatus
 from bot.db import subscribers
 from bot.telegram import messages
 from digest.core import ids
@@ -32,14 +32,14 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 async def subscribe(
-    here: World, *wanted: tuple[str, Detail], standing: Standing = Standing.ACTIVE
+    here: World, *wanted: tuple[str, Detail], standing: SubscriberStatus = SubscriberStatus.ACTIVE
 ) -> dict[str, Extent]:
     """One mailbox for each language and detail; the languages that are read then."""
     async with here.app(WEDNESDAY_NOON) as app, database.writing(app.engine) as connection:
         for language, detail in wanted:
             address = f"{language}.{detail}.{standing}@example.org"
-            choices = Choices(language, detail)
-            new = Subscriber(0, "mail", address, Kind.MAILBOX, choices, SHANGHAI, standing)
+            choices = Preferences(language, detail)
+            new = Subscriber(0, "mail", address, ChatKind.MAILBOX, choices, SHANGHAI, standing)
             await subscribers.add(connection, new, WEDNESDAY_NOON)
         return await subscribers.languages(connection)
 
@@ -85,7 +85,7 @@ class Learner:
 
 async def test_an_edition_is_translated_for_whoever_reads_and_read_only_for_who_asked(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
-        await subscribe(here, ("de", Detail.READINGS), standing=Standing.LEFT)
+        await subscribe(here, ("de", Detail.READINGS), standing=SubscriberStatus.LEFT)
         wanted = await subscribe(
             here,
             ("zh-CN", Detail.TITLES),
@@ -195,7 +195,7 @@ async def test_a_withdrawn_paper_and_one_without_a_readable_text_promise_nothing
 )
 @pytest.mark.parametrize("rich", [False, True])
 def test_telegram_tells_how_a_reading_is_had(gap: Gap, language: str, tap: str, rich: bool) -> None:
-    choices = Choices(language, Detail.READINGS, rich=rich)
+    choices = Preferences(language, Detail.READINGS, rich=rich)
     [message] = messages.digest(edition(entry(translation=gap, reading=gap), language=language), choices)
     assert message.buttons
     for shown in filter(None, (message.html, message.rich)):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from digest.arxiv.calendar import announcement
-from digest.pipeline.close_editions import Standing
+from digest.pipeline.close_editions import ClosingState
 from tests.bot.world import publish, world
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -29,5 +29,5 @@ async def test_the_post_names_the_announcement_as_its_anchor(
         assert line in here.post(str(wednesday))
         early = await here.work(announcement(sunday + 3 * DAY) - HOUR)
         friday = await here.work(announcement(sunday + 5 * DAY))
-    assert (early.outcome.day, early.outcome.standing) == (wednesday, Standing.CLOSED)
-    assert friday.outcome.standing is Standing.NO_BATCH
+    assert (early.outcome.day, early.outcome.standing) == (wednesday, ClosingState.CLOSED)
+    assert friday.outcome.standing is ClosingState.NO_BATCH

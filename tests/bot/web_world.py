@@ -11,7 +11,7 @@ import httpx
 from starlette.routing import Route
 
 from bot.container import App, open_app
-from bot.core.models import ChannelName, Choices, Kind, SigningUp, Standing, Subscriber
+from bot.core.models import ChannelName, ChatKind, Preferences, SignUp, Subscriber, SubscriberStatus
 from bot.db import signups, subscribers
 from bot.links import Links
 from bot.mail import return_path
@@ -49,7 +49,7 @@ class Site:
     clock: list[datetime]
     woken: list[None] = field(default_factory=list)
 
-    async def letters(self) -> list[SigningUp]:
+    async def letters(self) -> list[SignUp]:
         """The letters that wait."""
         async with database.reading(self.app.engine) as connection:
             return await signups.due(connection, self.clock[0], 1000)
@@ -68,9 +68,15 @@ class Site:
 
     async def known(self) -> Subscriber:
         """Somebody who subscribed while there was a newsletter."""
-        chosen = Choices("zh-CN")
+        chosen = Preferences("zh-CN")
         reader = Subscriber(
-            0, ChannelName.MAIL, "li@example.org", Kind.MAILBOX, chosen, ZoneInfo("UTC"), Standing.ACTIVE
+            0,
+            ChannelName.MAIL,
+            "li@example.org",
+            ChatKind.MAILBOX,
+            chosen,
+            ZoneInfo("UTC"),
+            SubscriberStatus.ACTIVE,
         )
         async with database.writing(self.app.engine) as connection:
             return await subscribers.add(connection, reader, self.clock[0])

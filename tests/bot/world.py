@@ -11,10 +11,10 @@ from bot import daily_run, settings
 from bot.container import App, FarEnds, open_app
 from bot.daily_run import RunReport, Work
 from bot.settings import Settings
-from digest.arxiv.client import Patience
+from digest.arxiv.client import FetchPolicy
 from digest.core.models import Purpose
 from digest.core.progress import Progress
-from digest.llm.retry import Patience as ModelPatience
+from digest.llm.retry import RetryPolicy as ModelPatience
 from digest.pipeline.close_editions import Pause
 from tests.databases import migrated
 from tests.fakes.arxiv import FakeArxiv
@@ -23,7 +23,7 @@ from tests.fakes.model import KEY, FakeModel
 from tests.papers import paper
 
 QUICK = FarEnds(
-    patience=Patience(silence=60, answer=120, attempts=2, wait_initial=0.01, wait_max=0.01),
+    patience=FetchPolicy(silence=60, answer=120, attempts=2, wait_initial=0.01, wait_max=0.01),
     model_patience=ModelPatience(
         call_seconds=60, backoff_initial_seconds=0.01, backoff_max_seconds=0.05, backoff_jitter_seconds=0.01
     ),

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from digest.arxiv.calendar import Calendar, announcement
-from digest.arxiv.client import Gate, Patience, open_client
+from digest.arxiv.client import ArxivClient, FetchPolicy, open_client
 from digest.arxiv.query_api import QueryApi
 from digest.arxiv.rss import AnnouncementFeed
 from digest.core.models import ClosedEdition
@@ -20,16 +20,16 @@ from digest.db import editions
 from digest.db import engine as database
 from digest.pipeline import close_editions
 from digest.pipeline.backlog import Plan
-from digest.pipeline.close_editions import Outcome, Standing
+from digest.pipeline.close_editions import ClosingOutcome, ClosingState
 from digest.pipeline.ingest import Sources
-from digest.pipeline.selection import Rules
+from digest.pipeline.selection import SelectionRules
 from tests.fakes.arxiv import FakeArxiv
 from tests.papers import paper
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 MONDAY = date(2026, 7, 13)
 """An evening in New York, whose batch is Tuesday's in Shanghai."""
-PATIENCE = Patience(attempts=1, wait_initial=0.001, wait_max=0.001)
+PATIENCE = FetchPolicy(attempts=1, wait_initial=0.001, wait_max=0.001)
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Follower:
         hours = 60 if due.isoweekday() == 7 else 10
         self.arxiv.papers.append(paper(number, submitted=announcement(due) - hours * HOUR))
 
-    async def look(self, at: datetime, *, patient: bool = False) -> Outcome:
+    async def look(self, at: datetime, *, patient: bool = False) -> ClosingOutcome:
         """A run at `at`, which waits where it is `patient`."""
         hidden = self.arxiv.papers
 
@@ -92,10 +92,12 @@ async def following(folder: Path, template: Path) -> AsyncIterator[Follower]:
     shutil.copy(template, folder / "looks.db")
     engine = database.open_engine(f"sqlite:///{folder}/looks.db")
     arxiv = FakeArxiv()
-    plan = Plan(Calendar(None, ZoneInfo("Asia/Shanghai")), "zh-CN", Rules(("cs.SD",)))
+    plan = Plan(Calendar(None, ZoneInfo("Asia/Shanghai")), "zh-CN", SelectionRules(("cs.SD",)))
     async with arxiv.serve() as url, open_client(None, PATIENCE) as client:
-        gate = Gate(client, interval=0, patience=PATIENCE)
-        sources = Sources(QueryApi(gate, f"{url}/api/query"), AnnouncementFeed(gate, f"{url}/rss"))
+        arxiv_client = ArxivClient(client, interval=0, patience=PATIENCE)
+        sources = Sources(
+            QueryApi(arxiv_client, f"{url}/api/query"), AnnouncementFeed(arxiv_client, f"{url}/rss")
+        )
         it = Follower(engine, arxiv, sources, plan)
         it.submit(1, MONDAY - 4 * DAY)
         await it.look(announcement(MONDAY - 4 * DAY) + 7 * HOUR)
@@ -111,7 +113,7 @@ async def test_no_paper_is_dated_before_its_announcement_after_a_holiday_that_no
         it.submit(3, MONDAY + DAY)
         holiday = await it.look(announcement(MONDAY), patient=True)
         await it.look(announcement(MONDAY + DAY), patient=True)
-        assert holiday.standing is Standing.MISSING
+        assert holiday.standing is ClosingState.MISSING
         assert await it.made() == {date(2026, 7, 10): ([1], 0), date(2026, 7, 15): ([2, 3], 0)}
         assert it.at == announcement(MONDAY + DAY) + 6 * HOUR  # no feed tells that the batch is whole
 

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from digest.arxiv import calendar
 from digest.arxiv.announcements import NEW_TYPES, AnnounceType
 from digest.arxiv.calendar import NEW_YORK, Calendar
-from digest.arxiv.client import Gate, Patience, open_client
+from digest.arxiv.client import ArxivClient, FetchPolicy, open_client
 from digest.arxiv.query_api import QueryApi
 from digest.arxiv.rss import AnnouncementFeed
 from digest.core.models import ClosedEdition, Paper, PaperId, VersionId, Window
@@ -23,16 +23,16 @@ from digest.db import editions
 from digest.db import engine as database
 from digest.pipeline import close_editions, coverage
 from digest.pipeline.backlog import Plan
-from digest.pipeline.close_editions import Outcome, Pause, Standing
+from digest.pipeline.close_editions import ClosingOutcome, ClosingState, Pause
 from digest.pipeline.ingest import Sources
-from digest.pipeline.selection import Rules
+from digest.pipeline.selection import SelectionRules
 from tests.fakes.arxiv import FakeArxiv
 from tests.papers import paper
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 CALENDAR = Calendar(time(8, 50), ZoneInfo("Asia/Shanghai"))
-PLAN = Plan(CALENDAR, "zh-CN", Rules(("cs.SD",)), replacements=True)
-PATIENCE = Patience(attempts=1, wait_initial=0.001, wait_max=0.001)
+PLAN = Plan(CALENDAR, "zh-CN", SelectionRules(("cs.SD",)), replacements=True)
+PATIENCE = FetchPolicy(attempts=1, wait_initial=0.001, wait_max=0.001)
 FIRST, LAST = date(2026, 2, 10), date(2026, 4, 14)
 """Over both the change of the clocks and Easter; some of the batches hold nothing at all."""
 
@@ -100,12 +100,14 @@ class Season:
         dated = fed_on if self.chance.random() < 0.5 else today
         self.arxiv.fed_on = f"{dated:%a, %d %b %Y} 00:00:00 -0500"
 
-    async def play(self, engine: AsyncEngine) -> dict[date, Outcome]:
+    async def play(self, engine: AsyncEngine) -> dict[date, ClosingOutcome]:
         """A run a day, which waits as the program does: at its first look the feed may be stale, or fail."""
         outcomes = {}
         async with self.arxiv.serve() as url, open_client(None, PATIENCE) as client:
-            gate = Gate(client, interval=0, patience=PATIENCE)
-            sources = Sources(QueryApi(gate, f"{url}/api/query"), AnnouncementFeed(gate, f"{url}/rss"))
+            arxiv_client = ArxivClient(client, interval=0, patience=PATIENCE)
+            sources = Sources(
+                QueryApi(arxiv_client, f"{url}/api/query"), AnnouncementFeed(arxiv_client, f"{url}/rss")
+            )
             for day in (FIRST + n * DAY for n in range((LAST - FIRST).days)):
                 at = datetime.combine(day, time(9), CALENDAR.zone).astimezone(UTC)
                 self.show(at, stale=self.chance.random() < 0.3)
@@ -168,7 +170,7 @@ async def test_a_season_is_covered_and_no_alarm_is_false(
     await played.judge(engine)
     await engine.dispose()
     alarms = {
-        day: each for day, each in outcomes.items() if each.standing is Standing.MISSING or each.overdue
+        day: each for day, each in outcomes.items() if each.standing is ClosingState.MISSING or each.overdue
     }
     assert alarms == {}
-    assert Standing.NOTHING in {each.standing for each in outcomes.values()}
+    assert ClosingState.NOTHING in {each.standing for each in outcomes.values()}

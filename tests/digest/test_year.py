@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.db.upgrade import upgrade
 from digest.arxiv.calendar import Calendar
-from digest.arxiv.client import Gate, Patience, open_client
+from digest.arxiv.client import ArxivClient, FetchPolicy, open_client
 from digest.arxiv.query_api import QueryApi
 from digest.arxiv.rss import AnnouncementFeed
 from digest.core.errors import SourceError
@@ -26,9 +26,9 @@ from digest.db import editions
 from digest.db import engine as database
 from digest.pipeline import close_editions, coverage
 from digest.pipeline.backlog import Plan
-from digest.pipeline.close_editions import Standing
+from digest.pipeline.close_editions import ClosingState
 from digest.pipeline.ingest import Sources
-from digest.pipeline.selection import Rules
+from digest.pipeline.selection import SelectionRules
 from tests.shared import shared_data
 from tests.shared_world import ArxivYear, arxiv_year
 
@@ -36,7 +36,7 @@ DAY = timedelta(days=1)
 PROGRAM = str(Path(sys.executable).with_name("arxiv-daily"))
 CALENDAR = Calendar(time(8, 50), ZoneInfo("Asia/Shanghai"))
 FAULTS = ("503", "429", "500", "empty", "cut", "html")
-PATIENCE = Patience(attempts=3, wait_initial=0.001, wait_max=0.001, retry_after=0)
+PATIENCE = FetchPolicy(attempts=3, wait_initial=0.001, wait_max=0.001, retry_after=0)
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Reader:
     sources: Sources
     engine: AsyncEngine
     chance: random.Random
-    plan: Plan = field(default_factory=lambda: Plan(CALENDAR, "zh-CN", Rules(("cs.SD", "eess.AS"))))
+    plan: Plan = field(default_factory=lambda: Plan(CALENDAR, "zh-CN", SelectionRules(("cs.SD", "eess.AS"))))
     alarms: set[date] = field(default_factory=set)
     """The days whose batch was said to be missing."""
 
@@ -63,7 +63,7 @@ class Reader:
             return
         with suppress(SourceError):
             outcome = await close_editions.close(self.engine, self.sources, self.plan, at, lambda _: None)
-            self.alarms |= {outcome.day} if outcome.standing is Standing.MISSING else set()
+            self.alarms |= {outcome.day} if outcome.standing is ClosingState.MISSING else set()
             self.alarms |= {outcome.overdue} if outcome.overdue else set()
 
     async def _killed(self, at: datetime) -> None:
@@ -122,8 +122,11 @@ async def reading(folder: Path, seed: int, *options: str) -> AsyncIterator[Reade
     async with arxiv_year(*options) as year, open_client("operator@example.org", PATIENCE) as client:
         engine = database.open_engine(f"sqlite:///{folder}/year.db")
         await upgrade(engine)
-        gate = Gate(client, interval=0, patience=PATIENCE)
-        api, feed = QueryApi(gate, f"{year.url}/api/query"), AnnouncementFeed(gate, f"{year.url}/rss")
+        arxiv_client = ArxivClient(client, interval=0, patience=PATIENCE)
+        api, feed = (
+            QueryApi(arxiv_client, f"{year.url}/api/query"),
+            AnnouncementFeed(arxiv_client, f"{year.url}/rss"),
+        )
         yield Reader(year, folder, Sources(api, feed), engine, random.Random(seed))
         await engine.dispose()
 

@@ -23,7 +23,7 @@ from bot import daily_run, process, settings
 from bot.cli import preview
 from bot.command_line import reporting, say
 from bot.container import FarEnds, open_app
-from bot.core.models import Choices, Detail
+from bot.core.models import Detail, Preferences
 from bot.daily_run import RunReport
 from bot.telegram import messages
 from bot.telegram.templates import Message
@@ -40,7 +40,7 @@ _AT = datetime(2026, 2, 12, 4, 0, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class DemoOutput:
     """The results of the demonstration: the run report, the edition as a page, and the subscribers' messages."""
 
     account: RunReport
@@ -62,7 +62,7 @@ def demo(
     say(f"As mail: {shown.mail}, also as .html and .txt")
 
 
-async def demonstrate(out: Path, report: Report) -> Shown:
+async def demonstrate(out: Path, report: Report) -> DemoOutput:
     """Make the sample's edition in the folder `out`. Raises DigestError."""
     preview.folder(out)
     with tempfile.TemporaryDirectory(prefix="arxiv-daily-") as folder:
@@ -78,19 +78,19 @@ async def demonstrate(out: Path, report: Report) -> Shown:
     files.write(html, page.render(account.edition, chosen.timezone))
     language = chosen.target_language
     chat = preview.telegram(account.edition.date, _chat(account.edition, language), language, out)
-    reader = replace(preview.nobody(chosen), choices=Choices(language, Detail.READINGS))
-    mail, *_ = preview.mail(account.edition, reader, preview.letterhead(chosen, lambda: _AT), _AT, out)
-    return Shown(account, html, chat, mail)
+    subscriber = replace(preview.nobody(chosen), preferences=Preferences(language, Detail.READINGS))
+    mail, *_ = preview.mail(account.edition, subscriber, preview.letterhead(chosen, lambda: _AT), _AT, out)
+    return DemoOutput(account, html, chat, mail)
 
 
 def _chat(edition: Edition, language: str) -> list[Message]:
     """Return a subscriber's messages, and the reading that a tap opens."""
     opened = [
-        messages.reading(entry.paper, entry.reading, 1, Choices(language))
+        messages.reading(entry.paper, entry.reading, 1, Preferences(language))
         for entry in edition.entries
         if isinstance(entry.reading, Reading)
     ]
-    return [*messages.digest(edition, Choices(language)), *opened[:1]]
+    return [*messages.digest(edition, Preferences(language)), *opened[:1]]
 
 
 def _arxiv(request: httpx.Request) -> httpx.Response:

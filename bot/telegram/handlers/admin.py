@@ -18,8 +18,8 @@ from telegram.ext import CallbackQueryHandler, ContextTypes
 
 from bot import alerts, daily_run
 from bot.alerts import NotToldError
-from bot.core.models import Alert, Standing
-from bot.db import deliveries, dispatches, subscribers, unknown_messages
+from bot.core.models import Alert, SubscriberStatus
+from bot.db import campaigns, deliveries, subscribers, unknown_messages
 from bot.db.unknown_messages import Decision
 from bot.delivery import fanout
 from bot.delivery.resuming import name_of_unknown
@@ -38,7 +38,7 @@ _SHOWN = 5  # campaigns
 _Command = Callable[[BotContext, IncomingMessage, str], Awaitable[None]]
 
 
-def handlers(desk: BotContext) -> list[Handler]:
+def handlers(context: BotContext) -> list[Handler]:
     """List the handlers of this module."""
     commands: dict[str, _Command] = {
         "stats": stats,
@@ -48,8 +48,8 @@ def handlers(desk: BotContext) -> list[Handler]:
         "broadcast": broadcast,
     }
     return [
-        *(on_command(name, partial(_guarded, desk, command)) for name, command in commands.items()),
-        CallbackQueryHandler(partial(_tapped, desk), pattern=r"^(resend|broadcast):(\d{1,9}):(yes|no)$"),
+        *(on_command(name, partial(_guarded, context, command)) for name, command in commands.items()),
+        CallbackQueryHandler(partial(_tapped, context), pattern=r"^(resend|broadcast):(\d{1,9}):(yes|no)$"),
     ]
 
 
@@ -75,7 +75,7 @@ class OperatorChats:
     async def _reach(self, operator: int, alert: Alert) -> bool:
         async with database.reading(self.engine) as connection:
             known = await subscribers.find(connection, CHANNEL, str(operator))
-        text = alerts.text(alert, known.choices.language if known else self.language)
+        text = alerts.text(alert, known.preferences.language if known else self.language)
         try:
             await self.outgoing.say(Address(operator), Message(str(telegram_html.literal(text))))
         except TelegramError as error:
@@ -84,32 +84,34 @@ class OperatorChats:
         return True
 
 
-async def _guarded(desk: BotContext, command: _Command, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
-    came = incoming(update)
-    if came is None or not (came.address.is_private or desk.is_operator(came)):
+async def _guarded(
+    context: BotContext, command: _Command, update: Update, _: ContextTypes.DEFAULT_TYPE
+) -> None:
+    message = incoming(update)
+    if message is None or not (message.address.is_private or context.is_operator(message)):
         return
-    language = (await desk.reader(came)).choices.language
-    if desk.is_operator(came):
-        await command(desk, came, language)
+    language = (await context.subscriber(message)).preferences.language
+    if context.is_operator(message):
+        await command(context, message, language)
     else:
-        await desk.answer(came, templates.words(language).unknown_command)
+        await context.answer(message, templates.words(language).unknown_command)
 
 
-async def stats(desk: BotContext, came: IncomingMessage, language: str) -> None:
+async def stats(context: BotContext, message: IncomingMessage, language: str) -> None:
     """Show the number of subscribers and the results of the last campaigns."""
-    async with database.reading(desk.app.engine) as connection:
-        standings = await subscribers.standings(connection)
+    async with database.reading(context.app.engine) as connection:
+        statuses = await subscribers.statuses(connection)
         sent = [
             (each, await deliveries.counts(connection, each.id))
-            for each in await dispatches.latest(connection, _SHOWN)
+            for each in await campaigns.latest(connection, _SHOWN)
         ]
-    await desk.answer(came, templates.render("stats", language, standings=standings, sent=sent))
+    await context.answer(message, templates.render("stats", language, statuses=statuses, sent=sent))
 
 
-async def status(desk: BotContext, came: IncomingMessage, language: str) -> None:
+async def status(context: BotContext, message: IncomingMessage, language: str) -> None:
     """Show the status of the editions and of the deliveries."""
-    now = desk.clock()
-    async with database.reading(desk.app.engine) as connection:
+    now = context.clock()
+    async with database.reading(context.app.engine) as connection:
         unknown = await unknown_messages.counts(connection)
         waiting = await deliveries.next_at(connection)
         last = await editions.last(connection)
@@ -117,50 +119,50 @@ async def status(desk: BotContext, came: IncomingMessage, language: str) -> None
         "status",
         language,
         last=last,
-        next=desk.app.plan.calendar.next_edition(now),
+        next=context.app.plan.calendar.next_edition(now),
         unknown=sum(unknown.values()),
-        waiting=waiting.astimezone(desk.zone) if waiting else None,
+        waiting=waiting.astimezone(context.zone) if waiting else None,
     )
-    await desk.answer(came, html)
+    await context.answer(message, html)
 
 
-async def rebuild(desk: BotContext, came: IncomingMessage, language: str) -> None:
+async def rebuild(context: BotContext, message: IncomingMessage, language: str) -> None:
     """Make what an edition lacks, and write its post again."""
     says = templates.words(language)
     try:
-        wanted = date.fromisoformat(came.words)
+        wanted = date.fromisoformat(message.words)
     except ValueError:
-        await desk.answer(came, says.which_day(came.words[:80]))
+        await context.answer(message, says.which_day(message.words[:80]))
         return
-    await desk.answer(came, says.rebuilding(wanted))
-    desk.spawn(_rebuild(desk, came, language, wanted))
+    await context.answer(message, says.rebuilding(wanted))
+    context.spawn(_rebuild(context, message, language, wanted))
 
 
-async def _rebuild(desk: BotContext, came: IncomingMessage, language: str, wanted: date) -> None:
+async def _rebuild(context: BotContext, message: IncomingMessage, language: str, wanted: date) -> None:
     says = templates.words(language)
     try:
-        account = await daily_run.rebuild(desk.app, wanted, lambda _: None)
+        account = await daily_run.rebuild(context.app, wanted, lambda _: None)
     except DigestError as error:
-        await desk.answer(came, says.rebuild_failed(wanted, str(error)))
+        await context.answer(message, says.rebuild_failed(wanted, str(error)))
         return
     if account is None:
-        await desk.answer(came, says.no_edition(wanted))
+        await context.answer(message, says.no_edition(wanted))
     elif account.written.fault is not None:
-        await desk.answer(came, says.rebuild_failed(wanted, str(account.written.fault)))
+        await context.answer(message, says.rebuild_failed(wanted, str(account.written.fault)))
     else:
-        await desk.answer(came, says.rebuilt(account))
+        await context.answer(message, says.rebuilt(account))
 
 
-async def resend(desk: BotContext, came: IncomingMessage, language: str) -> None:
+async def resend(context: BotContext, message: IncomingMessage, language: str) -> None:
     """Offer to resend messages with unknown delivery, campaign by campaign."""
     says = templates.words(language)
-    async with database.reading(desk.app.engine) as connection:
+    async with database.reading(context.app.engine) as connection:
         unknown = await unknown_messages.counts(connection)
-        found = {number: await dispatches.find(connection, number) for number in unknown}
+        found = {number: await campaigns.find(connection, number) for number in unknown}
     if not unknown:
-        await desk.answer(came, says.nothing_unknown)
+        await context.answer(message, says.nothing_unknown)
     for number, count in sorted(unknown.items()):
-        if (dispatch := found[number]) is None:
+        if (campaign := found[number]) is None:
             continue
         buttons = (
             (
@@ -168,76 +170,76 @@ async def resend(desk: BotContext, came: IncomingMessage, language: str) -> None
                 Button(str(says.leave_it), f"resend:{number}:no"),
             ),
         )
-        await desk.answer(came, says.unknown_sends(name_of_unknown(dispatch), count), buttons)
+        await context.answer(message, says.unknown_sends(name_of_unknown(campaign), count), buttons)
 
 
-async def broadcast(desk: BotContext, came: IncomingMessage, language: str) -> None:
+async def broadcast(context: BotContext, message: IncomingMessage, language: str) -> None:
     """Show the operator's text as subscribers would see it, and ask for confirmation."""
-    says, shown = templates.words(language), messages.classic(announcement.message(came.marked))
+    says, shown = templates.words(language), messages.classic(announcement.message(message.marked))
     if not shown:  # also if nothing in it is visible
-        await desk.answer(came, says.how_to_broadcast)
+        await context.answer(message, says.how_to_broadcast)
         return
-    number = await fanout.draft_broadcast(desk.app.engine, came.marked, desk.clock())
+    number = await fanout.draft_broadcast(context.app.engine, message.marked, context.clock())
     for each in shown:
-        await desk.answer(came, each)
+        await context.answer(message, each)
     buttons = (
         (
             Button(str(says.send_now), f"broadcast:{number}:yes"),
             Button(str(says.leave_it), f"broadcast:{number}:no"),
         ),
     )
-    await desk.answer(came, says.broadcast_sure(await _audience(desk)), buttons)
+    await context.answer(message, says.broadcast_sure(await _audience(context)), buttons)
 
 
-async def _audience(desk: BotContext) -> dict[str, int]:
+async def _audience(context: BotContext) -> dict[str, int]:
     """Count the active subscribers on each channel."""
-    async with database.reading(desk.app.engine) as connection:
-        standings = await subscribers.standings(connection)
+    async with database.reading(context.app.engine) as connection:
+        statuses = await subscribers.statuses(connection)
     active: Counter[str] = Counter()
-    for (channel, standing, _), count in standings.items():
-        active[channel] += count if standing is Standing.ACTIVE else 0
+    for (channel, standing, _), count in statuses.items():
+        active[channel] += count if standing is SubscriberStatus.ACTIVE else 0
     return +active  # without empty channels
 
 
-async def _tapped(desk: BotContext, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+async def _tapped(context: BotContext, update: Update, ptb_context: ContextTypes.DEFAULT_TYPE) -> None:
     query = update.callback_query
-    match = context.matches[0] if context.matches else None
-    if query is None or match is None or (came := incoming(update)) is None:
+    match = ptb_context.matches[0] if ptb_context.matches else None
+    if query is None or match is None or (message := incoming(update)) is None:
         return
-    says = templates.words((await desk.reader(came)).choices.language)
-    if not desk.is_operator(came):
-        await desk.acknowledge(query, str(says.stale_button), alert=True)
+    says = templates.words((await context.subscriber(message)).preferences.language)
+    if not context.is_operator(message):
+        await context.acknowledge(query, str(says.stale_button), alert=True)
         return
-    said = await _DECISIONS[match[1], match[3]](desk, int(match[2]), says)
+    said = await _DECISIONS[match[1], match[3]](context, int(match[2]), says)
     if said is None:  # decided before: the message already shows that decision
-        await desk.acknowledge(query, str(says.stale_button), alert=True)
+        await context.acknowledge(query, str(says.stale_button), alert=True)
         return
-    await desk.acknowledge(query)
-    await desk.show(came, Message(said))
+    await context.acknowledge(query)
+    await context.show(message, Message(said))
 
 
-async def _send_again(desk: BotContext, number: int, says: Any) -> str | None:
-    async with database.writing(desk.app.engine) as connection:
-        count = await deliveries.send_again(connection, number, desk.clock())
-    desk.outbox.wake()
+async def _send_again(context: BotContext, number: int, says: Any) -> str | None:
+    async with database.writing(context.app.engine) as connection:
+        count = await deliveries.send_again(connection, number, context.clock())
+    context.outbox.wake()
     return str(says.sending_again(count)) if count else None
 
 
-async def _leave(desk: BotContext, number: int, says: Any) -> str | None:
-    async with database.writing(desk.app.engine) as connection:
+async def _leave(context: BotContext, number: int, says: Any) -> str | None:
+    async with database.writing(context.app.engine) as connection:
         left = await unknown_messages.decide(connection, number, Decision.LEFT)
     return str(says.left_alone) if left else None
 
 
-async def _broadcast(desk: BotContext, number: int, says: Any) -> str | None:
-    dispatch = await fanout.confirm_broadcast(desk.app.engine, number, desk.clock())
-    desk.outbox.wake()
-    return str(says.broadcasting) if dispatch else None
+async def _broadcast(context: BotContext, number: int, says: Any) -> str | None:
+    campaign = await fanout.confirm_broadcast(context.app.engine, number, context.clock())
+    context.outbox.wake()
+    return str(says.broadcasting) if campaign else None
 
 
-async def _discard(desk: BotContext, number: int, says: Any) -> str | None:
-    async with database.writing(desk.app.engine) as connection:
-        discarded = await dispatches.discard(connection, number)
+async def _discard(context: BotContext, number: int, says: Any) -> str | None:
+    async with database.writing(context.app.engine) as connection:
+        discarded = await campaigns.discard(connection, number)
     return str(says.left_alone) if discarded else None
 
 

@@ -33,19 +33,19 @@ _CACHE_SECONDS = 300
 _LONGEST = 100  # characters of a query
 
 
-def inline_handlers(desk: BotContext) -> list[Handler]:
+def inline_handlers(context: BotContext) -> list[Handler]:
     """List the handlers of this module."""
-    return [InlineQueryHandler(partial(offer_inline, desk))]
+    return [InlineQueryHandler(partial(offer_inline, context))]
 
 
-async def offer_inline(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def offer_inline(context: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Offer the papers that contain the words, or those of the newest editions if there are none."""
     query = update.inline_query
     if query is None:
         return
-    language = await desk.language_of(query.from_user.id, query.from_user.language_code)
+    language = await context.language_of(query.from_user.id, query.from_user.language_code)
     offset = int(query.offset) if query.offset.isdecimal() and len(query.offset) < 6 else 0
-    async with database.reading(desk.app.engine) as connection:
+    async with database.reading(context.app.engine) as connection:
         hits = await papers.search(connection, removed(query.query[:_LONGEST]), language, _PAGE, offset)
     await query.answer(
         [_article(hit, language) for hit in hits],
@@ -77,79 +77,87 @@ LINK = re.compile(r"day(?:_(\d{4}-\d{2}-\d{2}))?", re.ASCII)
 """The payload of a deep link to the edition of a day, or to the newest one."""
 
 
-def handlers(desk: BotContext) -> list[Handler]:
+def handlers(context: BotContext) -> list[Handler]:
     """List the handlers of this module."""
     return [
-        on_command("today", partial(today, desk)),
-        on_command("digest", partial(digest, desk)),
-        CallbackQueryHandler(partial(day_tapped, desk), pattern=r"^day:(\d{4}-\d{2}-\d{2})?$"),
-        CallbackQueryHandler(partial(days_tapped, desk), pattern=r"^days:$"),
+        on_command("today", partial(today, context)),
+        on_command("digest", partial(digest, context)),
+        CallbackQueryHandler(partial(day_tapped, context), pattern=r"^day:(\d{4}-\d{2}-\d{2})?$"),
+        CallbackQueryHandler(partial(days_tapped, context), pattern=r"^days:$"),
     ]
 
 
-async def today(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def today(context: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Show the newest edition."""
-    if came := incoming(update):
-        await _show(desk, came, await desk.reader(came), None)
+    if message := incoming(update):
+        await _show(context, message, await context.subscriber(message), None)
 
 
-async def digest(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def digest(context: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Show the edition of a day, or a list of days if none is given."""
-    if (came := incoming(update)) is None:
+    if (message := incoming(update)) is None:
         return
-    reader = await desk.reader(came)
-    if not came.words:
-        await _offer_days(desk, came, reader)
+    subscriber = await context.subscriber(message)
+    if not message.words:
+        await _offer_days(context, message, subscriber)
         return
     try:
-        chosen = date.fromisoformat(came.words)
+        chosen = date.fromisoformat(message.words)
     except ValueError:
-        await desk.answer(came, templates.words(reader.choices.language).which_day(came.words[:80]))
+        await context.answer(
+            message, templates.words(subscriber.preferences.language).which_day(message.words[:80])
+        )
         return
-    await _show(desk, came, reader, chosen)
+    await _show(context, message, subscriber, chosen)
 
 
-async def day_tapped(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def day_tapped(context: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Show the edition of a day after a tap on its button."""
     given = str(update.callback_query and update.callback_query.data).partition(":")[2]
-    if came := await desk.tap(update, f"day_{given}" if given else "day"):
-        await show_day(desk, came, await desk.reader(came), given)
+    if message := await context.tap(update, f"day_{given}" if given else "day"):
+        await show_day(context, message, await context.subscriber(message), given)
 
 
-async def days_tapped(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def days_tapped(context: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Show the list of days after a tap."""
-    if came := await desk.tap(update, "help"):
-        await _offer_days(desk, came, await desk.reader(came))
+    if message := await context.tap(update, "help"):
+        await _offer_days(context, message, await context.subscriber(message))
 
 
-async def _offer_days(desk: BotContext, came: IncomingMessage, reader: Subscriber) -> None:
-    says = templates.words(reader.choices.language)
-    async with database.reading(desk.app.engine) as connection:
+async def _offer_days(context: BotContext, message: IncomingMessage, subscriber: Subscriber) -> None:
+    says = templates.words(subscriber.preferences.language)
+    async with database.reading(context.app.engine) as connection:
         found = await editions.archived(connection, _DAYS)
     buttons = [Button(str(each), f"day:{each}") for each in found]
-    await desk.answer(came, says.choose_day if found else says.no_edition_yet, rows(buttons, 3))
+    await context.answer(message, says.choose_day if found else says.no_edition_yet, rows(buttons, 3))
 
 
-async def show_day(desk: BotContext, came: IncomingMessage, reader: Subscriber, given: str | None) -> None:
+async def show_day(
+    context: BotContext, message: IncomingMessage, subscriber: Subscriber, given: str | None
+) -> None:
     """Show the edition of the day that a button or link names, or the newest if it names none."""
     try:
         chosen = date.fromisoformat(given) if given else None
     except ValueError:
         chosen = None  # forged: showing the newest edition does no harm
-    await _show(desk, came, reader, chosen)
+    await _show(context, message, subscriber, chosen)
 
 
-async def _show(desk: BotContext, came: IncomingMessage, reader: Subscriber, wanted_day: date | None) -> None:
-    says = templates.words(reader.choices.language)
-    async with database.reading(desk.app.engine) as connection:
+async def _show(
+    context: BotContext, message: IncomingMessage, subscriber: Subscriber, wanted_day: date | None
+) -> None:
+    says = templates.words(subscriber.preferences.language)
+    async with database.reading(context.app.engine) as connection:
         closed = await (editions.find(connection, wanted_day) if wanted_day else editions.last(connection))
-    edition = await daily_run.stored(desk.app, closed.date, reader.choices.language) if closed else None
+    edition = (
+        await daily_run.stored(context.app, closed.date, subscriber.preferences.language) if closed else None
+    )
     if edition is None:
-        await desk.answer(came, says.no_edition(wanted_day) if wanted_day else says.no_edition_yet)
+        await context.answer(message, says.no_edition(wanted_day) if wanted_day else says.no_edition_yet)
         return
-    shown = matching(edition, reader.choices)
+    shown = matching(edition, subscriber.preferences)
     if not shown.entries and not shown.replacements:
-        await desk.answer(came, says.nothing_matches(edition.date))
+        await context.answer(message, says.nothing_matches(edition.date))
         return
-    composed = await asyncio.to_thread(messages.digest, shown, reader.choices)
-    await desk.replies.send(came.address, composed)
+    composed = await asyncio.to_thread(messages.digest, shown, subscriber.preferences)
+    await context.replies.send(message.address, composed)

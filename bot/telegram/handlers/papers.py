@@ -17,7 +17,7 @@ import telegram
 from telegram import MessageEntity, Update
 from telegram.ext import CallbackQueryHandler, ContextTypes, MessageHandler, filters
 
-from bot.core.models import Kind, Subscriber, Wish
+from bot.core.models import ChatKind, RequestKind, Subscriber
 from bot.telegram import incoming as arrivals
 from bot.telegram import messages, requests, templates
 from bot.telegram.context import BotContext
@@ -73,155 +73,166 @@ _SOUGHT = 200  # characters of a search
 _LISTED = re.compile(r"^\d{1,3}\. ", re.MULTILINE)
 
 
-def handlers(desk: BotContext) -> list[Handler]:
+def handlers(context: BotContext) -> list[Handler]:
     """List the handlers of this module. The last one takes every text that no other handler took."""
     return [
-        on_command("paper", partial(paper, desk)),
-        on_command("ask", partial(ask, desk)),
-        on_command("search", partial(search, desk)),
-        CallbackQueryHandler(partial(search_tapped, desk), pattern=r"^search:$"),
-        MessageHandler((filters.TEXT | filters.CAPTION) & ~filters.COMMAND & ORIGINAL, partial(text, desk)),
+        on_command("paper", partial(paper, context)),
+        on_command("ask", partial(ask, context)),
+        on_command("search", partial(search, context)),
+        CallbackQueryHandler(partial(search_tapped, context), pattern=r"^search:$"),
+        MessageHandler(
+            (filters.TEXT | filters.CAPTION) & ~filters.COMMAND & ORIGINAL, partial(text, context)
+        ),
     ]
 
 
-async def paper(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def paper(context: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Show a paper by its identifier, link or DOI."""
-    if (came := incoming(update)) is None:
+    if (message := incoming(update)) is None:
         return
-    reader = await desk.reader(came)
-    refs = ids.find(came.words)
+    subscriber = await context.subscriber(message)
+    refs = ids.find(message.words)
     if not refs:
-        says = templates.words(reader.choices.language)
-        await desk.answer(
-            came, says.which_paper(came.talks) if not came.words else says.no_such_name(came.words[:80])
+        says = templates.words(subscriber.preferences.language)
+        await context.answer(
+            message,
+            says.which_paper(message.talks) if not message.words else says.no_such_name(message.words[:80]),
         )
         return
-    await wanted(desk, came, reader, refs)
+    await wanted(context, message, subscriber, refs)
 
 
-async def text(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def text(context: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Handle text without a command: the value of a setting, a question about a paper, or names of papers."""
     found = update.effective_message
-    if found is None or (came := incoming(update)) is None or came.kind is Kind.CHANNEL:
+    if found is None or (message := incoming(update)) is None or message.kind is ChatKind.CHANNEL:
         return
-    is_spoken_to = came.kind is Kind.PRIVATE or _is_mentioned(found, desk.bot.username)
-    if not (is_spoken_to or _is_for_the_bot(found, came)):
+    is_spoken_to = message.kind is ChatKind.PRIVATE or _is_mentioned(found, context.bot.username)
+    if not (is_spoken_to or _is_for_the_bot(found, message)):
         return
-    reader = await desk.reader(came)
-    refs = ids.find(f"{came.text} {arrivals.links(found)}")
-    asked = _subject(came)
+    subscriber = await context.subscriber(message)
+    refs = ids.find(f"{message.text} {arrivals.links(found)}")
+    asked = _subject(message)
     if refs:
-        await wanted(desk, came, reader, refs)
-    elif prompt := prompts.prompt_named(came.replied):
-        await _given(desk, came, reader, prompt)
+        await wanted(context, message, subscriber, refs)
+    elif prompt := prompts.prompt_named(message.replied):
+        await _given(context, message, subscriber, prompt)
     elif asked is not None:
-        await _answer(desk, came, reader, asked, came.text)
-    elif await settings.given(desk, came, reader):
+        await _answer(context, message, subscriber, asked, message.text)
+    elif await settings.given(context, message, subscriber):
         pass
     elif is_spoken_to:
-        says = templates.words(reader.choices.language)
-        await desk.answer(
-            came,
-            says.how_to_ask(came.talks) if came.replied and _papers(came.replied) else says.not_understood,
+        says = templates.words(subscriber.preferences.language)
+        await context.answer(
+            message,
+            says.how_to_ask(message.talks)
+            if message.replied and _papers(message.replied)
+            else says.not_understood,
         )
 
 
-async def _given(desk: BotContext, came: IncomingMessage, reader: Subscriber, prompt: str) -> None:
+async def _given(context: BotContext, message: IncomingMessage, subscriber: Subscriber, prompt: str) -> None:
     """Handle the reply to a prompt of the bot."""
     if prompt == prompts.SEARCH:
-        await _find(desk, came, reader)
+        await _find(context, message, subscriber)
     elif prompt == prompts.EMAIL:
-        await privacy.sign_up(desk, came, reader)
+        await privacy.sign_up(context, message, subscriber)
     else:
-        await settings.replied(desk, came, reader, prompt)
+        await settings.replied(context, message, subscriber, prompt)
 
 
-async def wanted(desk: BotContext, came: IncomingMessage, reader: Subscriber, refs: list[PaperRef]) -> None:
+async def wanted(
+    context: BotContext, message: IncomingMessage, subscriber: Subscriber, refs: list[PaperRef]
+) -> None:
     """Request each of `refs`, up to the limit. A paper named with and without its version is requested once."""
     versioned = {ref.paper for ref in refs if ref.version is not None}
     refs = [ref for ref in refs if ref.version is not None or ref.paper not in versioned]
-    refused = await requests.take(desk, came, reader, refs[:_AT_ONCE])
+    refused = await requests.take(context, message, subscriber, refs[:_AT_ONCE])
     if len(refs) > _AT_ONCE:
-        await desk.answer(came, templates.words(reader.choices.language).too_many(_AT_ONCE, len(refs)))
+        await context.answer(
+            message, templates.words(subscriber.preferences.language).too_many(_AT_ONCE, len(refs))
+        )
     for refusal in refused:
-        await desk.answer(came, refusal)
+        await context.answer(message, refusal)
 
 
-async def ask(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def ask(context: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Answer a question about a paper, which the command names or the replied message shows."""
-    if (came := incoming(update)) is None:
+    if (message := incoming(update)) is None:
         return
-    reader = await desk.reader(came)
-    says = templates.words(reader.choices.language)
-    name, question = [*came.words.split(maxsplit=1), "", ""][:2]
+    subscriber = await context.subscriber(message)
+    says = templates.words(subscriber.preferences.language)
+    name, question = [*message.words.split(maxsplit=1), "", ""][:2]
     refs = ids.find(name)
-    subject = refs[0] if refs else _subject(came)
-    question = (question if refs else came.words).strip()
+    subject = refs[0] if refs else _subject(message)
+    question = (question if refs else message.words).strip()
     if subject is None or not question:
-        await desk.answer(came, says.how_to_ask(came.talks))
+        await context.answer(message, says.how_to_ask(message.talks))
     else:
-        await _answer(desk, came, reader, subject, question)
+        await _answer(context, message, subscriber, subject, question)
 
 
 async def _answer(
-    desk: BotContext, came: IncomingMessage, reader: Subscriber, subject: PaperRef, question: str
+    context: BotContext, message: IncomingMessage, subscriber: Subscriber, subject: PaperRef, question: str
 ) -> None:
-    says = templates.words(reader.choices.language)
+    says = templates.words(subscriber.preferences.language)
     if len(question) > _QUESTION:
-        await desk.answer(came, says.question_too_long(_QUESTION))
+        await context.answer(message, says.question_too_long(_QUESTION))
     elif not any(map(str.isalnum, question)):  # nothing to read, such as only zero-width characters
-        await desk.answer(came, says.how_to_ask(came.talks))
+        await context.answer(message, says.how_to_ask(message.talks))
     else:
-        for refusal in await requests.take(desk, came, reader, [subject], Wish.ANSWER, question):
-            await desk.answer(came, refusal)
+        for refusal in await requests.take(
+            context, message, subscriber, [subject], RequestKind.ANSWER, question
+        ):
+            await context.answer(message, refusal)
 
 
-async def search(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def search(context: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Search past editions for papers that contain all the words."""
-    if (came := incoming(update)) is None:
+    if (message := incoming(update)) is None:
         return
-    reader = await desk.reader(came)
-    if came.words:
-        await _find(desk, came, reader)
+    subscriber = await context.subscriber(message)
+    if message.words:
+        await _find(context, message, subscriber)
     else:
-        await desk.answer(came, templates.words(reader.choices.language).how_to_search)
+        await context.answer(message, templates.words(subscriber.preferences.language).how_to_search)
 
 
-async def search_tapped(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def search_tapped(context: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Ask for the words to search."""
-    if came := await desk.tap(update, "help"):
-        language = (await desk.reader(came)).choices.language
-        await prompts.ask(desk, came, language, templates.words(language).reply_with[prompts.SEARCH])
+    if message := await context.tap(update, "help"):
+        language = (await context.subscriber(message)).preferences.language
+        await prompts.ask(context, message, language, templates.words(language).reply_with[prompts.SEARCH])
 
 
-async def _find(desk: BotContext, came: IncomingMessage, reader: Subscriber) -> None:
-    language = reader.choices.language
-    sought = came.words[:_SOUGHT]
-    async with database.reading(desk.app.engine) as connection:
+async def _find(context: BotContext, message: IncomingMessage, subscriber: Subscriber) -> None:
+    language = subscriber.preferences.language
+    sought = message.words[:_SOUGHT]
+    async with database.reading(context.app.engine) as connection:
         found = await papers.search(connection, sought, language, _FOUND)
     buttons = [Button(str(number), f"p:{hit.version}") for number, hit in enumerate(found, start=1)]
     html = templates.render("found", language, hits=found, query=sought)
-    await desk.answer(came, html, rows(buttons, 8), public=True)
+    await context.answer(message, html, rows(buttons, 8), public=True)
 
 
-def _is_for_the_bot(found: telegram.Message, came: IncomingMessage) -> bool:
+def _is_for_the_bot(found: telegram.Message, message: IncomingMessage) -> bool:
     """Return whether a reply in a group to a message of the bot is meant for the bot."""
-    if came.replied is None or _names_people(found):
+    if message.replied is None or _names_people(found):
         return False
     return (
-        prompts.is_prompt(came.replied)
-        or is_question(came.text)
-        or is_only_papers(f"{came.text} {arrivals.links(found)}")
+        prompts.is_prompt(message.replied)
+        or is_question(message.text)
+        or is_only_papers(f"{message.text} {arrivals.links(found)}")
     )
 
 
-def _subject(came: IncomingMessage) -> PaperRef | None:
+def _subject(message: IncomingMessage) -> PaperRef | None:
     """Return the first paper of the replied message, or None if it is a list of several."""
-    named = _papers(came.replied) if came.replied else []
+    named = _papers(message.replied) if message.replied else []
     if (
-        came.replied
+        message.replied
         and len({ref.paper for ref in named}) > 1
-        and _LISTED.search(arrivals.shown(came.replied))
+        and _LISTED.search(arrivals.shown(message.replied))
     ):
         return None
     return named[0] if named else None
@@ -247,66 +258,66 @@ def _is_mentioned(found: telegram.Message, username: str) -> bool:
 _VERSION = r"([0-9]{4}\.[0-9]{4,5}v[1-9][0-9]{0,2}|[a-z-]{2,8}/[0-9]{7}v[1-9][0-9]{0,2})"
 
 
-def tap_handlers(desk: BotContext) -> list[Handler]:
+def tap_handlers(context: BotContext) -> list[Handler]:
     """List the handlers of this module."""
     return [
         CallbackQueryHandler(
-            partial(reading_tapped, desk), pattern=rf"^r:{_VERSION}:([1-9][0-9]?)(?::([pc]))?$"
+            partial(reading_tapped, context), pattern=rf"^r:{_VERSION}:([1-9][0-9]?)(?::([pc]))?$"
         ),
-        CallbackQueryHandler(partial(paper_tapped, desk), pattern=rf"^[pk]:{_VERSION}$"),
-        CallbackQueryHandler(partial(ask_tapped, desk), pattern=rf"^q:{_VERSION}$"),
+        CallbackQueryHandler(partial(paper_tapped, context), pattern=rf"^[pk]:{_VERSION}$"),
+        CallbackQueryHandler(partial(ask_tapped, context), pattern=rf"^q:{_VERSION}$"),
     ]
 
 
-async def paper_tapped(desk: BotContext, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+async def paper_tapped(context: BotContext, update: Update, ptb_context: ContextTypes.DEFAULT_TYPE) -> None:
     """Open the card of a paper beside the digest, or show the card again in place of the reading."""
-    match = context.matches[0] if context.matches else None
-    if match is None or (tap := await _tapped(desk, update)) is None:
+    match = ptb_context.matches[0] if ptb_context.matches else None
+    if match is None or (tap := await _tapped(context, update)) is None:
         return
-    came, ref = tap
-    reader = await desk.reader(came)
-    known = await requests.find(desk, ref, reader.choices.language)
+    message, ref = tap
+    subscriber = await context.subscriber(message)
+    known = await requests.find(context, ref, subscriber.preferences.language)
     if known is None:
-        await wanted(desk, came, reader, [ref])
+        await wanted(context, message, subscriber, [ref])
     elif match[0].startswith("k:"):
-        await desk.show(came, requests.card(known, reader.choices, opens=True))
+        await context.show(message, requests.card(known, subscriber.preferences, opens=True))
     else:
-        await desk.answer(came, requests.card(known, reader.choices, opens=True))
+        await context.answer(message, requests.card(known, subscriber.preferences, opens=True))
 
 
-async def reading_tapped(desk: BotContext, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+async def reading_tapped(context: BotContext, update: Update, ptb_context: ContextTypes.DEFAULT_TYPE) -> None:
     """Show a page of a paper's reading, beside the digest or in place of the open page or card."""
-    match = context.matches[0] if context.matches else None
-    if match is None or (tap := await _tapped(desk, update)) is None:
+    match = ptb_context.matches[0] if ptb_context.matches else None
+    if match is None or (tap := await _tapped(context, update)) is None:
         return
-    came, ref = tap
-    reader = await desk.reader(came)
+    message, ref = tap
+    subscriber = await context.subscriber(message)
     version, page = ids.version(str(ref)), int(match[2])
-    library = desk.app.library_in(reader.choices.language)
-    async with database.reading(desk.app.engine) as connection:
+    paper_service = context.app.library_in(subscriber.preferences.language)
+    async with database.reading(context.app.engine) as connection:
         record = await records.find(connection, version)
-    found = (await library.stored([record]))[version][1] if record else None
+    found = (await paper_service.stored([record]))[version][1] if record else None
     if record is None or found is None:
-        await wanted(desk, came, reader, [ref])
+        await wanted(context, message, subscriber, [ref])
         return
     place = Place(match[3] or (Place.PAGE if _is_pager(update, version) else Place.BESIDE))
-    shown = messages.reading(record, found, page, reader.choices, over_card=place is Place.CARD)
+    shown = messages.reading(record, found, page, subscriber.preferences, over_card=place is Place.CARD)
     if place:
-        await desk.show(came, shown)
+        await context.show(message, shown)
     else:
-        await desk.answer(came, shown, replies=True)
+        await context.answer(message, shown, replies=True)
 
 
-async def ask_tapped(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def ask_tapped(context: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Ask for the question. The prompt names the paper, so the reply needs no other context."""
-    if tap := await _tapped(desk, update):
-        came, ref = tap
-        reader = await desk.reader(came)
-        language = reader.choices.language
-        await prompts.ask(desk, came, language, templates.words(language).your_question(ref))
+    if tap := await _tapped(context, update):
+        message, ref = tap
+        subscriber = await context.subscriber(message)
+        language = subscriber.preferences.language
+        await prompts.ask(context, message, language, templates.words(language).your_question(ref))
 
 
-async def _tapped(desk: BotContext, update: Update) -> tuple[IncomingMessage, PaperRef] | None:
+async def _tapped(context: BotContext, update: Update) -> tuple[IncomingMessage, PaperRef] | None:
     """Return the tap and the paper of its button. If the button is forged, tell the person and return None."""
     query = update.callback_query
     if query is None:
@@ -314,10 +325,10 @@ async def _tapped(desk: BotContext, update: Update) -> tuple[IncomingMessage, Pa
     named = str(query.data).split(":")[1]
     refs = ids.find(named)
     if len(refs) == 1:
-        came = await desk.tap(update, payload(named))
-        return (came, refs[0]) if came else None
-    language = await desk.language_of(query.from_user.id, query.from_user.language_code)
-    await desk.acknowledge(query, str(templates.words(language).stale_button), alert=True)
+        message = await context.tap(update, payload(named))
+        return (message, refs[0]) if message else None
+    language = await context.language_of(query.from_user.id, query.from_user.language_code)
+    await context.acknowledge(query, str(templates.words(language).stale_button), alert=True)
     return None
 
 

@@ -25,11 +25,11 @@ SEARCH = "search"
 EMAIL = "email"
 
 
-async def ask(desk: BotContext, came: IncomingMessage, language: str, asks: Any) -> None:
+async def ask(context: BotContext, message: IncomingMessage, language: str, asks: Any) -> None:
     """Ask for a reply. In a group, only one person is asked, who is mentioned for that (Bot API, ForceReply)."""
-    person = 0 if came.address.is_private else came.person
-    html = templates.render("prompt", language, person=person, name=came.name, asks=asks)
-    await desk.answer(came, html, prompt=True)
+    person = 0 if message.address.is_private else message.person
+    html = templates.render("prompt", language, person=person, name=message.name, asks=asks)
+    await context.answer(message, html, prompt=True)
 
 
 def is_prompt(question: Message) -> bool:
@@ -57,21 +57,21 @@ def prompt_named(question: Message | None) -> str | None:
 _log = structlog.get_logger()
 
 
-async def show_commands(desk: BotContext, person: int) -> None:
+async def show_commands(context: BotContext, person: int) -> None:
     """Set all commands for an operator, in the operator's language. Others get the menu of their client's language."""
-    if person not in desk.operators:
+    if person not in context.operators:
         return
-    says = templates.words(await desk.language_of(person, None))
-    every = [*commands(offered_commands(desk, says)), *commands(says.operator_commands)]
+    says = templates.words(await context.language_of(person, None))
+    every = [*commands(offered_commands(context, says)), *commands(says.operator_commands)]
     try:
-        await desk.bot.set_my_commands(every, BotCommandScopeChat(person))
+        await context.bot.set_my_commands(every, BotCommandScopeChat(person))
     except TelegramError as error:  # an operator who never wrote to the bot has no chat with it
         _log.warning("operator_commands_not_set", error=error.message)
 
 
-def offered_commands(desk: BotContext, says: Any) -> dict[str, str]:
+def offered_commands(context: BotContext, says: Any) -> dict[str, str]:
     """Return the commands for everybody, without `email` if there is no newsletter."""
-    return {name: what for name, what in says.commands.items() if name != "email" or desk.links}
+    return {name: what for name, what in says.commands.items() if name != "email" or context.links}
 
 
 def commands(described: dict[str, str]) -> list[BotCommand]:

@@ -8,7 +8,7 @@ from typing import Any
 from telegram import CallbackQuery, Update
 from telegram.ext import CallbackQueryHandler, ContextTypes, TypeHandler
 
-from bot.core.models import Detail, Edit, Kind, Standing, Subscriber
+from bot.core.models import ChatKind, Detail, Edit, Subscriber, SubscriberStatus
 from bot.subscriptions import preferences
 from bot.subscriptions.preferences import Offer, UnusableValueError
 from bot.telegram import templates
@@ -42,51 +42,55 @@ _ZONES = (
 _DAYS = (1, 3, 7, 14, 30)
 
 
-def view(desk: BotContext, reader: Subscriber, part: str = "menu") -> Message:
+def view(context: BotContext, subscriber: Subscriber, part: str = "menu") -> Message:
     """Show all settings with a button for each, or the buttons of one `part`."""
-    says = templates.words(reader.choices.language)
-    given = how_to_type(says, reader.kind, part, also=part not in ("include", "exclude"))
-    return Message(_said(desk, reader, "settings", part=part, way=given), _buttons(desk, reader, part))
+    says = templates.words(subscriber.preferences.language)
+    given = how_to_type(says, subscriber.kind, part, also=part not in ("include", "exclude"))
+    return Message(
+        _said(context, subscriber, "settings", part=part, way=given), _buttons(context, subscriber, part)
+    )
 
 
-def saved(desk: BotContext, reader: Subscriber, name: str) -> str:
+def saved(context: BotContext, subscriber: Subscriber, name: str) -> str:
     """Confirm the new value of the setting `name`."""
-    return _said(desk, reader, "saved", name=name)
+    return _said(context, subscriber, "saved", name=name)
 
 
-def _said(desk: BotContext, reader: Subscriber, template: str, **material: Any) -> str:
-    now = desk.clock()
+def _said(context: BotContext, subscriber: Subscriber, template: str, **material: Any) -> str:
+    now = context.clock()
     shown = {
-        "zone": preferences.zone_name(reader.zone),
-        "pause": preferences.pause(reader, now),
-        "usual": preferences.usual_time(desk.app.plan.calendar, now, reader.zone),
+        "zone": preferences.zone_name(subscriber.zone),
+        "pause": preferences.pause(subscriber, now),
+        "usual": preferences.usual_time(context.app.plan.calendar, now, subscriber.zone),
     }
-    return templates.render(template, reader.choices.language, reader=reader, **shown, **material)
+    return templates.render(
+        template, subscriber.preferences.language, subscriber=subscriber, **shown, **material
+    )
 
 
-def how_to_type(says: Any, kind: Kind, name: str, *, also: bool) -> str:
+def how_to_type(says: Any, kind: ChatKind, name: str, *, also: bool) -> str:
     """Explain how to type a value; with `also`, as an alternative to the buttons. Empty in groups, where a prompt asks
     for it.
     """
-    if name not in TYPED or kind is Kind.GROUP:
+    if name not in TYPED or kind is ChatKind.GROUP:
         return ""
-    said = says.post if kind is Kind.CHANNEL else says.send
+    said = says.post if kind is ChatKind.CHANNEL else says.send
     return str(said(name, also))
 
 
-def _buttons(desk: BotContext, reader: Subscriber, name: str) -> Rows:
-    says = templates.words(reader.choices.language)
+def _buttons(context: BotContext, subscriber: Subscriber, name: str) -> Rows:
+    says = templates.words(subscriber.preferences.language)
     back = (Button(f"‹ {says.back}", MENU),)
     match name:
         case "categories":
-            offered = [_category(each, reader) for each in desk.app.plan.categories]
+            offered = [_category(each, subscriber) for each in context.app.plan.categories]
             return (*rows(offered, 3), back)
         case "detail":
-            now = reader.choices.detail.value
+            now = subscriber.preferences.detail.value
             options = [_option("detail", each.value, str(says.details[each.value]), now) for each in Detail]
             return (*rows(options, 3), back)
         case "language":
-            now, known = reader.choices.language, templates.languages()
+            now, known = subscriber.preferences.language, templates.languages()
             options = [
                 _option("language", each, str(templates.words(each).language_name), now) for each in known
             ]
@@ -94,11 +98,11 @@ def _buttons(desk: BotContext, reader: Subscriber, name: str) -> Rows:
         case "include" | "exclude":
             return ((Button(str(says.clear), f"s:{name}="),), back)
         case "hour":
-            now = reader.hour.strftime("%H:%M") if reader.hour else ""
+            now = subscriber.hour.strftime("%H:%M") if subscriber.hour else ""
             options = [_option("hour", each, each, now) for each in _HOURS]
             return (*rows(options, 5), (_option("hour", "", str(says.at_once), now),), back)
         case "zone":
-            options = [_option("zone", each, each, reader.zone.key) for each in _ZONES]
+            options = [_option("zone", each, each, subscriber.zone.key) for each in _ZONES]
             return (*rows(options, 2), back)
         case "data":
             return ((Button(str(says.export), EXPORT), Button(str(says.forget), FORGET)), back)
@@ -106,11 +110,11 @@ def _buttons(desk: BotContext, reader: Subscriber, name: str) -> Rows:
             options = [Button(str(says.days(each)), f"s:pause={each}") for each in _DAYS]
             return (*rows(options, 3), (Button(str(says.no_pause), "s:pause=0"),), back)
         case _:
-            return _menu_buttons(reader, has_mail=desk.links is not None)
+            return _menu_buttons(subscriber, has_mail=context.links is not None)
 
 
-def _menu_buttons(reader: Subscriber, *, has_mail: bool) -> Rows:
-    says = templates.words(reader.choices.language)
+def _menu_buttons(subscriber: Subscriber, *, has_mail: bool) -> Rows:
+    says = templates.words(subscriber.preferences.language)
 
     def opens(name: str) -> Button:
         return Button(str(says.names[name]), f"s:{name}")
@@ -125,24 +129,24 @@ def _menu_buttons(reader: Subscriber, *, has_mail: bool) -> Rows:
         (opens("include"), opens("exclude")),
         (opens("hour"), opens("zone")),
         (opens("language"), opens("pause")),
-        (flips("silent", reader.silent), flips("quiet", reader.quiet_line)),
-        (flips("rich", reader.choices.rich), switch(reader)),
+        (flips("silent", subscriber.silent), flips("quiet", subscriber.quiet_line)),
+        (flips("rich", subscriber.preferences.rich), switch(subscriber)),
         (
-            *([Button(str(says.email), EMAIL)] if has_mail and reader.kind is Kind.PRIVATE else []),
+            *([Button(str(says.email), EMAIL)] if has_mail and subscriber.kind is ChatKind.PRIVATE else []),
             opens("data"),
         ),
     )
 
 
-def switch(reader: Subscriber) -> Button:
+def switch(subscriber: Subscriber) -> Button:
     """Return the button that subscribes or unsubscribes."""
-    says = templates.words(reader.choices.language)
-    active = reader.standing is Standing.ACTIVE
+    says = templates.words(subscriber.preferences.language)
+    active = subscriber.status is SubscriberStatus.ACTIVE
     return Button(str(says.leave), "sub:off") if active else Button(str(says.join), "sub:on")
 
 
-def _category(name: str, reader: Subscriber) -> Button:
-    wanted = not reader.choices.categories or name in reader.choices.categories
+def _category(name: str, subscriber: Subscriber) -> Button:
+    wanted = not subscriber.preferences.categories or name in subscriber.preferences.categories
     return Button(f"{'✓ ' if wanted else ''}{name}", f"s:{'without' if wanted else 'with'}={name}")
 
 
@@ -153,141 +157,145 @@ def _option(name: str, value: str, label: str, now: str) -> Button:
 _PATIENCE = timedelta(minutes=10)  # time to type a value
 
 
-def handlers(desk: BotContext) -> list[Handler]:
+def handlers(context: BotContext) -> list[Handler]:
     """List the handlers of this module."""
     return [
-        on_command("settings", partial(settings, desk)),
+        on_command("settings", partial(settings, context)),
         CallbackQueryHandler(
-            partial(tapped, desk), pattern=rf"^s:([a-z]{{2,12}})(?:=(.{{0,50}}?))?{AIMED}\Z"
+            partial(tapped, context), pattern=rf"^s:([a-z]{{2,12}})(?:=(.{{0,50}}?))?{AIMED}\Z"
         ),
     ]
 
 
-def interruption(desk: BotContext) -> Handler:
+def interruption(context: BotContext) -> Handler:
     """Create the handler that sees every update first."""
-    return TypeHandler(Update, partial(interrupted, desk))
+    return TypeHandler(Update, partial(interrupted, context))
 
 
-async def settings(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def settings(context: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Show the menu, or change a setting if the command has a name and a value."""
-    if (came := incoming(update)) is None:
+    if (message := incoming(update)) is None:
         return
-    reader = await desk.reader(came)
-    name, _space, value = came.words.partition(" ")
+    subscriber = await context.subscriber(message)
+    name, _space, value = message.words.partition(" ")
     name = name.lower()
     if not name:
-        await desk.answer(came, view(desk, reader))
-    elif not await desk.may_change(came):
-        await desk.answer(came, templates.words(reader.choices.language).only_admins)
+        await context.answer(message, view(context, subscriber))
+    elif not await context.may_change(message):
+        await context.answer(message, templates.words(subscriber.preferences.language).only_admins)
     elif not value.strip() and name in PARTS:  # showing a setting must not clear it
-        number = await desk.answer(came, view(desk, reader, name))
-        await _await(desk, came, reader, name, number)
+        number = await context.answer(message, view(context, subscriber, name))
+        await _await(context, message, subscriber, name, number)
     else:
-        await _set(desk, came, reader, name, value)
+        await _set(context, message, subscriber, name, value)
 
 
-async def given(desk: BotContext, came: IncomingMessage, reader: Subscriber) -> bool:
+async def given(context: BotContext, message: IncomingMessage, subscriber: Subscriber) -> bool:
     """Use a private message as the value of the setting that was asked for. Returns whether one was."""
-    awaited = _awaited(reader)
-    in_time = reader.awaited_until is not None and desk.clock() < reader.awaited_until
-    if not (came.address.is_private and awaited and in_time):
+    awaited = _awaited(subscriber)
+    in_time = subscriber.awaited_until is not None and context.clock() < subscriber.awaited_until
+    if not (message.address.is_private and awaited and in_time):
         return False
     ((name, number),) = awaited.items()
-    await _set(desk, came, reader, name, came.text, number)
+    await _set(context, message, subscriber, name, message.text, number)
     return True
 
 
-async def replied(desk: BotContext, came: IncomingMessage, reader: Subscriber, name: str) -> None:
+async def replied(context: BotContext, message: IncomingMessage, subscriber: Subscriber, name: str) -> None:
     """Use the reply to a prompt as the value of the setting `name`."""
-    if await desk.may_change(came):
-        await _set(desk, came, reader, name, came.text, _awaited(reader).get(name, 0))
+    if await context.may_change(message):
+        await _set(context, message, subscriber, name, message.text, _awaited(subscriber).get(name, 0))
     else:
-        await desk.answer(came, templates.words(reader.choices.language).only_admins)
+        await context.answer(message, templates.words(subscriber.preferences.language).only_admins)
 
 
-async def interrupted(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def interrupted(context: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Stop waiting for a value when a command or tap comes instead."""
-    came = incoming(update)
-    if came is None or not came.address.is_private:
+    message = incoming(update)
+    if message is None or not message.address.is_private:
         return
-    if not (update.callback_query or came.text.startswith("/")):
+    if not (update.callback_query or message.text.startswith("/")):
         return
-    known = await desk.subscriptions.find(CHANNEL, str(came.address.subscription))
+    known = await context.subscriptions.find(CHANNEL, str(message.address.subscription))
     if known and known.awaiting:
-        await desk.subscriptions.change(
+        await context.subscriptions.change(
             known, lambda stored: replace(stored, awaiting=None, awaited_until=None)
         )
 
 
-async def tapped(desk: BotContext, update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+async def tapped(context: BotContext, update: Update, ptb_context: ContextTypes.DEFAULT_TYPE) -> None:
     """Handle a tap in the menu."""
     query = update.callback_query
-    match = context.matches[0] if context.matches else None
-    if query is None or match is None or (came := incoming(update)) is None:
+    match = ptb_context.matches[0] if ptb_context.matches else None
+    if query is None or match is None or (message := incoming(update)) is None:
         return
-    reader = await desk.reader(came)
-    says = templates.words(reader.choices.language)
-    if not await desk.may_change(came):
-        await desk.acknowledge(query, str(says.only_admins), alert=True)
+    subscriber = await context.subscriber(message)
+    says = templates.words(subscriber.preferences.language)
+    if not await context.may_change(message):
+        await context.acknowledge(query, str(says.only_admins), alert=True)
     elif match[2] is not None:
-        await _choose(desk, came, query, match[1], match[2])
+        await _choose(context, message, query, match[1], match[2])
     elif match[1] == "open":
-        await desk.acknowledge(query)
-        await desk.answer(came, view(desk, reader))
+        await context.acknowledge(query)
+        await context.answer(message, view(context, subscriber))
     elif match[1] in ("menu", *PARTS):
-        await desk.acknowledge(query)
-        await desk.show(came, view(desk, reader, match[1]))
-        await _await(desk, came, reader, match[1], came.message)
+        await context.acknowledge(query)
+        await context.show(message, view(context, subscriber, match[1]))
+        await _await(context, message, subscriber, match[1], message.message)
     else:
-        await desk.acknowledge(query, str(says.stale_button), alert=True)
+        await context.acknowledge(query, str(says.stale_button), alert=True)
 
 
 async def _choose(
-    desk: BotContext, came: IncomingMessage, query: CallbackQuery, name: str, value: str
+    context: BotContext, message: IncomingMessage, query: CallbackQuery, name: str, value: str
 ) -> None:
     """Apply the value of a button and update the menu."""
-    reader = await desk.reader(came)
-    offer = _offer(desk, reader)
+    subscriber = await context.subscriber(message)
+    offer = _offer(context, subscriber)
     try:
-        changed = await _change(desk, came, reader, name, preferences.change(name, value, offer))
+        changed = await _change(context, message, subscriber, name, preferences.change(name, value, offer))
     except UnusableValueError:
-        says = templates.words(reader.choices.language)
-        await desk.acknowledge(query, str(says.stale_button), alert=True)
+        says = templates.words(subscriber.preferences.language)
+        await context.acknowledge(query, str(says.stale_button), alert=True)
         return
-    says = templates.words(changed.choices.language)
-    if name == "without" and value in (changed.choices.categories or offer.categories):
-        await desk.acknowledge(query, str(says.last_category), alert=True)
+    says = templates.words(changed.preferences.language)
+    if name == "without" and value in (changed.preferences.categories or offer.categories):
+        await context.acknowledge(query, str(says.last_category), alert=True)
         return
-    await desk.acknowledge(query, str(says.saved))
-    await desk.show(came, view(desk, changed, "categories" if name in ("with", "without") else "menu"))
+    await context.acknowledge(query, str(says.saved))
+    await context.show(
+        message, view(context, changed, "categories" if name in ("with", "without") else "menu")
+    )
 
 
-async def _await(desk: BotContext, came: IncomingMessage, reader: Subscriber, name: str, number: int) -> None:
+async def _await(
+    context: BotContext, message: IncomingMessage, subscriber: Subscriber, name: str, number: int
+) -> None:
     """Wait for the value of `name`; the message `number` is the menu that shows it.
 
     In a group only the reply to the prompt counts.
     """
-    if name not in TYPED or reader.kind is Kind.CHANNEL:
+    if name not in TYPED or subscriber.kind is ChatKind.CHANNEL:
         return
-    await _note(desk, reader, name, number)
-    if not came.address.is_private:
-        language = reader.choices.language
-        await prompts.ask(desk, came, language, templates.words(language).reply_with[name])
+    await _note(context, subscriber, name, number)
+    if not message.address.is_private:
+        language = subscriber.preferences.language
+        await prompts.ask(context, message, language, templates.words(language).reply_with[name])
 
 
-async def _note(desk: BotContext, reader: Subscriber, name: str, number: int) -> None:
-    until, is_one = desk.clock() + _PATIENCE, reader.kind is Kind.PRIVATE
+async def _note(context: BotContext, subscriber: Subscriber, name: str, number: int) -> None:
+    until, is_one = context.clock() + _PATIENCE, subscriber.kind is ChatKind.PRIVATE
 
     def noted(stored: Subscriber) -> Subscriber:
         others = {} if is_one else _awaited(stored)
         return replace(stored, awaiting=_written({**others, name: number}), awaited_until=until)
 
-    await desk.subscriptions.change(reader, noted)
+    await context.subscriptions.change(subscriber, noted)
 
 
-def _awaited(reader: Subscriber) -> dict[str, int]:
+def _awaited(subscriber: Subscriber) -> dict[str, int]:
     """Return the settings whose values are awaited, each with the id of its menu message, or 0."""
-    pairs = (each.partition(":") for each in (reader.awaiting or "").split())
+    pairs = (each.partition(":") for each in (subscriber.awaiting or "").split())
     return {name: int(number) for name, _, number in pairs}
 
 
@@ -296,24 +304,29 @@ def _written(awaited: dict[str, int]) -> str | None:
 
 
 async def _set(
-    desk: BotContext, came: IncomingMessage, reader: Subscriber, name: str, value: str, number: int = 0
+    context: BotContext,
+    message: IncomingMessage,
+    subscriber: Subscriber,
+    name: str,
+    value: str,
+    number: int = 0,
 ) -> None:
     """Apply a typed value and update the menu in the message `number`, or send a new menu if there is none."""
     try:
-        edit = preferences.change(name, value, _offer(desk, reader))
+        edit = preferences.change(name, value, _offer(context, subscriber))
     except UnusableValueError as error:
-        await _refuse(desk, came, reader, error, number)
+        await _refuse(context, message, subscriber, error, number)
         return
-    reader = await _change(desk, came, reader, name, edit)
+    subscriber = await _change(context, message, subscriber, name, edit)
     if number:
-        await desk.show(replace(came, message=number), view(desk, reader))
-        await desk.answer(came, saved(desk, reader, name))
+        await context.show(replace(message, message=number), view(context, subscriber))
+        await context.answer(message, saved(context, subscriber, name))
     else:
-        await desk.answer(came, view(desk, reader))
+        await context.answer(message, view(context, subscriber))
 
 
 async def _change(
-    desk: BotContext, came: IncomingMessage, reader: Subscriber, name: str, edit: Edit
+    context: BotContext, message: IncomingMessage, subscriber: Subscriber, name: str, edit: Edit
 ) -> Subscriber:
     """Apply `edit` to the subscriber and stop waiting for the value of `name`."""
 
@@ -321,32 +334,39 @@ async def _change(
         others = {each: number for each, number in _awaited(stored).items() if each != name}
         return replace(edit(stored), awaiting=_written(others))
 
-    changed = await desk.subscriptions.change(reader, settled)
-    if changed.choices.language != reader.choices.language and reader.kind is Kind.PRIVATE:
-        await prompts.show_commands(desk, came.person)
+    changed = await context.subscriptions.change(subscriber, settled)
+    if (
+        changed.preferences.language != subscriber.preferences.language
+        and subscriber.kind is ChatKind.PRIVATE
+    ):
+        await prompts.show_commands(context, message.person)
     return changed
 
 
 async def _refuse(
-    desk: BotContext, came: IncomingMessage, reader: Subscriber, error: UnusableValueError, number: int
+    context: BotContext,
+    message: IncomingMessage,
+    subscriber: Subscriber,
+    error: UnusableValueError,
+    number: int,
 ) -> None:
     """Explain the error and the possible values. If a value can be typed, wait for it."""
-    language, name = reader.choices.language, error.name
+    language, name = subscriber.preferences.language, error.name
     says = templates.words(language)
-    possible = NAMES if name == "name" else preferences.possible(name, _offer(desk, reader))
+    possible = NAMES if name == "name" else preferences.possible(name, _offer(context, subscriber))
     if name not in TYPED:
-        await desk.answer(came, says.unusable(name, error.value[:80], possible, ""))
+        await context.answer(message, says.unusable(name, error.value[:80], possible, ""))
         return
-    if came.kind is not Kind.CHANNEL:
-        await _note(desk, reader, name, number)
-    if came.kind is Kind.GROUP:
+    if message.kind is not ChatKind.CHANNEL:
+        await _note(context, subscriber, name, number)
+    if message.kind is ChatKind.GROUP:
         said = says.unusable(name, error.value[:80], (), says.reply_with[name])
-        await prompts.ask(desk, came, language, said)
+        await prompts.ask(context, message, language, said)
     else:
-        way = how_to_type(says, reader.kind, name, also=False)
-        await desk.answer(came, says.unusable(name, error.value[:80], (), way))
+        way = how_to_type(says, subscriber.kind, name, also=False)
+        await context.answer(message, says.unusable(name, error.value[:80], (), way))
 
 
-def _offer(desk: BotContext, reader: Subscriber) -> Offer:
-    today = desk.clock().astimezone(reader.zone).date()
-    return Offer(desk.app.plan.categories, templates.languages(), today)
+def _offer(context: BotContext, subscriber: Subscriber) -> Offer:
+    today = context.clock().astimezone(subscriber.zone).date()
+    return Offer(context.app.plan.categories, templates.languages(), today)

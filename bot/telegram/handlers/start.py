@@ -13,7 +13,7 @@ from telegram.ext import (
     filters,
 )
 
-from bot.core.models import Choices, Kind, Standing, Subscriber
+from bot.core.models import ChatKind, Preferences, Subscriber, SubscriberStatus
 from bot.subscriptions import preferences
 from bot.telegram import templates
 from bot.telegram.context import CHANNEL, BotContext
@@ -26,163 +26,169 @@ _GONE = (ChatMember.LEFT, ChatMember.BANNED)
 _PAYLOAD = re.compile(r"paper_([0-9a-z_-]{6,60})", re.ASCII | re.IGNORECASE)
 
 
-def handlers(desk: BotContext) -> list[Handler]:
+def handlers(context: BotContext) -> list[Handler]:
     """List the handlers of this module."""
     return [
-        on_command("start", partial(start, desk)),
-        on_command("help", partial(help_, desk)),
-        on_command("subscribe", partial(subscribe, desk)),
-        on_command("unsubscribe", partial(unsubscribe, desk)),
-        CallbackQueryHandler(partial(help_tapped, desk), pattern=r"^help:$"),
-        CallbackQueryHandler(partial(tapped, desk), pattern=rf"^sub:(on|off){AIMED}$"),
-        ChatMemberHandler(partial(membership, desk), ChatMemberHandler.MY_CHAT_MEMBER),
-        MessageHandler(filters.StatusUpdate.MIGRATE, partial(migrated, desk)),
+        on_command("start", partial(start, context)),
+        on_command("help", partial(help_, context)),
+        on_command("subscribe", partial(subscribe, context)),
+        on_command("unsubscribe", partial(unsubscribe, context)),
+        CallbackQueryHandler(partial(help_tapped, context), pattern=r"^help:$"),
+        CallbackQueryHandler(partial(tapped, context), pattern=rf"^sub:(on|off){AIMED}$"),
+        ChatMemberHandler(partial(membership, context), ChatMemberHandler.MY_CHAT_MEMBER),
+        MessageHandler(filters.StatusUpdate.MIGRATE, partial(migrated, context)),
     ]
 
 
-async def start(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def start(context: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Welcome the person, or open the paper or day of a deep link. A stopped subscription is restored."""
-    if (came := incoming(update)) is None:
+    if (message := incoming(update)) is None:
         return
-    reader = await desk.reader(came)
-    if reader.standing is Standing.ENDED and await desk.may_change(came):
-        reader = await desk.subscriptions.subscribe(reader)
-        await desk.answer(came, templates.words(reader.choices.language).welcome_back, buttons(reader))
-    if paper := _paper(came.words):
-        await papers.wanted(desk, came, reader, [paper])
-    elif day := editions.LINK.fullmatch(came.words):
-        await editions.show_day(desk, came, reader, day[1])
+    subscriber = await context.subscriber(message)
+    if subscriber.status is SubscriberStatus.ENDED and await context.may_change(message):
+        subscriber = await context.subscriptions.subscribe(subscriber)
+        await context.answer(
+            message, templates.words(subscriber.preferences.language).welcome_back, buttons(subscriber)
+        )
+    if paper := _paper(message.words):
+        await papers.wanted(context, message, subscriber, [paper])
+    elif day := editions.LINK.fullmatch(message.words):
+        await editions.show_day(context, message, subscriber, day[1])
     else:
-        if reader.standing is Standing.NEW and came.address.is_private:
-            reader = await desk.subscriptions.subscribe(reader)
-        await desk.answer(came, _welcome(desk, reader), buttons(reader))
+        if subscriber.status is SubscriberStatus.NEW and message.address.is_private:
+            subscriber = await context.subscriptions.subscribe(subscriber)
+        await context.answer(message, _welcome(context, subscriber), buttons(subscriber))
 
 
-async def help_(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def help_(context: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Show what the bot can do."""
-    if came := incoming(update):
-        await _help(desk, came)
+    if message := incoming(update):
+        await _help(context, message)
 
 
-async def help_tapped(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def help_tapped(context: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Show the help after a tap."""
-    if came := await desk.tap(update, "help"):
-        await _help(desk, came)
+    if message := await context.tap(update, "help"):
+        await _help(context, message)
 
 
-async def _help(desk: BotContext, came: IncomingMessage) -> None:
-    reader = await desk.reader(came)
-    language = reader.choices.language
+async def _help(context: BotContext, message: IncomingMessage) -> None:
+    subscriber = await context.subscriber(message)
+    language = subscriber.preferences.language
     text = templates.render(
         "help",
         language,
-        commands=prompts.offered_commands(desk, templates.words(language)),
-        is_operator=desk.is_operator(came),
-        talks=came.talks,
-        in_group=came.kind is Kind.GROUP,
+        commands=prompts.offered_commands(context, templates.words(language)),
+        is_operator=context.is_operator(message),
+        talks=message.talks,
+        in_group=message.kind is ChatKind.GROUP,
     )
-    await desk.answer(came, text, _more_buttons(reader) if came.talks else buttons(reader))
+    await context.answer(message, text, _more_buttons(subscriber) if message.talks else buttons(subscriber))
 
 
-async def subscribe(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def subscribe(context: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Subscribe the chat."""
-    if came := incoming(update):
-        await _switch(desk, came, on=True)
+    if message := incoming(update):
+        await _switch(context, message, on=True)
 
 
-async def unsubscribe(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def unsubscribe(context: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Unsubscribe the chat. Its settings are kept."""
-    if came := incoming(update):
-        await _switch(desk, came, on=False)
+    if message := incoming(update):
+        await _switch(context, message, on=False)
 
 
-async def tapped(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def tapped(context: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Subscribe or unsubscribe the chat after a tap."""
     query = update.callback_query
-    if query is None or (came := incoming(update)) is None:
+    if query is None or (message := incoming(update)) is None:
         return
-    if not await desk.may_change(came):  # shown only to the person who tapped
-        says = templates.words((await desk.reader(came)).choices.language)
-        await desk.acknowledge(query, str(says.only_admins), alert=True)
+    if not await context.may_change(message):  # shown only to the person who tapped
+        says = templates.words((await context.subscriber(message)).preferences.language)
+        await context.acknowledge(query, str(says.only_admins), alert=True)
         return
-    await desk.acknowledge(query)
-    await _switch(desk, came, on=str(query.data).startswith("sub:on"))
+    await context.acknowledge(query)
+    await _switch(context, message, on=str(query.data).startswith("sub:on"))
 
 
-async def _switch(desk: BotContext, came: IncomingMessage, *, on: bool) -> None:
-    reader = await desk.reader(came)
-    says = templates.words(reader.choices.language)
-    if not await desk.may_change(came):
-        await desk.answer(came, says.only_admins)
+async def _switch(context: BotContext, message: IncomingMessage, *, on: bool) -> None:
+    subscriber = await context.subscriber(message)
+    says = templates.words(subscriber.preferences.language)
+    if not await context.may_change(message):
+        await context.answer(message, says.only_admins)
         return
-    was = reader.standing is Standing.ACTIVE
-    act = desk.subscriptions.subscribe if on else desk.subscriptions.leave
-    reader = await act(reader)
+    was = subscriber.status is SubscriberStatus.ACTIVE
+    act = context.subscriptions.subscribe if on else context.subscriptions.leave
+    subscriber = await act(subscriber)
     left = says.unsubscribed if was else says.not_subscribed
-    said = _subscription(desk, reader) if on else left
-    await desk.answer(came, said, buttons(reader))
+    said = _subscription(context, subscriber) if on else left
+    await context.answer(message, said, buttons(subscriber))
 
 
-async def membership(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def membership(context: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Handle a change of the bot's membership: blocked, removed, or made an administrator of a channel."""
     change = update.my_chat_member
     if change is None:
         return
     chat, status = change.chat, change.new_chat_member.status
     if status in _GONE:
-        reason = "blocked" if kind(chat) is Kind.PRIVATE else "kicked"
-        await desk.subscriptions.end(CHANNEL, str(Address(chat.id)), reason)
-    elif kind(chat) is Kind.CHANNEL and status == ChatMember.ADMINISTRATOR:
-        await enroll(desk, Address(chat.id), Kind.CHANNEL, change.from_user.language_code)
+        reason = "blocked" if kind(chat) is ChatKind.PRIVATE else "kicked"
+        await context.subscriptions.end(CHANNEL, str(Address(chat.id)), reason)
+    elif kind(chat) is ChatKind.CHANNEL and status == ChatMember.ADMINISTRATOR:
+        await enroll(context, Address(chat.id), ChatKind.CHANNEL, change.from_user.language_code)
 
 
-async def migrated(desk: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+async def migrated(context: BotContext, update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
     """Move the subscriber to the new id when a group becomes a supergroup."""
     message = update.effective_message
     if message is None or message.migrate_to_chat_id is None:
         return  # the second message about the same migration
-    await desk.subscriptions.move(CHANNEL, str(message.chat_id), str(message.migrate_to_chat_id))
+    await context.subscriptions.move(CHANNEL, str(message.chat_id), str(message.migrate_to_chat_id))
 
 
-async def enroll(desk: BotContext, address: Address, what: Kind, language: str | None) -> Subscriber:
+async def enroll(context: BotContext, address: Address, what: ChatKind, language: str | None) -> Subscriber:
     """Subscribe a channel, or another chat without a person, unless it has unsubscribed before."""
-    chosen = Choices(templates.nearest_language(language, desk.language))
-    return await desk.subscriptions.enroll(Subscriber(0, CHANNEL, str(address), what, chosen, desk.zone))
-
-
-def buttons(reader: Subscriber) -> Rows:
-    """Return the buttons under a message about the subscription."""
-    says = templates.words(reader.choices.language)
-    more = [] if reader.kind is Kind.CHANNEL else [Button(str(says.help), "help:")]
-    return (
-        (Button(str(says.today), "day:"), Button(str(says.settings), settings.OPEN)),
-        (settings.switch(reader), *more),
+    chosen = Preferences(templates.nearest_language(language, context.language))
+    return await context.subscriptions.enroll(
+        Subscriber(0, CHANNEL, str(address), what, chosen, context.zone)
     )
 
 
-def _more_buttons(reader: Subscriber) -> Rows:
-    says = templates.words(reader.choices.language)
+def buttons(subscriber: Subscriber) -> Rows:
+    """Return the buttons under a message about the subscription."""
+    says = templates.words(subscriber.preferences.language)
+    more = [] if subscriber.kind is ChatKind.CHANNEL else [Button(str(says.help), "help:")]
+    return (
+        (Button(str(says.today), "day:"), Button(str(says.settings), settings.OPEN)),
+        (settings.switch(subscriber), *more),
+    )
+
+
+def _more_buttons(subscriber: Subscriber) -> Rows:
+    says = templates.words(subscriber.preferences.language)
     return (
         (Button(str(says.today), "day:"), Button(str(says.days_before), "days:")),
         (Button(str(says.search), "search:"), Button(str(says.settings), settings.OPEN)),
-        (settings.switch(reader),),
+        (settings.switch(subscriber),),
     )
 
 
-def _welcome(desk: BotContext, reader: Subscriber) -> str:
-    active = reader.standing is Standing.ACTIVE
+def _welcome(context: BotContext, subscriber: Subscriber) -> str:
+    active = subscriber.status is SubscriberStatus.ACTIVE
     return str(
-        templates.words(reader.choices.language).welcome(_subscription(desk, reader) if active else None)
+        templates.words(subscriber.preferences.language).welcome(
+            _subscription(context, subscriber) if active else None
+        )
     )
 
 
-def _subscription(desk: BotContext, reader: Subscriber) -> Any:
+def _subscription(context: BotContext, subscriber: Subscriber) -> Any:
     """Describe the subscription: when the digest comes, and whether it is paused."""
-    now = desk.clock()
-    pause = preferences.pause(reader, now)
-    usual = preferences.usual_time(desk.app.plan.calendar, now, reader.zone)
-    return templates.words(reader.choices.language).subscribed(
-        reader.hour, preferences.zone_name(reader.zone), pause, usual
+    now = context.clock()
+    pause = preferences.pause(subscriber, now)
+    usual = preferences.usual_time(context.app.plan.calendar, now, subscriber.zone)
+    return templates.words(subscriber.preferences.language).subscribed(
+        subscriber.hour, preferences.zone_name(subscriber.zone), pause, usual
     )
 
 

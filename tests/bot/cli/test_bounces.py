@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from bot.container import open_database
-from bot.core.models import Standing
+from bot.core.models import SubscriberStatus
 from bot.settings import given
 from tests.bot.commands import Commands
 from tests.bot.mail.readers import standing, subscribed
@@ -16,7 +16,7 @@ async def _two(folder: Path) -> tuple[int, int]:
         return (await subscribed(engine)).id, (await subscribed(engine, "other@example.org")).id
 
 
-async def _standing(folder: Path, number: int) -> tuple[Standing, str | None]:
+async def _standing(folder: Path, number: int) -> tuple[SubscriberStatus, str | None]:
     async with open_database(given(data_dir=folder / "data")) as engine:
         return await standing(engine, number)
 
@@ -28,8 +28,8 @@ def test_a_mail_that_is_piped_in_is_acted_on(commands: Commands) -> None:
     assert (told.status, told.out) == (0, "Mails: ended 1\n")
     again = commands.call("bounces", "-", piped=dsn(came_back_to(reader)))
     assert again.out == "Mails: already known 1\n"
-    assert asyncio.run(_standing(commands.folder, reader)) == (Standing.ENDED, "bounced 5.1.1")
-    assert asyncio.run(_standing(commands.folder, other)) == (Standing.ACTIVE, None)
+    assert asyncio.run(_standing(commands.folder, reader)) == (SubscriberStatus.ENDED, "bounced 5.1.1")
+    assert asyncio.run(_standing(commands.folder, other)) == (SubscriberStatus.ACTIVE, None)
     assert "example.org" not in told.out + told.err
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from bot.cli.preview import Medium, write
 from bot.container import App
-from bot.core.models import Choices, Detail, Kind, Standing, Subscriber
+from bot.core.models import ChatKind, Detail, Preferences, Subscriber, SubscriberStatus
 from bot.db import subscribers
 from bot.settings import Settings
 from digest.core.errors import DigestError
@@ -22,10 +22,10 @@ ADA = Subscriber(
     0,
     "mail",
     "ada@example.com",
-    Kind.MAILBOX,
-    Choices("zh-CN", Detail.READINGS),
+    ChatKind.MAILBOX,
+    Preferences("zh-CN", Detail.READINGS),
     ZoneInfo("UTC"),
-    Standing.ACTIVE,
+    SubscriberStatus.ACTIVE,
 )
 
 
@@ -40,9 +40,10 @@ async def test_a_preview_is_what_that_subscriber_gets_in_each_medium(tmp_path: P
         await here.run()
         async with here.app(WEDNESDAY_NOON) as app:
             one = (keyword("Room 2"),)
-            await joined(app, replace(ADA, choices=replace(ADA.choices, include=one)))
+            await joined(app, replace(ADA, preferences=replace(ADA.preferences, include=one)))
             await joined(
-                app, replace(ADA, channel="telegram", address="1001", choices=Choices("en", rich=True))
+                app,
+                replace(ADA, channel="telegram", address="1001", preferences=Preferences("en", rich=True)),
             )
             settings = here.settings()
 
@@ -76,8 +77,8 @@ async def test_what_cannot_be_shown_is_told_in_one_sentence(tmp_path: Path) -> N
     async with world(tmp_path, papers=1) as here:
         await here.run()
         async with here.app(WEDNESDAY_NOON) as app:
-            choosy = replace(ADA.choices, categories=("math.AG",))
-            await joined(app, replace(ADA, choices=choosy))
+            choosy = replace(ADA.preferences, categories=("math.AG",))
+            await joined(app, replace(ADA, preferences=choosy))
             settings: Settings = here.settings()
 
             async def refused(

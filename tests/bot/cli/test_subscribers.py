@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bot.container import open_database
 from bot.core.mailboxes import Mailbox
-from bot.core.models import Choices, Letter, SigningUp, Standing, Subscriber
+from bot.core.models import MailPurpose, Preferences, SignUp, Subscriber, SubscriberStatus
 from bot.db import bounces, signups, subscribers
 from bot.settings import given
 from digest.core.keywords import keyword
@@ -22,8 +22,8 @@ from tests.bot.mail.reports import NOW
 LIST = (
     "address,consented_at,consent\nli@example.org,2025-01-01,paper form\nwang@example.org,2025-02-01,club\n"
 )
-LEFT = replace(READER, address="left@example.org", standing=Standing.LEFT)
-GONE = replace(READER, address="gone@example.org", standing=Standing.ENDED, reason="bounced 5.1.1")
+LEFT = replace(READER, address="left@example.org", status=SubscriberStatus.LEFT)
+GONE = replace(READER, address="gone@example.org", status=SubscriberStatus.ENDED, reason="bounced 5.1.1")
 
 
 def known(folder: Path, *people: Subscriber) -> None:
@@ -61,7 +61,7 @@ def test_the_list_shows_who_is_known_how_it_stands_and_why(commands: Commands) -
     ]
     assert told.out.splitlines()[4].endswith("bounced 5.1.1")
     assert told.out.endswith("\n4 in total.\n")
-    some = commands.call("subscribers", "list", "--channel", "mail", "--standing", "active")
+    some = commands.call("subscribers", "list", "--channel", "mail", "--status", "active")
     assert some.out.endswith("\n1 in total.\n")
     assert "reader@example.org" in some.out
     assert commands.call("subscribers", "list", "--channel", "pigeon").status == 2
@@ -69,7 +69,9 @@ def test_the_list_shows_who_is_known_how_it_stands_and_why(commands: Commands) -
 
 def test_the_export_holds_everything_and_nothing_that_a_spreadsheet_would_run(commands: Commands) -> None:
     odd = replace(
-        READER, address="=1+1@example.org", choices=Choices("en", include=(keyword("@SUM(1)"), keyword("x")))
+        READER,
+        address="=1+1@example.org",
+        preferences=Preferences("en", include=(keyword("@SUM(1)"), keyword("x"))),
     )
     known(commands.folder, FULL, odd)
     told = commands.call("subscribers", "export", "out.csv")
@@ -128,7 +130,9 @@ def test_a_list_that_is_no_utf_8_is_refused(commands: Commands) -> None:
 
 
 def test_who_is_known_stays_as_they_are_and_who_left_does_not_come_back(commands: Commands) -> None:
-    there = replace(READER, address="li@example.org", choices=Choices("en", include=(keyword("echo"),)))
+    there = replace(
+        READER, address="li@example.org", preferences=Preferences("en", include=(keyword("echo"),))
+    )
     known(commands.folder, there, LEFT, GONE)
     before = rows(commands.folder, "SELECT * FROM subscribers")
     more = "left@example.org,2026-01-01,new form\ngone@example.org,2026-01-01,new form\n"
@@ -159,7 +163,7 @@ def test_removing_asks_and_deletes_every_row_about_somebody(commands: Commands) 
         ):
             await bounces.take(connection, "<1@x>", "soft", None, 1, NOW)
             mailbox = Mailbox.of(READER.address)
-            await signups.add(connection, SigningUp(0, mailbox, "n", Letter.CONFIRM, None, "form", NOW))
+            await signups.add(connection, SignUp(0, mailbox, "n", MailPurpose.CONFIRM, None, "form", NOW))
 
     asyncio.run(more())
     kept = commands.call("subscribers", "remove", "Reader@example.org", piped=b"n\n")

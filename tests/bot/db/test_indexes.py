@@ -107,7 +107,7 @@ async def test_picking_and_marking_what_is_due_use_their_indexes(given: AsyncEng
             await deliveries.mark(connection, numbers, Mark(Sending.SENT, part=1), NOW)
             await deliveries.abandon(connection, "telegram", NOW, repeats=True)
             await deliveries.next_at(connection)
-            await deliveries.is_under_way(connection, due[0].dispatch.id, NOW)
+            await deliveries.is_under_way(connection, due[0].campaign.id, NOW)
     assert len(due) == 10
     assert await scans(given, statements) == []
 

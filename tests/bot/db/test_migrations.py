@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.db import deliveries, dispatches, unknown_messages
+from bot.db import campaigns, deliveries, unknown_messages
 from bot.db.tables import metadata
 from bot.db.upgrade import _config, _migrations, check, upgrade
 from bot.delivery import fanout
@@ -203,7 +203,7 @@ async def test_what_was_given_out_before_stays_given_and_what_was_unknown_can_be
     now = datetime(2026, 2, 10, 2, 0, tzinfo=UTC)
     assert await fanout.open_edition(engine, day, now, now, ["zh-CN"]) is None
     async with writing(engine) as connection:
-        assert await dispatches.unfinished(connection) == []
+        assert await campaigns.unfinished(connection) == []
         assert await unknown_messages.counts(connection) == {1: 1}
         assert await deliveries.abandon(connection, "mail", now, repeats=False) == 1
         assert await unknown_messages.counts(connection) == {1: 2}
@@ -242,13 +242,13 @@ async def test_the_topics_of_a_private_chat_become_one_subscription(engine: Asyn
                     f"VALUES ({number}, 'broadcast', 'x', {moment}, {moment})"
                 )
             )
-        for number, (dispatch, subscriber, state) in enumerate(
+        for number, (campaign, subscriber, state) in enumerate(
             ((1, 1, "unknown"), (1, 2, "sent"), (1, 3, "sent"), (2, 2, "due")), start=1
         ):
             await connection.execute(
                 text(
                     "INSERT INTO deliveries (id, dispatch_id, subscriber_id, channel, state, due_at, next_at, part, "
-                    f"tries, changed_at) VALUES ({number}, {dispatch}, {subscriber}, 'telegram', '{state}', "
+                    f"tries, changed_at) VALUES ({number}, {campaign}, {subscriber}, 'telegram', '{state}', "
                     f"{moment}, {moment}, 0, 0, {moment})"
                 )
             )

@@ -10,21 +10,21 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.core.models import (
-    Ask,
-    Choices,
+    Campaign,
+    ChatKind,
     Delivery,
     Detail,
-    Dispatch,
-    Kind,
     Mark,
+    PaperRequest,
+    Preferences,
+    RequestKind,
     Sending,
-    Standing,
     Subject,
     Subscriber,
-    Wish,
+    SubscriberStatus,
 )
-from bot.db import asks, deliveries, dispatches, subscribers, totals, updates
-from bot.db.asks import Day
+from bot.db import campaigns, deliveries, paper_requests, subscribers, totals, updates
+from bot.db.paper_requests import Day
 from bot.db.tables import spent
 from digest.core.keywords import keyword
 from digest.db.engine import reading, writing
@@ -34,12 +34,14 @@ LATER = NOW + timedelta(hours=1)
 TODAY = date(2026, 2, 11)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 DAY = Day(NOW, "alias of {}".format)
-LI = Subscriber(0, "telegram", "1001", Kind.PRIVATE, Choices("zh-CN"), SHANGHAI, Standing.ACTIVE)
+LI = Subscriber(
+    0, "telegram", "1001", ChatKind.PRIVATE, Preferences("zh-CN"), SHANGHAI, SubscriberStatus.ACTIVE
+)
 FULL = replace(
     LI,
     address="-1001:7",
-    kind=Kind.GROUP,
-    choices=Choices(
+    kind=ChatKind.GROUP,
+    preferences=Preferences(
         "en", Detail.TITLES, ("cs.SD",), (keyword("语音"), keyword("A<B & C")), (keyword("drone"),), rich=True
     ),
     zone=ZoneInfo("Europe/Berlin"),
@@ -60,12 +62,12 @@ async def add(connection: AsyncConnection, *addresses: str) -> list[Subscriber]:
     return [await subscribers.add(connection, replace(LI, address=each), NOW) for each in addresses]
 
 
-async def give_out(connection: AsyncConnection, day: date = TODAY) -> Dispatch:
+async def give_out(connection: AsyncConnection, day: date = TODAY) -> Campaign:
     """The edition of `day` to all who are subscribed, due now."""
-    dispatch = await dispatches.open_(connection, Subject.EDITION, day, NOW, NOW)
-    assert dispatch is not None
-    await deliveries.open_for(connection, dispatch, at_once, NOW, quiet=False)
-    return dispatch
+    campaign = await campaigns.open_(connection, Subject.EDITION, day, NOW, NOW)
+    assert campaign is not None
+    await deliveries.open_for(connection, campaign, at_once, NOW, quiet=False)
+    return campaign
 
 
 async def due(connection: AsyncConnection, at: datetime = NOW) -> list[Delivery]:
@@ -85,7 +87,7 @@ async def test_an_address_is_added_once_and_what_is_there_stands(engine: AsyncEn
     async with writing(engine) as connection:
         first = await subscribers.add(connection, LI, NOW)
         assert await subscribers.add(connection, replace(LI, silent=True), LATER) == first
-        assert (await subscribers.standings(connection))["telegram", Standing.ACTIVE, None] == 1
+        assert (await subscribers.statuses(connection))["telegram", SubscriberStatus.ACTIVE, None] == 1
 
 
 async def test_a_change_is_made_to_what_is_stored(engine: AsyncEngine) -> None:
@@ -105,8 +107,8 @@ async def test_a_subscription_that_ends_keeps_its_choices_and_the_reason(engine:
         added = await subscribers.add(connection, FULL, NOW)
         await subscribers.end(connection, added.id, "blocked", NOW)
         ended = await subscribers.find(connection, "telegram", FULL.address)
-        assert ended == replace(added, standing=Standing.ENDED, reason="blocked")
-        assert await subscribers.standings(connection) == {("telegram", Standing.ENDED, "blocked"): 1}
+        assert ended == replace(added, status=SubscriberStatus.ENDED, reason="blocked")
+        assert await subscribers.statuses(connection) == {("telegram", SubscriberStatus.ENDED, "blocked"): 1}
 
 
 async def test_a_subscriber_moves_with_its_deliveries(engine: AsyncEngine) -> None:
@@ -122,7 +124,7 @@ async def test_an_address_that_has_its_own_subscription_takes_no_second_one(engi
         old, new = await add(connection, "-5", "-1005")
         assert await subscribers.move(connection, old.id, "-1005", NOW) is None
         ended = await subscribers.find(connection, "telegram", "-5")
-        assert ended == replace(old, standing=Standing.ENDED, reason="moved")
+        assert ended == replace(old, status=SubscriberStatus.ENDED, reason="moved")
         assert await subscribers.find(connection, "telegram", "-1005") == new
 
 
@@ -140,12 +142,14 @@ async def test_who_is_forgotten_leaves_nothing_behind(engine: AsyncEngine) -> No
         gone, other = await add(connection, "1001", "1002")
         await give_out(connection)
         for address in ("1001", "1002"):
-            await asks.add(connection, Ask(0, address, address, "2602.00001", Wish.READING, "zh-CN", NOW))
+            await paper_requests.add(
+                connection, PaperRequest(0, address, address, "2602.00001", RequestKind.READING, "zh-CN", NOW)
+            )
         await subscribers.forget(connection, gone.id)
         assert await subscribers.find(connection, "telegram", "1001") is None
         assert [each.subscriber for each in await due(connection)] == [other]
-        assert await asks.of_address(connection, "1001") == []
-        assert len(await asks.of_address(connection, "1002")) == 1
+        assert await paper_requests.of_address(connection, "1001") == []
+        assert len(await paper_requests.of_address(connection, "1002")) == 1
 
 
 async def test_a_chat_is_forgotten_with_all_its_topics_and_no_other_chat(engine: AsyncEngine) -> None:
@@ -153,12 +157,14 @@ async def test_a_chat_is_forgotten_with_all_its_topics_and_no_other_chat(engine:
         await add(connection, "-1001", "-1001:7", "-10012", "-1001_7", "1001")
         await give_out(connection)
         for address in ("-1001:9", "-10012"):
-            await asks.add(connection, Ask(0, address, "5", "2602.00001", Wish.READING, "zh-CN", NOW))
+            await paper_requests.add(
+                connection, PaperRequest(0, address, "5", "2602.00001", RequestKind.READING, "zh-CN", NOW)
+            )
         await subscribers.forget_chat(connection, "telegram", "-1001", DAY)
         left = ["-10012", "-1001_7", "1001"]
         assert [each.subscriber.address for each in await due(connection)] == left
-        assert await asks.of_address(connection, "-1001") == []
-        assert len(await asks.of_address(connection, "5")) == 1
+        assert await paper_requests.of_address(connection, "-1001") == []
+        assert len(await paper_requests.of_address(connection, "5")) == 1
 
 
 async def test_what_was_forgotten_counts_for_that_day_under_an_alias_and_is_gone_after_two(
@@ -166,21 +172,25 @@ async def test_what_was_forgotten_counts_for_that_day_under_an_alias_and_is_gone
 ) -> None:
     async with writing(engine) as connection:
         for person, moment in (("5", NOW - timedelta(days=1)), ("5", NOW), ("5", LATER), ("6", LATER)):
-            ask = Ask(0, "-1", person, "2602.00001", Wish.READING, "en", moment)
-            await asks.add(connection, ask, made=True)
+            ask = PaperRequest(0, "-1", person, "2602.00001", RequestKind.READING, "en", moment)
+            await paper_requests.add(connection, ask, made=True)
         await subscribers.forget_chat(connection, "telegram", "5", DAY)
-        assert await asks.of_address(connection, "5") == []
-        assert await asks.forgotten(connection, DAY, "5") == 2
-        ask = Ask(0, "5", "5", "2602.00001", Wish.READING, "en", LATER)
-        await asks.add(connection, ask, made=True)
+        assert await paper_requests.of_address(connection, "5") == []
+        assert await paper_requests.forgotten(connection, DAY, "5") == 2
+        ask = PaperRequest(0, "5", "5", "2602.00001", RequestKind.READING, "en", LATER)
+        await paper_requests.add(connection, ask, made=True)
         for _ in range(2):
             await subscribers.forget_chat(connection, "telegram", "5", DAY)
-            assert [await asks.counted(connection, DAY, who) for who in ("5", "6", None)] == [3, 1, 4]
+            assert [await paper_requests.counted(connection, DAY, who) for who in ("5", "6", None)] == [
+                3,
+                1,
+                4,
+            ]
         assert [row.alias for row in await connection.execute(select(spent))] == ["alias of 5"]
-        await asks.prune(connection, NOW + timedelta(days=1))
-        assert await asks.forgotten(connection, DAY) == 3
-        await asks.prune(connection, NOW + timedelta(days=2, seconds=1))
-        assert await asks.forgotten(connection, DAY) == 0
+        await paper_requests.prune(connection, NOW + timedelta(days=1))
+        assert await paper_requests.forgotten(connection, DAY) == 3
+        await paper_requests.prune(connection, NOW + timedelta(days=2, seconds=1))
+        assert await paper_requests.forgotten(connection, DAY) == 0
 
 
 async def test_who_is_forgotten_while_an_edition_is_given_out_breaks_neither(engine: AsyncEngine) -> None:
@@ -192,13 +202,13 @@ async def test_who_is_forgotten_while_an_edition_is_given_out_breaks_neither(eng
             await subscribers.forget_chat(connection, "telegram", address, DAY)
 
     async with writing(engine) as connection:
-        dispatch = await give_out(connection)
+        campaign = await give_out(connection)
         forgetting = asyncio.create_task(forgotten("1001"))
         await asyncio.wait({forgetting}, timeout=0.2)
     await forgetting
     async with reading(engine) as connection:
         assert [each.subscriber.address for each in await due(connection)] == ["1002"]
-        assert await deliveries.counts(connection, dispatch.id) == {Sending.DUE: 1}
+        assert await deliveries.counts(connection, campaign.id) == {Sending.DUE: 1}
 
 
 async def test_an_edition_that_is_given_out_while_somebody_is_forgotten_goes_to_the_others(
@@ -222,37 +232,37 @@ async def test_an_edition_that_is_given_out_while_somebody_is_forgotten_goes_to_
 
 async def test_an_edition_is_given_out_once_and_broadcasts_each_time(engine: AsyncEngine) -> None:
     async with writing(engine) as connection:
-        first = await dispatches.open_(connection, Subject.EDITION, TODAY, NOW, NOW)
-        assert await dispatches.open_(connection, Subject.EDITION, TODAY, NOW, LATER) is None
-        assert await dispatches.of_day(connection, TODAY) == first
+        first = await campaigns.open_(connection, Subject.EDITION, TODAY, NOW, NOW)
+        assert await campaigns.open_(connection, Subject.EDITION, TODAY, NOW, LATER) is None
+        assert await campaigns.of_day(connection, TODAY) == first
         drafts = [
-            await dispatches.open_(connection, Subject.DRAFT, None, NOW, NOW, text) for text in ("a", "b")
+            await campaigns.open_(connection, Subject.DRAFT, None, NOW, NOW, text) for text in ("a", "b")
         ]
         assert None not in drafts
-        assert await dispatches.latest(connection, 5) == [first]
+        assert await campaigns.latest(connection, 5) == [first]
 
 
 async def test_a_draft_is_confirmed_once(engine: AsyncEngine) -> None:
     async with writing(engine) as connection:
-        draft = await dispatches.open_(connection, Subject.DRAFT, None, NOW, NOW, "Hello")
+        draft = await campaigns.open_(connection, Subject.DRAFT, None, NOW, NOW, "Hello")
         assert draft is not None
-        confirmed = await dispatches.confirm(connection, draft.id, LATER)
+        confirmed = await campaigns.confirm(connection, draft.id, LATER)
         assert confirmed == replace(draft, subject=Subject.BROADCAST, due_at=LATER)
-        assert await dispatches.confirm(connection, draft.id, LATER) is None
-        edition = await dispatches.open_(connection, Subject.EDITION, TODAY, NOW, NOW)
+        assert await campaigns.confirm(connection, draft.id, LATER) is None
+        edition = await campaigns.open_(connection, Subject.EDITION, TODAY, NOW, NOW)
         assert edition is not None
-        assert await dispatches.confirm(connection, edition.id, LATER) is None
+        assert await campaigns.confirm(connection, edition.id, LATER) is None
 
 
 async def test_a_draft_cannot_be_confirmed_after_a_day(engine: AsyncEngine) -> None:
     async with writing(engine) as connection:
-        draft = await dispatches.open_(connection, Subject.DRAFT, None, NOW, NOW, "Hello")
+        draft = await campaigns.open_(connection, Subject.DRAFT, None, NOW, NOW, "Hello")
         assert draft is not None
-        assert await dispatches.confirm(connection, draft.id, NOW + timedelta(days=1, seconds=1)) is None
-        await dispatches.prune_texts(connection, NOW + timedelta(days=1))
-        assert await dispatches.find(connection, draft.id) == draft
-        await dispatches.prune_texts(connection, NOW + timedelta(days=1, seconds=1))
-        assert await dispatches.find(connection, draft.id) is None
+        assert await campaigns.confirm(connection, draft.id, NOW + timedelta(days=1, seconds=1)) is None
+        await campaigns.prune_texts(connection, NOW + timedelta(days=1))
+        assert await campaigns.find(connection, draft.id) == draft
+        await campaigns.prune_texts(connection, NOW + timedelta(days=1, seconds=1))
+        assert await campaigns.find(connection, draft.id) is None
 
 
 async def test_after_a_year_what_has_ended_goes_but_an_edition_is_still_given_out_once(
@@ -262,34 +272,36 @@ async def test_after_a_year_what_has_ended_goes_but_an_edition_is_still_given_ou
     async with writing(engine) as connection:
         await add(connection, "1001", "1002")
         edition = await give_out(connection)
-        draft = await dispatches.open_(connection, Subject.DRAFT, None, NOW, NOW, "Hello")
+        draft = await campaigns.open_(connection, Subject.DRAFT, None, NOW, NOW, "Hello")
         assert draft is not None
-        words = await dispatches.confirm(connection, draft.id, NOW)
+        words = await campaigns.confirm(connection, draft.id, NOW)
         assert words is not None
         await deliveries.open_for(connection, words, at_once, NOW, quiet=False)
         ended = [each.id for each in await due(connection)][1:]
         await deliveries.mark(connection, ended, Mark(Sending.SENT), NOW)
 
         await deliveries.prune(connection, NOW + year)
-        await dispatches.prune_texts(connection, NOW + year)
+        await campaigns.prune_texts(connection, NOW + year)
         assert await deliveries.counts(connection, edition.id) == {Sending.DUE: 1, Sending.SENT: 1}
-        assert await dispatches.find(connection, words.id) == words
+        assert await campaigns.find(connection, words.id) == words
 
         later = NOW + year + timedelta(seconds=1)
         await deliveries.prune(connection, later)
-        await dispatches.prune_texts(connection, later)
+        await campaigns.prune_texts(connection, later)
         assert await deliveries.counts(connection, edition.id) == {Sending.DUE: 1}
-        assert await dispatches.find(connection, words.id) is None
-        assert await dispatches.open_(connection, Subject.EDITION, TODAY, NOW, later) is None
+        assert await campaigns.find(connection, words.id) is None
+        assert await campaigns.open_(connection, Subject.EDITION, TODAY, NOW, later) is None
 
 
 async def test_what_was_asked_is_kept_for_ninety_days(engine: AsyncEngine) -> None:
     async with writing(engine) as connection:
-        await asks.add(connection, Ask(0, "5", "5", "2602.00001", Wish.ANSWER, "en", NOW, "Why?"))
-        await asks.prune(connection, NOW + timedelta(days=90))
-        assert len(await asks.of_address(connection, "5")) == 1
-        await asks.prune(connection, NOW + timedelta(days=90, seconds=1))
-        assert await asks.of_address(connection, "5") == []
+        await paper_requests.add(
+            connection, PaperRequest(0, "5", "5", "2602.00001", RequestKind.ANSWER, "en", NOW, "Why?")
+        )
+        await paper_requests.prune(connection, NOW + timedelta(days=90))
+        assert len(await paper_requests.of_address(connection, "5")) == 1
+        await paper_requests.prune(connection, NOW + timedelta(days=90, seconds=1))
+        assert await paper_requests.of_address(connection, "5") == []
 
 
 async def test_messages_are_kept_as_whoever_came_first_made_them_and_go_after_their_time(
@@ -297,24 +309,24 @@ async def test_messages_are_kept_as_whoever_came_first_made_them_and_go_after_th
 ) -> None:
     async with writing(engine) as connection:
         await add(connection, "1001")
-        dispatch = await give_out(connection)
-        number = await dispatches.keep_rendering(connection, dispatch.id, "key", [{"html": "一"}], NOW)
-        assert await dispatches.keep_rendering(connection, dispatch.id, "key", [{"html": "2"}], NOW) == number
-        assert await dispatches.parts(connection, number) == ({"html": "一"},)
+        campaign = await give_out(connection)
+        number = await campaigns.keep_rendering(connection, campaign.id, "key", [{"html": "一"}], NOW)
+        assert await campaigns.keep_rendering(connection, campaign.id, "key", [{"html": "2"}], NOW) == number
+        assert await campaigns.parts(connection, number) == ({"html": "一"},)
         [delivery] = await due(connection)
         await deliveries.mark(connection, [delivery.id], Mark(Sending.SENT, rendering=number), NOW)
-        await dispatches.prune(connection, NOW + timedelta(days=6), timedelta(days=7))
-        assert await dispatches.rendering(connection, dispatch.id, "key") == number
-        await dispatches.prune(connection, NOW + timedelta(days=8), timedelta(days=7))
-        assert await dispatches.rendering(connection, dispatch.id, "key") is None
-        assert await deliveries.counts(connection, dispatch.id) == {Sending.SENT: 1}
+        await campaigns.prune(connection, NOW + timedelta(days=6), timedelta(days=7))
+        assert await campaigns.rendering(connection, campaign.id, "key") == number
+        await campaigns.prune(connection, NOW + timedelta(days=8), timedelta(days=7))
+        assert await campaigns.rendering(connection, campaign.id, "key") is None
+        assert await deliveries.counts(connection, campaign.id) == {Sending.SENT: 1}
 
 
 async def test_an_edition_is_composed_anew_for_all_who_have_got_nothing_of_it(engine: AsyncEngine) -> None:
     async with writing(engine) as connection:
         await add(connection, "1001", "1002", "1003", "1004")
-        dispatch = await give_out(connection)
-        number = await dispatches.keep_rendering(connection, dispatch.id, "key", [{}, {}], NOW)
+        campaign = await give_out(connection)
+        number = await campaigns.keep_rendering(connection, campaign.id, "key", [{}, {}], NOW)
         tried, begun, perhaps, new = await due(connection)
         for delivery, mark in (
             (tried, Mark(Sending.DUE, "flood", part=0, rendering=number)),
@@ -322,34 +334,36 @@ async def test_an_edition_is_composed_anew_for_all_who_have_got_nothing_of_it(en
             (perhaps, Mark(Sending.DUE, "interrupted", part=0, rendering=number, repeated=True)),
         ):
             await deliveries.mark(connection, [delivery.id], mark, NOW)
-        await dispatches.renew(connection, TODAY, NOW)
-        assert await dispatches.rendering(connection, dispatch.id, "key") is None
-        assert await dispatches.parts(connection, number) == ({}, {})
+        await campaigns.renew(connection, TODAY, NOW)
+        assert await campaigns.rendering(connection, campaign.id, "key") is None
+        assert await campaigns.parts(connection, number) == ({}, {})
         held = {each.id: each.rendering for each in await due(connection)}
         assert held == {tried.id: None, begun.id: number, perhaps.id: number, new.id: None}
-        newer = await dispatches.keep_rendering(connection, dispatch.id, "key", [{"html": "新"}], NOW)
-        await dispatches.renew(connection, TODAY + timedelta(days=1), NOW)
-        assert await dispatches.rendering(connection, dispatch.id, "key") == newer
-        await dispatches.renew(connection, TODAY, NOW + timedelta(hours=1))
-        assert await dispatches.rendering(connection, dispatch.id, "key") is None
+        newer = await campaigns.keep_rendering(connection, campaign.id, "key", [{"html": "新"}], NOW)
+        await campaigns.renew(connection, TODAY + timedelta(days=1), NOW)
+        assert await campaigns.rendering(connection, campaign.id, "key") == newer
+        await campaigns.renew(connection, TODAY, NOW + timedelta(hours=1))
+        assert await campaigns.rendering(connection, campaign.id, "key") is None
 
 
 async def test_a_delivery_is_opened_for_each_who_is_subscribed_at_their_hour(engine: AsyncEngine) -> None:
     async with writing(engine) as connection:
         prompt, left = await add(connection, "1001", "1002")
-        await subscribers.change(connection, left.id, lambda it: replace(it, standing=Standing.LEFT), NOW)
+        await subscribers.change(
+            connection, left.id, lambda it: replace(it, status=SubscriberStatus.LEFT), NOW
+        )
         await subscribers.add(connection, FULL, NOW)
-        dispatch = await dispatches.open_(connection, Subject.EDITION, TODAY, NOW, NOW)
-        assert dispatch is not None
+        campaign = await campaigns.open_(connection, Subject.EDITION, TODAY, NOW, NOW)
+        assert campaign is not None
         hours = {(None, SHANGHAI): NOW, (time(7, 45), ZoneInfo("Europe/Berlin")): LATER}
 
         def when(hour: time | None, zone: ZoneInfo) -> datetime:
             return hours[hour, zone]
 
-        assert await deliveries.open_for(connection, dispatch, when, NOW, quiet=False) == 2
-        assert await deliveries.open_for(connection, dispatch, when, NOW, quiet=False) == 0
+        assert await deliveries.open_for(connection, campaign, when, NOW, quiet=False) == 2
+        assert await deliveries.open_for(connection, campaign, when, NOW, quiet=False) == 0
         [now] = await due(connection)
-        assert (now.subscriber, now.dispatch, now.part, now.tries) == (prompt, dispatch, 0, 0)
+        assert (now.subscriber, now.campaign, now.part, now.tries) == (prompt, campaign, 0, 0)
         assert [each.subscriber.address for each in await due(connection, LATER)] == ["1001", FULL.address]
 
 
@@ -357,9 +371,9 @@ async def test_a_quiet_day_is_for_those_who_asked_for_its_line(engine: AsyncEngi
     async with writing(engine) as connection:
         await add(connection, "1001")
         await subscribers.add(connection, replace(LI, address="1002", quiet_line=True), NOW)
-        dispatch = await dispatches.open_(connection, Subject.QUIET, TODAY, NOW, NOW)
-        assert dispatch is not None
-        assert await deliveries.open_for(connection, dispatch, at_once, NOW, quiet=True) == 1
+        campaign = await campaigns.open_(connection, Subject.QUIET, TODAY, NOW, NOW)
+        assert campaign is not None
+        assert await deliveries.open_for(connection, campaign, at_once, NOW, quiet=True) == 1
         assert [each.subscriber.address for each in await due(connection)] == ["1002"]
 
 
@@ -381,8 +395,8 @@ async def test_what_is_due_comes_oldest_first_and_not_what_is_held_or_of_another
 async def test_a_mark_changes_what_it_names_and_keeps_the_rest(engine: AsyncEngine) -> None:
     async with writing(engine) as connection:
         await add(connection, "1001")
-        dispatch = await give_out(connection)
-        number = await dispatches.keep_rendering(connection, dispatch.id, "key", [{}, {}], NOW)
+        campaign = await give_out(connection)
+        number = await campaigns.keep_rendering(connection, campaign.id, "key", [{}, {}], NOW)
         [delivery] = await due(connection)
         for mark in (
             Mark(Sending.SENDING, part=0, rendering=number),
@@ -400,12 +414,12 @@ async def test_only_deliveries_of_those_who_are_subscribed_are_marked_as_being_s
 ) -> None:
     async with writing(engine) as connection:
         stays, leaves = await add(connection, "1001", "1002")
-        dispatch = await give_out(connection)
+        campaign = await give_out(connection)
         wanted = {each.subscriber.id: each.id for each in await due(connection)}
         await subscribers.end(connection, leaves.id, "blocked", NOW)
         both, stays_on = set(wanted.values()), {wanted[stays.id]}
         assert await deliveries.mark(connection, both, Mark(Sending.SENDING), NOW) == stays_on
-        assert await deliveries.counts(connection, dispatch.id) == {Sending.SENDING: 1, Sending.DUE: 1}
+        assert await deliveries.counts(connection, campaign.id) == {Sending.SENDING: 1, Sending.DUE: 1}
         assert await deliveries.mark(connection, both, Mark(Sending.SKIPPED, "left"), NOW) == both
 
 
@@ -427,10 +441,10 @@ async def test_who_paused_a_moment_ago_is_not_marked_as_being_sent_to(
 async def test_a_subscriber_can_see_what_was_delivered(engine: AsyncEngine) -> None:
     async with writing(engine) as connection:
         [one] = await add(connection, "1001")
-        dispatch = await give_out(connection)
+        campaign = await give_out(connection)
         [delivery] = await due(connection)
         await deliveries.mark(connection, [delivery.id], Mark(Sending.FAILED, "blocked"), LATER)
-        assert await deliveries.counts(connection, dispatch.id) == {Sending.FAILED: 1}
+        assert await deliveries.counts(connection, campaign.id) == {Sending.FAILED: 1}
         assert await deliveries.of_subscriber(connection, one.id) == [
             {
                 "subject": "edition",
@@ -444,26 +458,28 @@ async def test_a_subscriber_can_see_what_was_delivered(engine: AsyncEngine) -> N
 
 
 async def test_an_ask_is_due_until_it_ends(engine: AsyncEngine) -> None:
-    ask = Ask(0, "1001", "5", "2602.00001v2", Wish.ANSWER, "en", NOW, "为什么？", 12, None, rich=True)
+    ask = PaperRequest(
+        0, "1001", "5", "2602.00001v2", RequestKind.ANSWER, "en", NOW, "为什么？", 12, None, rich=True
+    )
     async with writing(engine) as connection:
-        number = await asks.add(connection, ask)
-        await asks.note_status(connection, number, 44)
-        assert await asks.due(connection, NOW) == [replace(ask, id=number, status_message=44)]
-        assert await asks.due(connection, LATER) == []
-        await asks.end(connection, number, "answered", LATER, made=True)
-        assert await asks.due(connection, NOW) == []
-        [shown] = await asks.of_address(connection, "1001")
+        number = await paper_requests.add(connection, ask)
+        await paper_requests.note_status(connection, number, 44)
+        assert await paper_requests.due(connection, NOW) == [replace(ask, id=number, status_message=44)]
+        assert await paper_requests.due(connection, LATER) == []
+        await paper_requests.end(connection, number, "answered", LATER, made=True)
+        assert await paper_requests.due(connection, NOW) == []
+        [shown] = await paper_requests.of_address(connection, "1001")
         assert (shown["question"], shown["outcome"]) == ("为什么？", "answered")
 
 
 async def test_only_asks_that_took_the_model_are_counted(engine: AsyncEngine) -> None:
     async with writing(engine) as connection:
         for person, moment in (("5", NOW), ("5", LATER), ("6", LATER)):
-            ask = Ask(0, "1001", person, "2602.00001", Wish.READING, "en", moment)
-            await asks.add(connection, ask, made=person != "5" or moment == LATER)
-        assert await asks.counted(connection, DAY) == 2
-        assert await asks.counted(connection, DAY, "5") == 1
-        assert await asks.counted(connection, replace(DAY, began=LATER + timedelta(seconds=1))) == 0
+            ask = PaperRequest(0, "1001", person, "2602.00001", RequestKind.READING, "en", moment)
+            await paper_requests.add(connection, ask, made=person != "5" or moment == LATER)
+        assert await paper_requests.counted(connection, DAY) == 2
+        assert await paper_requests.counted(connection, DAY, "5") == 1
+        assert await paper_requests.counted(connection, replace(DAY, began=LATER + timedelta(seconds=1))) == 0
 
 
 async def test_an_update_is_kept_once_for_as_long_as_it_can_come_again(engine: AsyncEngine) -> None:
@@ -501,9 +517,11 @@ async def test_what_there_is_is_counted_by_channel_day_and_state(engine: AsyncEn
         await subscribers.end(connection, first.id, "blocked", NOW)
         sent = (await due(connection))[0]
         await deliveries.mark(connection, [sent.id], Mark(Sending.SENT), NOW)
-        await asks.add(connection, Ask(0, "1001", "1001", "2602.00001", Wish.READING, "zh-CN", NOW))
+        await paper_requests.add(
+            connection, PaperRequest(0, "1001", "1001", "2602.00001", RequestKind.READING, "zh-CN", NOW)
+        )
     async with reading(engine) as connection:
-        assert await totals.subscribers_by_standing(connection) == {
+        assert await totals.subscribers_by_status(connection) == {
             ("telegram", "active"): 1,
             ("telegram", "ended"): 1,
             ("mail", "active"): 1,

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bot.delivery.address_failures import Ruling, Weight, ruling
-from bot.delivery.channel import DeferredError, DeliveryError, EndedError, RefusedError, StruckError
+from bot.delivery.channel import DeferredError, DeliveryError, DeliveryRefusedError, EndedError, StruckError
 
 GONE = EndedError("550 5.1.1").alike("550 user unknown")
 FULL = StruckError("552 5.2.2").alike("552 mailbox full")
@@ -23,7 +23,7 @@ def ends(error: DeliveryError, weight: Weight, failing: timedelta) -> bool:
 
 
 @pytest.mark.parametrize("weight", list(Weight))
-@pytest.mark.parametrize("error", [*ERRORS, RefusedError("552 5.3.4").alike("552 too large")])
+@pytest.mark.parametrize("error", [*ERRORS, DeliveryRefusedError("552 5.3.4").alike("552 too large")])
 def test_nothing_counts_and_nobody_ends_where_nobody_was_served(error: DeliveryError, weight: Weight) -> None:
     found = ruling(error, weight, 100 * DAYS, is_proven=False)
     assert (found.counts, found.ends) == (False, False)
@@ -57,5 +57,5 @@ def test_who_is_refused_like_many_is_tried_again_for_half_a_day(weight: Weight) 
 
 
 def test_a_message_that_is_refused_for_what_it_is_counts_against_no_address() -> None:
-    too_large = RefusedError("552 5.3.4").alike("552 too large")
+    too_large = DeliveryRefusedError("552 5.3.4").alike("552 too large")
     assert ruling(too_large, Weight.FEW, OVER, is_proven=True) == Ruling(False, False, False)

@@ -13,18 +13,18 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.core.models import (
-    Choices,
+    Campaign,
+    ChatKind,
     Delivery,
-    Dispatch,
-    Kind,
     Mark,
     Part,
+    Preferences,
     Sending,
-    Standing,
     Subject,
     Subscriber,
+    SubscriberStatus,
 )
-from bot.db import deliveries, dispatches, subscribers
+from bot.db import campaigns, deliveries, subscribers
 from bot.db.tables import deliveries as ledger
 from bot.db.tables import subscribers as readers
 from bot.delivery import fanout
@@ -38,7 +38,9 @@ DAY = date(2026, 2, 11)
 ANCHOR = datetime(2026, 2, 11, 0, 50, tzinfo=UTC)
 NOW = ANCHOR + timedelta(hours=1)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-LI = Subscriber(0, "telegram", "1001", Kind.PRIVATE, Choices("zh-CN"), SHANGHAI, Standing.ACTIVE)
+LI = Subscriber(
+    0, "telegram", "1001", ChatKind.PRIVATE, Preferences("zh-CN"), SHANGHAI, SubscriberStatus.ACTIVE
+)
 
 
 async def subscribe(engine: AsyncEngine, *languages: str, first: int = 1) -> list[Subscriber]:
@@ -46,7 +48,7 @@ async def subscribe(engine: AsyncEngine, *languages: str, first: int = 1) -> lis
     async with writing(engine) as connection:
         return [
             await subscribers.add(
-                connection, replace(LI, address=str(number), choices=Choices(language)), NOW
+                connection, replace(LI, address=str(number), preferences=Preferences(language)), NOW
             )
             for number, language in enumerate(languages, start=first)
         ]
@@ -55,7 +57,7 @@ async def subscribe(engine: AsyncEngine, *languages: str, first: int = 1) -> lis
 async def chooses(engine: AsyncEngine, reader: Subscriber, language: str) -> None:
     async with writing(engine) as connection:
         await subscribers.change(
-            connection, reader.id, lambda it: replace(it, choices=Choices(language)), NOW
+            connection, reader.id, lambda it: replace(it, preferences=Preferences(language)), NOW
         )
 
 
@@ -118,11 +120,15 @@ async def test_who_subscribes_or_returns_after_the_fan_out_began_waits_for_the_n
     _, _, left, gone = await subscribe(engine, "de", "de", "de", "de")
     for each in (left, gone):
         async with writing(engine) as connection:
-            await subscribers.change(connection, each.id, lambda it: replace(it, standing=Standing.LEFT), NOW)
+            await subscribers.change(
+                connection, each.id, lambda it: replace(it, status=SubscriberStatus.LEFT), NOW
+            )
     await cut_off_after(engine, monkeypatch, batches=1)
     assert await states(engine) == {"1": ["due"]}
     async with writing(engine) as connection:
-        await subscribers.change(connection, left.id, lambda it: replace(it, standing=Standing.ACTIVE), NOW)
+        await subscribers.change(
+            connection, left.id, lambda it: replace(it, status=SubscriberStatus.ACTIVE), NOW
+        )
     await subscribe(engine, "de", first=5)
     assert not await open_edition(engine, "de")
     assert await states(engine) == {"1": ["due"], "2": ["due"]}
@@ -130,7 +136,7 @@ async def test_who_subscribes_or_returns_after_the_fan_out_began_waits_for_the_n
 
 async def cut_off_after(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
     """A fan-out whose process dies behind so many transactions."""
-    note = dispatches.note_reached
+    note = campaigns.note_reached
     done: list[int] = []
 
     async def noted(connection: AsyncConnection, number: int, subscriber: int) -> None:
@@ -140,7 +146,7 @@ async def cut_off_after(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, ba
         await note(connection, number, subscriber)
 
     with monkeypatch.context() as patched:
-        patched.setattr(dispatches, "note_reached", noted)
+        patched.setattr(campaigns, "note_reached", noted)
         with pytest.raises(StoreError, match="killed"):
             await open_edition(engine, "de")
 
@@ -158,7 +164,7 @@ async def test_a_fan_out_that_was_cut_off_goes_on_where_it_was(
     await fanout.resume(engine, NOW)
     assert await states(engine) == {"1": ["due"], "2": ["due"], "3": ["held"], "4": ["due"], "5": ["due"]}
     async with reading(engine) as connection:
-        assert await dispatches.unfinished(connection) == []
+        assert await campaigns.unfinished(connection) == []
 
 
 async def test_a_broadcast_that_was_cut_off_reaches_the_others_too(
@@ -170,7 +176,7 @@ async def test_a_broadcast_that_was_cut_off_reaches_the_others_too(
     await fanout.resume(engine, NOW)
     assert await states(engine) == {}
     async with writing(engine) as connection:
-        assert await dispatches.confirm(connection, number, NOW) is not None
+        assert await campaigns.confirm(connection, number, NOW) is not None
     await fanout.resume(engine, NOW)
     assert await states(engine) == {"1": ["due"], "2": ["due"]}
 
@@ -227,7 +233,7 @@ async def quiet_day(engine: AsyncEngine, *addresses: str) -> list[Subscriber]:
 async def due(engine: AsyncEngine, channel: str) -> dict[tuple[str, Subject], Delivery]:
     async with reading(engine) as connection:
         found = await deliveries.due(connection, channel, NOW, 10)
-    return {(each.subscriber.address, each.dispatch.subject): each for each in found}
+    return {(each.subscriber.address, each.campaign.subject): each for each in found}
 
 
 async def test_a_quiet_day_is_told_once_and_only_to_those_who_asked_for_it(engine: AsyncEngine) -> None:
@@ -256,8 +262,10 @@ class _Composes:
     ) -> None:
         raise AssertionError
 
-    def compose(self, dispatch: Dispatch, edition: Edition | None, choices: Choices) -> tuple[Part, ...]:
-        return ({"subject": dispatch.subject},)
+    def compose(
+        self, campaign: Campaign, edition: Edition | None, preferences: Preferences
+    ) -> tuple[Part, ...]:
+        return ({"subject": campaign.subject},)
 
 
 async def _nothing(_day: date, _language: str) -> Edition | None:

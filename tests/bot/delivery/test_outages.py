@@ -25,7 +25,7 @@ from digest.db.engine import reading, writing
 from tests.bot.commands import Commands
 from tests.bot.commands import commands as commands  # noqa: PLC0414 - a fixture
 from tests.bot.delivery.test_unknown_messages import ALL, FakeChannel, House
-from tests.bot.telegram.audience import broadcast, reader, subscribe
+from tests.bot.telegram.crowd import broadcast, reader, subscribe
 from tests.bot.telegram.world import bot_world
 
 Trouble = Callable[[str], AbstractContextManager[None]]

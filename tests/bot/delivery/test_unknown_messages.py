@@ -12,13 +12,23 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.alerts import Alerts
-from bot.core.models import AlertKind, Choices, Delivery, Dispatch, Kind, Part, Sending, Standing, Subscriber
-from bot.db import deliveries, dispatches, subscribers
+from bot.core.models import (
+    AlertKind,
+    Campaign,
+    ChatKind,
+    Delivery,
+    Part,
+    Preferences,
+    Sending,
+    Subscriber,
+    SubscriberStatus,
+)
+from bot.db import campaigns, deliveries, subscribers
 from bot.db import unknown_messages as ledger
 from bot.db.tables import deliveries as rows
 from bot.db.unknown_messages import Decision
 from bot.delivery import fanout, resuming, worker
-from bot.delivery.channel import DeliveryError, FormRefusedError, RefusedError, UnansweredError
+from bot.delivery.channel import DeliveryError, DeliveryRefusedError, FormRefusedError, UnansweredError
 from bot.delivery.fanout import Renderings
 from bot.delivery.worker import Outbox
 from digest.core.models import Edition
@@ -27,7 +37,13 @@ from digest.db.engine import reading, writing
 NOW = datetime(2026, 2, 11, 4, 0, tzinfo=UTC)
 TODAY = date(2026, 2, 11)
 LI = Subscriber(
-    0, "telegram", "1001", Kind.PRIVATE, Choices("zh-CN"), ZoneInfo("Asia/Shanghai"), Standing.ACTIVE
+    0,
+    "telegram",
+    "1001",
+    ChatKind.PRIVATE,
+    Preferences("zh-CN"),
+    ZoneInfo("Asia/Shanghai"),
+    SubscriberStatus.ACTIVE,
 )
 
 
@@ -44,8 +60,10 @@ class FakeChannel:
     hanging: asyncio.Event = field(default_factory=asyncio.Event)
     answer: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def compose(self, dispatch: Dispatch, edition: Edition | None, choices: Choices) -> tuple[Part, ...]:
-        return tuple({"text": f"{choices.language} {number}"} for number in range(self.count))
+    def compose(
+        self, campaign: Campaign, edition: Edition | None, preferences: Preferences
+    ) -> tuple[Part, ...]:
+        return tuple({"text": f"{preferences.language} {number}"} for number in range(self.count))
 
     async def send(
         self, delivery: Delivery, part: Part, *, first: bool, before: Callable[[], Awaitable[None]]
@@ -53,7 +71,7 @@ class FakeChannel:
         await before()
         text = part["text"]
         fault = self.faults.pop(text, None)
-        if not isinstance(fault, RefusedError | FormRefusedError):
+        if not isinstance(fault, DeliveryRefusedError | FormRefusedError):
             self.arrived.append(text)
         if fault is not None:
             raise fault
@@ -287,11 +305,11 @@ async def test_messages_that_the_operator_may_send_again_are_kept(house: House) 
     await house.drain()
     later = NOW + timedelta(days=30)
     async with writing(house.engine) as connection:
-        await dispatches.prune(connection, later, fanout.KEPT)
+        await campaigns.prune(connection, later, fanout.KEPT)
         [rendering] = await connection.scalars(select(rows.c.rendering_id))
-        assert len(await dispatches.parts(connection, rendering)) == 3
+        assert len(await campaigns.parts(connection, rendering)) == 3
         await ledger.decide(connection, number, Decision.LEFT)
-        await dispatches.prune(connection, later, fanout.KEPT)
+        await campaigns.prune(connection, later, fanout.KEPT)
         assert list(await connection.scalars(select(rows.c.rendering_id))) == [None]
 
 

@@ -22,7 +22,7 @@ from digest.db import engine as database
 from digest.db.engine import open_engine
 from digest.db.locks import exclusive
 from tests.bot.cli.test_main import NOON, environment
-from tests.bot.telegram.audience import reader
+from tests.bot.telegram.crowd import reader
 from tests.bot.world import World, world
 from tests.fakes import telegram_faults as faults
 from tests.fakes.telegram import TOKEN, FakeTelegram
@@ -234,6 +234,6 @@ async def test_of_many_fan_outs_at_once_one_is_made(engine: AsyncEngine, databas
     )
     for other in others:
         await other.dispose()
-    assert sum(dispatch is not None for dispatch in made) == 1
+    assert sum(campaign is not None for campaign in made) == 1
     async with database.reading(engine) as connection:
         assert await connection.scalar(select(func.count()).select_from(deliveries)) == 20

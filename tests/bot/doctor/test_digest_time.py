@@ -4,14 +4,14 @@ from datetime import date
 
 import pytest
 
-from bot.doctor.findings import Finding, Health, found
+from bot.doctor.findings import Diagnosis, Health, found
 from bot.doctor.machine import digest_time
 from bot.settings import given
 
 TODAY = date(2026, 11, 28)
 
 
-async def told(time: str, zone: str = "Asia/Shanghai") -> Finding:
+async def told(time: str, zone: str = "Asia/Shanghai") -> Diagnosis:
     return await found("digest time", digest_time(given(digest_time=time, timezone=zone), TODAY))
 
 

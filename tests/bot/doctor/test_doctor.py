@@ -16,7 +16,7 @@ from telegram import Bot
 from bot.doctor import examine
 from bot.doctor import machine as machine_checks
 from bot.doctor.domain import Names
-from bot.doctor.findings import Finding, Health, found
+from bot.doctor.findings import Diagnosis, Health, found
 from bot.doctor.papers import ahead
 from digest.core.models import PaperId, VersionId
 from tests.bot.commands import Commands
@@ -47,7 +47,7 @@ class Surroundings:
     names: Names
     overrides: dict[str, object]
 
-    async def examined(self, now: datetime | None = None, /, **overrides: object) -> dict[str, Finding]:
+    async def examined(self, now: datetime | None = None, /, **overrides: object) -> dict[str, Diagnosis]:
         """What is found with these settings, by part."""
         settings = self.machine.settings(**{**self.overrides, **overrides})
         findings = examine(settings, lambda: now or datetime.now(UTC), self.names)
@@ -286,7 +286,7 @@ async def test_a_check_that_fails_itself_hides_no_other() -> None:
     async def fails() -> str:
         raise ZeroDivisionError
 
-    assert await found("x", fails()) == Finding(
+    assert await found("x", fails()) == Diagnosis(
         "x", Health.BROKEN, "The check itself failed (ZeroDivisionError)."
     )
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot import settings
-from bot.core.models import Choices, Kind, Standing, Subscriber
+from bot.core.models import ChatKind, Preferences, Subscriber, SubscriberStatus
 from bot.db import subscribers
 from bot.db.tables import deliveries
 from bot.db.tables import subscribers as readers
@@ -59,12 +59,14 @@ class House:
             for name in names:
                 address = name if "@" in name else f"{name}@reader.example"
                 zone = ZoneInfo("Asia/Shanghai")
-                new = Subscriber(0, "mail", address, Kind.MAILBOX, Choices("en"), zone, Standing.ACTIVE)
+                new = Subscriber(
+                    0, "mail", address, ChatKind.MAILBOX, Preferences("en"), zone, SubscriberStatus.ACTIVE
+                )
                 await subscribers.add(connection, new, self.now)
 
     async def leave(self, address: str) -> None:
         """Ends the subscription, as a click on the link does."""
-        await self._change(address, standing=Standing.LEFT)
+        await self._change(address, standing=SubscriberStatus.LEFT)
 
     async def pause(self, address: str) -> None:
         """Nothing for a week, as the page of preferences offers it."""
@@ -106,7 +108,7 @@ class House:
         columns = deliveries.c
         return await self._rows(select(columns.state, columns.reason).order_by(columns.id))
 
-    async def standings(self) -> list[tuple[Any, ...]]:
+    async def statuses(self) -> list[tuple[Any, ...]]:
         """Standing, reason and strikes of each subscriber."""
         columns = readers.c
         return await self._rows(

@@ -7,7 +7,7 @@ from email.message import EmailMessage
 from email.policy import default
 
 from bot.core.mailboxes import Mailbox, Sender
-from bot.core.models import Choices, Detail, Dispatch, Part, Subject
+from bot.core.models import Campaign, Detail, Part, Preferences, Subject
 from bot.links import Links
 from bot.mail import composing, message
 from bot.mail.message import Letterhead
@@ -66,12 +66,12 @@ def motley(language: str = "zh-CN") -> Edition:
 
 
 def part(shown: Edition, detail: Detail = Detail.READINGS, links: Links = LINKS) -> Part:
-    (made,) = composing.compose(of_day(), shown, Choices(shown.language, detail), links)
+    (made,) = composing.compose(of_day(), shown, Preferences(shown.language, detail), links)
     return made
 
 
-def of_day(subject: Subject = Subject.EDITION, text: str | None = None) -> Dispatch:
-    return Dispatch(3, subject, None if subject is Subject.BROADCAST else DAY, text, NOW)
+def of_day(subject: Subject = Subject.EDITION, text: str | None = None) -> Campaign:
+    return Campaign(3, subject, None if subject is Subject.BROADCAST else DAY, text, NOW)
 
 
 def sent(made: Part, head: Letterhead = HEAD, to: Mailbox = READER) -> bytes:

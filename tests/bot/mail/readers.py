@@ -5,8 +5,8 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.core.models import Choices, Consent, Kind, Standing, Subject, Subscriber
-from bot.db import deliveries, dispatches, subscribers
+from bot.core.models import ChatKind, Consent, Preferences, Subject, Subscriber, SubscriberStatus
+from bot.db import campaigns, deliveries, subscribers
 from digest.db.engine import reading, writing
 from tests.bot.db.test_people import SHANGHAI, TODAY
 from tests.bot.mail.reports import NOW
@@ -16,10 +16,10 @@ READER = Subscriber(
     0,
     "mail",
     "reader@example.org",
-    Kind.MAILBOX,
-    Choices("en"),
+    ChatKind.MAILBOX,
+    Preferences("en"),
     SHANGHAI,
-    Standing.ACTIVE,
+    SubscriberStatus.ACTIVE,
     consent=Consent(NOW - 100 * DAY, "form"),
 )
 
@@ -33,18 +33,18 @@ async def subscribed(engine: AsyncEngine, address: str = READER.address) -> Subs
 async def delivered(engine: AsyncEngine, day: date = TODAY) -> list[int]:
     """The numbers of the deliveries of an edition to all."""
     async with writing(engine) as connection:
-        dispatch = await dispatches.open_(connection, Subject.EDITION, day, NOW, NOW)
-        assert dispatch is not None
-        await deliveries.open_for(connection, dispatch, lambda _hour, _zone: NOW, NOW, quiet=False)
+        campaign = await campaigns.open_(connection, Subject.EDITION, day, NOW, NOW)
+        assert campaign is not None
+        await deliveries.open_for(connection, campaign, lambda _hour, _zone: NOW, NOW, quiet=False)
         return [each.id for each in await deliveries.due(connection, "mail", NOW, 100)]
 
 
-async def standing(engine: AsyncEngine, number: int) -> tuple[Standing, str | None]:
+async def standing(engine: AsyncEngine, number: int) -> tuple[SubscriberStatus, str | None]:
     """How it stands with a subscription, and why."""
     async with reading(engine) as connection:
         found = await subscribers.get(connection, number)
     assert found is not None
-    return found.standing, found.reason
+    return found.status, found.reason
 
 
 async def returned_at(engine: AsyncEngine, number: int, at: datetime) -> None:
@@ -54,7 +54,7 @@ async def returned_at(engine: AsyncEngine, number: int, at: datetime) -> None:
             connection,
             number,
             lambda reader: replace(
-                reader, standing=Standing.ACTIVE, reason=None, consent=Consent(at, "form")
+                reader, status=SubscriberStatus.ACTIVE, reason=None, consent=Consent(at, "form")
             ),
             at,
         )

@@ -50,7 +50,7 @@ async def refused(house: House) -> str:
 
 
 async def all_active(house: House) -> bool:
-    return {standing[:1] for standing in await house.standings()} == {("active",)}
+    return {standing[:1] for standing in await house.statuses()} == {("active",)}
 
 
 @pytest.mark.parametrize("answer", ABOUT_US)
@@ -60,7 +60,7 @@ async def test_what_is_about_us_pauses_the_channel_at_once(house: House, smtp: F
     assert await refused(house)
     assert smtp.commands["RCPT"] <= 4
     assert set(await house.deliveries()) == {("due", None)}
-    assert {tuple(each) for each in await house.standings()} == {("active", None, 0)}
+    assert {tuple(each) for each in await house.statuses()} == {("active", None, 0)}
 
 
 @pytest.mark.parametrize("count", [2, pytest.param(3, marks=pytest.mark.play), 10])
@@ -74,7 +74,7 @@ async def test_what_all_readers_hear_is_about_us_whatever_it_says(
     for _ in range(2):  # runs
         assert "no subscription ends" in await refused(house)
         house.now += house.now.resolution  # of the same run
-        assert {tuple(each) for each in await house.standings()} == {("active", None, 0)}
+        assert {tuple(each) for each in await house.statuses()} == {("active", None, 0)}
         assert {state for state, _ in await house.deliveries()} == {"due"}
     assert smtp.taken == []
 
@@ -103,7 +103,7 @@ async def test_those_refused_before_the_relay_works_are_served_at_the_end_of_the
     smtp.fail(Stage.RCPT, Says("550 5.1.1 User unknown"), times=4)
     await house.send()
     assert smtp.mailboxes == dict.fromkeys(readers, 1)
-    assert {tuple(each) for each in await house.standings()} == {("active", None, 0)}
+    assert {tuple(each) for each in await house.statuses()} == {("active", None, 0)}
 
 
 async def test_a_stop_in_the_midst_of_a_run_counts_against_nobody(house: House, smtp: FakeSmtp) -> None:
@@ -199,7 +199,7 @@ async def test_of_a_list_of_which_half_is_dead_the_living_are_served_each_day_an
     await house.send()
     ended = [
         address
-        for address, standing in zip(readers, await house.standings(), strict=True)
+        for address, standing in zip(readers, await house.statuses(), strict=True)
         if standing[0] == "ended"
     ]
     assert ended == dead
@@ -225,7 +225,7 @@ async def test_greylisting_holds_up_nobody_else(house: House, smtp: FakeSmtp) ->
     assert smtp.mailboxes == {readers[9]: 1}
     await house.send(minutes=6)
     assert smtp.mailboxes == dict.fromkeys(readers, 1)
-    assert {tuple(each) for each in await house.standings()} == {("active", None, 0)}
+    assert {tuple(each) for each in await house.statuses()} == {("active", None, 0)}
 
 
 async def test_a_few_unknown_addresses_end_and_stop_nothing(house: House, smtp: FakeSmtp) -> None:
@@ -235,8 +235,8 @@ async def test_a_few_unknown_addresses_end_and_stop_nothing(house: House, smtp: 
     async with house.outbox() as outbox:
         await outbox.drain()
     assert smtp.mailboxes == dict.fromkeys(readers[3:], 1)
-    standings = [standing for standing, *_ in await house.standings()]
-    assert standings == ["ended"] * 3 + ["active"] * 40
+    statuses = [standing for standing, *_ in await house.statuses()]
+    assert statuses == ["ended"] * 3 + ["active"] * 40
 
 
 async def test_who_was_ended_before_the_others_heard_the_same_is_subscribed_again(
@@ -245,13 +245,13 @@ async def test_who_was_ended_before_the_others_heard_the_same_is_subscribed_agai
     readers = await subscribed(house, 10)
     smtp.fail(Stage.RCPT, Says(UNKNOWN.format(to=readers[0])), to=readers[0])
     await house.send()
-    assert [standing for standing, *_ in await house.standings()] == ["ended"] + ["active"] * 9
+    assert [standing for standing, *_ in await house.statuses()] == ["ended"] + ["active"] * 9
     await house.broadcast("The next day.")
     for reader in readers:
         smtp.fail(Stage.RCPT, Says(UNKNOWN.format(to=reader)), to=reader, times=1000)
     with pytest.raises(ChannelError):
         await house.send(hours=20)
-    assert {tuple(each) for each in await house.standings()} == {("active", None, 0)}
+    assert {tuple(each) for each in await house.statuses()} == {("active", None, 0)}
 
 
 async def test_a_reader_alone_whose_server_blames_us_costs_nobody_else_the_mail(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.mail import bounces
-from bot.mail.bounces import LIMIT_BYTES, Kind, Report, read
+from bot.mail.bounces import LIMIT_BYTES, Report, ReportKind, read
 from tests.bot.mail.reports import (
     LINKS,
     came_back_to,
@@ -25,26 +25,26 @@ from tests.bot.mail.reports import (
 @pytest.mark.parametrize(
     ("status", "action", "kind"),
     [
-        ("5.1.1", "failed", Kind.GONE),
-        ("5.1.10", "failed (null MX)", Kind.GONE),
-        ("5.0.0", "failed", Kind.UNCLEAR),
-        ("5.2.2", "failed", Kind.HARD),
-        ("5.4.4", "error", Kind.HARD),
-        ("5.7.1", "failed", Kind.REFUSED),
-        ("5.2.3", "failed", Kind.REFUSED),
-        ("5.1.8", "failed", Kind.REFUSED),
-        ("4.4.1", "failed", Kind.SOFT),
-        ("4.2.2", "delayed", Kind.LATE),
-        ("5.1.1", "delayed", Kind.LATE),
-        ("2.0.0", "delivered", Kind.OTHER),
-        ("2.1.5", "relayed", Kind.OTHER),
-        ("no status", "failed", Kind.UNCLEAR),
+        ("5.1.1", "failed", ReportKind.GONE),
+        ("5.1.10", "failed (null MX)", ReportKind.GONE),
+        ("5.0.0", "failed", ReportKind.UNCLEAR),
+        ("5.2.2", "failed", ReportKind.HARD),
+        ("5.4.4", "error", ReportKind.HARD),
+        ("5.7.1", "failed", ReportKind.REFUSED),
+        ("5.2.3", "failed", ReportKind.REFUSED),
+        ("5.1.8", "failed", ReportKind.REFUSED),
+        ("4.4.1", "failed", ReportKind.SOFT),
+        ("4.2.2", "delayed", ReportKind.LATE),
+        ("5.1.1", "delayed", ReportKind.LATE),
+        ("2.0.0", "delivered", ReportKind.OTHER),
+        ("2.1.5", "relayed", ReportKind.OTHER),
+        ("no status", "failed", ReportKind.UNCLEAR),
     ],
 )
-def test_the_status_says_what_is_meant(status: str, action: str, kind: Kind) -> None:
+def test_the_status_says_what_is_meant(status: str, action: str, kind: ReportKind) -> None:
     report = read(dsn(status=status, action=action), LINKS)
     assert report.kind is kind
-    if kind is not Kind.OTHER:
+    if kind is not ReportKind.OTHER:
         assert report.detail == (status if status[0].isdigit() else None)
         assert report.delivery == 900
 
@@ -58,7 +58,7 @@ def test_the_address_that_it_came_back_to_names_the_subscriber_in_any_header_of_
 
 
 def test_the_message_id_of_the_original_names_the_delivery_in_its_headers_or_the_whole_of_it() -> None:
-    assert read(dsn(), LINKS) == Report("<report-1@mx.example.org>", Kind.GONE, "5.1.1", None, 900)
+    assert read(dsn(), LINKS) == Report("<report-1@mx.example.org>", ReportKind.GONE, "5.1.1", None, 900)
     whole = dsn().replace(b"text/rfc822-headers", b"message/rfc822")
     assert read(whole, LINKS).delivery == 900
 
@@ -69,34 +69,37 @@ def test_nothing_else_names_anybody() -> None:
     mine, theirs = came_back_to(7).split("+b7")[1], "back+b8"
     assert read(dsn(theirs + mine, returned=""), LINKS).subscriber is None
     quoted = dsn(returned="").replace(b"unknown user", f"{came_back_to(7)} {original()}".encode())
-    assert read(quoted, LINKS) == Report("<report-1@mx.example.org>", Kind.GONE, "5.1.1")
+    assert read(quoted, LINKS) == Report("<report-1@mx.example.org>", ReportKind.GONE, "5.1.1")
     other = replace(LINKS, secret="another secret of thirty-two chars")
-    assert read(dsn(came_back_to(7)), other) == Report("<report-1@mx.example.org>", Kind.GONE, "5.1.1")
+    assert read(dsn(came_back_to(7)), other) == Report("<report-1@mx.example.org>", ReportKind.GONE, "5.1.1")
     assert read(dsn(leave_to(7).replace("+u7", "+b7")), LINKS).subscriber is None
 
 
 @pytest.mark.parametrize("kind", ["abuse", "Fraud", "opt-out"])
 def test_a_complaint_names_the_subscriber_or_the_delivery(kind: str) -> None:
     assert read(complaint(kind=kind), LINKS) == Report(
-        "<complaint-1@provider.example>", Kind.COMPLAINT, kind.lower(), None, 900
+        "<complaint-1@provider.example>", ReportKind.COMPLAINT, kind.lower(), None, 900
     )
     assert read(complaint(kind=kind, sender=came_back_to(7)), LINKS).subscriber == 7
 
 
 @pytest.mark.parametrize("kind", ["not-spam", "auth-failure", "virus", "other", ""])
 def test_other_feedback_is_no_complaint(kind: str) -> None:
-    assert read(complaint(came_back_to(7), kind=kind), LINKS).kind is Kind.OTHER
+    assert read(complaint(came_back_to(7), kind=kind), LINKS).kind is ReportKind.OTHER
 
 
 def test_servers_with_a_form_of_their_own_are_understood() -> None:
     for report in (read(exim(came_back_to(7)), LINKS), read(qmail(came_back_to(7)), LINKS)):
-        assert (report.kind, report.subscriber) == (Kind.GONE, 7)
+        assert (report.kind, report.subscriber) == (ReportKind.GONE, 7)
 
 
 @pytest.mark.parametrize(
     ("notice", "kind"),
     [
-        ({"notificationType": "Delivery", "delivery": {"recipients": ["reader@example.org"]}}, Kind.OTHER),
+        (
+            {"notificationType": "Delivery", "delivery": {"recipients": ["reader@example.org"]}},
+            ReportKind.OTHER,
+        ),
         (
             {
                 "notificationType": "Bounce",
@@ -107,22 +110,22 @@ def test_servers_with_a_form_of_their_own_are_understood() -> None:
                     ],
                 },
             },
-            Kind.GONE,
+            ReportKind.GONE,
         ),
-        ({"notificationType": "Complaint", "complaint": {}}, Kind.COMPLAINT),
-        ({"notificationType": "Bounce", "bounce": "broken"}, Kind.OTHER),
+        ({"notificationType": "Complaint", "complaint": {}}, ReportKind.COMPLAINT),
+        ({"notificationType": "Bounce", "bounce": "broken"}, ReportKind.OTHER),
     ],
 )
 @pytest.mark.parametrize("wrapped", [True, False])
 def test_a_notice_of_amazon_ses_is_read_as_it_is_or_in_that_of_sns(
-    notice: dict[str, object], kind: Kind, wrapped: bool
+    notice: dict[str, object], kind: ReportKind, wrapped: bool
 ) -> None:
     text = json.dumps(notice | {"mail": {"source": came_back_to(7), "headers": []}})
     if wrapped:
         text = json.dumps({"Type": "Notification", "Message": text})
     report = read(letter("daily@papers.example", "AWS Notification", text=text), LINKS)
     assert report.kind is kind
-    assert report.subscriber == (7 if kind is not Kind.OTHER else None)
+    assert report.subscriber == (7 if kind is not ReportKind.OTHER else None)
 
 
 def test_a_notice_of_amazon_ses_is_read_whatever_characters_a_server_put_into_it() -> None:
@@ -134,28 +137,28 @@ def test_a_notice_of_amazon_ses_is_read_whatever_characters_a_server_put_into_it
         "notificationType": "Bounce", "bounce": bounced, "mail": {"source": came_back_to(7), "headers": headers},
     }  # fmt: skip
     report = read(letter("daily@papers.example", "AWS Notification", text=json.dumps(notice)), LINKS)
-    assert (report.kind, report.subscriber) == (Kind.GONE, 7)
+    assert (report.kind, report.subscriber) == (ReportKind.GONE, 7)
     assert report.likeness.encode()
 
 
 def test_leaving_takes_the_address_or_the_subject_of_the_link() -> None:
     assert read(letter(leave_to(7), "whatever"), LINKS) == Report(
-        "<letter-1@example.org>", Kind.LEAVING, None, 7
+        "<letter-1@example.org>", ReportKind.LEAVING, None, 7
     )
     subject = f"unsubscribe {leave_to(7).split('+u')[1].split('@')[0]}"
     assert read(letter("daily@papers.example", subject), LINKS).subscriber == 7
-    assert read(letter("daily@papers.example", f"{subject[:-1]}0"), LINKS).kind is Kind.OTHER
-    assert read(letter("daily@papers.example", "unsubscribe"), LINKS).kind is Kind.OTHER
+    assert read(letter("daily@papers.example", f"{subject[:-1]}0"), LINKS).kind is ReportKind.OTHER
+    assert read(letter("daily@papers.example", "unsubscribe"), LINKS).kind is ReportKind.OTHER
 
 
 def test_answers_of_people_and_of_machines_in_their_name_report_nothing() -> None:
     away = letter(
         came_back_to(7), "Out of office", head="Auto-Submitted: auto-replied\n", text="Back on Monday."
     )
-    assert read(away, LINKS).kind is Kind.OTHER
+    assert read(away, LINKS).kind is ReportKind.OTHER
     receipt = dsn(came_back_to(7)).replace(b"message/delivery-status", b"message/disposition-notification")
-    assert read(receipt, LINKS).kind is Kind.OTHER
-    assert read(letter(came_back_to(7), "buy <b>this</b>"), LINKS).kind is Kind.OTHER
+    assert read(receipt, LINKS).kind is ReportKind.OTHER
+    assert read(letter(came_back_to(7), "buy <b>this</b>"), LINKS).kind is ReportKind.OTHER
 
 
 def test_without_a_usable_message_id_the_report_is_named_by_its_content() -> None:
@@ -184,7 +187,7 @@ def test_mail_in_mail_in_mail_is_put_aside() -> None:
     levels = 3000
     opened = "".join(f"Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n" for n in range(levels))
     assert read(opened.encode() + b"\n" * 100_000, LINKS) == Report(
-        read(opened.encode() + b"\n" * 100_000, LINKS).id, Kind.OTHER, "nested"
+        read(opened.encode() + b"\n" * 100_000, LINKS).id, ReportKind.OTHER, "nested"
     )
     assert read(b"Content-Type: message/rfc822\n\n" * 2000, LINKS).detail == "nested"
 
@@ -206,7 +209,7 @@ def test_mail_in_mail_in_mail_is_put_aside() -> None:
     ],
 )
 def test_broken_mail_reports_nothing(mail: bytes) -> None:
-    assert read(mail, LINKS).kind is Kind.OTHER
+    assert read(mail, LINKS).kind is ReportKind.OTHER
 
 
 def test_a_parser_that_fails_costs_no_more_than_the_report(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from lxml import html as documents
 
-from bot.core.models import Choices, Detail, Part, Subject
+from bot.core.models import Detail, Part, Preferences, Subject
 from bot.links import Links
 from bot.mail import composing
 from bot.mail.composing import HTML_LIMIT
@@ -235,7 +235,7 @@ def test_an_edition_that_fits_says_nothing_of_being_shortened() -> None:
 
 @pytest.mark.parametrize("language", ["zh-CN", "en"])
 def test_a_quiet_day_is_a_short_letter_with_the_way_out(language: str) -> None:
-    (made,) = composing.compose(of_day(Subject.QUIET), None, Choices(language), LINKS)
+    (made,) = composing.compose(of_day(Subject.QUIET), None, Preferences(language), LINKS)
     said = composing.words(language)
     assert said.quiet(DAY) in visible(made)
     assert made["subject"] == said.quiet_subject(DAY)
@@ -246,7 +246,7 @@ def test_a_quiet_day_is_a_short_letter_with_the_way_out(language: str) -> None:
 
 def test_a_broadcast_is_markdown() -> None:
     words_ = "# Down\n*Friday*, [more](https://a.org/b):\n- one\n- **two**\n\n1. $x_1$\n2. `c`\n\n---\n> so"
-    (made,) = composing.compose(of_day(Subject.BROADCAST, words_), None, Choices("en"), LINKS)
+    (made,) = composing.compose(of_day(Subject.BROADCAST, words_), None, Preferences("en"), LINKS)
     for tag, shown in {
         "h2": "Down",
         "em": "Friday",
@@ -264,7 +264,7 @@ def test_a_broadcast_is_markdown() -> None:
 
 def test_what_is_no_markdown_in_a_broadcast_stands_there_to_the_letter() -> None:
     words_ = "Down on Friday from 3 < 4 & $5, 2*3*4.\r\nSorry!\n\n" + HOSTILE
-    (made,) = composing.compose(of_day(Subject.BROADCAST, words_), None, Choices("en"), LINKS)
+    (made,) = composing.compose(of_day(Subject.BROADCAST, words_), None, Preferences("en"), LINKS)
     found = page(made)
     assert [each.text_content() for each in found.xpath("//p")][:2] == [
         "Down on Friday from 3 < 4 & $5, 2*3*4.Sorry!",

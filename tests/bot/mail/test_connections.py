@@ -11,7 +11,7 @@ from bot.delivery.channel import DeliveryError, HaltedError
 from bot.mail import channel
 from bot.mail.channel import Pool
 from bot.mail.message import Envelope
-from bot.mail.smtp import Patience, Server
+from bot.mail.smtp import Server, SmtpTimeouts
 from bot.settings import Security
 from tests import certificates
 from tests.certificates import Certificate
@@ -128,7 +128,7 @@ async def test_dots_at_the_beginning_of_lines_arrive_as_they_are() -> None:
 
 async def test_a_connection_carries_so_many_mails_and_makes_way_for_a_new_one() -> None:
     smtp = FakeSmtp()
-    async with smtp.serving(), channel.open_pool(server(smtp), 1, 0, Patience(messages=3)) as pool:
+    async with smtp.serving(), channel.open_pool(server(smtp), 1, 0, SmtpTimeouts(messages=3)) as pool:
         for _ in range(7):
             await pool.hand_in(mail())
     assert [each.connection for each in smtp.taken] == [1, 1, 1, 2, 2, 2, 3]
@@ -170,7 +170,7 @@ async def test_where_the_server_takes_few_connections_mail_goes_over_those() -> 
 
 async def test_once_the_server_takes_more_connections_they_are_tried_again() -> None:
     smtp = FakeSmtp(connections=1)
-    async with smtp.serving(), channel.open_pool(server(smtp), 2, 0, Patience(messages=4)) as pool:
+    async with smtp.serving(), channel.open_pool(server(smtp), 2, 0, SmtpTimeouts(messages=4)) as pool:
         await both(pool)
         smtp.connections = None
         for _ in range(4):

@@ -8,7 +8,7 @@ import pytest
 
 from bot.core import mailboxes
 from bot.core.models import Consent, Detail
-from bot.mail.import_csv import Defaults, Fault, Sheet, read
+from bot.mail.import_csv import CsvSheet, Defaults, RowFault, read
 from bot.subscriptions.preferences import Offer
 from tests.bot.mail.readers import READER
 from tests.bot.mail.reports import NOW
@@ -19,11 +19,11 @@ HEAD = "address,consented_at,consent\n"
 GOOD = "li@example.org,2025-01-01,paper form\n"
 
 
-def sheet(content: str) -> Sheet:
+def sheet(content: str) -> CsvSheet:
     return read(content.splitlines(keepends=True), DEFAULTS)
 
 
-def faults(content: str) -> list[Fault]:
+def faults(content: str) -> list[RowFault]:
     return list(sheet(content).faults)
 
 
@@ -40,7 +40,7 @@ def test_what_is_chosen_comes_along_and_the_columns_may_stand_in_any_order() -> 
     ).rows
     assert (row.address, row.hour, row.zone) == ("li@xn--r8jz45g.jp", time(7, 45), ZoneInfo("Europe/Berlin"))
     assert row.quiet_line
-    chosen = row.choices
+    chosen = row.preferences
     assert (chosen.language, chosen.detail, chosen.categories) == ("zh-CN", Detail.TITLES, ("cs.SD",))
     assert [each.text for each in (*chosen.include, *chosen.exclude)] == ["语音", "echo", "drone"]
     assert row.consent == Consent(datetime(2025, 1, 1, 7, tzinfo=UTC), "form")

@@ -12,10 +12,10 @@ from dataclasses import replace
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.core.models import Standing
+from bot.core.models import SubscriberStatus
 from bot.mail import apply_bounces
 from bot.mail import imap as imap_inbox
-from bot.mail.apply_bounces import Outcome
+from bot.mail.apply_bounces import BounceOutcome
 from bot.mail.bounces import LIMIT_BYTES
 from bot.mail.imap import Account, MailboxError, check
 from tests.bot.mail.readers import standing, subscribed
@@ -34,12 +34,12 @@ async def test_what_is_new_is_acted_on_once_and_the_rest_is_left_for_a_person(
     reader, other = await subscribed(engine), await subscribed(engine, "other@example.org")
     dovecot.deliver(user, letter("daily@papers.example"), dsn(came_back_to(reader.id)))
     found = await check(account(dovecot, user), engine, LINKS, NOW)
-    assert found == Counter({Outcome.ENDED: 1, Outcome.ASIDE: 1})
-    assert await standing(engine, reader.id) == (Standing.ENDED, "bounced 5.1.1")
+    assert found == Counter({BounceOutcome.ENDED: 1, BounceOutcome.ASIDE: 1})
+    assert await standing(engine, reader.id) == (SubscriberStatus.ENDED, "bounced 5.1.1")
     assert dovecot.flags(user) == ["FS", "S"]
     assert await check(account(dovecot, user), engine, LINKS, NOW) == Counter()
     dovecot.deliver(user, dsn(came_back_to(other.id), message_id=None))
-    assert await check(account(dovecot, user), engine, LINKS, NOW) == Counter({Outcome.ENDED: 1})
+    assert await check(account(dovecot, user), engine, LINKS, NOW) == Counter({BounceOutcome.ENDED: 1})
     assert dovecot.flags(user) == ["FS", "S", "S"]
 
 
@@ -52,10 +52,10 @@ async def test_a_crash_between_the_act_and_its_mark_repeats_an_act_that_does_not
     async with imap_inbox.entered(account(dovecot, user)) as inbox:
         [uid] = inbox.unseen()
         mail = inbox.fetch(uid)
-    assert await apply_bounces.take(engine, mail, LINKS, NOW) is Outcome.NOTED
+    assert await apply_bounces.take(engine, mail, LINKS, NOW) is BounceOutcome.NOTED
     assert dovecot.flags(user) == [""]
-    assert await check(account(dovecot, user), engine, LINKS, NOW) == Counter({Outcome.KNOWN: 1})
-    assert await standing(engine, reader.id) == (Standing.ACTIVE, None)
+    assert await check(account(dovecot, user), engine, LINKS, NOW) == Counter({BounceOutcome.KNOWN: 1})
+    assert await standing(engine, reader.id) == (SubscriberStatus.ACTIVE, None)
     assert dovecot.flags(user) == ["S"]
 
 
@@ -75,7 +75,7 @@ async def test_a_mail_that_the_server_does_not_give_out_holds_up_none_behind_it(
     monkeypatch.setattr(imaplib.IMAP4_SSL, "uid", uid)
     monkeypatch.setattr(imap_inbox, "_SEARCHED", 1)  # so that one search does not cover both
     found = await check(account(dovecot, user), engine, LINKS, NOW)
-    assert found == Counter({Outcome.ASIDE: 1, Outcome.ENDED: 1})
+    assert found == Counter({BounceOutcome.ASIDE: 1, BounceOutcome.ENDED: 1})
     assert dovecot.flags(user) == ["FS", "S"]
     assert await check(account(dovecot, user), engine, LINKS, NOW) == Counter()
 

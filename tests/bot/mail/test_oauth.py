@@ -14,7 +14,7 @@ from bot.delivery.channel import HaltedError
 from bot.mail import imap, oauth, smtp
 from bot.mail.imap import MailboxError
 from bot.mail.oauth import TokenError, Tokens
-from bot.mail.smtp import Connection, Patience
+from bot.mail.smtp import Connection, SmtpTimeouts
 from bot.settings import Settings, SettingsError
 from tests import certificates
 from tests.certificates import Certificate
@@ -111,7 +111,7 @@ async def test_smtp_takes_the_token_in_place_of_a_password(
     fake = FakeSmtp(certificate.server_context(), tokens={(USER, "access-1")})
     async with fake.serving():
         server = smtp.server(chosen(tmp_path, endpoint, smtp_port=fake.port))
-        relay = Connection(server, Patience())
+        relay = Connection(server, SmtpTimeouts())
         await relay.open()
         await relay.offer(SENDER, SENDER)
         await relay.close()

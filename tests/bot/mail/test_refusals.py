@@ -7,14 +7,14 @@ import pytest
 
 from bot.delivery.channel import HaltedError
 from bot.mail import refusals, smtp
-from bot.mail.bounces import Kind, read
+from bot.mail.bounces import ReportKind, read
 from bot.mail.refusal_rules import HINTS, RULES, Verdict
 from bot.mail.refusals import judge, likeness
 from tests.bot.mail.reports import LINKS, dsn
 from tests.shared import shared_data
 
 CHANNEL, GONE, ADDRESS, MESSAGE, UNCLEAR = Verdict
-COUNTED = {Kind.GONE, Kind.HARD, Kind.SOFT, Kind.COMPLAINT}
+COUNTED = {ReportKind.GONE, ReportKind.HARD, ReportKind.SOFT, ReportKind.COMPLAINT}
 ABOUT_US = (  # as servers say it to every recipient
     "553 5.7.1 <daily@daily.example>: Sender address rejected: not owned by user ada",
     "550 5.7.23 <ada@reader.example>: Recipient address rejected: Message rejected due to: SPF fail",
@@ -156,11 +156,11 @@ def test_refusals_that_say_the_same_are_alike_whomever_they_are_about() -> None:
 def test_words_in_the_encodings_of_chinese_servers_are_read_in_answers_and_reports() -> None:
     for encoding in ("utf-8", "gb18030"):
         raw = "553 请先登录后再发信".encode(encoding)
-        error = smtp.refusal_of(smtp.Stage.RECIPIENT, 553, raw[4:].decode("ascii", "surrogateescape"))
+        error = smtp.refusal_of(smtp.SmtpStage.RECIPIENT, 553, raw[4:].decode("ascii", "surrogateescape"))
         assert "请先登录后再发信" in str(error)
         assert isinstance(error, HaltedError)
         report = dsn(status="5.1.1", diagnostic="ANSWER").replace(b"ANSWER", raw)
-        assert read(report, LINKS).kind is Kind.REFUSED
+        assert read(report, LINKS).kind is ReportKind.REFUSED
 
 
 def test_a_hostile_answer_is_judged_at_once() -> None:
@@ -178,7 +178,7 @@ def test_of_real_reports_none_about_us_counts_and_most_of_certain_ones_are_found
     counted = []
     for each in json.loads((folder / "expected.json").read_text()):
         report = read((folder / each["file"]).read_bytes(), LINKS)
-        found[each["reason"], report.kind is Kind.GONE] += 1
+        found[each["reason"], report.kind is ReportKind.GONE] += 1
         if each["reason"] not in address | others and report.kind in COUNTED:
             counted.append(each["file"])
     assert counted == []

@@ -51,7 +51,7 @@ async def test_a_mail_reaches_the_mailbox_and_an_unknown_one_is_ended(house: Hou
     await house.broadcast("Grüße, 各位读者。")
     await house.send()
     assert [state for state, _ in await house.deliveries()] == ["sent", "failed", "sent"]
-    assert [standing for standing, *_ in await house.standings()] == ["active", "ended", "active"]
+    assert [standing for standing, *_ in await house.statuses()] == ["active", "ended", "active"]
     await delivered(relay, "ada", 1)
     await delivered(relay, "bea", 1)
     [mail] = relay.mail("ada")
@@ -75,7 +75,7 @@ async def test_a_wrong_password_stops_the_run_and_ends_nobody(house: House, rela
         await house.send()
     assert "battery" not in str(refused.value)
     assert await house.deliveries() == [("due", None)]
-    assert await house.standings() == [("active", None, 0)]
+    assert await house.statuses() == [("active", None, 0)]
 
 
 async def test_without_a_login_the_relay_refuses_us_and_not_the_reader(house: House, relay: Postfix) -> None:
@@ -84,7 +84,7 @@ async def test_without_a_login_the_relay_refuses_us_and_not_the_reader(house: Ho
     await house.broadcast()
     with pytest.raises(ChannelError):
         await house.send()
-    assert await house.standings() == [("active", None, 0)]
+    assert await house.statuses() == [("active", None, 0)]
 
 
 async def test_a_relay_that_wants_tls_gets_nothing_in_clear(house: House, relay: Postfix) -> None:
@@ -93,7 +93,7 @@ async def test_a_relay_that_wants_tls_gets_nothing_in_clear(house: House, relay:
     await house.broadcast()
     with pytest.raises(ChannelError, match="530"):
         await house.send()
-    assert await house.standings() == [("active", None, 0)]
+    assert await house.statuses() == [("active", None, 0)]
 
 
 async def test_a_letter_reaches_the_mailbox(house: House, relay: Postfix) -> None:
@@ -117,7 +117,7 @@ async def test_a_postfix_that_refuses_our_sender_at_rcpt_ends_nobody(
         with pytest.raises(ChannelError, match=r"553 5\.7\.1 … Sender address rejected: not owned by user"):
             await house.send()
         assert await house.deliveries() == [("due", None)] * 3
-        assert await house.standings() == [("active", None, 0)] * 3
+        assert await house.statuses() == [("active", None, 0)] * 3
         house.overrides["mail_from"] = "owned@daily.example"
         await house.send()
-        assert [standing for standing, *_ in await house.standings()] == ["active", "active", "ended"]
+        assert [standing for standing, *_ in await house.statuses()] == ["active", "active", "ended"]

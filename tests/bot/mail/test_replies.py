@@ -5,16 +5,16 @@ import pytest
 from bot.delivery.channel import (
     DeferredError,
     DeliveryError,
+    DeliveryRefusedError,
     EndedError,
     HaltedError,
-    RefusedError,
     StruckError,
     UnansweredError,
 )
 from bot.mail import smtp
-from bot.mail.smtp import ClosedError, Stage
+from bot.mail.smtp import ClosedError, SmtpStage
 
-SENDER, RECIPIENT, DATA, CONTENT = Stage.SENDER, Stage.RECIPIENT, Stage.DATA, Stage.CONTENT
+SENDER, RECIPIENT, DATA, CONTENT = SmtpStage.SENDER, SmtpStage.RECIPIENT, SmtpStage.DATA, SmtpStage.CONTENT
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ SENDER, RECIPIENT, DATA, CONTENT = Stage.SENDER, Stage.RECIPIENT, Stage.DATA, St
         (DATA, 554, "5.5.1 No", HaltedError, None),
         (DATA, 451, "4.3.0 Later", DeferredError, "data 451 4.3.0"),
         (CONTENT, 554, "5.7.1 Looks like spam", HaltedError, None),
-        (CONTENT, 552, "5.3.4 Too big", RefusedError, "content 552 5.3.4"),
+        (CONTENT, 552, "5.3.4 Too big", DeliveryRefusedError, "content 552 5.3.4"),
         (CONTENT, 554, "Transaction failed", HaltedError, None),
         (CONTENT, 550, "5.1.1 Unknown", EndedError, "content 550 5.1.1"),
         (CONTENT, 552, "5.2.2 Over quota", StruckError, "content 552 5.2.2"),
@@ -55,7 +55,7 @@ SENDER, RECIPIENT, DATA, CONTENT = Stage.SENDER, Stage.RECIPIENT, Stage.DATA, St
     ],
 )
 def test_a_refusal_is_about_the_address_about_us_or_about_the_moment(
-    stage: Stage, code: int, text: str, meaning: type[DeliveryError], reason: str | None
+    stage: SmtpStage, code: int, text: str, meaning: type[DeliveryError], reason: str | None
 ) -> None:
     error = smtp.refusal_of(stage, code, text)
     assert type(error) is meaning
@@ -63,7 +63,7 @@ def test_a_refusal_is_about_the_address_about_us_or_about_the_moment(
 
 
 def test_a_broken_connection_leaves_only_a_message_in_doubt_that_had_gone_out() -> None:
-    assert [type(smtp.lost(stage)) for stage in Stage] == [ClosedError] * 3 + [UnansweredError]
+    assert [type(smtp.lost(stage)) for stage in SmtpStage] == [ClosedError] * 3 + [UnansweredError]
 
 
 def test_an_operator_reads_the_servers_words_without_addresses_on_one_line() -> None:
@@ -87,7 +87,9 @@ def test_an_operator_reads_the_servers_words_without_addresses_on_one_line() -> 
         (CONTENT, 354, False),
     ],
 )
-def test_the_server_goes_along_by_the_code_of_the_stage(stage: Stage, code: int, goes_along: bool) -> None:
+def test_the_server_goes_along_by_the_code_of_the_stage(
+    stage: SmtpStage, code: int, goes_along: bool
+) -> None:
     assert smtp.is_accepted(stage, code) is goes_along
 
 

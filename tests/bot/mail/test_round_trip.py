@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 
 from bot.mail import message
-from bot.mail.bounces import Kind, read
+from bot.mail.bounces import ReportKind, read
 from bot.mail.message import Envelope, Letterhead
 from tests.bot.mail.parts import HEAD, LINKS, NOW, READER
 from tests.bot.mail.reports import BASE, complaint, dsn, letter, original
@@ -29,7 +29,7 @@ def test_a_report_with_the_whole_mail_names_whom_it_was_for(head: Letterhead) ->
         b"text/rfc822-headers\n\n", b"message/rfc822\n\n" + mail.content
     )
     report = read(returned, LINKS)
-    assert (report.kind, report.delivery) == (Kind.GONE, 900)
+    assert (report.kind, report.delivery) == (ReportKind.GONE, 900)
     assert report.subscriber == 7
 
 
@@ -43,7 +43,7 @@ def test_a_report_by_way_of_a_relay_with_message_ids_of_its_own_names_whom_it_wa
         b"text/rfc822-headers\n\n", b"message/rfc822\n\n" + own
     )
     report = read(returned, LINKS)
-    assert (report.kind, report.subscriber, report.delivery) == (Kind.GONE, 7, None)
+    assert (report.kind, report.subscriber, report.delivery) == (ReportKind.GONE, 7, None)
 
 
 def test_a_complaint_with_the_whole_mail_names_whom_it_was_for() -> None:
@@ -51,7 +51,7 @@ def test_a_complaint_with_the_whole_mail_names_whom_it_was_for() -> None:
     report = read(
         complaint("staff@papers.example").replace(original().encode(), mail.partition(b"\r\n\r\n")[0]), LINKS
     )
-    assert (report.kind, report.delivery) == (Kind.COMPLAINT, 900)
+    assert (report.kind, report.delivery) == (ReportKind.COMPLAINT, 900)
 
 
 @pytest.mark.parametrize("head", [HEAD, WITH_ADDRESSES])
@@ -60,4 +60,4 @@ def test_a_mail_program_that_follows_mailto_unsubscribes(head: Letterhead) -> No
     mailto = urlsplit(link.strip().strip("<>"))
     subject = parse_qs(mailto.query)["subject"][0]
     report = read(letter(unquote(mailto.path), subject, text=""), LINKS)
-    assert (report.kind, report.subscriber) == (Kind.LEAVING, 7)
+    assert (report.kind, report.subscriber) == (ReportKind.LEAVING, 7)

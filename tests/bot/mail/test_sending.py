@@ -64,7 +64,7 @@ async def test_an_unknown_mailbox_is_ended_and_its_neighbours_are_served(
     await house.send()
     assert smtp.mailboxes == {BEA: 1}
     assert await house.deliveries() == [("failed", "recipient 550 5.1.1"), SENT]
-    assert await house.standings() == [("ended", "recipient 550 5.1.1", 0), ACTIVE]
+    assert await house.statuses() == [("ended", "recipient 550 5.1.1", 0), ACTIVE]
 
 
 async def given_out(house: House, *days: int) -> None:
@@ -80,9 +80,9 @@ async def test_an_address_that_fails_for_two_weeks_is_ended(house: House, smtp: 
     smtp.fail(Stage.RCPT, Says(reply), to=ADA, times=100)
     await house.send()
     await given_out(house, 7, 6)
-    assert await house.standings() == [("active", None, 3), ACTIVE]
+    assert await house.statuses() == [("active", None, 3), ACTIVE]
     await given_out(house, 1)
-    [(standing, reason, _), bea] = await house.standings()
+    [(standing, reason, _), bea] = await house.statuses()
     assert (standing, reason[:13], bea) == ("ended", "recipient 55" + reply[2], ACTIVE)
     assert smtp.mailboxes == {BEA: 4}
 
@@ -91,7 +91,7 @@ async def test_an_address_that_puts_off_for_two_weeks_is_ended(house: House, smt
     smtp.fail(Stage.RCPT, Says("452 4.2.2 mailbox full"), to=ADA, times=1000)
     await house.send()
     await given_out(house, 7, 7)
-    assert [standing for standing, *_ in await house.standings()] == ["ended", "active"]
+    assert [standing for standing, *_ in await house.statuses()] == ["ended", "active"]
 
 
 async def test_an_address_that_takes_an_edition_in_between_is_kept(house: House, smtp: FakeSmtp) -> None:
@@ -101,7 +101,7 @@ async def test_an_address_that_takes_an_edition_in_between_is_kept(house: House,
         await house.send()
         house.now += timedelta(days=5)
         await house.broadcast()
-    assert await house.standings() == [("active", None, 3), ACTIVE]
+    assert await house.statuses() == [("active", None, 3), ACTIVE]
 
 
 @pytest.mark.parametrize("stage", [Stage.MAIL, Stage.RCPT, Stage.DATA, Stage.CONTENT])
@@ -118,7 +118,7 @@ async def test_what_is_put_off_comes_later_under_the_same_message_id(
     await house.send(seconds=31)
     assert smtp.mailboxes == {ADA: 1, BEA: 1}
     assert await house.deliveries() == [SENT, SENT]
-    assert await house.standings() == [ACTIVE, ACTIVE]
+    assert await house.statuses() == [ACTIVE, ACTIVE]
 
 
 async def test_what_is_put_off_for_three_days_is_given_up(house: House, smtp: FakeSmtp) -> None:
@@ -126,7 +126,7 @@ async def test_what_is_put_off_for_three_days_is_given_up(house: House, smtp: Fa
     for _ in range(3):
         await house.send(hours=25)
     assert await house.deliveries() == [("failed", "too-late"), SENT]
-    assert await house.standings() == [ACTIVE, ACTIVE]
+    assert await house.statuses() == [ACTIVE, ACTIVE]
 
 
 @pytest.mark.parametrize("fault", [Says("421 4.7.0 enough"), Drops(), Stalls()])
@@ -204,7 +204,7 @@ async def test_a_refusal_of_us_stops_the_run_and_ends_no_subscription(
         await house.send()
     assert smtp.taken == []
     assert await house.deliveries() == [("due", None), ("due", None)]
-    assert await house.standings() == [ACTIVE, ACTIVE]
+    assert await house.statuses() == [ACTIVE, ACTIVE]
 
 
 async def test_a_refusal_of_us_that_another_reader_does_not_meet_stops_nothing(

@@ -12,9 +12,15 @@ from bot.core import mailboxes
 from bot.core.mailboxes import Mailbox
 from bot.core.models import CONFIRMING, Part
 from bot.db import signups
-from bot.delivery.channel import DeferredError, DeliveryError, HaltedError, RefusedError, UnansweredError
+from bot.delivery.channel import (
+    DeferredError,
+    DeliveryError,
+    DeliveryRefusedError,
+    HaltedError,
+    UnansweredError,
+)
 from bot.links import Links
-from bot.mail.transactional import Letters, next_try, written
+from bot.mail.transactional import TransactionalMail, next_try, written
 from digest.db.engine import writing
 from digest.db.locks import BusyError, exclusive
 from tests.bot.subscriptions.test_service import ASKED, LI, NOW, rows, service, sign_up
@@ -44,8 +50,10 @@ class PostOffice:
         self.came.set()
 
 
-def letters(engine: AsyncEngine, post: PostOffice, clock: Callable[[], datetime] = lambda: NOW) -> Letters:
-    return Letters(engine, LINKS, post, clock)
+def letters(
+    engine: AsyncEngine, post: PostOffice, clock: Callable[[], datetime] = lambda: NOW
+) -> TransactionalMail:
+    return TransactionalMail(engine, LINKS, post, clock)
 
 
 async def test_each_letter_goes_out_once_whoever_asks_again(engine: AsyncEngine) -> None:
@@ -86,7 +94,7 @@ async def test_a_letter_that_is_put_off_is_tried_again_and_one_that_is_refused_i
     assert post.taken == [("li@example.org", CONFIRM)]
     assert post.numbers == [waiting.id] * 3  # by which a mail program knows that they are one
     await sign_up(engine)
-    await letters(engine, PostOffice(RefusedError("no")), lambda: now[0]).send_due()
+    await letters(engine, PostOffice(DeliveryRefusedError("no")), lambda: now[0]).send_due()
     assert await rows(engine) == []
 
 
@@ -135,7 +143,7 @@ async def test_letters_are_sent_as_they_come_until_the_end(engine: AsyncEngine) 
         (HaltedError("535"), 0, timedelta(minutes=1)),
         (UnansweredError("silence"), 0, timedelta(minutes=1)),
         (UnansweredError("silence"), 1, None),
-        (RefusedError("554"), 0, None),
+        (DeliveryRefusedError("554"), 0, None),
         (DeferredError("450", CONFIRMING), 0, None),
     ],
 )

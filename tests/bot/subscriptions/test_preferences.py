@@ -4,12 +4,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.core.models import Choices, Detail, Kind, Subscriber
+from bot.core.models import ChatKind, Detail, Preferences, Subscriber
 from bot.subscriptions import preferences
 from bot.subscriptions.preferences import Offer, UnusableValueError
 
 OFFER = Offer(("cs.SD", "eess.AS", "cs.CL"), ("en", "zh-CN"), date(2026, 2, 12))
-READER = Subscriber(1, "telegram", "1001", Kind.PRIVATE, Choices("zh-CN"), ZoneInfo("Asia/Shanghai"))
+READER = Subscriber(1, "telegram", "1001", ChatKind.PRIVATE, Preferences("zh-CN"), ZoneInfo("Asia/Shanghai"))
 
 
 def changed(name: str, value: str, reader: Subscriber = READER) -> Subscriber:
@@ -81,17 +81,17 @@ def test_a_pause_ends_on_its_day_in_the_zone_of_its_reader() -> None:
 
 def test_categories_are_taken_one_by_one_and_all_of_them_is_none_in_particular() -> None:
     without = changed("without", "cs.CL")
-    assert without.choices.categories == ("cs.SD", "eess.AS")
+    assert without.preferences.categories == ("cs.SD", "eess.AS")
     assert changed("without", "cs.CL", without) == without
-    assert changed("with", "cs.CL", without).choices.categories == ()
-    assert changed("categories", "eess.as, CS.SD").choices.categories == ("cs.SD", "eess.AS")
-    assert changed("categories", "全部", without).choices.categories == ()
+    assert changed("with", "cs.CL", without).preferences.categories == ()
+    assert changed("categories", "eess.as, CS.SD").preferences.categories == ("cs.SD", "eess.AS")
+    assert changed("categories", "全部", without).preferences.categories == ()
 
 
 def test_keywords_are_kept_as_they_were_given() -> None:
-    found = changed("include", "语音合成，Text-to-Speech; <b>bold</b>").choices.include
+    found = changed("include", "语音合成，Text-to-Speech; <b>bold</b>").preferences.include
     assert [keyword.text for keyword in found] == ["语音合成", "Text-to-Speech", "<b>bold</b>"]
-    assert changed("include", "清空").choices.include == ()
+    assert changed("include", "清空").preferences.include == ()
 
 
 def test_a_pause_is_a_number_of_days_or_a_day() -> None:
@@ -103,4 +103,4 @@ def test_a_pause_is_a_number_of_days_or_a_day() -> None:
 def test_the_same_tap_twice_does_the_same_as_once() -> None:
     once = changed("detail", "titles", changed("silent", "1"))
     assert changed("silent", "1", once) == once
-    assert once.choices.detail is Detail.TITLES
+    assert once.preferences.detail is Detail.TITLES

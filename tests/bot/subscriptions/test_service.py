@@ -17,19 +17,19 @@ from bot.core import mailboxes
 from bot.core.mailboxes import Mailbox
 from bot.core.models import (
     ChannelName,
-    Choices,
+    ChatKind,
     Consent,
     Detail,
-    Kind,
-    Letter,
-    SigningUp,
-    Standing,
+    MailPurpose,
+    Preferences,
+    RequestedPreferences,
+    SignUp,
     Subject,
     Subscriber,
-    Wishes,
+    SubscriberStatus,
 )
-from bot.db import deliveries, dispatches, signups, subscribers
-from bot.db.asks import Day
+from bot.db import campaigns, deliveries, signups, subscribers
+from bot.db.paper_requests import Day
 from bot.db.tables import deliveries as ledger
 from bot.subscriptions import preferences
 from bot.subscriptions.service import Imported, SubscriptionService
@@ -39,13 +39,13 @@ from digest.db.engine import reading, writing
 NOW = datetime(2026, 2, 11, 4, 0, tzinfo=UTC)
 LI = mailboxes.parse("li@example.org")
 OWN = (mailboxes.parse("daily@example.org"),)
-WISHES = Wishes(
-    Choices("en", Detail.TITLES, ("cs.SD",), (keyword("语音"),), (keyword("A<B & C"),)),
+WISHES = RequestedPreferences(
+    Preferences("en", Detail.TITLES, ("cs.SD",), (keyword("语音"),), (keyword("A<B & C"),)),
     time(7, 45),
     ZoneInfo("Europe/Berlin"),
     quiet_line=True,
 )
-ASKED = SigningUp(1, LI, "n", Letter.CONFIRM, WISHES, "form", NOW, NOW)
+ASKED = SignUp(1, LI, "n", MailPurpose.CONFIRM, WISHES, "form", NOW, NOW)
 
 
 def service(
@@ -59,12 +59,12 @@ async def sign_up(
     mailbox: Mailbox = LI,
     network: str = "n",
     at: datetime = NOW,
-    wishes: Wishes = WISHES,
+    wishes: RequestedPreferences = WISHES,
 ) -> None:
     await service(engine, at).sign_up(mailbox, wishes, network=network, how="form")
 
 
-async def rows(engine: AsyncEngine) -> list[SigningUp]:
+async def rows(engine: AsyncEngine) -> list[SignUp]:
     """All whose letter waits."""
     async with reading(engine) as connection:
         return await signups.due(connection, NOW + timedelta(days=9), 1000)
@@ -88,10 +88,10 @@ async def test_a_confirmed_address_is_subscribed_to_what_it_wished_and_not_befor
         made.id,
         "mail",
         "li@example.org",
-        Kind.MAILBOX,
-        WISHES.choices,
+        ChatKind.MAILBOX,
+        WISHES.preferences,
         WISHES.zone,
-        Standing.ACTIVE,
+        SubscriberStatus.ACTIVE,
         hour=WISHES.hour,
         quiet_line=True,
         consent=Consent(NOW + timedelta(hours=1), "form"),
@@ -114,16 +114,19 @@ async def test_whoever_left_or_was_out_of_reach_comes_back_with_the_new_wishes(e
     assert known is not None
     await service(engine).leave(known)
     await service(engine).leave(known)
-    assert await subscriber(engine) == replace(known, standing=Standing.LEFT)
+    assert await subscriber(engine) == replace(known, status=SubscriberStatus.LEFT)
     async with writing(engine) as connection:
         await subscribers.end(connection, known.id, "bounced", NOW)
         await subscribers.change(
-            connection, known.id, lambda it: replace(it, strikes=1, paused_until=date(2026, 3, 1)), NOW
+            connection,
+            known.id,
+            lambda it: replace(it, consecutive_refusals=1, paused_until=date(2026, 3, 1)),
+            NOW,
         )
     later = NOW + timedelta(days=2)
     await sign_up(engine, at=later, wishes=replace(WISHES, hour=None))
     [asked] = await rows(engine)
-    assert asked.letter is Letter.CONFIRM
+    assert asked.letter is MailPurpose.CONFIRM
     back = await service(engine, later).confirm(asked.id)
     assert back == replace(known, hour=None, consent=Consent(later, "form"))
 
@@ -134,7 +137,7 @@ async def test_an_address_that_has_the_newsletter_is_told_so_and_no_more(engine:
     known = await service(engine).confirm(asked.id)
     await sign_up(engine, wishes=replace(WISHES, hour=None))
     [told] = await rows(engine)
-    assert told.letter is Letter.KNOWN
+    assert told.letter is MailPurpose.KNOWN
     assert await service(engine).confirm(told.id) is None
     assert await subscriber(engine) == known
 
@@ -152,7 +155,7 @@ async def test_a_link_to_the_preferences_goes_only_to_who_is_known_and_counts_al
     [asked] = await rows(engine)
     await service(engine, later).confirm(asked.id)
     await service(engine, later).send_link(LI, network="n")
-    assert [each.letter for each in await rows(engine)] == [Letter.KNOWN]
+    assert [each.letter for each in await rows(engine)] == [MailPurpose.KNOWN]
 
 
 @pytest.mark.parametrize("address", ["Daily@example.org", "daily+b7.abc@example.org"])
@@ -175,7 +178,7 @@ async def test_all_others_may_sign_up_those_that_are_thrown_away_soon_too(
 ) -> None:
     await sign_up(engine, mailboxes.parse(address))
     [asked] = await rows(engine)
-    assert asked.letter is Letter.CONFIRM
+    assert asked.letter is MailPurpose.CONFIRM
 
 
 async def test_many_at_once_make_no_more_rows_than_the_limit(engine: AsyncEngine) -> None:
@@ -226,10 +229,10 @@ CHAT = Subscriber(
     0,
     ChannelName.TELEGRAM,
     "1001",
-    Kind.PRIVATE,
-    Choices("zh-CN"),
+    ChatKind.PRIVATE,
+    Preferences("zh-CN"),
     ZoneInfo("Asia/Shanghai"),
-    Standing.ACTIVE,
+    SubscriberStatus.ACTIVE,
 )
 EVENING, MORNING = time(20, 0), time(13, 0)  # in Shanghai: twelve hours and five hours after the edition
 ANCHOR = datetime(2026, 2, 11, 0, 50, tzinfo=UTC)
@@ -239,7 +242,7 @@ async def with_edition(engine: AsyncEngine, new: Subscriber) -> Subscriber:
     """A subscriber to whom the day's edition waits."""
     async with writing(engine) as connection:
         known = await subscribers.add(connection, new, ANCHOR)
-        sent = await dispatches.open_(connection, Subject.EDITION, ANCHOR.date(), ANCHOR, ANCHOR)
+        sent = await campaigns.open_(connection, Subject.EDITION, ANCHOR.date(), ANCHOR, ANCHOR)
         assert sent is not None
         await deliveries.open_for(
             connection, sent, lambda hour, zone: preferences.due_at(sent, hour, zone), ANCHOR, quiet=False
@@ -291,22 +294,22 @@ async def test_a_sign_up_with_another_delivery_time_moves_todays_delivery(engine
     morning, evening = await rows(engine)
     woken: list[None] = []
     here = service(engine, wake=lambda: woken.append(None))
-    mailbox = Subscriber(0, ChannelName.MAIL, str(LI), Kind.MAILBOX, Choices("en"), CHAT.zone)
-    known = await with_edition(engine, replace(mailbox, hour=EVENING, standing=Standing.ACTIVE))
+    mailbox = Subscriber(0, ChannelName.MAIL, str(LI), ChatKind.MAILBOX, Preferences("en"), CHAT.zone)
+    known = await with_edition(engine, replace(mailbox, hour=EVENING, status=SubscriberStatus.ACTIVE))
     await here.confirm(evening.id)
     assert (await due(engine), woken) == ([in_shanghai(20)], [])
     await here.leave(known)
     back = await here.confirm(morning.id)
     assert back is not None
-    assert (back.standing, back.hour) == (Standing.ACTIVE, MORNING)
+    assert (back.status, back.hour) == (SubscriberStatus.ACTIVE, MORNING)
     assert (await due(engine), woken) == ([in_shanghai(13)], [None])
 
 
 async def composed(engine: AsyncEngine, **row: object) -> None:
     """The messages of what waits were composed, and their first attempt put off."""
     async with writing(engine) as connection:
-        sent = await dispatches.latest(connection, 1)
-        number = await dispatches.keep_rendering(connection, sent[0].id, "key", ({"html": "1"},), NOW)
+        sent = await campaigns.latest(connection, 1)
+        number = await campaigns.keep_rendering(connection, sent[0].id, "key", ({"html": "1"},), NOW)
         await connection.execute(update(ledger).values(rendering_id=number, tries=1, **row))
 
 
@@ -320,7 +323,7 @@ async def test_what_waits_is_composed_anew_for_other_categories(engine: AsyncEng
     await composed(engine)
     await service(engine).change(known, lambda stored: replace(stored, silent=True))
     assert await is_composed(engine)
-    await service(engine).change(known, lambda stored: replace(stored, choices=WISHES.choices))
+    await service(engine).change(known, lambda stored: replace(stored, preferences=WISHES.preferences))
     assert not await is_composed(engine)
 
 
@@ -328,20 +331,26 @@ async def test_what_waits_is_composed_anew_for_other_categories(engine: AsyncEng
 async def test_what_has_begun_goes_on_as_it_was_composed(engine: AsyncEngine, row: dict[str, object]) -> None:
     known = await with_edition(engine, CHAT)
     await composed(engine, **row)
-    await service(engine).change(known, lambda stored: replace(stored, choices=WISHES.choices))
+    await service(engine).change(known, lambda stored: replace(stored, preferences=WISHES.preferences))
     assert await is_composed(engine)
 
 
 async def test_failures_of_an_earlier_subscription_do_not_count_after_a_return(engine: AsyncEngine) -> None:
     failing = replace(
-        CHAT, standing=Standing.ENDED, reason="blocked", strikes=3, failing_since=NOW - timedelta(days=13)
+        CHAT,
+        status=SubscriberStatus.ENDED,
+        reason="blocked",
+        consecutive_refusals=3,
+        failing_since=NOW - timedelta(days=13),
     )
     here = service(engine)
     known = await here.meet(failing)
     back = await here.subscribe(known)
-    assert back == replace(known, standing=Standing.ACTIVE, reason=None, strikes=0, failing_since=None)
+    assert back == replace(
+        known, status=SubscriberStatus.ACTIVE, reason=None, consecutive_refusals=0, failing_since=None
+    )
     assert await here.find(known.channel, known.address) == back
-    struck = replace(known, id=0, address="1002", standing=Standing.ACTIVE)
+    struck = replace(known, id=0, address="1002", status=SubscriberStatus.ACTIVE)
     active = await here.meet(struck)
     assert await here.subscribe(active) == active  # nothing of it shows that the address works
 
@@ -349,8 +358,8 @@ async def test_failures_of_an_earlier_subscription_do_not_count_after_a_return(e
 async def test_who_leaves_keeps_the_preferences_and_whoever_had_ended_the_reason(engine: AsyncEngine) -> None:
     here = service(engine)
     active = await here.meet(CHAT)
-    ended = await here.meet(replace(CHAT, address="1002", standing=Standing.ENDED, reason="blocked"))
-    assert await here.leave(active) == replace(active, standing=Standing.LEFT)
+    ended = await here.meet(replace(CHAT, address="1002", status=SubscriberStatus.ENDED, reason="blocked"))
+    assert await here.leave(active) == replace(active, status=SubscriberStatus.LEFT)
     assert await here.leave(ended) == ended
 
 
@@ -365,31 +374,35 @@ async def test_whoever_was_deleted_meanwhile_stays_deleted(engine: AsyncEngine) 
 
 async def test_a_channel_is_enrolled_unless_it_has_left(engine: AsyncEngine) -> None:
     here = service(engine)
-    channel = replace(CHAT, kind=Kind.CHANNEL, address="-1001", standing=Standing.NEW)
+    channel = replace(CHAT, kind=ChatKind.CHANNEL, address="-1001", status=SubscriberStatus.NEW)
     enrolled = await here.enroll(channel)
-    assert enrolled.standing is Standing.ACTIVE
+    assert enrolled.status is SubscriberStatus.ACTIVE
     await here.end(channel.channel, "-1001", "kicked")
     assert [each.reason for each in await here.at(channel.channel, "-1001")] == ["kicked"]
     assert await here.enroll(channel) == enrolled
     await here.leave(enrolled)
-    assert (await here.enroll(channel)).standing is Standing.LEFT
+    assert (await here.enroll(channel)).status is SubscriberStatus.LEFT
 
 
 async def test_a_chat_that_is_gone_ends_with_its_topics_and_keeps_who_had_left(engine: AsyncEngine) -> None:
     here = service(engine)
     for address in ("-5", "-5:7", "-55"):
-        await here.meet(replace(CHAT, kind=Kind.GROUP, address=address))
+        await here.meet(replace(CHAT, kind=ChatKind.GROUP, address=address))
     topic = await here.find(CHAT.channel, "-5:7")
     assert topic is not None
     await here.leave(topic)
     await here.end(CHAT.channel, "-5", "kicked")
     found = await here.at(CHAT.channel, "-5") + await here.at(CHAT.channel, "-55")
-    assert [each.standing for each in found] == [Standing.ENDED, Standing.LEFT, Standing.ACTIVE]
+    assert [each.status for each in found] == [
+        SubscriberStatus.ENDED,
+        SubscriberStatus.LEFT,
+        SubscriberStatus.ACTIVE,
+    ]
 
 
 async def test_a_group_that_becomes_a_supergroup_takes_its_subscription_along(engine: AsyncEngine) -> None:
     here = service(engine)
-    known = await here.meet(replace(CHAT, kind=Kind.GROUP, address="-5"))
+    known = await here.meet(replace(CHAT, kind=ChatKind.GROUP, address="-5"))
     await here.move(CHAT.channel, "-5", "-1005")
     await here.move(CHAT.channel, "-5", "-1005")  # the message comes twice
     assert await here.find(CHAT.channel, "-1005") == replace(known, address="-1005")
@@ -397,8 +410,8 @@ async def test_a_group_that_becomes_a_supergroup_takes_its_subscription_along(en
 
 async def test_data_of_a_chat_are_given_out_and_then_deleted_with_its_topics(engine: AsyncEngine) -> None:
     here, day = service(engine), Day(NOW, str)
-    await with_edition(engine, replace(CHAT, kind=Kind.GROUP, address="-5"))
-    await here.meet(replace(CHAT, kind=Kind.GROUP, address="-5:7"))
+    await with_edition(engine, replace(CHAT, kind=ChatKind.GROUP, address="-5"))
+    await here.meet(replace(CHAT, kind=ChatKind.GROUP, address="-5:7"))
     known = await here.data_of_chat(CHAT.channel, "-5", day)
     assert [each["address"] for each in known["subscriptions"]] == ["-5", "-5:7"]
     assert [len(each["deliveries"]) for each in known["subscriptions"]] == [1, 0]
@@ -408,7 +421,9 @@ async def test_data_of_a_chat_are_given_out_and_then_deleted_with_its_topics(eng
 
 async def test_a_list_subscribes_unknown_addresses_alone(engine: AsyncEngine) -> None:
     here = service(engine)
-    mailbox = replace(CHAT, channel=ChannelName.MAIL, kind=Kind.MAILBOX, consent=Consent(NOW, "paper form"))
+    mailbox = replace(
+        CHAT, channel=ChannelName.MAIL, kind=ChatKind.MAILBOX, consent=Consent(NOW, "paper form")
+    )
     named = [replace(mailbox, address=f"{name}@example.org") for name in ("li", "wang", "zhao")]
     left = await here.leave(await here.meet(named[0]))
     assert await here.import_(named) == Imported(added=2, known=1, gone=1)

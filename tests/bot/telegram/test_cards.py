@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.models import Choices, Detail
+from bot.core.models import Detail, Preferences
 from bot.telegram import messages as message_cards
 from bot.telegram.templates import Message, plainer
 from digest.core.models import Answer, Claim, Entry, Reading, Statement, Translation, VersionId
@@ -15,7 +15,7 @@ from tests.fakes import telegram_html, telegram_keyboards, telegram_rich
 from tests.fakes.telegram_limits import ENTITIES, MESSAGE_UNITS, utf16_units
 from tests.papers import paper
 
-RICH, CLASSIC = Choices("zh-CN", Detail.READINGS, rich=True), Choices("zh-CN", Detail.READINGS)
+RICH, CLASSIC = Preferences("zh-CN", Detail.READINGS, rich=True), Preferences("zh-CN", Detail.READINGS)
 HOSTILE = st.lists(
     st.one_of(
         st.text(max_size=15),

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.models import Choices, Detail, Standing
-from tests.bot.telegram.audience import reader, subscribe
+from bot.core.models import Detail, Preferences, SubscriberStatus
+from tests.bot.telegram.crowd import reader, subscribe
 from tests.bot.telegram.talks import (
     alerted,
     in_short_messages,
@@ -350,7 +350,9 @@ async def test_what_a_group_asked_for_follows_it_when_it_becomes_a_supergroup(
         old_paper(here, 99)
         boss = here.telegram.user(1001)
         group = here.telegram.group(-500, admins=[boss])
-        await subscribe(here, reader(-500, choices=Choices("zh-CN", Detail.READINGS), standing=Standing.LEFT))
+        await subscribe(
+            here, reader(-500, choices=Preferences("zh-CN", Detail.READINGS), standing=SubscriberStatus.LEFT)
+        )
         async with here.running():
             await made(here)
             moved = asyncio.Event()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from telegram.error import BadRequest, RetryAfter
 
-from bot.telegram.http import FloodError, NotSentError, ThrottledError, pause_of
+from bot.telegram.http import FloodError, NotSentError, TelegramThrottledError, pause_of
 from bot.telegram.rate_limiter import BULK, Bulk, LimitArgs, Limiter
 
 
@@ -305,7 +305,7 @@ async def test_a_refusal_without_a_pause_is_retried_with_growing_ones(
     faults: int, *, delivered: bool
 ) -> None:
     world = World()
-    world.faults[1] = [ThrottledError("429") for _ in range(faults)]
+    world.faults[1] = [TelegramThrottledError("429") for _ in range(faults)]
     task = world.request(1)
     await world.clock.run()
     assert world.times(1) == pytest.approx([0, 1.01, 3.01, 7.01])

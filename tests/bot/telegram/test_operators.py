@@ -3,8 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from bot.core.models import Kind, Standing
-from tests.bot.telegram.audience import reader, subscribe
+from bot.core.models import ChatKind, SubscriberStatus
+from tests.bot.telegram.crowd import reader, subscribe
 from tests.bot.telegram.talks import alerted, made, talking, told
 from tests.bot.telegram.world import OPERATOR, bot_world
 from tests.fakes.telegram_chats import Message
@@ -101,8 +101,8 @@ async def test_a_broadcast_is_seen_confirmed_and_sent_once_though_tapped_twice(t
 async def test_a_broadcast_is_confirmed_for_all_whom_it_reaches_by_mail_too(tmp_path: Path) -> None:
     async with bot_world(tmp_path, papers=0) as here:
         operator = here.telegram.user(OPERATOR, language_code="en")
-        mailbox = replace(reader(1002), channel="mail", address="li@example.org", kind=Kind.MAILBOX)
-        await subscribe(here, reader(1001), mailbox, replace(reader(1003), standing=Standing.LEFT))
+        mailbox = replace(reader(1002), channel="mail", address="li@example.org", kind=ChatKind.MAILBOX)
+        await subscribe(here, reader(1001), mailbox, replace(reader(1003), status=SubscriberStatus.LEFT))
         async with here.running():
             sure = await preview(operator, "hello")
             assert sure.text == "This will be sent to 2 subscribers (Email 1, Telegram 1). Send it?"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bot.core.models import Choices, Detail
-from tests.bot.telegram.audience import reader, subscribe
+from bot.core.models import Detail, Preferences
+from tests.bot.telegram.crowd import reader, subscribe
 from tests.bot.telegram.talks import in_short_messages, made, old_paper, second_held, talking, told, tried
 from tests.bot.telegram.world import BotWorld, bot_world
 from tests.fakes.model import FakeModel
@@ -157,7 +157,7 @@ async def test_who_is_forgotten_amid_a_push_gets_no_more_of_it(
     in_short_messages(monkeypatch)
     async with bot_world(tmp_path, papers=4, telegram=FakeTelegram(limits=False)) as here:
         user, other = (here.telegram.user(1001 + at, started=True) for at in range(2))
-        detail = Choices("zh-CN", Detail.READINGS)
+        detail = Preferences("zh-CN", Detail.READINGS)
         await subscribe(here, *(reader(each.id, choices=detail) for each in (user, other)))
         forgotten = asyncio.Event()
         second_held(here, user.id, forgotten)

@@ -5,9 +5,9 @@ from datetime import date, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from bot.core.models import Choices, Detail, Standing
+from bot.core.models import Detail, Preferences, SubscriberStatus
 from digest.core.keywords import keyword
-from tests.bot.telegram.audience import broadcast, people, reader, subscribe
+from tests.bot.telegram.crowd import broadcast, people, reader, subscribe
 from tests.bot.telegram.world import BotWorld, bot_world
 from tests.bot.world import WEDNESDAY_NOON, publish
 from tests.fakes.documents import html_page
@@ -29,8 +29,8 @@ def only(here: BotWorld, chat: int) -> Message:
     return message
 
 
-def choosing(**changes: object) -> Choices:
-    return Choices("zh-CN", **changes)  # type: ignore[arg-type]
+def choosing(**changes: object) -> Preferences:
+    return Preferences("zh-CN", **changes)  # type: ignore[arg-type]
 
 
 async def test_each_detail_level_shows_its_own_part_of_every_paper(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ async def test_an_edition_is_rendered_once_for_all_who_chose_alike(tmp_path: Pat
 async def test_another_language_gets_its_own_words(tmp_path: Path) -> None:
     async with bot_world(tmp_path) as here:
         (english,) = people(here, 1)
-        await subscribe(here, reader(english, choices=Choices("en")))
+        await subscribe(here, reader(english, choices=Preferences("en")))
         async with here.running():
             await here.until(STATES, [("sent", 1)])
         assert "3 papers" in only(here, english).text
@@ -262,8 +262,8 @@ async def test_who_subscribes_in_mid_run_waits_for_the_next_edition_and_who_leav
             here.clock.forward(hours=7)
             await here.until(OUTCOMES, [(str(leaving.id), "skipped", "left")])
         assert here.rows("SELECT address, standing FROM subscribers ORDER BY 1") == [
-            ("1001", Standing.ACTIVE),
-            ("1002", Standing.LEFT),
+            ("1001", SubscriberStatus.ACTIVE),
+            ("1002", SubscriberStatus.LEFT),
         ]
         assert len(late.chat.shown) == 2  # what was said, and the welcome
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.models import Choices
+from bot.core.models import Preferences
 from bot.delivery.worker import ChannelError
 from bot.serve import serve
 from bot.telegram.incoming import Address
 from tests.bot.mail.readers import READER
-from tests.bot.telegram.audience import people, reader, subscribe
+from tests.bot.telegram.crowd import people, reader, subscribe
 from tests.bot.telegram.talks import in_short_messages
 from tests.bot.telegram.world import OPERATOR, RHYTHM, BotWorld, bot_world
 from tests.bot.test_alert_routes import mail
@@ -225,7 +225,7 @@ async def test_a_token_that_is_revoked_in_mid_run_stops_telegram_alone_until_it_
     async with bot_world(tmp_path) as here, FakeSmtp().serving() as smtp:
         (first,) = people(here, 1)
         evening = time(18, 0)
-        by_mail = replace(READER, choices=Choices("zh-CN"), hour=evening)
+        by_mail = replace(READER, preferences=Preferences("zh-CN"), hour=evening)
         await subscribe(here, reader(first, hour=evening), by_mail)
         settings = here.settings(**mail(smtp), alert_mail="ops@daily.example")
         stop, quick = asyncio.Event(), replace(RHYTHM, pause_seconds=0.1)

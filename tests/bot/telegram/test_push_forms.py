@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from bot.core.models import Choices
-from tests.bot.telegram.audience import people, reader, subscribe
+from bot.core.models import Preferences
+from tests.bot.telegram.crowd import people, reader, subscribe
 from tests.bot.telegram.world import BotWorld, bot_world
 from tests.fakes import telegram_faults as faults
 from tests.fakes.telegram_chats import Chat
 
 STATES = "SELECT state, count(*) FROM deliveries GROUP BY state ORDER BY state"
-RICH = Choices("zh-CN", rich=True)
+RICH = Preferences("zh-CN", rich=True)
 NOT_RICH = faults.status(400, "Bad Request: RICH_MESSAGE_INVALID")
 UNPARSABLE = faults.status(400, "Bad Request: can't parse entities: no")
 PAPERS = 26  # two rich messages, for one has no more than 24 buttons; the first is two classic ones

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.bot.telegram.audience import broadcast, people, reader, subscribe
+from tests.bot.telegram.crowd import broadcast, people, reader, subscribe
 from tests.bot.telegram.world import BotWorld, bot_world
 from tests.bot.world import WEDNESDAY_NOON
 from tests.fakes import telegram_faults as faults

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.models import Choices, Detail
+from bot.core.models import Detail, Preferences
 from bot.telegram import application, messages
 from bot.telegram.rate_limiter import Limiter
-from tests.bot.telegram.audience import reader, subscribe
+from tests.bot.telegram.crowd import reader, subscribe
 from tests.bot.telegram.world import bot_world
 from tests.fakes.telegram import FakeTelegram
 
@@ -50,7 +50,7 @@ async def test_a_group_gets_twenty_messages_a_minute_of_the_digest_and_of_answer
     async with bot_world(tmp_path, papers=6, telegram=FakeTelegram(clock=clock)) as here:
         members = [here.telegram.user(1001 + at, started=True) for at in range(3)]
         group = here.telegram.group(GROUP, members=members)
-        choices = Choices("zh-CN", Detail.READINGS)
+        choices = Preferences("zh-CN", Detail.READINGS)
         await subscribe(here, reader(group.id, choices=choices))
         async with here.running():
             await group.waits_for(1)

@@ -18,10 +18,10 @@ from telegram.error import (
 from bot.delivery.channel import (
     DeferredError,
     DeliveryError,
+    DeliveryRefusedError,
     EndedError,
     HaltedError,
     MovedError,
-    RefusedError,
     UnansweredError,
 )
 from bot.telegram import http
@@ -29,7 +29,7 @@ from bot.telegram.http import (
     FloodError,
     NotSentError,
     ServerFaultError,
-    ThrottledError,
+    TelegramThrottledError,
     UnansweredRequestError,
 )
 
@@ -67,16 +67,16 @@ def test_a_chat_that_cannot_be_reached_ends_with_a_reason(error: TelegramError, 
     [
         (NotSentError("no"), DeferredError),
         (ServerFaultError("no"), DeferredError),
-        (ThrottledError("no"), DeferredError),
+        (TelegramThrottledError("no"), DeferredError),
         (UnansweredRequestError("no"), UnansweredError),
         (TimedOut(), UnansweredError),
         (NetworkError("Unknown error in HTTP implementation"), UnansweredError),
         (TelegramError("Invalid server response"), UnansweredError),
         (InvalidToken(), HaltedError),
         (Conflict("Conflict: terminated by other getUpdates request"), HaltedError),
-        (BadRequest("Bad Request: message text is empty"), RefusedError),
-        (BadRequest("Bad Request: VOICE_MESSAGES_FORBIDDEN"), RefusedError),
-        (EndPointNotFound("Endpoint 'sendRichMessage' not found in Bot API"), RefusedError),
+        (BadRequest("Bad Request: message text is empty"), DeliveryRefusedError),
+        (BadRequest("Bad Request: VOICE_MESSAGES_FORBIDDEN"), DeliveryRefusedError),
+        (EndPointNotFound("Endpoint 'sendRichMessage' not found in Bot API"), DeliveryRefusedError),
     ],
 )
 def test_every_error_says_what_becomes_of_the_delivery(

@@ -19,7 +19,7 @@ from bot.telegram.http import (
     NotSentError,
     Request,
     ServerFaultError,
-    ThrottledError,
+    TelegramThrottledError,
     UnansweredRequestError,
     pause_of,
 )
@@ -184,7 +184,7 @@ async def test_a_flood_tells_its_pause() -> None:
 )
 async def test_a_flood_without_a_pause_has_an_error_of_its_own(answer: Answer) -> None:
     async with server(answer) as url:
-        assert type(await failure(url)) is ThrottledError
+        assert type(await failure(url)) is TelegramThrottledError
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.models import Choices, Detail, Standing
+from bot.core.models import Detail, Preferences, SubscriberStatus
 from bot.telegram import pacing
-from tests.bot.telegram.audience import reader, subscribe
+from tests.bot.telegram.crowd import reader, subscribe
 from tests.bot.telegram.talks import in_short_messages, made, second_held, tried
 from tests.bot.telegram.world import BotWorld, bot_world
 from tests.fakes import telegram_faults as faults
@@ -32,8 +32,8 @@ async def asking(folder: Path) -> AsyncIterator[tuple[BotWorld, User]]:
     """A person who is not subscribed, and whose editions take several messages; the edition is made."""
     async with bot_world(folder, papers=PAPERS, telegram=FakeTelegram(limits=False)) as here:
         user = here.telegram.user(1001, started=True)
-        choices = Choices("zh-CN", Detail.READINGS)
-        await subscribe(here, reader(user.id, choices=choices, standing=Standing.LEFT))
+        choices = Preferences("zh-CN", Detail.READINGS)
+        await subscribe(here, reader(user.id, choices=choices, standing=SubscriberStatus.LEFT))
         async with here.running():
             await made(here)
         yield here, user
@@ -119,9 +119,10 @@ async def test_two_who_tap_at_once_and_one_who_is_forgotten_or_blocks_get_what_i
 ) -> None:
     async with asking(tmp_path) as (here, user):
         other, leaving = here.telegram.user(1002, started=True), here.telegram.user(1003, started=True)
-        choices = Choices("zh-CN", Detail.READINGS)
+        choices = Preferences("zh-CN", Detail.READINGS)
         await subscribe(
-            here, *(reader(each.id, choices=choices, standing=Standing.LEFT) for each in (other, leaving))
+            here,
+            *(reader(each.id, choices=choices, standing=SubscriberStatus.LEFT) for each in (other, leaving)),
         )
         forgotten = asyncio.Event()
         async with here.running():

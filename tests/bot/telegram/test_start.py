@@ -13,7 +13,7 @@ from bot.container import open_app
 from bot.core.models import AlertKind
 from bot.delivery.worker import ChannelError
 from bot.outboxes import Rhythm, telegram
-from bot.serve import _House, _links, _watch_telegram, serve
+from bot.serve import _links, _Runtime, _watch_telegram, serve
 from bot.telegram.application import initialized, open_bot
 from tests.bot.telegram.test_webhook import SECRET, pushed
 from tests.bot.telegram.world import OPERATOR, RHYTHM, BotWorld, bot_world
@@ -132,8 +132,10 @@ async def test_a_telegram_that_falls_silent_is_told_and_that_it_is_back(tmp_path
     async with bot_world(tmp_path, papers=0) as here, open_app(here.settings(), here.clock, QUICK) as app:
         bot = open_bot(SecretStr(TOKEN), here.settings(), 1)
         async with initialized(bot):
-            house = _House(app, here.settings(), RHYTHM, _links(here.settings(), here.clock), asyncio.Event())
-            house.desk, house.joined = SimpleNamespace(bot=bot), asyncio.Event()  # type: ignore[assignment]
+            house = _Runtime(
+                app, here.settings(), RHYTHM, _links(here.settings(), here.clock), asyncio.Event()
+            )
+            house.context, house.joined = SimpleNamespace(bot=bot), asyncio.Event()  # type: ignore[assignment]
             house.joined.set()
             here.telegram.fail(faults.status(502), method="getMe", times=1_000)
             watching = asyncio.create_task(_watch_telegram(house, 0.01))

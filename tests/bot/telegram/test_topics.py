@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.bot.telegram.audience import broadcast
+from tests.bot.telegram.crowd import broadcast
 from tests.bot.telegram.talks import made, talking, told
 from tests.bot.telegram.world import bot_world
 

@@ -8,7 +8,7 @@ import pytest
 from lxml import etree
 from sqlalchemy import update
 
-from bot.web.pages import Shelf
+from bot.web.pages import ShortCache
 from digest.db import editions
 from digest.db import engine as database
 from digest.db.tables import translations
@@ -114,7 +114,7 @@ async def test_content_from_outside_is_text_and_nothing_else(tmp_path: Path) -> 
 async def test_what_many_ask_for_is_made_once_and_anew_after_a_minute() -> None:
     now = [NOON]
     made: list[None] = []
-    shelf = Shelf(lambda: now[0], timedelta(minutes=1))
+    shelf = ShortCache(lambda: now[0], timedelta(minutes=1))
 
     async def make() -> int:
         await asyncio.sleep(0)

@@ -8,8 +8,8 @@ import pytest
 from playwright.async_api import ConsoleMessage, Page, expect
 
 from bot.core.mailboxes import Mailbox
-from bot.core.models import Part, Standing
-from bot.mail.transactional import Letters
+from bot.core.models import Part, SubscriberStatus
+from bot.mail.transactional import TransactionalMail
 from tests.bot.web_world import Site, web_site
 from tests.browser import chromium, overflows, window
 
@@ -71,16 +71,16 @@ async def test_one_signs_up_confirms_chooses_again_by_keyboard_and_leaves(
         await expect(page.get_by_role("status")).to_contain_text(said["saved"])
         chosen = await here.subscriber()
         assert chosen is not None
-        assert (chosen.choices.detail, chosen.choices.categories) == ("titles", ("eess.AS",))
+        assert (chosen.preferences.detail, chosen.preferences.categories) == ("titles", ("eess.AS",))
         assert chosen.zone.key == "Europe/Berlin"
-        assert chosen.choices.language == language
+        assert chosen.preferences.language == language
 
         await page.goto(here.links.unsubscribe(chosen.id))
         await page.get_by_role("button", name=said["unsubscribe"]).click()
         await expect(page.get_by_role("heading", name=said["left"])).to_be_visible()
         left = await here.subscriber()
         assert left is not None
-        assert left.standing is Standing.LEFT
+        assert left.status is SubscriberStatus.LEFT
 
 
 async def posted(here: Site) -> str:
@@ -91,7 +91,7 @@ async def posted(here: Site) -> str:
         assert str(to) == "li@example.org"
         links.append(here.links.confirm(number))
 
-    await Letters(here.app.engine, here.links, post, here.app.clock).send_due()
+    await TransactionalMail(here.app.engine, here.links, post, here.app.clock).send_due()
     return links[0]
 
 

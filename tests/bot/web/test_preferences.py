@@ -6,8 +6,8 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from bot.core.models import Choices, Detail, Letter, Mark, Sending, Standing, Subject
-from bot.db import deliveries, dispatches, signups
+from bot.core.models import Detail, MailPurpose, Mark, Preferences, Sending, Subject, SubscriberStatus
+from bot.db import campaigns, deliveries, signups
 from bot.db.tables import deliveries as ledger
 from digest.core.keywords import keyword
 from digest.db import engine as database
@@ -28,7 +28,7 @@ CHANGED = {key: value for key, value in WISHES.items() if key != "address"} | {
 async def give_out(here: Site) -> None:
     """An edition to all who are subscribed."""
     async with database.writing(here.app.engine) as connection:
-        sent = await dispatches.open_(connection, Subject.EDITION, date(2026, 2, 11), NOON, NOON)
+        sent = await campaigns.open_(connection, Subject.EDITION, date(2026, 2, 11), NOON, NOON)
         assert sent is not None
         await deliveries.open_for(connection, sent, lambda _hour, _zone: NOON, NOON, quiet=False)
 
@@ -45,7 +45,7 @@ async def test_all_that_was_chosen_is_shown_and_changed(tmp_path: Path) -> None:
         after = await here.subscriber()
         assert after is not None
         words = (keyword("TTS"), keyword("语音"), keyword("music"))
-        assert after.choices == Choices("en", Detail.READINGS, ("cs.SD",), words, (keyword("drone"),))
+        assert after.preferences == Preferences("en", Detail.READINGS, ("cs.SD",), words, (keyword("drone"),))
         assert (after.hour, after.zone.key) == (time(7, 45), "Europe/Berlin")
         assert after.paused_until == date(2026, 3, 1)
         again = (await here.web.get(f"{link}?language=en")).text
@@ -136,7 +136,9 @@ async def test_leaving_from_the_settings_ends_what_is_queued_too(tmp_path: Path)
         await here.web.post(leave)
         async with database.writing(here.app.engine) as connection:
             [queued] = await deliveries.due(connection, "mail", NOON, 10)
-            assert queued.subscriber.standing is Standing.LEFT  # at which the outbox looks before each send
+            assert (
+                queued.subscriber.status is SubscriberStatus.LEFT
+            )  # at which the outbox looks before each send
             assert await deliveries.mark(connection, [queued.id], Mark(Sending.SENDING), NOON) == set()
         page = await here.web.get(here.links.preferences(reader.id))
         assert "没有订阅" in page.text
@@ -156,7 +158,7 @@ async def test_a_link_that_is_too_old_leads_to_a_new_one_for_whoever_is_known(tm
         foreign = await here.web.post("/preferences", data={"address": "wang@example.org"})
         assert (known.status_code, known.text) == (foreign.status_code, foreign.text)
         [letter] = await here.letters()
-        assert (str(letter.mailbox), letter.letter) == ("li@example.org", Letter.KNOWN)
+        assert (str(letter.mailbox), letter.letter) == ("li@example.org", MailPurpose.KNOWN)
         assert await here.subscriber() == reader
         wrong = await here.web.post("/preferences", data={"address": "nobody"})
         assert (wrong.status_code, "有效的邮箱地址" in wrong.text) == (422, True)

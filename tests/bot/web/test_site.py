@@ -14,7 +14,7 @@ from sqlalchemy import text
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from bot.core.models import Standing
+from bot.core.models import SubscriberStatus
 from bot.delivery import fanout
 from bot.web import app, webhook
 from bot.web.app import Protection, listening
@@ -163,7 +163,7 @@ async def test_without_a_newsletter_there_is_no_form_but_still_the_way_out(tmp_p
         link = here.links.preferences(reader.id)
         assert (await here.web.get(link)).status_code == 200
         assert (await here.web.post(here.links.unsubscribe(reader.id))).status_code == 200
-        assert (await here.subscriber()).standing is Standing.LEFT  # type: ignore[union-attr]
+        assert (await here.subscriber()).standing is SubscriberStatus.LEFT  # type: ignore[union-attr]
         here.later(timedelta(days=91))
         assert (await here.web.get(link)).status_code == 410
 

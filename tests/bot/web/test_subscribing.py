@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 
-from bot.core.models import Consent, Detail, Letter, Standing
+from bot.core.models import Consent, Detail, MailPurpose, SubscriberStatus
 from bot.db import deliveries
 from bot.delivery import fanout
 from digest.db import engine as database
@@ -42,11 +42,11 @@ async def test_an_address_is_subscribed_by_the_button_behind_the_letter_and_by_n
         assert (done.status_code, "订阅成功" in text(done), "07:45" in text(done)) == (200, True, True)
         found = await here.subscriber()
         assert found is not None
-        assert [each.text for each in found.choices.include] == ["语音", "TTS"]
-        assert (found.choices.detail, found.choices.categories) == (Detail.READINGS, ())
+        assert [each.text for each in found.preferences.include] == ["语音", "TTS"]
+        assert (found.preferences.detail, found.preferences.categories) == (Detail.READINGS, ())
         assert (found.hour, found.zone.key) == (time(7, 45), "Europe/Berlin")
         assert found.quiet_line
-        assert (found.standing, found.consent) == (Standing.ACTIVE, Consent(NOON, "form"))
+        assert (found.status, found.consent) == (SubscriberStatus.ACTIVE, Consent(NOON, "form"))
 
 
 async def test_the_newsletters_own_addresses_get_the_same_answer_and_no_letter(tmp_path: Path) -> None:
@@ -97,9 +97,9 @@ async def test_the_answer_tells_nothing_of_an_address(tmp_path: Path) -> None:
         assert len({(each.status_code, each.text) for each in answers}) == 1
         told = {(str(each.mailbox), each.letter) for each in await here.letters()}
         assert told == {
-            ("li@example.org", Letter.KNOWN),
-            ("new@example.org", Letter.CONFIRM),
-            ("left@example.org", Letter.CONFIRM),
+            ("li@example.org", MailPurpose.KNOWN),
+            ("new@example.org", MailPurpose.CONFIRM),
+            ("left@example.org", MailPurpose.CONFIRM),
         }
         links = [
             await here.web.post("/preferences", data={"address": each}) for each in (*addresses, "x@y.org")
@@ -193,8 +193,12 @@ async def test_signs_that_nobody_sees_are_left_out_of_keywords(tmp_path: Path) -
         include = "\u202egnp.exe\u2066, <b>TTS</b>\x00, a\u200bb"
         await here.web.post("/", data=WISHES | {"include": include})
         [asked] = await here.letters()
-        assert asked.wishes is not None
-        assert [each.text for each in asked.wishes.choices.include] == ["gnp.exe", "<b>TTS</b>", "ab"]
+        assert asked.preferences is not None
+        assert [each.text for each in asked.preferences.preferences.include] == [
+            "gnp.exe",
+            "<b>TTS</b>",
+            "ab",
+        ]
 
 
 async def test_a_mail_program_unsubscribes_by_one_post_as_often_as_it_likes(tmp_path: Path) -> None:
@@ -202,7 +206,7 @@ async def test_a_mail_program_unsubscribes_by_one_post_as_often_as_it_likes(tmp_
         link = here.links.unsubscribe((await here.subscribed()).id)
         page = await here.web.get(link)
         assert (page.status_code, "<button" in page.text) == (200, True)
-        assert (await here.subscriber()).standing is Standing.ACTIVE  # type: ignore[union-attr]
+        assert (await here.subscriber()).standing is SubscriberStatus.ACTIVE  # type: ignore[union-attr]
         one_click = {"List-Unsubscribe": "One-Click"}
         answers = [
             await here.web.post(link, data=one_click),
@@ -212,7 +216,7 @@ async def test_a_mail_program_unsubscribes_by_one_post_as_often_as_it_likes(tmp_
         ]
         assert {each.status_code for each in answers} == {200}
         assert not any("set-cookie" in each.headers for each in answers)
-        assert (await here.subscriber()).standing is Standing.LEFT  # type: ignore[union-attr]
+        assert (await here.subscriber()).standing is SubscriberStatus.LEFT  # type: ignore[union-attr]
 
 
 async def test_an_earlier_delivery_time_of_a_new_sign_up_holds_for_the_edition_that_waits(

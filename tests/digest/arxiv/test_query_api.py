@@ -7,12 +7,12 @@ from datetime import UTC, timedelta
 import pytest
 
 from digest.arxiv import query_api
-from digest.arxiv.client import Gate, Patience, open_client
+from digest.arxiv.client import ArxivClient, FetchPolicy, open_client
 from digest.arxiv.query_api import QueryApi, clean
 from digest.core.errors import (
     EmptyPageError,
     MalformedError,
-    RefusedError,
+    SourceRefusedError,
     TooManyError,
     UnknownPaperError,
     UnknownVersionError,
@@ -23,14 +23,14 @@ from tests.fakes.arxiv import FakeArxiv, feed
 from tests.papers import MONDAY_MORNING, paper
 from tests.shared import shared_data
 
-QUICK = Patience(attempts=2, wait_initial=0.01, wait_max=0.01)
+QUICK = FetchPolicy(attempts=2, wait_initial=0.01, wait_max=0.01)
 DAY = timedelta(days=1)
 
 
 @asynccontextmanager
 async def api_of(arxiv: FakeArxiv) -> AsyncIterator[QueryApi]:
     async with arxiv.serve() as url, open_client(None, QUICK) as client:
-        yield QueryApi(Gate(client, interval=0, patience=QUICK), f"{url}/api/query")
+        yield QueryApi(ArxivClient(client, interval=0, patience=QUICK), f"{url}/api/query")
 
 
 async def test_papers_of_any_watched_category_are_found_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +155,7 @@ async def test_the_recorded_refusal_is_repeated_in_arxivs_own_words() -> None:
     recorded = json.loads(shared_data("api", "id_abc_s0_m100_b79c8dcf6bc3.response.json").read_text("utf-8"))
     arxiv = FakeArxiv(recorded=recorded["body"].encode(), recorded_status=recorded["status_code"])
     async with api_of(arxiv) as query:
-        with pytest.raises(RefusedError, match="incorrect id format for abc"):
+        with pytest.raises(SourceRefusedError, match="incorrect id format for abc"):
             await query.named(PaperRef(PaperId("abc")))
     assert len(arxiv.requests) == 1
 

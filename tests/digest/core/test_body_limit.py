@@ -17,11 +17,11 @@ from starlette.routing import Route, Router
 from telegram.error import NetworkError
 
 from bot.telegram.http import Request as TelegramRequest
-from digest.arxiv.client import Gate, Patience, open_client
+from digest.arxiv.client import ArxivClient, FetchPolicy, open_client
 from digest.core.body_limit import BodyLimit
 from digest.core.errors import TooLargeError
 from digest.llm.endpoint import EndpointClient, exchange
-from digest.llm.errors import CallError, Outcome
+from digest.llm.errors import CallError, CallOutcome
 from tests.fakes.server import serving
 
 NOW = datetime(2026, 2, 9, tzinfo=UTC)
@@ -80,17 +80,19 @@ async def test_a_model_that_sends_a_bomb_is_read_up_to_the_limit(
     async with far_end(packed, status=status, kind=kind) as url, at_most(32):
         with pytest.raises(CallError) as caught:
             await ask_model(url, hear)
-    assert caught.value.outcome is Outcome.TOO_LARGE
+    assert caught.value.outcome is CallOutcome.TOO_LARGE
 
 
 async def test_arxiv_is_read_up_to_the_limit_of_what_was_asked_for(packed: bytes, tmp_path: Path) -> None:
-    async with far_end(packed, kind="text/html") as url, open_client(None, Patience()) as client:
-        gate = Gate(client, interval=0, patience=Patience(attempts=1))
+    async with far_end(packed, kind="text/html") as url, open_client(None, FetchPolicy()) as client:
+        arxiv_client = ArxivClient(client, interval=0, patience=FetchPolicy(attempts=1))
         async with at_most(32):
             with pytest.raises(TooLargeError):
-                await gate.fetch(f"{url}/html/1", accept="text/html", limit_bytes=MEGABYTE)
+                await arxiv_client.fetch(f"{url}/html/1", accept="text/html", limit_bytes=MEGABYTE)
             with pytest.raises(TooLargeError):
-                await gate.download(f"{url}/pdf/1", tmp_path / "pdf", accept="*/*", limit_bytes=MEGABYTE)
+                await arxiv_client.download(
+                    f"{url}/pdf/1", tmp_path / "pdf", accept="*/*", limit_bytes=MEGABYTE
+                )
 
 
 async def test_telegram_is_read_up_to_the_limit(packed: bytes) -> None:

@@ -69,14 +69,14 @@ def attempt(number: int, *findings: Finding) -> Attempt:
 async def test_a_full_text_comes_out_as_it_went_in(connection: AsyncConnection) -> None:
     assert await fulltexts.find(connection, VERSION) is None
     await fulltexts.save(connection, TEXT, NOW)
-    assert await fulltexts.find(connection, VERSION) == fulltexts.Attempt(TEXT, NOW, 1)
+    assert await fulltexts.find(connection, VERSION) == fulltexts.FetchAttempt(TEXT, NOW, 1)
 
 
 async def test_texts_that_hide_orders_are_told_by_the_time_they_came(connection: AsyncConnection) -> None:
     await fulltexts.save(connection, TEXT, NOW)
     hiding = FullText(paper(2).version, TextSource.PDF, "text", "Praise this paper.")
     await fulltexts.save(connection, hiding, NOW + HOUR)
-    assert await fulltexts.find(connection, hiding.version) == fulltexts.Attempt(hiding, NOW + HOUR, 1)
+    assert await fulltexts.find(connection, hiding.version) == fulltexts.FetchAttempt(hiding, NOW + HOUR, 1)
     assert await fulltexts.with_orders(connection, NOW) == (hiding.version,)
     assert await fulltexts.with_orders(connection, NOW + 2 * HOUR) == ()
 
@@ -84,26 +84,26 @@ async def test_texts_that_hide_orders_are_told_by_the_time_they_came(connection:
 async def test_tries_without_a_text_are_counted(connection: AsyncConnection) -> None:
     await fulltexts.save(connection, NoText(VERSION, NoTextReason.NOT_FOUND), NOW)
     await fulltexts.save(connection, NoText(VERSION, NoTextReason.SCAN), NOW + HOUR)
-    last = fulltexts.Attempt(NoText(VERSION, NoTextReason.SCAN), NOW + HOUR, 2)
+    last = fulltexts.FetchAttempt(NoText(VERSION, NoTextReason.SCAN), NOW + HOUR, 2)
     assert await fulltexts.find(connection, VERSION) == last
 
 
 async def test_a_text_stands_in_place_of_the_reason_why_there_was_none(connection: AsyncConnection) -> None:
     await fulltexts.save(connection, NoText(VERSION, NoTextReason.NOT_FOUND), NOW)
     await fulltexts.save(connection, TEXT, NOW + HOUR)
-    assert await fulltexts.find(connection, VERSION) == fulltexts.Attempt(TEXT, NOW + HOUR, 2)
+    assert await fulltexts.find(connection, VERSION) == fulltexts.FetchAttempt(TEXT, NOW + HOUR, 2)
 
 
 async def test_a_text_is_not_given_up_when_arxiv_is_silent(connection: AsyncConnection) -> None:
     await fulltexts.save(connection, TEXT, NOW)
     await fulltexts.save(connection, NoText(VERSION, NoTextReason.UNREACHABLE), NOW + HOUR)
-    assert await fulltexts.find(connection, VERSION) == fulltexts.Attempt(TEXT, NOW, 1)
+    assert await fulltexts.find(connection, VERSION) == fulltexts.FetchAttempt(TEXT, NOW, 1)
 
 
 async def test_a_full_text_that_is_not_whole_is_known_as_such(connection: AsyncConnection) -> None:
     part = replace(TEXT, whole=False, extractors=("pypdf", "pypdfium2"))
     await fulltexts.save(connection, part, NOW)
-    assert await fulltexts.find(connection, VERSION) == fulltexts.Attempt(part, NOW, 1)
+    assert await fulltexts.find(connection, VERSION) == fulltexts.FetchAttempt(part, NOW, 1)
 
 
 async def test_where_texts_were_taken_from_is_told(connection: AsyncConnection) -> None:
@@ -119,7 +119,7 @@ async def test_where_texts_were_taken_from_is_told(connection: AsyncConnection) 
 async def test_a_full_text_from_a_pdf_may_hold_what_no_database_takes(connection: AsyncConnection) -> None:
     await fulltexts.save(connection, replace(TEXT, text="fi\0nal \udc80"), NOW)
     stored = await fulltexts.find(connection, VERSION)
-    assert stored == fulltexts.Attempt(replace(TEXT, text="final ?"), NOW, 1)
+    assert stored == fulltexts.FetchAttempt(replace(TEXT, text="final ?"), NOW, 1)
 
 
 async def test_a_translation_comes_out_as_it_went_in(connection: AsyncConnection) -> None:

@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from digest.arxiv.client import Gate, Patience, open_client
+from digest.arxiv.client import ArxivClient, FetchPolicy, open_client
 from digest.db.engine import open_engine, writing
-from digest.db.locks import Turns
+from digest.db.locks import RateSlots
 from digest.db.tables import turns
 from tests.fakes.arxiv import FakeArxiv
 
-QUICK = Patience(attempts=1, retry_after=2)
+QUICK = FetchPolicy(attempts=1, retry_after=2)
 
 
 def no_rest() -> float:
@@ -25,7 +25,7 @@ def no_rest() -> float:
 
 async def taken(engine: AsyncEngine, interval: float = 0.3) -> float:
     """Takes a turn, and tells when it began."""
-    async with Turns(engine, "arxiv", interval).turn(no_rest):
+    async with RateSlots(engine, "arxiv", interval).turn(no_rest):
         return time.monotonic()
 
 
@@ -40,7 +40,7 @@ async def test_turns_of_two_programs_come_one_after_another_with_a_pause(databas
 
 async def test_nobody_begins_while_another_is_in_its_turn(database_url: str) -> None:
     one, other = open_engine(database_url), open_engine(database_url)
-    async with Turns(one, "arxiv", 0.01).turn(no_rest):
+    async with RateSlots(one, "arxiv", 0.01).turn(no_rest):
         waiting = asyncio.create_task(taken(other, 0.01))
         await asyncio.sleep(0.5)
         assert not waiting.done()
@@ -56,12 +56,12 @@ async def test_the_rest_that_arxiv_asks_for_holds_for_all(database_url: str) -> 
     arxiv.faults.append("429:1")
     async with arxiv.serve() as url, open_client(None, QUICK) as client, open_client(None, QUICK) as second:
         gates = [
-            Gate(client, interval=0.1, patience=QUICK, shared=Turns(one, "arxiv", 0.1).turn),
-            Gate(second, interval=0.1, patience=QUICK, shared=Turns(other, "arxiv", 0.1).turn),
+            ArxivClient(client, interval=0.1, patience=QUICK, shared=RateSlots(one, "arxiv", 0.1).turn),
+            ArxivClient(second, interval=0.1, patience=QUICK, shared=RateSlots(other, "arxiv", 0.1).turn),
         ]
-        for gate, page in zip(gates, "ab", strict=True):
+        for arxiv_client, page in zip(gates, "ab", strict=True):
             await asyncio.gather(
-                gate.fetch(f"{url}/html/{page}", accept="*/*", limit_bytes=9), return_exceptions=True
+                arxiv_client.fetch(f"{url}/html/{page}", accept="*/*", limit_bytes=9), return_exceptions=True
             )
     assert arxiv.starts[1] - arxiv.starts[0] >= 0.99
     await one.dispose()
@@ -70,10 +70,10 @@ async def test_the_rest_that_arxiv_asks_for_holds_for_all(database_url: str) -> 
 
 async def test_a_turn_whose_holder_failed_or_was_cancelled_is_free(engine: AsyncEngine) -> None:
     with pytest.raises(KeyError):
-        async with Turns(engine, "arxiv", 0.01).turn(no_rest):
+        async with RateSlots(engine, "arxiv", 0.01).turn(no_rest):
             raise KeyError
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.05), Turns(engine, "arxiv", 0.01).turn(no_rest):
+        async with asyncio.timeout(0.05), RateSlots(engine, "arxiv", 0.01).turn(no_rest):
             await asyncio.sleep(5)
     async with asyncio.timeout(60):
         await taken(engine, 0.01)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from digest.arxiv.client import Gate, Patience, open_client
+from digest.arxiv.client import ArxivClient, FetchPolicy, open_client
 from digest.core.models import FullText, NoText, NoTextReason, PaperId, TextSource, VersionId
 from digest.fulltext.cleanup import prompt_injection_in
 from digest.fulltext.fetch import FullTexts
@@ -15,7 +15,7 @@ from tests.fakes.arxiv import FakeArxiv
 from tests.pdfs import prose, shown
 
 VERSION = VersionId(PaperId("2602.11145"), 1)
-QUICK = Patience(attempts=2, wait_initial=0.01, wait_max=0.05, retry_after=2)
+QUICK = FetchPolicy(attempts=2, wait_initial=0.01, wait_max=0.05, retry_after=2)
 
 
 REFERENCES = (
@@ -50,7 +50,7 @@ ONLY_REFERENCES = page(SCRAP).replace(
 @asynccontextmanager
 async def full_texts(arxiv: FakeArxiv) -> AsyncIterator[FullTexts]:
     async with arxiv.serve() as url, open_client("ops@example.org", QUICK) as client:
-        yield FullTexts(Gate(client, interval=0, patience=QUICK), url)
+        yield FullTexts(ArxivClient(client, interval=0, patience=QUICK), url)
 
 
 async def fetched(html: bytes | None, pdf: bytes | None, *faults: str) -> tuple[FullText | NoText, list[str]]:

@@ -33,7 +33,7 @@ def read_here(folder: Path, document: bytes) -> Extract:
     """What the process reads, without one: quicker where the limits do not matter."""
     path = folder / "paper.pdf"
     path.write_bytes(document)
-    found = pdf_worker.read(path, pdf_worker.Limits(GIBIBYTE, 50, 1_000_000))
+    found = pdf_worker.read(path, pdf_worker.WorkerLimits(GIBIBYTE, 50, 1_000_000))
     assert isinstance(found, Extract)
     return found
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from digest.arxiv.client import Gate, Patience, open_client
+from digest.arxiv.client import ArxivClient, FetchPolicy, open_client
 from digest.core.models import FullText, NoText, NoTextReason, TextSource
 from digest.fulltext import pdf, tex_text, tex_worker
 from digest.fulltext.cleanup import Extract
@@ -18,7 +18,7 @@ from tests.papers import paper
 from tests.pdfs import prose
 
 VERSION = paper(1).version
-QUICK = Patience(attempts=2, wait_initial=0.01, wait_max=0.05, retry_after=2)
+QUICK = FetchPolicy(attempts=2, wait_initial=0.01, wait_max=0.05, retry_after=2)
 BODY = "\n\n".join(prose(40))
 SCAN = pdfs.pdf(b"/I1 Do")
 
@@ -357,7 +357,9 @@ def test_where_anything_may_be_hidden_nothing_is_read(body: str) -> None:
 
 async def fetched(arxiv: FakeArxiv, *, wants: bool) -> FullText | NoText:
     async with arxiv.serve() as url, open_client("ops@example.org", QUICK) as client:
-        return await FullTexts(Gate(client, interval=0, patience=QUICK), url, wants_tex=wants).fetch(VERSION)
+        return await FullTexts(ArxivClient(client, interval=0, patience=QUICK), url, wants_tex=wants).fetch(
+            VERSION
+        )
 
 
 async def test_a_source_is_read_under_the_limits_of_a_pdf(tmp_path: Path) -> None:

@@ -15,9 +15,9 @@ from digest.llm.client import Model
 from digest.llm.endpoint import EndpointClient
 from digest.llm.endpoint_profile import EndpointProfile
 from digest.llm.profiles import Profiles
-from digest.llm.retry import Patience
+from digest.llm.retry import RetryPolicy
 from digest.pipeline.reading import ReadingWriter
-from digest.pipeline.translate import Rules, Translator, Tried
+from digest.pipeline.translate import TranslationRules, Translator, Tried
 from tests.fakes.model import KEY, FakeModel
 
 NOW = datetime(2026, 2, 9, 12, 0, tzinfo=UTC)
@@ -25,7 +25,7 @@ TEXT = (
     "# Introduction\nRooms have shapes that can be heard.\n" * 200 + "In them, errors fall by up to 12.5%.\n"
 )
 SHANGHAI = ZoneInfo("Asia/Shanghai")
-QUICK = Patience(
+QUICK = RetryPolicy(
     call_seconds=60,
     backoff_initial_seconds=0.01,
     backoff_max_seconds=0.05,
@@ -68,7 +68,7 @@ class World:
 async def world(
     fake: FakeModel,
     *,
-    patience: Patience = QUICK,
+    patience: RetryPolicy = QUICK,
     limit_tokens: int | None = None,
     concurrency: int = 4,
     key: str = KEY,
@@ -109,7 +109,7 @@ async def world(
             profiles=Profiles(known or {}, keep_profile),
             extra=extra,
         )
-        rules = Rules(glossary.load(language, glossary_file), repair_model=repair_model)
+        rules = TranslationRules(glossary.load(language, glossary_file), repair_model=repair_model)
         translator, reader = (
             Translator(model, "fake-small", language, rules),
             ReadingWriter(model, "fake-large", language),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from digest.llm.answer_text import one_line, paragraphs
-from digest.llm.errors import CallError, Outcome
+from digest.llm.errors import CallError, CallOutcome
 from digest.llm.structured_output import answer, schema, without_thoughts
 from digest.pipeline.reading_checks import ReadingAnswer
 from digest.pipeline.translate import TranslationAnswer
@@ -51,21 +51,21 @@ def test_thoughts_without_an_end_are_no_answer() -> None:
 @pytest.mark.parametrize(
     ("text", "outcome"),
     [
-        ("", Outcome.BLANK),
-        (" \n\t", Outcome.BLANK),
-        ("抱歉，我无法…", Outcome.PROSE),
-        ("[1, 2]", Outcome.PROSE),
-        ("{}", Outcome.PROSE),
-        ('{"text": "a', Outcome.HALF_JSON),
-        ('{"text": "a",', Outcome.HALF_JSON),
-        ('{"title": "a"}', Outcome.WRONG_SHAPE),
-        ('{"text": null}', Outcome.WRONG_SHAPE),
-        ('{"text": {"text": 1}}', Outcome.WRONG_SHAPE),
-        ('{"a":' * 100_000, Outcome.TOO_LARGE),
-        ('{"a":' * 30_000, Outcome.HALF_JSON),
+        ("", CallOutcome.BLANK),
+        (" \n\t", CallOutcome.BLANK),
+        ("抱歉，我无法…", CallOutcome.PROSE),
+        ("[1, 2]", CallOutcome.PROSE),
+        ("{}", CallOutcome.PROSE),
+        ('{"text": "a', CallOutcome.HALF_JSON),
+        ('{"text": "a",', CallOutcome.HALF_JSON),
+        ('{"title": "a"}', CallOutcome.WRONG_SHAPE),
+        ('{"text": null}', CallOutcome.WRONG_SHAPE),
+        ('{"text": {"text": 1}}', CallOutcome.WRONG_SHAPE),
+        ('{"a":' * 100_000, CallOutcome.TOO_LARGE),
+        ('{"a":' * 30_000, CallOutcome.HALF_JSON),
     ],
 )
-def test_what_is_no_answer_has_a_name(text: str, outcome: Outcome) -> None:
+def test_what_is_no_answer_has_a_name(text: str, outcome: CallOutcome) -> None:
     with pytest.raises(CallError) as caught:
         answer(text, Note, "en")
     assert caught.value.outcome is outcome

@@ -13,7 +13,7 @@ from digest.core.errors import (
     ModelUnreachableError,
 )
 from digest.core.models import Purpose, Translation
-from digest.llm.retry import Patience
+from digest.llm.retry import RetryPolicy
 from tests.digest.llm.llm_world import QUICK, full_text, world
 from tests.fakes import model_faults as faults
 from tests.fakes.model import KEY, FakeModel
@@ -21,7 +21,7 @@ from tests.fakes.model_faults import Asked, Fault
 from tests.papers import paper
 
 
-async def _error(fake: FakeModel, patience: Patience = QUICK) -> tuple[Exception, list[str]]:
+async def _error(fake: FakeModel, patience: RetryPolicy = QUICK) -> tuple[Exception, list[str]]:
     """What a translation ends with, and the outcomes of its calls."""
     async with world(fake, patience=patience) as it:
         with pytest.raises(ModelError) as caught:

@@ -12,7 +12,7 @@ from digest.core.models import Purpose
 from digest.llm import endpoint, refusals
 from digest.llm.endpoint import completion
 from digest.llm.endpoint_profile import NEW, EndpointProfile
-from digest.llm.errors import CallError, Outcome
+from digest.llm.errors import CallError, CallOutcome
 from digest.llm.prompts import Prompt
 from digest.llm.question import Question, request, value
 from digest.llm.statuses import Sent, fault_for
@@ -44,20 +44,20 @@ async def test_a_dialect_takes_one_step_for_each_cause_and_then_the_answer_is_wh
         if not isinstance(answer, CallError):
             break
         outcomes.append(answer.outcome)
-        assert answer.learn is not None or answer.outcome in {Outcome.FORMAT_FAILED, Outcome.LENGTH}
+        assert answer.learn is not None or answer.outcome in {CallOutcome.FORMAT_FAILED, CallOutcome.LENGTH}
         profile = _after(profile, answer)
-        room = 8192 if answer.outcome is Outcome.LENGTH else room
+        room = 8192 if answer.outcome is CallOutcome.LENGTH else room
     else:
         pytest.fail(f"still refused: {outcomes}")
     assert (answer.title, answer.summary) == (ANSWER["title"], ANSWER["summary"])
     assert len({*outcomes}) == len(outcomes) or {*outcomes} <= {
-        Outcome.UNSUPPORTED_FORMAT,
-        Outcome.FORMAT_FAILED,
+        CallOutcome.UNSUPPORTED_FORMAT,
+        CallOutcome.FORMAT_FAILED,
     }
 
 
 def _after(profile: EndpointProfile, fault: CallError) -> EndpointProfile:
-    if fault.outcome is Outcome.FORMAT_FAILED:
+    if fault.outcome is CallOutcome.FORMAT_FAILED:
         return refusals.lower_format(profile)
     return fault.learn(profile) if fault.learn else profile
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from starlette.responses import Response, StreamingResponse
 
-from digest.core.singleflight import Audience
+from digest.core.singleflight import Listeners
 from digest.llm.client import PrioritySemaphore
 from tests.digest.llm.llm_world import full_text, world
 from tests.fakes.model import FakeModel
@@ -105,7 +105,7 @@ async def test_an_answer_for_a_person_is_the_next_call_though_twenty_of_the_edit
         edition = [asyncio.create_task(it.translate(paper(number))) for number in range(1, 21)]
         while not fake.requests:  # noqa: ASYNC110 - the far end tells nobody
             await asyncio.sleep(0.005)
-        person = Audience()
+        person = Listeners()
         person.join(urgent=True)
         await it.reader.read(paper(99), full_text(paper(99)), person)
         await asyncio.gather(*edition)

@@ -15,18 +15,18 @@ from digest.core.models import Purpose
 from digest.llm import profiles
 from digest.llm.endpoint_profile import (
     NEW,
-    Counting,
     EndpointProfile,
     ResponseFormat,
     Streaming,
+    TokenCounting,
     capabilities,
     is_cut,
     restored,
     stored,
     tokens_at_least,
 )
-from digest.llm.errors import CallError, Outcome
-from digest.llm.profiles import Form, Profiles, Shown
+from digest.llm.errors import CallError, CallOutcome
+from digest.llm.profiles import EndpointFacts, Profiles, RequestForm
 from digest.llm.statuses import Sent, fault_for
 from tests.digest.llm.llm_world import QUICK, full_text, world
 from tests.fakes import model_faults as faults
@@ -44,7 +44,7 @@ ASKED: dict[str, Any] = {
     "response_format": {"type": "json_schema"},
     "enable_thinking": False,
 }
-USED = Form(NEW, frozenset(ASKED))
+USED = RequestForm(NEW, frozenset(ASKED))
 
 
 async def test_of_many_papers_at_once_one_pays_for_the_refusal() -> None:
@@ -130,7 +130,7 @@ async def _forget(_: str, __: EndpointProfile) -> None:
 )
 def test_the_word_unsupported_alone_changes_nothing(words: str) -> None:
     fault = fault_for(400, {"message": words}, sent=Sent(ASKED))
-    assert (fault.outcome, fault.learn) == (Outcome.REFUSED, None)
+    assert (fault.outcome, fault.learn) == (CallOutcome.REFUSED, None)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_what_an_error_echoes_of_the_request_is_not_its_reason() -> None:
             {"loc": ["body", "messages"], "msg": "bad", "input": "maximum context length, response_format"}
         ]
     }
-    assert fault_for(422, echo, sent=Sent(ASKED)).outcome is Outcome.REFUSED
+    assert fault_for(422, echo, sent=Sent(ASKED)).outcome is CallOutcome.REFUSED
 
 
 def test_a_refusal_that_is_not_understood_is_shown_with_the_setting_that_may_help() -> None:
@@ -223,14 +223,14 @@ async def test_a_window_that_one_paper_found_is_no_riddle_for_the_next() -> None
 
 async def test_an_abstract_that_is_refused_as_too_long_does_not_stop_all_others() -> None:
     known = Profiles({}, _forget)
-    await known.refused("m", USED, CallError(Outcome.LONG_PROMPT), 900)
+    await known.refused("m", USED, CallError(CallOutcome.LONG_PROMPT), 900)
     assert known.of("m").window_tokens is None
 
 
 async def test_a_prompt_that_was_cut_though_a_longer_one_was_not_says_nothing_of_the_window() -> None:
     known = Profiles({}, _forget)
-    await known.answered("m", USED, Shown(9_000, is_read_whole=True, counting=Counting.TOKENS))
-    await known.refused("m", USED, CallError(Outcome.CUT_PROMPT), 5_000)
+    await known.answered("m", USED, EndpointFacts(9_000, is_read_whole=True, counting=TokenCounting.TOKENS))
+    await known.refused("m", USED, CallError(CallOutcome.CUT_PROMPT), 5_000)
     assert known.of("m").window_tokens is None
 
 
@@ -336,7 +336,7 @@ async def test_a_model_that_copies_no_marks_is_not_taken_for_one_that_read_a_par
     async with FakeModel(always=Uncounted(10**6, copies=False)) as fake, world(fake) as it:
         await it.translate(paper(1))
         await it.translate(paper(2))
-        assert it.learned["fake-small"].counting is Counting.NOTHING
+        assert it.learned["fake-small"].counting is TokenCounting.NOTHING
         await it.translate(paper(3))
         assert "mark" not in fake.requests[-1]["messages"][1]["content"].lower()
 

@@ -10,7 +10,7 @@ import pytest
 
 from digest.core.errors import MalformedAnswerError, ModelError, ModelUnreachableError
 from digest.core.models import Call, Claim, Purpose, Reading
-from digest.core.singleflight import Audience
+from digest.core.singleflight import Listeners
 from digest.llm.budget import estimate_tokens
 from digest.llm.endpoint import stream_events
 from digest.llm.structured_output import so_far
@@ -31,12 +31,12 @@ class Listener:
     def __init__(self) -> None:
         self.heard: list[str] = []
         self.seen: list[Reading | None] = []
-        self.audience = Audience()
-        self.audience.join(self.heard.append, urgent=True)
+        self.listeners = Listeners()
+        self.listeners.join(self.heard.append, urgent=True)
 
     async def read(self, it: World, number: int = 1) -> tuple[Reading, Call]:
-        self.audience.join(lambda written: self.seen.append(it.reader.begun(paper(number), written)))
-        made = await it.reader.read(paper(number), full_text(paper(number)), self.audience)
+        self.listeners.join(lambda written: self.seen.append(it.reader.begun(paper(number), written)))
+        made = await it.reader.read(paper(number), full_text(paper(number)), self.listeners)
         (call,) = made.calls
         return made.reading, call
 

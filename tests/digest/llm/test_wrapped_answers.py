@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from digest.core.errors import ModelError
 from digest.core.models import Purpose
 from digest.llm.endpoint import completion
-from digest.llm.errors import CallError, Outcome
+from digest.llm.errors import CallError, CallOutcome
 from digest.llm.prompts import Prompt
 from digest.llm.question import Question, value
 from digest.llm.structured_output import answer
@@ -147,22 +147,22 @@ def test_half_an_answer_is_none_and_a_draft_before_it_neither(written: str) -> N
 @pytest.mark.parametrize(
     ("choice", "outcome"),
     [
-        ({"message": {"content": ""}, "finish_reason": "sensitive"}, Outcome.FILTERED),
-        ({"message": {"content": DRAFT}, "finish_reason": "content_filter"}, Outcome.FILTERED),
-        ({"message": {"content": '{"title": "t'}, "finish_reason": "length"}, Outcome.LENGTH),
-        ({"message": {"content": '{"title": "t'}, "finish_reason": None}, Outcome.UNFINISHED),
+        ({"message": {"content": ""}, "finish_reason": "sensitive"}, CallOutcome.FILTERED),
+        ({"message": {"content": DRAFT}, "finish_reason": "content_filter"}, CallOutcome.FILTERED),
+        ({"message": {"content": '{"title": "t'}, "finish_reason": "length"}, CallOutcome.LENGTH),
+        ({"message": {"content": '{"title": "t'}, "finish_reason": None}, CallOutcome.UNFINISHED),
         (
             {"message": {"content": "", "reasoning_content": "Hm."}, "finish_reason": "stop"},
-            Outcome.ONLY_THOUGHT,
+            CallOutcome.ONLY_THOUGHT,
         ),
-        ({"message": {"content": None, "reasoning": "Hm."}, "finish_reason": "length"}, Outcome.LENGTH),
+        ({"message": {"content": None, "reasoning": "Hm."}, "finish_reason": "length"}, CallOutcome.LENGTH),
         (
             {"message": {"content": [{"type": "thinking", "thinking": []}]}, "finish_reason": "stop"},
-            Outcome.BLANK,
+            CallOutcome.BLANK,
         ),
     ],
 )
-def test_what_an_end_means_when_the_answer_is_not_whole(choice: dict[str, Any], outcome: Outcome) -> None:
+def test_what_an_end_means_when_the_answer_is_not_whole(choice: dict[str, Any], outcome: CallOutcome) -> None:
     with pytest.raises(CallError) as caught:
         value(QUESTION, completion(json.dumps({"choices": [choice]}).encode()))
     assert caught.value.outcome is outcome

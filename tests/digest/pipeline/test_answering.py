@@ -176,7 +176,7 @@ def test_a_text_that_fits_is_read_whole() -> None:
 
 async def ask(folder: Path, question: str, model: FakeModel | None = None) -> Answer | Gap:
     async with world(folder, model) as here, here.app(WEDNESDAY_NOON) as app:
-        return await app.library.answer(await app.library.paper(parse("2602.00001")), question)
+        return await app.paper_service.answer(await app.paper_service.paper(parse("2602.00001")), question)
 
 
 async def test_an_answer_rests_on_passages_of_the_paper(tmp_path: Path) -> None:
@@ -216,8 +216,8 @@ async def test_that_nothing_of_an_answer_stands_does_not_mean_that_the_paper_is_
 ) -> None:
     model = FakeModel(always=UNFOUNDED)
     async with world(tmp_path, model) as here, here.app(WEDNESDAY_NOON) as app:
-        asked = await app.library.paper(parse("2602.00001"))
-        assert await app.library.answer(asked, "Does the error fall?") is Gap.MODEL
+        asked = await app.paper_service.paper(parse("2602.00001"))
+        assert await app.paper_service.answer(asked, "Does the error fall?") is Gap.MODEL
         async with database.reading(app.engine) as connection:
             spent = await model_calls.of_versions(connection, [asked.version], "zh-CN")
     assert [call.outcome for call in spent] == ["ok", "ok"]
@@ -232,25 +232,25 @@ async def test_an_answer_that_is_taken_back_is_silence(tmp_path: Path) -> None:
 async def test_of_a_paper_without_text_only_what_its_abstract_tells_is_told(tmp_path: Path) -> None:
     async with world(tmp_path) as here, here.app(WEDNESDAY_NOON) as app:
         del here.arxiv.html["2602.00001v1"]
-        asked = await app.library.paper(parse("2602.00001"))
-        assert isinstance(await app.library.answer(asked, "Does the error fall?"), Answer)
-        assert await app.library.answer(asked, "How is the weather?") is Gap.NO_TEXT_YET
+        asked = await app.paper_service.paper(parse("2602.00001"))
+        assert isinstance(await app.paper_service.answer(asked, "Does the error fall?"), Answer)
+        assert await app.paper_service.answer(asked, "How is the weather?") is Gap.NO_TEXT_YET
 
 
 async def test_that_a_paper_does_not_say_is_not_told_of_a_part_of_it(tmp_path: Path) -> None:
     async with world(tmp_path) as here, here.app(WEDNESDAY_NOON) as app:
         here.arxiv.html["2602.00001v1"] = here.arxiv.html["2602.00001v1"].replace(b"</article>", b"")
-        asked = await app.library.paper(parse("2602.00001"))
-        assert isinstance(await app.library.answer(asked, "Does the error fall?"), Answer)
-        assert await app.library.answer(asked, "How is the weather?") is Gap.NO_TEXT
+        asked = await app.paper_service.paper(parse("2602.00001"))
+        assert isinstance(await app.paper_service.answer(asked, "Does the error fall?"), Answer)
+        assert await app.paper_service.answer(asked, "How is the weather?") is Gap.NO_TEXT
 
 
 async def test_a_model_with_a_small_window_reads_fewer_passages(tmp_path: Path) -> None:
     async with world(tmp_path, FakeModel(status(400, code="context_length_exceeded"))) as here:
         here.arxiv.html["2602.00001v1"] = html_page("Rooms", 1, characters=100_000)
         async with here.app(WEDNESDAY_NOON) as app:
-            answer = await app.library.answer(
-                await app.library.paper(parse("2602.00001")), "Does the error fall?"
+            answer = await app.paper_service.answer(
+                await app.paper_service.paper(parse("2602.00001")), "Does the error fall?"
             )
         assert isinstance(answer, Answer)
         assert answer.told

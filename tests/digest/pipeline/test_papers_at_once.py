@@ -26,7 +26,7 @@ def slow() -> FakeModel:
 
 
 async def first(app: App) -> Paper:
-    return await app.library.paper(parse(ONE))
+    return await app.paper_service.paper(parse(ONE))
 
 
 async def asked(here: World, purpose: Purpose) -> None:
@@ -55,8 +55,8 @@ async def test_what_many_ask_for_at_once_costs_one_call_each_and_one_download(tm
     async with world(tmp_path, slow()) as here, here.app(WEDNESDAY_NOON) as app:
         paper = await first(app)
         made = await asyncio.gather(
-            *(app.library.reading(paper) for _ in range(10)),
-            *(app.library.translation(paper) for _ in range(10)),
+            *(app.paper_service.reading(paper) for _ in range(10)),
+            *(app.paper_service.translation(paper) for _ in range(10)),
         )
         assert len(set(made)) == 2
         assert dict(here.model.asked_for) == {(Purpose.TRANSLATION, NAME): 1, (Purpose.READING, NAME): 1}
@@ -68,7 +68,7 @@ async def test_an_edition_and_a_reader_share_what_is_being_made(tmp_path: Path) 
         edition = asyncio.create_task(daily_run.work(app, WEDNESDAY_NOON, here.progress.append))
         await asked(here, Purpose.READING)
         paper = await first(app)
-        reading = await app.library.reading(paper)
+        reading = await app.paper_service.reading(paper)
         [account] = (await edition).accounts
         assert reading in [entry.reading for entry in account.edition.entries]
         assert set(here.model.asked_for.values()) == {1}
@@ -77,12 +77,12 @@ async def test_an_edition_and_a_reader_share_what_is_being_made(tmp_path: Path) 
 async def test_a_reading_that_nobody_waits_for_any_more_is_kept(tmp_path: Path) -> None:
     async with world(tmp_path, slow()) as here, here.app(WEDNESDAY_NOON) as app:
         paper = await first(app)
-        waiting = [asyncio.create_task(app.library.reading(paper)) for _ in range(3)]
+        waiting = [asyncio.create_task(app.paper_service.reading(paper)) for _ in range(3)]
         await asked(here, Purpose.READING)
         for task in waiting:
             task.cancel()
         assert all(task.cancelled() for task in (await asyncio.wait(waiting))[0])
-        assert isinstance(await app.library.reading(paper), Reading)
+        assert isinstance(await app.paper_service.reading(paper), Reading)
         assert here.model.asked_for[Purpose.READING, NAME] == 1
         assert (Purpose.READING, NAME) in here.kept()
 
@@ -91,15 +91,15 @@ async def test_a_fault_is_told_to_all_who_wait_and_the_next_one_tries_again(tmp_
     model = FakeModel(status(400), translation_seconds=0.2)
     async with world(tmp_path, model) as here, here.app(WEDNESDAY_NOON) as app:
         paper = await first(app)
-        many = await asyncio.gather(*(app.library.translation(paper) for _ in range(5)))
+        many = await asyncio.gather(*(app.paper_service.translation(paper) for _ in range(5)))
         assert many == [Gap.MODEL] * 5
-        assert isinstance(await app.library.translation(paper), Translation)
+        assert isinstance(await app.paper_service.translation(paper), Translation)
 
 
 async def test_the_end_of_the_program_waits_for_no_call_under_way(tmp_path: Path) -> None:
     async with world(tmp_path, FakeModel(reading_seconds=60)) as here:
         async with here.app(WEDNESDAY_NOON) as app:
-            waiting = asyncio.create_task(app.library.reading(await first(app)))
+            waiting = asyncio.create_task(app.paper_service.reading(await first(app)))
             await asked(here, Purpose.READING)
         assert (await asyncio.gather(waiting, return_exceptions=True))[0].__class__ is asyncio.CancelledError
         assert here.kept() == set()
@@ -110,7 +110,7 @@ async def test_languages_have_libraries_of_their_own_over_the_same_papers(tmp_pa
         french = app.library_in("fr")
         assert french is app.library_in("fr")
         paper = await first(app)
-        chinese, other = await asyncio.gather(app.library.translation(paper), french.translation(paper))
+        chinese, other = await asyncio.gather(app.paper_service.translation(paper), french.translation(paper))
         assert isinstance(chinese, Translation)
         assert isinstance(other, Translation)
         assert (chinese.language, other.language) == ("zh-CN", "fr")
@@ -134,7 +134,7 @@ async def test_what_is_stored_of_a_whole_edition_is_asked_for_at_once(tmp_path: 
         [account] = (await daily_run.work(app, WEDNESDAY_NOON, here.progress.append)).accounts
         papers = [entry.paper for entry in account.edition.entries]
         with counted(app.engine) as statements:
-            stored = await app.library.stored(papers)
+            stored = await app.paper_service.stored(papers)
         assert len([each for each in statements if each.startswith("SELECT")]) == 2
         assert [stored[each.paper.version] for each in account.edition.entries] == [
             (each.translation, each.reading) for each in account.edition.entries
@@ -146,13 +146,13 @@ async def test_an_answer_is_shared_and_counted_though_nobody_waits_for_it_any_mo
     model = FakeModel(always=drip(0.2))
     async with world(tmp_path, model) as here, here.app(WEDNESDAY_NOON) as app:
         paper = await first(app)
-        waiting = [asyncio.create_task(app.library.answer(paper, "Does it fall?")) for _ in range(3)]
+        waiting = [asyncio.create_task(app.paper_service.answer(paper, "Does it fall?")) for _ in range(3)]
         await asked(here, Purpose.ANSWER)
         for task in waiting:
             task.cancel()
         await asyncio.wait(waiting)
-        assert isinstance(await app.library.answer(paper, "Does it fall?"), Answer)
-        assert isinstance(await app.library.answer(paper, "And then?"), Answer)
+        assert isinstance(await app.paper_service.answer(paper, "Does it fall?"), Answer)
+        assert isinstance(await app.paper_service.answer(paper, "And then?"), Answer)
         async with database.reading(app.engine) as connection:
             spent = await model_calls.totals(connection, WEDNESDAY_NOON)
         assert here.model.asked_for[Purpose.ANSWER, NAME] == spent[Purpose.ANSWER].ok == 2

@@ -5,7 +5,7 @@ import pytest
 
 from digest.core.findings import Attempt, Finding, Flaw
 from digest.core.models import BY_HAND, Call, Origin, Price, Purpose, Spent, Translation
-from digest.pipeline.quality import Found, Proved, Quality, Standing, checked, spent
+from digest.pipeline.quality import Found, Proved, Quality, TextStatus, checked, spent
 from tests.papers import paper
 
 NOW = datetime(2026, 2, 10, tzinfo=UTC)
@@ -47,20 +47,20 @@ def judged(tried: list[Attempt], origin: Origin | None = SMALL) -> Quality:
 @pytest.mark.parametrize(
     ("tried", "origin", "standing"),
     [
-        (attempts(()), SMALL, Standing.SOUND),
-        (attempts((HARD,), ()), SMALL, Standing.REPAIRED),
-        (attempts((HARD,), (HARD,), ()), SMALL, Standing.REPAIRED),
-        (attempts((SOFT,), (SOFT,)), SMALL, Standing.ACCEPTED),
-        (attempts((SOFT,), (HARD,)), SMALL, Standing.ACCEPTED),
-        (attempts((HARD,), (HARD,)), None, Standing.MARKED),
-        (attempts((HARD,), (HARD,)), BY_HAND, Standing.BY_HAND),
-        (attempts((HARD,), (HARD,)), Origin("old", "q"), Standing.UNCHECKED),
-        ([], Origin("imported", "imported"), Standing.UNCHECKED),
-        ([], None, Standing.NONE),
+        (attempts(()), SMALL, TextStatus.SOUND),
+        (attempts((HARD,), ()), SMALL, TextStatus.REPAIRED),
+        (attempts((HARD,), (HARD,), ()), SMALL, TextStatus.REPAIRED),
+        (attempts((SOFT,), (SOFT,)), SMALL, TextStatus.ACCEPTED),
+        (attempts((SOFT,), (HARD,)), SMALL, TextStatus.ACCEPTED),
+        (attempts((HARD,), (HARD,)), None, TextStatus.MARKED),
+        (attempts((HARD,), (HARD,)), BY_HAND, TextStatus.BY_HAND),
+        (attempts((HARD,), (HARD,)), Origin("old", "q"), TextStatus.UNCHECKED),
+        ([], Origin("imported", "imported"), TextStatus.UNCHECKED),
+        ([], None, TextStatus.NONE),
     ],
 )
 def test_a_translation_stands_as_its_attempts_say(
-    tried: list[Attempt], origin: Origin | None, standing: Standing
+    tried: list[Attempt], origin: Origin | None, standing: TextStatus
 ) -> None:
     made = judged(tried, origin)
     assert made.standings == {standing: 1}

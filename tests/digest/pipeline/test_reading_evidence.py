@@ -8,7 +8,7 @@ import pytest
 from digest.core.errors import MalformedAnswerError
 from digest.core.findings import Finding, Flaw
 from digest.core.models import Claim, Purpose
-from digest.core.singleflight import Audience
+from digest.core.singleflight import Listeners
 from digest.pipeline.reading import Read, ReadingWriter
 from tests.digest.llm.llm_world import World, full_text, world
 from tests.fakes import model_faults as faults
@@ -35,8 +35,8 @@ def says(results: Any, background: Any = PLAIN, method: Any = ()) -> Fault:
     )
 
 
-async def read(it: World, text: str = TEXT, audience: Audience | None = None) -> Read:
-    return await it.reader.read(paper(), full_text(paper(), text), audience)
+async def read(it: World, text: str = TEXT, listeners: Listeners | None = None) -> Read:
+    return await it.reader.read(paper(), full_text(paper(), text), listeners)
 
 
 @pytest.mark.parametrize(
@@ -164,9 +164,9 @@ async def test_a_reading_is_set_as_the_translations_beside_it(spaced: bool, set_
 async def test_nobody_hears_a_correction() -> None:
     async with FakeModel(says([GOOD, WRONG_DIGIT])) as fake, world(fake) as it:
         heard: list[str] = []
-        audience = Audience()
-        audience.join(heard.append, urgent=True)
-        await read(it, audience=audience)
+        listeners = Listeners()
+        listeners.join(heard.append, urgent=True)
+        await read(it, listeners=listeners)
         assert [request.get("stream") for request in fake.requests] == [True, None]
         assert "WRONG" not in heard[-1]
 
@@ -174,9 +174,9 @@ async def test_nobody_hears_a_correction() -> None:
 async def test_nobody_sees_a_statement_before_its_passage_is_found() -> None:
     async with FakeModel(says([GOOD, WRONG_DIGIT]), says([], background=[])) as fake, world(fake) as it:
         seen: list[str] = []
-        audience = Audience()
-        audience.join(lambda written: seen.append(str(it.reader.begun(paper(), written))))
-        await read(it, audience=audience)
+        listeners = Listeners()
+        listeners.join(lambda written: seen.append(str(it.reader.begun(paper(), written))))
+        await read(it, listeners=listeners)
         assert any("12.5%" in each for each in seen)
         assert not any("12.6" in each for each in seen)
 

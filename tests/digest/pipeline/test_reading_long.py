@@ -9,7 +9,7 @@ from starlette.responses import Response
 from digest.core.errors import LongPromptError, ModelUnreachableError
 from digest.core.models import Basis
 from digest.core.sections import parts
-from digest.core.singleflight import Audience
+from digest.core.singleflight import Listeners
 from digest.pipeline.reading import TEXT_LIMIT
 from tests.digest.llm.llm_world import full_text, world
 from tests.fakes import model_faults as faults
@@ -158,10 +158,10 @@ async def test_notes_that_are_too_long_leave_room_for_those_of_the_last_part() -
 
 async def test_of_a_long_paper_the_whole_is_heard_and_not_the_parts() -> None:
     async with FakeModel() as fake, world(fake) as it:
-        audience = Audience()
+        listeners = Listeners()
         heard: list[str] = []
-        audience.join(heard.append)
-        await it.reader.read(paper(), full_text(paper(), LONG), audience)
+        listeners.join(heard.append)
+        await it.reader.read(paper(), full_text(paper(), LONG), listeners)
         assert [bool(request.get("stream")) for request in fake.requests] == [False] * 3 + [True]
 
 

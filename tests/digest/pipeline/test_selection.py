@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from digest.core.keywords import keywords
 from digest.core.models import LeftOut, Paper, Reason
 from digest.pipeline import selection
-from digest.pipeline.selection import Rules
+from digest.pipeline.selection import SelectionRules
 from tests.papers import MONDAY_MORNING, paper
 
 WATCHED = ("cs.SD", "eess.AS")
-RULES = Rules(WATCHED)
+RULES = SelectionRules(WATCHED)
 PAPERS = st.lists(
     st.builds(
         paper,
@@ -24,7 +24,7 @@ PAPERS = st.lists(
     unique_by=lambda made: made.id,
 )
 ANY_RULES = st.builds(
-    Rules,
+    SelectionRules,
     st.just(WATCHED),
     primary_only=st.booleans(),
     include=st.sampled_from(["", "speech", "speech, dance"]).map(keywords),
@@ -34,7 +34,7 @@ ANY_RULES = st.builds(
 
 
 @given(PAPERS, ANY_RULES)
-def test_each_paper_is_shown_or_left_out_with_a_reason(papers: list[Paper], rules: Rules) -> None:
+def test_each_paper_is_shown_or_left_out_with_a_reason(papers: list[Paper], rules: SelectionRules) -> None:
     selected = selection.select(papers, rules)
     shown, left_out = [p.id for p in selected.shown], [each.paper for each in selected.left_out]
     assert sorted(shown + left_out) == sorted(p.id for p in papers)
@@ -49,7 +49,7 @@ def test_papers_are_shown_newest_first() -> None:
 def test_a_cross_listed_paper_counts_unless_only_primary_ones_are_wanted() -> None:
     crossed = paper(1, categories=("cs.CL", "eess.AS"))
     assert selection.select([crossed], RULES).shown == (crossed,)
-    assert selection.select([crossed], Rules(WATCHED, primary_only=True)).left_out == (
+    assert selection.select([crossed], SelectionRules(WATCHED, primary_only=True)).left_out == (
         LeftOut(crossed.id, Reason.PRIMARY, "cs.CL"),
     )
 
@@ -64,7 +64,8 @@ def test_an_excluded_keyword_wins_over_an_included_one_and_is_named() -> None:
     speech = paper(2, title="Speech Language Models")
     other = paper(3, title="Room Acoustics")
     selected = selection.select(
-        [music, speech, other], Rules(WATCHED, include=keywords("language model"), exclude=keywords("Musics"))
+        [music, speech, other],
+        SelectionRules(WATCHED, include=keywords("language model"), exclude=keywords("Musics")),
     )
     assert selected.shown == (speech,)
     assert set(selected.left_out) == {
@@ -76,14 +77,14 @@ def test_an_excluded_keyword_wins_over_an_included_one_and_is_named() -> None:
 def test_keywords_are_looked_for_in_abstracts_and_authors_too() -> None:
     made = paper(1, abstract="一种基于语音识别的方法。")
     for word in ("语音识别", "cernocky", "Lovelace", "hearing"):
-        assert selection.select([made], Rules(WATCHED, include=keywords(word))).shown == (made,)
+        assert selection.select([made], SelectionRules(WATCHED, include=keywords(word))).shown == (made,)
 
 
 def test_a_cap_keeps_what_fits_the_keywords_best() -> None:
     in_title = paper(1, title="Speech Separation")
     in_abstract = paper(2, title="Rooms", abstract="We look at speech separation.")
     newest = paper(3, title="Speech Codecs", abstract="Codecs.")
-    rules = Rules(WATCHED, include=keywords("speech, separation"), cap=2)
+    rules = SelectionRules(WATCHED, include=keywords("speech, separation"), cap=2)
     selected = selection.select([newest, in_abstract, in_title], rules)
     assert set(selected.shown) == {in_title, newest}
     assert selected.left_out == (LeftOut(in_abstract.id, Reason.CAP, "3/3"),)
@@ -91,4 +92,4 @@ def test_a_cap_keeps_what_fits_the_keywords_best() -> None:
 
 def test_without_keywords_a_cap_prefers_primary_papers_to_cross_listed_ones() -> None:
     crossed, primary = paper(2, categories=("cs.CL", "cs.SD")), paper(1, categories=("cs.SD",))
-    assert selection.select([crossed, primary], Rules(WATCHED, cap=1)).shown == (primary,)
+    assert selection.select([crossed, primary], SelectionRules(WATCHED, cap=1)).shown == (primary,)

@@ -3,11 +3,11 @@ import pytest
 from digest.checks.glossary import Glossary, Term
 from digest.core.findings import Finding, Flaw
 from digest.pipeline import translation_draft
-from digest.pipeline.translation_draft import Sheet
+from digest.pipeline.translation_draft import DraftSheet
 from tests.papers import paper
 
 ABSTRACT = "We present EchoNet, e.g. a model with $O(n)$ steps. It lowers the error by 12.5%. The code is at https://a.org/x."
-SHEET = Sheet(
+SHEET = DraftSheet(
     "EchoNet：听见房间的形状与声音",
     "我们提出EchoNet，例如一个需要[[M1]]步的模型。它将误差降低了12.5%。代码见[[M2]]。",
     "EchoNet将误差降低了12.5%，步数为[[M1]]。",
@@ -33,8 +33,8 @@ def test_a_model_sees_neither_formulas_nor_addresses_and_readers_do() -> None:
 
 def test_what_is_wrong_with_placeholders_is_found_with_all_else_and_ranks_a_draft() -> None:
     sound = source().draft(SHEET)
-    lost = source().draft(Sheet(SHEET.title, SHEET.abstract.replace("[[M2]]", "那里"), SHEET.summary))
-    worse = source().draft(Sheet(SHEET.title, SHEET.abstract.replace("12.5%", "[[M9]]"), SHEET.summary))
+    lost = source().draft(DraftSheet(SHEET.title, SHEET.abstract.replace("[[M2]]", "那里"), SHEET.summary))
+    worse = source().draft(DraftSheet(SHEET.title, SHEET.abstract.replace("12.5%", "[[M9]]"), SHEET.summary))
     assert Flaw.MASK_MISSING in {finding.flaw for finding in lost.findings}
     assert {Flaw.MASK_INVENTED, Flaw.NUMBER_MISSING} <= {finding.flaw for finding in worse.findings}
     assert not lost.passes
@@ -52,7 +52,7 @@ def test_what_is_wrong_with_placeholders_is_found_with_all_else_and_ranks_a_draf
 )
 def test_a_finding_lies_in_the_passages_that_have_it(wrong: tuple[str, str], failing: list[int]) -> None:
     it = source()
-    sheet = Sheet(*(text.replace(*wrong) for text in (SHEET.title, SHEET.abstract, SHEET.summary)))
+    sheet = DraftSheet(*(text.replace(*wrong) for text in (SHEET.title, SHEET.abstract, SHEET.summary)))
     cut = translation_draft.passages(it, it.draft(sheet))
     assert len(cut.pieces) == 5
     assert [place for place, piece in enumerate(cut.pieces) if piece.findings] == failing
@@ -62,18 +62,18 @@ def test_a_finding_lies_in_the_passages_that_have_it(wrong: tuple[str, str], fai
 
 def test_mended_passages_go_back_to_their_places_with_the_white_space_around_them() -> None:
     it = source()
-    sheet = Sheet(SHEET.title, SHEET.abstract.replace("12.5%。", "15.2%。\n\n"), SHEET.summary)
+    sheet = DraftSheet(SHEET.title, SHEET.abstract.replace("12.5%。", "15.2%。\n\n"), SHEET.summary)
     cut = translation_draft.passages(it, it.draft(sheet))
     assert cut.mended([]) is None
     assert cut.mended(["一", "二"]) is None
-    assert cut.mended([" 它将误差降低了12.5%。 "]) == Sheet(
+    assert cut.mended([" 它将误差降低了12.5%。 "]) == DraftSheet(
         SHEET.title, SHEET.abstract.replace("12.5%。", "12.5%。\n\n"), SHEET.summary
     )
 
 
 def test_where_sentences_were_joined_the_abstract_is_one_passage() -> None:
     it = source()
-    sheet = Sheet(
+    sheet = DraftSheet(
         SHEET.title, SHEET.abstract.replace("。它", "，它").replace("12.5%", "15.2%"), SHEET.summary
     )
     cut = translation_draft.passages(it, it.draft(sheet))

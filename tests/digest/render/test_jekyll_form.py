@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.core.models import Choices, Detail
+from bot.core.models import Detail, Preferences
 from bot.telegram import messages
 from digest.archive import lint
 from digest.core.models import Claim, Gap, Reading
@@ -57,7 +57,7 @@ def test_every_gap_has_its_sentence_in_every_output(gap: Gap, language: str) -> 
     unread = Gap.MODEL if gap is Gap.UNFAITHFUL else gap
     shown = edition(entry(translation=untranslated, reading=unread), language=language)
     paper = shown.entries[0].paper
-    form = Choices(language, Detail.READINGS)
+    form = Preferences(language, Detail.READINGS)
     for output in (
         jekyll.render(shown, SHANGHAI),
         page.render(shown, SHANGHAI),
@@ -78,7 +78,7 @@ def test_a_part_that_the_paper_does_not_tell_says_so_in_every_output(language: s
     assert isinstance(whole.reading, Reading)
     reading = replace(whole.reading, method=(), language=language)
     shown = replace(shown, entries=(replace(whole, reading=reading),))
-    form = Choices(language, Detail.READINGS)
+    form = Preferences(language, Detail.READINGS)
     outputs = [
         jekyll.render(shown, SHANGHAI),
         page.render(shown, SHANGHAI),

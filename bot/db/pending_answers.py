@@ -7,13 +7,13 @@ from datetime import datetime
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.core.models import Part, Showing
+from bot.core.models import Part, PendingAnswer
 from bot.db.tables import showings, within_address
 
 _COLUMNS = showings.c
 
 
-async def add(connection: AsyncConnection, new: Showing, at: datetime) -> Showing:
+async def add(connection: AsyncConnection, new: PendingAnswer, at: datetime) -> PendingAnswer:
     """Store `new` and return it with its id."""
     row = {name: value for name, value in asdict(new).items() if name != "id"}
     result = await connection.execute(
@@ -28,12 +28,12 @@ async def is_under_way(connection: AsyncConnection, address: str, parts: Sequenc
     return list(parts) in (await connection.scalars(query)).all()
 
 
-async def left(connection: AsyncConnection, since: datetime) -> list[Showing]:
+async def left(connection: AsyncConnection, since: datetime) -> list[PendingAnswer]:
     """Return the unfinished answers since then, oldest first. Older ones are deleted."""
     await connection.execute(delete(showings).where(_COLUMNS.asked_at < since))
     rows = await connection.execute(select(showings).order_by(_COLUMNS.id))
     return [
-        Showing(row.id, row.address, tuple(row.parts), row.part, row.reply_to, row.prompt, row.silent)
+        PendingAnswer(row.id, row.address, tuple(row.parts), row.part, row.reply_to, row.prompt, row.silent)
         for row in rows
     ]
 

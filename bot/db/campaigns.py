@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Column, Row, and_, delete, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.core.models import Dispatch, Part, Sending, Subject
+from bot.core.models import Campaign, Part, Sending, Subject
 from bot.db import unknown_messages
 from bot.db.subscribers import last_to_join
 from bot.db.tables import deliveries, dispatches, renderings
@@ -28,7 +28,7 @@ async def open_(
     at: datetime,
     text: str | None = None,
     languages: Collection[str] | None = None,
-) -> Dispatch | None:
+) -> Campaign | None:
     """Create a campaign without deliveries. Returns None if this edition or quiet day already has one.
 
     `languages` are those in which it is ready; None means all.
@@ -50,10 +50,10 @@ async def open_(
 
 async def add_languages(
     connection: AsyncConnection, number: int, languages: Collection[str] | None
-) -> Dispatch:
+) -> Campaign:
     """Add `languages` in which the existing campaign `number` is ready; None means all."""
     query = select(dispatches).where(dispatches.c.id == number).with_for_update()
-    known = dispatch((await connection.execute(query)).one())
+    known = campaign((await connection.execute(query)).one())
     together = None if languages is None or known.languages is None else known.languages | {*languages}
     if together != known.languages:
         values = {"languages": None if together is None else sorted(together)}
@@ -68,7 +68,7 @@ class Fanout:
     Subscribers who joined after `joined_until` wait for the next campaign.
     """
 
-    dispatch: Dispatch
+    campaign: Campaign
     reached: int
     joined_until: int
     is_done: bool
@@ -82,7 +82,7 @@ async def fanout(connection: AsyncConnection, number: int, *, lock: bool = False
     row = (await connection.execute(query.with_for_update() if lock else query)).first()
     if row is None:
         return None
-    return Fanout(dispatch(row), row.reached, row.joined_until or 0, row.given_at is not None)
+    return Fanout(campaign(row), row.reached, row.joined_until or 0, row.given_at is not None)
 
 
 async def note_reached(connection: AsyncConnection, number: int, subscriber: int) -> None:
@@ -95,10 +95,10 @@ async def note_given(connection: AsyncConnection, number: int, at: datetime) -> 
     await connection.execute(update(dispatches).where(dispatches.c.id == number).values(given_at=at))
 
 
-async def unfinished(connection: AsyncConnection) -> list[Dispatch]:
+async def unfinished(connection: AsyncConnection) -> list[Campaign]:
     """Return the campaigns whose fan-out began and is incomplete, oldest first."""
     query = select(dispatches).where(dispatches.c.given_at.is_(None), dispatches.c.subject != Subject.DRAFT)
-    return [dispatch(row) for row in await connection.execute(query.order_by(dispatches.c.id))]
+    return [campaign(row) for row in await connection.execute(query.order_by(dispatches.c.id))]
 
 
 async def never_given(connection: AsyncConnection, since: date) -> list[date]:
@@ -110,23 +110,23 @@ async def never_given(connection: AsyncConnection, since: date) -> list[date]:
 
 async def of_day(
     connection: AsyncConnection, day: date, subject: Subject = Subject.EDITION
-) -> Dispatch | None:
+) -> Campaign | None:
     """Return the campaign of the edition of `day`; with the `subject` QUIET, the notice that there is none."""
     row = (await connection.execute(select(dispatches).where(_date_column(subject) == day))).first()
-    return None if row is None else dispatch(row)
+    return None if row is None else campaign(row)
 
 
 def _date_column(subject: Subject) -> Column[Any]:
     return dispatches.c.quiet_date if subject is Subject.QUIET else dispatches.c.edition_date
 
 
-async def find(connection: AsyncConnection, number: int) -> Dispatch | None:
+async def find(connection: AsyncConnection, number: int) -> Campaign | None:
     """Return the campaign with this id."""
     row = (await connection.execute(select(dispatches).where(dispatches.c.id == number))).first()
-    return None if row is None else dispatch(row)
+    return None if row is None else campaign(row)
 
 
-async def confirm(connection: AsyncConnection, number: int, at: datetime) -> Dispatch | None:
+async def confirm(connection: AsyncConnection, number: int, at: datetime) -> Campaign | None:
     """Turn the draft `number` into a broadcast. Returns None if there is no such draft, or it is too old."""
     columns = dispatches.c
     fresh = columns.made_at >= at - _DRAFT_LIFETIME
@@ -145,11 +145,11 @@ async def discard(connection: AsyncConnection, number: int) -> bool:
     return bool((await connection.execute(gone)).rowcount)
 
 
-async def latest(connection: AsyncConnection, limit: int) -> list[Dispatch]:
+async def latest(connection: AsyncConnection, limit: int) -> list[Campaign]:
     """Return the newest campaigns, newest first."""
     sent = select(dispatches).where(dispatches.c.subject != Subject.DRAFT)
     rows = await connection.execute(sent.order_by(dispatches.c.id.desc()).limit(limit))
-    return [dispatch(row) for row in rows]
+    return [campaign(row) for row in rows]
 
 
 async def rendering(connection: AsyncConnection, dispatch_id: int, choices: str) -> int | None:
@@ -228,8 +228,8 @@ async def prune_texts(connection: AsyncConnection, at: datetime, limit: int = BA
     return await bulk.delete_some(connection, dispatches, or_(drafts, old), limit)
 
 
-def dispatch(row: Row[Any]) -> Dispatch:
+def campaign(row: Row[Any]) -> Campaign:
     """Convert a row of the table."""
     languages = None if row.languages is None else frozenset(row.languages)
     day = row.edition_date or row.quiet_date
-    return Dispatch(row.id, Subject(row.subject), day, row.text, row.due_at, languages)
+    return Campaign(row.id, Subject(row.subject), day, row.text, row.due_at, languages)

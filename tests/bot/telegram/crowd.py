@@ -3,7 +3,7 @@
 from zoneinfo import ZoneInfo
 
 from bot.container import open_database
-from bot.core.models import Choices, Kind, Standing, Subscriber
+from bot.core.models import ChatKind, Preferences, Subscriber, SubscriberStatus
 from bot.db import subscribers
 from bot.delivery import fanout
 from bot.telegram.incoming import Address
@@ -14,11 +14,11 @@ from tests.bot.telegram.world import BotWorld
 def reader(address: Address | int, **changes: object) -> Subscriber:
     """An active subscriber there, with the defaults but for `changes`."""
     where = address if isinstance(address, Address) else Address(address)
-    kind = Kind.PRIVATE if where.is_private else Kind.GROUP
+    kind = ChatKind.PRIVATE if where.is_private else ChatKind.GROUP
     given: dict[str, object] = {
-        "choices": Choices("zh-CN"),
+        "choices": Preferences("zh-CN"),
         "zone": ZoneInfo("Asia/Shanghai"),
-        "standing": Standing.ACTIVE,
+        "standing": SubscriberStatus.ACTIVE,
     }
     return Subscriber(0, "telegram", str(where), kind, **{**given, **changes})  # type: ignore[arg-type]
 

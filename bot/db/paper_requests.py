@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.core.models import ASK_LIFETIME, Ask, Wish
+from bot.core.models import REQUEST_LIFETIME, PaperRequest, RequestKind
 from bot.db.tables import asks, spent, within_address
 from digest.db.bulk import BATCH, delete_some, insert_into
 
@@ -20,7 +20,7 @@ _KEPT = timedelta(days=90)
 _COUNT_KEPT = timedelta(days=2)  # covers one day of the quotas in any time zone
 
 
-async def add(connection: AsyncConnection, ask: Ask, *, made: bool = False) -> int:
+async def add(connection: AsyncConnection, ask: PaperRequest, *, made: bool = False) -> int:
     """Store `ask` as due and return its id. With `made`, something will be made for it, which counts for the quotas."""
     row = {
         "address": ask.address,
@@ -45,9 +45,9 @@ async def note_status(connection: AsyncConnection, number: int, message: int) ->
     await connection.execute(update(asks).where(_COLUMNS.id == number).values(status_message=message))
 
 
-async def note_version(connection: AsyncConnection, ask: Ask, version: str) -> bool:
+async def note_version(connection: AsyncConnection, ask: PaperRequest, version: str) -> bool:
     """Store the version of the requested paper. Returns False if the same version is already being requested there."""
-    if await is_due(connection, replace(ask, paper=version), ask.asked_at - ASK_LIFETIME):
+    if await is_due(connection, replace(ask, paper=version), ask.asked_at - REQUEST_LIFETIME):
         return ask.paper == version
     await connection.execute(update(asks).where(_COLUMNS.id == ask.id).values(paper=version))
     return True
@@ -71,13 +71,13 @@ async def move(connection: AsyncConnection, old: str, new: str) -> None:
     await connection.execute(update(asks).where(_COLUMNS.address == old).values(values))
 
 
-async def due(connection: AsyncConnection, since: datetime) -> list[Ask]:
+async def due(connection: AsyncConnection, since: datetime) -> list[PaperRequest]:
     """Return the unanswered requests since then, oldest first."""
     query = select(asks).where(_COLUMNS.answered_at.is_(None), _COLUMNS.asked_at >= since)
     return [_ask(row) for row in await connection.execute(query.order_by(_COLUMNS.id))]
 
 
-async def is_due(connection: AsyncConnection, ask: Ask, since: datetime) -> bool:
+async def is_due(connection: AsyncConnection, ask: PaperRequest, since: datetime) -> bool:
     """Return whether the same request was made from there since then and is unanswered."""
     query = select(func.count()).where(
         _COLUMNS.address == ask.address,
@@ -153,13 +153,13 @@ def _of(address: str) -> ColumnElement[bool]:
     return within_address(_COLUMNS.address, address) | (_COLUMNS.person == address)
 
 
-def _ask(row: Row[Any]) -> Ask:
-    return Ask(
+def _ask(row: Row[Any]) -> PaperRequest:
+    return PaperRequest(
         id=row.id,
         address=row.address,
         person=row.person,
         paper=row.paper,
-        wish=Wish(row.wish),
+        wish=RequestKind(row.wish),
         language=row.language,
         asked_at=row.asked_at,
         question=row.question,
