@@ -20,7 +20,7 @@ from bot import daily_run
 from bot.container import App
 from bot.core.models import AlertKind
 from bot.daily_run import EditionCounts, RunReport, Work
-from bot.db import alerts, campaigns, deliveries, paper_requests, signups, updates
+from bot.db import alerts, campaigns, deliveries, paper_requests, signups, telegram_state
 from bot.delivery import fanout
 from digest.core.errors import DigestError, ModelError, StoreUnavailableError
 from digest.core.findings import Flaw
@@ -54,7 +54,7 @@ async def prune(engine: AsyncEngine, at: datetime) -> bool:
 
 
 def _steps(at: datetime) -> Iterator[_Step]:
-    yield partial(updates.prune, at=at)
+    yield partial(telegram_state.prune_updates, at=at)
     yield partial(paper_requests.prune, at=at)
     yield partial(signups.prune, at=at)
     yield partial(alerts.prune, at=at)

@@ -129,7 +129,7 @@ class _Runtime:
     outboxes: list[Outbox] = field(default_factory=list)
     letters: TransactionalMail | None = None
     context: BotContext | None = None
-    inbox: UpdateQueue | None = None
+    update_queue: UpdateQueue | None = None
     listens: asyncio.Event = field(default_factory=asyncio.Event)
     joined: asyncio.Event = field(default_factory=asyncio.Event)
     has_joined: bool = False
@@ -150,7 +150,7 @@ class _Runtime:
     def leave_telegram(self, outbox: Outbox) -> None:
         """Remove Telegram from what the parts share."""
         self.joined.clear()
-        self.context = self.inbox = None
+        self.context = self.update_queue = None
         self.outboxes.remove(outbox)
 
 
@@ -167,99 +167,101 @@ async def serve(
         database.require_writable(app.engine)
         if fault := await posts.obstacle(app):
             _log.error("posts_cannot_be_published", error=str(fault))
-        house = _Runtime(app, settings, rhythm or Rhythm(), _links(settings, clock), stop)
+        runtime = _Runtime(app, settings, rhythm or Rhythm(), _links(settings, clock), stop)
         parts: list[Coroutine[Any, Any, object]] = [
-            _pages(house),
-            _ticks(house),
-            _alerts(house),
-            _unknown(house),
-            _publishing(house),
+            _pages(runtime),
+            _ticks(runtime),
+            _alerts(runtime),
+            _unknown(runtime),
+            _publishing(runtime),
         ]
         if settings.smtp_host is not None:
-            parts.append(_mail(house))
+            parts.append(_mail(runtime))
         if settings.telegram_bot_token is not None:
-            parts += [_telegram(house), unless(stop, partial(_watch_telegram, house))]
+            parts += [_telegram(runtime), unless(stop, partial(_watch_telegram, runtime))]
         await in_time(stop, side_by_side(stop, parts))
 
 
-async def _pages(house: _Runtime) -> None:
-    settings, secret = house.settings, house.settings.telegram_webhook_secret
+async def _pages(runtime: _Runtime) -> None:
+    settings, secret = runtime.settings, runtime.settings.telegram_webhook_secret
 
     async def take(update: dict[str, Any]) -> None:
-        if house.context is None or house.inbox is None:  # Telegram sends it again
+        if runtime.context is None or runtime.update_queue is None:  # Telegram sends it again
             raise HTTPException(503)
-        await house.inbox.take([Update.de_json(http.readable_updates(update), house.context.bot)])
+        await runtime.update_queue.take([Update.de_json(http.readable_updates(update), runtime.context.bot)])
 
-    pages = Pages(house.app, house.links, house.subscriptions, settings.smtp_host is not None)
+    pages = Pages(runtime.app, runtime.links, runtime.subscriptions, settings.smtp_host is not None)
     hook = webhook.route(secret.get_secret_value(), take) if secret is not None else None
     served = site(pages, hook=hook, channels=outboxes.channels(settings))
     async with listening(served, settings.web_host, settings.web_port):
-        house.listens.set()
+        runtime.listens.set()
         _log.info("serving", webhook=hook is not None)
-        await house.stop.wait()
+        await runtime.stop.wait()
 
 
-async def _ticks(house: _Runtime) -> None:
+async def _ticks(runtime: _Runtime) -> None:
     async def pause(time: timedelta) -> datetime:
         await asyncio.sleep(time.total_seconds())
-        return house.app.clock()
+        return runtime.app.clock()
 
-    scheduler = Schedule(house.app, house.wake, pause).start(house.rhythm.tick_seconds)
+    scheduler = Schedule(runtime.app, runtime.wake, pause).start(runtime.rhythm.tick_seconds)
     try:
-        await house.stop.wait()
+        await runtime.stop.wait()
     finally:
         scheduler.shutdown(wait=False)
 
 
-async def _publishing(house: _Runtime) -> None:
-    look = min(_PUBLISHING_SECONDS, house.rhythm.tick_seconds)
-    await unless(house.stop, partial(publishing.keep_publishing, house.app, look))
+async def _publishing(runtime: _Runtime) -> None:
+    look = min(_PUBLISHING_SECONDS, runtime.rhythm.tick_seconds)
+    await unless(runtime.stop, partial(publishing.keep_publishing, runtime.app, look))
 
 
-async def _alerts(house: _Runtime) -> None:
-    app, settings = house.app, house.settings
-    ways = outboxes.routes(app, settings, _Joined(house))
-    telling = partial(app.alerts.keep_telling, ways, min(_ALERT_SECONDS, house.rhythm.tick_seconds))
-    await unless(house.stop, telling)
+async def _alerts(runtime: _Runtime) -> None:
+    app, settings = runtime.app, runtime.settings
+    ways = outboxes.routes(app, settings, _Joined(runtime))
+    telling = partial(app.alerts.keep_telling, ways, min(_ALERT_SECONDS, runtime.rhythm.tick_seconds))
+    await unless(runtime.stop, telling)
 
 
 @dataclass(frozen=True, slots=True)
 class _Joined:
     """The route of alerts over the running bot. At start-up it waits for Telegram for a while."""
 
-    house: _Runtime
+    runtime: _Runtime
     name: str = CHANNEL
 
     async def tell(self, alert: Alert) -> None:
-        if not self.house.has_joined:
+        if not self.runtime.has_joined:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.house.joined.wait(), _JOIN_SECONDS)
-        context = self.house.context
-        if context is None or not self.house.joined.is_set():
+                await asyncio.wait_for(self.runtime.joined.wait(), _JOIN_SECONDS)
+        context = self.runtime.context
+        if context is None or not self.runtime.joined.is_set():
             raise NotToldError("Telegram is out of reach")
         await OperatorChats(
-            self.house.app.engine, context.outgoing, context.operators, context.language
+            self.runtime.app.engine, context.outgoing, context.operators, context.language
         ).tell(alert)
 
 
-async def _unknown(house: _Runtime) -> None:
+async def _unknown(runtime: _Runtime) -> None:
     """Alert the operator of messages with unknown delivery."""
-    app = house.app
-    seconds = house.rhythm.tick_seconds
-    await unless(house.stop, partial(resuming.watch_unknown, app.engine, app.alerts, app.clock, seconds))
+    app = runtime.app
+    seconds = runtime.rhythm.tick_seconds
+    await unless(runtime.stop, partial(resuming.watch_unknown, app.engine, app.alerts, app.clock, seconds))
 
 
-async def _mail(house: _Runtime) -> None:
-    app, links, stop = house.app, house.links, house.stop
-    async with outboxes.mail(app, house.settings, links, house.rhythm) as (mail, outbox):
-        house.outboxes.append(outbox)
-        house.letters = TransactionalMail(app.engine, links, mail.post, app.clock, house.rhythm.look_seconds)
+async def _mail(runtime: _Runtime) -> None:
+    app, links, stop = runtime.app, runtime.links, runtime.stop
+    async with outboxes.mail(app, runtime.settings, links, runtime.rhythm) as (mail, outbox):
+        runtime.outboxes.append(outbox)
+        runtime.letters = TransactionalMail(
+            app.engine, links, mail.post, app.clock, runtime.rhythm.look_seconds
+        )
 
         parts: list[Coroutine[Any, Any, object]] = [
-            keep_sending(stop, outbox, app.alerts, first_pause_seconds=house.rhythm.pause_seconds),
-            _letters(stop, house.letters),
+            keep_sending(stop, outbox, app.alerts, first_pause_seconds=runtime.rhythm.pause_seconds),
+            _letters(stop, runtime.letters),
         ]
-        account = imap.account(house.settings)
+        account = imap.account(runtime.settings)
         if account is not None:
             watch = partial(imap.watch, account, links, app.alerts, _RETURNS_SECONDS)
             parts.append(unless(stop, watch))
@@ -277,94 +279,101 @@ async def _letters(stop: asyncio.Event, letters: TransactionalMail) -> None:
         await sending
 
 
-async def _telegram(house: _Runtime) -> None:
+async def _telegram(runtime: _Runtime) -> None:
     """Run Telegram. A refusal at start-up ends the program; a later one pauses only this channel."""
     await with_pauses(
-        house.stop,
+        runtime.stop,
         CHANNEL,
-        house.app.alerts,
-        partial(_talk, house),
-        may_pause=lambda: house.has_joined,
-        first_pause_seconds=house.rhythm.pause_seconds,
+        runtime.app.alerts,
+        partial(_talk, runtime),
+        may_pause=lambda: runtime.has_joined,
+        first_pause_seconds=runtime.rhythm.pause_seconds,
     )
 
 
-async def _talk(house: _Runtime) -> None:
+async def _talk(runtime: _Runtime) -> None:
     """Run Telegram from joining it to the stop. Raises ChannelError, after which it may be joined again."""
-    async with AsyncExitStack() as stack, own_stop(house.stop) as stop:
-        joined = await unless(stop, partial(_joined, house, stack))
+    async with AsyncExitStack() as stack, own_stop(runtime.stop) as stop:
+        joined = await unless(stop, partial(_joined, runtime, stack))
         if joined is None:
             return
-        bot, outbox, inbox = joined
-        parts: list[Coroutine[Any, Any, object]] = [send_until(stop, outbox), _close_inbox(stop, inbox)]
-        if house.settings.telegram_webhook_secret is None:
+        bot, outbox, update_queue = joined
+        parts: list[Coroutine[Any, Any, object]] = [
+            send_until(stop, outbox),
+            _close_inbox(stop, update_queue),
+        ]
+        if runtime.settings.telegram_webhook_secret is None:
 
             async def take(found: Sequence[Update]) -> None:
-                await outlasting("updates", partial(inbox.take, found))
+                await outlasting("updates", partial(update_queue.take, found))
 
             parts.append(unless(stop, partial(application.poll, bot, take)))
         await side_by_side(stop, parts)
 
 
-async def _close_inbox(stop: asyncio.Event, inbox: UpdateQueue) -> None:
+async def _close_inbox(stop: asyncio.Event, update_queue: UpdateQueue) -> None:
     """Finish the updates in progress in parallel with the sends, not after them."""
     await stop.wait()
-    await inbox.close(_LAST_SECONDS)
+    await update_queue.close(_LAST_SECONDS)
 
 
-async def _watch_telegram(house: _Runtime, look_seconds: float = _TELEGRAM_SECONDS) -> None:
+async def _watch_telegram(runtime: _Runtime, look_seconds: float = _TELEGRAM_SECONDS) -> None:
     """Alert the operator if Telegram does not answer several checks, and resolve that when it does again."""
     silent, is_told = 0, True  # an earlier process may have raised the alert
     while True:
         await asyncio.sleep(look_seconds)
-        if house.has_joined and not house.joined.is_set():
+        if runtime.has_joined and not runtime.joined.is_set():
             continue  # it is paused, and the operator knows why
-        silent = 0 if await _answers(house) else silent + 1
+        silent = 0 if await _answers(runtime) else silent + 1
         if silent == _SILENT_LOOKS:
             reason = f"Telegram has been out of reach for {silent * look_seconds / 60:g} minutes."
-            await house.app.alerts.raise_(AlertKind.CHANNEL_PAUSED, CHANNEL, reason)
+            await runtime.app.alerts.raise_(AlertKind.CHANNEL_PAUSED, CHANNEL, reason)
             is_told = True
         elif is_told and not silent:
-            await house.app.alerts.resolve(AlertKind.CHANNEL_PAUSED, CHANNEL)
+            await runtime.app.alerts.resolve(AlertKind.CHANNEL_PAUSED, CHANNEL)
             is_told = False
 
 
-async def _answers(house: _Runtime) -> bool:
+async def _answers(runtime: _Runtime) -> bool:
     """Return whether Telegram was joined and answers."""
-    if house.context is None or not house.joined.is_set():
+    if runtime.context is None or not runtime.joined.is_set():
         return False
     try:
-        await house.context.bot.get_me()
+        await runtime.context.bot.get_me()
     except TelegramError:
         return False
     return True
 
 
-async def _joined(house: _Runtime, stack: AsyncExitStack) -> tuple[ExtBot[LimitArgs], Outbox, UpdateQueue]:
+async def _joined(runtime: _Runtime, stack: AsyncExitStack) -> tuple[ExtBot[LimitArgs], Outbox, UpdateQueue]:
     """Join Telegram, and return what sends messages and handles updates; `stack` closes them."""
-    settings = house.settings
-    outgoing, outbox = await stack.enter_async_context(outboxes.telegram(house.app, settings, house.rhythm))
-    newsletter = house.links if settings.smtp_host is not None else None
-    context = application.open_context(house.app, outgoing, outbox, house.subscriptions, settings, newsletter)
-    outgoing.alert = partial(house.app.alerts.raise_, AlertKind.TOPIC_CLOSED)
-    inbox = await stack.enter_async_context(application.answering(context))
-    house.context, house.inbox = context, inbox
-    house.outboxes.append(outbox)
-    stack.callback(house.leave_telegram, outbox)
+    settings = runtime.settings
+    outgoing, outbox = await stack.enter_async_context(
+        outboxes.telegram(runtime.app, settings, runtime.rhythm)
+    )
+    newsletter = runtime.links if settings.smtp_host is not None else None
+    context = application.open_context(
+        runtime.app, outgoing, outbox, runtime.subscriptions, settings, newsletter
+    )
+    outgoing.alert = partial(runtime.app.alerts.raise_, AlertKind.TOPIC_CLOSED)
+    update_queue = await stack.enter_async_context(application.answering(context))
+    runtime.context, runtime.update_queue = context, update_queue
+    runtime.outboxes.append(outbox)
+    stack.callback(runtime.leave_telegram, outbox)
     if settings.telegram_webhook_secret is None:
         await application.have_fetched(context.bot)
     else:
-        await house.listens.wait()
+        await runtime.listens.wait()
         url = f"{str(settings.public_url).rstrip('/')}{webhook.PATH}"
         await application.have_pushed(context.bot, url, settings.telegram_webhook_secret)
     await application.introduce(context, settings.telegram_channels)
-    if house.has_joined:  # after a refusal
-        await house.app.alerts.resolve(AlertKind.CHANNEL_PAUSED, CHANNEL)
-    house.has_joined = True
-    house.joined.set()
+    if runtime.has_joined:  # after a refusal
+        await runtime.app.alerts.resolve(AlertKind.CHANNEL_PAUSED, CHANNEL)
+    runtime.has_joined = True
+    runtime.joined.set()
     _log.info("telegram_connected")
-    await house.app.alerts.hurry()
-    return context.bot, outbox, inbox
+    await runtime.app.alerts.hurry()
+    return context.bot, outbox, update_queue
 
 
 def _links(settings: Settings, clock: Clock) -> Links:

@@ -1,10 +1,8 @@
 """Deliveries: which subscriber gets which campaign, and the result."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     ColumnElement,
@@ -26,128 +24,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.core.models import Campaign, Delivery, Mark, Sending, Subscriber, SubscriberStatus
 from bot.db import unknown_messages
 from bot.db.campaigns import campaign as dispatched
+from bot.db.fanouts import ALL_CHANNELS
 from bot.db.subscribers import subscriber_of as subscriber
 from bot.db.tables import deliveries, dispatches, renderings, subscribers
 from bot.db.unknown_messages import Decision
-from digest.db.bulk import BATCH, insert_into, parts, rows_among
+from digest.db.bulk import BATCH, parts, rows_among
 from digest.db.types import UtcDateTime
 
 _COLUMNS = deliveries.c
-_CHANNELS = select(subscribers.c.channel).distinct().scalar_subquery()
-"""The index starts with the channel, so queries over all deliveries name the channels."""
 _REMEMBERED = timedelta(days=365)
-
-
-When = Callable[[time | None, ZoneInfo], datetime]
-"""A function from the delivery time and zone of a subscriber to the due moment. None means as soon as possible."""
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """Subscribers with ids after `after`, up to `upto`; None means to the last."""
-
-    after: int = 0
-    upto: int | None = None
-
-    def condition(self) -> ColumnElement[bool]:
-        """Match the rows of `subscribers` in this segment."""
-        number = subscribers.c.id
-        behind = number > self.after
-        return behind if self.upto is None else and_(behind, number <= self.upto)
-
-
-EVERYONE = Segment()
-
-
-async def segment(connection: AsyncConnection, after: int, size: int) -> Segment | None:
-    """Return the next `size` subscribers after the id `after`; None if there are no more."""
-    number = subscribers.c.id
-    some = select(number).where(number > after).order_by(number).limit(size).subquery()
-    last = await connection.scalar(select(func.max(some.c.id)))
-    return None if last is None else Segment(after, last)
-
-
-async def open_for(
-    connection: AsyncConnection,
-    campaign: Campaign,
-    when: When,
-    at: datetime,
-    *,
-    quiet: bool,
-    among: Segment = EVERYONE,
-    joined_until: int | None = None,
-) -> int:
-    """Create a delivery for each active subscriber of `among`; with `quiet`, only for those who want a notice on quiet
-    days.
-
-    Subscribers who joined after `joined_until` get none, and nobody gets two. A delivery is held if the campaign is not
-    ready in the subscriber's language. Returns how many were created.
-    """
-    columns = subscribers.c
-    wanted = [columns.standing == SubscriberStatus.ACTIVE, among.condition()]
-    if quiet:
-        wanted.append(columns.quiet_line)
-    if joined_until is not None:
-        wanted.append(columns.joined <= joined_until)
-    named = select(columns.id, columns.channel, columns.language, columns.hour, columns.zone).where(*wanted)
-    # Read all rows at once, so that a change of the delivery time in the meantime is not lost. The lock makes a
-    # deletion of the subscriber wait, or skips a subscriber who is being deleted.
-    found = (
-        await connection.execute(named.order_by(columns.id).with_for_update(key_share=True, read=True))
-    ).all()
-    moments = {
-        (hour, zone): when(time.fromisoformat(hour) if hour else None, ZoneInfo(zone))
-        for hour, zone in {(row.hour, row.zone) for row in found}
-    }
-    rows = [_row(campaign, row, moments[row.hour, row.zone], at) for row in found]
-    if not rows:
-        return 0
-    insert = insert_into(connection, deliveries)
-    once = insert.on_conflict_do_nothing(index_elements=[_COLUMNS.dispatch_id, _COLUMNS.subscriber_id])
-    # Otherwise SQLAlchemy forgets the driver's row count of an INSERT.
-    result = await connection.execute(once.execution_options(preserve_rowcount=True), rows)
-    return result.rowcount
-
-
-def _row(campaign: Campaign, reader_: Any, due_at: datetime, at: datetime) -> dict[str, Any]:
-    return {
-        "dispatch_id": campaign.id,
-        "subscriber_id": reader_.id,
-        "channel": reader_.channel,
-        "state": Sending.DUE if campaign.is_ready_in(reader_.language) else Sending.HELD,
-        "due_at": due_at,
-        "next_at": due_at,
-        "changed_at": at,
-        "part": 0,
-        "tries": 0,
-    }
-
-
-async def release(connection: AsyncConnection, campaign: Campaign, at: datetime, limit: int) -> int:
-    """Make at most `limit` held deliveries of `dispatch` due whose language is ready. Returns how many."""
-    held = (
-        select(_COLUMNS.id).join(subscribers).where(_held(), _COLUMNS.dispatch_id == campaign.id).limit(limit)
-    )
-    if campaign.languages is not None:
-        held = held.where(subscribers.c.language.in_(sorted(campaign.languages)))
-    found = (await connection.scalars(held.with_for_update(of=deliveries))).all()
-    for some in parts(found):
-        ready = update(deliveries).where(_COLUMNS.id.in_(some), _COLUMNS.state == Sending.HELD)
-        await connection.execute(ready.values(state=Sending.DUE, changed_at=at))
-    return len(found)
-
-
-async def held_languages(connection: AsyncConnection) -> dict[int, set[str]]:
-    """Return the languages of held deliveries, by the id of their campaign."""
-    query = select(_COLUMNS.dispatch_id, subscribers.c.language).select_from(deliveries.join(subscribers))
-    found: dict[int, set[str]] = {}
-    for number, language in await connection.execute(query.where(_held()).distinct()):
-        found.setdefault(number, set()).add(language)
-    return found
-
-
-def _held() -> ColumnElement[bool]:
-    return and_(_COLUMNS.channel.in_(_CHANNELS), _COLUMNS.state == Sending.HELD)
 
 
 async def due(
@@ -260,7 +145,7 @@ async def recompose(connection: AsyncConnection, subscriber_id: int) -> None:
 async def next_at(connection: AsyncConnection) -> datetime | None:
     """Return the time of the next attempt of any delivery."""
     query = select(func.min(_COLUMNS.next_at, type_=UtcDateTime)).where(
-        _COLUMNS.channel.in_(_CHANNELS), _COLUMNS.state == Sending.DUE
+        _COLUMNS.channel.in_(ALL_CHANNELS), _COLUMNS.state == Sending.DUE
     )
     moment: datetime | None = await connection.scalar(query)
     return moment
@@ -401,7 +286,7 @@ async def is_under_way(connection: AsyncConnection, dispatch_id: int, at: dateti
     now = or_(_COLUMNS.state == Sending.SENDING, and_(_COLUMNS.state == Sending.DUE, _COLUMNS.next_at <= at))
     query = (
         select(_COLUMNS.id)
-        .where(_COLUMNS.channel.in_(_CHANNELS), now)
+        .where(_COLUMNS.channel.in_(ALL_CHANNELS), now)
         .where(_COLUMNS.dispatch_id == dispatch_id)
     )
     return await connection.scalar(query.limit(1)) is not None

@@ -19,7 +19,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bot.core.models import Campaign, Delivery, Part, Preferences, Subject
-from bot.db import campaigns, deliveries, subscribers
+from bot.db import campaigns, fanouts, subscribers
 from bot.delivery.channel import Channel
 from bot.subscriptions.preferences import due_at
 from digest.core.models import Edition
@@ -105,7 +105,7 @@ async def languages_to_give(connection: AsyncConnection, since: date) -> dict[da
     days = await campaigns.never_given(connection, since)
     everyone = frozenset(await subscribers.languages(connection)) if days else frozenset()
     found = dict.fromkeys(days, everyone)
-    for number, languages in (await deliveries.held_languages(connection)).items():
+    for number, languages in (await fanouts.held_languages(connection)).items():
         campaign = await campaigns.find(connection, number)
         if campaign is not None and campaign.edition_date is not None and campaign.edition_date >= since:
             found.setdefault(campaign.edition_date, frozenset(languages))
@@ -145,7 +145,7 @@ async def _is_given(
         if known is None:
             return False
         fanout = await campaigns.fanout(connection, known.id)
-        held = (await deliveries.held_languages(connection)).get(known.id, set())
+        held = (await fanouts.held_languages(connection)).get(known.id, set())
     return fanout is not None and fanout.is_done and _covers(known, languages) and not _ready(known, held)
 
 
@@ -191,11 +191,11 @@ async def _give_to_some(engine: AsyncEngine, number: int, at: datetime) -> int |
         fanout = await campaigns.fanout(connection, number, lock=True)
         if fanout is None or fanout.is_done:
             return None
-        segment = await deliveries.segment(connection, fanout.reached, _BATCH)
+        segment = await fanouts.segment(connection, fanout.reached, _BATCH)
         if segment is None or segment.upto is None:
             await campaigns.note_given(connection, number, at)
             return None
-        count = await deliveries.open_for(
+        count = await fanouts.open_for(
             connection,
             fanout.campaign,
             partial(due_at, fanout.campaign),
@@ -211,14 +211,14 @@ async def _give_to_some(engine: AsyncEngine, number: int, at: datetime) -> int |
 async def _holds_some(engine: AsyncEngine, campaign: Campaign) -> bool:
     """Return whether deliveries are held that are ready."""
     async with database.reading(engine) as connection:
-        held = (await deliveries.held_languages(connection)).get(campaign.id, set())
+        held = (await fanouts.held_languages(connection)).get(campaign.id, set())
     return bool(_ready(campaign, held))
 
 
 async def _release_some(engine: AsyncEngine, campaign: Campaign, at: datetime) -> int | None:
     """Release one transaction's worth of deliveries. Returns None if there were none."""
     async with database.writing(engine) as connection:
-        return await deliveries.release(connection, campaign, at, _BATCH) or None
+        return await fanouts.release(connection, campaign, at, _BATCH) or None
 
 
 class Renderings:

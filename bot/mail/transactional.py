@@ -26,7 +26,7 @@ _BACKOFF = Backoff(timedelta(minutes=1), timedelta(hours=1))
 _log = structlog.get_logger()
 
 
-class Post(Protocol):
+class MailSender(Protocol):
     """A function that sends one transactional mail."""
 
     async def __call__(self, part: Part, *, to: Mailbox, number: int) -> None:
@@ -41,7 +41,7 @@ class TransactionalMail:
 
     engine: AsyncEngine
     links: Links
-    post: Post
+    post: MailSender
     clock: Callable[[], datetime]
     look_seconds: float = 5
     _changed: asyncio.Event = field(init=False, default_factory=asyncio.Event)

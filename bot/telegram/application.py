@@ -186,14 +186,14 @@ async def answering(context: BotContext) -> AsyncIterator[UpdateQueue]:
     """
     application = _build(context)
     await application.initialize()
-    inbox = UpdateQueue(context, application)
+    update_queue = UpdateQueue(context, application)
     try:
         await outlasting("requests", partial(requests.resume, context))
         await outlasting("replies", context.replies.resume)
-        await outlasting("updates", inbox.resume)
-        yield inbox
+        await outlasting("updates", update_queue.resume)
+        yield update_queue
     finally:
-        await inbox.close(_LAST_SECONDS)
+        await update_queue.close(_LAST_SECONDS)
         await context.close()
 
 

@@ -31,7 +31,7 @@ from telegram.error import (
 from telegram.ext import ExtBot
 
 from bot.core.models import Campaign, Delivery, Part, Preferences, Subscriber
-from bot.db import learned_rates
+from bot.db import telegram_state
 from bot.delivery.channel import DeliveryError, EndedError, FormRefusedError
 from bot.telegram import http, messages
 from bot.telegram import incoming as addresses
@@ -318,7 +318,7 @@ class _Keeper:
     async def recall(self) -> None:
         try:
             async with database.reading(self._engine) as connection:
-                found = await learned_rates.get(connection, self._bot)
+                found = await telegram_state.learned_rate(connection, self._bot)
         except StoreError as error:
             _log.warning("rate_not_loaded", error=str(error))
             return
@@ -338,7 +338,7 @@ class _Keeper:
             return
         try:
             async with database.writing(self._engine) as connection:
-                await learned_rates.note(connection, self._bot, found, self._clock())
+                await telegram_state.note_learned_rate(connection, self._bot, found, self._clock())
         except StoreError as error:
             _log.warning("rate_not_stored", error=str(error))
         else:

@@ -18,7 +18,7 @@ from telegram.ext import ExtBot
 
 from bot.container import App
 from bot.core.models import ChatKind, Preferences, Subscriber
-from bot.db import updates
+from bot.db import telegram_state
 from bot.db.paper_requests import Day
 from bot.delivery.channel import DeferredError, UnansweredError
 from bot.delivery.worker import Outbox
@@ -153,7 +153,7 @@ class BotContext:
         """Record that the message has been answered or its answer stored, so that it is not handled again."""
         if message.update and message.update not in self.answered:
             async with database.writing(self.app.engine) as connection:
-                await updates.answered(connection, [message.update])
+                await telegram_state.end_update(connection, [message.update])
             self.answered.add(message.update)
 
     async def acknowledge(

@@ -22,7 +22,7 @@ import structlog
 from telegram.error import TelegramError
 
 from bot.core.models import REQUEST_LIFETIME, PaperRequest, RequestKind, Subscriber
-from bot.db import paper_requests, updates
+from bot.db import paper_requests, telegram_state
 from bot.delivery.channel import DeferredError, UnansweredError
 from bot.telegram import http, messages, status, templates
 from bot.telegram import incoming as addresses
@@ -133,7 +133,7 @@ async def take(
                 left -= not is_stored
                 taken.append(replace(ask, id=await paper_requests.add(connection, ask, made=not is_stored)))
         if taken:
-            await updates.answered(connection, [message.update])
+            await telegram_state.end_update(connection, [message.update])
     if taken:
         context.answered.add(message.update)
     for ask in taken:

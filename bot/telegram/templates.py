@@ -13,7 +13,7 @@ from bot.core.models import Part
 from digest.core.models import Gap
 from digest.render import i18n, telegram_html, telegram_split
 
-_LANGUAGE_FILE = re.compile(r"chat/([a-z]{2,3}(?:-[A-Za-z0-9]+)*)\.j2")
+_LANGUAGE_FILE = re.compile(r"telegram/([a-z]{2,3}(?:-[A-Za-z0-9]+)*)\.j2")
 _AUTHORS = 3  # authors listed before the rest is only counted
 
 
@@ -39,8 +39,8 @@ def words(language: str) -> Any:
 
 
 def render(template: str, language: str, **material: Any) -> str:
-    """Render a message of `templates/chat` as Telegram HTML with the marks of `splitting`."""
-    made = environment().get_template(f"chat/{template}.html.j2")
+    """Render a message of `templates/telegram` as Telegram HTML with the marks of `splitting`."""
+    made = environment().get_template(f"telegram/{template}.html.j2")
     return made.render(
         words=words(language), post=_post_words(language), language=language, **material
     ).strip()
@@ -69,7 +69,7 @@ def environment() -> Environment:
 
 @cache
 def _words(language: str) -> Any:
-    return environment().get_template(f"chat/{language}.j2").module
+    return environment().get_template(f"telegram/{language}.j2").module
 
 
 def _post_words(language: str) -> Any:

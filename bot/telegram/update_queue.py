@@ -15,7 +15,7 @@ from telegram import Update
 from telegram.error import TelegramError
 from telegram.ext import Application
 
-from bot.db import updates
+from bot.db import telegram_state
 from bot.telegram import templates
 from bot.telegram.context import BotContext
 from bot.telegram.http import readable_updates
@@ -42,17 +42,17 @@ class UpdateQueue:
         """Store the updates, and queue those that are new. Raises StoreError."""
         contents = {each.update_id: content for each in message if (content := _content(each)) is not None}
         async with database.writing(self._context.app.engine) as connection:
-            new = await updates.keep(connection, contents, self._context.clock())
+            new = await telegram_state.keep_update(connection, contents, self._context.clock())
         await self._line_up(each for each in message if each.update_id in new)
 
     async def resume(self) -> None:
         """Queue the updates that were waiting when the program ended. Raises StoreError."""
         async with database.writing(self._context.app.engine) as connection:
-            left = await updates.waiting(connection, self._context.clock() - _RESUMED)
+            left = await telegram_state.waiting_updates(connection, self._context.clock() - _RESUMED)
         found = (self._read(each) for each in left)
         await self._line_up(each for each in found if each is not None)
 
-    def _read(self, content: updates.Content) -> Update | None:
+    def _read(self, content: telegram_state.Content) -> Update | None:
         """Read a stored update. Returns None if it cannot be read; that must not keep the bot from starting."""
         try:
             return Update.de_json(readable_updates(content), self._context.bot)
@@ -109,7 +109,7 @@ class UpdateQueue:
         self._context.answered.difference_update(numbers)
         if left:
             async with database.writing(self._context.app.engine) as connection:
-                await updates.answered(connection, left)
+                await telegram_state.end_update(connection, left)
 
 
 def _content(update: Update) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from bot import alerts
 from bot.alerts import NotToldError, Webhook
 from bot.core.models import Alert, AlertKind
 from bot.outboxes import routes
-from tests.bot.mail.house import SECRET
+from tests.bot.mail.mail_fixture import SECRET
 from tests.bot.telegram.world import OPERATOR, bot_world
 from tests.bot.world import WEDNESDAY_NOON, World, world
 from tests.fakes import telegram_faults as faults

@@ -10,7 +10,7 @@ from pathlib import Path
 from bot import settings
 from bot.container import open_app
 from bot.deliver_once import Courier, Delivered
-from tests.bot.mail.house import SECRET, House
+from tests.bot.mail.mail_fixture import SECRET, MailFixture
 from tests.databases import migrated
 from tests.fakes.smtp import FakeSmtp, Says, Stage
 
@@ -22,7 +22,7 @@ NOT_OURS = "553 5.7.1 <daily@daily.example>: Sender address rejected: not owned 
 class Run:
     """A run that delivers: with `house` something becomes due, and `now` goes on."""
 
-    house: House
+    house: MailFixture
     courier: Courier
     smtp: FakeSmtp
     now: datetime = field(default=datetime(2026, 2, 12, 1, 0, tzinfo=UTC))
@@ -58,7 +58,7 @@ async def running(folder: Path) -> AsyncIterator[Run]:
         )
         run: Run
         async with open_app(loaded, lambda: run.now) as app:
-            run = Run(House(app.engine, smtp.port), Courier(app, loaded), smtp)
+            run = Run(MailFixture(app.engine, smtp.port), Courier(app, loaded), smtp)
             await run.house.subscribe("ada")
             for day in ("Monday", "Tuesday", "Wednesday"):
                 await run.broadcast(day)

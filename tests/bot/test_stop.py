@@ -13,7 +13,7 @@ from benchmarks.virtual_time import VirtualLoop
 from bot import serve
 from bot.core.models import Sending
 from tests.bot.delivery.test_worker_restart import FIRST, house, sqlite_url
-from tests.bot.mail.readers import subscribed
+from tests.bot.mail.people import subscribed
 from tests.fakes import model_faults
 from tests.fakes import telegram_faults as faults
 from tests.fakes.smtp import FakeSmtp, Stage, Stalls

@@ -7,7 +7,7 @@ from bot.container import open_database
 from bot.core.models import SubscriberStatus
 from bot.settings import given
 from tests.bot.commands import Commands
-from tests.bot.mail.readers import standing, subscribed
+from tests.bot.mail.people import standing, subscribed
 from tests.bot.mail.reports import LINKS, came_back_to, dsn, letter
 
 

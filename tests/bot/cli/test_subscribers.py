@@ -16,7 +16,7 @@ from digest.core.keywords import keyword
 from digest.db.engine import writing
 from tests.bot.commands import Commands
 from tests.bot.db.test_people import FULL, LI
-from tests.bot.mail.readers import READER, delivered
+from tests.bot.mail.people import READER, delivered
 from tests.bot.mail.reports import NOW
 
 LIST = (

@@ -23,7 +23,7 @@ from bot.core.models import (
     Subscriber,
     SubscriberStatus,
 )
-from bot.db import campaigns, deliveries, paper_requests, subscribers, totals, updates
+from bot.db import campaigns, deliveries, fanouts, paper_requests, subscribers, telegram_state, totals
 from bot.db.paper_requests import Day
 from bot.db.tables import spent
 from digest.core.keywords import keyword
@@ -66,7 +66,7 @@ async def give_out(connection: AsyncConnection, day: date = TODAY) -> Campaign:
     """The edition of `day` to all who are subscribed, due now."""
     campaign = await campaigns.open_(connection, Subject.EDITION, day, NOW, NOW)
     assert campaign is not None
-    await deliveries.open_for(connection, campaign, at_once, NOW, quiet=False)
+    await fanouts.open_for(connection, campaign, at_once, NOW, quiet=False)
     return campaign
 
 
@@ -276,7 +276,7 @@ async def test_after_a_year_what_has_ended_goes_but_an_edition_is_still_given_ou
         assert draft is not None
         words = await campaigns.confirm(connection, draft.id, NOW)
         assert words is not None
-        await deliveries.open_for(connection, words, at_once, NOW, quiet=False)
+        await fanouts.open_for(connection, words, at_once, NOW, quiet=False)
         ended = [each.id for each in await due(connection)][1:]
         await deliveries.mark(connection, ended, Mark(Sending.SENT), NOW)
 
@@ -360,8 +360,8 @@ async def test_a_delivery_is_opened_for_each_who_is_subscribed_at_their_hour(eng
         def when(hour: time | None, zone: ZoneInfo) -> datetime:
             return hours[hour, zone]
 
-        assert await deliveries.open_for(connection, campaign, when, NOW, quiet=False) == 2
-        assert await deliveries.open_for(connection, campaign, when, NOW, quiet=False) == 0
+        assert await fanouts.open_for(connection, campaign, when, NOW, quiet=False) == 2
+        assert await fanouts.open_for(connection, campaign, when, NOW, quiet=False) == 0
         [now] = await due(connection)
         assert (now.subscriber, now.campaign, now.part, now.tries) == (prompt, campaign, 0, 0)
         assert [each.subscriber.address for each in await due(connection, LATER)] == ["1001", FULL.address]
@@ -373,7 +373,7 @@ async def test_a_quiet_day_is_for_those_who_asked_for_its_line(engine: AsyncEngi
         await subscribers.add(connection, replace(LI, address="1002", quiet_line=True), NOW)
         campaign = await campaigns.open_(connection, Subject.QUIET, TODAY, NOW, NOW)
         assert campaign is not None
-        assert await deliveries.open_for(connection, campaign, at_once, NOW, quiet=True) == 1
+        assert await fanouts.open_for(connection, campaign, at_once, NOW, quiet=True) == 1
         assert [each.subscriber.address for each in await due(connection)] == ["1002"]
 
 
@@ -486,25 +486,28 @@ async def test_an_update_is_kept_once_for_as_long_as_it_can_come_again(engine: A
     number = 2**40
     update = {number: {"update_id": number}}
     async with writing(engine) as connection:
-        assert await updates.keep(connection, update, NOW) == {number}
-        assert await updates.keep(connection, update, LATER) == set()
-        await updates.prune(connection, NOW + timedelta(days=1))
-        assert await updates.keep(connection, update, LATER) == set()
-        await updates.prune(connection, NOW + timedelta(days=3))
-        assert await updates.keep(connection, update, LATER) == {number}
+        assert await telegram_state.keep_update(connection, update, NOW) == {number}
+        assert await telegram_state.keep_update(connection, update, LATER) == set()
+        await telegram_state.prune_updates(connection, NOW + timedelta(days=1))
+        assert await telegram_state.keep_update(connection, update, LATER) == set()
+        await telegram_state.prune_updates(connection, NOW + timedelta(days=3))
+        assert await telegram_state.keep_update(connection, update, LATER) == {number}
 
 
 async def test_what_is_in_an_update_is_kept_until_it_is_answered(engine: AsyncEngine) -> None:
     contents = {number: {"update_id": number, "text": f"语音 \0 {number}"} for number in (9, 7, 8)}
     async with writing(engine) as connection:
-        assert await updates.keep(connection, contents, NOW) == {7, 8, 9}
-        await updates.answered(connection, [8])
-        assert await updates.keep(connection, contents, NOW) == set()
-        assert await updates.waiting(connection, LATER) == []
+        assert await telegram_state.keep_update(connection, contents, NOW) == {7, 8, 9}
+        await telegram_state.end_update(connection, [8])
+        assert await telegram_state.keep_update(connection, contents, NOW) == set()
+        assert await telegram_state.waiting_updates(connection, LATER) == []
         for _ in range(3):
-            assert [each["update_id"] for each in await updates.waiting(connection, NOW)] == [7, 9]
+            assert [each["update_id"] for each in await telegram_state.waiting_updates(connection, NOW)] == [
+                7,
+                9,
+            ]
         assert (
-            await updates.waiting(connection, NOW) == []
+            await telegram_state.waiting_updates(connection, NOW) == []
         )  # whoever begins with it again comes to the same end
 
 

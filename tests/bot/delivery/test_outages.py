@@ -24,7 +24,7 @@ from digest.db import engine as database
 from digest.db.engine import reading, writing
 from tests.bot.commands import Commands
 from tests.bot.commands import commands as commands  # noqa: PLC0414 - a fixture
-from tests.bot.delivery.test_unknown_messages import ALL, FakeChannel, House
+from tests.bot.delivery.test_unknown_messages import ALL, FakeChannel, Fixture
 from tests.bot.telegram.crowd import broadcast, reader, subscribe
 from tests.bot.telegram.world import bot_world
 
@@ -108,22 +108,22 @@ async def until_noted(logs: Sequence[Mapping[str, object]], count: int = 1) -> N
 
 
 @pytest.fixture
-async def house(sqlite_url: str) -> AsyncIterator[House]:
+async def fixture(sqlite_url: str) -> AsyncIterator[Fixture]:
     engine = database.open_engine(sqlite_url)
-    yield House(engine)
+    yield Fixture(engine)
     await engine.dispose()
 
 
-async def test_a_lock_that_lasts_is_told_from_a_fault(house: House, sqlite_url: str) -> None:
+async def test_a_lock_that_lasts_is_told_from_a_fault(fixture: Fixture, sqlite_url: str) -> None:
     with capture_logs() as logs, held(sqlite_url), pytest.raises(StoreUnavailableError, match="locked"):
-        async with writing(house.engine):
+        async with writing(fixture.engine):
             pass
     assert [each["event"] for each in logs] == ["waiting_for_another_writer"]
 
 
-async def test_a_disk_that_fails_is_waited_for_as_a_lock_is(house: House, sqlite_url: str) -> None:
+async def test_a_disk_that_fails_is_waited_for_as_a_lock_is(fixture: Fixture, sqlite_url: str) -> None:
     async def write() -> None:
-        async with writing(house.engine) as connection:
+        async with writing(fixture.engine) as connection:
             await connection.execute(text("CREATE TABLE large AS SELECT zeroblob(1000000)"))
 
     with without_a_disk(sqlite_url), pytest.raises(StoreUnavailableError, match="disk I/O error"):
@@ -131,17 +131,19 @@ async def test_a_disk_that_fails_is_waited_for_as_a_lock_is(house: House, sqlite
     await write()
 
 
-async def test_a_file_that_is_away_is_waited_for_and_no_other_is_made(house: House, sqlite_url: str) -> None:
+async def test_a_file_that_is_away_is_waited_for_and_no_other_is_made(
+    fixture: Fixture, sqlite_url: str
+) -> None:
     with away(sqlite_url), pytest.raises(StoreUnavailableError, match="unable to open"):
-        async with reading(house.engine):
+        async with reading(fixture.engine):
             pass
-    async with reading(house.engine) as connection:
+    async with reading(fixture.engine) as connection:
         assert await connection.scalar(text("SELECT count(*) FROM subscribers")) == 0
 
 
-async def test_a_disk_that_is_full_is_waited_for_as_a_lock_is(house: House) -> None:
+async def test_a_disk_that_is_full_is_waited_for_as_a_lock_is(fixture: Fixture) -> None:
     async def fill() -> None:
-        async with writing(house.engine) as connection:
+        async with writing(fixture.engine) as connection:
             await connection.execute(text("PRAGMA max_page_count = 1"))
             await connection.execute(text("CREATE TABLE large AS SELECT zeroblob(1000000)"))
 
@@ -150,97 +152,97 @@ async def test_a_disk_that_is_full_is_waited_for_as_a_lock_is(house: House) -> N
 
 
 async def test_many_who_wait_to_write_leave_readers_a_connection(
-    house: House, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+    fixture: Fixture, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "_LOCK_WAIT_SECONDS", 30)
 
     async def write() -> None:
-        async with writing(house.engine) as connection:
+        async with writing(fixture.engine) as connection:
             await connection.execute(text("DELETE FROM subscribers"))
 
     with held(sqlite_url):
         writers = [asyncio.create_task(write()) for _ in range(40)]
         await asyncio.sleep(0)
-        async with asyncio.timeout(20), reading(house.engine) as connection:
+        async with asyncio.timeout(20), reading(fixture.engine) as connection:
             assert await connection.scalar(text("SELECT count(*) FROM subscribers")) == 0
     await asyncio.gather(*writers)
 
 
 async def test_a_database_that_is_up_to_date_is_opened_while_another_program_writes(
-    house: House, sqlite_url: str
+    fixture: Fixture, sqlite_url: str
 ) -> None:
     with held(sqlite_url):
-        await upgrade(house.engine)
+        await upgrade(fixture.engine)
 
 
 @pytest.mark.parametrize("trouble", [held, without_a_disk])
 async def test_an_outbox_waits_for_the_database_and_goes_on(
-    house: House, sqlite_url: str, trouble: Trouble
+    fixture: Fixture, sqlite_url: str, trouble: Trouble
 ) -> None:
-    await house.broadcast(readers=2)
+    await fixture.broadcast(readers=2)
     stop = asyncio.Event()
     with capture_logs() as logs:
         with trouble(sqlite_url):
-            sending = asyncio.create_task(send_until(stop, house.outbox()))
+            sending = asyncio.create_task(send_until(stop, fixture.outbox()))
             await until_noted(logs, 2)
-            assert house.channel.arrived == []
-        await until_arrived(house, [*ALL, *ALL])
+            assert fixture.channel.arrived == []
+        await until_arrived(fixture, [*ALL, *ALL])
         stop.set()
         await asyncio.wait_for(sending, 60)
-    assert [state for state, _, _ in await house.states()] == ["sent", "sent"]
+    assert [state for state, _, _ in await fixture.states()] == ["sent", "sent"]
 
 
-async def until_arrived(house: House, messages: list[str]) -> None:
+async def until_arrived(fixture: Fixture, messages: list[str]) -> None:
     async with asyncio.timeout(60):
-        while sorted(house.channel.arrived) != sorted(messages):  # noqa: ASYNC110 - the channel tells nobody
+        while sorted(fixture.channel.arrived) != sorted(messages):  # noqa: ASYNC110 - the channel tells nobody
             await asyncio.sleep(0.01)
 
 
 async def test_what_was_sent_while_the_database_was_out_of_reach_is_marked_as_sent_afterwards(
-    house: House, sqlite_url: str
+    fixture: Fixture, sqlite_url: str
 ) -> None:
-    await house.broadcast()
-    house.channel.hangs, stop = {"zh-CN 0"}, asyncio.Event()
-    sending = asyncio.create_task(send_until(stop, house.outbox()))
-    await asyncio.wait_for(house.channel.hanging.wait(), 60)
+    await fixture.broadcast()
+    fixture.channel.hangs, stop = {"zh-CN 0"}, asyncio.Event()
+    sending = asyncio.create_task(send_until(stop, fixture.outbox()))
+    await asyncio.wait_for(fixture.channel.hanging.wait(), 60)
     with capture_logs() as logs:
         async with held_between(sqlite_url):
-            house.channel.answer.set()
+            fixture.channel.answer.set()
             await until_noted(logs, 2)
-        await until_arrived(house, ALL)
+        await until_arrived(fixture, ALL)
     stop.set()
     await asyncio.wait_for(sending, 60)
-    assert [state for state, _, _ in await house.states()] == ["sent"]
+    assert [state for state, _, _ in await fixture.states()] == ["sent"]
 
 
 async def test_a_stop_waits_for_no_database_that_is_out_of_reach(
-    house: House, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+    fixture: Fixture, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "_LAST_SECONDS", 0.1)
-    await house.broadcast(readers=3)
-    house.channel.hangs, stop = {"zh-CN 0"}, asyncio.Event()
-    sending = asyncio.create_task(send_until(stop, house.outbox()))
-    await asyncio.wait_for(house.channel.hanging.wait(), 60)
+    await fixture.broadcast(readers=3)
+    fixture.channel.hangs, stop = {"zh-CN 0"}, asyncio.Event()
+    sending = asyncio.create_task(send_until(stop, fixture.outbox()))
+    await asyncio.wait_for(fixture.channel.hanging.wait(), 60)
     async with held_between(sqlite_url):
-        house.channel.answer.set()
+        fixture.channel.answer.set()
         stop.set()
         await asyncio.wait_for(sending, 60)
-    await house.drain()
-    states = await house.states()
+    await fixture.drain()
+    states = await fixture.states()
     assert [state for state, _, _ in states].count("unknown") == 1
     assert [state for state, _, _ in states].count("sent") == 2
 
 
 async def test_postgresql_that_ends_all_connections_ends_no_outbox(postgresql_url: str) -> None:
     engine = database.open_engine(postgresql_url)
-    house, stop = House(engine), asyncio.Event()
-    await house.broadcast()
-    sending = asyncio.create_task(send_until(stop, house.outbox()))
-    await until_arrived(house, ALL)
+    fixture, stop = Fixture(engine), asyncio.Event()
+    await fixture.broadcast()
+    sending = asyncio.create_task(send_until(stop, fixture.outbox()))
+    await until_arrived(fixture, ALL)
     await end_all_connections(postgresql_url)
-    number = await fanout.draft_broadcast(engine, "More", house.now)
-    await fanout.confirm_broadcast(engine, number, house.now)
-    await until_arrived(house, [*ALL, *ALL])
+    number = await fanout.draft_broadcast(engine, "More", fixture.now)
+    await fanout.confirm_broadcast(engine, number, fixture.now)
+    await until_arrived(fixture, [*ALL, *ALL])
     stop.set()
     await asyncio.wait_for(sending, 60)
     await engine.dispose()
@@ -263,23 +265,23 @@ async def test_two_that_send_since_postgresql_dropped_their_lock_send_nothing_tw
 ) -> None:
     """One process loses its lock with the connection, and another takes it: `run` beside `serve`."""
     engines = [database.open_engine(postgresql_url) for _ in range(2)]
-    house = House(engines[0], SlowChannel())
-    await house.broadcast(readers=30)
-    first, second = house.outbox(), House(engines[1], house.channel).outbox()
+    fixture = Fixture(engines[0], SlowChannel())
+    await fixture.broadcast(readers=30)
+    first, second = fixture.outbox(), Fixture(engines[1], fixture.channel).outbox()
     first.width = second.width = 10
     sending = asyncio.create_task(first.run())
     async with asyncio.timeout(60):
-        while len(house.channel.arrived) < 10:  # noqa: ASYNC110 - the fake has no event
+        while len(fixture.channel.arrived) < 10:  # noqa: ASYNC110 - the fake has no event
             await asyncio.sleep(0.005)
     await end_all_connections(postgresql_url)
     await asyncio.wait_for(second.drain(), 60)
     first.close()
     await asyncio.wait_for(sending, 60)
     await asyncio.wait_for(second.drain(), 60)  # what the first gave up at its end
-    assert len(house.channel.arrived) == len(set(house.channel.arrived))
-    unknown = sum((await house.unknown()).values())
-    assert 90 - unknown <= len(house.channel.arrived) <= 90
-    assert {state for state, _, _ in await house.states()} <= {"sent", "unknown"}
+    assert len(fixture.channel.arrived) == len(set(fixture.channel.arrived))
+    unknown = sum((await fixture.unknown()).values())
+    assert 90 - unknown <= len(fixture.channel.arrived) <= 90
+    assert {state for state, _, _ in await fixture.states()} <= {"sent", "unknown"}
     for engine in engines:
         await engine.dispose()
 

@@ -13,7 +13,7 @@ from bot.alerts import Alerts
 from bot.delivery.resuming import keep_sending
 from digest.core.errors import StoreError
 from digest.db.engine import open_engine
-from tests.bot.mail.house import House
+from tests.bot.mail.mail_fixture import MailFixture
 from tests.fakes.smtp import FakeSmtp, Says, Stage
 
 
@@ -21,7 +21,7 @@ from tests.fakes.smtp import FakeSmtp, Says, Stage
 class Sender:
     """A house whose outbox is kept sending, and what the operator is told."""
 
-    house: House
+    house: MailFixture
     smtp: FakeSmtp
 
     @property
@@ -63,7 +63,7 @@ async def sender(folder: Path, template: Path) -> AsyncIterator[Sender]:
     shutil.copy(template, folder / "store.db")
     engine = open_engine(f"sqlite:///{folder}/store.db")
     async with FakeSmtp().serving() as smtp:
-        house = House(engine, smtp.port)
+        house = MailFixture(engine, smtp.port)
         await house.subscribe("ada")
         await house.broadcast()
         yield Sender(house, smtp)

@@ -81,7 +81,7 @@ class FakeChannel:
 
 
 @dataclass
-class House:
+class Fixture:
     """One database, and processes that send on one channel one after the other."""
 
     engine: AsyncEngine
@@ -144,167 +144,175 @@ class House:
 
 
 @pytest.fixture
-def house(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> House:
+def fixture(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> Fixture:
     monkeypatch.setattr(worker, "_LAST_SECONDS", 0.01)  # of a process that dies
-    return House(engine)
+    return Fixture(engine)
 
 
 ALL = ["zh-CN 0", "zh-CN 1", "zh-CN 2"]
 
 
 async def test_after_a_crash_only_the_message_in_flight_is_unknown_and_the_rest_goes_out(
-    house: House,
+    fixture: Fixture,
 ) -> None:
-    number = await house.broadcast()
-    await house.is_killed_at("zh-CN 1")
-    assert await house.states() == [("sending", 1, None)]
-    await house.drain()
-    assert house.channel.arrived == ALL
-    assert await house.states() == [("unknown", 3, "interrupted")]
-    assert await house.unknown() == {number: 1}
+    number = await fixture.broadcast()
+    await fixture.is_killed_at("zh-CN 1")
+    assert await fixture.states() == [("sending", 1, None)]
+    await fixture.drain()
+    assert fixture.channel.arrived == ALL
+    assert await fixture.states() == [("unknown", 3, "interrupted")]
+    assert await fixture.unknown() == {number: 1}
 
 
-async def test_a_crash_at_the_last_message_leaves_nothing_to_send(house: House) -> None:
-    await house.broadcast()
-    await house.is_killed_at("zh-CN 2")
-    await house.drain()
-    assert house.channel.arrived == ALL
-    assert await house.states() == [("unknown", 3, "interrupted")]
+async def test_a_crash_at_the_last_message_leaves_nothing_to_send(fixture: Fixture) -> None:
+    await fixture.broadcast()
+    await fixture.is_killed_at("zh-CN 2")
+    await fixture.drain()
+    assert fixture.channel.arrived == ALL
+    assert await fixture.states() == [("unknown", 3, "interrupted")]
 
 
-async def test_a_digest_that_is_cut_off_twice_lacks_two_messages_at_the_most(house: House) -> None:
-    number = await house.broadcast()
-    await house.is_killed_at("zh-CN 0")
-    await house.is_killed_at("zh-CN 1")
-    await house.drain()
-    assert house.channel.arrived == ALL
-    assert await house.unknown() == {number: 2}
+async def test_a_digest_that_is_cut_off_twice_lacks_two_messages_at_the_most(fixture: Fixture) -> None:
+    number = await fixture.broadcast()
+    await fixture.is_killed_at("zh-CN 0")
+    await fixture.is_killed_at("zh-CN 1")
+    await fixture.drain()
+    assert fixture.channel.arrived == ALL
+    assert await fixture.unknown() == {number: 2}
 
 
-async def test_what_is_not_answered_is_unknown_and_the_rest_goes_out(house: House) -> None:
-    number = await house.broadcast()
-    house.channel.faults["zh-CN 0"] = UnansweredError("silent")
-    await house.drain()
-    assert house.channel.arrived == ALL
-    assert await house.states() == [("unknown", 3, "silent")]
-    assert await house.unknown() == {number: 1}
+async def test_what_is_not_answered_is_unknown_and_the_rest_goes_out(fixture: Fixture) -> None:
+    number = await fixture.broadcast()
+    fixture.channel.faults["zh-CN 0"] = UnansweredError("silent")
+    await fixture.drain()
+    assert fixture.channel.arrived == ALL
+    assert await fixture.states() == [("unknown", 3, "silent")]
+    assert await fixture.unknown() == {number: 1}
 
 
-async def test_the_operator_has_exactly_the_unknown_messages_sent_again(house: House) -> None:
-    number = await house.broadcast()
-    house.channel.faults = {"zh-CN 0": UnansweredError("silent"), "zh-CN 2": UnansweredError("silent")}
-    await house.drain()
-    house.channel.arrived.clear()
-    house.now += timedelta(days=3)
-    assert await house.resend(number) == 2
-    assert await house.resend(number) == 0
-    await house.drain()
-    assert house.channel.arrived == ["zh-CN 0", "zh-CN 2"]
-    assert await house.states() == [("sent", 3, None)]
-    assert await house.unknown() == {}
+async def test_the_operator_has_exactly_the_unknown_messages_sent_again(fixture: Fixture) -> None:
+    number = await fixture.broadcast()
+    fixture.channel.faults = {"zh-CN 0": UnansweredError("silent"), "zh-CN 2": UnansweredError("silent")}
+    await fixture.drain()
+    fixture.channel.arrived.clear()
+    fixture.now += timedelta(days=3)
+    assert await fixture.resend(number) == 2
+    assert await fixture.resend(number) == 0
+    await fixture.drain()
+    assert fixture.channel.arrived == ["zh-CN 0", "zh-CN 2"]
+    assert await fixture.states() == [("sent", 3, None)]
+    assert await fixture.unknown() == {}
 
 
-async def test_what_is_unknown_again_when_it_is_sent_again_waits_for_the_operator_again(house: House) -> None:
-    number = await house.broadcast()
-    house.channel.faults = {"zh-CN 0": UnansweredError("silent"), "zh-CN 1": UnansweredError("silent")}
-    await house.drain()
-    await house.resend(number)
-    await house.is_killed_at("zh-CN 0")
-    await house.drain()
-    assert house.channel.arrived == [*ALL, "zh-CN 0", "zh-CN 1"]
-    assert await house.states() == [("unknown", 3, "interrupted")]
-    assert await house.unknown() == {number: 1}
+async def test_what_is_unknown_again_when_it_is_sent_again_waits_for_the_operator_again(
+    fixture: Fixture,
+) -> None:
+    number = await fixture.broadcast()
+    fixture.channel.faults = {"zh-CN 0": UnansweredError("silent"), "zh-CN 1": UnansweredError("silent")}
+    await fixture.drain()
+    await fixture.resend(number)
+    await fixture.is_killed_at("zh-CN 0")
+    await fixture.drain()
+    assert fixture.channel.arrived == [*ALL, "zh-CN 0", "zh-CN 1"]
+    assert await fixture.states() == [("unknown", 3, "interrupted")]
+    assert await fixture.unknown() == {number: 1}
 
 
-async def test_messages_that_are_decided_on_while_the_rest_is_sent_are_sent_behind_it(house: House) -> None:
-    number = await house.broadcast()
-    await house.is_killed_at("zh-CN 0")
-    await house.is_killed_at("zh-CN 2")
-    await house.resend(number)  # of the first: the last is not known to be unknown yet
-    await house.drain()
-    assert house.channel.arrived == [*ALL, "zh-CN 0"]
-    assert await house.unknown() == {number: 1}
+async def test_messages_that_are_decided_on_while_the_rest_is_sent_are_sent_behind_it(
+    fixture: Fixture,
+) -> None:
+    number = await fixture.broadcast()
+    await fixture.is_killed_at("zh-CN 0")
+    await fixture.is_killed_at("zh-CN 2")
+    await fixture.resend(number)  # of the first: the last is not known to be unknown yet
+    await fixture.drain()
+    assert fixture.channel.arrived == [*ALL, "zh-CN 0"]
+    assert await fixture.unknown() == {number: 1}
 
 
-async def test_what_the_operator_leaves_stays_unknown_and_is_offered_no_more(house: House) -> None:
-    number = await house.broadcast()
-    await house.is_killed_at("zh-CN 1")
-    await house.drain()
-    async with writing(house.engine) as connection:
+async def test_what_the_operator_leaves_stays_unknown_and_is_offered_no_more(fixture: Fixture) -> None:
+    number = await fixture.broadcast()
+    await fixture.is_killed_at("zh-CN 1")
+    await fixture.drain()
+    async with writing(fixture.engine) as connection:
         assert await ledger.decide(connection, number, Decision.LEFT) == 1
         assert await ledger.decide(connection, number, Decision.LEFT) == 0
-    assert await house.unknown() == {}
-    assert await house.resend(number) == 0
-    await house.drain()
-    assert house.channel.arrived == ALL
-    async with reading(house.engine) as connection:
+    assert await fixture.unknown() == {}
+    assert await fixture.resend(number) == 0
+    await fixture.drain()
+    assert fixture.channel.arrived == ALL
+    async with reading(fixture.engine) as connection:
         assert await deliveries.counts(connection, number) == {Sending.UNKNOWN: 1}
 
 
-async def test_stand_ins_of_a_message_that_is_sent_again_move_those_behind_it(house: House) -> None:
-    number = await house.broadcast()
-    house.channel.faults = {"zh-CN 0": UnansweredError("silent"), "zh-CN 2": UnansweredError("silent")}
-    await house.drain()
-    await house.resend(number)
-    house.channel.arrived.clear()
-    house.channel.faults["zh-CN 0"] = FormRefusedError("entities", ({"text": "plain"}, {"text": "and more"}))
-    await house.drain()
-    assert house.channel.arrived == ["plain", "and more", "zh-CN 2"]
-    assert await house.states() == [("sent", 4, None)]
-    assert await house.unknown() == {}
+async def test_stand_ins_of_a_message_that_is_sent_again_move_those_behind_it(fixture: Fixture) -> None:
+    number = await fixture.broadcast()
+    fixture.channel.faults = {"zh-CN 0": UnansweredError("silent"), "zh-CN 2": UnansweredError("silent")}
+    await fixture.drain()
+    await fixture.resend(number)
+    fixture.channel.arrived.clear()
+    fixture.channel.faults["zh-CN 0"] = FormRefusedError(
+        "entities", ({"text": "plain"}, {"text": "and more"})
+    )
+    await fixture.drain()
+    assert fixture.channel.arrived == ["plain", "and more", "zh-CN 2"]
+    assert await fixture.states() == [("sent", 4, None)]
+    assert await fixture.unknown() == {}
 
 
-async def test_stand_ins_of_a_later_message_keep_the_number_of_an_unknown_one(house: House) -> None:
-    number = await house.broadcast()
-    house.channel.faults = {
+async def test_stand_ins_of_a_later_message_keep_the_number_of_an_unknown_one(fixture: Fixture) -> None:
+    number = await fixture.broadcast()
+    fixture.channel.faults = {
         "zh-CN 0": UnansweredError("silent"),
         "zh-CN 1": FormRefusedError("entities", ({"text": "plain"}, {"text": "and more"})),
     }
-    await house.drain()
-    assert house.channel.arrived == ["zh-CN 0", "plain", "and more", "zh-CN 2"]
-    await house.resend(number)
-    await house.drain()
-    assert house.channel.arrived[4:] == ["zh-CN 0"]
+    await fixture.drain()
+    assert fixture.channel.arrived == ["zh-CN 0", "plain", "and more", "zh-CN 2"]
+    await fixture.resend(number)
+    await fixture.drain()
+    assert fixture.channel.arrived[4:] == ["zh-CN 0"]
 
 
 async def test_a_message_of_mail_that_was_in_flight_is_repeated_once_and_then_the_rest_goes_out(
-    house: House,
+    fixture: Fixture,
 ) -> None:
-    house.channel.repeats_unknown = True
-    number = await house.broadcast()
-    await house.is_killed_at("zh-CN 1")
-    await house.is_killed_at("zh-CN 1")
-    await house.drain()
-    assert house.channel.arrived == ["zh-CN 0", "zh-CN 1", "zh-CN 1", "zh-CN 2"]
-    assert await house.unknown() == {number: 1}
+    fixture.channel.repeats_unknown = True
+    number = await fixture.broadcast()
+    await fixture.is_killed_at("zh-CN 1")
+    await fixture.is_killed_at("zh-CN 1")
+    await fixture.drain()
+    assert fixture.channel.arrived == ["zh-CN 0", "zh-CN 1", "zh-CN 1", "zh-CN 2"]
+    assert await fixture.unknown() == {number: 1}
 
 
-async def test_each_message_of_mail_may_be_repeated_once(house: House) -> None:
-    house.channel.repeats_unknown = True
-    await house.broadcast()
-    await house.is_killed_at("zh-CN 0")
-    await house.is_killed_at("zh-CN 1")
-    await house.drain()
-    assert house.channel.arrived == ["zh-CN 0", "zh-CN 0", "zh-CN 1", "zh-CN 1", "zh-CN 2"]
-    assert await house.states() == [("sent", 3, None)]
+async def test_each_message_of_mail_may_be_repeated_once(fixture: Fixture) -> None:
+    fixture.channel.repeats_unknown = True
+    await fixture.broadcast()
+    await fixture.is_killed_at("zh-CN 0")
+    await fixture.is_killed_at("zh-CN 1")
+    await fixture.drain()
+    assert fixture.channel.arrived == ["zh-CN 0", "zh-CN 0", "zh-CN 1", "zh-CN 1", "zh-CN 2"]
+    assert await fixture.states() == [("sent", 3, None)]
 
 
-async def test_the_operator_hears_once_how_many_are_unknown_when_nothing_more_is_due(house: House) -> None:
-    number = await house.broadcast(readers=3)
-    await house.is_killed_at("zh-CN 1")
-    assert await house.told() == []
-    await house.drain()
-    assert await house.told() == [(f"#{number}", "1")]
-    house.now += timedelta(minutes=1)
-    assert await house.told() == [(f"#{number}", "1")]
+async def test_the_operator_hears_once_how_many_are_unknown_when_nothing_more_is_due(
+    fixture: Fixture,
+) -> None:
+    number = await fixture.broadcast(readers=3)
+    await fixture.is_killed_at("zh-CN 1")
+    assert await fixture.told() == []
+    await fixture.drain()
+    assert await fixture.told() == [(f"#{number}", "1")]
+    fixture.now += timedelta(minutes=1)
+    assert await fixture.told() == [(f"#{number}", "1")]
 
 
-async def test_messages_that_the_operator_may_send_again_are_kept(house: House) -> None:
-    number = await house.broadcast()
-    await house.is_killed_at("zh-CN 1")
-    await house.drain()
+async def test_messages_that_the_operator_may_send_again_are_kept(fixture: Fixture) -> None:
+    number = await fixture.broadcast()
+    await fixture.is_killed_at("zh-CN 1")
+    await fixture.drain()
     later = NOW + timedelta(days=30)
-    async with writing(house.engine) as connection:
+    async with writing(fixture.engine) as connection:
         await campaigns.prune(connection, later, fanout.KEPT)
         [rendering] = await connection.scalars(select(rows.c.rendering_id))
         assert len(await campaigns.parts(connection, rendering)) == 3
@@ -313,23 +321,23 @@ async def test_messages_that_the_operator_may_send_again_are_kept(house: House) 
         assert list(await connection.scalars(select(rows.c.rendering_id))) == [None]
 
 
-async def test_who_is_forgotten_leaves_no_unknown_message_behind(house: House) -> None:
-    await house.broadcast()
-    await house.is_killed_at("zh-CN 1")
-    await house.drain()
-    async with writing(house.engine) as connection:
+async def test_who_is_forgotten_leaves_no_unknown_message_behind(fixture: Fixture) -> None:
+    await fixture.broadcast()
+    await fixture.is_killed_at("zh-CN 1")
+    await fixture.drain()
+    async with writing(fixture.engine) as connection:
         reader = await subscribers.find(connection, "telegram", "0")
         assert reader is not None
         await subscribers.forget(connection, reader.id)
-    assert await house.unknown() == {}
-    assert await house.states() == []
+    assert await fixture.unknown() == {}
+    assert await fixture.states() == []
 
 
-async def test_what_ended_a_year_ago_is_deleted_with_its_unknown_messages(house: House) -> None:
-    await house.broadcast()
-    await house.is_killed_at("zh-CN 1")
-    await house.drain()
-    async with writing(house.engine) as connection:
+async def test_what_ended_a_year_ago_is_deleted_with_its_unknown_messages(fixture: Fixture) -> None:
+    await fixture.broadcast()
+    await fixture.is_killed_at("zh-CN 1")
+    await fixture.drain()
+    async with writing(fixture.engine) as connection:
         await deliveries.prune(connection, NOW + timedelta(days=366))
-    assert await house.unknown() == {}
-    assert await house.states() == []
+    assert await fixture.unknown() == {}
+    assert await fixture.states() == []

@@ -35,7 +35,7 @@ MESSAGES_A_SECOND = "100"
 
 
 @dataclass
-class House:
+class Fixture:
     """A machine, its database, and the Telegram that its processes send to."""
 
     machine: World
@@ -97,13 +97,13 @@ def sqlite_url(tmp_path: Path, sqlite_template: Path) -> str:
 
 
 @asynccontextmanager
-async def house(folder: Path, url: str, latency_seconds: float = ANSWER_SECONDS) -> AsyncIterator[House]:
+async def fixture(folder: Path, url: str, latency_seconds: float = ANSWER_SECONDS) -> AsyncIterator[Fixture]:
     """A house whose database has all tables."""
     engine = open_engine(url)
     telegram = FakeTelegram(limits=False, everyone=True, latency_seconds=latency_seconds)
     try:
         async with world(folder) as machine, telegram:
-            yield House(machine, telegram, url, engine)
+            yield Fixture(machine, telegram, url, engine)
     finally:
         await engine.dispose()
 
@@ -118,7 +118,7 @@ BOTH = pytest.mark.parametrize(
 async def test_killed_at_several_points_the_ledger_adds_up_and_nobody_gets_anything_twice(
     tmp_path: Path, database_url: str
 ) -> None:
-    async with house(tmp_path, database_url) as here:
+    async with fixture(tmp_path, database_url) as here:
         await here.subscribe(*range(FIRST, FIRST + AUDIENCE))
         here.telegram.fail(faults.status(403), method="sendMessage", chat_id=FIRST + AUDIENCE - 1)
         await here.broadcast()
@@ -142,7 +142,7 @@ async def test_killed_at_several_points_the_ledger_adds_up_and_nobody_gets_anyth
 async def test_a_signal_to_stop_ends_what_is_in_flight_and_begins_nothing(
     tmp_path: Path, database_url: str
 ) -> None:
-    async with house(tmp_path, database_url) as here:
+    async with fixture(tmp_path, database_url) as here:
         await here.subscribe(*range(FIRST, FIRST + AUDIENCE))
         await here.broadcast()
         async with here.serving() as process:
@@ -161,7 +161,7 @@ async def test_a_signal_to_stop_ends_what_is_in_flight_and_begins_nothing(
 async def test_a_signal_to_stop_is_obeyed_although_nothing_is_answered_any_more(
     tmp_path: Path, sqlite_url: str
 ) -> None:
-    async with house(tmp_path, sqlite_url, latency_seconds=0) as here:
+    async with fixture(tmp_path, sqlite_url, latency_seconds=0) as here:
         await here.subscribe(FIRST, FIRST + 1)
         here.telegram.fail(faults.accept_then_hang(), method="sendMessage", chat_id=FIRST)
         here.telegram.fail(faults.accept_then_hang(), method="sendMessage", chat_id=77)
@@ -184,7 +184,7 @@ async def test_a_signal_to_stop_is_obeyed_although_nothing_is_answered_any_more(
 async def test_an_edition_that_two_processes_run_at_once_reaches_everybody_once(
     tmp_path: Path, database_url: str
 ) -> None:
-    async with house(tmp_path, database_url, latency_seconds=0) as here:
+    async with fixture(tmp_path, database_url, latency_seconds=0) as here:
         await here.subscribe(*range(FIRST, FIRST + 30))
         both = await asyncio.gather(*(call(here.machine.folder, "run", *NOON, **here.env) for _ in range(2)))
         again = await call(here.machine.folder, "run", *NOON, **here.env)
@@ -197,7 +197,7 @@ async def test_an_edition_that_two_processes_run_at_once_reaches_everybody_once(
 async def test_a_run_for_a_day_long_past_keeps_the_messages_that_it_gives_out(
     tmp_path: Path, sqlite_url: str
 ) -> None:
-    async with house(tmp_path, sqlite_url, latency_seconds=0) as here:
+    async with fixture(tmp_path, sqlite_url, latency_seconds=0) as here:
         await here.subscribe(FIRST)
         for _ in range(2):  # the second does what a run does behind a crash
             ran = await call(here.machine.folder, "run", *NOON, **here.env)
@@ -210,7 +210,7 @@ async def test_a_run_for_a_day_long_past_keeps_the_messages_that_it_gives_out(
 async def test_a_run_beside_a_process_that_sends_leaves_the_sending_to_it(
     tmp_path: Path, sqlite_url: str
 ) -> None:
-    async with house(tmp_path, sqlite_url, latency_seconds=0) as here:
+    async with fixture(tmp_path, sqlite_url, latency_seconds=0) as here:
         await here.subscribe(FIRST)
         async with exclusive(here.engine, "telegram deliveries"):
             ran = await call(here.machine.folder, "run", *NOON, **here.env)

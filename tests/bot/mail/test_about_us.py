@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from bot.delivery.worker import ChannelError
 from digest.db.engine import open_engine
-from tests.bot.mail.house import House
+from tests.bot.mail.mail_fixture import MailFixture
 from tests.bot.mail.test_refusals import ABOUT_US
 from tests.fakes.smtp import FakeSmtp, Says, Stage
 
@@ -26,143 +26,151 @@ async def smtp() -> AsyncIterator[FakeSmtp]:
 
 
 @pytest_asyncio.fixture
-async def house(tmp_path: Path, sqlite_template: Path, smtp: FakeSmtp) -> AsyncIterator[House]:
+async def fixture(tmp_path: Path, sqlite_template: Path, smtp: FakeSmtp) -> AsyncIterator[MailFixture]:
     shutil.copy(sqlite_template, tmp_path / "store.db")
     engine = open_engine(f"sqlite:///{tmp_path}/store.db")
-    yield House(engine, smtp.port)
+    yield MailFixture(engine, smtp.port)
     await engine.dispose()
 
 
-async def subscribed(house: House, count: int, domains: tuple[str, ...] = DOMAINS) -> list[str]:
+async def subscribed(fixture: MailFixture, count: int, domains: tuple[str, ...] = DOMAINS) -> list[str]:
     """So many readers, to whom something is due."""
     readers = [f"reader{each}@{domains[each % len(domains)]}" for each in range(count)]
-    await house.subscribe(*readers)
-    await house.broadcast()
+    await fixture.subscribe(*readers)
+    await fixture.broadcast()
     return readers
 
 
-async def refused(house: House) -> str:
+async def refused(fixture: MailFixture) -> str:
     """What the operator reads of a run that comes to nothing."""
     with pytest.raises(ChannelError) as error:
-        async with house.outbox() as outbox:
+        async with fixture.outbox() as outbox:
             await outbox.drain()
     return str(error.value)
 
 
-async def all_active(house: House) -> bool:
-    return {standing[:1] for standing in await house.statuses()} == {("active",)}
+async def all_active(fixture: MailFixture) -> bool:
+    return {standing[:1] for standing in await fixture.statuses()} == {("active",)}
 
 
 @pytest.mark.parametrize("answer", ABOUT_US)
-async def test_what_is_about_us_pauses_the_channel_at_once(house: House, smtp: FakeSmtp, answer: str) -> None:
-    await subscribed(house, 10)
+async def test_what_is_about_us_pauses_the_channel_at_once(
+    fixture: MailFixture, smtp: FakeSmtp, answer: str
+) -> None:
+    await subscribed(fixture, 10)
     smtp.fail(Stage.RCPT, Says(answer), times=1000)
-    assert await refused(house)
+    assert await refused(fixture)
     assert smtp.commands["RCPT"] <= 4
-    assert set(await house.deliveries()) == {("due", None)}
-    assert {tuple(each) for each in await house.statuses()} == {("active", None, 0)}
+    assert set(await fixture.deliveries()) == {("due", None)}
+    assert {tuple(each) for each in await fixture.statuses()} == {("active", None, 0)}
 
 
 @pytest.mark.parametrize("count", [2, pytest.param(3, marks=pytest.mark.play), 10])
 @pytest.mark.parametrize("answer", [UNKNOWN, "552 5.2.2 full", "550 no", "554 5.6.0 bad"])
 async def test_what_all_readers_hear_is_about_us_whatever_it_says(
-    house: House, smtp: FakeSmtp, count: int, answer: str
+    fixture: MailFixture, smtp: FakeSmtp, count: int, answer: str
 ) -> None:
-    readers = await subscribed(house, count)
+    readers = await subscribed(fixture, count)
     for reader in readers:
         smtp.fail(Stage.RCPT, Says(answer.format(to=reader)), to=reader, times=1000)
     for _ in range(2):  # runs
-        assert "no subscription ends" in await refused(house)
-        house.now += house.now.resolution  # of the same run
-        assert {tuple(each) for each in await house.statuses()} == {("active", None, 0)}
-        assert {state for state, _ in await house.deliveries()} == {"due"}
+        assert "no subscription ends" in await refused(fixture)
+        fixture.now += fixture.now.resolution  # of the same run
+        assert {tuple(each) for each in await fixture.statuses()} == {("active", None, 0)}
+        assert {state for state, _ in await fixture.deliveries()} == {"due"}
     assert smtp.taken == []
 
 
 @pytest.mark.parametrize("stage", [Stage.DATA, Stage.CONTENT])
 async def test_the_brake_holds_after_the_recipient_was_taken_too(
-    house: House, smtp: FakeSmtp, stage: Stage
+    fixture: MailFixture, smtp: FakeSmtp, stage: Stage
 ) -> None:
-    await subscribed(house, 10)
+    await subscribed(fixture, 10)
     smtp.fail(stage, Says("550 5.1.1 User unknown"), times=1000)
-    assert "no subscription ends" in await refused(house)
-    assert await all_active(house)
+    assert "no subscription ends" in await refused(fixture)
+    assert await all_active(fixture)
 
 
-async def test_a_relay_that_knows_nobody_of_the_only_domain_ends_nobody(house: House, smtp: FakeSmtp) -> None:
-    await subscribed(house, 10, ("only.example",))
+async def test_a_relay_that_knows_nobody_of_the_only_domain_ends_nobody(
+    fixture: MailFixture, smtp: FakeSmtp
+) -> None:
+    await subscribed(fixture, 10, ("only.example",))
     smtp.fail(Stage.RCPT, Says("550 5.1.1 User unknown"), times=1000)
-    assert await refused(house)
-    assert await all_active(house)
+    assert await refused(fixture)
+    assert await all_active(fixture)
 
 
 async def test_those_refused_before_the_relay_works_are_served_at_the_end_of_the_run(
-    house: House, smtp: FakeSmtp
+    fixture: MailFixture, smtp: FakeSmtp
 ) -> None:
-    readers = await subscribed(house, 10)
+    readers = await subscribed(fixture, 10)
     smtp.fail(Stage.RCPT, Says("550 5.1.1 User unknown"), times=4)
-    await house.send()
+    await fixture.send()
     assert smtp.mailboxes == dict.fromkeys(readers, 1)
-    assert {tuple(each) for each in await house.statuses()} == {("active", None, 0)}
+    assert {tuple(each) for each in await fixture.statuses()} == {("active", None, 0)}
 
 
-async def test_a_stop_in_the_midst_of_a_run_counts_against_nobody(house: House, smtp: FakeSmtp) -> None:
-    house.overrides["mail_connections"] = 1
-    readers = await subscribed(house, 8)
+async def test_a_stop_in_the_midst_of_a_run_counts_against_nobody(
+    fixture: MailFixture, smtp: FakeSmtp
+) -> None:
+    fixture.overrides["mail_connections"] = 1
+    readers = await subscribed(fixture, 8)
     for reader in readers[1:3]:
         smtp.fail(Stage.RCPT, Says(UNKNOWN.format(to=reader)), to=reader)
     smtp.fail(Stage.RCPT, Says("450 4.2.0 greylisted"), to=readers[3])
-    async with house.outbox() as outbox:
+    async with fixture.outbox() as outbox:
         running = asyncio.create_task(outbox.run())
         async with asyncio.timeout(20):
             while smtp.met < 3:  # noqa: ASYNC110 - another task makes it so
                 await asyncio.sleep(0.005)
         outbox.close()
         await running
-    assert await all_active(house)
-    await house.send(hours=2)
+    assert await all_active(fixture)
+    await fixture.send(hours=2)
     assert smtp.mailboxes == dict.fromkeys(readers, 1)
 
 
-async def test_a_quota_is_asked_about_once_in_a_pause_not_by_each_row(house: House, smtp: FakeSmtp) -> None:
-    await subscribed(house, 43)
+async def test_a_quota_is_asked_about_once_in_a_pause_not_by_each_row(
+    fixture: MailFixture, smtp: FakeSmtp
+) -> None:
+    await subscribed(fixture, 43)
     smtp.fail(Stage.RCPT, Says("450 4.7.0 daily quota exceeded"), times=1000)
-    async with house.outbox() as outbox:
+    async with fixture.outbox() as outbox:
         for _ in range(5):
             with pytest.raises(ChannelError, match="daily quota"):
                 await outbox.run()
     assert smtp.commands["RCPT"] <= 4 + 4 * 1  # those under way, then one each time
-    assert set(await house.deliveries()) == {("due", None)}
+    assert set(await fixture.deliveries()) == {("due", None)}
 
 
 async def test_words_that_nobody_knows_pause_the_channel_once_many_hear_them(
-    house: House, smtp: FakeSmtp
+    fixture: MailFixture, smtp: FakeSmtp
 ) -> None:
-    await subscribed(house, 43)
+    await subscribed(fixture, 43)
     smtp.fail(Stage.RCPT, Says("450 4.3.0 not now"), times=1000)
-    assert "not now" in await refused(house)
+    assert "not now" in await refused(fixture)
     assert smtp.commands["RCPT"] <= 2 * 8 + 4  # those begun, and two that try again
-    assert await all_active(house)
+    assert await all_active(fixture)
 
 
 @pytest.mark.parametrize("answer", ["553 5.7.1 Sender address rejected: not owned by user", UNKNOWN])
 @pytest.mark.parametrize("count", [1, 2])
 async def test_a_relay_that_refuses_us_is_asked_once_for_a_mailbox_however_much_is_due(
-    house: House, smtp: FakeSmtp, count: int, answer: str
+    fixture: MailFixture, smtp: FakeSmtp, count: int, answer: str
 ) -> None:
-    readers = await subscribed(house, count)
+    readers = await subscribed(fixture, count)
     for day in ("Tuesday", "Wednesday"):
-        await house.broadcast(day)
+        await fixture.broadcast(day)
     smtp.fail(Stage.RCPT, Says(answer.format(to="reader")), times=1000)
     if count > 1 or answer is not UNKNOWN:  # whoever is alone is believed to be unknown
-        async with house.outbox() as outbox:
+        async with fixture.outbox() as outbox:
             for _ in range(2):
                 with pytest.raises(ChannelError):
                     await outbox.run()
-                house.now += timedelta(minutes=1)
-        assert await all_active(house)
+                fixture.now += timedelta(minutes=1)
+        assert await all_active(fixture)
     else:
-        await house.send()
+        await fixture.send()
     assert set(smtp.asked) == set(readers)
     assert max(smtp.asked.values()) <= 2
 
@@ -176,104 +184,106 @@ def half_dead(kind: str) -> tuple[list[str], list[str]]:
 
 @pytest.mark.parametrize("where", ["first", "last", "every other"])
 async def test_of_a_list_of_which_half_is_dead_the_living_are_served_each_day_and_the_dead_end_after_two_weeks(
-    house: House, smtp: FakeSmtp, where: str
+    fixture: MailFixture, smtp: FakeSmtp, where: str
 ) -> None:
     readers, dead = half_dead(where)
-    await house.subscribe(*readers)
+    await fixture.subscribe(*readers)
     for reader in dead:
         smtp.fail(Stage.RCPT, Says(UNKNOWN.format(to=reader)), to=reader, times=1000)
-    began = house.now
+    began = fixture.now
     for number, day in enumerate((0, 1, 8)):
-        house.now = began + timedelta(days=day)
-        await house.broadcast(f"Day {day}")
+        fixture.now = began + timedelta(days=day)
+        await fixture.broadcast(f"Day {day}")
         if day == 0:  # the operator hears of it, once everybody was tried
             with pytest.raises(ChannelError, match="get the same refusal"):
-                await house.send()
+                await fixture.send()
         else:
-            await house.send()
+            await fixture.send()
         assert smtp.mailboxes == {each: number + 1 for each in readers if each not in dead}
-        assert await all_active(house)
+        assert await all_active(fixture)
         assert max(smtp.asked[each] for each in dead) <= 3 + 2 * number  # once more where they were in a row
-    house.now = began + timedelta(days=14)
-    await house.broadcast("Day 14")
-    await house.send()
+    fixture.now = began + timedelta(days=14)
+    await fixture.broadcast("Day 14")
+    await fixture.send()
     ended = [
         address
-        for address, standing in zip(readers, await house.statuses(), strict=True)
+        for address, standing in zip(readers, await fixture.statuses(), strict=True)
         if standing[0] == "ended"
     ]
     assert ended == dead
     assert smtp.mailboxes == {each: 4 for each in readers if each not in dead}
 
 
-async def test_a_failure_that_a_long_silence_interrupts_begins_anew(house: House, smtp: FakeSmtp) -> None:
-    readers = await subscribed(house, 8)
+async def test_a_failure_that_a_long_silence_interrupts_begins_anew(
+    fixture: MailFixture, smtp: FakeSmtp
+) -> None:
+    readers = await subscribed(fixture, 8)
     for reader in readers[:4]:
         smtp.fail(Stage.RCPT, Says(UNKNOWN.format(to=reader)), to=reader, times=1000)
     with pytest.raises(ChannelError, match="while others are served"):
-        await house.send()
-    await house.broadcast("Three weeks later.")
-    await house.send(weeks=3)
-    assert await all_active(house)
+        await fixture.send()
+    await fixture.broadcast("Three weeks later.")
+    await fixture.send(weeks=3)
+    assert await all_active(fixture)
 
 
-async def test_greylisting_holds_up_nobody_else(house: House, smtp: FakeSmtp) -> None:
-    readers = await subscribed(house, 10)
+async def test_greylisting_holds_up_nobody_else(fixture: MailFixture, smtp: FakeSmtp) -> None:
+    readers = await subscribed(fixture, 10)
     for reader in readers[:9]:
         smtp.fail(Stage.RCPT, Says("450 4.2.0 Greylisted, see postgrey.example"), to=reader)
-    await house.send()
+    await fixture.send()
     assert smtp.mailboxes == {readers[9]: 1}
-    await house.send(minutes=6)
+    await fixture.send(minutes=6)
     assert smtp.mailboxes == dict.fromkeys(readers, 1)
-    assert {tuple(each) for each in await house.statuses()} == {("active", None, 0)}
+    assert {tuple(each) for each in await fixture.statuses()} == {("active", None, 0)}
 
 
-async def test_a_few_unknown_addresses_end_and_stop_nothing(house: House, smtp: FakeSmtp) -> None:
-    readers = await subscribed(house, 43)
+async def test_a_few_unknown_addresses_end_and_stop_nothing(fixture: MailFixture, smtp: FakeSmtp) -> None:
+    readers = await subscribed(fixture, 43)
     for reader in readers[:3]:
         smtp.fail(Stage.RCPT, Says(UNKNOWN.format(to=reader)), to=reader, times=9)
-    async with house.outbox() as outbox:
+    async with fixture.outbox() as outbox:
         await outbox.drain()
     assert smtp.mailboxes == dict.fromkeys(readers[3:], 1)
-    statuses = [standing for standing, *_ in await house.statuses()]
+    statuses = [standing for standing, *_ in await fixture.statuses()]
     assert statuses == ["ended"] * 3 + ["active"] * 40
 
 
 async def test_who_was_ended_before_the_others_heard_the_same_is_subscribed_again(
-    house: House, smtp: FakeSmtp
+    fixture: MailFixture, smtp: FakeSmtp
 ) -> None:
-    readers = await subscribed(house, 10)
+    readers = await subscribed(fixture, 10)
     smtp.fail(Stage.RCPT, Says(UNKNOWN.format(to=readers[0])), to=readers[0])
-    await house.send()
-    assert [standing for standing, *_ in await house.statuses()] == ["ended"] + ["active"] * 9
-    await house.broadcast("The next day.")
+    await fixture.send()
+    assert [standing for standing, *_ in await fixture.statuses()] == ["ended"] + ["active"] * 9
+    await fixture.broadcast("The next day.")
     for reader in readers:
         smtp.fail(Stage.RCPT, Says(UNKNOWN.format(to=reader)), to=reader, times=1000)
     with pytest.raises(ChannelError):
-        await house.send(hours=20)
-    assert {tuple(each) for each in await house.statuses()} == {("active", None, 0)}
+        await fixture.send(hours=20)
+    assert {tuple(each) for each in await fixture.statuses()} == {("active", None, 0)}
 
 
 async def test_a_reader_alone_whose_server_blames_us_costs_nobody_else_the_mail(
-    house: House, smtp: FakeSmtp
+    fixture: MailFixture, smtp: FakeSmtp
 ) -> None:
-    house.overrides["mail_connections"] = 1
-    readers = await subscribed(house, 10)
+    fixture.overrides["mail_connections"] = 1
+    readers = await subscribed(fixture, 10)
     smtp.fail(Stage.RCPT, Says("550 5.7.1 rejected by our policy"), to=readers[0], times=1000)
-    async with house.outbox() as outbox:
+    async with fixture.outbox() as outbox:
         await outbox.drain()
     assert smtp.mailboxes == dict.fromkeys(readers[1:], 1)
-    assert (await house.deliveries())[0] == ("failed", "refused-alone")
-    assert await all_active(house)
+    assert (await fixture.deliveries())[0] == ("failed", "refused-alone")
+    assert await all_active(fixture)
 
 
 @pytest.mark.parametrize("reply", ["421 4.7.0 mx.example closing", "421 HL:REP 163 mx5"])
 async def test_a_server_that_hangs_up_on_everybody_is_left_alone(
-    house: House, smtp: FakeSmtp, reply: str
+    fixture: MailFixture, smtp: FakeSmtp, reply: str
 ) -> None:
-    await subscribed(house, 43)
+    await subscribed(fixture, 43)
     smtp.fail(Stage.RCPT, Says(reply), times=1000)
     with pytest.raises(ChannelError):
-        await house.send()
+        await fixture.send()
     assert smtp.commands["RCPT"] <= 6
-    assert await all_active(house)
+    assert await all_active(fixture)

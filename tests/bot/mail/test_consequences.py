@@ -13,7 +13,7 @@ from bot.db.tables import bounces
 from bot.mail import apply_bounces
 from bot.mail.apply_bounces import BounceOutcome
 from digest.db.engine import reading
-from tests.bot.mail.readers import DAY, delivered, returned_at, standing, subscribed
+from tests.bot.mail.people import DAY, delivered, returned_at, standing, subscribed
 from tests.bot.mail.reports import (
     LINKS,
     NOW,

@@ -10,7 +10,7 @@ from bot.core import mailboxes
 from bot.core.models import Consent, Detail
 from bot.mail.import_csv import CsvSheet, Defaults, RowFault, read
 from bot.subscriptions.preferences import Offer
-from tests.bot.mail.readers import READER
+from tests.bot.mail.people import READER
 from tests.bot.mail.reports import NOW
 
 OWN = (mailboxes.parse("daily@example.org"),)

@@ -18,7 +18,7 @@ from bot.mail import imap as imap_inbox
 from bot.mail.apply_bounces import BounceOutcome
 from bot.mail.bounces import LIMIT_BYTES
 from bot.mail.imap import Account, MailboxError, check
-from tests.bot.mail.readers import standing, subscribed
+from tests.bot.mail.people import standing, subscribed
 from tests.bot.mail.reports import LINKS, NOW, came_back_to, dsn, letter
 from tests.dovecot import PASSWORD, Dovecot
 

@@ -12,7 +12,7 @@ from bot.core.mailboxes import parse
 from bot.delivery.worker import ChannelError
 from bot.mail import composing
 from digest.db.engine import open_engine
-from tests.bot.mail.house import House
+from tests.bot.mail.mail_fixture import MailFixture
 from tests.postfix import PASSWORD, USERNAME, Postfix, postfix
 
 
@@ -23,9 +23,9 @@ def relay() -> Iterator[Postfix]:
 
 
 @pytest_asyncio.fixture
-async def house(
+async def fixture(
     tmp_path: Path, sqlite_template: Path, relay: Postfix, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[House]:
+) -> AsyncIterator[MailFixture]:
     """A database whose mail goes to the relay, which is trusted."""
     monkeypatch.setenv("SSL_CERT_FILE", str(relay.authority))
     shutil.copy(sqlite_template, tmp_path / "store.db")
@@ -35,7 +35,7 @@ async def house(
         "smtp_username": USERNAME,
         "smtp_password": PASSWORD,
     }
-    yield House(engine, relay.port, overrides=login)
+    yield MailFixture(engine, relay.port, overrides=login)
     await engine.dispose()
 
 
@@ -46,12 +46,14 @@ async def delivered(relay: Postfix, name: str, count: int) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_a_mail_reaches_the_mailbox_and_an_unknown_one_is_ended(house: House, relay: Postfix) -> None:
-    await house.subscribe("ada", "nobody", "bea")
-    await house.broadcast("Grüße, 各位读者。")
-    await house.send()
-    assert [state for state, _ in await house.deliveries()] == ["sent", "failed", "sent"]
-    assert [standing for standing, *_ in await house.statuses()] == ["active", "ended", "active"]
+async def test_a_mail_reaches_the_mailbox_and_an_unknown_one_is_ended(
+    fixture: MailFixture, relay: Postfix
+) -> None:
+    await fixture.subscribe("ada", "nobody", "bea")
+    await fixture.broadcast("Grüße, 各位读者。")
+    await fixture.send()
+    assert [state for state, _ in await fixture.deliveries()] == ["sent", "failed", "sent"]
+    assert [standing for standing, *_ in await fixture.statuses()] == ["active", "ended", "active"]
     await delivered(relay, "ada", 1)
     await delivered(relay, "bea", 1)
     [mail] = relay.mail("ada")
@@ -67,37 +69,39 @@ async def test_a_mail_reaches_the_mailbox_and_an_unknown_one_is_ended(house: Hou
         assert "https://daily.example/unsubscribe/" in body.get_content()
 
 
-async def test_a_wrong_password_stops_the_run_and_ends_nobody(house: House, relay: Postfix) -> None:
-    house.overrides["smtp_password"] = "battery staple"
-    await house.subscribe("ada")
-    await house.broadcast()
+async def test_a_wrong_password_stops_the_run_and_ends_nobody(fixture: MailFixture, relay: Postfix) -> None:
+    fixture.overrides["smtp_password"] = "battery staple"
+    await fixture.subscribe("ada")
+    await fixture.broadcast()
     with pytest.raises(ChannelError, match=r"refuses the connection or login: 535 5\.7\.8") as refused:
-        await house.send()
+        await fixture.send()
     assert "battery" not in str(refused.value)
-    assert await house.deliveries() == [("due", None)]
-    assert await house.statuses() == [("active", None, 0)]
+    assert await fixture.deliveries() == [("due", None)]
+    assert await fixture.statuses() == [("active", None, 0)]
 
 
-async def test_without_a_login_the_relay_refuses_us_and_not_the_reader(house: House, relay: Postfix) -> None:
-    house.overrides |= {"smtp_username": None, "smtp_password": None}
-    await house.subscribe("ada")
-    await house.broadcast()
+async def test_without_a_login_the_relay_refuses_us_and_not_the_reader(
+    fixture: MailFixture, relay: Postfix
+) -> None:
+    fixture.overrides |= {"smtp_username": None, "smtp_password": None}
+    await fixture.subscribe("ada")
+    await fixture.broadcast()
     with pytest.raises(ChannelError):
-        await house.send()
-    assert await house.statuses() == [("active", None, 0)]
+        await fixture.send()
+    assert await fixture.statuses() == [("active", None, 0)]
 
 
-async def test_a_relay_that_wants_tls_gets_nothing_in_clear(house: House, relay: Postfix) -> None:
-    house.overrides = {"smtp_security": "none"}
-    await house.subscribe("ada")
-    await house.broadcast()
+async def test_a_relay_that_wants_tls_gets_nothing_in_clear(fixture: MailFixture, relay: Postfix) -> None:
+    fixture.overrides = {"smtp_security": "none"}
+    await fixture.subscribe("ada")
+    await fixture.broadcast()
     with pytest.raises(ChannelError, match="530"):
-        await house.send()
-    assert await house.statuses() == [("active", None, 0)]
+        await fixture.send()
+    assert await fixture.statuses() == [("active", None, 0)]
 
 
-async def test_a_letter_reaches_the_mailbox(house: House, relay: Postfix) -> None:
-    async with house.mail() as mail:
+async def test_a_letter_reaches_the_mailbox(fixture: MailFixture, relay: Postfix) -> None:
+    async with fixture.mail() as mail:
         part = composing.letter(".", [".Hello."], "en", personal=False)
         await mail.post(part, to=parse("letters@reader.example"), number=7)
     await delivered(relay, "letters", 1)
@@ -107,17 +111,17 @@ async def test_a_letter_reaches_the_mailbox(house: House, relay: Postfix) -> Non
 
 
 async def test_a_postfix_that_refuses_our_sender_at_rcpt_ends_nobody(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    fixture: MailFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with postfix("ada", "bea", restrictions="reject_authenticated_sender_login_mismatch") as strict:
         monkeypatch.setenv("SSL_CERT_FILE", str(strict.authority))
-        house.port = strict.port
-        await house.subscribe("ada", "bea", "nobody")
-        await house.broadcast()
+        fixture.port = strict.port
+        await fixture.subscribe("ada", "bea", "nobody")
+        await fixture.broadcast()
         with pytest.raises(ChannelError, match=r"553 5\.7\.1 … Sender address rejected: not owned by user"):
-            await house.send()
-        assert await house.deliveries() == [("due", None)] * 3
-        assert await house.statuses() == [("active", None, 0)] * 3
-        house.overrides["mail_from"] = "owned@daily.example"
-        await house.send()
-        assert [standing for standing, *_ in await house.statuses()] == ["active", "active", "ended"]
+            await fixture.send()
+        assert await fixture.deliveries() == [("due", None)] * 3
+        assert await fixture.statuses() == [("active", None, 0)] * 3
+        fixture.overrides["mail_from"] = "owned@daily.example"
+        await fixture.send()
+        assert [standing for standing, *_ in await fixture.statuses()] == ["active", "active", "ended"]

@@ -28,7 +28,7 @@ from bot.core.models import (
     Subscriber,
     SubscriberStatus,
 )
-from bot.db import campaigns, deliveries, signups, subscribers
+from bot.db import campaigns, fanouts, signups, subscribers
 from bot.db.paper_requests import Day
 from bot.db.tables import deliveries as ledger
 from bot.subscriptions import preferences
@@ -244,7 +244,7 @@ async def with_edition(engine: AsyncEngine, new: Subscriber) -> Subscriber:
         known = await subscribers.add(connection, new, ANCHOR)
         sent = await campaigns.open_(connection, Subject.EDITION, ANCHOR.date(), ANCHOR, ANCHOR)
         assert sent is not None
-        await deliveries.open_for(
+        await fanouts.open_for(
             connection, sent, lambda hour, zone: preferences.due_at(sent, hour, zone), ANCHOR, quiet=False
         )
     return known

@@ -11,7 +11,7 @@ from bot.core.models import Preferences
 from bot.delivery.worker import ChannelError
 from bot.serve import serve
 from bot.telegram.incoming import Address
-from tests.bot.mail.readers import READER
+from tests.bot.mail.people import READER
 from tests.bot.telegram.crowd import people, reader, subscribe
 from tests.bot.telegram.talks import in_short_messages
 from tests.bot.telegram.world import OPERATOR, RHYTHM, BotWorld, bot_world

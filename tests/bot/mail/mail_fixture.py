@@ -29,7 +29,7 @@ SECRET = "a-secret-of-thirty-two-characters-and-more"
 
 
 @dataclass
-class House:
+class MailFixture:
     """A database, and the server that its mail is handed in to."""
 
     engine: AsyncEngine
