@@ -307,7 +307,7 @@ async def test_a_language_that_is_ready_waits_for_no_other(tmp_path: Path) -> No
 
     async with bot_world(tmp_path, FakeModel(always=answer), papers=1) as here:
         chinese, french = people(here, 2)
-        await subscribe(here, reader(chinese), reader(french, choices=Preferences("fr")))
+        await subscribe(here, reader(chinese), reader(french, preferences=Preferences("fr")))
         async with here.running():
             await here.telegram.chats[chinese].waits_for(
                 lambda message: "2026-02-11" in message.text, timeout=30

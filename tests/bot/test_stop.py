@@ -12,7 +12,7 @@ import pytest
 from benchmarks.virtual_time import VirtualLoop
 from bot import serve
 from bot.core.models import Sending
-from tests.bot.delivery.test_worker_restart import FIRST, house, sqlite_url
+from tests.bot.delivery.test_worker_restart import FIRST, fixture, sqlite_url
 from tests.bot.mail.people import subscribed
 from tests.fakes import model_faults
 from tests.fakes import telegram_faults as faults
@@ -95,7 +95,7 @@ async def test_a_process_in_which_a_thread_hangs_is_left_all_the_same() -> None:
 async def test_with_everything_under_way_and_nothing_answered_the_program_ends_and_goes_on_later(
     tmp_path: Path, sqlite_url: str
 ) -> None:
-    async with house(tmp_path, sqlite_url, latency_seconds=0) as here, FakeSmtp().serving() as smtp:
+    async with fixture(tmp_path, sqlite_url, latency_seconds=0) as here, FakeSmtp().serving() as smtp:
         await here.subscribe(*range(FIRST, FIRST + 40))
         for number in range(10):
             await subscribed(here.engine, f"reader{number}@example.org")

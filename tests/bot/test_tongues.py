@@ -32,14 +32,14 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 async def subscribe(
-    here: World, *wanted: tuple[str, Detail], standing: SubscriberStatus = SubscriberStatus.ACTIVE
+    here: World, *wanted: tuple[str, Detail], status: SubscriberStatus = SubscriberStatus.ACTIVE
 ) -> dict[str, Extent]:
     """One mailbox for each language and detail; the languages that are read then."""
     async with here.app(WEDNESDAY_NOON) as app, database.writing(app.engine) as connection:
         for language, detail in wanted:
-            address = f"{language}.{detail}.{standing}@example.org"
+            address = f"{language}.{detail}.{status}@example.org"
             choices = Preferences(language, detail)
-            new = Subscriber(0, "mail", address, ChatKind.MAILBOX, choices, SHANGHAI, standing)
+            new = Subscriber(0, "mail", address, ChatKind.MAILBOX, choices, SHANGHAI, status)
             await subscribers.add(connection, new, WEDNESDAY_NOON)
         return await subscribers.languages(connection)
 
@@ -85,7 +85,7 @@ class Learner:
 
 async def test_an_edition_is_translated_for_whoever_reads_and_read_only_for_who_asked(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
-        await subscribe(here, ("de", Detail.READINGS), standing=SubscriberStatus.LEFT)
+        await subscribe(here, ("de", Detail.READINGS), status=SubscriberStatus.LEFT)
         wanted = await subscribe(
             here,
             ("zh-CN", Detail.TITLES),

@@ -66,7 +66,7 @@ class MailFixture:
 
     async def leave(self, address: str) -> None:
         """Ends the subscription, as a click on the link does."""
-        await self._change(address, standing=SubscriberStatus.LEFT)
+        await self._change(address, status=SubscriberStatus.LEFT)
 
     async def pause(self, address: str) -> None:
         """Nothing for a week, as the page of preferences offers it."""

@@ -16,9 +16,9 @@ def reader(address: Address | int, **changes: object) -> Subscriber:
     where = address if isinstance(address, Address) else Address(address)
     kind = ChatKind.PRIVATE if where.is_private else ChatKind.GROUP
     given: dict[str, object] = {
-        "choices": Preferences("zh-CN"),
+        "preferences": Preferences("zh-CN"),
         "zone": ZoneInfo("Asia/Shanghai"),
-        "standing": SubscriberStatus.ACTIVE,
+        "status": SubscriberStatus.ACTIVE,
     }
     return Subscriber(0, "telegram", str(where), kind, **{**given, **changes})  # type: ignore[arg-type]
 

@@ -351,7 +351,8 @@ async def test_what_a_group_asked_for_follows_it_when_it_becomes_a_supergroup(
         boss = here.telegram.user(1001)
         group = here.telegram.group(-500, admins=[boss])
         await subscribe(
-            here, reader(-500, choices=Preferences("zh-CN", Detail.READINGS), standing=SubscriberStatus.LEFT)
+            here,
+            reader(-500, preferences=Preferences("zh-CN", Detail.READINGS), status=SubscriberStatus.LEFT),
         )
         async with here.running():
             await made(here)

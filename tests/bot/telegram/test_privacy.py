@@ -158,7 +158,7 @@ async def test_who_is_forgotten_amid_a_push_gets_no_more_of_it(
     async with bot_world(tmp_path, papers=4, telegram=FakeTelegram(limits=False)) as here:
         user, other = (here.telegram.user(1001 + at, started=True) for at in range(2))
         detail = Preferences("zh-CN", Detail.READINGS)
-        await subscribe(here, *(reader(each.id, choices=detail) for each in (user, other)))
+        await subscribe(here, *(reader(each.id, preferences=detail) for each in (user, other)))
         forgotten = asyncio.Event()
         second_held(here, user.id, forgotten)
         async with here.running():

@@ -37,7 +37,9 @@ async def test_each_detail_level_shows_its_own_part_of_every_paper(tmp_path: Pat
     async with bot_world(tmp_path) as here:
         titles, abstracts, readings = people(here, 3)
         levels = {titles: Detail.TITLES, abstracts: Detail.ABSTRACTS, readings: Detail.READINGS}
-        await subscribe(here, *(reader(chat, choices=choosing(detail=each)) for chat, each in levels.items()))
+        await subscribe(
+            here, *(reader(chat, preferences=choosing(detail=each)) for chat, each in levels.items())
+        )
         async with here.running():
             await here.until(STATES, [("sent", 3)])
         for chat in levels:
@@ -62,10 +64,10 @@ async def test_filters_leave_papers_out_and_what_is_left_is_numbered_from_one(tm
         by_category, by_word, without, nothing = people(here, 4)
         await subscribe(
             here,
-            reader(by_category, choices=choosing(categories=("cs.SD",))),
-            reader(by_word, choices=choosing(include=(keyword("whispered vowel"),))),
-            reader(without, choices=choosing(exclude=(keyword("EchoNet-2"), keyword("vowels")))),
-            reader(nothing, choices=choosing(include=(keyword("pharmacology"),))),
+            reader(by_category, preferences=choosing(categories=("cs.SD",))),
+            reader(by_word, preferences=choosing(include=(keyword("whispered vowel"),))),
+            reader(without, preferences=choosing(exclude=(keyword("EchoNet-2"), keyword("vowels")))),
+            reader(nothing, preferences=choosing(include=(keyword("pharmacology"),))),
         )
         async with here.running():
             await here.until(STATES, [("sent", 3), ("skipped", 1)])
@@ -83,7 +85,7 @@ async def test_an_edition_is_rendered_once_for_all_who_chose_alike(tmp_path: Pat
         await subscribe(
             here,
             *(reader(chat, silent=bool(at % 2)) for at, chat in enumerate(chats[:6])),
-            *(reader(chat, choices=choosing(detail=Detail.TITLES)) for chat in chats[6:]),
+            *(reader(chat, preferences=choosing(detail=Detail.TITLES)) for chat in chats[6:]),
         )
         async with here.running():
             await here.until(STATES, [("sent", 12)])
@@ -94,7 +96,7 @@ async def test_an_edition_is_rendered_once_for_all_who_chose_alike(tmp_path: Pat
 async def test_another_language_gets_its_own_words(tmp_path: Path) -> None:
     async with bot_world(tmp_path) as here:
         (english,) = people(here, 1)
-        await subscribe(here, reader(english, choices=Preferences("en")))
+        await subscribe(here, reader(english, preferences=Preferences("en")))
         async with here.running():
             await here.until(STATES, [("sent", 1)])
         assert "3 papers" in only(here, english).text
@@ -105,7 +107,9 @@ async def test_a_filter_that_leaves_nothing_gives_one_line_to_those_who_asked_fo
     async with bot_world(tmp_path) as here:
         told, untold = people(here, 2)
         nothing = choosing(include=(keyword("pharmacology"),))
-        await subscribe(here, reader(told, choices=nothing, quiet_line=True), reader(untold, choices=nothing))
+        await subscribe(
+            here, reader(told, preferences=nothing, quiet_line=True), reader(untold, preferences=nothing)
+        )
         async with here.running():
             await here.until(STATES, [("sent", 1), ("skipped", 1)])
         assert only(here, told).text == "2026-02-11：没有符合您设置的新论文。"

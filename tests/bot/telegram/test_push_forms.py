@@ -45,7 +45,7 @@ async def test_a_refused_rich_message_is_shown_once_in_classic_ones_whatever_com
 ) -> None:
     async with bot_world(tmp_path, papers=PAPERS, arxiv_request_interval=0) as here:
         first, second, sound = people(here, 3)
-        await subscribe(here, *(reader(chat, choices=RICH) for chat in (first, second, sound)))
+        await subscribe(here, *(reader(chat, preferences=RICH) for chat in (first, second, sound)))
         here.telegram.fail(NOT_RICH, method="sendRichMessage", chat_id=first)
         here.telegram.fail(faults.slow(0), method="sendMessage", chat_id=first)
         here.telegram.fail(faults.status(503), method="sendMessage", chat_id=first)
@@ -77,7 +77,7 @@ async def test_a_refused_rich_message_is_shown_once_in_classic_ones_whatever_com
 async def test_one_rich_message_refused_goes_out_classic_and_the_next_is_rich_again(tmp_path: Path) -> None:
     async with bot_world(tmp_path) as here:
         first, second = people(here, 2)
-        await subscribe(here, reader(first, choices=RICH), reader(second, choices=RICH))
+        await subscribe(here, reader(first, preferences=RICH), reader(second, preferences=RICH))
         refusal = faults.status(400, "Bad Request: RICH_MESSAGE_INVALID")
         here.telegram.fail(refusal, method="sendRichMessage", chat_id=first)
         async with here.running():
@@ -92,7 +92,7 @@ async def test_a_server_that_knows_no_rich_messages_is_asked_for_one_only_once(t
     async with bot_world(tmp_path) as here:
         here.telegram.rich = False
         chats = people(here, 3)
-        now, *evening = (reader(chat, choices=RICH) for chat in chats)
+        now, *evening = (reader(chat, preferences=RICH) for chat in chats)
         await subscribe(here, now, *(replace(each, hour=time(18, 0)) for each in evening))
         async with here.running():
             await here.until(STATES, [("due", 2), ("sent", 1)])
@@ -110,7 +110,7 @@ async def test_those_that_wait_when_the_server_proves_to_know_no_rich_messages_d
         proven = asyncio.Event()
         here.telegram.fail(faults.held(proven), method="sendRichMessage")
         *chats, other = people(here, 4)
-        await subscribe(here, *(reader(chat, choices=RICH) for chat in chats), reader(other))
+        await subscribe(here, *(reader(chat, preferences=RICH) for chat in chats), reader(other))
         with capture_logs() as logs:
             async with here.running():
                 await here.telegram.chats[other].waits_for(1)  # last in the row: the others had their turn
@@ -127,7 +127,7 @@ async def test_what_is_refused_rich_and_classic_goes_out_plain_and_each_refusal_
 ) -> None:
     async with bot_world(tmp_path) as here:
         (chat,) = people(here, 1)
-        await subscribe(here, reader(chat, choices=RICH))
+        await subscribe(here, reader(chat, preferences=RICH))
         here.telegram.fail(NOT_RICH, method="sendRichMessage", chat_id=chat)
         here.telegram.fail(UNPARSABLE, method="sendMessage", chat_id=chat)
         with capture_logs() as logs:
@@ -146,7 +146,7 @@ async def test_what_is_refused_rich_and_classic_goes_out_plain_and_each_refusal_
 async def test_a_rich_message_to_nobody_is_not_tried_in_another_form(tmp_path: Path, why: str) -> None:
     async with bot_world(tmp_path) as here:
         (chat,) = people(here, 1)
-        await subscribe(here, reader(chat, choices=RICH))
+        await subscribe(here, reader(chat, preferences=RICH))
         code = 403 if why.startswith("Forbidden") else 400
         here.telegram.fail(faults.status(code, why), method="sendRichMessage", chat_id=chat)
         async with here.running():

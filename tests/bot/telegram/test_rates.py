@@ -51,7 +51,7 @@ async def test_a_group_gets_twenty_messages_a_minute_of_the_digest_and_of_answer
         members = [here.telegram.user(1001 + at, started=True) for at in range(3)]
         group = here.telegram.group(GROUP, members=members)
         choices = Preferences("zh-CN", Detail.READINGS)
-        await subscribe(here, reader(group.id, choices=choices))
+        await subscribe(here, reader(group.id, preferences=choices))
         async with here.running():
             await group.waits_for(1)
             for at in range(A_MINUTE):

@@ -33,7 +33,7 @@ async def asking(folder: Path) -> AsyncIterator[tuple[BotWorld, User]]:
     async with bot_world(folder, papers=PAPERS, telegram=FakeTelegram(limits=False)) as here:
         user = here.telegram.user(1001, started=True)
         choices = Preferences("zh-CN", Detail.READINGS)
-        await subscribe(here, reader(user.id, choices=choices, standing=SubscriberStatus.LEFT))
+        await subscribe(here, reader(user.id, preferences=choices, status=SubscriberStatus.LEFT))
         async with here.running():
             await made(here)
         yield here, user
@@ -122,7 +122,10 @@ async def test_two_who_tap_at_once_and_one_who_is_forgotten_or_blocks_get_what_i
         choices = Preferences("zh-CN", Detail.READINGS)
         await subscribe(
             here,
-            *(reader(each.id, choices=choices, standing=SubscriberStatus.LEFT) for each in (other, leaving)),
+            *(
+                reader(each.id, preferences=choices, status=SubscriberStatus.LEFT)
+                for each in (other, leaving)
+            ),
         )
         forgotten = asyncio.Event()
         async with here.running():

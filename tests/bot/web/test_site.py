@@ -163,7 +163,7 @@ async def test_without_a_newsletter_there_is_no_form_but_still_the_way_out(tmp_p
         link = here.links.preferences(reader.id)
         assert (await here.web.get(link)).status_code == 200
         assert (await here.web.post(here.links.unsubscribe(reader.id))).status_code == 200
-        assert (await here.subscriber()).standing is SubscriberStatus.LEFT  # type: ignore[union-attr]
+        assert (await here.subscriber()).status is SubscriberStatus.LEFT  # type: ignore[union-attr]
         here.later(timedelta(days=91))
         assert (await here.web.get(link)).status_code == 410
 
@@ -232,7 +232,7 @@ async def test_the_numbers_count_people_mail_and_requests_and_name_nobody(tmp_pa
         assert numbers["arxiv_daily_http_requests_total", "/", "200"] == 2
         assert "example.org" not in answer.text
         await here.web.post(here.links.unsubscribe(reader.id))
-        assert 'standing="active"' not in (await here.web.get("/metrics")).text
+        assert 'status="active"' not in (await here.web.get("/metrics")).text
         for through in ("X-Forwarded-For", "Forwarded", "Via"):
             assert (await here.web.get("/metrics", headers={through: "10.0.0.1"})).status_code == 404
 

@@ -206,7 +206,7 @@ async def test_a_mail_program_unsubscribes_by_one_post_as_often_as_it_likes(tmp_
         link = here.links.unsubscribe((await here.subscribed()).id)
         page = await here.web.get(link)
         assert (page.status_code, "<button" in page.text) == (200, True)
-        assert (await here.subscriber()).standing is SubscriberStatus.ACTIVE  # type: ignore[union-attr]
+        assert (await here.subscriber()).status is SubscriberStatus.ACTIVE  # type: ignore[union-attr]
         one_click = {"List-Unsubscribe": "One-Click"}
         answers = [
             await here.web.post(link, data=one_click),
@@ -216,7 +216,7 @@ async def test_a_mail_program_unsubscribes_by_one_post_as_often_as_it_likes(tmp_
         ]
         assert {each.status_code for each in answers} == {200}
         assert not any("set-cookie" in each.headers for each in answers)
-        assert (await here.subscriber()).standing is SubscriberStatus.LEFT  # type: ignore[union-attr]
+        assert (await here.subscriber()).status is SubscriberStatus.LEFT  # type: ignore[union-attr]
 
 
 async def test_an_earlier_delivery_time_of_a_new_sign_up_holds_for_the_edition_that_waits(
