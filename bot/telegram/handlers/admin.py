@@ -196,8 +196,8 @@ async def _audience(context: BotContext) -> dict[str, int]:
     async with database.reading(context.app.engine) as connection:
         statuses = await subscribers.statuses(connection)
     active: Counter[str] = Counter()
-    for (channel, standing, _), count in statuses.items():
-        active[channel] += count if standing is SubscriberStatus.ACTIVE else 0
+    for (channel, status, _), count in statuses.items():
+        active[channel] += count if status is SubscriberStatus.ACTIVE else 0
     return +active  # without empty channels
 
 
