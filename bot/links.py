@@ -104,7 +104,7 @@ class Links:
 
     @cached_property
     def _leaving(self) -> Signer:
-        return Signer(self.secret, salt="unsubscribe", key_derivation="hmac", digest_method=sha256)
+        return Signer(_key(self.secret, "unsubscribe"), key_derivation="none", digest_method=sha256)
 
     @cached_property
     def _preferring(self) -> TimestampSigner:
@@ -126,11 +126,16 @@ class Links:
         return found
 
 
+def _key(secret: str, purpose: str) -> bytes:
+    """Derive the key of `purpose`, as itsdangerous does for each signature with the derivation "hmac"."""
+    return hmac.digest(secret.encode(), purpose.encode(), sha256)
+
+
 class _TimedSigner(TimestampSigner):
     """A signer for `purpose` whose time is that of `clock`."""
 
     def __init__(self, secret: str, purpose: str, clock: Callable[[], datetime]) -> None:
-        super().__init__(secret, salt=purpose, key_derivation="hmac", digest_method=sha256)
+        super().__init__(_key(secret, purpose), key_derivation="none", digest_method=sha256)
         self._clock = clock
 
     def get_timestamp(self) -> int:
