@@ -118,7 +118,7 @@ async def _edit(loaded: Settings, ref: PaperRef, language: str, file: Path | Non
         )
         if shown:
             async with database.writing(parts.engine) as connection:
-                await campaigns.renew(connection, shown.day, command_line.now())
+                await campaigns.renew(connection, shown.day)
         here = shown if language == loaded.target_language else None
         account = await _rebuilt(parts, here) if here else None
     say(terminal.render("edited", version=paper.version, account=account), nl=False)

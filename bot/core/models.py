@@ -1,7 +1,7 @@
 """The values of `bot`: frozen, compared by content. Times are aware and in UTC."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
@@ -87,11 +87,11 @@ class Subscriber:
 
     `address` has the channel's form: a Telegram chat, followed by `:topic` for a topic of a forum; or a mailbox. The
     digest is sent at `hour` in `zone`; None means as soon as it is made. Nothing is sent before `paused_until`.
-    `silent` messages make no sound; `quiet_line` asks for a notice on days without papers. `awaiting` lists the
-    settings whose values were asked for, each with the message of its menu ("include:77 hour:80", 0 for none); in a
-    private chat the next message before `awaited_until` gives the value. `consecutive_refusals` counts refused
-    messages since the last accepted one; `failing_since` is the start of the failures. `consent` is None if none is
-    recorded, because pressing Start is clear enough.
+    `silent` messages make no sound; `quiet_line` asks for a notice on days without papers. `awaited` are the
+    settings whose values were asked for, each with the id of the message with its menu, or 0; in a private chat the
+    next message before `awaited_until` gives the value. `consecutive_refusals` counts refused messages since the last
+    accepted one; `failing_since` is the start of the failures. `consent` is None if none is recorded, because pressing
+    Start is clear enough.
     """
 
     id: int
@@ -106,7 +106,7 @@ class Subscriber:
     silent: bool = False
     quiet_line: bool = False
     paused_until: date | None = None
-    awaiting: str | None = None
+    awaited: Mapping[str, int] = field(default_factory=dict)
     awaited_until: datetime | None = None
     consecutive_refusals: int = 0
     failing_since: datetime | None = None
@@ -168,7 +168,7 @@ class Campaign:
     """A campaign: an edition or a quiet day by its date, or a message of the operator.
 
     `due_at` applies to subscribers without a delivery time. `languages` are those in which an edition is ready; None
-    means all.
+    means all. `revision` counts how often it was composed again after a correction.
     """
 
     id: int
@@ -177,6 +177,7 @@ class Campaign:
     text: str | None
     due_at: datetime
     languages: frozenset[str] | None = None
+    revision: int = 0
 
     def is_ready_in(self, language: str) -> bool:
         """Return whether it can be sent to subscribers who read `language`."""

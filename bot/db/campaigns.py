@@ -179,17 +179,14 @@ async def parts(connection: AsyncConnection, number: int) -> tuple[Part, ...]:
     return tuple(await connection.scalar(select(renderings.c.parts).where(renderings.c.id == number)) or ())
 
 
-async def renew(connection: AsyncConnection, day: date, at: datetime) -> None:
+async def renew(connection: AsyncConnection, day: date) -> None:
     """Compose the edition of `day` again for all who have received nothing of it so far.
 
     Subscribers who have received a part get the rest of the earlier messages.
     """
     of_day = select(dispatches.c.id).where(dispatches.c.edition_date == day).scalar_subquery()
-    columns = renderings.c
-    in_use = columns.dispatch_id == of_day, ~columns.choices.contains(" ")
-    await connection.execute(
-        update(renderings).where(*in_use).values(choices=columns.choices + f" until {at.isoformat()}")
-    )
+    edition = dispatches.c.edition_date == day
+    await connection.execute(update(dispatches).where(edition).values(revision=dispatches.c.revision + 1))
     untouched = (
         deliveries.c.dispatch_id == of_day,
         deliveries.c.rendering_id.is_not(None),
@@ -232,4 +229,4 @@ def campaign(row: Row[Any]) -> Campaign:
     """Convert a row of the table."""
     languages = None if row.languages is None else frozenset(row.languages)
     day = row.edition_date or row.quiet_date
-    return Campaign(row.id, Subject(row.subject), day, row.text, row.due_at, languages)
+    return Campaign(row.id, Subject(row.subject), day, row.text, row.due_at, languages, row.revision)

@@ -47,7 +47,6 @@ subscribers = Table(
     Column("silent", Boolean, nullable=False),
     Column("quiet_line", Boolean, nullable=False),
     Column("paused_until", Date),
-    Column("awaiting", Text),
     Column("strikes", Integer, nullable=False, server_default="0"),
     Column("failing_since", UtcDateTime),
     Column("failed_at", UtcDateTime),
@@ -57,6 +56,7 @@ subscribers = Table(
     Column("changed_at", UtcDateTime, nullable=False),
     Column("awaited_until", UtcDateTime),
     Column("joined", Integer, nullable=False, server_default="0", index=True),
+    Column("awaited", JSON(none_as_null=True)),
     UniqueConstraint("channel", "address"),
     Index("ix_subscribers_channel_standing", "channel", "standing"),
     Index("ix_subscribers_standing_zone_hour", "standing", "zone", "hour"),
@@ -65,7 +65,8 @@ subscribers = Table(
 
 # One row for each edition, quiet day or broadcast, so that none is sent twice. A day can have both of the first, if its
 # papers turned up late. `languages` are those in which it is ready, None for all. Its fan-out includes subscribers with
-# `joined` up to `joined_until`; it has reached those with ids up to `reached`, and all of them at `given_at`.
+# `joined` up to `joined_until`; it has reached those with ids up to `reached`, and all of them at `given_at`. Its
+# messages are composed for its `revision`.
 dispatches = Table(
     "dispatches",
     metadata,
@@ -80,6 +81,7 @@ dispatches = Table(
     Column("joined_until", Integer),
     Column("reached", Integer, nullable=False, server_default="0"),
     Column("given_at", UtcDateTime),
+    Column("revision", Integer, nullable=False, server_default="0"),
     UniqueConstraint("edition_date"),
     sqlite_autoincrement=True,
 )

@@ -257,7 +257,7 @@ class Renderings:
             return self._numbers[key][0]
 
     async def _number(self, campaign: Campaign, preferences: Preferences, *, quiet: bool) -> int:
-        key = (campaign.id, _key(self._channel.name, preferences, quiet=quiet))
+        key = (campaign.id, _key(self._channel.name, preferences, campaign.revision, quiet=quiet))
         if not self._knows(key):
             async with self._making:  # whoever waited finds it done
                 if not self._knows(key):
@@ -310,9 +310,14 @@ def matching(edition: Edition, preferences: Preferences) -> Edition:
 
 
 @lru_cache(_IN_MEMORY)
-def _key(channel: str, preferences: Preferences, *, quiet: bool) -> str:
-    """Return the key of a rendering: a hash, so that no keywords remain after a subscriber's data is deleted."""
-    form = json.dumps([channel, asdict(preferences), quiet], sort_keys=True)
+def _key(channel: str, preferences: Preferences, revision: int, *, quiet: bool) -> str:
+    """Return the key of a rendering: a hash, so that no keywords remain after a subscriber's data is deleted.
+
+    The first revision is not part of it, so that messages composed by older versions of this program are found.
+    """
+    form = json.dumps(
+        [channel, asdict(preferences), quiet, *([revision] if revision else [])], sort_keys=True
+    )
     return hashlib.sha256(form.encode()).hexdigest()
 
 

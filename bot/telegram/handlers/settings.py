@@ -192,7 +192,7 @@ async def settings(context: BotContext, update: Update, _: ContextTypes.DEFAULT_
 
 async def given(context: BotContext, message: IncomingMessage, subscriber: Subscriber) -> bool:
     """Use a private message as the value of the setting that was asked for. Returns whether one was."""
-    awaited = _awaited(subscriber)
+    awaited = subscriber.awaited
     in_time = subscriber.awaited_until is not None and context.clock() < subscriber.awaited_until
     if not (message.address.is_private and awaited and in_time):
         return False
@@ -204,7 +204,7 @@ async def given(context: BotContext, message: IncomingMessage, subscriber: Subsc
 async def replied(context: BotContext, message: IncomingMessage, subscriber: Subscriber, name: str) -> None:
     """Use the reply to a prompt as the value of the setting `name`."""
     if await context.may_change(message):
-        await _set(context, message, subscriber, name, message.text, _awaited(subscriber).get(name, 0))
+        await _set(context, message, subscriber, name, message.text, subscriber.awaited.get(name, 0))
     else:
         await context.answer(message, templates.words(subscriber.preferences.language).only_admins)
 
@@ -217,9 +217,9 @@ async def interrupted(context: BotContext, update: Update, _: ContextTypes.DEFAU
     if not (update.callback_query or message.text.startswith("/")):
         return
     known = await context.subscriptions.find(CHANNEL, str(message.address.subscription))
-    if known and known.awaiting:
+    if known and known.awaited:
         await context.subscriptions.change(
-            known, lambda stored: replace(stored, awaiting=None, awaited_until=None)
+            known, lambda stored: replace(stored, awaited={}, awaited_until=None)
         )
 
 
@@ -287,20 +287,10 @@ async def _note(context: BotContext, subscriber: Subscriber, name: str, number: 
     until, is_one = context.clock() + _PATIENCE, subscriber.kind is ChatKind.PRIVATE
 
     def noted(stored: Subscriber) -> Subscriber:
-        others = {} if is_one else _awaited(stored)
-        return replace(stored, awaiting=_written({**others, name: number}), awaited_until=until)
+        others = {} if is_one else stored.awaited
+        return replace(stored, awaited={**others, name: number}, awaited_until=until)
 
     await context.subscriptions.change(subscriber, noted)
-
-
-def _awaited(subscriber: Subscriber) -> dict[str, int]:
-    """Return the settings whose values are awaited, each with the id of its menu message, or 0."""
-    pairs = (each.partition(":") for each in (subscriber.awaiting or "").split())
-    return {name: int(number) for name, _, number in pairs}
-
-
-def _written(awaited: dict[str, int]) -> str | None:
-    return " ".join(f"{name}:{number}" for name, number in awaited.items()) or None
 
 
 async def _set(
@@ -331,8 +321,8 @@ async def _change(
     """Apply `edit` to the subscriber and stop waiting for the value of `name`."""
 
     def settled(stored: Subscriber) -> Subscriber:
-        others = {each: number for each, number in _awaited(stored).items() if each != name}
-        return replace(edit(stored), awaiting=_written(others))
+        others = {each: number for each, number in stored.awaited.items() if each != name}
+        return replace(edit(stored), awaited=others)
 
     changed = await context.subscriptions.change(subscriber, settled)
     if (

@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.db import campaigns, deliveries, unknown_messages
+from bot.db import campaigns, deliveries, subscribers, unknown_messages
 from bot.db.tables import metadata
 from bot.db.upgrade import _config, _migrations, check, upgrade
 from bot.delivery import fanout
@@ -258,3 +258,22 @@ async def test_the_topics_of_a_private_chat_become_one_subscription(engine: Asyn
         assert [tuple(row) for row in left] == [(3, "1001"), (4, "-1001:5"), (5, "-1001:77"), (6, "1002")]
         kept = await connection.execute(text("SELECT id, subscriber_id, state FROM deliveries ORDER BY id"))
         assert [tuple(row) for row in kept] == [(3, 3, "sent"), (4, 3, "due")]
+
+
+async def test_the_settings_that_were_asked_for_are_asked_for_still(engine: AsyncEngine) -> None:
+    async with writing(engine) as connection:
+        await connection.run_sync(_upgrade_to, "0023")
+        common = "'zh-CN', 'titles', '[]', '[]', '[]', false, 'Asia/Shanghai', false, false"
+        for number, awaiting in ((1, "'include:77 hour:80'"), (2, "'zone:0'"), (3, "NULL")):
+            await connection.execute(
+                text(
+                    "INSERT INTO subscribers (id, channel, address, kind, standing, language, detail, categories, "
+                    "include, exclude, rich, zone, silent, quiet_line, made_at, changed_at, awaiting) VALUES "
+                    f"({number}, 'telegram', '{number}', 'group', 'active', {common}, '2026-02-10 00:00:00', "
+                    f"'2026-02-10 00:00:00', {awaiting})"
+                )
+            )
+    await upgrade(engine)
+    async with reading(engine) as connection:
+        found = [await subscribers.get(connection, number) for number in (1, 2, 3)]
+    assert [each.awaited for each in found if each] == [{"include": 77, "hour": 80}, {"zone": 0}, {}]

@@ -49,7 +49,7 @@ FULL = replace(
     silent=True,
     quiet_line=True,
     paused_until=date(2026, 3, 1),
-    awaiting="hour:5",
+    awaited={"hour": 5},
     awaited_until=LATER,
 )
 
@@ -326,6 +326,12 @@ async def test_an_edition_is_composed_anew_for_all_who_have_got_nothing_of_it(en
     async with writing(engine) as connection:
         await add(connection, "1001", "1002", "1003", "1004")
         campaign = await give_out(connection)
+
+        async def revision() -> int:
+            found = await campaigns.find(connection, campaign.id)
+            assert found is not None
+            return found.revision
+
         number = await campaigns.keep_rendering(connection, campaign.id, "key", [{}, {}], NOW)
         tried, begun, perhaps, new = await due(connection)
         for delivery, mark in (
@@ -334,16 +340,15 @@ async def test_an_edition_is_composed_anew_for_all_who_have_got_nothing_of_it(en
             (perhaps, Mark(Sending.DUE, "interrupted", part=0, rendering=number, repeated=True)),
         ):
             await deliveries.mark(connection, [delivery.id], mark, NOW)
-        await campaigns.renew(connection, TODAY, NOW)
-        assert await campaigns.rendering(connection, campaign.id, "key") is None
+        await campaigns.renew(connection, TODAY)
+        assert await revision() == 1
         assert await campaigns.parts(connection, number) == ({}, {})
         held = {each.id: each.rendering for each in await due(connection)}
         assert held == {tried.id: None, begun.id: number, perhaps.id: number, new.id: None}
-        newer = await campaigns.keep_rendering(connection, campaign.id, "key", [{"html": "新"}], NOW)
-        await campaigns.renew(connection, TODAY + timedelta(days=1), NOW)
-        assert await campaigns.rendering(connection, campaign.id, "key") == newer
-        await campaigns.renew(connection, TODAY, NOW + timedelta(hours=1))
-        assert await campaigns.rendering(connection, campaign.id, "key") is None
+        await campaigns.renew(connection, TODAY + timedelta(days=1))
+        assert await revision() == 1
+        await campaigns.renew(connection, TODAY)
+        assert await revision() == 2
 
 
 async def test_a_delivery_is_opened_for_each_who_is_subscribed_at_their_hour(engine: AsyncEngine) -> None:

@@ -331,3 +331,20 @@ async def test_of_a_large_audience_each_transaction_takes_a_part(
         assert await connection.scalar(select(func.count()).select_from(ledger)) == 25
         assert set(await connection.scalars(select(ledger.c.state).distinct())) == {Sending.DUE}
         assert len(await deliveries.due(connection, "telegram", NOW, 100)) == 25
+
+
+async def test_what_is_composed_after_a_correction_is_new_in_every_process(engine: AsyncEngine) -> None:
+    await subscribe(engine, "zh-CN")
+    await open_edition(engine)
+    here, elsewhere = (
+        fanout.Renderings(engine, _Composes("telegram"), _nothing, lambda: NOW) for _ in range(2)
+    )
+    before = (await due(engine, "telegram"))["1", Subject.EDITION]
+    old, _ = await here.of(before)
+    assert (await elsewhere.of(before))[0] == old
+    async with writing(engine) as connection:
+        await campaigns.renew(connection, DAY)
+    after = (await due(engine, "telegram"))["1", Subject.EDITION]
+    new, _ = await here.of(after)
+    assert new != old
+    assert (await elsewhere.of(after))[0] == new

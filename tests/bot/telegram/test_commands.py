@@ -1,5 +1,6 @@
 """Every command, as people use it, in both languages."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -91,11 +92,11 @@ async def test_a_value_is_waited_for_ten_minutes_and_not_beyond_another_command_
         user = here.telegram.user(1001)
         start = await told(user, "/start")
         menu = await told(user, "/settings include")
-        await here.until("SELECT awaiting FROM subscribers", [(f"include:{menu.id}",)])
+        await here.until("SELECT awaited FROM subscribers", [(json.dumps({"include": menu.id}),)])
         here.clock.forward(minutes=9)
         assert "关键词：EchoNet" in (await told(user, "EchoNet")).text
         menu = await told(user, "/settings include")
-        await here.until("SELECT awaiting FROM subscribers", [(f"include:{menu.id}",)])
+        await here.until("SELECT awaited FROM subscribers", [(json.dumps({"include": menu.id}),)])
         here.clock.forward(minutes=10)
         assert "请发送 arXiv 编号" in (await told(user, "谢谢")).text
         await told(user, "/settings include")

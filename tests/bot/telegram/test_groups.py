@@ -81,7 +81,7 @@ async def test_only_administrators_change_settings_by_word_or_by_tap(tmp_path: P
         for data in ("s:silent=1", "s:detail", "s:open", "s:menu", "sub:on", "sub:off", "forget:yes"):
             assert "只有管理员" in await alerted(here, guest, menu, data)
         assert len(group.shown) == shown  # said to the one who tapped, not to all
-        assert here.rows("SELECT standing, silent, awaiting FROM subscribers") == [("new", 0, None)]
+        assert here.rows("SELECT standing, silent, awaited FROM subscribers") == [("new", 0, None)]
         await boss.taps(menu, "静音：关")
         await group.waits_for(lambda message: message.edits == 1)
         assert here.rows("SELECT standing, silent FROM subscribers") == [("new", 1)]
