@@ -1,13 +1,8 @@
-"""One HTTP exchange with an OpenAI-compatible endpoint, and the parsing of its body, streamed or whole.
+"""One HTTP exchange with an OpenAI-compatible endpoint: takes a request, returns a completion or raises a named fault.
 
-Parser for the body of a chat completion: returns its text, or raises a named fault.
-
-Streamed completions: report the text while it is written, and join the chunks into one body.
-
-Chunks arrive as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html), each with a
-`chat.completion.chunk`. The lines are split here, because text line readers also split at U+2028.
-
-One HTTP exchange with an OpenAI-compatible endpoint: takes a request, returns a body or raises a named fault.
+Chunks of a streamed completion are server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html)
+with a `chat.completion.chunk` each. Their text is reported while it is written, and they are joined into one body. The
+lines are split here, because text line readers also split at U+2028.
 
 The openai package 3.52 sends the prompt along when it follows redirects, reads bodies of any size, retries a spent
 quota, and its timeout does not stop a slow trickle of bytes. Therefore redirects are off, bodies are limited, its
