@@ -35,8 +35,8 @@ from digest.core.models import Paper, PaperId, VersionId
 from digest.db import editions
 from digest.db import engine as database
 from digest.pipeline import close_editions
-from digest.pipeline.backlog import Plan
 from digest.pipeline.ingest import Sources
+from digest.pipeline.open_days import EditionPlan
 from digest.pipeline.selection import SelectionRules
 from tests.fakes.arxiv import FakeArxiv
 from tests.papers import paper
@@ -126,7 +126,7 @@ async def compare(days: int, lag: timedelta, chance: random.Random) -> Compared:
             sources = Sources(
                 QueryApi(arxiv_client, f"{url}/api/query"), AnnouncementFeed(arxiv_client, f"{url}/rss")
             )
-            plan = Plan(CALENDAR, "zh-CN", SelectionRules(CATEGORIES))
+            plan = EditionPlan(CALENDAR, "zh-CN", SelectionRules(CATEGORIES))
             for day in runs:
                 at = datetime.combine(day, time(10), CALENDAR.zone).astimezone(UTC)
                 show(arxiv, year, at, lag)

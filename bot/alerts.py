@@ -42,7 +42,7 @@ from digest.render import i18n
 _log = structlog.get_logger()
 _FOLDER = "alerts"
 _QUIET = timedelta(hours=1)  # a problem that comes and goes is alerted once in this time
-BACKOFF = Backoff(timedelta(seconds=30), timedelta(hours=1))  # for an alert that no route carried
+ALERT_BACKOFF = Backoff(timedelta(seconds=30), timedelta(hours=1))  # for an alert that no route carried
 _LONGEST_REASON = 500  # characters: a remote server may say anything
 
 
@@ -146,7 +146,7 @@ class Alerts:
             _log.error("alerts_not_read", error=str(error))
 
     async def _tell_kept(self, alert: Alert, routes: Sequence[Route]) -> None:
-        next_at = self.clock() + BACKOFF.pause(alert.tries)
+        next_at = self.clock() + ALERT_BACKOFF.pause(alert.tries)
         async with database.writing(self.engine) as connection:
             if not await rows.claim(connection, alert, self.clock(), next_at):
                 return

@@ -29,9 +29,9 @@ from digest.llm.client import Model
 from digest.llm.endpoint import EndpointClient
 from digest.llm.retry import RetryPolicy as ModelPatience
 from digest.pipeline.answering import Answerer
-from digest.pipeline.backlog import Plan
 from digest.pipeline.ingest import Sources
-from digest.pipeline.papers import Generators, PaperService, PaperServiceDependencies, Texts
+from digest.pipeline.open_days import EditionPlan
+from digest.pipeline.papers import Generators, PaperService, PaperSources, Texts
 from digest.pipeline.reading import ReadingWriter
 from digest.pipeline.selection import SelectionRules
 from digest.pipeline.translate import TranslationRules, Translator
@@ -41,7 +41,7 @@ Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
-class FarEnds:
+class RemoteOverrides:
     """Replacements for the remote services of the settings, and how long to wait for them."""
 
     arxiv: httpx.AsyncClient | None = None
@@ -61,7 +61,7 @@ class App:
     sources: Sources
     paper_service: PaperService
     library_in: Callable[[str], PaperService]
-    plan: Plan
+    plan: EditionPlan
     concurrency: int
     posts: Path
     with_git: bool
@@ -75,14 +75,14 @@ class App:
 async def open_app(
     settings: Settings,
     clock: Clock,
-    far_ends: FarEnds | None = None,
+    far_ends: RemoteOverrides | None = None,
     wall_clock: Clock | None = None,
 ) -> AsyncIterator[App]:
     """Build the parts for `settings` on an upgraded database, and close them at the end.
 
     `clock` may run at another time; costs are counted by `wall_clock` if that differs. Raises DigestError.
     """
-    ends, wall_clock = far_ends or FarEnds(), wall_clock or clock
+    ends, wall_clock = far_ends or RemoteOverrides(), wall_clock or clock
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(open_database(settings))
         alerts = Alerts(engine, wall_clock)
@@ -106,7 +106,7 @@ async def open_app(
         full_texts = FullTexts(
             arxiv_client, str(settings.arxiv_site_url).rstrip("/"), wants_tex=settings.arxiv_tex_source
         )
-        dependencies = PaperServiceDependencies(
+        dependencies = PaperSources(
             engine,
             api,
             Texts(engine, full_texts, clock, single_flight),
@@ -143,9 +143,9 @@ async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
         await engine.dispose()
 
 
-def plan(settings: Settings) -> Plan:
+def plan(settings: Settings) -> EditionPlan:
     """Return the settings of editions."""
-    return Plan(
+    return EditionPlan(
         calendar=calendar(settings),
         language=settings.target_language,
         rules=SelectionRules(

@@ -15,10 +15,10 @@ from pathlib import Path
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot import posts
+from bot import post_writer
 from bot.container import App
 from bot.db import subscribers
-from bot.posts import WrittenPost
+from bot.post_writer import WrittenPost
 from digest.core.errors import SourceError
 from digest.core.models import ClosedEdition, Edition, Entry, Extent, Gap, PaperId, Reading
 from digest.core.progress import Report
@@ -335,7 +335,7 @@ async def _edition(app: App, closed: ClosedEdition, report: Report, ready: Ready
         await closed_editions.mark_archived(connection, edition.date, app.clock())
         await closed_editions.note_made(connection, edition.date, edition.language, app.clock())
     await ready()
-    post = await posts.write(app, edition)
+    post = await post_writer.write(app, edition)
     return RunReport(edition, post, await meter.tokens(), meter.seconds)
 
 

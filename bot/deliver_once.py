@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
 
-from bot import outboxes, scheduler
+from bot import channel_setup, scheduler
+from bot.channel_setup import Intervals
 from bot.container import App
 from bot.core.models import AlertKind, Sending
 from bot.db import campaigns, deliveries
 from bot.delivery import fanout, resuming
 from bot.delivery.channel import Channel
-from bot.delivery.worker import Outbox
+from bot.delivery.worker import DeliveryWorker
 from bot.links import open_links
 from bot.mail.channel import Mail
-from bot.outboxes import Rhythm
 from bot.settings import Settings
 from bot.telegram.channel import TelegramChannel
 from digest.core.errors import DigestError
@@ -29,8 +29,8 @@ from digest.db import engine as database
 from digest.db.locks import BusyError
 
 _PAUSE = timedelta(minutes=1)  # like the first pause of `serve` (`resuming`)
-_RHYTHM = Rhythm(patience_seconds=600)  # what is due stays due for the next run
-_Opened = AbstractAsyncContextManager[tuple[Channel, Outbox]]
+_RHYTHM = Intervals(patience_seconds=600)  # what is due stays due for the next run
+_Opened = AbstractAsyncContextManager[tuple[Channel, DeliveryWorker]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Courier:
 
     async def _send_on(self, name: str, opened: Callable[[], _Opened], changed: asyncio.Event) -> None:
         """Send on one channel. The outbox lives as long as the run, with all that it has learned about the channel."""
-        outbox: Outbox | None = None
+        outbox: DeliveryWorker | None = None
         refused_at: datetime | None = None
         is_last = False
         async with AsyncExitStack() as stack:
@@ -123,7 +123,7 @@ class Courier:
                     refused_at = self.app.clock() if outbox is None or outbox.is_refused else None
                     await self.app.alerts.raise_(AlertKind.CHANNEL_PAUSED, name, str(error))
 
-    async def _drain(self, name: str, outbox: Outbox) -> None:
+    async def _drain(self, name: str, outbox: DeliveryWorker) -> None:
         self._faults.pop(name, None)
         outbox.has_sent.clear()
         await outbox.drain()
@@ -136,7 +136,7 @@ async def deliver_day(app: App, settings: Settings, day: date) -> Delivered:
 
     An edition that was never delivered goes to everybody as if it were today's, however old it is.
     """
-    outboxes.require_channel(settings)
+    channel_setup.require_channel(settings)
     async with database.reading(app.engine) as connection:
         if await editions.find(connection, day) is None:
             raise DigestError(f"There is no edition of {day}.")
@@ -152,8 +152,8 @@ async def deliver_day(app: App, settings: Settings, day: date) -> Delivered:
 def _channels(app: App, settings: Settings) -> dict[str, Callable[[], _Opened]]:
     found: dict[str, Callable[[], _Opened]] = {}
     if settings.telegram_bot_token is not None:
-        found[TelegramChannel.name] = partial(outboxes.telegram, app, settings, _RHYTHM)
+        found[TelegramChannel.name] = partial(channel_setup.telegram, app, settings, _RHYTHM)
     links = open_links(settings, app.clock)
     if settings.smtp_host is not None and links is not None:
-        found[Mail.name] = partial(outboxes.mail, app, settings, links, _RHYTHM)
+        found[Mail.name] = partial(channel_setup.mail, app, settings, links, _RHYTHM)
     return found

@@ -6,7 +6,7 @@ from functools import partial
 
 import structlog
 
-from bot import daily_run, posts
+from bot import daily_run, post_writer
 from bot.container import App
 from bot.core.models import AlertKind
 from bot.db import publications
@@ -78,7 +78,7 @@ async def _write(app: App, *, everything: bool) -> ArchiveError | None:
             continue
         edition = await daily_run.stored(app, each.day, app.paper_service.language)
         if edition is not None:
-            fault = (await posts.write(app, edition, each.write_tries)).fault or fault
+            fault = (await post_writer.write(app, edition, each.write_tries)).fault or fault
     return fault
 
 
@@ -119,7 +119,7 @@ async def _give_up(app: App) -> None:
 
 async def _put_off(app: App, left: Sequence[Publication], error: ArchiveError) -> ArchiveError:
     tries = max(each.push_tries for each in left)
-    next_at = app.clock() + posts.BACKOFF.pause(tries)
+    next_at = app.clock() + post_writer.PUBLISH_BACKOFF.pause(tries)
     async with database.writing(app.engine) as connection:
         days = [each.day for each in left]
         await publications.note_unpushed(connection, days, str(error), next_at, tries + 1)

@@ -30,7 +30,7 @@ from digest.db import engine as database
 from digest.db.bulk import BATCH
 from digest.db.locks import BusyError
 from digest.llm.errors import CallError, CallOutcome
-from digest.pipeline import close_editions, closing
+from digest.pipeline import close_editions, closing_rules
 from digest.pipeline.close_editions import ClosingState, Pause
 
 _AT_ONCE = 100  # transactions in one run; the rest can wait
@@ -232,7 +232,7 @@ class Schedule:
         calendar = self.app.plan.calendar
         async with database.reading(self.app.engine) as connection:
             last = await editions.last(connection)
-        if closing.is_quiet(calendar, last, now):
+        if closing_rules.is_quiet(calendar, last, now):
             due = calendar.due(now)
             await fanout.open_quiet_day(self.app.engine, due, calendar.anchor(due), now)
 
@@ -253,7 +253,7 @@ class Schedule:
         calendar = self.app.plan.calendar
         return (
             bool(incomplete)
-            or closing.has_open_day(calendar, last, now)
+            or closing_rules.has_open_day(calendar, last, now)
             or await close_editions.awaits_feed(self.app.engine, calendar, now)
         )
 
@@ -287,7 +287,7 @@ async def give_out(app: App) -> bool:
     now, calendar = app.clock(), app.plan.calendar
     today = calendar.due(now)
     async with database.reading(app.engine) as connection:
-        wanted = await fanout.languages_to_give(connection, today - fanout.LIFETIME)
+        wanted = await fanout.languages_to_give(connection, today - fanout.DELIVERY_LIFETIME)
         made = await editions.languages(connection, wanted.keys())
     opened = []
     for each, languages in wanted.items():

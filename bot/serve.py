@@ -20,19 +20,19 @@ from telegram import Update
 from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
+from bot import channel_setup, post_writer, process, publishing
 from bot import links as signed
-from bot import outboxes, posts, process, publishing
 from bot.alerts import NotToldError
-from bot.container import App, Clock, FarEnds, open_app
+from bot.channel_setup import Intervals
+from bot.container import App, Clock, RemoteOverrides, open_app
 from bot.core.models import Alert, AlertKind
 from bot.delivery import resuming
 from bot.delivery.outages import outlasting
 from bot.delivery.resuming import keep_sending, send_until, with_pauses
-from bot.delivery.worker import Outbox
+from bot.delivery.worker import DeliveryWorker
 from bot.links import Links
 from bot.mail import imap, return_path
 from bot.mail.transactional import TransactionalMail
-from bot.outboxes import Rhythm
 from bot.scheduler import Schedule
 from bot.settings import Settings
 from bot.subscriptions.service import SubscriptionService
@@ -123,10 +123,10 @@ class _Runtime:
 
     app: App
     settings: Settings
-    rhythm: Rhythm
+    rhythm: Intervals
     links: Links
     stop: asyncio.Event
-    outboxes: list[Outbox] = field(default_factory=list)
+    outboxes: list[DeliveryWorker] = field(default_factory=list)
     letters: TransactionalMail | None = None
     context: BotContext | None = None
     update_queue: UpdateQueue | None = None
@@ -147,7 +147,7 @@ class _Runtime:
         if self.letters is not None:
             self.letters.wake()
 
-    def leave_telegram(self, outbox: Outbox) -> None:
+    def leave_telegram(self, outbox: DeliveryWorker) -> None:
         """Remove Telegram from what the parts share."""
         self.joined.clear()
         self.context = self.update_queue = None
@@ -158,16 +158,16 @@ async def serve(
     settings: Settings,
     clock: Clock,
     stop: asyncio.Event,
-    far_ends: FarEnds | None = None,
-    rhythm: Rhythm | None = None,
+    far_ends: RemoteOverrides | None = None,
+    rhythm: Intervals | None = None,
 ) -> None:
     """Serve until `stop` is set; then finish or cancel the work in progress. Raises DigestError."""
-    outboxes.require_channel(settings)
+    channel_setup.require_channel(settings)
     async with open_app(settings, clock, far_ends) as app:
         database.require_writable(app.engine)
-        if fault := await posts.obstacle(app):
+        if fault := await post_writer.obstacle(app):
             _log.error("posts_cannot_be_published", error=str(fault))
-        runtime = _Runtime(app, settings, rhythm or Rhythm(), _links(settings, clock), stop)
+        runtime = _Runtime(app, settings, rhythm or Intervals(), _links(settings, clock), stop)
         parts: list[Coroutine[Any, Any, object]] = [
             _pages(runtime),
             _ticks(runtime),
@@ -192,7 +192,7 @@ async def _pages(runtime: _Runtime) -> None:
 
     pages = Pages(runtime.app, runtime.links, runtime.subscriptions, settings.smtp_host is not None)
     hook = webhook.route(secret.get_secret_value(), take) if secret is not None else None
-    served = site(pages, hook=hook, channels=outboxes.channels(settings))
+    served = site(pages, hook=hook, channels=channel_setup.channels(settings))
     async with listening(served, settings.web_host, settings.web_port):
         runtime.listens.set()
         _log.info("serving", webhook=hook is not None)
@@ -218,7 +218,7 @@ async def _publishing(runtime: _Runtime) -> None:
 
 async def _alerts(runtime: _Runtime) -> None:
     app, settings = runtime.app, runtime.settings
-    ways = outboxes.routes(app, settings, _Joined(runtime))
+    ways = channel_setup.routes(app, settings, _Joined(runtime))
     telling = partial(app.alerts.keep_telling, ways, min(_ALERT_SECONDS, runtime.rhythm.tick_seconds))
     await unless(runtime.stop, telling)
 
@@ -251,7 +251,7 @@ async def _unknown(runtime: _Runtime) -> None:
 
 async def _mail(runtime: _Runtime) -> None:
     app, links, stop = runtime.app, runtime.links, runtime.stop
-    async with outboxes.mail(app, runtime.settings, links, runtime.rhythm) as (mail, outbox):
+    async with channel_setup.mail(app, runtime.settings, links, runtime.rhythm) as (mail, outbox):
         runtime.outboxes.append(outbox)
         runtime.letters = TransactionalMail(
             app.engine, links, mail.post, app.clock, runtime.rhythm.look_seconds
@@ -345,11 +345,13 @@ async def _answers(runtime: _Runtime) -> bool:
     return True
 
 
-async def _joined(runtime: _Runtime, stack: AsyncExitStack) -> tuple[ExtBot[LimitArgs], Outbox, UpdateQueue]:
+async def _joined(
+    runtime: _Runtime, stack: AsyncExitStack
+) -> tuple[ExtBot[LimitArgs], DeliveryWorker, UpdateQueue]:
     """Join Telegram, and return what sends messages and handles updates; `stack` closes them."""
     settings = runtime.settings
     outgoing, outbox = await stack.enter_async_context(
-        outboxes.telegram(runtime.app, settings, runtime.rhythm)
+        channel_setup.telegram(runtime.app, settings, runtime.rhythm)
     )
     newsletter = runtime.links if settings.smtp_host is not None else None
     context = application.open_context(

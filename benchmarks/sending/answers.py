@@ -20,12 +20,12 @@ from benchmarks.results import Result, unmet
 from benchmarks.sending.crowd import CONNECTIONS, FIRST_CHAT, states, subscribe, telegram
 from bot.container import open_app, open_database
 from bot.delivery.fanout import Renderings
-from bot.delivery.worker import Outbox
+from bot.delivery.worker import DeliveryWorker
 from bot.subscriptions.service import SubscriptionService
 from bot.telegram import application
 from bot.telegram.channel import TelegramChannel
 from bot.telegram.http import Request
-from bot.telegram.rate_limiter import LimitArgs, Limiter
+from bot.telegram.rate_limiter import LimitArgs, RateLimiter
 from bot.telegram.update_queue import UpdateQueue
 from tests.bot.telegram.world import BotWorld, bot_world
 from tests.bot.world import WEDNESDAY_NOON, world
@@ -163,12 +163,12 @@ async def _bot(folder: Path, url: str, requests: _Requests) -> AsyncIterator[_As
             base_url=f"{url}/bot",
             request=_Watched(requests),
             get_updates_request=Request(1),
-            rate_limiter=Limiter(0),
+            rate_limiter=RateLimiter(0),
         )
         async with open_app(settings, lambda: WEDNESDAY_NOON) as app, application.initialized(bot):
             outgoing = TelegramChannel(bot)
             renderings = Renderings(app.engine, outgoing, _nothing, app.clock)
-            outbox = Outbox(app.engine, outgoing, renderings, app.clock)
+            outbox = DeliveryWorker(app.engine, outgoing, renderings, app.clock)
             subscriptions = SubscriptionService(app.engine, app.clock, outbox.wake)
             context = application.open_context(app, outgoing, outbox, subscriptions, settings)
             async with application.answering(context) as inbox:

@@ -22,11 +22,11 @@ from bot import settings
 from bot.container import open_database
 from bot.delivery import fanout
 from bot.delivery.fanout import Renderings
-from bot.delivery.worker import Outbox
+from bot.delivery.worker import DeliveryWorker
 from bot.settings import Settings
 from bot.telegram.channel import TelegramChannel
 from bot.telegram.http import Request
-from bot.telegram.rate_limiter import LimitArgs, Limiter
+from bot.telegram.rate_limiter import LimitArgs, RateLimiter
 from digest.core.models import Edition
 from tests.editions import edition, entry
 from tests.fakes.telegram import TOKEN
@@ -88,20 +88,20 @@ async def drain(folder: Path, url: str) -> None:
             base_url=f"{url}/bot",
             request=Request(CONNECTIONS),
             get_updates_request=Request(1),
-            rate_limiter=Limiter(None, width=CONNECTIONS),
+            rate_limiter=RateLimiter(None, width=CONNECTIONS),
         )
         async with bot:
             await outbox(engine, bot, lambda: ANCHOR).drain()
 
 
-def outbox(engine: AsyncEngine, bot: ExtBot[LimitArgs], clock: Callable[[], datetime]) -> Outbox:
+def outbox(engine: AsyncEngine, bot: ExtBot[LimitArgs], clock: Callable[[], datetime]) -> DeliveryWorker:
     """What sends the edition."""
     outgoing = TelegramChannel(bot)
 
     async def contents(*_: object) -> Edition:
         return due_edition()
 
-    return Outbox(engine, outgoing, Renderings(engine, outgoing, contents, clock), clock)
+    return DeliveryWorker(engine, outgoing, Renderings(engine, outgoing, contents, clock), clock)
 
 
 def due_edition() -> Edition:

@@ -25,7 +25,7 @@ from bot.core.mailboxes import Mailbox, Sender
 from bot.core.models import Campaign, Preferences, Subject
 from bot.delivery import fanout
 from bot.delivery.fanout import Renderings
-from bot.delivery.worker import Outbox
+from bot.delivery.worker import DeliveryWorker
 from bot.links import Links
 from bot.mail import channel, composing, message
 from bot.mail.message import Envelope, Letterhead
@@ -123,7 +123,7 @@ async def drain(folder: Path, port: int) -> None:
             return _edition()
 
         renderings = Renderings(engine, mail, contents, lambda: ANCHOR)
-        await Outbox(engine, mail, renderings, lambda: ANCHOR, width=mail.width).drain()
+        await DeliveryWorker(engine, mail, renderings, lambda: ANCHOR, width=mail.width).drain()
 
 
 def built() -> Envelope:

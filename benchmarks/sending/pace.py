@@ -20,7 +20,7 @@ from benchmarks.sending.crowd import ANCHOR, once_each, outbox, prepared, states
 from benchmarks.sending.memory import peak_megabytes
 from benchmarks.virtual_time import VirtualLoop, counting_the_database
 from bot.telegram.http import Request
-from bot.telegram.rate_limiter import Limiter
+from bot.telegram.rate_limiter import RateLimiter
 from tests.fakes.telegram import TOKEN, FakeTelegram
 
 _RATE = 30
@@ -96,7 +96,7 @@ async def _send(folder: Path, chats: int, fake: FakeTelegram, loop: asyncio.Abst
         base_url="http://telegram.invalid/bot",
         request=_InProcess(fake),
         get_updates_request=_InProcess(fake),
-        rate_limiter=Limiter(_RATE, clock=loop.time),
+        rate_limiter=RateLimiter(_RATE, clock=loop.time),
     )
     async with prepared(folder, chats) as engine, bot:
         began = loop.time()

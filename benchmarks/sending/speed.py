@@ -117,7 +117,7 @@ async def _post_all(url: str, chats: int) -> None:
 
 def _fields() -> dict[str, str]:
     campaign = Campaign(1, Subject.EDITION, ANCHOR.date(), None, ANCHOR)
-    message = messages.dispatched(campaign, due_edition(), Preferences("zh-CN"))[0].part()
+    message = messages.campaign_messages(campaign, due_edition(), Preferences("zh-CN"))[0].part()
     rows = [
         [{"text": one["text"], "callback_data": one["data"]} for one in row] for row in message["buttons"]
     ]

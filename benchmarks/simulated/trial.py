@@ -14,7 +14,7 @@ from benchmarks.simulated.faults import FAULTS, Simulated
 from benchmarks.simulated.translation import sentences, translation
 from digest.archive import post
 from digest.checks.glossary import load
-from digest.checks.translation import Original, Translated, cleaned, translated
+from digest.checks.translation import Original, Translated, check_translation, cleaned
 from digest.core.findings import Finding, is_hard
 from digest.core.models import Translation
 from digest.render.stored_text import stored
@@ -32,7 +32,7 @@ _GLOSSARY = load(_LANGUAGE)
 
 
 def check(original: Original, made: Translated) -> tuple[Finding, ...]:
-    return translated(original, made, _LANGUAGE, _GLOSSARY)
+    return check_translation(original, made, _LANGUAGE, _GLOSSARY)
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bot import command_line, daily_run, outboxes, posts, publishing, scheduler
+from bot import channel_setup, command_line, daily_run, post_writer, publishing, scheduler
+from bot.channel_setup import routes
 from bot.command_line import At, reporting, say
 from bot.container import App, calendar, open_app, open_database
 from bot.core.models import AlertKind
 from bot.daily_run import Work
 from bot.deliver_once import Courier, Delivered, deliver_day
-from bot.outboxes import routes
 from bot.settings import Settings
 from digest.core.errors import DigestError
 from digest.core.progress import Report
@@ -126,8 +126,8 @@ async def _work(loaded: Settings, at: str, *, delivers: bool) -> _Made:
         return clock()
 
     async with open_app(loaded, clock, wall_clock=command_line.now) as parts, _alerting(parts, loaded):
-        courier = Courier(parts, loaded) if delivers and outboxes.has_channel(loaded) else None
-        if courier is None and (fault := await posts.obstacle(parts)):
+        courier = Courier(parts, loaded) if delivers and channel_setup.has_channel(loaded) else None
+        if courier is None and (fault := await post_writer.obstacle(parts)):
             raise fault  # without channels there is nothing but the post
         with reporting(Console(stderr=True)) as report:
             run = _CommandRun(parts, moment, report, None if at else pause, delivers, courier)

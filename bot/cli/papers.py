@@ -192,7 +192,7 @@ def _doubts(loaded: Settings, paper: Paper, language: str, written: TranslationF
         return ()
     source = translation_draft.source(paper, language, rules(loaded, language).glossary, {})
     made = Translated(written.title, written.abstract, written.summary)
-    return translation_checks.translated(source.original, made, language, source.glossary)
+    return translation_checks.check_translation(source.original, made, language, source.glossary)
 
 
 async def _rebuilt(parts: App, shown: _Shown) -> RunReport | None:

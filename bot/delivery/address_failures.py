@@ -89,7 +89,7 @@ class RecipientAnswer:
 
 
 @dataclass
-class Brake:
+class RefusalCircuitBreaker:
     """The answers to the recipients of a run, one each. It starts again after hours without an answer.
 
     It lives in memory only: refused deliveries stay due until the run has shown the cause, so a kill loses only the
@@ -159,9 +159,9 @@ class Brake:
         return found
 
 
-PATIENCE = timedelta(days=14)
+FAILURE_GRACE_PERIOD = timedelta(days=14)
 """The time that an address may fail before its subscription ends."""
-GAP = timedelta(days=10)
+FAILURE_RESET_INTERVAL = timedelta(days=10)
 """After this time without a failure an address counts as working again; arXiv's longest holidays are shorter."""
 
 _log = structlog.get_logger()
@@ -205,7 +205,7 @@ def ruling(error: DeliveryError, weight: Weight, failing: timedelta, *, is_prove
     if isinstance(error, DeliveryRefusedError):
         return Ruling(counts=False, ends=False, again=weight is Weight.OURS)
     counts = is_proven and (blames or weight is not Weight.OURS)
-    is_over = failing >= PATIENCE and (blames or not is_common)
+    is_over = failing >= FAILURE_GRACE_PERIOD and (blames or not is_common)
     ends = counts and (is_over or (isinstance(error, EndedError) and not is_common))
     again = not ends and (not is_proven or (is_common and failing < _NEWLY))
     return Ruling(counts, ends, again)
@@ -219,7 +219,7 @@ class AddressFailures:
     channel: str
     ledger: BatchedWriter
     clock: Callable[[], datetime]
-    brake: Brake = field(default_factory=Brake)
+    brake: RefusalCircuitBreaker = field(default_factory=RefusalCircuitBreaker)
     _held: dict[int, tuple[Delivery, DeliveryError]] = field(default_factory=dict)
     """Refusals by subscriber id. A refused subscriber gets no other edition in the same run."""
 
@@ -267,7 +267,9 @@ class AddressFailures:
             async with database.writing(self.engine) as connection:
                 for delivery, error in held.values():
                     if blames_the_address(error):
-                        await subscribers.fail(connection, delivery.subscriber.id, now, gap=GAP, strike=False)
+                        await subscribers.fail(
+                            connection, delivery.subscriber.id, now, gap=FAILURE_RESET_INTERVAL, strike=False
+                        )
 
     async def settle(self) -> bool:
         """Apply the held refusals at the end of the run. Returns whether some are retried at once.
@@ -337,7 +339,9 @@ class AddressFailures:
         """Record that an address fails, and end its subscription if the ruling says so."""
         now, strike = self.clock(), isinstance(error, StruckError)
         async with database.writing(self.engine) as connection:
-            failing = await subscribers.fail(connection, number, now, gap=GAP, strike=strike)
+            failing = await subscribers.fail(
+                connection, number, now, gap=FAILURE_RESET_INTERVAL, strike=strike
+            )
             if failing is None or failing.status is not SubscriberStatus.ACTIVE:  # deleted or ended meanwhile
                 return Ruling(counts=False, ends=False, again=False)
             found = ruling(error, weight, _failing(failing, now), is_proven=True)

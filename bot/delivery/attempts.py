@@ -30,7 +30,7 @@ from bot.delivery.channel import (
     UnansweredError,
     unsent,
 )
-from bot.delivery.fanout import LIFETIME, Renderings
+from bot.delivery.fanout import DELIVERY_LIFETIME, Renderings
 from bot.delivery.outages import outlasting
 from bot.subscriptions import preferences
 from digest.core.backoff import Backoff
@@ -337,7 +337,7 @@ def obstacle(delivery: Delivery, now: datetime) -> str | None:
         return "paused"
     if delivery.is_belied:
         return "belied"
-    if now > max(delivery.due_at, _hour(delivery)) + LIFETIME:
+    if now > max(delivery.due_at, _hour(delivery)) + DELIVERY_LIFETIME:
         return "too-late"
     return None
 

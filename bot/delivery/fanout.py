@@ -28,7 +28,7 @@ from digest.db.bulk import BATCH
 from digest.pipeline import selection
 from digest.pipeline.selection import SelectionRules
 
-LIFETIME = timedelta(days=3)
+DELIVERY_LIFETIME = timedelta(days=3)
 """The time after its due time in which a delivery may be sent: an outage of two days loses none."""
 
 KEPT = timedelta(days=7)

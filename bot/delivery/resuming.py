@@ -17,7 +17,7 @@ from bot.alerts import Alerts
 from bot.core.models import AlertKind, Campaign
 from bot.db import campaigns, deliveries, unknown_messages
 from bot.delivery import outages
-from bot.delivery.worker import ChannelError, Outbox
+from bot.delivery.worker import ChannelError, DeliveryWorker
 from digest.core.errors import StoreError, StoreUnavailableError
 from digest.db import engine as database
 from digest.db.locks import BusyError
@@ -67,7 +67,7 @@ _BUSY_SECONDS = 15.0  # until the other process may be done
 _LONGEST_PAUSE_SECONDS = 1800.0
 
 
-async def send_until(stop: asyncio.Event, outbox: Outbox) -> None:
+async def send_until(stop: asyncio.Event, outbox: DeliveryWorker) -> None:
     """Send until `stop`, and finish the messages in flight. Another process that is sending goes first.
 
     Outages of the database are waited out. Raises ChannelError and StoreError.
@@ -90,7 +90,7 @@ async def send_until(stop: asyncio.Event, outbox: Outbox) -> None:
 
 
 async def keep_sending(
-    stop: asyncio.Event, outbox: Outbox, alerts: Alerts, *, first_pause_seconds: float
+    stop: asyncio.Event, outbox: DeliveryWorker, alerts: Alerts, *, first_pause_seconds: float
 ) -> None:
     """Send as `send_until` does, and pause while the channel is refused. Raises StoreError.
 
@@ -139,13 +139,13 @@ async def with_pauses(
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
 
-async def _resolve_once_sent(outbox: Outbox, alerts: Alerts) -> None:
+async def _resolve_once_sent(outbox: DeliveryWorker, alerts: Alerts) -> None:
     """Resolve the alert once something was sent, also one of an earlier process."""
     await outbox.has_sent.wait()
     await alerts.resolve(AlertKind.CHANNEL_PAUSED, outbox.channel.name)
 
 
-async def _close_on(stop: asyncio.Event, outbox: Outbox) -> None:
+async def _close_on(stop: asyncio.Event, outbox: DeliveryWorker) -> None:
     await stop.wait()
     outbox.close()
 

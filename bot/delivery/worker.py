@@ -109,7 +109,7 @@ class ChannelError(DigestError):
 
 
 @dataclass
-class Outbox:
+class DeliveryWorker:
     """Sends due deliveries on `channel`, at most `width` at once, checking for new ones every `look_seconds`.
 
     A subscriber gets one delivery at a time.

@@ -29,7 +29,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from bot.alerts import Alerts
 from bot.core.models import AlertKind, Subscriber, SubscriberStatus
 from bot.db import bounces, deliveries, subscribers
-from bot.delivery.address_failures import GAP, PATIENCE, Weight, is_outage, weigh
+from bot.delivery.address_failures import (
+    FAILURE_GRACE_PERIOD,
+    FAILURE_RESET_INTERVAL,
+    Weight,
+    is_outage,
+    weigh,
+)
 from bot.links import Links
 from bot.mail import bounces as reports
 from bot.mail.bounces import LIMIT_BYTES, Report, ReportKind
@@ -168,12 +174,12 @@ def changed(
         return subscriber
     match report.kind:
         case ReportKind.LEAVING:
-            return service.left(subscriber)
+            return service.unsubscribed(subscriber)
         case ReportKind.COMPLAINT:
             return replace(subscriber, status=SubscriberStatus.ENDED, reason="complaint")
         case ReportKind.GONE if weight is Weight.FEW:
             return _ended(subscriber, report)
-        case ReportKind.GONE | ReportKind.HARD | ReportKind.SOFT if lasts(failures) >= PATIENCE:
+        case ReportKind.GONE | ReportKind.HARD | ReportKind.SOFT if lasts(failures) >= FAILURE_GRACE_PERIOD:
             return _ended(subscriber, report)
     return subscriber
 
@@ -182,7 +188,7 @@ def lasts(failures: Sequence[datetime]) -> timedelta:
     """Return how long a mailbox has failed, from the first failure after the last gap. Pure."""
     began = failures[-1:]
     for earlier, later in pairwise(reversed(failures)):
-        if earlier - later > GAP:
+        if earlier - later > FAILURE_RESET_INTERVAL:
             break
         began = [later]
     return failures[-1] - began[0] if began else timedelta(0)

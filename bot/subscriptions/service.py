@@ -100,7 +100,7 @@ class SubscriptionService:
 
     async def leave(self, subscriber: Subscriber) -> Subscriber:
         """Unsubscribe at the subscriber's request; what is queued is not sent, and preferences are kept."""
-        return await self.change(subscriber, left)
+        return await self.change(subscriber, unsubscribed)
 
     async def change(self, subscriber: Subscriber, edit: Edit) -> Subscriber:
         """Apply `edit` to the stored subscriber and return the result, or `subscriber` if it was deleted meanwhile.
@@ -323,7 +323,7 @@ def confirmed(stored: Subscriber, wishes: RequestedPreferences, consent: Consent
     )
 
 
-def left(stored: Subscriber) -> Subscriber:
+def unsubscribed(stored: Subscriber) -> Subscriber:
     """Return the subscriber without a subscription. One that had ended keeps its reason. Pure."""
     return (
         replace(stored, status=SubscriberStatus.LEFT) if stored.status is SubscriberStatus.ACTIVE else stored

@@ -31,7 +31,7 @@ from telegram.ext import (
 from bot.container import App
 from bot.core.models import ChatKind
 from bot.delivery.outages import outlasting
-from bot.delivery.worker import ChannelError, Outbox
+from bot.delivery.worker import ChannelError, DeliveryWorker
 from bot.links import Links
 from bot.settings import Settings
 from bot.subscriptions.service import SubscriptionService
@@ -42,7 +42,7 @@ from bot.telegram.handlers import admin, editions, papers, privacy, prompts, sta
 from bot.telegram.handlers import settings as settings_handlers
 from bot.telegram.http import Request, pause_of
 from bot.telegram.incoming import ORIGINAL, Address, Handler, incoming
-from bot.telegram.rate_limiter import LimitArgs, Limiter
+from bot.telegram.rate_limiter import LimitArgs, RateLimiter
 from bot.telegram.update_queue import UpdateQueue
 
 T = TypeVar("T")
@@ -59,13 +59,13 @@ _ALLOWED_UPDATES = (
 )
 
 
-def open_limiter(settings: Settings) -> Limiter:
+def open_limiter(settings: Settings) -> RateLimiter:
     """Create the rate limiter for all requests of the bot, with the rate TELEGRAM_RATE (messages a second)."""
-    return Limiter(settings.telegram_rate, width=_MESSAGES_AT_ONCE)
+    return RateLimiter(settings.telegram_rate, width=_MESSAGES_AT_ONCE)
 
 
 def open_bot(
-    token: SecretStr, settings: Settings, answer_seconds: float, limiter: Limiter | None = None
+    token: SecretStr, settings: Settings, answer_seconds: float, limiter: RateLimiter | None = None
 ) -> ExtBot[LimitArgs]:
     """Create the bot for `token`, with `limiter` or a new one. `answer_seconds` limits the silence within an answer."""
     return ExtBot(
@@ -158,7 +158,7 @@ Bot = Application[Any, Any, Any, Any, Any, Any]
 def open_context(
     app: App,
     outgoing: TelegramChannel,
-    outbox: Outbox,
+    outbox: DeliveryWorker,
     subscriptions: SubscriptionService,
     settings: Settings,
     links: Links | None = None,

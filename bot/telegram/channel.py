@@ -36,7 +36,7 @@ from bot.delivery.channel import DeliveryError, EndedError, FormRefusedError
 from bot.telegram import http, messages
 from bot.telegram import incoming as addresses
 from bot.telegram.incoming import Address
-from bot.telegram.rate_limiter import Bulk, LimitArgs, Limiter
+from bot.telegram.rate_limiter import Bulk, LimitArgs, RateLimiter
 from bot.telegram.templates import Message, keyboard, message, plainer
 from digest.core.errors import StoreError
 from digest.core.models import Edition
@@ -69,7 +69,7 @@ class TelegramChannel:
         self, campaign: Campaign, edition: Edition | None, preferences: Preferences
     ) -> tuple[Part, ...]:
         """Compose the messages of a campaign for subscribers with these `preferences`."""
-        return tuple(each.part() for each in messages.dispatched(campaign, edition, preferences))
+        return tuple(each.part() for each in messages.campaign_messages(campaign, edition, preferences))
 
     async def send(
         self, delivery: Delivery, part: Part, *, first: bool, before: Callable[[], Awaitable[None]]
@@ -287,7 +287,7 @@ _LEAST_CHANGE = 0.5  # messages a second: the least change that is stored
 
 @asynccontextmanager
 async def keep_rate(
-    engine: AsyncEngine, token: SecretStr, limiter: Limiter, clock: Callable[[], datetime]
+    engine: AsyncEngine, token: SecretStr, limiter: RateLimiter, clock: Callable[[], datetime]
 ) -> AsyncIterator[None]:
     """Start `limiter` at the rate learned with `token`, and store what it learns while the block runs.
 
@@ -307,7 +307,7 @@ async def keep_rate(
 
 class _Keeper:
     def __init__(
-        self, engine: AsyncEngine, bot: str, limiter: Limiter, clock: Callable[[], datetime]
+        self, engine: AsyncEngine, bot: str, limiter: RateLimiter, clock: Callable[[], datetime]
     ) -> None:
         self._engine = engine
         self._bot = bot

@@ -21,7 +21,7 @@ from bot.core.models import ChatKind, Preferences, Subscriber
 from bot.db import telegram_state
 from bot.db.paper_requests import Day
 from bot.delivery.channel import DeferredError, UnansweredError
-from bot.delivery.worker import Outbox
+from bot.delivery.worker import DeliveryWorker
 from bot.links import Links
 from bot.subscriptions.service import SubscriptionService
 from bot.telegram import http, templates
@@ -55,7 +55,7 @@ class BotContext:
     app: App
     bot: ExtBot[LimitArgs]
     outgoing: TelegramChannel
-    outbox: Outbox
+    outbox: DeliveryWorker
     subscriptions: SubscriptionService
     operators: frozenset[int]
     language: str

@@ -162,7 +162,9 @@ class _MessageBlock:
     button: Button | None
 
 
-def dispatched(campaign: Campaign, edition: Edition | None, preferences: Preferences) -> tuple[Message, ...]:
+def campaign_messages(
+    campaign: Campaign, edition: Edition | None, preferences: Preferences
+) -> tuple[Message, ...]:
     """Compose the messages of a campaign for subscribers with these `preferences`."""
     if campaign.subject is Subject.BROADCAST:
         return classic(announcement.message(campaign.text or ""))

@@ -77,7 +77,7 @@ class _Chat:
     place: tuple[_Where, _Key] | None = None
 
 
-class Pace:
+class AdaptiveRate:
     """The learned rate of messages a second, at most `ceiling`.
 
     At exactly 30 a second, 146 of 7,473 messages were refused. So the rate starts at 25, or at 5/6 of a ceiling over
@@ -108,7 +108,7 @@ class Pace:
             self.per_second = max(self.per_second * 0.9, self._ceiling / 3)
 
 
-class Pacing:
+class SendQueue:
     """Queues of all chats. A waiting chat does not delay others; each grant costs O(log n).
 
     `rate` is in messages a second over all chats: 0 for no such limit, None for no limits except pauses. `began` is the
@@ -118,7 +118,7 @@ class Pacing:
     def __init__(self, rate: float | None = 30, began: float = float("-inf")) -> None:
         self._unpaced = rate is None
         self._fresh_until = began + _FRESH_SECONDS
-        self._pace = Pace(rate) if rate else None
+        self._pace = AdaptiveRate(rate) if rate else None
         burst = max(1, int(rate)) if rate else None
         self._recent: deque[_Gone] = deque(maxlen=burst or 1)
         self._window = max(1.0, (burst or 0) / rate) * _MARGIN if rate else 0.0

@@ -36,7 +36,7 @@ from bot.telegram.http import (
     UnansweredRequestError,
     pause_of,
 )
-from bot.telegram.pacing import Pacing, Scope, Ticket
+from bot.telegram.pacing import Scope, SendQueue, Ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class RequestAttempts:
         return pause
 
 
-class Floods:
+class BotLimitDetector:
     """Detection of a limit for the whole bot, and of the time of the next probe.
 
     The limit is suspected after refusals of three different chats in a row, or of one message without a chat. Then one
@@ -176,7 +176,7 @@ class Bulk(LimitArgs):
 BULK = Bulk()
 
 
-class Limiter(BaseRateLimiter[LimitArgs]):
+class RateLimiter(BaseRateLimiter[LimitArgs]):
     """The single rate limiter for all requests of a bot except getUpdates.
 
     `rate` is the maximum of messages a second (0: only the limits of each chat; None: no limits, but pauses are
@@ -194,7 +194,7 @@ class Limiter(BaseRateLimiter[LimitArgs]):
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
-        self._pacing = Pacing(rate, clock())
+        self._pacing = SendQueue(rate, clock())
         self._width = width
         self._patience = patience_seconds
         self._clock = clock
@@ -203,7 +203,7 @@ class Limiter(BaseRateLimiter[LimitArgs]):
         self._on_the_way: set[Ticket] = set()
         self._naps: set[asyncio.Task[None]] = set()
         self._alarm: tuple[float, asyncio.Task[None]] | None = None
-        self._floods = Floods()
+        self._floods = BotLimitDetector()
         self._probe: Ticket | None = None
         self._open = True
 

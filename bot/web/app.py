@@ -32,7 +32,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from bot.web import editions, forms, monitoring, preferences, subscribe
+from bot.web import editions, forms, monitoring, preferences, subscription
 from bot.web.monitoring import Check, CountingMiddleware, Metrics
 from bot.web.pages import Handler, Pages, network
 from digest.core.errors import DigestError
@@ -299,17 +299,17 @@ def site(
         _route(pages, "/health/ready", monitoring.ready(checks or {}, channels)),
         _route(pages, "/health/live", monitoring.live),
         _route(pages, "/metrics", metrics.show),
-        _route(pages, "/", subscribe.home, subscribe.sign_up if pages.newsletter else None),
+        _route(pages, "/", subscription.home, subscription.sign_up if pages.newsletter else None),
         # Unsubscribe links of earlier mails work even if no new mail is sent.
-        _route(pages, "/unsubscribe/{token}", subscribe.ask_leaving, subscribe.leave),
+        _route(pages, "/unsubscribe/{token}", subscription.ask_unsubscribe, subscription.unsubscribe),
         _route(pages, "/preferences/{token}", preferences.show, preferences.save),
         _route(pages, "/preferences/{token}/data.json", preferences.export),
         _route(pages, "/preferences/{token}/delete", preferences.ask_deletion, preferences.delete),
     ]
     if pages.newsletter:
         routes += [
-            _route(pages, "/confirm/{token}", subscribe.ask_confirmation, subscribe.confirm),
-            _route(pages, "/preferences", subscribe.ask_link, subscribe.send_link),
+            _route(pages, "/confirm/{token}", subscription.ask_confirmation, subscription.confirm),
+            _route(pages, "/preferences", subscription.ask_link, subscription.send_link),
         ]
     if hook is not None:
         routes.append(hook)

@@ -37,12 +37,12 @@ class KnownNumbers:
     loosely: frozenset[Decimal]
 
 
-def said(prose: str) -> StatedNumbers:
+def stated(prose: str) -> StatedNumbers:
     """Parse the numbers of a text that contains no formulas or addresses."""
     return StatedNumbers(find_quantities(prose), prose)
 
 
-def known(texts: Sequence[StatedNumbers], everything: str) -> KnownNumbers:
+def allowed(texts: Sequence[StatedNumbers], everything: str) -> KnownNumbers:
     """Collect the numbers of a paper from its `texts`; `everything` is the texts with their formulas."""
     formulas = (
         " ".join(_FORMULA.findall(everything)).replace("\\%", "%").replace("\\", " ").replace("{,}", "")
@@ -52,7 +52,7 @@ def known(texts: Sequence[StatedNumbers], everything: str) -> KnownNumbers:
     return KnownNumbers([*found, *find_quantities(f"{formulas} {joined}")], frozenset(_loosely(everything)))
 
 
-def missing(original: StatedNumbers, made: StatedNumbers, paper: KnownNumbers) -> Iterator[Finding]:
+def find_missing(original: StatedNumbers, made: StatedNumbers, paper: KnownNumbers) -> Iterator[Finding]:
     """Yield a finding for each number of the original that `made`, a Chinese text, lacks."""
     spelled = [*quantities.chinese_numeral(made.prose)]
     values = {value for value, _ in spelled}
@@ -66,7 +66,7 @@ def missing(original: StatedNumbers, made: StatedNumbers, paper: KnownNumbers) -
     )
 
 
-def invented(made: StatedNumbers, paper: KnownNumbers) -> Iterator[Finding]:
+def find_invented(made: StatedNumbers, paper: KnownNumbers) -> Iterator[Finding]:
     """Yield a finding for each number in `made`, a Chinese text, that the paper does not have."""
     yield from _marks_astray(made, paper)
     for each in made.quantities:

@@ -110,7 +110,7 @@ class Translated:
     summary: str | None
 
 
-def translated(
+def check_translation(
     original: Original, made: Translated, language: str, glossary: Glossary
 ) -> tuple[Finding, ...]:
     """Check `made` as a translation of `original` into `language` (a BCP 47 tag); return findings without duplicates.
@@ -156,7 +156,7 @@ class _CheckedText:
 
     @cached_property
     def said(self) -> numbers.StatedNumbers:
-        return numbers.said(self.prose)
+        return numbers.stated(self.prose)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ def _text(text: str) -> _CheckedText:
 def _known(title: _CheckedText, abstract: _CheckedText, wordings: str) -> _KnownWords:
     whole = f"{title.whole}\n{abstract.whole}"
     forms = names.known_forms(f"{whole} {wordings}")
-    return _KnownWords(whole, forms, numbers.known((title.said, abstract.said), whole))
+    return _KnownWords(whole, forms, numbers.allowed((title.said, abstract.said), whole))
 
 
 def _terms(text: _CheckedText, glossary: Glossary) -> tuple[Term, ...]:
@@ -204,7 +204,7 @@ def _as_a_whole(
     yield from _names(original, made, named)
     yield from _lengths(original, made, language)
     if is_chinese(language):
-        yield from numbers.missing(original.said, made.said, known.numbers)
+        yield from numbers.find_missing(original.said, made.said, known.numbers)
     else:
         yield from missing_numbers(original.prose, made.prose, known.whole)
     yield from _as_a_part(known, made, language, needs_words=bool(_PLAIN_WORD.search(original.prose)))
@@ -229,7 +229,7 @@ def _as_a_part(
     yield from _strange_parts(known, made)
     if is_chinese(language):
         yield from _strange_words(known, made)
-        yield from numbers.invented(made.said, known.numbers)
+        yield from numbers.find_invented(made.said, known.numbers)
         yield from _untranslated(made, needs_words=needs_words)
         yield from _brackets(made.whole)
     else:

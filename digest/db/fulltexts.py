@@ -25,7 +25,7 @@ class FetchAttempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class TextProvenance:
     """Source of the full text of `version`, the libraries that extracted it, and whether it is known to be whole."""
 
     version: VersionId
@@ -67,7 +67,7 @@ async def lacking(
     return {VersionId(PaperId(row.paper_id), row.version): NoTextReason(row.reason) for row in rows}
 
 
-async def taken(connection: AsyncConnection, versions: Collection[VersionId]) -> tuple[Taken, ...]:
+async def taken(connection: AsyncConnection, versions: Collection[VersionId]) -> tuple[TextProvenance, ...]:
     """Return the sources of the stored texts of `versions`, in that order; versions without a text are left out."""
     columns = fulltexts.c
     key = tuple_(columns.paper_id, columns.version)
@@ -76,7 +76,7 @@ async def taken(connection: AsyncConnection, versions: Collection[VersionId]) ->
     ).where(columns.text.is_not(None))
     rows = await rows_among(connection, query, key, [(str(each.paper), each.number) for each in versions])
     found = (
-        Taken(
+        TextProvenance(
             VersionId(PaperId(row.paper_id), row.version),
             TextSource(row.source),
             tuple((row.extractors or "").split()),

@@ -19,7 +19,7 @@ from digest.fulltext.process_limits import understood
 _log = structlog.get_logger()
 PDF = "digest.fulltext.pdf_worker"
 TEX = "digest.fulltext.tex_worker"
-_ROOT = Path(__file__).parents[3]  # where `digest` lies
+_ROOT = Path(__file__).parents[2]  # the folder with `digest`
 _PASSED_ON = ("LANG", "LC_ALL", "LD_LIBRARY_PATH")
 _CHUNK_BYTES = 65_536
 _BYTES_A_CHARACTER = 4  # of UTF-8, at the most

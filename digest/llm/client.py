@@ -25,7 +25,7 @@ from digest.llm.endpoint_profile import EndpointProfile, TokenCounting, tokens_a
 from digest.llm.errors import NOT_COUNTED, CallError, CallOutcome, Usage
 from digest.llm.profiles import Profiles, RequestForm
 from digest.llm.prompts import Prompt
-from digest.llm.question import Question, fits, request, shown, value
+from digest.llm.question import Question, fits, observed_facts, parse_completion, request
 from digest.llm.retry import RetryPolicy, Tries
 from digest.llm.statuses import Sent
 from digest.llm.structured_output import A
@@ -248,7 +248,7 @@ class Model:
         try:
             told = completion(await exchange(self._client, body, seconds, self._clock(), hear), sent)
             usage = told.usage
-            return _Reply(value(question, told), usage)
+            return _Reply(parse_completion(question, told), usage)
         except CallError as fault:
             return _Reply(fault, usage if fault.usage is NOT_COUNTED else fault.usage)
 
@@ -260,7 +260,7 @@ class Model:
         if not isinstance(fault, CallError):
             self._availability.succeeded(model)
             needed = tries.room_tokens if tries.is_cut_short else None
-            await self._profiles.answered(model, used, shown(question, reply.usage, fault, needed))
+            await self._profiles.answered(model, used, observed_facts(question, reply.usage, fault, needed))
             return reply
         self._availability.failed(model, question.version, fault)
         if not await self._profiles.refused(model, used, fault, tokens) and fault.outcome.is_learned_from:

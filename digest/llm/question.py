@@ -92,7 +92,7 @@ def fits(question: Question[A], profile: EndpointProfile) -> bool:
     return profile.window_tokens is None or tokens_at_least(question.text) < profile.window_tokens
 
 
-def value(question: Question[A], told: Completion) -> A:
+def parse_completion(question: Question[A], told: Completion) -> A:
     """Parse the answer in the completion `told`, whatever reason it gives for its end.
 
     Raises CallError, also if the endpoint silently cut the prompt.
@@ -120,7 +120,7 @@ def _made(question: Question[A], text: str) -> A:
     return answer(text, form, question.language)
 
 
-def shown(question: Question[A], usage: Usage, made: A, room_tokens: int | None) -> EndpointFacts:
+def observed_facts(question: Question[A], usage: Usage, made: A, room_tokens: int | None) -> EndpointFacts:
     """Return the facts that the answer `made` shows about its endpoint, such as how to detect cut prompts."""
     tokens = tokens_at_least(question.text)
     if usage.prompt_tokens or usage.cached_tokens:

@@ -47,7 +47,7 @@ def repaired(text: str) -> Any | None:
         return None
 
 
-def shapes(value: object, names: Sequence[str], deep: int = 3) -> Iterator[dict[str, Any]]:
+def candidate_objects(value: object, names: Sequence[str], deep: int = 3) -> Iterator[dict[str, Any]]:
     """Yield the objects that `value` may stand for if one with the fields `names` was asked for, the likeliest first.
 
     These are: the object itself, with its names in the right case, with JSON in strings parsed; then its content: the
@@ -56,10 +56,10 @@ def shapes(value: object, names: Sequence[str], deep: int = 3) -> Iterator[dict[
     if not deep:
         return
     if isinstance(value, str):
-        yield from shapes(_parsed(value), names, deep - 1)
+        yield from candidate_objects(_parsed(value), names, deep - 1)
     elif isinstance(value, list):
         for each in reversed(value[-3:]):
-            yield from shapes(each, names, deep - 1)
+            yield from candidate_objects(each, names, deep - 1)
     elif isinstance(value, dict):
         yield value
         cased = _cased(value, names)
@@ -67,7 +67,7 @@ def shapes(value: object, names: Sequence[str], deep: int = 3) -> Iterator[dict[
         yield {name: _parsed(each) if _is_json(each) else each for name, each in cased.items()}
         wrapped = [each for each in value.values() if isinstance(each, dict | list) or _is_json(each)]
         if len(wrapped) == 1:
-            yield from shapes(wrapped[0], names, deep - 1)
+            yield from candidate_objects(wrapped[0], names, deep - 1)
 
 
 def _cased(value: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
@@ -252,7 +252,7 @@ def _objects(text: str, start: int) -> Iterator["_Placed[Any]"]:
 def _validated(value: object, form: type[A], language: str) -> A | CallError:
     """Validate `value` as `form` in the first shape that fits."""
     fault: CallError | None = None
-    for shape in shapes(value, [*form.model_fields]):
+    for shape in candidate_objects(value, [*form.model_fields]):
         try:
             return form.model_validate(shape, context={"language": language})
         except ValidationError as error:

@@ -16,10 +16,10 @@ from digest.core.models import ClosedEdition, Window
 from digest.core.progress import Progress, Report, Stage
 from digest.db import announcements, editions, listings
 from digest.db import engine as database
-from digest.pipeline import backlog, closing, ingest
-from digest.pipeline.backlog import Backlog, Plan
-from digest.pipeline.closing import BETWEEN_LOOKS
-from digest.pipeline.ingest import Look, Sources
+from digest.pipeline import closing_rules, ingest, open_days
+from digest.pipeline.closing_rules import BETWEEN_LOOKS
+from digest.pipeline.ingest import ArxivCheck, Sources
+from digest.pipeline.open_days import EditionPlan, OpenDays
 
 _log = structlog.get_logger()
 
@@ -67,7 +67,7 @@ class _ClosingRun:
 
     engine: AsyncEngine
     sources: Sources
-    plan: Plan
+    plan: EditionPlan
     day: date
     report: Report
     deadline: datetime | None = None
@@ -75,7 +75,7 @@ class _ClosingRun:
     closed: list[ClosedEdition] = field(default_factory=list)
 
     def outcome(
-        self, standing: ClosingState, look: Look | None = None, overdue: date | None = None
+        self, standing: ClosingState, look: ArxivCheck | None = None, overdue: date | None = None
     ) -> ClosingOutcome:
         silent = frozenset(self.plan.categories) - look.categories if look else frozenset()
         return ClosingOutcome(self.day, standing, tuple(self.closed), tuple(sorted(silent)), overdue)
@@ -84,7 +84,7 @@ class _ClosingRun:
 async def close(
     engine: AsyncEngine,
     sources: Sources,
-    plan: Plan,
+    plan: EditionPlan,
     at: datetime,
     report: Report,
     pause: Pause | None = None,
@@ -97,12 +97,12 @@ async def close(
     """
     run = _ClosingRun(engine, sources, plan, plan.calendar.due(at), report)
     async with database.reading(engine) as connection:
-        last = await backlog.last_edition(connection, plan.calendar, at)
+        last = await open_days.last_edition(connection, plan.calendar, at)
         known = await editions.find(connection, run.day)
     if last is not None and last.date >= run.day:
         await _follow_up(run, at)
         return run.outcome(ClosingState.CLOSED if known else _passed(plan.calendar, run.day))
-    run.deadline = closing.deadline(plan.calendar, run.day, last)
+    run.deadline = closing_rules.deadline(plan.calendar, run.day, last)
     outcome = await (_patiently(run, at, pause) if pause else _attempt(run, at, patient=False))
     if outcome.silent:
         _log.warning("silent_categories", categories=outcome.silent)
@@ -170,9 +170,9 @@ async def _attempt(run: _ClosingRun, at: datetime, *, patient: bool) -> ClosingO
     run.report(Progress(Stage.COLLECT, 0, 1))
     look = await _look(run, at)
     run.report(Progress(Stage.COLLECT, 1, 1))
-    before = (await backlog.read(run.engine, run.plan, at)).until(run.day)
+    before = (await open_days.read(run.engine, run.plan, at)).until(run.day)
     while True:
-        edition = await backlog.close_next(run.engine, run.plan, look, before, patient=patient)
+        edition = await open_days.close_next(run.engine, run.plan, look, before, patient=patient)
         if edition is None:
             break
         run.closed.append(edition)
@@ -181,12 +181,12 @@ async def _attempt(run: _ClosingRun, at: datetime, *, patient: bool) -> ClosingO
     return run.outcome(standing, look, overdue)
 
 
-async def _look(run: _ClosingRun, at: datetime) -> Look:
+async def _look(run: _ClosingRun, at: datetime) -> ArxivCheck:
     plan = run.plan
     async with database.reading(run.engine) as connection:
-        last = await backlog.last_edition(connection, plan.calendar, at)
+        last = await open_days.last_edition(connection, plan.calendar, at)
         checks = await listings.checks(connection)
-    since = closing.window(plan.calendar, plan.calendar.due(at), last).start
+    since = closing_rules.window(plan.calendar, plan.calendar.due(at), last).start
     if last is not None:
         since = max(since, _looked_at(set(plan.categories) & set(last.categories), checks) or since)
     return await ingest.look(
@@ -207,14 +207,14 @@ def _looked_at(categories: AbstractSet[str], checks: Mapping[str, datetime]) -> 
     return min((checks[category] for category in categories), default=None)
 
 
-def _standing(run: _ClosingRun, look: Look, before: Backlog) -> tuple[ClosingState, date | None]:
+def _standing(run: _ClosingRun, look: ArxivCheck, before: OpenDays) -> tuple[ClosingState, date | None]:
     """Return the status of the edition that is due, once no other can close, and the newest earlier overdue one."""
     calendar, day, last = run.plan.calendar, run.day, before.last
-    empty = [each for each in before.days if backlog.is_empty(calendar, look, each, before)]
+    empty = [each for each in before.days if open_days.is_empty(calendar, look, each, before)]
     overdue = [
         each
         for each in before.days
-        if each not in empty and before.at >= closing.deadline(calendar, each, last)
+        if each not in empty and before.at >= closing_rules.deadline(calendar, each, last)
     ]
     earlier = max((each for each in overdue if each < day), default=None)
     if last is not None and last.date >= day:
@@ -223,5 +223,5 @@ def _standing(run: _ClosingRun, look: Look, before: Backlog) -> tuple[ClosingSta
         return ClosingState.NOTHING, earlier
     if day in before.days:
         return (ClosingState.MISSING if day in overdue else ClosingState.NOT_YET), earlier
-    announces = closing.own_batches(calendar, day, last)
+    announces = closing_rules.own_batches(calendar, day, last)
     return (ClosingState.NOTHING if announces else ClosingState.NO_BATCH), earlier

@@ -29,7 +29,7 @@ Noted = Mapping[tuple[VersionId, AnnounceType], datetime]
 
 
 @dataclass(frozen=True, slots=True)
-class Fed:
+class FeedBatch:
     """The batch of a feed and its announcements, each with the batch that first announced it so."""
 
     batch: datetime
@@ -40,7 +40,7 @@ class Fed:
 
 def fed(
     schedule: Calendar, read: Batch, records: Mapping[PaperId, Paper], noted: Noted, at: datetime
-) -> Fed | None:
+) -> FeedBatch | None:
     """Return what the feed that was `read` at `at` contained; None if its date does not fit that time."""
     day = calendar.fed_day(schedule.fed(at))
     if read.day is not None and not day - timedelta(days=1) <= read.day <= day:
@@ -54,7 +54,7 @@ def fed(
     )
     new = any(each.type in NEW_TYPES for each in read.announcements)
     dated = read.day == day or (read.day is None and bool(names))
-    return Fed(batch, names, is_empty=not new and dated and batch == schedule.fed(at))
+    return FeedBatch(batch, names, is_empty=not new and dated and batch == schedule.fed(at))
 
 
 def _batch(
@@ -112,7 +112,7 @@ class Sources:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ArxivCheck:
     """The result of a check of arXiv.
 
     `categories` are the watched categories that have papers at all. `empty` is the batch that contained nothing new; it
@@ -140,7 +140,7 @@ async def look(
     at: datetime,
     *,
     replacements: bool,
-) -> Look:
+) -> ArxivCheck:
     """Store what arXiv has announced in `categories` until `at`, and how.
 
     `since` is the time of the previous check; papers delayed by moderation are looked for from a month before it. A
@@ -164,7 +164,7 @@ async def look(
     watched = frozenset(seen & set(categories))
     names = fed.names if fed else ()
     await _note(engine, listed, found, wanted, names, at, replacements=replacements, checked=watched)
-    return Look(watched, fed.batch if fed and fed.is_empty else None)
+    return ArxivCheck(watched, fed.batch if fed and fed.is_empty else None)
 
 
 async def look_at_feed(
@@ -318,7 +318,7 @@ async def _fed(
     batch: Batch | None,
     records: Mapping[PaperId, Paper],
     at: datetime,
-) -> Fed | None:
+) -> FeedBatch | None:
     if batch is None:
         return None
     async with database.reading(engine) as connection:

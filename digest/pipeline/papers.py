@@ -39,7 +39,7 @@ from digest.fulltext.fetch import FullTexts
 from digest.llm.errors import CallOutcome
 from digest.pipeline.answering import Answerer
 from digest.pipeline.reading import ReadingWriter
-from digest.pipeline.translate import Translator, Tried
+from digest.pipeline.translate import TranslationAttempt, Translator
 from digest.render import stored_text
 
 _log = structlog.get_logger()
@@ -132,7 +132,7 @@ class Generators:
 
 
 @dataclass(frozen=True, slots=True)
-class PaperServiceDependencies:
+class PaperSources:
     """The dependencies that the libraries of all languages share.
 
     `generators` returns the generators for a language; it is None if no model is configured. `clock` returns aware UTC.
@@ -150,7 +150,7 @@ class PaperServiceDependencies:
 class PaperService:
     """Papers in one `language` (a BCP 47 tag), stored in the database."""
 
-    def __init__(self, dependencies: PaperServiceDependencies, language: str) -> None:
+    def __init__(self, dependencies: PaperSources, language: str) -> None:
         self._dependencies = dependencies
         self._engine = dependencies.engine
         self._clock = dependencies.clock
@@ -308,7 +308,7 @@ class PaperService:
             _log.warning("translation_unfaithful", paper=str(paper.version))
         return made or Gap.UNFAITHFUL
 
-    async def _keep(self, tried: Tried) -> None:
+    async def _keep(self, tried: TranslationAttempt) -> None:
         async with database.writing(self._engine) as connection:
             await model_calls.save_attempts(connection, tried.attempt)
             if tried.translation is not None:

@@ -23,7 +23,7 @@ from digest.core.models import (
 )
 from digest.db import editions, fulltexts, generated_texts, model_calls
 from digest.db import engine as database
-from digest.db.fulltexts import Taken
+from digest.db.fulltexts import TextProvenance
 
 
 class TextStatus(StrEnum):
@@ -63,7 +63,7 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
-class Proved:
+class CheckedReading:
     """A paper's reading: its origin and findings. Statements with hard findings were dropped, the others are shown."""
 
     version: VersionId
@@ -90,12 +90,12 @@ class Quality:
     day: date
     language: str
     papers: tuple[Checked, ...]
-    readings: tuple[Proved, ...]
+    readings: tuple[CheckedReading, ...]
     spent: tuple[Spent, ...]
-    texts: tuple[Taken, ...] = ()
+    texts: tuple[TextProvenance, ...] = ()
 
     @property
-    def sources(self) -> tuple[tuple[Taken, int], ...]:
+    def sources(self) -> tuple[tuple[TextProvenance, int], ...]:
         """The formats and extractors of the full texts, each with its number of texts, most frequent first."""
         ways = {(each.source, each.extractors): each for each in self.texts}
         times = Counter((each.source, each.extractors) for each in self.texts)
@@ -155,7 +155,7 @@ async def _in(connection: AsyncConnection, closed: ClosedEdition, language: str)
     read = await generated_texts.reading_findings(connection, versions, language, None)
     paid = await model_calls.of_versions(connection, versions, language)
     texts = await fulltexts.taken(connection, versions)
-    proved = tuple(Proved(version, *read[version]) for version in versions if version in read)
+    proved = tuple(CheckedReading(version, *read[version]) for version in versions if version in read)
     return Quality(closed.date, language, checked(versions, shown, tried), proved, spent(paid), texts)
 
 
@@ -213,7 +213,7 @@ class _Key(NamedTuple):
     hard: bool
 
 
-def _keys(checked: Attempt | Proved) -> list[_Key]:
+def _keys(checked: Attempt | CheckedReading) -> list[_Key]:
     if isinstance(checked, Attempt):
         purpose, model = Purpose.TRANSLATION, checked.call.origin.model
     else:

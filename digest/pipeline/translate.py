@@ -66,7 +66,7 @@ class TranslationRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class TranslationAttempt:
     """An attempt, its translation (None if it must not be shown), and its choices among the glossary's alternatives."""
 
     attempt: Attempt
@@ -74,7 +74,7 @@ class Tried:
     terms: Mapping[str, str]
 
 
-Keep = Callable[[Tried], Awaitable[None]]
+Keep = Callable[[TranslationAttempt], Awaitable[None]]
 """Stores each attempt as soon as it is available, because it is paid for."""
 
 
@@ -192,7 +192,7 @@ class _Row:
             passes=draft.passes,
         )
         shown = self.translation(draft) if better and draft.passes else None
-        await self._keep(Tried(attempt, shown, self.source.decided(draft) if shown else {}))
+        await self._keep(TranslationAttempt(attempt, shown, self.source.decided(draft) if shown else {}))
         return draft if better or before is None else before
 
     def translation(self, draft: Draft) -> Translation:

@@ -85,7 +85,7 @@ class Source:
             paragraphs(self._cleaned(abstract)),
             one_line(self._cleaned(summary)),
         )
-        found = translation.translated(self.original, made, self.language, self.glossary)
+        found = translation.check_translation(self.original, made, self.language, self.glossary)
         return Draft(sheet, made, tuple(dict.fromkeys((*of_title, *of_abstract, *of_summary, *found))))
 
     def decided(self, draft: Draft) -> dict[str, str]:

@@ -11,8 +11,8 @@ from starlette.routing import Route
 
 from bot import alerts
 from bot.alerts import NotToldError, Webhook
+from bot.channel_setup import routes
 from bot.core.models import Alert, AlertKind
-from bot.outboxes import routes
 from tests.bot.mail.mail_fixture import SECRET
 from tests.bot.telegram.world import OPERATOR, bot_world
 from tests.bot.world import WEDNESDAY_NOON, World, world

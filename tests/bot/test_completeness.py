@@ -14,7 +14,7 @@ from digest.core import ids
 from digest.core.errors import EmptyPageError, SourceError, StoreError
 from digest.core.models import Reason
 from digest.core.progress import Progress, Stage
-from digest.pipeline import backlog, coverage, ingest
+from digest.pipeline import coverage, ingest, open_days
 from digest.pipeline.close_editions import ClosingState
 from digest.pipeline.coverage import Absence
 from digest.pipeline.ingest import WrongCategoriesError
@@ -353,10 +353,10 @@ async def test_a_day_that_another_process_closed_is_not_reported_as_closed_again
             WEDNESDAY_NOON,
             replacements=False,
         )
-        before = await backlog.read(app.engine, app.plan, WEDNESDAY_NOON)
-        await backlog.close_next(app.engine, app.plan, look, before, patient=False)
+        before = await open_days.read(app.engine, app.plan, WEDNESDAY_NOON)
+        await open_days.close_next(app.engine, app.plan, look, before, patient=False)
         with pytest.raises(StoreError, match="closed by another arxiv-daily"):
-            await backlog.close_next(app.engine, app.plan, look, before, patient=False)
+            await open_days.close_next(app.engine, app.plan, look, before, patient=False)
 
 
 async def test_a_paper_that_somebody_asked_for_is_shown_when_it_is_cross_listed(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from starlette.responses import JSONResponse, Response
 
-from bot import posts
+from bot import post_writer
 from digest.core.errors import EmptyPageError, MalformedError
 from digest.core.progress import Stage
 from digest.pipeline.close_editions import ClosingState
@@ -159,11 +159,11 @@ async def test_a_failed_fetch_is_no_empty_day(tmp_path: Path, fault: str, error:
 async def test_a_folder_of_posts_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
         async with here.app(WEDNESDAY_NOON, archive_dir=tmp_path / "nowhere") as app:
-            assert "nowhere" in str(await posts.obstacle(app))
+            assert "nowhere" in str(await post_writer.obstacle(app))
         async with here.app(WEDNESDAY_NOON, archive_git=True) as app:
-            assert "is not in a Git repository" in str(await posts.obstacle(app))
+            assert "is not in a Git repository" in str(await post_writer.obstacle(app))
         async with here.app(WEDNESDAY_NOON) as app:
-            assert await posts.obstacle(app) is None
+            assert await post_writer.obstacle(app) is None
 
 
 async def test_a_run_that_is_cut_off_repeats_no_call_whose_result_was_kept(tmp_path: Path) -> None:

@@ -14,14 +14,14 @@ import httpx
 import pytest
 from playwright.async_api import expect
 
-from bot.outboxes import Rhythm
+from bot.channel_setup import Intervals
 from bot.serve import serve
 from tests.bot.telegram.world import Clock
 from tests.bot.world import QUICK, WEDNESDAY_NOON, World, publish, world
 from tests.browser import chromium, window
 from tests.postfix import PASSWORD, USERNAME, Postfix, postfix
 
-RHYTHM = Rhythm(tick_seconds=0.1, look_seconds=0.05)
+RHYTHM = Intervals(tick_seconds=0.1, look_seconds=0.05)
 DAY = timedelta(days=1)
 
 

@@ -21,7 +21,7 @@ from digest.core.models import ClosedEdition, FullText, Window
 from digest.db import engine as database
 from digest.db import fulltexts
 from digest.db.locks import exclusive
-from digest.pipeline.closing import has_open_day, is_quiet
+from digest.pipeline.closing_rules import has_open_day, is_quiet
 from tests.bot.world import QUICK, WEDNESDAY_NOON, World, publish, world
 from tests.fakes.model import FakeModel
 from tests.fakes.model_faults import Asked, status

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot import daily_run, settings
-from bot.container import App, FarEnds, open_app
+from bot.container import App, RemoteOverrides, open_app
 from bot.daily_run import RunReport, Work
 from bot.settings import Settings
 from digest.arxiv.client import FetchPolicy
@@ -22,7 +22,7 @@ from tests.fakes.documents import html_page
 from tests.fakes.model import KEY, FakeModel
 from tests.papers import paper
 
-QUICK = FarEnds(
+QUICK = RemoteOverrides(
     patience=FetchPolicy(silence=60, answer=120, attempts=2, wait_initial=0.01, wait_max=0.01),
     model_patience=ModelPatience(
         call_seconds=60, backoff_initial_seconds=0.01, backoff_max_seconds=0.05, backoff_jitter_seconds=0.01

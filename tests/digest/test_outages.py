@@ -19,9 +19,9 @@ from digest.core.models import ClosedEdition
 from digest.db import editions
 from digest.db import engine as database
 from digest.pipeline import close_editions
-from digest.pipeline.backlog import Plan
 from digest.pipeline.close_editions import ClosingOutcome, ClosingState
 from digest.pipeline.ingest import Sources
+from digest.pipeline.open_days import EditionPlan
 from digest.pipeline.selection import SelectionRules
 from tests.fakes.arxiv import FakeArxiv
 from tests.papers import paper
@@ -39,7 +39,7 @@ class Follower:
     engine: AsyncEngine
     arxiv: FakeArxiv
     sources: Sources
-    plan: Plan
+    plan: EditionPlan
     evenings: dict[int, date] = field(default_factory=dict)
     at: datetime = datetime(2026, 7, 1, tzinfo=UTC)
 
@@ -92,7 +92,7 @@ async def following(folder: Path, template: Path) -> AsyncIterator[Follower]:
     shutil.copy(template, folder / "looks.db")
     engine = database.open_engine(f"sqlite:///{folder}/looks.db")
     arxiv = FakeArxiv()
-    plan = Plan(Calendar(None, ZoneInfo("Asia/Shanghai")), "zh-CN", SelectionRules(("cs.SD",)))
+    plan = EditionPlan(Calendar(None, ZoneInfo("Asia/Shanghai")), "zh-CN", SelectionRules(("cs.SD",)))
     async with arxiv.serve() as url, open_client(None, PATIENCE) as client:
         arxiv_client = ArxivClient(client, interval=0, patience=PATIENCE)
         sources = Sources(

@@ -22,16 +22,16 @@ from digest.core.models import ClosedEdition, Paper, PaperId, VersionId, Window
 from digest.db import editions
 from digest.db import engine as database
 from digest.pipeline import close_editions, coverage
-from digest.pipeline.backlog import Plan
 from digest.pipeline.close_editions import ClosingOutcome, ClosingState, Pause
 from digest.pipeline.ingest import Sources
+from digest.pipeline.open_days import EditionPlan
 from digest.pipeline.selection import SelectionRules
 from tests.fakes.arxiv import FakeArxiv
 from tests.papers import paper
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 CALENDAR = Calendar(time(8, 50), ZoneInfo("Asia/Shanghai"))
-PLAN = Plan(CALENDAR, "zh-CN", SelectionRules(("cs.SD",)), replacements=True)
+PLAN = EditionPlan(CALENDAR, "zh-CN", SelectionRules(("cs.SD",)), replacements=True)
 PATIENCE = FetchPolicy(attempts=1, wait_initial=0.001, wait_max=0.001)
 FIRST, LAST = date(2026, 2, 10), date(2026, 4, 14)
 """Over both the change of the clocks and Easter; some of the batches hold nothing at all."""

@@ -25,9 +25,9 @@ from digest.core.models import CatchUp
 from digest.db import editions
 from digest.db import engine as database
 from digest.pipeline import close_editions, coverage
-from digest.pipeline.backlog import Plan
 from digest.pipeline.close_editions import ClosingState
 from digest.pipeline.ingest import Sources
+from digest.pipeline.open_days import EditionPlan
 from digest.pipeline.selection import SelectionRules
 from tests.shared import shared_data
 from tests.shared_world import ArxivYear, arxiv_year
@@ -48,7 +48,9 @@ class Reader:
     sources: Sources
     engine: AsyncEngine
     chance: random.Random
-    plan: Plan = field(default_factory=lambda: Plan(CALENDAR, "zh-CN", SelectionRules(("cs.SD", "eess.AS"))))
+    plan: EditionPlan = field(
+        default_factory=lambda: EditionPlan(CALENDAR, "zh-CN", SelectionRules(("cs.SD", "eess.AS")))
+    )
     alarms: set[date] = field(default_factory=set)
     """The days whose batch was said to be missing."""
 

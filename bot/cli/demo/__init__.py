@@ -22,7 +22,7 @@ from rich.console import Console
 from bot import daily_run, process, settings
 from bot.cli import preview
 from bot.command_line import reporting, say
-from bot.container import FarEnds, open_app
+from bot.container import RemoteOverrides, open_app
 from bot.core.models import Detail, Preferences
 from bot.daily_run import RunReport
 from bot.telegram import messages
@@ -69,7 +69,7 @@ async def demonstrate(out: Path, report: Report) -> DemoOutput:
         chosen = settings.given(data_dir=folder, archive_dir=out, arxiv_request_interval=0)
         arxiv = httpx.AsyncClient(transport=httpx.MockTransport(_arxiv))
         model = EndpointClient("demo", "http://model.invalid/v1", transport=httpx2.MockTransport(_model))
-        async with open_app(chosen, lambda: _AT, FarEnds(arxiv, model)) as app:
+        async with open_app(chosen, lambda: _AT, RemoteOverrides(arxiv, model)) as app:
             made = await daily_run.work(app, _AT, report)
     if not made.accounts or made.accounts[0].post is None:
         raise DigestError("The sample holds no papers.")

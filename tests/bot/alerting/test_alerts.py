@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot import alerts as texts
-from bot.alerts import BACKOFF, Alerts, NotToldError, webhook_refusal, webhook_request
+from bot.alerts import ALERT_BACKOFF, Alerts, NotToldError, webhook_refusal, webhook_request
 from bot.core.models import Alert, AlertKind
 from bot.db import alerts as rows
 from digest.db import engine as database
@@ -94,9 +94,9 @@ async def test_what_no_way_carries_stays_due_and_is_tried_again_less_and_less_of
     assert await watch.heard() == []
     watch.way.works = True
     assert await watch.heard() == []  # not at once
-    watch.now += BACKOFF.pause(0)
+    watch.now += ALERT_BACKOFF.pause(0)
     assert await watch.heard() == ["channel-paused mail begun"]
-    assert [BACKOFF.pause(tries) / SECOND for tries in (0, 1, 2, 20)] == [30, 60, 120, 3600]
+    assert [ALERT_BACKOFF.pause(tries) / SECOND for tries in (0, 1, 2, 20)] == [30, 60, 120, 3600]
 
 
 async def test_a_new_way_to_the_operator_is_used_at_once(watch: Watch) -> None:

@@ -30,7 +30,7 @@ from bot.db.unknown_messages import Decision
 from bot.delivery import fanout, resuming, worker
 from bot.delivery.channel import DeliveryError, DeliveryRefusedError, FormRefusedError, UnansweredError
 from bot.delivery.fanout import Renderings
-from bot.delivery.worker import Outbox
+from bot.delivery.worker import DeliveryWorker
 from digest.core.models import Edition
 from digest.db.engine import reading, writing
 
@@ -100,14 +100,14 @@ class Fixture:
         await fanout.confirm_broadcast(self.engine, number, NOW)
         return number
 
-    def outbox(self) -> Outbox:
+    def outbox(self) -> DeliveryWorker:
         """What sends on the channel, one delivery after the other."""
 
         async def contents(_day: date, _language: str) -> Edition | None:
             return None
 
         renderings = Renderings(self.engine, self.channel, contents, self.clock)
-        return Outbox(self.engine, self.channel, renderings, self.clock, width=1, look_seconds=0.05)
+        return DeliveryWorker(self.engine, self.channel, renderings, self.clock, width=1, look_seconds=0.05)
 
     async def drain(self) -> None:
         """A process that sends what is due; a kill of it leaves the tables as they are."""

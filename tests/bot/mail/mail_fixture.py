@@ -17,7 +17,7 @@ from bot.db.tables import deliveries
 from bot.db.tables import subscribers as readers
 from bot.delivery import fanout
 from bot.delivery.fanout import Renderings
-from bot.delivery.worker import Outbox
+from bot.delivery.worker import DeliveryWorker
 from bot.links import Links
 from bot.mail import channel
 from bot.mail.channel import Mail
@@ -91,11 +91,13 @@ class MailFixture:
             yield mail
 
     @asynccontextmanager
-    async def outbox(self) -> AsyncIterator[Outbox]:
+    async def outbox(self) -> AsyncIterator[DeliveryWorker]:
         """What sends, by that channel."""
         async with self.mail() as mail:
             renderings = Renderings(self.engine, mail, _contents, lambda: self.now)
-            yield Outbox(self.engine, mail, renderings, lambda: self.now, width=mail.width, look_seconds=0.05)
+            yield DeliveryWorker(
+                self.engine, mail, renderings, lambda: self.now, width=mail.width, look_seconds=0.05
+            )
 
     async def send(self, **later: float) -> None:
         """Sends what is due, `later` than before."""

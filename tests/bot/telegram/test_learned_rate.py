@@ -10,8 +10,8 @@ from telegram.error import RetryAfter
 
 from bot.telegram.channel import keep_rate
 from bot.telegram.http import FloodError
-from bot.telegram.pacing import Pace
-from bot.telegram.rate_limiter import Limiter
+from bot.telegram.pacing import AdaptiveRate
+from bot.telegram.rate_limiter import RateLimiter
 from digest.db import engine as database
 from digest.db.engine import open_engine
 
@@ -23,7 +23,7 @@ def now() -> datetime:
     return datetime(2026, 2, 11, 4, 0, tzinfo=UTC)
 
 
-async def refused(limiter: Limiter) -> None:
+async def refused(limiter: RateLimiter) -> None:
     """One message meets a refusal of all of them."""
 
     async def refuse() -> bool:
@@ -37,7 +37,7 @@ async def run(
     engine: AsyncEngine, token: SecretStr = TOKEN, *, refuse: bool = False, rate: float = 30
 ) -> float:
     """What a process of the bot begins with."""
-    limiter = Limiter(rate)
+    limiter = RateLimiter(rate)
     async with keep_rate(engine, token, limiter, now):
         begun = limiter.per_second
         if refuse:
@@ -68,6 +68,6 @@ async def test_without_the_database_the_rate_is_learned_anew() -> None:
 
 @pytest.mark.parametrize(("learned", "begun"), [(0.0, 10), (14.0, 14), (1e9, 30)])
 def test_what_was_learned_stays_within_the_bounds(learned: float, begun: float) -> None:
-    pace = Pace(30)
+    pace = AdaptiveRate(30)
     pace.begin_at(learned)
     assert pace.per_second == begun

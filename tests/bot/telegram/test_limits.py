@@ -10,7 +10,7 @@ import pytest
 from telegram.error import BadRequest, RetryAfter
 
 from bot.telegram.http import FloodError, NotSentError, TelegramThrottledError, pause_of
-from bot.telegram.rate_limiter import BULK, Bulk, LimitArgs, Limiter
+from bot.telegram.rate_limiter import BULK, Bulk, LimitArgs, RateLimiter
 
 
 class Clock:
@@ -59,7 +59,7 @@ class World:
     latency: float = 0
 
     def __post_init__(self) -> None:
-        self.limiter = Limiter(self.rate, width=self.width, clock=self.clock, sleep=self.clock.sleep)
+        self.limiter = RateLimiter(self.rate, width=self.width, clock=self.clock, sleep=self.clock.sleep)
 
     def request(
         self, chat: int | str | None, args: LimitArgs | None = None, endpoint: str = "sendMessage"

@@ -3,19 +3,19 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from bot.telegram.pacing import Pacing, Scope, Ticket
+from bot.telegram.pacing import Scope, SendQueue, Ticket
 
 Grants = list[tuple[float, Ticket]]
 
 
-def joined(pacing: Pacing, *scopes: Scope, now: float = 0, urgent: bool = False) -> list[Ticket]:
+def joined(pacing: SendQueue, *scopes: Scope, now: float = 0, urgent: bool = False) -> list[Ticket]:
     tickets = [pacing.ticket(scope, urgent=urgent) for scope in scopes]
     for ticket in tickets:
         pacing.join(ticket, now)
     return tickets
 
 
-def run(pacing: Pacing, now: float = 0, until: float = float("inf"), late: float = 0) -> Grants:
+def run(pacing: SendQueue, now: float = 0, until: float = float("inf"), late: float = 0) -> Grants:
     """All grants from `now` to `until`; each time the timer rings up to `late` seconds after it was set for."""
     chance = random.Random(1)
     grants: Grants = []
@@ -37,7 +37,7 @@ def most_within(seconds: float, times: list[float]) -> int:
 
 @pytest.mark.parametrize("late", [0, 0.003, 0.02])
 def test_a_thousand_chats_get_25_a_second_at_first(late: float) -> None:
-    pacing = Pacing(30)
+    pacing = SendQueue(30)
     joined(pacing, *(chat for _ in range(4) for chat in range(1, 1001)))
     grants = run(pacing, late=late)
     times = [time for time, _ in grants]
@@ -47,7 +47,7 @@ def test_a_thousand_chats_get_25_a_second_at_first(late: float) -> None:
 
 
 def test_a_private_chat_gets_one_a_second() -> None:
-    pacing = Pacing(30)
+    pacing = SendQueue(30)
     joined(pacing, *[1] * 50)
     times = [time for time, _ in run(pacing)]
     assert most_within(1, times) == 1
@@ -56,7 +56,7 @@ def test_a_private_chat_gets_one_a_second() -> None:
 
 @pytest.mark.parametrize("group", [-1001, "@channel"])
 def test_a_group_gets_twenty_a_minute_at_one_a_second(group: Scope) -> None:
-    pacing = Pacing(30)
+    pacing = SendQueue(30)
     joined(pacing, *[group] * 65)
     times = [time for time, _ in run(pacing)]
     assert most_within(1, times) == 1
@@ -65,7 +65,7 @@ def test_a_group_gets_twenty_a_minute_at_one_a_second(group: Scope) -> None:
 
 
 def test_chats_that_have_to_wait_hold_no_other_up() -> None:
-    pacing = Pacing(30)
+    pacing = SendQueue(30)
     joined(pacing, *[-1] * 100, *[2] * 100)
     joined(pacing, *range(10, 110))
     grants = run(pacing, until=5)
@@ -75,7 +75,7 @@ def test_chats_that_have_to_wait_hold_no_other_up() -> None:
 
 
 def test_messages_without_a_chat_know_only_the_overall_rate() -> None:
-    pacing = Pacing(30)
+    pacing = SendQueue(30)
     joined(pacing, *[None] * 300)
     times = [time for time, _ in run(pacing)]
     assert most_within(1, times) <= 28
@@ -83,7 +83,7 @@ def test_messages_without_a_chat_know_only_the_overall_rate() -> None:
 
 
 def test_an_urgent_message_overtakes_twenty_thousand_that_wait() -> None:
-    pacing = Pacing(30)
+    pacing = SendQueue(30)
     joined(pacing, *range(1, 20_001))
     run(pacing, until=10)
     (ticket,) = joined(pacing, 99_999, now=10, urgent=True)
@@ -93,13 +93,13 @@ def test_an_urgent_message_overtakes_twenty_thousand_that_wait() -> None:
 
 
 def test_messages_of_one_priority_go_in_the_order_they_came() -> None:
-    pacing = Pacing(30)
+    pacing = SendQueue(30)
     tickets = joined(pacing, *range(1, 200))
     assert [ticket for _, ticket in run(pacing)] == tickets
 
 
 def test_a_ticket_that_joins_again_keeps_its_place() -> None:
-    pacing = Pacing(30)
+    pacing = SendQueue(30)
     tickets = joined(pacing, *range(1, 100))
     assert pacing.grant(0) is tickets[0]
     pacing.join(tickets[0], 0)
@@ -108,7 +108,7 @@ def test_a_ticket_that_joins_again_keeps_its_place() -> None:
 
 
 def test_a_place_that_is_given_up_costs_nothing() -> None:
-    pacing = Pacing(30)
+    pacing = SendQueue(30)
     tickets = joined(pacing, *[1] * 5, *range(2, 1000))
     for ticket in tickets[:-1]:
         pacing.leave(ticket, 0)
@@ -117,7 +117,7 @@ def test_a_place_that_is_given_up_costs_nothing() -> None:
 
 
 def test_everything_pauses_and_goes_on_at_the_rate() -> None:
-    pacing = Pacing(30)
+    pacing = SendQueue(30)
     joined(pacing, *range(1, 101))
     pacing.pause_all(5)
     pacing.pause_all(3)
@@ -127,7 +127,7 @@ def test_everything_pauses_and_goes_on_at_the_rate() -> None:
 
 
 def test_a_chat_pauses_alone() -> None:
-    pacing = Pacing(30)
+    pacing = SendQueue(30)
     joined(pacing, -1, -1, 2, 3)
     pacing.pause(-1, 60, 0)
     times = defaultdict(list)
@@ -138,14 +138,14 @@ def test_a_chat_pauses_alone() -> None:
 
 
 def test_without_an_overall_rate_chats_keep_their_own() -> None:
-    pacing = Pacing(0)
+    pacing = SendQueue(0)
     joined(pacing, *range(1, 1001), 1)
     times = [time for time, _ in run(pacing)]
     assert times == [0] * 1000 + [1.01]
 
 
 def test_without_limits_only_pauses_hold_messages_up() -> None:
-    pacing = Pacing(None)
+    pacing = SendQueue(None)
     joined(pacing, *[1] * 500, -1)
     pacing.pause(-1, 7, 0)
     times = [time for time, _ in run(pacing)]
@@ -154,13 +154,13 @@ def test_without_limits_only_pauses_hold_messages_up() -> None:
 
 @pytest.mark.parametrize(("rate", "seconds"), [(0.5, 2.02), (1, 1.01), (1.5, 1.01)])
 def test_slow_rates_are_spaced(rate: float, seconds: float) -> None:
-    pacing = Pacing(rate)
+    pacing = SendQueue(rate)
     joined(pacing, *range(1, 6))
     assert [time for time, _ in run(pacing)][-1] == pytest.approx(4 * seconds)
 
 
 def test_chats_are_forgotten_when_they_could_go_at_once_again() -> None:
-    pacing = Pacing(0)
+    pacing = SendQueue(0)
     joined(pacing, *range(-1000, 1000))
     run(pacing)
     assert len(pacing) == 2000
@@ -171,7 +171,7 @@ def test_chats_are_forgotten_when_they_could_go_at_once_again() -> None:
 
 
 def test_memory_is_bounded_while_messages_come_and_give_up_behind_a_pause() -> None:
-    pacing = Pacing(30)
+    pacing = SendQueue(30)
     joined(pacing, 1)
     pacing.pause_all(1e9)
     for now in range(10_000):
@@ -183,7 +183,7 @@ def test_memory_is_bounded_while_messages_come_and_give_up_behind_a_pause() -> N
 
 def test_any_order_of_events_keeps_the_rates_and_loses_nothing() -> None:
     chance = random.Random(7)
-    pacing = Pacing(10)
+    pacing = SendQueue(10)
     waiting: list[Ticket] = []
     times: dict[Scope, list[float]] = defaultdict(list)
     now, granted, left = 0.0, 0, 0

@@ -9,10 +9,10 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
+from bot.channel_setup import Intervals, telegram
 from bot.container import open_app
 from bot.core.models import AlertKind
 from bot.delivery.worker import ChannelError
-from bot.outboxes import Rhythm, telegram
 from bot.serve import _links, _Runtime, _watch_telegram, serve
 from bot.telegram.application import initialized, open_bot
 from tests.bot.telegram.test_webhook import SECRET, pushed
@@ -118,7 +118,7 @@ async def test_a_command_that_ends_waits_for_telegram_only_for_a_while(tmp_path:
         settings = here.settings(**nowhere())
         async with here.machine.app(WEDNESDAY_NOON) as app:
             with pytest.raises(ChannelError, match=r"Telegram cannot be reached \(ConnectError\)"):
-                async with telegram(app, settings, Rhythm(patience_seconds=0.3)):
+                async with telegram(app, settings, Intervals(patience_seconds=0.3)):
                     pass
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bot.outboxes import Rhythm
+from bot.channel_setup import Intervals
 from bot.serve import serve
 from bot.settings import Settings
 from tests.bot.world import QUICK, WEDNESDAY_NOON, World, world
@@ -17,7 +17,7 @@ from tests.fakes.model import FakeModel
 from tests.fakes.telegram import TOKEN, FakeTelegram
 
 OPERATOR = 42
-RHYTHM = Rhythm(tick_seconds=0.5, look_seconds=0.25, answer_seconds=15)
+RHYTHM = Intervals(tick_seconds=0.5, look_seconds=0.25, answer_seconds=15)
 
 
 @dataclass

@@ -3,7 +3,7 @@
 import pytest
 
 from digest.checks.glossary import Glossary, load
-from digest.checks.translation import Original, Translated, cleaned, translated
+from digest.checks.translation import Original, Translated, check_translation, cleaned
 from digest.core.findings import Flaw
 
 HARD, SOFT = True, False
@@ -15,7 +15,7 @@ def findings(
 ) -> dict[str, bool]:
     """The flaws by name, and whether they are hard."""
     made = Translated(None, chinese, None)
-    found = translated(Original("", english), made, language, glossary or Glossary({}))
+    found = check_translation(Original("", english), made, language, glossary or Glossary({}))
     return {each.flaw.value: each.hard for each in found}
 
 
@@ -239,7 +239,7 @@ def test_what_the_title_names_before_its_colon_is_kept(
     title: str, abstract: str, made_title: str, missing: str | None
 ) -> None:
     made = Translated(made_title, "我们用Moshi做到了（TTS）。", None)
-    found = translated(Original(title, abstract), made, "zh-CN", Glossary({}))
+    found = check_translation(Original(title, abstract), made, "zh-CN", Glossary({}))
     names = [each for each in found if each.flaw is Flaw.NAME_MISSING]
     assert [each.detail for each in names if each.hard] == ([missing] if missing else [])
 
@@ -247,17 +247,17 @@ def test_what_the_title_names_before_its_colon_is_kept(
 def test_a_name_of_the_title_is_kept_where_the_abstract_has_it() -> None:
     original = Original("PESTO: Pitch Made Simple", "We reach it with PESTO.")
     made = Translated("PESTO：简单的音高", "我们用佩斯托做到了。", None)
-    assert [each.detail for each in translated(original, made, "zh-CN", Glossary({})) if each.hard] == [
-        "PESTO"
-    ]
+    assert [
+        each.detail for each in check_translation(original, made, "zh-CN", Glossary({})) if each.hard
+    ] == ["PESTO"]
 
 
 def test_a_summary_need_not_say_all_but_must_not_add() -> None:
     original = Original("On Speech", "We reach 57.7% with SteerMoE on two tasks.")
     sound = Translated("论语音", "我们用SteerMoE在两项任务上达到57.7%。", "提出一种方法。")
-    assert translated(original, sound, "zh-CN", Glossary({})) == ()
+    assert check_translation(original, sound, "zh-CN", Glossary({})) == ()
     added = Translated(sound.title, sound.abstract, "提升20%，优于SteerMoX。")
-    flaws = [each.flaw for each in translated(original, added, "zh-CN", Glossary({}))]
+    flaws = [each.flaw for each in check_translation(original, added, "zh-CN", Glossary({}))]
     assert flaws == [Flaw.NAME_INVENTED, Flaw.NUMBER_INVENTED]
 
 
@@ -273,7 +273,7 @@ def test_a_summary_need_not_say_all_but_must_not_add() -> None:
 def test_a_summary_holds_no_formula_or_address_that_the_paper_does_not_have(summary: str, flaw: Flaw) -> None:
     original = Original("On Speech", "We study $x$, see https://a.b/c.")
     made = Translated("论语音", "我们研究$x$，见 https://a.b/c 。", summary)
-    hard = [each.flaw for each in translated(original, made, "zh-CN", Glossary({})) if each.hard]
+    hard = [each.flaw for each in check_translation(original, made, "zh-CN", Glossary({})) if each.hard]
     assert hard == [flaw]
 
 
@@ -329,9 +329,11 @@ def test_a_title_in_english_is_told_in_any_language_and_a_row_of_names_is_none()
     sound = Translated(
         "Apprendre la forme des pièces", "Nous prenons Whisper, Moshi, Conformer, Mamba et AudioSet.", None
     )
-    assert translated(original, sound, "fr", Glossary({})) == ()
+    assert check_translation(original, sound, "fr", Glossary({})) == ()
     left = Translated(original.title, sound.abstract, None)
-    assert [each.flaw for each in translated(original, left, "fr", Glossary({}))] == [Flaw.UNTRANSLATED]
+    assert [each.flaw for each in check_translation(original, left, "fr", Glossary({}))] == [
+        Flaw.UNTRANSLATED
+    ]
 
 
 @pytest.mark.parametrize(

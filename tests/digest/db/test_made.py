@@ -111,8 +111,8 @@ async def test_where_texts_were_taken_from_is_told(connection: AsyncConnection) 
     for found in (part, TEXT, NoText(paper(3).version, NoTextReason.SCAN)):
         await fulltexts.save(connection, found, NOW)
     assert await fulltexts.taken(connection, [paper(number).version for number in (1, 2, 3)]) == (
-        fulltexts.Taken(VERSION, TextSource.HTML, (), whole=True),
-        fulltexts.Taken(part.version, TextSource.PDF, ("pypdf", "pypdfium2"), whole=False),
+        fulltexts.TextProvenance(VERSION, TextSource.HTML, (), whole=True),
+        fulltexts.TextProvenance(part.version, TextSource.PDF, ("pypdf", "pypdfium2"), whole=False),
     )
 
 

@@ -2,6 +2,7 @@ import asyncio
 import io
 import os
 import resource
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -442,3 +443,9 @@ async def test_a_real_appendix_behind_the_references_is_kept(name: str, heading:
     text = seen(await pdf.extract(shared_data("pdf", "papers", name)))
     assert f"\n{heading}\n" in text
     assert gone not in text
+
+
+def test_the_process_finds_the_package_also_where_it_is_not_installed() -> None:
+    command = [sys.executable, "-S", "-c", "import digest.core; print(digest.core.__file__)"]
+    done = subprocess.run(command, cwd=pdf._ROOT, env={}, check=True, capture_output=True, text=True)
+    assert Path(done.stdout.strip()).parents[2] == pdf._ROOT

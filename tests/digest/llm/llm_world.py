@@ -17,7 +17,7 @@ from digest.llm.endpoint_profile import EndpointProfile
 from digest.llm.profiles import Profiles
 from digest.llm.retry import RetryPolicy
 from digest.pipeline.reading import ReadingWriter
-from digest.pipeline.translate import TranslationRules, Translator, Tried
+from digest.pipeline.translate import TranslationAttempt, TranslationRules, Translator
 from tests.fakes.model import KEY, FakeModel
 
 NOW = datetime(2026, 2, 9, 12, 0, tzinfo=UTC)
@@ -54,7 +54,7 @@ class World:
     translate: Callable[[Paper], Coroutine[None, None, Translation | None]]
     read: Callable[[Paper, FullText], Awaitable[Reading]]
     calls: list[Call]
-    tried: list[Tried]
+    tried: list[TranslationAttempt]
     """The attempts at translations, oldest first."""
     learned: dict[str, EndpointProfile]
     """What is kept of the endpoint, by model."""
@@ -80,9 +80,9 @@ async def world(
 ) -> AsyncIterator[World]:
     """Everything between the papers and `fake`."""
     calls: list[Call] = []
-    tried: list[Tried] = []
+    tried: list[TranslationAttempt] = []
 
-    async def keep(each: Tried) -> None:
+    async def keep(each: TranslationAttempt) -> None:
         calls.append(each.attempt.call)
         tried.append(each)
 

@@ -14,7 +14,7 @@ from digest.llm.endpoint import completion
 from digest.llm.endpoint_profile import NEW, EndpointProfile
 from digest.llm.errors import CallError, CallOutcome
 from digest.llm.prompts import Prompt
-from digest.llm.question import Question, request, value
+from digest.llm.question import Question, parse_completion, request
 from digest.llm.statuses import Sent, fault_for
 from digest.pipeline.translate import TranslationAnswer
 from tests.fakes.model_asked import Asked
@@ -73,7 +73,7 @@ async def _answered(dialect: Dialect, body: dict[str, Any]) -> TranslationAnswer
         if response.status_code != 200:
             parsed = json.loads(bytes(response.body))
             return fault_for(response.status_code, parsed.get("error", parsed), sent=sent)
-        return value(QUESTION, completion(await _body(response), sent))
+        return parse_completion(QUESTION, completion(await _body(response), sent))
     except CallError as fault:
         return fault
 

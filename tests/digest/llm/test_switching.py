@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from digest.arxiv.announcements import Placed
 from digest.arxiv.calendar import Calendar
 from digest.core.models import CatchUp, ClosedEdition, Window
-from digest.pipeline import closing
-from digest.pipeline.closing import Candidate
+from digest.pipeline import closing_rules
+from digest.pipeline.closing_rules import Candidate
 from tests.papers import paper
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -50,13 +50,13 @@ class Play:
     def _close(self, schedule: Calendar) -> bool:
         last = self.made[-1][0] if self.made else None
         there = [each for each in self.waiting if each.placed.batch <= self.at]
-        days = closing.open_days(schedule, last, self.begin, self.at, there)
-        assert last is None or bool(days) == closing.has_open_day(schedule, last, self.at)
-        windows = {day: closing.window(schedule, day, last) for day in days}
-        day = closing.chosen(windows, [each.placed.batch for each in there], CatchUp.EACH)
+        days = closing_rules.open_days(schedule, last, self.begin, self.at, there)
+        assert last is None or bool(days) == closing_rules.has_open_day(schedule, last, self.at)
+        windows = {day: closing_rules.window(schedule, day, last) for day in days}
+        day = closing_rules.chosen(windows, [each.placed.batch for each in there], CatchUp.EACH)
         if day is None:
             return False
-        gathered = closing.gather(windows[day], there, {"cs.SD"})
+        gathered = closing_rules.gather(windows[day], there, {"cs.SD"})
         shown = (*gathered.own, *gathered.late)
         self.waiting = [each for each in self.waiting if each not in shown]
         edition = ClosedEdition(day, gathered.window, "zh-CN", ("cs.SD",), len(shown), (), self.at)
@@ -114,12 +114,12 @@ def test_a_batch_whose_date_is_taken_comes_on_the_next_day_though_that_has_none_
     last = ClosedEdition(friday, FIXED.window_of(friday), "zh-CN", (), 0, (), FIXED.anchor(friday))
     saturday = friday + DAY
     batch = ANNOUNCED.anchor(friday)
-    assert closing.edition_of(ANNOUNCED, batch, last) == saturday
-    assert closing.own_batches(ANNOUNCED, saturday, last) == (batch,)
+    assert closing_rules.edition_of(ANNOUNCED, batch, last) == saturday
+    assert closing_rules.own_batches(ANNOUNCED, saturday, last) == (batch,)
     at = ANNOUNCED.anchor(saturday)
-    assert closing.open_days(ANNOUNCED, last, at, at, []) == [saturday]
-    assert not closing.is_quiet(ANNOUNCED, last, at)
-    assert closing.deadline(ANNOUNCED, saturday, last) == at + HOUR
+    assert closing_rules.open_days(ANNOUNCED, last, at, at, []) == [saturday]
+    assert not closing_rules.is_quiet(ANNOUNCED, last, at)
+    assert closing_rules.deadline(ANNOUNCED, saturday, last) == at + HOUR
 
 
 def test_a_day_whose_batch_was_shown_before_a_switch_is_quiet() -> None:
@@ -129,6 +129,6 @@ def test_a_day_whose_batch_was_shown_before_a_switch_is_quiet() -> None:
         wednesday, ANNOUNCED.window_of(wednesday), "zh-CN", (), 0, (), ANNOUNCED.anchor(wednesday)
     )
     thursday = FIXED.anchor(wednesday + DAY)
-    assert closing.is_quiet(FIXED, last, thursday)
-    assert not closing.has_open_day(FIXED, last, thursday)
-    assert closing.has_open_day(FIXED, last, thursday + DAY)
+    assert closing_rules.is_quiet(FIXED, last, thursday)
+    assert not closing_rules.has_open_day(FIXED, last, thursday)
+    assert closing_rules.has_open_day(FIXED, last, thursday + DAY)

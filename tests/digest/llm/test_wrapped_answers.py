@@ -14,7 +14,7 @@ from digest.core.models import Purpose
 from digest.llm.endpoint import completion
 from digest.llm.errors import CallError, CallOutcome
 from digest.llm.prompts import Prompt
-from digest.llm.question import Question, value
+from digest.llm.question import Question, parse_completion
 from digest.llm.structured_output import answer
 from tests.papers import paper
 
@@ -97,7 +97,7 @@ def test_a_valid_answer_comes_out_whatever_stands_around_it(
         content = [_chunk(written[:cut]), {"type": "thinking", "thinking": DRAFT}, _chunk(written[cut:])]
     choice = {"message": {"content": content}, "finish_reason": ending}
     told = completion(json.dumps({"choices": [choice]}).encode())
-    assert value(QUESTION, told) == Note(title=title, text=text)
+    assert parse_completion(QUESTION, told) == Note(title=title, text=text)
 
 
 def _chunk(text: str) -> dict[str, str]:
@@ -164,6 +164,6 @@ def test_half_an_answer_is_none_and_a_draft_before_it_neither(written: str) -> N
 )
 def test_what_an_end_means_when_the_answer_is_not_whole(choice: dict[str, Any], outcome: CallOutcome) -> None:
     with pytest.raises(CallError) as caught:
-        value(QUESTION, completion(json.dumps({"choices": [choice]}).encode()))
+        parse_completion(QUESTION, completion(json.dumps({"choices": [choice]}).encode()))
     assert caught.value.outcome is outcome
     assert isinstance(caught.value.error(), ModelError)

@@ -9,7 +9,7 @@ from digest.arxiv.calendar import NEW_YORK, Calendar
 from digest.arxiv.rss import Announcement, Batch
 from digest.core import ids
 from digest.core.models import Paper, PaperId
-from digest.pipeline.ingest import Fed, Noted, fed
+from digest.pipeline.ingest import FeedBatch, Noted, fed
 from tests.papers import paper
 
 CALENDAR = Calendar(time(8, 50), ZoneInfo("Asia/Shanghai"))
@@ -30,7 +30,7 @@ def records(*papers: Paper) -> dict[PaperId, Paper]:
 
 def held(
     read: Batch, papers: Mapping[PaperId, Paper] | None = None, noted: Noted | None = None
-) -> Fed | None:
+) -> FeedBatch | None:
     return fed(CALENDAR, read, papers or {}, noted or {}, AT)
 
 

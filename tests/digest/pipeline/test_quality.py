@@ -5,7 +5,7 @@ import pytest
 
 from digest.core.findings import Attempt, Finding, Flaw
 from digest.core.models import BY_HAND, Call, Origin, Price, Purpose, Spent, Translation
-from digest.pipeline.quality import Found, Proved, Quality, TextStatus, checked, spent
+from digest.pipeline.quality import CheckedReading, Found, Quality, TextStatus, checked, spent
 from tests.papers import paper
 
 NOW = datetime(2026, 2, 10, tzinfo=UTC)
@@ -81,7 +81,7 @@ def test_of_a_translation_by_hand_readers_see_none_of_the_models_faults() -> Non
 
 def test_what_readings_dropped_and_what_is_odd_in_them_is_counted_apart() -> None:
     dropped, odd = Finding(Flaw.UNFOUNDED), Finding(Flaw.DIRECTION, "LPIPS", hard=False)
-    read = Proved(VERSION, SMALL, (dropped, dropped, odd))
+    read = CheckedReading(VERSION, SMALL, (dropped, dropped, odd))
     assert replace(judged(attempts(())), readings=(read,)).found == (
         Found(Purpose.READING, Flaw.UNFOUNDED, "small", hard=True, times=2, left=0),
         Found(Purpose.READING, Flaw.DIRECTION, "small", hard=False, times=1, left=1),

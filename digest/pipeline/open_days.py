@@ -15,9 +15,9 @@ from digest.core.models import CatchUp, ClosedEdition, Paper, VersionId, Window
 from digest.db import announcements as named
 from digest.db import editions, listings, papers
 from digest.db import engine as database
-from digest.pipeline import closing, selection
-from digest.pipeline.closing import Candidate, Gathered
-from digest.pipeline.ingest import Look
+from digest.pipeline import closing_rules, selection
+from digest.pipeline.closing_rules import Candidate, Gathered
+from digest.pipeline.ingest import ArxivCheck
 from digest.pipeline.selection import SelectionRules
 
 _AWAITED = timedelta(days=31)
@@ -26,7 +26,7 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class EditionPlan:
     """The operator's plan: what to watch arXiv for, and when an edition is due."""
 
     calendar: Calendar
@@ -41,7 +41,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Backlog:
+class OpenDays:
     """The open days at `at`, as stored, and the papers available for them.
 
     `checked` are the categories that were ever checked, `candidates` the papers that are in no edition yet.
@@ -54,19 +54,19 @@ class Backlog:
     candidates: tuple[Candidate, ...]
     checked: frozenset[str]
 
-    def until(self, day: date) -> "Backlog":
+    def until(self, day: date) -> "OpenDays":
         """Drop the days after `day`: the clock may have been set ahead since it was due."""
         return replace(self, days=tuple(each for each in self.days if each <= day))
 
     def window(self, day: date) -> Window:
-        return closing.window(self.calendar, day, self.last)
+        return closing_rules.window(self.calendar, day, self.last)
 
     def gathered(self, day: date) -> Gathered:
         """Return the papers available for the edition of `day`."""
         watched = self.checked & set(self.last.categories) if self.last else frozenset()
-        return closing.gather(self.window(day), self.candidates, watched)
+        return closing_rules.gather(self.window(day), self.candidates, watched)
 
-    def after(self, edition: ClosedEdition) -> "Backlog":
+    def after(self, edition: ClosedEdition) -> "OpenDays":
         """Return the backlog that remains after `edition` closed."""
         gathered = self.gathered(edition.date)
         decided = {each.paper.id for each in (*gathered.own, *gathered.late)}
@@ -84,10 +84,10 @@ async def last_edition(connection: AsyncConnection, calendar: Calendar, at: date
     last = await editions.last(connection)
     if last is None or await listings.checks(connection):
         return last
-    return closing.followed(calendar, last, at)
+    return closing_rules.followed(calendar, last, at)
 
 
-async def read(engine: AsyncEngine, plan: Plan, at: datetime) -> Backlog:
+async def read(engine: AsyncEngine, plan: EditionPlan, at: datetime) -> OpenDays:
     """Read the open days at `at` from the database."""
     calendar = plan.calendar
     async with database.reading(engine) as connection:
@@ -97,8 +97,8 @@ async def read(engine: AsyncEngine, plan: Plan, at: datetime) -> Backlog:
         since = last.window.end if last else at
         empty = await named.empty(connection, since)
         candidates = await _candidates(connection, calendar, min(since, at) - NEIGHBOURS, at)
-    days = closing.open_days(calendar, last, first_look or at, at, candidates, empty)
-    return Backlog(calendar, last, at, tuple(days), tuple(candidates), checked)
+    days = closing_rules.open_days(calendar, last, first_look or at, at, candidates, empty)
+    return OpenDays(calendar, last, at, tuple(days), tuple(candidates), checked)
 
 
 async def _candidates(
@@ -119,7 +119,7 @@ async def _candidates(
 
 
 async def close_next(
-    engine: AsyncEngine, plan: Plan, look: Look, backlog: Backlog, *, patient: bool
+    engine: AsyncEngine, plan: EditionPlan, look: ArxivCheck, backlog: OpenDays, *, patient: bool
 ) -> ClosedEdition | None:
     """Close the edition of the next open day that has papers; None if there is none or its batch is incomplete.
 
@@ -128,17 +128,19 @@ async def close_next(
     """
     windows = {day: backlog.window(day) for day in backlog.days}
     batches = {candidate.placed.batch for candidate in backlog.candidates}
-    day = closing.chosen(windows, batches, plan.catch_up)
+    day = closing_rules.chosen(windows, batches, plan.catch_up)
     if day is None:
         return await _close_empty(engine, plan, look, backlog)
     gathered = backlog.gathered(day)
-    waits = patient and backlog.at < closing.deadline(plan.calendar, day, backlog.last)
+    waits = patient and backlog.at < closing_rules.deadline(plan.calendar, day, backlog.last)
     if waits and not await _is_whole(engine, gathered, backlog.at):
         return None
     return await _close(engine, plan, day, gathered, backlog.at)
 
 
-async def _close_empty(engine: AsyncEngine, plan: Plan, look: Look, backlog: Backlog) -> ClosedEdition | None:
+async def _close_empty(
+    engine: AsyncEngine, plan: EditionPlan, look: ArxivCheck, backlog: OpenDays
+) -> ClosedEdition | None:
     """Close a day whose batch was empty: with papers that missed earlier editions if there are any, else without."""
     day = next((day for day in backlog.days if is_empty(plan.calendar, look, day, backlog)), None)
     if day is None:
@@ -147,14 +149,16 @@ async def _close_empty(engine: AsyncEngine, plan: Plan, look: Look, backlog: Bac
     if gathered.late:
         return await _close(engine, plan, day, gathered, backlog.at)
     async with database.writing(engine) as connection:
-        await named.mark_empty(connection, closing.own_batches(plan.calendar, day, backlog.last), backlog.at)
+        await named.mark_empty(
+            connection, closing_rules.own_batches(plan.calendar, day, backlog.last), backlog.at
+        )
     return None
 
 
-def is_empty(calendar: Calendar, look: Look, day: date, backlog: Backlog) -> bool:
+def is_empty(calendar: Calendar, look: ArxivCheck, day: date, backlog: OpenDays) -> bool:
     """Return True if the deadline of `day` has passed and the feed shows that its batch was empty. Pure."""
-    batches = closing.own_batches(calendar, day, backlog.last)
-    is_over = backlog.at >= closing.deadline(calendar, day, backlog.last)
+    batches = closing_rules.own_batches(calendar, day, backlog.last)
+    is_over = backlog.at >= closing_rules.deadline(calendar, day, backlog.last)
     return look.empty is not None and batches == (look.empty,) and is_over
 
 
@@ -163,11 +167,11 @@ async def _is_whole(engine: AsyncEngine, gathered: Gathered, at: datetime) -> bo
         announced = await named.within(connection, gathered.window)
         names = {each.version.paper for each in announced if each.type in NEW_TYPES}
         unlisted = await listings.unlisted(connection, names)
-    return closing.is_whole(gathered, names, names - unlisted, at)
+    return closing_rules.is_whole(gathered, names, names - unlisted, at)
 
 
 async def _close(
-    engine: AsyncEngine, plan: Plan, day: date, gathered: Gathered, at: datetime
+    engine: AsyncEngine, plan: EditionPlan, day: date, gathered: Gathered, at: datetime
 ) -> ClosedEdition:
     """Close the edition of `day` over the `gathered` papers, and store the decision on each of them."""
     candidates = (*gathered.own, *gathered.late)

@@ -20,7 +20,7 @@ from digest.db import engine as database
 from digest.db.locks import BusyError, exclusive
 from digest.render import jekyll
 
-BACKOFF = Backoff(timedelta(minutes=1), timedelta(hours=1))  # of writing and of pushing
+PUBLISH_BACKOFF = Backoff(timedelta(minutes=1), timedelta(hours=1))  # of writing and of pushing
 _TURN_SECONDS, _LOOK_SECONDS = 5.0, 0.05
 _log = structlog.get_logger()
 
@@ -65,7 +65,7 @@ async def write(app: App, edition: Edition, tries: int = 0) -> WrittenPost:
         fault = error if isinstance(error, ArchiveError) else ArchiveError(str(error))
         _log.error("post_not_written", date=str(edition.date), error=str(fault))
         async with database.writing(app.engine) as connection:
-            next_at = now + BACKOFF.pause(tries)
+            next_at = now + PUBLISH_BACKOFF.pause(tries)
             await publications.note_unwritten(connection, edition.date, str(fault), next_at, tries + 1)
         await app.alerts.raise_(AlertKind.POST_NOT_WRITTEN, reason=str(fault))
         return WrittenPost(path, fault=fault)

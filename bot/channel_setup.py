@@ -15,7 +15,7 @@ from bot.core.mailboxes import Mailbox
 from bot.core.models import Alert
 from bot.delivery.channel import Channel, DeliveryError
 from bot.delivery.fanout import Renderings
-from bot.delivery.worker import ChannelError, Outbox
+from bot.delivery.worker import ChannelError, DeliveryWorker
 from bot.links import Links, open_links
 from bot.mail import composing
 from bot.mail.channel import Mail, open_mail
@@ -28,7 +28,7 @@ from digest.core.models import Edition
 
 
 @dataclass(frozen=True, slots=True)
-class Rhythm:
+class Intervals:
     """Intervals of the checks for due editions and deliveries, and time limits of answers, in seconds.
 
     An unreachable Telegram is waited for at the start: for `patience_seconds`, or without a limit. A refused channel
@@ -61,8 +61,8 @@ def channels(settings: Settings) -> tuple[str, ...]:
 
 @asynccontextmanager
 async def telegram(
-    app: App, settings: Settings, rhythm: Rhythm
-) -> AsyncIterator[tuple[TelegramChannel, Outbox]]:
+    app: App, settings: Settings, rhythm: Intervals
+) -> AsyncIterator[tuple[TelegramChannel, DeliveryWorker]]:
     """Open the Telegram channel. Raises ChannelError if no token is set or Telegram refuses it."""
     token = settings.telegram_bot_token
     if token is None:
@@ -79,24 +79,24 @@ async def telegram(
 
 @asynccontextmanager
 async def mail(
-    app: App, settings: Settings, links: Links, rhythm: Rhythm
-) -> AsyncIterator[tuple[Mail, Outbox]]:
+    app: App, settings: Settings, links: Links, rhythm: Intervals
+) -> AsyncIterator[tuple[Mail, DeliveryWorker]]:
     """Open the mail channel, which connects on demand. Raises DigestError."""
     async with open_mail(settings, links, app.clock) as channel:
         yield channel, _outbox(app, channel, rhythm, channel.width)
 
 
-def _outbox(app: App, channel: Channel, rhythm: Rhythm, width: int | None = None) -> Outbox:
+def _outbox(app: App, channel: Channel, rhythm: Intervals, width: int | None = None) -> DeliveryWorker:
     async def contents(wanted: date, language: str) -> Edition | None:
         return await daily_run.stored(app, wanted, language)
 
     renderings = Renderings(app.engine, channel, contents, app.clock)
-    outbox = Outbox(app.engine, channel, renderings, app.clock, look_seconds=rhythm.look_seconds)
+    outbox = DeliveryWorker(app.engine, channel, renderings, app.clock, look_seconds=rhythm.look_seconds)
     outbox.width = width or outbox.width
     return outbox
 
 
-_RHYTHM = Rhythm(patience_seconds=20)
+_RHYTHM = Intervals(patience_seconds=20)
 
 
 @dataclass(frozen=True, slots=True)

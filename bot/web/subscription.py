@@ -19,7 +19,7 @@ from bot.web.forms import SubmittedForm
 from bot.web.pages import Pages
 
 
-async def ask_leaving(pages: Pages, request: Request) -> Response:
+async def ask_unsubscribe(pages: Pages, request: Request) -> Response:
     """Show the button. Only pressing it ends the subscription, because programs open links too."""
     number = pages.links.leaving(request.path_params["token"])
     if number is None:
@@ -29,7 +29,7 @@ async def ask_leaving(pages: Pages, request: Request) -> Response:
     return pages.page(request, "unsubscribe")
 
 
-async def leave(pages: Pages, request: Request) -> Response:
+async def unsubscribe(pages: Pages, request: Request) -> Response:
     """End the subscription at once, whatever the body: mail programs post their own, the page an empty one.
 
     Repeating it has no effect and the same answer. If the subscription was deleted, the answer says that this link does
