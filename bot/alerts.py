@@ -1,21 +1,7 @@
-"""Alerts to the operator, and the webhook that can carry them.
-
-Alerts: the operator hears once of each problem, and once of its end.
+"""Alerts: the operator hears once of each problem, and once of its end, by any route, such as a webhook.
 
 Whoever notices a problem raises the alert, as often as they like; whoever sees that it is gone resolves it. Each notice
 is a row of `alerts` until a route has carried it to the operator, across restarts and by any process.
-
-Alerts by webhook: a JSON POST to ALERT_WEBHOOK, in the form that the service behind it takes.
-
-What each of them takes, and where its maker says so:
-- WeCom, group robots: https://work.weixin.qq.com/api/doc/90000/90136/91770 (body, 2,048 bytes, `<@userid>`)
-- Slack, incoming webhooks: https://slack.dev/java-slack-sdk/guides/ja/incoming-webhooks (body), and
-  https://api.slack.com/docs/attachments (the three characters that are to be escaped)
-- ntfy, publishing as JSON: https://docs.ntfy.sh/publish/#publish-as-json
-- DingTalk, custom robots: https://help.aliyun.com/en/oos/user-guide/acs-notify-dingtalkwebhook (body); its answers are
-  known from copies of https://open.dingtalk.com/document/robots/custom-robot-access
-- Feishu and Lark, custom bots: known from copies, which agree with one another, of
-  https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot
 """
 
 import asyncio
@@ -201,7 +187,10 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """The route to ALERT_WEBHOOK. `body` is the operator's own JSON, in which `$text` is replaced by the alert."""
+    """The route to ALERT_WEBHOOK: a JSON POST in the form that the service behind it takes.
+
+    `body` is the operator's own JSON, in which `$text` is replaced by the alert.
+    """
 
     url: str
     language: str
@@ -296,6 +285,15 @@ def _ntfy(url: str, text: str) -> tuple[str, Json]:
     return str(parsed.copy_with(path="/")), {"topic": parsed.path.strip("/"), "message": text}
 
 
+# What each service takes, and where its maker says so:
+# - WeCom, group robots: https://work.weixin.qq.com/api/doc/90000/90136/91770 (body, 2,048 bytes, `<@userid>`)
+# - Slack, incoming webhooks: https://slack.dev/java-slack-sdk/guides/ja/incoming-webhooks (body), and
+#   https://api.slack.com/docs/attachments (the three characters that are to be escaped)
+# - ntfy, publishing as JSON: https://docs.ntfy.sh/publish/#publish-as-json
+# - DingTalk, custom robots: https://help.aliyun.com/en/oos/user-guide/acs-notify-dingtalkwebhook (body); its answers
+#   are known from copies of https://open.dingtalk.com/document/robots/custom-robot-access
+# - Feishu and Lark, custom bots: known from copies, which agree with one another, of
+#   https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot
 _FORMS: dict[str, Callable[[str, str], tuple[str, Json]]] = {
     "open.feishu.cn": _feishu,
     "open.larksuite.com": _feishu,

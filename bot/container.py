@@ -52,7 +52,7 @@ class RemoteOverrides:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The parts that the commands use. `posts` is the folder of the posts; `library` is for TARGET_LANGUAGE.
+    """The parts that the commands use. `posts` is the folder of the posts; `paper_service` is for TARGET_LANGUAGE.
 
     `editions` is the lock for making editions.
     """

@@ -1,4 +1,8 @@
-"""Writing of an edition's post. Failures are stored and retried."""
+"""Writes an edition's post, and decides what a failure costs: nothing but the post.
+
+A failure is stored, alerted and returned, and the next attempt set a minute to an hour later (`BACKOFF`), because no
+delivery waits for a post. Processes write in turn, so that none replaces a newer post by an older one.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -108,7 +108,7 @@ async def own_stop(stop: asyncio.Event) -> AsyncIterator[asyncio.Event]:
 
 _RETURNS_SECONDS = 300.0  # between two checks of the bounce mailbox
 # A stop takes at most ten seconds: time limits for mail and answers in progress, for all parts (`in_time`), and for
-# what they depend on. What hangs even then is left to `loops.leave_within`.
+# what they depend on. What hangs even then is left to `process.leave_within`.
 _LAST_SECONDS, _LEAVE_SECONDS = 5.0, 9.5
 _JOIN_SECONDS = 30.0  # the time an alert waits for Telegram before another route is used
 _PUBLISHING_SECONDS = 15.0  # between two checks for posts to write or push

@@ -1,12 +1,8 @@
-"""Parsers of setting values, and the parts of the environment that are read before the settings.
+"""Parsers of setting values, and what is read before the settings: the home folder and the proxies.
 
-Parsers of setting values. Each raises ValueError with a sentence about the problem.
-
-Values that are not text are returned unchanged.
-
-The home folder of the program, with its `.env`; relative paths in settings start there.
-
-Proxies from the environment, which every HTTP library and Git use; `.env` may contain them too.
+Each parser raises ValueError with a sentence about the problem. Values that are not text are returned unchanged.
+Relative paths in settings start at the home folder, which contains the `.env`. Proxies are those variables that every
+HTTP library and Git use; `.env` may contain them too.
 """
 
 import json

@@ -255,7 +255,7 @@ def given(**chosen: object) -> Settings:
 
 
 def load() -> Settings:
-    """Load the settings. Relative paths start at `home.folder`. Raises SettingsError with every error."""
+    """Load the settings. Relative paths start at `home_folder`. Raises SettingsError with every error."""
     folder = values.home_folder()
     read_from: dict[str, Any] = {"_env_file": folder / values.ENV_FILE}
     try:

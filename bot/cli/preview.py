@@ -105,7 +105,7 @@ async def write(
 def mail(
     edition: Edition, subscriber: PreviewProfile, head: Letterhead, at: datetime, out: Path
 ) -> tuple[Path, ...]:
-    """Write the mail to `reader` as it is sent, and both of its bodies. Raises ArchiveError."""
+    """Write the mail to `subscriber` as it is sent, and both of its bodies. Raises ArchiveError."""
     campaign = Campaign(0, Subject.EDITION, edition.date, None, at)
     (part,) = composing.compose(campaign, edition, subscriber.preferences, head.links)
     local, _, domain = subscriber.address.rpartition("@")

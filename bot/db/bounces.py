@@ -1,4 +1,8 @@
-"""Bounce reports, each stored once."""
+"""Bounce reports, each stored once by its id, and counted by the reason that they give.
+
+`likeness` is equal for reports that give the same reason; by it, reports of many subscribers are weighed together, and
+changed to another kind if the cause turns out to be ours.
+"""
 
 from collections.abc import Collection
 from datetime import datetime

@@ -104,7 +104,7 @@ def _row(campaign: Campaign, row: Any, due_at: datetime, at: datetime) -> dict[s
 
 
 async def release(connection: AsyncConnection, campaign: Campaign, at: datetime, limit: int) -> int:
-    """Make at most `limit` held deliveries of `dispatch` due whose language is ready. Returns how many."""
+    """Make at most `limit` held deliveries of `campaign` due whose language is ready. Returns how many."""
     held = (
         select(_COLUMNS.id).join(subscribers).where(_held(), _COLUMNS.dispatch_id == campaign.id).limit(limit)
     )

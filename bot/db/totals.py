@@ -1,4 +1,7 @@
-"""Totals over all rows, for monitoring."""
+"""Totals over all rows, for monitoring: what is counted, and by which labels.
+
+Each query returns its counts by the values of those labels, in the order that its docstring names.
+"""
 
 from collections import Counter
 

@@ -1,22 +1,16 @@
-"""Refusals of addresses, and the circuit breaker for refusals that concern us and not the addresses.
+"""Decides whether refusals concern the addresses or us, and which subscriptions end.
 
-A circuit breaker for equal refusals: what many addresses answer alike concerns us, whatever it says.
+What many addresses answer alike concerns us, whatever it says: Gmail said "550 5.1.1 The email account that you tried
+to reach does not exist" to everybody for hours in December 2020. So equal refusals are weighed before any subscription
+is changed. Only a series of refusals without a success in between, of recipients who did not fail before, says that the
+remote server refuses us now: then `Brake` stops the channel, and held deliveries return to the queue. What the refusals
+of a run concern is judged by their share after all were tried. Until then nothing counts against a subscriber, and the
+delivery stays due, so a kill costs only one more attempt.
 
-Words can be wrong: Gmail said "550 5.1.1 The email account that you tried to reach does not exist" to everybody for
-hours in December 2020. So replies that many get are weighed before any subscription is changed.
-
-There are two questions. Does the remote server refuse us now? Only a series of refusals without a success in between
-says so, of recipients who did not fail before. What do the refusals of a run concern? That is judged by their share
-after all were tried.
-
-Refusals of addresses, held until the run shows whether they concern the addresses.
-
-Until then nothing counts against a subscriber: the delivery stays due, so a kill costs only one more attempt. If the
-brake stops the channel, held deliveries return to the queue. If a run ends without it, `ruling` decides about each
-refusal by four facts: its words, how many were refused alike, whether others were served, and how long the address has
-failed. An address that does not exist is ended at once if few are refused like it. One that certainly fails is ended
-after two weeks, however many do. No address is ended in a run that served nobody, nor because of words that many hear
-and that do not blame it; subscriptions that such words ended earlier are restored.
+`ruling` decides about each refusal by its words, how many were refused alike, whether others were served, and how long
+the address has failed. An address that does not exist is ended at once if few are refused like it; one that certainly
+fails is ended after two weeks, however many do. None is ended in a run that served nobody, nor because of words that
+many hear and that do not blame it; subscriptions that such words ended earlier are restored.
 """
 
 import asyncio

@@ -1,8 +1,6 @@
-"""A delivery worker that keeps running, and the alerts about messages whose delivery is unknown.
+"""Keeps a delivery worker running: after another process that sends, and through pauses of a refused channel.
 
-Alerts about messages with unknown delivery: one for each campaign.
-
-A delivery worker that keeps running: after another process that sends, and through pauses of a refused channel.
+Alerts the operator once for each campaign that has messages with unknown delivery.
 """
 
 import asyncio

@@ -1,15 +1,9 @@
-"""The delivery worker of one channel, and its trials after a refusal that may concern us.
+"""The delivery worker of one channel: finds due deliveries in the tables, sends them, and tries others after a refusal.
 
-Trials after a refusal of us: which recipients to try until one is served or the channel is clearly refused.
-
-One recipient's refusal may concern only them, and a list may contain many adjacent addresses that do not exist. So a
-few others are tried, one at a time, before the channel counts as refused. Pure: no database and no clock.
-
-The delivery worker of one channel: it finds due deliveries in the tables and sends them (`attempts`).
-
-Each message is marked as being sent before its request, and as sent after it. After a crash or timeout in between its
-delivery is unknown: it may have arrived. Later messages are still sent. This is the only case in which a person can get
-a message twice: by mail, which is repeated under the same Message-ID; in Telegram, only if the operator resends it.
+Each message is marked as being sent before its request, and as sent after it (`attempts`). After a crash or timeout in
+between its delivery is unknown: it may have arrived. Later messages are still sent. This is the only case in which a
+person can get a message twice: by mail, which is repeated under the same Message-ID; in Telegram, only if the operator
+resends it.
 """
 
 import asyncio
@@ -56,7 +50,12 @@ class RefusalScope(StrEnum):
 
 @dataclass
 class Trials:
-    """The results for the recipients of a channel, kept across its pauses. Recipients are subscriber ids."""
+    """Decides which recipients to try after a refusal of us, until one is served or the channel is clearly refused.
+
+    One recipient's refusal may concern only them, and a list may contain many adjacent addresses that do not exist. So
+    a few others are tried, one at a time, before the channel counts as refused. It uses no database and no clock, and
+    is kept across the channel's pauses. Recipients are subscriber ids.
+    """
 
     sent: int = 0
     """The number of accepted messages."""

@@ -1,11 +1,8 @@
-"""DNS lookups.
-
-Evaluation of a domain's SPF record for an address (RFC 7208), as far as records in use need it.
-
-Checks of the sender's domain in the DNS: SPF, DKIM, DMARC, and where replies go.
+"""Checks of the sender's domain in the DNS: SPF, DKIM, DMARC, and where replies go.
 
 Gmail, Yahoo and Microsoft require all of these from bulk senders. Two domains are aligned if one equals or contains the
-other (DMARC's relaxed mode); domains under one public suffix cannot be told apart here.
+other (DMARC's relaxed mode); domains under one public suffix cannot be told apart here. SPF (RFC 7208) is evaluated as
+far as records in use need it.
 """
 
 import base64
@@ -77,7 +74,7 @@ def _written(name: dns.name.Name) -> str:
     return name.to_text(omit_final_dot=True).lower().removesuffix(".")
 
 
-_LOOKUPS = 10  # §4.6.4
+_LOOKUPS = 10  # RFC 7208 §4.6.4
 _TERM = re.compile(
     r"(?P<sign>[-+?~]?)(?P<name>[a-z0-9]+)(?::(?P<value>[^/]+))?(?P<length>(/\d+)?(//\d+)?)", re.IGNORECASE
 )
@@ -86,7 +83,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class SpfResult(StrEnum):
-    """The result for an address (§2.6): whether its mail is authorized by the domain."""
+    """The result for an address (RFC 7208 §2.6): whether its mail is authorized by the domain."""
 
     PASS = "+"  # noqa: S105 - the sign for it
     FAIL = "-"
@@ -157,7 +154,7 @@ class Policy:
             case "mx":
                 self._count()
                 return await self._is_at(await self._names.exchangers(value), term["length"], address)
-            case "exists" | "ptr":  # they depend on each mail, or should not be used (§5.5)
+            case "exists" | "ptr":  # they depend on each mail, or should not be used (RFC 7208 §5.5)
                 self._count()
                 return False
             case name:

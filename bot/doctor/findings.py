@@ -1,4 +1,8 @@
-"""Findings of the checks."""
+"""Findings of the checks: how the result or error of a check becomes the health of a part.
+
+A check returns its note if all is well; by its error the part is broken, off or unsure. A check that fails itself, or
+takes over 90 s, counts as broken, and the others still run.
+"""
 
 import asyncio
 from collections.abc import Awaitable

@@ -1,18 +1,13 @@
-"""Applying bounce reports to their subscriptions, from the mailbox or from files.
-
-Applying a bounce report to its subscription.
+"""Applies bounce reports, from the mailbox or from files, to their subscriptions.
 
 A missing mailbox or a complaint ends the subscription at once, and a mailbox that fails for two weeks ends it. An
 unsubscription by mail is obeyed. Reports of delays, of refusals for content or origin, and without a reason are only
-stored. A repeated report has no effect.
-
-If many subscribers' reports say the same, they are weighed (`Brake`). If the cause is ours, no subscriber is blamed,
-and subscriptions ended by the first of these reports are restored.
+stored. A repeated report has no effect. If many subscribers' reports say the same, they are weighed
+(`address_failures.weigh`): if the cause is ours, no subscriber is blamed, and subscriptions ended by the first of these
+reports are restored.
 
 The failures in `subscribers` are not used here: they are cleared whenever a server accepts a mail, and a relay accepts
 every mail before the recipient's server refuses it.
-
-Mail in a file or on standard input: a single one, or many in an mbox.
 """
 
 import asyncio

@@ -1,12 +1,4 @@
-"""Reports in incoming mail: bounces, complaints and unsubscriptions, also those of Amazon SES. Pure.
-
-Notices of Amazon SES, which arrive as JSON in a mail by Amazon SNS.
-
-Format: docs.aws.amazon.com/ses/latest/dg/notification-contents.html. An SNS subscription wraps the notice in another
-object, as text; with raw delivery it stands alone. SES gives a mail its own Message-ID; ours is among the headers, if
-the identity is set to include them.
-
-Reports in incoming mail: bounces, complaints and unsubscriptions.
+"""Parser for the reports in incoming mail: bounces, complaints and unsubscriptions, also those of Amazon SES. Pure.
 
 Only our own signatures identify the subscriber: the VERP address that the mail was returned to, the Message-ID in the
 returned headers of the original, or the address and subject of the List-Unsubscribe mailto. Addresses in the text of a
@@ -61,7 +53,12 @@ class Notice:
 
 
 def parse_notice(mail: Message) -> Notice | None:
-    """Return the notice in `mail`; None if there is none."""
+    """Return the notice of Amazon SES in `mail`, which arrives as JSON by Amazon SNS; None if there is none.
+
+    Format: docs.aws.amazon.com/ses/latest/dg/notification-contents.html. An SNS subscription wraps the notice in
+    another object, as text; with raw delivery it stands alone. SES gives a mail its own Message-ID; ours is among the
+    headers, if the identity is set to include them.
+    """
     body = mail.get_payload(decode=True) if not mail.is_multipart() else None
     if not isinstance(body, bytes) or _SIGN.encode() not in body:
         return None

@@ -1,4 +1,10 @@
-"""The mail channel: newsletters and transactional mail over the same few connections, pooled with a queue."""
+"""The mail channel: newsletters and transactional mail over the same few connections, pooled with a queue.
+
+`Pool` decides which mail goes next and over which connection. An urgent mail waits only for mails in progress. A
+connection is opened on demand, closed when idle or after its share of mails, and retired for a while if the server
+accepts no more at once. One that the server closes after it carried mail says nothing about the mail, which gets
+another connection; two fresh ones in a row that end before any mail mean that the server refuses us.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

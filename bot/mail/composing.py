@@ -1,12 +1,7 @@
-"""Composition of mails: newsletters of campaigns, and transactional mail to the people who ask for it. Pure.
+"""Composes mails: newsletters of campaigns, and transactional mail to people who entered an address in the form. Pure.
 
-The amount of each paper that a mail shows, so that no client clips it.
-
-The texts of the newsletter: templates for HTML and plain text, and the words of each language.
-
-Mails for campaigns. Subscribers with equal preferences share one, except for their personal links.
-
-Transactional mail to people who entered an address in the form.
+Subscribers with equal preferences share one newsletter, except for their personal links. It shows so much of each paper
+that no client clips it. The texts are templates for HTML and plain text, and the words of each language.
 """
 
 from bisect import bisect_left

@@ -1,8 +1,4 @@
-"""The bytes of one mail, and their signature.
-
-Signing of mail (DKIM, RFC 6376), for operators whose server does not sign.
-
-The bytes of one mail, as SMTP takes them after DATA.
+"""Builds the bytes of one mail, as SMTP takes them after DATA, and their signature.
 
 The part that subscribers with equal preferences share is composed and encoded once and stored: subject and bodies. Each
 mail adds a short end to both bodies, with personal links, and its headers. This is built by hand because it runs
@@ -49,7 +45,10 @@ class SigningKeyError(DigestError):
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A signer for `domain`, whose DNS holds the public key under `selector`; `key` is an RSA key in PEM."""
+    """A DKIM signer (RFC 6376) for `domain`, for operators whose server does not sign.
+
+    The DNS holds the public key under `selector`; `key` is an RSA key in PEM.
+    """
 
     domain: str
     selector: str

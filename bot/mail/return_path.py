@@ -1,14 +1,10 @@
-"""Return paths: the envelope sender of mail, and the signed addresses and ids that identify a mail (VERP).
+"""Return paths: the envelope sender of mail (MAIL FROM), and the signed addresses and ids that identify a mail (VERP).
 
-The envelope sender of mail (MAIL FROM), which receives its bounces.
+With VERP each subscriber's mail has a sender of its own at MAIL_BOUNCES. Many relays accept mail only from the login's
+address, and refuse other senders at MAIL, at RCPT or after the mail. With those, all mail has that sender, and its
+Message-ID identifies the subscriber.
 
-With VERP each subscriber's mail has a sender of its own at MAIL_BOUNCES, which identifies the subscriber in bounces.
-Many relays accept mail only from the login's address, and refuse other senders at MAIL, at RCPT or after the mail. With
-those, all mail has that sender, and its Message-ID identifies the subscriber.
-
-VERP: signed addresses and ids by which automatic replies identify a mail.
-
-A bounce report identifies the mail by its envelope sender (VERP) or by its Message-ID. An unsubscription by mail is
+So a bounce report identifies the mail by its envelope sender or by its Message-ID. An unsubscription by mail is
 identified by the address or subject that the mail offered for it. The numbers of bounces and unsubscriptions are
 subscriber ids; those of Message-IDs are delivery ids.
 """

@@ -1,14 +1,10 @@
-"""SMTP: one connection with its transactions, and the meaning of the replies.
+"""One connection to the SMTP server with its transactions, and the meaning of the replies.
 
-The meaning of SMTP replies, and of missing ones, for a delivery by stage of the transaction.
-
-Reasons are stored as codes, because a server's text may quote an address or the message. If sending has to stop, the
-operator needs the text, which is shown without anything that looks like an address.
-
-One connection to the SMTP server and its transactions; never in clear if TLS was asked for.
-
-aiosmtplib implements the protocol. Its own `sendmail` does not tell a connection lost before the final dot from one
-lost after it, so the commands of a transaction are sent here one by one.
+The connection is never in clear if TLS was asked for. aiosmtplib implements the protocol. Its own `sendmail` does not
+tell a connection lost before the final dot from one lost after it, so the commands of a transaction are sent here one
+by one. What a reply, or a missing one, means for a delivery depends on the stage of the transaction. Reasons are stored
+as codes, because a server's text may quote an address or the message. If sending has to stop, the operator needs the
+text, which is shown without anything that looks like an address.
 """
 
 import asyncio

@@ -1,4 +1,9 @@
-"""Transactional mail in reply to forms. The table holds what is due, so a restart continues it."""
+"""Sends transactional mail in reply to forms, and decides when a failed one is tried again.
+
+The table holds what is due, so a restart continues it. Temporary errors are retried after a minute, with pauses that
+double to an hour, unless the server names one; the mail expires with the link in it (`CONFIRMING`). One that may have
+arrived is sent once more; one that is refused for good is given up.
+"""
 
 import asyncio
 from collections.abc import Callable

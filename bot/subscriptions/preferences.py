@@ -176,7 +176,7 @@ def pause(subscriber: Subscriber, at: datetime) -> date | None:
 
 
 def with_choices(subscriber: Subscriber, **changes: Any) -> Subscriber:
-    """Return `reader` with other preferences."""
+    """Return `subscriber` with other preferences."""
     return replace(subscriber, preferences=replace(subscriber.preferences, **changes))
 
 

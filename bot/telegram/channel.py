@@ -1,11 +1,7 @@
-"""Sending of Telegram messages, and storage of the learned sending rate.
-
-Sending of Telegram messages: the implementation of `Channel`, and of answers to commands.
+"""The implementation of `Channel` for Telegram, also used for answers to commands; storage of the learned sending rate.
 
 A message is sent in its best form. If Telegram refuses the form, a plainer one is tried: rich, then classic HTML, then
-plain text.
-
-Storage of the learned sending rate, so that a restart need not learn it again from refusals.
+plain text. The rate is stored so that a restart need not learn it again from refusals.
 """
 
 import asyncio

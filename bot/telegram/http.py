@@ -1,19 +1,7 @@
 """HTTP requests to the Bot API: their errors, what these mean for a delivery, and the validation of updates.
 
-Validation of Telegram's updates before python-telegram-bot reads them.
-
-The library fails on an object without the fields that the newest Bot API requires, which an older server may omit. One
-such update would keep all later ones from being fetched.
-
-HTTP requests to the Bot API, with errors that tell what may have become of them.
-
 python-telegram-bot raises the same error for a message that was never sent and for one that was sent but not answered.
 Here each has its own error within its exception tree, because it decides whether to send again.
-
-The meaning of Telegram's errors for a delivery and for the refused message.
-
-The Bot API gives reasons only as English descriptions (https://core.telegram.org/bots/api#making-requests: "its
-contents are subject to change"). So an unknown description ends no subscription, unless the status is 403.
 """
 
 import json
@@ -56,7 +44,11 @@ _log = structlog.get_logger()
 
 
 def readable_updates(update: dict[str, Any]) -> dict[str, Any]:
-    """Return `update`, or only its id if the rest cannot be read, so that it still counts as received."""
+    """Return `update`, or only its id if the rest cannot be read, so that it still counts as received.
+
+    python-telegram-bot fails on an object without the fields that the newest Bot API requires, which an older server
+    may omit. One such update would keep all later ones from being fetched.
+    """
     try:
         Update.de_json(json_input.bounded(update), None)
     except Exception as error:  # noqa: BLE001 - the library may raise anything
@@ -154,8 +146,8 @@ class Request(HTTPXRequest):
     ) -> tuple[int, bytes]:
         """Send a request and return the answer's status and body in a form that python-telegram-bot reads correctly.
 
-        Raises NotSentError, UnansweredRequestError, ServerFaultError, ThrottledError or FloodError. None of them
-        contains the URL, which contains the token.
+        Raises NotSentError, UnansweredRequestError, ServerFaultError, TelegramThrottledError or FloodError. None
+        of them contains the URL, which contains the token.
         """
         try:
             status, body = await super().do_request(
@@ -245,6 +237,8 @@ def _without_token(url: str, body: bytes) -> bytes:
 
 
 _REASON_CHARACTERS = 200  # characters of a description, which may quote from the message
+# The Bot API gives reasons only as English descriptions (https://core.telegram.org/bots/api#making-requests: "its
+# contents are subject to change"). So an unknown description ends no subscription, unless the status is 403.
 _ENDED = (
     ("blocked by the user", "blocked"),
     ("user_is_blocked", "blocked"),

@@ -1,13 +1,7 @@
-"""Incoming messages and taps, extracted from Telegram's updates.
-
-Addresses of Telegram messages: a chat, or a topic of a chat.
-
-Conversion of a message's formatting to Markdown.
+"""Incoming messages and taps, extracted from Telegram's updates, with their addresses and their formatting as Markdown.
 
 Telegram's clients remove `**` and backticks while somebody types, and send the formatting as entities
 (https://core.telegram.org/bots/api#messageentity), whose offsets count UTF-16 units.
-
-Incoming messages and taps, extracted from Telegram's updates.
 """
 
 import re

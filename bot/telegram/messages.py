@@ -1,4 +1,9 @@
-"""Messages about papers, editions and campaigns. Pure."""
+"""Composes the messages about papers, editions and campaigns, and decides which papers share a message. Pure.
+
+A message of an edition takes as many whole papers as fit Telegram's limits, at most 24 with their buttons. A paper is
+split only if it is too long for one message; the buttons then go under its last part. A rich message carries its
+classic form, which replaces it if a single paper is too long for a rich one.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -1,20 +1,13 @@
-"""The rate limiter of the bot's requests.
+"""The rate limiter of the bot's requests, and its handling of Telegram's 429 responses.
 
-A request to the Bot API, classified for Telegram's rate limits.
-
-Handling of Telegram's 429 responses. Pure; times are seconds of one monotonic clock.
+Messages wait for their turn (`pacing`); all other requests pass at once. After a 429, requests in its scope wait, or
+fail with RetryAfter before they are sent if the pause is too long.
 
 A 429 names no scope, so the scope is inferred. Most concern one chat, whose pause may last hours (43,838 s were
 reported) while all others are served. Telegram limits the bot as a whole too
 (https://core.telegram.org/bots/faq#broadcasting-to-users), and then refuses one chat after another. So a pause applies
 to its chat alone. Only refusals of different chats in a row, with nothing accepted in between, suggest a limit for the
-whole bot. Even then, one message at a time is sent as a probe.
-
-The rate limiter of the bot's requests.
-
-Messages wait for their turn (`pacing`); all other requests pass at once. After a 429, requests in its scope wait, or
-fail with RetryAfter before they are sent if the pause is too long. Other chats continue. If the 429s may concern the
-whole bot, one message at a time is sent.
+whole bot; even then, one message at a time is sent as a probe. Times are seconds of one monotonic clock.
 """
 
 import asyncio

@@ -1,8 +1,4 @@
-"""Answers to people: each message once, across restarts and outages; work of one chat in order.
-
-A queue per chat: work for one chat in order, chats in parallel.
-
-Answers to people: each message once, across restarts and outages.
+"""Answers to people: each message once, across restarts and outages; one chat's work in order, chats in parallel.
 
 An answer is sent at once if Telegram takes it. Otherwise it is stored (`showings`) and sent later. An edition is always
 stored first, because it takes several messages. Each message is counted as sent just before it is sent. So a restart

@@ -1,13 +1,8 @@
 """Papers on demand: from the database at once, or made while the person waits.
 
-Delivery of the answer to a request: each message once, also across outages.
-
-The number of messages sent is stored before each message (`asks.part`). A message that may have arrived is never sent
-again automatically, neither after a timeout nor after a crash.
-
-Papers on demand: from the database at once, or made while the person waits.
-
-Every request is stored first (`asks`), so that a restart continues with it.
+Every request is stored first (`asks`), so that a restart continues with it. Its messages are each sent once, also
+across outages: the number of messages sent is stored before each one (`asks.part`), and a message that may have arrived
+is never sent again automatically, neither after a timeout nor after a crash.
 """
 
 import asyncio

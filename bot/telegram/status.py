@@ -1,10 +1,7 @@
-"""Progress of a request for the person who waits, and the offer of a newer version.
+"""Progress of a request for the person who waits, and the offer of a newer version of a paper shown from the database.
 
-Progress of a request for the person who waits: the status message, "typing", and the text as it is written.
-
-None of this matters more than the answer, so errors here are ignored.
-
-Offers of a newer version of a paper that was shown from the database.
+Progress is the status message, "typing", and the text as it is written. None of it matters more than the answer, so
+errors here are ignored.
 """
 
 import asyncio

@@ -39,7 +39,7 @@ def words(language: str) -> Any:
 
 
 def render(template: str, language: str, **material: Any) -> str:
-    """Render a message of `templates/telegram` as Telegram HTML with the marks of `splitting`."""
+    """Render a message of `templates/telegram` as Telegram HTML with the marks of `telegram_split`."""
     made = environment().get_template(f"telegram/{template}.html.j2")
     return made.render(
         words=words(language), post=_post_words(language), language=language, **material

@@ -1,16 +1,6 @@
-"""The whole web part: routes and middleware, connections with limits, and the server that runs them.
+"""The whole web part: routes, security headers, limits on time and connections, and the server that runs them.
 
-Protection of all requests and answers: security headers and time limits.
-
-A connection to the web server, with time limits for idle clients and a limit of connections.
-
-Uvicorn limits only the pause between two requests, accepts as many connections as there are descriptors, and waits
-forever for a client to read. Here an idle connection loses its place: after some seconds, and at once to a new one if
-all places are taken. So idle connections cannot shut others out, whether or not all come from the address of a proxy.
-
-The web server, in the program's own event loop and without changing signal handlers.
-
-The whole web part: routes and middleware.
+The server runs in the program's own event loop and does not change signal handlers.
 """
 
 import asyncio
@@ -124,7 +114,13 @@ _READING_SECONDS = 20.0  # for a client to read what the buffers hold: 64 KB
 
 
 class BoundedConnection(H11Protocol):
-    """A connection that is closed if a request does not arrive, or its answer is not read, in time."""
+    """A connection that is closed if a request does not arrive, or its answer is not read, in time.
+
+    Uvicorn limits only the pause between two requests, accepts as many connections as there are descriptors, and waits
+    forever for a client to read. Here an idle connection loses its place: after some seconds, and at once to a new one
+    if all places are taken. So idle connections cannot shut others out, whether or not all come from the address of a
+    proxy.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

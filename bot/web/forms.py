@@ -32,7 +32,7 @@ def languages(own: str) -> tuple[str, ...]:
 def chosen_language(request: Request, own: str, subscriber: str = "") -> str:
     """Choose the language of a request.
 
-    In this order: the one in its URL, the language of its `reader` if known, the browser's preferences, `own`.
+    In this order: the one in its URL, the language of its `subscriber` if known, the browser's preferences, `own`.
     """
     asked = request.query_params.get("language", "")
     preferred = _preferred(request.headers.get("accept-language", ""))
@@ -123,7 +123,7 @@ ALL = (*PREFERENCES, "pause")
 
 
 def shown_preferences(subscriber: Subscriber, offer: Offer) -> dict[str, Any]:
-    """Return the field values for the preferences of `reader`."""
+    """Return the field values for the preferences of `subscriber`."""
     chosen, paused = subscriber.preferences, subscriber.paused_until
     return {
         "categories": chosen.categories or offer.categories,
@@ -146,7 +146,7 @@ def typed_preferences(form: SubmittedForm) -> dict[str, Any]:
 def fill_preferences(
     form: SubmittedForm, names: tuple[str, ...], offer: Offer, subscriber: Subscriber
 ) -> tuple[Subscriber, tuple[str, ...]]:
-    """Return `reader` with the values of a form, and the names of invalid fields."""
+    """Return `subscriber` with the values of a form, and the names of invalid fields."""
     faults = []
     for name in names:
         try:

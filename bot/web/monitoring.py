@@ -1,11 +1,8 @@
 """Health checks for load balancers and monitors, and metrics for Prometheus.
 
-Health checks for load balancers and monitors.
-
 `/health/live` answers while the process does. `/health/ready` is for load balancers: 503 if the program cannot work at
-all. `/health` is for monitors: 503 also if a part of it has a problem, such as a channel or publishing.
-
-Metrics for Prometheus, counted from the tables on request, so that a restart loses none.
+all. `/health` is for monitors: 503 also if a part of it has a problem, such as a channel or publishing. Metrics are
+counted from the tables on request, so that a restart loses none.
 """
 
 import asyncio

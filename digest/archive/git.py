@@ -1,14 +1,7 @@
-"""Publishing of posts with Git, and removal of the locks that a killed Git left behind.
+"""Publishes posts through the Git repository that contains them: only posts are committed and pushed.
 
-Removal of stale lock files that a killed Git left behind.
-
-Git creates `NAME.lock` before it writes NAME, and removes it when it ends, on SIGTERM too. SIGKILL and a power failure
-leave it behind, and from then on every command fails. The file names no owner. It is certainly stale if it is old and
-no Git process works in this repository.
-
-Publishing of posts through the Git repository that contains them: only posts are committed and pushed.
-
-Git itself does the work, with the operator's own configuration: credentials, signing, hooks.
+Git itself does the work, with the operator's own configuration: credentials, signing, hooks. Locks that a killed Git
+left behind are removed, because with them every command fails.
 """
 
 import asyncio
@@ -34,7 +27,11 @@ _LOCKS = ("index.lock", "HEAD.lock", "packed-refs.lock", "FETCH_HEAD.lock", "ORI
 
 
 def free(git_dir: Path, common_dir: Path, root: Path, now: float | None = None) -> list[Path]:
-    """Remove the locks that are certainly stale, older than ten minutes, and return them.
+    """Remove the locks that are certainly stale, and return them.
+
+    Git creates `NAME.lock` before it writes NAME, and removes it when it ends, on SIGTERM too. SIGKILL and a power
+    failure leave it behind, and from then on every command fails. The file names no owner. It is certainly stale if it
+    is older than ten minutes and no Git process works in this repository.
 
     `now` is in seconds since 1970. Without a list of processes (no /proc), none is removed.
     """

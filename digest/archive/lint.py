@@ -1,8 +1,6 @@
-"""Linter for published posts, and repair of those with merge conflicts. Pure.
+"""Finds faults in published posts line by line, and repairs those with merge conflicts. Pure.
 
-Linter for posts: finds faults line by line.
-
-Repair of damaged posts. Pure: the caller reads and writes the file.
+The caller reads and writes the file.
 """
 
 import re

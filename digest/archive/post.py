@@ -1,16 +1,7 @@
-"""Parser for posts and their readings, in every form that was ever published. Pure.
+"""Parser for posts and their readings, in every form that this program and its predecessor published. Pure.
 
-Parser for posts of this program and its predecessor: returns the edition that a post shows.
-
-A post contains no English abstracts, no submission times and no primary categories, so the papers of a parsed edition
-lack them.
-
-Parser for a reading's Markdown in all its historical forms: returns three lists of claims.
-
-Older posts number the parts `1)`, `1.` or not at all, with or without headings, on a line of their own or not; their
-lists have three kinds of bullets, and indents of two to eight columns. Headings and bullets are dropped. Everything
-else is kept in its order and depth, item numbers and rules too. If the first part has a heading, all parts have one,
-and numbers are list items.
+It returns the edition that a post shows. A post contains no English abstracts, no submission times and no primary
+categories, so the papers of a parsed edition lack them.
 """
 
 import re
@@ -271,7 +262,12 @@ ReadingPart = tuple[Claim, ...]
 
 
 def parse_reading(source: str) -> tuple[ReadingPart, ReadingPart, ReadingPart] | None:
-    """Parse the three parts of a reading; None if there are not exactly three with claims.
+    """Parse the three parts of a reading, in all historical forms; None if there are not exactly three with claims.
+
+    Older posts number the parts `1)`, `1.` or not at all, with or without headings, on a line of their own or not;
+    their lists have three kinds of bullets, and indents of two to eight columns. Headings and bullets are dropped.
+    Everything else is kept in its order and depth, item numbers and rules too. If the first part has a heading, all
+    parts have one, and numbers are list items.
 
     All parts begin with the same kind of mark if possible, so a list may use another: `1.` and `2.` within part `1)`.
     """

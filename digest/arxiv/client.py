@@ -99,7 +99,7 @@ class ArxivClient:
 
         `check` validates the body and raises a SourceError if it is not what was asked for; a MalformedError or an
         EmptyPageError is retried. Raises a SourceError after the last attempt: TooLargeError over the limit,
-        NotFoundError, RefusedError, ThrottledError or UnreachableError.
+        NotFoundError, SourceRefusedError, SourceThrottledError or UnreachableError.
         """
         async for attempt in self._attempts(attempts):
             with attempt:

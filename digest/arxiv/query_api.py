@@ -1,14 +1,9 @@
-"""Client for arXiv's query API, with cleaning of the texts that it returns.
+"""Client for arXiv's query API, based on the `arxiv` package (https://info.arxiv.org/help/api/user-manual.html).
 
-Cleaning of arXiv's titles, names and abstracts: removes line wraps and converts TeX accents.
-
-Formulas are kept verbatim.
-
-Client for arXiv's query API, based on the `arxiv` package (https://info.arxiv.org/help/api/user-manual.html).
-
-The package handles pages and parsing. This module adds what it lacks: its requests go through the Gate, and each body
-is checked before the package sees it, because the package accepts truncated documents, error pages and an empty first
-page as valid responses.
+The package handles pages and parsing. This module adds what it lacks: its requests go through ArxivClient, and each
+body is checked before the package sees it, because the package accepts truncated documents, error pages and an empty
+first page as valid responses. Titles, names and abstracts lose line wraps and get characters for TeX accents; formulas
+are kept verbatim.
 """
 
 import asyncio
@@ -78,7 +73,7 @@ _OPENSEARCH = "{http://a9.com/-/spec/opensearch/1.1/}"
 
 
 class QueryApi:
-    """The query API at `url`, accessed through `gate`."""
+    """The query API at `url`, accessed through `arxiv_client`."""
 
     def __init__(self, arxiv_client: ArxivClient, url: str) -> None:
         self._client = arxiv_client
@@ -174,7 +169,7 @@ class _Page:
 def examine(body: bytes) -> None:
     """Check a response of the query API.
 
-    Raises MalformedError, EmptyPageError, TooManyError, or RefusedError with arXiv's own words.
+    Raises MalformedError, EmptyPageError, TooManyError, or SourceRefusedError with arXiv's own words.
     """
     feed = _feed(body)
     entries = feed.findall(f"{_ATOM}entry")

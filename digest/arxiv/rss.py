@@ -40,7 +40,7 @@ class Batch:
 
 
 class AnnouncementFeed:
-    """The feeds below `url`, accessed through `gate`."""
+    """The feeds below `url`, accessed through `arxiv_client`."""
 
     def __init__(self, arxiv_client: ArxivClient, url: str) -> None:
         self._client = arxiv_client

@@ -1,20 +1,13 @@
-"""Checks of statements about a paper against the passages that they quote. Pure.
-
-Check that the numbers of a statement are in its quoted passages.
-
-Numbers are compared by value. Units are not checked, because tables have them in their headings; nor are signs, which a
-translation may express by a verb.
-
-Search for a model's quotes in a text.
-
-White space, hyphens between letters, ligatures, case and the forms of quotation marks and dashes make no difference,
-because texts are extracted from PDFs and models begin with a capital. Numbers must match exactly. A quote that begins
-or ends within a word or a number does not match: it may mean the opposite, or another number.
-
-Check that a model's statements about a paper are supported by the paper.
+"""Checks that a model's statements about a paper are supported by the paper. Pure.
 
 A statement is supported if a passage that it quotes is in the paper, if its numbers are in its own passages (in the
 whole paper most numbers occur by chance), and if its addresses are in the paper.
+
+Quotes are searched without regard to white space, hyphens between letters, ligatures, case and the forms of quotation
+marks and dashes, because texts are extracted from PDFs and models begin with a capital. Numbers must match exactly. A
+quote that begins or ends within a word or a number does not match: it may mean the opposite, or another number. Numbers
+are compared by value. Units are not checked, because tables have them in their headings; nor are signs, which a
+translation may express by a verb.
 """
 
 import re

@@ -1,13 +1,7 @@
-"""Masking of the parts of a text that a translation must keep verbatim. Pure.
+"""Masks the parts of a text that a translation must keep verbatim, and restores them. Pure.
 
-The fixed parts of a text, which a translation must keep verbatim.
-
-These are formulas, environments, addresses, citations, code, and unresolved macros. Formulas and addresses are those
-that `digest.render.stored_text` recognizes.
-
-Masking: replaces the parts that a model must not change by placeholders, and restores them.
-
-The parts are formulas, addresses, citations, code and macros.
+These are formulas, environments, addresses, citations, code, and unresolved macros; formulas and addresses are those
+that `digest.render.stored_text` recognizes. The model gets placeholders instead.
 
 title, abstract = mask_all((stored(paper.title), stored(paper.abstract)))
 … a model translates title.text and abstract.text …

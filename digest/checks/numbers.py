@@ -1,4 +1,8 @@
-"""Check that a translation has all numbers of its original and no others. Pure."""
+"""Check that a Chinese translation has all numbers of its original and no others. Pure.
+
+A number may be written in digits of any notation or in words, with another unit of the same value, or, without a strict
+unit, as a digit, month or number word of the paper.
+"""
 
 import re
 from collections import Counter

@@ -1,13 +1,8 @@
-"""Numbers and quantities in a text: numerals in words, units of measurement, digits in any notation. Pure.
+"""Parser for the numbers in a text, with sign and unit, in any notation: 12,000 = 1.2万, 3B = 30亿, 30% = 30％. Pure.
 
-Numbers written out in English words or Chinese characters.
-
-The units of measurement in papers, and their Chinese names. Data.
-
-Parser for the numbers in a text, with sign and unit, in any notation: 12,000 = 1.2万, 3B = 30亿, 30% = 30％.
-
-English and Chinese notations are parsed together, since Chinese texts contain both. Digits within a name (GPT-4) belong
-to the name.
+English and Chinese notations are parsed together, since Chinese texts contain both: digits, numbers written out in
+words or characters, and the units of measurement with their Chinese names. Digits within a name (GPT-4) belong to the
+name.
 """
 
 import re

@@ -1,10 +1,4 @@
-"""Sentence alignment between an original and its translation. Pure.
-
-Common words of abstracts with their usual Chinese translations, used to align sentences. Data.
-
-This is not a glossary: translations need not use these wordings.
-
-Sentence alignment: finds sentences without a counterpart in a translation or its original.
+"""Sentence alignment: finds sentences without a counterpart in a translation or its original. Pure.
 
 Translators join and split sentences, so counting them is not enough. The sentences are aligned by their lengths and by
 the names, numbers and common words that both sides share (after Gale and Church 1993); an omitted sentence remains
@@ -19,6 +13,7 @@ from functools import lru_cache
 from itertools import accumulate
 from math import log
 
+# Common words of abstracts with their usual Chinese translations. Not a glossary: translations need not use these.
 _PAIRS = """
 abstract 摘要|抽象; accura 准确|精度|精确|正确; achiev 实现|达到|取得|获得; adapt 适应|适配|自适应;
 address 解决|应对|针对; advanc 进展|先进|推进|推动|进步; align 对齐; analy 分析; annotat 标注|注释;

@@ -1,14 +1,8 @@
-"""Typography and script of a language. Pure.
+"""Typesets text in the stored form by the typography of its language, and detects its script and language. Pure.
 
-The typography of a language, applied to text in the stored form. Pure; formulas, code and addresses are untouched.
-
-Chinese follows GB/T 15834-2011 (punctuation) and GB/T 15835-2011 (numerals). The libraries for it always put spaces
-between scripts, turn full-width parentheses into half-width ones, and change formulas.
-
-Detection of the script and the language of a text.
-
-Simplified characters are those of GB 2312 (1980), traditional ones those of Big5: each set lacks nearly all characters
-that are specific to the other.
+Formulas, code and addresses are untouched. Chinese follows GB/T 15834-2011 (punctuation) and GB/T 15835-2011
+(numerals). The libraries for it always put spaces between scripts, turn full-width parentheses into half-width ones,
+and change formulas.
 """
 
 import re
@@ -165,7 +159,8 @@ _LEAST_PLAIN = 5  # words in lower case that make it a clause, too
 def foreign_character(made: str, language: str) -> str | None:
     """Return the first character of `made` in another script than that of `language`, if there are many; else None.
 
-    Only Chinese is checked.
+    Only Chinese is checked. Simplified characters are those of GB 2312 (1980), traditional ones those of Big5: each set
+    lacks nearly all characters that are specific to the other.
     """
     if not is_chinese(language):
         return None

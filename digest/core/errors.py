@@ -1,4 +1,8 @@
-"""The exception hierarchy. Each exception carries a sentence that can be shown to a person unchanged."""
+"""The exception hierarchy: faults of arXiv, of models, of the database and of the archive.
+
+Each sentence (`str(error)`) can be shown to a person unchanged. The class decides what the caller does: whether a retry
+may help, and how long to wait.
+"""
 
 
 class DigestError(Exception):

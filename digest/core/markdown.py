@@ -1,16 +1,11 @@
 """Markdown parser, based on Python-Markdown, for what models and people write. Pure.
 
-Block processors for Python-Markdown: headings, rules, quotes, lists, paragraphs.
-
-Each block is recognized by the beginning of its first line and needs no blank line before it.
-
-Markdown parser: returns Python-Markdown's element tree with formulas as elements and without raw HTML.
-
-The library's parsers (https://python-markdown.github.io/extensions/api/) run with processors for the Markdown that
-models and people write: a list needs no blank line before it, `•` and `1)` begin items too, `2*3*4`, `snake_case` and
+It returns the library's element tree with formulas as elements and without raw HTML. The library's parsers
+(https://python-markdown.github.io/extensions/api/) run with processors of our own: each block is recognized by the
+beginning of its first line and needs no blank line before it, `•` and `1)` begin items too, `2*3*4`, `snake_case` and
 `E[X](t)` are text, Chinese may touch `**` without a space. Links lead to web and mail addresses only; HTML is text. The
-elements are p, h1 to h6, ul, ol, li, blockquote, hr and, if fences are kept, pre; within them strong, em, code, a,
-and `math`, which contains a formula with its dollar signs.
+elements are p, h1 to h6, ul, ol, li, blockquote, hr and, if fences are kept, pre; within them strong, em, code, a, and
+`math`, which contains a formula with its dollar signs.
 
 The work is bounded: a text over LONGEST is one paragraph; marks nest no deeper than there are processors, lists eight
 levels, quotes one.

@@ -1,16 +1,5 @@
 """The database engine: its connections, its two kinds of transactions, and which errors are transient.
 
-Classification of transient database errors: another writer, a full disk, a server that restarts.
-
-Sources: https://www.sqlite.org/rescode.html, and PostgreSQL's appendix A, "PostgreSQL Error Codes".
-
-Connections to SQLite. Each has a thread, which always ends, however its task was cancelled.
-
-aiosqlite answers a call through the event loop. A cancelled task leaves its call running in the thread; if the loop is
-closed before the thread is done, the thread dies of an unseen exception, with its file still open.
-
-The database engine, and its two kinds of transactions.
-
     async with writing(engine) as connection:   one transaction, committed at the end, rolled back on an exception
     async with reading(engine) as connection:   neither waits for writers nor blocks them
 
@@ -43,6 +32,7 @@ from digest.core.errors import StoreError, StoreUnavailableError
 from digest.db import private_files
 from digest.db.types import storable
 
+# Sources: https://www.sqlite.org/rescode.html, and PostgreSQL's appendix A, "PostgreSQL Error Codes".
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 _FULL = {sqlite3.SQLITE_FULL}
 # Errors of the disk and the file: an unavailable network folder, a file system mounted read-only, a file that was
@@ -102,7 +92,12 @@ _ROWS_AT_ONCE = 64  # aiosqlite's own default
 
 
 class SqliteConnections:
-    """The connections of one engine, which must be disposed of in the event loop in which it was used."""
+    """The connections of one engine to SQLite; it must be disposed of in the event loop in which it was used.
+
+    Each has a thread, which always ends, however its task was cancelled. aiosqlite answers a call through the event
+    loop, and a cancelled task leaves its call running in the thread; if the loop is closed before the thread is done,
+    the thread dies of an unseen exception, with its file still open.
+    """
 
     def __init__(self) -> None:
         self._ending: set[asyncio.Future[Any]] = set()

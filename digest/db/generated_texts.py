@@ -1,15 +1,8 @@
-"""Texts made by models: translations, readings, and the terms that an edition has chosen.
+"""Texts made by models: translations and readings, one per version, language and origin, and an edition's terms.
 
-The common part of translations and readings: the key with their origin, and the choice of the row to show.
-
-The operator's own text comes first, then the one made with exactly the wanted model and prompt, then the newest in the
-language, because stored results are never paid for again.
-
-Translations, one per version, language and origin.
-
-Readings, one per version, language and origin.
-
-Translations of terms within an edition: the first paper to translate a term decides for the others.
+Of several rows, the operator's own text is shown first, then the one made with exactly the wanted model and prompt,
+then the newest in the language, because stored results are never paid for again. The first paper in an edition to
+translate a term decides for the others.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,14 +1,7 @@
-"""Locks for work that only one process at a time may do, and the rate slots that are built on them.
-
-Locks for work that only one process at a time may do on a database.
+"""Locks for work that only one process at a time may do on a database, and the rate slots that are built on them.
 
 The locks are those of the operating system and of PostgreSQL: they end with the process that holds them, however it
 ends. PostgreSQL's lock also ends with its connection while the work goes on, so writes must be safe without it.
-
-Rate slots for a server that allows one request at a time, shared by all processes on the database.
-
-The slot itself is a lock that ends with its holder (`exclusive`); the time from which the next request is allowed is a
-row.
 """
 
 import asyncio
@@ -160,7 +153,11 @@ _LONGEST_REST = 600  # seconds; a longer one means that the clock was set back
 
 
 class RateSlots:
-    """The rate slots for `far_end`: at least `interval` seconds from the begin and end of one to the next."""
+    """The rate slots for `far_end`: at least `interval` seconds from the begin and end of one to the next.
+
+    They are for a server that allows one request at a time, and shared by all processes on the database. The slot
+    itself is a lock that ends with its holder (`exclusive`); the time from which the next request is allowed is a row.
+    """
 
     def __init__(self, engine: AsyncEngine, far_end: str, interval: float) -> None:
         self._engine = engine

@@ -1,10 +1,7 @@
-"""Calls to language models: their log, the attempts at translations, and what is learned of each endpoint.
+"""Calls to language models, with their tokens; attempts at translations; and what is learned of each endpoint.
 
-The log of calls to language models, with their tokens.
-
-Attempts at translations, shown or not, with the findings of the checks.
-
-Learned capabilities of model endpoints, as JSON objects: one row per base URL and model.
+Attempts are stored whether they were shown or not, with the findings of the checks. The learned capabilities are JSON
+objects, one row per base URL and model.
 """
 
 from collections.abc import Iterable, Mapping
@@ -130,7 +127,7 @@ async def load_attempts(
 
 
 async def prune_attempts(connection: AsyncConnection, now: datetime) -> None:
-    """Delete the texts of attempts older than `KEPT`; their findings stay."""
+    """Delete the texts of attempts older than `KEPT_ATTEMPTS`; their findings stay."""
     old = select(calls.c.id).where(calls.c.at < now - KEPT_ATTEMPTS)
     statement = update(attempts).where(attempts.c.abstract.is_not(None), attempts.c.call_id.in_(old))
     await connection.execute(statement.values(title=None, abstract=None, summary=None))

@@ -1,35 +1,7 @@
-"""Extracted text of any source: characters, word spacing, references, completeness, prompt injection. Pure.
+"""Judges and corrects the text extracted from a document of any source: what all extractors share. Pure.
 
-The result of extracting text from a document.
-
-The characters of an extracted text: made plain, and judged.
-
-Checks that the text of a page is that of the whole paper.
-
-LaTeXML gives up on some papers and arXiv shows what it had made by then, which can be a third of the paper and more
-than long enough to be taken for all of it. To compare every page with its PDF would double what arXiv is asked for;
-so the PDF is fetched only where the page itself gives a sign, and then it decides:
-
-- the page says that its conversion ended in a fatal error, or its article has no end;
-- it has no list of references, which stands at the end, and which nearly every paper has;
-- it has little text.
-
-A page that breaks off without any of these signs is not noticed.
-
-Finds where a paper's references begin and end in its text, line by line.
-
-References go, appendices stay wherever they stand: where it is doubtful whether the references have ended,
-they have. Losing an appendix is worse than keeping a few entries.
-
-Detection of text that speaks to a language model and not to people.
-
-Only of hidden text is that evidence: a paper about such attacks quotes them where everybody sees them.
-
-Word spacing of a page: measured, and corrected by the spaces that another extractor finds.
-
-pypdf infers the spaces of a PDF from gaps, and where a font tells its widths wrong, misses most of them. Such a page
-is asked of a second extractor, and of its answer nothing is taken but the spaces: each character of a corrected text
-is one of the first extractor's, so that what `hidden_text` removed does not come back.
+Its characters are made plain; its references go; words that run together are taken apart. Judged are whether it is
+legible, whether it is that of the whole paper, and whether what it hides gives orders to a language model.
 """
 
 import re
@@ -104,7 +76,18 @@ _FORMULA = re.compile(r"\$\$[^$]*\$\$|\$[^$]*\$")  # whose TeX has more letters 
 
 
 def is_doubtful(page: Extract) -> bool:
-    """Return whether `page` gives a sign that it is not the whole paper."""
+    """Return whether `page` gives a sign that it is not the whole paper.
+
+    LaTeXML gives up on some papers and arXiv shows what it had made by then, which can be a third of the paper and
+    more than long enough to be taken for all of it. To compare every page with its PDF would double what arXiv is
+    asked for; so the PDF is fetched only where the page itself gives a sign, and then it decides (`breaks_off`):
+
+    - the page says that its conversion ended in a fatal error, or its article has no end;
+    - it has no list of references, which stands at the end, and which nearly every paper has;
+    - it has little text.
+
+    A page that breaks off without any of these signs is not noticed.
+    """
     return not page.whole or not page.has_references or len(page.text) < ENOUGH_CHARACTERS
 
 
@@ -144,7 +127,9 @@ _REMAINDER = 8  # lines: the rest of the last entry, not an appendix
 def drop_references(lines: Sequence[str]) -> list[str]:
     """`lines` without the lists of references among them, headings included.
 
-    A heading in the first tenth is taken for a line of the table of contents.
+    Appendices stay wherever they stand: where it is doubtful whether the references have ended, they have. Losing an
+    appendix is worse than keeping a few entries. A heading in the first tenth is taken for a line of the table of
+    contents.
     """
     kept: list[str] = []
     listing = labelled = False
@@ -208,7 +193,10 @@ _LIMIT = 2_000  # characters that are kept
 
 
 def prompt_injection_in(hidden: str) -> str:
-    """The beginning of `hidden`, on one line, where it gives a model orders; else nothing."""
+    """The beginning of `hidden`, on one line, where it gives a model orders; else nothing.
+
+    Only of hidden text is that evidence: a paper about such attacks quotes them where everybody sees them.
+    """
     line = " ".join(hidden.split())
     return line[:_LIMIT] if _ORDER.search(line) else ""
 
@@ -244,7 +232,9 @@ def is_glued(text: str) -> bool:
 def respaced(text: str, other: str) -> str:
     """`text` with the spaces that `other`, the same page by another extractor, has between the same characters.
 
-    Unchanged where that is no better.
+    pypdf infers the spaces of a PDF from gaps, and where a font tells its widths wrong, misses most of them. Of the
+    second extractor nothing is taken but the spaces: each character of a corrected text is one of the first's, so that
+    what `hidden_text` removed does not come back. Unchanged where that is no better.
     """
     if max(len(text), len(other)) > _MOST_CHARACTERS:
         return text

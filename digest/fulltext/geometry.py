@@ -1,12 +1,6 @@
-"""Geometry of a PDF page: paths, and the ground beneath a text. Pure.
+"""Geometry of a PDF page: the paths that its content draws, in points, and the ground beneath a text. Pure.
 
-Places on a page of a PDF, in points, and the paths that its content draws (ISO 32000-1, 8.3 and 8.5).
-
-The ground beneath a text on a page of a PDF: the areas that were filled before it.
-
-Light letters on a coloured ground are seen: the heads of tables, rows of results, titles of boxes. Only convex areas
-(rectangles, also with rounded corners) of a known colour count. Whatever is not understood (pictures, patterns, other
-shapes, other ways of blending) counts as white paper, so that hidden text cannot be passed off as shown by it.
+Paths follow ISO 32000-1, 8.3 and 8.5. The ground of a text is what was filled beneath it before.
 """
 
 from collections import deque
@@ -227,7 +221,13 @@ class _Area:
 
 
 class Grounds:
-    """The areas painted on one page so far."""
+    """The areas painted on one page so far.
+
+    Light letters on a coloured ground are seen: the heads of tables, rows of results, titles of boxes. Only convex
+    areas (rectangles, also with rounded corners) of a known colour count. Whatever is not understood (pictures,
+    patterns, other shapes, other ways of blending) counts as white paper, so that hidden text cannot be passed off as
+    shown by it.
+    """
 
     def __init__(self) -> None:
         self._areas: deque[_Area] = deque(maxlen=_REMEMBERED)

@@ -1,8 +1,6 @@
-"""The graphics state of a PDF page, and the named resources that it depends on.
+"""The part of a PDF's graphics state that decides whether text can be seen, with the named resources it depends on.
 
-Named resources of a PDF's content (ISO 32000-1, 7.8.3), as far as they decide what is visible.
-
-The part of a PDF's graphics state that decides whether text can be seen (ISO 32000-1, 8.4 and 9.3).
+Follows ISO 32000-1, 8.4 and 9.3, and 7.8.3 for the resources.
 """
 
 from collections.abc import Sequence

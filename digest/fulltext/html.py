@@ -1,14 +1,9 @@
-"""Extraction of a paper's text from arXiv's LaTeXML page.
-
-The roles that elements of a LaTeXML page have for a reader of the paper.
-
-The columns of a table's cells, where some cells reach over several rows or columns.
-
-arXiv's LaTeXML page of a paper -> its text.
+"""Extracts a paper's text from arXiv's LaTeXML page.
 
 LaTeXML puts the paper into one `article` of class `ltx_document` (https://math.nist.gov/~BMiller/LaTeXML/manual/);
-around it stands arXiv's furniture, of which the notice about missing packages has the same class. What each element
-is, `markup` knows; this module walks over them and writes.
+around it stands arXiv's furniture, of which the notice about missing packages has the same class. `role` tells what an
+element is for a reader of the paper, `Grid` in which column a table's cell stands where some cells reach over several
+rows or columns, and a writer walks over the elements and writes.
 """
 
 import re

@@ -1,13 +1,10 @@
-"""The process in which one PDF is opened, and its pages become one running text.
+"""The process in which one PDF is opened and its pages become one running text.
 
-The pages of a PDF -> one running text, by decisions about text alone.
-
-The process in which one PDF is opened: `python -m digest.fulltext.pdf_worker PATH MEMORY CPU TEXT`.
-
-PDFs come from strangers. Whatever one does to its reader happens here, under limits that the kernel keeps:
-MEMORY bytes of address space, CPU seconds of work, no files written. Prints one line of JSON, which is the name of a
-`NoTextReason`, or an object with what an `Extract` tells beside its text; behind that line the text in UTF-8, of TEXT
-characters at the most.
+`python -m digest.fulltext.pdf_worker PATH MEMORY CPU TEXT`. PDFs come from strangers. Whatever one does to its reader
+happens here, under limits that the kernel keeps: MEMORY bytes of address space, CPU seconds of work, no files written.
+Prints one line of JSON, which is the name of a `NoTextReason`, or an object with what an `Extract` tells beside its
+text; behind that line the text in UTF-8, of TEXT characters at the most. How pages become one text is decided by their
+text alone.
 """
 
 import logging

@@ -1,12 +1,9 @@
-"""Commands of LaTeX and of a paper's own, and what becomes of them in its text. Pure.
+"""The commands and environments of LaTeX and of a paper's own, by what becomes of them in its text. Pure.
 
-The commands and environments of LaTeX, by what becomes of them in the text of a paper.
-
-The effects of a paper's own commands and colours, as far as they decide what its reader sees.
-
-TeX cannot be judged in full without running it, which is never done. So what is not plainly visible counts as hidden:
-an argument that a command throws away, text in a colour that is not known to be dark, what is set under a condition.
-Sources that reach below all this, where text may be hidden in any way, are refused.
+For a paper's own commands and colours this decides what its reader sees. TeX cannot be judged in full without running
+it, which is never done. So what is not plainly visible counts as hidden: an argument that a command throws away, text
+in a colour that is not known to be dark, what is set under a condition. Sources that reach below all this, where text
+may be hidden in any way, are refused.
 """
 
 import re

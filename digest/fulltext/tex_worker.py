@@ -1,14 +1,11 @@
-"""The process in which a submission's archive is opened and its TeX is read.
+"""The process in which a submission's archive is opened and its TeX becomes one text.
 
-A submission's TeX as arXiv gives it -> one text, with the files that it reads put in their places.
+`python -m digest.fulltext.tex_worker PATH MEMORY CPU TEXT` takes and prints what `pdf_worker` does. Files that the TeX
+reads are put in their places.
 
 `/e-print/ID` is a tar archive, a single file, either of them packed with gzip or unpacked on the way, or a PDF where
 nothing else was submitted. It comes from a stranger: nothing of it is written or run, links and devices are left out,
 and names lead nowhere but to other members. All of it is read under the limits here, within those of the process.
-
-The process in which a submission's TeX is read: `-m digest.fulltext.tex_worker PATH MEMORY CPU TEXT`.
-
-It takes and prints what `pdf_worker` does.
 """
 
 import gzip

@@ -1,6 +1,4 @@
-"""A model's text in the stored form (`digest.core.models`): formulas in `$…$`, Markdown converted. Pure.
-
-Conversion of the Markdown in a model's text to the stored form of text (`digest.core.models`).
+"""Converts a model's text to the stored form (`digest.core.models`): formulas in `$…$`, no Markdown. Pure.
 
 The stored form has only bold text, code and bare addresses. Emphasis becomes plain text, a link its words and its
 address; headings and list items become sentences on one line, or paragraphs. It covers what models write, not all of

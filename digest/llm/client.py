@@ -101,7 +101,7 @@ class Answered(Generic[A]):
     value: A
     call: Call
     tries: int
-    """The number of calls, as `Patience.attempts` counts them: this one and those with unusable answers."""
+    """The number of calls, as `RetryPolicy.attempts` counts them: this one and those with unusable answers."""
 
 
 class Model:
@@ -255,7 +255,7 @@ class Model:
     async def _learned(
         self, question: Question[A], used: RequestForm, reply: _Reply[A], tries: Tries
     ) -> _Reply[A]:
-        """Let the next calls learn from `reply`; a refusal that teaches nothing new becomes `Outcome.REFUSED`."""
+        """Let the next calls learn from `reply`; a refusal that teaches nothing new becomes `CallOutcome.REFUSED`."""
         model, tokens, fault = question.model, tokens_at_least(question.text), reply.result
         if not isinstance(fault, CallError):
             self._availability.succeeded(model)

@@ -1,11 +1,8 @@
-"""The capabilities of one model behind one endpoint, and the lower bound of the tokens it must count. Pure.
-
-A lower bound for the tokens of a text, for any tokenizer; an endpoint that counts fewer has cut the text.
-
-The capabilities of one model behind one endpoint, as learned from its own refusals.
+"""The capabilities of one model behind one endpoint, as learned from its own refusals. Pure.
 
 "OpenAI compatible" is a family of dialects. A profile begins with the full protocol, and each refusal that names its
-cause (`refusals`) changes it by one step.
+cause (`refusals`) changes it by one step. A lower bound for the tokens of a text, for any tokenizer, shows what no
+refusal does: an endpoint that counts fewer has cut the text.
 """
 
 import re
@@ -113,7 +110,7 @@ class EndpointProfile:
     """The operator's extra fields that the endpoint rejects."""
     counting: TokenCounting = TokenCounting.TOKENS
     window_tokens: Annotated[_Tokens, Field(gt=SHORT_TOKENS)] | None = None
-    """The size of the smallest prompt that did not fit, by the lower bound of `token_bounds`; None if all did."""
+    """The size of the smallest prompt that did not fit, by `tokens_at_least`; None if all did."""
     cuts_prompts: bool = False
     """True if the endpoint silently cut a prompt that did not fit."""
 

@@ -68,7 +68,7 @@ class Tries:
     def wait_before_next(self, error: Exception) -> bool | float:
         """Decide whether `error` is worth another call: a wait in seconds, True for the usual wait, False for no call.
 
-        A throttled call has no wait here, because it waits with the others in `availability`.
+        A throttled call has no wait here, because it waits with the others in `Availability`.
         """
         if not isinstance(error, CallError):
             return False

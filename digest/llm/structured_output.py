@@ -1,14 +1,8 @@
-"""Structured output: requesting JSON by a schema, and parsing what models write instead. Pure.
-
-Repair of the JSON that models write, and unwrapping of the objects around an answer.
-
-Parser for a model's answer: finds and validates the JSON object that was asked for.
+"""Structured output: requests JSON by a schema, and parses and repairs what models write instead. Pure.
 
 Around the object models leave thoughts, drafts, code fences and a polite sentence; inside it, TeX with single
 backslashes, and small faults. The answer follows the end of the thoughts; of several objects there, it is the last that
-fits. A draft within the thoughts is never the answer.
-
-Structured output: the JSON schema of an answer, and the ways to request it.
+fits, taken out of any object around it. A draft within the thoughts is never the answer.
 """
 
 import json

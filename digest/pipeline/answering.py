@@ -1,11 +1,8 @@
 """Answers to questions about a paper, made by a model and supported by verbatim passages of the paper.
 
-Selection of the passages of a paper that are relevant to a question.
-
-The text is split into some hundred pieces, ranked by the words of the question; a word weighs more the fewer pieces
-contain it. Most papers fit as a whole.
-
-The generator of answers: asks the model, and checks its statements against the passages that it quotes.
+The model gets the passages that are relevant to the question: the text is split into some hundred pieces, ranked by the
+words of the question; a word weighs more the fewer pieces contain it. Most papers fit as a whole. Each statement of the
+answer is checked against the passages that it quotes.
 """
 
 import asyncio

@@ -93,7 +93,7 @@ async def close(
 
     With `pause`, an edition waits until its batch is complete, or until its deadline. Without, it closes over the
     papers that are there. An edition whose batch is not visible at all stays open for a later run. Raises SourceError
-    if the last check fails, and RefusedError at once if arXiv refuses the query.
+    if the last check fails, and SourceRefusedError at once if arXiv refuses the query.
     """
     run = _ClosingRun(engine, sources, plan, plan.calendar.due(at), report)
     async with database.reading(engine) as connection:

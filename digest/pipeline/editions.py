@@ -95,7 +95,7 @@ def _edition(
 async def stored(
     engine: AsyncEngine, paper_service: PaperService, closed: ClosedEdition, extent: Extent = Extent.READINGS
 ) -> Edition:
-    """The edition with what `library` has of it already; nothing is made.
+    """The edition with what `paper_service` has of it already; nothing is made.
 
     What lies beyond `extent` is not due, and of an edition that is complete nothing is any more.
     """

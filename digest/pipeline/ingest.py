@@ -1,8 +1,7 @@
-"""One check of arXiv: store what both sources show, so that editions can close over it.
+"""Checks arXiv once: stores what both sources show, so that editions can close over it.
 
-Inference of the batch that a feed contains.
-
-A feed does not name its batch. It can be one batch behind, for one category or for all, and its date can be a day late.
+A feed does not name its batch, so the batch is inferred. The feed can be one batch behind, for one category or for all,
+and its date can be a day late.
 """
 
 from collections.abc import Collection, Iterable, Mapping

@@ -1,4 +1,9 @@
-"""The open editions: each closes over the papers collected for it, in the order of the days."""
+"""The open editions, and when each closes over the papers collected for it, in the order of the days.
+
+The next open day that has papers closes over those that are there; for a patient caller, not before its batch is
+complete or its deadline has passed. A day whose batch was empty closes with the papers that missed earlier editions, or
+else without any. A day whose batch is not visible stays open.
+"""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace

@@ -49,7 +49,7 @@ _BACKOFF = Backoff(timedelta(minutes=30), timedelta(days=1))
 class Texts:
     """Full texts, kept in the database behind `engine`; those that it lacks come from `source`.
 
-    `clock` gives aware UTC; what is being fetched is one of `flights`.
+    `clock` gives aware UTC; what is being fetched is shared by `single_flight`.
     """
 
     def __init__(
@@ -133,10 +133,10 @@ class Generators:
 
 @dataclass(frozen=True, slots=True)
 class PaperSources:
-    """The dependencies that the libraries of all languages share.
+    """The dependencies that the paper services of all languages share.
 
     `generators` returns the generators for a language; it is None if no model is configured. `clock` returns aware UTC.
-    `flights` are the running tasks.
+    `single_flight` shares running tasks among those who ask for the same.
     """
 
     engine: AsyncEngine

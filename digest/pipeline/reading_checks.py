@@ -1,10 +1,6 @@
-"""The form in which a reading is requested, and the checks of each claim against its passages. Pure.
+"""The form in which a reading is requested, and the checks of each claim against the passages that it names. Pure.
 
-A reading as a model is asked for it, and what such an answer says.
-
-Checks of a reading: each claim is held against the passages that it names.
-
-A claim that has others under it rests on their passages too. Numbers are asked for in the results alone: elsewhere they
+A claim that has others under it rests on their passages too. Numbers are checked in the results alone: elsewhere they
 are part of an explanation that no single passage gives.
 """
 

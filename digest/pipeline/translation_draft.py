@@ -1,10 +1,7 @@
 """Translation drafts, and the files in which a person edits a translation. Pure.
 
-Translation drafts: the masked text that a model gets, and the checked text made from its answer.
-
-Parts that must not change (formulas, addresses, code) are masked. The model's answer is unmasked, typeset and checked.
-
-Parser for translation files, which a person edits: title, summary and abstract, each after its heading.
+In a draft, the parts that must not change (formulas, addresses, code) are masked for the model. Its answer is unmasked,
+typeset and checked. In a file, title, summary and abstract stand each after its heading.
 """
 
 import re
@@ -227,7 +224,7 @@ class TranslationFile:
 def parse_translation_file(text: str) -> TranslationFile:
     """Parse a translation file: each of the HEADINGS begins a line; lines that begin with # are comments.
 
-    Raises ManuscriptError.
+    Raises TranslationFileError.
     """
     cut = _HEADING.split(_REMARK.sub("", text.replace("\r\n", "\n").removeprefix("\ufeff")))
     if cut[0].strip():

@@ -1,6 +1,6 @@
 """Renderer of the operator's announcements: Markdown to HTML, Telegram messages and plain text. Pure.
 
-`markdown_tree` parses them: HTML is text, links lead to web and mail addresses only. Line breaks are kept.
+`digest.core.markdown` parses them: HTML is text, links lead to web and mail addresses only. Line breaks are kept.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -58,7 +58,7 @@ def html(text: str) -> Markup:
 
 
 def message(text: str) -> Markup:
-    """Render `text` for Telegram; the result must pass through `splitting.split` or `splitting.finish`."""
+    """Render `text` for Telegram; the result must pass through `telegram_split.split` or `.finish`."""
     return Markup("\n\n").join(map(_part, tree(clean(text), keeps_fences=True)))
 
 

@@ -1,12 +1,8 @@
-"""Renderer of an edition as a Jekyll post, and the conversion of its text to kramdown and back. Pure.
+"""Renderer of an edition as a Jekyll post: front matter, then Markdown for kramdown; and back to stored text. Pure.
 
-Conversion of spans to Markdown for kramdown (GFM, as Jekyll runs it), and back.
-
-The built page shows the literal text and the formulas; nothing in them becomes markup, Liquid or HTML. Only characters
-that kramdown 2.4 would interpret are escaped, so ordinary prose stays unchanged. Straight quotes become curly ones on
-the page, as they always did.
-
-Renderer of an edition as a Jekyll post: front matter, then Markdown for kramdown.
+kramdown runs in the GFM dialect, as with Jekyll. The built page shows the literal text and the formulas; nothing in
+them becomes markup, Liquid or HTML. Only characters that kramdown 2.4 would interpret are escaped, so ordinary prose
+stays unchanged. Straight quotes become curly ones on the page, as they always did.
 """
 
 import re

@@ -1,20 +1,12 @@
-r"""The stored form of text: its parser, the conversion of arXiv's own text into it, and its sanitizer. Pure.
+r"""The stored form of text (`digest.core.models`): its parser, arXiv's own text in it, and its sanitizer. Pure.
 
-Parser for the stored form of text: returns spans, which each output renders in its own way.
+The parser returns spans, which each output renders in its own way. Formulas are accepted in every form that papers and
+models write: `$…$`, `$$…$$`, `\(…\)`, `\[…\]`. Text that only looks like a formula (money, a single dollar sign) stays
+text.
 
-Formulas are accepted in every form that papers and models write: `$…$`, `$$…$$`, `\(…\)`, `\[…\]`.
-Text that only looks like a formula (money, a single dollar sign) stays text.
-
-Conversion of TeX in prose: fonts, accents, escapes, links.
-
-arXiv's abstracts are as their authors typed them. Known commands are shown as TeX would show them; everything else is
-kept verbatim. Text without a backslash is never changed.
-
-Conversion of arXiv's own titles and abstracts to the stored form of text (`digest.core.models`).
-
-They are as their authors typed them, in TeX and sometimes Markdown.
-
-Sanitizer of text for a chat or a page: no invisible characters, no stacked marks over other lines.
+arXiv's titles and abstracts are as their authors typed them, in TeX and sometimes Markdown. Known commands (fonts,
+accents, escapes, links) are shown as TeX would show them; everything else is kept verbatim. Text without a backslash is
+not changed by that. The sanitizer leaves no invisible characters and no stacked marks over other lines.
 """
 
 import re

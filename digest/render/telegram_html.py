@@ -1,14 +1,8 @@
-"""Renderer of stored text as HTML for Telegram, with the limits of rich messages. Pure.
-
-Renderer of stored text as HTML that Telegram accepts, whatever the text contains.
+"""Renderer of stored text as HTML that Telegram accepts, whatever the text contains. Pure.
 
 Rules: https://core.telegram.org/bots/api#html-style. Classic messages have no formulas, so these are written in
-Unicode, and marked so that no message ends within one; `telegram_split` removes the marks.
-
-The limits of Telegram's rich messages, checked for our HTML.
-
-Source: https://core.telegram.org/bots/api#rich-message-limits (Bot API 10.1). Our HTML never reaches the limit of 16
-levels of nesting.
+Unicode, and marked so that no message ends within one; `telegram_split` removes the marks. Rich messages have limits of
+their own, which are checked here.
 """
 
 import re
@@ -22,7 +16,7 @@ from digest.render.telegram_split import FORMULA, Tag, escaped, tokens
 
 
 def html(text: str) -> Markup:
-    """Render stored `text` for a classic message; the result must pass through `splitting.split` or `.finish`."""
+    """Render stored `text` for a classic message; the result must pass through `telegram_split.split` or `.finish`."""
     return _html(text, _formula)
 
 
@@ -98,6 +92,8 @@ def _tex(source: str) -> str:
     return f"<tg-math>{escaped(' '.join(source.split()))}</tg-math>"
 
 
+# https://core.telegram.org/bots/api#rich-message-limits (Bot API 10.1). Our HTML never reaches the limit of 16 levels
+# of nesting.
 _CHARACTERS = 32_768
 _BLOCKS = 500
 _BLOCK = re.compile(r"<(?:h[1-6]|p|ul|li|blockquote|details|table|tr)\b")

@@ -1,15 +1,13 @@
 """Splits our Telegram HTML into messages that Telegram accepts, each valid on its own. Pure.
 
-Tokenizer for the Telegram HTML of our own templates.
-
-Telegram's tags: https://core.telegram.org/bots/api#html-style. Two tags of our own never reach Telegram: `<x-f>` around
-a formula, `<x-break/>` between papers.
-
-Parser of our Telegram HTML into units: words with their tags, and how well a message can end before each.
 A message has at most 4,096 characters after entity parsing and 100 entities
 (https://core.telegram.org/bots/api#sendmessage). Lengths are in UTF-16 units here, which are never fewer than
 characters. A message ends between papers (at `<x-break/>`) if possible, else between paragraphs, lines, sentences or
 words; never within a formula, code or the text of a link that fits a message.
+
+The input is that of our own templates: Telegram's tags (https://core.telegram.org/bots/api#html-style), and two of our
+own that never reach Telegram, `<x-f>` around a formula and `<x-break/>` between papers. It is read into units: words
+with their tags, and how well a message can end before each.
 """
 
 import re

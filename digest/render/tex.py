@@ -1,8 +1,4 @@
-"""Conversion of TeX formulas to readable Unicode on one line. Pure.
-
-Layout of a formula's pieces in one line, with spaces where readers expect them.
-
-Conversion of TeX formulas to readable Unicode, and of TeX in prose.
+"""Converts TeX formulas to readable Unicode on one line, with spaces where readers expect them. Pure.
 
 TeX without a readable equivalent on one line (environments, nested fractions, unknown macros) is rejected, and the
 caller shows it as code. Limits on length and depth bound the cost.

@@ -1,13 +1,7 @@
-"""Requests for papers: by command, link, button, or a question in a conversation.
+"""Handlers of requests for papers and editions: commands, links, search, questions, and the buttons of a paper.
 
-Recognition of questions to the bot among the conversations of a group.
-
-Members reply to a paper's message to discuss it among themselves. So the bot answers only replies that read as a
-question or contain nothing but papers.
-
-Requests for papers and editions by command, link or button.
-
-Buttons of a paper: its card, the pages of its reading, and a question about it.
+In a group, members reply to a paper's message to discuss it among themselves. So the bot answers only replies that read
+as a question or contain nothing but papers.
 """
 
 import re

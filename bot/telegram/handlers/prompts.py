@@ -1,11 +1,7 @@
-"""Prompts that ask for a reply, and the command menu.
-
-Prompts that ask for a reply.
+"""Prompts that ask for a reply, and the command menu that Telegram shows beside the input field.
 
 In a group several people may be asked at once and answer at any time. So the purpose of a reply is read from the prompt
 that it replies to, and nothing has to be remembered.
-
-The command menu that Telegram shows beside the input field.
 """
 
 from typing import Any
