@@ -19,7 +19,10 @@ from benchmarks.results import Result, unmet
 from benchmarks.sending.crowd import ROOT
 from benchmarks.sending.newsletter import CONNECTIONS, Cost, built, free_port, listening, prepare, sent
 
-_SMALLEST_RATIO, _MOST_MEGABYTES, _LARGEST_GROWTH = 0.75, 250, 1.25
+_MOST_MEGABYTES, _LARGEST_GROWTH = 250, 1.25
+_SMALLEST_RATIO = 0.6
+"""Each of our mails waits for two commits, one of them just before DATA, so that a kill leaves in doubt only the mails
+that were on the wire. With one commit, after the mail, it was 0.81."""
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"  # where Debian puts them
 
 
