@@ -45,7 +45,7 @@ async def test_a_group_gets_twenty_messages_a_minute_of_the_digest_and_of_answer
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
-    monkeypatch.setattr(application, "Limiter", partial(RateLimiter, clock=clock, sleep=clock.sleep))
+    monkeypatch.setattr(application, "RateLimiter", partial(RateLimiter, clock=clock, sleep=clock.sleep))
     monkeypatch.setattr(messages, "TEXT_LIMIT", 600)  # a few papers take several messages
     async with bot_world(tmp_path, papers=6, telegram=FakeTelegram(clock=clock)) as here:
         members = [here.telegram.user(1001 + at, started=True) for at in range(3)]
