@@ -27,7 +27,7 @@ from digest.db.locks import ProcessLock, RateSlots
 from digest.fulltext.fetch import FullTexts
 from digest.llm.client import Model
 from digest.llm.endpoint import EndpointClient
-from digest.llm.retry import RetryPolicy as ModelPatience
+from digest.llm.retry import RetryPolicy
 from digest.pipeline.answering import Answerer
 from digest.pipeline.ingest import Sources
 from digest.pipeline.open_days import EditionPlan
@@ -47,7 +47,7 @@ class RemoteOverrides:
     arxiv: httpx.AsyncClient | None = None
     model: EndpointClient | None = None
     patience: FetchPolicy = field(default_factory=FetchPolicy)
-    model_patience: ModelPatience | None = None
+    model_retry_policy: RetryPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class App:
     engine: AsyncEngine
     sources: Sources
     paper_service: PaperService
-    library_in: Callable[[str], PaperService]
+    paper_service_in: Callable[[str], PaperService]
     plan: EditionPlan
     concurrency: int
     posts: Path
@@ -99,7 +99,7 @@ async def open_app(
         if connected is not None:
             await stack.enter_async_context(connected)
             models = await language_model.model(
-                settings, engine, connected, wall_clock, alerts, ends.model_patience
+                settings, engine, connected, wall_clock, alerts, ends.model_retry_policy
             )
         single_flight = SingleFlight()
         stack.push_async_callback(single_flight.close)
@@ -114,12 +114,12 @@ async def open_app(
             clock=clock,
             single_flight=single_flight,
         )
-        library_in = cache(partial(PaperService, dependencies))
+        paper_service_in = cache(partial(PaperService, dependencies))
         yield App(
             engine=engine,
             sources=Sources(api, AnnouncementFeed(arxiv_client, str(settings.arxiv_rss_url))),
-            paper_service=library_in(settings.target_language),
-            library_in=library_in,
+            paper_service=paper_service_in(settings.target_language),
+            paper_service_in=paper_service_in,
             plan=plan(settings),
             concurrency=settings.llm_concurrency,
             posts=posts(settings),

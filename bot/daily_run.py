@@ -283,7 +283,7 @@ async def stored(app: App, wanted: date, language: str) -> Edition | None:
     extent = (
         Extent.READINGS if language == app.paper_service.language else others.get(language, Extent.NOTHING)
     )
-    return await editions.stored(app.engine, app.library_in(language), closed, extent)
+    return await editions.stored(app.engine, app.paper_service_in(language), closed, extent)
 
 
 async def _unexplained(app: App, day: date) -> tuple[PaperId, ...]:
@@ -351,7 +351,7 @@ async def _in_others(
     meter = await Meter.start(app)
     made = []
     for language, extent in others.items():
-        paper_service = app.library_in(language)
+        paper_service = app.paper_service_in(language)
         made.append(
             await editions.make(
                 app.engine, paper_service, closed, app.clock(), app.concurrency, report, extent

@@ -74,7 +74,7 @@ class Links:
         """Return the page that confirms the sign-up `number`, valid for `CONFIRMING` from now on."""
         return f"{self.base}/confirm/{self._confirming.sign(str(number)).decode()}"
 
-    def leaving(self, token: str) -> int | None:
+    def read_unsubscribe(self, token: str) -> int | None:
         """Return the subscriber of an unsubscribe link; None if it is not one of ours."""
         try:
             return int(self._leaving.unsign(token))

@@ -108,7 +108,7 @@ async def _edit(loaded: Settings, ref: PaperRef, language: str, file: Path | Non
     async with open_app(loaded, command_line.now) as parts:
         shown = await _shown(parts, ref)
         paper = await parts.paper_service.paper(PaperRef(ref.paper, shown.version.number) if shown else ref)
-        paper_service = parts.library_in(language)
+        paper_service = parts.paper_service_in(language)
         written = await _written(paper_service, paper, language, file)
         doubts = _doubts(loaded, paper, language, written)
         if doubts:

@@ -168,7 +168,7 @@ def changed(
     if subscriber.status is not SubscriberStatus.ACTIVE:
         return subscriber
     match report.kind:
-        case ReportKind.LEAVING:
+        case ReportKind.UNSUBSCRIBE:
             return service.unsubscribed(subscriber)
         case ReportKind.COMPLAINT:
             return replace(subscriber, status=SubscriberStatus.ENDED, reason="complaint")

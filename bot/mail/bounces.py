@@ -150,7 +150,7 @@ class ReportKind(StrEnum):
     """The mail is still on its way."""
     COMPLAINT = "complaint"
     """The recipient reported the mail as unwanted."""
-    LEAVING = "leaving"
+    UNSUBSCRIBE = "leaving"
     """The recipient unsubscribes by mail."""
     OTHER = "other"
     """Anything else: a reply by a person or a program, spam, or unreadable mail."""
@@ -198,7 +198,7 @@ def _read(mail: Message, own_id: str, links: Links) -> Report:
     found_id = _ID.fullmatch(_text(mail, "Message-ID").strip())
     own_id = found_id[0] if found_id else own_id
     if (leaver := _leaver(mail, links)) is not None:
-        return Report(own_id, ReportKind.LEAVING, None, leaver)
+        return Report(own_id, ReportKind.UNSUBSCRIBE, None, leaver)
     said = _reported(mail)
     if said.kind is ReportKind.OTHER:
         return Report(own_id, said.kind, said.detail)

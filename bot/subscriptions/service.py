@@ -98,7 +98,7 @@ class SubscriptionService:
         """Subscribe a known subscriber, with the preferences of before."""
         return await self.change(subscriber, subscribed)
 
-    async def leave(self, subscriber: Subscriber) -> Subscriber:
+    async def unsubscribe(self, subscriber: Subscriber) -> Subscriber:
         """Unsubscribe at the subscriber's request; what is queued is not sent, and preferences are kept."""
         return await self.change(subscriber, unsubscribed)
 

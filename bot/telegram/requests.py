@@ -184,7 +184,7 @@ async def find(context: BotContext, ref: PaperRef, language: str) -> KnownPaper 
             record = (await papers.latest_of(connection, [ref.paper])).get(ref.paper)
     if record is None or record.abstract is None:
         return None
-    translation, reading = (await context.app.library_in(language).stored([record]))[record.version]
+    translation, reading = (await context.app.paper_service_in(language).stored([record]))[record.version]
     if translation is None or (reading is None and not is_withdrawn(record)):
         return None
     return KnownPaper(record, translation, reading or Gap.WITHDRAWN)
@@ -307,7 +307,7 @@ async def _said(context: BotContext, ask: PaperRequest) -> _ToldAnswer:
 
 async def _answered(context: BotContext, ask: PaperRequest) -> _ToldAnswer:
     says = templates.words(ask.language)
-    paper_service = context.app.library_in(ask.language)
+    paper_service = context.app.paper_service_in(ask.language)
     try:
         paper = await paper_service.paper(ids.parse(ask.paper))
         if ask.wish is RequestKind.ANSWER:

@@ -48,7 +48,7 @@ class Status:
         self._context = context
         self._ask = ask
         self._to = addresses.parse_address(ask.address)
-        self._library = paper_service
+        self._paper_service = paper_service
         self._paper = paper
         self._says = templates.words(ask.language)
         self._step: Step | None = None
@@ -115,7 +115,7 @@ class Status:
             await asyncio.sleep(_DRAFT_SECONDS)
 
     def _draft(self) -> str:
-        begun = self._library.begun(self._paper, self._written)
+        begun = self._paper_service.begun(self._paper, self._written)
         return messages.draft(self._paper, begun) if begun else ""
 
 
@@ -174,7 +174,7 @@ async def _newest(context: BotContext, paper: PaperId, language: str) -> Version
     """Return the newest known version. arXiv is asked at most once a day."""
     if _is_due(context, paper):
         try:
-            return (await context.app.library_in(language).paper(PaperRef(paper))).version
+            return (await context.app.paper_service_in(language).paper(PaperRef(paper))).version
         except SourceError:
             pass  # the database may have one
     async with database.reading(context.app.engine) as connection:

@@ -54,7 +54,7 @@ async def one(pages: Pages, request: Request) -> Response:
         edition = await editions.stored(pages.app, wanted, language)
         return None if edition is None else await _papers(pages, edition)
 
-    shown = await pages.shelf.get(("edition", wanted, language), papers)
+    shown = await pages.cache.get(("edition", wanted, language), papers)
     if shown is None:
         raise HTTPException(404)
     made = pages.page(request, "edition", day=wanted, papers=shown)
@@ -71,7 +71,7 @@ async def feed(pages: Pages, request: Request) -> Response:
         text = pages.render("feed.xml", language, entries=entries, feed_id=_id(pages, "feed", language))
         return _storable(text).encode(), max((each.updated for each in entries), default=None)
 
-    body, updated = await pages.shelf.get(("feed", language), made)
+    body, updated = await pages.cache.get(("feed", language), made)
     headers = {
         "ETag": tag_of(body),
         "Cache-Control": _CACHED,

@@ -65,10 +65,10 @@ class Pages:
     links: Links
     subscriptions: SubscriptionService
     newsletter: bool
-    shelf: ShortCache = field(init=False)
+    cache: ShortCache = field(init=False)
 
     def __post_init__(self) -> None:
-        self.shelf = ShortCache(self.app.clock, _FRESH)
+        self.cache = ShortCache(self.app.clock, _FRESH)
 
     @property
     def root(self) -> str:

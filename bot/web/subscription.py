@@ -21,7 +21,7 @@ from bot.web.pages import Pages
 
 async def ask_unsubscribe(pages: Pages, request: Request) -> Response:
     """Show the button. Only pressing it ends the subscription, because programs open links too."""
-    number = pages.links.leaving(request.path_params["token"])
+    number = pages.links.read_unsubscribe(request.path_params["token"])
     if number is None:
         return pages.message(request, "no_such_link", 404)
     if await _subscriber(pages, request, number) is None:
@@ -35,13 +35,13 @@ async def unsubscribe(pages: Pages, request: Request) -> Response:
     Repeating it has no effect and the same answer. If the subscription was deleted, the answer says that this link does
     nothing, so that someone who signed up again is not told that they left. Mail programs take that for success too.
     """
-    number = pages.links.leaving(request.path_params["token"])
+    number = pages.links.read_unsubscribe(request.path_params["token"])
     if number is None:
         return pages.message(request, "no_such_link", 404)
     subscriber = await _subscriber(pages, request, number)
     if subscriber is None:
         return pages.message(request, "gone")
-    await pages.subscriptions.leave(subscriber)
+    await pages.subscriptions.unsubscribe(subscriber)
     return pages.message(request, "left")
 
 

@@ -19,14 +19,14 @@ def token(url: str) -> str:
 
 def test_a_link_says_whom_it_is_about() -> None:
     ours = links()
-    assert ours.leaving(token(ours.unsubscribe(7))) == 7
+    assert ours.read_unsubscribe(token(ours.unsubscribe(7))) == 7
     assert ours.preferring(token(ours.preferences(7))) == 7
     assert ours.confirming(token(ours.confirm(7))) == 7
 
 
 def test_a_link_to_leave_is_good_for_ever_and_the_others_expire() -> None:
     ours = links()
-    assert links(NOW + timedelta(days=4000)).leaving(token(ours.unsubscribe(7))) == 7
+    assert links(NOW + timedelta(days=4000)).read_unsubscribe(token(ours.unsubscribe(7))) == 7
     assert links(NOW + CONFIRMING).confirming(token(ours.confirm(7))) == 7
     with pytest.raises(ExpiredLinkError):
         links(NOW + CONFIRMING + timedelta(seconds=2)).confirming(token(ours.confirm(7)))
@@ -56,10 +56,10 @@ def test_what_is_forged_truncated_foreign_or_of_another_purpose_names_nobody() -
         "7" * 5000,
         prefer,
     ]
-    assert [ours.leaving(each) for each in forged] == [None] * len(forged)
+    assert [ours.read_unsubscribe(each) for each in forged] == [None] * len(forged)
     assert ours.preferring(leave) is None
     assert ours.confirming(prefer) is None
-    assert links(secret=SECRET[::-1]).leaving(leave) is None
+    assert links(secret=SECRET[::-1]).read_unsubscribe(leave) is None
 
 
 def test_a_tag_is_of_one_purpose_and_one_number_whatever_its_case() -> None:

@@ -14,7 +14,7 @@ from bot.settings import Settings
 from digest.arxiv.client import FetchPolicy
 from digest.core.models import Purpose
 from digest.core.progress import Progress
-from digest.llm.retry import RetryPolicy as ModelPatience
+from digest.llm.retry import RetryPolicy
 from digest.pipeline.close_editions import Pause
 from tests.databases import migrated
 from tests.fakes.arxiv import FakeArxiv
@@ -24,7 +24,7 @@ from tests.papers import paper
 
 QUICK = RemoteOverrides(
     patience=FetchPolicy(silence=60, answer=120, attempts=2, wait_initial=0.01, wait_max=0.01),
-    model_patience=ModelPatience(
+    model_retry_policy=RetryPolicy(
         call_seconds=60, backoff_initial_seconds=0.01, backoff_max_seconds=0.05, backoff_jitter_seconds=0.01
     ),
 )

@@ -287,7 +287,7 @@ async def reading_tapped(context: BotContext, update: Update, ptb_context: Conte
     message, ref = tap
     subscriber = await context.subscriber(message)
     version, page = ids.version(str(ref)), int(match[2])
-    paper_service = context.app.library_in(subscriber.preferences.language)
+    paper_service = context.app.paper_service_in(subscriber.preferences.language)
     async with database.reading(context.app.engine) as connection:
         record = await records.find(connection, version)
     found = (await paper_service.stored([record]))[version][1] if record else None

@@ -118,7 +118,7 @@ async def _switch(context: BotContext, message: IncomingMessage, *, on: bool) ->
         await context.answer(message, says.only_admins)
         return
     was = subscriber.status is SubscriberStatus.ACTIVE
-    act = context.subscriptions.subscribe if on else context.subscriptions.leave
+    act = context.subscriptions.subscribe if on else context.subscriptions.unsubscribe
     subscriber = await act(subscriber)
     left = says.unsubscribed if was else says.not_subscribed
     said = _subscription(context, subscriber) if on else left

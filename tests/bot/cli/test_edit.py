@@ -149,7 +149,7 @@ async def test_a_paper_of_no_edition_and_another_language_can_be_edited_too(
         )
         assert (told.status, told.out) == (0, "2602.00001v1: stored and shown from now on.\n")
         async with here.app(WEDNESDAY_NOON) as app:
-            paper_service = app.library_in("fr")
+            paper_service = app.paper_service_in("fr")
             made = (await paper_service.stored([paper(1)]))[paper(1).version][0]
         assert made is not None
         assert made.title == "EchoNet-1：听见第1号房间的形状"

@@ -143,7 +143,7 @@ def test_a_notice_of_amazon_ses_is_read_whatever_characters_a_server_put_into_it
 
 def test_leaving_takes_the_address_or_the_subject_of_the_link() -> None:
     assert read(letter(leave_to(7), "whatever"), LINKS) == Report(
-        "<letter-1@example.org>", ReportKind.LEAVING, None, 7
+        "<letter-1@example.org>", ReportKind.UNSUBSCRIBE, None, 7
     )
     subject = f"unsubscribe {leave_to(7).split('+u')[1].split('@')[0]}"
     assert read(letter("daily@papers.example", subject), LINKS).subscriber == 7

@@ -60,4 +60,4 @@ def test_a_mail_program_that_follows_mailto_unsubscribes(head: Letterhead) -> No
     mailto = urlsplit(link.strip().strip("<>"))
     subject = parse_qs(mailto.query)["subject"][0]
     report = read(letter(unquote(mailto.path), subject, text=""), LINKS)
-    assert (report.kind, report.subscriber) == (ReportKind.LEAVING, 7)
+    assert (report.kind, report.subscriber) == (ReportKind.UNSUBSCRIBE, 7)

@@ -112,8 +112,8 @@ async def test_whoever_left_or_was_out_of_reach_comes_back_with_the_new_wishes(e
     [asked] = await rows(engine)
     known = await service(engine).confirm(asked.id)
     assert known is not None
-    await service(engine).leave(known)
-    await service(engine).leave(known)
+    await service(engine).unsubscribe(known)
+    await service(engine).unsubscribe(known)
     assert await subscriber(engine) == replace(known, status=SubscriberStatus.LEFT)
     async with writing(engine) as connection:
         await subscribers.end(connection, known.id, "bounced", NOW)
@@ -298,7 +298,7 @@ async def test_a_sign_up_with_another_delivery_time_moves_todays_delivery(engine
     known = await with_edition(engine, replace(mailbox, hour=EVENING, status=SubscriberStatus.ACTIVE))
     await here.confirm(evening.id)
     assert (await due(engine), woken) == ([in_shanghai(20)], [])
-    await here.leave(known)
+    await here.unsubscribe(known)
     back = await here.confirm(morning.id)
     assert back is not None
     assert (back.status, back.hour) == (SubscriberStatus.ACTIVE, MORNING)
@@ -359,8 +359,8 @@ async def test_who_leaves_keeps_the_preferences_and_whoever_had_ended_the_reason
     here = service(engine)
     active = await here.meet(CHAT)
     ended = await here.meet(replace(CHAT, address="1002", status=SubscriberStatus.ENDED, reason="blocked"))
-    assert await here.leave(active) == replace(active, status=SubscriberStatus.LEFT)
-    assert await here.leave(ended) == ended
+    assert await here.unsubscribe(active) == replace(active, status=SubscriberStatus.LEFT)
+    assert await here.unsubscribe(ended) == ended
 
 
 async def test_whoever_was_deleted_meanwhile_stays_deleted(engine: AsyncEngine) -> None:
@@ -380,7 +380,7 @@ async def test_a_channel_is_enrolled_unless_it_has_left(engine: AsyncEngine) -> 
     await here.end(channel.channel, "-1001", "kicked")
     assert [each.reason for each in await here.at(channel.channel, "-1001")] == ["kicked"]
     assert await here.enroll(channel) == enrolled
-    await here.leave(enrolled)
+    await here.unsubscribe(enrolled)
     assert (await here.enroll(channel)).status is SubscriberStatus.LEFT
 
 
@@ -390,7 +390,7 @@ async def test_a_chat_that_is_gone_ends_with_its_topics_and_keeps_who_had_left(e
         await here.meet(replace(CHAT, kind=ChatKind.GROUP, address=address))
     topic = await here.find(CHAT.channel, "-5:7")
     assert topic is not None
-    await here.leave(topic)
+    await here.unsubscribe(topic)
     await here.end(CHAT.channel, "-5", "kicked")
     found = await here.at(CHAT.channel, "-5") + await here.at(CHAT.channel, "-55")
     assert [each.status for each in found] == [
@@ -425,7 +425,7 @@ async def test_a_list_subscribes_unknown_addresses_alone(engine: AsyncEngine) ->
         CHAT, channel=ChannelName.MAIL, kind=ChatKind.MAILBOX, consent=Consent(NOW, "paper form")
     )
     named = [replace(mailbox, address=f"{name}@example.org") for name in ("li", "wang", "zhao")]
-    left = await here.leave(await here.meet(named[0]))
+    left = await here.unsubscribe(await here.meet(named[0]))
     assert await here.import_(named) == Imported(added=2, known=1, gone=1)
     assert await here.import_(named) == Imported(added=0, known=3, gone=1)
     assert await subscriber(engine) == left

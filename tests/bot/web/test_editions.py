@@ -114,7 +114,7 @@ async def test_content_from_outside_is_text_and_nothing_else(tmp_path: Path) -> 
 async def test_what_many_ask_for_is_made_once_and_anew_after_a_minute() -> None:
     now = [NOON]
     made: list[None] = []
-    shelf = ShortCache(lambda: now[0], timedelta(minutes=1))
+    cache = ShortCache(lambda: now[0], timedelta(minutes=1))
 
     async def make() -> int:
         await asyncio.sleep(0)
@@ -124,15 +124,15 @@ async def test_what_many_ask_for_is_made_once_and_anew_after_a_minute() -> None:
     async def fail() -> int:
         raise ValueError("no")
 
-    assert await asyncio.gather(*(shelf.get("a", make) for _ in range(5))) == [1] * 5
+    assert await asyncio.gather(*(cache.get("a", make) for _ in range(5))) == [1] * 5
     now[0] += timedelta(seconds=59)
-    assert await shelf.get("a", make) == 1
+    assert await cache.get("a", make) == 1
     now[0] += timedelta(seconds=1)
-    assert await shelf.get("a", make) == 2
+    assert await cache.get("a", make) == 2
     for _ in range(2):
         with pytest.raises(ValueError, match="no"):
-            await shelf.get("b", fail)
-    assert await shelf.get("b", make) == 3
+            await cache.get("b", fail)
+    assert await cache.get("b", make) == 3
     for number in range(100):
-        await shelf.get(number, make)
-    assert len(shelf._kept) == 64
+        await cache.get(number, make)
+    assert len(cache._kept) == 64

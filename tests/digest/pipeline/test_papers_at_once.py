@@ -107,8 +107,8 @@ async def test_the_end_of_the_program_waits_for_no_call_under_way(tmp_path: Path
 
 async def test_languages_have_libraries_of_their_own_over_the_same_papers(tmp_path: Path) -> None:
     async with world(tmp_path, slow()) as here, here.app(WEDNESDAY_NOON) as app:
-        french = app.library_in("fr")
-        assert french is app.library_in("fr")
+        french = app.paper_service_in("fr")
+        assert french is app.paper_service_in("fr")
         paper = await first(app)
         chinese, other = await asyncio.gather(app.paper_service.translation(paper), french.translation(paper))
         assert isinstance(chinese, Translation)
@@ -121,7 +121,7 @@ async def test_english_is_the_record_itself_and_costs_nothing(tmp_path: Path) ->
     async with world(tmp_path) as here, here.app(WEDNESDAY_NOON) as app:
         paper = await first(app)
         for language in ("en", "en-GB"):
-            made = await app.library_in(language).translation(paper)
+            made = await app.paper_service_in(language).translation(paper)
             assert isinstance(made, Translation)
             assert (made.language, made.title, made.abstract) == (language, paper.title, paper.abstract)
             assert made.summary is None
