@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 
 from bot import alerts, daily_run
 from bot.alerts import NotToldError, Route, Webhook
@@ -20,10 +21,13 @@ from bot.links import Links, open_links
 from bot.mail import composing
 from bot.mail.channel import Mail, open_mail
 from bot.settings import Settings
+from bot.subscriptions.service import SubscriptionService
 from bot.telegram import application
 from bot.telegram import channel as telegram_channel
 from bot.telegram.channel import TelegramChannel
+from bot.telegram.context import BotContext, Quotas
 from bot.telegram.handlers.admin import OperatorChats
+from bot.web.pages import Pages
 from digest.core.models import Edition
 
 
@@ -75,6 +79,41 @@ async def telegram(
     ):
         outgoing = TelegramChannel(bot)
         yield outgoing, _outbox(app, outgoing, rhythm)
+
+
+def open_context(
+    app: App,
+    outgoing: TelegramChannel,
+    outbox: DeliveryWorker,
+    subscriptions: SubscriptionService,
+    settings: Settings,
+    links: Links | None = None,
+) -> BotContext:
+    """Build the context of the bot's handlers."""
+    return BotContext(
+        engine=app.engine,
+        plan=app.plan,
+        paper_service_in=app.paper_service_in,
+        stored_edition=partial(daily_run.stored, app),
+        rebuild=partial(daily_run.rebuild, app, report=lambda _: None),
+        bot=outgoing.bot,
+        outgoing=outgoing,
+        outbox=outbox,
+        subscriptions=subscriptions,
+        operators=frozenset(settings.telegram_admins),
+        language=settings.target_language,
+        zone=settings.timezone,
+        quotas=Quotas(settings.quota_person, settings.quota_day),
+        clock=app.clock,
+        links=links,
+    )
+
+
+def open_pages(app: App, links: Links, subscriptions: SubscriptionService, *, newsletter: bool) -> Pages:
+    """Build the parts of the program that the pages use."""
+    return Pages(
+        app.engine, app.plan, app.clock, partial(daily_run.stored, app), links, subscriptions, newsletter
+    )
 
 
 @asynccontextmanager

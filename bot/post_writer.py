@@ -7,14 +7,13 @@ delivery waits for a post. Processes write in turn, so that none replaces a newe
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import structlog
 
 from bot.container import App
 from bot.core.models import AlertKind
+from bot.core.run_report import WrittenPost
 from bot.db import publications
 from digest.archive import files, git
 from digest.core.backoff import Backoff
@@ -27,18 +26,6 @@ from digest.render import jekyll
 PUBLISH_BACKOFF = Backoff(timedelta(minutes=1), timedelta(hours=1))  # of writing and of pushing
 _TURN_SECONDS, _LOOK_SECONDS = 5.0, 0.05
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class WrittenPost:
-    """The result of writing a post: its path, whether it changed, and the error.
-
-    `path` is None for an edition without papers.
-    """
-
-    path: Path | None = None
-    changed: bool = False
-    fault: ArchiveError | None = None
 
 
 async def obstacle(app: App) -> ArchiveError | None:

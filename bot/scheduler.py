@@ -19,7 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from bot import daily_run
 from bot.container import App
 from bot.core.models import AlertKind
-from bot.daily_run import EditionCounts, RunReport, Work
+from bot.core.run_report import EditionCounts, RunReport
+from bot.daily_run import Work
 from bot.db import alerts, campaigns, deliveries, paper_requests, signups, telegram_state
 from bot.delivery import fanout
 from digest.core.errors import DigestError, ModelError, StoreUnavailableError

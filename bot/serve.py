@@ -43,7 +43,6 @@ from bot.telegram.rate_limiter import LimitArgs
 from bot.telegram.update_queue import UpdateQueue
 from bot.web import webhook
 from bot.web.app import listening, site
-from bot.web.pages import Pages
 from digest.db import engine as database
 
 T = TypeVar("T")
@@ -190,7 +189,9 @@ async def _pages(runtime: _Runtime) -> None:
             raise HTTPException(503)
         await runtime.update_queue.take([Update.de_json(http.readable_updates(update), runtime.context.bot)])
 
-    pages = Pages(runtime.app, runtime.links, runtime.subscriptions, settings.smtp_host is not None)
+    pages = channel_setup.open_pages(
+        runtime.app, runtime.links, runtime.subscriptions, newsletter=settings.smtp_host is not None
+    )
     hook = webhook.route(secret.get_secret_value(), take) if secret is not None else None
     served = site(pages, hook=hook, channels=channel_setup.channels(settings))
     async with listening(served, settings.web_host, settings.web_port):
@@ -354,7 +355,7 @@ async def _joined(
         channel_setup.telegram(runtime.app, settings, runtime.rhythm)
     )
     newsletter = runtime.links if settings.smtp_host is not None else None
-    context = application.open_context(
+    context = channel_setup.open_context(
         runtime.app, outgoing, outbox, runtime.subscriptions, settings, newsletter
     )
     outgoing.alert = partial(runtime.app.alerts.raise_, AlertKind.TOPIC_CLOSED)

@@ -18,6 +18,7 @@ from telegram.ext import ExtBot
 
 from benchmarks.results import Result, unmet
 from benchmarks.sending.crowd import CONNECTIONS, FIRST_CHAT, states, subscribe, telegram
+from bot import channel_setup
 from bot.container import open_app, open_database
 from bot.delivery.fanout import Renderings
 from bot.delivery.worker import DeliveryWorker
@@ -170,7 +171,7 @@ async def _bot(folder: Path, url: str, requests: _Requests) -> AsyncIterator[_As
             renderings = Renderings(app.engine, outgoing, _nothing, app.clock)
             outbox = DeliveryWorker(app.engine, outgoing, renderings, app.clock)
             subscriptions = SubscriptionService(app.engine, app.clock, outbox.wake)
-            context = application.open_context(app, outgoing, outbox, subscriptions, settings)
+            context = channel_setup.open_context(app, outgoing, outbox, subscriptions, settings)
             async with application.answering(context) as inbox:
                 yield _Asked(bot, inbox)
 

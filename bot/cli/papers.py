@@ -13,7 +13,7 @@ import typer
 from bot import command_line, daily_run, publishing
 from bot.command_line import say
 from bot.container import App, open_app, rules
-from bot.daily_run import RunReport
+from bot.core.run_report import RunReport
 from bot.db import campaigns
 from bot.settings import Settings
 from digest.checks import translation as translation_checks

@@ -28,16 +28,12 @@ from telegram.ext import (
     filters,
 )
 
-from bot.container import App
 from bot.core.models import ChatKind
 from bot.delivery.outages import outlasting
-from bot.delivery.worker import ChannelError, DeliveryWorker
-from bot.links import Links
+from bot.delivery.worker import ChannelError
 from bot.settings import Settings
-from bot.subscriptions.service import SubscriptionService
 from bot.telegram import requests, templates
-from bot.telegram.channel import TelegramChannel
-from bot.telegram.context import BotContext, Quotas
+from bot.telegram.context import BotContext
 from bot.telegram.handlers import admin, editions, papers, privacy, prompts, start
 from bot.telegram.handlers import settings as settings_handlers
 from bot.telegram.http import Request, pause_of
@@ -153,30 +149,6 @@ def _passes(error: Exception) -> bool | timedelta:
 _log = structlog.get_logger()
 _LAST_SECONDS = 2.5  # seconds for updates in progress at shutdown; the outbox has had its own time before
 Bot = Application[Any, Any, Any, Any, Any, Any]
-
-
-def open_context(
-    app: App,
-    outgoing: TelegramChannel,
-    outbox: DeliveryWorker,
-    subscriptions: SubscriptionService,
-    settings: Settings,
-    links: Links | None = None,
-) -> BotContext:
-    """Build the context of the handlers from the settings."""
-    return BotContext(
-        app=app,
-        bot=outgoing.bot,
-        outgoing=outgoing,
-        outbox=outbox,
-        subscriptions=subscriptions,
-        operators=frozenset(settings.telegram_admins),
-        language=settings.target_language,
-        zone=settings.timezone,
-        quotas=Quotas(settings.quota_person, settings.quota_day),
-        clock=app.clock,
-        links=links,
-    )
 
 
 @asynccontextmanager

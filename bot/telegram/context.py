@@ -3,21 +3,22 @@
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, time
+from datetime import date, datetime, time
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncEngine
 from telegram import CallbackQuery, ChatMember, Update
 from telegram.error import TelegramError
 from telegram.ext import ExtBot
 
-from bot.container import App
 from bot.core.models import ChatKind, Preferences, Subscriber
+from bot.core.run_report import RunReport
 from bot.db import telegram_state
 from bot.db.paper_requests import Day
 from bot.delivery.channel import DeferredError, UnansweredError
@@ -30,8 +31,10 @@ from bot.telegram.incoming import Address, IncomingMessage, incoming
 from bot.telegram.rate_limiter import LimitArgs
 from bot.telegram.replies import ANY_NUMBER, ChatQueues, Replies
 from bot.telegram.templates import Message, Rows
-from digest.core.models import PaperId
+from digest.core.models import Edition, PaperId
 from digest.db import engine as database
+from digest.pipeline.open_days import EditionPlan
+from digest.pipeline.papers import PaperService
 
 CHANNEL = TelegramChannel.name
 _log = structlog.get_logger()
@@ -50,9 +53,17 @@ class Quotas:
 
 @dataclass(slots=True)
 class BotContext:
-    """The shared context of the handlers. `links` is None if there is no newsletter."""
+    """The shared context of the handlers.
 
-    app: App
+    `stored_edition` returns the edition of a day in a language, None if there is none; `rebuild` completes the edition
+    of a day and writes its post again. `links` is None if there is no newsletter.
+    """
+
+    engine: AsyncEngine
+    plan: EditionPlan
+    paper_service_in: Callable[[str], PaperService]
+    stored_edition: Callable[[date, str], Awaitable[Edition | None]]
+    rebuild: Callable[[date], Awaitable[RunReport | None]]
     bot: ExtBot[LimitArgs]
     outgoing: TelegramChannel
     outbox: DeliveryWorker
@@ -72,7 +83,7 @@ class BotContext:
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.replies = Replies(self.app.engine, self.outgoing, self.clock)
+        self.replies = Replies(self.engine, self.outgoing, self.clock)
 
     async def subscriber(self, message: IncomingMessage) -> Subscriber:
         """Return the subscriber who sent the message. An unknown sender is stored, but not subscribed."""
@@ -152,7 +163,7 @@ class BotContext:
     async def note_answered(self, message: IncomingMessage) -> None:
         """Record that the message has been answered or its answer stored, so that it is not handled again."""
         if message.update and message.update not in self.answered:
-            async with database.writing(self.app.engine) as connection:
+            async with database.writing(self.engine) as connection:
                 await telegram_state.end_update(connection, [message.update])
             self.answered.add(message.update)
 

@@ -89,7 +89,7 @@ def _lives(context: BotContext, ask: PaperRequest) -> bool:
 
 
 async def _note(context: BotContext, ask: PaperRequest, part: int) -> None:
-    async with database.writing(context.app.engine) as connection:
+    async with database.writing(context.engine) as connection:
         if not await paper_requests.note_part(connection, ask.id, part):
             raise ForgottenError
 
@@ -117,7 +117,7 @@ async def take(
     ]
     left, used_up = await _left(context, message, wanted[0])
     taken, refused = [], []
-    async with database.writing(context.app.engine) as connection:
+    async with database.writing(context.engine) as connection:
         for ask, is_stored in zip(wanted, stored, strict=True):
             if await paper_requests.is_due(connection, ask, ask.asked_at - REQUEST_LIFETIME):
                 # A second tap or message costs nothing. A stored paper is already on its way.
@@ -160,7 +160,7 @@ def _ask(
 
 async def resume(context: BotContext) -> None:
     """Continue the requests that an earlier process left unanswered."""
-    async with database.reading(context.app.engine) as connection:
+    async with database.reading(context.engine) as connection:
         left = await paper_requests.due(connection, context.clock() - REQUEST_LIFETIME)
     for ask in left:
         context.spawn(_work(context, ask))
@@ -177,14 +177,14 @@ class KnownPaper:
 
 async def find(context: BotContext, ref: PaperRef, language: str) -> KnownPaper | None:
     """Return the stored paper with its reading, in the version asked for or the newest stored one."""
-    async with database.reading(context.app.engine) as connection:
+    async with database.reading(context.engine) as connection:
         if ref.version is not None:
             record = await papers.find(connection, VersionId(ref.paper, ref.version))
         else:
             record = (await papers.latest_of(connection, [ref.paper])).get(ref.paper)
     if record is None or record.abstract is None:
         return None
-    translation, reading = (await context.app.paper_service_in(language).stored([record]))[record.version]
+    translation, reading = (await context.paper_service_in(language).stored([record]))[record.version]
     if translation is None or (reading is None and not is_withdrawn(record)):
         return None
     return KnownPaper(record, translation, reading or Gap.WITHDRAWN)
@@ -212,7 +212,7 @@ async def _left(context: BotContext, message: IncomingMessage, ask: PaperRequest
     today, says = context.today(), templates.words(ask.language)
     found = [(math.inf, "")]
     if not context.is_operator(message):
-        async with database.reading(context.app.engine) as connection:
+        async with database.reading(context.engine) as connection:
             if limit := context.quotas.person:
                 used = await paper_requests.counted(connection, today, ask.person)
                 found.append((max(0, limit - used), str(says.person_quota(limit))))
@@ -238,7 +238,7 @@ async def _work(context: BotContext, ask: PaperRequest) -> None:
         outcome = _unsent(error)
         _log.warning("answer_not_sent", ask=ask.id, error=outcome)
     made = said.made and outcome in (said.outcome, _UNANSWERED)
-    async with database.writing(context.app.engine) as connection:
+    async with database.writing(context.engine) as connection:
         await paper_requests.end(connection, ask.id, outcome, context.clock(), made=made)
     known = said.stored
     if known and first and isinstance(known.translation, Translation):
@@ -266,7 +266,7 @@ async def _with_status(context: BotContext, ask: PaperRequest) -> PaperRequest:
         number = await context.outgoing.say(
             addresses.parse_address(ask.address), working, reply_to=ask.reply_to
         )
-        async with database.writing(context.app.engine) as connection:
+        async with database.writing(context.engine) as connection:
             await paper_requests.note_status(connection, ask.id, number)
         return replace(ask, status_message=number)
     return ask
@@ -307,12 +307,12 @@ async def _said(context: BotContext, ask: PaperRequest) -> _ToldAnswer:
 
 async def _answered(context: BotContext, ask: PaperRequest) -> _ToldAnswer:
     says = templates.words(ask.language)
-    paper_service = context.app.paper_service_in(ask.language)
+    paper_service = context.paper_service_in(ask.language)
     try:
         paper = await paper_service.paper(ids.parse(ask.paper))
         if ask.wish is RequestKind.ANSWER:
             return await _told(ask, paper_service, paper)
-        async with database.writing(context.app.engine) as connection:
+        async with database.writing(context.engine) as connection:
             if not await paper_requests.note_version(connection, ask, str(paper.version)):
                 return _ToldAnswer("twice", (Message(str(says.being_made(ask.paper))),))
         before = (await paper_service.stored([paper]))[paper.version]

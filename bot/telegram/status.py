@@ -174,10 +174,10 @@ async def _newest(context: BotContext, paper: PaperId, language: str) -> Version
     """Return the newest known version. arXiv is asked at most once a day."""
     if _is_due(context, paper):
         try:
-            return (await context.app.paper_service_in(language).paper(PaperRef(paper))).version
+            return (await context.paper_service_in(language).paper(PaperRef(paper))).version
         except SourceError:
             pass  # the database may have one
-    async with database.reading(context.app.engine) as connection:
+    async with database.reading(context.engine) as connection:
         stored = (await papers.latest_of(connection, [paper])).get(paper)
     return stored.version if stored else None
 

@@ -41,13 +41,13 @@ class UpdateQueue:
     async def take(self, message: Sequence[Update]) -> None:
         """Store the updates, and queue those that are new. Raises StoreError."""
         contents = {each.update_id: content for each in message if (content := _content(each)) is not None}
-        async with database.writing(self._context.app.engine) as connection:
+        async with database.writing(self._context.engine) as connection:
             new = await telegram_state.keep_update(connection, contents, self._context.clock())
         await self._line_up(each for each in message if each.update_id in new)
 
     async def resume(self) -> None:
         """Queue the updates that were waiting when the program ended. Raises StoreError."""
-        async with database.writing(self._context.app.engine) as connection:
+        async with database.writing(self._context.engine) as connection:
             left = await telegram_state.waiting_updates(connection, self._context.clock() - _RESUMED)
         found = (self._read(each) for each in left)
         await self._line_up(each for each in found if each is not None)
@@ -108,7 +108,7 @@ class UpdateQueue:
         left = [number for number in numbers if number not in self._context.answered]
         self._context.answered.difference_update(numbers)
         if left:
-            async with database.writing(self._context.app.engine) as connection:
+            async with database.writing(self._context.engine) as connection:
                 await telegram_state.end_update(connection, left)
 
 

@@ -12,7 +12,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot import daily_run as editions
 from bot.web.pages import Pages
 from digest.core.models import Edition
 from digest.db import editions as closed_editions
@@ -37,7 +36,7 @@ class _Entry:
 
 async def newest(pages: Pages) -> list[date]:
     """Return the days of the newest editions, newest first."""
-    async with database.reading(pages.app.engine) as connection:
+    async with database.reading(pages.engine) as connection:
         return list(await closed_editions.archived(connection, _LISTED))
 
 
@@ -51,7 +50,7 @@ async def one(pages: Pages, request: Request) -> Response:
     wanted, language = _date(request.path_params["day"]), pages.language(request)
 
     async def papers() -> Markup | None:
-        edition = await editions.stored(pages.app, wanted, language)
+        edition = await pages.stored_edition(wanted, language)
         return None if edition is None else await _papers(pages, edition)
 
     shown = await pages.cache.get(("edition", wanted, language), papers)
@@ -104,11 +103,11 @@ def is_known(request: Request, tag: str, updated: datetime | None) -> bool:
 
 
 async def _entries(pages: Pages, language: str) -> list[_Entry]:
-    async with database.reading(pages.app.engine) as connection:
+    async with database.reading(pages.engine) as connection:
         archived = await closed_editions.archived(connection, _FED)
     found = []
     for date_, updated in archived.items():
-        edition = await editions.stored(pages.app, date_, language)
+        edition = await pages.stored_edition(date_, language)
         if edition is not None:
             address = pages.links.edition(date_, language)
             content = await _papers(pages, edition, address)
@@ -117,7 +116,7 @@ async def _entries(pages: Pages, language: str) -> list[_Entry]:
 
 
 async def _papers(pages: Pages, edition: Edition, address: str | None = None) -> Markup:
-    return await asyncio.to_thread(page.papers, edition, pages.app.plan.calendar.zone, address)
+    return await asyncio.to_thread(page.papers, edition, pages.plan.calendar.zone, address)
 
 
 def _id(pages: Pages, what: str, language: str) -> str:

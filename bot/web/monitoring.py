@@ -65,7 +65,7 @@ async def _report(pages: Pages, checks: Mapping[str, Check], channels: Collectio
     state: dict[str, Any] = {}
 
     async def store() -> bool:
-        async with database.reading(pages.app.engine) as connection:
+        async with database.reading(pages.engine) as connection:
             await connection.execute(text("SELECT 1"))
             state.update(await _state(connection, channels))
         return True
@@ -144,7 +144,7 @@ class Metrics:
         """Show the metrics to clients nearby, but not through a proxy that serves the internet."""
         if not is_near(request):
             raise HTTPException(404)
-        async with database.reading(pages.app.engine) as connection:
+        async with database.reading(pages.engine) as connection:
             await self._count(connection)
         return Response(generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 

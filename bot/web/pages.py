@@ -5,19 +5,21 @@ import ipaddress
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from bot.container import App
 from bot.links import Links
 from bot.subscriptions.preferences import Offer
 from bot.subscriptions.service import SubscriptionService
 from bot.web import forms
+from digest.core.models import Edition
+from digest.pipeline.open_days import EditionPlan
 
 _PLACES = 64
 V = TypeVar("V")
@@ -58,17 +60,21 @@ _FRESH = timedelta(minutes=1)
 class Pages:
     """The parts of the program that pages use.
 
+    `clock` returns aware UTC. `stored_edition` returns the edition of a day in a language, None if there is none.
     `newsletter` tells whether sign-up by mail is offered.
     """
 
-    app: App
+    engine: AsyncEngine
+    plan: EditionPlan
+    clock: Callable[[], datetime]
+    stored_edition: Callable[[date, str], Awaitable[Edition | None]]
     links: Links
     subscriptions: SubscriptionService
     newsletter: bool
     cache: ShortCache = field(init=False)
 
     def __post_init__(self) -> None:
-        self.cache = ShortCache(self.app.clock, _FRESH)
+        self.cache = ShortCache(self.clock, _FRESH)
 
     @property
     def root(self) -> str:
@@ -77,11 +83,11 @@ class Pages:
 
     def now(self) -> datetime:
         """Return the present time."""
-        return self.app.clock()
+        return self.clock()
 
     def language(self, request: Request) -> str:
         """Return the language of a request: the one it names, or that of the link's owner, or the preferred one."""
-        return forms.chosen_language(request, self.app.plan.language, getattr(request.state, "language", ""))
+        return forms.chosen_language(request, self.plan.language, getattr(request.state, "language", ""))
 
     def speak(self, request: Request, language: str) -> None:
         """Answer the request in the language of the subscriber whose link it uses."""
@@ -89,7 +95,7 @@ class Pages:
 
     def offer(self, zone: ZoneInfo) -> Offer:
         """Return the possible values of the preferences, for somebody in `zone`."""
-        plan = self.app.plan
+        plan = self.plan
         return Offer(plan.categories, forms.languages(plan.language), self.now().astimezone(zone).date())
 
     def network(self, request: Request) -> str:
@@ -112,7 +118,7 @@ class Pages:
     ) -> Response:
         """Render a page. Links to other languages are shown if repeating the request is harmless."""
         language = self.language(request)
-        others = [each for each in forms.languages(self.app.plan.language) if each != language]
+        others = [each for each in forms.languages(self.plan.language) if each != language]
         switch = others if request.method in ("GET", "HEAD") else []
         html = self.render(f"{template}.html", language, switch=switch, faults=faults, **material)
         return HTMLResponse(html, status, headers={"Content-Language": language, "Vary": "Accept-Language"})

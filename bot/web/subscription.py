@@ -118,7 +118,7 @@ async def confirm(pages: Pages, request: Request) -> Response:
         "confirmed",
         subscriber=made,
         zone=preferences.zone_name(made.zone),
-        usual=preferences.usual_time(pages.app.plan.calendar, pages.now(), made.zone),
+        usual=preferences.usual_time(pages.plan.calendar, pages.now(), made.zone),
         preferences=urlsplit(pages.links.preferences(made.id)).path,
     )
 
@@ -126,7 +126,7 @@ async def confirm(pages: Pages, request: Request) -> Response:
 async def _home(
     pages: Pages, request: Request, values: dict[str, Any], faults: tuple[str, ...] = (), status: int = 200
 ) -> Response:
-    offer = pages.offer(pages.app.plan.calendar.zone)
+    offer = pages.offer(pages.plan.calendar.zone)
     days = tuple(await newest(pages))
     return pages.page(request, "home", status, faults=faults, values=values, offer=offer, days=days)
 
@@ -149,7 +149,7 @@ async def _confirmable(pages: Pages, request: Request) -> int | Response:
 
 def _nobody(pages: Pages, request: Request) -> Subscriber:
     """Return a new subscriber with the default values of the form."""
-    plan = pages.app.plan
+    plan = pages.plan
     choices = Preferences(pages.language(request))
     return Subscriber(0, ChannelName.MAIL, "", ChatKind.MAILBOX, choices, plan.calendar.zone)
 

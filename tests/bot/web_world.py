@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import httpx
 from starlette.routing import Route
 
+from bot import channel_setup
 from bot.container import App, open_app
 from bot.core.models import ChannelName, ChatKind, Preferences, SignUp, Subscriber, SubscriberStatus
 from bot.db import signups, subscribers
@@ -18,7 +19,6 @@ from bot.mail import return_path
 from bot.subscriptions.service import SubscriptionService
 from bot.web.app import site
 from bot.web.monitoring import Check
-from bot.web.pages import Pages
 from digest.db import engine as database
 from tests.bot.world import QUICK, world
 from tests.fakes.server import serving
@@ -113,7 +113,7 @@ async def web_site(
             subscriptions = SubscriptionService(
                 app.engine, app.clock, lambda: made[0].woken.append(None), own
             )
-            pages = Pages(app, links, subscriptions, newsletter)
+            pages = channel_setup.open_pages(app, links, subscriptions, newsletter=newsletter)
             async with serving(site(pages, checks, hook)) as url, httpx.AsyncClient(base_url=url) as web:
                 links = Links(url + root, SECRET, lambda: clock[0])
                 made.append(Site(app, links, url, web, clock))

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from bot import daily_run, settings
 from bot.container import App, RemoteOverrides, open_app
-from bot.daily_run import RunReport, Work
+from bot.core.run_report import RunReport
+from bot.daily_run import Work
 from bot.settings import Settings
 from digest.arxiv.client import FetchPolicy
 from digest.core.models import Purpose

@@ -24,7 +24,7 @@ from bot.cli import preview
 from bot.command_line import reporting, say
 from bot.container import RemoteOverrides, open_app
 from bot.core.models import Detail, Preferences
-from bot.daily_run import RunReport
+from bot.core.run_report import RunReport
 from bot.telegram import messages
 from bot.telegram.templates import Message
 from digest.archive import files

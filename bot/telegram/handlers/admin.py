@@ -16,7 +16,7 @@ from telegram import Update
 from telegram.error import TelegramError
 from telegram.ext import CallbackQueryHandler, ContextTypes
 
-from bot import alerts, daily_run
+from bot import alerts
 from bot.alerts import NotToldError
 from bot.core.models import Alert, SubscriberStatus
 from bot.db import campaigns, deliveries, subscribers, unknown_messages
@@ -99,7 +99,7 @@ async def _guarded(
 
 async def stats(context: BotContext, message: IncomingMessage, language: str) -> None:
     """Show the number of subscribers and the results of the last campaigns."""
-    async with database.reading(context.app.engine) as connection:
+    async with database.reading(context.engine) as connection:
         statuses = await subscribers.statuses(connection)
         sent = [
             (each, await deliveries.counts(connection, each.id))
@@ -111,7 +111,7 @@ async def stats(context: BotContext, message: IncomingMessage, language: str) ->
 async def status(context: BotContext, message: IncomingMessage, language: str) -> None:
     """Show the status of the editions and of the deliveries."""
     now = context.clock()
-    async with database.reading(context.app.engine) as connection:
+    async with database.reading(context.engine) as connection:
         unknown = await unknown_messages.counts(connection)
         waiting = await deliveries.next_at(connection)
         last = await editions.last(connection)
@@ -119,7 +119,7 @@ async def status(context: BotContext, message: IncomingMessage, language: str) -
         "status",
         language,
         last=last,
-        next=context.app.plan.calendar.next_edition(now),
+        next=context.plan.calendar.next_edition(now),
         unknown=sum(unknown.values()),
         waiting=waiting.astimezone(context.zone) if waiting else None,
     )
@@ -141,7 +141,7 @@ async def rebuild(context: BotContext, message: IncomingMessage, language: str) 
 async def _rebuild(context: BotContext, message: IncomingMessage, language: str, wanted: date) -> None:
     says = templates.words(language)
     try:
-        account = await daily_run.rebuild(context.app, wanted, lambda _: None)
+        account = await context.rebuild(wanted)
     except DigestError as error:
         await context.answer(message, says.rebuild_failed(wanted, str(error)))
         return
@@ -156,7 +156,7 @@ async def _rebuild(context: BotContext, message: IncomingMessage, language: str,
 async def resend(context: BotContext, message: IncomingMessage, language: str) -> None:
     """Offer to resend messages with unknown delivery, campaign by campaign."""
     says = templates.words(language)
-    async with database.reading(context.app.engine) as connection:
+    async with database.reading(context.engine) as connection:
         unknown = await unknown_messages.counts(connection)
         found = {number: await campaigns.find(connection, number) for number in unknown}
     if not unknown:
@@ -179,7 +179,7 @@ async def broadcast(context: BotContext, message: IncomingMessage, language: str
     if not shown:  # also if nothing in it is visible
         await context.answer(message, says.how_to_broadcast)
         return
-    number = await fanout.draft_broadcast(context.app.engine, message.marked, context.clock())
+    number = await fanout.draft_broadcast(context.engine, message.marked, context.clock())
     for each in shown:
         await context.answer(message, each)
     buttons = (
@@ -193,7 +193,7 @@ async def broadcast(context: BotContext, message: IncomingMessage, language: str
 
 async def _audience(context: BotContext) -> dict[str, int]:
     """Count the active subscribers on each channel."""
-    async with database.reading(context.app.engine) as connection:
+    async with database.reading(context.engine) as connection:
         statuses = await subscribers.statuses(connection)
     active: Counter[str] = Counter()
     for (channel, status, _), count in statuses.items():
@@ -219,26 +219,26 @@ async def _tapped(context: BotContext, update: Update, ptb_context: ContextTypes
 
 
 async def _send_again(context: BotContext, number: int, says: Any) -> str | None:
-    async with database.writing(context.app.engine) as connection:
+    async with database.writing(context.engine) as connection:
         count = await deliveries.send_again(connection, number, context.clock())
     context.outbox.wake()
     return str(says.sending_again(count)) if count else None
 
 
 async def _leave(context: BotContext, number: int, says: Any) -> str | None:
-    async with database.writing(context.app.engine) as connection:
+    async with database.writing(context.engine) as connection:
         left = await unknown_messages.decide(connection, number, Decision.LEFT)
     return str(says.left_alone) if left else None
 
 
 async def _broadcast(context: BotContext, number: int, says: Any) -> str | None:
-    campaign = await fanout.confirm_broadcast(context.app.engine, number, context.clock())
+    campaign = await fanout.confirm_broadcast(context.engine, number, context.clock())
     context.outbox.wake()
     return str(says.broadcasting) if campaign else None
 
 
 async def _discard(context: BotContext, number: int, says: Any) -> str | None:
-    async with database.writing(context.app.engine) as connection:
+    async with database.writing(context.engine) as connection:
         discarded = await campaigns.discard(connection, number)
     return str(says.left_alone) if discarded else None
 

@@ -15,7 +15,6 @@ from telegram import (
 from telegram.constants import ParseMode
 from telegram.ext import CallbackQueryHandler, ContextTypes, InlineQueryHandler
 
-from bot import daily_run
 from bot.core.models import Subscriber
 from bot.delivery.fanout import matching
 from bot.telegram import messages, templates
@@ -45,7 +44,7 @@ async def offer_inline(context: BotContext, update: Update, _: ContextTypes.DEFA
         return
     language = await context.language_of(query.from_user.id, query.from_user.language_code)
     offset = int(query.offset) if query.offset.isdecimal() and len(query.offset) < 6 else 0
-    async with database.reading(context.app.engine) as connection:
+    async with database.reading(context.engine) as connection:
         hits = await papers.search(connection, removed(query.query[:_LONGEST]), language, _PAGE, offset)
     await query.answer(
         [_article(hit, language) for hit in hits],
@@ -126,7 +125,7 @@ async def days_tapped(context: BotContext, update: Update, _: ContextTypes.DEFAU
 
 async def _offer_days(context: BotContext, message: IncomingMessage, subscriber: Subscriber) -> None:
     says = templates.words(subscriber.preferences.language)
-    async with database.reading(context.app.engine) as connection:
+    async with database.reading(context.engine) as connection:
         found = await editions.archived(connection, _DAYS)
     buttons = [Button(str(each), f"day:{each}") for each in found]
     await context.answer(message, says.choose_day if found else says.no_edition_yet, rows(buttons, 3))
@@ -147,11 +146,9 @@ async def _show(
     context: BotContext, message: IncomingMessage, subscriber: Subscriber, wanted_day: date | None
 ) -> None:
     says = templates.words(subscriber.preferences.language)
-    async with database.reading(context.app.engine) as connection:
+    async with database.reading(context.engine) as connection:
         closed = await (editions.find(connection, wanted_day) if wanted_day else editions.last(connection))
-    edition = (
-        await daily_run.stored(context.app, closed.date, subscriber.preferences.language) if closed else None
-    )
+    edition = await context.stored_edition(closed.date, subscriber.preferences.language) if closed else None
     if edition is None:
         await context.answer(message, says.no_edition(wanted_day) if wanted_day else says.no_edition_yet)
         return

@@ -202,7 +202,7 @@ async def search_tapped(context: BotContext, update: Update, _: ContextTypes.DEF
 async def _find(context: BotContext, message: IncomingMessage, subscriber: Subscriber) -> None:
     language = subscriber.preferences.language
     sought = message.words[:_SOUGHT]
-    async with database.reading(context.app.engine) as connection:
+    async with database.reading(context.engine) as connection:
         found = await papers.search(connection, sought, language, _FOUND)
     buttons = [Button(str(number), f"p:{hit.version}") for number, hit in enumerate(found, start=1)]
     html = templates.render("found", language, hits=found, query=sought)
@@ -287,8 +287,8 @@ async def reading_tapped(context: BotContext, update: Update, ptb_context: Conte
     message, ref = tap
     subscriber = await context.subscriber(message)
     version, page = ids.version(str(ref)), int(match[2])
-    paper_service = context.app.paper_service_in(subscriber.preferences.language)
-    async with database.reading(context.app.engine) as connection:
+    paper_service = context.paper_service_in(subscriber.preferences.language)
+    async with database.reading(context.engine) as connection:
         record = await records.find(connection, version)
     found = (await paper_service.stored([record]))[version][1] if record else None
     if record is None or found is None:

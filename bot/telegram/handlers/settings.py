@@ -61,7 +61,7 @@ def _said(context: BotContext, subscriber: Subscriber, template: str, **material
     shown = {
         "zone": preferences.zone_name(subscriber.zone),
         "pause": preferences.pause(subscriber, now),
-        "usual": preferences.usual_time(context.app.plan.calendar, now, subscriber.zone),
+        "usual": preferences.usual_time(context.plan.calendar, now, subscriber.zone),
     }
     return templates.render(
         template, subscriber.preferences.language, subscriber=subscriber, **shown, **material
@@ -83,7 +83,7 @@ def _buttons(context: BotContext, subscriber: Subscriber, name: str) -> Rows:
     back = (Button(f"‹ {says.back}", MENU),)
     match name:
         case "categories":
-            offered = [_category(each, subscriber) for each in context.app.plan.categories]
+            offered = [_category(each, subscriber) for each in context.plan.categories]
             return (*rows(offered, 3), back)
         case "detail":
             now = subscriber.preferences.detail.value
@@ -359,4 +359,4 @@ async def _refuse(
 
 def _offer(context: BotContext, subscriber: Subscriber) -> Offer:
     today = context.clock().astimezone(subscriber.zone).date()
-    return Offer(context.app.plan.categories, templates.languages(), today)
+    return Offer(context.plan.categories, templates.languages(), today)

@@ -186,7 +186,7 @@ def _subscription(context: BotContext, subscriber: Subscriber) -> Any:
     """Describe the subscription: when the digest comes, and whether it is paused."""
     now = context.clock()
     pause = preferences.pause(subscriber, now)
-    usual = preferences.usual_time(context.app.plan.calendar, now, subscriber.zone)
+    usual = preferences.usual_time(context.plan.calendar, now, subscriber.zone)
     return templates.words(subscriber.preferences.language).subscribed(
         subscriber.hour, preferences.zone_name(subscriber.zone), pause, usual
     )
