@@ -1,6 +1,7 @@
-"""Runs every benchmark at its full size, one after another, each bounded in time: `python -m benchmarks`.
+"""Run every benchmark at its full size, one after another, each with a time limit: `python -m benchmarks`.
 
-Ends with 1 if any of them fails. `--quick` runs each at a small size, for whether it works and not for its figures.
+Exits with status 1 if any benchmark fails. `--quick` runs each one at a small size, which tests that it works and
+measures nothing.
 """
 
 import argparse
@@ -38,7 +39,7 @@ def main() -> None:
 
 
 def _succeeds(name: str, arguments: list[str]) -> bool:
-    """Runs one benchmark; one that takes too long is ended, with all that it started."""
+    """Run one benchmark; kill it with all that it started if it takes too long."""
     print(f"== {name} {' '.join(arguments)}", flush=True)
     began = time.monotonic()
     command = [sys.executable, str(_FOLDER / f"{name}.py"), *arguments]

@@ -1,7 +1,7 @@
-"""How much of what arXiv announces the editions show, beside the rule “submitted in the last 24 hours”.
+"""The share of arXiv's announcements that editions show, compared with the rule “submitted in the last 24 hours”.
 
-A year of arXiv on loopback: 12 papers a day, one in fifty held back by moderation for up to three weeks; one answer in
-twenty fails, and for a week nothing runs. Both rules look at the same hour of each day and see the same papers.
+Simulates a year of arXiv on loopback: 12 papers a day, one in fifty held by moderation for up to three weeks; one
+response in twenty fails, and for a week nothing runs. Both rules run at the same hour each day on the same papers.
 
     python benchmarks/coverage.py [--days 365] [--lag HOURS] [--seed 7]
 """
@@ -72,7 +72,7 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class Compared(Result):
-    """What both rules came to: how often each showed each paper, of those that were due."""
+    """The results of both rules: how often each showed each paper that was due."""
 
     days: int
     lag: timedelta
@@ -162,7 +162,7 @@ def ever() -> tuple[date, date]:
 
 
 def announcements(start: date, days: int, chance: random.Random) -> Iterator[Announced]:
-    """A year's papers in the order of their announcement, which is that of their identifiers."""
+    """Return a year's papers in the order of their announcement, which is that of their identifiers."""
     submitted = sorted(
         datetime.combine(start + n * DAY, time(), UTC) + chance.random() * DAY
         for n in range(days)
@@ -188,7 +188,7 @@ def held_back(batch: datetime, batches: list[datetime], chance: random.Random) -
 
 
 def show(arxiv: FakeArxiv, year: list[Announced], at: datetime, lag: timedelta) -> None:
-    """Sets arXiv to what it shows at `at`: the query API with its lag, the feed with what it holds since midnight."""
+    """Set arXiv to its contents at `at`: the query API with its lag, the feed with all entries since midnight."""
     arxiv.papers = [each.paper for each in year if at - 60 * DAY < each.at <= at - lag]
     today = at.astimezone(ZoneInfo("America/New_York")).date()
     arxiv.announced = [

@@ -1,10 +1,10 @@
-"""How long one write transaction of ours keeps others from the database, on SQLite: of a fan-out, and of pruning.
+"""The time for which one write transaction blocks other writers on SQLite: in a fan-out, and in pruning.
 
     python benchmarks/database.py [--subscribers 100000]
 
-An edition is given out to so many subscribers, and ten editions of last year to as many are pruned with their messages.
-Beside each: the longest of our transactions, and how many times longer it is than a plain insert of as many rows as one
-of them changes.
+An edition is queued for that many subscribers, and ten editions of last year for as many subscribers are pruned with
+their messages. For each: the longest transaction, and how many times longer it takes than a plain insert of as many
+rows as one of them changes.
 """
 
 import argparse
@@ -41,7 +41,7 @@ _LONG_AGO = ANCHOR - timedelta(days=400)
 
 @dataclass(frozen=True)
 class Transactions(Result):
-    """The write transactions of one kind of work, and a plain insert of one's rows beside them."""
+    """The write transactions of one kind of work, and a plain insert of as many rows for comparison."""
 
     work: str
     rows: int
@@ -68,7 +68,7 @@ class Transactions(Result):
 
 @contextmanager
 def timed(engine: AsyncEngine) -> Iterator[list[float]]:
-    """The seconds of each write transaction in the block: from the lock on until it is committed."""
+    """Measure the seconds of each write transaction in the block, from acquiring the lock to the commit."""
     seconds: list[float] = []
     begun: dict[int, float] = {}
 
@@ -113,7 +113,7 @@ async def measured(subscribers: int) -> list[Transactions]:
 
 
 def plain_insert(file: Path) -> float:
-    """Seconds for a transaction that inserts as many rows as one of ours changes."""
+    """Return the seconds of a transaction that inserts as many rows as one of ours changes."""
     with closing(sqlite3.connect(file)) as other:
         other.execute("PRAGMA synchronous = FULL")
         other.execute("CREATE TEMP TABLE numbers (number INTEGER)")
@@ -130,7 +130,7 @@ def plain_insert(file: Path) -> float:
 
 
 def make_old(file: Path) -> None:
-    """As many editions of last year, all sent, each with one rendering that all share."""
+    """Insert `editions` of last year, all sent, each with one rendering that all deliveries share."""
     with closing(sqlite3.connect(file)) as other, other:
         for number in range(_EDITIONS):
             at = _LONG_AGO - timedelta(days=number)
@@ -152,7 +152,7 @@ def make_old(file: Path) -> None:
 
 
 def checkpoint(file: Path) -> None:
-    """Moves what was prepared out of the log, so that no transaction that is measured does."""
+    """Checkpoint the write-ahead log, so that no measured transaction has to."""
     with closing(sqlite3.connect(file)) as other:
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

@@ -1,12 +1,12 @@
-"""How long an edition of 200 papers takes, and how much memory, beside the bound that concurrency allows.
+"""The time and memory for an edition of 200 papers, compared with the bound that concurrency allows.
 
     python benchmarks/edition.py [--papers 200] [--concurrency 32] [--translation-seconds 2] [--reading-seconds 8]
 
-arXiv and the model are stood in for on loopback, in processes of their own: the model answers a translation in
-2 s and a reading in 8 s, arXiv is asked without pauses. The bound is the time that the calls alone would take with
-every one of the places always busy. A second edition is ended by SIGKILL halfway and run again.
+Fake arXiv and model servers run on loopback in separate processes: the model answers a translation in 2 s and a
+reading in 8 s, and arXiv is queried without pauses. The bound is the time that the calls alone would take with all
+slots always busy. A second edition is killed by SIGKILL halfway and run again.
 
-The limits hold for the 200 papers and the delays above: in a small edition starting the program weighs too much.
+The limits hold for 200 papers and the delays above: in a small edition the start of the program dominates.
 """
 
 import argparse
@@ -33,14 +33,14 @@ _HIGHEST_RATIO, _MOST_MEGABYTES = 1.10, 300
 _ROOT = Path(__file__).resolve().parents[1]
 _KEY = "benchmark"
 _PROGRAM = Path(sys.executable).with_name("arxiv-daily")
-# The stand-in's papers are submitted on Monday 9 February, 04:00 in New York, and announced at 20:00 there: Tuesday,
+# The fake's papers are submitted on Monday 9 February, 04:00 in New York, and announced at 20:00 there: Tuesday,
 # 09:00 in Shanghai. With a fixed hour before that they belong to Wednesday's edition.
 _DIGEST_TIME, _DAY, _AT = "08:50", "2026-02-11", "2026-02-11T12:00:00+08:00"
 
 
 @dataclass(frozen=True)
 class Size:
-    """How many papers, how many calls at once, and the seconds that a call takes."""
+    """The number of papers, of concurrent calls, and the seconds that each call takes."""
 
     papers: int
     concurrency: int
@@ -49,13 +49,13 @@ class Size:
 
     @property
     def bound_seconds(self) -> float:
-        """The time of the calls alone, with every place always busy."""
+        """Return the seconds that the calls alone take with all slots always busy."""
         return self.papers * (self.translation_seconds + self.reading_seconds) / self.concurrency
 
 
 @dataclass(frozen=True)
 class Post:
-    """How many papers a post has, and how many readings."""
+    """The number of papers and of readings in a post."""
 
     papers: int
     readings: int
@@ -63,7 +63,7 @@ class Post:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: its length, its processor time, the largest resident set of its process, and its post."""
+    """A finished run: its duration, its processor time, the peak resident set of its process, and its post."""
 
     seconds: float
     cpu_seconds: float
@@ -106,7 +106,7 @@ class Whole(Result):
 
 @dataclass(frozen=True)
 class Killed(Result):
-    """An edition whose first run is killed; calls that ended well before it and at the end, by purpose and paper."""
+    """An edition whose first run is killed; the calls stored well before it and at the end, by purpose and paper."""
 
     size: Size
     before: dict[tuple[str, str], int]
@@ -125,7 +125,7 @@ class Killed(Result):
 
     @property
     def repeated(self) -> int:
-        """Calls whose result was stored before the kill, made again after it."""
+        """The number of calls whose result was stored before the kill and that were made again after it."""
         return sum(self.after[key] != made for key, made in self.before.items())
 
     def __str__(self) -> str:
@@ -155,7 +155,7 @@ def main() -> None:
 
 
 def killed(size: Size, environment: dict[str, str], folder: Path) -> Killed:
-    """Ends a run when half of its calls are stored, and runs it again."""
+    """Kill a run when half of its calls are stored, and run it again."""
     process = start(environment, folder)
     while process.poll() is None and len(stored(folder)) < size.papers:
         time.sleep(0.05)
@@ -167,7 +167,7 @@ def killed(size: Size, environment: dict[str, str], folder: Path) -> Killed:
 
 
 def stored(folder: Path) -> dict[tuple[str, str], int]:
-    """Calls that ended well, by purpose and paper: how many of each."""
+    """Return the number of successful calls, by purpose and paper."""
     path = folder / "data" / "arxiv-daily.db"
     if not path.exists():
         return {}
@@ -192,7 +192,7 @@ def start(environment: dict[str, str], folder: Path) -> subprocess.Popen[bytes]:
 
 
 def finished(process: subprocess.Popen[bytes], folder: Path) -> Run:
-    """The run of a process that has just begun, once it has ended."""
+    """Wait for a process that was just started, and return its run."""
     began = time.monotonic()
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.monotonic() - began
@@ -203,7 +203,7 @@ def finished(process: subprocess.Popen[bytes], folder: Path) -> Run:
 
 
 def _last_line(log: Path) -> str:
-    """The sentence that the program ends with where it fails."""
+    """Return the last line of output, which is the error message of a failed run."""
     return "".join(log.read_text("utf-8").splitlines()[-1:])
 
 
@@ -214,7 +214,7 @@ def posted(folder: Path) -> Post:
 
 
 def _unfinished(run: Run, size: Size) -> list[str]:
-    """What a run left undone."""
+    """Return a sentence for each thing that a run left undone."""
     return unmet(
         (run.status == 0, f"the program ended with {run.status} and said: {run.said.strip()}"),
         (
@@ -226,7 +226,7 @@ def _unfinished(run: Run, size: Size) -> list[str]:
 
 @contextmanager
 def far_ends(size: Size) -> Iterator[dict[str, str]]:
-    """The environment of a program that finds arXiv and the model on loopback, while they are there."""
+    """The environment of a program that uses the fake arXiv and model on loopback, while they run."""
     arxiv, model = free_port(), free_port()
     servers = [
         serve("tests.fakes.arxiv", "--port", str(arxiv), "--papers", str(size.papers)),

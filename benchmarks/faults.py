@@ -1,16 +1,16 @@
-"""What readers lose through kills, refusals and outages: nothing but what was in flight.
+"""The losses of subscribers through kills, refusals and outages: nothing but what was in flight.
 
     python benchmarks/faults.py [--quick] [--seed 7] [sqlite|postgresql|refused|outage …]
 
 sqlite      60 kills by SIGKILL while the program makes, publishes and delivers editions by both channels, beside a
 postgresql  machine that nothing disturbs: what is lost, repeated and unknown, and whether the posts are alike
-refused     a relay that refuses everybody for each of thirty reasons that are about us, a day each: to readers in
+refused     a relay that refuses everybody for each of thirty reasons that are about us, a day each: to subscribers in
             four domains, and to a single one
 outage      two days without the Git remote: who is served, and whether the posts are pushed afterwards
 
-The program is the real one, in processes of its own; arXiv, the model, Telegram and the relay are stood in for by the
-strict servers of the tests. This is a benchmark and no test because its figures are counted over many kills; the tests
-play it at its small size.
+The program is the real one, in separate processes; arXiv, the model, Telegram and the relay are the strict fake
+servers of the tests. This is a benchmark and no test because its figures are counted over many kills; the tests
+run it at its small size.
 """
 
 import argparse
@@ -34,7 +34,7 @@ def main() -> None:
     asked = parser.parse_args()
     if unknown := set(asked.parts) - set(parts):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
-    # Here, because the processes that are killed are forked, and import this file: they have no use for the rest.
+    # Here, because the processes that are killed are forked, and import this file: they do not need the rest.
     import pytest  # noqa: PLC0415
 
     from benchmarks.disturbed import parts as sizes  # noqa: PLC0415

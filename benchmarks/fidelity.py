@@ -1,4 +1,4 @@
-"""How surely the checks of translations find faults, how often they cry wolf, and how long they take.
+"""The detection rate, the false alarms and the running time of the checks of translations.
 
     python benchmarks/fidelity.py [posts|planted|speed …] [--abstracts 1000] [--show]
 

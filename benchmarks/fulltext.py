@@ -1,13 +1,13 @@
-"""How much of a PDF's text comes out, and at what cost: today's extraction beside pypdf's own.
+"""The share of a PDF's text that is extracted, and its cost: our extraction compared with pypdf's own.
 
     python benchmarks/fulltext.py [papers|glued …] [--quick]
 
 papers   the real papers beside the checkout (tests/shared.py)
-glued    a made paper whose fonts tell their widths wrong, so that pypdf misses the spaces between its words
+glued    a made paper whose fonts give wrong widths, so that pypdf misses the spaces between its words
 
-Per paper and extractor: the share of the letters that stand in runs of 19 or more, how many of the sequences of four
-words that pdftotext (of poppler-utils) finds are found as well, processor time, and memory at its peak. Words that a
-line's end broke are made whole on all sides; references are left in. Each extraction is a process of its own.
+Per paper and extractor: the share of letters in runs of 19 or more, the share of the four-word sequences that
+pdftotext (of poppler-utils) finds, processor time, and peak memory. Words that are broken at a line's end are
+joined on all sides; references are kept. Each extraction is a separate process.
 """
 
 import argparse
@@ -50,7 +50,7 @@ _LOCKED = "2206.01062_pg3_password.pdf"
 
 @dataclass(frozen=True)
 class Extraction:
-    """What one extractor made of one paper."""
+    """The result of one extractor on one paper."""
 
     glued: float
     recall: float
@@ -63,7 +63,7 @@ class Extraction:
 
 @dataclass(frozen=True)
 class Extractions(Result):
-    """The papers by name, each with what every extractor made of it."""
+    """The papers by name, each with the result of every extractor."""
 
     papers: dict[str, dict[str, Extraction]]
     glued: bool = False
@@ -127,7 +127,7 @@ def glued(*, quick: bool) -> Extractions:
 
 
 def extractions(path: Path) -> dict[str, Extraction]:
-    """What each extractor makes of the paper at `path`; those that fail are left out."""
+    """Return the result of each extractor on the paper at `path`; those that fail are left out."""
     command = ["pdftotext", "-enc", "UTF-8", str(path), "-"]
     expected = shingles(
         subprocess.run(command, check=True, capture_output=True).stdout.decode(errors="replace")
@@ -145,13 +145,13 @@ def extractions(path: Path) -> dict[str, Extraction]:
 
 
 def shingles(text: str) -> set[tuple[str, ...]]:
-    """The sequences of four words, words that a line's end broke in two made whole."""
+    """Return the sequences of four words, with words that a line's end broke in two joined."""
     words = re.findall(r"\w+", re.sub(r"-\s*\n\s*", "", plain_characters(text)).lower())
     return set(zip(words, words[1:], words[2:], words[3:], strict=False))
 
 
 def extract(extractor: str, path: Path) -> str:
-    """The text of all pages of the PDF at `path`, with nothing left out but what no reader sees."""
+    """Return the text of all pages of the PDF at `path`; only text that is invisible on the page is left out."""
     reader = PdfReader(path)
     if reader.is_encrypted:
         reader.decrypt("")
@@ -164,10 +164,10 @@ def extract(extractor: str, path: Path) -> str:
 
 
 def tell(extractor: str, path: Path) -> None:
-    """Prints what `extract` gives, and what it took, as JSON."""
+    """Print the result of `extract` and its cost as JSON."""
     text = extract(extractor, path)
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    status = Path("/proc/self/status").read_text()  # the peak of getrusage begins with that of the parent
+    status = Path("/proc/self/status").read_text()  # the peak of getrusage starts at that of the parent
     told = {
         "text": text,
         "seconds": sum(each.ru_utime + each.ru_stime for each in used),

@@ -1,4 +1,4 @@
-"""How fast and how surely the newsletter reaches its audience.
+"""The speed and reliability of the newsletter's delivery by mail.
 
     python benchmarks/mail.py [--quick] [speed|kill|flat …]
 

@@ -1,4 +1,4 @@
-"""How fast and how surely a digest reaches its audience in Telegram, and how soon a person is answered.
+"""The speed and reliability of a digest's delivery in Telegram, and the time until a person is answered.
 
     python benchmarks/telegram.py [--quick] [pace|speed|kill|answers|during …]
 
@@ -9,7 +9,7 @@ answers  /paper of a stored paper, asked by 100 chats one after another and at o
 during   a command while a digest goes out to 20,000 chats at 30 messages a second: the time to its answer
 
 Telegram is stood in for by the strict server of the tests: on loopback in a process of its own, for `pace` and
-`during` in the same one. The ledger is a SQLite file with durable commits.
+Telegram is the strict fake server of the tests: on loopback in a separate process, for `pace` and
 """
 
 import argparse

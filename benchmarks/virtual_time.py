@@ -1,4 +1,4 @@
-"""An event loop whose clock jumps: where nothing is ready, it is the next timer's time at once.
+"""An event loop whose clock jumps to the next timer when nothing is ready.
 
 Work in threads (the database's, rendering) takes no time on that clock: the loop waits for it before it jumps.
 """
@@ -48,7 +48,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class _Jumping(selectors.DefaultSelector):
-    """Waits in earnest only for threads."""
+    """A selector that really waits only for threads."""
 
     def __init__(self, loop: VirtualLoop) -> None:
         super().__init__()
@@ -66,8 +66,8 @@ class _Jumping(selectors.DefaultSelector):
 
 @contextmanager
 def counting_the_database(loop: VirtualLoop) -> Iterator[None]:
-    """Has the loop know when a database's thread is at work, while the block runs."""
-    execute = aiosqlite.Connection._execute  # noqa: SLF001 - the one door to its thread
+    """Let the loop know when a database's thread is at work, while the block runs."""
+    execute = aiosqlite.Connection._execute  # noqa: SLF001 - the only access to its thread
 
     async def counted(self: aiosqlite.Connection, *given: Any, **named: Any) -> Any:
         loop.in_threads += 1

@@ -1,7 +1,7 @@
-"""SIGKILL at random points while the program makes, publishes and delivers editions, beside an undisturbed machine.
+"""SIGKILL at random points while the program makes, publishes and delivers editions, compared with an undisturbed run.
 
-Points are drawn over the whole of an edition, by how far it has come (papers handed to the model, the post, its push,
-messages, mails), and lie a moment behind that; where a restart is beyond its point already, one step behind it.
+Points are drawn over the whole of an edition and measured by its progress (papers sent to the model, the post, its
+push, messages, mails). A kill follows its point by a moment; if a restart is already past it, by one step.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from tests.programs import Program
 
 _LATENCY_SECONDS = 0.03
 _LONGEST_MOMENT_SECONDS = 0.06
-_TRIES = 4  # to end what the last kill left, a quarter of an hour apart
+_TRIES = 4  # to finish what the last kill left, a quarter of an hour apart
 _POLL_SECONDS = 0.002
 _MOST_SECONDS = 120  # for one run
 
@@ -31,11 +31,11 @@ Sent = tuple[str, date, int]
 
 @dataclass(frozen=True)
 class Sends:
-    """What came of the messages of one channel.
+    """The results of one channel's messages.
 
-    By the ledger, `in_flight` counts at how many kills each was being sent, and of `unknown` nobody knows in the end
-    whether they came. `lost` never came, `repeated` are copies, `strange` copies that are one too many or that nobody
-    can tell for copies. A message of which a kill leaves the outcome open is sent `again` so often.
+    `in_flight` counts, from the ledger, at how many kills each message was being sent; the outcome of `unknown` stays
+    open. `lost` never arrived, `repeated` counts copies, and `strange` counts copies beyond the permitted one or
+    without the marks of a copy. A message whose outcome a kill leaves open is sent `again` that many times.
     """
 
     expected: int
@@ -48,7 +48,7 @@ class Sends:
 
     @property
     def broken(self) -> list[str]:
-        """Lost is only what was in flight at a kill each time that it was sent, and the ledger says so."""
+        """The broken promises: a lost message was in flight at a kill on each attempt, and the ledger records it."""
         unexplained = sum(self.in_flight.get(each, 0) <= self.again for each in self.lost)
         return unmet(
             (
@@ -75,7 +75,7 @@ class Sends:
 
 @dataclass(frozen=True)
 class Kills(Result):
-    """What was killed, and what came of it, on one kind of database; `heard` is whether the operator was told."""
+    """The kills and their results on one kind of database; `heard` is whether the operator was alerted."""
 
     store: str
     wanted: int
@@ -128,7 +128,7 @@ class Kills(Result):
 
 @dataclass(frozen=True)
 class Plan:
-    """How many kills, over editions of how many each, and the seed of their points."""
+    """The number of kills, the number of editions that they are spread over, and the seed of their points."""
 
     kills: int
     seed: int
@@ -136,12 +136,12 @@ class Plan:
 
     @property
     def most_editions(self) -> int:
-        """Enough, and two more for kills that come too late in the others."""
+        """Return the largest number of editions: enough for the kills, and two more for kills that come too late."""
         return -(-self.kills // self.an_edition) + 2
 
 
 def kills(plan: Plan, size: Size, store: str, url: str | None = None) -> Kills:
-    """Plays on the database at `url`, None: a SQLite file."""
+    """Run on the database at `url`, or on a SQLite file if it is None."""
     return asyncio.run(_play(plan, size, store, url))
 
 
@@ -161,7 +161,7 @@ async def _play(plan: Plan, size: Size, store: str, url: str | None) -> Kills:
 
 
 async def _undisturbed(calm: Machine, day: Day) -> int:
-    """The steps that the edition of `day` takes."""
+    """Return the number of steps that the edition of `day` takes."""
     before = calm.steps
     calm.announce(day)
     await calm.call("run", "--at", day.noon.isoformat())
@@ -170,7 +170,7 @@ async def _undisturbed(calm: Machine, day: Day) -> int:
 
 @dataclass
 class _Played:
-    """The machine on which the program is killed, and what happened there so far."""
+    """The machine on which the program is killed, and the record of its kills."""
 
     here: Machine
     chance: random.Random
@@ -180,7 +180,7 @@ class _Played:
     unfinished: list[str] = field(default_factory=list)
 
     async def edition(self, day: Day, steps: int, many: int) -> None:
-        """Kills the program up to `many` times within `steps`, a minute apart, and has it end then."""
+        """Kill the program up to `many` times within `steps`, a minute apart, and then let it finish."""
         self.days.append(day)
         began = self.here.steps
         self.here.announce(day)
@@ -195,7 +195,7 @@ class _Played:
         await self._finish(at)
 
     async def _finish(self, at: datetime) -> None:
-        """Has the program end what the last kill left."""
+        """Let the program finish what the last kill left."""
         said = ""
         for _ in range(_TRIES):
             ended = await self.here.call("run", "--at", at.isoformat())
@@ -206,7 +206,7 @@ class _Played:
         self.unfinished.append(said)
 
     async def _killed(self, process: Program, until: int) -> bool:
-        """Kills the process when the editions have come so far; False where it has ended before."""
+        """Kill the process when the editions have reached that step. Returns False if it ended before."""
         moment = self.chance.uniform(0, _LONGEST_MOMENT_SECONDS)
         async with asyncio.timeout(_MOST_SECONDS):
             while self.here.steps < until and process.runs:  # noqa: ASYNC110 - another process moves it
@@ -220,12 +220,12 @@ class _Played:
 
 
 async def _in_flight(here: Machine) -> set[Sent]:
-    """Messages that are committed as being sent."""
+    """Return the messages that are recorded as being sent."""
     return await _messages(here, "in_flight", "state = 'sending'")
 
 
 async def _unknown(here: Machine) -> set[Sent]:
-    """Messages of which nobody knows whether they came."""
+    """Return the messages whose outcome is unknown."""
     join = "JOIN unknown_messages ON unknown_messages.delivery_id = deliveries.id"
     return await _messages(here, "unknown_messages.part", "TRUE", join)
 
@@ -239,7 +239,7 @@ async def _messages(here: Machine, part: str, wanted: str, join: str = "") -> se
 
 
 async def _unsettled(here: Machine) -> bool:
-    """Whether something is still due or under way."""
+    """Return whether anything is still due or under way."""
     return bool(
         await here.rows(
             "SELECT state, count(*) FROM deliveries WHERE state IN ('due', 'sending') GROUP BY state"
@@ -266,7 +266,7 @@ async def _judged(store: str, plan: Plan, calm: Machine, played: _Played) -> Kil
 
 
 def _telegram(calm: Machine, played: _Played, unknown: set[Sent]) -> Sends:
-    """Messages are told apart by their text; one that a kill leaves open is not sent again."""
+    """Return the results of Telegram. Messages are identified by their text; after a kill none is sent again."""
     expected: dict[Sent, str] = {}
     got: Counter[tuple[str, str]] = Counter()
     for chat in calm.size.people:
@@ -280,7 +280,7 @@ def _telegram(calm: Machine, played: _Played, unknown: set[Sent]) -> Sends:
 
 
 def _mail(calm: Machine, played: _Played, unknown: set[Sent]) -> Sends:
-    """Mails are told apart by the date in their subject; one that a kill leaves open is sent again once."""
+    """Return the results of mail. The date in the subject identifies a mail; after a kill it is sent again once."""
     got = played.here.mails()
     expected = {(address, day.date, 0) for address in calm.size.addresses for day in played.days}
     copies = {
@@ -300,14 +300,14 @@ def _mail(calm: Machine, played: _Played, unknown: set[Sent]) -> Sends:
 def _of(
     messages: AbstractSet[Sent], played: _Played, unknown: set[Sent]
 ) -> tuple[Mapping[Sent, int], frozenset[Sent]]:
-    """Which of these were in flight at kills, and which are unknown."""
+    """Return which of these messages were in flight at kills, and which are unknown."""
     return {each: count for each, count in played.in_flight.items() if each in messages}, frozenset(
         unknown & messages
     )
 
 
 def _by_day(calm: Machine, chat: int, wanted: list[Day]) -> dict[Sent, str]:
-    """What the undisturbed machine sent to a chat: each digest begins with its date."""
+    """Return what the undisturbed machine sent to a chat; each digest begins with its date."""
     found: dict[Sent, str] = {}
     day, part = wanted[0].date, 0
     for text in calm.messages(chat):

@@ -1,4 +1,4 @@
-"""A machine that runs the real program: its database, its posts in a Git clone, and its far ends on loopback."""
+"""A machine that runs the real program, with its database, its posts in a Git clone, and fake services on loopback."""
 
 import os
 import shutil
@@ -57,7 +57,7 @@ _SLOW_REMOTE = '#!/bin/sh\necho >> "$(dirname "$0")/../pushes"\nsleep 0.2\n'
 
 @dataclass(frozen=True)
 class Size:
-    """How many chats and mailboxes are subscribed, in how many domains these are, and the papers of each day."""
+    """The numbers of subscribed chats and mailboxes, of the mailboxes' domains, and of papers a day."""
 
     chats: int
     mailboxes: int
@@ -77,7 +77,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Mail:
-    """A mail that a mailbox got."""
+    """A mail that a mailbox received."""
 
     message_id: str
     subject: str
@@ -86,7 +86,7 @@ class Mail:
 
 @dataclass
 class Machine:
-    """The real program's place; arXiv, the model, Telegram and the relay are in this process."""
+    """The environment of the real program; arXiv, the model, Telegram and the relay run in this process."""
 
     size: Size
     folder: Path
@@ -108,7 +108,7 @@ class Machine:
 
     @property
     def steps(self) -> int:
-        """How far the editions have come: papers handed to the model, posts, pushes, messages and mails."""
+        """Return the progress of the editions: papers sent to the model, posts, pushes, messages and mails."""
         pushes = self.remote / "pushes"
         return (
             len(self.model.asked_for)
@@ -119,43 +119,43 @@ class Machine:
         )
 
     def announce(self, day: "Day") -> None:
-        """Lets arXiv show the papers of `day`."""
+        """Make arXiv show the papers of `day`."""
         for number in day.numbers(self.size.papers):
             made = paper(number, submitted=day.submitted, abstract=_abstract(number))
             self.arxiv.papers.append(made)
             self.arxiv.html[str(made.version)] = html_page(made.title, number)
 
     async def start(self, *arguments: str) -> Program:
-        """The program as a process of its own."""
+        """Start the program as a separate process."""
         return await programs.start(self.folder, *arguments, env=self._environment())
 
     async def call(self, *arguments: str) -> Ended:
-        """How a command ends."""
+        """Run a command and return how it ends."""
         return await (await self.start(*arguments)).ended()
 
     def post(self, day: "Day") -> bytes:
-        """The post of that day; empty where there is none."""
+        """Return the post of that day; empty if there is none."""
         path = self.posts / f"{day.date}-arxiv.md"
         return path.read_bytes() if path.exists() else b""
 
     def pushed(self) -> set[str]:
-        """The names of the posts at the remote."""
+        """Return the names of the posts at the remote."""
         return set(git(self.remote, "ls-tree", "-r", "--name-only", "main").split())
 
     def messages(self, chat: int) -> list[str]:
-        """What that chat got from the program, in its order."""
+        """Return the messages that the chat received from the program, in order."""
         known = self.telegram.chats.get(chat)
         return [each.text for each in known.shown if each.from_bot] if known else []
 
     def mails(self) -> dict[str, list[Mail]]:
-        """What each mailbox got."""
+        """Return the mails that each mailbox received."""
         found: dict[str, list[Mail]] = defaultdict(list)
         for taken in self.smtp.taken:
             found[taken.to].append(_mail(taken.content))
         return found
 
     def served(self, day: "Day") -> tuple[int, int]:
-        """How many chats and how many mailboxes have every paper of that day."""
+        """Return how many chats and how many mailboxes have every paper of that day."""
         titles = [f"EchoNet-{number}:" for number in day.numbers(self.size.papers)]
         chats = ["".join(self.messages(chat)) for chat in self.size.people]
         mailboxes = ["".join(mail.text for mail in mails) for mails in self.mails().values()]
@@ -165,7 +165,7 @@ class Machine:
         return reached, mailed
 
     async def standings(self) -> Counter[str]:
-        """How many subscriptions are active, and how many ended."""
+        """Return how many subscriptions are active, and how many have ended."""
         return Counter(dict(await self.rows("SELECT standing, count(*) FROM subscribers GROUP BY standing")))
 
     async def rows(self, query: str) -> list[tuple[Any, ...]]:
@@ -203,7 +203,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Day:
-    """The date of an edition, when its papers were submitted, and its place among the days of a play."""
+    """The date of an edition, the submission time of its papers, and its index among the days of a run."""
 
     date: date
     submitted: datetime
@@ -211,7 +211,7 @@ class Day:
 
     @property
     def noon(self) -> datetime:
-        """In Shanghai, hours after the edition was due."""
+        """Noon in Shanghai, hours after the edition was due."""
         return datetime.combine(self.date, _NOON, _SHANGHAI)
 
     def numbers(self, papers: int) -> range:
@@ -220,7 +220,7 @@ class Day:
 
 
 def days(count: int) -> list[Day]:
-    """The first days from 11 February 2026 on that have an edition."""
+    """Return the first days from 11 February 2026 on that have an edition."""
     found: dict[date, datetime] = {}
     submitted = MONDAY_MORNING
     while len(found) < count:
@@ -233,7 +233,7 @@ def days(count: int) -> list[Day]:
 async def machine(
     folder: Path, size: Size, *, url: str | None = None, latency_seconds: float = 0
 ) -> AsyncIterator[Machine]:
-    """A machine on which nothing is made yet; `url` is its database's, None: a SQLite file.
+    """A machine on which nothing is made yet; `url` is that of its database, None for a SQLite file.
 
     Telegram and the model wait for `latency_seconds` before each answer.
     """
@@ -252,7 +252,7 @@ async def machine(
 
 
 async def _subscribe(engine: AsyncEngine, size: Size) -> None:
-    """Every second chat gets the readings pushed, which are several messages."""
+    """Subscribe the chats and mailboxes. Every second chat gets the readings pushed, which are several messages."""
     now = datetime(2026, 2, 1, tzinfo=UTC)
     details = (Detail.ABSTRACTS, Detail.READINGS)
     people = [
@@ -279,7 +279,7 @@ async def _subscribe(engine: AsyncEngine, size: Size) -> None:
 
 
 def _site(folder: Path) -> None:
-    """A site in a clone, and its remote, which takes a while for a push and counts them."""
+    """Create a site in a clone, and its remote, which delays each push and counts it."""
     folder.mkdir(exist_ok=True)
     remote, site = folder / "remote.git", folder / "site"
     git(folder, "init", "--quiet", "--bare", "--initial-branch=main", str(remote))
@@ -297,7 +297,7 @@ def _site(folder: Path) -> None:
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """What Git says there, whatever the configuration of who runs this."""
+    """Return Git's output there, regardless of the user's own configuration."""
     alone = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
     program = shutil.which("git") or "git"
     ended = subprocess.run(
@@ -307,13 +307,13 @@ def git(folder: Path, *arguments: str) -> str:
 
 
 def _abstract(number: int) -> str:
-    """A long abstract of paper `number` whose plain words the stand-in of the model can translate."""
+    """Return a long abstract of paper `number` whose plain words the fake model can translate."""
     first = f"We present EchoNet-{number}, which lowers the error of room {number} by up to 12.5%."
     return " ".join([first, *(_sentence(each) for each in range(_SENTENCES))])
 
 
 def _sentence(number: int) -> str:
-    """No two of the first hundred are alike."""
+    """Return a sentence; the first hundred all differ."""
     turn, first = divmod(number, len(_WORDS))
     one, behind, before = (_WORDS[(first + step) % len(_WORDS)] for step in (0, 2 + turn, 5 + 2 * turn))
     return f"It hears the {one} behind the {behind} and before the {before}."

@@ -1,4 +1,4 @@
-"""Two days without the Git remote: everyone is served on every channel, and the posts are pushed when it is back."""
+"""Two days without the Git remote: every subscriber is served on every channel, and the posts are pushed afterwards."""
 
 import asyncio
 import tempfile
@@ -15,7 +15,7 @@ _DAYS = 2
 
 @dataclass(frozen=True)
 class Outage(Result):
-    """Who was served on the days of the outage, of `chats` and `mailboxes`, and the posts that came to the remote."""
+    """The `chats` and `mailboxes` that were served on the days of the outage, and the posts that reached the remote."""
 
     size: Size
     written: int
@@ -53,7 +53,7 @@ class Outage(Result):
 
 
 def outage(size: Size) -> Outage:
-    """Runs the program at noon of each day, and once more on the last evening, when the remote is back."""
+    """Run the program at noon of each day, and once more on the last evening, when the remote is back."""
     return asyncio.run(_outage(size))
 
 
@@ -75,7 +75,7 @@ async def _outage(size: Size) -> Outage:
 
 
 async def _without_remote(here: Machine, wanted: Sequence[Day]) -> list[tuple[int, int]]:
-    """How many chats and how many mailboxes had each day's digest by its evening."""
+    """Return how many chats and how many mailboxes had each day's digest by that evening."""
     away = here.remote.with_name("unreachable.git")
     here.remote.rename(away)
     served = []

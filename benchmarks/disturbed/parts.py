@@ -1,4 +1,4 @@
-"""The parts of benchmarks/faults.py at their full size, and at a small one."""
+"""The parts of benchmarks/faults.py at full size and at a small one."""
 
 from collections.abc import Callable
 

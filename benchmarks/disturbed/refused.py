@@ -1,4 +1,4 @@
-"""A relay that refuses everybody for a reason that is about us: a day for each of thirty reasons, and a sound one."""
+"""A relay that refuses every recipient because of the sender: a day for each of thirty reasons, then a working day."""
 
 import asyncio
 import tempfile
@@ -13,11 +13,11 @@ from tests.fakes.smtp_refusals import REFUSALS, Refusal
 
 @dataclass(frozen=True)
 class Refused(Result):
-    """What came of each day; `ended` and `unheard` are the names of the refusals behind which it happened.
+    """The result of each day; `ended` and `unheard` are the names of the refusals after which it happened.
 
-    `unheard`: the command ended with 0, and the operator got no message. `unserved` is the number of days on which a
-    chat lacked its digest, `asked` how many recipients the relay refused at most in one run, `late` the mailboxes that
-    lack the digest of the day on which the relay is sound again.
+    `unheard`: the command exited with 0, and the operator got no alert. `unserved` is the number of days on which a
+    chat lacked its digest, `asked` the most recipients that the relay refused in one run, `late` the mailboxes that
+    lack the digest of the day on which the relay works again.
     """
 
     size: Size
@@ -60,7 +60,7 @@ class Refused(Result):
 
 
 def refused(size: Size, reasons: Sequence[Refusal] = REFUSALS) -> Refused:
-    """Runs the program at noon of each day."""
+    """Run the program at noon of each day."""
     return asyncio.run(_refused(size, reasons))
 
 
@@ -87,7 +87,7 @@ async def _refused(size: Size, reasons: Sequence[Refusal]) -> Refused:
 
 @dataclass(frozen=True)
 class _Passed:
-    """A day on which the relay refused `met` times; subscriptions that `ended`, and chats that were `served`."""
+    """A day on which the relay refused `met` times; the subscriptions that `ended`, and the chats `served`."""
 
     reason: str
     met: int

@@ -1,4 +1,4 @@
-"""The program's own time for /paper of a stored paper; and a command while a digest goes out to many."""
+"""The program's own time for /paper of a stored paper, and for a command while a digest is sent to many chats."""
 
 import asyncio
 import re
@@ -72,7 +72,7 @@ class Answers(Result):
 
 @dataclass
 class _Requests:
-    """When the first message left for each chat, who of them was shown the paper in it, and how many were taken."""
+    """The time of each chat's first message, the chats that it showed the paper, and the number taken."""
 
     left: dict[int, float] = field(default_factory=dict)
     shown: set[int] = field(default_factory=set)
@@ -106,7 +106,7 @@ class _Requests:
 
 
 class _Watched(Request):
-    """Notes a request at the last moment before it goes to a connection, and its answer."""
+    """A client that notes each request just before it goes to a connection, and its response."""
 
     def __init__(self, requests: _Requests) -> None:
         self._requests = requests
@@ -120,20 +120,20 @@ class _Watched(Request):
 
 @dataclass(frozen=True)
 class _Asked:
-    """Who is asked, and the way in."""
+    """The chats that ask, and the entry point of the bot."""
 
     bot: ExtBot[LimitArgs]
     inbox: UpdateQueue
 
 
 def answers(askers: int) -> Answers:
-    """As many ask one after another as then at once, each in a private chat of its own that the bot has not met.
+    """Measure askers one after another, then as many at once, each in a private chat that is new to the bot.
 
     The program's own time begins when an update, or all at once as a poll fetches them, is put into the inbox, and ends
-    when the request of the first message goes to its connection: Telegram's time is not in it. Of those who ask
-    at once each also waits for the work done for those before it, so there the processor time of the process for one
-    answer says what an answer costs: both its messages, and reading what Telegram says to them. Chats keep their own
-    rates; there is no overall one.
+    when the request of the first message goes to its connection: Telegram's time is not included. Those who ask at once
+    also wait for the work for those before them, so there the processor time of the process for one answer is the cost
+    of an answer: both its messages, and parsing Telegram's responses. Chats keep their own rates; there is no overall
+    rate.
     """
     return asyncio.run(asyncio.wait_for(_answers(askers), _PATIENCE_SECONDS))
 
@@ -143,7 +143,7 @@ async def _answers(askers: int) -> Answers:
     with tempfile.TemporaryDirectory() as folder, telegram() as url:
         async with _bot(Path(folder), url, requests) as asked:
             chats = [FIRST_CHAT + number for number in range(2 * askers + 1)]
-            await _ask_one_by_one(asked, requests, chats[:1])  # what is read and made once
+            await _ask_one_by_one(asked, requests, chats[:1])  # read and made only once
             alone: list[float] = []
             for start in range(1, askers + 1, _AT_A_TIME):
                 some = chats[start : min(start + _AT_A_TIME, askers + 1)]
@@ -177,7 +177,7 @@ async def _bot(folder: Path, url: str, requests: _Requests) -> AsyncIterator[_As
 
 
 async def _nothing(*_: object) -> None:
-    """The contents of an edition that nobody gets."""
+    """Return the contents of an edition that nobody gets."""
 
 
 async def _ask_one_by_one(asked: _Asked, requests: _Requests, chats: list[int]) -> list[float]:
@@ -215,7 +215,7 @@ def _asking(bot: ExtBot[LimitArgs], chat: int) -> Update:
 
 @dataclass(frozen=True)
 class During(Result):
-    """Seconds until /help is answered in the middle of a digest, what it was answered, and what was still due then."""
+    """Seconds until /help is answered during a digest, the answer, and the deliveries that were still due then."""
 
     crowd: int
     seconds: float
@@ -241,7 +241,7 @@ class During(Result):
 
 
 def during(crowd: int) -> During:
-    """Asks for /help in the middle of a digest to `crowd` chats at the rate that Telegram permits."""
+    """Send /help in the middle of a digest to `crowd` chats at the rate that Telegram permits."""
     return asyncio.run(_during(crowd))
 
 

@@ -1,4 +1,4 @@
-"""What the parts share: an audience with an edition that is due to it, and what sends that."""
+"""Shared by the parts: subscribers with an edition that is due to them, and its sender."""
 
 import asyncio
 import json
@@ -50,7 +50,7 @@ SUBSCRIBER = {
 
 
 def telegram_settings(folder: Path, url: str | None = None) -> Settings:
-    """Settings of a bot without a rate of its own, whose data are in `folder`."""
+    """Return the settings of a bot without a rate limit of its own, whose data are in `folder`."""
     given = {"data_dir": folder, "telegram_bot_token": TOKEN, "telegram_rate": 0}
     return settings.given(**given, **({"telegram_api_url": url} if url else {}))
 
@@ -65,13 +65,13 @@ async def prepared(folder: Path, chats: int) -> AsyncIterator[AsyncEngine]:
 
 
 async def prepare(folder: Path, chats: int) -> None:
-    """The same, closed again."""
+    """Prepare the same database and close it."""
     async with prepared(folder, chats):
         pass
 
 
 def subscribe(folder: Path, chats: int) -> None:
-    """Puts `chats` people with one choice into the database in `folder`, which is there."""
+    """Store `chats` subscribers with the same preferences in the existing database in `folder`."""
     names = ("address", *SUBSCRIBER)
     rows = [(str(FIRST_CHAT + number), *SUBSCRIBER.values()) for number in range(chats)]
     with closing(sqlite3.connect(folder / "arxiv-daily.db")) as database, database:
@@ -81,7 +81,7 @@ def subscribe(folder: Path, chats: int) -> None:
 
 
 async def drain(folder: Path, url: str) -> None:
-    """Sends all that is due, by the whole path: ledger, limiter (without limits), python-telegram-bot."""
+    """Send all that is due by the whole path: ledger, limiter (without limits), python-telegram-bot."""
     async with open_database(telegram_settings(folder)) as engine:
         bot = ExtBot(
             TOKEN,
@@ -95,7 +95,7 @@ async def drain(folder: Path, url: str) -> None:
 
 
 def outbox(engine: AsyncEngine, bot: ExtBot[LimitArgs], clock: Callable[[], datetime]) -> DeliveryWorker:
-    """What sends the edition."""
+    """The outbox that sends the edition."""
     outgoing = TelegramChannel(bot)
 
     async def contents(*_: object) -> Edition:
@@ -105,19 +105,19 @@ def outbox(engine: AsyncEngine, bot: ExtBot[LimitArgs], clock: Callable[[], date
 
 
 def due_edition() -> Edition:
-    """Eight papers with abstracts: one message of nearly the longest."""
+    """Return an edition of eight papers with abstracts: one message of nearly the maximum length."""
     abstract = "我们提出一种方法，在五个公开数据集上把词错误率最多降低 12.5%，代码已经公开。" * 4
     return edition(*(entry(number, abstract=abstract) for number in range(1, 9)))
 
 
 def states(folder: Path) -> dict[str, int]:
-    """How many deliveries are in each state."""
+    """Return the number of deliveries in each state."""
     with closing(sqlite3.connect(folder / "arxiv-daily.db")) as database:
         return dict(database.execute("SELECT state, count(*) FROM deliveries GROUP BY state").fetchall())
 
 
 def once_each(chats: int, states: dict[str, int], received: dict[int, int]) -> list[str]:
-    """What is not as it should be where `chats` people are to have exactly one message each: a sentence each."""
+    """Return a sentence for each violation of exactly one message to each of `chats` chats."""
     wanted = dict.fromkeys(range(FIRST_CHAT, FIRST_CHAT + chats), 1)
     return unmet(
         (states == {"sent": chats}, f"of {chats} deliveries the ledger says {states}"),
@@ -127,7 +127,7 @@ def once_each(chats: int, states: dict[str, int], received: dict[int, int]) -> l
 
 @contextmanager
 def telegram() -> Iterator[str]:
-    """Telegram without rates, in a process of its own; gives its address."""
+    """Telegram without rates, in a separate process; yields its address."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "tests.fakes.telegram", "--port", str(port), "--no-limits"]
@@ -153,7 +153,7 @@ def _wait_for(url: str, server: "subprocess.Popen[bytes]") -> None:
 
 
 def reached(url: str) -> dict[int, int]:
-    """How many messages each chat got."""
+    """Return the number of messages that each chat got."""
     told: dict[str, Any] = json.loads(httpx.get(f"{url}/_log").content)
     return {int(chat): count for chat, count in told["chats"].items()}
 

@@ -1,4 +1,4 @@
-"""A digest whose sender is killed on the way, and what the ledger says after the restart."""
+"""A digest whose sender is killed on the way, and the state of the ledger after the restart."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ from benchmarks.sending.crowd import CONNECTIONS, ROOT, drain, prepare, reached,
 
 @dataclass(frozen=True)
 class Kill(Result):
-    """What there was at the kill, and after the restart; `received` counts messages by chat."""
+    """The state at the kill and after the restart; `received` counts messages by chat."""
 
     chats: int
     received_before: int
@@ -49,12 +49,12 @@ class Kill(Result):
 
     @property
     def twice(self) -> int:
-        """Chats with more than one message."""
+        """The chats with more than one message."""
         return sum(count > 1 for count in self.received.values())
 
     @property
     def in_flight(self) -> int:
-        """Requests that were committed as begun, and not yet as ended."""
+        """The requests that were recorded as begun, and not yet as ended."""
         return self.before.get("sending", 0)
 
     @property
@@ -73,7 +73,7 @@ class Kill(Result):
 
 
 def kill(chats: int) -> Kill:
-    """Sends to `chats` people in a process of its own, which ends by SIGKILL; another one sends the rest."""
+    """Send to `chats` chats in a separate process, which ends by SIGKILL; another one sends the rest."""
     with telegram() as url, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         asyncio.run(prepare(folder, chats))
@@ -84,7 +84,7 @@ def kill(chats: int) -> Kill:
 
 
 def _killed(folder: Path, url: str, point: int) -> int:
-    """Returns once a sender was killed that had sent about `point` messages; gives how many had arrived."""
+    """Kill a sender that has sent about `point` messages; return how many had arrived."""
     command = [sys.executable, "-m", "benchmarks.sending.crowd", str(folder), url]
     child = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
     received = 0

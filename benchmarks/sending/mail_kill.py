@@ -1,4 +1,4 @@
-"""A newsletter whose sender is killed on the way, and what each mailbox holds after the restart."""
+"""A newsletter whose sender is killed on the way, and the contents of each mailbox after the restart."""
 
 import asyncio
 import random
@@ -17,7 +17,7 @@ from benchmarks.sending.newsletter import CONNECTIONS, free_port, listening, pre
 
 @dataclass(frozen=True)
 class MailKill(Result):
-    """What there was at the kill, and after the restart; `received` are the Message-IDs that each mailbox got."""
+    """The state at the kill and after the restart; `received` are the Message-IDs that each mailbox got."""
 
     mailboxes: int
     received_before: int
@@ -42,7 +42,7 @@ class MailKill(Result):
 
     @property
     def in_flight(self) -> int:
-        """Mails that were committed as begun, and not yet as ended."""
+        """The mails that were recorded as begun, and not yet as ended."""
         return self.before.get("sending", 0)
 
     @property
@@ -71,7 +71,7 @@ class MailKill(Result):
 
 
 def mail_kill(mailboxes: int) -> MailKill:
-    """Sends to `mailboxes` in a process that ends by SIGKILL; another one sends the rest."""
+    """Send to `mailboxes` in a process that ends by SIGKILL; another one sends the rest."""
     port = free_port()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -87,7 +87,7 @@ def mail_kill(mailboxes: int) -> MailKill:
 
 
 def _killed(folder: Path, port: int, log: Path, point: int) -> int:
-    """Returns once a sender was killed that had sent about `point` mails; gives how many had arrived."""
+    """Kill a sender that has sent about `point` mails; return how many had arrived."""
     child = subprocess.Popen(sender(folder, port), cwd=ROOT, stdout=subprocess.DEVNULL)
     received = 0
     try:

@@ -1,4 +1,4 @@
-"""The newsletter as fast as it goes, beside bare aiosmtplib and Postfix's own client; and its cost by number."""
+"""The newsletter's maximum speed, compared with bare aiosmtplib and Postfix's own client; and its cost by number."""
 
 import asyncio
 import os
@@ -28,7 +28,7 @@ _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"  # where Debian puts them
 
 @dataclass(frozen=True)
 class Speed(Result):
-    """Mails a second of each round, by each way."""
+    """Mails a second of each round, by each method."""
 
     mails: int
     size: int
@@ -53,7 +53,7 @@ class Speed(Result):
 
     @property
     def ratio(self) -> float:
-        """How fast ours is, of bare aiosmtplib."""
+        """The ratio of our speed to that of bare aiosmtplib."""
         return statistics.median(each.rate for each in self.ours) / statistics.median(self.bare)
 
     def __str__(self) -> str:
@@ -68,7 +68,7 @@ class Speed(Result):
 
 @dataclass(frozen=True)
 class Flat(Result):
-    """The cost of one mail to few and to many."""
+    """The cost of one mail when there are few, and when there are many."""
 
     few: Cost
     many: Cost
@@ -85,7 +85,7 @@ class Flat(Result):
 
     @property
     def growth(self) -> float:
-        """The processor time of a mail to many, to that of a mail to few."""
+        """The ratio of the processor time of a mail to many, to that of a mail to few."""
         return (self.many.cpu_seconds / self.many.mails) / (self.few.cpu_seconds / self.few.mails)
 
     def __str__(self) -> str:
@@ -98,7 +98,7 @@ class Flat(Result):
 
 
 def speed(mails: int, rounds: int) -> Speed:
-    """Each round sends the same by three ways to Postfix's smtp-sink; who is first goes round."""
+    """Send the same by three methods to Postfix's smtp-sink in each round; the order rotates."""
     ours: list[Cost] = []
     bare: list[float] = []
     postfix: list[float] = []
@@ -114,7 +114,7 @@ def speed(mails: int, rounds: int) -> Speed:
 
 
 def flat(few: int, many: int) -> Flat:
-    """One after the other."""
+    """Measure one size after the other."""
     return Flat(_ours(few), _ours(many))
 
 
@@ -143,7 +143,7 @@ def _postfix(mails: int) -> float:
 
 @contextmanager
 def _sink() -> Iterator[int]:
-    """Postfix's server that takes everything and keeps nothing; gives its port."""
+    """Postfix's server that accepts everything and keeps nothing; yields its port."""
     port = free_port()
     user = ["-u", "nobody"] if os.geteuid() == 0 else []
     with listening([_program("smtp-sink"), *user, f"127.0.0.1:{port}", "100"], port):
@@ -158,7 +158,7 @@ def _program(name: str) -> str:
 
 
 async def _send_all(port: int, mails: int) -> None:
-    """The same mail each time, by aiosmtplib alone."""
+    """Send the same mail each time, by aiosmtplib alone."""
     envelope = built()
     sender, to = str(envelope.sender), [str(envelope.to)]
     left = iter(range(mails))

@@ -1,4 +1,4 @@
-"""What the parts about mail share: mailboxes with an edition that is due to them, what sends it, and where it goes."""
+"""Shared by the parts about mail: mailboxes with an edition that is due to them, its sender, and its destination."""
 
 import asyncio
 import gc
@@ -35,14 +35,14 @@ from tests.editions import edition, entry
 
 CONNECTIONS = 20
 _URL, _SECRET = "https://daily.example", "a-secret-of-thirty-two-characters-and-more"
-_WARMING = 100  # mailboxes that are served before the clock starts: what is made once is made by then
+_WARMING = 100  # mailboxes that are served before the clock starts: one-time work is done by then
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What it took to send to all: seconds of this machine, of its processors, and memory at its highest.
+    """The cost of sending to all: seconds elapsed, processor seconds, and peak memory.
 
-    `states` are the ledger's afterwards.
+    `states` are those of the ledger afterwards.
     """
 
     mails: int
@@ -64,7 +64,7 @@ class Cost:
 
 
 def mail_settings(folder: Path, port: int) -> Settings:
-    """Settings of a program that sends as fast as it can, whose data are in `folder`."""
+    """Return the settings of a program that sends as fast as it can, whose data are in `folder`."""
     return settings.given(
         data_dir=folder,
         smtp_host="127.0.0.1",
@@ -79,14 +79,14 @@ def mail_settings(folder: Path, port: int) -> Settings:
 
 
 async def prepare(folder: Path, mailboxes: int) -> None:
-    """A database with so many subscribers, and an edition that is due to all of them."""
+    """Prepare a database with so many subscribers, and an edition that is due to all of them."""
     async with open_database(mail_settings(folder, 1)) as engine:
         subscribe(folder, mailboxes)
         await fanout.open_edition(engine, ANCHOR.date(), ANCHOR, ANCHOR)
 
 
 def subscribe(folder: Path, mailboxes: int) -> None:
-    """Puts `mailboxes` with one choice into the database in `folder`, which is there."""
+    """Store `mailboxes` with the same preferences in the existing database in `folder`."""
     row = {**SUBSCRIBER, "channel": "mail", "kind": "mailbox"}
     rows = [(f"r{number}@reader.example", *row.values()) for number in range(mailboxes)]
     with closing(sqlite3.connect(folder / "arxiv-daily.db")) as database, database:
@@ -97,7 +97,7 @@ def subscribe(folder: Path, mailboxes: int) -> None:
 
 
 def sent(folder: Path, port: int, mailboxes: int) -> Cost:
-    """What it costs to send to all that are prepared in `folder`, in a process of its own that has sent before."""
+    """Return the cost of sending to all mailboxes in `folder`, in a separate process that is already warm."""
     warm = folder / "warm"
     warm.mkdir()
     asyncio.run(prepare(warm, _WARMING))
@@ -109,12 +109,12 @@ def sent(folder: Path, port: int, mailboxes: int) -> Cost:
 
 
 def sender(folder: Path, port: int) -> list[str]:
-    """The command of a process that sends what is due in `folder`."""
+    """Return the command of a process that sends what is due in `folder`."""
     return [sys.executable, "-m", "benchmarks.sending.newsletter", str(port), str(folder)]
 
 
 async def drain(folder: Path, port: int) -> None:
-    """Sends all that is due, by the whole path: ledger, composing, connections."""
+    """Send all that is due by the whole path: ledger, composing, connections."""
     chosen = mail_settings(folder, port)
     links = Links(_URL, _SECRET, lambda: ANCHOR)
     async with open_database(chosen) as engine, channel.open_mail(chosen, links, lambda: ANCHOR) as mail:
@@ -127,7 +127,7 @@ async def drain(folder: Path, port: int) -> None:
 
 
 def built() -> Envelope:
-    """One mail of the edition, as it goes out."""
+    """Return one mail of the edition as it is sent."""
     links = Links(_URL, _SECRET, lambda: ANCHOR)
     head = Letterhead(Sender("arXiv Daily", Mailbox("daily", "daily.example")), links)
     campaign = Campaign(1, Subject.EDITION, ANCHOR.date(), None, ANCHOR)
@@ -137,14 +137,14 @@ def built() -> Envelope:
 
 
 def _edition() -> Edition:
-    """Seven papers with abstracts: a mail of 22 KB."""
+    """Return an edition of seven papers with abstracts: a mail of 22 KB."""
     abstract = "我们提出一种方法，在五个公开数据集上把词错误率最多降低 12.5%，代码已经公开。" * 4
     return edition(*(entry(number, abstract=abstract) for number in range(1, 8)))
 
 
 @contextmanager
 def listening(command: list[str], port: int) -> Iterator[None]:
-    """A server of its own process, from when it takes connections until the end of the block."""
+    """Run a server in a separate process, from when it accepts connections until the end of the block."""
     server = subprocess.Popen(command, cwd=ROOT)
     try:
         while server.poll() is None and not _answers(port):
@@ -171,7 +171,7 @@ def _answers(port: int) -> bool:
 
 
 def _main(port: int, folder: Path, *warm: Path) -> None:
-    """Sends what is due in `folder`, after what is due in `warm`; prints what it cost."""
+    """Send what is due in `folder`, after what is due in `warm`, and print the cost."""
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     for each in warm:
         asyncio.run(drain(each, port))

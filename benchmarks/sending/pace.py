@@ -1,4 +1,4 @@
-"""A digest to many at the pace that Telegram is found to take, in simulated time: its share of the rate, the memory.
+"""A digest to many at the pace that Telegram accepts, in simulated time: its share of the permitted rate, and memory.
 
 At exactly the rate, Telegram refuses two of a hundred messages, so it begins at 25 a second
 (`bot.telegram.pacing.Pace`).
@@ -29,7 +29,7 @@ _SMALLEST_SHARE, _MOST_REFUSED, _MOST_MEGABYTES = 0.82, 0.001, 250
 
 @dataclass(frozen=True)
 class Pace(Result):
-    """What came of it; times in seconds, memory of the process in megabytes at its highest."""
+    """The result; times in seconds, peak memory of the process in megabytes."""
 
     chats: int
     states: dict[str, int]
@@ -73,7 +73,7 @@ class Pace(Result):
 
 
 def pace(chats: int) -> Pace:
-    """Sends to `chats` people; Telegram is in this process, and its rates count by the same simulated clock."""
+    """Send to `chats` chats; Telegram is in this process, and its rates count by the same simulated clock."""
     with VirtualLoop() as loop, counting_the_database(loop), tempfile.TemporaryDirectory() as folder:
         fake = FakeTelegram(clock=loop.time, everyone=True, keep=False)
         began = time.monotonic()
@@ -90,7 +90,7 @@ def pace(chats: int) -> Pace:
 
 
 async def _send(folder: Path, chats: int, fake: FakeTelegram, loop: asyncio.AbstractEventLoop) -> float:
-    """The simulated seconds from the first look at the ledger to the last mark in it."""
+    """Return the simulated seconds from the first query of the ledger to the last mark in it."""
     bot = ExtBot(
         TOKEN,
         base_url="http://telegram.invalid/bot",
@@ -105,7 +105,7 @@ async def _send(folder: Path, chats: int, fake: FakeTelegram, loop: asyncio.Abst
 
 
 class _InProcess(Request):
-    """Asks the fake without a socket between."""
+    """A transport that calls the fake without a socket in between."""
 
     def __init__(self, fake: FakeTelegram) -> None:
         super().__init__(1)

@@ -1,4 +1,4 @@
-"""A digest to many as fast as it goes, beside a bare httpx client that sends the same requests."""
+"""A digest to many as fast as possible, compared with a bare httpx client that sends the same requests."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 @dataclass(frozen=True)
 class Speed(Result):
-    """Messages a second, of each round, and what a round left undone."""
+    """Messages a second of each round, and what a round left undone."""
 
     chats: int
     ours: list[float]
@@ -65,7 +65,7 @@ class Speed(Result):
 
 
 def speed(chats: int, rounds: int) -> Speed:
-    """Each round sends the same by both ways, each to a Telegram that was just started; who is first alternates."""
+    """Send the same by both methods in each round, each to a Telegram that was just started; the order alternates."""
     ours: list[float] = []
     bare: list[float] = []
     left: list[str] = []
@@ -79,7 +79,7 @@ def speed(chats: int, rounds: int) -> Speed:
 
 
 def _ours(chats: int) -> tuple[float, list[str]]:
-    """The seconds that it took, and what it left undone."""
+    """Return the seconds that our program took, and what it left undone."""
     with telegram() as url, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         asyncio.run(prepare(folder, chats))
@@ -100,7 +100,7 @@ async def _timed(work: Coroutine[Any, Any, None]) -> float:
 
 
 async def _post_all(url: str, chats: int) -> None:
-    """The same requests by httpx alone, over as many connections."""
+    """Send the same requests by httpx alone, over as many connections."""
     fields = _fields()
     limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
     places = asyncio.Semaphore(CONNECTIONS)

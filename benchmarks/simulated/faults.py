@@ -1,4 +1,4 @@
-"""Faults to plant in a translation: each gives its sentences with one fault, or None where none fits."""
+"""Faults to plant in a translation: each function returns its sentences with one fault, or None if none fits."""
 
 import random
 import re
@@ -11,7 +11,7 @@ _NUMBER = re.compile(
 _MEASURED = re.compile(
     r"(?<![A-Za-z0-9._/$\\{-])(?P<number>\d[\d,]*(?:\.\d+)?)"
     r"(?P<unit> ?(?:[%％]|dB|分贝|kHz|千赫|Hz|赫兹|kbps|ms|毫秒|秒|个?小时|分钟|亿|万))"
-    r"(?! ?(?:至|到|和|及|[-~、，–/]) ?[-\d])"  # 5至10%: the unit behind holds for both
+    r"(?! ?(?:至|到|和|及|[-~、，–/]) ?[-\d])"  # 5至10%: the unit at the end applies to both
 )
 _FORMULA = re.compile(r"\$[^$]+\$")
 _ADDRESS = re.compile(r"https?://[!-~]*[A-Za-z0-9/]")
@@ -21,7 +21,7 @@ _INVENTED = ("，提升20%", "，较基线降低3.7个百分点", "，共使用4
 
 @dataclass(frozen=True, slots=True)
 class Simulated:
-    """A simulated translation, sentence by sentence, and the English sentences that it was made of."""
+    """A simulated translation, sentence by sentence, and the English sentences that it was made from."""
 
     english: Sequence[str]
     chinese: Sequence[str]
@@ -49,7 +49,7 @@ def _changed(
 
 
 def digit(simulated: Simulated, chance: random.Random) -> list[str] | None:
-    """A digit of a number is another."""
+    """Change a digit of a number."""
 
     def change(found: re.Match[str]) -> str:
         at = chance.choice([place for place, sign in enumerate(found[0]) if sign.isdigit()])
@@ -60,12 +60,12 @@ def digit(simulated: Simulated, chance: random.Random) -> list[str] | None:
 
 
 def unit(simulated: Simulated, chance: random.Random) -> list[str] | None:
-    """A unit, or 万 and 亿, is gone."""
+    """Remove a unit, or 万 or 亿."""
     return _changed(simulated, _MEASURED, lambda found: found["number"], chance)
 
 
 def formula(simulated: Simulated, chance: random.Random) -> list[str] | None:
-    """A formula lost a delimiter, or a sign in it."""
+    """Remove a delimiter of a formula, or a character in it."""
 
     def change(found: re.Match[str]) -> str:
         at = chance.randrange(len(found[0]))
@@ -75,7 +75,7 @@ def formula(simulated: Simulated, chance: random.Random) -> list[str] | None:
 
 
 def address(simulated: Simulated, chance: random.Random) -> list[str] | None:
-    """An address has another letter."""
+    """Change a letter of an address."""
 
     def change(found: re.Match[str]) -> str:
         at = chance.randrange(8, len(found[0]))
@@ -85,7 +85,7 @@ def address(simulated: Simulated, chance: random.Random) -> list[str] | None:
 
 
 def name(simulated: Simulated, chance: random.Random) -> list[str] | None:
-    """A coined name has two letters swapped, one missing, or is translated, wherever it stands."""
+    """Swap or remove letters of a coined name, or translate it, at all its occurrences."""
     places = [found[0] for sentence in simulated.chinese for found in _NAME.finditer(sentence)]
     if not places:
         return None
@@ -98,7 +98,7 @@ def name(simulated: Simulated, chance: random.Random) -> list[str] | None:
 
 
 def left_out(simulated: Simulated, chance: random.Random) -> list[str] | None:
-    """A sentence is not there."""
+    """Leave out a sentence."""
     if len(simulated.chinese) < 3:
         return None
     at = chance.randrange(len(simulated.chinese))
@@ -106,7 +106,7 @@ def left_out(simulated: Simulated, chance: random.Random) -> list[str] | None:
 
 
 def in_english(simulated: Simulated, chance: random.Random) -> list[str] | None:
-    """A sentence is still in English."""
+    """Leave a sentence in English."""
     at = chance.randrange(len(simulated.chinese))
     said = simulated.english[min(at, len(simulated.english) - 1)]
     if len(said.split()) < 6:
@@ -115,7 +115,7 @@ def in_english(simulated: Simulated, chance: random.Random) -> list[str] | None:
 
 
 def invented(simulated: Simulated, chance: random.Random) -> list[str] | None:
-    """A number is added that is not there yet."""
+    """Add a number that does not occur yet."""
     at = chance.randrange(len(simulated.chinese))
     made = [*simulated.chinese]
     said = chance.choice(_INVENTED)

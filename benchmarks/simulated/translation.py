@@ -1,10 +1,10 @@
-"""A text that has the form of a Chinese translation of an abstract, made without a model.
+"""Texts in the form of a Chinese translation of an abstract, made without a model.
 
-It keeps what a sound translation keeps (numbers in one of several notations, names, acronyms, formulas, addresses,
-bounds) and puts Chinese of the right length in the place of the rest: the glossary's wordings, everyday words as
-translators word them (93 % of them in published posts), other characters for what remains. Sentences
-are joined, split and turned around, and lengths vary, as they do in published posts. It shares no reading
-of numbers, names or sentences with the checks that it is to try.
+A simulated translation keeps what a correct one keeps (numbers in one of several notations, names, acronyms,
+formulas, addresses, bounds) and replaces the rest with Chinese of the right length: the glossary's terms, everyday
+words as translators render them (93 % of them in published posts), other characters for the remainder. Sentences
+are joined, split and reordered, and lengths vary, as they do in published posts. It shares no parsing of numbers,
+names or sentences with the checks that it is to test.
 """
 
 import random
@@ -116,12 +116,12 @@ _SENTENCE = re.compile(r"(?<=[a-z0-9)%$][.!?]) +(?=[A-Z$\"(])")
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of an English text."""
+    """Return the sentences of an English text."""
     return _SENTENCE.split(text)
 
 
 def translation(text: str, glossary: Glossary, chance: random.Random, named: str = "") -> list[str]:
-    """The sentences of the simulated translation of `text`; `named` is a word that no translator changes."""
+    """Return the sentences of the simulated translation of `text`; `named` is a word that no translator changes."""
     scale = min(max(chance.gauss(1.05, 0.1), 0.9), 1.3)
     if named:
         text = re.sub(rf"(?<![\w./$-]){re.escape(named)}(?![\w/$-])", f"\ue000{named}\ue001", text)
@@ -174,7 +174,7 @@ def _sentence(english: str, glossary: Glossary, scale: float, chance: random.Ran
 
 
 def _worded(found: re.Match[str], wording: str) -> str:
-    """A term with what is written together with it: its wording, unless that is a name or an address."""
+    """Return the translation of a term with what is written together with it; names and addresses stay."""
     around = found["before"] + found["after"]
     if _NAME.search(around):
         return found[0]
@@ -209,7 +209,7 @@ def _piece(found: re.Match[str], english: str, scale: float, chance: random.Rand
 
 
 def _sign(found: re.Match[str]) -> str:
-    """A full stop in mid-text ends a sentence; of hyphens between words nothing is left."""
+    """Return the Chinese form of a sign. A full stop in mid-text ends a sentence; hyphens between words vanish."""
     sign, before, behind = found[0], found.string[: found.start()][-1:], found.string[found.end() :][:1]
     if sign == ".":
         return "。" if behind == " " else sign
@@ -241,7 +241,7 @@ def _in_chinese(value: float, chance: random.Random) -> str | None:
 
 
 def _joins_digits(found: re.Match[str]) -> bool:
-    """Whether a hyphen may stand for what is between two numbers."""
+    """Return whether a hyphen may replace what is between two numbers."""
     return found.string[found.start() - 1].isdigit() and found.string[found.end()] != "-"
 
 
@@ -262,7 +262,7 @@ def _word(found: re.Match[str], english: str, scale: float, chance: random.Rando
 
 
 def _kept(word: str, before: str, after: str) -> str | None:
-    """The part of a word that a translator leaves in Latin letters, with what is said around it; None: none of it."""
+    """Return the part of a word that a translator keeps in Latin letters, with its surroundings, or None."""
     stem = word.removesuffix("'s").removesuffix("’s")
     parts = stem.split("-")
     tail: list[str] = []
@@ -281,7 +281,7 @@ def _kept(word: str, before: str, after: str) -> str | None:
 
 
 def _is_proper(word: str, before: str, after: str) -> bool:
-    """Whether a capital in mid-sentence begins a name: no word of several in capitals, as in full names of acronyms."""
+    """Return whether a capital in mid-sentence begins a name; capitals in a row (expanded acronyms) do not count."""
     if not word[:1].isupper() or len(word) < 3 or re.match(r"[ -][A-Z(]", after):
         return False
     return bool(re.search(r"(?:^|[\s(])[a-z][\w-]* \Z", before)) and word not in _TRANSLATED

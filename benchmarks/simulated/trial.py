@@ -1,4 +1,4 @@
-"""The checks of translations, tried: on published posts, and on simulated translations with faults planted in them."""
+"""Trials of the checks of translations: on published posts, and on simulated translations with planted faults."""
 
 import json
 import random
@@ -38,7 +38,7 @@ def check(original: Original, made: Translated) -> tuple[Finding, ...]:
 
 @dataclass(frozen=True)
 class Published(Result):
-    """Every finding in the published translations, one line for each of them."""
+    """Every finding in the published translations, one line each."""
 
     lines: list[str]
     hard: int
@@ -54,7 +54,7 @@ class Published(Result):
 
 
 def posts() -> Published:
-    """Checks the published translations; a post that holds two after a conflict is read both ways."""
+    """Check the published translations; of a post that holds two versions after a conflict, both are checked."""
     papers = json.loads(shared_data("post-papers.json").read_text())
     lines, flaws, hard = [], Counter[str](), 0
     seen = {}
@@ -70,7 +70,7 @@ def posts() -> Published:
 
 
 def published(text: str) -> Iterator[tuple[str, str]]:
-    """The translated abstracts of a post by their papers."""
+    """Return the translated abstracts of a post by their papers."""
     for side in (r"\1", r"\2"):
         for entry in post.parse(_CONFLICT.sub(side, text), ZoneInfo("Asia/Shanghai")).entries:
             if isinstance(entry.translation, Translation) and entry.translation.abstract:
@@ -91,12 +91,12 @@ class Case:
     held_back: bool
 
     def made(self, chinese: Sequence[str]) -> Translated:
-        """The translation as the program would check it."""
+        """Return the translation as the program would check it."""
         return Translated(self.title, cleaned("".join(chinese), _LANGUAGE), None)
 
 
 def cases(many: int) -> list[Case]:
-    """The first `many` newly listed papers, always translated alike."""
+    """Return the first `many` newly listed papers, with the same translation each time."""
     rows = map(json.loads, shared_data("listings-2025.jsonl").read_text().splitlines())
     papers = {row["id"]: row for row in rows if row["listing"] == "new"}
     return [_case(row, held_back=at % 4 == 3) for at, row in enumerate([*papers.values()][:many])]
@@ -117,7 +117,7 @@ def _case(row: dict[str, str], *, held_back: bool) -> Case:
 
 @dataclass(slots=True)
 class Tally:
-    """How many texts there were of a kind, and in how many hard, or any, findings came of the fault."""
+    """The number of texts of a kind, and in how many of them hard, or any, findings were due to the fault."""
 
     texts: int = 0
     hard: int = 0
@@ -136,7 +136,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Planted(Result):
-    """What was found, by whether the abstracts were held back, and by fault ("clean": none, "all": each of them)."""
+    """The findings by whether the abstracts were held back, and by fault ("clean": none, "all": each of them)."""
 
     many: int
     tallies: dict[tuple[bool, str], Tally]
@@ -164,7 +164,7 @@ class Planted(Result):
         )
 
     def both(self, name: str) -> Tally:
-        """The tally of a fault over all abstracts, held back or not."""
+        """Return the tally of a fault over all abstracts, held back or not."""
         tallies = [self.tallies.get((held_back, name), Tally()) for held_back in (False, True)]
         return Tally(*(sum(getattr(each, key) for each in tallies) for key in ("texts", "hard", "any")))
 
@@ -179,7 +179,7 @@ class Planted(Result):
 
 
 def planted(many: int, *, show: bool = False) -> Planted:
-    """Checks `many` simulated translations, clean and with each fault planted."""
+    """Check `many` simulated translations, clean and with each fault planted."""
     tallies: dict[tuple[bool, str], Tally] = {}
     for case in cases(many):
         clean = check(case.original, case.made(case.simulated.chinese))
@@ -234,7 +234,7 @@ class Speed(Result):
 
 
 def speed(many: int) -> Speed:
-    """Checks `many` clean translations; after each, finds the words in it, so that both meet the same machine."""
+    """Check `many` clean translations; after each, find its words, so that both meet the same machine."""
     made = [(case.original, case.made(case.simulated.chinese)) for case in cases(many)]
     check(*made[0])
     spent = reference = 0.0
