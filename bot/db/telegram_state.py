@@ -1,4 +1,4 @@
-"""What must survive a restart of the bot: updates that are not answered yet, and the learned sending rate."""
+"""State that survives a restart of the bot: updates that are not answered yet, and the learned sending rate."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta

@@ -241,12 +241,12 @@ class _Change:
 
     @property
     def moves(self) -> bool:
-        """Whether the delivery time is another."""
+        """Return True if the delivery time has changed."""
         return (self.before.hour, self.before.zone) != (self.after.hour, self.after.zone)
 
     @property
     def recomposes(self) -> bool:
-        """Whether the digest has another content."""
+        """Return True if the content of the digest has changed."""
         return (self.before.preferences, self.before.quiet_line) != (
             self.after.preferences,
             self.after.quiet_line,

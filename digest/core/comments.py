@@ -1,4 +1,4 @@
-"""What authors say in their comment on arXiv: that a paper was accepted, or withdrawn. Pure.
+"""Parsing of authors' comments on arXiv: a paper was accepted, or withdrawn. Pure.
 
 A withdrawal is a version of its own (https://info.arxiv.org/help/withdraw.html). The record keeps title and authors,
 and its comment or the beginning of its abstract says that the paper was withdrawn.

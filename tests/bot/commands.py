@@ -1,4 +1,4 @@
-"""Calling the program in this process, in a folder of its own, with no settings but those given."""
+"""Calls of the program in this process, in a folder of its own, with only the given settings."""
 
 import sys
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from bot.settings import Settings
 
 @dataclass(frozen=True)
 class Told:
-    """How a command ended, and what it said."""
+    """The exit status and the output of a command."""
 
     status: int
     out: str
@@ -21,7 +21,7 @@ class Told:
 
     @property
     def sentence(self) -> str:
-        """What went wrong."""
+        """The error message."""
         assert self.err.count("arxiv-daily: ") == 1
         return self.err.partition("arxiv-daily: ")[2].strip()
 
@@ -39,12 +39,12 @@ class Commands:
         return f"sqlite:///{self.folder}/data/arxiv-daily.db"
 
     def set(self, **settings: str) -> None:
-        """Settings from now on."""
+        """Set settings from now on."""
         for name, value in settings.items():
             self.patch.setenv(name, value)
 
     def call(self, *arguments: str, piped: bytes = b"") -> Told:
-        """What the program says to these arguments, with `piped` on its standard input."""
+        """Run the program with these arguments and `piped` on its standard input; return the result."""
         self.patch.setattr(sys, "argv", ["arxiv-daily", *arguments])
         self.patch.setattr(sys, "stdin", TextIOWrapper(BytesIO(piped)))
         self.captured.readouterr()  # of what the test did before

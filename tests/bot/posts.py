@@ -1,4 +1,4 @@
-"""Posts as older runs left them."""
+"""Posts as older versions wrote them."""
 
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ _ORIGIN = Origin("m", "p")
 
 
 def edition(day: date = date(2026, 2, 10), first: int = 1) -> Edition:
-    """Two papers, the second of which waits for its reading."""
+    """Return an edition of two papers, the second of which waits for its reading."""
     end = datetime(day.year, day.month, day.day, 0, 50, tzinfo=UTC)
     return Edition(
         date=day,

@@ -1,4 +1,4 @@
-"""The ways to the operator, over real sockets: Telegram, mail, a webhook; from commands as from `serve`."""
+"""The alert routes to the operator, over real sockets: Telegram, mail, a webhook; from commands and from `serve`."""
 
 from datetime import UTC, datetime
 from email import message_from_bytes
@@ -75,7 +75,7 @@ async def test_a_webhook_that_answers_with_a_flood_has_taken_the_alert_and_one_t
 
 
 async def told(here: World, **settings: object) -> None:
-    """A command raises an alert, and tells it."""
+    """Raise an alert in a command and send it."""
     async with here.app(WEDNESDAY_NOON, **settings) as app:
         await app.alerts.raise_(PUSH.kind, PUSH.subject, PUSH.reason)
         await app.alerts.tell(routes(app, here.settings(**settings)))

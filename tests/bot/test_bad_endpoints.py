@@ -1,4 +1,4 @@
-"""Whole runs with endpoints that go wrong: one clear sentence each, the edition is made, and no key gets out."""
+"""Whole runs with faulty endpoints: one clear message each, the edition is made, and no key leaks."""
 
 import json
 from collections.abc import AsyncIterator, Callable

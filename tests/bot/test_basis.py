@@ -1,4 +1,4 @@
-"""A reading that was made of a part of its paper says so, wherever it is shown."""
+"""A reading that was made from a part of its paper says so, wherever it is shown."""
 
 from collections.abc import Callable
 from dataclasses import replace

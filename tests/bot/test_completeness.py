@@ -1,4 +1,4 @@
-"""When an edition closes, what comes late, and what is said of it: the whole program before a scripted arXiv."""
+"""Tests of the closing of editions, of late papers and their notices: the whole program with a scripted arXiv."""
 
 import asyncio
 from dataclasses import replace
@@ -34,7 +34,7 @@ FOR_SUMMER = datetime.fromisoformat("2026-07-13T12:00:00+00:00")
 
 
 class Waiting:
-    """Time that passes only while the program waits; `events` are what happens at which wait."""
+    """Time that passes only while the program waits; `events` run at the wait of their number."""
 
     def __init__(self, at: datetime, **events: object) -> None:
         self.at = at
@@ -107,7 +107,7 @@ async def test_at_the_deadline_an_edition_closes_over_what_is_there_and_the_rest
 
 
 async def monday_in_summer(here: World) -> None:
-    """The edition of the day before `SUMMER` is made."""
+    """Make the edition of the day before `SUMMER`."""
     publish(here.arxiv, 10, submitted=FOR_SUMMER - 3 * DAY)
     made = await here.work(SUMMER - DAY + 8 * HOUR)
     assert made.outcome.standing is ClosingState.CLOSED
@@ -292,7 +292,7 @@ async def test_an_edition_that_leaves_out_all_its_papers_has_no_post(tmp_path: P
 
 
 def in_the_feed(here: World, *announced: tuple[str, str], fed_on: str = "") -> None:
-    """Lets the feed hold these versions, each with how it is announced."""
+    """Let the feed hold these versions, each with its kind of announcement."""
     here.arxiv.announced = list(announced)
     here.arxiv.fed_on = fed_on
 
@@ -438,7 +438,7 @@ FRIDAY_IN_SUMMER = SUMMER + 3 * DAY + 8 * HOUR
 
 
 async def thursday_in_summer(here: World) -> None:
-    """The edition of the day before `FRIDAY_IN_SUMMER` is made."""
+    """Make the edition of the day before `FRIDAY_IN_SUMMER`."""
     publish(here.arxiv, 10, submitted=FOR_SUMMER + 2 * DAY)
     await here.work(FRIDAY_IN_SUMMER - DAY)
 

@@ -169,7 +169,7 @@ async def test_a_folder_of_posts_that_cannot_be_used_is_named(tmp_path: Path) ->
 async def test_a_run_that_is_cut_off_repeats_no_call_whose_result_was_kept(tmp_path: Path) -> None:
     async with world(tmp_path, FakeModel(translation_seconds=0.05, reading_seconds=0.2), papers=12) as here:
         cut = asyncio.create_task(here.run(llm_concurrency=2))
-        while here.model.asked_for.total() < 9:  # noqa: ASYNC110 - the far end tells nobody
+        while here.model.asked_for.total() < 9:  # noqa: ASYNC110 - the fake sends no notification
             await asyncio.sleep(0.01)
         cut.cancel()
         with pytest.raises(asyncio.CancelledError):

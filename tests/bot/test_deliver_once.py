@@ -1,4 +1,4 @@
-"""What one run sends: all that is due, as often as something new is, and a channel that refuses us is left alone."""
+"""Tests of one run's sending: all that is due, again while something new is, and a refusing channel is left alone."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ NOT_OURS = "553 5.7.1 <daily@daily.example>: Sender address rejected: not owned 
 
 @dataclass
 class Run:
-    """A run that delivers: with `house` something becomes due, and `now` goes on."""
+    """A run that delivers: `house` makes something due, and `now` advances."""
 
     house: MailFixture
     courier: Courier
@@ -43,7 +43,7 @@ class Run:
 
 @asynccontextmanager
 async def running(folder: Path) -> AsyncIterator[Run]:
-    """One is subscribed, to whom the mails of three days are due."""
+    """A run with one subscriber, to whom the mails of three days are due."""
     await migrated(folder / "arxiv-daily.db")
     async with FakeSmtp().serving() as smtp:
         loaded = settings.given(

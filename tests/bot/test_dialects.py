@@ -1,4 +1,4 @@
-"""Whole editions by endpoints of all dialects: each paper translated and read, what is learned paid for once."""
+"""Editions with endpoints of all dialects: each paper is translated and read, and a dialect is learned once."""
 
 from collections import Counter
 from datetime import timedelta
@@ -15,11 +15,11 @@ from tests.papers import paper
 
 DAY = timedelta(days=1)
 ALWAYS = {"openai, reasoning", "qwen, thinking", "groq", "ollama, 4096 tokens"}
-"""Those that are tried each time; the others are tried by `make test-all`."""
+"""The dialects that are tried each time; the others are tried by `make test-all`."""
 
 
 def _publish(here: World, dialect: Dialect, day: int) -> None:
-    """Three papers that `day` days later are new, as long as it takes to show the dialect."""
+    """Publish three papers that are new `day` days later, as many days as it takes to show the dialect."""
     for number in range(3 * day + 1, 3 * day + 4):
         if day:
             publish(here.arxiv, number, submitted=WEDNESDAY_NOON - DAY / 2)

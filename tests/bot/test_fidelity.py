@@ -1,4 +1,4 @@
-"""What a reader gets where a model translates wrongly: through the whole program, from arXiv to the post."""
+"""The effect of wrong translations on subscribers, through the whole program, from arXiv to the post."""
 
 import json
 import sqlite3
@@ -33,17 +33,17 @@ ABSTRACT = (
 
 
 def misbehaving(*wrong: Fault, only: str = "", **others: Any) -> FakeModel:
-    """A model that translates so, call by call; with `only`, that paper alone."""
+    """Create a model that mistranslates as given, call by call; with `only`, that paper alone."""
     return FakeModel(always=Mistranslates(*wrong, only=only), **others)
 
 
 def publish_only(here: World, abstract: str = ABSTRACT, title: str = TITLE) -> None:
-    """One paper with that abstract, in the place of the usual one."""
+    """Publish one paper with that abstract, in place of the usual one."""
     here.arxiv.papers[:] = [replace(paper(1), abstract=abstract, title=title)]
 
 
 def translations_asked(here: World) -> list[dict[str, Any]]:
-    """The requests for translations, oldest first."""
+    """Return the requests for translations, oldest first."""
     return [
         request
         for request in here.model.requests
@@ -57,13 +57,13 @@ def rows(here: World, query: str) -> list[tuple[Any, ...]]:
 
 
 def found(here: World) -> list[list[str]]:
-    """The names of what was found in each attempt, oldest first."""
+    """Return the names of the findings in each attempt, oldest first."""
     kept = rows(here, "SELECT findings FROM attempts ORDER BY call_id")
     return [[each["flaw"] for each in json.loads(findings)] for (findings,) in kept]
 
 
 def stored(here: World) -> list[str]:
-    """The stored abstracts."""
+    """Return the stored abstracts."""
     return [abstract for (abstract,) in rows(here, "SELECT abstract FROM translations")]
 
 

@@ -1,4 +1,4 @@
-"""What nobody sees, or what turns text around, on its way to each output: stored before a door kept it out."""
+"""Invisible and bidirectional characters in each output: stored before the input filter removed them."""
 
 import logging
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The model's endpoint as the settings describe it."""
+"""Tests of the model's endpoint as configured by the settings."""
 
 from datetime import timedelta
 from pathlib import Path

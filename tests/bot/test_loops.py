@@ -1,4 +1,4 @@
-"""The event loop that waits for no name server at its end."""
+"""Tests of the event loop that does not wait for name servers at its end."""
 
 import asyncio
 import socket

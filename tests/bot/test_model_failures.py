@@ -1,4 +1,4 @@
-"""Whether the model left an edition untranslated, the sentence that says so, and headings that promise nothing."""
+"""Editions that the model left untranslated: the sentence that says so, and headings without promises."""
 
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
@@ -56,7 +56,7 @@ def test_only_papers_that_a_model_was_asked_about_count() -> None:
 
 
 def shown(made: Edition) -> list[str]:
-    """What the post, the page, the mail and Telegram say above the papers."""
+    """Return the text above the papers in the post, the page, the mail and Telegram."""
     zone = ZoneInfo("Asia/Shanghai")
     [rich] = chat.digest(made, Preferences("zh-CN", rich=True))
     return [

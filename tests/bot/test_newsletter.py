@@ -1,4 +1,4 @@
-"""The newsletter as a reader has it: a form in Chromium, mails by way of a real Postfix, and one click to leave."""
+"""The newsletter from a subscriber's side: a form in Chromium, mails through a real Postfix, and one click to leave."""
 
 import asyncio
 import re
@@ -33,7 +33,7 @@ def relay() -> Iterator[Postfix]:
 
 @asynccontextmanager
 async def serving(here: World, clock: Clock, relay: Postfix) -> AsyncIterator[str]:
-    """The whole program with mail alone; gives the address of its pages."""
+    """Run the whole program with mail alone; yields the address of its pages."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     url, stop = f"http://127.0.0.1:{port}", asyncio.Event()
@@ -63,7 +63,7 @@ async def serving(here: World, clock: Clock, relay: Postfix) -> AsyncIterator[st
 
 
 async def mails(relay: Postfix, name: str, count: int) -> list[EmailMessage]:
-    """What the mailbox holds, once there is so much, in the order in which it was sent."""
+    """Wait until the mailbox holds that many mails, and return them in the order in which they were sent."""
     async with asyncio.timeout(60):
         while len(found := relay.mail(name)) < count:  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.05)
@@ -77,14 +77,14 @@ def text(mail: EmailMessage) -> str:
 
 
 def link(mail: EmailMessage, page: str) -> str:
-    """The address of that page in a mail."""
+    """Return the link to that page in a mail."""
     found = re.search(rf"http://\S+/{page}/\S+", text(mail))
     assert found is not None
     return found[0]
 
 
 async def signed_up(url: str, relay: Postfix, name: str) -> None:
-    """Somebody fills in the form, and presses the button behind the link that comes by mail."""
+    """Fill in the form, and press the button behind the link that comes by mail."""
     async with chromium() as browser, window(browser) as page:
         await page.goto(url)
         await page.get_by_label("邮箱地址").fill(f"{name}@reader.example")

@@ -1,4 +1,4 @@
-"""Titles and abstracts as their authors typed them, and what TeX is left in older texts, on every channel."""
+"""Titles and abstracts as their authors typed them, and TeX that is left in older texts, on every channel."""
 
 import re
 from dataclasses import replace
@@ -19,7 +19,7 @@ TEX = r"\textbf{Bold} \emph{words} at \href{https://a.org/b}{our page}, R\&D by 
 
 
 def outputs() -> dict[str, str]:
-    """The post, the page, the mail, Telegram and the terminal, with TeX in all that they show."""
+    """Return the post, the page, the mail, Telegram and the terminal, with TeX in all parts that they show."""
     first = entry(1, title=TEX, abstract=TEX, claims=(Claim(TEX),))
     second = replace(entry(2, title=TEX).paper, abstract=TEX)
     made = edition(first, Entry(second, Gap.NO_KEY, Gap.NO_KEY))

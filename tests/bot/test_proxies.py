@@ -1,4 +1,4 @@
-"""The far ends behind a proxy: only the proxy knows the names of their hosts."""
+"""Services behind a proxy: only the proxy can resolve the names of their hosts."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,7 +22,7 @@ HOST = "far.invalid"
 
 @pytest.fixture
 def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Certificate:
-    """The certificate of `HOST`, which the program trusts; no proxy is set."""
+    """Return the certificate of `HOST`, which the program trusts; no proxy is set."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
@@ -35,7 +35,7 @@ def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Certificate:
 
 @asynccontextmanager
 async def hidden(app: ASGIApp, certificate: Certificate) -> AsyncIterator[str]:
-    """The address of `app` under a name that nobody can look up."""
+    """The address of `app` under a name that nobody can resolve."""
     async with serving(app, certificate) as url:
         yield url.replace("localhost", HOST)
 

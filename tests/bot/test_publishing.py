@@ -1,4 +1,4 @@
-"""Publishing beside delivery: neither the post nor its push keeps anybody from the digest, and both come later."""
+"""Publishing and delivery are independent: neither a post nor its push delays the digest, and both are retried."""
 
 import asyncio
 import shutil
@@ -44,7 +44,7 @@ POST = "2026-02-11-arxiv.md"
 
 @dataclass(frozen=True)
 class Site:
-    """The repository that the posts go to, and the one behind it."""
+    """The repository that the posts go to, and its remote."""
 
     root: Path
     remote: Path
@@ -60,7 +60,7 @@ class Site:
         shutil.move(self.remote.with_suffix(".away"), self.remote)
 
     def pushed(self) -> set[str]:
-        """The posts that the remote has."""
+        """Return the posts that the remote has."""
         return {
             name
             for name in git(self.remote, "ls-tree", "-r", "--name-only", "main").split()
@@ -74,7 +74,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 @pytest.fixture(autouse=True)
 def _waits_for_no_try() -> Iterator[None]:
-    """What is tried again is tried at once, and as often as ever."""
+    """Retry at once, and as often as usual."""
     with stamina.set_testing(testing=True, attempts=10, cap=True):
         yield
 
@@ -97,7 +97,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
 
 
 async def left(app: App) -> tuple[list[Publication], list[Publication]]:
-    """What is still to be written, and to be pushed."""
+    """Return the posts that are still to be written, and to be pushed."""
     async with database.reading(app.engine) as connection:
         return await publications.unwritten(connection), await publications.unpushed(connection)
 
@@ -222,7 +222,7 @@ async def test_what_is_not_to_be_pushed_any_more_is_no_trouble(tmp_path: Path, s
 
 @asynccontextmanager
 async def cron(folder: Path) -> AsyncIterator[tuple[BotWorld, int, dict[str, str]]]:
-    """A machine on which `run` is called, somebody who is subscribed, and the environment."""
+    """A machine on which `run` is called, with a subscriber and the environment."""
     async with bot_world(folder) as here:
         (chat,) = people(here, 1)
         await subscribe(here, reader(chat))
@@ -259,7 +259,7 @@ async def test_an_edition_that_was_never_given_out_is_found_however_old_it_is(tm
     async with bot_world(tmp_path) as here:
         (chat,) = people(here, 1)
         await subscribe(here, reader(chat))
-        await here.machine.work(WEDNESDAY_NOON)  # and dies before it gives anything out
+        await here.machine.work(WEDNESDAY_NOON)  # and dies before it queues anything
         here.clock.forward(days=3)
         async with here.running():
             await here.telegram.chats[chat].waits_for(
@@ -292,7 +292,7 @@ async def test_a_language_that_is_ready_waits_for_no_other(tmp_path: Path) -> No
     may_answer = asyncio.Event()
 
     class Waits(Response):
-        """French is not answered before the test allows it."""
+        """A model that does not answer in French before the test allows it."""
 
         def __init__(self, asked: Asked) -> None:
             self.asked = asked

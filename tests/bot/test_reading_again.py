@@ -1,4 +1,4 @@
-"""When a reading is tried again that came to nothing: through the whole program."""
+"""Tests of retrying a reading that failed, through the whole program."""
 
 import json
 from datetime import timedelta
@@ -22,7 +22,7 @@ UNFOUNDED = json.dumps(
 
 
 def readings_fail(asked: Asked) -> Response:
-    """A model that translates soundly, and reads what is not there."""
+    """Create a model that translates correctly, and whose readings have no evidence."""
     is_reading = asked.body["messages"][0]["content"].startswith("You read")
     return faults.says(UNFOUNDED)(asked) if is_reading else told(asked, asked.completion)
 

@@ -1,4 +1,4 @@
-"""When a tick has something to do."""
+"""Tests of which ticks of the scheduler have work."""
 
 import asyncio
 import json
@@ -64,7 +64,7 @@ def test_a_day_is_open_where_a_batch_was_announced_for_it(
 @pytest.mark.parametrize(
     ("last", "now", "expected"),
     [
-        (None, noon(SUNDAY), False),  # nobody was promised anything yet
+        (None, noon(SUNDAY), False),  # no delivery is owed yet
         (SATURDAY, noon(SATURDAY), False),
         (SATURDAY, CALENDAR.anchor(SUNDAY) - timedelta(seconds=1), False),
         (SATURDAY, CALENDAR.anchor(SUNDAY), True),
@@ -89,7 +89,7 @@ class Clock:
 
 
 class Ticking:
-    """A schedule whose ticks the test gives, and what it said and did."""
+    """A schedule whose ticks the test triggers, with its output and its actions."""
 
     def __init__(self, here: World, schedule: Schedule, clock: Clock) -> None:
         self.here = here
@@ -102,7 +102,7 @@ class Ticking:
         await self.schedule.tick()
 
     async def alerts(self) -> list[tuple[AlertKind, str]]:
-        """The troubles that last, and the events."""
+        """Return the alerts that last, and the events."""
         query = select(alerts.c.kind, alerts.c.subject).where(alerts.c.over_at.is_(None))
         async with database.reading(self.schedule.app.engine) as connection:
             rows = await connection.execute(query.order_by(alerts.c.kind, alerts.c.subject))
@@ -235,9 +235,9 @@ async def test_an_edition_that_is_still_being_made_does_not_hold_up_the_next(tmp
 
 
 async def asked_for(here: Ticking, calls: int) -> None:
-    """Returns when the model was asked so often."""
+    """Wait until the model has been called that many times."""
     async with asyncio.timeout(60):
-        while len(here.here.model.requests) < calls:  # noqa: ASYNC110 - the far end tells nobody
+        while len(here.here.model.requests) < calls:  # noqa: ASYNC110 - the fake sends no notification
             await asyncio.sleep(0.01)
 
 

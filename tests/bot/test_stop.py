@@ -1,4 +1,4 @@
-"""A stop of `serve`: what is under way may end, what does not is cut off, and the process is gone in time."""
+"""Tests of stopping `serve`: work in progress may end, the rest is cut off, and the process exits in time."""
 
 import asyncio
 import signal
@@ -24,7 +24,7 @@ STOPPED_AT = 100.0
 
 
 def ended_at(part: Callable[[asyncio.Event], Coroutine[None, None, None]]) -> float:
-    """How many seconds after the stop nothing waits for `part` any more."""
+    """Return after how many seconds from the stop nothing waits for `part` any more."""
 
     async def served() -> float:
         stop = asyncio.Event()
@@ -110,7 +110,7 @@ async def test_with_everything_under_way_and_nothing_answered_the_program_ends_a
         async with here.serving(**mailed) as process:
             await here.telegram.user(77).says("/paper 2602.00001")
             async with asyncio.timeout(60):
-                while not (  # noqa: ASYNC110 - the far ends tell nobody
+                while not (  # noqa: ASYNC110 - the fakes send no notification
                     smtp.met and here.machine.model.requests and here.telegram.methods["sendMessage"] > 9
                 ):
                     await asyncio.sleep(0.05)

@@ -1,4 +1,4 @@
-"""Editions in the languages of those who are subscribed, beside TARGET_LANGUAGE."""
+"""Tests of editions in the subscribers' languages, beside TARGET_LANGUAGE."""
 
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -34,7 +34,7 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 async def subscribe(
     here: World, *wanted: tuple[str, Detail], status: SubscriberStatus = SubscriberStatus.ACTIVE
 ) -> dict[str, Extent]:
-    """One mailbox for each language and detail; the languages that are read then."""
+    """Subscribe one mailbox for each language and detail; return the languages that are needed then."""
     async with here.app(WEDNESDAY_NOON) as app, database.writing(app.engine) as connection:
         for language, detail in wanted:
             address = f"{language}.{detail}.{status}@example.org"
@@ -45,7 +45,7 @@ async def subscribe(
 
 
 async def stored(here: World, language: str) -> Edition:
-    """The edition of Wednesday as it can be shown in a language."""
+    """Return the edition of Wednesday as it can be shown in a language."""
     async with here.app(WEDNESDAY_NOON) as app:
         found = await daily_run.stored(app, WEDNESDAY, language)
     assert found is not None
@@ -58,7 +58,7 @@ async def is_complete(here: World) -> bool:
 
 
 def gaps(shown: Edition) -> tuple[set[object], set[object]]:
-    """What the entries have in the place of translations and of readings, where these are gaps."""
+    """Return the gaps in the translations and the readings of the entries."""
     pairs = [(each.translation, each.reading) for each in shown.entries]
     translations, readings = zip(*pairs, strict=True)
     return {each for each in translations if isinstance(each, Gap)}, {
@@ -71,7 +71,7 @@ def asked(here: World, purpose: Purpose) -> int:
 
 
 class Learner:
-    """A model that has no French until it has learned some; `asked` counts what it was asked for in French."""
+    """A model that cannot answer in French until it has learned it; `asked` counts the calls for French."""
 
     def __init__(self) -> None:
         self.has_learned = False

@@ -1,4 +1,4 @@
-"""The pages on loopback, before a program whose far ends are fakes."""
+"""The web pages on loopback, with a program whose services are fakes."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -35,12 +35,12 @@ WISHES = {
     "hour": "",
     "zone": "Asia/Shanghai",
 }
-"""What a form sends that somebody filled in."""
+"""What a form sends that somebody has filled in."""
 
 
 @dataclass
 class Site:
-    """The pages at `url`; `web` is a browser without a screen."""
+    """The pages at `url`; `web` is an HTTP client."""
 
     app: App
     links: Links
@@ -50,7 +50,7 @@ class Site:
     woken: list[None] = field(default_factory=list)
 
     async def letters(self) -> list[SignUp]:
-        """The letters that wait."""
+        """Return the mails that are queued."""
         async with database.reading(self.app.engine) as connection:
             return await signups.due(connection, self.clock[0], 1000)
 
@@ -59,7 +59,7 @@ class Site:
             return await subscribers.find(connection, ChannelName.MAIL, address)
 
     async def subscribed(self, address: str = "li@example.org") -> Subscriber:
-        """Somebody who signed up and confirmed."""
+        """Add a subscriber who has signed up and confirmed."""
         await self.web.post("/", data=WISHES | {"address": address})
         await self.web.post(await self.confirmation())
         found = await self.subscriber(address)
@@ -67,7 +67,7 @@ class Site:
         return found
 
     async def known(self) -> Subscriber:
-        """Somebody who subscribed while there was a newsletter."""
+        """Add a subscriber directly, as if from a time when the newsletter was switched on."""
         chosen = Preferences("zh-CN")
         reader = Subscriber(
             0,
@@ -82,7 +82,7 @@ class Site:
             return await subscribers.add(connection, reader, self.clock[0])
 
     async def confirmation(self) -> str:
-        """The link in the newest letter."""
+        """Return the link in the newest mail."""
         return self.links.confirm((await self.letters())[-1].id)
 
     def later(self, time: timedelta) -> None:

@@ -1,4 +1,4 @@
-"""The whole program before an arXiv and a model on loopback."""
+"""The whole program with an arXiv and a model on loopback."""
 
 import sqlite3
 from collections.abc import AsyncIterator
@@ -35,7 +35,7 @@ WEDNESDAY_NOON = datetime(2026, 2, 11, 4, 0, tzinfo=UTC)
 
 @dataclass
 class World:
-    """A machine with a data folder and a folder of posts, on which runs come one after another."""
+    """A machine with a data folder and a folder of posts, on which runs follow one another."""
 
     folder: Path
     arxiv: FakeArxiv
@@ -52,7 +52,7 @@ class World:
         return (self.posts / f"{day}-arxiv.md").read_text("utf-8")
 
     def kept(self) -> set[tuple[Purpose, str]]:
-        """The calls whose results are in the database."""
+        """Return the calls whose results are in the database."""
         with closing(sqlite3.connect(self.folder / "arxiv-daily.db")) as database:
             rows = database.execute(
                 "SELECT 'translation', paper_id, version FROM translations "
@@ -61,12 +61,12 @@ class World:
             return {(Purpose(purpose), f"{paper}v{number}") for purpose, paper, number in rows}
 
     def outcomes(self) -> list[tuple[str, str]]:
-        """The models and outcomes of all calls, oldest first."""
+        """Return the models and outcomes of all calls, oldest first."""
         with closing(sqlite3.connect(self.folder / "arxiv-daily.db")) as database:
             return database.execute("SELECT model, outcome FROM calls ORDER BY id").fetchall()
 
     async def run(self, at: datetime = WEDNESDAY_NOON, **overrides: object) -> RunReport | None:
-        """The account of the newest edition that a run at that time worked on."""
+        """Run at that time and return the run report of the newest edition that it worked on."""
         made = await self.work(at, None, **overrides)
         return made.accounts[-1] if made.accounts else None
 
@@ -102,7 +102,7 @@ class World:
 async def world(
     folder: Path, model: FakeModel | None = None, papers: int = 3, **overrides: object
 ) -> AsyncIterator[World]:
-    """A world whose arXiv has `papers` new ones, with full texts; `overrides` are settings."""
+    """A world whose arXiv has `papers` new papers, with full texts; `overrides` are settings."""
     arxiv = FakeArxiv()
     for number in range(1, papers + 1):
         publish(arxiv, number)
@@ -113,7 +113,7 @@ async def world(
 
 
 def publish(arxiv: FakeArxiv, number: int, submitted: datetime | None = None) -> None:
-    """Lets arXiv show paper `number`, and its page."""
+    """Let arXiv show paper `number`, and its page."""
     made = paper(number, submitted=submitted)
     arxiv.papers.append(made)
     arxiv.html[str(made.version)] = html_page(made.title, number)

@@ -1,4 +1,4 @@
-"""Alerts: what the operator hears of a trouble, by which way, and how often."""
+"""Tests of alerts: their content, their route to the operator, and how often they are sent."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ PAUSED = AlertKind.CHANNEL_PAUSED
 
 @dataclass
 class Way:
-    """A route of the test's own."""
+    """A fake alert route."""
 
     name: str = "telegram"
     works: bool = True
@@ -38,7 +38,7 @@ class Way:
 
 @dataclass
 class Watch:
-    """Alerts of one process after another on one database, at times that the test sets."""
+    """The alerts of one process after another on one database, at times that the test sets."""
 
     engine: AsyncEngine
     now: datetime = NOON
@@ -46,11 +46,11 @@ class Watch:
 
     @property
     def alerts(self) -> Alerts:
-        """Each time those of a new process."""
+        """Return the alerts of a new process."""
         return Alerts(self.engine, lambda: self.now)
 
     async def heard(self, *ways: Way) -> list[str]:
-        """What the operator hears now."""
+        """Return what the operator receives now."""
         told = ways or (self.way,)
         await self.alerts.tell(told)
         heard = [each for way in told for each in way.heard]
@@ -192,7 +192,7 @@ async def test_what_ends_while_it_is_being_told_is_told_as_over_next(watch: Watc
     ("subject", "telegram_works", "told_by"),
     [
         ("mail", True, "telegram"),
-        ("telegram", True, "mail"),  # its own channel is the last to tell that it is broken
+        ("telegram", True, "mail"),  # its own channel is the last to report that it is broken
         ("", False, "mail"),
     ],
 )

@@ -19,7 +19,7 @@ POST = "2026-02-10-arxiv.md"
 
 @dataclass(frozen=True)
 class Told:
-    """How a command ended, and what it said."""
+    """The exit status and the output of a command."""
 
     status: int
     out: str
@@ -27,7 +27,7 @@ class Told:
 
     @property
     def sentence(self) -> str:
-        """The last line, which says what went wrong."""
+        """The last line, which contains the error message."""
         assert self.err.count("arxiv-daily: ") == 1
         return self.err.splitlines()[-1].removeprefix("arxiv-daily: ")
 
@@ -37,7 +37,7 @@ Archive = Callable[..., Told]
 
 @pytest.fixture
 def archive(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Archive:
-    """Calls the program, in this process."""
+    """Run the command in this process."""
 
     def call(*arguments: str) -> Told:
         monkeypatch.setattr(sys, "argv", ["arxiv-daily", "archive", *arguments])
@@ -50,7 +50,7 @@ def archive(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 
 def line_of(path: Path, text: str) -> int:
-    """The number of the first line that holds `text`."""
+    """Return the number of the first line that contains `text`."""
     return next(at for at, line in enumerate(path.read_text("utf-8").splitlines(), 1) if text in line)
 
 
@@ -69,7 +69,7 @@ def posts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def in_conflict(text: str) -> str:
-    """Two halves of the first reading; the second is fuller."""
+    """Return `text` with a merge conflict over the first reading; the second side is longer."""
     line = next(line for line in text.splitlines(keepends=True) if "第 1 间屋子的方法" in line)
     return text.replace(line, f"<<<<<<< HEAD\n=======\n{line}>>>>>>> theirs\n")
 

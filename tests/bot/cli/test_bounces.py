@@ -1,4 +1,4 @@
-"""`arxiv-daily bounces`: mail that came back, piped in or in files."""
+"""Tests of `arxiv-daily bounces`: returned mail, piped in or in files."""
 
 import asyncio
 from pathlib import Path

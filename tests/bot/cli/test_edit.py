@@ -1,4 +1,4 @@
-"""`arxiv-daily edit` and `arxiv-daily quality`, as the operator has them."""
+"""Tests of `arxiv-daily edit` and `arxiv-daily quality` from the operator's side."""
 
 import asyncio
 import stat
@@ -25,7 +25,7 @@ PRICES = "gpt-4.1-mini=0.4/0.1/1.6"
 
 @dataclass(frozen=True)
 class Operator:
-    """Who calls the program on a machine, while its far ends go on."""
+    """An operator who runs commands on a machine, while its fake services go on."""
 
     here: World
     commands: Commands
@@ -36,7 +36,7 @@ class Operator:
 
 
 async def shown(here: World) -> Translation:
-    """The translation of paper 1 that is sent from now on."""
+    """Return the translation of paper 1 that is sent from now on."""
     async with here.app(WEDNESDAY_NOON) as app:
         edition = await daily_run.stored(app, DAY, "zh-CN")
     assert edition is not None
@@ -46,7 +46,7 @@ async def shown(here: World) -> Translation:
 
 
 def editor(folder: Path, script: str) -> str:
-    """A program that opens the file that it is given, and does `script` with the variable `text`."""
+    """Create an editor that opens the file it is given, and runs `script` with the variable `text`."""
     path = folder / "editor.py"
     path.write_text(
         "#!/usr/bin/env python3\nimport pathlib, sys\npath = pathlib.Path(sys.argv[1])\n"

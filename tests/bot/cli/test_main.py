@@ -1,4 +1,4 @@
-"""The program as its users have it: a process of its own, in a folder of its own, with nothing else around it."""
+"""Tests of the program from the user's side: a separate process, in a folder and an environment of its own."""
 
 import asyncio
 import re
@@ -20,7 +20,7 @@ from tests.programs import call, start
 NOON = ("--at", "2026-02-11T12:00")
 POST = "2026-02-11-arxiv.md"
 NOBODY = "http://127.0.0.1:9"
-"""The port of the discard service, behind which nobody listens."""
+"""The discard service's port, on which nobody listens."""
 
 
 def environment(here: World, **others: str) -> dict[str, str]:
@@ -39,9 +39,9 @@ def environment(here: World, **others: str) -> dict[str, str]:
 
 
 async def asked(model: FakeModel, calls: int) -> None:
-    """Returns when the model was asked so often."""
+    """Wait until the model has been called that many times."""
     async with asyncio.timeout(120):
-        while model.asked_for.total() < calls:  # noqa: ASYNC110 - the far end tells nobody
+        while model.asked_for.total() < calls:  # noqa: ASYNC110 - the fake sends no notification
             await asyncio.sleep(0.01)
 
 

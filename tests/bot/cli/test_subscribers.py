@@ -1,4 +1,4 @@
-"""`arxiv-daily subscribers …`: listed, taken out, brought in, deleted."""
+"""Tests of `arxiv-daily subscribers …`: list, export, import and delete."""
 
 import asyncio
 import csv
@@ -27,7 +27,7 @@ GONE = replace(READER, address="gone@example.org", status=SubscriberStatus.ENDED
 
 
 def known(folder: Path, *people: Subscriber) -> None:
-    """Puts people into the database, numbered from one on, with an edition delivered to all."""
+    """Store subscribers, numbered from one on, with an edition delivered to all."""
 
     async def put() -> None:
         async with open_database(given(data_dir=folder / "data")) as engine:

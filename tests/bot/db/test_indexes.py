@@ -1,4 +1,4 @@
-"""The statements that run for each delivery, or over all of them, use their indexes: on SQLite and PostgreSQL."""
+"""Statements that run for each delivery, or over all of them, use their indexes: on SQLite and PostgreSQL."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ Statement = tuple[str, Any]
 
 @contextmanager
 def recorded(engine: AsyncEngine) -> Iterator[list[Statement]]:
-    """The statements that run in the block, with their parameters."""
+    """Record the statements that run in the block, with their parameters."""
     statements: list[Statement] = []
 
     def note(_c: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
@@ -38,10 +38,10 @@ def recorded(engine: AsyncEngine) -> Iterator[list[Statement]]:
 
 
 async def scans(engine: AsyncEngine, statements: list[Statement]) -> list[str]:
-    """The statements that go through all rows of a large table, with the step that does."""
+    """Return the statements that scan all rows of a large table, with the step of the plan that does."""
     found = []
     async with writing(engine) as connection:
-        if engine.dialect.name == "postgresql":  # which else prefers to go through what is as small as this
+        if engine.dialect.name == "postgresql":  # which else prefers scans for tables as small as these
             await connection.execute(text("SET LOCAL enable_seqscan = off"))
         for statement, parameters in statements:
             found += [f"{step}: {statement}" for step in await plan(connection, statement, parameters)]
@@ -55,7 +55,7 @@ async def plan(connection: AsyncConnection, statement: str, parameters: Any) -> 
 
 
 def is_scan(step: str) -> bool:
-    """SQLite's and PostgreSQL's words for it; reading a whole index that holds all that is asked for is none."""
+    """Return whether a step of the plan is a scan; an index that covers the whole query does not count."""
     return any(step.startswith(f"SCAN {table}") and "COVERING" not in step for table in LARGE) or any(
         f"Seq Scan on {table}" in step for table in LARGE
     )
@@ -84,7 +84,7 @@ async def test_a_fan_out_uses_its_indexes(given: AsyncEngine) -> None:
 
 
 async def test_readers_of_as_many_hours_are_given_it_in_as_few_statements(engine: AsyncEngine) -> None:
-    """So that a transaction is short whatever they chose."""
+    """A transaction stays short whichever times the subscribers chose."""
     counts = []
     for day, hours_named in ((DAY, 1), (DAY + timedelta(days=1), 30)):
         async with writing(engine) as connection:

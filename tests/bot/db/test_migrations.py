@@ -1,4 +1,4 @@
-"""Bringing a database up to date, on SQLite and PostgreSQL."""
+"""Tests of database migrations, on SQLite and PostgreSQL."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -38,7 +38,7 @@ def differences(connection: Connection) -> list[Any]:
 
 
 def schema(connection: Connection) -> list[str]:
-    """Every column, constraint and index with its name, which comparing the metadata does not look at."""
+    """Return every column, constraint and index with its name, which comparing the metadata misses."""
     inspector = inspect(connection)
     aspects = ("columns", "pk_constraint", "foreign_keys", "unique_constraints", "indexes")
     return [
@@ -158,7 +158,7 @@ async def test_what_older_versions_stored_stays(engine: AsyncEngine) -> None:
             await connection.execute(text("SELECT late, completed_at, archived_at FROM editions"))
         ).one()
         made = await editions.languages(connection, [date(2026, 2, 10)])
-        assert made == {date(2026, 2, 10): {"zh-CN", editions.ALL}}  # if nobody has got it, it goes out
+        assert made == {date(2026, 2, 10): {"zh-CN", editions.ALL}}  # if nobody has received it, it is sent
         assert edition.late == 0
         assert edition.completed_at == edition.archived_at
         assert await connection.scalar(text("SELECT count(*) FROM edition_papers")) == 1

@@ -1,4 +1,4 @@
-"""The tables of people, on SQLite and on PostgreSQL."""
+"""Tests of the tables of subscribers and deliveries, on SQLite and on PostgreSQL."""
 
 import asyncio
 from dataclasses import replace
@@ -63,7 +63,7 @@ async def add(connection: AsyncConnection, *addresses: str) -> list[Subscriber]:
 
 
 async def give_out(connection: AsyncConnection, day: date = TODAY) -> Campaign:
-    """The edition of `day` to all who are subscribed, due now."""
+    """Queue the edition of `day` for all who are subscribed, due now."""
     campaign = await campaigns.open_(connection, Subject.EDITION, day, NOW, NOW)
     assert campaign is not None
     await fanouts.open_for(connection, campaign, at_once, NOW, quiet=False)
@@ -511,9 +511,7 @@ async def test_what_is_in_an_update_is_kept_until_it_is_answered(engine: AsyncEn
                 7,
                 9,
             ]
-        assert (
-            await telegram_state.waiting_updates(connection, NOW) == []
-        )  # whoever begins with it again comes to the same end
+        assert await telegram_state.waiting_updates(connection, NOW) == []  # repeating it has the same result
 
 
 async def test_what_there_is_is_counted_by_channel_day_and_state(engine: AsyncEngine) -> None:

@@ -1,4 +1,4 @@
-"""What a refusal does to an address, by its words, by how many heard it and by how long the address has failed."""
+"""Tests of a refusal's effect on an address, by its text, the number of refused recipients and the time of failing."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What it weighs that many are refused alike."""
+"""Tests of the circuit breaker: similar refusals of many recipients."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +14,7 @@ DOMAINS = ("a.example", "b.example", "c.example", "d.example")
 def stops(
     brake: RefusalCircuitBreaker, *likenesses: str, domains: tuple[str, ...] = DOMAINS, first: int = 0
 ) -> list[bool]:
-    """Whether the channel stops at each of these answers, to one reader after the other."""
+    """Return whether the channel stops at each of these answers, given to one subscriber after the other."""
     return [
         brake.note(first + at, RecipientAnswer(domains[at % len(domains)], likeness), NOW)
         for at, likeness in enumerate(likenesses)

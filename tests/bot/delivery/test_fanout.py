@@ -1,4 +1,4 @@
-"""Who gets what is given out: language by language, in bounded transactions, over crashes. On both databases."""
+"""Tests of the fan-out of a campaign: by language, in bounded transactions, over crashes. On both databases."""
 # ruff: noqa: ARG002 - the fake channel composes by the subject alone
 
 import asyncio
@@ -44,7 +44,7 @@ LI = Subscriber(
 
 
 async def subscribe(engine: AsyncEngine, *languages: str, first: int = 1) -> list[Subscriber]:
-    """A subscriber who reads each of `languages`, with the addresses from `first` on."""
+    """Add subscribers to each of `languages`, with the addresses from `first` on."""
     async with writing(engine) as connection:
         return [
             await subscribers.add(
@@ -62,7 +62,7 @@ async def chooses(engine: AsyncEngine, reader: Subscriber, language: str) -> Non
 
 
 async def states(engine: AsyncEngine) -> dict[str, list[str]]:
-    """The states of the deliveries to each address."""
+    """Return the states of the deliveries to each address."""
     query = select(readers.c.address, ledger.c.state).select_from(ledger.join(readers))
     found: dict[str, list[str]] = {}
     async with reading(engine) as connection:
@@ -135,7 +135,7 @@ async def test_who_subscribes_or_returns_after_the_fan_out_began_waits_for_the_n
 
 
 async def cut_off_after(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
-    """A fan-out whose process dies behind so many transactions."""
+    """Run a fan-out whose process dies after that many transactions."""
     note = campaigns.note_reached
     done: list[int] = []
 
@@ -213,7 +213,7 @@ async def test_each_gets_it_at_their_hour_in_whatever_batch_they_are(
 
 
 async def quiet_day(engine: AsyncEngine, *addresses: str) -> list[Subscriber]:
-    """Those at `addresses`, mailboxes among them, who want a line on quiet days, and one who does not; it is one."""
+    """Open a quiet day, and return the subscribers at `addresses` who want its notice; one other does not."""
     async with writing(engine) as connection:
         await subscribers.add(connection, LI, NOW)
         asked = [
@@ -313,7 +313,7 @@ async def test_an_edition_that_was_never_given_out_is_found_however_old_it_is(en
 async def test_of_a_large_audience_each_transaction_takes_a_part(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So that nobody else waits long for the database."""
+    """Nobody else waits long for the database."""
     sizes: Counter[int] = Counter()
     await subscribe(engine, *["de"] * 25)
     monkeypatch.setattr(fanout, "_BATCH", 10)

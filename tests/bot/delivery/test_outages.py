@@ -1,4 +1,4 @@
-"""The database is held by another program for long, or its server ends all connections: work waits, and goes on."""
+"""Tests of database outages: long locks by another program, and lost connections. Work waits and resumes."""
 # ruff: noqa: ARG002 - the fake channel looks at the text alone
 
 import asyncio
@@ -33,7 +33,7 @@ Trouble = Callable[[str], AbstractContextManager[None]]
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lock is given up after a moment, as after half a minute."""
+    """Shorten lock timeouts from half a minute to a moment."""
     monkeypatch.setattr(database, "_LOCK_WAIT_SECONDS", 0.1)
     moment = timedelta(seconds=0.05)
     monkeypatch.setattr(outages, "_BACKOFF", Backoff(moment, moment))
@@ -53,7 +53,7 @@ def postgresql_url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @contextmanager
 def held(url: str) -> Iterator[None]:
-    """Another program writes for as long as the block runs; nobody may write at its start."""
+    """Hold the write lock from another program as long as the block runs; no write may be open at its start."""
     other = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None, timeout=0)
     try:
         other.execute("BEGIN IMMEDIATE")
@@ -64,7 +64,7 @@ def held(url: str) -> Iterator[None]:
 
 @contextmanager
 def without_a_disk(_url: str) -> Iterator[None]:
-    """This process may write to no file: what SQLite makes of it is an I/O error."""
+    """Forbid this process to write to files; SQLite reports an I/O error."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1, hard))
     try:
@@ -75,7 +75,7 @@ def without_a_disk(_url: str) -> Iterator[None]:
 
 @contextmanager
 def away(url: str) -> Iterator[None]:
-    """The file is not there, nor is one in its place at the end: its folder is on a network that is down."""
+    """Take the file away while the block runs, with none in its place at the end: its network folder is down."""
     path = Path(url.removeprefix("sqlite:///"))
     moved = path.rename(path.with_suffix(".away"))
     yield
@@ -85,7 +85,7 @@ def away(url: str) -> Iterator[None]:
 
 @asynccontextmanager
 async def held_between(url: str) -> AsyncIterator[None]:
-    """The same, begun between what this process writes."""
+    """Hold the write lock, beginning between writes of this process."""
     async with asyncio.timeout(60):
         while True:
             holding = held(url)
@@ -101,7 +101,7 @@ async def held_between(url: str) -> AsyncIterator[None]:
 
 
 async def until_noted(logs: Sequence[Mapping[str, object]], count: int = 1) -> None:
-    """Returns once so many waits for the database are in the log."""
+    """Wait until the log has that many waits for the database."""
     async with asyncio.timeout(60):
         while sum(each["event"] == "database_unavailable" for each in logs) < count:  # noqa: ASYNC110 - a log is no event
             await asyncio.sleep(0.01)
@@ -194,7 +194,7 @@ async def test_an_outbox_waits_for_the_database_and_goes_on(
 
 async def until_arrived(fixture: Fixture, messages: list[str]) -> None:
     async with asyncio.timeout(60):
-        while sorted(fixture.channel.arrived) != sorted(messages):  # noqa: ASYNC110 - the channel tells nobody
+        while sorted(fixture.channel.arrived) != sorted(messages):  # noqa: ASYNC110 - the channel has no event
             await asyncio.sleep(0.01)
 
 
@@ -249,7 +249,7 @@ async def test_postgresql_that_ends_all_connections_ends_no_outbox(postgresql_ur
 
 
 class SlowChannel(FakeChannel):
-    """Messages wait for their turn, and take a while; `arrived` says to whom."""
+    """A channel on which messages wait for their turn and take a while; `arrived` lists the recipients."""
 
     async def send(
         self, delivery: Delivery, part: Part, *, first: bool, before: Callable[[], Awaitable[None]]
@@ -263,7 +263,7 @@ class SlowChannel(FakeChannel):
 async def test_two_that_send_since_postgresql_dropped_their_lock_send_nothing_twice(
     postgresql_url: str,
 ) -> None:
-    """One process loses its lock with the connection, and another takes it: `run` beside `serve`."""
+    """One process loses its lock with the connection, and another acquires it: `run` beside `serve`."""
     engines = [database.open_engine(postgresql_url) for _ in range(2)]
     fixture = Fixture(engines[0], SlowChannel())
     await fixture.broadcast(readers=30)
@@ -287,7 +287,7 @@ async def test_two_that_send_since_postgresql_dropped_their_lock_send_nothing_tw
 
 
 async def end_all_connections(url: str) -> None:
-    """What a restart of the server does to its clients."""
+    """End all connections, as a restart of the server does."""
     other = database.open_engine(url)
     async with writing(other) as connection:
         await connection.execute(

@@ -1,4 +1,4 @@
-"""An outbox whose channel is refused: it pauses, tells, and goes on."""
+"""Tests of an outbox whose channel is refused: it pauses, alerts the operator, and resumes."""
 
 import asyncio
 import shutil
@@ -19,7 +19,7 @@ from tests.fakes.smtp import FakeSmtp, Says, Stage
 
 @dataclass
 class Sender:
-    """A house whose outbox is kept sending, and what the operator is told."""
+    """A mail fixture whose outbox keeps sending, and the alerts to the operator."""
 
     house: MailFixture
     smtp: FakeSmtp
@@ -29,18 +29,18 @@ class Sender:
         return Alerts(self.house.engine, lambda: self.house.now)
 
     async def told(self) -> list[str]:
-        """The reasons of what the operator is alerted of, as long as it lasts."""
+        """Return the reasons of the alerts that last."""
         return [each.reason for each in await self.alerts.lasting()]
 
     async def until_told(self, reason: str) -> None:
-        """Returns once the operator is alerted of `reason`, of nothing where that is empty."""
+        """Wait until the operator is alerted of `reason`, or until no alert lasts if it is empty."""
         async with asyncio.timeout(60):
             while not _says(await self.told(), reason):  # noqa: ASYNC110 - a row is no event
                 await asyncio.sleep(0.01)
 
     @asynccontextmanager
     async def sending(self, pause_seconds: float = 0.01) -> AsyncIterator[asyncio.Event]:
-        """Gives what stops it."""
+        """Keep sending while the block runs; yields the event that stops it."""
         stop = asyncio.Event()
         async with self.house.outbox() as outbox:
             task = asyncio.create_task(
@@ -59,7 +59,7 @@ def _says(told: list[str], reason: str) -> bool:
 
 @asynccontextmanager
 async def sender(folder: Path, template: Path) -> AsyncIterator[Sender]:
-    """One is subscribed, and something is due to them."""
+    """A sender with one subscriber, to whom something is due."""
     shutil.copy(template, folder / "store.db")
     engine = open_engine(f"sqlite:///{folder}/store.db")
     async with FakeSmtp().serving() as smtp:
@@ -72,7 +72,7 @@ async def sender(folder: Path, template: Path) -> AsyncIterator[Sender]:
 
 async def until_taken(smtp: FakeSmtp, count: int) -> None:
     async with asyncio.timeout(60):
-        while smtp.mailboxes.total() < count:  # noqa: ASYNC110 - the server is not ours to wait on
+        while smtp.mailboxes.total() < count:  # noqa: ASYNC110 - the server has no event
             await asyncio.sleep(0.01)
 
 

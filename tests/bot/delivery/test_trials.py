@@ -1,10 +1,10 @@
-"""Whom a channel is tried on that has refused us."""
+"""Tests of the trial recipients of a channel that has refused us."""
 
 from bot.delivery.worker import RefusalScope, Trials
 
 
 def tried(trials: Trials, recipient: int) -> RefusalScope:
-    """What it means that this recipient is refused, who is tried now."""
+    """Try this recipient and return the scope of its refusal."""
     trials.try_on(recipient)
     return trials.met(recipient, is_answer=True)
 

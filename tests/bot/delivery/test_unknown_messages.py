@@ -1,4 +1,4 @@
-"""The ledger marks messages: what a crash or a timeout costs is the message in flight. On both databases."""
+"""Tests of the ledger's marks: a crash or a timeout costs only the message in flight. On both databases."""
 # ruff: noqa: ARG002 - the fake channel looks at the text alone
 
 import asyncio
@@ -49,7 +49,7 @@ LI = Subscriber(
 
 @dataclass
 class FakeChannel:
-    """Takes messages, and keeps what arrived; `faults` are raised once each, and what is in `hangs` has no answer."""
+    """A channel that keeps what arrived; `faults` are raised once each, and messages in `hangs` get no answer."""
 
     repeats_unknown: bool = False
     name: str = "telegram"
@@ -92,7 +92,7 @@ class Fixture:
         return self.now
 
     async def broadcast(self, readers: int = 1) -> int:
-        """The number of a broadcast of three messages to so many, due now."""
+        """Queue a broadcast of three messages to that many subscribers, due now; return its number."""
         async with writing(self.engine) as connection:
             for number in range(readers):
                 await subscribers.add(connection, replace(LI, address=str(number)), NOW)
@@ -101,7 +101,7 @@ class Fixture:
         return number
 
     def outbox(self) -> DeliveryWorker:
-        """What sends on the channel, one delivery after the other."""
+        """Return an outbox that sends on the channel, one delivery after the other."""
 
         async def contents(_day: date, _language: str) -> Edition | None:
             return None
@@ -110,11 +110,11 @@ class Fixture:
         return DeliveryWorker(self.engine, self.channel, renderings, self.clock, width=1, look_seconds=0.05)
 
     async def drain(self) -> None:
-        """A process that sends what is due; a kill of it leaves the tables as they are."""
+        """Send what is due, as a new process; a kill of it leaves the tables as they are."""
         await asyncio.wait_for(self.outbox().drain(), 30)
 
     async def is_killed_at(self, *messages: str) -> None:
-        """A process dies while these messages are in flight: nothing is marked any more."""
+        """Kill a process while these messages are in flight: nothing more is marked."""
         self.channel.hangs, self.channel.hanging = set(messages), asyncio.Event()
         process = asyncio.create_task(self.drain())
         await asyncio.wait_for(self.channel.hanging.wait(), 30)
@@ -132,7 +132,7 @@ class Fixture:
             return await ledger.counts(connection)
 
     async def told(self) -> list[tuple[str, str]]:
-        """The alerts about unknown messages: subjects and numbers."""
+        """Return the subjects and numbers of the alerts about unknown messages."""
         alerts = Alerts(self.engine, self.clock)
         await resuming.alert_of_unknown(self.engine, alerts, self.now)
         kind = AlertKind.SENDS_UNKNOWN

@@ -1,4 +1,4 @@
-"""Processes that send, and end in the midst of it: nobody gets anything twice, and nobody is lost without a trace."""
+"""Tests of processes that end while they send: no subscriber gets anything twice, and every loss is recorded."""
 
 import asyncio
 import shutil
@@ -49,7 +49,7 @@ class Fixture:
                 await subscribers.add(connection, reader(Address(chat)), datetime.now(UTC))
 
     async def broadcast(self, text: str = "Hello, all.") -> None:
-        """The operator's words to everybody, due now."""
+        """Queue a broadcast of the operator to everybody, due now."""
         now = datetime.now(UTC)
         number = await fanout.draft_broadcast(self.engine, text, now)
         await fanout.confirm_broadcast(self.engine, number, now)
@@ -60,7 +60,7 @@ class Fixture:
             return {Sending(state): count for state, count in await connection.execute(query)}
 
     async def settle(self) -> dict[Sending, int]:
-        """How it stands once nothing is due or under way any more."""
+        """Wait until nothing is due or under way; return the final state."""
         async with asyncio.timeout(120):
             while (states := await self.states()).keys() & {Sending.DUE, Sending.SENDING}:  # noqa: ASYNC110 - another process writes it
                 await asyncio.sleep(0.05)
@@ -79,7 +79,7 @@ class Fixture:
 
     @asynccontextmanager
     async def serving(self, **others: str) -> AsyncIterator[Program]:
-        """A process that serves, with `others` among its settings; what is left of it at the end is killed."""
+        """Run `serve` with `others` among its settings; kill it at the end if it still runs."""
         process = await start(self.machine.folder, "serve", env=self.env | others)
         try:
             yield process
@@ -91,14 +91,14 @@ class Fixture:
 
 @pytest.fixture
 def sqlite_url(tmp_path: Path, sqlite_template: Path) -> str:
-    """A database of one kind, where the other would only take its time."""
+    """The URL of a SQLite database only, because the other kind would only take time."""
     shutil.copy(sqlite_template, tmp_path / "store.db")
     return f"sqlite:///{tmp_path}/store.db"
 
 
 @asynccontextmanager
 async def fixture(folder: Path, url: str, latency_seconds: float = ANSWER_SECONDS) -> AsyncIterator[Fixture]:
-    """A house whose database has all tables."""
+    """A fixture whose database has all tables."""
     engine = open_engine(url)
     telegram = FakeTelegram(limits=False, everyone=True, latency_seconds=latency_seconds)
     try:

@@ -1,4 +1,4 @@
-"""Whether the digest would be a day old, for zones all over the world."""
+"""Tests of the warning that the digest would be a day old, for zones all over the world."""
 
 from datetime import date
 

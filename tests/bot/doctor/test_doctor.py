@@ -1,4 +1,4 @@
-"""The whole examination, before far ends on loopback: all in order, then each part broken."""
+"""Tests of all checks of the doctor against services on loopback: all valid, then each part broken."""
 
 import re
 from collections.abc import AsyncIterator
@@ -38,7 +38,7 @@ SECRET = "a secret of thirty-two characters"
 
 @dataclass
 class Surroundings:
-    """A machine, and everything that it talks to."""
+    """A machine, and all services that it uses."""
 
     machine: World
     telegram: FakeTelegram
@@ -48,7 +48,7 @@ class Surroundings:
     overrides: dict[str, object]
 
     async def examined(self, now: datetime | None = None, /, **overrides: object) -> dict[str, Diagnosis]:
-        """What is found with these settings, by part."""
+        """Return the findings with these settings, by part."""
         settings = self.machine.settings(**{**self.overrides, **overrides})
         findings = examine(settings, lambda: now or datetime.now(UTC), self.names)
         async with aclosing(findings):
@@ -69,7 +69,7 @@ def pages(status: int = 200) -> Starlette:
 
 @asynccontextmanager
 async def surroundings(folder: Path, dovecot: Dovecot) -> AsyncIterator[Surroundings]:
-    """All in order; the server of the pages and the mail servers have certificates of the same authority."""
+    """Valid surroundings; the web server and the mail servers have certificates of the same authority."""
     async with AsyncExitStack() as stack:
         machine = await stack.enter_async_context(world(folder, papers=1))
         known = replace(paper(), version=VersionId(PaperId("1706.03762"), 7))
@@ -127,7 +127,7 @@ async def test_where_all_is_in_order_each_part_says_so_and_nothing_is_sent(aroun
         "DKIM",
         "SPF",
         "PTR",
-    }  # no key of our own; a relay that only this machine sees
+    }  # no DKIM key of our own; a relay that only this machine sees
     assert findings["database"].sentence.endswith("up to date")
     assert findings["arXiv API"].sentence == "knows 1706.03762v7"
     assert findings["arXiv feed"].sentence == "1 papers, of 2026-02-10"
@@ -193,7 +193,7 @@ async def test_a_login_that_is_refused_and_a_server_without_tls_are_told(around:
 
 
 async def test_the_envelope_that_is_used_is_tried_and_the_remedy_is_told(around: Surroundings) -> None:
-    """Postfix refuses senders at RCPT."""
+    """Postfix rejects senders at RCPT."""
     reply = "553 5.7.1 <back@example.org>: Sender address rejected: not owned by user daily"
     around.smtp.fail(Stage.RCPT, Says(reply))
     told = (await around.examined(mail_bounces="back@example.org"))["SMTP"]

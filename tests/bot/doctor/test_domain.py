@@ -1,4 +1,4 @@
-"""What the DNS has to say of the domain that mail is from."""
+"""Tests of the DNS records of the sender's domain."""
 
 import base64
 from collections.abc import Awaitable, Callable
@@ -20,7 +20,7 @@ from bot.settings import Settings, given
 from tests.fakes.dns import FakeDns
 
 Check = Callable[[Settings, Names], Awaitable[str]]
-# Addresses that the world can see: those for documentation count as private.
+# Public addresses, because those for documentation count as private.
 RELAY = {"smtp.example.net A": ["1.2.3.4"], "4.3.2.1.in-addr.arpa PTR": ["smtp.example.net."]}
 ALL = {
     **RELAY,

@@ -1,4 +1,4 @@
-"""How it stands with the models: they are asked as they are asked for papers."""
+"""Tests of the check of the models: they are called as they are called for papers."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -76,7 +76,7 @@ async def test_all_is_learned_anew_and_a_window_by_a_question_that_did_not_fit(t
             assert [each.subject for each in await alerts.lasting()] == ["large"]
             assert "prompts under about 100,000 tokens, longer ones" in await _told(
                 loaded, "large"
-            )  # too dear a try
+            )  # too expensive a try
 
 
 async def _kept(loaded: Settings, engine: AsyncEngine, name: str) -> EndpointProfile:

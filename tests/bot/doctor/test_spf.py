@@ -1,4 +1,4 @@
-"""What SPF records say of an address."""
+"""Tests of the evaluation of SPF records for an address."""
 
 import ipaddress
 

@@ -1,4 +1,4 @@
-"""An outbox of mail before an SMTP server on loopback, and those who are subscribed."""
+"""An outbox of mail that sends to an SMTP server on loopback, and its subscribers."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,7 +30,7 @@ SECRET = "a-secret-of-thirty-two-characters-and-more"
 
 @dataclass
 class MailFixture:
-    """A database, and the server that its mail is handed in to."""
+    """A database, and the server that its mail is submitted to."""
 
     engine: AsyncEngine
     port: int
@@ -54,7 +54,7 @@ class MailFixture:
         )
 
     async def subscribe(self, *names: str) -> None:
-        """Mailboxes of these names at reader.example, or whole addresses."""
+        """Subscribe mailboxes of these names at reader.example, or whole addresses."""
         async with database.writing(self.engine) as connection:
             for name in names:
                 address = name if "@" in name else f"{name}@reader.example"
@@ -65,11 +65,11 @@ class MailFixture:
                 await subscribers.add(connection, new, self.now)
 
     async def leave(self, address: str) -> None:
-        """Ends the subscription, as a click on the link does."""
+        """End the subscription, as a click on the link does."""
         await self._change(address, status=SubscriberStatus.LEFT)
 
     async def pause(self, address: str) -> None:
-        """Nothing for a week, as the page of preferences offers it."""
+        """Pause for a week, as the preferences page offers it."""
         await self._change(address, paused_until=(self.now + timedelta(days=7)).date())
 
     async def _change(self, address: str, **changes: Any) -> None:
@@ -79,20 +79,20 @@ class MailFixture:
             await subscribers.change(connection, found.id, lambda it: replace(it, **changes), self.now)
 
     async def broadcast(self, text: str = "Hello, all.") -> None:
-        """The operator's words to everybody, due now."""
+        """Queue a broadcast of the operator to everybody, due now."""
         number = await fanout.draft_broadcast(self.engine, text, self.now)
         await fanout.confirm_broadcast(self.engine, number, self.now)
 
     @asynccontextmanager
     async def mail(self) -> AsyncIterator[Mail]:
-        """The channel, open."""
+        """The open mail channel."""
         links = Links("https://daily.example", SECRET, lambda: self.now)
         async with channel.open_mail(self.settings, links, lambda: self.now) as mail:
             yield mail
 
     @asynccontextmanager
     async def outbox(self) -> AsyncIterator[DeliveryWorker]:
-        """What sends, by that channel."""
+        """The outbox that sends by that channel."""
         async with self.mail() as mail:
             renderings = Renderings(self.engine, mail, _contents, lambda: self.now)
             yield DeliveryWorker(
@@ -100,18 +100,18 @@ class MailFixture:
             )
 
     async def send(self, **later: float) -> None:
-        """Sends what is due, `later` than before."""
+        """Send what is due, `later` than before."""
         self.now += timedelta(**later)
         async with self.outbox() as outbox:
             await outbox.drain()
 
     async def deliveries(self) -> list[tuple[Any, ...]]:
-        """State and reason of each, oldest first."""
+        """Return state and reason of each delivery, oldest first."""
         columns = deliveries.c
         return await self._rows(select(columns.state, columns.reason).order_by(columns.id))
 
     async def statuses(self) -> list[tuple[Any, ...]]:
-        """Standing, reason and strikes of each subscriber."""
+        """Return status, reason and consecutive refusals of each subscriber."""
         columns = readers.c
         return await self._rows(
             select(columns.standing, columns.reason, columns.strikes).order_by(columns.id)

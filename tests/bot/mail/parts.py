@@ -1,4 +1,4 @@
-"""Editions as mail has to show them: formulas, hostile titles, long lists of authors, gaps, readings of any length."""
+"""Editions that mail must render: formulas, hostile titles, long lists of authors, gaps, readings of any length."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -24,7 +24,7 @@ _ORIGIN = Origin("m", "p")
 
 
 def entry(number: int, language: str = "zh-CN", length: int = 1, title: str | None = None) -> Entry:
-    """A paper with all that an edition can hold of it; `length` multiplies abstract and reading."""
+    """Return a paper with every field that an edition can hold; `length` multiplies abstract and reading."""
     found = paper(number, title=title)
     said = f"第 {number} 间屋子的声学模型" if language == "zh-CN" else f"What we know of room {number}"
     abstract = rf"{said}: $\epsilon_{{{number}}} \le \frac{{1}}{{2}}$, a<b & c. " * length
@@ -53,7 +53,7 @@ def edition(*entries: Entry, language: str = "zh-CN", replaced: int = 0) -> Edit
 
 
 def motley(language: str = "zh-CN") -> Edition:
-    """One of each kind: whole, untranslated, unread, withdrawn, hostile, with many authors."""
+    """Return one entry of each kind: complete, untranslated, unread, withdrawn, hostile, with many authors."""
     whole, hostile, crowded = entry(1, language), entry(4, language, title=HOSTILE), entry(5, language)
     untranslated = replace(entry(2, language), translation=Gap.MODEL, reading=Gap.NO_TEXT_YET)
     withdrawn = replace(entry(3, language), reading=Gap.WITHDRAWN)
@@ -79,7 +79,7 @@ def sent(made: Part, head: Letterhead = HEAD, to: Mailbox = READER) -> bytes:
 
 
 def received(raw: bytes) -> EmailMessage:
-    """The mail as a client reads it; nothing in it is amiss."""
+    """Return the mail as a client parses it; it has no defects."""
     read = message_from_bytes(raw, policy=default)
     assert isinstance(read, EmailMessage)
     assert not [each.defects for each in read.walk() if each.defects]
@@ -87,7 +87,7 @@ def received(raw: bytes) -> EmailMessage:
 
 
 def body(read: EmailMessage, kind: str) -> str:
-    """The HTML, or the text, of a mail."""
+    """Return the HTML or the text of a mail."""
     found = read.get_body((kind,))
     assert found is not None
     return str(found.get_content()).replace("\r\n", "\n")

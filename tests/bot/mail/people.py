@@ -25,13 +25,13 @@ READER = Subscriber(
 
 
 async def subscribed(engine: AsyncEngine, address: str = READER.address) -> Subscriber:
-    """A mailbox that gets the newsletter."""
+    """Add a mailbox that is subscribed to the newsletter."""
     async with writing(engine) as connection:
         return await subscribers.add(connection, replace(READER, address=address), NOW)
 
 
 async def delivered(engine: AsyncEngine, day: date = TODAY) -> list[int]:
-    """The numbers of the deliveries of an edition to all."""
+    """Return the numbers of the deliveries of an edition to all."""
     async with writing(engine) as connection:
         campaign = await campaigns.open_(connection, Subject.EDITION, day, NOW, NOW)
         assert campaign is not None
@@ -40,7 +40,7 @@ async def delivered(engine: AsyncEngine, day: date = TODAY) -> list[int]:
 
 
 async def standing(engine: AsyncEngine, number: int) -> tuple[SubscriberStatus, str | None]:
-    """How it stands with a subscription, and why."""
+    """Return the status of a subscription and its reason."""
     async with reading(engine) as connection:
         found = await subscribers.get(connection, number)
     assert found is not None
@@ -48,7 +48,7 @@ async def standing(engine: AsyncEngine, number: int) -> tuple[SubscriberStatus, 
 
 
 async def returned_at(engine: AsyncEngine, number: int, at: datetime) -> None:
-    """The subscriber signs up once more."""
+    """Subscribe the subscriber once more."""
     async with writing(engine) as connection:
         await subscribers.change(
             connection,

@@ -1,4 +1,4 @@
-"""Mail that comes back, as servers write it, about the mails of one newsletter."""
+"""Returned mail about one newsletter, as servers write it."""
 
 from datetime import UTC, datetime
 
@@ -12,17 +12,17 @@ BASE = mailboxes.parse("back@papers.example")
 
 
 def came_back_to(subscriber: int) -> str:
-    """The address that bounces of a subscriber's mail come to."""
+    """Return the address to which bounces of a subscriber's mail are sent."""
     return str(return_path.bounce_address(BASE, LINKS, subscriber))
 
 
 def leave_to(subscriber: int) -> str:
-    """The address to which a subscriber writes to leave."""
+    """Return the address to which a subscriber writes to unsubscribe."""
     return str(return_path.leave_address(BASE, LINKS, subscriber))
 
 
 def original(delivery: int = 900) -> str:
-    """The headers of the mail that came back."""
+    """Return the headers of the mail that was returned."""
     return (
         f"Message-ID: {return_path.message_id('papers.example', LINKS, delivery)}\r\n"
         "From: arXiv Daily <daily@papers.example>\r\nTo: reader@example.org\r\nSubject: papers\r\n"
@@ -38,7 +38,7 @@ def dsn(
     returned: str | None = None,
     diagnostic: str | None = None,
 ) -> bytes:
-    """A report as Postfix writes it (RFC 3464)."""
+    """Return a report as Postfix writes it (RFC 3464)."""
     said = diagnostic or f"550 {status} <reader@example.org>: refused"
     head = f"Message-ID: {message_id}\n" if message_id else ""
     back = original() if returned is None else returned
@@ -59,7 +59,7 @@ def dsn(
 
 
 def complaint(to: str = "daily@papers.example", *, kind: str = "abuse", sender: str = "") -> bytes:
-    """A complaint as mail providers send it (RFC 5965)."""
+    """Return a complaint as mail providers send it (RFC 5965)."""
     return (
         f"Message-ID: <complaint-1@provider.example>\nFrom: staff@provider.example\nTo: {to}\n"
         "Subject: FW: papers\nMIME-Version: 1.0\n"
@@ -73,7 +73,7 @@ def complaint(to: str = "daily@papers.example", *, kind: str = "abuse", sender: 
 
 
 def exim(to: str) -> bytes:
-    """A report of an older Exim: for people to read."""
+    """Return a report of an older Exim, which is meant for people."""
     return (
         f"X-Failed-Recipients: reader@example.org\nAuto-Submitted: auto-replied\nTo: {to}\n"
         "Message-Id: <E1abc-0001@host.example>\n"
@@ -87,7 +87,7 @@ def exim(to: str) -> bytes:
 
 
 def qmail(to: str) -> bytes:
-    """A report of qmail."""
+    """Return a report of qmail."""
     return (
         f"Message-ID: <q1@host.example>\nFrom: MAILER-DAEMON@host.example\nTo: {to}\nSubject: failure notice\n\n"
         "Hi. This is the qmail-send program at host.example.\n"
@@ -99,7 +99,7 @@ def qmail(to: str) -> bytes:
 
 
 def letter(to: str, subject: str = "Re: papers", *, head: str = "", text: str = "Thank you!") -> bytes:
-    """What a person writes, or a machine in a person's name."""
+    """Return a mail from a person, or from a machine in a person's name."""
     return (
         f"Message-ID: <letter-1@example.org>\n{head}From: Reader <reader@example.org>\nTo: {to}\n"
         f"Subject: {subject}\n\n{text}\n"

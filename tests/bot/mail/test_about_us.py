@@ -1,4 +1,4 @@
-"""A server that refuses us in words for refusing an address: nobody loses the subscription, however long it does."""
+"""A server refuses us in words that usually refuse an address: no subscription ends, however long it lasts."""
 
 import asyncio
 import shutil
@@ -34,7 +34,7 @@ async def fixture(tmp_path: Path, sqlite_template: Path, smtp: FakeSmtp) -> Asyn
 
 
 async def subscribed(fixture: MailFixture, count: int, domains: tuple[str, ...] = DOMAINS) -> list[str]:
-    """So many readers, to whom something is due."""
+    """Add that many subscribers, to whom something is due."""
     readers = [f"reader{each}@{domains[each % len(domains)]}" for each in range(count)]
     await fixture.subscribe(*readers)
     await fixture.broadcast()
@@ -42,7 +42,7 @@ async def subscribed(fixture: MailFixture, count: int, domains: tuple[str, ...] 
 
 
 async def refused(fixture: MailFixture) -> str:
-    """What the operator reads of a run that comes to nothing."""
+    """Return the operator's message about a run that fails."""
     with pytest.raises(ChannelError) as error:
         async with fixture.outbox() as outbox:
             await outbox.drain()
@@ -139,7 +139,7 @@ async def test_a_quota_is_asked_about_once_in_a_pause_not_by_each_row(
         for _ in range(5):
             with pytest.raises(ChannelError, match="daily quota"):
                 await outbox.run()
-    assert smtp.commands["RCPT"] <= 4 + 4 * 1  # those under way, then one each time
+    assert smtp.commands["RCPT"] <= 4 + 4 * 1  # those in flight, then one each time
     assert set(await fixture.deliveries()) == {("due", None)}
 
 
@@ -162,7 +162,7 @@ async def test_a_relay_that_refuses_us_is_asked_once_for_a_mailbox_however_much_
     for day in ("Tuesday", "Wednesday"):
         await fixture.broadcast(day)
     smtp.fail(Stage.RCPT, Says(answer.format(to="reader")), times=1000)
-    if count > 1 or answer is not UNKNOWN:  # whoever is alone is believed to be unknown
+    if count > 1 or answer is not UNKNOWN:  # a single recipient's refusal is taken as an unknown address
         async with fixture.outbox() as outbox:
             for _ in range(2):
                 with pytest.raises(ChannelError):
@@ -176,7 +176,7 @@ async def test_a_relay_that_refuses_us_is_asked_once_for_a_mailbox_however_much_
 
 
 def half_dead(kind: str) -> tuple[list[str], list[str]]:
-    """Twenty-four readers in four domains, of whom half do not exist: all of them, and the dead."""
+    """Add twenty-four subscribers in four domains, of whom half do not exist; return all, and the dead."""
     readers = [f"reader{each}@{DOMAINS[each // 2 % 4]}" for each in range(24)]
     dead = {"first": readers[:12], "last": readers[12:], "every other": readers[::2]}
     return readers, dead[kind]
@@ -194,7 +194,7 @@ async def test_of_a_list_of_which_half_is_dead_the_living_are_served_each_day_an
     for number, day in enumerate((0, 1, 8)):
         fixture.now = began + timedelta(days=day)
         await fixture.broadcast(f"Day {day}")
-        if day == 0:  # the operator hears of it, once everybody was tried
+        if day == 0:  # the operator is alerted, once everybody was tried
             with pytest.raises(ChannelError, match="get the same refusal"):
                 await fixture.send()
         else:

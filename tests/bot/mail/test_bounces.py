@@ -1,4 +1,4 @@
-"""What mail that came back reports, and whom it is about."""
+"""Tests of parsing returned mail: its report, and its subscriber."""
 
 import json
 from dataclasses import replace

@@ -31,7 +31,7 @@ def visible(made: Part) -> str:
 
 
 def assert_equal_content(made: Part) -> None:
-    """All that one body says or links to, the other does too."""
+    """Assert that both bodies have the same words and links."""
     shown = visible(made)
     for line in text(made).splitlines():
         said = re.sub(r"https?://\S+", "", line).strip().removeprefix("- ").rstrip("：: ")

@@ -1,4 +1,4 @@
-"""The way to the server: never in clear where TLS was asked for (case 43), and no more connections than it takes."""
+"""Tests of connections to the server: never in clear if TLS is required (case 43), and no more than it accepts."""
 
 import asyncio
 from pathlib import Path
@@ -153,7 +153,7 @@ async def test_a_connection_that_nobody_uses_is_closed_and_opened_again_when_nee
         await asyncio.gather(pool.hand_in(mail()), pool.hand_in(mail()))
         leap(21)
         async with asyncio.timeout(60):
-            while smtp.open:  # noqa: ASYNC110 - the server is not ours to wait on
+            while smtp.open:  # noqa: ASYNC110 - the server has no event
                 await asyncio.sleep(0.02)
         await pool.hand_in(mail())
     assert smtp.commands["QUIT"] == 3
@@ -187,7 +187,7 @@ async def test_a_letter_goes_before_the_many_that_wait() -> None:
     smtp = FakeSmtp()
     async with smtp.serving(), channel.open_pool(server(smtp), 1, 5) as pool:
         bulk = [asyncio.create_task(pool.hand_in(mail(f"r{number}"))) for number in range(20)]
-        while not smtp.taken:  # noqa: ASYNC110 - the server is not ours to wait on
+        while not smtp.taken:  # noqa: ASYNC110 - the server has no event
             await asyncio.sleep(0.005)
         await pool.hand_in(mail("letter"), urgent=True)
         before = len(smtp.taken)

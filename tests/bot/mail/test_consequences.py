@@ -1,4 +1,4 @@
-"""What mail that came back does to subscriptions, on both databases."""
+"""Tests of applying returned mail to subscriptions, on both databases."""
 
 import asyncio
 from datetime import datetime
@@ -75,7 +75,7 @@ async def test_who_leaves_by_mail_has_left_even_where_a_machine_says_it_twice(en
 
 
 async def daily(engine: AsyncEngine, number: int, days: range, status: str = "5.2.2") -> list[BounceOutcome]:
-    """What reports with that status come to, one on each of these days."""
+    """Return the outcomes of reports with that status, one on each of these days."""
     outcomes = []
     for day in days:
         mail = dsn(came_back_to(number), status=status, message_id=f"<{number}.{day}@x>")
@@ -108,7 +108,7 @@ async def readers_of(engine: AsyncEngine, *addresses: str) -> list[int]:
 async def returned(
     engine: AsyncEngine, numbers: list[int], diagnostic: str, day: int = 0
 ) -> list[BounceOutcome]:
-    """What reports of all of these with that diagnostic come to."""
+    """Return the outcomes of reports of all of these with that diagnostic."""
     return [
         await take(
             engine,

@@ -16,7 +16,7 @@ def openssl(*arguments: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def private_key() -> bytes:
-    """An RSA key, which takes seconds to find."""
+    """An RSA key, which takes seconds to generate."""
     return openssl("genrsa", "2048")
 
 

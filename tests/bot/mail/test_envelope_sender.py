@@ -1,4 +1,4 @@
-"""Whom mail is from on its envelope."""
+"""Tests of the envelope sender."""
 
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ LINKS = Links(
 
 
 def return_paths(**chosen: object) -> tuple[str, str]:
-    """Of the newsletter to the subscriber 7, and of a letter."""
+    """Return the envelope senders of the newsletter to subscriber 7, and of a transactional mail."""
     loaded = settings.given(
         **{
             "smtp_host": "mail.example.org",

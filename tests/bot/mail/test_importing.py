@@ -1,4 +1,4 @@
-"""Lists of addresses that agreed to get mail."""
+"""Tests of importing lists of addresses that agreed to get mail."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, time

@@ -1,4 +1,4 @@
-"""The mailbox of what comes back, on a real IMAP server."""
+"""Tests of the mailbox of returned mail, on a real IMAP server."""
 
 import asyncio
 import imaplib
@@ -144,7 +144,7 @@ async def test_an_answer_without_an_end_is_given_up(
 
 @asynccontextmanager
 async def scripted(server: Dovecot, answers: list[str | None]) -> AsyncIterator[int]:
-    """The port of a server that says these lines, then nothing; None hangs up."""
+    """Run a server that sends these lines, then nothing; None closes the connection. Yields its port."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for answer in answers:

@@ -1,4 +1,4 @@
-"""The mails in what is piped in."""
+"""Tests of splitting piped input into mails."""
 
 from io import BytesIO
 

@@ -1,4 +1,4 @@
-"""Logging in with tokens that run out, at SMTP and IMAP servers that take nothing else."""
+"""Tests of login with tokens that expire, at SMTP and IMAP servers that accept nothing else."""
 
 import stat
 from collections.abc import AsyncIterator
@@ -72,7 +72,7 @@ async def test_a_token_serves_until_it_runs_out(tmp_path: Path, endpoint: FakeTo
     assert [await tokens.access_token() for _ in range(3)] == ["access-1"] * 3
     tokens.forget()
     assert await tokens.access_token() == "access-2"
-    endpoint.lifetime_seconds = 60  # less than it is renewed before its end
+    endpoint.lifetime_seconds = 60  # shorter than the time before its expiry at which it is renewed
     tokens.forget()
     assert [await tokens.access_token() for _ in range(2)] == ["access-3", "access-4"]
 

@@ -1,4 +1,4 @@
-"""What servers write when they refuse, and whom it is about."""
+"""Tests of classifying servers' refusals: their text, and whether they concern the address or the sender."""
 
 import json
 from collections import Counter
@@ -112,7 +112,7 @@ ABOUT_THE_ADDRESS = (
 
 
 def judged(answer: str) -> Verdict:
-    """The verdict on an answer as it stands in a log."""
+    """Return the verdict on a reply as it is written in a log."""
     code, _, text = answer.partition(" ")
     status = next(iter(text.split()), "")
     return judge(int(code), status if status[:1].isdigit() and status.count(".") == 2 else None, text).verdict
@@ -170,7 +170,7 @@ def test_a_hostile_answer_is_judged_at_once() -> None:
 
 
 def test_of_real_reports_none_about_us_counts_and_most_of_certain_ones_are_found() -> None:
-    """sisimai's own judgement is the measure; what its filter calls "filtered" says that the user is unknown."""
+    """sisimai's own judgement is the reference; its "filtered" means that the user is unknown."""
     folder = shared_data("bounces")
     address = {"userunknown", "hostunknown", "hasmoved", "suspend", "mailboxfull", "expired", "networkerror"}
     others = {"feedback", "filtered", "notaccept"}

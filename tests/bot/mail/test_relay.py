@@ -1,4 +1,4 @@
-"""The newsletter by way of a real Postfix, which wants TLS and a login, to mailboxes that are read afterwards."""
+"""The newsletter through a real Postfix, which requires TLS and a login, to mailboxes that are read afterwards."""
 
 import asyncio
 import shutil
@@ -40,7 +40,7 @@ async def fixture(
 
 
 async def delivered(relay: Postfix, name: str, count: int) -> None:
-    """Returns once the mailbox holds so many."""
+    """Wait until the mailbox holds that many mails."""
     async with asyncio.timeout(60):
         while len(relay.mail(name)) < count:  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.05)

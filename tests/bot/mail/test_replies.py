@@ -1,4 +1,4 @@
-"""What servers say, and what becomes of the delivery for it."""
+"""Tests of SMTP replies, and their effect on the delivery."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A mail of ours goes out and comes back: what is written into it is what is read out of it."""
+"""Round trip of a mail that is sent and returned: the parsed data equal the written data."""
 
 import re
 from dataclasses import replace
@@ -17,7 +17,7 @@ WITH_ADDRESSES = replace(HEAD, bounces=BASE)
 
 
 def sent(head: Letterhead) -> Envelope:
-    """The mail of the delivery 900 to the subscriber 7."""
+    """Return the mail of delivery 900 to subscriber 7."""
     made = message.part("Papers", ("<p>A paper.</p>", ""), ("A paper.", ""))
     return message.build(made, head, to=READER, subscriber=7, delivery=900, at=NOW)
 

@@ -1,4 +1,4 @@
-"""The newsletter's way over SMTP, against a server that misbehaves (cases 32 to 36)."""
+"""Tests of sending the newsletter over SMTP to a server that misbehaves (cases 32 to 36)."""
 
 import asyncio
 import shutil
@@ -31,7 +31,7 @@ async def smtp() -> AsyncIterator[FakeSmtp]:
 
 @pytest_asyncio.fixture
 async def fixture(tmp_path: Path, sqlite_template: Path, smtp: FakeSmtp) -> AsyncIterator[MailFixture]:
-    """Two are subscribed, and something is due to them."""
+    """A fixture with two subscribers, to whom something is due."""
     shutil.copy(sqlite_template, tmp_path / "store.db")
     engine = open_engine(f"sqlite:///{tmp_path}/store.db")
     here = MailFixture(engine, smtp.port)
@@ -42,7 +42,7 @@ async def fixture(tmp_path: Path, sqlite_template: Path, smtp: FakeSmtp) -> Asyn
 
 
 def message_ids(taken: list[Taken], to: str) -> list[str]:
-    """Of the mails to `to`, in the order in which they came."""
+    """Return the Message-IDs of the mails to `to`, in order of arrival."""
     return [message_from_bytes(each.content)["Message-ID"] for each in taken if each.to == to]
 
 
@@ -68,7 +68,7 @@ async def test_an_unknown_mailbox_is_ended_and_its_neighbours_are_served(
 
 
 async def given_out(fixture: MailFixture, *days: int) -> None:
-    """An edition after each of so many days; between those that matter here, time leaps."""
+    """Queue an edition after each of that many days; time leaps between those that matter here."""
     for later in days:
         fixture.now += timedelta(days=later)
         await fixture.broadcast()
@@ -296,14 +296,14 @@ async def test_a_stop_while_the_answer_is_awaited_leaves_a_mail_in_doubt(
 
 
 async def stopped(fixture: MailFixture, smtp: FakeSmtp) -> None:
-    """What is due is begun, and the program stops once the server stalls."""
+    """Begin to send what is due, and stop the program once the server stalls."""
     async with begun(fixture, smtp):
         pass
 
 
 @asynccontextmanager
 async def begun(fixture: MailFixture, smtp: FakeSmtp) -> AsyncIterator[None]:
-    """What is due is begun, and the server stalls; the program stops at the end."""
+    """Begin to send what is due, until the server stalls; the program stops at the end."""
     fixture.now += timedelta(minutes=1)
     met = smtp.met
     async with fixture.outbox() as outbox:
@@ -330,7 +330,7 @@ async def test_who_leaves_or_pauses_while_the_mail_waits_for_its_turn_gets_none(
     fixture.overrides |= {"mail_rate": 0.5, "mail_connections": 1}
     async with fixture.outbox() as outbox:
         sending = asyncio.create_task(outbox.drain())
-        while not smtp.taken:  # noqa: ASYNC110 - the server is not ours to wait on
+        while not smtp.taken:  # noqa: ASYNC110 - the server has no event
             await asyncio.sleep(0.01)
         [other] = {ADA, BEA} - {smtp.taken[0].to}
         await ends(fixture, other)

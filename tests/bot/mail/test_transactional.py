@@ -1,4 +1,4 @@
-"""Transactional mail: each letter once, on SQLite and on PostgreSQL."""
+"""Tests of transactional mail: each mail is sent once, on SQLite and on PostgreSQL."""
 
 import asyncio
 from collections.abc import Callable
@@ -33,7 +33,7 @@ CONFIRM, KNOWN = (
 
 
 class PostOffice:
-    """Answers each letter as it is told, the last answer for ever; keeps the address and the subject of each."""
+    """A sender that answers each mail as told, the last answer repeatedly; keeps the address and subject of each."""
 
     def __init__(self, *answers: Exception | None) -> None:
         self.answers = list(answers) or [None]
@@ -92,7 +92,7 @@ async def test_a_letter_that_is_put_off_is_tried_again_and_one_that_is_refused_i
     now[0] += timedelta(minutes=2)
     await out.send_due()
     assert post.taken == [("li@example.org", CONFIRM)]
-    assert post.numbers == [waiting.id] * 3  # by which a mail program knows that they are one
+    assert post.numbers == [waiting.id] * 3  # by which a mail program recognises them as one
     await sign_up(engine)
     await letters(engine, PostOffice(DeliveryRefusedError("no")), lambda: now[0]).send_due()
     assert await rows(engine) == []

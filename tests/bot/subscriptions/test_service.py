@@ -1,4 +1,4 @@
-"""Subscriptions of all channels, on SQLite and on PostgreSQL."""
+"""Tests of subscriptions on all channels, on SQLite and on PostgreSQL."""
 
 import asyncio
 from collections.abc import Callable
@@ -65,7 +65,7 @@ async def sign_up(
 
 
 async def rows(engine: AsyncEngine) -> list[SignUp]:
-    """All whose letter waits."""
+    """Return all rows whose mail is queued."""
     async with reading(engine) as connection:
         return await signups.due(connection, NOW + timedelta(days=9), 1000)
 
@@ -96,7 +96,7 @@ async def test_a_confirmed_address_is_subscribed_to_what_it_wished_and_not_befor
         quiet_line=True,
         consent=Consent(NOW + timedelta(hours=1), "form"),
     )
-    assert await rows(engine) == []  # a letter that is still on its way has nothing to ask any more
+    assert await rows(engine) == []  # a mail that is still queued is not repeated
 
 
 async def test_a_link_confirms_once_whatever_happens_at_the_same_time(engine: AsyncEngine) -> None:
@@ -148,7 +148,7 @@ async def test_a_link_to_the_preferences_goes_only_to_who_is_known_and_counts_al
     for _ in range(5):
         await service(engine).send_link(LI, network="n")
     assert await rows(engine) == []
-    await sign_up(engine)  # three letters an hour, also those that were not written
+    await sign_up(engine)  # three mails an hour, including those that were not written
     assert await rows(engine) == []
     later = NOW + timedelta(hours=2)
     await sign_up(engine, at=later)
@@ -239,7 +239,7 @@ ANCHOR = datetime(2026, 2, 11, 0, 50, tzinfo=UTC)
 
 
 async def with_edition(engine: AsyncEngine, new: Subscriber) -> Subscriber:
-    """A subscriber to whom the day's edition waits."""
+    """Add a subscriber with a queued delivery of the day's edition."""
     async with writing(engine) as connection:
         known = await subscribers.add(connection, new, ANCHOR)
         sent = await campaigns.open_(connection, Subject.EDITION, ANCHOR.date(), ANCHOR, ANCHOR)
@@ -251,7 +251,7 @@ async def with_edition(engine: AsyncEngine, new: Subscriber) -> Subscriber:
 
 
 async def due(engine: AsyncEngine) -> list[datetime]:
-    """When what waits is tried next."""
+    """Return when the queued delivery is tried next."""
     async with reading(engine) as connection:
         return list(await connection.scalars(select(ledger.c.next_at).order_by(ledger.c.id)))
 
@@ -306,7 +306,7 @@ async def test_a_sign_up_with_another_delivery_time_moves_todays_delivery(engine
 
 
 async def composed(engine: AsyncEngine, **row: object) -> None:
-    """The messages of what waits were composed, and their first attempt put off."""
+    """Compose the messages of what is queued, and postpone its first attempt."""
     async with writing(engine) as connection:
         sent = await campaigns.latest(connection, 1)
         number = await campaigns.keep_rendering(connection, sent[0].id, "key", ({"html": "1"},), NOW)
@@ -352,7 +352,7 @@ async def test_failures_of_an_earlier_subscription_do_not_count_after_a_return(e
     assert await here.find(known.channel, known.address) == back
     struck = replace(known, id=0, address="1002", status=SubscriberStatus.ACTIVE)
     active = await here.meet(struck)
-    assert await here.subscribe(active) == active  # nothing of it shows that the address works
+    assert await here.subscribe(active) == active  # nothing in it shows that the address is known
 
 
 async def test_who_leaves_keeps_the_preferences_and_whoever_had_ended_the_reason(engine: AsyncEngine) -> None:

@@ -1,4 +1,4 @@
-"""Time zones by the names that people give them."""
+"""Tests of time zones by the names that people type."""
 
 from zoneinfo import ZoneInfo
 

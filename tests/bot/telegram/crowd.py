@@ -12,7 +12,7 @@ from tests.bot.telegram.world import BotWorld
 
 
 def reader(address: Address | int, **changes: object) -> Subscriber:
-    """An active subscriber there, with the defaults but for `changes`."""
+    """Return an active subscriber there, with the defaults except for `changes`."""
     where = address if isinstance(address, Address) else Address(address)
     kind = ChatKind.PRIVATE if where.is_private else ChatKind.GROUP
     given: dict[str, object] = {
@@ -24,19 +24,19 @@ def reader(address: Address | int, **changes: object) -> Subscriber:
 
 
 async def subscribe(here: BotWorld, *new: Subscriber) -> None:
-    """Puts them into the database before the bot runs."""
+    """Put them into the database before the bot runs."""
     async with open_database(here.settings()) as engine, database.writing(engine) as connection:
         for each in new:
             await subscribers.add(connection, each, here.clock())
 
 
 def people(here: BotWorld, count: int) -> list[int]:
-    """The ids of so many people who have written to the bot."""
+    """Return the ids of that many people who have written to the bot."""
     return [here.telegram.user(1000 + number, started=True).id for number in range(count)]
 
 
 async def broadcast(here: BotWorld, text: str) -> None:
-    """The operator's words to all who are subscribed, confirmed: they show that the outbox has looked once more."""
+    """Broadcast a confirmed text to all who are subscribed; its arrival shows that the outbox has polled once more."""
     async with open_database(here.settings()) as engine:
         number = await fanout.draft_broadcast(engine, text, here.clock())
         await fanout.confirm_broadcast(engine, number, here.clock())

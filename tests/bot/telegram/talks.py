@@ -1,4 +1,4 @@
-"""What conversations in tests have in common: a bot that is not slowed down, and what it says next."""
+"""Shared by the tests of conversations: a bot without rate limits, and its next message."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ _FAULTS = frozenset(
         "work_failed",
     }
 )
-"""What the bot logs where Telegram refuses what it says, or where it has a fault itself."""
+"""What the bot logs if Telegram rejects a message, or has a fault itself."""
 
 
 @asynccontextmanager
@@ -42,7 +42,7 @@ async def talking(
     may_log: frozenset[str] = frozenset(),
     **settings: object,
 ) -> AsyncIterator[BotWorld]:
-    """A bot that runs at the pace of the test, its edition of `papers` made; at the end, nothing was refused to it.
+    """A bot that runs at the pace of the test, its edition of `papers` made; at the end, nothing may be refused.
 
     It waits neither for its own rate nor for that of one chat. `may_log` are faults that the test provokes.
     """
@@ -61,22 +61,22 @@ async def talking(
 
 
 def in_short_messages(monkeypatch: pytest.MonkeyPatch, units: int = 600) -> None:
-    """Few papers take several messages of so many UTF-16 units, and a chat gets them as fast as they come.
+    """Limit messages to that many UTF-16 units, so that few papers take several, and remove the pause in a chat.
 
-    A Telegram before which that happens needs `limits=False`.
+    If the fake's limits would reject that, it needs `limits=False`.
     """
     monkeypatch.setattr(messages, "TEXT_LIMIT", units)
     monkeypatch.setattr(pacing, "_CHAT_SECONDS", 0.01)
 
 
 def second_held(here: BotWorld, chat: int, until: asyncio.Event) -> None:
-    """The second message that is sent to `chat` from now on is on its way `until` then."""
+    """Hold the second message to `chat` from now on in flight until `until` is set."""
     here.telegram.fail(faults.slow(0), method="sendMessage", chat_id=chat)
     here.telegram.fail(faults.held(until), method="sendMessage", chat_id=chat)
 
 
 async def tried(here: BotWorld, chat: int, times: int) -> None:
-    """Returns once so many messages were tried to be sent to `chat`."""
+    """Wait until that many messages to `chat` were tried."""
     while times > sum(
         call.method == "sendMessage" and call.parameters["chat_id"] == chat for call in here.telegram.requests
     ):
@@ -84,18 +84,18 @@ async def tried(here: BotWorld, chat: int, times: int) -> None:
 
 
 async def made(here: BotWorld) -> None:
-    """Returns once the edition is made and given out."""
+    """Wait until the edition is made and its campaign is queued."""
     await here.until("SELECT count(*) FROM dispatches", [(1,)])
 
 
 async def told(user: User, text: str, chat: Chat | None = None, thread: int | None = None) -> Message:
-    """What the bot says next after that was said."""
+    """Send `text` and return the bot's next message."""
     await user.says(text, chat=chat, thread=thread)
     return (await (chat or user.chat).waits_for(1))[0]
 
 
 async def alerted(here: BotWorld, user: User, message: Message, data: str) -> str:
-    """What the tap brings up before whoever tapped."""
+    """Tap and return the text of the alert that is shown."""
     before = len(here.telegram.answers)
     query = await user.sends_data(message, data)
     await here.telegram.is_asked("answerCallbackQuery", before + 1)
@@ -106,6 +106,6 @@ async def alerted(here: BotWorld, user: User, message: Message, data: str) -> st
 
 
 def old_paper(here: BotWorld, *numbers: int) -> None:
-    """Lets arXiv hold papers of long ago, which are in no edition."""
+    """Add old papers to arXiv, which are in no edition."""
     for number in numbers:
         publish(here.machine.arxiv, number, submitted=WEDNESDAY_NOON - timedelta(days=100))

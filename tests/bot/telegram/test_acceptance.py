@@ -1,4 +1,4 @@
-"""One whole conversation, as a person has it: from the first word through settings and a push to any other paper."""
+"""One whole conversation from a person's side: from the first message through settings and a push to other papers."""
 
 from datetime import timedelta
 from pathlib import Path

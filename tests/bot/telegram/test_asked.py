@@ -1,4 +1,4 @@
-"""What people ask for is answered, once: after a kill, an outage of Telegram, and a pause that it asks for."""
+"""Requests are answered once: after a kill, an outage of Telegram, and a pause that Telegram asks for."""
 
 import signal
 from pathlib import Path
@@ -23,7 +23,7 @@ def bot_says(chat: Chat, part: str) -> int:
 
 
 async def served(here: BotWorld, users: list[User], *, kill: bool) -> None:
-    """Runs the program: until all that was asked is kept, or until all have an answer."""
+    """Run the program until all requests are stored, or until all are answered."""
     env = environment(
         here.machine, TELEGRAM_BOT_TOKEN=TOKEN, TELEGRAM_API_URL=here.telegram.url, WEB_PORT="0"
     )

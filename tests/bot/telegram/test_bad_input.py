@@ -1,4 +1,4 @@
-"""Wrong, huge and hostile input: literal, harmless, and answered."""
+"""Tests of wrong, huge and hostile input: taken literally, harmless, and answered."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -169,7 +169,7 @@ async def test_an_edited_message_is_not_acted_on(tmp_path: Path) -> None:
                 message = {"message_id": mine.id, "date": 1, "edit_date": 2, "chat": user.chat.json}
                 entities = [{"type": "bot_command", "offset": 0, "length": 10}] if text[0] == "/" else []
                 message |= {"from": user.json, "text": text, "entities": entities}
-                here.telegram.updates._allowed = []  # as Telegram does before it heard what the bot asks for
+                here.telegram.updates._allowed = []  # as Telegram does before the bot sets its allowed updates
                 await here.telegram.send_update({"edited_message": message, "update_id": 200_000 + number})
             assert "您尚未订阅" in (await told(user, "/unsubscribe")).text
             assert len([message for message in user.chat.shown if message.from_bot]) == 2

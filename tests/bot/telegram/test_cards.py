@@ -1,4 +1,4 @@
-"""Whatever stands in a paper, its reading or an answer: Telegram takes the messages, rich and classic."""
+"""Telegram accepts the messages for any paper, reading or answer, rich and classic."""
 
 from dataclasses import replace
 
@@ -39,11 +39,11 @@ CLAIMS = st.builds(
         st.builds(Claim, HOSTILE, st.lists(st.builds(Claim, HOSTILE), max_size=2).map(tuple)), max_size=3
     ).map(tuple),
 )
-"""One level deeper than models are asked for."""
+"""One level deeper than the prompt asks for."""
 
 
 def taken(message: Message) -> str:
-    """The text of a message that Telegram takes, buttons and all. Raises BotApiError for any other."""
+    """Return the text of a message that Telegram accepts, buttons included. Raises BotApiError for any other."""
     for row in message.buttons:
         for button in row:
             telegram_keyboards.checked(
@@ -59,7 +59,7 @@ def taken(message: Message) -> str:
 
 
 def all_taken(messages: tuple[Message, ...]) -> None:
-    """Each message is taken, and so is what stands in for it, down to plain text."""
+    """Assert that each message is accepted, and so are its fallbacks, down to plain text."""
     for message in messages:
         assert taken(message)
         all_taken(plainer(message))

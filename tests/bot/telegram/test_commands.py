@@ -1,4 +1,4 @@
-"""Every command, as people use it, in both languages."""
+"""Tests of every command, as people use it, in both languages."""
 
 import json
 import re
@@ -307,7 +307,7 @@ def _words(language: str) -> dict[str, Any]:
 
 
 def _names(language: str) -> dict[str, object]:
-    """The names of a language's words: of tables, those of their rows; of sentences, those of what they are given."""
+    """Return the names of a language's texts, with the rows of tables and the parameters of sentences."""
     return {
         name: sorted(value) if isinstance(value, dict) else getattr(value, "arguments", None)
         for name, value in _words(language).items()

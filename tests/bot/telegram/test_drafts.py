@@ -1,4 +1,4 @@
-"""A reading that is seen while it is written, and never at the cost of the answer."""
+"""Message drafts of a reading while it is written, which never delay the answer."""
 
 import asyncio
 import itertools
@@ -21,7 +21,7 @@ END = "错误率最多下降12.5%"
 
 
 async def drafted(here: BotWorld, chat: Chat, count: int = 1) -> None:
-    """Returns once the chat has seen that many drafts."""
+    """Wait until the chat has seen that many drafts."""
     async with asyncio.timeout(60):
         while len(chat.drafts) < count:
             await here.telegram.is_asked("sendMessageDraft", here.telegram.methods["sendMessageDraft"] + 1)
@@ -160,5 +160,5 @@ async def test_a_stop_amid_the_stream_leaves_it_to_the_next_process(tmp_path: Pa
 
 
 def reading(fault: Fault) -> Fault:
-    """The reading goes so; what is not streamed is sound."""
+    """Apply the fault to streamed answers, which are readings; any other answer is valid."""
     return lambda asked: fault(asked) if asked.body.get("stream") else told_at_once(asked, asked.completion)

@@ -1,4 +1,4 @@
-"""`/email`: the newsletter, asked for in a chat."""
+"""Tests of `/email`: subscribing to the newsletter in a chat."""
 
 import json
 from pathlib import Path

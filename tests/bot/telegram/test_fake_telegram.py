@@ -1,4 +1,4 @@
-"""The fake Telegram: what the tests of the bot stand on."""
+"""Tests of the fake Telegram, on which the tests of the bot depend."""
 
 import asyncio
 import itertools
@@ -39,7 +39,7 @@ App = Application[Any, Any, Any, Any, Any, Any]
 
 
 class Clock:
-    """Monotonic seconds that pass when they are told to."""
+    """Monotonic seconds that pass only when a test says so."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -66,7 +66,7 @@ def user(fake: FakeTelegram) -> User:
 
 
 class Api:
-    """Calls methods as any client would, with JSON bodies."""
+    """A client that calls methods with JSON bodies."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self.client = client
@@ -611,7 +611,7 @@ async def test_a_group_takes_twenty_a_minute() -> None:
 async def test_faults_come_as_scripted(
     fake: FakeTelegram, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PTB_TIMEDELTA", "true")  # or it warns of a change to come
+    monkeypatch.setenv("PTB_TIMEDELTA", "true")  # or it warns of a future change
     app = application(fake)
     other = fake.user(6, started=True)
     expected: list[tuple[faults.Fault, type[Exception]]] = [

@@ -1,4 +1,4 @@
-"""One person's update that cannot be read, kept or handled costs nobody else the answer."""
+"""An update that cannot be parsed, stored or handled delays no other person's answer."""
 
 import json
 import sqlite3

@@ -1,4 +1,4 @@
-"""What an operator formats in a Telegram client, as Markdown."""
+"""Tests of an operator's formatting in a Telegram client, converted to Markdown."""
 
 import pytest
 from telegram import MessageEntity

@@ -1,4 +1,4 @@
-"""Groups, their topics, and channels: who is heard, who decides, and where the digest goes."""
+"""Tests of groups, their topics, and channels: read messages, permissions, and the place of the digest."""
 
 import asyncio
 import re
@@ -379,7 +379,7 @@ def people(here: BotWorld, *, forum: bool = False) -> tuple[User, User, Chat]:
 
 
 def asked(prompt: Message) -> int:
-    """The person who alone is shown the field for an answer: whom the message mentions."""
+    """Return the person who alone is shown the reply field: the one that the message mentions."""
     assert prompt.markup == {"force_reply": True, "selective": True}
     (mention,) = [each for each in prompt.entities if each["type"] == "text_mention"]
     return int(mention["user"]["id"])

@@ -1,4 +1,4 @@
-"""An answer that Telegram's outages keep back: it arrives, each message of it once."""
+"""An answer that is delayed by an outage of Telegram: it arrives, each message of it once."""
 
 import asyncio
 import sqlite3
@@ -24,7 +24,7 @@ def readings(chat: Chat) -> int:
 
 
 def sends(here: BotWorld, user: User) -> int:
-    """How many messages were tried to be sent to that person."""
+    """Return the number of attempts to send a message to that person."""
     return [
         call.parameters["chat_id"] for call in here.telegram.requests if call.method == "sendMessage"
     ].count(user.id)

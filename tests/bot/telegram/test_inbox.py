@@ -1,4 +1,4 @@
-"""What Telegram tells the bot: nothing of it is lost, handled twice, or in another chat's way."""
+"""Tests of incoming updates: none is lost, handled twice, or delayed by another chat."""
 
 import asyncio
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What was learned of Telegram's rate, over a restart."""
+"""Tests of the learned rate, over a restart."""
 
 from datetime import UTC, datetime
 
@@ -24,7 +24,7 @@ def now() -> datetime:
 
 
 async def refused(limiter: RateLimiter) -> None:
-    """One message meets a refusal of all of them."""
+    """Send one message that Telegram refuses with a limit for all chats."""
 
     async def refuse() -> bool:
         raise FloodError(SECONDS)
@@ -36,7 +36,7 @@ async def refused(limiter: RateLimiter) -> None:
 async def run(
     engine: AsyncEngine, token: SecretStr = TOKEN, *, refuse: bool = False, rate: float = 30
 ) -> float:
-    """What a process of the bot begins with."""
+    """Return the rate with which a new process of the bot begins."""
     limiter = RateLimiter(rate)
     async with keep_rate(engine, token, limiter, now):
         begun = limiter.per_second

@@ -30,7 +30,7 @@ class Clock:
         await future
 
     async def run(self, seconds: float = float("inf")) -> None:
-        """Lets `seconds` pass, or all that somebody still sleeps for."""
+        """Let `seconds` pass, or all that a task still sleeps for."""
         end = self.now + seconds
         await _settle()
         while self._sleepers and self._sleepers[0][0] <= end:
@@ -49,7 +49,7 @@ async def _settle() -> None:
 
 @dataclass
 class World:
-    """A limiter before a Telegram that notes what it gets, and answers with the faults it was given first."""
+    """A limiter that calls a Telegram which records requests and answers with the given faults first."""
 
     rate: float | None = 30
     width: int | None = None
@@ -472,7 +472,7 @@ async def test_too_many_drafts_hold_up_drafts_and_no_answer() -> None:
         await world.clock.run(0)
         assert isinstance(await failure(refused), RetryAfter)
         world.faults[chat].clear()
-    assert len(world.sent) == 1  # the others were not even asked for
+    assert len(world.sent) == 1  # the others were not even sent
     answers = [world.request(chat) for chat in (1, 2, 3, 4)]
     await world.clock.run(0.2)
     assert all([await task for task in answers])

@@ -1,4 +1,4 @@
-"""A paper that is shown as it is stored, and the newer version that arXiv has of it."""
+"""A paper that is shown in its stored version, and the newer version that arXiv has."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -15,7 +15,7 @@ from tests.fakes.telegram_people import User
 
 
 def replaced(here: BotWorld, version: int) -> None:
-    """Lets arXiv have that version of the only paper."""
+    """Let arXiv have that version of the only paper."""
     arxiv = here.machine.arxiv
     made = replace(
         arxiv.papers[-1],
@@ -31,12 +31,12 @@ def offers(message: Message) -> list[str]:
 
 
 def looks(here: BotWorld) -> int:
-    """How often arXiv was asked for the paper in whatever version."""
+    """Return how often arXiv was asked for any version of the paper."""
     return sum("id_list=2602.00009&" in f"{url}&" for url in map(str, here.machine.arxiv.requests))
 
 
 async def is_made(here: BotWorld, user: User) -> None:
-    """Returns once that person has the paper and its reading."""
+    """Wait until that person has the paper and its reading."""
     await user.says("2602.00009")
     await user.chat.waits_for(done(9))
     await user.chat.waits_for(1)

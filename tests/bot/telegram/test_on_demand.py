@@ -1,4 +1,4 @@
-"""A paper for one person, now: made once for all who ask, while each watches, and within bounds."""
+"""A paper on demand: made once for all who ask, with live progress for each, and within limits."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ SLOW = 1.5  # seconds, of the fake model; the status message changes about once 
 
 
 def done(number: int) -> Any:
-    """Whether a message is the card of that paper."""
+    """Return whether a message is the card of that paper."""
     return lambda message: f"EchoNet-{number}" in message.text and bool(message.buttons)
 
 
@@ -148,7 +148,7 @@ async def test_several_papers_beyond_the_quota_are_refused_in_one_sentence(tmp_p
         await user.chat.waits_for(lambda message: "/today" in message.text)
         shown = [message.text for message in user.chat.shown if message.from_bot]
         assert sum("已用完" in text for text in shown) == 1
-        assert any("EchoNet-1:" in text for text in shown)  # what is known is shown all the same
+        assert any("EchoNet-1:" in text for text in shown)  # what is stored is shown all the same
 
 
 async def test_a_paper_that_is_not_there_costs_no_quota(tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ async def test_the_answer_comes_where_the_word_that_it_is_coming_was_lost(tmp_pa
 
 
 def made_of(here: BotWorld, version: str) -> dict[Purpose, int]:
-    """How often the model was asked for each part of that paper."""
+    """Return how often the model was called for each part of that paper."""
     return {key[0]: count for key, count in here.machine.model.asked_for.items() if key[1] == version}
 
 

@@ -1,4 +1,4 @@
-"""What those who run the bot can do, and nobody else."""
+"""Tests of the operators' commands, which are refused to everybody else."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -201,6 +201,6 @@ async def test_each_alert_is_told_in_the_language_of_the_operator_who_hears_it(t
 
 
 async def preview(operator: User, text: str) -> Message:
-    """The message under which the broadcast of `text` is confirmed."""
+    """Return the message with the buttons that confirm the broadcast of `text`."""
     await operator.says(f"/broadcast {text}")
     return await operator.chat.waits_for(lambda message: bool(message.buttons))

@@ -16,7 +16,7 @@ def joined(pacing: SendQueue, *scopes: Scope, now: float = 0, urgent: bool = Fal
 
 
 def run(pacing: SendQueue, now: float = 0, until: float = float("inf"), late: float = 0) -> Grants:
-    """All grants from `now` to `until`; each time the timer rings up to `late` seconds after it was set for."""
+    """Return all grants from `now` to `until`; each timer fires up to `late` seconds after its time."""
     chance = random.Random(1)
     grants: Grants = []
     while (at := pacing.next_at(now)) is not None and at <= until:

@@ -1,4 +1,4 @@
-"""Papers by each of their names, editions, readings in pages, and questions."""
+"""Tests of papers by each of their names, of editions, of readings in pages, and of questions."""
 
 import json
 from dataclasses import replace
@@ -302,7 +302,7 @@ def _quotes(message: Message) -> list[dict[str, Any]]:
 
 
 def _at_length(asked: Asked) -> Any:
-    """The sound answer; a reading is longer than one message."""
+    """Return the valid answer, with a reading that is longer than one message."""
     answer = asked.answer
     if "background" in answer:
         quotes = answer["background"][0]["quotes"]

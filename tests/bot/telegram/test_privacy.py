@@ -1,4 +1,4 @@
-"""What the bot knows of a chat: shown as a file, and deleted to the last row."""
+"""Tests of a chat's stored data: exported as a file, and deleted to the last row."""
 
 import asyncio
 import json
@@ -193,13 +193,13 @@ async def test_what_is_being_made_for_who_is_forgotten_leaves_no_row_and_is_not_
 
 
 async def asked_whether_to_forget(user: User) -> Message:
-    """The message with the buttons that delete."""
+    """Return the message with the buttons that delete."""
     await user.says("/forget")
     return await user.chat.waits_for(lambda message: "确定删除" in message.text and message.edits == 0)
 
 
 async def exported(user: User) -> dict[str, Any]:
-    """What the file holds."""
+    """Return the contents of the exported file."""
     await user.says("/export")
     message = await user.chat.waits_for(lambda message: message.document is not None)
     assert message.document is not None
@@ -210,7 +210,7 @@ async def exported(user: User) -> dict[str, Any]:
 
 
 def leaks(here: BotWorld, value: str) -> list[str]:
-    """The tables in which a row still holds that value."""
+    """Return the tables in which a row still holds that value."""
     tables = [name for (name,) in here.rows("SELECT name FROM sqlite_master WHERE type = 'table'")]
     return [
         table

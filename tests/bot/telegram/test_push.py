@@ -1,4 +1,4 @@
-"""What subscribers get pushed, when, and in which form."""
+"""Tests of pushes to subscribers: their contents, their time and their form."""
 
 import re
 from datetime import date, time, timedelta
@@ -24,7 +24,7 @@ SUNDAY_NOON = WEDNESDAY_NOON + timedelta(days=4)
 
 
 def only(here: BotWorld, chat: int) -> Message:
-    """The one message in that chat."""
+    """Return the only message in that chat."""
     [message] = here.telegram.chats[chat].shown
     return message
 

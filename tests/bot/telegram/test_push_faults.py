@@ -1,4 +1,4 @@
-"""What Telegram refuses, and what becomes of the delivery and of the subscription."""
+"""Tests of Telegram's refusals, and their effect on the delivery and the subscription."""
 
 import asyncio
 from dataclasses import replace
@@ -27,7 +27,7 @@ STANDINGS = "SELECT address, standing, reason FROM subscribers ORDER BY address"
 
 
 def sends(here: BotWorld, chat: int) -> int:
-    """How often a message was tried to that chat."""
+    """Return how often a message to that chat was tried."""
     return sum(
         call.method == "sendMessage" and call.parameters["chat_id"] == chat for call in here.telegram.requests
     )
@@ -170,7 +170,7 @@ async def test_a_short_pause_is_waited_out_where_the_message_stands(tmp_path: Pa
         refused, taken = (call.at for call in here.telegram.requests if call.method == "sendMessage")
         assert taken - refused >= 1
         ((rate,),) = here.rows("SELECT per_second FROM learned_rates")
-        assert 22 < rate < 23  # a tenth below the beginning: the next process goes on from there
+        assert 22 < rate < 23  # a tenth below the start: the next process continues from there
 
 
 async def test_a_long_pause_moves_the_row_and_keeps_no_other_waiting(tmp_path: Path) -> None:

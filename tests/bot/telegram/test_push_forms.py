@@ -1,4 +1,4 @@
-"""Messages of a form that Telegram does not take: rich, then classic, then plain, and each message once."""
+"""Messages in a form that Telegram rejects: rich, then classic, then plain, and each message once."""
 
 import asyncio
 import re
@@ -23,7 +23,7 @@ PAPERS = 26  # two rich messages, for one has no more than 24 buttons; the first
 
 
 def numbers(chat: Chat) -> list[int]:
-    """Those of the papers that the chat has been shown, in the order of its messages."""
+    """Return the numbers of the papers that the chat was shown, in the order of its messages."""
     return [
         int(found[1]) for message in chat.shown for found in re.finditer(r"(\d+)\. EchoNet", message.text)
     ]

@@ -1,4 +1,4 @@
-"""Telegram out of reach or overrun: what a push does then."""
+"""Pushes while Telegram is unreachable or overloaded."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ STANDINGS = "SELECT DISTINCT standing FROM subscribers"
 
 @dataclass
 class Line:
-    """A line to Telegram that can be cut, behind one address."""
+    """A connection to Telegram that can be cut, behind one address."""
 
     far_end: str
     url: str = ""
@@ -30,12 +30,12 @@ class Line:
     _pipes: set["asyncio.Task[None]"] = field(default_factory=set)
 
     async def connect(self) -> None:
-        """Opens it, under the same address as before."""
+        """Open it, under the same address as before."""
         self._server = await asyncio.start_server(self._carry, "127.0.0.1", urlsplit(self.url).port or 0)
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def cut(self) -> None:
-        """Ends all connections, and refuses new ones."""
+        """End all connections, and refuse new ones."""
         if self._server is not None:
             self._server.close()
         for pipe in self._pipes:
@@ -70,7 +70,7 @@ async def line(here: BotWorld) -> AsyncIterator[Line]:
 
 
 def sends(here: BotWorld, chat: int) -> list[float]:
-    """When a message to that chat was tried."""
+    """Return the times at which a message to that chat was tried."""
     return [
         call.at
         for call in here.telegram.requests

@@ -21,7 +21,7 @@ A_MINUTE = 20  # messages
 
 
 class Clock:
-    """Monotonic seconds that pass when they are told to."""
+    """Monotonic seconds that pass only when a test says so."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -62,7 +62,7 @@ async def test_a_group_gets_twenty_messages_a_minute_of_the_digest_and_of_answer
                 await group.waits_for(1)
                 assert here.telegram.sent[group.id] == count
             await clock.forward_to(first + 60.5)  # a minute, but for the margin on this side
-            for member in members:  # others are not kept waiting meanwhile
+            for member in members:  # other chats are not delayed meanwhile
                 await member.says("/help")
                 await member.chat.waits_for(1)
             assert here.telegram.sent[group.id] == A_MINUTE

@@ -31,7 +31,7 @@ SENT = {"message_id": 1, "date": 1, "chat": {"id": 1, "type": "private"}, "text"
 
 @asynccontextmanager
 async def server(answer: Answer) -> AsyncIterator[str]:
-    """The address of a far end that reads a request's head and then does as `answer` says."""
+    """The address of a server that reads a request's head and then does as `answer` says."""
 
     serving: set[asyncio.Task[None] | None] = set()
 

@@ -1,4 +1,4 @@
-"""A chat that chose rich messages: all that is shown of papers is rich, and classic where Telegram refuses that."""
+"""A chat that chose rich messages: papers are shown in rich form, and in classic form if Telegram refuses that."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ REFUSED = frozenset({"rich_message_refused"})
 
 
 async def person(here: BotWorld, *settings: str) -> User:
-    """Someone who has chosen rich messages, and more."""
+    """A person who has chosen rich messages, among other preferences."""
     user = here.telegram.user(1001)
     for setting in ("rich on", *settings):
         await told(user, f"/settings {setting}")

@@ -1,4 +1,4 @@
-"""An edition in several messages for who asked for it: whole and in order, whatever comes between."""
+"""A requested edition in several messages: complete and in order, whatever comes between."""
 
 import asyncio
 import re
@@ -40,17 +40,17 @@ async def asking(folder: Path) -> AsyncIterator[tuple[BotWorld, User]]:
 
 
 def answers(chat: Chat) -> list[Message]:
-    """What the bot said there."""
+    """Return the bot's messages in the chat."""
     return [message for message in chat.shown if message.from_bot]
 
 
 def papers_of(message: Message) -> list[int]:
-    """The papers that the message shows, by their places in the edition."""
+    """Return the papers that the message shows, by their places in the edition."""
     return [int(found) for found in re.findall(r"^(\d+)\. EchoNet", message.text, re.MULTILINE)]
 
 
 def numbers(chat: Chat) -> list[int]:
-    """The papers that the chat shows, in the order of its messages."""
+    """Return the papers that the chat shows, in the order of its messages."""
     return [number for message in chat.shown for number in papers_of(message)]
 
 

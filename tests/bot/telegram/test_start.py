@@ -1,4 +1,4 @@
-"""The bot's first words with Telegram: outages are waited out, refusals end it with a sentence."""
+"""The bot's start: it waits for the end of Telegram's outages, and ends on refusals with an error message."""
 
 import asyncio
 import socket
@@ -23,7 +23,7 @@ from tests.fakes.telegram import TOKEN
 
 
 def settings_for(here: BotWorld, method: str) -> dict[str, object]:
-    """Those with which the bot asks for `method` at its start."""
+    """Return the settings with which the bot calls `method` at its start."""
     return pushed(here)[1] if method == "setWebhook" else {}
 
 
@@ -123,7 +123,7 @@ async def test_a_command_that_ends_waits_for_telegram_only_for_a_while(tmp_path:
 
 
 def nowhere() -> dict[str, object]:
-    """Settings that lead to a port at which nobody listens."""
+    """Settings that lead to a port on which nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         return {"telegram_api_url": f"http://127.0.0.1:{free.getsockname()[1]}"}
 

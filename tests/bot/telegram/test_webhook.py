@@ -1,4 +1,4 @@
-"""Updates that Telegram pushes."""
+"""Tests of updates that Telegram posts to a webhook."""
 
 import socket
 from pathlib import Path
@@ -16,7 +16,7 @@ HEADER = "X-Telegram-Bot-Api-Secret-Token"
 
 
 def pushed(here: BotWorld) -> tuple[str, dict[str, object]]:
-    """An address that is free, and the settings that have updates pushed there."""
+    """Return a free address, and the settings that have updates posted there."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
@@ -125,7 +125,7 @@ async def test_a_conversation_by_webhook_has_papers_taps_and_the_digest(tmp_path
             await user.chat.waits_for(lambda message: "核心方法如何解决这些问题" in message.text)
             assert here.telegram.updates.webhook is not None
             assert here.telegram.updates.webhook.secret == SECRET
-        async with here.running():  # back to fetching: the webhook is taken away first
+        async with here.running():  # back to polling: the webhook is deleted first
             assert here.telegram.updates.webhook is None
             await user.says("/help")
             await user.chat.waits_for(lambda message: "/today" in message.text)

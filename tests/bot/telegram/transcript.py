@@ -1,4 +1,4 @@
-"""A conversation as its person sees it: a page, and a picture of that page by a real browser."""
+"""Transcripts of a conversation: a page, and a picture of that page by a real browser."""
 
 import subprocess
 from pathlib import Path
@@ -26,13 +26,13 @@ code { font-family: monospace; color: #c23a3a; } a { color: #1f6fb2; }
 
 
 def page(chat: Chat) -> str:
-    """The conversation in `chat` as HTML."""
+    """Return the conversation in `chat` as HTML."""
     shown = Markup("\n").join(map(_message, chat.shown))
     return f'<!DOCTYPE html><html lang="zh"><meta charset="utf-8"><style>{_STYLE}</style><body>{shown}</body></html>'
 
 
 def picture(chat: Chat, folder: Path, height: int = 4000) -> Path:
-    """A picture of the conversation in `chat`, left in `folder` beside its page. Skips where there is no browser."""
+    """Save a picture of the conversation in `chat`, and its page, in `folder`. Skips if there is no browser."""
     source, target = folder / "transcript.html", folder / "transcript.png"
     source.write_text(page(chat), "utf-8")
     command = [program("chromium"), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]

@@ -1,4 +1,4 @@
-"""The whole bot before a Telegram, an arXiv and a model on loopback."""
+"""The whole bot with a Telegram, an arXiv and a model on loopback."""
 
 import asyncio
 import sqlite3
@@ -22,7 +22,7 @@ RHYTHM = Intervals(tick_seconds=0.5, look_seconds=0.25, answer_seconds=15)
 
 @dataclass
 class Clock:
-    """The time of the program: it stands still unless it is set."""
+    """The time of the program, which stands still unless it is set."""
 
     now: datetime = WEDNESDAY_NOON
 
@@ -35,7 +35,7 @@ class Clock:
 
 @dataclass
 class BotWorld:
-    """A bot that runs, or is started and stopped, and those around it."""
+    """A bot that runs, or is started and stopped, and its environment."""
 
     machine: World
     telegram: FakeTelegram
@@ -44,7 +44,7 @@ class BotWorld:
 
     @asynccontextmanager
     async def running(self, *, listens_by: str = "getUpdates", **overrides: object) -> AsyncIterator[None]:
-        """The bot at work while the block runs, and a clean stop at its end."""
+        """Run the bot while the block runs, and stop it cleanly at its end."""
         stop = asyncio.Event()
         chosen = self.settings(**overrides)
         task = asyncio.create_task(serve(chosen, self.clock, stop, QUICK, RHYTHM))
@@ -56,7 +56,7 @@ class BotWorld:
             await task
 
     def settings(self, **overrides: object) -> Settings:
-        """What the bot is run with."""
+        """Return the settings of the bot."""
         return self.machine.settings(
             **{
                 "telegram_bot_token": TOKEN,
@@ -68,7 +68,7 @@ class BotWorld:
         )
 
     async def _started(self, task: asyncio.Task[None], listens_by: str) -> None:
-        """Returns once the bot listens; raises what kept it from that."""
+        """Wait until the bot listens; raises the error that kept it from that."""
         listens = asyncio.create_task(self._listens(listens_by))
         await asyncio.wait({task, listens}, return_when=asyncio.FIRST_COMPLETED)
         listens.cancel()
@@ -79,12 +79,12 @@ class BotWorld:
         await self.telegram.is_asked(method, self.telegram.methods[method] + 1)
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        """What the database holds."""
+        """Return the rows that a query finds."""
         with closing(sqlite3.connect(self.machine.folder / "arxiv-daily.db")) as database:
             return database.execute(query, values).fetchall()
 
     async def until(self, query: str, expected: list[tuple[Any, ...]], seconds: float = 300) -> None:
-        """Returns once the database holds what is expected."""
+        """Wait until a query finds the expected rows."""
         deadline = asyncio.get_running_loop().time() + seconds
         while (found := self.rows(query)) != expected:
             assert asyncio.get_running_loop().time() < deadline, f"{query}: {found}"

@@ -1,4 +1,4 @@
-"""Connections that ask for nothing, and more of them than there are places."""
+"""Tests of connections that send no request, and of more connections than there are slots."""
 
 import asyncio
 import socket
@@ -19,7 +19,7 @@ WHOLE = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 @asynccontextmanager
 async def door(app: ASGIApp = _HERE) -> AsyncIterator[int]:
-    """The port of a site that answers whatever is asked."""
+    """The port of a site that answers every request."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     async with listening(app, "127.0.0.1", port):
@@ -33,7 +33,7 @@ async def call(port: int, said: bytes = b"") -> tuple[asyncio.StreamReader, asyn
 
 
 async def is_hung_up(reader: asyncio.StreamReader) -> bool:
-    """Whether the other side ends it before long."""
+    """Return whether the other side closes it before long."""
     try:
         async with asyncio.timeout(60):
             while await reader.read(1000):
@@ -151,7 +151,7 @@ async def test_who_is_being_answered_keeps_the_place(monkeypatch: pytest.MonkeyP
         outside.close()
 
 
-@pytest.mark.parametrize("head", [b"HTTP/1.1", b"HTTP/1.0"])  # which is kept alive, and which is closed
+@pytest.mark.parametrize("head", [b"HTTP/1.1", b"HTTP/1.0"])  # one kept alive, and one closed
 async def test_who_does_not_read_the_answer_is_hung_up_on(
     monkeypatch: pytest.MonkeyPatch, head: bytes
 ) -> None:

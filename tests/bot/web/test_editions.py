@@ -1,4 +1,4 @@
-"""Editions as pages and as a feed, over real sockets."""
+"""Tests of editions as pages and as a feed, over real sockets."""
 
 import asyncio
 from datetime import timedelta

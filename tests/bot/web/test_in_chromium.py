@@ -84,7 +84,7 @@ async def test_one_signs_up_confirms_chooses_again_by_keyboard_and_leaves(
 
 
 async def posted(here: Site) -> str:
-    """The link in the letter that goes out."""
+    """Return the link in the mail that is sent."""
     links = []
 
     async def post(part: Part, *, to: Mailbox, number: int) -> None:
@@ -102,7 +102,7 @@ FOCUSED = """() => {
 
 
 async def tab_to(page: Page, wanted: str) -> None:
-    """Presses Tab until the field of that name has the focus, or a button with that text; sees that it shows."""
+    """Press Tab until the field of that name, or a button with that text, has the focus; assert that it is visible."""
     for _ in range(60):
         await page.keyboard.press("Tab")
         name, text, outline = await page.evaluate(FOCUSED)
@@ -166,14 +166,14 @@ async def test_the_pages_fit_a_phone_and_a_desk_by_day_and_by_night(tmp_path: Pa
 
 
 def heard(page: Page) -> list[ConsoleMessage]:
-    """What the browser complains of from now on."""
+    """Collect the browser's complaints from now on."""
     said: list[ConsoleMessage] = []
     page.on("console", lambda message: said.append(message))  # noqa: PLW0108 - it takes no method of a list
     return said
 
 
 def views(here: Site, number: int) -> Iterator[tuple[str, str]]:
-    """Every page that somebody may see."""
+    """Return every page that a person may see."""
     here.later(timedelta(seconds=1))
     yield "home", here.url
     yield "home-en", f"{here.url}/?language=en"

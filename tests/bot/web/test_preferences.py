@@ -1,4 +1,4 @@
-"""What a subscriber does with the link in each mail, over real sockets."""
+"""Tests of the pages behind the link in each mail, over real sockets."""
 
 import json
 from datetime import date, time, timedelta
@@ -26,7 +26,7 @@ CHANGED = {key: value for key, value in WISHES.items() if key != "address"} | {
 
 
 async def give_out(here: Site) -> None:
-    """An edition to all who are subscribed."""
+    """Queue an edition for all who are subscribed."""
     async with database.writing(here.app.engine) as connection:
         sent = await campaigns.open_(connection, Subject.EDITION, date(2026, 2, 11), NOON, NOON)
         assert sent is not None
@@ -65,7 +65,7 @@ async def test_a_line_on_empty_days_is_chosen_by_a_box(tmp_path: Path) -> None:
         link = here.links.preferences((await here.subscribed()).id)
 
         async def chosen(**fields: str) -> tuple[bool, bool]:
-            """What is stored after that, and whether the box is ticked."""
+            """Return what is stored after that, and whether the box is ticked."""
             page = (await here.web.post(link, data=CHANGED | fields)).text
             box = page.partition('name="quiet"')[2].partition(">")[0]
             reader = await here.subscriber()

@@ -1,4 +1,4 @@
-"""What holds for every page: headers, bounds, languages; and what others watch the program by."""
+"""Tests of all pages: headers, limits, languages; and of the endpoints by which the program is monitored."""
 
 import asyncio
 import logging
@@ -276,7 +276,7 @@ def test_a_network_is_an_address_or_a_subscribers_part_of_one() -> None:
 
 
 async def status(url: str, *parts: bytes, times: int = 1) -> bytes:
-    """The first line of the answer to a request of `parts`, the last of them as often as told or until it answers."""
+    """Return the status line of the response to `parts`; the last is sent `times`, or until there is a response."""
     reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
     try:
         async with asyncio.timeout(60):

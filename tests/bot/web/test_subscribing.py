@@ -1,4 +1,4 @@
-"""Signing up, confirming and leaving, over real sockets."""
+"""Tests of sign-up, confirmation and unsubscribing, over real sockets."""
 
 import re
 from datetime import time, timedelta
@@ -14,7 +14,7 @@ from tests.bot.web_world import NOON, WISHES, web_site
 
 
 def text(response: httpx.Response) -> str:
-    """The page without its tags."""
+    """Return the page without its tags."""
     return re.sub(r"<[^>]+>", "", response.text)
 
 
