@@ -111,7 +111,7 @@ class Compared(Result):
 
 
 async def compare(days: int, lag: timedelta, chance: random.Random) -> Compared:
-    """Runs both rules over the same year."""
+    """Run both rules over the same year."""
     year = list(announcements(date(2025, 9, 1), days, chance))
     first = date(2025, 9, 4)
     runs = [first + n * DAY for n in range(days - 5) if not days // 2 <= n < days // 2 + 7]

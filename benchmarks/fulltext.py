@@ -109,14 +109,14 @@ class Extractions(Result):
 
 
 def papers(*, quick: bool) -> Extractions:
-    """The real papers."""
+    """Return the real papers."""
     found = sorted(shared_data("pdf", "papers").glob("*.pdf"))
     chosen = [path for path in found if path.name != _LOCKED and (not quick or path.name in _QUICK)]
     return Extractions({path.name: extractions(path) for path in chosen})
 
 
 def glued(*, quick: bool) -> Extractions:
-    """The made paper."""
+    """Return the made paper."""
     pages = [
         pdfs.glued([f"Room {page}. {line}" for line in pdfs.prose(50)]) for page in range(2 if quick else 40)
     ]

@@ -7,7 +7,7 @@ speed    10,000 mailboxes: mails a second beside bare aiosmtplib that sends preb
 kill     10,000 mailboxes, SIGKILL on the way, and what each holds after the restart
 flat     the cost of one mail to 1,000 and to 100,000
 
-Mail goes to Postfix's smtp-sink on loopback; for `kill` to a sink that tells who got what. The ledger is a SQLite
+Mail goes to Postfix's smtp-sink on loopback; for `kill` to a sink that records who got what. The ledger is a SQLite
 file with durable commits.
 """
 

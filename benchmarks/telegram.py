@@ -8,8 +8,8 @@ kill     2,000 chats, SIGKILL on the way, and what the ledger says after the res
 answers  /paper of a stored paper, asked by 100 chats one after another and at once: the program's own time
 during   a command while a digest goes out to 20,000 chats at 30 messages a second: the time to its answer
 
-Telegram is stood in for by the strict server of the tests: on loopback in a process of its own, for `pace` and
-Telegram is the strict fake server of the tests: on loopback in a separate process, for `pace` and
+Telegram is the strict fake server of the tests: on loopback in a separate process, for `pace` and `during` in the
+same one. The ledger is a SQLite file with durable commits.
 """
 
 import argparse
@@ -72,7 +72,7 @@ _QUICK: dict[str, Callable[[], Result]] = {
 
 
 def _each_in_a_process(parts: list[str]) -> None:
-    """One after another, each with memory of its own; ends with 1 if any failed."""
+    """Run the parts one after another, each in a process of its own; exit with 1 if any failed."""
     ended = [subprocess.run([sys.executable, __file__, part], check=False).returncode for part in parts]
     if any(ended):
         raise SystemExit(1)

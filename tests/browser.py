@@ -1,4 +1,4 @@
-"""Chromium without scripts, as the machine has it: what people see of the pages."""
+"""Chromium without scripts, if it is installed: the rendered pages."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    """The browser. Where it is not installed the test is skipped; in CI it fails."""
+    """The browser. If it is not installed the test is skipped; in CI it fails."""
     found = next(filter(None, map(shutil.which, _NAMES)), None) or missing("chromium")
     options = [] if os.geteuid() else ["--no-sandbox"]  # which Chromium has only for others than root
     async with async_playwright() as started:
@@ -27,7 +27,7 @@ async def chromium() -> AsyncIterator[Browser]:
 async def window(
     browser: Browser, *, locale: str = "zh-CN", width: int = 1200, dark: bool = False
 ) -> AsyncIterator[Page]:
-    """An empty page of that width in CSS pixels, whose reader prefers `locale`; no script runs in it."""
+    """An empty page of that width in CSS pixels, whose visitor prefers `locale`; no script runs in it."""
     context = await browser.new_context(
         java_script_enabled=False,
         locale=locale,
@@ -42,7 +42,7 @@ async def window(
 
 
 async def overflows(page: Page) -> bool:
-    """Whether something is wider than the window."""
+    """Return whether something is wider than the window."""
     return bool(
         await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
     )

@@ -1,4 +1,4 @@
-"""An authority of the tests' own, and what it vouches for."""
+"""A certificate authority for the tests, and the certificates that it issues."""
 
 import ssl
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Certificate:
     key: Path
 
     def server_context(self) -> ssl.SSLContext:
-        """What a server shows it with."""
+        """Return the TLS context of a server with this certificate."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.certificate, self.key)
         return context
@@ -30,7 +30,7 @@ class Certificate:
 def make(
     folder: Path, name: str, authority_name: str = "Test Authority", *, expired: bool = False
 ) -> Certificate:
-    """A certificate for a host, which is named or an address, in files in `folder`."""
+    """Make a certificate for a host, a name or an address, in files in `folder`."""
     vouching = _named(authority_name)
     authority_key = ec.generate_private_key(ec.SECP256R1())
     authority = (

@@ -1,4 +1,4 @@
-"""Real components that tests drive: where one is missing its tests skip, and in CI they fail."""
+"""Real components that tests drive: if one is missing its tests skip, and in CI they fail."""
 
 import os
 import shutil
@@ -8,12 +8,12 @@ import pytest
 
 
 def program(name: str) -> str:
-    """The path of a program that is installed on this machine."""
+    """Return the path of a program that is installed on this machine."""
     return shutil.which(name) or missing(name)
 
 
 def missing(name: str) -> NoReturn:
-    """Ends the test that needs `name`."""
+    """End the test that needs `name`."""
     if os.environ.get("CI"):
         pytest.fail(f"{name} is not installed")
     pytest.skip(f"{name} is not installed")

@@ -1,4 +1,4 @@
-"""What every test can ask for."""
+"""Fixtures and settings for all tests."""
 
 import gc
 import os
@@ -32,40 +32,40 @@ _busy: list[subprocess.Popen[bytes]] = []
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds `--busy`: on a machine with other work to do, a test that waits for the wall clock fails."""
+    """Add `--busy`: on a machine with other work to do, a test that waits for the wall clock fails."""
     parser.addoption(
         "--busy", type=int, default=0, help="processes that compute all the time beside the tests"
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Starts the other work, once: pytest-xdist's workers are configured too."""
+    """Start the other work, once: pytest-xdist's workers are configured too."""
     if not hasattr(config, "workerinput"):
         _busy.extend(subprocess.Popen([sys.executable, "-c", _BUSY]) for _ in range(config.getoption("busy")))
 
 
 def pytest_unconfigure() -> None:
-    """Ends it."""
+    """End the other work."""
     for process in _busy:
         process.kill()
         process.wait()
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Two processes for each core: much of a test is to wait for servers and for programs."""
+    """Return two processes for each core: much of a test is waiting for servers and programs."""
     return 2 * (os.cpu_count() or 1)
 
 
 @pytest.fixture(autouse=True)
 def _logs_as_before() -> Iterator[None]:
-    """A command that a test calls in this process sets up its logs, and would leave the next tests without theirs."""
+    """Restore the logging set-up, which a command that a test calls in this process would change for the next tests."""
     yield
     structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _has_no_settings_of_yours() -> Iterator[None]:
-    """Where a test has no `.env`, that of this checkout must not take its place."""
+    """Hide the `.env` of this checkout, which would be read by tests that have none."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bot.setting_values.INSTALLED_IN", None)
         yield
@@ -73,7 +73,7 @@ def _has_no_settings_of_yours() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _trusts_no_authority_of_the_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No test reaches the world, and to read whom it trusts takes each HTTP client 25 ms: four for each program."""
+    """Trust no public authority: no test reaches the internet, and loading them costs 25 ms for each HTTP client."""
     made = certificates.make(tmp_path_factory.mktemp("authority"), "nobody.example", "Nobody")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSL_CERT_FILE", str(made.authority))
@@ -81,11 +81,11 @@ def _trusts_no_authority_of_the_world(tmp_path_factory: pytest.TempPathFactory) 
 
 
 def pytest_collection_finish() -> None:
-    """What was imported stays: to look through it again and again for garbage takes a tenth of the time."""
+    """Freeze what was imported: collecting garbage in it again and again takes a tenth of the time."""
     gc.collect()
     gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest tests begin at once: at the end, the other processes would wait for them."""
+    """Put the longest tests first: at the end, the other processes would wait for them."""
     items.sort(key=lambda item: item.get_closest_marker("play") is None)

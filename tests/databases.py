@@ -1,4 +1,4 @@
-"""Both databases for every test that asks for `engine`: a SQLite file, and PostgreSQL in a cluster of our own."""
+"""Both databases for every test that uses `engine`: a SQLite file, and PostgreSQL in a cluster of our own."""
 
 import asyncio
 import itertools
@@ -29,7 +29,7 @@ _template: list[bytes] = []
 
 
 ONE_DATABASE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-"""For tests of something else than the store, which need a database and not both kinds."""
+"""For tests of other subjects than the store, which need a database and not both kinds."""
 
 
 @pytest_asyncio.fixture
@@ -78,14 +78,14 @@ def postgresql_template(cluster: "Cluster") -> str:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator["Cluster"]:
-    """PostgreSQL for this session. Where it is not installed its tests are skipped; in CI they fail."""
+    """PostgreSQL for this session. If it is not installed its tests are skipped; in CI they fail."""
     with postgresql() as running:
         yield running
 
 
 @contextmanager
 def postgresql() -> Iterator["Cluster"]:
-    """A cluster of our own, gone at the end of the block."""
+    """A cluster of our own, removed at the end of the block."""
     binaries = _binaries()
     # Not in pytest's own folder: a socket's path is short, and the server may be another user.
     with tempfile.TemporaryDirectory(prefix="pg-", dir=_fast_disk(), ignore_cleanup_errors=True) as folder:
@@ -98,7 +98,7 @@ def postgresql() -> Iterator["Cluster"]:
 
 
 class Cluster:
-    """A PostgreSQL server that keeps all it has in one folder, its socket too."""
+    """A PostgreSQL server that keeps all its data in one folder, its socket too."""
 
     def __init__(self, binaries: Path, folder: Path) -> None:
         self._binaries = binaries
@@ -139,7 +139,7 @@ class Cluster:
         self._execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
 
     def url(self, name: str) -> str:
-        """What `DATABASE_URL` would be."""
+        """Return the URL for `DATABASE_URL`."""
         return f"postgresql://postgres@/{name}?host={self._folder}"
 
     @property
@@ -168,7 +168,7 @@ class Cluster:
 
 
 def _as_server() -> list[str]:
-    """What a command starts with so that it runs as the server's user, and ends when the tests are killed."""
+    """Return the prefix of a command that runs it as the server's user, and ends it when the tests are killed."""
     if shutil.which("setpriv") is None:
         return []
     user = ["--reuid=postgres", "--regid=postgres", "--init-groups"] if os.geteuid() == 0 else []
@@ -192,7 +192,7 @@ def _binaries() -> Path:
 
 
 async def migrated(path: Path) -> None:
-    """Makes the SQLite file at `path` with all tables and no rows, as a program that ran before has left it."""
+    """Make the SQLite file at `path` with all tables and no rows, as an earlier run of the program leaves it."""
     if not _template:  # made once a process: it takes as long as many a test
         await _migrate(f"sqlite:///{path}")
         _template.append(await asyncio.to_thread(path.read_bytes))

@@ -1,4 +1,4 @@
-"""A real IMAP server: Dovecot on loopback with TLS, all that it has in one folder."""
+"""A real IMAP server: Dovecot on loopback with TLS, with all its data in one folder."""
 
 import grp
 import itertools
@@ -75,15 +75,15 @@ class Dovecot:
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def trusted(self) -> ssl.SSLContext:
-        """A client's context that trusts the authority of the server."""
+        """Return a client's context that trusts the authority of the server."""
         return ssl.create_default_context(cafile=str(self.certificate.authority))
 
     def mailbox(self) -> str:
-        """The name of an empty mailbox."""
+        """Make an empty mailbox and return its name."""
         return f"reader{next(self._numbers)}"
 
     def deliver(self, user: str, *mails: bytes) -> None:
-        """Puts mails into a mailbox, as a server that delivers would."""
+        """Put mails into a mailbox, as a mail server does."""
         box = self.folder / "mail" / user
         for part in ("tmp", "new", "cur"):
             (box / part).mkdir(parents=True, exist_ok=True)
@@ -95,14 +95,14 @@ class Dovecot:
             _hand_over(file)
 
     def flags(self, user: str) -> list[str]:
-        """The flags of each mail, oldest first: F for flagged, S for seen."""
+        """Return the flags of each mail, oldest first: F for flagged, S for seen."""
         found = [*self.folder.glob(f"mail/{user}/cur/*"), *self.folder.glob(f"mail/{user}/new/*")]
         return [path.name.partition(":2,")[2] for path in sorted(found)]
 
 
 @pytest.fixture(scope="session")
 def dovecot() -> Iterator[Dovecot]:
-    """Dovecot for this session. Where it is not installed its tests are skipped; in CI they fail."""
+    """Dovecot for this session. If it is not installed its tests are skipped; in CI they fail."""
     binary = program("dovecot")
     # Not in pytest's own folder: a socket's path is short, and the server may be another user.
     with (
@@ -164,7 +164,7 @@ def _is_root() -> bool:
 
 
 def _account() -> pwd.struct_passwd:
-    """Whoever the server runs as: Dovecot opens no mailbox as root."""
+    """Return the account that the server runs as: Dovecot opens no mailbox as root."""
     return pwd.getpwnam("nobody") if _is_root() else pwd.getpwuid(os.geteuid())
 
 

@@ -1,4 +1,4 @@
-"""Editions as the tests need them."""
+"""Editions for the tests."""
 
 from datetime import UTC, date, datetime
 
@@ -9,7 +9,7 @@ ORIGIN = Origin("model", "prompt")
 
 
 def edition(*entries: Entry, language: str = "zh-CN") -> Edition:
-    """The edition of 10 February 2026 in Shanghai."""
+    """Return the edition of 10 February 2026 in Shanghai."""
     return Edition(
         date=date(2026, 2, 10),
         window=Window(datetime(2026, 2, 9, 0, 50, tzinfo=UTC), datetime(2026, 2, 10, 0, 50, tzinfo=UTC)),
@@ -29,7 +29,7 @@ def entry(
     translation: Gap | None = None,
     reading: Gap | None = None,
 ) -> Entry:
-    """Paper `number` with a translation and a reading whose parts all hold `claims`, or with gaps."""
+    """Return paper `number` with a translation and a reading whose parts all hold `claims`, or with gaps."""
     made = paper(number, title=title)
     translated = Translation(made.version, "zh-CN", "标题", abstract, "一句话。", ORIGIN)
     read = Reading(made.version, "zh-CN", claims, claims, claims, ORIGIN)

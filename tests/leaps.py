@@ -1,12 +1,12 @@
-"""Time that a test moves, so that it need not wait, and fails on no slow machine because something took its time."""
+"""Time that a test moves, so that it need not wait, and does not fail on a slow machine."""
 
 import asyncio
 
 
 def leap(seconds: float) -> None:
-    """The running loop's clock goes forward: what waits for less than that waits no longer, and its limits are over.
+    """Advance the running loop's clock: shorter waits end at once, and their timeouts expire.
 
-    So a test keeps the program's own limits of minutes, and leaps when the far end has fallen silent.
+    A test can thus keep the program's own timeouts of minutes, and leap when the fake has stopped responding.
     """
     loop = asyncio.get_running_loop()
     before = loop.time

@@ -1,4 +1,4 @@
-"""Papers as the tests need them: made, not recorded."""
+"""Papers for the tests: made, not recorded."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +16,7 @@ def paper(
     categories: tuple[str, ...] = ("cs.SD", "eess.AS"),
     submitted: datetime | None = None,
 ) -> Paper:
-    """Paper 2602.0`number`, submitted some minutes after the one before it."""
+    """Return paper 2602.0`number`, submitted some minutes after the one before it."""
     moment = submitted or MONDAY_MORNING + timedelta(minutes=number)
     return Paper(
         version=VersionId(PaperId(f"2602.{number:05d}"), version),

@@ -1,10 +1,10 @@
-"""PDFs as the tests of the full text need them: written by hand, page by page."""
+"""PDFs for the tests of the full text: written by hand, page by page."""
 
 import zlib
 from collections.abc import Sequence
 
 _FONT = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>"
-# Its spaces are told to be so wide that the gaps between words seem to be none.
+# Its spaces are declared so wide that the gaps between words seem to be none.
 _WIDE_SPACES = (
     b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /FirstChar 32 /LastChar 122 /Widths [%s] >>"
     % (b" ".join([b"2000"] + [b"500"] * 90))
@@ -23,24 +23,24 @@ LINE = "Every room answers the same question with another echo and another error
 
 
 def prose(lines: int) -> list[str]:
-    """Lines of English, each with its number."""
+    """Return lines of English, each with its number."""
     return [f"{LINE} {number}." for number in range(lines)]
 
 
 def shown(lines: Sequence[str], *, before: str = "", size: float = 10, left: float = 40) -> bytes:
-    """A content stream that shows `lines` from the top of the page down, `before` being set."""
+    """Return a content stream that shows `lines` from the top of the page down, after the operators `before`."""
     rows = " ".join(f"({line}) Tj T*" for line in lines)
     return f"q {before} BT /F1 {size:g} Tf {left:g} 780 Td 12 TL {rows} ET Q\n".encode("cp1252")
 
 
 def glued(lines: Sequence[str]) -> bytes:
-    """The same with the gaps of each line between its words, and no spaces: for `pdf` with `wide_spaces`."""
+    """Return the same with a gap instead of each space between words: for `pdf` with `wide_spaces`."""
     rows = " ".join(f"[({') -300 ('.join(line.split())})] TJ T*" for line in lines)
     return f"q BT /F1 10 Tf 40 780 Td 12 TL {rows} ET Q\n".encode("cp1252")
 
 
 def pdf(*pages: bytes, type3: bool = False, wide_spaces: bool = False, form: bytes = b"") -> bytes:
-    """A PDF with one page for each content stream.
+    """Return a PDF with one page for each content stream.
 
     /F1 is its font, /I1 an image of one pixel, /X1 the content `form` from 0 0 to 600 100, and /X2 the same as a group.
     /G0 paints nothing, /G1 all, /G2 makes dark colours vanish; /C1 is a space of one ink.

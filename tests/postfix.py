@@ -73,7 +73,7 @@ sasldb_path: {folder}/sasl/sasldb2
 
 @dataclass(frozen=True)
 class Postfix:
-    """Where it listens, the authority that vouches for it, and its mailboxes."""
+    """The address on which it listens, the authority of its certificate, and its mailboxes."""
 
     folder: Path
     port: int
@@ -87,14 +87,14 @@ class Postfix:
         return (self.folder / "log").read_text()
 
     def mail(self, name: str) -> list[EmailMessage]:
-        """What the mailbox holds."""
+        """Return the contents of the mailbox."""
         found = (self.folder / "mail" / name / "new").glob("*")
         return [message_from_bytes(path.read_bytes(), policy=policy.default) for path in sorted(found)]
 
 
 @contextmanager
 def postfix(*names: str, restrictions: str = "") -> Iterator[Postfix]:
-    """Runs with mailboxes of these names at reader.example; `restrictions` come before all others."""
+    """Run Postfix with mailboxes of these names at reader.example; `restrictions` come before all others."""
     if os.geteuid() != 0:
         missing("Postfix, which only root starts,")
     start = program("postfix")
@@ -111,7 +111,7 @@ def postfix(*names: str, restrictions: str = "") -> Iterator[Postfix]:
 
 def _configure(here: Postfix, names: tuple[str, ...], restrictions: str) -> None:
     folder, user = here.folder, pwd.getpwnam("postfix")
-    folder.chmod(0o755)  # its parts run as users of their own
+    folder.chmod(0o755)  # its parts run as separate users
     certificates.make(folder, HOST)
     for part in ("queue", "data", "mail", "sasl"):
         (folder / part).mkdir()

@@ -24,7 +24,7 @@ _forks.set_forkserver_preload(["tests.programs", "bot.cli.editions", "bot.cli.pa
 
 @dataclass(frozen=True)
 class Ended:
-    """How the program ended, and what it said."""
+    """The exit status and the output of the program."""
 
     status: int
     out: str
@@ -32,7 +32,7 @@ class Ended:
 
     @property
     def sentence(self) -> str:
-        """The one line about what went wrong."""
+        """The one-line error message."""
         assert "Traceback" not in self.err
         [line] = [line for line in self.err.splitlines() if line.startswith("arxiv-daily:")]
         assert self.err.endswith(f"{line}\n")
@@ -40,12 +40,12 @@ class Ended:
 
     @property
     def usage(self) -> str:
-        """What is said to a wrong call, without its frame and its line breaks."""
+        """The usage error, without its frame and its line breaks."""
         return " ".join(re.sub(r"[╭╮╰╯─│]", " ", self.err).split())
 
 
 class Program:
-    """One that runs, or has ended."""
+    """A program that runs, or has ended."""
 
     def __init__(self, process: ForkServerProcess, out: Path, err: Path) -> None:
         self._process = process
@@ -54,31 +54,31 @@ class Program:
 
     @property
     def runs(self) -> bool:
-        """Whether it has not ended yet."""
+        """True while the program is running."""
         return self._process.is_alive()
 
     def send_signal(self, number: int) -> None:
-        """As `kill` does."""
+        """Send a signal, as `kill` does."""
         assert self._process.pid is not None
         os.kill(self._process.pid, number)
 
     async def status(self) -> int:
-        """The exit status when it has ended; if a signal ended it, the signal's number, negative."""
+        """Return the exit status if it has ended; if a signal ended it, the signal's number, negative."""
         await asyncio.to_thread(self._process.join, _FAR_TOO_LONG_SECONDS)
         assert self._process.exitcode is not None, "the program does not end"
         return self._process.exitcode
 
     async def ended(self) -> Ended:
-        """Waits for its end."""
+        """Wait for its end."""
         return Ended(await self.status(), self._out.read_text("utf-8"), self._err.read_text("utf-8"))
 
 
 async def start(
     folder: Path, *arguments: str, env: Mapping[str, str], attempts: int | None = None
 ) -> Program:
-    """Begins it in `folder` with these variables alone; what it says is kept beside that folder.
+    """Start the program in `folder` with these variables alone; its output is kept beside that folder.
 
-    `attempts` bounds its patience with a far end that is not there.
+    `attempts` limits its retries of an unreachable service.
     """
     out, err = (_file(folder, kind) for kind in ("out", "err"))
     process = _forks.Process(target=_run, args=(folder, out, err, arguments, env, attempts))
@@ -87,7 +87,7 @@ async def start(
 
 
 async def call(folder: Path, *arguments: str, **env: str) -> Ended:
-    """How it ends."""
+    """Run the program to its end and return how it ended."""
     return await (await start(folder, *arguments, env=env)).ended()
 
 
@@ -106,14 +106,14 @@ def _run(
     env: Mapping[str, str],
     attempts: int | None,
 ) -> None:
-    from bot import setting_values  # noqa: PLC0415 - it is there already, and nobody else needs it
+    from bot import setting_values  # noqa: PLC0415 - it is loaded already, and nothing else needs it
     from bot.cli import main  # noqa: PLC0415
 
-    setting_values.INSTALLED_IN = None  # tests/conftest.py tells why
+    setting_values.INSTALLED_IN = None  # tests/conftest.py gives the reason
     for number, path in ((0, os.devnull), (1, out), (2, err)):
         os.dup2(os.open(path, os.O_RDWR), number)
     sys.stdout, sys.stderr = open(1, "w", encoding="utf-8"), open(2, "w", encoding="utf-8", buffering=1)  # noqa: SIM115
-    trusted = os.environ["SSL_CERT_FILE"]  # tests/conftest.py tells why
+    trusted = os.environ["SSL_CERT_FILE"]  # tests/conftest.py gives the reason
     os.environ.clear()
     os.environ.update({"SSL_CERT_FILE": trusted, **env})
     os.chdir(folder)

@@ -1,4 +1,4 @@
-"""The year of arXiv that lies beside the checkout, where there is one: a process on loopback, asked over HTTP."""
+"""The year of arXiv that lies beside the checkout, if there is one: a process on loopback, queried over HTTP."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ _PROGRAM = Path(__file__).resolve().parents[1].parent / "shared" / "tools" / "ar
 
 @dataclass(frozen=True)
 class ArxivYear:
-    """A running year; its clock moves only when it is told to."""
+    """A running year; its clock moves only when a test moves it."""
 
     url: str
     client: httpx.AsyncClient
@@ -32,7 +32,7 @@ class ArxivYear:
         await self._ask("fault", kind=kind, n=str(times))
 
     async def truth(self) -> list[dict[str, Any]]:
-        """Every paper: id, submitted, announced, visible, categories, title."""
+        """Return every paper: id, submitted, announced, visible, categories, title."""
         found: list[dict[str, Any]] = json.loads(await self._ask("truth"))
         return found
 
@@ -47,7 +47,7 @@ class ArxivYear:
 
 @asynccontextmanager
 async def arxiv_year(*options: str) -> AsyncIterator[ArxivYear]:
-    """Skips the test where there is none; in CI, fails it."""
+    """The year of arXiv. Skips the test if there is none; in CI, fails it."""
     if not _PROGRAM.exists():
         message = "the year of arXiv is not beside this checkout"
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)

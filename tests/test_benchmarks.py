@@ -1,4 +1,4 @@
-"""The benchmarks in small: each works, and what has to hold on any machine, however fast, holds."""
+"""The benchmarks at their small size: each works, and the promises that hold on any machine hold."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ NO_PROGRAMS = {"__main__", "results", "virtual_time"}
 
 
 def call(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The benchmark as its command line runs it."""
+    """Run the benchmark as its command line does."""
     command = [sys.executable, str(ROOT / "benchmarks" / f"{name}.py"), *arguments]
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
 

@@ -1,4 +1,4 @@
-"""What is loaded when: a slow library costs its time only where it is used."""
+"""Tests of lazy imports: a slow library costs its time only where it is used."""
 
 import inspect
 import subprocess
@@ -22,7 +22,7 @@ ROOT = Path(cli.__file__).parents[2]
 
 
 def loaded(code: str) -> set[str]:
-    """The modules that a fresh interpreter has loaded after `code`."""
+    """Return the modules that a fresh interpreter has loaded after `code`."""
     code = f"import sys\ntry:\n    {code}\nfinally:\n    print(*sys.modules, file=sys.stderr)"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     return set(ended.stderr.split())

@@ -1,4 +1,4 @@
-"""The program as it is installed from its wheel: everything that it needs must be in there."""
+"""The program as it is installed from its wheel, which must contain everything that it needs."""
 
 import os
 import shutil
@@ -14,13 +14,13 @@ import pytest
 CHECKOUT = Path(__file__).resolve().parents[1]
 SOURCES = ("bot", "digest", "templates", "pyproject.toml", "README.md", "LICENSE")
 
-# As it was when the tests were collected: pip has to trust its index.
+# The value when the tests were collected: pip has to trust its index.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COV_"))}
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy of the checkout, with the build tools that pyproject.toml asks for."""
+    """A wheel built from a copy of the checkout, with the build tools that pyproject.toml asks for."""
     copy = tmp_path_factory.mktemp("checkout")
     for name in SOURCES:
         source = CHECKOUT / name
@@ -35,7 +35,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def installed(wheel: Path, tmp_path: Path) -> Path:
-    """The program, in an environment of its own that borrows what it depends on from ours."""
+    """The program, in an environment of its own that borrows its dependencies from ours."""
     folder = tmp_path / "venv"
     venv.create(folder, symlinks=True)
     python = str(folder / "bin" / "python")
@@ -58,7 +58,7 @@ def installed(wheel: Path, tmp_path: Path) -> Path:
 
 
 def run(folder: Path, *command: str) -> str:
-    """What the command says; it must end well."""
+    """Run the command, which must succeed, and return its output."""
     done = subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -215,7 +215,7 @@ class Day:
         return datetime.combine(self.date, _NOON, _SHANGHAI)
 
     def numbers(self, papers: int) -> range:
-        """The numbers of its papers."""
+        """Return the numbers of its papers."""
         return range(self.place * papers + 1, (self.place + 1) * papers + 1)
 
 

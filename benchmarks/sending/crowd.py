@@ -95,7 +95,7 @@ async def drain(folder: Path, url: str) -> None:
 
 
 def outbox(engine: AsyncEngine, bot: ExtBot[LimitArgs], clock: Callable[[], datetime]) -> DeliveryWorker:
-    """The outbox that sends the edition."""
+    """Return the outbox that sends the edition."""
     outgoing = TelegramChannel(bot)
 
     async def contents(*_: object) -> Edition:

@@ -1,4 +1,4 @@
-"""Whole runs with faulty endpoints: one clear message each, the edition is made, and no key leaks."""
+"""Tests of whole runs with faulty endpoints: one clear message each, the edition is made, and no key leaks."""
 
 import json
 from collections.abc import AsyncIterator, Callable

@@ -1,4 +1,4 @@
-"""What is missed comes back, and has the date of its announcement: feeds that are down, holidays that nobody knew."""
+"""Missed papers are recovered, with the date of their announcement: feeds that are down, holidays that are unknown."""
 
 import shutil
 from collections.abc import AsyncIterator
@@ -34,7 +34,7 @@ PATIENCE = FetchPolicy(attempts=1, wait_initial=0.001, wait_max=0.001)
 
 @dataclass
 class Follower:
-    """A program that collects, and the arXiv that it asks; papers are visible three hours after their announcement."""
+    """A program that collects, with its arXiv; papers are visible three hours after their announcement."""
 
     engine: AsyncEngine
     arxiv: FakeArxiv
@@ -44,13 +44,13 @@ class Follower:
     at: datetime = datetime(2026, 7, 1, tzinfo=UTC)
 
     def submit(self, number: int, due: date, announced: date | None = None) -> None:
-        """Paper `number` for the batch of the evening `due`; arXiv announces it on that of `announced`."""
+        """Submit paper `number` for the batch of the evening `due`; arXiv announces it on that of `announced`."""
         self.evenings[number] = announced or due
         hours = 60 if due.isoweekday() == 7 else 10
         self.arxiv.papers.append(paper(number, submitted=announcement(due) - hours * HOUR))
 
     async def look(self, at: datetime, *, patient: bool = False) -> ClosingOutcome:
-        """A run at `at`, which waits where it is `patient`."""
+        """Run at `at`, and wait if the run is `patient`."""
         hidden = self.arxiv.papers
 
         def show(now: datetime) -> None:
@@ -75,7 +75,7 @@ class Follower:
             self.arxiv.papers = hidden
 
     async def made(self) -> dict[date, tuple[list[int], int]]:
-        """The papers of each edition, by number, and how many of them are late."""
+        """Return the papers of each edition, by number, and how many of them are late."""
         async with database.reading(self.engine) as connection:
             days = await editions.between(connection, date.min, date.max)
             found = [await editions.find(connection, day) for day in days]
@@ -115,7 +115,7 @@ async def test_no_paper_is_dated_before_its_announcement_after_a_holiday_that_no
         await it.look(announcement(MONDAY + DAY), patient=True)
         assert holiday.standing is ClosingState.MISSING
         assert await it.made() == {date(2026, 7, 10): ([1], 0), date(2026, 7, 15): ([2, 3], 0)}
-        assert it.at == announcement(MONDAY + DAY) + 6 * HOUR  # no feed tells that the batch is whole
+        assert it.at == announcement(MONDAY + DAY) + 6 * HOUR  # no feed says that the batch is complete
 
 
 async def test_a_batch_that_shows_late_but_before_the_next_has_its_own_date(

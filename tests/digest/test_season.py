@@ -39,7 +39,7 @@ FIRST, LAST = date(2026, 2, 10), date(2026, 4, 14)
 
 @dataclass(frozen=True)
 class Item:
-    """A paper version, the batch that announces it, and when the query API has it."""
+    """A paper version, the batch that announces it, and the time when it appears in the query API."""
 
     paper: Paper
     type: AnnounceType
@@ -48,7 +48,7 @@ class Item:
 
 
 def season(chance: random.Random) -> list[Item]:
-    """What arXiv announces, in the order of the identifiers."""
+    """Return arXiv's announcements, in the order of the identifiers."""
     batches = CALENDAR.batches(Window(CALENDAR.anchor(FIRST - 25 * DAY), CALENDAR.anchor(LAST)))
     made: list[Item] = []
     for batch in batches:
@@ -85,7 +85,7 @@ class Season:
     arxiv: FakeArxiv = field(default_factory=FakeArxiv)
 
     def show(self, at: datetime, *, stale: bool) -> None:
-        """Sets arXiv to what it shows at `at`; a stale feed is that of the day before, with its date or today's."""
+        """Set arXiv to its contents at `at`; a stale feed is that of the day before, with its date or today's."""
         visible = sorted(
             (item for item in self.items if item.visible <= at), key=lambda item: item.paper.version
         )
@@ -101,7 +101,7 @@ class Season:
         self.arxiv.fed_on = f"{dated:%a, %d %b %Y} 00:00:00 -0500"
 
     async def play(self, engine: AsyncEngine) -> dict[date, ClosingOutcome]:
-        """A run a day, which waits as the program does: at its first look the feed may be stale, or fail."""
+        """Run once a day, waiting as the program does: at its first look the feed may be stale, or fail."""
         outcomes = {}
         async with self.arxiv.serve() as url, open_client(None, PATIENCE) as client:
             arxiv_client = ArxivClient(client, interval=0, patience=PATIENCE)
@@ -130,7 +130,7 @@ class Season:
         return pause
 
     async def judge(self, engine: AsyncEngine) -> None:
-        """Compares what the editions show with what was announced."""
+        """Compare what the editions show with what was announced."""
         shown = await made(engine)
         begin, end = CALENDAR.window_of(shown[0].date).start, CALENDAR.anchor(LAST - 3 * DAY)
         papers = {item.paper.id: item.batch for item in self.items if item.type in NEW_TYPES}

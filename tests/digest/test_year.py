@@ -1,4 +1,4 @@
-"""Every announced paper, exactly once: a year of arXiv, played day by day before an outside judge."""
+"""Every announced paper, exactly once: a year of arXiv, simulated day by day and checked by an independent judge."""
 
 import asyncio
 import random
@@ -41,7 +41,7 @@ PATIENCE = FetchPolicy(attempts=3, wait_initial=0.001, wait_max=0.001, retry_aft
 
 @dataclass
 class Reader:
-    """Somebody who collects the editions of a year, day after day, in a database that outlives each process."""
+    """A collector of a year's editions, day after day, in a database that outlives each process."""
 
     year: ArxivYear
     folder: Path
@@ -52,10 +52,10 @@ class Reader:
         default_factory=lambda: EditionPlan(CALENDAR, "zh-CN", SelectionRules(("cs.SD", "eess.AS")))
     )
     alarms: set[date] = field(default_factory=set)
-    """The days whose batch was said to be missing."""
+    """The days whose batch was reported as missing."""
 
     async def collect(self, at: datetime, *, faults: float = 0, kill: bool = False) -> None:
-        """One run at `at`; `faults` is the share of answers that go wrong, `kill` ends its process somewhere."""
+        """Run once at `at`; `faults` is the share of responses that fail, `kill` ends its process at random."""
         await self.year.set_clock(at)
         for _ in range(4):
             if self.chance.random() < faults:
@@ -69,7 +69,7 @@ class Reader:
             self.alarms |= {outcome.overdue} if outcome.overdue else set()
 
     async def _killed(self, at: datetime) -> None:
-        """The program itself, until SIGKILL ends it a moment after its beginning."""
+        """Run the program itself, until SIGKILL ends it a moment after its start."""
         environment = {
             "DATABASE_URL": f"sqlite:///{self.folder}/year.db",
             "DATA_DIR": str(self.folder),
@@ -98,7 +98,7 @@ class Reader:
         await process.wait()
 
     async def judge(self, end: datetime) -> None:
-        """Compares what was shown with what arXiv announced until `end`."""
+        """Compare what was shown with what arXiv announced until `end`."""
         async with database.reading(self.engine) as connection:
             days = await editions.between(connection, date.min, date.max)
             made = [await editions.find(connection, day) for day in days]
@@ -120,7 +120,7 @@ class Reader:
 
 @asynccontextmanager
 async def reading(folder: Path, seed: int, *options: str) -> AsyncIterator[Reader]:
-    """A reader, and the year of arXiv that `options` ask for."""
+    """Create a collector, and the year of arXiv that `options` ask for."""
     async with arxiv_year(*options) as year, open_client("operator@example.org", PATIENCE) as client:
         engine = database.open_engine(f"sqlite:///{folder}/year.db")
         await upgrade(engine)
@@ -138,7 +138,7 @@ def shanghai(day: date, hour: int, minute: int = 0) -> datetime:
 
 
 async def play(reader: Reader, first: date, last: date, *, hour: int, faults: float = 0) -> None:
-    """A run on each day, on some another two hours later; some are killed, and for a week nothing runs at all."""
+    """Run on each day, on some again two hours later; some runs are killed, and for a week nothing runs at all."""
     silence = first + (last - first) / 2
     day = first
     while day <= last:

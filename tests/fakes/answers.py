@@ -1,4 +1,4 @@
-"""Answers that no service should give: one that unpacks to far more than arrives, and one that never ends."""
+"""Responses that no service should give: one that decompresses to far more than arrives, and one that never ends."""
 
 import asyncio
 import gzip
@@ -12,12 +12,12 @@ _BOMB = gzip.compress(b'{"access_token": "' + b" " * 50_000_000 + b'"}')
 
 
 async def bomb(_: Request) -> Response:
-    """50 KB of gzip that hold 50 MB of JSON."""
+    """Return 50 KB of gzip that hold 50 MB of JSON."""
     return Response(_BOMB, headers={"Content-Encoding": "gzip", "Content-Type": "application/json"})
 
 
 async def drip(_: Request) -> Response:
-    """A byte now and then, without an end."""
+    """Send a byte now and then, without an end."""
     return StreamingResponse(_drops(), media_type="application/json")
 
 

@@ -1,4 +1,4 @@
-"""arXiv on loopback: the query API, pages and PDFs, with scripted faults and an eye on manners."""
+"""A fake arXiv on loopback: the query API, pages and PDFs, with scripted faults and a check of its rate limit."""
 
 import argparse
 import re
@@ -28,7 +28,7 @@ _ATOM = "application/atom+xml"
 
 @dataclass
 class FakeArxiv:
-    """What this arXiv holds and what it does wrong next; `faults` are taken one a request, oldest first.
+    """A fake arXiv and its next faults; `faults` are taken one a request, oldest first.
 
     A fault is a status ("503"), a status with Retry-After in seconds ("429:1"), or one of "html" (a page in
     place of the answer), "cut" (half of it), "empty" (a total without entries), "hang" (silence, until the
@@ -46,11 +46,11 @@ class FakeArxiv:
     at_once: int = 0
     most_at_once: int = 0
     announced: list[tuple[str, str]] | None = None
-    """What the feed holds: paper versions and how they are announced. None: there is no feed."""
+    """The entries of the feed: paper versions and their kinds of announcement. None: there is no feed."""
     fed_on: str = ""
-    """The date that the feed gives, as RFC 822 has it."""
+    """The date of the feed, in the form of RFC 822."""
     most_results: int = 30_000
-    """Of one query, over all its pages; arXiv answers what goes beyond with an error."""
+    """The most results of one query, over all its pages; arXiv answers requests beyond that with an error."""
     recorded: bytes | None = None
     recorded_status: int = 200
     when_it_hangs: Callable[[], None] = lambda: None
@@ -116,7 +116,7 @@ class FakeArxiv:
             if fault == "hang":
                 self.when_it_hangs()
                 await request.body()
-                await request.receive()  # the only thing that still comes is that the other side has gone
+                await request.receive()  # the only event that can still come is a disconnect
             return await self._respond(body, kind, fault, headers, status)
         finally:
             self.at_once -= 1
@@ -165,7 +165,7 @@ _TOO_MANY = (
 
 
 def feed(papers: Sequence[Paper], total: int | None = None, start: int = 0) -> bytes:
-    """An answer of the query API."""
+    """Return a response of the query API."""
     count = len(papers) if total is None else total
     return (
         '<?xml version="1.0" encoding="UTF-8"?><feed xmlns="http://www.w3.org/2005/Atom" '
@@ -176,7 +176,7 @@ def feed(papers: Sequence[Paper], total: int | None = None, start: int = 0) -> b
 
 
 def rss(announced: Sequence[tuple[str, str]], fed_on: str = "") -> bytes:
-    """A feed of announcements."""
+    """Return a feed of announcements."""
     items = "".join(
         f"<item><title>As the feed has it</title><guid>oai:arXiv.org:{version}</guid>"
         f"<arxiv:announce_type>{kind}</arxiv:announce_type></item>"
@@ -205,7 +205,7 @@ def _stamp(moment: datetime | None) -> str:
 
 
 def holding(count: int, submitted: datetime, characters: int) -> FakeArxiv:
-    """An arXiv with `count` papers submitted in the minutes from `submitted` on; one in four has only its PDF."""
+    """Return an arXiv with `count` papers submitted in the minutes from `submitted` on; one in four has only a PDF."""
     arxiv = FakeArxiv()
     for number in range(1, count + 1):
         made = paper(number, submitted=submitted + timedelta(minutes=number))
@@ -218,7 +218,7 @@ def holding(count: int, submitted: datetime, characters: int) -> FakeArxiv:
 
 
 def main() -> None:
-    """Serves such an arXiv until the process is ended: `python -m tests.fakes.arxiv --port 8901 --papers 200`."""
+    """Serve such an arXiv until the process is ended: `python -m tests.fakes.arxiv --port 8901 --papers 200`."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--papers", type=int, default=200)

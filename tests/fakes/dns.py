@@ -1,4 +1,4 @@
-"""The DNS: a server on loopback that knows the records of a few names."""
+"""A fake DNS server on loopback that knows the records of a few names."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,14 +19,14 @@ _STRING = 255  # bytes of each string of a TXT record
 
 @dataclass
 class FakeDns(asyncio.DatagramProtocol):
-    """Answers for what is in `records`: `{"example.org TXT": ["v=spf1 -all"]}`; for names in `broken` it fails."""
+    """A server that answers from `records`: `{"example.org TXT": ["v=spf1 -all"]}`; for names in `broken` it fails."""
 
     records: dict[str, list[str]] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[dns.asyncresolver.Resolver]:
-        """A resolver that asks this server."""
+        """A resolver that queries this server."""
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_datagram_endpoint(lambda: self, ("127.0.0.1", 0))
         resolver = dns.asyncresolver.Resolver(configure=False)
@@ -38,11 +38,11 @@ class FakeDns(asyncio.DatagramProtocol):
             transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The far side of `serve`."""
+        """Keep the transport (asyncio.DatagramProtocol)."""
         self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """One question, one answer."""
+        """Answer one query."""
         answer = self._answer(dns.message.from_wire(data))
         self._transport.sendto(answer.to_wire(max_size=65535), addr)
 
@@ -62,6 +62,6 @@ class FakeDns(asyncio.DatagramProtocol):
 
 
 def _text(value: str) -> str:
-    """A TXT record in the strings that it has to be cut into."""
+    """Return a TXT record in the strings that it has to be cut into."""
     parts = [value[start : start + _STRING] for start in range(0, len(value), _STRING)] or [""]
     return " ".join('"{}"'.format(part.replace('"', '\\"')) for part in parts)

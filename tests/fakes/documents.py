@@ -1,4 +1,4 @@
-"""Full texts as arXiv serves them: a LaTeXML page, a PDF. Made, not recorded."""
+"""Full texts as arXiv serves them: a LaTeXML page and a PDF. Made, not recorded."""
 
 from collections.abc import Iterable
 from html import escape
@@ -9,7 +9,7 @@ _SENTENCE = (
 
 
 def sentences(room: int, characters: int) -> str:
-    """Prose about room `room`, of at least `characters` characters, every sentence another."""
+    """Return prose about room `room`, of at least `characters` characters, in which all sentences differ."""
     made: list[str] = []
     while sum(map(len, made)) < characters:
         made.append(_SENTENCE.format(room=room, count=len(made) + 1, gain=len(made) % 17))
@@ -17,7 +17,7 @@ def sentences(room: int, characters: int) -> str:
 
 
 def html_page(title: str, room: int, characters: int = 6000) -> bytes:
-    """A page with two sections, one formula and a list of references."""
+    """Return a page with two sections, one formula and a list of references."""
     half = escape(sentences(room, characters // 2))
     return (
         f'<html><body><article class="ltx_document"><h1 class="ltx_title ltx_title_document">{escape(title)}</h1>'
@@ -32,7 +32,7 @@ def html_page(title: str, room: int, characters: int = 6000) -> bytes:
 
 
 def pdf_file(lines: Iterable[str], per_page: int = 60) -> bytes:
-    """A PDF with `lines` of ASCII text, `per_page` of them on a page."""
+    """Return a PDF with `lines` of ASCII text, `per_page` of them on a page."""
     rows = list(lines)
     pages = [rows[at : at + per_page] for at in range(0, len(rows), per_page)] or [[]]
     kids = " ".join(f"{4 + 2 * at} 0 R" for at in range(len(pages)))

@@ -1,4 +1,4 @@
-"""An IMAP server on loopback with TLS that knows XOAUTH2 alone, and one empty mailbox."""
+"""A fake IMAP server on loopback with TLS that supports XOAUTH2 alone, and has one empty mailbox."""
 
 import asyncio
 import re
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class FakeImap:
-    """Lets in who has one of the `tokens`, pairs of a user and a token."""
+    """A server that accepts logins with one of the `tokens`, pairs of a user and a token."""
 
     tls: ssl.SSLContext
     tokens: set[tuple[str, str]] = field(default_factory=set)

@@ -1,7 +1,7 @@
-"""A language model on loopback: an OpenAI-compatible endpoint, strict about requests, sound unless told otherwise.
+"""A fake language model on loopback: an OpenAI-compatible endpoint, strict about requests, valid unless told otherwise.
 
 For benchmarks it runs on its own: `python -m tests.fakes.model --port 8899 --reading-seconds 8`;
-`GET /_fake/requests` then tells how often it was asked for what.
+`GET /_fake/requests` then returns the number of requests of each kind.
 """
 
 import argparse
@@ -65,10 +65,10 @@ class _Request(_Strict):
 
 
 class FakeModel:
-    """`async with FakeModel() as model`: serves at `model.url`; `faults` are taken one a request, oldest first.
+    """A model: `async with FakeModel() as model` serves at `model.url`; each request takes a fault, oldest first.
 
-    `always` answers every request that no fault is left for; `formats` are the structured outputs it knows, `streams`
-    tells whether it knows streams, `fields` are further ones that it takes; the delays are in seconds. A streamed
+    `always` answers every request that no fault is left for; `formats` are the supported response formats, `streams`
+    tells whether streaming is supported, `fields` are further accepted ones; the delays are in seconds. A streamed
     answer is spread over its delay.
     """
 
@@ -146,7 +146,7 @@ class FakeModel:
         return fault(asked) if fault else told(asked, asked.completion)
 
     def _refusal(self, body: dict[str, Any]) -> Response | None:
-        """What a strict endpoint has against the request."""
+        """Return a strict endpoint's refusal of the request, or None."""
         try:
             asked = _Request.model_validate(body)
         except ValidationError as error:
@@ -200,7 +200,7 @@ class FakeModel:
 
 
 def _is_strict(schema: dict[str, Any]) -> bool:
-    """The subset of JSON schema that every strict server takes."""
+    """Return whether the schema is in the subset of JSON schema that every strict server accepts."""
     if schema["type"] == "object":
         fields = schema["properties"]
         whole = schema.get("additionalProperties") is False and schema.get("required") == [*fields]
@@ -215,13 +215,13 @@ _SIGNS = {'"background"': Purpose.READING, '"statements"': Purpose.ANSWER}
 
 
 def texts(body: dict[str, Any]) -> tuple[str, str]:
-    """The rules and the material of a prompt; a single message holds both."""
+    """Return the instructions and the input of a prompt; a single message holds both."""
     first, *others = (message["content"] for message in body["messages"])
     return first, others[0] if others else first
 
 
 def _subject(body: dict[str, Any]) -> tuple[Purpose, str]:
-    """What the prompt asks for, and of which paper: told by its form, as the schema may not be sent."""
+    """Return the purpose and the paper of the prompt, recognised by its form, because the schema may not be sent."""
     system, user = texts(body)
     paper = _PAPER.search(user)
     purpose = next((each for sign, each in _SIGNS.items() if sign in system), Purpose.TRANSLATION)
@@ -240,7 +240,7 @@ def _sound(body: dict[str, Any], purpose: Purpose, paper: str) -> dict[str, Any]
 
 
 def main() -> None:
-    """Serves until it is interrupted."""
+    """Serve until interrupted."""
     parser = argparse.ArgumentParser(description="A language model that answers at once, or after a delay.")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--translation-seconds", type=float, default=0)

@@ -1,4 +1,4 @@
-"""The sound answers of the fake model: made from the prompt, the same for the same prompt."""
+"""The valid answers of the fake model: made from the prompt, and deterministic."""
 
 import hashlib
 import re
@@ -23,7 +23,7 @@ _KNOWN = {
     "two": "两",
     "three": "三",
 }
-"""What must keep its meaning, or the checks find it."""
+"""Patterns whose meaning must be kept, or the checks find it."""
 
 _TERMS = re.compile(r"^<terms>\n(.*)^</terms>$", re.MULTILINE | re.DOTALL)
 _WORD = r"\$[^$]*\$|\S*[/_@\[]\S*|\b(?P<plain>[A-Z]?[a-z]+)\b|\S*[A-Z0-9]\S*|(?<!\.) (?=[A-Za-z])"
@@ -53,15 +53,15 @@ def translation(system: str, user: str) -> dict[str, Any]:
 
 
 def passages(user: str) -> dict[str, Any]:
-    """The passages that are to be mended, translated anew."""
+    """Return new translations of the passages that need a repair."""
     known = _terms(user)
     return {"passages": [in_chinese(text.strip(), known) for text in _PASSAGE.findall(user)]}
 
 
 def reading(user: str, paper: str) -> dict[str, Any]:
-    """Statements that rest on the first sentence of the text, and a result where the text has it.
+    """Return statements with evidence in the first sentence of the text, and a result if the text has one.
 
-    Asked to correct statements, it has nothing to put in their place.
+    For a prompt that asks to correct statements, there is nothing to replace them with.
     """
     if _AGAIN in user:
         failing = _FAILING.findall(user.partition(_AGAIN)[2])
@@ -102,12 +102,12 @@ def _under(text: str, quotes: Sequence[str]) -> dict[str, Any]:
 
 
 def _text(user: str) -> str:
-    """The text of the paper in a prompt."""
+    """Return the text of the paper in a prompt."""
     return user.partition("<material>")[2].partition("\n\n")[2].partition("</material>")[0]
 
 
 def answer(user: str) -> dict[str, Any]:
-    """One statement, resting on the first sentence of the text and on one that is nowhere; nothing on weather."""
+    """Return one statement that cites the first sentence of the text and a nonexistent one; none on weather."""
     question = user.partition("<question>")[2]
     sentence = _SENTENCE.search(_text(user))
     if "weather" in question or sentence is None:
@@ -117,9 +117,9 @@ def answer(user: str) -> dict[str, Any]:
 
 
 def in_chinese(text: str, terms: Mapping[str, str] | None = None) -> str:
-    """`text` with Chinese for its plain words, and `terms` as they say; names, numbers and formulas stay as they are.
+    """Return `text` with Chinese plain words and the given `terms`; names, numbers and formulas stay.
 
-    As in a sound translation, bounds and number words keep their meaning.
+    As in a correct translation, bounds and number words keep their meaning.
     """
     known = {**_KNOWN, **{source.lower(): target for source, target in (terms or {}).items()}}
     named = "|".join(re.escape(each) for each in sorted(known, key=len, reverse=True))
@@ -128,7 +128,7 @@ def in_chinese(text: str, terms: Mapping[str, str] | None = None) -> str:
 
 
 def in_french(text: str) -> str:
-    """`text` in words that are not English, which only have to look so: each plain one gets a letter more."""
+    """Replace the words of `text` with words that only have to look non-English: each plain one gets a letter more."""
     return re.sub(r"(?<![\w@./-])[A-Z]?[a-z]+(?![\w@/-]|\.\w)", lambda word: f"{word[0]}é", text)
 
 
@@ -142,7 +142,7 @@ def _word(match: re.Match[str], known: Mapping[str, str]) -> str:
 
 
 def _terms(user: str) -> dict[str, str]:
-    """What the prompt wants terms to be called."""
+    """Return the translations of terms that the prompt asks for."""
     found = _TERMS.search(user)
     lines = found[1].strip().splitlines() if found else []
     pairs = (line.partition(": ")[::2] for line in lines)

@@ -1,4 +1,4 @@
-"""One request of the fake model as it came in, and the sound answer to it."""
+"""One request of the fake model as it arrived, and the valid answer to it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 @dataclass(frozen=True)
 class Asked:
-    """A request; `answer` is the sound object, `completion` the whole body around it, `seconds` its delay."""
+    """A request; `answer` is the valid object, `completion` the whole body around it, `seconds` its delay."""
 
     request: Request
     body: dict[str, Any]

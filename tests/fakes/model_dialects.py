@@ -1,7 +1,7 @@
-"""How endpoints that call themselves compatible differ: one name each, from public reports and documentation.
+"""Dialects of endpoints that are called compatible: one name each, from public reports and documentation.
 
-A dialect answers every request in the place of the fake model: with a refusal in the endpoint's own words, or with the
-sound answer in its own form.
+A dialect answers every request in place of the fake model: with a refusal in the endpoint's own words, or with the
+valid answer in its own form.
 """
 
 # ruff: noqa: E501 - the words of endpoints are kept as they are
@@ -24,14 +24,14 @@ Refuse = Callable[[Body], Response | None]
 
 @dataclass(frozen=True)
 class Dialect:
-    """`refuse` is what it has against a request, None for nothing; `reply` how it gives the sound answer."""
+    """A dialect: `refuse` returns its refusal of a request, or None; `reply` returns the valid answer in its form."""
 
     name: str
     source: str
     refuse: Refuse = lambda _: None
     reply: Reply = lambda asked: told(asked, asked.completion)
     lines: int = 20
-    """Of the paper that shows it."""
+    """The length of the paper that shows the dialect."""
 
     def __call__(self, asked: Asked) -> Response:
         return self.refuse(asked.body) or self.reply(asked)
@@ -75,7 +75,7 @@ def _text(asked: Asked) -> str:
 
 
 def _draft(asked: Asked) -> str:
-    """An answer of the same form and more words, of which none may be seen."""
+    """Return an answer of the same form and more words, none of which may be shown."""
     return json.dumps(_drafted(asked.answer), ensure_ascii=False)
 
 
@@ -112,7 +112,7 @@ def _kept_alive(asked: Asked) -> Response:
 
 
 def _cut_at(default: int) -> Reply:
-    """Answers end after `default` tokens, unless the request asks for more."""
+    """End answers after `default` tokens, unless the request asks for more."""
 
     def reply(asked: Asked) -> Response:
         text = _text(asked)

@@ -1,4 +1,4 @@
-"""What goes wrong between a model and us: each fault answers one request in the place of the sound answer."""
+"""Faults between a model and us: each answers one request in place of the valid answer."""
 
 # ruff: noqa: ARG002, ARG005 - all faults have one signature, and so have ASGI's responses
 
@@ -22,7 +22,7 @@ Fault = Callable[[Asked], Response]
 
 
 def problem(status: int, message: str, code: str | None = None, param: str | None = None) -> Response:
-    """An error in OpenAI's form."""
+    """Return an error in OpenAI's form."""
     error = {"message": message, "type": "invalid_request_error", "param": param, "code": code}
     return JSONResponse({"error": error}, status)
 
@@ -40,7 +40,7 @@ def status(number: int, *, code: str | None = None, retry_after: str | float | N
 
 
 def says(text: str | None, *, finish_reason: str | None = "stop", refusal: str | None = None) -> Fault:
-    """A completion around `text`."""
+    """Return a completion with the content `text`."""
 
     def fault(asked: Asked) -> Response:
         message = {"role": "assistant", "content": text, "refusal": refusal}
@@ -51,7 +51,7 @@ def says(text: str | None, *, finish_reason: str | None = "stop", refusal: str |
 
 
 def around(before: str, after: str = "") -> Fault:
-    """The sound answer between two texts: thoughts, fences, politeness."""
+    """Put the valid answer between two texts: reasoning, code fences, polite phrases."""
     return lambda asked: says(before + json.dumps(asked.answer, ensure_ascii=False) + after)(asked)
 
 
@@ -87,7 +87,7 @@ def redirect(url: str) -> Fault:
 
 @dataclass
 class Huge:
-    """A body of many megabytes, with or without an error's status; `sent_bytes` is how much of it was taken."""
+    """A body of many megabytes, with or without an error's status; `sent_bytes` is how much of it was read."""
 
     megabytes: int = 90
     status: int = 200
@@ -104,7 +104,7 @@ class Huge:
 
 
 def drip(seconds: float) -> Fault:
-    """The sound completion in ten pieces over `seconds`."""
+    """Send the valid completion in ten pieces over `seconds`."""
 
     def fault(asked: Asked) -> Response:
         body = json.dumps(asked.completion).encode()
@@ -127,7 +127,7 @@ class _Hang(Response):
 
 
 def hang(asked: Asked) -> Response:
-    """Silence, until the other side gives up."""
+    """Send nothing, until the other side gives up."""
     return _Hang()
 
 
@@ -139,12 +139,12 @@ class _Cut(Response):
 
 
 def disconnect(asked: Asked) -> Response:
-    """A connection that breaks within the answer."""
+    """Break the connection within the answer."""
     return _Cut()
 
 
 def breaks_off(part: float, *, finished: bool = False) -> Fault:
-    """A stream whose connection breaks behind that part of the text; `finished`: behind all of it but the count."""
+    """Break the connection of a stream after that part of the text; `finished`: after all of it except the usage."""
 
     def fault(asked: Asked) -> Response:
         sent = events(asked.completion)
@@ -166,13 +166,13 @@ class _BrokenStream(Response):
 
 
 def ends_early(asked: Asked) -> Response:
-    """A stream that ends in good order, in the middle of the text."""
+    """End a stream properly in the middle of the text."""
     sent = events(asked.completion)
     return streamed(sent[: len(sent) // 2])
 
 
 def in_step(seen: Callable[[int], Awaitable[None]], parts: int = 3) -> Fault:
-    """The sound stream in so many parts; the one after the `n`th waits for `seen(n)`."""
+    """Send the valid stream in that many parts; the one after the `n`th waits for `seen(n)`."""
 
     def fault(asked: Asked) -> Response:
         sent = events(asked.completion)
@@ -190,7 +190,7 @@ def in_step(seen: Callable[[int], Awaitable[None]], parts: int = 3) -> Fault:
 
 
 def stalls(asked: Asked) -> Response:
-    """A stream that falls silent in the middle of the text, until the other side gives up."""
+    """Stall a stream in the middle of the text, until the other side gives up."""
     sent = events(asked.completion)
 
     async def pieces() -> AsyncIterator[bytes]:
@@ -202,7 +202,7 @@ def stalls(asked: Asked) -> Response:
 
 
 def error_in_stream(error: dict[str, Any]) -> Fault:
-    """An error in the middle of a stream."""
+    """Send an error in the middle of a stream."""
 
     def fault(asked: Asked) -> Response:
         sent = events(asked.completion)
@@ -216,15 +216,15 @@ def without_usage(asked: Asked) -> Response:
 
 
 def all_at_once(asked: Asked) -> Response:
-    """The whole text in one event, and the stream in one piece."""
+    """Send the whole text in one event, and the stream in one piece."""
     return streamed(events(asked.completion, characters=1_000_000), size=1_000_000)
 
 
 def at_once_all_the_same(asked: Asked) -> Response:
-    """A whole body where a stream was asked for."""
+    """Send a whole body where a stream was requested."""
     return JSONResponse(asked.completion)
 
 
 def stream_of(*sent: bytes) -> Fault:
-    """A stream of these bytes."""
+    """Send a stream of these bytes."""
     return lambda asked: streamed(sent, size=65_536)

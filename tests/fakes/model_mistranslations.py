@@ -1,4 +1,4 @@
-"""A model that translates wrongly on cue: what it does to the sound answer, call by call for each paper."""
+"""A model that translates wrongly on cue: its changes of the valid answer, call by call for each paper."""
 
 import json
 from collections import Counter
@@ -11,11 +11,11 @@ from tests.fakes.model_faults import Asked, Fault, says
 from tests.fakes.model_stream import told
 
 Wrong = Callable[[dict[str, Any]], dict[str, Any]]
-"""The sound answer -> a wrong one."""
+"""A function from the valid answer to a wrong one."""
 
 
 def answered(wrong: Wrong) -> Fault:
-    """What `wrong` makes of the sound answer, in its place."""
+    """Answer with the result of `wrong` in place of the valid answer."""
     return lambda asked: says(json.dumps(wrong(asked.answer), ensure_ascii=False))(asked)
 
 
@@ -24,7 +24,7 @@ def soundly(asked: Asked) -> Response:
 
 
 def changed(old: str, new: str) -> Fault:
-    """`new` wherever the answer has `old`."""
+    """Put `new` wherever the answer has `old`."""
 
     def wrong(answer: dict[str, Any]) -> dict[str, Any]:
         written = json.dumps(answer, ensure_ascii=False)
@@ -35,7 +35,7 @@ def changed(old: str, new: str) -> Fault:
 
 
 def with_abstract(text: str) -> Fault:
-    """Another abstract; `{}` in it stands for the sound one."""
+    """Replace the abstract; `{}` in the new one stands for the valid one."""
     return answered(lambda answer: {**answer, "abstract": text.replace("{}", answer["abstract"])})
 
 
@@ -43,9 +43,9 @@ _TRANSLATORS = ("You translate", "You correct passages")
 
 
 class Mistranslates:
-    """Answers the n-th translation of each paper with the n-th of `faults`, and what comes after them with the last.
+    """A fault that answers the n-th translation of each paper with the n-th of `faults`, later ones with the last.
 
-    With `only`, the other papers are translated soundly. What else is asked (readings) is answered soundly.
+    With `only`, the other papers are translated correctly. All other requests (readings) get valid answers.
     """
 
     def __init__(self, *faults: Fault, only: str = "") -> None:

@@ -1,4 +1,4 @@
-"""Completions as the fake model gives them: at once, or streamed where the request asks for that."""
+"""Completions of the fake model: at once, or streamed if the request asks for that."""
 
 import asyncio
 import json
@@ -14,14 +14,14 @@ _BYTES = 11  # of the stream that are sent together: events, escapes and charact
 
 
 def told(asked: Asked, completion: dict[str, Any]) -> Response:
-    """`completion` in the form that was asked for."""
+    """Return `completion` in the form that was requested."""
     if not asked.body.get("stream"):
         return JSONResponse(completion)
     return streamed(events(completion), asked.seconds)
 
 
 def events(completion: dict[str, Any], characters: int = _CHARACTERS) -> list[bytes]:
-    """The events of a streamed `completion`: its text by `characters`, the end, the count of its tokens."""
+    """Return the events of a streamed `completion`: its text by `characters`, the end, the usage."""
     head = {name: completion.get(name) for name in ("id", "created", "model")}
     head["object"] = "chat.completion.chunk"
     chunks: list[dict[str, Any]] = []
@@ -42,12 +42,12 @@ def _parts(choice: dict[str, Any], characters: int) -> Iterator[dict[str, Any]]:
 
 
 def event(data: dict[str, Any]) -> bytes:
-    """One server-sent event; JSON in UTF-8, as most endpoints write it."""
+    """Return one server-sent event; JSON in UTF-8, as most endpoints write it."""
     return b"data: " + json.dumps(data, ensure_ascii=False).encode() + b"\n\n"
 
 
 def streamed(sent: Iterable[bytes], seconds: float = 0, size: int = _BYTES) -> Response:
-    """The events `sent`, `size` bytes at a time, evenly over `seconds`."""
+    """Send the events `sent`, `size` bytes at a time, evenly over `seconds`."""
     body = b"".join(sent)
 
     async def pieces() -> AsyncIterator[bytes]:

@@ -1,4 +1,4 @@
-"""A token endpoint on loopback (RFC 6749 §6), as strict as Google's and Microsoft's: a form, and what must be in it."""
+"""A fake token endpoint on loopback (RFC 6749 §6), as strict as Google's and Microsoft's about its form fields."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,7 +19,7 @@ _FORM = "application/x-www-form-urlencoded"
 
 @dataclass
 class FakeTokens:
-    """Gives a token for each refresh token that is good; with `rotates`, and a new refresh token, as Microsoft does."""
+    """Grants a token for each valid refresh token; with `rotates`, and a new refresh token, as Microsoft does."""
 
     good: set[str] = field(default_factory=lambda: {"refresh-0"})
     rotates: bool = False

@@ -1,4 +1,4 @@
-"""Proxies that take only what their standards say, and note for whom.
+"""Fake proxies that accept only standard requests, and record their targets.
 
 HTTP: the absolute form and CONNECT (RFC 9112, 3.2.2 and 3.2.3; RFC 9110, 9.3.6 and 11.7). SOCKS: version 5 with
 CONNECT (RFC 1928), with a login where there is one (RFC 1929). All hosts are this machine.
@@ -20,7 +20,7 @@ _NO_LOGIN, _LOGIN, _NONE = 0, 2, 0xFF  # methods of RFC 1928, 3
 
 @dataclass
 class FakeProxy:
-    """One that runs at `address`; `targets` are the hosts and ports that it was asked for."""
+    """A proxy that runs at `address`; `targets` are the hosts and ports that it was asked for."""
 
     scheme: str
     login: tuple[str, str] | None
@@ -29,21 +29,21 @@ class FakeProxy:
 
     @property
     def address(self) -> str:
-        """With the login, as a setting holds it."""
+        """The address with the login, as a setting holds it."""
         user = f"{self.login[0]}:{self.login[1]}@" if self.login else ""
         return f"{self.scheme}://{user}{_HOST}:{self.port}"
 
 
 @asynccontextmanager
 async def http_proxy(login: tuple[str, str] | None = None) -> AsyncIterator[FakeProxy]:
-    """An HTTP proxy, which asks for the `login` if there is one."""
+    """An HTTP proxy, which requires the `login` if there is one."""
     async with _serving(FakeProxy("http", login), _http) as proxy:
         yield proxy
 
 
 @asynccontextmanager
 async def socks_proxy(login: tuple[str, str] | None = None) -> AsyncIterator[FakeProxy]:
-    """A SOCKS proxy, which asks for the `login` if there is one."""
+    """A SOCKS proxy, which requires the `login` if there is one."""
     async with _serving(FakeProxy("socks5", login), _socks) as proxy:
         yield proxy
 
@@ -149,7 +149,7 @@ Ends = tuple[StreamReader, StreamWriter]
 
 
 async def _joined(near: Ends, far: Ends) -> None:
-    """Passes on what each says to the other, until both have ended."""
+    """Relay data in both directions until both sides have ended."""
     try:
         await asyncio.gather(_passed_on(near[0], far[1]), _passed_on(far[0], near[1]))
     finally:

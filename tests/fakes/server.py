@@ -1,4 +1,4 @@
-"""Serves an ASGI application on loopback, in the test's own event loop."""
+"""A server for an ASGI application on loopback, in the test's own event loop."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,14 +11,14 @@ from uvicorn.server import ServerState
 
 from tests.certificates import Certificate
 
-_LAST_SECONDS = 1  # for requests that are under way at the end
+_LAST_SECONDS = 1  # for requests in progress at the end
 
 
 @asynccontextmanager
 async def serving(app: ASGIApp, certificate: Certificate | None = None) -> AsyncIterator[str]:
     """The address of `app`, such as `http://127.0.0.1:40123`, while it is being served.
 
-    With a `certificate`, which is for localhost, it begins with https.
+    With a `certificate`, which is for localhost, the address begins with https.
     """
     config = uvicorn.Config(
         app,
@@ -28,7 +28,7 @@ async def serving(app: ASGIApp, certificate: Certificate | None = None) -> Async
         ssl_keyfile=certificate.key if certificate else None,
     )
     config.load()
-    # uvicorn.Server would look every 0.1 s whether it is to end, and sleep once more before it does.
+    # uvicorn.Server would poll every 0.1 s whether it should exit, and sleep once more before it does.
     state = ServerState()
     state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
     listener = await asyncio.get_running_loop().create_server(
@@ -46,7 +46,7 @@ async def serving(app: ASGIApp, certificate: Certificate | None = None) -> Async
 
 
 async def _closed(state: ServerState) -> None:
-    """Lets the requests under way end, for a moment; then no task and no connection is left."""
+    """Let requests in progress end, for a moment; then no task and no connection is left."""
     for connection in tuple(state.connections):
         connection.shutdown()
     if state.tasks:

@@ -1,4 +1,4 @@
-"""An SMTP server on loopback that misbehaves as it is told, and remembers what it took."""
+"""A fake SMTP server on loopback that misbehaves as told, and remembers the mail that it accepted."""
 
 import asyncio
 import re
@@ -15,33 +15,33 @@ from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 
 class Stage(Enum):
-    """Where a fault can be."""
+    """The stages at which a fault can occur."""
 
     GREETING = auto()
     MAIL = auto()
     RCPT = auto()
     DATA = auto()
     CONTENT = auto()
-    """After the final dot: the message was read, and is taken only where the fault says so."""
+    """After the final dot: the message was read, and is accepted only if the fault says so."""
 
 
 @dataclass(frozen=True)
 class Says:
-    """A reply in place of the sound one."""
+    """A reply in place of the valid one."""
 
     reply: str
 
 
 @dataclass(frozen=True)
 class Drops:
-    """The connection ends without a reply. `taken`: the message was taken all the same."""
+    """The connection ends without a reply. `taken`: the message was accepted all the same."""
 
     taken: bool = False
 
 
 @dataclass(frozen=True)
 class Stalls:
-    """No reply comes, and the connection stays. `taken`: the message was taken all the same."""
+    """No reply comes, and the connection stays. `taken`: the message was accepted all the same."""
 
     taken: bool = False
 
@@ -51,7 +51,7 @@ Fault = Says | Drops | Stalls
 
 @dataclass(frozen=True)
 class Taken:
-    """A mail that the server answers for."""
+    """A mail that the server accepted."""
 
     sender: str
     to: str
@@ -61,11 +61,11 @@ class Taken:
 
 @dataclass
 class FakeSmtp:
-    """Offers STARTTLS where there is a `tls`, or speaks it from the start; asks for a `login` where there is one.
+    """Offers STARTTLS if there is a `tls`, or uses TLS from the start; requires a `login` if there is one.
 
-    With `tokens`, whoever logs in needs a user and one of the tokens that are good for them (SASL XOAUTH2).
+    With `tokens`, a login needs a user and one of the tokens that are valid for that user (SASL XOAUTH2).
 
-    At most `connections` at once are let in; each is told 421 after `messages`.
+    At most `connections` are accepted at once; each is told 421 after `messages`.
     """
 
     tls: ssl.SSLContext | None = None
@@ -77,31 +77,31 @@ class FakeSmtp:
     taken: list[Taken] = field(default_factory=list)
     commands: Counter[str] = field(default_factory=Counter)
     asked: Counter[str] = field(default_factory=Counter)
-    """How often each address was named at RCPT."""
+    """The number of times that each address was named at RCPT."""
     opened: int = 0
     open: int = 0
     most_open: int = 0
     port: int = 0
     met: int = 0
-    """How many faults have happened."""
+    """The number of faults that have occurred."""
     when_it_stalls: Callable[[], None] = lambda: None
     _faults: list[tuple[Stage, Fault, str | None, list[int]]] = field(default_factory=list)
 
     @property
     def mailboxes(self) -> Counter[str]:
-        """How many mails each address got."""
+        """The number of mails that each address got."""
         return Counter(each.to for each in self.taken)
 
     def fail(self, stage: Stage, fault: Fault, *, to: str | None = None, times: int = 1) -> None:
-        """The next `times` that it comes to `stage`, for mail to `to` or to anybody, `fault` happens."""
+        """Plan `fault` for the next `times` that `stage` is reached, for mail to `to` or to anybody."""
         self._faults.append((stage, fault, to, [times]))
 
     def mend(self) -> None:
-        """Takes back the faults that are still to come."""
+        """Cancel the faults that are still to come."""
         self._faults.clear()
 
     def fault(self, stage: Stage, to: str | None) -> Fault | None:
-        """What is to happen now; counts it."""
+        """Return the fault for now, if there is one; counts it."""
         for wanted, fault, address, times in self._faults:
             if wanted is stage and times[0] and address in (None, to):
                 times[0] -= 1
@@ -111,7 +111,7 @@ class FakeSmtp:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["FakeSmtp"]:
-        """Listens while the block runs."""
+        """Listen while the block runs."""
         loop = asyncio.get_running_loop()
         sessions: set[_Session] = set()
         direct = self.tls if self.from_the_start else None
@@ -126,11 +126,11 @@ class FakeSmtp:
             for session in tuple(sessions):
                 session.drop()
             await server.wait_closed()
-            await asyncio.sleep(0)  # aiosmtpd's tasks hear of their end
+            await asyncio.sleep(0)  # aiosmtpd's tasks notice their end
 
 
 class _Session(SMTP):
-    """One connection; faults first, then what aiosmtpd does."""
+    """A connection; faults come first, then aiosmtpd's behaviour."""
 
     def __init__(self, house: FakeSmtp, sessions: set["_Session"]) -> None:
         self._house = house
@@ -160,7 +160,7 @@ class _Session(SMTP):
         return counted
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if not self._number:  # it is made once more when TLS begins
+        if not self._number:  # it is created once more when TLS begins
             self._house.opened += 1
             self._house.open += 1
             self._house.most_open = max(self._house.most_open, self._house.open)
@@ -175,14 +175,14 @@ class _Session(SMTP):
         super().connection_lost(error)
 
     def drop(self) -> None:
-        """Ends the connection at once."""
+        """Close the connection at once."""
         if isinstance(self.transport, asyncio.Transport):
             self.transport.abort()
 
     async def push(self, status: Any) -> None:
-        """What aiosmtpd answers goes through here; the first of it is the greeting.
+        """Send a reply; all of aiosmtpd's replies pass here, the greeting first.
 
-        Servers answer in UTF-8 where nobody asked for it; aiosmtpd would refuse to.
+        Servers reply in UTF-8 even unasked; aiosmtpd would refuse to.
         """
         if str(status).startswith("220 mx.example"):
             limit = self._house.connections
@@ -196,12 +196,12 @@ class _Session(SMTP):
         await super().push(status.encode() if isinstance(status, str) else status)
 
     def drop_politely(self) -> None:
-        """Ends the connection when what was said has gone out."""
+        """Close the connection when its output has been sent."""
         if isinstance(self.transport, asyncio.Transport):
             self.transport.close()
 
     async def auth_XOAUTH2(self, _: SMTP, arguments: list[str]) -> AuthResult:  # noqa: N802
-        """As Google documents it: a refusal is told in JSON first, and comes behind an empty line."""
+        """Log in as Google documents it: a refusal is sent as JSON first, and comes after an empty line."""
         said = b64decode(arguments[1], validate=True).decode()
         found = re.fullmatch("user=([^\1]*)\1auth=Bearer ([^\1]*)\1\1", said)
         if found and (found[1], found[2]) in (self._house.tokens or set()):
@@ -245,7 +245,7 @@ class _Session(SMTP):
         return "250 2.0.0 OK"
 
     async def handle_exception(self, error: Exception) -> str:
-        """A session is its own handler: without this, aiosmtpd would ask it without end."""
+        """Return a reply. A session is its own handler: without this, aiosmtpd would recurse without end."""
         self.drop_politely()
         return f"421 4.3.0 mx.example {type(error).__name__}"
 

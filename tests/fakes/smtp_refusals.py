@@ -1,6 +1,6 @@
-"""Refusals of a relay that are about the sender, whichever recipient they answer: none of them ends a subscription.
+"""Refusals of a relay that concern the sender, whichever recipient they answer: none of them ends a subscription.
 
-Wordings as servers' source and providers' help pages have them, with names and addresses of our own.
+Wordings are those of servers' source and providers' help pages, with names and addresses of our own.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ ALWAYS = 1_000_000  # times
 
 @dataclass(frozen=True)
 class Refusal:
-    """A reply, where it is given, and who gives it."""
+    """A reply, the stage at which it is given, and its origin."""
 
     name: str
     stage: Stage
@@ -20,7 +20,7 @@ class Refusal:
     source: str
 
     def plan(self, server: FakeSmtp) -> None:
-        """Has `server` answer so to every recipient from now on."""
+        """Let `server` give this reply to every recipient from now on."""
         server.fail(self.stage, Says(self.reply), times=ALWAYS)
 
 

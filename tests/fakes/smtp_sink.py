@@ -1,8 +1,8 @@
-"""An SMTP server that keeps of each mail whom it was for and its Message-ID, one line each: for benchmarks.
+"""An SMTP server that records each mail's recipient and Message-ID, one line each: for benchmarks.
 
     python -m tests.fakes.smtp_sink PORT FILE
 
-The line is in the file before the mail is answered for: whoever is told so can rely on it.
+The line is in the file before the reply to the mail is sent, so that a client can rely on it.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ class _Session(asyncio.Protocol):
 
 
 async def serve(port: int, path: Path) -> None:
-    """Until it is ended."""
+    """Serve until the process is ended."""
     with path.open("ab", buffering=0) as log:
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: _Session(log), "127.0.0.1", port, backlog=200)

@@ -1,7 +1,7 @@
 """Telegram's Bot API on loopback: strict about requests, with the people on its other side and scripted faults.
 
 `Application.builder().base_url(f"{fake.url}/bot")` speaks to it. For benchmarks it runs on its own, counting only:
-`python -m tests.fakes.telegram --port 8897`; `GET /_log` then tells how many messages each chat got.
+`python -m tests.fakes.telegram --port 8897`; `GET /_log` then returns the number of messages to each chat.
 """
 
 import argparse
@@ -40,9 +40,9 @@ _LOOK_SECONDS = 0.01
 
 
 class FakeTelegram(World):
-    """`async with FakeTelegram() as fake`: serves at `fake.url`. Options: see `World`.
+    """A Bot API: `async with FakeTelegram() as fake` serves at `fake.url`. Options: see `World`.
 
-    `latency_seconds` lie before each answer but that of getUpdates.
+    Each response but that of getUpdates is delayed by `latency_seconds`.
     """
 
     def __init__(self, *, latency_seconds: float = 0, **options: Any) -> None:
@@ -52,7 +52,7 @@ class FakeTelegram(World):
         self._latency_seconds = latency_seconds
         self._script = faults.Script()
         self.leap_seconds = 0.0
-        """The patience of who asks, which ends at once where a request is left without an answer."""
+        """The patience of clients, which ends at once if a request is left without a response."""
         self._closing = asyncio.Event()
         self._methods = {name.lower(): (name, method) for name, method in self._all_methods().items()}
 
@@ -100,7 +100,7 @@ class FakeTelegram(World):
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[str]:
-        """`async with fake.serve() as url`: the same by another name, as for the other fakes."""
+        """Serve in `async with fake.serve() as url`, as with the other fakes."""
         async with self:
             yield self.url
 
@@ -121,23 +121,23 @@ class FakeTelegram(World):
         chat_id: int | str | None = None,
         times: int = 1,
     ) -> None:
-        """Plans `fault` for the next `times` requests of `method` (None: any but getUpdates) to `chat_id`."""
+        """Plan `fault` for the next `times` requests of `method` (None: any but getUpdates) to `chat_id`."""
         self._script.plan(fault, method, chat_id, times)
 
     def mend(self) -> None:
-        """Takes back the faults that are still to come."""
+        """Cancel the faults that are still to come."""
         self._script.clear()
 
     def user(
         self,
-        id: int,  # noqa: A002 - the name that Telegram has for it
+        id: int,  # noqa: A002 - Telegram's name for it
         first_name: str = "李雷",
         language_code: str | None = "zh-hans",
         username: str | None = None,
         *,
         started: bool = False,
     ) -> User:
-        """A person; until they have `started` or said something, the bot may not write to them."""
+        """Add a person; until they have `started` or said something, the bot may not write to them."""
         json = {"id": id, "is_bot": False, "first_name": first_name}
         json |= {"username": username} if username else {}
         json |= {"language_code": language_code} if language_code else {}
@@ -154,7 +154,7 @@ class FakeTelegram(World):
         forum: bool = False,
         username: str | None = None,
     ) -> Chat:
-        """A group with the bot in it: a supergroup where the id is one's, or with `forum`."""
+        """Add a group that contains the bot: a supergroup if the id is that of one, or with `forum`."""
         admins = list(admins)
         kind = "supergroup" if forum or id < -1_000_000_000_000 else "group"
         chat = self.chats[id] = Chat(id, kind, title, username, forum=forum)
@@ -168,23 +168,23 @@ class FakeTelegram(World):
         title: str = "arXiv Daily",
         username: str | None = None,
     ) -> Chat:
-        """A channel, where the bot is not yet: see `promote`."""
+        """Add a channel, in which the bot is not yet: see `promote`."""
         chat = self.chats[id] = Chat(id, "channel", title, username, bot="left")
         return chat
 
     async def promote(self, chat: Chat, *, by: User) -> None:
-        """Makes the bot an administrator."""
+        """Make the bot an administrator."""
         chat.members.setdefault(by.id, by.json)
         chat.admins.add(by.id)
         move(self, chat, "administrator", by.json)
 
     async def kick(self, chat: Chat, *, by: User | None = None) -> None:
-        """Removes the bot; `by` None: an administrator whom it does not know."""
+        """Remove the bot; `by` None: by an administrator whom it does not know."""
         person = by.json if by else {"id": 1, "is_bot": False, "first_name": "An administrator"}
         move(self, chat, "kicked", person)
 
     async def migrate(self, group: Chat, new_id: int) -> Chat:
-        """The supergroup that `group` becomes; a service message in each tells so."""
+        """Migrate `group` to a supergroup, and return that; a service message in each tells so."""
         new = self.chats[new_id] = Chat(
             new_id, "supergroup", group.title, bot=group.bot, members=group.members, admins=group.admins
         )
@@ -199,11 +199,11 @@ class FakeTelegram(World):
         return Message(chat.next_id(), chat.id, False, "", at, date, sender=sender, extra=extra)
 
     async def send_update(self, update: dict[str, Any]) -> int:
-        """Any update; gives its id, which may be given or left out."""
+        """Queue any update and return its id, which may be given or left out."""
         return self.updates.push_raw(update)
 
     async def answer(self, path: dict[str, Any], scope: Scope, receive: Receive) -> Response | None:
-        """The answer to one request; None when the connection is to break without one."""
+        """Return the response to one request; None if the connection should break without one."""
         body = await body_of(receive)
         if path["token"] != self.token:
             return _refusal(BotApiError(401, "Unauthorized"))
@@ -246,7 +246,7 @@ class FakeTelegram(World):
             leaping.cancel()
 
     async def _leap(self) -> None:
-        """The patience of who waits ends, once nobody asks for anything else: a leap would be the end of that too."""
+        """End the patience of clients once there are no other requests: a leap would end those too."""
         quiet = 0
         while quiet < _QUIET_LOOKS:
             asked = self._calls()
@@ -286,7 +286,7 @@ class FakeTelegram(World):
         )
 
     async def _says(self, request: Request) -> Response:
-        """For a benchmark: `{"chat_id": 5, "text": "/help"}` is said by that person."""
+        """Let a person send a message, for a benchmark: `{"chat_id": 5, "text": "/help"}`."""
         said = await request.json()
         known = self.chats.get(said["chat_id"])
         user = (
@@ -303,11 +303,11 @@ def _refusal(error: BotApiError) -> Response:
 
 
 def _nothing(parameters: Parameters) -> None:
-    """What getUpdates does here: see `FakeTelegram._result`."""
+    """Answer getUpdates: see `FakeTelegram._result`."""
 
 
 def main() -> None:
-    """Serves until it is interrupted; every chat is somebody's who has written to the bot."""
+    """Serve until interrupted; every chat is that of a person who has written to the bot."""
     parser = argparse.ArgumentParser(description="Telegram's Bot API on loopback, counting messages.")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--latency", type=float, default=0, help="seconds before each answer")

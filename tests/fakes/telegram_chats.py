@@ -1,4 +1,4 @@
-"""Chats as their people see them: what is shown now, and what has come since one last looked."""
+"""Chats from their members' side: the messages that are shown now, and those since the last check."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +15,7 @@ Person = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file in a message; `content` is None where it was sent by its `file_id` alone."""
+    """A file in a message; `content` is None if it was sent by its `file_id` alone."""
 
     file_id: str
     name: str
@@ -37,7 +37,7 @@ class Draft:
 class Message:
     """One message, as it stands after `edits` edits; `at` is in seconds of the fake's clock, `date` of Unix time.
 
-    `text` is what is read (of a document, its caption), `html` what was sent for it; offsets of `entities` are in
+    `text` is the visible text (of a document, its caption), `html` the HTML that was sent; offsets of `entities` are in
     UTF-16 units.
     """
 
@@ -69,23 +69,23 @@ _Wanted = Callable[[Message], bool]
 
 @dataclass(eq=False)
 class Chat:
-    """A private chat, group, supergroup or channel; `bot` is the bot's status in it, as ChatMember has it."""
+    """A private chat, group, supergroup or channel; `bot` is the bot's status in it, as in ChatMember."""
 
     id: int
     type: str
     title: str = ""
     username: str | None = None
     person: Person | None = None
-    """Whose private chat it is."""
+    """The person whose private chat it is."""
     forum: bool = False
     bot: str = "member"
     started: bool = True
-    """Whether its person has ever written to the bot."""
+    """True if its person has ever written to the bot."""
     migrated_to: int | None = None
     members: dict[int, Person] = field(default_factory=dict)
     admins: set[int] = field(default_factory=set)
     topics: dict[int, bool] = field(default_factory=dict)
-    """The topics that there are, and whether each is open."""
+    """The existing topics, and whether each is open."""
     actions: list[str] = field(default_factory=list)
     drafts: list[Draft] = field(default_factory=list)
     messages: dict[int, Message] = field(default_factory=dict)
@@ -96,7 +96,7 @@ class Chat:
 
     @property
     def shown(self) -> list[Message]:
-        """What the chat shows now, oldest first: edited messages as edited, deleted ones not at all."""
+        """The messages that the chat shows now, oldest first: edited ones as edited, deleted ones not at all."""
         return list(self.messages.values())
 
     @property
@@ -105,7 +105,7 @@ class Chat:
 
     @property
     def json(self) -> dict[str, Any]:
-        """A Chat object of the Bot API."""
+        """Return a Chat object of the Bot API."""
         if self.person is not None:
             names = {key: name for key, name in self.person.items() if key in ("first_name", "username")}
             return {"id": self.id, "type": "private", **names}
@@ -115,7 +115,7 @@ class Chat:
         return {**chat, "is_forum": True} if self.forum else chat
 
     def opens_topic(self) -> int:
-        """The number of a new topic, its `message_thread_id`."""
+        """Open a topic and return its number, the `message_thread_id`."""
         self.last_id += 1
         self.topics[self.last_id] = True
         return self.last_id
@@ -131,7 +131,7 @@ class Chat:
         return self.last_id
 
     def show(self, message: Message, *, tell: bool = True) -> None:
-        """Takes in a new message, or a new form of one that is shown; `tell` those who wait for the bot's."""
+        """Show a new message, or a new version of a shown one; `tell` notifies those who wait for the bot's."""
         self.messages[message.id] = message
         if tell and message.from_bot:
             self._news.append(message)
@@ -146,11 +146,11 @@ class Chat:
         wanted: int | _Wanted = 1,
         /,
         *,
-        timeout: float = 300,  # noqa: ASYNC109 - a test's patience; the error has to tell what came instead
+        timeout: float = 300,  # noqa: ASYNC109 - a test's timeout; the error has to tell what came instead
     ) -> list[Message] | Message:
-        """The bot's next `wanted` messages, or its next message or edit of which `wanted` is true.
+        """Return the bot's next `wanted` messages, or its next message or edit of which `wanted` is true.
 
-        Next: after what an earlier call gave back. Raises TimeoutError after `timeout` seconds, and tells what
+        Next: after those that an earlier call returned. Raises TimeoutError after `timeout` seconds, and tells what
         has come instead.
         """
         try:
@@ -179,7 +179,7 @@ class Chat:
 
 
 def message_json(message: Message, chat: Chat) -> dict[str, Any]:
-    """A Message object of the Bot API."""
+    """Return a Message object of the Bot API."""
     return {**dict(_fields(message, chat)), **message.extra}
 
 
@@ -221,5 +221,5 @@ def _content(message: Message) -> Iterator[tuple[str, Any]]:
 
 
 def people(members: Iterable[Person]) -> dict[int, Person]:
-    """`members` by their ids."""
+    """Return `members` by their ids."""
     return {member["id"]: member for member in members}

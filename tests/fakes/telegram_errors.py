@@ -1,4 +1,4 @@
-"""What the fake Bot API refuses, in the words of the real one."""
+"""Refusals of the fake Bot API, in the words of the real one."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ class BotApiError(Exception):
         self.parameters = parameters
 
     def body(self) -> dict[str, Any]:
-        """The answer's JSON object."""
+        """Return the JSON object of the response."""
         body = {"ok": False, "error_code": self.code, "description": self.description}
         return body if self.parameters is None else {**body, "parameters": dict(self.parameters)}
 

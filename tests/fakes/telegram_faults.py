@@ -1,4 +1,4 @@
-"""What goes wrong between the Bot API and us: each fault answers one request in place of the sound answer."""
+"""Faults between the Bot API and us: each answers one request in place of the valid response."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -22,7 +22,7 @@ _PROXY_PAGE = "<html>\r\n<head><title>{0} Bad Gateway</title></head>\r\n<body>ng
 
 @dataclass(frozen=True)
 class Refuses:
-    """The request is not taken; an answer in the Bot API's form."""
+    """The request is refused, with a response in the Bot API's form."""
 
     error: BotApiError
 
@@ -32,7 +32,7 @@ class Refuses:
 
 @dataclass(frozen=True)
 class ProxyFails:
-    """The request is not taken; an HTML page says so."""
+    """The request is not accepted; the response is an HTML page."""
 
     code: int
 
@@ -42,7 +42,7 @@ class ProxyFails:
 
 @dataclass(frozen=True)
 class Garbage:
-    """The request is not taken; 200 with a body that is no JSON."""
+    """The request is not accepted; the response is 200 with a body that is not JSON."""
 
     def response(self) -> Response:
         return Response(b'{"ok":true,"result', media_type="application/json")
@@ -50,26 +50,26 @@ class Garbage:
 
 @dataclass(frozen=True)
 class Resets:
-    """The connection breaks before an answer; the request is not taken."""
+    """The connection breaks before a response; the request is not accepted."""
 
 
 @dataclass(frozen=True)
 class Hangs:
-    """No answer until the other side gives up; `accepted` tells whether the request is taken first."""
+    """No response until the other side gives up; `accepted` tells whether the request is accepted first."""
 
     accepted: bool
 
 
 @dataclass(frozen=True)
 class Slow:
-    """A sound answer, `seconds` late."""
+    """A valid response, `seconds` late."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class Held:
-    """A sound answer, once the test lets it go."""
+    """A valid response, once the test lets it go."""
 
     until: asyncio.Event
 
@@ -78,7 +78,7 @@ Fault = Refuses | ProxyFails | Garbage | Resets | Hangs | Slow | Held
 
 
 def status(code: int, description: str | None = None, *, retry_after: int | None = None) -> Fault:
-    """An HTTP status; 502 to 504 without a description come as a proxy's HTML page. `retry_after` is in seconds."""
+    """Return an HTTP error; 502 to 504 without a description are a proxy's HTML page. `retry_after` is in seconds."""
     if code in (502, 503, 504) and description is None:
         return ProxyFails(code)
     text = description or _DESCRIPTIONS.get(code, "Bad Request")
@@ -89,7 +89,7 @@ def status(code: int, description: str | None = None, *, retry_after: int | None
 
 
 def migrated(new_chat_id: int) -> Fault:
-    """What a group answers that has become a supergroup."""
+    """Return the response of a group that has become a supergroup."""
     why = "Bad Request: group chat was upgraded to a supergroup chat"
     return Refuses(BotApiError(400, why, {"migrate_to_chat_id": new_chat_id}))
 
@@ -132,7 +132,7 @@ class _Planned:
 
 
 class Script:
-    """The faults to come, taken by the requests that they fit, oldest first."""
+    """The planned faults, each taken by the next request that it fits, oldest first."""
 
     def __init__(self) -> None:
         self._planned: list[_Planned] = []
@@ -154,7 +154,7 @@ class Script:
 
 
 async def until_gone(gone: Callable[[], Awaitable[object]], closing: asyncio.Event) -> None:
-    """Returns when the other side has closed the connection, or this one is `closing`."""
+    """Wait until the other side has closed the connection, or this one is `closing`."""
     ends = [asyncio.ensure_future(gone()), asyncio.ensure_future(closing.wait())]
     try:
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)

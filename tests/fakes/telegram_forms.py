@@ -1,4 +1,4 @@
-"""A Bot API request's parameters, from whichever of its three bodies they came in."""
+"""A Bot API request's parameters, from any of its three kinds of bodies."""
 
 import json
 import re
@@ -42,7 +42,7 @@ class File:
 
 
 class Parameters:
-    """What a method was called with, decoded; `unread` tells which of it the method never looked at."""
+    """The decoded parameters of a request; `unread` tells which of them the method never read."""
 
     def __init__(self, values: Mapping[str, Any], files: Mapping[str, File] | None = None) -> None:
         self.values = {name: _decoded(name, value) for name, value in values.items() if value is not None}
@@ -62,7 +62,7 @@ class Parameters:
         return "" if value is None else str(value)
 
     def number(self, name: str) -> int | None:
-        """Raises BotApiError when there is something else."""
+        """Return a number. Raises BotApiError for anything else."""
         value = self.get(name)
         if value is not None and not isinstance(value, int):
             raise bad_request(f"field {name} must be a number")
@@ -72,29 +72,29 @@ class Parameters:
         return self.get(name) in (True, 1, "1")
 
     def fields(self, name: str) -> dict[str, Any] | None:
-        """A JSON object. Raises BotApiError when there is something else."""
+        """Return a JSON object. Raises BotApiError for anything else."""
         value = self.get(name)
         if value is not None and not isinstance(value, dict):
             raise bad_request(f"object expected as {_STRUCTURES[name]}")
         return value
 
     def items(self, name: str) -> list[Any]:
-        """A JSON array. Raises BotApiError when there is something else."""
+        """Return a JSON array. Raises BotApiError for anything else."""
         value = self.get(name)
         if value is not None and not isinstance(value, list):
             raise bad_request(f"expected an array of {_STRUCTURES[name]}")
         return value or []
 
     def file(self, name: str) -> File | None:
-        """The file that came as parameter `name`, or that it refers to as `attach://…`."""
+        """Return the file of parameter `name`, or the one that it refers to as `attach://…`."""
         given = self.text(name)
         return self.files.get(given.removeprefix("attach://") if given else name)
 
 
 def parameters(content_type: str, body: bytes, query: bytes = b"") -> Parameters:
-    """Those of a request; the Bot API reads the query string, a form, a multipart form or a JSON object.
+    """Return a request's parameters; the Bot API reads the query string, a form, a multipart form or a JSON object.
 
-    Raises BotApiError when they cannot be read.
+    Raises BotApiError if they cannot be parsed.
     """
     values: dict[str, Any] = dict(parse_qsl(query.decode(), keep_blank_values=True)) if query else {}
     files: dict[str, File] = {}

@@ -1,7 +1,7 @@
 """Telegram's HTML ("Formatting options, HTML style"), read as strictly as its documentation words it.
 
-The real server is more lenient in three places: it shows an unknown `&name;` as it stands, splits what is nested
-in code, and flattens nested quotations. Each of them means that something was not escaped or not thought of.
+The real server is more lenient in three places: it shows an unknown `&name;` literally, splits entities nested in
+code, and flattens nested quotations. Each of them means that something was not escaped or was overlooked.
 """
 
 import re
@@ -44,7 +44,7 @@ class _Open:
     start: int
     extra: Entity
     inner: tuple[int, int, str] | None = None
-    """In `pre`: from where to where its `code` goes, and the language."""
+    """In `pre`: the range of its `code`, and the language."""
 
 
 @dataclass
@@ -60,11 +60,11 @@ class _Reading:
         self.length += len(text)
 
 
-@lru_cache(maxsize=256)  # a digest goes to many chats
+@lru_cache(maxsize=256)  # a digest is sent to many chats
 def parsed(source: str) -> tuple[str, tuple[Entity, ...]]:
-    """The text that `source` shows, and its entities; offsets and lengths in UTF-16 units.
+    """Return the text that `source` shows, and its entities; offsets and lengths in UTF-16 units.
 
-    Raises BotApiError (400, "can't parse entities") where it is not Telegram's HTML.
+    Raises BotApiError (400, "can't parse entities") if it is not Telegram's HTML.
     """
     reading = _Reading(source)
     position = 0
@@ -79,7 +79,7 @@ def parsed(source: str) -> tuple[str, tuple[Entity, ...]]:
 
 
 def trimmed(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
-    """Without the white space around; the entities, given in code points, cut to what is left."""
+    """Return the text without surrounding white space, and the entities, in code points, cut to the rest."""
     kept = text.strip()
     shift = len(text) - len(text.lstrip()) if kept else 0
     units = _units(kept)
@@ -94,7 +94,7 @@ def trimmed(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
 
 
 def _units(text: str) -> list[int] | None:
-    """Where each character starts, in UTF-16 units; None where that is its number."""
+    """Return the start of each character in UTF-16 units; None if it equals the character's number."""
     if utf16_units(text) == len(text):
         return None
     starts = [0]
@@ -104,7 +104,7 @@ def _units(text: str) -> list[int] | None:
 
 
 def code_points(text: str, units: int) -> int:
-    """The number of the character that starts at `units`. Raises BotApiError where none does."""
+    """Return the number of the character that starts at `units`. Raises BotApiError if none does."""
     starts = _units(text) or range(len(text) + 1)
     found = bisect_left(starts, units)
     if found == len(starts) or starts[found] != units:
@@ -180,7 +180,7 @@ def _check_nesting(reading: _Reading, position: int, tag: str) -> None:
 
 
 def _extra(reading: _Reading, position: int, tag: str, attributes: dict[str, str]) -> Entity:
-    """What the entity says beside its place. Raises BotApiError where an attribute is amiss."""
+    """Return the entity's fields beside its range. Raises BotApiError if an attribute is wrong."""
     if tag == "span" and attributes.get("class") != "tg-spoiler":
         raise _unreadable('Tag "span" must have class "tg-spoiler"', reading, position)
     if tag == "tg-emoji":
@@ -245,7 +245,7 @@ def _close(reading: _Reading, opened: _Open, position: int) -> None:
 
 
 def _linked(url: str) -> tuple[str, Entity]:
-    """What a link is: one to a person is a mention of them."""
+    """Return the entity of a link: one to a person is a mention of them."""
     person = _PERSON.fullmatch(url)
     if person is None:
         return "text_link", {"url": url}

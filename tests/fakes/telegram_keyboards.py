@@ -1,4 +1,4 @@
-"""The keyboards under messages: what Telegram takes as `reply_markup`."""
+"""The keyboards under messages: the `reply_markup` that Telegram accepts."""
 
 import re
 from typing import Any
@@ -20,11 +20,11 @@ _INLINE_ACTIONS = frozenset(
 )
 
 Button = tuple[str, str]
-"""Its text, and its callback data or else its URL ("" for neither)."""
+"""Text, and callback data or else URL ("" for neither)."""
 
 
 def checked(markup: dict[str, Any] | None, *, inline_only: bool = False) -> dict[str, Any] | None:
-    """`markup`, where Telegram takes it; None where it comes to nothing. Raises BotApiError."""
+    """Return `markup`, or None if it is empty. Raises BotApiError if Telegram rejects it."""
     if not markup:
         return None
     if "inline_keyboard" in markup:
@@ -43,7 +43,7 @@ def checked(markup: dict[str, Any] | None, *, inline_only: bool = False) -> dict
 
 
 def buttons(markup: dict[str, Any] | None) -> list[list[Button]]:
-    """The rows that `markup` shows."""
+    """Return the rows of buttons in `markup`."""
     rows = (markup or {}).get("inline_keyboard") or (markup or {}).get("keyboard") or []
     return [[_shown(button) for button in row] for row in rows]
 

@@ -1,4 +1,4 @@
-"""How much Telegram takes: its rates for messages, and the sizes of what is in one."""
+"""Telegram's limits: its rates for messages, and the sizes of their contents."""
 
 import math
 from collections import deque
@@ -14,13 +14,13 @@ DOCUMENT_BYTES = 50 * 1024**2
 
 
 def utf16_units(text: str) -> int:
-    """The length of `text` as the Bot API counts offsets ("MessageEntity")."""
+    """Return the length of `text` as the Bot API counts offsets ("MessageEntity")."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One answer 429; `at` is in seconds of the fake's clock, `retry_after` None where none was named."""
+    """One response 429; `at` is in seconds of the fake's clock, `retry_after` None if none was given."""
 
     method: str
     chat_id: int | str | None
@@ -49,7 +49,7 @@ class Rates:
         self._credit: dict[int, tuple[float, float]] = {}
 
     def take(self, chat_id: int, *, group: bool) -> int | None:
-        """None when the message may pass, and is counted; otherwise the whole seconds to wait."""
+        """Count a message and return None if it may pass; otherwise return the whole seconds to wait."""
         now = self._clock()
         minute = self._minute(chat_id) if group else None
         self._spare = min(self._all.maxlen or 0, self._spare + (now - self._spare_at) * self._sustained)
@@ -77,7 +77,7 @@ class Rates:
 
     def _chat_wait(self, chat_id: int, now: float) -> float:
         missing = 1 - self._credit_now(chat_id, now)
-        return missing if missing > 1e-6 else 0  # what adding up floats leaves over is no reason to refuse
+        return missing if missing > 1e-6 else 0  # the rounding errors of floats are no reason to refuse
 
 
 def _wait(passed: deque[float], now: float, window_seconds: float) -> float:

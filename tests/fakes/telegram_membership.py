@@ -1,4 +1,4 @@
-"""The methods about chats and who is in them, and a member's status as the Bot API words it."""
+"""The methods about chats and their members, and a member's status in the Bot API's words."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ _RIGHTS = (
 
 
 def member(person: Person, status: str) -> dict[str, Any]:
-    """A ChatMember object."""
+    """Return a ChatMember object."""
     given: dict[str, Any] = {"user": person, "status": status}
     if status == "administrator":
         given |= dict.fromkeys(_RIGHTS, True) | {"can_be_edited": False, "is_anonymous": False}
@@ -31,7 +31,7 @@ def member(person: Person, status: str) -> dict[str, Any]:
 
 
 class Membership:
-    """Each method takes a request's parameters and gives the answer's `result`, or raises BotApiError."""
+    """Methods that take a request's parameters and return the response's `result`, or raise BotApiError."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -82,7 +82,7 @@ class Membership:
 
 
 def move(world: World, chat: Chat, status: str, by: Person) -> None:
-    """Changes the bot's status in `chat`, and tells it so (my_chat_member)."""
+    """Change the bot's status in `chat`, and notify it (my_chat_member)."""
     change = {
         "chat": chat.json,
         "from": by,

@@ -1,4 +1,4 @@
-"""The methods that write into chats."""
+"""The methods that write to chats."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -42,7 +42,7 @@ class _Content:
 
 
 class Messages:
-    """Each method takes a request's parameters and gives the answer's `result`, or raises BotApiError."""
+    """Methods that take a request's parameters and return the response's `result`, or raise BotApiError."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -216,7 +216,7 @@ class Messages:
 
 
 def _given(text: str, entities: list[Any]) -> list[Entity]:
-    """Entities that came beside the text, with places in code points as `html.trimmed` takes them."""
+    """Return the entities that came beside the text, in code points as `html.trimmed` takes them."""
     placed = []
     for entity in entities:
         start, length = entity.get("offset"), entity.get("length")

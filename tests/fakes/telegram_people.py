@@ -21,7 +21,7 @@ _MARKS = (
 
 
 def marked(text: str) -> tuple[Entity, ...]:
-    """What Telegram finds in a plain text by itself: addresses, commands, mentions and hashtags."""
+    """Return the entities that Telegram finds in a plain text: addresses, commands, mentions and hashtags."""
     found: list[Entity] = []
     taken: list[tuple[int, int]] = []
     for kind, pattern in _MARKS:
@@ -36,7 +36,7 @@ def marked(text: str) -> tuple[Entity, ...]:
 
 @dataclass(frozen=True)
 class User:
-    """A person with a private chat; `json` is the User object."""
+    """A user with a private chat; `json` is the User object."""
 
     world: World
     queries: Queries
@@ -57,9 +57,9 @@ class User:
         caption: str | None = None,
         forwarded: bool = False,
     ) -> Message:
-        """A message to the bot, or into a group or channel; with `caption`, `text` is the name of a photo's file.
+        """Send a message to the bot, or to a group or channel; with `caption`, `text` is the name of a photo's file.
 
-        The bot is told unless its privacy mode keeps it from hearing: see `heard`.
+        The bot gets it unless its privacy mode prevents that: see `heard`.
         """
         place = self._enter(chat)
         message = Message(
@@ -99,7 +99,7 @@ class User:
         return extra
 
     async def edits(self, message: Message, text: str) -> Message:
-        """Changes a message of one's own."""
+        """Edit a message of one's own."""
         chat = self.world.chats[message.chat_id]
         assert message.sender == self.json, "only one's own messages can be edited"
         current = chat.messages[message.id]
@@ -111,9 +111,9 @@ class User:
         return self.world.tell(kind, chat, edited)
 
     async def taps(self, message: Message, wanted: str) -> str:
-        """Taps the button whose text or data is `wanted`, as the message shows it now; gives the query's id.
+        """Tap the button whose text or data is `wanted`, as the message shows it now; returns the query's id.
 
-        Raises AssertionError where there is no such button, or no such message any more.
+        Raises AssertionError if there is no such button, or the message is gone.
         """
         shown = self.world.chats[message.chat_id].messages.get(message.id)
         assert shown is not None, f"message {message.id} has been deleted"
@@ -124,7 +124,7 @@ class User:
         return await self.sends_data(shown, fitting[0]["callback_data"])
 
     async def sends_data(self, message: Message, data: str) -> str:
-        """A tap with any data, as a forged client sends it; gives the query's id."""
+        """Tap with any data, as a forged client sends it; returns the query's id."""
         chat = self.world.chats[message.chat_id]
         return self.queries.tap(self.json, chat, chat.messages.get(message.id, message), data)
 
@@ -135,7 +135,7 @@ class User:
         *,
         timeout: float = 60,  # noqa: ASYNC109 - as for `Chat.waits_for`
     ) -> list[dict[str, Any]]:
-        """The results that the bot answers with. Raises TimeoutError when it does not within `timeout` seconds."""
+        """Return the bot's inline results. Raises TimeoutError if there are none within `timeout` seconds."""
         async with asyncio.timeout(timeout):
             return await self.queries.ask(self.json, query, offset)
 
@@ -149,7 +149,7 @@ class User:
 
 
 def heard(world: World, chat: Chat, message: Message) -> bool:
-    """Whether the bot is told of it ("Privacy mode"): in groups, commands, mentions of it and replies to it."""
+    """Return whether the bot gets it ("Privacy mode"): in groups, commands, mentions of it and replies to it."""
     if chat.bot in ("left", "kicked") and not chat.private:
         return False
     if chat.type not in ("group", "supergroup") or not world.privacy or chat.bot == "administrator":

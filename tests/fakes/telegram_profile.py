@@ -1,4 +1,4 @@
-"""What the bot says about itself: its commands and descriptions, by scope and language."""
+"""The bot's profile: its commands and descriptions, by scope and language."""
 
 import re
 from typing import Any
@@ -20,7 +20,7 @@ _SCOPES: dict[str, tuple[str, ...]] = {
 
 
 class Profile:
-    """`commands` are kept as (name, description), by scope ("default", "chat:5", "chat_member:5:7") and language."""
+    """`commands` maps a scope ("default", "chat:5", "chat_member:5:7") and a language to names and descriptions."""
 
     def __init__(self) -> None:
         self.commands: dict[tuple[str, str], list[tuple[str, str]]] = {}
@@ -28,7 +28,7 @@ class Profile:
         self.short_descriptions: dict[str, str] = {}
 
     def commands_for(self, user_id: int, language: str) -> list[tuple[str, str]]:
-        """What a user sees in the private chat: the first of the Bot API's order that there is."""
+        """Return the commands shown to a user in the private chat: the first set in the Bot API's order of scopes."""
         for scope in (f"chat:{user_id}", "all_private_chats", "default"):
             for spoken in (language[:2], ""):
                 if (scope, spoken) in self.commands:

@@ -1,4 +1,4 @@
-"""Questions that people put by a tap or inline, and how the bot answers them."""
+"""Callback queries and inline queries, and the bot's answers to them."""
 
 import asyncio
 from typing import Any
@@ -23,7 +23,7 @@ class Queries:
         self._inline: dict[str, asyncio.Future[list[dict[str, Any]]]] = {}
 
     def tap(self, person: Person, chat: Chat, message: Message, data: str) -> str:
-        """The new callback query's id."""
+        """Return the id of a new callback query."""
         query_id = f"tap-{self._world.serial()}"
         self._taps.add(query_id)
         query = {"id": query_id, "from": person, "chat_instance": str(chat.id), "data": data}
@@ -35,7 +35,7 @@ class Queries:
         self._inline.pop(query_id, None)
 
     async def ask(self, person: Person, query: str, offset: str) -> list[dict[str, Any]]:
-        """The results of the bot's answer, as soon as it comes."""
+        """Return the results of the bot's answer, as soon as it comes."""
         query_id = f"inline-{self._world.serial()}"
         answer: asyncio.Future[list[dict[str, Any]]] = asyncio.get_running_loop().create_future()
         self._inline[query_id] = answer

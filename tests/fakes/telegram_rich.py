@@ -1,6 +1,6 @@
 """Rich messages ("InputRichMessage", Bot API 10.1), their HTML read as strictly as its documentation words it.
 
-What the documentation leaves open is refused here: a tag that it does not name, blocks within lines, a list's text
+What the documentation leaves open is refused here: tags that it does not name, blocks within lines, a list's text
 beside its items.
 """
 
@@ -36,14 +36,14 @@ _WITHIN = {
     "summary": {"details"},
 }
 _HOLDS = {"ul": {"li"}, "ol": {"li"}, "table": {"tr", "caption"}, "tr": {"th", "td"}}
-_WRAPPING = frozenset({"li", "blockquote", "details"})  # text right in them is a paragraph, hence a block
+_WRAPPING = frozenset({"li", "blockquote", "details"})  # text directly in them is a paragraph, hence a block
 _REFERENCE = re.compile(
     r"&(?!#\d+;|#x[0-9a-f]+;|(?:lt|gt|amp|quot|apos|nbsp|hellip|[mn]dash|[lr]squo|[lr]dquo);)", re.IGNORECASE
 )
 
 
 def read(message: dict[str, Any]) -> tuple[str, str]:
-    """The text of a rich message, and its source where that is HTML. Raises BotApiError."""
+    """Return the text of a rich message, and its source if that is HTML. Raises BotApiError."""
     forms = [form for form in _READERS if message.get(form)]
     if not forms:
         raise bad_request("message text is empty")
@@ -59,14 +59,14 @@ def read(message: dict[str, Any]) -> tuple[str, str]:
 
 
 def blocks(message: dict[str, Any]) -> list[dict[str, Any]]:
-    """What is told of a rich message that was taken: each text by itself, with its link where it is one."""
+    """Return the blocks of an accepted rich message: each text by itself, with its link if it is one."""
     if "html" not in message:
         return [{"type": "paragraph", "text": [read(message)[0]]}]
     return [{"type": "paragraph", "text": piece} for piece in _parsed(message["html"]).pieces]
 
 
 def _texts(blocks: Any) -> list[str]:
-    """All that is shown of blocks: whatever stands under a key that holds text or more blocks."""
+    """Yield all visible text of blocks: any value under a key that holds text or more blocks."""
     if isinstance(blocks, str):
         return [blocks]
     if isinstance(blocks, dict):
@@ -79,7 +79,7 @@ class _Open:
     tag: str
     url: str | None = None
     wraps: bool = False
-    """Whether text right in it has been seen."""
+    """True if text directly in it has been seen."""
 
 
 class _Reader(HTMLParser):

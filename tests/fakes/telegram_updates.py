@@ -1,4 +1,4 @@
-"""What the bot is told: updates in their order, fetched by getUpdates or posted to a webhook."""
+"""The bot's updates in their order, fetched by getUpdates or posted to a webhook."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ _HOOKED = "can't use getUpdates method while webhook is active; use deleteWebhoo
 
 @dataclass(frozen=True)
 class Webhook:
-    """Where updates are posted, and the secret that goes with each."""
+    """The URL to which updates are posted, and the secret sent with each."""
 
     url: str
     secret: str
@@ -48,15 +48,15 @@ class Updates:
 
     @property
     def pending(self) -> list[dict[str, Any]]:
-        """What has not been taken yet, oldest first."""
+        """The updates that have not been fetched yet, oldest first."""
         return list(self._queue)
 
     def push(self, kind: str, content: dict[str, Any]) -> int:
-        """The new update's id; an update of a kind that the bot did not ask for is left out."""
+        """Queue a new update and return its id; an update of a kind that the bot did not request is left out."""
         return self.push_raw({kind: content})
 
     def push_raw(self, update: dict[str, Any]) -> int:
-        """As `push`, for an update of any form; its `update_id` may be given."""
+        """Like `push`, for an update of any form; its `update_id` may be given."""
         self._last_id = max(update.get("update_id", 0), self._last_id + 1)
         if all(map(self._is_allowed, update.keys() - {"update_id"})):
             self._queue.append({**update, "update_id": update.get("update_id", self._last_id)})
@@ -69,7 +69,7 @@ class Updates:
     async def get(
         self, parameters: Parameters, gone: Callable[[], Awaitable[object]]
     ) -> list[dict[str, Any]]:
-        """getUpdates. Raises BotApiError (409) while there is a webhook, and when another poll takes its place."""
+        """Handle getUpdates. Raises BotApiError (409) if there is a webhook, or another poll replaces this one."""
         if self.webhook is not None:
             raise conflict(_HOOKED)
         self._choose(parameters)
@@ -105,7 +105,7 @@ class Updates:
                 end.cancel()
 
     def set_webhook(self, parameters: Parameters) -> bool:
-        """setWebhook; beside what Telegram takes, an http address of loopback at any port."""
+        """Handle setWebhook; in addition to Telegram, it accepts an http address of loopback at any port."""
         url, secret = parameters.text("url"), parameters.text("secret_token")
         if secret and not _SECRET.fullmatch(secret):
             raise bad_request("secret token contains unallowed characters")
@@ -148,7 +148,7 @@ class Updates:
             self._posting = None
 
     async def close(self) -> None:
-        """Ends the posting, and the poll that waits."""
+        """Stop posting, and end the poll that waits."""
         posting = self._posting
         self._stop_posting()
         if posting is not None:

@@ -1,4 +1,4 @@
-"""The fake's side of a connection, in ASGI's terms and where those end, in uvicorn's."""
+"""The server side of a connection, in ASGI and, where that is not enough, in uvicorn."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -10,7 +10,7 @@ Answering = Callable[[dict[str, Any], Scope, Receive], Awaitable[Response | None
 
 
 class Endpoint:
-    """The API as an ASGI application: what Starlette adds to a function would cost more than the answer."""
+    """The API as an ASGI application, because Starlette's overhead for a function exceeds the cost of the response."""
 
     def __init__(self, answer: Answering) -> None:
         self._answer = answer
@@ -39,7 +39,7 @@ async def gone(receive: Receive) -> None:
 
 
 async def _break(receive: Receive) -> None:
-    """Resets the connection. ASGI has no word for it, so this reaches for uvicorn's transport."""
+    """Reset the connection. ASGI has no event for it, so this uses uvicorn's transport."""
     receive.__self__.transport.abort()  # type: ignore[attr-defined]
     await gone(receive)
 

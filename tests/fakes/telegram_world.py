@@ -1,4 +1,4 @@
-"""What the fake Telegram holds: chats, their updates, and the record of all that was asked of it."""
+"""The state of the fake Telegram: chats, their updates, and the record of all requests."""
 
 import asyncio
 import time
@@ -14,14 +14,14 @@ from tests.fakes.telegram_limits import Rates, Refusal
 from tests.fakes.telegram_profile import Profile
 from tests.fakes.telegram_updates import Updates
 
-TOKEN = f"4839574812:{'A' * 35}"  # the form is Telegram's, the bot is nobody's
+TOKEN = f"4839574812:{'A' * 35}"  # the form is Telegram's, the bot does not exist
 _SUPERGROUPS = -1_000_000_000_000
 _RECENT = 1000  # messages that are kept where nothing else is
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A callback query as it was answered."""
+    """The answer to a callback query."""
 
     query_id: str
     text: str
@@ -68,7 +68,7 @@ class World:
         self.token = token
         self.rich = True
         self.drafts = True
-        """Whether the server has sendMessageDraft."""
+        """True if the server has sendMessageDraft."""
         self.blocked: set[int] = set()
         self.requests: list[Called] = []
         self.methods: Counter[str] = Counter()
@@ -95,7 +95,7 @@ class World:
         self._asked = asyncio.Event()
 
     def serial(self) -> int:
-        """The next number for what must be unique: queries, files."""
+        """Return the next number for things with unique ids: queries, files."""
         self._serial += 1
         return self._serial
 
@@ -109,13 +109,13 @@ class World:
             self.requests.append(Called(method, parameters.values, self.clock()))
 
     async def is_asked(self, method: str, times: int = 1) -> None:
-        """Returns once `method` has been called that often; without an end of its own."""
+        """Wait until `method` has been called that often; it has no timeout of its own."""
         while self.methods[method] < times:
             self._asked.clear()
             await self._asked.wait()
 
     def find_chat(self, parameters: Parameters) -> Chat:
-        """The chat that a request names, by its id or @username. Raises BotApiError."""
+        """Return the chat that a request names, by its id or @username. Raises BotApiError."""
         wanted = parameters.get("chat_id")
         if wanted is None or wanted == "":
             raise bad_request("chat_id is empty")
@@ -142,7 +142,7 @@ class World:
         return chat
 
     def open_chat(self, parameters: Parameters, *, write: bool = True) -> Chat:
-        """The chat, where the bot may read and (with `write`) post in it. Raises BotApiError."""
+        """Return the chat if the bot may read and (with `write`) post in it. Raises BotApiError otherwise."""
         chat = self.find_chat(parameters)
         if chat.migrated_to is not None:
             why = "Bad Request: group chat was upgraded to a supergroup chat"
@@ -160,7 +160,7 @@ class World:
         return chat
 
     def count(self, method: str, chat: Chat) -> None:
-        """Lets one message or edit pass, within the rates. Raises BotApiError (429)."""
+        """Count one message or edit, within the rates. Raises BotApiError (429)."""
         group = chat.type in ("group", "supergroup")
         wait = self._rates.take(chat.id, group=group) if self._rates else None
         if wait is not None:
@@ -171,13 +171,13 @@ class World:
             self.accepted.append((self.clock(), chat.id))
 
     def refuse(self, method: str, chat_id: int | str | None, retry_after: int | None) -> None:
-        """Records an answer 429."""
+        """Record a response 429."""
         self.refused += 1
         if self.keep:
             self.refusals.append(Refusal(method, chat_id, self.clock(), retry_after))
 
     def show(self, chat: Chat, message: Message) -> dict[str, Any]:
-        """Puts `message` into `chat`, and gives it as a Message object."""
+        """Put `message` into `chat`, and return it as a Message object."""
         new = message.id not in chat.messages
         chat.show(message, tell=self.keep)
         if not self.keep and new:
@@ -188,6 +188,6 @@ class World:
         return message_json(message, chat)
 
     def tell(self, kind: str, chat: Chat, message: Message) -> Message:
-        """Shows a message that is not the bot's, and tells the bot of it."""
+        """Show a message that is not the bot's, and notify the bot of it."""
         self.updates.push(kind, self.show(chat, message))
         return message

@@ -1,7 +1,7 @@
-"""Services behind ALERT_WEBHOOK on loopback, each as its own documentation has it.
+"""Fake services behind ALERT_WEBHOOK on loopback, each by its own documentation.
 
 Feishu: custom bots, error codes 9499, 19024. WeCom: 40008, 40058 under status 200. Slack and its like: plain text, 400
-for what they cannot read. ntfy: JSON at the root with a topic.
+for bodies they cannot parse. ntfy: JSON at the root with a topic.
 """
 
 import json
@@ -20,7 +20,7 @@ from tests.fakes.server import serving
 
 @dataclass
 class FakeWebhook:
-    """One service; `down` has it answer 503."""
+    """A fake service; with `down` it answers 503."""
 
     service: str = "plain"
     shown: list[str] = field(default_factory=list)

@@ -313,7 +313,7 @@ async def test_an_edition_that_was_never_given_out_is_found_however_old_it_is(en
 async def test_of_a_large_audience_each_transaction_takes_a_part(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody else waits long for the database."""
+    """The transactions stay short, so that no other waits long for the database."""
     sizes: Counter[int] = Counter()
     await subscribe(engine, *["de"] * 25)
     monkeypatch.setattr(fanout, "_BATCH", 10)

@@ -199,7 +199,7 @@ async def test_a_run_for_a_day_long_past_keeps_the_messages_that_it_gives_out(
 ) -> None:
     async with fixture(tmp_path, sqlite_url, latency_seconds=0) as here:
         await here.subscribe(FIRST)
-        for _ in range(2):  # the second does what a run does behind a crash
+        for _ in range(2):  # the second does what a run does after a crash
             ran = await call(here.machine.folder, "run", *NOON, **here.env)
             assert ran.status == 0
         async with database.reading(here.engine) as connection:

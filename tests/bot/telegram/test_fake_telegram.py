@@ -92,7 +92,7 @@ async def calling(fake: FakeTelegram) -> AsyncIterator[Api]:
 
 
 def application(fake: FakeTelegram) -> App:
-    """A bot that echoes, and answers taps with their data."""
+    """Return a bot that echoes, and answers taps with their data."""
 
     async def echo(update: Update, context: Any) -> None:
         del context

@@ -373,7 +373,7 @@ async def test_what_a_group_asked_for_follows_it_when_it_becomes_a_supergroup(
 
 
 def people(here: BotWorld, *, forum: bool = False) -> tuple[User, User, Chat]:
-    """An administrator, a member, and their group."""
+    """Return an administrator, a member, and their group."""
     boss, guest = here.telegram.user(1001), here.telegram.user(1002)
     return boss, guest, here.telegram.group(GROUP, admins=[boss], members=[guest], forum=forum)
 

@@ -14,7 +14,7 @@ REFUSED = frozenset({"rich_message_refused"})
 
 
 async def person(here: BotWorld, *settings: str) -> User:
-    """A person who has chosen rich messages, among other preferences."""
+    """Return a person who has chosen rich messages, among other preferences."""
     user = here.telegram.user(1001)
     for setting in ("rich on", *settings):
         await told(user, f"/settings {setting}")

@@ -30,7 +30,7 @@ async def test_a_person_with_topics_gets_the_digest_once(tmp_path: Path) -> None
         async with here.running():
             for thread in [user.chat.opens_topic() for _ in range(3)]:
                 await told(user, "/start", thread=thread)
-            await made(here)  # its edition is given out too
+            await made(here)  # its campaign is queued too
             await broadcast(here, "Hello.")
             await here.until("SELECT state, count(*) FROM deliveries GROUP BY state", [("sent", 2)])
         assert sum(message.text == "Hello." for message in user.chat.shown) == 1

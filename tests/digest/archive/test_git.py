@@ -1,4 +1,4 @@
-"""Posts in real repositories: one that the program works in, the bare one behind it, and another clone of that."""
+"""Posts in real repositories: the program's, its bare remote, and another clone of the remote."""
 
 import asyncio
 import os
@@ -48,11 +48,11 @@ class Clone:
         return self.git("status", "--porcelain")
 
     def uncommitted(self) -> tuple[str, str, str]:
-        """All that is not committed: which files, what of them is staged, and what is not."""
+        """Return all that is not committed: the files, their staged contents, and their other changes."""
         return self.status(), self.git("diff", "--cached"), self.git("diff")
 
     def commit(self, name: str, text: str) -> None:
-        """Somebody else's commit."""
+        """Commit and push as another person."""
         (self.root / name).write_text(text)
         self.git("add", name)
         self.git("commit", "--quiet", "-m", f"Edit {name}", "--", name)
@@ -92,13 +92,13 @@ def remote(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def site(remote: Path, tmp_path: Path) -> Clone:
-    """The repository that the posts go to."""
+    """The repository that the posts are written to."""
     return cloned(remote, tmp_path / "site")
 
 
 @pytest.fixture
 def other(remote: Path, tmp_path: Path) -> Clone:
-    """Somebody else's clone."""
+    """Another person's clone."""
     return cloned(remote, tmp_path / "other")
 
 
@@ -118,7 +118,7 @@ def pushed(remote: Path, name: str = POST) -> str:
 
 
 def begin_other_work(site: Clone) -> tuple[str, str, str]:
-    """Leaves work of every kind uncommitted."""
+    """Leave uncommitted work of every kind."""
     (site.root / "changed-and-staged.md").write_text("changed and staged\n")
     (site.root / "changed-twice.md").write_text("changed and staged\n")
     (site.root / "new-and-staged.md").write_text("new\n")
@@ -148,7 +148,7 @@ def one_sentence(raised: pytest.ExceptionInfo[ArchiveError]) -> str:
 
 
 def assert_at_rest(site: Clone) -> None:
-    """No rebase is under way, and no work tree but the operator's is left."""
+    """Assert that no rebase is under way, and no work tree but the operator's is left."""
     git_dir = site.root / ".git"
     assert not [name for name in ("rebase-merge", "rebase-apply", "MERGE_HEAD") if (git_dir / name).exists()]
     assert site.git("worktree", "list", "--porcelain").count("worktree ") == 1
@@ -397,7 +397,7 @@ async def test_an_examination_finds_what_is_in_the_way_of_publishing(site: Clone
 
 
 def runs(process: int) -> bool:
-    """Whether it does; one that has ended may still wait for its parent to look."""
+    """Return whether the process runs; one that has ended may still be a zombie."""
     try:
         return " Z " not in Path(f"/proc/{process}/stat").read_text()
     except FileNotFoundError:
@@ -406,7 +406,7 @@ def runs(process: int) -> bool:
 
 async def _under_way(marker: Path) -> None:
     async with asyncio.timeout(10):
-        while not os.path.exists(marker):  # noqa: ASYNC110, ASYNC240, PTH110 - a hook tells nobody
+        while not os.path.exists(marker):  # noqa: ASYNC110, ASYNC240, PTH110 - a hook sends no notification
             await asyncio.sleep(0.01)
 
 

@@ -37,7 +37,7 @@ def test_a_published_reading_keeps_every_word_in_its_place(day: str) -> None:
 
 
 def words(text: str) -> list[str]:
-    """Each reading without its headings, bullets, escapes and white space."""
+    """Return the words of each reading without its headings, bullets, escapes and white space."""
     bodies = re.findall(r'<div markdown="1">(.*?)</div>', text, re.DOTALL)
     headings = "研究背景与既有方法的问题|论文核心方法如何解决上述问题|在哪些任务上取得了怎样的效果"
     marks = rf"^###.*$|^[123]\)|^\s*-\s|\*\*(?:{headings})\*\*|\s|\\"
@@ -101,7 +101,7 @@ def test_the_mark_of_what_did_not_pass_the_checks_is_read_back() -> None:
     assert parsed.paper.abstract == shown.entries[0].paper.abstract
 
 
-# Without backticks: code that would break the page comes out as text, and what looks like a formula in it is one then.
+# Without backticks: code that would break the page becomes text, and a formula-like part of it is one then.
 PIECES = [*"a1的\\(){}|*_<>&#-+:=~[]!\"'.^，。 ", "{{", "{%", "**", "<b>", "</div>", "---", "$x_1$ "]
 TEXTS = st.lists(st.sampled_from(PIECES), min_size=1, max_size=12).map(
     lambda pieces: f"字{''.join(pieces)}字"
@@ -208,7 +208,7 @@ def test_what_a_reading_was_made_of_is_read_back(basis: Basis) -> None:
 
 
 def cards_of(made: Entry) -> str:
-    """What the terminal and Telegram show of its claims."""
+    """Return its claims as the terminal and Telegram show them."""
     assert isinstance(made.reading, Reading)
     claims = [claim.text for part in made.reading.parts for claim in part]
     return "".join(str(telegram_html.html(claim)) + terminal.plain(claim) for claim in claims)

@@ -1,4 +1,4 @@
-"""In which batch a paper was announced: what the feed, the schedule and the identifiers tell."""
+"""Tests of the batch in which a paper was announced, from the feed, the schedule and the identifiers."""
 
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -9,14 +9,14 @@ from digest.core.models import PaperId
 
 CALENDAR = Calendar(time(8, 50), ZoneInfo("Asia/Shanghai"))
 MONDAY, TUESDAY, WEDNESDAY = (datetime(2026, 2, day, 1, 0, tzinfo=UTC) for day in (10, 11, 12))
-"""Batches, each the evening in New York of that day."""
+"""Batches, each named by its evening in New York."""
 HOUR = timedelta(hours=1)
 
 
 def sighting(
     number: int, scheduled: datetime, *, listed_at: datetime = WEDNESDAY, named: datetime | None = None
 ) -> Sighting:
-    """A paper that was submitted early enough for the batch `scheduled`, in the order of its number."""
+    """Return a paper that was submitted early enough for the batch `scheduled`, in the order of its number."""
     submitted = scheduled - 20 * HOUR + number * timedelta(minutes=1)
     return Sighting(PaperId(f"2602.{number:05d}"), submitted, listed_at, named)
 

@@ -1,4 +1,4 @@
-"""The announcement calendar, over ten years and with every zone that people live in."""
+"""Tests of the announcement calendar, over ten years and in every time zone."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo

@@ -119,7 +119,7 @@ async def test_a_cancelled_request_frees_the_gate() -> None:
     arxiv.faults.append("hang")
     async with gate_to(arxiv) as (arxiv_client, url):
         hanging = asyncio.create_task(get(arxiv_client, f"{url}/html/a"))
-        while not arxiv.requests:  # noqa: ASYNC110 - the far end is not ours to wait on
+        while not arxiv.requests:  # noqa: ASYNC110 - the fake sends no notification
             await asyncio.sleep(0.01)
         hanging.cancel()
         await asyncio.wait([hanging])

@@ -1,4 +1,4 @@
-"""arXiv's manners with the real interval: three seconds between requests, one at a time, over all processes."""
+"""Tests of arXiv's real rate limit: three seconds between requests, one at a time, over all processes."""
 
 import asyncio
 import sys

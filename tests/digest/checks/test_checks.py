@@ -1,4 +1,4 @@
-"""What the checks of a translation find, and what they let pass."""
+"""Tests of the checks of a translation: what they find, and what they accept."""
 
 import pytest
 
@@ -13,7 +13,7 @@ NONE: dict[str, bool] = {}
 def findings(
     english: str, chinese: str, *, language: str = "zh-CN", glossary: Glossary | None = None
 ) -> dict[str, bool]:
-    """The flaws by name, and whether they are hard."""
+    """Return the findings by name, and whether they are hard."""
     made = Translated(None, chinese, None)
     found = check_translation(Original("", english), made, language, glossary or Glossary({}))
     return {each.flaw.value: each.hard for each in found}

@@ -1,4 +1,4 @@
-"""Terms and their translations."""
+"""Tests of terms and their translations."""
 
 from pathlib import Path
 

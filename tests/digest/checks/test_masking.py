@@ -1,4 +1,4 @@
-"""Masks before a model and after it."""
+"""Tests of masking a text for a model, and unmasking its answer."""
 
 import pytest
 from hypothesis import given, strategies

@@ -1,4 +1,4 @@
-"""How Chinese is set."""
+"""Tests of Chinese typography."""
 
 import pytest
 from hypothesis import given, strategies

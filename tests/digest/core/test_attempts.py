@@ -12,7 +12,7 @@ HOUR = timedelta(hours=1)
 
 
 def refused(rows: int, calls: int = 1) -> list[Attempt]:
-    """The attempts of so many rows, which all ended now."""
+    """Return the attempts of that many rows, which all ended now."""
     call = Call(NOW, Purpose.TRANSLATION, paper().version, "zh-CN", Origin("small", "p"), "ok", 10, 10, 0)
     return [
         Attempt(number, call, "标题", "摘要", "一句话", ())

@@ -1,4 +1,4 @@
-"""The pause before the next attempt."""
+"""Tests of the pause before the next attempt."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Bodies that unpack to more than they say, from every far end that is asked over HTTP."""
+"""Tests of responses that decompress to more than their stated size, from every service that is called over HTTP."""
 
 import asyncio
 import gzip
@@ -30,7 +30,7 @@ BOMB_MEGABYTES = 256
 
 
 def bomb() -> bytes:
-    """A quarter of a megabyte that unpacks to `BOMB_MEGABYTES`."""
+    """Return a quarter of a megabyte that decompresses to `BOMB_MEGABYTES`."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
     pieces = [packer.compress(bytes(MEGABYTE)) for _ in range(BOMB_MEGABYTES)]
     return b"".join([*pieces, packer.flush()])
@@ -45,7 +45,7 @@ def packed() -> bytes:
 async def far_end(
     body: bytes, *, status: int = 200, kind: str = "application/json", coding: str = "gzip"
 ) -> AsyncIterator[str]:
-    """A server that gives `body` to whatever is asked, whatever coding was asked for."""
+    """A server that answers every request with `body`, whatever coding was asked for."""
 
     async def answer(_: Request) -> Response:
         return Response(body, status, {"Content-Encoding": coding}, kind)
@@ -56,7 +56,7 @@ async def far_end(
 
 @asynccontextmanager
 async def at_most(megabytes: int) -> AsyncIterator[None]:
-    """Holds that no more memory than that is taken meanwhile, here and in the server beside it."""
+    """Assert that the block takes no more memory than that, here and in the server beside it."""
     tracemalloc.start()
     try:
         yield

@@ -53,7 +53,7 @@ def test_every_end_of_a_line_is_one_line_feed_and_a_tab_a_space() -> None:
 
 
 def test_no_character_is_overlooked() -> None:
-    """The quick look and the rules agree on every character that there is."""
+    """The quick check and the rules agree on every character that there is."""
     for number in range(0x110000):
         sign = chr(number)
         if unicodedata.category(sign) in {"Cc", "Cf", "Cs", "Co"} and sign != "\n":

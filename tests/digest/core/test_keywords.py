@@ -1,4 +1,4 @@
-"""Keywords are found however a paper writes them, and nowhere else."""
+"""Tests of keywords, which are found in any spelling that papers use, and nowhere else."""
 
 from contextlib import suppress
 

@@ -1,4 +1,4 @@
-"""Markdown as the element tree of Python-Markdown: what is read, what is text, and how much work it is."""
+"""Markdown as the element tree of Python-Markdown: parsed syntax, plain text, and the amount of work."""
 
 import sys
 from collections.abc import Iterator
@@ -74,14 +74,14 @@ def test_twice_the_text_is_twice_the_work(piece: str) -> None:
 
 
 def work(text: str) -> int:
-    """How many functions are called."""
+    """Return the number of function calls."""
     calls = 0
 
     def count(_frame: FrameType, event: str, _argument: object) -> None:
         nonlocal calls
         calls += event in {"call", "c_call"}
 
-    tree("a")  # the parser is there
+    tree("a")  # the parser is loaded
     sys.setprofile(count)
     try:
         tree(text)

@@ -6,7 +6,7 @@ from digest.core.singleflight import Listeners, SingleFlight
 
 
 class Work:
-    """Work that ends when it is told to, and counts how often it was begun."""
+    """Work that ends on command, and counts how often it was begun."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.begun = 0

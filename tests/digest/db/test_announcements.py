@@ -1,4 +1,4 @@
-"""What the feeds announced, and in which batches, on both databases."""
+"""Tests of the announcements in the feeds, and their batches, on both databases."""
 
 from datetime import datetime, timedelta
 

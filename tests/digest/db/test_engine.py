@@ -1,4 +1,4 @@
-"""Opening a database, its faults, many at work at once, and crashes."""
+"""Tests of opening a database, of its faults, of concurrent use, and of crashes."""
 
 import asyncio
 import gc
@@ -189,9 +189,9 @@ async def test_a_writer_that_is_cancelled_leaves_no_lock(engine: AsyncEngine) ->
 
 @types.coroutine
 def cancelled_at(point: int, times: int, work: Coroutine[Any, Any, None]) -> Generator[Any, Any, bool]:
-    """Runs `work`, whose task is cancelled the `point`th time that it waits, and `times` in a row.
+    """Run `work` and cancel its task at the `point`th time that it waits, and `times` in a row.
 
-    Gives whether it waited so often.
+    Returns whether it waited that often.
     """
     steps, error, waits = work.__await__(), None, 0
     while True:
@@ -269,7 +269,7 @@ async def in_task(point: int, times: int, engine: AsyncEngine) -> bool:
 
 
 def threads_of_connections() -> list[threading.Thread]:
-    """Those of aiosqlite that go on; one that has told of its end is waited for."""
+    """Return the threads of aiosqlite that still run; one that has reported its end is joined."""
     found = [each for each in threading.enumerate() if "_connection_worker_thread" in each.name]
     for thread in found:
         thread.join(1)
@@ -332,7 +332,7 @@ asyncio.run(main())
 
 
 def rows_of_a_killed_writer(url: str) -> int:
-    """How many rows a process said it had committed when it was killed in the middle of its writing."""
+    """Return how many rows a process reported as committed when it was killed while it wrote."""
     command = [sys.executable, "-c", WRITER, url]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None

@@ -17,7 +17,7 @@ from digest.db.locks import BusyError, ProcessLock, exclusive
 on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
-# It says `held` or why not. Its child inherits all that may be inherited, and lives until stdin is closed.
+# It says `held` or why not. Its child inherits all that can be inherited, and lives until stdin is closed.
 HOLDER = """
 import asyncio, subprocess, sys
 from digest.db.engine import open_engine
@@ -40,7 +40,7 @@ asyncio.run(main())
 
 @asynccontextmanager
 async def another(url: str) -> AsyncIterator[AsyncEngine]:
-    """An engine of its own, as another process would have."""
+    """A separate engine, as another process would have."""
     engine = open_engine(url)
     try:
         yield engine
@@ -50,7 +50,7 @@ async def another(url: str) -> AsyncIterator[AsyncEngine]:
 
 @contextmanager
 def holder(url: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A process that tries to hold the editions, and what it says about that."""
+    """A process that tries to hold the lock on editions, and its report about it."""
     command = [sys.executable, "-c", HOLDER, url]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -79,7 +79,7 @@ async def assert_free(engine: AsyncEngine, within_seconds: float = 0) -> None:
 
 
 async def sessions_with_locks(engine: AsyncEngine) -> list[tuple[int, str]]:
-    """The process id and the state of each session that holds an advisory lock on this database."""
+    """Return the process id and the state of each session that holds an advisory lock on this database."""
     query = """SELECT pid, state FROM pg_stat_activity JOIN pg_locks USING (pid)
                WHERE locktype = 'advisory' AND datname = current_database()"""
     async with reading(engine) as connection:
@@ -143,7 +143,7 @@ async def test_it_is_free_after_two_cancellations(engine: AsyncEngine, database_
     task = asyncio.create_task(hold(engine, entered))
     await entered.wait()
     task.cancel()
-    for _ in range(steps):  # so that the second strikes at every stage of the release
+    for _ in range(steps):  # so that the second hits every stage of the release
         await asyncio.sleep(0)
     task.cancel()
     await asyncio.wait([task])

@@ -1,4 +1,4 @@
-"""What is made of papers: full texts, translations, readings, and the calls that they took."""
+"""Tests of the stored results for papers: full texts, translations, readings, and the calls that they took."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace

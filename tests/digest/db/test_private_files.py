@@ -1,4 +1,4 @@
-"""Whether others on the machine can read what the program keeps."""
+"""Tests of file permissions: other users of the machine cannot read the program's data."""
 
 import os
 import stat

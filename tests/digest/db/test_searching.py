@@ -1,4 +1,4 @@
-"""Papers of past editions by their words, page by page."""
+"""Tests of searching papers of past editions by their words, page by page."""
 
 from datetime import date, timedelta
 
@@ -31,7 +31,7 @@ async def test_of_two_translations_made_at_once_one_is_found(engine: AsyncEngine
 
 
 async def fill(connection: AsyncConnection, apart: timedelta = timedelta(hours=1)) -> None:
-    """An edition whose papers were translated by each of the models, one after another."""
+    """Store an edition whose papers were translated by each of the models, one after another."""
     await papers.save(connection, PAPERS, MONDAY_MORNING)
     for at, model in enumerate(MODELS):
         for each in PAPERS:

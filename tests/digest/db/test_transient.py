@@ -1,4 +1,4 @@
-"""Which faults of a database are waited for."""
+"""Tests of which faults of a database are retried."""
 
 import sqlite3
 

@@ -1,4 +1,4 @@
-"""The distance between requests to arXiv, over all processes on one database."""
+"""Tests of the rate slots for requests to arXiv, over all processes on one database."""
 
 import asyncio
 import itertools
@@ -24,7 +24,7 @@ def no_rest() -> float:
 
 
 async def taken(engine: AsyncEngine, interval: float = 0.3) -> float:
-    """Takes a turn, and tells when it began."""
+    """Take a rate slot, and return when it began."""
     async with RateSlots(engine, "arxiv", interval).turn(no_rest):
         return time.monotonic()
 
@@ -33,7 +33,7 @@ async def test_turns_of_two_programs_come_one_after_another_with_a_pause(databas
     engines = [open_engine(database_url) for _ in range(2)]
     began = sorted(await asyncio.gather(*(taken(engine) for engine in engines * 2)))
     gaps = [later - earlier for earlier, later in itertools.pairwise(began)]
-    assert min(gaps) >= 0.29  # the databases count in milliseconds
+    assert min(gaps) >= 0.29  # the databases have a resolution of milliseconds
     for engine in engines:
         await engine.dispose()
 

@@ -54,7 +54,7 @@ async def full_texts(arxiv: FakeArxiv) -> AsyncIterator[FullTexts]:
 
 
 async def fetched(html: bytes | None, pdf: bytes | None, *faults: str) -> tuple[FullText | NoText, list[str]]:
-    """What comes of the paper, and which requests it took."""
+    """Return the outcome for the paper, and the requests that it took."""
     arxiv = FakeArxiv(
         html={str(VERSION): html} if html is not None else {},
         pdf={str(VERSION): pdf} if pdf is not None else {},
@@ -246,4 +246,4 @@ async def test_nothing_fetched_is_kept(tmp_path: Path, monkeypatch: pytest.Monke
     await fetched(None, paper(LONG))
     await fetched(None, b"%PDF-1.7 broken")
     await fetched(None, paper(LONG), "", "500", "500")
-    assert os.listdir(tmp_path) == []  # noqa: PTH208 - a look at an empty folder
+    assert os.listdir(tmp_path) == []  # noqa: PTH208 - a check that a folder is empty

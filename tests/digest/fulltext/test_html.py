@@ -19,7 +19,7 @@ def read(text: str, hidden: str = "") -> Extract:
 
 
 def formula(tex: str, display: str = "inline") -> str:
-    """A formula as LaTeXML writes it: four times over."""
+    """Return a formula as LaTeXML writes it, in four forms."""
     return (
         f'<math alttext="{tex}" class="ltx_Math" display="{display}"><semantics><mrow><mi>{tex}</mi></mrow>'
         f'<annotation-xml encoding="MathML-Content"><ci>{tex}</ci></annotation-xml>'

@@ -31,7 +31,7 @@ async def text_of(folder: Path, document: bytes, limits: Limits = pdf.DEFAULT_LI
 
 
 def read_here(folder: Path, document: bytes) -> Extract:
-    """What the process reads, without one: quicker where the limits do not matter."""
+    """Return what the extraction process returns, without starting it: quicker where its limits do not matter."""
     path = folder / "paper.pdf"
     path.write_bytes(document)
     found = pdf_worker.read(path, pdf_worker.WorkerLimits(GIBIBYTE, 50, 1_000_000))

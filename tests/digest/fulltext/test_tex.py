@@ -1,4 +1,4 @@
-"""The TeX that authors submitted, as the third source of full texts."""
+"""Tests of the TeX that authors submitted, the third source of full texts."""
 
 import gzip
 import io

@@ -1,4 +1,4 @@
-"""A translator and a reader before a fake model, for the tests of everything between them."""
+"""A translator and a reading writer with a fake model, for the tests of everything between them."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
@@ -36,7 +36,7 @@ QUICK = RetryPolicy(
 
 
 class Counted(Budget):
-    """A budget that shows what was spent of it."""
+    """A budget that counts its use."""
 
     spent_tokens = 0
 
@@ -57,7 +57,7 @@ class World:
     tried: list[TranslationAttempt]
     """The attempts at translations, oldest first."""
     learned: dict[str, EndpointProfile]
-    """What is kept of the endpoint, by model."""
+    """The stored profiles of the endpoint, by model."""
 
     @property
     def outcomes(self) -> list[str]:
@@ -78,7 +78,7 @@ async def world(
     known: Mapping[str, EndpointProfile] | None = None,
     extra: Mapping[Purpose, Mapping[str, Any]] | None = None,
 ) -> AsyncIterator[World]:
-    """Everything between the papers and `fake`."""
+    """All components between the papers and `fake`."""
     calls: list[Call] = []
     tried: list[TranslationAttempt] = []
 

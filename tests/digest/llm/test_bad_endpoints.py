@@ -1,4 +1,4 @@
-"""Endpoints that go wrong in other ways than by refusing: one clear sentence each, nothing lost, nothing leaked."""
+"""Endpoints that fail in other ways than by refusing: one clear message each, nothing lost, nothing leaked."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -22,7 +22,7 @@ from tests.papers import paper
 
 
 async def _error(fake: FakeModel, patience: RetryPolicy = QUICK) -> tuple[Exception, list[str]]:
-    """What a translation ends with, and the outcomes of its calls."""
+    """Return the error that ends a translation, and the outcomes of its calls."""
     async with world(fake, patience=patience) as it:
         with pytest.raises(ModelError) as caught:
             await it.translate(paper())
@@ -157,7 +157,7 @@ async def test_a_drip_past_the_deadline_ends_at_the_deadline() -> None:
         caught, outcomes = await _error(fake, replace(QUICK, call_seconds=0.2))
         assert isinstance(caught, ModelUnreachableError)
         assert outcomes == ["timeout"] * 3
-        assert time.monotonic() - began < 29  # the drip itself takes 30
+        assert time.monotonic() - began < 29  # the dripping itself takes 30
 
 
 async def test_a_slow_answer_within_the_deadline_is_read() -> None:

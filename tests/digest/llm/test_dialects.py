@@ -63,7 +63,7 @@ def _after(profile: EndpointProfile, fault: CallError) -> EndpointProfile:
 
 
 async def _answered(dialect: Dialect, body: dict[str, Any]) -> TranslationAnswer | CallError:
-    """What a call comes to, without a network."""
+    """Return the result of a call, without a network."""
     text = json.dumps(ANSWER, ensure_ascii=False)
     choice = {"index": 0, "message": {"content": text}, "finish_reason": "stop"}
     asked = Asked(Request({"type": "http"}), body, ANSWER, {"choices": [choice], "usage": THREE_TOKENS})

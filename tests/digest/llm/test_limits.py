@@ -24,7 +24,7 @@ from tests.papers import paper
 
 async def _until(true: Callable[[], bool]) -> None:
     async with asyncio.timeout(60):
-        while not true():  # noqa: ASYNC110 - what is waited for knows no events
+        while not true():  # noqa: ASYNC110 - the awaited state has no event
             await asyncio.sleep(0.01)
 
 
@@ -181,7 +181,7 @@ async def test_a_spent_budget_stops_readings_before_translations_and_says_so_onc
 
 
 async def _budget_stops(call: Awaitable[object]) -> str:
-    """The sentence with which the budget stops `call`, none if it lets it through."""
+    """Return the message with which the budget stops `call`, empty if it lets it pass."""
     try:
         await call
     except BudgetSpentError as error:

@@ -1,4 +1,4 @@
-"""Who calls the model next."""
+"""Tests of the priority of the calls to the model."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ async def turns() -> None:
 
 
 class Queue:
-    """Those who stand in a line, and the order in which they are called."""
+    """The calls that wait for a priority semaphore, and the order in which they are let in."""
 
     def __init__(self, width: int = 1) -> None:
         self.line = PrioritySemaphore(width)
@@ -103,7 +103,7 @@ async def test_an_answer_for_a_person_is_the_next_call_though_twenty_of_the_edit
     monkeypatch.setattr(PrioritySemaphore, "enter", counted)
     async with FakeModel(always=once_all_wait) as fake, world(fake, concurrency=1) as it:
         edition = [asyncio.create_task(it.translate(paper(number))) for number in range(1, 21)]
-        while not fake.requests:  # noqa: ASYNC110 - the far end tells nobody
+        while not fake.requests:  # noqa: ASYNC110 - the fake sends no notification
             await asyncio.sleep(0.005)
         person = Listeners()
         person.join(urgent=True)

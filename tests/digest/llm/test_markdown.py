@@ -1,4 +1,4 @@
-"""The Markdown that models write within one text, in the stored form."""
+"""Tests of converting the Markdown that models write within one text to the stored form."""
 
 import pytest
 from hypothesis import given

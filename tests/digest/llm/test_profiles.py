@@ -1,4 +1,4 @@
-"""What is learned from one refusal, all calls heed; what is not understood changes nothing and is shown."""
+"""A lesson of one refusal applies to all calls; a refusal that is not understood changes nothing and is shown."""
 
 import asyncio
 import json
@@ -57,7 +57,7 @@ async def test_of_many_papers_at_once_one_pays_for_the_refusal() -> None:
 async def test_a_field_that_requests_have_only_later_is_refused_to_one_of_many(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """All answers are cut off at once, and each paper asks for more room then."""
+    """All answers are cut off at once, and each paper asks for more tokens then."""
     monkeypatch.setattr(profiles, "_TRIAL_SECONDS", 60)
     together = asyncio.Barrier(8)
 
@@ -116,7 +116,7 @@ async def test_others_do_not_wait_for_a_first_call_that_takes_its_time(
 
 
 async def _forget(_: str, __: EndpointProfile) -> None:
-    """Nothing is kept."""
+    """Discard the profile, so that nothing is stored."""
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ def test_a_lower_bound_is_one_for_every_script() -> None:
 
 
 class Uncounted:
-    """An endpoint that counts nothing and reads only the end or the beginning of long prompts."""
+    """An endpoint that counts no tokens and reads only the end or the beginning of long prompts."""
 
     def __init__(self, characters: int, *, keeps_end: bool = False, copies: bool = True) -> None:
         self._characters, self._keeps_end, self._copies = characters, keeps_end, copies
@@ -324,7 +324,7 @@ LONG = full_text(paper(), "Rooms have shapes that can be heard.\n" * 900)
 async def test_a_prompt_that_is_cut_where_nothing_counts_is_told_by_its_marks(*, keeps_end: bool) -> None:
     endpoint = Uncounted(14_000, keeps_end=keeps_end)
     async with FakeModel(always=endpoint) as fake, world(fake) as it:
-        await it.read(paper(1), full_text(paper(1)))  # of it nothing is known, and it is read whole
+        await it.read(paper(1), full_text(paper(1)))  # nothing is known of it, and it is read whole
         await it.read(paper(2), replace(LONG, version=paper(2).version))
         assert (
             it.outcomes.count("cut-prompt") == endpoint.cut == 3

@@ -1,4 +1,4 @@
-"""What endpoints of many makers say when they refuse, in the words of public reports, and what is understood."""
+"""Tests of parsing refusals of many vendors' endpoints, in the words of public reports."""
 
 # ruff: noqa: E501 - the words of endpoints are kept as they are
 
@@ -116,7 +116,7 @@ MODELS = (
         (400, "Your organization must be verified to stream this model.", STREAMED, "unsupported-stream"),
         (400, 'Unknown name "enable_thinking": Cannot find field.', ASKED, "unsupported-field"),
         (400, "property 'enable_thinking' is unsupported", ASKED, "unsupported-field"),
-        # Gemini says of a minute's limit what others say of an account without money.
+        # Gemini reports a limit per minute in the words that others use for an account without money.
         (429, "You exceeded your current quota, please check your plan. Retry in 43s.", ASKED, "throttled"),
         (400, "The model is overloaded", ASKED, "refused"),
         (400, "The system is busy and could not answer", ASKED, "refused"),

@@ -1,4 +1,4 @@
-"""Answers that are heard while they are written: the same answers, at the same cost."""
+"""Tests of streamed answers: they equal the others, at the same cost."""
 
 import asyncio
 import itertools
@@ -26,7 +26,7 @@ TEXT = full_text(paper())
 
 
 class Listener:
-    """What one who waits has heard, and what there was to see of it each time."""
+    """A listener that keeps the texts it received, and the progress at each of them."""
 
     def __init__(self) -> None:
         self.heard: list[str] = []
@@ -162,7 +162,7 @@ async def test_a_stream_that_goes_wrong_once_is_mended_by_another_call_and_count
 
 
 _PASSING = ("unreachable", "server-error")
-"""What says nothing against streams; after anything else the answer is asked for as a whole."""
+"""Errors that do not concern streaming; after any other the answer is requested as a whole."""
 
 
 async def test_a_stream_that_keeps_breaking_is_given_up_after_three_calls() -> None:

@@ -1,4 +1,4 @@
-"""The digest time and the zone may change at any moment: each batch is shown once all the same, and never early."""
+"""The digest time and the zone may change at any moment: each batch is still shown once, and never early."""
 
 import itertools
 from collections.abc import Sequence
@@ -25,11 +25,11 @@ SCHEDULES = st.builds(
     st.sampled_from(["Asia/Shanghai", "America/Los_Angeles", "Pacific/Auckland", "UTC"]).map(ZoneInfo),
 )
 WINTER, SUMMER, SPRING = (datetime(2026, month, 6, tzinfo=UTC) for month in (2, 7, 3))
-"""Fridays; two days after that in March New York's clocks go forward."""
+"""Fridays; two days after the one in March New York's clocks go forward."""
 
 
 class Play:
-    """Runs every three hours, one paper in each batch, and no waiting: what the editions come to."""
+    """A simulation that collects editions: a run every three hours, one paper in each batch, and no waiting."""
 
     def __init__(self, begin: datetime) -> None:
         self.at = begin
@@ -64,7 +64,7 @@ class Play:
         return True
 
     def judge(self) -> None:
-        """Every batch once and in order, none early, all within two days; dates and windows follow each other."""
+        """Assert that each batch is shown once, in order, not early, within two days; windows are contiguous."""
         editions = [edition for edition, _, _ in self.made]
         days = [edition.date for edition in editions]
         assert days == sorted(set(days))
@@ -123,7 +123,7 @@ def test_a_batch_whose_date_is_taken_comes_on_the_next_day_though_that_has_none_
 
 
 def test_a_day_whose_batch_was_shown_before_a_switch_is_quiet() -> None:
-    """Wednesday's edition closed over the batch of 09:00 in winter; at 08:50 on Thursday there is nothing since."""
+    """Wednesday's edition closed over the batch of 09:00 in winter; at 08:50 on Thursday nothing is new."""
     wednesday = date(2026, 2, 11)
     last = ClosedEdition(
         wednesday, ANNOUNCED.window_of(wednesday), "zh-CN", (), 0, (), ANNOUNCED.anchor(wednesday)

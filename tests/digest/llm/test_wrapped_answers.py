@@ -1,4 +1,4 @@
-"""A valid answer comes out exactly as it went in, whatever stands around it; a draft beside it never does."""
+"""A valid answer is extracted exactly, whatever text surrounds it; a draft beside it never is."""
 
 import json
 from collections.abc import Callable
@@ -27,7 +27,7 @@ class Note(BaseModel):
 QUESTION = Question(Prompt("", "", "1"), Note, Purpose.TRANSLATION, paper().version, "en", "m")
 DRAFT = json.dumps({"title": "draft", "text": "draft " * 20})
 
-THOUGHTS = {  # what they begin with, what they end with, and what may stand between that and the answer
+THOUGHTS = {  # their beginnings, their ends, and the texts between that and the answer
     "Qwen": ("<think>", "</think>", "\n\n"),
     "Seed": ("<seed:think>", "</seed:think>", ""),
     "capitals": ("<Think >", "</THINK>", ""),

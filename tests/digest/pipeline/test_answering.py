@@ -64,7 +64,7 @@ def test_a_passage_is_found_however_it_was_set(quote: str) -> None:
         "at -13 dB and 20000 Hz",
         "in 35 speech-to-text tasks.",
         "unable to beat the non",
-        "vocoder",  # too short to mean anything
+        "vocoder",  # too short to be meaningful
         "",
     ],
 )
@@ -117,7 +117,7 @@ def test_the_names_in_a_question_of_any_language_are_looked_for(question: str) -
 
 
 def sectioned() -> str:
-    """A long paper with marked headings, of which only one section says little and much is asked about."""
+    """Return a long paper with marked headings, of which one section, Limitations, is asked about."""
     names = [*(f"## {number} Room {number}" for number in range(1, 20)), "## 20 Limitations", "## 21 End"]
     return "\n".join(row for name in names for row in (name, *(line(number) for number in range(12))))
 

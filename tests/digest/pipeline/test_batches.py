@@ -1,4 +1,4 @@
-"""Which batch a feed holds, however stale it is."""
+"""Tests of which batch a feed holds, however stale it is."""
 
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta

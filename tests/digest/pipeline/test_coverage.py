@@ -1,4 +1,4 @@
-"""Which time the account of a day is about, whatever the settings were when its edition was made."""
+"""Tests of the time range of a run report, whatever the settings were when its edition was made."""
 
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta

@@ -1,4 +1,4 @@
-"""What many ask of one paper at once, by hand and for an edition, is made once in this process, and kept."""
+"""Concurrent requests for one paper, by hand and for an edition, are made once in this process, and stored."""
 
 import asyncio
 from collections.abc import Iterator
@@ -30,15 +30,15 @@ async def first(app: App) -> Paper:
 
 
 async def asked(here: World, purpose: Purpose) -> None:
-    """Returns when the model is at work."""
+    """Wait until the model is at work."""
     async with asyncio.timeout(60):
-        while not here.model.asked_for[purpose, NAME]:  # noqa: ASYNC110 - the far end tells nobody
+        while not here.model.asked_for[purpose, NAME]:  # noqa: ASYNC110 - the fake sends no notification
             await asyncio.sleep(0.01)
 
 
 @contextmanager
 def counted(engine: AsyncEngine) -> Iterator[list[str]]:
-    """The queries that are asked meanwhile."""
+    """Count the queries in the block."""
     statements: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:

@@ -30,7 +30,7 @@ def call(model: str = "small", tokens: int = 100) -> Call:
 
 
 def attempts(*findings: tuple[Finding, ...]) -> list[Attempt]:
-    """The attempts at the paper, each with its findings; the third is that of the larger model."""
+    """Return the attempts at the paper, each with its findings; the third is that of the larger model."""
     return [
         Attempt(number, call("large" if number == 3 else "small"), "标题", "摘要", "一句话", found)
         for number, found in enumerate(findings, start=1)
@@ -38,7 +38,7 @@ def attempts(*findings: tuple[Finding, ...]) -> list[Attempt]:
 
 
 def judged(tried: list[Attempt], origin: Origin | None = SMALL) -> Quality:
-    """The account of an edition of that paper; of `origin` is its translation, if there is one."""
+    """Return the quality report of an edition of that paper, whose translation, if there is one, is by `origin`."""
     shown = {VERSION: Translation(VERSION, "zh-CN", "标题", "摘要", "一句话", origin)} if origin else {}
     papers = checked([VERSION], shown, {VERSION: tried} if tried else {})
     return Quality(date(2026, 2, 10), "zh-CN", papers, (), spent([each.call for each in tried]))

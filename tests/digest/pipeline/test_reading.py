@@ -15,7 +15,7 @@ REST = [{"text": "其余。", "claims": []}]
 
 
 def stored(background: Any) -> tuple[Claim, ...]:
-    """The first part of the reading that an answer with this `background` becomes."""
+    """Return the first part of the reading that is stored for an answer with this `background`."""
     answer = ReadingAnswer.model_validate({"background": background, "method": REST, "results": REST})
     return answer.parts[0]
 

@@ -1,4 +1,4 @@
-"""What becomes of statements that do not rest on the paper."""
+"""Tests of statements without evidence in the paper."""
 
 import json
 from typing import Any
@@ -29,7 +29,7 @@ ELSEWHERE = {"text": "960 小时训练后效率提升。", "quotes": ["The effic
 
 
 def says(results: Any, background: Any = PLAIN, method: Any = ()) -> Fault:
-    """A model that answers with these lists."""
+    """Create a model that answers with these lists."""
     return faults.says(
         json.dumps({"background": background, "method": [*method], "results": results}, ensure_ascii=False)
     )

@@ -1,4 +1,4 @@
-"""Papers that are longer than a model reads at once."""
+"""Tests of papers that are longer than the model's context window."""
 
 import json
 from dataclasses import replace
@@ -114,7 +114,7 @@ async def test_a_reading_of_a_text_that_is_not_whole_is_known_to_be_of_a_part(
 
 
 def window(characters: int) -> faults.Fault:
-    """A model that reads no more at once."""
+    """Create a model with that context window."""
 
     def fault(asked: faults.Asked) -> Response:
         user = asked.body["messages"][1]["content"]

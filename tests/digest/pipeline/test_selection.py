@@ -1,4 +1,4 @@
-"""What an edition shows, and the reason for each paper that it leaves out."""
+"""Tests of the papers that an edition shows, and of the reason for each paper that it leaves out."""
 
 from datetime import timedelta
 

@@ -28,7 +28,7 @@ def says(**texts: str) -> Fault:
 
 
 async def translated(it: World, fake: FakeModel, **texts: str) -> Translation:
-    """What becomes of an answer with these texts."""
+    """Return the result of an answer with these texts."""
     fake.faults.append(says(**texts))
     made = await it.translate(paper())
     assert made is not None

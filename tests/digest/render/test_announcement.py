@@ -1,4 +1,4 @@
-"""What an operator writes to all, in Markdown, in each output."""
+"""Tests of an operator's broadcast, in Markdown, in each output."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""What real kramdown, as Jekyll runs it, makes of what we write."""
+"""Our Markdown as real kramdown renders it, as Jekyll runs it."""
 
 import random
 import re

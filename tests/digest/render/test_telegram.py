@@ -1,4 +1,4 @@
-"""Stored text as HTML that Telegram accepts."""
+"""Tests of stored text as HTML that Telegram accepts."""
 
 import re
 from html import unescape

@@ -1,4 +1,4 @@
-"""HTML of ours as messages that Telegram takes."""
+"""Tests of splitting HTML into messages that Telegram accepts."""
 
 import re
 from html import unescape
@@ -16,7 +16,7 @@ _ALLOWED = {"b": "", "i": "", "u": "", "s": "", "code": "", "pre": "", "blockquo
 
 
 def read(message: str) -> tuple[str, int]:
-    """What a message shows, and its entities, as a reader would have it that accepts nothing but good HTML."""
+    """Return the text of a message and its entities, by a strict parser."""
     shown, entities, at = "", 0, 0
     open_: list[str] = []
     for found in _TOKEN.finditer(message):
@@ -44,7 +44,7 @@ def units(text: str) -> int:
 
 
 def texts(html: str, limit: int, entities: int = 100) -> list[str]:
-    """The texts of the messages, each of which was found good."""
+    """Return the texts of the messages, after parsing each strictly."""
     found = []
     for message in telegram_split.split(html, limit, entities):
         shown, count = read(message)

@@ -1,4 +1,4 @@
-"""Formulas and what is left of TeX in prose, as readable Unicode."""
+"""Tests of formulas and of TeX that is left in prose, as readable Unicode."""
 
 import re
 import unicodedata

@@ -106,7 +106,7 @@ HOSTILE = " ".join(
     [
         *(
             f"${tex}$ {tex}" for tex, _ in SHOWN if "\\\\" not in tex
-        ),  # which is not told from an escape in the post
+        ),  # which cannot be distinguished from an escape in the post
         r"$$ \href{javascript:alert(1)}{https://a.example} $$",
         r"\begin{align}\href{javascript:alert(1)}{x}\end{align}",
         r"$$\hr`ef{javascript:alert(1)}{x|}`$$",
