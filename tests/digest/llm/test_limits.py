@@ -157,9 +157,17 @@ async def test_a_failing_paper_holds_back_no_other() -> None:
 
 
 async def test_calls_run_side_by_side_up_to_the_width_and_no_wider() -> None:
-    async with FakeModel(translation_seconds=0.2) as fake, world(fake, concurrency=32) as it:
-        await asyncio.gather(*(it.translate(paper(number)) for number in range(1, 65)))
+    async with FakeModel(translation_seconds=60) as fake, world(fake, concurrency=32) as it:
+        calls = [asyncio.create_task(it.translate(paper(number))) for number in range(1, 65)]
+        async with asyncio.timeout(60):
+            while fake.most_at_once < 32:
+                await asyncio.sleep(0.01)
+        for _ in range(1000):  # a call beyond the width would arrive meanwhile
+            await asyncio.sleep(0)
         assert fake.most_at_once == 32
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
 
 
 async def test_a_gateway_that_wraps_a_429_in_a_200_is_waited_for() -> None:
