@@ -103,13 +103,10 @@ async def open_app(
             )
         single_flight = SingleFlight()
         stack.push_async_callback(single_flight.close)
-        full_texts = FullTexts(
-            arxiv_client, str(settings.arxiv_site_url).rstrip("/"), wants_tex=settings.arxiv_tex_source
-        )
         dependencies = PaperSources(
             engine,
             api,
-            Texts(engine, full_texts, clock, single_flight),
+            Texts(engine, _full_texts(arxiv_client, settings), clock, single_flight),
             generators=_generators(models, settings) if models else None,
             clock=clock,
             single_flight=single_flight,
@@ -129,6 +126,11 @@ async def open_app(
             alerts=alerts,
             editions=ProcessLock(engine, "editions"),
         )
+
+
+def _full_texts(arxiv_client: ArxivClient, settings: Settings) -> FullTexts:
+    site = str(settings.arxiv_site_url).rstrip("/")
+    return FullTexts(arxiv_client, site, wants_tex=settings.arxiv_tex_source)
 
 
 @asynccontextmanager

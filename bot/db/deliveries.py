@@ -23,9 +23,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.models import Campaign, Delivery, Mark, Sending, Subscriber, SubscriberStatus
 from bot.db import unknown_messages
-from bot.db.campaigns import campaign as dispatched
+from bot.db.campaigns import campaign as campaign_of
 from bot.db.fanouts import ALL_CHANNELS
-from bot.db.subscribers import subscriber_of as subscriber
+from bot.db.subscribers import subscriber_of
 from bot.db.tables import deliveries, dispatches, renderings, subscribers
 from bot.db.unknown_messages import Decision
 from digest.db.bulk import BATCH, parts, rows_among
@@ -53,13 +53,13 @@ async def due(
     again = await unknown_messages.to_send_again(connection, [row.id for row in rows])
     readers_ = await _by_id(connection, subscribers, [row.subscriber_id for row in rows])
     named = await _by_id(connection, dispatches, [row.dispatch_id for row in rows])
-    sent = {number: dispatched(row) for number, row in named.items()}
+    sent = {number: campaign_of(row) for number, row in named.items()}
     belied, told = await _quiet_lines(connection, rows, sent)
     return [
         Delivery(
             id=row.id,
             campaign=sent[row.dispatch_id],
-            subscriber=subscriber(readers_[row.subscriber_id]),
+            subscriber=subscriber_of(readers_[row.subscriber_id]),
             due_at=row.due_at,
             rendering=row.rendering_id,
             part=row.part,
@@ -118,7 +118,7 @@ async def waiting(
         _COLUMNS.part == 0,
         _COLUMNS.next_at > at,
     )
-    return [(row.delivery, dispatched(row)) for row in await connection.execute(waits)]
+    return [(row.delivery, campaign_of(row)) for row in await connection.execute(waits)]
 
 
 async def postpone(connection: AsyncConnection, number: int, until: datetime) -> None:

@@ -126,7 +126,7 @@ async def _open(
         opened = await campaigns.open_(connection, subject, day, due_at, at, languages=languages)
         known = opened or await campaigns.of_day(connection, day, subject)
         if known is None:
-            raise AssertionError(f"the dispatch of {day} is there")
+            raise AssertionError(f"the campaign of {day} is there")
         campaign = opened or await campaigns.add_languages(connection, known.id, languages)
     await _give_out(engine, campaign, at)
     return campaign if opened or campaign != known else None

@@ -25,5 +25,5 @@ def _awaited() -> None:
     rows = connection.execute(sa.select(old.c.id, old.c.awaiting).where(old.c.awaiting.is_not(None))).all()
     for row in rows:
         pairs = (each.partition(":") for each in row.awaiting.split())
-        values = {name: int(number or 0) for name, _, number in pairs}
+        values = {name: int(number) if number.isdecimal() else 0 for name, _, number in pairs}
         connection.execute(sa.update(old).where(old.c.id == row.id).values(awaited=values))
