@@ -4,7 +4,9 @@
 
 Fake arXiv and model servers run on loopback in separate processes: the model answers a translation in 2 s and a
 reading in 8 s, and arXiv is queried without pauses. The bound is the time that the calls alone would take with all
-slots always busy. A second edition is killed by SIGKILL halfway and run again.
+slots always busy, plus that of a second run, which makes no call: the start of the program costs what the machine makes
+of it, from 2 s to 5 s. The ratio to the calls alone is printed too. Another edition is killed by SIGKILL halfway and
+run again.
 
 The limits hold for 200 papers and the delays above: in a small edition the start of the program dominates.
 """
@@ -29,7 +31,7 @@ sys.path[0] = str(Path(__file__).resolve().parents[1])
 from benchmarks.results import Result, run, unmet
 
 _PAPERS, _CONCURRENCY, _TRANSLATION_SECONDS, _READING_SECONDS = 200, 32, 2.0, 8.0
-_HIGHEST_RATIO, _MOST_MEGABYTES = 1.10, 300
+_HIGHEST_RATIO, _MOST_MEGABYTES = 1.08, 300
 _ROOT = Path(__file__).resolve().parents[1]
 _KEY = "benchmark"
 _PROGRAM = Path(sys.executable).with_name("arxiv-daily")
@@ -75,14 +77,15 @@ class Run:
 
 @dataclass(frozen=True)
 class Whole(Result):
-    """An edition that is made without disturbance."""
+    """An edition that is made without disturbance, and a run after it, which has no call to make."""
 
     size: Size
     run: Run
+    idle: Run
 
     @property
     def undone(self) -> list[str]:
-        return _unfinished(self.run, self.size)
+        return [*_unfinished(self.run, self.size), *_unfinished(self.idle, self.size)]
 
     @property
     def missed(self) -> list[str]:
@@ -93,12 +96,14 @@ class Whole(Result):
 
     @property
     def ratio(self) -> float:
-        return self.run.seconds / self.size.bound_seconds
+        return self.run.seconds / (self.size.bound_seconds + self.idle.seconds)
 
     def __str__(self) -> str:
+        alone = self.run.seconds / self.size.bound_seconds
         return (
             f"whole   {self.size.papers} papers, {self.size.concurrency} places: {self.run.seconds:.1f} s,"
-            f" bound {self.size.bound_seconds:.1f} s, ratio {self.ratio:.3f} (at most {_HIGHEST_RATIO:.2f})\n"
+            f" bound {self.size.bound_seconds:.1f} s of calls and {self.idle.seconds:.1f} s without calls,"
+            f" ratio {self.ratio:.3f} (at most {_HIGHEST_RATIO:.2f}), to the calls alone {alone:.3f}\n"
             f"        processor time {self.run.cpu_seconds:.1f} s,"
             f" peak memory {self.run.megabytes:.0f} MB (at most {_MOST_MEGABYTES} MB)"
         )
@@ -148,10 +153,16 @@ def main() -> None:
     with far_ends(size) as environment, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         parts = {
-            "whole": lambda: Whole(size, finished(start(environment, folder / "whole"), folder / "whole")),
+            "whole": lambda: whole(size, environment, folder / "whole"),
             "killed": lambda: killed(size, environment, folder / "killed"),
         }
         run(parts, limits=size == full)
+
+
+def whole(size: Size, environment: dict[str, str], folder: Path) -> Whole:
+    """Make an edition, and run the program once more when it is made."""
+    made, idle = (finished(start(environment, folder), folder) for _ in range(2))
+    return Whole(size, made, idle)
 
 
 def killed(size: Size, environment: dict[str, str], folder: Path) -> Killed:
