@@ -10,7 +10,23 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    DateTime,
+    Float,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    func,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.db import campaigns, deliveries, subscribers, unknown_messages
@@ -277,3 +293,64 @@ async def test_the_settings_that_were_asked_for_are_asked_for_still(engine: Asyn
     async with reading(engine) as connection:
         found = [await subscribers.get(connection, number) for number in (1, 2, 3)]
     assert [each.awaited for each in found if each] == [{"include": 77, "hour": 80}, {"zone": 0}, {}]
+
+
+_WORDS = {  # values that a column of text must have, by the name of the column
+    "awaiting": "hour:80",
+    "zone": "Asia/Shanghai",
+    "channel": "telegram",
+    "language": "zh-CN",
+}
+
+
+@pytest.mark.play
+@pytest.mark.parametrize("landed", _migrations()[:-1])
+async def test_every_schema_that_landed_comes_up_with_a_row_in_each_table(
+    engine: AsyncEngine, landed: str
+) -> None:
+    async with writing(engine) as connection:
+        await connection.run_sync(_upgrade_to, landed)
+        filled = await connection.run_sync(_fill)
+    await upgrade(engine)
+    async with reading(engine) as connection:
+        assert await connection.run_sync(differences) == []
+        kept = await connection.run_sync(_tables_with_rows)
+    assert len(filled) >= 10
+    assert filled & {*metadata.tables} <= kept
+
+
+def _fill(connection: Connection) -> set[str]:
+    """Insert a row with a value in every column into each table of the schema; return the names of the tables."""
+    landed = MetaData()
+    landed.reflect(connection)
+    landed.remove(landed.tables["alembic_version"])
+    for table in landed.sorted_tables:
+        connection.execute(table.insert().values({column.name: _value(column) for column in table.columns}))
+    return {*landed.tables}
+
+
+def _value(column: Column[Any]) -> Any:
+    match column.type:
+        case Boolean():
+            return True
+        case Integer():
+            return 1
+        case Float() | Numeric():
+            return 1.0
+        case DateTime():
+            return datetime(2026, 2, 10, tzinfo=UTC if getattr(column.type, "timezone", False) else None)
+        case Date():
+            return date(2026, 2, 10)
+        case JSON():
+            return []
+        case LargeBinary():
+            return b"1"
+    return _WORDS.get(column.name, "1")
+
+
+def _tables_with_rows(connection: Connection) -> set[str]:
+    return {
+        name
+        for name, table in metadata.tables.items()
+        if connection.scalar(select(func.count()).select_from(table))
+    }
