@@ -23,7 +23,7 @@ from digest.core.models import ClosedEdition, Edition, Extent, PaperId
 from digest.core.progress import Report
 from digest.db import editions as closed_editions
 from digest.db import engine as database
-from digest.db import model_calls
+from digest.db import model_calls, verdicts
 from digest.db.locks import BusyError
 from digest.pipeline import close_editions, coverage, editions
 from digest.pipeline.close_editions import ClosingOutcome, Pause
@@ -106,6 +106,7 @@ async def work(
         await run.complete({*await _incomplete(app)} - due)
         async with database.writing(app.engine) as connection:
             await model_calls.prune_attempts(connection, app.wall_clock())
+            await verdicts.prune(connection, app.wall_clock())
         return Work(outcome, run.accounts, await _unexplained(app, outcome.day))
 
 

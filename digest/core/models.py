@@ -367,6 +367,8 @@ class Purpose(StrEnum):
     TRANSLATION = "translation"
     READING = "reading"
     ANSWER = "answer"
+    JUDGEMENT = "judgement"
+    """To say whether a text means what its original says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,6 +187,20 @@ attempts = Table(
     Column("findings", Findings, nullable=False),
 )
 
+# The verdicts of judges. `key` is a hash of the judge's model, its prompt and the pair: nothing is judged twice. A log:
+# no row depends on another table.
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("paper_id", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("relation", Text, nullable=False),
+    Column("words", PlainText, nullable=False),
+    Column("judged_at", UtcDateTime, nullable=False, index=True),
+)
+
 # The translations of terms that a paper's translation chose: the other papers of its edition follow them.
 terms = Table(
     "terms",

@@ -7,10 +7,20 @@ from zoneinfo import ZoneInfo
 from digest.core.errors import BudgetSpentError
 from digest.core.models import Purpose
 
-_SHARE = {Purpose.TRANSLATION: 1.0, Purpose.READING: 0.8, Purpose.ANSWER: 0.9}
+_SHARE = {
+    Purpose.TRANSLATION: 1.0,
+    Purpose.READING: 0.8,
+    Purpose.ANSWER: 0.9,
+    Purpose.JUDGEMENT: 0.9,
+}
 """The share of the daily budget up to which calls for a purpose are allowed; calls for all purposes count."""
 
-_ANSWER_TOKENS = {Purpose.TRANSLATION: 1_500, Purpose.READING: 6_000, Purpose.ANSWER: 2_000}
+_ANSWER_TOKENS = {
+    Purpose.TRANSLATION: 1_500,
+    Purpose.READING: 6_000,
+    Purpose.ANSWER: 2_000,
+    Purpose.JUDGEMENT: 600,
+}
 _CHARACTERS_A_TOKEN = 3
 _WIDE = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]")
 

@@ -54,6 +54,11 @@ def inert(text: str) -> str:
     return _DELIMITER.sub("‹", removed(text))
 
 
+def line(text: str) -> str:
+    """Make `text` one line, so that it cannot begin a line as the material around it does."""
+    return " ".join(text.split())
+
+
 @cache
 def _loader() -> PackageLoader:
     return PackageLoader("templates", "prompts")
@@ -70,6 +75,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["inert"] = inert
+    environment.filters["line"] = line
     return environment
 
 

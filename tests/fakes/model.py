@@ -20,8 +20,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from digest.core.models import Purpose
-from tests.fakes import model_answers
+from tests.fakes import model_answers, model_judges
 from tests.fakes.model_faults import Asked, Fault, problem
+from tests.fakes.model_judges import Script
 from tests.fakes.model_stream import told
 from tests.fakes.server import serving
 
@@ -69,7 +70,7 @@ class FakeModel:
 
     `always` answers every request that no fault is left for; `formats` are the supported response formats, `streams`
     tells whether streaming is supported, `fields` are further accepted ones; the delays are in seconds. A streamed
-    answer is spread over its delay.
+    answer is spread over its delay. `judge` answers the prompts of a judge.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class FakeModel:
         translation_seconds: float = 0,
         reading_seconds: float = 0,
         key: str = KEY,
+        judge: Script = model_judges.agreeing,
     ) -> None:
         self.faults = deque(faults)
         self.always = always
@@ -96,6 +98,7 @@ class FakeModel:
         self._fields = fields
         self._seconds = {Purpose.TRANSLATION: translation_seconds, Purpose.READING: reading_seconds}
         self._key = key
+        self.judge = judge
         self._prefixes: set[str] = set()
 
     async def __aenter__(self) -> Self:
@@ -140,7 +143,7 @@ class FakeModel:
         seconds = self._seconds.get(purpose, 0)
         if not body.get("stream"):
             await asyncio.sleep(seconds)
-        answer = _sound(body, purpose, paper)
+        answer = _sound(body, purpose, paper, self.judge)
         asked = Asked(request, body, answer, self._completion(body, answer), seconds)
         fault = self.faults.popleft() if self.faults else self.always
         return fault(asked) if fault else told(asked, asked.completion)
@@ -165,8 +168,8 @@ class FakeModel:
             return problem(400, "Invalid schema for response_format", param="response_format")
         return None
 
-    def _completion(self, body: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
-        text = json.dumps(answer, ensure_ascii=False)
+    def _completion(self, body: dict[str, Any], answer: dict[str, Any] | str) -> dict[str, Any]:
+        text = answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
         system, user = texts(body)
         cached = len(system) // 4 if system in self._prefixes else 0
         self._prefixes.add(system)
@@ -211,7 +214,11 @@ def _is_strict(schema: dict[str, Any]) -> bool:
     return schema == {"type": "string"}
 
 
-_SIGNS = {'"background"': Purpose.READING, '"statements"': Purpose.ANSWER}
+_SIGNS = {
+    '"background"': Purpose.READING,
+    '"statements"': Purpose.ANSWER,
+    '"verdicts"': Purpose.JUDGEMENT,
+}
 
 
 def texts(body: dict[str, Any]) -> tuple[str, str]:
@@ -228,8 +235,10 @@ def _subject(body: dict[str, Any]) -> tuple[Purpose, str]:
     return purpose, paper[1] if paper else ""
 
 
-def _sound(body: dict[str, Any], purpose: Purpose, paper: str) -> dict[str, Any]:
+def _sound(body: dict[str, Any], purpose: Purpose, paper: str, judge: Script) -> dict[str, Any] | str:
     system, user = texts(body)
+    if purpose is Purpose.JUDGEMENT:
+        return judge(model_judges.pairs_of(user))
     if purpose is Purpose.READING:
         return model_answers.reading(user, paper)
     if purpose is Purpose.ANSWER:

@@ -12,6 +12,6 @@ class Asked:
 
     request: Request
     body: dict[str, Any]
-    answer: dict[str, Any]
+    answer: Any
     completion: dict[str, Any]
     seconds: float = 0
