@@ -25,6 +25,7 @@ from digest.llm.endpoint import EndpointClient
 from digest.llm.endpoint_profile import EndpointProfile
 from digest.llm.profiles import Keep, Profiles
 from digest.llm.retry import RetryPolicy
+from digest.pipeline.judging import Judge
 
 Clock = Callable[[], datetime]
 
@@ -66,6 +67,23 @@ async def model(
     )
 
 
+def judge(
+    settings: Settings, asked: Model, engine: AsyncEngine, clock: Clock, alerts: Alerts
+) -> Judge | None:
+    """Create the judge of translations and claims; None if the operator wants none."""
+    name = settings.judge
+    if name is None:
+        return None
+
+    async def tell(reason: str | None) -> None:
+        if reason is None:
+            await alerts.resolve(AlertKind.JUDGE_STOPPED, name)
+        else:
+            await alerts.raise_(AlertKind.JUDGE_STOPPED, name, reason)
+
+    return Judge(asked, name, engine, clock, tell)
+
+
 def own_fields(settings: Settings) -> dict[Purpose, Mapping[str, Any]]:
     """Return the operator's extra fields of requests by purpose. Fields of a purpose override the common ones."""
     common, reading = settings.openai_extra_body, settings.reading_extra_body
@@ -73,6 +91,7 @@ def own_fields(settings: Settings) -> dict[Purpose, Mapping[str, Any]]:
         Purpose.TRANSLATION: {**common, **settings.translation_extra_body},
         Purpose.READING: {**common, **reading},
         Purpose.ANSWER: {**common, **reading},
+        Purpose.JUDGEMENT: {**common, **settings.judge_extra_body},
     }
 
 
@@ -80,7 +99,12 @@ def endpoint(settings: Settings) -> Endpoint:
     """Return the endpoint as the key of its profiles, without login or query, which may contain secrets."""
     address = urlsplit(str(settings.openai_base_url))
     key = settings.openai_api_key.get_secret_value() if settings.openai_api_key else ""
-    fields = [settings.openai_extra_body, settings.translation_extra_body, settings.reading_extra_body]
+    fields = [
+        settings.openai_extra_body,
+        settings.translation_extra_body,
+        settings.reading_extra_body,
+        settings.judge_extra_body,
+    ]
     chosen = json.dumps([str(settings.openai_base_url), key, fields], sort_keys=True)
     return Endpoint(
         f"{address.scheme}://{address.hostname}{f':{address.port}' if address.port else ''}{address.path}",

@@ -85,9 +85,11 @@ class Settings(BaseSettings):
     openai_extra_body: _ExtraBody = {}
     translation_extra_body: _ExtraBody = {}
     reading_extra_body: _ExtraBody = {}
+    judge_extra_body: _ExtraBody = {}
     translation_model: str = "gpt-4.1-mini"
     reading_model: str = "gpt-4.1-mini"
     repair_model: str | None = None
+    judge_model: str | None = None
     llm_prices: Annotated[dict[str, Price], NoDecode, BeforeValidator(values.prices)] = {}
     llm_concurrency: PositiveInt = 8
     llm_daily_tokens: NonNegativeInt = 0
@@ -147,6 +149,12 @@ class Settings(BaseSettings):
     web_port: Annotated[int, Field(ge=0, le=65535)] = 8080
 
     log_format: Literal["text", "json"] = "text"
+
+    @property
+    def judge(self) -> str | None:
+        """The model that judges translations: JUDGE_MODEL, or READING_MODEL if it is unset; None if it is "none"."""
+        name = self.judge_model or self.reading_model
+        return None if name.lower() == "none" else name
 
     @model_validator(mode="before")
     @classmethod

@@ -288,6 +288,8 @@ class AlertKind(StrEnum):
     """An endpoint silently truncates long prompts; the subject is the model, the reason the number of tokens from which
     it does.
     """
+    JUDGE_STOPPED = "judge-stopped"
+    """Translations are shown without being judged; the subject is the judge's model, the reason a sentence."""
     PAPERS_UNEXPLAINED = "papers-unexplained"
     """Announced papers are in no edition, without a reason; the reason is their number."""
     HIDDEN_INSTRUCTIONS = "hidden-instructions"

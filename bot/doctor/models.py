@@ -15,12 +15,14 @@ from bot.settings import Settings
 from digest.core.errors import LongPromptError, ModelError, StoreError
 from digest.core.models import Call, PaperId, Purpose, VersionId
 from digest.core.singleflight import Listeners
+from digest.core.verdicts import JudgedPair
 from digest.llm.budget import Budget
 from digest.llm.client import Model
 from digest.llm.endpoint_profile import NEW, EndpointProfile, capabilities, tokens_at_least
 from digest.llm.profiles import Profiles
 from digest.llm.prompts import PromptTemplate
 from digest.llm.retry import RetryPolicy
+from digest.pipeline.judging import JudgementAnswer
 from digest.pipeline.reading_checks import ReadingAnswer
 from digest.pipeline.translate import TranslationAnswer
 
@@ -34,13 +36,16 @@ _TEXT = "Rooms have shapes that can be heard. We listen with two microphones. Er
 _FORMS: Mapping[Purpose, type[BaseModel]] = {
     Purpose.TRANSLATION: TranslationAnswer,
     Purpose.READING: ReadingAnswer,
+    Purpose.JUDGEMENT: JudgementAnswer,
 }
+_TEMPLATES = {Purpose.JUDGEMENT: "judge-translation"}
 _MATERIAL: Mapping[Purpose, Callable[[str], Mapping[str, object]]] = {
     Purpose.TRANSLATION: lambda text: {"abstract": text, "terms": ()},
     Purpose.READING: lambda text: {
         "text": text,
         **dict.fromkeys(("notes", "number", "count", "failing")),
     },
+    Purpose.JUDGEMENT: lambda text: {"pairs": [JudgedPair(1, text, text)]},
 }
 
 
@@ -51,6 +56,7 @@ def names(settings: Settings) -> dict[str, list[Purpose]]:
         (settings.translation_model, Purpose.TRANSLATION),
         (settings.repair_model, Purpose.TRANSLATION),
         (settings.reading_model, Purpose.READING),
+        (settings.judge, Purpose.JUDGEMENT),
     )
     for name, purpose in pairs:
         if name and purpose not in asked.setdefault(name, []):
@@ -133,7 +139,7 @@ async def _tokens(
     text: str = _TEXT,
 ) -> int:
     """Return the tokens of one answer about `text`. Raises ModelError."""
-    template = PromptTemplate(purpose, _FORMS[purpose], settings.target_language)
+    template = PromptTemplate(_TEMPLATES.get(purpose, purpose), _FORMS[purpose], settings.target_language)
     answered = await asked.ask(
         template.render(id=_VERSION, title=_TITLE, **_MATERIAL[purpose](text)),
         _FORMS[purpose],

@@ -76,13 +76,15 @@ class Flaw(StrEnum):
     """The text says that a lower-is-better metric improved by going up."""
     OVER_HUNDRED = "over-hundred"
     """A quantity fell by more than 100%."""
+    MEANING = "meaning"
+    """A judge says that a sentence is reversed, stronger, added to or incomplete."""
     DISAGREES = "disagrees"
     """A number that is close to one in the abstract, but differs from it."""
 
 
 SOFT = frozenset(
     {Flaw.ACRONYM, Flaw.HEDGE, Flaw.TERM, Flaw.WORD, Flaw.BRACKETS, Flaw.SENTENCE_ADDED}
-    | {Flaw.DIRECTION, Flaw.OVER_HUNDRED, Flaw.DISAGREES}
+    | {Flaw.DIRECTION, Flaw.OVER_HUNDRED, Flaw.DISAGREES, Flaw.MEANING}
 )
 """Flaws that do not block a text; a translation with them gets one repair first. All others are hard: never shown."""
 

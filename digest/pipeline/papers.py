@@ -310,7 +310,8 @@ class PaperService:
 
     async def _keep(self, tried: TranslationAttempt) -> None:
         async with database.writing(self._engine) as connection:
-            await model_calls.save_attempts(connection, tried.attempt)
+            if tried.attempt is not None:
+                await model_calls.save_attempts(connection, tried.attempt)
             if tried.translation is not None:
                 made, now = tried.translation, self._clock()
                 await generated_texts.save_translation(connection, made, now)

@@ -2,7 +2,7 @@
 
 import json
 import unicodedata
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Annotated
 
@@ -10,6 +10,7 @@ import structlog
 from pydantic import AfterValidator, BaseModel
 
 from digest.checks.glossary import Glossary
+from digest.checks.translation import Translated
 from digest.core.errors import ModelError
 from digest.core.findings import Attempt
 from digest.core.models import Origin, Paper, Purpose, Translation
@@ -20,9 +21,13 @@ from digest.llm.prompts import Prompt, PromptTemplate
 from digest.llm.structured_output import A
 from digest.pipeline import translation_draft
 from digest.pipeline.translation_draft import Draft, DraftSheet, Source
+from digest.pipeline.translation_review import Objection, Reviewer, is_worth_judging, with_originals
 
 CALLS = 3
-"""The maximum number of calls for a translation: the first draft, its repair, and a repair of the failing passages."""
+"""The maximum number of calls for a translation: the first draft, its repair, and a repair of the failing passages.
+
+The judge, if there is one, is called twice at most: for the first draft and for what became of it.
+"""
 
 _TITLE_LIMIT = 500  # characters, as all limits here
 _ABSTRACT_LIMIT = 10_000
@@ -67,9 +72,12 @@ class TranslationRules:
 
 @dataclass(frozen=True, slots=True)
 class TranslationAttempt:
-    """An attempt, its translation (None if it must not be shown), and its choices among the glossary's alternatives."""
+    """An attempt, its translation (None if it must not be shown), and its choices among the glossary's alternatives.
 
-    attempt: Attempt
+    `attempt` is None if that was stored before, and only its translation has been decided now.
+    """
+
+    attempt: Attempt | None
     translation: Translation | None
     terms: Mapping[str, str]
 
@@ -79,12 +87,20 @@ Keep = Callable[[TranslationAttempt], Awaitable[None]]
 
 
 class Translator:
-    """Translates papers into `language` (a BCP 47 tag) with the model `model_name`."""
+    """Translates papers into `language` (a BCP 47 tag) with the model `model_name`; `reviewer` may be None."""
 
-    def __init__(self, model: Model, model_name: str, language: str, rules: TranslationRules) -> None:
+    def __init__(
+        self,
+        model: Model,
+        model_name: str,
+        language: str,
+        rules: TranslationRules,
+        reviewer: Reviewer | None = None,
+    ) -> None:
         self._model = model
         self._language = language
         self._rules = rules
+        self._reviewer = reviewer
         self._prompt = PromptTemplate(Purpose.TRANSLATION, TranslationAnswer, language)
         self._passages = PromptTemplate("passages", PassagesAnswer, language)
         self.origin = Origin(model_name, self._prompt.version)
@@ -98,7 +114,8 @@ class Translator:
     ) -> Translation | None:
         """Translate `paper`; return None if no attempt passes the checks.
 
-        The findings go back to the model once. Passages that still fail go to the larger model, if there is one.
+        The findings, those of the reviewer among them, go back to the model once. Passages that still fail go to the
+        larger model, if there is one. Sentences that the reviewer still objects to are shown in the original.
         `decided` are the translations of terms in other papers of the edition; `listeners` wait for it.
         Raises ValueError if `paper` has no abstract, and ModelError if the model gave no answer to check.
         """
@@ -108,14 +125,29 @@ class Translator:
         source = translation_draft.source(
             paper, self._language, rules.glossary, decided or {}, spaced=rules.spaced
         )
-        row = _Row(paper, source, self.origin, keep)
+        row = _Row(paper, source, self.origin, keep, is_reviewed=self._reviewer is not None)
         best = await self._first(row, listeners)
+        reviewed = await self._reviewed(row, best, listeners)
         try:
+            best = replace(best, findings=(*best.findings, *(each.finding for each in reviewed.objections)))
             best = await self._repaired(row, best, listeners)
             best = await self._mended(row, best, listeners)
         except ModelError as error:
             _log.warning("repair_failed", paper=str(paper.version), error=str(error))
-        return row.translation(best) if best.passes else None
+        if not best.passes:
+            return None
+        if best.made != reviewed.made:
+            reviewed = await self._reviewed(row, best, listeners)
+        return await row.finished(best, reviewed.objections)
+
+    async def _reviewed(self, row: "_Row", draft: Draft, listeners: Listeners | None) -> "_Reviewed":
+        if self._reviewer is None or not is_worth_judging(draft.findings):
+            return _Reviewed(draft.made)
+        original, version = row.source.original, row.paper.version
+        return _Reviewed(
+            draft.made,
+            await self._reviewer.objections(original, draft.made, version, self._language, listeners),
+        )
 
     async def _first(self, row: "_Row", listeners: Listeners | None) -> Draft:
         answered = await self._ask(row, self._request(row), TranslationAnswer, self.origin.model, listeners)
@@ -162,15 +194,29 @@ class Translator:
         )
 
 
-class _Row:
-    """The series of attempts at one paper; each is stored as soon as it is available."""
+@dataclass(frozen=True, slots=True)
+class _Reviewed:
+    """A text, and the reviewer's objections to it."""
 
-    def __init__(self, paper: Paper, source: Source, origin: Origin, keep: Keep) -> None:
+    made: Translated
+    objections: tuple[Objection, ...] = ()
+
+
+class _Row:
+    """The series of attempts at one paper; each is stored as soon as it is available.
+
+    A translation that is reviewed is stored when it is `finished`, because nobody is to see what may be objected to.
+    """
+
+    def __init__(
+        self, paper: Paper, source: Source, origin: Origin, keep: Keep, *, is_reviewed: bool
+    ) -> None:
         self.paper = paper
         self.source = source
         self.calls_left = CALLS
         self._origin = origin
         self._keep = keep
+        self._is_reviewed = is_reviewed
         self._attempts = 0
 
     async def taken(self, answered: Answered[A], sheet: DraftSheet, before: Draft | None = None) -> Draft:
@@ -191,12 +237,22 @@ class _Row:
             findings=[finding.flaw.value for finding in draft.findings],
             passes=draft.passes,
         )
-        shown = self.translation(draft) if better and draft.passes else None
+        is_shown = better and draft.passes and not self._is_reviewed
+        shown = self._translation(draft.made) if is_shown else None
         await self._keep(TranslationAttempt(attempt, shown, self.source.decided(draft) if shown else {}))
         return draft if better or before is None else before
 
-    def translation(self, draft: Draft) -> Translation:
-        made = draft.made
+    async def finished(self, draft: Draft, objections: Sequence[Objection]) -> Translation | None:
+        """Return the translation to show; None if a sentence that is objected to cannot be taken out."""
+        made = with_originals(self.source.original, draft.made, objections, self.source.language)
+        if made is None:
+            return None
+        translation = self._translation(made)
+        if self._is_reviewed:
+            await self._keep(TranslationAttempt(None, translation, self.source.decided(draft)))
+        return translation
+
+    def _translation(self, made: Translated) -> Translation:
         return Translation(
             version=self.paper.version,
             language=self.source.language,

@@ -85,6 +85,7 @@ class World:
                 "arxiv_request_interval": 0,
                 "openai_api_key": KEY,
                 "openai_base_url": self.model.url,
+                "judge_model": "none",
                 "web_port": 0,
                 "digest_time": "08:50",
                 **self.overrides,

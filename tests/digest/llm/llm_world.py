@@ -83,7 +83,8 @@ async def world(
     tried: list[TranslationAttempt] = []
 
     async def keep(each: TranslationAttempt) -> None:
-        calls.append(each.attempt.call)
+        if each.attempt is not None:
+            calls.append(each.attempt.call)
         tried.append(each)
 
     async def translate(paper: Paper) -> Translation | None:
