@@ -74,6 +74,11 @@ class JudgedPair:
     made: str
     doubts: tuple[Doubt, ...] = ()
 
+    @property
+    def is_doubted(self) -> bool:
+        """True if a screen objects to the pair; False if it only bears a result."""
+        return any(doubt is not Doubt.RESULT for doubt in self.doubts)
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

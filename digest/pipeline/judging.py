@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from digest.core.errors import BudgetSpentError, ModelError
 from digest.core.models import Call, Purpose, VersionId
 from digest.core.singleflight import Listeners
-from digest.core.verdicts import Doubt, JudgedPair, Relation, Verdict
+from digest.core.verdicts import JudgedPair, Relation, Verdict
 from digest.db import engine as database
 from digest.db import model_calls
 from digest.db import verdicts as stored_verdicts
@@ -225,7 +225,7 @@ def limited(pairs: Sequence[JudgedPair]) -> list[JudgedPair]:
     """Return the most doubtful of `pairs` within the limits, in the order given. Pure."""
     chosen: set[int] = set()
     characters = 0
-    for pair in sorted(pairs, key=lambda each: not any(doubt is not Doubt.RESULT for doubt in each.doubts)):
+    for pair in sorted(pairs, key=lambda each: not each.is_doubted):
         size = len(pair.original) + len(pair.made)
         if len(chosen) < MOST_PAIRS and characters + size <= MOST_CHARACTERS:
             chosen.add(pair.id)

@@ -23,6 +23,7 @@ _UNFIT = frozenset(
     {Flaw.EMPTY, Flaw.REFUSAL, Flaw.UNTRANSLATED, Flaw.SCRIPT, Flaw.LENGTH, Flaw.REPETITION, Flaw.CHAT}
 )
 """Flaws of a text as a whole: whatever its sentences mean, it is made again."""
+_SHARE = 0.35  # of the characters of both abstracts
 _SPACES = re.compile(r"(?<=[ \n]) +| +(?=\n)")
 
 
@@ -60,7 +61,7 @@ class Reviewer:
         listeners: Listeners | None = None,
     ) -> tuple[Objection, ...]:
         """Return the judge's objections to `made`; none if it does not answer or is not believed."""
-        pairs = self._screen(original, made, language)
+        pairs = affordable(self._screen(original, made, language), original, made)
         judged = await self._judge.judge(
             pairs, version=version, language=language, about="translation", listeners=listeners
         )
@@ -68,6 +69,20 @@ class Reviewer:
         return tuple(
             Objection(pair, verdict) for pair, verdict in verdicts if verdict and verdict.relation.objects
         )
+
+
+def affordable(pairs: Sequence[JudgedPair], original: Original, made: Translated) -> tuple[JudgedPair, ...]:
+    """Return all pairs that a screen doubts, and of the others those near the end, where results stand, up to a share.
+
+    With this share of the text, judging costs at most two fifths of the tokens of translating. Pure.
+    """
+    left = _SHARE * (len(original.abstract) + len(made.abstract))
+    chosen = set()
+    for pair in sorted(pairs, key=lambda each: (not each.is_doubted, -each.id)):
+        left -= len(pair.original) + len(pair.made)
+        if pair.is_doubted or left >= 0:
+            chosen.add(pair.id)
+    return tuple(pair for pair in pairs if pair.id in chosen)
 
 
 def with_originals(

@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from digest.checks import glossary
 from digest.checks.translation import Original, Translated
 from digest.core.models import Paper, Purpose, Translation
-from digest.core.verdicts import JudgedPair, Relation, Verdict
+from digest.core.verdicts import Doubt, JudgedPair, Relation, Verdict
 from digest.pipeline.translate import TranslationAttempt, TranslationRules, Translator
-from digest.pipeline.translation_review import Objection, Reviewer, with_originals
+from digest.pipeline.translation_review import Objection, Reviewer, affordable, with_originals
 from tests.digest.pipeline.judge_world import JudgeWorld, judge_world
 from tests.fakes import model_faults as faults
 from tests.fakes import model_judges as judges
@@ -51,7 +51,7 @@ def screen(original: Original, made: Translated, _language: str) -> tuple[Judged
     """Pair the sentences in order, as the screens do."""
     sentences = [f"{each}。" for each in made.abstract.split("。") if each]
     return tuple(
-        JudgedPair(number, *each)
+        JudgedPair(number, *each, (Doubt.DIRECTION,))
         for number, each in enumerate(zip(ENGLISH, sentences, strict=False), 1)
         if original.abstract
     )
@@ -218,3 +218,13 @@ def test_the_mark_is_in_the_language_of_the_translation() -> None:
     made = shown(objection("甲。"), language="fr")
     assert made is not None
     assert made.abstract.startswith("[original] Our method")
+
+
+def test_all_doubted_sentences_are_judged_and_of_the_others_the_last_ones_up_to_a_share() -> None:
+    original, made = Original("", "a" * 100), Translated(None, "一" * 100, None)
+    pairs = [JudgedPair(number, "a" * 10, "一" * 10, (Doubt.RESULT,)) for number in range(1, 6)]
+    assert [pair.id for pair in affordable(pairs, original, made)] == [3, 4, 5]
+    doubted = [replace(pair, doubts=(Doubt.RESULT, Doubt.ORDER)) for pair in pairs[:2]]
+    assert [pair.id for pair in affordable([*doubted, *pairs[2:]], original, made)] == [1, 2, 5]
+    all_doubted = [replace(pair, doubts=(Doubt.HEDGE,)) for pair in pairs * 2]
+    assert len(affordable(all_doubted, original, made)) == 10
