@@ -112,6 +112,19 @@ async def save_attempts(connection: AsyncConnection, attempt: Attempt) -> None:
     await connection.execute(insert(attempts), row)
 
 
+async def update_findings(connection: AsyncConnection, attempt: Attempt) -> None:
+    """Replace the findings of `attempt`, which was stored before."""
+    call = attempt.call
+    same = select(calls.c.id).where(
+        calls.c.paper_id == str(call.version.paper),
+        calls.c.version == call.version.number,
+        calls.c.language == call.language,
+        calls.c.at == call.at,
+    )
+    statement = update(attempts).where(attempts.c.call_id.in_(same), attempts.c.number == attempt.number)
+    await connection.execute(statement.values(findings=attempt.findings))
+
+
 async def load_attempts(
     connection: AsyncConnection, versions: Iterable[VersionId], language: str
 ) -> dict[VersionId, list[Attempt]]:

@@ -310,7 +310,9 @@ class PaperService:
 
     async def _keep(self, tried: TranslationAttempt) -> None:
         async with database.writing(self._engine) as connection:
-            if tried.attempt is not None:
+            if tried.was_stored:
+                await model_calls.update_findings(connection, tried.attempt)
+            else:
                 await model_calls.save_attempts(connection, tried.attempt)
             if tried.translation is not None:
                 made, now = tried.translation, self._clock()

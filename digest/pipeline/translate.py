@@ -21,7 +21,13 @@ from digest.llm.prompts import Prompt, PromptTemplate
 from digest.llm.structured_output import A
 from digest.pipeline import translation_draft
 from digest.pipeline.translation_draft import Draft, DraftSheet, Source
-from digest.pipeline.translation_review import Objection, Reviewer, is_worth_judging, with_originals
+from digest.pipeline.translation_review import (
+    Objection,
+    Reviewer,
+    as_finding,
+    is_worth_judging,
+    with_originals,
+)
 
 CALLS = 3
 """The maximum number of calls for a translation: the first draft, its repair, and a repair of the failing passages.
@@ -74,12 +80,13 @@ class TranslationRules:
 class TranslationAttempt:
     """An attempt, its translation (None if it must not be shown), and its choices among the glossary's alternatives.
 
-    `attempt` is None if that was stored before, and only its translation has been decided now.
+    If it `was_stored`, its reviewer has added findings since, and perhaps its translation has been decided.
     """
 
-    attempt: Attempt | None
+    attempt: Attempt
     translation: Translation | None
     terms: Mapping[str, str]
+    was_stored: bool = False
 
 
 Keep = Callable[[TranslationAttempt], Awaitable[None]]
@@ -129,7 +136,7 @@ class Translator:
         best = await self._first(row, listeners)
         reviewed = await self._reviewed(row, best, listeners)
         try:
-            best = replace(best, findings=(*best.findings, *(each.finding for each in reviewed.objections)))
+            best = replace(best, findings=(*best.findings, *map(as_finding, reviewed.objections)))
             best = await self._repaired(row, best, listeners)
             best = await self._mended(row, best, listeners)
         except ModelError as error:
@@ -143,11 +150,12 @@ class Translator:
     async def _reviewed(self, row: "_Row", draft: Draft, listeners: Listeners | None) -> "_Reviewed":
         if self._reviewer is None or not is_worth_judging(draft.findings):
             return _Reviewed(draft.made)
-        original, version = row.source.original, row.paper.version
-        return _Reviewed(
-            draft.made,
-            await self._reviewer.objections(original, draft.made, version, self._language, listeners),
+        objections = await self._reviewer.objections(
+            row.source.original, draft.made, row.paper.version, self._language, listeners
         )
+        if objections:
+            await row.objected(draft, objections)
+        return _Reviewed(draft.made, objections)
 
     async def _first(self, row: "_Row", listeners: Listeners | None) -> Draft:
         answered = await self._ask(row, self._request(row), TranslationAnswer, self.origin.model, listeners)
@@ -217,18 +225,18 @@ class _Row:
         self._origin = origin
         self._keep = keep
         self._is_reviewed = is_reviewed
-        self._attempts = 0
+        self._count = 0
+        self._attempts: dict[DraftSheet, Attempt] = {}
 
     async def taken(self, answered: Answered[A], sheet: DraftSheet, before: Draft | None = None) -> Draft:
         """Check and store the answered `sheet`; return the better of its draft and the draft `before`."""
         self.calls_left -= answered.tries
-        self._attempts += 1
+        self._count += 1
         draft = self.source.draft(sheet)
         better = before is None or draft.rank <= before.rank
         made = draft.made
-        attempt = Attempt(
-            self._attempts, answered.call, made.title, made.abstract, made.summary, draft.findings
-        )
+        attempt = Attempt(self._count, answered.call, made.title, made.abstract, made.summary, draft.findings)
+        self._attempts[sheet] = attempt
         _log.info(
             "translation_checked",
             paper=str(self.paper.version),
@@ -242,6 +250,13 @@ class _Row:
         await self._keep(TranslationAttempt(attempt, shown, self.source.decided(draft) if shown else {}))
         return draft if better or before is None else before
 
+    async def objected(self, draft: Draft, objections: Sequence[Objection]) -> None:
+        """Store the `objections` with the other findings of `draft`."""
+        attempt = self._attempts[draft.sheet]
+        attempt = replace(attempt, findings=(*attempt.findings, *map(as_finding, objections)))
+        self._attempts[draft.sheet] = attempt
+        await self._keep(TranslationAttempt(attempt, None, {}, was_stored=True))
+
     async def finished(self, draft: Draft, objections: Sequence[Objection]) -> Translation | None:
         """Return the translation to show; None if a sentence that is objected to cannot be taken out."""
         made = with_originals(self.source.original, draft.made, objections, self.source.language)
@@ -249,7 +264,8 @@ class _Row:
             return None
         translation = self._translation(made)
         if self._is_reviewed:
-            await self._keep(TranslationAttempt(None, translation, self.source.decided(draft)))
+            attempt, terms = self._attempts[draft.sheet], self.source.decided(draft)
+            await self._keep(TranslationAttempt(attempt, translation, terms, was_stored=True))
         return translation
 
     def _translation(self, made: Translated) -> Translation:

@@ -34,10 +34,10 @@ class Objection:
     pair: JudgedPair
     verdict: Verdict
 
-    @property
-    def finding(self) -> Finding:
-        """The objection for the model that repairs the translation."""
-        return finding(Flaw.MEANING, f"{self.verdict.relation}: {self.pair.made}")
+
+def as_finding(objection: Objection) -> Finding:
+    """Return the objection for the model that repairs the translation, and for the reports."""
+    return finding(Flaw.MEANING, f"{objection.verdict.relation}: {objection.pair.made}")
 
 
 def is_worth_judging(findings: Sequence[Finding]) -> bool:

@@ -190,6 +190,17 @@ async def test_attempts_come_with_their_calls_and_findings_oldest_first(connecti
     assert await model_calls.of_versions(connection, [VERSION], "zh") == [each.call for each in tried[:2]]
 
 
+async def test_findings_that_come_later_are_those_of_their_attempt(connection: AsyncConnection) -> None:
+    for each in (attempt(1), attempt(2), replace(attempt(1), call=call(version=paper(2).version))):
+        await model_calls.save_attempts(connection, each)
+    later = attempt(2, Finding(Flaw.MEANING, "reversed: 不如基线", hard=False))
+    await model_calls.update_findings(connection, later)
+    versions = [VERSION, paper(2).version]
+    stored = await model_calls.load_attempts(connection, versions, "zh")
+    assert stored[VERSION] == [attempt(1), later]
+    assert stored[versions[1]][0].findings == ()
+
+
 async def test_the_text_of_an_old_attempt_goes_and_its_findings_stay(connection: AsyncConnection) -> None:
     await model_calls.save_attempts(connection, attempt(1, HARD))
     await model_calls.prune_attempts(connection, NOW + model_calls.KEPT_ATTEMPTS)

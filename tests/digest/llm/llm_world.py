@@ -83,7 +83,7 @@ async def world(
     tried: list[TranslationAttempt] = []
 
     async def keep(each: TranslationAttempt) -> None:
-        if each.attempt is not None:
+        if not each.was_stored:
             calls.append(each.attempt.call)
         tried.append(each)
 

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from digest.checks import glossary
 from digest.checks.translation import Original, Translated
+from digest.core.findings import Flaw
 from digest.core.models import Paper, Purpose, Translation
 from digest.core.verdicts import Doubt, JudgedPair, Relation, Verdict
 from digest.pipeline.translate import TranslationAttempt, TranslationRules, Translator
@@ -121,6 +122,12 @@ async def test_what_the_judge_objects_to_is_repaired_and_only_that_is_judged_aga
         assert made.abstract == "".join(RIGHT)
         assert made.summary == "EchoNet-1优于基线。"
         assert here.asked == [TRANSLATED, JUDGED, TRANSLATED, JUDGED]
+        assert [[each.flaw for each in tried.attempt.findings] for tried in here.tried] == [
+            [],
+            [Flaw.MEANING],
+            [],
+            [],
+        ]
         repair = here.fake.requests[2]["messages"][1]["content"]
         assert "does not say what the original says" in repair
         assert f"reversed: {WORSE}" in repair
