@@ -144,6 +144,16 @@ def is_attempt_due(refused: Sequence[Attempt], now: datetime) -> bool:
     return now >= max(attempt.call.at for attempt in refused) + _BACKOFF.pause(rows - 1)
 
 
+def unfinished_attempt(tried: Sequence[Attempt]) -> Attempt | None:
+    """Return the best of the last series of attempts if it passes and still has its text; None if there is none.
+
+    `tried` are the attempts at a text without a translation, oldest first: the process ended before that was stored.
+    """
+    first = max((place for place, each in enumerate(tried) if each.number == 1), default=0)
+    passing = [each for each in tried[first:] if each.passes and each.abstract]
+    return min(reversed(passing), key=lambda each: len(each.findings), default=None)
+
+
 def is_asked_again(fruitless: Sequence[Call], now: datetime) -> bool:
     """Return True if a model is asked again at `now` after `fruitless` calls without a usable result.
 

@@ -76,9 +76,9 @@ class ReviewWorld:
             return faults.says(text)(asked)
 
         self.fake.always = answer
-        return await self.translator.translate(about, self._keep)
+        return await self.translator.translate(about, self.keep)
 
-    async def _keep(self, tried: TranslationAttempt) -> None:
+    async def keep(self, tried: TranslationAttempt) -> None:
         self.tried.append(tried)
 
     @property
@@ -194,6 +194,18 @@ async def test_a_text_that_is_made_again_as_a_whole_is_not_judged_first(engine: 
         made = await here.translated(("The English came back, and it is not what was asked for.",), RIGHT)
         assert made is not None
         assert here.asked == [TRANSLATED, TRANSLATED, JUDGED]
+
+
+async def test_a_stored_attempt_is_reviewed_without_being_made_again(engine: AsyncEngine) -> None:
+    async with reviewing(engine, FINDS_WORSE) as here:
+        await here.translated(changed(s2=WORSE), changed(s2=WORSE))
+        attempt, asked = here.tried[0].attempt, len(here.fake.requests)
+        made = await here.translator.finish(PAPER, attempt, here.keep)
+        assert made == here.tried[-1].translation
+        assert made is not None
+        assert "[原文] Our method beats the baseline." in made.abstract
+        assert here.tried[-1].was_stored
+        assert len(here.fake.requests) == asked  # not even judged again
 
 
 def objection(made: str, original: str = ENGLISH[2]) -> Objection:
