@@ -127,8 +127,10 @@ class Judge:
             return Judgement(known)
         given = verdicts_of(answered.value, wanted)
         whole = {**known, **given}
-        is_believed = self._note(prompt, answered.call, given) and is_believable(
-            _objections(whole), len(whole)
+        is_believed = self._note(prompt, answered.call, given) and (
+            about
+            == "claims"  # of which a call may have but some of a text: whoever knows all of them decides
+            or is_believable(_objections(whole), len(whole))
         )
         await self._store(text, answered.call, given if is_believed else {})
         _log.info(
