@@ -292,7 +292,10 @@ class _Row:
             return None
         translation = self._translation(made)
         if self._is_reviewed:
-            attempt, terms = self._attempts[draft.sheet], self.source.decided(draft)
+            attempt = self._attempts[draft.sheet]
+            findings = dict.fromkeys((*attempt.findings, *map(as_finding, objections)))
+            attempt = replace(attempt, findings=tuple(findings))
+            terms = self.source.decided(draft)
             await self._keep(TranslationAttempt(attempt, translation, terms, was_stored=True))
         return translation
 

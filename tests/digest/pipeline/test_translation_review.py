@@ -145,6 +145,7 @@ async def test_a_sentence_that_stays_wrong_is_shown_in_english_with_a_mark(engin
         assert made.summary is None
         assert here.asked == [TRANSLATED, JUDGED, TRANSLATED]  # the same sentence is not judged again
         assert here.tried[-1].translation == made
+        assert [each.flaw for each in here.tried[-1].attempt.findings] == [Flaw.MEANING]
 
 
 async def test_a_repair_that_makes_it_worse_is_shown_in_english_where_it_is_wrong(
