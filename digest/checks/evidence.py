@@ -30,11 +30,17 @@ _TEX = re.compile(r"\{([,.])\}|\\[,;:! ]|\\(?=[%$#])|[_^](?:\{[^{}]*\}|[^\s{}])|
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=(?:\d{1,2}|\d{4,})(?!\d))")  # in French and German
 _PARTED = re.compile("(?<=\\d)[\u00a0\u202f](?=\\d{3})")
 _SCALED = re.compile(r"[十百千万亿]|hundred|thousand|million|billion|trillion|\d-?\s?(?:K|M|B|T|k|bn)\Z")
+_MONTHS = (
+    "january", "february", "march", "april", "", "june", "july", "august", "september", "october", "november",
+    "december",
+)  # fmt: skip # May is mostly another word
 _SAID = {  # words of a passage that a statement may write in digits
     **dict.fromkeys(("one", "once", "single", "first"), (Decimal(1),)),
     **dict.fromkeys(("two", "twice", "double", "doubles", "doubled", "second", "both"), (Decimal(2),)),
     "half": (Decimal(50), Decimal("0.5")),
+    **{month: (Decimal(number),) for number, month in enumerate(_MONTHS, start=1)},
 }
+_DECADE = re.compile(r"(\d\d)\s*世纪\s*(\d)0\s*年代")
 _WORD = re.compile(r"[a-z]+")
 _NUMERAL = r"\d+(?:\.\d+)*\s*(?:\([a-z]\)|[a-z]\b)?"
 _POINTER = re.compile(
@@ -87,7 +93,8 @@ def _worth(one: Quantity) -> set[Decimal]:
 
 
 def _plain(text: str) -> str:
-    """Remove TeX's separators, subscripts and superscripts from `text`, and use English decimal points."""
+    """Remove TeX's separators, subscripts and superscripts from `text`; write decimal points and decades in English."""
+    text = _DECADE.sub(lambda found: f"{int(found[1]) - 1}{found[2]}0 年代", text)
     return _DECIMAL_COMMA.sub(".", _PARTED.sub("", _TEX.sub(lambda found: found[1] or "", text)))
 
 

@@ -32,6 +32,7 @@ PAPER = searchable(
         ("24kHz", "at 24 kHz"),
         ("de 12,5\u202f% sur 12\u202f000 phrases", "by 12.5% on 12,000 sentences"),
         ("没有数字。", "no number"),
+        ("始于20世纪90年代，10 月结束", "began in the 1990s and ended in October"),
     ],
 )
 def test_a_number_is_found_in_its_passage_however_it_is_written(statement: str, passage: str) -> None:
