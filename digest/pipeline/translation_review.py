@@ -12,7 +12,7 @@ from digest.checks.translation import Original, Translated
 from digest.core.findings import Finding, Flaw, finding
 from digest.core.models import VersionId
 from digest.core.singleflight import Listeners
-from digest.core.verdicts import JudgedPair, Verdict
+from digest.core.verdicts import JudgedPair, Relation, Verdict
 from digest.pipeline.judging import Judge
 from digest.render import i18n
 
@@ -67,8 +67,15 @@ class Reviewer:
         )
         verdicts = ((pair, judged.verdicts.get(pair.id)) for pair in pairs)
         return tuple(
-            Objection(pair, verdict) for pair, verdict in verdicts if verdict and verdict.relation.objects
+            Objection(pair, verdict)
+            for pair, verdict in verdicts
+            if verdict and verdict.relation.objects and not _only_shortens(pair, verdict, made)
         )
+
+
+def _only_shortens(pair: JudgedPair, verdict: Verdict, made: Translated) -> bool:
+    """Return True if the verdict says no more than that a summary is one."""
+    return verdict.relation is Relation.MISSING and pair.made.strip() == (made.summary or "").strip()
 
 
 def affordable(pairs: Sequence[JudgedPair], original: Original, made: Translated) -> tuple[JudgedPair, ...]:
@@ -79,9 +86,10 @@ def affordable(pairs: Sequence[JudgedPair], original: Original, made: Translated
     left = _SHARE * (len(original.abstract) + len(made.abstract))
     chosen = set()
     for pair in sorted(pairs, key=lambda each: (not each.is_doubted, -each.id)):
-        left -= len(pair.original) + len(pair.made)
-        if pair.is_doubted or left >= 0:
+        size = len(pair.original) + len(pair.made)
+        if pair.is_doubted or size <= left:
             chosen.add(pair.id)
+            left -= size
     return tuple(pair for pair in pairs if pair.id in chosen)
 
 
@@ -104,7 +112,7 @@ def _replaced(original: Original, made: Translated, pair: JudgedPair, mark: str)
         return replace(made, title=original.title)
     if said == (made.summary or "").strip():
         return replace(made, summary=None)
-    place = re.search(r"\s+".join(map(re.escape, said.split())), made.abstract) if said else None
+    place = re.search(r"\s*".join(map(re.escape, said.split())), made.abstract) if said else None
     if place is None:
         return None
     shown = f" {mark} {' '.join(pair.original.split())} "

@@ -197,6 +197,19 @@ async def test_a_text_that_is_made_again_as_a_whole_is_not_judged_first(engine: 
         assert here.asked == [TRANSLATED, TRANSLATED, JUDGED]
 
 
+async def test_a_summary_may_leave_things_out(engine: AsyncEngine) -> None:
+    def with_summary(_original: Original, made: Translated, _language: str) -> tuple[JudgedPair, ...]:
+        return (JudgedPair(1, PAPER.abstract or "", made.summary or "", (Doubt.SUPERLATIVE,)),)
+
+    for relation, objected in (("missing", 0), ("added", 1)):
+        judge = judges.honest({"优于基线": relation})
+        async with FakeModel(judge=judge) as fake, judge_world(fake, engine) as it:
+            original, made = Original("", PAPER.abstract or ""), Translated(None, "", f"{relation}优于基线。")
+            reviewer = Reviewer(it.judge, with_summary)
+            found = await reviewer.objections(original, made, PAPER.version, "zh-CN")
+            assert len(found) == objected
+
+
 async def test_a_stored_attempt_is_reviewed_without_being_made_again(engine: AsyncEngine) -> None:
     async with reviewing(engine, FINDS_WORSE) as here:
         await here.translated(changed(s2=WORSE), changed(s2=WORSE))
@@ -219,6 +232,10 @@ def shown(*objections: Objection, language: str = "zh-CN") -> Translated | None:
 
 
 def test_a_sentence_is_found_whatever_the_white_space_in_it() -> None:
+    assert shown(objection("乙\n丙。")) == shown(objection("乙 丙。"))
+    joined = shown(objection("乙 丙。 丁。"))
+    assert joined is not None
+    assert joined.abstract == "甲。\n\n[原文] Our method beats the baseline."
     assert shown(objection("乙\n丙。")) == Translated(
         "题", "甲。\n\n[原文] Our method beats the baseline. 丁。", None
     )
@@ -246,5 +263,7 @@ def test_all_doubted_sentences_are_judged_and_of_the_others_the_last_ones_up_to_
     assert [pair.id for pair in affordable(pairs, original, made)] == [3, 4, 5]
     doubted = [replace(pair, doubts=(Doubt.RESULT, Doubt.ORDER)) for pair in pairs[:2]]
     assert [pair.id for pair in affordable([*doubted, *pairs[2:]], original, made)] == [1, 2, 5]
+    long = JudgedPair(6, "a" * 100, "一" * 10, (Doubt.RESULT,))
+    assert [pair.id for pair in affordable([*pairs, long], original, made)] == [3, 4, 5]
     all_doubted = [replace(pair, doubts=(Doubt.HEDGE,)) for pair in pairs * 2]
     assert len(affordable(all_doubted, original, made)) == 10
