@@ -113,12 +113,13 @@ def test_a_gap_stays_within_a_sentence() -> None:
 
 
 def test_an_unknown_key_or_bound_is_refused() -> None:
-    for material in (
+    faulty: tuple[dict[str, object], ...] = (
         {"oposites": []},
         {"bounds": {"atleast": ["x"]}},
         {"ignored": []},
         {"ignored": ["a", "a"]},
-    ):
+    )
+    for material in faulty:
         with pytest.raises(ValidationError):
             Lexicon.model_validate(material, context={"bounded": True})
 
