@@ -23,7 +23,8 @@ _UNFIT = frozenset(
     {Flaw.EMPTY, Flaw.REFUSAL, Flaw.UNTRANSLATED, Flaw.SCRIPT, Flaw.LENGTH, Flaw.REPETITION, Flaw.CHAT}
 )
 """Flaws of a text as a whole: whatever its sentences mean, it is made again."""
-_SHARE = 0.35  # of the characters of both abstracts
+_DOUBTED_SHARE = 1.0  # of the characters of both abstracts, for pairs that a screen doubts
+_SHARE = 0.3  # with the others
 _SPACES = re.compile(r"(?<=[ \n]) +| +(?=\n)")
 
 
@@ -75,22 +76,27 @@ class Reviewer:
 
 def _only_shortens(pair: JudgedPair, verdict: Verdict, made: Translated) -> bool:
     """Return True if the verdict says no more than that a summary is one."""
-    return verdict.relation is Relation.MISSING and pair.made.strip() == (made.summary or "").strip()
+    return verdict.relation is Relation.MISSING and _is_summary(pair, made)
 
 
 def affordable(pairs: Sequence[JudgedPair], original: Original, made: Translated) -> tuple[JudgedPair, ...]:
-    """Return all pairs that a screen doubts, and of the others those near the end, where results stand, up to a share.
+    """Return the pairs that a screen doubts, and of the others those near the end, where results stand. Pure.
 
-    With this share of the text, judging costs at most two fifths of the tokens of translating. Pure.
+    Both are bounded by shares of the text, so that judging costs two fifths of the tokens of translating on average. A
+    summary, which is compared with the whole abstract, comes last.
     """
-    left = _SHARE * (len(original.abstract) + len(made.abstract))
+    whole, used = len(original.abstract) + len(made.abstract), 0
     chosen = set()
-    for pair in sorted(pairs, key=lambda each: (not each.is_doubted, -each.id)):
+    for pair in sorted(pairs, key=lambda each: (not each.is_doubted, _is_summary(each, made), -each.id)):
         size = len(pair.original) + len(pair.made)
-        if pair.is_doubted or size <= left:
+        if used + size <= (_DOUBTED_SHARE if pair.is_doubted else _SHARE) * whole:
             chosen.add(pair.id)
-            left -= size
+            used += size
     return tuple(pair for pair in pairs if pair.id in chosen)
+
+
+def _is_summary(pair: JudgedPair, made: Translated) -> bool:
+    return bool(made.summary) and pair.made.strip() == (made.summary or "").strip()
 
 
 def with_originals(

@@ -204,7 +204,10 @@ async def test_a_summary_may_leave_things_out(engine: AsyncEngine) -> None:
     for relation, objected in (("missing", 0), ("added", 1)):
         judge = judges.honest({"优于基线": relation})
         async with FakeModel(judge=judge) as fake, judge_world(fake, engine) as it:
-            original, made = Original("", PAPER.abstract or ""), Translated(None, "", f"{relation}优于基线。")
+            original, made = (
+                Original("", PAPER.abstract or ""),
+                Translated(None, "".join(RIGHT), f"{relation}优于基线。"),
+            )
             reviewer = Reviewer(it.judge, with_summary)
             found = await reviewer.objections(original, made, PAPER.version, "zh-CN")
             assert len(found) == objected
@@ -257,13 +260,15 @@ def test_the_mark_is_in_the_language_of_the_translation() -> None:
     assert made.abstract.startswith("[original] Our method")
 
 
-def test_all_doubted_sentences_are_judged_and_of_the_others_the_last_ones_up_to_a_share() -> None:
-    original, made = Original("", "a" * 100), Translated(None, "一" * 100, None)
-    pairs = [JudgedPair(number, "a" * 10, "一" * 10, (Doubt.RESULT,)) for number in range(1, 6)]
-    assert [pair.id for pair in affordable(pairs, original, made)] == [3, 4, 5]
+def test_doubted_sentences_are_judged_first_and_the_others_from_the_end_up_to_a_share() -> None:
+    original, made = Original("", "a" * 100), Translated(None, "一" * 100, "一" * 20)
+    pairs = [JudgedPair(number, "a" * 10, "一" * 10, (Doubt.RESULT,)) for number in range(1, 11)]
+    assert [pair.id for pair in affordable(pairs, original, made)] == [8, 9, 10]
     doubted = [replace(pair, doubts=(Doubt.RESULT, Doubt.ORDER)) for pair in pairs[:2]]
-    assert [pair.id for pair in affordable([*doubted, *pairs[2:]], original, made)] == [1, 2, 5]
-    long = JudgedPair(6, "a" * 100, "一" * 10, (Doubt.RESULT,))
-    assert [pair.id for pair in affordable([*pairs, long], original, made)] == [3, 4, 5]
-    all_doubted = [replace(pair, doubts=(Doubt.HEDGE,)) for pair in pairs * 2]
-    assert len(affordable(all_doubted, original, made)) == 10
+    assert [pair.id for pair in affordable([*doubted, *pairs[2:]], original, made)] == [1, 2, 10]
+    long = JudgedPair(11, "a" * 100, "一" * 10, (Doubt.RESULT,))
+    assert [pair.id for pair in affordable([*pairs, long], original, made)] == [8, 9, 10]
+    summary = JudgedPair(11, "a" * 100, "一" * 20, (Doubt.SUPERLATIVE,))
+    all_doubted = [replace(pair, doubts=(Doubt.HEDGE,)) for pair in pairs]
+    assert [pair.id for pair in affordable([*doubted, summary], original, made)] == [1, 2, 11]
+    assert [pair.id for pair in affordable([*all_doubted, summary], original, made)] == [*range(1, 11)]
