@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 _N = r"(?<![A-Za-z0-9_.,])\d+(?:[.,]\d+)*"
 _RISE = (
-    r"上升|增加|增长|增大|升高|上涨|(?:增|(?<!提)升)(?=[至到])"
+    r"上升|增加|增长|增大|升高|上涨|(?:增|(?<!提)升)[至到]"
     r"|\b(?:ris(?:es?|en|ing)|rose|increas(?:es?|ed|ing)|grows?|grew|grown|growing)\b"
 )
 _FALL = (
-    r"下降|降低|减少|下跌|减小|缩短|下滑|[降减](?=[至到])"
+    r"下降|降低|减少|下跌|减小|缩短|下滑|[降减][至到]"
     r"|\b(?:falls?|fell|fallen|falling|drop(?:s|ped|ping)?|decreas(?:es?|ed|ing)|declin(?:es?|ed|ing)"
     r"|reduc(?:es?|ed|ing|tions?)|shrinks?|shrank|lower(?:s|ed|ing))\b"
 )

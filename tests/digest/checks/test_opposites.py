@@ -8,6 +8,7 @@ from digest.checks.opposites import contradiction
     [
         ("误差上升 12.5%。", "In them, errors fall by up to 12.5%."),
         ("误差上升了12.5%。", "a 12.5% relative reduction in errors"),
+        ("延迟降到 8 ms。", "The delay rises to 8 ms."),
         ("延迟增加到 8 ms。", "The delay drops to 8 ms."),
         ("准确率下降 3.2。", "accuracy increases by 3.2 on LibriSpeech"),
         ("Errors rise by 12.5%.", "Errors fall by 12.5%."),
@@ -27,6 +28,9 @@ def test_the_opposite_of_a_passage_is_found(statement: str, passage: str) -> Non
     ("statement", "passage"),
     [
         ("误差下降 12.5%。", "In them, errors fall by up to 12.5%."),
+        ("码率升至 3.9 kbps。", "the rate rises to 3.9 kbps"),
+        ("码率提升至 3.9 kbps。", "the rate falls to 3.9 kbps"),
+        ("延迟降至 8 ms。", "the delay falls to 8 ms"),
         ("性能提升 12.5%。", "reduces the error by 12.5%"),
         ("词错率降低 12.5%。", "improves the word error rate by 12.5%"),
         ("误差并未上升 12.5%。", "errors fall by 12.5%"),
