@@ -26,6 +26,8 @@ __all__ = [
     "Wordings",
     "known",
     "load",
+    "missing_checks",
+    "names",
 ]
 
 SOURCE = "en"
@@ -55,6 +57,17 @@ def load(tag: str) -> Language | None:
             if shorter in each.answers_to:
                 return each
     return None
+
+
+def missing_checks(tag: str) -> tuple[Check, ...]:
+    """Return the checks that are not made of texts in the language of `tag`; all of `Check` if it has no folder."""
+    language = load(tag)
+    return tuple(check for check in Check if language is None or check not in language.checks)
+
+
+def names() -> str:
+    """Return the languages that have a folder, for a sentence: “de (German), en (English), …”."""
+    return ", ".join(f"{each.tag} ({each.name})" for each in known())
 
 
 def _read(folder: Traversable) -> Language:

@@ -24,7 +24,7 @@ class Check(StrEnum):
     LANGUAGE = "language"
     """The text is in the language asked for."""
     SCRIPT = "script"
-    """No characters of other scripts."""
+    """No characters of other scripts, or of the other form of Chinese."""
     TYPOGRAPHY = "typography"
     """Punctuation and spaces are set by the conventions of the language."""
     QUANTITY = "quantity"
@@ -52,11 +52,6 @@ class Language(BaseModel):
     excluded: tuple[str, ...] = ()
     checks: frozenset[Check]
     lexicon: Lexicon
-
-    @property
-    def missing_checks(self) -> tuple[Check, ...]:
-        """The checks that the language does not carry."""
-        return tuple(check for check in Check if check not in self.checks)
 
     @cached_property
     def answers_to(self) -> frozenset[str]:
