@@ -119,7 +119,7 @@ async def test_where_all_is_in_order_each_part_says_so_and_nothing_is_sent(aroun
     assert {what: each for what, each in findings.items() if each.health is Health.BROKEN} == {}
     assert list(findings) == [
         "settings", "data folder", "database", "publishing", "arXiv API", "arXiv feed", "clock", "private files",
-        "digest time",
+        "language", "digest time",
         "archive", "model", "Telegram", "SMTP", "IMAP", "SPF", "DKIM", "DMARC", "MX", "PTR", "pages",
     ]  # fmt: skip
     well = {what for what, each in findings.items() if each.health is Health.OK}
