@@ -21,7 +21,6 @@ QUICK = {
     "faults": ["--quick"],
     "fidelity": ["--abstracts", "60"],
     "fulltext": ["--quick"],
-    "judge": ["--pairs", "40"],
     "mail": ["--quick"],
     "telegram": ["--quick"],
 }

@@ -16,6 +16,11 @@ _MEASURED = re.compile(
 _FORMULA = re.compile(r"\$[^$]+\$")
 _ADDRESS = re.compile(r"https?://[!-~]*[A-Za-z0-9/]")
 _NAME = re.compile(r"(?<![A-Za-z0-9/.$\\-])[A-Z]?[a-z]*[a-z][A-Z][A-Za-z]{2,}(?![A-Za-z0-9/.-])")
+_FEWEST_CHARACTERS = 12
+_TRADITIONAL = str.maketrans(
+    "语识别训练数据络够时间进实验现样统结构输评测达准确错误习强声频谱转换说话类处过导应从给与将仅单优问题决",
+    "語識別訓練數據絡夠時間進實驗現樣統結構輸評測達準確錯誤習強聲頻譜轉換說話類處過導應從給與將僅單優問題決",
+)
 _INVENTED = ("，提升20%", "，较基线降低3.7个百分点", "，共使用48万条样本", "，速度快17倍")
 
 
@@ -125,6 +130,32 @@ def invented(simulated: Simulated, chance: random.Random) -> list[str] | None:
     return made
 
 
+def repeated(simulated: Simulated, chance: random.Random) -> list[str] | None:
+    """Repeat a sentence at once."""
+    places = [at for at, sentence in enumerate(simulated.chinese) if len(sentence) >= _FEWEST_CHARACTERS]
+    if not places:
+        return None
+    at = chance.choice(places)
+    return [*simulated.chinese[: at + 1], *simulated.chinese[at:]]
+
+
+def traditional(simulated: Simulated, _: random.Random) -> list[str] | None:
+    """Write the common characters that differ in their traditional form."""
+    made = [sentence.translate(_TRADITIONAL) for sentence in simulated.chinese]
+    return made if made != [*simulated.chinese] else None
+
+
+def cut_off(simulated: Simulated, chance: random.Random) -> list[str] | None:
+    """Cut the text off somewhere between a third and six sevenths of it, mostly within a sentence."""
+    whole = "".join(simulated.chinese)
+    left = round(len(whole) * chance.uniform(1 / 3, 6 / 7))
+    made, kept = [], 0
+    for sentence in simulated.chinese:
+        made.append(sentence[: max(0, left - kept)])
+        kept += len(sentence)
+    return [sentence for sentence in made if sentence]
+
+
 FAULTS: dict[str, Fault] = {
     "a digit changed": digit,
     "a unit dropped": unit,
@@ -134,4 +165,12 @@ FAULTS: dict[str, Fault] = {
     "a sentence left out": left_out,
     "a sentence in English": in_english,
     "a number invented": invented,
+    "a sentence repeated": repeated,
+    "traditional characters": traditional,
+    "the end cut off": cut_off,
 }
+CERTAIN = frozenset(
+    {"a digit changed", "an address changed", "a sentence in English", "a sentence repeated"}
+    | {"traditional characters", "the end cut off"}
+)
+"""The faults that the checks must find as hard ones; others may be soft, since sound translations look like them."""

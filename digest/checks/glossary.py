@@ -24,6 +24,9 @@ class GlossaryError(DigestError):
     """A glossary file is invalid; the sentence names the file and, if one is at fault, the line."""
 
 
+_HYPHENS = dict.fromkeys(map(ord, "-‐‑–·・ "))  # that translators set between the parts of a term
+
+
 @dataclass(frozen=True, slots=True)
 class Term:
     """An English term; `target` is its translation, None if it stays untranslated; `accepted` are alternatives."""
@@ -38,9 +41,9 @@ class Term:
         return (self.target or self.source, *self.accepted)
 
     def is_in(self, made: str) -> bool:
-        """Return True if `made` contains one of these wordings, regardless of case."""
-        lower = made.lower()
-        return any(wording.lower() in lower for wording in self.passing)
+        """Return True if `made` contains one of these wordings, regardless of case and hyphens: 音频-语言模型."""
+        lower = _bare(made)
+        return any(_bare(wording) in lower for wording in self.passing)
 
 
 @dataclass(frozen=True)
@@ -141,6 +144,10 @@ def _chosen(term: Term, made: str) -> str | None:
             chosen.append(wording)
             rest = rest.replace(wording, "\0")
     return chosen[0] if len(chosen) == 1 and not chosen[0].isascii() else None
+
+
+def _bare(wording: str) -> str:
+    return wording.lower().translate(_HYPHENS)
 
 
 def _key(source: str) -> tuple[str, ...]:

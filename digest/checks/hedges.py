@@ -53,7 +53,12 @@ _COMPOUNDS = re.compile(
 )
 """Words that contain a character which would be a hedge by itself."""
 _DIGITS = re.compile(r"\s*(?:an? (?:factor|average|order) of\s+|about\s+)?[$~≈]?\s*(\d[\d,]*(?:\.\d+)?)")
-_NO_BOUND = re.compile("相比|相较|较|比|在|跨|于|平均|历时|间|期")  # over 3 baselines, over 5 years
+_NO_BOUND = re.compile(
+    "相比|相较|较|比|在|跨|于|平均|历时|间|期|下|中"
+)  # over 3 baselines, under 12 conditions
+_PLACES = frozenset(
+    ("over", "under", "above", "below", "within")
+)  # words that are also prepositions of place
 _BEFORE, _BEHIND = 16, 8  # characters before and after a number in which its bound must be
 _AROUND = 0.25  # share of the text before and after the expected position of an uncertainty
 
@@ -79,8 +84,8 @@ def _is_kept(found: re.Match[str], chinese: re.Pattern[str], made: str) -> bool:
     number = _DIGITS.match(found.string, found.end())
     if number:
         beside = _beside(number[1], made)
-        is_over = found[0] == "over"  # 3 baselines, which is no bound
-        return any(chinese.search(place) or (is_over and _NO_BOUND.search(place)) for place in beside)
+        is_place = found[0] in _PLACES
+        return any(chinese.search(place) or (is_place and _NO_BOUND.search(place)) for place in beside)
     if found.re.pattern.endswith(_NUMBER):
         return chinese.search(made) is not None
     at, far = found.start() / len(found.string) * len(made), _AROUND * len(made)
@@ -90,11 +95,11 @@ def _is_kept(found: re.Match[str], chinese: re.Pattern[str], made: str) -> bool:
 def _beside(number: str, made: str) -> list[str]:
     """Return the surroundings of `number` in `made`; all of `made` if the number is written in another way."""
     forms = {number, number.replace(",", "")}
-    found = [(at, at + len(form)) for form in forms for at in _places(form, made)]
+    found = [(at, at + len(form)) for form in forms for at in _positions(form, made)]
     return [made[max(0, start - _BEFORE) : end + _BEHIND] for start, end in found] or [made]
 
 
-def _places(digits: str, made: str) -> Iterator[int]:
+def _positions(digits: str, made: str) -> Iterator[int]:
     """Yield the positions at which `digits` are a whole number."""
     at = made.find(digits)
     while at >= 0:

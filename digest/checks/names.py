@@ -11,11 +11,16 @@ _PART = re.compile(r"[A-Za-z0-9]+(?:\.\d+)*\+*")
 _CAMEL = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]{2}")
 _PLURAL = re.compile(r"(?<=[A-Z0-9])s\b")
 _DESCRIBED = re.compile(  # speech2text, 16kHz, v3; and words that spell an acronym: INteraction, strucTUral
-    r"[a-z]+2[a-z]+|\d.*|v\d+|[A-Za-z]\d{1,2}|[A-Z]{2}[a-z]{3,}|[a-z]{3,}[A-Z]{1,2}[a-z]+", re.ASCII
+    r"[a-z]+2[a-z]+|\d.*|v\d+|[A-Za-z]\d{1,2}|(?:Tier|Task|Track|Stage|Phase|Level|Type|Step|Class|Group|Conv)\dD?"
+    r"|[A-Z]{2}[a-z]{3,}|[a-z]{3,}[A-Z]{1,2}[a-z]+",
+    re.ASCII,
 )
 _GENERIC = frozenset(
     (  # noqa: SIM905 - a list of words reads best as words
-        "phd deepfake deepfakes wifi iphone lidar autoencoder autoencoders autocomplete wavelet mmwave"
+        "phd deepfake deepfakes wifi iphone lidar autoencoder autoencoders autocomplete wavelet mmwave "
+        "github gitlab youtube tiktok wechat mcnemar softmax macos openai powerpoint javascript linkedin facebook "
+        "postnet prenet convnet convnets resnet resnets convtranspose maxpool avgpool layernorm batchnorm dropout "
+        "multihead mixup cutmix timestep multitask crossentropy logmel melspec"
     ).split()
 )
 _ACRONYM = re.compile(r"\(([A-Za-z]*[A-Z][A-Za-z0-9]*[A-Z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*)(?:[,;][^()]*)?\)")
@@ -61,17 +66,24 @@ def acronyms(text: str) -> tuple[str, ...]:
 
 def stands_in(name: str, text: str) -> bool:
     """Return True if `name` is in `text` as a whole word in its exact spelling; its plural counts."""
-    at = text.find(name)
+    return occurrences(name, text) > 0
+
+
+def occurrences(name: str, text: str) -> int:
+    """Count `name` in `text` as a whole word in its exact spelling; its plural counts."""
+    count, at = 0, text.find(name)
     while at >= 0:
         before, after = text[at - 1 : at] if at else "", text[at + len(name) :][:2]
-        if not _is_letter(before) and not _is_letter(after[:1].removesuffix("s") or after[1:]):
-            return True
+        count += not _is_letter(before) and not _is_letter(after[:1].removesuffix("s") or after[1:])
         at = text.find(name, at + 1)
-    return False
+    return count
 
 
 def known_forms(text: str) -> frozenset[str]:
-    """Return each word in `text`, its parts, and the parts joined; each also in lower case."""
+    """Return each word in `text`, its parts, and the parts joined; each also in lower case.
+
+    The initials of words with capitals count: KL for Kullback-Leibler.
+    """
     forms: set[str] = set()
     for word in set(words(text)):
         if word.isalpha():
@@ -79,6 +91,8 @@ def known_forms(text: str) -> frozenset[str]:
             continue
         parts = _PART.findall(word)
         forms.update((word, word.rstrip("+"), "".join(parts), *parts))
+        if all(map(str.istitle, parts)):
+            forms.add("".join(part[0] for part in parts))
     return frozenset(forms | {form.lower() for form in forms})
 
 

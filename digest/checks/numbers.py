@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from digest.checks import quantities
-from digest.checks.quantities import STRICT_UNITS, Quantity, find_quantities, same
+from digest.checks.quantities import STRICT_UNITS, Measure, Quantity, find_quantities, same
 from digest.core.findings import Finding, Flaw, finding
 
 _DIGITS = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
@@ -22,7 +22,14 @@ _MONTHS = (  # noqa: SIM905 - a list of words reads best as words
 ).split()
 _DECADE = re.compile(r"\b(?:1[89]|20)(\d)0s\b")
 _CENTURY = Decimal(20)
-_WHOLE = {Decimal(50): ("一半", "半数"), Decimal(100): ("全部", "完全", "百分之百", "所有")}
+_SHARES = {
+    Decimal(50): ("一半", "半数", "过半", "对半"),
+    Decimal(100): ("全部", "完全", "百分之百", "所有", "翻倍", "一倍"),
+}
+_IDIOMS = {Decimal(1): ("单", "首", "一次", "第一"), Decimal(2): ("两", "双", "倍"), Decimal("0.5"): ("半",)}
+_SURE = 3  # digits, zeros at the ends apart; a number with at least as many is never reworded
+_FEW = 10  # the greatest number that a translator adds when counting what the original lists: 3种方法
+_RANGE = re.compile(r"(\d+)[-–~至到](\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,34 +60,72 @@ def allowed(texts: Sequence[StatedNumbers], everything: str) -> KnownNumbers:
     )
     found = [each for text in texts for each in text.quantities]
     joined = " ".join(_JOINED.findall(everything))
-    return KnownNumbers([*found, *find_quantities(f"{formulas} {joined}")], frozenset(_loosely(everything)))
-
-
-def find_missing(original: StatedNumbers, made: StatedNumbers, paper: KnownNumbers) -> Iterator[Finding]:
-    """Yield a finding for each number of the original that `made`, a Chinese text, lacks."""
-    spelled = [*quantities.chinese_numeral(made.prose)]
-    values = {value for value, _ in spelled}
-    for each in original.quantities:
-        there = each.loose or any(_says(each, other) for other in made.quantities)
-        if not there and not _is_spelled(each, values, made.prose):
-            units = any(each.bare == other.bare for other in made.quantities)
-            yield finding(Flaw.UNIT if units else Flaw.NUMBER_MISSING, each.written)
-    yield from _words_missing(
-        [*quantities.english_numeral(original.prose.lower())], original, made, spelled, paper
+    worded = quantities.worded_quantities(everything)
+    return KnownNumbers(
+        [*found, *find_quantities(f"{formulas} {joined}"), *worded], frozenset(_loosely(everything))
     )
 
 
+def find_missing(original: StatedNumbers, made: StatedNumbers, paper: KnownNumbers) -> Iterator[Finding]:
+    """Yield a finding for each number of the original that `made`, a Chinese text, lacks.
+
+    It is hard if `made` has another number in its place, or if the number is too long to be reworded.
+    """
+    spelled = [*quantities.chinese_numeral(made.prose)]
+    values = {value for value, _ in spelled}
+    words = [*quantities.english_numeral(original.prose)]
+    is_replaced = bool(_strange(words, original, made, spelled, paper))
+    ranges = {Decimal(start + end) for start, end in _ranges(made)}
+    for each in original.quantities:
+        there = each.loose or each.bare in ranges or any(_says(each, other) for other in made.quantities)
+        if not there and not _is_spelled(each, values, made.prose):
+            alike = [other for other in made.quantities if each.bare == other.bare]
+            if alike:
+                yield Finding(Flaw.UNIT, each.written, hard=all(_contradicts(each, other) for other in alike))
+            else:
+                yield Finding(Flaw.NUMBER_MISSING, each.written, hard=is_replaced or _is_sure(each))
+    yield from _words_missing(words, made, values, hard=is_replaced)
+
+
 def find_invented(made: StatedNumbers, paper: KnownNumbers) -> Iterator[Finding]:
-    """Yield a finding for each number in `made`, a Chinese text, that the paper does not have."""
+    """Yield a finding for each number in `made`, a Chinese text, that the paper does not have.
+
+    A small one with a measure word is soft: a translator may count what the original lists. So is a unit where the
+    paper has none, or the reverse; another unit or another scale is hard.
+    """
     yield from _marks_astray(made, paper)
+    bare = {each.bare for each in paper.quantities}
+    parted = {Decimal(end) for both in _ranges(made) if Decimal("".join(both)) in bare for end in both}
     for each in made.quantities:
-        if each.marks or (each.loose and each.bare in paper.loosely):
+        if each.bare in parted or each.marks or (each.loose and each.bare in paper.loosely):
             continue
         if _lacks_unit(each, paper):
-            yield finding(Flaw.UNIT, each.written)
+            yield Finding(Flaw.UNIT, each.written, hard=False)
         elif not any(_says(other, each) for other in paper.quantities) and not _is_loosely(each, paper):
-            units = any(each.bare == other.bare for other in paper.quantities)
-            yield finding(Flaw.UNIT if units else Flaw.NUMBER_INVENTED, each.written)
+            alike = [other for other in paper.quantities if each.bare == other.bare]
+            if alike:
+                yield Finding(Flaw.UNIT, each.written, hard=all(_contradicts(other, each) for other in alike))
+            else:
+                is_count = each.counts and each.bare <= _FEW
+                yield Finding(Flaw.NUMBER_INVENTED, each.written, hard=not is_count)
+
+
+def _ranges(made: StatedNumbers) -> list[tuple[str, str]]:
+    """Return the ranges in `made`, whose dash arXiv may have lost in the original: 3060 seconds, 30-60秒."""
+    return [(start, end) for start, end in _RANGE.findall(made.prose) if int(start) < int(end)]
+
+
+def _contradicts(original: Quantity, made: Quantity) -> bool:
+    """Return True if two equal numbers have different units or scales; one that has none contradicts nothing."""
+    one, other = original.amounts[0], made.amounts[0]
+    if one.measure == other.measure:
+        return one.value != other.value
+    return one.measure in STRICT_UNITS and other.measure in STRICT_UNITS
+
+
+def _is_sure(one: Quantity) -> bool:
+    digits = re.sub(r"\D", "", str(one.bare)).strip("0")
+    return len(digits) >= _SURE
 
 
 def _marks_astray(made: StatedNumbers, paper: KnownNumbers) -> Iterator[Finding]:
@@ -106,37 +151,44 @@ def _says(original: Quantity, made: Quantity) -> bool:
 def _is_spelled(one: Quantity, values: set[int], made: str) -> bool:
     """Return True if a number is written out in Chinese characters: 五种, 百分之五十, 一半."""
     value = one.amounts[0].value
-    if one.bare in _WHOLE and any(word in made for word in _WHOLE[one.bare]):
+    is_share = one.amounts[0].measure is Measure.SHARE
+    idioms = _SHARES if is_share else _IDIOMS if one.amounts[0].measure not in STRICT_UNITS else {}
+    if any(word in made for word in idioms.get(one.bare, ())):
         return True
     return value in values or one.bare in values
 
 
 def _is_loosely(one: Quantity, paper: KnownNumbers) -> bool:
     """Return True if a number without a strict unit is a digit, a month or a number word of the paper."""
-    amount = one.amounts[0]
-    return amount.measure not in STRICT_UNITS and not paper.loosely.isdisjoint((one.bare, amount.value))
+    is_strict = any(amount.measure in STRICT_UNITS for amount in one.amounts)
+    return not is_strict and not paper.loosely.isdisjoint((one.bare, one.amounts[0].value))
 
 
 def _words_missing(
+    words: Sequence[int], made: StatedNumbers, spelled: set[int], *, hard: bool
+) -> Iterator[Finding]:
+    """Yield a finding for each number word whose value is missing."""
+    values = {Decimal(value) for value in spelled}
+    for each in made.quantities:
+        values |= {each.bare, *(amount.value for amount in each.amounts)}
+    for value in words:
+        if value not in values:
+            yield Finding(Flaw.NUMBER_MISSING, str(value), hard=hard)
+
+
+def _strange(
     words: Sequence[int],
     original: StatedNumbers,
     made: StatedNumbers,
     spelled: Sequence[tuple[int, bool]],
     paper: KnownNumbers,
-) -> Iterator[Finding]:
-    """Yield a finding for each number word whose value is missing; hard if `made` has an unexplained other value."""
-    values = {Decimal(value) for value, _ in spelled}
-    values |= {amount.value for each in made.quantities for amount in each.amounts}
-    lost = [value for value in words if value not in values]
-    if not lost:
-        return
+) -> Counter[Decimal]:
+    """Return the numbers in `made` beyond those of the original, which may stand in place of a missing one."""
     counted = [
         Decimal(value) for value, counts in spelled if counts and value > 2 and value not in paper.loosely
     ]
     counted += [each.bare for each in made.quantities if not each.loose]
-    strange = Counter(counted) - Counter([*map(Decimal, words), *(each.bare for each in original.quantities)])
-    for value in lost:
-        yield Finding(Flaw.NUMBER_MISSING, str(value), hard=bool(strange))
+    return Counter(counted) - Counter([*map(Decimal, words), *(each.bare for each in original.quantities)])
 
 
 def _loosely(everything: str) -> Iterator[Decimal]:
@@ -148,6 +200,6 @@ def _loosely(everything: str) -> Iterator[Decimal]:
             yield Decimal(month)
     for decade in _DECADE.findall(everything):
         yield from (Decimal(decade) * 10, _CENTURY)
-    yield from map(Decimal, quantities.english_numeral(lower))
+    yield from map(Decimal, quantities.english_numeral(everything))
     yield from map(Decimal, quantities.hinted_numeral(lower))
     yield from map(Decimal, (1, 2))

@@ -24,6 +24,7 @@ _POWERS = {"hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9
 _ENGLISH = re.compile(
     rf"\b(?:({'|'.join(_VALUES)})(?:[- ]({'|'.join(_WORDS[:9])}))?)\b(?:[- ]({'|'.join(_POWERS)}))?"
 )
+_CAPITALS = re.compile(r"\b[A-Z]{2,}[\w-]*|(?<=[a-z,;] )[A-Z][a-z]+-[A-Z][\w-]*")
 _STEMS = {
     3: ("third", "tri", "triple"), 4: ("fourth", "quad", "quart"), 5: ("fifth", "penta", "quint"),
     6: ("sixth", "hexa"), 7: ("seventh", "hepta"), 8: ("eighth", "oct"), 9: ("ninth",), 10: ("tenth", "deca"),
@@ -33,13 +34,21 @@ _DIGITS = {sign: value for value, sign in enumerate("零一二三四五六七八
 _PLACES = {"十": 10, "百": 100, "千": 1_000}
 _GROUPS = {"万": 10**4, "亿": 10**8}
 _MULTIPLIERS = _PLACES | _GROUPS
-_CHINESE = re.compile(f"[{''.join([*_DIGITS, *_PLACES, *_GROUPS])}]+")
+_MORE = "余多来几"  # between places: 三百余万
+_SIGNS = "".join([*_DIGITS, *_PLACES, *_GROUPS])
+_CHINESE = re.compile(f"[{_SIGNS}]+(?:[{_MORE}][{''.join(_GROUPS)}]+)?")
+_WITHOUT_MORE = str.maketrans("", "", _MORE)
+_OF_SIZE = ("级", "量级", "规模")  # after a multiplier alone: 亿级
+_MEASURE_WORDS = frozenset("个种项类名位条组款")
 _COUNTED = "个种项类名位条组次倍层阶维步段大轮篇份套对台款级路项"  # measure words: the number counts
 
 
-def english_numeral(lower: str) -> Iterator[int]:
-    """Yield the values of the number words in a text (lower case), from three on; one and two are ambiguous."""
-    for tens, ones, power in _ENGLISH.findall(lower):
+def english_numeral(text: str) -> Iterator[int]:
+    """Yield the values of the number words in a text, from three on; one and two are ambiguous.
+
+    Words in capitals are names: TEN-VAD.
+    """
+    for tens, ones, power in _ENGLISH.findall(_CAPITALS.sub(" ", text).lower()):
         value = (_VALUES[tens] + (_VALUES[ones] if ones else 0)) * _POWERS.get(power, 1)
         if value > 2:
             yield value
@@ -53,15 +62,18 @@ def hinted_numeral(text: str) -> set[int]:
 def chinese_numeral(text: str) -> Iterator[tuple[int, bool]]:
     """Yield the values of the numerals in `text`, each with True if it counts things: 九种 does, 统一 does not."""
     for found in _CHINESE.finditer(text):
-        value = _value(found[0])
+        signs = found[0].translate(_WITHOUT_MORE)
+        value = _value(signs)
+        if value is None and text.startswith(_OF_SIZE, found.end()):
+            value = multiplier(signs)
         if value is not None:
             yield value, text[found.end() : found.end() + 1] in _COUNTED
 
 
 def multiplier(signs: str) -> int:
-    """Return the factor of the characters after digits: 万 in 1.2万, 百万, 十亿."""
+    """Return the factor of the characters after digits: 万 in 1.2万, 百万, 十亿, 余万."""
     product = 1
-    for sign in signs:
+    for sign in signs.translate(_WITHOUT_MORE):
         product *= _MULTIPLIERS[sign]
     return product
 
@@ -114,8 +126,8 @@ _TABLE = {
         "1e9": "GHz 吉赫兹 吉赫",
     },
     Measure.RATE: {
-        "1": "bps bit/s bits/s b/s 比特每秒 比特/秒",
-        "1e3": "kbps Kbps kb/s kbit/s kbits/s 千比特每秒 千比特/秒",
+        "1": "bps bit/s bits/s b/s bit-per-second bits-per-second 比特每秒 比特/秒 bit/秒 位/秒",
+        "1e3": "kbps Kbps kb/s kbit/s kbits/s kilobit-per-second kilobits-per-second 千比特每秒 千比特/秒",
         "1e6": "Mbps Mb/s Mbit/s 兆比特每秒 兆比特/秒",
     },
     Measure.TIME: {
@@ -142,7 +154,7 @@ _TABLE = {
 }
 
 UNITS: dict[str, tuple[Measure, Decimal]] = {
-    name.replace("per-cent", "per cent").replace("-point", " point"): (measure, Decimal(factor))
+    name.replace("-", " "): (measure, Decimal(factor))
     for measure, names in _TABLE.items()
     for factor, listed in names.items()
     for name in listed.split()
@@ -164,7 +176,7 @@ _SHAPES = str.maketrans(
 )
 _NUMERIC = re.compile(r"[\d²³¹⁰-₉¼-¾⅐-⅞]")
 _MINUS = re.compile(r"(?<![\w%)\]])–(?=\d)")
-_IN_A_NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.+-")
+_IN_A_NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.+-^")
 _SCALES = {
     "hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "k": 1_000,
     "m": 10**6, "b": 10**9, "bn": 10**9, "t": 10**12,
@@ -180,12 +192,17 @@ def _any_of(names: Iterable[str]) -> str:
     return "|".join(sorted(map(re.escape, names), key=len, reverse=True))
 
 
+_ATTRIBUTE = (
+    "sampled|sampling|rate|long|level|scale|wide|bandwidth|duration|range|resolution"  # 16 kHz-sampled
+)
+_NO_UNIT = r"[A-Za-z^]|(?<=[xX]) ?\d|-[a-z]"  # what makes another word of a unit: 5 s-shaped, 640 x 128
+_SPELLED_UNITS = rf"(?:{_any_of(filter(_is_spelled, UNITS))})(?:(?!{_NO_UNIT})|(?=-(?:{_ATTRIBUTE})\b))"
+_OTHER_UNITS = _any_of(name for name in UNITS if not _is_spelled(name))
 _NUMBER = re.compile(
     r"(?P<digits>\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?[eE]-?\d{1,3}(?!\d)|\d+(?:\.\d+)*|(?<![^\s(=<>~])\.\d+)"
     r"(?P<scale> ?-?(?:hundred|thousand|million|billion|trillion)(?![A-Za-z])"
-    r"|-?(?:K|M|B|T|k|bn)(?![A-Za-z])| [MBK](?![A-Za-z])| ?[十百千万亿]+)?"
-    rf"(?:[余多几]|[余多]?个)?(?:[ -]?(?P<unit>(?:{_any_of(filter(_is_spelled, UNITS))})(?![A-Za-z]|-[a-z]|(?<=[xX])\d)"
-    rf"|{_any_of(name for name in UNITS if not _is_spelled(name))}))?"
+    r"|-?(?:K|M|B|T|k|bn)(?![A-Za-z])| [MBK](?![A-Za-z])| ?[余多]?[十百千万亿]+)?"
+    rf"\+?(?:[余多几]|[余多]?个)?(?:[ -]?(?P<unit>{_SPELLED_UNITS}|{_OTHER_UNITS}))?"
     r"(?P<suffix>(?<=\d)[A-Za-z]+)?"
 )
 _LINK = re.compile(
@@ -194,6 +211,7 @@ _LINK = re.compile(
 )
 _ORDINARY = Decimal(1)
 _NO_SIGN_BEHIND = "/+±~%)]°_秒钟时天倍赫贝度亿万千百"
+_POINTS = re.compile(r"[ -](?:absolute )?points?\b|[ -]absolute\b|[ -]pts\b")  # of a score, often of percent
 _LOWERED = re.compile(r"[降减低少跌缩落下][^0-9、。]{0,8}\Z")
 
 
@@ -211,7 +229,7 @@ class Quantity:
 
     The first amount is its own meaning; others come from its neighbours: in “10 to 20 ms” both numbers are times.
     `bare` is its value without unit and scale. A `loose` number may be absent from a translation: the mark of a list
-    item (`marks`), a version, the 3 of 3D.
+    item (`marks`), a version, the 3 of 3D. One that `counts` has a Chinese measure word: 3种.
     """
 
     written: str
@@ -219,6 +237,7 @@ class Quantity:
     amounts: tuple[Amount, ...]
     loose: bool = False
     marks: bool = False
+    counts: bool = False
 
 
 def find_quantities(text: str) -> list[Quantity]:
@@ -253,12 +272,15 @@ def _quantity(found: re.Match[str]) -> Quantity:
     amounts = [
         _amount(bare * _scale(found["scale"]), found["unit"], percent=before.rstrip().endswith("百分之"))
     ]
+    if not found["unit"] and _POINTS.match(found.string, found.end()):
+        amounts.append(Amount(amounts[0].value, Measure.SHARE))
     if bare > 0 and _LOWERED.search(before):
         amounts.append(replace(amounts[0], value=-amounts[0].value))
     marks = _is_mark(found)
     loose = marks or version or bool(found["suffix"])
     written = found[0].strip()
-    return Quantity(f"-{written}" if bare < 0 else written, bare, tuple(amounts), loose, marks)
+    counts = found[0].endswith("个") or found.string[found.end() : found.end() + 1] in _MEASURE_WORDS
+    return Quantity(f"-{written}" if bare < 0 else written, bare, tuple(amounts), loose, marks, counts)
 
 
 def _amount(value: Decimal, unit: str | None, *, percent: bool) -> Amount:
@@ -329,3 +351,45 @@ def same(one: Amount, other: Amount) -> bool:
         Measure.WIDTH,
         Measure.ANGLE,
     }
+
+
+_COUNTS = {word: Decimal(value) for word, value in _VALUES.items()} | {
+    "a": Decimal(1),
+    "an": Decimal(1),
+    "half a": Decimal("0.5"),
+    "half an": Decimal("0.5"),
+}
+_WORDED = re.compile(
+    rf"\b({_any_of(_COUNTS)})(?:[- ]({'|'.join(_WORDS[:9])}))?(?:[- ]({'|'.join(_POWERS)}))?"
+    rf"(?:[- ]({_any_of(name for name in UNITS if name.isascii() and len(name) > 2)}))?\b"
+)
+_IDIOMS: tuple[tuple[re.Pattern[str], tuple[Amount, ...]], ...] = tuple(
+    (re.compile(rf"\b(?:{words})\b"), tuple(Amount(Decimal(value), measure) for value, measure in amounts))
+    for words, amounts in (
+        ("half|halves|halved|halving", (("50", Measure.SHARE), ("0.5", None), ("2", Measure.RATIO))),
+        ("twice|twofold|two-fold|double[sd]?|doubling", (("2", Measure.RATIO), ("100", Measure.SHARE))),
+        ("quarters?|one-fourth", (("25", Measure.SHARE), ("75", Measure.SHARE), ("4", None))),
+        (
+            "thirds?",
+            (("33", Measure.SHARE), ("33.3", Measure.SHARE), ("66.7", Measure.SHARE), ("67", Measure.SHARE)),
+        ),
+        ("orders? of magnitude", (("10", Measure.RATIO), ("100", Measure.RATIO), ("1000", Measure.RATIO))),
+        ("dozens?", (("12", None), ("10", None))),
+    )
+)
+
+
+def worded_quantities(text: str) -> Iterator[Quantity]:
+    """Yield what the words of an English text may become in digits: one-second 1秒, half a million 50万, half 50%.
+
+    They are loose: a translation may also express them in words.
+    """
+    lower = text.lower()
+    for found in _WORDED.finditer(lower):
+        count, ones, power, unit = found.groups()
+        if power or unit:
+            value = (_COUNTS[count] + (_VALUES[ones] if ones else 0)) * _POWERS.get(power, 1)
+            yield Quantity(found[0], value, (_amount(value, unit, percent=False),), loose=True)
+    for words, amounts in _IDIOMS:
+        if words.search(lower):
+            yield from (Quantity(words.pattern, each.value, (each,), loose=True) for each in amounts)

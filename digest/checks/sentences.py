@@ -85,10 +85,13 @@ def wordings(word: str) -> tuple[str, ...]:
 
 
 _ABBREVIATED = re.compile(
-    r"(?:\b(?:e\.g|i\.e|et al|vs|Figs?|Eq|Dr|Mr|Ms|St|cf|approx|resp|No|Sec|w\.r\.t)|\b[A-Z])\.$"
+    r"(?:\b(?:e\.g|i\.e|et al|vs|Figs?|Eqs?|Refs?|Tabs?|Dr|Mrs?|Ms|Prof|St|Jr|Sr|cf|ca|approx|resp|Nos?|Ops?|Vols?|pp"
+    r"|Ch|Secs?|Inc|Ltd|Co|Corp|Univ|Dept|w\.r\.t)|\b[A-Z])\.$"
 )
 _END = re.compile(r"[.!?]['\"’”)\]*]*\s+(?=[\"'“(\[*$]*[A-Z0-9])")
 _CHINESE_END = re.compile(r"(?<=[。！？])[”’）」』*]*|(?<=[a-z0-9)%][.!?])\s+(?=[\u4e00-\u9fffA-Z])|\n+")
+_CLAUSE_END = re.compile(rf"{_CHINESE_END.pattern}|(?<=[；：])")
+_PART_END = re.compile(rf"{_CHINESE_END.pattern}|(?<=[；：，])")
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]+")
 _LATIN = re.compile(r"[A-Za-z0-9]+(?:[.'-][A-Za-z0-9]+)*")
 _ANCHOR = re.compile(r"[A-Za-z]*[A-Z0-9][A-Za-z0-9.-]*")
@@ -104,6 +107,7 @@ _EXPECTED = 0.38  # the share of them that is usually worded differently
 _ALIKE = 1.5  # a lower cost means that two sentences match without a search
 _STRAYS = 2  # the maximum offset of a counterpart, beyond the difference in the numbers of sentences
 _LONGEST = 60  # sentences that are aligned
+_TRACED = 0.4  # share of a sentence's own words; a text with at least as many of them expresses it somewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,36 +129,61 @@ def english(text: str) -> list[Sentence]:
     return [_sentence(piece) for piece in [*pieces, text[start:]] if piece.strip()]
 
 
-def chinese(text: str) -> list[Sentence]:
-    """Split a Chinese text into sentences."""
-    return [
-        _sentence(piece) for piece in _CHINESE_END.split(text) if _HAN.search(piece) or _LATIN.search(piece)
-    ]
+def chinese(text: str, end: re.Pattern[str] = _CHINESE_END) -> list[Sentence]:
+    """Split a Chinese text into sentences, or at another kind of `end`."""
+    return [_sentence(piece) for piece in end.split(text) if _HAN.search(piece) or _LATIN.search(piece)]
+
+
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """The sentences without a counterpart: of the original, each with True if it is certain, and of the translation."""
+
+    missing: list[tuple[Sentence, bool]]
+    added: list[Sentence]
+
+
+def unmatched(original: str, made: str) -> Unmatched:
+    """Compare an English text with its Chinese translation.
+
+    A translator joins sentences at a semicolon or a comma, so one that seems to be missing counts only if it has no
+    counterpart among the clauses either. It is certain at the end or beside others, as in a text that breaks off; else
+    if it has none among the smallest parts, and the words that it alone has are nowhere in the translation.
+    """
+    said = english(original)
+    missing, added = alone(said, chinese(made))
+    if not missing:
+        return Unmatched([], added)
+    if len(missing) > 1 or missing[-1] is said[-1]:
+        return Unmatched([(each, True) for each in missing], added)
+    among_clauses, _ = alone(said, chinese(made, _CLAUSE_END))
+    among_parts, _ = alone(said, chinese(made, _PART_END))
+    left = [each for each in missing if each in among_clauses]
+    return Unmatched(
+        [(each, each in among_parts and _traced(each, said, made) < _TRACED) for each in left], added
+    )
+
+
+def _traced(one: Sentence, said: Sequence[Sentence], made: str) -> float:
+    """Return the share of the words that only this sentence of the original has which `made` has, 0 if it has none."""
+    others = {_clue(word) for each in said if each is not one for word in each.words}
+    own = {clue for word in one.words if (clue := _clue(word)) and clue not in others}
+    return sum(any(wording in made for wording in clue) for clue in own) / len(own) if own else 0.0
 
 
 def alone(original: Sequence[Sentence], made: Sequence[Sentence]) -> tuple[list[Sentence], list[Sentence]]:
     """Return the sentences of `original` without a counterpart in `made`, and those of `made` without one."""
-    runs = aligned(original, made)
-    missing = [sentence for some, others in runs if not others for sentence in some]
-    return missing, [sentence for some, others in runs if not some for sentence in others]
-
-
-def aligned(
-    original: Sequence[Sentence], made: Sequence[Sentence]
-) -> list[tuple[Sequence[Sentence], Sequence[Sentence]]]:
-    """Return runs of sentences and their counterparts, in order; a sentence without one stands beside an empty run."""
     some, others = original[:_LONGEST], made[:_LONGEST]
     unlike = _Unlikeness(some, others)
-    if unlike.is_plain():
-        return [(some[at : at + 1], others[at : at + 1]) for at in range(len(some))]
-    steps = _steps(len(some), len(others), unlike)
-    place, runs = (len(some), len(others)), []
+    steps = {} if unlike.is_plain() else _steps(len(some), len(others), unlike)
+    place, missing, added = (len(some), len(others)), [], []
     while place in steps:
         many, few = steps[place]
-        start, made_start = place[0] - many, place[1] - few
-        runs.append((some[start : place[0]], others[made_start : place[1]]))
-        place = (start, made_start)
-    return runs[::-1]
+        place = (place[0] - many, place[1] - few)
+        if not few:
+            missing.append(some[place[0]])
+        elif not many:
+            added.append(others[place[1]])
+    return missing[::-1], added[::-1]
 
 
 def _steps(many_left: int, few_left: int, unlike: "_Unlikeness") -> dict[tuple[int, int], tuple[int, int]]:

@@ -8,14 +8,16 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from digest.checks import hedges, llm_artifacts, names, numbers, quantities, sentences, typography
 from digest.checks.glossary import Glossary, Term
 from digest.checks.masking import FixedKind, FixedPart, fixed_parts
+from digest.checks.quantities import UNITS
 from digest.checks.typography import is_chinese, typeset
 from digest.core.findings import Finding, Flaw, finding
 from digest.render.stored_text import stored
+from digest.render.tex import unicode
 
 _NUMBER = re.compile(r"\d{1,3}(?:[\u00a0\u202f ’']\d{3})+(?!\d)|\d+(?:[.,]\d+)*")
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|(?<=[。！？])")
@@ -67,7 +69,7 @@ def _is_named(words: list[str]) -> bool:
 
 def _any_language_known(paper: str) -> Iterator[str]:
     yield from map(_digits, _NUMBER.findall(paper))
-    yield from (_digits(str(value)) for value in quantities.english_numeral(paper.lower()))
+    yield from (_digits(str(value)) for value in quantities.english_numeral(paper))
     yield "5"  # half of it
 
 
@@ -91,6 +93,15 @@ _LINKED = re.compile(  # evil.com, @evil and tg://user, which Telegram and mail 
     re.ASCII | re.IGNORECASE,
 )
 _COORDINATED = re.compile(r"[、，和与及]\s*$")
+_UNIT = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))
+_SAID = re.compile(  # a formula that text says as well: numbers, signs, units
+    r"[\d.,%‰°±≈∼~×≤≥<>=→↑↓+−\-–/ ()²³]*"
+    rf"(?:(?<![A-Za-z])(?:µ|μ|{_UNIT}|[kMGmnµμ]?[WVA])[²³]?)?"
+)
+_TEX_SPACE = re.compile(r"\\[,;:! ]|(?<=[\w)])~(?=[A-Za-z(\\])|(?<=[A-Za-z.])~(?=\w)")
+_CUT = re.compile(r"[\u4e00-\u9fff，、；：（]\Z")
+_DELIMITERS = re.compile(r"\A(?:\$\$?|\\[(\[])|(?:\$\$?|\\[)\]])\Z")
+_TEX = re.compile(r"\\[A-Za-z]+|(?<!\\)\$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +159,10 @@ def cleaned(text: str, language: str, *, spaced: bool = False) -> str:
 
 @dataclass(frozen=True)
 class _CheckedText:
-    """A text in the stored form, its fixed parts, and its prose with a space in place of each."""
+    """A text in the stored form, its fixed parts, and its prose with a space in place of each.
+
+    A formula that is but a number, a sign or a unit is prose: `$8.28\\%$` may become 8.28%.
+    """
 
     whole: str
     parts: tuple[FixedPart, ...]
@@ -164,24 +178,45 @@ class _KnownWords:
     """The content of the paper that a translation may contain."""
 
     whole: str
+    prose: str
+    formulas: frozenset[str]
     forms: frozenset[str]
     numbers: numbers.KnownNumbers
 
 
 def _text(text: str) -> _CheckedText:
     whole = stored(text)
-    parts = tuple(fixed_parts(whole))
-    pieces, at = [], 0
-    for part in parts:
-        pieces += [whole[at : part.start], " "]
+    kept, pieces, at = [], [], 0
+    for part in fixed_parts(whole):
+        said = _said(part)
+        if said is None:
+            kept.append(part)
+        pieces += [whole[at : part.start], " " if said is None else said]
         at = part.end
-    return _CheckedText(whole, parts, "".join([*pieces, whole[at:]]) if parts else whole)
+    prose = "".join([*pieces, whole[at:]]) if pieces else whole
+    return _CheckedText(whole, tuple(kept), _TEX_SPACE.sub(" ", prose))
+
+
+def _said(part: FixedPart) -> str | None:
+    """Return a formula of only numbers, signs and units as text, else None."""
+    if part.kind is not FixedKind.FORMULA:
+        return None
+    line = _line(part.source)
+    return line if line and _SAID.fullmatch(line) else None
+
+
+@lru_cache(maxsize=2_000)
+def _line(formula: str) -> str | None:
+    """Return a formula with its delimiters as a line of Unicode; None if it cannot be read as one."""
+    return unicode(_DELIMITERS.sub("", formula))
 
 
 def _known(title: _CheckedText, abstract: _CheckedText, wordings: str) -> _KnownWords:
     whole = f"{title.whole}\n{abstract.whole}"
     forms = names.known_forms(f"{whole} {wordings}")
-    return _KnownWords(whole, forms, numbers.allowed((title.said, abstract.said), whole))
+    prose = f"{title.prose}\n{abstract.prose}"
+    formulas = frozenset(map(_canonical, (*title.parts, *abstract.parts)))
+    return _KnownWords(whole, prose, formulas, forms, numbers.allowed((title.said, abstract.said), whole))
 
 
 def _terms(text: _CheckedText, glossary: Glossary) -> tuple[Term, ...]:
@@ -239,22 +274,49 @@ def _as_a_part(
 
 
 def _parts(original: _CheckedText, made: _CheckedText) -> Iterator[Finding]:
-    """Check that formulas and addresses occur verbatim and as often as in the original."""
-    wanted = Counter(part.source for part in original.parts)
-    given = Counter(part.source for part in made.parts)
-    kinds = {part.source: part.kind for part in (*original.parts, *made.parts)}
-    for source in {**wanted, **given}:
-        flaw = Flaw.ADDRESS if kinds[source] is FixedKind.ADDRESS else Flaw.FORMULA
-        if wanted[source] > given[source] or (
-            given[source] > wanted[source] and kinds[source] is not FixedKind.OTHER
-        ):
-            yield finding(flaw, source)
+    """Check that formulas and addresses occur as in the original; a formula may be written with other TeX.
+
+    A formula that occurs less often or more often is soft (a translator repeats a noun, or takes its place), and so is
+    one that only stood in parentheses after its name, and a citation.
+    """
+    wanted = Counter(map(_canonical, original.parts))
+    given = Counter(map(_canonical, made.parts))
+    kinds = {_canonical(part): part for part in (*made.parts, *original.parts)}
+    for key in {**wanted, **given}:
+        part = kinds[key]
+        flaw = Flaw.ADDRESS if part.kind is FixedKind.ADDRESS else Flaw.FORMULA
+        if wanted[key] == given[key]:
+            continue
+        if wanted[key] > given[key]:
+            if given[key] or (part.kind is FixedKind.FORMULA and _is_written(key, made.prose)):
+                continue
+            is_aside = f"({part.source})" in original.whole or _is_cited(part)
+            yield Finding(flaw, part.source, hard=not is_aside)
+        elif part.kind is FixedKind.ADDRESS or (part.kind is FixedKind.FORMULA and not wanted[key]):
+            yield finding(flaw, part.source)
+
+
+def _canonical(part: FixedPart) -> str:
+    """Return the form in which two fixed parts that readers see alike are equal."""
+    return (part.kind is FixedKind.FORMULA and _line(part.source)) or part.source
+
+
+def _is_cited(part: FixedPart) -> bool:
+    return part.kind is FixedKind.OTHER and part.source.startswith(("[", r"\cite", r"\ref"))
+
+
+def _is_written(line: str, prose: str) -> bool:
+    """Return True if a formula is in `prose` as Unicode characters."""
+    return not line.isascii() and line.replace(" ", "") in prose.replace(" ", "")
 
 
 def _strange_parts(known: _KnownWords, made: _CheckedText) -> Iterator[Finding]:
     """Find formulas, code, addresses and text that clients turn into links, if the paper does not have them."""
+    stray = _TEX.search(made.prose)
+    if stray and stray[0] not in known.prose:
+        yield finding(Flaw.FORMULA, stray[0])
     for part in made.parts:
-        if part.source.strip("`") not in known.whole:
+        if part.source.strip("`") not in known.whole and _canonical(part) not in known.formulas:
             yield finding(Flaw.ADDRESS if part.kind is FixedKind.ADDRESS else Flaw.FORMULA, part.source)
     if not _MAY_LINK.search(made.prose):
         return
@@ -265,16 +327,22 @@ def _strange_parts(known: _KnownWords, made: _CheckedText) -> Iterator[Finding]:
 
 
 def _names(original: _CheckedText, made: _CheckedText, named: str | None) -> Iterator[Finding]:
+    """Find the names that `made` lacks; that of the paper, or one that the original uses again, is a hard finding.
+
+    A name that occurs once mostly belongs to a thing that has a name in Chinese: an institution, a network's layer.
+    """
     wanted = names.coined(original.prose)
     if named and named not in wanted and names.stands_in(named, original.prose):
         wanted = (named, *wanted)
     for name in wanted:
         if not names.stands_in(name, made.prose):
-            yield finding(Flaw.NAME_MISSING, name)
+            is_theirs = name == named or names.occurrences(name, original.prose) > 1
+            yield Finding(Flaw.NAME_MISSING, name, hard=is_theirs)
     for acronym in names.acronyms(original.prose):
-        gone = acronym not in wanted and not names.stands_in(acronym, made.prose)
-        if gone or _stands_apart(acronym, made.prose):
+        if _stands_apart(acronym, made.prose):
             yield finding(Flaw.ACRONYM, acronym)
+        elif acronym not in wanted and not names.stands_in(acronym, made.prose):
+            yield finding(Flaw.ACRONYM_MISSING, acronym)
 
 
 def _stands_apart(acronym: str, made: str) -> bool:
@@ -344,7 +412,15 @@ def _in_chinese(original: _CheckedText, made: _CheckedText) -> Iterator[Finding]
     """Check the hedges and sentences of an abstract."""
     for hedge in hedges.lost(original.prose, made.prose):
         yield finding(Flaw.HEDGE, hedge)
-    missing, added = sentences.alone(sentences.english(original.prose), sentences.chinese(made.prose))
-    for flaw, lone in ((Flaw.SENTENCE_MISSING, missing), (Flaw.SENTENCE_ADDED, added)):
-        for sentence in lone:
-            yield finding(flaw, sentence.text[:60])
+    unmatched = sentences.unmatched(original.prose, made.prose)
+    for sentence, is_certain in unmatched.missing:
+        yield Finding(Flaw.SENTENCE_MISSING, sentence.text[:60], hard=is_certain)
+    for sentence in unmatched.added:
+        yield finding(Flaw.SENTENCE_ADDED, sentence.text[:60])
+    if _breaks_off(original.prose, made.prose):
+        yield finding(Flaw.SENTENCE_MISSING, made.prose.rstrip()[-20:])
+
+
+def _breaks_off(original: str, made: str) -> bool:
+    """Return True if the translation of a text that ends with a full stop ends within a sentence."""
+    return original.rstrip().endswith((".", "!", "?")) and _CUT.search(made.rstrip()) is not None

@@ -39,7 +39,9 @@ class Flaw(StrEnum):
     NAME_INVENTED = "name-invented"
     """A name that the original does not have, or spells differently."""
     ACRONYM = "acronym"
-    """An acronym in parentheses after its full name is missing, or is presented as a separate thing."""
+    """An acronym is presented as a separate thing beside its full name."""
+    ACRONYM_MISSING = "acronym-missing"
+    """An acronym in parentheses after its full name is missing; the full name is translated."""
     HEDGE = "hedge"
     """A bound or an uncertainty is missing: the claim is stronger than the paper's."""
     TERM = "term"
@@ -72,10 +74,6 @@ class Flaw(StrEnum):
     """None of the passages that a statement quotes is in the paper."""
     NUMBER_NOT_QUOTED = "number-not-quoted"
     """A number in a statement is in none of its quoted passages."""
-    OPPOSITE = "opposite"
-    """A statement says the opposite of its quoted passages, or exchanges what they compare."""
-    NOT_SAID = "not-said"
-    """According to the judge, the quoted passages do not say what a statement says."""
     DIRECTION = "direction"
     """The text says that a lower-is-better metric improved by going up."""
     OVER_HUNDRED = "over-hundred"
@@ -88,9 +86,16 @@ class Flaw(StrEnum):
 
 SOFT = frozenset(
     {Flaw.ACRONYM, Flaw.HEDGE, Flaw.TERM, Flaw.WORD, Flaw.BRACKETS, Flaw.SENTENCE_ADDED}
-    | {Flaw.DIRECTION, Flaw.OVER_HUNDRED, Flaw.DISAGREES, Flaw.MEANING}
+    | {Flaw.DIRECTION, Flaw.OVER_HUNDRED, Flaw.DISAGREES, Flaw.MEANING, Flaw.ACRONYM_MISSING}
 )
-"""Flaws that do not block a text; a translation with them gets one repair first. All others are hard: never shown."""
+"""Flaws that do not block a text; a translation with them gets one repair first.
+
+All others are hard, unless a check finds that one of them is uncertain: at least four in five hard findings of each
+kind must be true on real translations, since a hard finding hides the whole text.
+"""
+
+NOTED = frozenset({Flaw.ACRONYM_MISSING})
+"""Flaws that are nearly always harmless: counted, but never sent to a model for repair."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,11 @@ class Finding:
     flaw: Flaw
     detail: str = ""
     hard: bool = True
+
+    @property
+    def needs_repair(self) -> bool:
+        """True if a model is asked to repair it."""
+        return self.hard or self.flaw not in NOTED
 
 
 def finding(flaw: Flaw, detail: str = "") -> Finding:
@@ -146,16 +156,6 @@ def is_attempt_due(refused: Sequence[Attempt], now: datetime) -> bool:
     if rows <= 1 and len(refused) <= 1:
         return True
     return now >= max(attempt.call.at for attempt in refused) + _BACKOFF.pause(rows - 1)
-
-
-def unfinished_attempt(tried: Sequence[Attempt]) -> Attempt | None:
-    """Return the best of the last series of attempts if it passes and still has its text; None if there is none.
-
-    `tried` are the attempts at a text without a translation, oldest first: the process ended before that was stored.
-    """
-    first = max((place for place, each in enumerate(tried) if each.number == 1), default=0)
-    passing = [each for each in tried[first:] if each.passes and each.abstract]
-    return min(reversed(passing), key=lambda each: len(each.findings), default=None)
 
 
 def is_asked_again(fruitless: Sequence[Call], now: datetime) -> bool:
