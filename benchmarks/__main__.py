@@ -21,6 +21,7 @@ QUICK = {
     "faults": ["--quick"],
     "fidelity": ["--abstracts", "60"],
     "fulltext": ["--quick"],
+    "judge": ["--pairs", "40"],
     "mail": ["--quick"],
     "telegram": ["--quick"],
 }

@@ -262,6 +262,7 @@ def far_ends(size: Size) -> Iterator[dict[str, str]]:
             "LLM_CONCURRENCY": str(size.concurrency),
             "OPENAI_API_KEY": _KEY,
             "OPENAI_BASE_URL": f"http://127.0.0.1:{model}/v1",
+            "JUDGE_MODEL": "none",  # two calls a paper, as the bound has it
         }
     finally:
         for server in servers:

@@ -30,6 +30,7 @@ from digest.llm.endpoint import EndpointClient
 from digest.llm.retry import RetryPolicy
 from digest.pipeline.answering import Answerer
 from digest.pipeline.ingest import Sources
+from digest.pipeline.judging import Judge
 from digest.pipeline.open_days import EditionPlan
 from digest.pipeline.papers import Generators, PaperService, PaperSources, Texts
 from digest.pipeline.reading import ReadingWriter
@@ -95,19 +96,20 @@ async def open_app(
         )
         api = QueryApi(arxiv_client, str(settings.arxiv_api_url))
         connected = ends.model or language_model.client(settings)
-        models = None
+        models = judge = None
         if connected is not None:
             await stack.enter_async_context(connected)
             models = await language_model.model(
                 settings, engine, connected, wall_clock, alerts, ends.model_retry_policy
             )
+            judge = language_model.judge(settings, models, engine, wall_clock, alerts)
         single_flight = SingleFlight()
         stack.push_async_callback(single_flight.close)
         dependencies = PaperSources(
             engine,
             api,
             Texts(engine, _full_texts(arxiv_client, settings), clock, single_flight),
-            generators=_generators(models, settings) if models else None,
+            generators=_generators(models, settings, judge) if models else None,
             clock=clock,
             single_flight=single_flight,
         )
@@ -178,13 +180,15 @@ def posts(settings: Settings) -> Path:
     return folder
 
 
-def _generators(model: Model, settings: Settings) -> Callable[[str], Generators]:
+def _generators(model: Model, settings: Settings, judge: Judge | None) -> Callable[[str], Generators]:
     def hired(language: str) -> Generators:
         held_to = rules(settings, language)
         return Generators(
             Translator(model, settings.translation_model, language, held_to),
-            ReadingWriter(model, settings.reading_model, language, spaced=held_to.spaced),
-            Answerer(model, settings.reading_model, language, held_to.glossary, spaced=held_to.spaced),
+            ReadingWriter(model, settings.reading_model, language, spaced=held_to.spaced, judge=judge),
+            Answerer(
+                model, settings.reading_model, language, held_to.glossary, spaced=held_to.spaced, judge=judge
+            ),
         )
 
     return hired

@@ -84,6 +84,16 @@ def judge(
     return Judge(asked, name, engine, clock, tell)
 
 
+def auditor(settings: Settings, asked: Model, engine: AsyncEngine, clock: Clock) -> Judge | None:
+    """Create the judge of audits, which raises no alerts; None if the operator wants none."""
+    name = settings.auditor
+    return Judge(asked, name, engine, clock, _silent) if name else None
+
+
+async def _silent(_reason: str | None) -> None:
+    pass
+
+
 def own_fields(settings: Settings) -> dict[Purpose, Mapping[str, Any]]:
     """Return the operator's extra fields of requests by purpose. Fields of a purpose override the common ones."""
     common, reading = settings.openai_extra_body, settings.reading_extra_body

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from bot.core import mailboxes
 from bot.core.mailboxes import InvalidMailboxError
+from digest import languages
 from digest.core import json_input
 from digest.core.json_input import InvalidJsonError
 from digest.core.keywords import InvalidKeywordError
@@ -99,9 +100,9 @@ def token(value: object) -> object:
 
 
 def language(value: object) -> object:
-    """Check a BCP 47 tag."""
+    """Check a BCP 47 tag. Languages without a folder are allowed: `doctor` says what is then not checked."""
     if not _LANGUAGE.fullmatch(str(value)):
-        raise ValueError(f"“{value}” is not a language tag; give one such as zh-CN")
+        raise ValueError(f"“{value}” is not a language tag; give one of {languages.names()}")
     return value
 
 

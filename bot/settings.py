@@ -90,6 +90,7 @@ class Settings(BaseSettings):
     reading_model: str = "gpt-4.1-mini"
     repair_model: str | None = None
     judge_model: str | None = None
+    audit_model: str | None = None
     llm_prices: Annotated[dict[str, Price], NoDecode, BeforeValidator(values.prices)] = {}
     llm_concurrency: PositiveInt = 8
     llm_daily_tokens: NonNegativeInt = 0
@@ -155,6 +156,11 @@ class Settings(BaseSettings):
         """The model that judges translations: JUDGE_MODEL, or READING_MODEL if it is unset; None if it is "none"."""
         name = self.judge_model or self.reading_model
         return None if name.lower() == "none" else name
+
+    @property
+    def auditor(self) -> str | None:
+        """The model that judges in audits: AUDIT_MODEL, or the judge if it is unset."""
+        return self.audit_model or self.judge
 
     @model_validator(mode="before")
     @classmethod

@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import judge
 from benchmarks.__main__ import QUICK
+from benchmarks.labelled.pairs import load
 from benchmarks.results import Result, run
 from benchmarks.simulated.trial import planted, posts
+from digest.core.models import Price
 from tests.components import program
+from tests.fakes.model import KEY
 from tests.shared import shared_data
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,6 +47,32 @@ def test_every_benchmark_does_its_work_at_a_small_size(name: str) -> None:
 
 def test_no_benchmark_is_left_out() -> None:
     assert {path.stem for path in ROOT.glob("benchmarks/*.py")} - NO_PROGRAMS == set(QUICK)
+
+
+@pytest.mark.parametrize("script", ["honest", "lazy", "adversarial"])
+async def test_a_scripted_judge_is_measured_as_what_it_is(script: str) -> None:
+    endpoint = judge.Endpoint("", "script", KEY, Price(1, 1, 1), script)
+    measured = await judge.judged(endpoint, "translation", 20)
+    assert measured.undone == measured.broken == []
+    faulty = sum(pair.relation.objects for pair in measured.pairs)
+    assert 4 < faulty < 16
+    right = {"honest": 20, "lazy": 20 - faulty, "adversarial": faulty}
+    assert measured.right(measured.pairs).hits == right[script]
+    assert "0 without a verdict" in str(measured)
+    assert "cost: 0.00" in str(measured)
+
+
+def test_a_judge_without_verdicts_is_not_measured() -> None:
+    ended = call("judge", "--scripted", "broken", "--pairs", "5")
+    assert ended.returncode == 1
+    assert "0 of 5 pairs have a verdict. The model's answer is broken JSON." in ended.stdout
+    assert "%" not in ended.stdout
+
+
+def test_no_text_shows_the_judge_a_sentence_twice() -> None:
+    dealt = judge.texts(load("translation"))
+    assert sum(map(len, dealt)) == len(load("translation"))
+    assert all(len({pair.original for pair in text}) == len(text) for text in dealt)
 
 
 @pytest.mark.play

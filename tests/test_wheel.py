@@ -77,6 +77,7 @@ def test_the_wheel_holds_every_file_of_the_packages_and_no_other(wheel: Path) ->
         "templates/post/edition.md.j2",
         "bot/db/migrations/env.py",
         "bot/cli/demo/sample/papers.xml",
+        "digest/languages/zh-CN/lexicon.toml",
     } <= names
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 

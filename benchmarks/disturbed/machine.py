@@ -188,6 +188,7 @@ class Machine:
             "DIGEST_TIME": "08:50",
             "OPENAI_API_KEY": KEY,
             "OPENAI_BASE_URL": self.model.url,
+            "JUDGE_MODEL": "none",
             "TELEGRAM_BOT_TOKEN": TOKEN,
             "TELEGRAM_API_URL": self.telegram.url,
             "TELEGRAM_ADMINS": str(OPERATOR),

@@ -53,8 +53,8 @@ _program = TyperGroup(
         ),
         _Command(
             "quality",
-            "bot.cli.editions:quality",
-            "Show the findings of the checks in each edition, their results, the sources of full texts, and the cost.",
+            "bot.cli.quality:quality",
+            "Show the findings of the checks in each edition, their results, and the cost; audit translations.",
         ),
         _Command(
             "edit",

@@ -22,10 +22,8 @@ from digest.core.errors import DigestError
 from digest.core.progress import Report
 from digest.db.locks import BusyError
 from digest.pipeline import coverage as coverages
-from digest.pipeline import quality as qualities
 from digest.pipeline.close_editions import ClosingState, Pause
 from digest.pipeline.coverage import Coverage
-from digest.pipeline.quality import Quality
 from digest.render import terminal
 
 
@@ -85,24 +83,6 @@ def coverage(
     say(terminal.render("coverage", days=days), nl=False)
     if any(day.unexplained for day in days):
         raise typer.Exit(1)
-
-
-def quality(
-    day_: Annotated[
-        str, typer.Option("--date", metavar="DATE", help="One edition.", show_default="the last 30 days")
-    ] = "",
-) -> None:
-    """Show the findings of the checks in each edition, their results, the sources of full texts, and the cost.
-
-    With --date it shows every paper.
-    """
-    loaded = command_line.load()
-    wanted = command_line.day(day_, "--date")
-    accounts = asyncio.run(_quality(loaded, wanted))
-    shown = terminal.render(
-        "quality", accounts=accounts, details=wanted is not None, prices=loaded.llm_prices
-    )
-    say(shown, nl=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,15 +182,6 @@ async def _explained(loaded: Settings, made: Work) -> str:
 async def _coverage(loaded: Settings, first: date, last: date) -> list[Coverage]:
     async with open_database(loaded) as engine:
         return await coverages.between(engine, calendar(loaded), first, last)
-
-
-async def _quality(loaded: Settings, wanted: date | None) -> list[Quality]:
-    today = command_line.now().astimezone(loaded.timezone).date()
-    async with open_database(loaded) as engine:
-        found = await qualities.between(engine, wanted or today - timedelta(days=30), wanted or today)
-    if wanted and not found:
-        raise DigestError(f"There is no edition of {wanted}.")
-    return found
 
 
 def _end(loaded: Settings, made: _Made) -> None:

@@ -83,6 +83,7 @@ async def _on_the_database(loaded: Settings, clock: Clock) -> AsyncGenerator[Dia
 
 def _checks(loaded: Settings, clock: Clock, names: Names) -> Checks:
     return [
+        ("language", machine.language(loaded)),
         ("digest time", digest_time(loaded, clock().date())),
         ("archive", machine.archive(loaded)),
         *(

@@ -17,6 +17,7 @@ from bot import container, setting_values
 from bot.db import publications
 from bot.doctor.findings import BrokenError, OffError, UnsureError
 from bot.settings import Settings
+from digest import languages
 from digest.archive import git
 from digest.arxiv.calendar import NEW_YORK, announcement
 from digest.core import body_limit
@@ -96,6 +97,23 @@ def _write_to(place: Path, name: str) -> None:
             file.write(b"x")
     except OSError as error:
         raise BrokenError(f"{name}, {place}, cannot be written to: {error.strerror}.") from None
+
+
+async def language(settings: Settings) -> str:
+    """Return the name of TARGET_LANGUAGE and what is not checked in it. Raises UnsureError if it has no word lists."""
+    tag = settings.target_language
+    known = languages.load(tag)
+    missing = ", ".join(languages.missing_checks(tag))
+    if known is None:
+        raise UnsureError(
+            f"{tag} has no word lists, so some checks of its translations are missing or incomplete: {missing}. "
+            f"Languages with word lists: {languages.names()}."
+        )
+    return (
+        f"{known.name} ({tag}), with all checks"
+        if not missing
+        else f"{known.name} ({tag}), without: {missing}"
+    )
 
 
 _DAY = timedelta(days=1)

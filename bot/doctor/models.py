@@ -57,6 +57,7 @@ def names(settings: Settings) -> dict[str, list[Purpose]]:
         (settings.repair_model, Purpose.TRANSLATION),
         (settings.reading_model, Purpose.READING),
         (settings.judge, Purpose.JUDGEMENT),
+        (settings.audit_model, Purpose.JUDGEMENT),
     )
     for name, purpose in pairs:
         if name and purpose not in asked.setdefault(name, []):

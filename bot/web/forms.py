@@ -15,6 +15,7 @@ from bot.core.models import Subscriber
 from bot.subscriptions import preferences
 from bot.subscriptions.preferences import Offer, UnusableValueError
 from digest.core.invisible import removed
+from digest.languages import load as load_language
 from digest.render import i18n
 
 _LANGUAGE_FILE = re.compile(r"web/([a-z]{2,3}(?:-[A-Za-z0-9]+)*)\.j2")
@@ -47,9 +48,9 @@ def words(language: str) -> Any:
 
 @cache
 def language_name(language: str) -> str:
-    """Return the name of a language in that language."""
-    has_words = i18n.words_of("web", language) == language
-    return str(words(language).language_name) if has_words else language
+    """Return the name of a language in that language; the tag of one that has no folder."""
+    known = load_language(language)
+    return known.own_name if known else language
 
 
 @cache

@@ -1,7 +1,10 @@
 """Checks that a model's statements about a paper are supported by the paper. Pure.
 
 A statement is supported if a passage that it quotes is in the paper, if its numbers are in its own passages (in the
-whole paper most numbers occur by chance), and if its addresses are in the paper.
+whole paper most numbers occur by chance), if no passage plainly says the opposite (`digest.checks.opposites`), and if
+its addresses are in the paper. For a year, and for a name with a number such as FastSpeech 2, anywhere in the paper is
+enough: passages often cite works by numbers, or say “our model”. Whether a passage says all else that the statement
+says, no check here can tell: a judge does.
 
 Quotes are searched without regard to white space, hyphens between letters, ligatures, case and the forms of quotation
 marks and dashes, because texts are extracted from PDFs and models begin with a capital. Numbers must match exactly. A
@@ -19,7 +22,7 @@ from decimal import Decimal
 from functools import cache
 from itertools import islice
 
-from digest.checks import quantities
+from digest.checks import opposites, quantities
 from digest.checks.quantities import Measure, Quantity, find_quantities
 from digest.core.findings import Finding, Flaw, finding
 
@@ -27,11 +30,17 @@ _TEX = re.compile(r"\{([,.])\}|\\[,;:! ]|\\(?=[%$#])|[_^](?:\{[^{}]*\}|[^\s{}])|
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=(?:\d{1,2}|\d{4,})(?!\d))")  # in French and German
 _PARTED = re.compile("(?<=\\d)[\u00a0\u202f](?=\\d{3})")
 _SCALED = re.compile(r"[十百千万亿]|hundred|thousand|million|billion|trillion|\d-?\s?(?:K|M|B|T|k|bn)\Z")
+_MONTHS = (
+    "january", "february", "march", "april", "", "june", "july", "august", "september", "october", "november",
+    "december",
+)  # fmt: skip # May is mostly another word
 _SAID = {  # words of a passage that a statement may write in digits
     **dict.fromkeys(("one", "once", "single", "first"), (Decimal(1),)),
     **dict.fromkeys(("two", "twice", "double", "doubles", "doubled", "second", "both"), (Decimal(2),)),
     "half": (Decimal(50), Decimal("0.5")),
+    **{month: (Decimal(number),) for number, month in enumerate(_MONTHS, start=1)},
 }
+_DECADE = re.compile(r"(\d\d)\s*世纪\s*(\d)0\s*年代")
 _WORD = re.compile(r"[a-z]+")
 _NUMERAL = r"\d+(?:\.\d+)*\s*(?:\([a-z]\)|[a-z]\b)?"
 _POINTER = re.compile(
@@ -40,12 +49,23 @@ _POINTER = re.compile(
     rf"(?!\d|\.\d|\s*[%％])|第\s*{_NUMERAL}\s*[节章]",
     re.IGNORECASE,
 )
+_NUMBERED = re.compile(  # what a statement numbers by itself: step 2, 规则1
+    r"(?:步骤|阶段|规则|假设|问题|任务|贡献|方案|策略|情形"
+    r"|\b(?:step|stage|phase|rule|question|task|case|hypothesis|contribution))"
+    r"\s*[(（]?[1-9][)）]?(?=\s*(?:[，。、；：:,;*）)]|[和与及的中为是将对在用先再以]|\Z))",
+    re.IGNORECASE,
+)
+_NAMED = re.compile(  # FastSpeech 2, not WER 5
+    r"(?<![\w.-])(?=[\w-]*[a-z])(?=[\w-]*[A-Z\d])[A-Za-z][\w-]*[ ]\d{1,2}(?:\.\d)?(?![\w.,]*\d|\s*[%％A-Za-z])",
+    re.ASCII,
+)
+_YEAR = re.compile(r"(?<![\d.,])(?:19[5-9]\d|20[0-3]\d)(?=\s*年|[a-z]?[)）\]])")
 
 
 def missing_figures(statement: str, passages: Iterable[str]) -> tuple[str, ...]:
     """Return the numbers of `statement` that none of `passages` has, as they are written.
 
-    Numbers of tables, figures and sections are ignored, because they are only references.
+    Numbers of tables, figures, sections and steps are ignored, because they are only references.
     """
     there = {abs(value) for passage in passages for value in _values(_plain(passage))}
     return tuple(each.written for each in stated_figures(statement) if there.isdisjoint(_worth(each)))
@@ -53,7 +73,8 @@ def missing_figures(statement: str, passages: Iterable[str]) -> tuple[str, ...]:
 
 def stated_figures(statement: str) -> list[Quantity]:
     """Return the numbers of a statement, without those in names, list marks and references."""
-    return [each for each in find_quantities(_POINTER.sub(" ", _plain(statement))) if not each.loose]
+    plain = _NUMBERED.sub(" ", _POINTER.sub(" ", _plain(statement)))
+    return [each for each in find_quantities(plain) if not each.loose]
 
 
 def _values(passage: str) -> Iterator[Decimal]:
@@ -72,9 +93,13 @@ def _worth(one: Quantity) -> set[Decimal]:
 
 
 def _plain(text: str) -> str:
-    """Remove TeX's separators, subscripts and superscripts from `text`, and use English decimal points."""
+    """Remove TeX's separators, subscripts and superscripts from `text`; write decimal points and decades in English."""
+    text = _DECADE.sub(lambda found: f"{int(found[1]) - 1}{found[2]}0 年代", text)
     return _DECIMAL_COMMA.sub(".", _PARTED.sub("", _TEX.sub(lambda found: found[1] or "", text)))
 
+
+NEIGHBOURHOOD = 600
+"""The maximum length of a quote with its neighbouring sentences, in characters."""
 
 _LONGEST = 1_000  # characters
 _SHORTEST = 12  # characters; shorter quotes match anywhere by chance
@@ -87,6 +112,9 @@ _SHAPES = str.maketrans(
     | dict.fromkeys("\u201c\u201d\u201e\u201f", '"')
     | {"…": "..."}
 )
+_UNBROKEN = re.compile(r"\S+")
+_FULL_STOPS = frozenset(".!?。！？")
+_SENTENCE_END = re.compile(r"[.!?]['\"’”)\]]*\s+(?=[\"'“(*$]*[A-Z])|[。！？]|\n\s*\n|\n(?=#)")
 _FOLDED = ("Ll", "Lu", "Lt", "Lo", "Nd")  # ligatures, letters of formulas; not superscripts: 10² is not 102
 _CELLS = re.compile(r"(?<!\S)\|(?!\S)")  # models put it between the cells of a table row
 _SIGN = re.compile(r"(\S)( ?)(?=(\S?))")
@@ -100,12 +128,15 @@ _LOOSE = re.compile(rf" |{_HYPHEN.pattern}")
 class Searchable:
     """A text prepared for many searches.
 
-    `text` is normalized, `squeezed` also lacks spaces and hyphens, and `places` maps its offsets to those of `text`.
+    `text` is the `original` normalized, `squeezed` also lacks spaces and hyphens, and `places` maps its offsets to
+    those of `text`. `words` are the offsets in `original` of the words of `text`.
     """
 
+    original: str
     text: str
     squeezed: str
     places: Sequence[int]
+    words: Sequence[int]
 
 
 def searchable(text: str) -> Searchable:
@@ -116,17 +147,64 @@ def searchable(text: str) -> Searchable:
         places.extend(range(start, loose.start()))
         start = loose.end()
     places.extend(range(start, len(plain)))
-    return Searchable(plain, _LOOSE.sub("", plain), places)
+    words = array("L", (word.start() for word in _UNBROKEN.finditer(text) if _is_kept(word[0])))
+    return Searchable(text, plain, _LOOSE.sub("", plain), places, words)
+
+
+def _is_kept(word: str) -> bool:
+    """Return True if `word` is also one in the normalized text."""
+    return word != "|" if word.isascii() else bool(_comparable(word))
 
 
 def is_quoted_in(quote: str, known: Searchable) -> bool:
     """Return True if `quote` is in the text; False if it has under 12 or over 1,000 characters."""
+    return _match(quote, known) is not None
+
+
+def neighbourhood(quote: str, known: Searchable) -> str:
+    """Return `quote` with a sentence before and after it, as the text has them, in one line; empty if it is not there.
+
+    Has at most `NEIGHBOURHOOD` characters, unless the quote alone is longer.
+    """
+    found = _match(quote, known)
+    if found is None:
+        return ""
+    first, last = (known.text.count(" ", 0, place) for place in (found.start(), found.end() - 1))
+    start = known.words[first]
+    end = _UNBROKEN.match(known.original, known.words[last]).end()  # type: ignore[union-attr] # a word begins there
+    room = max(0, NEIGHBOURHOOD - (end - start)) // 2
+    begin, stop = _sentence_before(known.original, start, room), _sentence_behind(known.original, end, room)
+    return " ".join(known.original[begin:stop].split())
+
+
+def _sentence_before(text: str, start: int, room: int) -> int:
+    """Return the place where the sentence before the one at `start` begins, at most `room` characters before."""
+    first = max(0, start - room)
+    begins = [each.end() for each in _SENTENCE_END.finditer(text, first, start + 1)]
+    if len(begins) > 1:
+        return begins[-2]
+    return text.find(" ", first, start) + 1 or start if first else 0
+
+
+def _sentence_behind(text: str, end: int, room: int) -> int:
+    """Return the place where the sentence after the one that ends at or after `end` ends, at most `room` behind."""
+    last = end + room
+    ends = [each.end() for each in _SENTENCE_END.finditer(text, end, last + 1)]
+    wanted = 0 if text[end - 1] in _FULL_STOPS else 1
+    if len(ends) > wanted:
+        return ends[wanted]
+    return max(end, text.rfind(" ", end, last)) if last < len(text) else len(text)
+
+
+def _match(quote: str, known: Searchable) -> re.Match[str] | None:
+    """Return the first place of `quote` in the normalized text."""
     wanted = _HYPHEN.sub("", _comparable(quote))
     squeezed = wanted.replace(" ", "")
     if len(quote) > _LONGEST or len(squeezed) < _SHORTEST:
-        return False
+        return None
     pattern = re.compile(_pattern(wanted))
-    return any(pattern.match(known.text, place) for place in islice(_places(squeezed, known), _PLACES))
+    tried = (pattern.match(known.text, place) for place in islice(_places(squeezed, known), _PLACES))
+    return next(filter(None, tried), None)
 
 
 def holds(address: str, known: Searchable) -> bool:
@@ -232,18 +310,30 @@ def located(quotes: Iterable[str], known: Searchable) -> tuple[str, ...]:
     return tuple(quote for quote in quotes if is_quoted_in(quote, known))
 
 
-def fault(statement: str, passages: Sequence[str], known: Searchable, *, numbers: bool) -> Finding | None:
-    """Return the reason why `passages`, which are in the paper, do not support `statement`; None if they do.
-
-    `numbers` requires that its numbers are in them.
-    """
+def fault(statement: str, passages: Sequence[str], known: Searchable) -> Finding | None:
+    """Return the reason why `passages`, which are in the paper, do not support `statement`; None if none is found."""
     invented = [link for link in links(statement) if not holds(link, known)]
     if invented:
         return finding(Flaw.ADDRESS, ", ".join(invented))
     if not passages:
         return finding(Flaw.UNFOUNDED, statement[:TOLD])
-    missing = missing_figures(statement, passages) if numbers else ()
-    return finding(Flaw.NUMBER_NOT_QUOTED, ", ".join(missing)) if missing else None
+    missing = missing_figures(_without_dates_and_names_of(known, statement), passages)
+    if missing:
+        return finding(Flaw.NUMBER_NOT_QUOTED, ", ".join(missing))
+    opposite = opposites.contradiction(statement, passages)
+    return finding(Flaw.OPPOSITE, opposite) if opposite else None
+
+
+def _without_dates_and_names_of(known: Searchable, statement: str) -> str:
+    """Return `statement` without the years and the names with numbers that are in the paper."""
+    for pattern in (_YEAR, _NAMED):
+        statement = pattern.sub(lambda found: " " if _has(found[0], known) else found[0], statement)
+    return statement
+
+
+def _has(words: str, known: Searchable) -> bool:
+    """Return True if the text has `words`, not as a part of a longer number or word."""
+    return re.search(rf"(?<![\w.,]){re.escape(_comparable(words))}(?![\w]|[.,]\d)", known.text) is not None
 
 
 def links(text: str) -> tuple[str, ...]:

@@ -172,18 +172,27 @@ def _traced(one: Sentence, said: Sequence[Sentence], made: str) -> float:
 
 def alone(original: Sequence[Sentence], made: Sequence[Sentence]) -> tuple[list[Sentence], list[Sentence]]:
     """Return the sentences of `original` without a counterpart in `made`, and those of `made` without one."""
+    runs = aligned(original, made)
+    missing = [sentence for some, others in runs if not others for sentence in some]
+    return missing, [sentence for some, others in runs if not some for sentence in others]
+
+
+def aligned(
+    original: Sequence[Sentence], made: Sequence[Sentence]
+) -> list[tuple[Sequence[Sentence], Sequence[Sentence]]]:
+    """Return runs of sentences and their counterparts, in order; a sentence without one stands beside an empty run."""
     some, others = original[:_LONGEST], made[:_LONGEST]
     unlike = _Unlikeness(some, others)
-    steps = {} if unlike.is_plain() else _steps(len(some), len(others), unlike)
-    place, missing, added = (len(some), len(others)), [], []
+    if unlike.is_plain():
+        return [(some[at : at + 1], others[at : at + 1]) for at in range(len(some))]
+    steps = _steps(len(some), len(others), unlike)
+    place, runs = (len(some), len(others)), []
     while place in steps:
         many, few = steps[place]
-        place = (place[0] - many, place[1] - few)
-        if not few:
-            missing.append(some[place[0]])
-        elif not many:
-            added.append(others[place[1]])
-    return missing[::-1], added[::-1]
+        start, made_start = place[0] - many, place[1] - few
+        runs.append((some[start : place[0]], others[made_start : place[1]]))
+        place = (start, made_start)
+    return runs[::-1]
 
 
 def _steps(many_left: int, few_left: int, unlike: "_Unlikeness") -> dict[tuple[int, int], tuple[int, int]]:

@@ -74,6 +74,10 @@ class Flaw(StrEnum):
     """None of the passages that a statement quotes is in the paper."""
     NUMBER_NOT_QUOTED = "number-not-quoted"
     """A number in a statement is in none of its quoted passages."""
+    OPPOSITE = "opposite"
+    """A statement says the opposite of its quoted passages, or exchanges what they compare."""
+    NOT_SAID = "not-said"
+    """According to the judge, the quoted passages do not say what a statement says."""
     DIRECTION = "direction"
     """The text says that a lower-is-better metric improved by going up."""
     OVER_HUNDRED = "over-hundred"
@@ -156,6 +160,16 @@ def is_attempt_due(refused: Sequence[Attempt], now: datetime) -> bool:
     if rows <= 1 and len(refused) <= 1:
         return True
     return now >= max(attempt.call.at for attempt in refused) + _BACKOFF.pause(rows - 1)
+
+
+def unfinished_attempt(tried: Sequence[Attempt]) -> Attempt | None:
+    """Return the best of the last series of attempts if it passes and still has its text; None if there is none.
+
+    `tried` are the attempts at a text without a translation, oldest first: the process ended before that was stored.
+    """
+    first = max((place for place, each in enumerate(tried) if each.number == 1), default=0)
+    passing = [each for each in tried[first:] if each.passes and each.abstract]
+    return min(reversed(passing), key=lambda each: len(each.findings), default=None)
 
 
 def is_asked_again(fruitless: Sequence[Call], now: datetime) -> bool:

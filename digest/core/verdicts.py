@@ -8,6 +8,8 @@ follows.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from digest.core.models import VersionId
+
 
 class Doubt(StrEnum):
     """The reason why a screen wants a pair judged. A doubt by itself refuses nothing."""
@@ -87,3 +89,25 @@ class Verdict:
     id: int
     relation: Relation
     words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedPair:
+    """A pair in the translation of `version` into `language`, with the verdict of the auditor `judge`.
+
+    `found` says whether the checks or the judge had found the fault, `shown` whether readers see the sentence;
+    `accepted` is the operator's label on an objection, None without one.
+    """
+
+    id: int
+    call_id: int
+    version: VersionId
+    language: str
+    judge: str
+    original: str
+    made: str
+    relation: Relation
+    words: str
+    found: bool
+    shown: bool
+    accepted: bool | None

@@ -134,7 +134,7 @@ async def load_attempts(
     rows = await rows_among(connection, query, pair, [(str(v.paper), v.number) for v in versions])
     found: dict[VersionId, list[Attempt]] = {}
     for row in sorted(rows, key=lambda row: row.call_id):
-        attempt = _attempt(row)
+        attempt = attempt_of(row)
         found.setdefault(attempt.call.version, []).append(attempt)
     return found
 
@@ -146,7 +146,8 @@ async def prune_attempts(connection: AsyncConnection, now: datetime) -> None:
     await connection.execute(statement.values(title=None, abstract=None, summary=None))
 
 
-def _attempt(row: Row[Any]) -> Attempt:
+def attempt_of(row: Row[Any]) -> Attempt:
+    """Convert a row with the columns of an attempt and its call."""
     return Attempt(row.number, call(row), row.title, row.abstract, row.summary, row.findings)
 
 

@@ -201,6 +201,29 @@ verdicts = Table(
     Column("judged_at", UtcDateTime, nullable=False, index=True),
 )
 
+# The pairs of a first attempt, a sentence and its translation each, that the auditor `judge` compared. `found` says
+# whether the checks or the judge had found the fault, `shown` whether readers see the sentence; `accepted` is the
+# operator's label on an objection. Kept permanently: labels are work.
+audited_pairs = Table(
+    "audited_pairs",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("call_id", Integer, ForeignKey("attempts.call_id"), nullable=False),
+    Column("judge", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("original", PlainText, nullable=False),
+    Column("made", PlainText, nullable=False),
+    Column("relation", Text, nullable=False),
+    Column("words", PlainText, nullable=False),
+    Column("found", Boolean, nullable=False),
+    Column("shown", Boolean, nullable=False),
+    Column("audited_at", UtcDateTime, nullable=False),
+    Column("accepted", Boolean),
+    Column("labelled_at", UtcDateTime),
+    UniqueConstraint("call_id", "position"),
+    sqlite_autoincrement=True,
+)
+
 # The translations of terms that a paper's translation chose: the other papers of its edition follow them.
 terms = Table(
     "terms",

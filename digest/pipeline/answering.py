@@ -2,12 +2,12 @@
 
 The model gets the passages that are relevant to the question: the text is split into some hundred pieces, ranked by the
 words of the question; a word weighs more the fewer pieces contain it. Most papers fit as a whole. Each statement of the
-answer is checked against the passages that it quotes.
+answer is checked against the passages that it quotes, and judged against them if there is a judge.
 """
 
 import asyncio
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Annotated
@@ -19,6 +19,7 @@ from digest.checks.evidence import Searchable, searchable
 from digest.checks.glossary import Glossary
 from digest.core import keywords
 from digest.core.errors import LongPromptError, MalformedAnswerError
+from digest.core.findings import Finding
 from digest.core.keywords import InvalidKeywordError, Keyword
 from digest.core.models import Answer, Call, FullText, Origin, Paper, Purpose, Statement
 from digest.core.sections import packed, sections
@@ -26,6 +27,8 @@ from digest.core.singleflight import Listeners
 from digest.llm.answer_text import CJK, one_line, quoted
 from digest.llm.client import Answered, Model
 from digest.llm.prompts import PromptTemplate
+from digest.pipeline import claim_judging
+from digest.pipeline.judging import Judge
 from digest.render import stored_text
 
 TEXT_LIMIT = 120_000
@@ -172,6 +175,43 @@ class AnswerAnswer(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Failing:
+    """A statement of an answer that is not supported, and why."""
+
+    text: str
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The statements of an answer that are supported, each with its quotes that are in the paper, and the others."""
+
+    supported: tuple[Statement, ...]
+    failing: tuple[Failing, ...]
+
+    def judged(self, found: Mapping[Statement, Finding | None]) -> "Checked":
+        """Move the statements with a finding of a judge to those that fail."""
+        wrong = {each: finding for each, finding in found.items() if finding is not None}
+        return Checked(
+            tuple(each for each in self.supported if each not in wrong),
+            (*self.failing, *(Failing(each.text, finding) for each, finding in wrong.items())),
+        )
+
+
+def checked(said: AnswerAnswer, known: Searchable) -> Checked:
+    """Check the statements against the passages that they quote, and against the numbers in these. Pure."""
+    supported, failing = [], []
+    for each in said.statements:
+        statement = Statement(each.text, evidence.located(map(quoted, each.quotes), known))
+        wrong = evidence.fault(each.text, statement.quotes, known)
+        if wrong is not None:
+            failing.append(Failing(each.text, wrong))
+        elif each.text:
+            supported.append(statement)
+    return Checked(tuple(supported), tuple(failing))
+
+
+@dataclass(frozen=True, slots=True)
 class _Asked:
     """A question for the model, with the passages of the paper that it reads."""
 
@@ -185,10 +225,18 @@ class Answerer:
     """Answers questions in `language` (a BCP 47 tag) with the model `model_name`.
 
     `glossary` translates the terms of a question into those of the paper; `spaced` is passed to `typography.typeset`.
+    `judge` says whether the passages say what the statements say; without one the checks decide alone.
     """
 
     def __init__(
-        self, model: Model, model_name: str, language: str, glossary: Glossary, *, spaced: bool = False
+        self,
+        model: Model,
+        model_name: str,
+        language: str,
+        glossary: Glossary,
+        *,
+        spaced: bool = False,
+        judge: Judge | None = None,
     ) -> None:
         self._model = model
         self._language = language
@@ -196,6 +244,7 @@ class Answerer:
         self._prompt = PromptTemplate(Purpose.ANSWER, AnswerAnswer, language)
         self._origin = Origin(model_name, self._prompt.version)
         self._glossary = glossary
+        self._judge = judge
 
     async def answer(
         self, paper: Paper, text: FullText | None, question: str, listeners: Listeners | None = None
@@ -208,22 +257,31 @@ class Answerer:
         """
         question = question.strip()[:QUESTION_LIMIT]
         source = text.text if text else paper.abstract or ""
-        known = await asyncio.to_thread(searchable, source)  # slow for a thesis
+        known = await asyncio.to_thread(searchable, f"{paper.title}\n\n{source}")  # slow for a thesis
         asked, answered = await self._first(_Asked(paper, question, source, listeners), LIMITS)
-        statements = supported(answered.value, known)
-        if answered.value.statements and not statements:
+        checked = await self._checked(asked, answered.value, known)
+        if checked.failing and not checked.supported:
             await self._model.record(answered.call)
-            answered = await self._ask(asked, [each.text for each in answered.value.statements])
-            statements = supported(answered.value, known)
-        if answered.value.statements and not statements:
+            answered = await self._ask(asked, checked.failing)
+            checked = await self._checked(asked, answered.value, known)
+        if checked.failing and not checked.supported:
             await self._model.record(answered.call)
             raise MalformedAnswerError("No passage of the paper supports the model's answer.")
         told = tuple(
             replace(each, text=typography.typeset(each.text, self._language, spaced=self._spaced))
-            for each in statements
+            for each in checked.supported
         )
         answer = Answer(paper.version, self._language, question, told, bool(told), self._origin)
         return answer, answered.call
+
+    async def _checked(self, asked: _Asked, said: AnswerAnswer, known: Searchable) -> Checked:
+        """Check the statements of an answer, and have those that stand judged."""
+        by_checks = checked(said, known)
+        if self._judge is None or not by_checks.supported:
+            return by_checks
+        subject = claim_judging.Subject(asked.paper.version, self._language, known)
+        found = await claim_judging.findings(self._judge, by_checks.supported, subject, asked.listeners)
+        return by_checks.judged(found)
 
     async def _first(self, asked: _Asked, limits: Sequence[int]) -> tuple[_Asked, Answered[AnswerAnswer]]:
         """Ask with passages up to the first of `limits`, and with the next if the prompt is too long for the model."""
@@ -238,7 +296,7 @@ class Answerer:
                 raise
         return await self._first(asked, smaller)
 
-    async def _ask(self, asked: _Asked, failing: Sequence[str]) -> Answered[AnswerAnswer]:
+    async def _ask(self, asked: _Asked, failing: Sequence[Failing]) -> Answered[AnswerAnswer]:
         """Ask the model once; `failing` are the unsupported statements of its previous answer."""
         paper = asked.paper
         return await self._model.ask(
@@ -256,13 +314,3 @@ class Answerer:
             model=self._origin.model,
             listeners=asked.listeners,
         )
-
-
-def supported(said: AnswerAnswer, known: Searchable) -> tuple[Statement, ...]:
-    """Return the supported statements, each with the quotes that are in the paper and contain its numbers. Pure."""
-    statements = []
-    for each in said.statements:
-        quotes = evidence.located(map(quoted, each.quotes), known)
-        if each.text and evidence.fault(each.text, quotes, known, numbers=True) is None:
-            statements.append(Statement(each.text, quotes))
-    return tuple(statements)

@@ -127,8 +127,10 @@ class Judge:
             return Judgement(known)
         given = verdicts_of(answered.value, wanted)
         whole = {**known, **given}
-        is_believed = self._note(prompt, answered.call, given) and is_believable(
-            _objections(whole), len(whole)
+        is_believed = self._note(prompt, answered.call, given) and (
+            about
+            == "claims"  # of which a call may have but some of a text: whoever knows all of them decides
+            or is_believable(_objections(whole), len(whole))
         )
         await self._store(text, answered.call, given if is_believed else {})
         _log.info(
@@ -142,6 +144,23 @@ class Judge:
         )
         await self._answered(given)
         return Judgement(whole if is_believed else {}, (answered.call,))
+
+    async def measure(
+        self, pairs: Sequence[JudgedPair], *, version: VersionId, language: str, about: About
+    ) -> Judgement:
+        """Judge the `pairs` of one text as `judge` does, believed or not: to compare the judge with people's labels.
+
+        Verdicts that are stored cost nothing; new ones are not stored, because no text depends on them. Raises
+        ModelError if the judge does not answer, and StoreError.
+        """
+        text = _JudgeText(pairs, version, language, about, self._name)
+        known = await self._known(text)
+        wanted = limited([pair for pair in pairs if pair.id not in known])
+        if not wanted:
+            return Judgement(known)
+        answered = await self._ask(text.template.render(id=version, pairs=wanted), text, None)
+        await self._store(text, answered.call, {})
+        return Judgement({**known, **verdicts_of(answered.value, wanted)}, (answered.call,))
 
     async def _known(self, text: "_JudgeText") -> dict[int, Verdict]:
         """Load the verdicts on the pairs that were judged before."""

@@ -14,7 +14,7 @@ from digest.arxiv.query_api import QueryApi
 from digest.core.backoff import Backoff
 from digest.core.comments import is_withdrawn
 from digest.core.errors import BudgetSpentError, ModelError
-from digest.core.findings import is_asked_again, is_attempt_due
+from digest.core.findings import is_asked_again, is_attempt_due, unfinished_attempt
 from digest.core.ids import PaperRef
 from digest.core.models import (
     Answer,
@@ -293,6 +293,11 @@ class PaperService:
                 paper.version, []
             )
             decided = await generated_texts.terms_of_edition(connection, paper.id, self._language)
+        unfinished = unfinished_attempt(refused)
+        if unfinished is not None:
+            finished = await translator.finish(paper, unfinished, self._keep, decided, listeners)
+            if finished is not None:
+                return finished
         if not is_attempt_due(
             [each for each in refused if each.call.origin == translator.origin], self._clock()
         ):

@@ -1,4 +1,7 @@
-"""Readings made: the model is asked, what it says is held against the paper, and asked once more for what falls."""
+"""Readings made: the model is asked, what it says is held against the paper, and asked once more for what falls.
+
+What the checks let stand is judged, if there is a judge, and so are the corrections of what fell.
+"""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +20,8 @@ from digest.core.singleflight import Listeners
 from digest.llm.client import Answered, Model
 from digest.llm.prompts import PromptTemplate
 from digest.llm.structured_output import so_far
-from digest.pipeline import reading_checks
+from digest.pipeline import claim_judging, reading_checks
+from digest.pipeline.judging import Judge
 from digest.pipeline.reading_checks import Failing, Lists, Parts, ReadingAnswer, ReadingSource
 
 TEXT_LIMIT = 120_000
@@ -55,10 +59,22 @@ class _Task:
 
 
 class ReadingWriter:
-    """Reads papers in `language` (a BCP 47 tag) with the model `model_name`; `spaced` is for `typography.typeset`."""
+    """Reads papers in `language` (a BCP 47 tag) with the model `model_name`; `spaced` is for `typography.typeset`.
 
-    def __init__(self, model: Model, model_name: str, language: str, *, spaced: bool = False) -> None:
+    `judge` says whether passages say what the claims on them say; without one the checks decide alone.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        model_name: str,
+        language: str,
+        *,
+        spaced: bool = False,
+        judge: Judge | None = None,
+    ) -> None:
         self._model = model
+        self._judge = judge
         self._language = language
         self._spaced = spaced
         self._prompt = PromptTemplate(Purpose.READING, ReadingAnswer, language)
@@ -71,7 +87,8 @@ class ReadingWriter:
         `listeners` wait for it, and may hear what the model writes: see `begun`. A paper that is too long is read part
         by part, and what is noted of the parts is read for the whole. Calls that were but a step are kept as they end.
         """
-        grounds = ReadingSource(await asyncio.to_thread(searchable, text.text), self._language)
+        known = await asyncio.to_thread(searchable, f"{paper.title}\n\n{text.text}")
+        grounds = ReadingSource(known, self._language)
         self._open[paper.version] = grounds
         try:
             return await self._within(LIMITS, _Task(paper, grounds, listeners, text))
@@ -101,8 +118,11 @@ class ReadingWriter:
     def begun(self, paper: Paper, written: str) -> Reading | None:
         """Return the claims that stand in what the model has `written` on `paper` so far; None if there are none.
 
-        None also if `paper` is not being read. Nobody sees a statement before its passage is found.
+        None also if `paper` is not being read. Nobody sees a statement before its passage is found, nor, with a judge,
+        before it is judged: claims are judged when all are written, so nothing is shown until then.
         """
+        if self._judge is not None:
+            return None
         found, grounds = so_far(written), self._open.get(paper.version)
         if found is None or grounds is None:
             return None
@@ -142,11 +162,13 @@ class ReadingWriter:
         answered = await self._ask(task, ReadingAnswer, material)
         said, corrections = answered.value.parts, _NOTHING
         calls: tuple[Call, ...] = (answered.call,)
-        failing = await asyncio.to_thread(reading_checks.failing, said, task.grounds)
+        grounds = await self._judged(task, said, task.grounds)
+        failing = await asyncio.to_thread(reading_checks.failing, said, grounds)
         if failing:
             await self._model.record(answered.call)
             corrections, calls = await self._corrected(task, failing, material)
-        kept, dropped = await asyncio.to_thread(reading_checks.mended, said, corrections, task.grounds)
+            grounds = await self._judged(task, corrections, grounds)
+        kept, dropped = await asyncio.to_thread(reading_checks.mended, said, corrections, grounds)
         _log.info("reading_checked", paper=task.name, failing=len(failing), dropped=len(dropped))
         if not any(kept):
             for call in calls:
@@ -154,6 +176,18 @@ class ReadingWriter:
             raise MalformedAnswerError("Nothing that the model says of the paper rests on a passage of it.")
         doubts = await asyncio.to_thread(reading_checks.doubts, kept, task.paper.abstract or "")
         return Read(self._reading(task.paper, kept), (*dropped, *doubts), calls)
+
+    async def _judged(self, task: _Task, said: Parts, grounds: ReadingSource) -> ReadingSource:
+        """Return `grounds` with the judge's findings on what stands of `said`, if there is a judge that is believed."""
+        if self._judge is None:
+            return grounds
+        stated = await asyncio.to_thread(reading_checks.unjudged, said, grounds)
+        subject = claim_judging.Subject(task.paper.version, self._language, grounds.text)
+        found = await claim_judging.findings(self._judge, stated, subject, task.listeners)
+        if not grounds.judged and not claim_judging.are_believable(found):
+            _log.warning("judge_not_believed", paper=task.name)
+            return grounds
+        return replace(grounds, judged={**grounds.judged, **found})
 
     async def _corrected(
         self, task: _Task, failing: Sequence[Failing], material: Mapping[str, object]

@@ -1,13 +1,13 @@
 """The form in which a reading is requested, and the checks of each claim against the passages that it names. Pure.
 
-A claim that has others under it rests on their passages too. Numbers are checked in the results alone: elsewhere they
-are part of an explanation that no single passage gives.
+A claim that has others under it rests on their passages too. What the checks let stand, a judge may still object to
+(`claim_judging`): its objections are part of the grounds.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ValidationError, model_validator
@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ValidationError
 from digest.checks import evidence, typography
 from digest.checks.evidence import Searchable
 from digest.core.findings import Finding, Flaw, finding
-from digest.core.models import Claim
+from digest.core.models import Claim, Statement
 from digest.llm.answer_text import is_heading, one_line, quoted
 from digest.render import stored_text
 
@@ -150,10 +150,15 @@ _RESULTS = 2  # which of them
 
 @dataclass(frozen=True, slots=True)
 class ReadingSource:
-    """The grounds for checking a reading: the paper's text, and the language (a BCP 47 tag) it should be in."""
+    """The grounds for checking a reading: the paper's text, and the language (a BCP 47 tag) it should be in.
+
+    `judged` are a judge's findings on claims with their passages, None for those that it confirms; empty without a
+    judge that is believed. With one, a correction stands only if the judge confirms it.
+    """
 
     text: Searchable
     language: str
+    judged: Mapping[Statement, Finding | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +176,7 @@ def failing(parts: Parts, grounds: ReadingSource) -> tuple[Failing, ...]:
         Failing(number, claim, finding)
         for number, part in enumerate(parts)
         for claim in _walk(part)
-        if (finding := _fault(claim, grounds, number)) is not None
+        if (finding := _fault(claim, grounds)) is not None
     )
 
 
@@ -180,34 +185,45 @@ def mended(parts: Parts, corrections: Parts, grounds: ReadingSource) -> tuple[Pa
 
     A correction that does not stand either leaves a gap: what was dropped, the findings tell.
     """
-    made = [
-        _mended(part, fresh, grounds, number)
-        for number, (part, fresh) in enumerate(zip(parts, corrections, strict=True))
-    ]
+    made = [_mended(part, fresh, grounds) for part, fresh in zip(parts, corrections, strict=True)]
     return tuple(kept for kept, _ in made), tuple(finding for _, dropped in made for finding in dropped)
 
 
+def unjudged(parts: Parts, grounds: ReadingSource) -> tuple[Statement, ...]:
+    """Return the claims that stand and are not judged yet, with their passages; mere labels say nothing to judge."""
+    claims = (claim for part in parts for claim in _walk(part) if claim.text and not is_label(claim.text))
+    stated = dict.fromkeys(_stated(claim, grounds) for claim in claims if _fault(claim, grounds) is None)
+    return tuple(statement for statement in stated if statement not in grounds.judged)
+
+
 def _mended(
-    part: Sequence[Claim], corrections: Sequence[Claim], grounds: ReadingSource, number: int
+    part: Sequence[Claim], corrections: Sequence[Claim], grounds: ReadingSource
 ) -> tuple[tuple[Claim, ...], list[Finding]]:
     """Return the claims of one part that stand, corrected if need be, and why the others were dropped.
 
     Some models repeat all of their answer where they are asked for what was wrong with it.
     """
-    standing = {claim.text for claim in _walk(part) if _fault(claim, grounds, number) is None}
+    standing = {claim.text for claim in _walk(part) if _fault(claim, grounds) is None}
     left, dropped = (each for each in corrections if each.text not in standing), []
 
     def decide(claim: Claim) -> Claim | None:
-        wrong = _fault(claim, grounds, number)
+        wrong = _fault(claim, grounds)
         if wrong is None:
             return _with_located(claim, grounds)
         correction = next(left, None)
-        if correction is not None and correction.text and _fault(correction, grounds, number) is None:
+        if correction is not None and _is_sound(correction, grounds):
             return _with_located(correction, grounds)
         dropped.append(wrong)
         return None
 
     return _kept(part, decide), dropped
+
+
+def _is_sound(correction: Claim, grounds: ReadingSource) -> bool:
+    """Return True if `correction` stands and, where claims are judged, the judge confirms it."""
+    if not correction.text or _fault(correction, grounds) is not None:
+        return False
+    return not grounds.judged or _stated(correction, grounds) in grounds.judged
 
 
 def _walk(claims: Sequence[Claim]) -> Iterator[Claim]:
@@ -230,14 +246,20 @@ def _kept(claims: Sequence[Claim], decide: Callable[[Claim], Claim | None]) -> t
     return tuple(kept)
 
 
-def _fault(claim: Claim, grounds: ReadingSource, part: int) -> Finding | None:
+def _fault(claim: Claim, grounds: ReadingSource) -> Finding | None:
     if typography.is_in_another_script(claim.text, grounds.language):
         return finding(Flaw.SCRIPT, claim.text[: evidence.TOLD])
-    passages = evidence.located((quote for each in _walk((claim,)) for quote in each.quotes), grounds.text)
-    found = evidence.fault(claim.text, passages, grounds.text, numbers=part == _RESULTS)
+    stated = _stated(claim, grounds)
+    found = evidence.fault(stated.text, stated.quotes, grounds.text)
     if found is not None and found.flaw is Flaw.UNFOUNDED and is_label(claim.text):
         return None
-    return found
+    return found or grounds.judged.get(stated)
+
+
+def _stated(claim: Claim, grounds: ReadingSource) -> Statement:
+    """Return the text of `claim` with the passages that it rests on: its own, then those of the claims under it."""
+    quotes = (*claim.quotes, *(quote for each in _walk(claim.claims) for quote in each.quotes))
+    return Statement(claim.text, evidence.located(dict.fromkeys(quotes), grounds.text))
 
 
 def _with_located(claim: Claim, grounds: ReadingSource) -> Claim:

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel
 from digest.checks.glossary import Glossary
 from digest.checks.translation import Translated
 from digest.core.errors import ModelError
-from digest.core.findings import Attempt
+from digest.core.findings import Attempt, Flaw
 from digest.core.models import Origin, Paper, Purpose, Translation
 from digest.core.singleflight import Listeners
 from digest.llm.answer_text import lines
@@ -128,11 +128,9 @@ class Translator:
         """
         if paper.abstract is None:
             raise ValueError(f"{paper.version} has no abstract")
-        rules = self._rules
-        source = translation_draft.source(
-            paper, self._language, rules.glossary, decided or {}, spaced=rules.spaced
+        row = _Row(
+            paper, self._source(paper, decided), self.origin, keep, is_reviewed=self._reviewer is not None
         )
-        row = _Row(paper, source, self.origin, keep, is_reviewed=self._reviewer is not None)
         best = await self._first(row, listeners)
         reviewed = await self._reviewed(row, best, listeners)
         try:
@@ -146,6 +144,28 @@ class Translator:
         if best.made != reviewed.made:
             reviewed = await self._reviewed(row, best, listeners)
         return await row.finished(best, reviewed.objections)
+
+    async def finish(
+        self,
+        paper: Paper,
+        attempt: Attempt,
+        keep: Keep,
+        decided: Mapping[str, str] | None = None,
+        listeners: Listeners | None = None,
+    ) -> Translation | None:
+        """Review a passing `attempt` at `paper` that was stored without a translation: the process ended before.
+
+        What its reviewer objects to is not repaired but shown in the original.
+        """
+        row = _Row(paper, self._source(paper, decided), self.origin, keep, is_reviewed=True)
+        draft = row.resumed(attempt)
+        return await row.finished(draft, (await self._reviewed(row, draft, listeners)).objections)
+
+    def _source(self, paper: Paper, decided: Mapping[str, str] | None) -> Source:
+        rules = self._rules
+        return translation_draft.source(
+            paper, self._language, rules.glossary, decided or {}, spaced=rules.spaced
+        )
 
     async def _reviewed(self, row: "_Row", draft: Draft, listeners: Listeners | None) -> "_Reviewed":
         if self._reviewer is None or not is_worth_judging(draft.findings):
@@ -251,6 +271,14 @@ class _Row:
         await self._keep(TranslationAttempt(attempt, shown, self.source.decided(draft) if shown else {}))
         return draft if better or before is None else before
 
+    def resumed(self, attempt: Attempt) -> Draft:
+        """Return the text of a stored `attempt`, with the findings of the checks."""
+        sheet = DraftSheet(attempt.title or "", attempt.abstract or "", attempt.summary or "")
+        findings = tuple(each for each in attempt.findings if each.flaw is not Flaw.MEANING)
+        self._attempts[sheet] = replace(attempt, findings=findings)
+        made = Translated(attempt.title or None, sheet.abstract, attempt.summary or None)
+        return Draft(sheet, made, findings)
+
     async def objected(self, draft: Draft, objections: Sequence[Objection]) -> None:
         """Store the `objections` with the other findings of `draft`."""
         attempt = self._attempts[draft.sheet]
@@ -265,7 +293,10 @@ class _Row:
             return None
         translation = self._translation(made)
         if self._is_reviewed:
-            attempt, terms = self._attempts[draft.sheet], self.source.decided(draft)
+            attempt = self._attempts[draft.sheet]
+            findings = dict.fromkeys((*attempt.findings, *map(as_finding, objections)))
+            attempt = replace(attempt, findings=tuple(findings))
+            terms = self.source.decided(draft)
             await self._keep(TranslationAttempt(attempt, translation, terms, was_stored=True))
         return translation
 

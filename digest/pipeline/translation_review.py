@@ -12,7 +12,7 @@ from digest.checks.translation import Original, Translated
 from digest.core.findings import Finding, Flaw, finding
 from digest.core.models import VersionId
 from digest.core.singleflight import Listeners
-from digest.core.verdicts import JudgedPair, Verdict
+from digest.core.verdicts import JudgedPair, Relation, Verdict
 from digest.pipeline.judging import Judge
 from digest.render import i18n
 
@@ -23,7 +23,8 @@ _UNFIT = frozenset(
     {Flaw.EMPTY, Flaw.REFUSAL, Flaw.UNTRANSLATED, Flaw.SCRIPT, Flaw.LENGTH, Flaw.REPETITION, Flaw.CHAT}
 )
 """Flaws of a text as a whole: whatever its sentences mean, it is made again."""
-_SHARE = 0.35  # of the characters of both abstracts
+_DOUBTED_SHARE = 1.0  # of the characters of both abstracts, for pairs that a screen doubts
+_SHARE = 0.3  # with the others
 _SPACES = re.compile(r"(?<=[ \n]) +| +(?=\n)")
 
 
@@ -67,22 +68,35 @@ class Reviewer:
         )
         verdicts = ((pair, judged.verdicts.get(pair.id)) for pair in pairs)
         return tuple(
-            Objection(pair, verdict) for pair, verdict in verdicts if verdict and verdict.relation.objects
+            Objection(pair, verdict)
+            for pair, verdict in verdicts
+            if verdict and verdict.relation.objects and not _only_shortens(pair, verdict, made)
         )
 
 
-def affordable(pairs: Sequence[JudgedPair], original: Original, made: Translated) -> tuple[JudgedPair, ...]:
-    """Return all pairs that a screen doubts, and of the others those near the end, where results stand, up to a share.
+def _only_shortens(pair: JudgedPair, verdict: Verdict, made: Translated) -> bool:
+    """Return True if the verdict says no more than that a summary is one."""
+    return verdict.relation is Relation.MISSING and _is_summary(pair, made)
 
-    With this share of the text, judging costs at most two fifths of the tokens of translating. Pure.
+
+def affordable(pairs: Sequence[JudgedPair], original: Original, made: Translated) -> tuple[JudgedPair, ...]:
+    """Return the pairs that a screen doubts, and of the others those near the end, where results stand. Pure.
+
+    Both are bounded by shares of the text, so that judging costs two fifths of the tokens of translating on average. A
+    summary, which is compared with the whole abstract, comes last.
     """
-    left = _SHARE * (len(original.abstract) + len(made.abstract))
+    whole, used = len(original.abstract) + len(made.abstract), 0
     chosen = set()
-    for pair in sorted(pairs, key=lambda each: (not each.is_doubted, -each.id)):
-        left -= len(pair.original) + len(pair.made)
-        if pair.is_doubted or left >= 0:
+    for pair in sorted(pairs, key=lambda each: (not each.is_doubted, _is_summary(each, made), -each.id)):
+        size = len(pair.original) + len(pair.made)
+        if used + size <= (_DOUBTED_SHARE if pair.is_doubted else _SHARE) * whole:
             chosen.add(pair.id)
+            used += size
     return tuple(pair for pair in pairs if pair.id in chosen)
+
+
+def _is_summary(pair: JudgedPair, made: Translated) -> bool:
+    return bool(made.summary) and pair.made.strip() == (made.summary or "").strip()
 
 
 def with_originals(
@@ -104,7 +118,7 @@ def _replaced(original: Original, made: Translated, pair: JudgedPair, mark: str)
         return replace(made, title=original.title)
     if said == (made.summary or "").strip():
         return replace(made, summary=None)
-    place = re.search(r"\s+".join(map(re.escape, said.split())), made.abstract) if said else None
+    place = re.search(r"\s*".join(map(re.escape, said.split())), made.abstract) if said else None
     if place is None:
         return None
     shown = f" {mark} {' '.join(pair.original.split())} "

@@ -79,6 +79,9 @@ def test_every_fault_is_reported_at_once_and_no_secret_with_it(
     assert "ARXIV_CATEGORY in .env: there is no such setting. Did you mean ARXIV_CATEGORIES?" in lines
     assert "FROB in .env: there is no such setting." in lines
     assert any(line.startswith("DIGEST_TIME: “8:50” is not a time of day") for line in lines)
+    assert any(
+        line.startswith("TARGET_LANGUAGE: “Chinese!” is not") and "de (German)" in line for line in lines
+    )
     assert "hunter2" not in str(raised.value)
 
 

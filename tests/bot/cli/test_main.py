@@ -33,6 +33,7 @@ def environment(here: World, **others: str) -> dict[str, str]:
         "ARXIV_REQUEST_INTERVAL": "0",
         "OPENAI_API_KEY": KEY,
         "OPENAI_BASE_URL": here.model.url,
+        "JUDGE_MODEL": "none",
         "DIGEST_TIME": "08:50",
         **others,
     }

@@ -128,6 +128,7 @@ async def test_an_edition_in_a_language_without_words_has_english_pages_around_i
         page = (await here.web.get("/")).text
         assert '<html lang="ja">' in page
         assert "Subscribe" in page
+        assert "日本語" in page
         assert (await here.web.post("/", data=WISHES | {"language": "ja"})).status_code == 200
 
 

@@ -32,6 +32,7 @@ PAPER = searchable(
         ("24kHz", "at 24 kHz"),
         ("de 12,5\u202f% sur 12\u202f000 phrases", "by 12.5% on 12,000 sentences"),
         ("没有数字。", "no number"),
+        ("始于20世纪90年代，10 月结束", "began in the 1990s and ended in October"),
     ],
 )
 def test_a_number_is_found_in_its_passage_however_it_is_written(statement: str, passage: str) -> None:
@@ -57,8 +58,8 @@ def test_another_number_is_missed(statement: str, passage: str, missing: str) ->
     assert evidence.missing_figures(statement, [passage]) == (missing,)
 
 
-def flaw(statement: str, *quotes: str, numbers: bool = True) -> Flaw | None:
-    found = evidence.fault(statement, evidence.located(quotes, PAPER), PAPER, numbers=numbers)
+def flaw(statement: str, *quotes: str) -> Flaw | None:
+    found = evidence.fault(statement, evidence.located(quotes, PAPER), PAPER)
     assert found is None or found.hard
     return found.flaw if found else None
 
@@ -78,7 +79,6 @@ def test_a_number_from_elsewhere_in_the_paper_is_no_number_of_the_passage() -> N
     assert flaw(
         "用 960 小时训练，提升 12.5%。", "rises by 12.5%.", "The efficiency of synthesis rises by 12.5%"
     ) is (Flaw.NUMBER_NOT_QUOTED)
-    assert flaw("用 960 小时训练。", "We propose a vocoder", numbers=False) is None
 
 
 @pytest.mark.parametrize(
@@ -107,6 +107,56 @@ def test_a_number_from_elsewhere_in_the_paper_is_no_number_of_the_passage() -> N
 )
 def test_an_address_must_be_the_papers(statement: str, expected: Flaw | None) -> None:
     assert flaw(statement, "We propose a vocoder; code at") is expected
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("规则 1：任务须说明；步骤2，见表 3。", None),
+        ("(1) 编码器；(2) 解码器。", None),
+        ("共 3 个模块。", Flaw.NUMBER_NOT_QUOTED),
+        ("任务 12 小时完成。", Flaw.NUMBER_NOT_QUOTED),
+        ("TideVoc 2 于 2019 年提出（Li, 2021）。", None),
+        ("TideVoc 3 提出新的方法。", Flaw.NUMBER_NOT_QUOTED),
+        ("TideVoc 2018 年提出。", Flaw.NUMBER_NOT_QUOTED),
+        ("MOS 71 分。", Flaw.NUMBER_NOT_QUOTED),
+    ],
+)
+def test_marks_years_and_names_with_numbers_need_not_be_quoted(statement: str, expected: Flaw | None) -> None:
+    known = searchable("We propose a vocoder, TideVoc 2, in 2021. MOS 71. [1] Wave, 2019.")
+    found = evidence.fault(statement, ["We propose a vocoder"], known)
+    assert (found.flaw if found else None) is expected
+
+
+LONG = searchable(
+    "## 1 Rooms\nRooms have shapes.\nThey ring. EchoNet\u200b | maps an echo, as bats do. The efﬁciency of "
+    "synthe-\nsis rises by 12.5%. All is well. It ends.\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("quote", "passage"),
+    [
+        (
+            "echonet maps an echo, as bats do.",
+            "They ring. EchoNet\u200b | maps an echo, as bats do. The efﬁciency of synthe- sis rises by 12.5%.",
+        ),
+        (
+            "efficiency of synthesis rises",
+            "EchoNet\u200b | maps an echo, as bats do. The efﬁciency of synthe- sis rises by 12.5%. All is well.",
+        ),
+        ("The efficiency of synthesis falls", ""),
+    ],
+)
+def test_the_neighbourhood_of_a_quote_is_a_sentence_before_and_behind(quote: str, passage: str) -> None:
+    assert evidence.neighbourhood(quote, LONG) == passage
+
+
+def test_a_neighbourhood_is_bounded_and_has_whole_words() -> None:
+    known = searchable("so and " * 400 + "a needle in the haystack" + " and so" * 400)
+    passage = evidence.neighbourhood("a needle in the haystack", known)
+    assert 550 < len(passage) <= evidence.NEIGHBOURHOOD
+    assert {*passage.split()} == {"so", "and", "a", "needle", "in", "the", "haystack"}
 
 
 def test_an_address_may_be_glued_to_chinese_and_goes_on_behind_an_underscore() -> None:

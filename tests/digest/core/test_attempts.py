@@ -3,7 +3,14 @@ from datetime import timedelta
 
 import pytest
 
-from digest.core.findings import Attempt, is_asked_again, is_attempt_due
+from digest.core.findings import (
+    Attempt,
+    Flaw,
+    finding,
+    is_asked_again,
+    is_attempt_due,
+    unfinished_attempt,
+)
 from digest.core.models import Call, Origin, Purpose
 from tests.papers import MONDAY_MORNING, paper
 
@@ -55,3 +62,15 @@ def test_the_longer_a_model_gives_nothing_usable_the_less_it_is_asked(
     assert is_asked_again([call], NOW)
     assert not is_asked_again(fruitless, NOW + pause - timedelta(seconds=1))
     assert is_asked_again(fruitless, NOW + pause)
+
+
+def test_a_text_that_passed_before_the_process_ended_is_taken_up_again() -> None:
+    first, second = (replace(refused(1)[0], number=number) for number in (1, 2))
+    soft, hard = finding(Flaw.HEDGE, "may"), finding(Flaw.NUMBER_MISSING, "12.5%")
+    assert unfinished_attempt([]) is None
+    assert unfinished_attempt([first]) == first
+    assert unfinished_attempt([first, second]) == second
+    assert unfinished_attempt([first, replace(second, findings=(soft,))]) == first
+    assert unfinished_attempt([replace(first, findings=(hard,))]) is None
+    assert unfinished_attempt([first, replace(first, findings=(hard,))]) is None  # of the last series
+    assert unfinished_attempt([replace(first, abstract=None)]) is None  # pruned

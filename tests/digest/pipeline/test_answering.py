@@ -2,13 +2,13 @@ from pathlib import Path
 
 import pytest
 
-from digest.checks.evidence import searchable
+from digest.checks.evidence import Searchable, searchable
 from digest.checks.glossary import Glossary, load
 from digest.core.ids import parse
-from digest.core.models import Answer, Gap
+from digest.core.models import Answer, Gap, Statement
 from digest.db import engine as database
 from digest.db import model_calls
-from digest.pipeline.answering import AnswerAnswer, passages, supported
+from digest.pipeline.answering import AnswerAnswer, checked, passages
 from tests.bot.world import WEDNESDAY_NOON, world
 from tests.fakes.documents import html_page
 from tests.fakes.model import FakeModel
@@ -89,6 +89,11 @@ def test_tex_in_an_answer_is_read() -> None:
 def test_a_statement_keeps_those_of_its_passages_that_are_there() -> None:
     (statement,) = supported(said("We propose a vocoder.", "We propose a recorder."), KNOWN)
     assert statement.quotes == ("We propose a vocoder.",)
+
+
+def supported(answer: AnswerAnswer, known: Searchable) -> tuple[Statement, ...]:
+    """Return the statements of `answer` that the checks let stand."""
+    return checked(answer, known).supported
 
 
 def line(number: int) -> str:

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from digest.core.errors import ModelError
 from digest.core.models import Purpose
 from digest.core.verdicts import Doubt, JudgedPair, Relation, Verdict
 from digest.db import engine as database
@@ -235,3 +236,25 @@ def test_a_judge_that_needs_far_more_tokens_than_its_answers_is_not_believed() -
     for _ in range(TEXTS):
         trust.note(JudgedText(5, 0, 1_000, 1_200))
     assert trust.doubt is None
+
+
+async def test_a_judge_that_is_measured_is_heard_whatever_it_says(engine: AsyncEngine) -> None:
+    async with FakeModel(judge=judges.objecting) as fake, judge_world(fake, engine) as it:
+        made = await it.judge.measure(
+            numbered(1, 20), version=paper().version, language="zh-CN", about="translation"
+        )
+        assert [each.relation for each in made.verdicts.values()] == [Relation.REVERSED] * 20
+        assert len(made.calls) == 1
+        assert (await it.judged(*numbered(1, 20))).verdicts == {}  # what was measured decides nothing
+    assert calls(fake) == 2
+    assert it.told == [
+        "fake-judge is not believed. It objects to 20 of the last 20 passages, more than half."
+    ]
+
+
+async def test_a_judge_that_does_not_answer_cannot_be_measured(engine: AsyncEngine) -> None:
+    async with FakeModel(always=faults.status(500)) as fake, judge_world(fake, engine) as it:
+        with pytest.raises(ModelError):
+            await it.judge.measure(
+                numbered(1, 3), version=paper().version, language="zh-CN", about="translation"
+            )

@@ -1,21 +1,27 @@
 """Tests of statements without evidence in the paper."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import bot.cli.demo
+from digest.checks.evidence import searchable
 from digest.core.errors import MalformedAnswerError
 from digest.core.findings import Finding, Flaw
 from digest.core.models import Claim, Purpose
 from digest.core.singleflight import Listeners
+from digest.fulltext import html
 from digest.pipeline.reading import Read, ReadingWriter
+from digest.pipeline.reading_checks import ReadingAnswer, ReadingSource, failing
 from tests.digest.llm.llm_world import World, full_text, world
 from tests.fakes import model_faults as faults
 from tests.fakes.model import FakeModel
 from tests.fakes.model_faults import Fault
 from tests.papers import paper
 
+SAMPLE = Path(bot.cli.demo.__file__).parent / "sample"
 TEXT = (
     "Rooms have shapes. Known methods need labels.\n"
     "EchoNet maps an echo to a shape.\n"
@@ -84,6 +90,18 @@ async def test_what_does_not_stand_goes_back_once_and_is_dropped(
         assert wrong["text"] in second[1]
         assert said in second[1].removeprefix(first[1])
         assert len(it.calls) + len(made.calls) == 2
+
+
+async def test_in_background_and_method_too_numbers_stand_in_the_quotes() -> None:
+    told = {"text": "用 960 小时训练。", "quotes": ["It was trained on 960 hours."]}
+    elsewhere = told | {"text": "已有方法用 960 小时训练。", "quotes": ["Known methods need labels."]}
+    invented = told | {"text": "由 7 个模块组成。", "quotes": ["EchoNet maps an echo to a shape."]}
+    answers = says([GOOD], [*PLAIN, elsewhere], [invented]), says([], [told], [])
+    async with FakeModel(*answers) as fake, world(fake) as it:
+        made = await read(it)
+        assert [claim.text for claim in made.reading.background] == ["房间有形状。", "用960小时训练。"]
+        assert made.reading.method == ()
+        assert made.findings == (Finding(Flaw.NUMBER_NOT_QUOTED, "7"),)
 
 
 async def test_a_statement_that_is_mended_stands_in_its_place() -> None:
@@ -195,3 +213,11 @@ async def test_what_is_odd_is_shown_and_flagged() -> None:
         assert len(made.reading.results) == 2
         assert {each.flaw for each in made.findings} == {Flaw.DIRECTION, Flaw.OVER_HUNDRED, Flaw.DISAGREES}
         assert not any(each.hard for each in made.findings)
+
+
+@pytest.mark.parametrize("name", ["2602.99991v1", "2602.99992v1"])
+def test_every_claim_of_the_sample_readings_stands(name: str) -> None:
+    page = (SAMPLE / "html" / f"{name}.html").read_bytes()
+    answer = (SAMPLE / "answers" / f"{name}.reading.json").read_text(encoding="utf-8")
+    grounds = ReadingSource(searchable(html.extract(page).text), "zh-CN")
+    assert failing(ReadingAnswer.model_validate_json(answer).parts, grounds) == ()

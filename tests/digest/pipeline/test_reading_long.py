@@ -142,17 +142,17 @@ async def test_a_model_without_room_for_anything_is_asked_a_few_times_and_no_mor
 async def test_notes_that_are_too_long_leave_room_for_those_of_the_last_part() -> None:
     def notes(number: int) -> faults.Fault:
         items = [
-            {"text": f"{number}.{item} " + "字" * 1_500, "quotes": ["another echo.\nIn room"]}
-            for item in range(12)
+            {"text": f"{'甲乙丙'[number]}{item} " + "字" * 1_500, "quotes": ["another echo.\nIn room"]}
+            for item in "子丑寅卯辰巳午未申酉戌亥"
         ]
         return faults.says(
             json.dumps(dict.fromkeys(("background", "method", "results"), items), ensure_ascii=False)
         )
 
-    async with FakeModel(*map(notes, (1, 2, 3))) as fake, world(fake) as it:
+    async with FakeModel(*map(notes, range(3))) as fake, world(fake) as it:
         await it.reader.read(paper(), full_text(paper(), LONG))
         user = fake.requests[3]["messages"][1]["content"]
-        assert [f"- {number}.0 字" in user for number in (1, 2, 3)] == [True] * 3
+        assert [f"- {part}子 字" in user for part in "甲乙丙"] == [True] * 3
         assert len(user) < TEXT_LIMIT + 1_000
 
 

@@ -76,9 +76,9 @@ class ReviewWorld:
             return faults.says(text)(asked)
 
         self.fake.always = answer
-        return await self.translator.translate(about, self._keep)
+        return await self.translator.translate(about, self.keep)
 
-    async def _keep(self, tried: TranslationAttempt) -> None:
+    async def keep(self, tried: TranslationAttempt) -> None:
         self.tried.append(tried)
 
     @property
@@ -145,6 +145,7 @@ async def test_a_sentence_that_stays_wrong_is_shown_in_english_with_a_mark(engin
         assert made.summary is None
         assert here.asked == [TRANSLATED, JUDGED, TRANSLATED]  # the same sentence is not judged again
         assert here.tried[-1].translation == made
+        assert [each.flaw for each in here.tried[-1].attempt.findings] == [Flaw.MEANING]
 
 
 async def test_a_repair_that_makes_it_worse_is_shown_in_english_where_it_is_wrong(
@@ -196,6 +197,34 @@ async def test_a_text_that_is_made_again_as_a_whole_is_not_judged_first(engine: 
         assert here.asked == [TRANSLATED, TRANSLATED, JUDGED]
 
 
+async def test_a_summary_may_leave_things_out(engine: AsyncEngine) -> None:
+    def with_summary(_original: Original, made: Translated, _language: str) -> tuple[JudgedPair, ...]:
+        return (JudgedPair(1, PAPER.abstract or "", made.summary or "", (Doubt.SUPERLATIVE,)),)
+
+    for relation, objected in (("missing", 0), ("added", 1)):
+        judge = judges.honest({"优于基线": relation})
+        async with FakeModel(judge=judge) as fake, judge_world(fake, engine) as it:
+            original, made = (
+                Original("", PAPER.abstract or ""),
+                Translated(None, "".join(RIGHT), f"{relation}优于基线。"),
+            )
+            reviewer = Reviewer(it.judge, with_summary)
+            found = await reviewer.objections(original, made, PAPER.version, "zh-CN")
+            assert len(found) == objected
+
+
+async def test_a_stored_attempt_is_reviewed_without_being_made_again(engine: AsyncEngine) -> None:
+    async with reviewing(engine, FINDS_WORSE) as here:
+        await here.translated(changed(s2=WORSE), changed(s2=WORSE))
+        attempt, asked = here.tried[0].attempt, len(here.fake.requests)
+        made = await here.translator.finish(PAPER, attempt, here.keep)
+        assert made == here.tried[-1].translation
+        assert made is not None
+        assert "[原文] Our method beats the baseline." in made.abstract
+        assert here.tried[-1].was_stored
+        assert len(here.fake.requests) == asked  # not even judged again
+
+
 def objection(made: str, original: str = ENGLISH[2]) -> Objection:
     return Objection(JudgedPair(1, original, made), Verdict(1, Relation.REVERSED, made))
 
@@ -206,6 +235,10 @@ def shown(*objections: Objection, language: str = "zh-CN") -> Translated | None:
 
 
 def test_a_sentence_is_found_whatever_the_white_space_in_it() -> None:
+    assert shown(objection("乙\n丙。")) == shown(objection("乙 丙。"))
+    joined = shown(objection("乙 丙。 丁。"))
+    assert joined is not None
+    assert joined.abstract == "甲。\n\n[原文] Our method beats the baseline."
     assert shown(objection("乙\n丙。")) == Translated(
         "题", "甲。\n\n[原文] Our method beats the baseline. 丁。", None
     )
@@ -227,11 +260,15 @@ def test_the_mark_is_in_the_language_of_the_translation() -> None:
     assert made.abstract.startswith("[original] Our method")
 
 
-def test_all_doubted_sentences_are_judged_and_of_the_others_the_last_ones_up_to_a_share() -> None:
-    original, made = Original("", "a" * 100), Translated(None, "一" * 100, None)
-    pairs = [JudgedPair(number, "a" * 10, "一" * 10, (Doubt.RESULT,)) for number in range(1, 6)]
-    assert [pair.id for pair in affordable(pairs, original, made)] == [3, 4, 5]
+def test_doubted_sentences_are_judged_first_and_the_others_from_the_end_up_to_a_share() -> None:
+    original, made = Original("", "a" * 100), Translated(None, "一" * 100, "一" * 20)
+    pairs = [JudgedPair(number, "a" * 10, "一" * 10, (Doubt.RESULT,)) for number in range(1, 11)]
+    assert [pair.id for pair in affordable(pairs, original, made)] == [8, 9, 10]
     doubted = [replace(pair, doubts=(Doubt.RESULT, Doubt.ORDER)) for pair in pairs[:2]]
-    assert [pair.id for pair in affordable([*doubted, *pairs[2:]], original, made)] == [1, 2, 5]
-    all_doubted = [replace(pair, doubts=(Doubt.HEDGE,)) for pair in pairs * 2]
-    assert len(affordable(all_doubted, original, made)) == 10
+    assert [pair.id for pair in affordable([*doubted, *pairs[2:]], original, made)] == [1, 2, 10]
+    long = JudgedPair(11, "a" * 100, "一" * 10, (Doubt.RESULT,))
+    assert [pair.id for pair in affordable([*pairs, long], original, made)] == [8, 9, 10]
+    summary = JudgedPair(11, "a" * 100, "一" * 20, (Doubt.SUPERLATIVE,))
+    all_doubted = [replace(pair, doubts=(Doubt.HEDGE,)) for pair in pairs]
+    assert [pair.id for pair in affordable([*doubted, summary], original, made)] == [1, 2, 11]
+    assert [pair.id for pair in affordable([*all_doubted, summary], original, made)] == [*range(1, 11)]

@@ -1,0 +1,195 @@
+"""The wordings of a language for the concepts that checks of meaning look for. Pure."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+
+_GAP = r"[^\n.!?。！？]{0,20}?"
+_NEVER = re.compile(r"(?!)")
+
+
+@dataclass(frozen=True, slots=True)
+class Wordings:
+    """Wordings of one concept, and the pattern that finds any of them, longer ones first, in upper or lower case.
+
+    In a wording `*` stands for the rest of a word, `…` for up to 20 characters within a sentence, and a space also for
+    a hyphen or a line break.
+    """
+
+    words: tuple[str, ...] = ()
+    pattern: re.Pattern[str] = _NEVER
+
+    def find(self, text: str) -> Iterator[re.Match[str]]:
+        """Yield the places where `text` has one of the wordings."""
+        return self.pattern.finditer(text)
+
+    def are_in(self, text: str) -> bool:
+        """Return True if `text` has one of the wordings."""
+        return self.pattern.search(text) is not None
+
+    def __bool__(self) -> bool:
+        return bool(self.words)
+
+
+def _wordings(value: object, info: ValidationInfo) -> object:
+    if isinstance(value, Wordings):
+        return value
+    if not (
+        isinstance(value, list) and value and all(isinstance(each, str) and each.strip() for each in value)
+    ):
+        raise ValueError("wordings are a list of at least one text")
+    if len(set(value)) < len(value):
+        raise ValueError(f"a wording stands twice among {', '.join(value)}")
+    bounded = bool((info.context or {}).get("bounded"))
+    return Wordings(tuple(value), _pattern(value, bounded=bounded))
+
+
+def _pattern(words: list[str], *, bounded: bool) -> re.Pattern[str]:
+    longest_first = sorted(words, key=len, reverse=True)
+    return re.compile("|".join(_alternative(each, bounded=bounded) for each in longest_first), re.IGNORECASE)
+
+
+def _alternative(wording: str, *, bounded: bool) -> str:
+    body = re.escape(wording)
+    for written, meant in (
+        (re.escape("…"), _GAP),
+        (re.escape("*"), r"\w*"),
+        (re.escape(" "), r"[\s\u00a0-]+"),
+    ):
+        body = body.replace(written, meant)
+    if not bounded:
+        return body
+    before = r"(?<!\w)" if wording[0].isalnum() else ""
+    behind = r"(?!\w)" if wording[-1].isalnum() else ""
+    return f"{before}{body}{behind}"
+
+
+Words = Annotated[Wordings, BeforeValidator(_wordings)]
+
+
+class Rung(StrEnum):
+    """The rungs of the ladder of certainty, from the weakest."""
+
+    POSSIBLE = "possible"
+    LIKELY = "likely"
+    SUGGEST = "suggest"
+    SHOW = "show"
+    PROVE = "prove"
+    """Proved, certain, or necessary."""
+
+    @property
+    def height(self) -> int:
+        """The number of weaker rungs."""
+        return list(Rung).index(self)
+
+
+class Bound(StrEnum):
+    """What is said about a number beside its value."""
+
+    AT_LEAST = "at_least"
+    MORE_THAN = "more_than"
+    AT_MOST = "at_most"
+    LESS_THAN = "less_than"
+    UP_TO = "up_to"
+    ABOUT = "about"
+    NEARLY = "nearly"
+    """A little less than."""
+
+
+class Superlative(StrEnum):
+    """A claim to be beyond all others."""
+
+    BEST = "best"
+    WORST = "worst"
+    STATE_OF_THE_ART = "state_of_the_art"
+    FIRST = "first"
+    ONLY = "only"
+    HIGHEST = "highest"
+    LOWEST = "lowest"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class Opposites(_Part):
+    """The wordings of a direction or comparison and those of its opposite; either may be empty in a language."""
+
+    concept: str = Field(pattern=r"^[a-z_]+$")
+    up: Words = Wordings()
+    down: Words = Wordings()
+
+
+class Negation(_Part):
+    """Wordings that deny, and longer ones that contain such a wording and deny nothing: not only, 不仅."""
+
+    words: Words = Wordings()
+    harmless: Words = Wordings()
+
+
+class Percent(_Part):
+    """Wordings for percent and percentage points, and those that call a change relative or absolute."""
+
+    percent: Words = Wordings()
+    points: Words = Wordings()
+    relative: Words = Wordings()
+    absolute: Words = Wordings()
+
+
+class Numerals(_Part):
+    """Numbers as words: `values` stand alone or are added, `scales` multiply what stands before them.
+
+    `factors` say how many times as much something is or becomes: half 0.5, twice 2.
+    """
+
+    values: Mapping[str, float] = {}
+    scales: Mapping[str, float] = {}
+    factors: Mapping[str, float] = {}
+
+
+class Chatter(_Part):
+    """How models begin when they speak instead of translating, and how they think aloud about the task.
+
+    `labels` are names of parts that stand in brackets or before a colon though the original has no such label.
+    """
+
+    openers: Words = Wordings()
+    thinking: Words = Wordings()
+    labels: Words = Wordings()
+
+
+class Lexicon(_Part):
+    """The wordings of a language.
+
+    `ignored` are words that contain a wording without meaning it, such as 高斯 and "early exit".
+    """
+
+    ignored: Words = Wordings()
+    opposites: tuple[Opposites, ...] = ()
+    negation: Negation = Negation()
+    hedges: Mapping[Rung, Words] = {}
+    bounds: Mapping[Bound, Words] = {}
+    superlatives: Mapping[Superlative, Words] = {}
+    percent: Percent = Percent()
+    numerals: Numerals = Numerals()
+    chatter: Chatter = Chatter()
+
+    @field_validator("opposites")
+    @classmethod
+    def _named_once(cls, value: tuple[Opposites, ...]) -> tuple[Opposites, ...]:
+        concepts = [each.concept for each in value]
+        if len(set(concepts)) < len(concepts):
+            raise ValueError("a concept has two pairs of opposites")
+        return value
+
+    def opposite(self, concept: str) -> Opposites | None:
+        """Return the pair of opposites of `concept`, or None."""
+        return next((each for each in self.opposites if each.concept == concept), None)
+
+    def bare(self, text: str) -> str:
+        """Return `text` with a neutral character in place of each character of an ignored word."""
+        return self.ignored.pattern.sub(lambda found: "\ufffc" * len(found[0]), text)
