@@ -83,6 +83,8 @@ async def _audited(engine: AsyncEngine, judge: Judge, attempt: Attempt) -> list[
     made = Translated(attempt.title, attempt.abstract or "", attempt.summary)
     pairs = pairs_of(paper, made, call.language)
     judged = await judge.measure(pairs, version=call.version, language=call.language, about="translation")
+    if pairs and not judged.verdicts:
+        raise ModelError(f"{call.version}: the answer has no usable verdict.")
     verdicts = ((pair, judged.verdicts.get(pair.id)) for pair in pairs)
     return [
         FreshPair(pair, verdict, was_found(pair, attempt.findings), _is_shown(pair, shown))

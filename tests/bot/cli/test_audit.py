@@ -123,6 +123,18 @@ async def test_an_auditor_that_does_not_answer_is_a_sentence_and_loses_nothing(
         assert (await operator.call("quality", "--audit", "2", **AUDITOR)).status == 0
 
 
+@pytest.mark.parametrize("judge", [judges.about_others, judges.broken])
+async def test_an_auditor_without_usable_verdicts_is_a_sentence(
+    tmp_path: Path, commands: Commands, judge: judges.Script
+) -> None:
+    async with world(tmp_path, papers=1) as here:
+        await here.run()
+        here.model.judge = judge
+        told = await Operator(here, commands).call("quality", "--audit", "1", **AUDITOR)
+        assert told.status == 1
+        assert told.sentence.startswith("AUDIT_MODEL auditor judged 0 of 1 translations")
+
+
 async def test_labels_of_nothing_and_other_words_are_refused(tmp_path: Path, commands: Commands) -> None:
     async with world(tmp_path, papers=1) as here:
         operator = Operator(here, commands)
