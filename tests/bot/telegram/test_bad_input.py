@@ -85,8 +85,7 @@ async def test_what_people_write_comes_back_to_the_letter(tmp_path: Path) -> Non
     written = "<b>x</b> &amp **y** `z` {{ 7*7 }} $a_1$"
     async with talking(tmp_path, papers=1) as here:
         users = [here.telegram.user(2000 + number) for number in range(4)]
-        await users[0].says(f"/settings include {written}")  # the edition may come before the answer
-        await users[0].chat.waits_for(lambda message: f"关键词：{written}" in message.text)
+        assert f"关键词：{written}" in (await told(users[0], f"/settings include {written}")).text
         assert f"“{written}”不是 arXiv 编号" in (await told(users[1], f"/paper {written}")).text
         assert (await told(users[2], f"/search {written}")).text.startswith(written)
         await users[3].says(f"/ask 2602.00001 {written}")
