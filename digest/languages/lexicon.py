@@ -1,7 +1,7 @@
 """The wordings of a language for the concepts that checks of meaning look for. Pure."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
@@ -45,10 +45,11 @@ def _wordings(value: object, info: ValidationInfo) -> object:
     if len(set(value)) < len(value):
         raise ValueError(f"a wording stands twice among {', '.join(value)}")
     bounded = bool((info.context or {}).get("bounded"))
-    return Wordings(tuple(value), _pattern(value, bounded=bounded))
+    return Wordings(tuple(value), pattern_of(value, bounded=bounded))
 
 
-def _pattern(words: list[str], *, bounded: bool) -> re.Pattern[str]:
+def pattern_of(words: Sequence[str], *, bounded: bool) -> re.Pattern[str]:
+    """Return the pattern that finds any of `words`; `bounded` if it must only match whole words."""
     longest_first = sorted(words, key=len, reverse=True)
     return re.compile("|".join(_alternative(each, bounded=bounded) for each in longest_first), re.IGNORECASE)
 
@@ -125,9 +126,15 @@ class Opposites(_Part):
 
 
 class Negation(_Part):
-    """Wordings that deny, and longer ones that contain such a wording and deny nothing: not only, 不仅."""
+    """Wordings that deny, and longer ones that contain such a wording and deny nothing: not only, 不仅.
+
+    `implied` are wordings that a translator may render by a negation, or a negation by them: lack, 难以. `affixed` are
+    words with a negating prefix and such prefixes, which deny a word rather than a sentence: unlabeled, 无.
+    """
 
     words: Words = Wordings()
+    implied: Words = Wordings()
+    affixed: Words = Wordings()
     harmless: Words = Wordings()
 
 

@@ -1,0 +1,256 @@
+"""The screens: each compares a passage with its translation by the words and numbers that carry its meaning. Pure.
+
+A screen counts the wordings of a concept on each side and hardly looks at their places: translators reorder. It rather
+raises a doubt than misses a fault, because a judge answers. `digest.checks.meaning` runs all screens.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from digest.checks.quantities import chinese_numeral, english_numeral, find_quantities, hinted_numeral
+from digest.checks.wording_index import AFFIXED_NEGATION, IMPLIED_NEGATION, NEGATION, Found
+from digest.core.verdicts import Doubt
+from digest.languages import Bound, Rung, Superlative
+
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_NAME = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]*[A-Z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*(?![A-Za-z0-9])")
+_BESIDE = 14  # characters before a number in which its bound stands
+_BEHIND = 5  # characters after it
+_FAINT = frozenset(
+    {"with", "before", "known", "near", "succeed", "enable", "keep", "include", "positive", "easier"}
+)
+"""Opposites whose wordings have other meanings too: only a complete change counts."""
+_PLAIN = frozenset({"increase", "improve", "better", "outperform", "higher", "faster"})
+"""Opposites that mean a direction or a comparison and nothing else."""
+_UNLIKE = frozenset({"with", "before", "known", "similar"})
+"""Opposites that mean neither."""
+_BEST = (Superlative.BEST, Superlative.STATE_OF_THE_ART)
+_ADDED = ((_BEST, (*_BEST, Superlative.HIGHEST)), ((Superlative.FIRST,),) * 2, ((Superlative.ONLY,),) * 2)
+"""Claims, and those that justify them on the other side."""
+_LOST = _ADDED[:2]
+_LOWER = (Bound.AT_LEAST, Bound.MORE_THAN)
+_UPPER = (Bound.AT_MOST, Bound.LESS_THAN, Bound.UP_TO)
+_FIRM = (*_LOWER, Bound.AT_MOST, Bound.ABOUT, Bound.NEARLY)
+"""Bounds that are not added for style, as 仅 and 高达 are."""
+_WEAK = (Rung.POSSIBLE, Rung.LIKELY)
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A text and what its language's lexicon finds in it; None for a language without data."""
+
+    text: str
+    found: Found | None
+
+    def count(self, part: str, *names: str) -> int:
+        """Return the number of places that have one of the concepts."""
+        if self.found is None:
+            return 0
+        return len({hit.start for hit in self.found.of(part) if hit.concept.name in names})
+
+
+def doubts(said: Passage, made: Passage, *, whole: bool = True) -> Iterator[Doubt]:
+    """Yield the doubts about `made`, a translation of `said`; if not `whole`, it may leave out what `said` says."""
+    for doubt, is_reason in _SCREENS.items():
+        if is_reason(said, made, whole):
+            yield doubt
+
+
+def bears_result(said: Passage) -> bool:
+    """Return True if a passage compares, denies or states a result."""
+    if said.found is None:
+        return False
+    return any(
+        hit.concept.part in ("superlative", "negation", "up", "down")
+        and hit.concept.name not in _FAINT
+        and hit.concept not in (IMPLIED_NEGATION, AFFIXED_NEGATION)
+        for hit in said.found.hits
+    )
+
+
+def _is_reordered(said: Passage, made: Passage, whole: bool) -> bool:
+    """Return True if the numbers that both sides have stand in another order."""
+    return whole and any(_order_differs(form(said.text), form(made.text)) for form in (_values, _written))
+
+
+def _is_swapped(said: Passage, made: Passage, whole: bool) -> bool:
+    """Return True if the names that both sides have stand in another order, in a comparison."""
+    compares = said.count("up", "outperform", "better", "higher", "faster") or said.count(
+        "down", "outperform", "better", "higher", "faster"
+    )
+    return whole and bool(compares) and _order_differs(*(_NAME.findall(each.text) for each in (said, made)))
+
+
+def _values(text: str) -> list[str]:
+    return [f"{each.amounts[0].value.normalize():f}" for each in find_quantities(text)]
+
+
+def _written(text: str) -> list[str]:
+    return [each.replace(",", "") for each in _NUMBER.findall(text)]
+
+
+def _order_differs(some: list[str], others: list[str]) -> bool:
+    """Return True if what both lists have, as often as both have it, has another order."""
+    common = Counter(some) & Counter(others)
+    return _kept(some, common) != _kept(others, common)
+
+
+def _kept(values: list[str], common: Counter[str]) -> list[str]:
+    left = Counter(common)
+    kept = []
+    for value in values:
+        if left[value] > 0:
+            left[value] -= 1
+            kept.append(value)
+    return kept
+
+
+def _is_turned(said: Passage, made: Passage, _whole: bool) -> bool:
+    """Return True if one side has more of a direction and the other side more of its opposite."""
+    if made.found is None or said.found is None:
+        return False
+    concepts = {hit.concept.name for hit in made.found.hits if hit.concept.part in ("up", "down")}
+    for concept in concepts:
+        up, down = said.count("up", concept), said.count("down", concept)
+        made_up, made_down = made.count("up", concept), made.count("down", concept)
+        if concept in _FAINT:
+            up, down, made_up, made_down = (min(each, 1) for each in (up, down, made_up, made_down))
+        if (made_down > down and made_up < up) or (made_up > up and made_down < down):
+            return True
+    return any(_surely(made, part) > _at_most(said, part) for part in ("up", "down"))
+
+
+def _surely(passage: Passage, part: str) -> int:
+    """Return the number of places that have a direction, without single characters, which have other meanings too."""
+    if passage.found is None:
+        return 0
+    return len(
+        {
+            hit.start
+            for hit in passage.found.of(part)
+            if hit.concept.name in _PLAIN and hit.end - hit.start > 1
+        }
+    )
+
+
+def _at_most(passage: Passage, part: str) -> int:
+    """Return the number of places that may have a direction."""
+    if passage.found is None:
+        return 0
+    return len({hit.start for hit in passage.found.of(part) if hit.concept.name not in _UNLIKE})
+
+
+def _is_denied(said: Passage, made: Passage, whole: bool) -> bool:
+    """Return True if only one side denies something."""
+    part, sure, affixed, implied = NEGATION.part, NEGATION.name, AFFIXED_NEGATION.name, IMPLIED_NEGATION.name
+    most, most_made = (each.count(part, sure, affixed, implied) for each in (said, made))
+    added = made.count(part, sure) > said.count(part, sure, implied) or made.count(part, sure, affixed) > most
+    lost = said.count(part, sure) > most_made or (said.count(part, sure, implied) > 0 and not most_made)
+    return added or most_made > most > 0 or (whole and lost)
+
+
+def _has_other_percent(said: Passage, made: Passage, whole: bool) -> bool:
+    """Return True if there are other percentage points, or relative has become absolute."""
+    points, made_points = said.count("percent", "points"), made.count("percent", "points")
+    if made_points > points or (
+        whole and made_points < points and made.count("percent", "percent") > said.count("percent", "percent")
+    ):
+        return True
+    return any(
+        said.count("percent", one) and made.count("percent", other) and not made.count("percent", one)
+        for one, other in (("relative", "absolute"), ("absolute", "relative"))
+    )
+
+
+def _claims_otherwise(said: Passage, made: Passage, whole: bool) -> bool:
+    """Return True if a claim to be the best, the first or the only one is on one side only."""
+    added = any(
+        made.count("superlative", *claim) and not said.count("superlative", *ground)
+        for claim, ground in _ADDED
+    )
+    lost = any(
+        said.count("superlative", *claim) and not made.count("superlative", *ground)
+        for claim, ground in _LOST
+    )
+    return added or (whole and lost)
+
+
+def _is_as_sure(said: Passage, made: Passage, whole: bool) -> bool:
+    """Return True if an uncertainty is gone or added, or something is certain that was not."""
+    if _proofs(made) > _proofs(said):
+        return True
+    return whole and bool(said.count("hedge", *_WEAK)) and not made.count("hedge", *_WEAK)
+
+
+def _proofs(passage: Passage) -> int:
+    """Return the number of words that only mean proof or certainty."""
+    if passage.found is None:
+        return 0
+    shown = {hit.start for hit in passage.found.of("hedge") if hit.concept.name == Rung.SHOW}
+    return len({hit.start for hit in passage.found.of("hedge") if hit.concept.name == Rung.PROVE} - shown)
+
+
+def _is_bounded_otherwise(said: Passage, made: Passage, whole: bool) -> bool:
+    """Return True if the bounds of the numbers on both sides have nothing in common."""
+    bounded, bounds = _bounds(said), _bounds(made)
+    if bounded & bounds or not _NUMBER.search(made.text):
+        return False
+    turned = any(
+        bounded.intersection(some) and bounds.intersection(others)
+        for some, others in ((_LOWER, _UPPER), (_UPPER, _LOWER))
+    )
+    added = not bounded and bounds.intersection(_FIRM)
+    return turned or bool(added) or (whole and bool(bounded) and not bounds)
+
+
+def _bounds(passage: Passage) -> set[str]:
+    """Return the kinds of bounds that stand beside a number."""
+    if passage.found is None:
+        return set()
+    numbers = [found.span() for found in _NUMBER.finditer(passage.text)]
+    return {
+        hit.concept.name
+        for hit in passage.found.of("bound")
+        if any(
+            start - _BESIDE <= hit.start < start or end <= hit.start < end + _BEHIND for start, end in numbers
+        )
+    }
+
+
+def _miscounts(said: Passage, made: Passage, whole: bool) -> bool:
+    """Return True if a number in words, from two on, is neither in words nor in digits on the other side."""
+    if said.found is None or made.found is None or not whole:
+        return False
+    values = {hit.concept.name for hit in said.found.of("numeral")} - {"0", "1"}
+    counted = {hit.concept.name for hit in made.found.of("numeral")}
+    digits = {*_values(made.text), *_written(made.text)}
+    if any(value not in counted and value not in digits for value in values if len(value) < 2):
+        return True
+    return bool(_counted(made.text) - _countable(said.text))
+
+
+def _counted(text: str) -> set[int]:
+    """Return the numbers that count something in a Chinese text, from three on."""
+    return {value for value, counts in chinese_numeral(text) if counts and value > 2}
+
+
+def _countable(text: str) -> set[int]:
+    """Return the numbers of an English text, in words or digits."""
+    lower = text.lower()
+    digits = {int(each.bare) for each in find_quantities(text) if each.bare == int(each.bare)}
+    return digits.union(english_numeral(lower), hinted_numeral(lower))
+
+
+_SCREENS = {
+    Doubt.ORDER: _is_reordered,
+    Doubt.SWAP: _is_swapped,
+    Doubt.DIRECTION: _is_turned,
+    Doubt.NEGATION: _is_denied,
+    Doubt.PERCENT_POINTS: _has_other_percent,
+    Doubt.SUPERLATIVE: _claims_otherwise,
+    Doubt.HEDGE: _is_as_sure,
+    Doubt.BOUND: _is_bounded_otherwise,
+    Doubt.NUMERAL: _miscounts,
+}
