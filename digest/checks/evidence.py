@@ -153,7 +153,7 @@ def searchable(text: str) -> Searchable:
 
 def _is_kept(word: str) -> bool:
     """Return True if `word` is also one in the normalized text."""
-    return word != "|" if word.isascii() else bool(_comparable(word))
+    return word != "|" if word.isprintable() else bool(_comparable(word))
 
 
 def is_quoted_in(quote: str, known: Searchable) -> bool:

@@ -99,29 +99,28 @@ def _rises(word: str) -> bool:
 
 def _other_percent(statement: str, passages: Sequence[str]) -> str:
     """Return a number in percentage points that the passages have only in percent, or the reverse."""
-    for number in _NUMBER.finditer(statement):
-        points, percent = (unit.match(statement, number.end()) for unit in (_POINTS, _PERCENT))
-        there = [
-            (passage, each.end())
-            for passage in passages
-            for each in _NUMBER.finditer(passage)
-            if each[0] == number[0]
-        ]
-        if points and there and all(_is_percent(passage, end) for passage, end in there):
-            return number[0] + points[0]
-        if (
-            percent
-            and there
-            and not _ABSOLUTE.search(statement)
-            and all(_POINTS.match(*each) for each in there)
-        ):
-            return number[0] + percent[0]
+    there = _units(passages)
+    for number, unit in _units([statement]).items():
+        if unit and there.get(number) and unit != there[number]:
+            return f"{number} {unit}"
     return ""
 
 
-def _is_percent(passage: str, end: int) -> bool:
-    """Return True if percent follows the number that ends at `end`, and nothing in `passage` calls it absolute."""
-    return _PERCENT.match(passage, end) is not None and not _ABSOLUTE.search(passage)
+def _units(texts: Sequence[str]) -> dict[str, str]:
+    """Return each number of `texts` with the unit that it has everywhere: "%", "percentage points", or neither."""
+    units: dict[str, set[str]] = {}
+    for text in texts:
+        is_absolute = _ABSOLUTE.search(text) is not None
+        for number in _NUMBER.finditer(text):
+            units.setdefault(number[0], set()).add(_unit(text, number.end(), is_absolute=is_absolute))
+    return {number: found.pop() if len(found) == 1 else "" for number, found in units.items()}
+
+
+def _unit(text: str, end: int, *, is_absolute: bool) -> str:
+    """Return the unit behind a number that ends at `end`; percent is unclear if the text calls anything absolute."""
+    if _POINTS.match(text, end):
+        return "percentage points"
+    return "%" if _PERCENT.match(text, end) and not is_absolute else ""
 
 
 @dataclass(frozen=True, slots=True)
