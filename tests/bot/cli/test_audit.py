@@ -102,7 +102,7 @@ async def test_what_was_audited_is_not_drawn_again_and_open_objections_stay_list
         asked = len(here.model.requests)
         third = await operator.call("quality", "--audit", "5", **AUDITOR)
         assert len(here.model.requests) == asked
-        assert "every stored attempt is audited already" in third.out
+        assert "no stored attempt is left to audit" in third.out
         assert numbers(third.out) == second
 
 
