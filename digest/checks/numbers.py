@@ -28,8 +28,7 @@ _SHARES = {
 }
 _IDIOMS = {Decimal(1): ("单", "首", "一次", "第一"), Decimal(2): ("两", "双", "倍"), Decimal("0.5"): ("半",)}
 _SURE = 3  # digits, zeros at the ends apart; a number with at least as many is never reworded
-_FEW = 10  # the greatest number that a translator adds when counting what the original lists: 3种方法
-_RANGE = re.compile(r"(\d+)[-–~至到](\d+)")
+_RANGE = re.compile(r"(\d{2,})[-–~至到](\d{2,})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +45,11 @@ class KnownNumbers:
 
     quantities: Sequence[Quantity]
     loosely: frozenset[Decimal]
+    text: str
+
+    def says_in_words(self, made: Quantity) -> bool:
+        """Return True if the paper has a number in words, with a unit or as a share: one-second, half a million."""
+        return any(_says(each, made) for each in quantities.worded_quantities(self.text))
 
 
 def stated(prose: str) -> StatedNumbers:
@@ -60,9 +64,8 @@ def allowed(texts: Sequence[StatedNumbers], everything: str) -> KnownNumbers:
     )
     found = [each for text in texts for each in text.quantities]
     joined = " ".join(_JOINED.findall(everything))
-    worded = quantities.worded_quantities(everything)
     return KnownNumbers(
-        [*found, *find_quantities(f"{formulas} {joined}"), *worded], frozenset(_loosely(everything))
+        [*found, *find_quantities(f"{formulas} {joined}")], frozenset(_loosely(everything)), everything
     )
 
 
@@ -90,8 +93,7 @@ def find_missing(original: StatedNumbers, made: StatedNumbers, paper: KnownNumbe
 def find_invented(made: StatedNumbers, paper: KnownNumbers) -> Iterator[Finding]:
     """Yield a finding for each number in `made`, a Chinese text, that the paper does not have.
 
-    A small one with a measure word is soft: a translator may count what the original lists. So is a unit where the
-    paper has none, or the reverse; another unit or another scale is hard.
+    A unit where the paper has none, or the reverse, is soft; another unit or another scale is hard.
     """
     yield from _marks_astray(made, paper)
     bare = {each.bare for each in paper.quantities}
@@ -101,13 +103,12 @@ def find_invented(made: StatedNumbers, paper: KnownNumbers) -> Iterator[Finding]
             continue
         if _lacks_unit(each, paper):
             yield Finding(Flaw.UNIT, each.written, hard=False)
-        elif not any(_says(other, each) for other in paper.quantities) and not _is_loosely(each, paper):
+        elif not _is_known(each, paper):
             alike = [other for other in paper.quantities if each.bare == other.bare]
             if alike:
                 yield Finding(Flaw.UNIT, each.written, hard=all(_contradicts(other, each) for other in alike))
             else:
-                is_count = each.counts and each.bare <= _FEW
-                yield Finding(Flaw.NUMBER_INVENTED, each.written, hard=not is_count)
+                yield finding(Flaw.NUMBER_INVENTED, each.written)
 
 
 def _ranges(made: StatedNumbers) -> list[tuple[str, str]]:
@@ -156,6 +157,14 @@ def _is_spelled(one: Quantity, values: set[int], made: str) -> bool:
     if any(word in made for word in idioms.get(one.bare, ())):
         return True
     return value in values or one.bare in values
+
+
+def _is_known(one: Quantity, paper: KnownNumbers) -> bool:
+    return (
+        any(_says(other, one) for other in paper.quantities)
+        or _is_loosely(one, paper)
+        or paper.says_in_words(one)
+    )
 
 
 def _is_loosely(one: Quantity, paper: KnownNumbers) -> bool:

@@ -24,7 +24,7 @@ _POWERS = {"hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9
 _ENGLISH = re.compile(
     rf"\b(?:({'|'.join(_VALUES)})(?:[- ]({'|'.join(_WORDS[:9])}))?)\b(?:[- ]({'|'.join(_POWERS)}))?"
 )
-_CAPITALS = re.compile(r"\b[A-Z]{2,}[\w-]*|(?<=[a-z,;] )[A-Z][a-z]+-[A-Z][\w-]*")
+_NAME = re.compile(r"[A-Z]{2,}|[A-Z][a-z]+-[A-Z]")
 _STEMS = {
     3: ("third", "tri", "triple"), 4: ("fourth", "quad", "quart"), 5: ("fifth", "penta", "quint"),
     6: ("sixth", "hexa"), 7: ("seventh", "hepta"), 8: ("eighth", "oct"), 9: ("ninth",), 10: ("tenth", "deca"),
@@ -39,18 +39,18 @@ _SIGNS = "".join([*_DIGITS, *_PLACES, *_GROUPS])
 _CHINESE = re.compile(f"[{_SIGNS}]+(?:[{_MORE}][{''.join(_GROUPS)}]+)?")
 _WITHOUT_MORE = str.maketrans("", "", _MORE)
 _OF_SIZE = ("级", "量级", "规模")  # after a multiplier alone: 亿级
-_MEASURE_WORDS = frozenset("个种项类名位条组款")
 _COUNTED = "个种项类名位条组次倍层阶维步段大轮篇份套对台款级路项"  # measure words: the number counts
 
 
 def english_numeral(text: str) -> Iterator[int]:
     """Yield the values of the number words in a text, from three on; one and two are ambiguous.
 
-    Words in capitals are names: TEN-VAD.
+    A word in a name does not count: TEN-VAD.
     """
-    for tens, ones, power in _ENGLISH.findall(_CAPITALS.sub(" ", text).lower()):
+    for found in _ENGLISH.finditer(text.lower()):
+        tens, ones, power = found.groups()
         value = (_VALUES[tens] + (_VALUES[ones] if ones else 0)) * _POWERS.get(power, 1)
-        if value > 2:
+        if value > 2 and not _NAME.match(text, found.start()):
             yield value
 
 
@@ -229,7 +229,7 @@ class Quantity:
 
     The first amount is its own meaning; others come from its neighbours: in “10 to 20 ms” both numbers are times.
     `bare` is its value without unit and scale. A `loose` number may be absent from a translation: the mark of a list
-    item (`marks`), a version, the 3 of 3D. One that `counts` has a Chinese measure word: 3种.
+    item (`marks`), a version, the 3 of 3D.
     """
 
     written: str
@@ -237,7 +237,6 @@ class Quantity:
     amounts: tuple[Amount, ...]
     loose: bool = False
     marks: bool = False
-    counts: bool = False
 
 
 def find_quantities(text: str) -> list[Quantity]:
@@ -279,8 +278,7 @@ def _quantity(found: re.Match[str]) -> Quantity:
     marks = _is_mark(found)
     loose = marks or version or bool(found["suffix"])
     written = found[0].strip()
-    counts = found[0].endswith("个") or found.string[found.end() : found.end() + 1] in _MEASURE_WORDS
-    return Quantity(f"-{written}" if bare < 0 else written, bare, tuple(amounts), loose, marks, counts)
+    return Quantity(f"-{written}" if bare < 0 else written, bare, tuple(amounts), loose, marks)
 
 
 def _amount(value: Decimal, unit: str | None, *, percent: bool) -> Amount:

@@ -194,7 +194,12 @@ def _text(text: str) -> _CheckedText:
         pieces += [whole[at : part.start], " " if said is None else said]
         at = part.end
     prose = "".join([*pieces, whole[at:]]) if pieces else whole
-    return _CheckedText(whole, tuple(kept), _TEX_SPACE.sub(" ", prose))
+    return _CheckedText(whole, tuple(kept), _spaced(prose))
+
+
+def _spaced(prose: str) -> str:
+    """Replace the spaces of TeX in `prose`."""
+    return _TEX_SPACE.sub(" ", prose) if "\\" in prose or "~" in prose else prose
 
 
 def _said(part: FixedPart) -> str | None:

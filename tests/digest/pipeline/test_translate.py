@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from pydantic import ValidationError
 
+from digest.core.findings import Flaw
 from digest.core.models import Translation
 from digest.llm.prompts import PromptTemplate
 from digest.pipeline.translate import TranslationAnswer
@@ -88,6 +89,21 @@ async def test_an_answer_in_the_wrong_language_is_asked_for_again_and_never_retu
         assert [tried.translation for tried in it.tried] == [None, None]
         fake.always = None
         assert await it.translate(paper()) is not None
+
+
+async def test_a_missing_acronym_costs_no_second_call() -> None:
+    named = replace(paper(), abstract="We present EchoNet-1 for automatic speech recognition (ASR) in rooms.")
+    async with FakeModel() as fake, world(fake) as it:
+        fake.faults.append(
+            says(
+                title="EchoNet-1",
+                abstract="我们提出用于房间内自动语音识别的EchoNet-1。",
+                summary="EchoNet-1识别语音。",
+            )
+        )
+        assert await it.translate(named) is not None
+        assert it.outcomes == ["ok"]
+        assert [each.flaw for tried in it.tried for each in tried.findings] == [Flaw.ACRONYM_MISSING]
 
 
 async def test_other_languages_need_no_chinese() -> None:
