@@ -20,6 +20,7 @@ from digest.arxiv.client import ArxivClient, FetchPolicy, Turn, open_client
 from digest.arxiv.query_api import QueryApi
 from digest.arxiv.rss import AnnouncementFeed
 from digest.checks import glossary
+from digest.checks.meaning import screened
 from digest.core.singleflight import SingleFlight
 from digest.db import engine as database
 from digest.db import private_files
@@ -36,6 +37,7 @@ from digest.pipeline.papers import Generators, PaperService, PaperSources, Texts
 from digest.pipeline.reading import ReadingWriter
 from digest.pipeline.selection import SelectionRules
 from digest.pipeline.translate import TranslationRules, Translator
+from digest.pipeline.translation_review import Reviewer
 
 _log = structlog.get_logger()
 Clock = Callable[[], datetime]
@@ -181,10 +183,12 @@ def posts(settings: Settings) -> Path:
 
 
 def _generators(model: Model, settings: Settings, judge: Judge | None) -> Callable[[str], Generators]:
+    reviewer = Reviewer(judge, screened) if judge else None
+
     def hired(language: str) -> Generators:
         held_to = rules(settings, language)
         return Generators(
-            Translator(model, settings.translation_model, language, held_to),
+            Translator(model, settings.translation_model, language, held_to, reviewer),
             ReadingWriter(model, settings.reading_model, language, spaced=held_to.spaced, judge=judge),
             Answerer(
                 model, settings.reading_model, language, held_to.glossary, spaced=held_to.spaced, judge=judge

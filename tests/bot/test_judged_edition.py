@@ -1,14 +1,84 @@
 """Tests of whole editions with judges, honest and bad, from the command line."""
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from digest.core.models import Purpose
-from tests.bot.cli.test_main import rows
-from tests.bot.world import WEDNESDAY_NOON, world
+from tests.bot.cli.test_main import NOON, environment, rows
+from tests.bot.world import WEDNESDAY_NOON, World, world
+from tests.fakes import model_judges as judges
+from tests.fakes.model import FakeModel
+from tests.fakes.model_judges import AskedPair
+from tests.programs import Ended, call
 
 NAME = "2602.00001v1"
+WRONG = "EchoNet-1 does not perform worse than the strong baseline of 2024."
+ABSTRACT = (
+    "We present EchoNet-1, a model of rooms. It lowers the error of room 1 by 12.5%. "
+    f"{WRONG} The code of room 1 is public."
+)
+
+
+def finds_it(pairs: Sequence[AskedPair]) -> dict[str, Any]:
+    """Call the sentence reversed, however it is translated."""
+    return {
+        "verdicts": [judges.verdict(pair, "reversed" if WRONG in pair.original else "same") for pair in pairs]
+    }
+
+
+async def edition(here: World, papers: int = 1) -> Ended:
+    """Make the edition, with that abstract for each paper."""
+    here.arxiv.papers[:] = [
+        replace(paper, abstract=ABSTRACT.replace("EchoNet-1", f"EchoNet-{number}"))
+        for number, paper in enumerate(here.arxiv.papers, 1)
+    ]
+    told = await call(here.folder, "run", *NOON, **environment(here, JUDGE_MODEL="judge"))
+    assert told.status == 0
+    assert f"papers {papers} · translated {papers} · read {papers}" in told.out
+    return told
+
+
+def calls(here: World, purpose: Purpose) -> int:
+    return here.model.asked_for[purpose, NAME]
+
+
+async def test_an_honest_judge_that_agrees_changes_nothing_and_judges_once(tmp_path: Path) -> None:
+    async with world(tmp_path, papers=1) as here:
+        await edition(here)
+        assert "原文" not in here.post("2026-02-11")
+        assert (calls(here, Purpose.TRANSLATION), calls(here, Purpose.JUDGEMENT)) == (1, 2)  # and its claims
+        await edition(here)
+        assert calls(here, Purpose.JUDGEMENT) == 2
+
+
+async def test_a_sentence_that_stays_wrong_is_published_in_english_with_its_mark(tmp_path: Path) -> None:
+    async with world(tmp_path, FakeModel(judge=finds_it), papers=1) as here:
+        await edition(here)
+        post = here.post("2026-02-11")
+        assert f"\\[原文] {WRONG}" in post
+        assert "It lowers the error" not in post
+        assert (calls(here, Purpose.TRANSLATION), calls(here, Purpose.JUDGEMENT)) == (2, 2)
+        told = await call(tmp_path, "quality", "--date", "2026-02-11", **environment(here))
+        assert "shown with findings 1" in told.out
+        assert "translation soft      2     1" in told.out
+        assert "a sentence that does not say what the original says" in told.out
+        assert "judgements by judge: 2 calls" in told.out
+
+
+@pytest.mark.parametrize("judge", [judges.objecting, judges.broken, judges.about_others])
+async def test_a_bad_judge_does_not_stop_the_edition(tmp_path: Path, judge: judges.Script) -> None:
+    async with world(tmp_path, FakeModel(judge=judge), papers=8) as here:
+        await edition(here, 8)
+        post = here.post("2026-02-11")
+        assert post.count("\n## EchoNet-") == 8
+        assert "not perform worse" not in post
+        assert rows(here, "SELECT kind, subject FROM alerts") == [("judge-stopped", "judge")]
 
 
 async def test_a_translation_that_was_made_before_the_process_ended_is_not_paid_for_again(
