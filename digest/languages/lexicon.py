@@ -172,7 +172,8 @@ class Chatter(_Part):
 class Lexicon(_Part):
     """The wordings of a language.
 
-    `ignored` are words that contain a wording without meaning it, such as 高斯 and "early exit".
+    `ignored` are words that contain a wording without meaning it, such as 高斯 and "early exit": a wording within one
+    does not count.
     """
 
     ignored: Words = Wordings()
@@ -196,7 +197,3 @@ class Lexicon(_Part):
     def opposite(self, concept: str) -> Opposites | None:
         """Return the pair of opposites of `concept`, or None."""
         return next((each for each in self.opposites if each.concept == concept), None)
-
-    def bare(self, text: str) -> str:
-        """Return `text` with a neutral character in place of each character of an ignored word."""
-        return self.ignored.pattern.sub(lambda found: "\ufffc" * len(found[0]), text)
