@@ -49,7 +49,7 @@ def quality(
         typer.Option(metavar="LABELS", help="17=accept,18=reject, or the address that the page leads to."),
     ] = "",
 ) -> None:
-    """Show the findings of the checks in each edition, their results, the sources of full texts, and the cost.
+    """Show the findings of the checks in each edition, their results, and the cost; audit translations.
 
     With --date it shows every paper. With --audit, AUDIT_MODEL judges N stored translations drawn at random and its
     objections are listed; accept or reject each with --label. The report then tells the precision of the objections and
