@@ -96,14 +96,13 @@ async def test_a_missing_acronym_costs_no_second_call() -> None:
     async with FakeModel() as fake, world(fake) as it:
         fake.faults.append(
             says(
-                title="EchoNet-1",
                 abstract="我们提出用于房间内自动语音识别的EchoNet-1。",
                 summary="EchoNet-1识别语音。",
             )
         )
         assert await it.translate(named) is not None
         assert it.outcomes == ["ok"]
-        assert [each.flaw for tried in it.tried for each in tried.findings] == [Flaw.ACRONYM_MISSING]
+        assert [each.flaw for tried in it.tried for each in tried.attempt.findings] == [Flaw.ACRONYM_MISSING]
 
 
 async def test_other_languages_need_no_chinese() -> None:
