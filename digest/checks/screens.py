@@ -6,10 +6,17 @@ raises a doubt than misses a fault, because a judge answers. `digest.checks.mean
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from digest.checks.quantities import chinese_numeral, english_numeral, find_quantities, hinted_numeral
+from digest.checks.quantities import (
+    Quantity,
+    chinese_numeral,
+    english_numeral,
+    find_quantities,
+    hinted_numeral,
+    same,
+)
 from digest.checks.wording_index import AFFIXED_NEGATION, IMPLIED_NEGATION, NEGATION, Found
 from digest.core.verdicts import Doubt
 from digest.languages import Bound, Rung, Superlative
@@ -71,8 +78,22 @@ def bears_result(said: Passage) -> bool:
 
 
 def _is_reordered(said: Passage, made: Passage, whole: bool) -> bool:
-    """Return True if the numbers that both sides have stand in another order."""
-    return whole and any(_order_differs(form(said.text), form(made.text)) for form in (_values, _written))
+    """Return True if the numbers that both sides have stand in another order, or have each other's units."""
+    stated, given = find_quantities(said.text), find_quantities(made.text)
+    marks = [each.bare for each in given if each.marks]
+    return whole and (
+        any(_order_differs(form(said.text), form(made.text)) for form in (_values, _written))
+        or marks != sorted(marks)
+        or any(_has_other_unit(each, stated) for each in given)
+    )
+
+
+def _has_other_unit(given: Quantity, stated: Sequence[Quantity]) -> bool:
+    """Return True if a number is stated, but never with the unit that it is given with."""
+    alike = [each for each in stated if each.bare == given.bare]
+    return bool(alike) and not any(
+        same(one, other) for each in alike for one in each.amounts for other in given.amounts
+    )
 
 
 def _is_swapped(said: Passage, made: Passage, whole: bool) -> bool:
@@ -146,8 +167,11 @@ def _is_denied(said: Passage, made: Passage, whole: bool) -> bool:
     """Return True if only one side denies something."""
     part, sure, affixed, implied = NEGATION.part, NEGATION.name, AFFIXED_NEGATION.name, IMPLIED_NEGATION.name
     most, most_made = (each.count(part, sure, affixed, implied) for each in (said, made))
+    of_words = max(0, made.count(part, affixed) - said.count(part, affixed))
     added = made.count(part, sure) > said.count(part, sure, implied) or made.count(part, sure, affixed) > most
-    lost = said.count(part, sure) > most_made or (said.count(part, sure, implied) > 0 and not most_made)
+    lost = said.count(part, sure, implied) > made.count(part, sure, implied) + of_words or (
+        said.count(part, sure, implied) > 0 and not most_made
+    )
     return added or most_made > most > 0 or (whole and lost)
 
 

@@ -74,12 +74,14 @@ class WordingIndex:
         hits = [*self._all(text)]
         ignored = [hit for hit in hits if hit.concept == IGNORED]
         harmless = [hit for hit in hits if hit.concept == _HARMLESS]
+        sure = [hit for hit in hits if hit.concept == NEGATION]
         kept = tuple(
             hit
             for hit in hits
             if hit.concept not in (IGNORED, _HARMLESS)
             and not _is_within(hit, ignored)
             and not (hit.concept.part == NEGATION.part and _is_within(hit, harmless))
+            and not (hit.concept == AFFIXED_NEGATION and _is_within(hit, sure))
         )
         return Found(kept, Counter(hit.concept for hit in kept))
 
