@@ -17,6 +17,18 @@ _PREAMBLE = re.compile(
     r"|\**(?:中文|简体中文)?(?:摘要|译文|翻译|标题|总结|一句话(?:总结|概括|摘要)|Abstract|Translation|Title|Summary)(?:如下)?\**[：:]\**\s*)",
     re.IGNORECASE,
 )
+_LABEL = re.compile(
+    r"\A\s*\**[【\[［〔]\s*(?:中文|简体中文|论文|英文)?(?:标题|题目|摘要|概要|译文|翻译|总结|一句话(?:总结|概括|摘要))(?:翻译|译文|结果)?"
+    r"\s*[】\]］〕]\**\s*[：:]?\s*"
+)
+_THINKING = re.compile(
+    r"(?:\A|(?<=\n))\W{0,3}(?:(?:好的?|嗯|首先|接下来|现在|那么)[，,]\s*)?"
+    r"(?:用户[^。！？\n]{0,12}(?:要求|要我|让我|希望|想要|想让|需要|请求|给|提供|发来)[^。！？\n]{0,30}(?:翻?译|摘要|标题|这[段篇])"
+    r"|(?:我|让我)(?!们)[^。！？\n]{0,12}(?:需要|应该|必须|得|要|来|先)?[^。！？\n]{0,16}(?:翻译|译成|译为|理解原文|这[段篇](?:摘要|论文|文本|英文)))"
+    r"|\A\W{0,3}(?:okay|ok|hmm|alright|first|so|wait)?[, ]{0,2}(?:the user (?:wants|asks|asked|is asking|has asked"
+    r"|requested)|(?:I|we) (?:need|have|should|will|must) (?:to )?translate|let(?: me|'s|’s) translate)",
+    re.IGNORECASE,
+)
 _OF_TRANSLATING = (
     r"[^\n]{0,200}?(?:译文|译法|译名|译为|译作|[直意音]译|(?:以上|[本此])翻译|翻译(?:仅|已|力求|说明)|按[^。\n]{0,20}翻译|原文"
     r"|保留(?:英文|不译)|(?:您|你)[^。\n]{0,40}(?:帮助|调整|修改|告诉|告知)|(?:帮助|调整|修改)[^。\n]{0,20}(?:您|你)"
@@ -87,7 +99,7 @@ def unwrapped(text: str) -> str:
     for _ in range(2):  # a fence may stand in a preamble, or the other way round
         fenced = _FENCE.match(seen)
         seen = (fenced[1] if fenced else seen).strip()
-        preamble = _PREAMBLE.match(seen)
+        preamble = _PREAMBLE.match(seen) or _LABEL.match(seen)
         if preamble and seen[preamble.end() :].strip():
             seen = seen[preamble.end() :].strip()
     bare = _DONE.sub("", _NOTE.sub("", seen).strip())
@@ -112,6 +124,15 @@ def echo(original: str, made: str) -> str | None:
     return next(
         (found[0].strip() for found in _ECHO.finditer(made) if found[0].strip() not in original), None
     )
+
+
+def thinking(made: str) -> str | None:
+    """Return the words at the beginning of `made`, or of a line, with which a model thinks about its task, or None.
+
+    No translation begins so: a paper speaks of itself as we, and not of a user who wants it translated.
+    """
+    found = _THINKING.search(made)
+    return found[0].strip() if found else None
 
 
 def praise(original: str, made: str) -> str | None:

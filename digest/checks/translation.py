@@ -259,6 +259,7 @@ def _as_a_part(
         yield finding(Flaw.REFUSAL, declined)
     for flaw, said in (
         (Flaw.CHAT, llm_artifacts.echo(known.whole, made.whole)),
+        (Flaw.CHAT, llm_artifacts.thinking(made.whole)),
         (Flaw.CHAT, llm_artifacts.praise(known.whole, made.prose)),
         (Flaw.MARKUP, llm_artifacts.markup(known.whole, made.prose)),
         (Flaw.REPETITION, llm_artifacts.repetition(known.whole, made.whole)),
