@@ -1,6 +1,8 @@
 """Tests of the review of translations: objections go into the one repair, what remains is shown in English."""
 
 import json
+import re
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -9,17 +11,22 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from digest.checks import glossary
+from digest.checks.meaning import screened
 from digest.checks.translation import Original, Translated
 from digest.core.findings import Flaw
 from digest.core.models import Paper, Purpose, Translation
 from digest.core.verdicts import Doubt, JudgedPair, Relation, Verdict
-from digest.pipeline.translate import TranslationAttempt, TranslationRules, Translator
+from digest.llm.prompts import PromptTemplate
+from digest.pipeline.judging import JudgementAnswer
+from digest.pipeline.translate import TranslationAnswer, TranslationAttempt, TranslationRules, Translator
 from digest.pipeline.translation_review import Objection, Reviewer, affordable, with_originals
+from digest.render.stored_text import stored
 from tests.digest.pipeline.judge_world import JudgeWorld, judge_world
 from tests.fakes import model_faults as faults
 from tests.fakes import model_judges as judges
 from tests.fakes.model import FakeModel
 from tests.papers import paper
+from tests.shared import shared_data
 
 ENGLISH = (
     "We propose EchoNet-1.",
@@ -272,3 +279,25 @@ def test_doubted_sentences_are_judged_first_and_the_others_from_the_end_up_to_a_
     all_doubted = [replace(pair, doubts=(Doubt.HEDGE,)) for pair in pairs]
     assert [pair.id for pair in affordable([*doubted, summary], original, made)] == [1, 2, 11]
     assert [pair.id for pair in affordable([*all_doubted, summary], original, made)] == [*range(1, 11)]
+
+
+def tokens(*texts: str) -> float:
+    """Estimate the tokens of `texts`: 0.75 for each wide character, one for each 4.2 others."""
+    wide = sum(len(re.findall(r"[\u2e80-\u9fff\uff00-\uffef]", text)) for text in texts)
+    return 0.75 * wide + (sum(map(len, texts)) - wide) / 4.2
+
+
+def test_judging_costs_at_most_two_fifths_of_translating_real_abstracts() -> None:
+    translation = PromptTemplate("translation", TranslationAnswer, "zh-CN")
+    judgement = PromptTemplate("judge-translation", JudgementAnswer, "zh-CN")
+    spent: Counter[str] = Counter()
+    for real in json.loads(shared_data("pairs-tune.json").read_text())[::5]:
+        original = Original(stored(real["title"]), stored(real["abstract"]))
+        made = Translated(None, stored(real["zh"]), stored(real["zh"])[:60])
+        asked = translation.render(id="x", title=original.title, abstract=original.abstract, terms=())
+        spent["translation"] += round(tokens(asked.system, asked.user, made.abstract, "题" * 25, "要" * 60))
+        if pairs := affordable(screened(original, made, "zh-CN"), original, made):
+            judged = judgement.render(id="x", pairs=pairs)
+            verdicts = judges.agreeing([judges.AskedPair(pair.id, "", pair.made) for pair in pairs])
+            spent["judgement"] += round(tokens(judged.system, judged.user, json.dumps(verdicts)))
+    assert 0 < spent["judgement"] <= 0.4 * spent["translation"]
