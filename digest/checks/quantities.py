@@ -210,6 +210,7 @@ _LINK = re.compile(
     r"|增至|降至|升至|提升至|降低至|提高到|, ?and|, ?or)? ?-?"
 )
 _ORDINARY = Decimal(1)
+_DECADE = re.compile(r"(?:1[89]|20)\d0s")  # no seconds
 _NO_SIGN_BEHIND = "/+±~%)]°_秒钟时天倍赫贝度亿万千百"
 _POINTS = re.compile(r"[ -](?:absolute )?points?\b|[ -]absolute\b|[ -]pts\b")  # of a score, often of percent
 _LOWERED = re.compile(r"[降减低少跌缩落下][^0-9、。]{0,8}\Z")
@@ -276,7 +277,7 @@ def _quantity(found: re.Match[str]) -> Quantity:
     if bare > 0 and _LOWERED.search(before):
         amounts.append(replace(amounts[0], value=-amounts[0].value))
     marks = _is_mark(found)
-    loose = marks or version or bool(found["suffix"])
+    loose = marks or version or bool(found["suffix"]) or _DECADE.fullmatch(found[0]) is not None
     written = found[0].strip()
     return Quantity(f"-{written}" if bare < 0 else written, bare, tuple(amounts), loose, marks)
 
@@ -358,7 +359,7 @@ _COUNTS = {word: Decimal(value) for word, value in _VALUES.items()} | {
     "half an": Decimal("0.5"),
 }
 _WORDED = re.compile(
-    rf"\b({_any_of(_COUNTS)})(?:[- ]({'|'.join(_WORDS[:9])}))?(?:[- ]({'|'.join(_POWERS)}))?"
+    rf"\b({_any_of(_COUNTS)})(?:-({'|'.join(_WORDS[:9])}))?(?:[- ]({'|'.join(_POWERS)}))?"
     rf"(?:[- ]({_any_of(name for name in UNITS if name.isascii() and len(name) > 2)}))?\b"
 )
 _IDIOMS: tuple[tuple[re.Pattern[str], tuple[Amount, ...]], ...] = tuple(

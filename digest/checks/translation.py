@@ -96,7 +96,7 @@ _COORDINATED = re.compile(r"[、，和与及]\s*$")
 _UNIT = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))
 _SAID = re.compile(  # a formula that text says as well: numbers, signs, units
     r"[\d.,%‰°±≈∼~×≤≥<>=→↑↓+−\-–/ ()²³]*"
-    rf"(?:(?<![A-Za-z])(?:µ|μ|{_UNIT}|[kMGmnµμ]?[WVA])[²³]?)?"
+    rf"(?:(?<![A-Za-z])(?:µ|μ|{_UNIT}|[kMGmnµμ]?[WVA]|[kKMBT])[²³]?)?"
 )
 _TEX_SPACE = re.compile(r"\\[,;:! ]|(?<=[\w)])~(?=[A-Za-z(\\])|(?<=[A-Za-z.])~(?=\w)")
 _CUT = re.compile(r"[\u4e00-\u9fff，、；：（]\Z")
@@ -312,8 +312,9 @@ def _is_cited(part: FixedPart) -> bool:
 
 
 def _is_written(line: str, prose: str) -> bool:
-    """Return True if a formula is in `prose` as Unicode characters."""
-    return not line.isascii() and line.replace(" ", "") in prose.replace(" ", "")
+    """Return True if a formula is in `prose` as characters: τ, p<0.05, the k of k-means."""
+    alone = rf"(?<![A-Za-z0-9$\\]){re.escape(line.replace(' ', ''))}(?![A-Za-z0-9$\\])"
+    return re.search(alone, prose.replace(" ", "")) is not None
 
 
 def _strange_parts(known: _KnownWords, made: _CheckedText) -> Iterator[Finding]:
