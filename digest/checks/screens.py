@@ -34,7 +34,13 @@ _PLAIN = frozenset({"increase", "improve", "better", "outperform", "higher", "fa
 _UNLIKE = frozenset({"with", "before", "known", "similar"})
 """Opposites that mean neither."""
 _BEST = (Superlative.BEST, Superlative.STATE_OF_THE_ART)
-_ADDED = ((_BEST, (*_BEST, Superlative.HIGHEST)), ((Superlative.FIRST,),) * 2, ((Superlative.ONLY,),) * 2)
+_EXTREMES = (Superlative.HIGHEST, Superlative.LOWEST)
+_ADDED = (
+    (_BEST, (*_BEST, Superlative.HIGHEST)),
+    ((Superlative.FIRST,),) * 2,
+    ((Superlative.ONLY,),) * 2,
+    (_EXTREMES, (*_BEST, *_EXTREMES, Superlative.WORST)),
+)
 """Claims, and those that justify them on the other side."""
 _LOST = _ADDED[:2]
 _LOWER = (Bound.AT_LEAST, Bound.MORE_THAN)
@@ -97,11 +103,8 @@ def _has_other_unit(given: Quantity, stated: Sequence[Quantity]) -> bool:
 
 
 def _is_swapped(said: Passage, made: Passage, whole: bool) -> bool:
-    """Return True if the names that both sides have stand in another order, in a comparison."""
-    compares = said.count("up", "outperform", "better", "higher", "faster") or said.count(
-        "down", "outperform", "better", "higher", "faster"
-    )
-    return whole and bool(compares) and _order_differs(*(_NAME.findall(each.text) for each in (said, made)))
+    """Return True if the names that both sides have stand in another order."""
+    return whole and _order_differs(*(_NAME.findall(each.text) for each in (said, made)))
 
 
 def _values(text: str) -> list[str]:
@@ -201,8 +204,12 @@ def _claims_otherwise(said: Passage, made: Passage, whole: bool) -> bool:
     return added or (whole and lost)
 
 
-def _is_as_sure(said: Passage, made: Passage, whole: bool) -> bool:
-    """Return True if an uncertainty is gone or added, or something is certain that was not."""
+def _is_surer(said: Passage, made: Passage, whole: bool) -> bool:
+    """Return True if an uncertainty is gone, or something is certain that was not."""
+    sure = (Rung.SHOW, Rung.PROVE)
+    is_suggested = said.count("hedge", *_WEAK, Rung.SUGGEST) > 0 and not said.count("hedge", *sure)
+    if is_suggested and made.count("hedge", Rung.PROVE) and not made.count("hedge", *_WEAK, Rung.SUGGEST):
+        return True
     if _proofs(made) > _proofs(said):
         return True
     return whole and bool(said.count("hedge", *_WEAK)) and not made.count("hedge", *_WEAK)
@@ -274,7 +281,7 @@ _SCREENS = {
     Doubt.NEGATION: _is_denied,
     Doubt.PERCENT_POINTS: _has_other_percent,
     Doubt.SUPERLATIVE: _claims_otherwise,
-    Doubt.HEDGE: _is_as_sure,
+    Doubt.HEDGE: _is_surer,
     Doubt.BOUND: _is_bounded_otherwise,
     Doubt.NUMERAL: _miscounts,
 }

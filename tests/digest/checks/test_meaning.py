@@ -118,6 +118,30 @@ _KINDS = [
         "在长录音上，Alder优于Birch。",
     ),
     (
+        Doubt.SWAP,
+        "We train on Alder and test on Birch.",
+        "我们在Birch上训练，在Alder上测试。",
+        "我们在Alder上训练，在Birch上测试。",
+    ),
+    (
+        Doubt.ORDER,
+        "The corpus has 118 speakers and lasts 479 hours.",
+        "该语料库时长118小时，有479名说话人。",
+        "该语料库有118名说话人，时长479小时。",
+    ),
+    (
+        Doubt.NEGATION,
+        "The link between pitch and age remains unexplored.",
+        "音高与年龄之间的联系已得到探索。",
+        "音高与年龄之间的联系尚未得到探索。",
+    ),
+    (
+        Doubt.HEDGE,
+        "The answers suggest a bias.",
+        "回答证明存在偏见。",
+        "回答提示存在偏见。",
+    ),
+    (
         Doubt.CHATTER,
         "We tune pianos by ear.",
         "好的，以下是翻译：我们凭耳朵为钢琴调音。",
