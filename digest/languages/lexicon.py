@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
@@ -12,16 +13,21 @@ _GAP = r"[^\n.!?。！？]{0,20}?"
 _NEVER = re.compile(r"(?!)")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Wordings:
-    """Wordings of one concept, and the pattern that finds any of them, longer ones first, in upper or lower case.
+    """Wordings of one concept; `bounded` if they must only match whole words.
 
     In a wording `*` stands for the rest of a word, `…` for up to 20 characters within a sentence, and a space also for
     a hyphen or a line break.
     """
 
     words: tuple[str, ...] = ()
-    pattern: re.Pattern[str] = _NEVER
+    bounded: bool = False
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """The pattern that finds any of them, longer ones first, in upper or lower case; compiled when first used."""
+        return pattern_of(self.words, bounded=self.bounded) if self.words else _NEVER
 
     def find(self, text: str) -> Iterator[re.Match[str]]:
         """Yield the places where `text` has one of the wordings."""
@@ -45,7 +51,7 @@ def _wordings(value: object, info: ValidationInfo) -> object:
     if len(set(value)) < len(value):
         raise ValueError(f"a wording stands twice among {', '.join(value)}")
     bounded = bool((info.context or {}).get("bounded"))
-    return Wordings(tuple(value), pattern_of(value, bounded=bounded))
+    return Wordings(tuple(value), bounded)
 
 
 def pattern_of(words: Sequence[str], *, bounded: bool) -> re.Pattern[str]:
