@@ -171,7 +171,7 @@ _SHAPES = str.maketrans(
     dict.fromkeys("−‐‑‒", "-")
     | dict.fromkeys("∼～〜", "~")
     | dict.fromkeys("①②③④⑤⑥⑦⑧⑨⑩—", " ")
-    | {"，": "、", "×": "x", "μ": "u", "µ": "u"}
+    | {"，": "、", "×": " x ", "μ": "u", "µ": "u"}
     | {sign: f"^{power}" for power, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
 )
 _NUMERIC = re.compile(r"[\d²³¹⁰-₉¼-¾⅐-⅞]")
@@ -355,6 +355,7 @@ def same(one: Amount, other: Amount) -> bool:
 _COUNTS = {word: Decimal(value) for word, value in _VALUES.items()} | {
     "a": Decimal(1),
     "an": Decimal(1),
+    "half": Decimal("0.5"),
     "half a": Decimal("0.5"),
     "half an": Decimal("0.5"),
 }

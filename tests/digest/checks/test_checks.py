@@ -116,6 +116,8 @@ def test_what_may_be_another_wording_of_a_number_is_a_soft_finding(
         ("640 x 128 features", "640×128特征"),
         ("one-second clips", "1秒片段"),
         ("a two-second window", "2秒窗口"),
+        ("a half-second delay", "0.5秒延迟"),
+        ("10 speakers x 5 rooms", "10名说话人×5个房间"),
         ("since the 1990s", "自20世纪90年代以来"),
         ("$k$-means and a test of $n$ users", "k均值与n名用户的检验"),
         (r"1.5$\mathrm{M}$ parameters", "150万参数"),
