@@ -5,11 +5,13 @@ raises a doubt than misses a fault, because a judge answers. `digest.checks.mean
 """
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from digest.checks.quantities import (
+    Amount,
     Quantity,
     chinese_numeral,
     english_numeral,
@@ -90,15 +92,18 @@ def _is_reordered(said: Passage, made: Passage, whole: bool) -> bool:
     return whole and (
         any(_order_differs(form(said.text), form(made.text)) for form in (_values, _written))
         or marks != sorted(marks)
-        or any(_has_other_unit(each, stated) for each in given)
+        or _have_other_units(given, stated)
     )
 
 
-def _has_other_unit(given: Quantity, stated: Sequence[Quantity]) -> bool:
+def _have_other_units(given: Sequence[Quantity], stated: Sequence[Quantity]) -> bool:
     """Return True if a number is stated, but never with the unit that it is given with."""
-    alike = [each for each in stated if each.bare == given.bare]
-    return bool(alike) and not any(
-        same(one, other) for each in alike for one in each.amounts for other in given.amounts
+    meant: dict[Decimal, set[Amount]] = defaultdict(set)
+    for each in stated:
+        meant[each.bare].update(each.amounts)
+    return any(
+        each.bare in meant and not any(same(one, other) for one in meant[each.bare] for other in each.amounts)
+        for each in given
     )
 
 
