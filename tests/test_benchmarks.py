@@ -141,6 +141,6 @@ def test_planted_faults_are_found_and_sound_translations_pass() -> None:
 
 def test_published_translations_show_the_faults_that_are_known_of_them() -> None:
     found = str(posts())
-    assert "2510.13281: acronym (soft) “GER”, hedge (soft) “up to”" in found
-    assert "acronym (soft) “FOA”" in found
+    assert "2510.13281: acronym-missing (soft) “GER”, hedge (soft) “up to”" in found
+    assert "acronym-missing (soft) “FOA”" in found
     assert "2512.20948: acronym (soft) “AD”" in found

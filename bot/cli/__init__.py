@@ -54,7 +54,7 @@ _program = TyperGroup(
         _Command(
             "quality",
             "bot.cli.quality:quality",
-            "Show the findings of the checks in each edition, their results, the sources of full texts, and the cost.",
+            "Show the findings of the checks in each edition, their results, and the cost; audit translations.",
         ),
         _Command(
             "edit",

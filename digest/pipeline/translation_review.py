@@ -23,7 +23,7 @@ _UNFIT = frozenset(
     {Flaw.EMPTY, Flaw.REFUSAL, Flaw.UNTRANSLATED, Flaw.SCRIPT, Flaw.LENGTH, Flaw.REPETITION, Flaw.CHAT}
 )
 """Flaws of a text as a whole: whatever its sentences mean, it is made again."""
-_DOUBTED_SHARE = 1.0  # of the characters of both abstracts, for pairs that a screen doubts
+_DOUBTED_SHARE = 0.9  # of the characters of both abstracts, for pairs that a screen doubts
 _SHARE = 0.3  # with the others
 _SPACES = re.compile(r"(?<=[ \n]) +| +(?=\n)")
 

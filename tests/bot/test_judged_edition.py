@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from digest.core.models import Purpose
+from digest.core.models import Purpose, Translation
 from tests.bot.cli.test_main import NOON, environment, rows
 from tests.bot.world import WEDNESDAY_NOON, World, world
 from tests.fakes import model_judges as judges
@@ -92,5 +92,6 @@ async def test_a_translation_that_was_made_before_the_process_ended_is_not_paid_
         async with here.app(WEDNESDAY_NOON) as app:
             [paper] = here.arxiv.papers
             made = await app.paper_service.translation(paper)
+        assert isinstance(made, Translation)
         assert rows(here, "SELECT abstract FROM translations") == [(made.abstract,)]
         assert here.model.asked_for[Purpose.TRANSLATION, NAME] == 1

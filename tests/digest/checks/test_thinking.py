@@ -13,7 +13,7 @@ _SOUND = "我们在喧闹的音乐厅里凭耳朵为钢琴调音，并报告听�
 def _flaws(chinese: str) -> set[Flaw]:
     made = Translated(None, cleaned(chinese, "zh-CN"), None)
     return {
-        finding.flaw for finding in check_translation(_ORIGINAL, made, "zh-CN", Glossary(())) if finding.hard
+        finding.flaw for finding in check_translation(_ORIGINAL, made, "zh-CN", Glossary({})) if finding.hard
     }
 
 

@@ -29,6 +29,7 @@ from tests.fakes.model import FakeModel
 from tests.fakes.model_asked import Asked
 from tests.fakes.model_faults import Fault
 from tests.fakes.model_judges import AskedPair, Script
+from tests.fakes.model_stream import told
 from tests.papers import paper
 
 TEXT = (
@@ -36,14 +37,14 @@ TEXT = (
     "EchoNet maps an echo to a shape. It hears better than WaveMap does. Both are small.\n"
     "Errors fall in every room. The delay stays the same. It was never tried outdoors.\n"
 )
-HONEST = [
+HONEST: list[dict[str, Any]] = [
     {"text": "已有方法依赖标注。", "quotes": ["Known methods need labels."]},
     {"text": "EchoNet 将回声映射为形状。", "quotes": ["EchoNet maps an echo to a shape."]},
     {"text": "每个房间的误差都下降。", "quotes": ["Errors fall in every room."]},
     {"text": "延迟不变。", "quotes": ["The delay stays the same."]},
     {"text": "标注昂贵。", "quotes": ["Labels are dear."]},
 ]
-WRONG = {
+WRONG: dict[str, dict[str, Any]] = {
     "reversed": {"text": "每个房间的误差都变大。", "quotes": ["Errors fall in every room."]},
     "added": {"text": "该方法已在工业界部署。", "quotes": ["EchoNet maps an echo to a shape."]},
     "stronger": {"text": "EchoNet 完全解决了听觉问题。", "quotes": ["It hears better than WaveMap does."]},
@@ -91,7 +92,7 @@ async def readers(
 
     def answered(asked: Asked) -> Response:
         is_judge = '"verdicts"' in asked.body["messages"][0]["content"]
-        return faults.told(asked, asked.completion) if is_judge else left.popleft()(asked)
+        return told(asked, asked.completion) if is_judge else left.popleft()(asked)
 
     fake = FakeModel(always=answered, judge=judge)
     async with fake, judge_world(fake, engine, limit_tokens=limit_tokens) as it:
