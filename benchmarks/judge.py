@@ -42,12 +42,12 @@ from digest.core.models import Call, PaperId, Price, VersionId
 from digest.core.proportions import Proportion
 from digest.core.verdicts import JudgedPair, Relation
 from digest.db.engine import open_engine
+from digest.judging.judge import About, Judge
 from digest.llm.budget import Budget
 from digest.llm.client import Model
 from digest.llm.endpoint import EndpointClient
 from digest.llm.profiles import Profiles
 from digest.llm.retry import RetryPolicy
-from digest.pipeline.judging import About, Judge
 from digest.pipeline.quality import spent
 from tests.fakes import model_judges
 from tests.fakes.model import KEY, FakeModel

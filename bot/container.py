@@ -26,18 +26,18 @@ from digest.db import engine as database
 from digest.db import private_files
 from digest.db.locks import ProcessLock, RateSlots
 from digest.fulltext.fetch import FullTexts
+from digest.judging.judge import Judge
+from digest.judging.translations import Reviewer
 from digest.llm.client import Model
 from digest.llm.endpoint import EndpointClient
 from digest.llm.retry import RetryPolicy
 from digest.pipeline.answering import Answerer
 from digest.pipeline.ingest import Sources
-from digest.pipeline.judging import Judge
 from digest.pipeline.open_days import EditionPlan
 from digest.pipeline.papers import Generators, PaperService, PaperSources, Texts
 from digest.pipeline.reading import ReadingWriter
 from digest.pipeline.selection import SelectionRules
 from digest.pipeline.translate import TranslationRules, Translator
-from digest.pipeline.translation_review import Reviewer
 
 _log = structlog.get_logger()
 Clock = Callable[[], datetime]

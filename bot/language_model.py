@@ -18,6 +18,7 @@ from digest.core.models import Call, Purpose
 from digest.db import engine as database
 from digest.db import model_calls
 from digest.db.model_calls import Endpoint
+from digest.judging.judge import Judge
 from digest.llm import endpoint_profile
 from digest.llm.budget import Budget
 from digest.llm.client import Model
@@ -25,7 +26,6 @@ from digest.llm.endpoint import EndpointClient
 from digest.llm.endpoint_profile import EndpointProfile
 from digest.llm.profiles import Keep, Profiles
 from digest.llm.retry import RetryPolicy
-from digest.pipeline.judging import Judge
 
 Clock = Callable[[], datetime]
 

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.labelled.pairs import LabelledPair, load
 from digest.core.verdicts import Relation
-from digest.pipeline.judging import MOST_CHARACTERS, About
+from digest.judging.judge import MOST_CHARACTERS, About
 
 FAULTS = {
     "direction", "comparison", "negation", "percent-points", "relative-absolute", "superlative", "swapped-numbers",

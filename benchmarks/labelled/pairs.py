@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from digest.core.verdicts import Relation
-from digest.pipeline.judging import About
+from digest.judging.judge import About
 
 _FOLDER = Path(__file__).parent
 _CLAIMS = "claims.jsonl"

@@ -22,11 +22,11 @@ from digest.checks.translation import Original, Translated, check_translation, c
 from digest.core.findings import Flaw
 from digest.core.models import Purpose
 from digest.core.verdicts import Doubt, JudgedPair
+from digest.judging.judge import JudgementAnswer, limited
+from digest.judging.translations import affordable
 from digest.llm.budget import estimate_tokens
 from digest.llm.prompts import PromptTemplate
-from digest.pipeline.judging import JudgementAnswer, limited
 from digest.pipeline.translate import TranslationAnswer
-from digest.pipeline.translation_review import affordable
 from tests.shared import shared_data
 
 _LANGUAGE = "zh-CN"

@@ -16,13 +16,13 @@ from digest.core.errors import LongPromptError, ModelError, StoreError
 from digest.core.models import Call, PaperId, Purpose, VersionId
 from digest.core.singleflight import Listeners
 from digest.core.verdicts import JudgedPair
+from digest.judging.judge import JudgementAnswer
 from digest.llm.budget import Budget
 from digest.llm.client import Model
 from digest.llm.endpoint_profile import NEW, EndpointProfile, capabilities, tokens_at_least
 from digest.llm.profiles import Profiles
 from digest.llm.prompts import PromptTemplate
 from digest.llm.retry import RetryPolicy
-from digest.pipeline.judging import JudgementAnswer
 from digest.pipeline.reading_checks import ReadingAnswer
 from digest.pipeline.translate import TranslationAnswer
 

@@ -2,7 +2,7 @@
 
 The sentences are aligned (`digest.checks.sentences`), and each pair is searched for the words and numbers that carry
 its meaning (`digest.checks.screens`). A screen refuses nothing: its doubts are questions for a judge
-(`digest.pipeline.judging`), who also gets the sentences that bear a comparison, a negation or a result.
+(`digest.judging.judge`), who also gets the sentences that bear a comparison, a negation or a result.
 """
 
 import re

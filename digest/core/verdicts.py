@@ -1,7 +1,7 @@
 """Verdicts of a judge: whether a text still means what its original says. Pure.
 
 A judge is a second model. It gets pairs of passages, each with an id, and returns one verdict for each; it never
-rewrites. Screens (`digest.checks.meaning`) choose the pairs, `digest.pipeline.judging` asks, and callers decide what
+rewrites. Screens (`digest.checks.meaning`) choose the pairs, `digest.judging.judge` asks, and callers decide what
 follows.
 """
 

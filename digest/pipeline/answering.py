@@ -24,11 +24,11 @@ from digest.core.keywords import InvalidKeywordError, Keyword
 from digest.core.models import Answer, Call, FullText, Origin, Paper, Purpose, Statement
 from digest.core.sections import packed, sections
 from digest.core.singleflight import Listeners
+from digest.judging import claims as claim_judging
+from digest.judging.judge import Judge
 from digest.llm.answer_text import CJK, one_line, quoted
 from digest.llm.client import Answered, Model
 from digest.llm.prompts import PromptTemplate
-from digest.pipeline import claim_judging
-from digest.pipeline.judging import Judge
 from digest.render import stored_text
 
 TEXT_LIMIT = 120_000

@@ -25,7 +25,7 @@ from digest.core.verdicts import AuditedPair, JudgedPair, Relation
 from digest.db import audits, generated_texts, papers
 from digest.db import engine as database
 from digest.db.audits import FreshPair
-from digest.pipeline.judging import Judge
+from digest.judging.judge import Judge
 from digest.render.stored_text import stored
 
 _FEW = 30  # labels, below which a proportion says little

@@ -17,11 +17,12 @@ from digest.core.findings import Finding
 from digest.core.models import Basis, Call, Claim, FullText, Origin, Paper, Purpose, Reading, VersionId
 from digest.core.sections import parts
 from digest.core.singleflight import Listeners
+from digest.judging import claims as claim_judging
+from digest.judging.judge import Judge
 from digest.llm.client import Answered, Model
 from digest.llm.prompts import PromptTemplate
 from digest.llm.structured_output import so_far
-from digest.pipeline import claim_judging, reading_checks
-from digest.pipeline.judging import Judge
+from digest.pipeline import reading_checks
 from digest.pipeline.reading_checks import Failing, Lists, Parts, ReadingAnswer, ReadingSource
 
 TEXT_LIMIT = 120_000

@@ -1,7 +1,7 @@
 """The form in which a reading is requested, and the checks of each claim against the passages that it names. Pure.
 
 A claim that has others under it rests on their passages too. What the checks let stand, a judge may still object to
-(`claim_judging`): its objections are part of the grounds.
+(`digest.judging.claims`): its objections are part of the grounds.
 """
 
 import re

@@ -15,19 +15,19 @@ from digest.core.errors import ModelError
 from digest.core.findings import Attempt, Flaw
 from digest.core.models import Origin, Paper, Purpose, Translation
 from digest.core.singleflight import Listeners
-from digest.llm.answer_text import lines
-from digest.llm.client import Answered, Model
-from digest.llm.prompts import Prompt, PromptTemplate
-from digest.llm.structured_output import A
-from digest.pipeline import translation_draft
-from digest.pipeline.translation_draft import Draft, DraftSheet, Source
-from digest.pipeline.translation_review import (
+from digest.judging.translations import (
     Objection,
     Reviewer,
     as_finding,
     is_worth_judging,
     with_originals,
 )
+from digest.llm.answer_text import lines
+from digest.llm.client import Answered, Model
+from digest.llm.prompts import Prompt, PromptTemplate
+from digest.llm.structured_output import A
+from digest.pipeline import translation_draft
+from digest.pipeline.translation_draft import Draft, DraftSheet, Source
 
 CALLS = 3
 """The maximum number of calls for a translation: the first draft, its repair, and a repair of the failing passages.

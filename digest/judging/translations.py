@@ -13,7 +13,7 @@ from digest.core.findings import Finding, Flaw, finding
 from digest.core.models import VersionId
 from digest.core.singleflight import Listeners
 from digest.core.verdicts import JudgedPair, Relation, Verdict
-from digest.pipeline.judging import Judge
+from digest.judging.judge import Judge
 from digest.render import i18n
 
 Screen = Callable[[Original, Translated, str], tuple[JudgedPair, ...]]

@@ -17,12 +17,12 @@ from digest.core.findings import Flaw
 from digest.core.models import Answer, Claim, Purpose, Statement
 from digest.core.singleflight import Listeners
 from digest.core.verdicts import JudgedPair
+from digest.judging.claims import PASSAGES_LIMIT, batches, paired
+from digest.judging.judge import MOST_PAIRS
 from digest.pipeline.answering import Answerer
-from digest.pipeline.claim_judging import PASSAGES_LIMIT, batches, paired
-from digest.pipeline.judging import MOST_PAIRS
 from digest.pipeline.reading import Read, ReadingWriter
+from tests.digest.judging.judge_world import judge_world
 from tests.digest.llm.llm_world import full_text
-from tests.digest.pipeline.judge_world import judge_world
 from tests.fakes import model_faults as faults
 from tests.fakes import model_judges as judges
 from tests.fakes.model import FakeModel

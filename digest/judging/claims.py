@@ -18,8 +18,8 @@ from digest.core.findings import Finding, Flaw, finding
 from digest.core.models import Statement, VersionId
 from digest.core.singleflight import Listeners
 from digest.core.verdicts import JudgedPair, Relation, Verdict
-from digest.pipeline.judge_trust import is_believable
-from digest.pipeline.judging import MOST_CHARACTERS, MOST_PAIRS, Judge
+from digest.judging.judge import MOST_CHARACTERS, MOST_PAIRS, Judge
+from digest.judging.trust import is_believable
 
 MOST_CALLS = 6
 """The maximum number of calls for the claims of one text; claims beyond them are not judged."""

@@ -8,11 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from digest.core.models import Call
 from digest.core.verdicts import Doubt, JudgedPair
+from digest.judging.judge import About, Judge, Judgement
 from digest.llm.budget import Budget
 from digest.llm.client import Model
 from digest.llm.endpoint import EndpointClient
 from digest.llm.profiles import Profiles
-from digest.pipeline.judging import About, Judge, Judgement
 from tests.digest.llm.llm_world import NOW, QUICK, SHANGHAI
 from tests.fakes.model import KEY, FakeModel
 from tests.papers import paper

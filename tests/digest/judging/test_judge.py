@@ -12,11 +12,11 @@ from digest.core.verdicts import Doubt, JudgedPair, Relation, Verdict
 from digest.db import engine as database
 from digest.db import model_calls, verdicts
 from digest.db.tables import verdicts as verdicts_table
-from digest.pipeline import judging
-from digest.pipeline.judge_trust import PROBE, TEXTS, JudgedText, Trust
-from digest.pipeline.judging import JudgementAnswer, limited, verdicts_of
+from digest.judging import judge as judging
+from digest.judging.judge import JudgementAnswer, limited, verdicts_of
+from digest.judging.trust import PROBE, TEXTS, JudgedText, Trust
+from tests.digest.judging.judge_world import judge_world, pairs
 from tests.digest.llm.llm_world import NOW
-from tests.digest.pipeline.judge_world import judge_world, pairs
 from tests.fakes import model_faults as faults
 from tests.fakes import model_judges as judges
 from tests.fakes.model import FakeModel

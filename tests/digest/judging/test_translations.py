@@ -17,12 +17,12 @@ from digest.checks.translation import Original, Translated
 from digest.core.findings import Flaw
 from digest.core.models import Paper, Purpose, Translation
 from digest.core.verdicts import Doubt, JudgedPair, Relation, Verdict
+from digest.judging.judge import JudgementAnswer
+from digest.judging.translations import Objection, Reviewer, affordable, with_originals
 from digest.llm.prompts import PromptTemplate
-from digest.pipeline.judging import JudgementAnswer
 from digest.pipeline.translate import TranslationAnswer, TranslationAttempt, TranslationRules, Translator
-from digest.pipeline.translation_review import Objection, Reviewer, affordable, with_originals
 from digest.render.stored_text import stored
-from tests.digest.pipeline.judge_world import JudgeWorld, judge_world
+from tests.digest.judging.judge_world import JudgeWorld, judge_world
 from tests.fakes import model_faults as faults
 from tests.fakes import model_judges as judges
 from tests.fakes.model import FakeModel

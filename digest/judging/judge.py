@@ -2,7 +2,7 @@
 
 It is asked once for all passages of a text. Its answer is untrusted like that of any model: unknown ids, second
 verdicts on a pair, unknown relations, and objections without words of the pair are dropped. A judge that objects to
-nearly everything is not believed (`digest.pipeline.judge_trust`). Its failure is never a fault of the text: a pair
+nearly everything is not believed (`digest.judging.trust`). Its failure is never a fault of the text: a pair
 without a verdict is as if nobody had asked.
 """
 
@@ -26,10 +26,10 @@ from digest.db import engine as database
 from digest.db import model_calls
 from digest.db import verdicts as stored_verdicts
 from digest.db.verdicts import StoredVerdict
+from digest.judging.trust import JudgedText, Trust, is_believable
 from digest.llm.budget import estimate_tokens
 from digest.llm.client import Answered, Model
 from digest.llm.prompts import Prompt, PromptTemplate
-from digest.pipeline.judge_trust import JudgedText, Trust, is_believable
 
 About = Literal["translation", "claims"]
 """What is judged: translations against sentences of the original, or claims against quoted passages."""
