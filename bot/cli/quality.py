@@ -132,8 +132,10 @@ def _labels(given: str) -> dict[int, bool]:
     query = given.partition("#")[0].rpartition("?")[2]
     found = [_LABEL.fullmatch(each.strip()) for each in re.split("[,&]", query) if each.strip()]
     labels = {int(each[1]): each[2] == "accept" for each in found if each}
-    if not labels or not all(found):
-        raise typer.BadParameter("give labels such as 17=accept,18=reject.", param_hint="--label")
+    if not labels or not all(found) or len({each[0] for each in found if each}) > len(labels):
+        raise typer.BadParameter(
+            "give one label for each number, such as 17=accept,18=reject.", param_hint="--label"
+        )
     return labels
 
 

@@ -140,7 +140,7 @@ async def test_labels_of_nothing_and_other_words_are_refused(tmp_path: Path, com
         operator = Operator(here, commands)
         told = await operator.call("quality", "--label", "17=accept")
         assert (told.status, told.sentence) == (1, "There is no objection 17.")
-        for wrong in ("17", "17=yes", "17=accept,maybe", "?"):
+        for wrong in ("17", "17=yes", "17=accept,maybe", "17=accept,17=reject", "?"):
             assert (await operator.call("quality", "--label", wrong)).status == 2
         assert (await operator.call("quality", "--page", "page.html")).status == 2
 
