@@ -10,8 +10,9 @@ from unittest.mock import patch
 import pytest
 from structlog.testing import capture_logs
 
+from bot.channel_setup import Intervals
 from bot.telegram import messages, pacing
-from tests.bot.telegram.world import BotWorld, bot_world
+from tests.bot.telegram.world import RHYTHM, BotWorld, bot_world
 from tests.bot.world import WEDNESDAY_NOON, publish
 from tests.fakes import telegram_faults as faults
 from tests.fakes.model import FakeModel
@@ -40,6 +41,7 @@ async def talking(
     model: FakeModel | None = None,
     *,
     may_log: frozenset[str] = frozenset(),
+    rhythm: Intervals = RHYTHM,
     **settings: object,
 ) -> AsyncIterator[BotWorld]:
     """A bot that runs at the pace of the test, its edition of `papers` made; at the end, nothing may be refused.
@@ -48,7 +50,9 @@ async def talking(
     """
     telegram = FakeTelegram(limits=False)
     with patch("bot.telegram.pacing._CHAT_SECONDS", 0.01), capture_logs() as logs:
-        async with bot_world(folder, model, papers, telegram, telegram_rate=0, **settings) as here:
+        async with bot_world(
+            folder, model, papers, telegram, rhythm=rhythm, telegram_rate=0, **settings
+        ) as here:
             async with here.running():
                 if papers:
                     await made(here)

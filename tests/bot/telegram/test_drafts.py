@@ -9,7 +9,7 @@ import pytest
 from digest.core.models import Purpose
 from tests.bot.telegram.talks import old_paper, talking, told
 from tests.bot.telegram.test_on_demand import done, made_of
-from tests.bot.telegram.world import BotWorld, bot_world
+from tests.bot.telegram.world import IMPATIENT, BotWorld, bot_world
 from tests.fakes import telegram_faults as faults
 from tests.fakes.model import FakeModel
 from tests.fakes.model_faults import Fault, all_at_once, breaks_off, error_in_stream, in_step, stalls
@@ -117,7 +117,7 @@ async def test_a_server_without_drafts_is_remembered(tmp_path: Path) -> None:
 async def test_a_draft_that_fails_costs_neither_the_answer_nor_its_time(
     tmp_path: Path, fault: faults.Fault, most: int
 ) -> None:
-    async with talking(tmp_path, model=FakeModel(reading_seconds=SECONDS)) as here:
+    async with talking(tmp_path, model=FakeModel(reading_seconds=SECONDS), rhythm=IMPATIENT) as here:
         old_paper(here, 9)
         user = here.telegram.user(1001)
         here.telegram.fail(fault, method="sendMessageDraft", times=100)

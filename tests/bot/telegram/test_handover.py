@@ -8,7 +8,7 @@ from pathlib import Path
 from digest.core.models import Purpose
 from tests.bot.telegram.talks import old_paper, talking, told
 from tests.bot.telegram.test_on_demand import done
-from tests.bot.telegram.world import BotWorld, bot_world
+from tests.bot.telegram.world import IMPATIENT, BotWorld, bot_world
 from tests.fakes import telegram_faults as faults
 from tests.fakes.model import FakeModel
 from tests.fakes.telegram_chats import Chat
@@ -54,7 +54,8 @@ async def test_what_an_outage_keeps_back_arrives_after_it_and_once(tmp_path: Pat
 async def test_what_may_have_arrived_is_not_sent_again_but_what_stands_in_place_of_another_is(
     tmp_path: Path,
 ) -> None:
-    async with talking(tmp_path, model=FakeModel(reading_seconds=SLOW), may_log=UNSENT) as here:
+    model = FakeModel(reading_seconds=SLOW)
+    async with talking(tmp_path, model=model, may_log=UNSENT, rhythm=IMPATIENT) as here:
         old_paper(here, 9)
         user = here.telegram.user(1001)
         first = await told(user, "2602.00009")

@@ -6,7 +6,7 @@ from pathlib import Path
 from bot.core.models import ChatKind, SubscriberStatus
 from tests.bot.telegram.crowd import reader, subscribe
 from tests.bot.telegram.talks import alerted, made, talking, told
-from tests.bot.telegram.world import OPERATOR, bot_world
+from tests.bot.telegram.world import IMPATIENT, OPERATOR, bot_world
 from tests.fakes.telegram_chats import Message
 from tests.fakes.telegram_faults import accept_then_hang
 from tests.fakes.telegram_people import User
@@ -137,7 +137,7 @@ async def test_a_broadcast_that_nobody_confirmed_for_a_day_is_gone(tmp_path: Pat
 
 
 async def test_what_may_not_have_arrived_is_sent_again_only_when_the_operator_says_so(tmp_path: Path) -> None:
-    async with bot_world(tmp_path, papers=1) as here:
+    async with bot_world(tmp_path, papers=1, rhythm=IMPATIENT) as here:
         operator = here.telegram.user(OPERATOR, started=True)
         lost = here.telegram.user(1001, started=True)
         await subscribe(here, reader(lost.id))
@@ -158,7 +158,7 @@ async def test_what_may_not_have_arrived_is_sent_again_only_when_the_operator_sa
 
 
 async def test_what_the_operator_leaves_unknown_is_not_offered_again(tmp_path: Path) -> None:
-    async with bot_world(tmp_path, papers=1) as here:
+    async with bot_world(tmp_path, papers=1, rhythm=IMPATIENT) as here:
         operator, lost = here.telegram.user(OPERATOR, started=True), here.telegram.user(1001, started=True)
         await subscribe(here, reader(lost.id))
         here.telegram.fail(accept_then_hang(), method="sendMessage", chat_id=lost.id)

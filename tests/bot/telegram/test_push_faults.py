@@ -14,7 +14,7 @@ from bot.telegram.incoming import Address
 from tests.bot.mail.people import READER
 from tests.bot.telegram.crowd import people, reader, subscribe
 from tests.bot.telegram.talks import in_short_messages
-from tests.bot.telegram.world import OPERATOR, RHYTHM, BotWorld, bot_world
+from tests.bot.telegram.world import IMPATIENT, OPERATOR, RHYTHM, BotWorld, bot_world
 from tests.bot.test_alert_routes import mail
 from tests.bot.world import QUICK
 from tests.fakes import telegram_faults as faults
@@ -189,7 +189,7 @@ async def test_a_long_pause_moves_the_row_and_keeps_no_other_waiting(tmp_path: P
 async def test_what_was_accepted_and_not_answered_is_unknown_and_only_the_operator_sends_it_again(
     tmp_path: Path,
 ) -> None:
-    async with bot_world(tmp_path) as here:
+    async with bot_world(tmp_path, rhythm=IMPATIENT) as here:
         operator = here.telegram.user(OPERATOR, started=True)
         (first,) = people(here, 1)
         await subscribe(here, reader(first))

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.bot.telegram.crowd import broadcast, people, reader, subscribe
-from tests.bot.telegram.world import BotWorld, bot_world
+from tests.bot.telegram.world import IMPATIENT, BotWorld, bot_world
 from tests.bot.world import WEDNESDAY_NOON
 from tests.fakes import telegram_faults as faults
 from tests.fakes.telegram_faults import Fault, ProxyFails
@@ -110,7 +110,7 @@ async def test_what_a_server_in_between_says_ends_no_subscription(tmp_path: Path
 async def test_a_send_without_a_sound_answer_is_unknown_and_holds_no_other(
     tmp_path: Path, fault: Fault
 ) -> None:
-    async with bot_world(tmp_path, papers=0) as here:
+    async with bot_world(tmp_path, papers=0, rhythm=IMPATIENT) as here:
         chats = people(here, 5)
         await subscribe(here, *map(reader, chats))
         here.telegram.fail(fault, method="sendMessage", chat_id=chats[0])

@@ -12,7 +12,7 @@ from bot.core.models import Detail, Preferences, SubscriberStatus
 from bot.telegram import pacing
 from tests.bot.telegram.crowd import reader, subscribe
 from tests.bot.telegram.talks import in_short_messages, made, second_held, tried
-from tests.bot.telegram.world import BotWorld, bot_world
+from tests.bot.telegram.world import IMPATIENT, BotWorld, bot_world
 from tests.fakes import telegram_faults as faults
 from tests.fakes.telegram import FakeTelegram
 from tests.fakes.telegram_chats import Chat, Message
@@ -30,7 +30,8 @@ def _short_messages(monkeypatch: pytest.MonkeyPatch) -> None:
 @asynccontextmanager
 async def asking(folder: Path) -> AsyncIterator[tuple[BotWorld, User]]:
     """A person who is not subscribed, and whose editions take several messages; the edition is made."""
-    async with bot_world(folder, papers=PAPERS, telegram=FakeTelegram(limits=False)) as here:
+    telegram = FakeTelegram(limits=False)
+    async with bot_world(folder, papers=PAPERS, telegram=telegram, rhythm=IMPATIENT) as here:
         user = here.telegram.user(1001, started=True)
         choices = Preferences("zh-CN", Detail.READINGS)
         await subscribe(here, reader(user.id, preferences=choices, status=SubscriberStatus.LEFT))

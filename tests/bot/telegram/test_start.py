@@ -16,7 +16,7 @@ from bot.delivery.worker import ChannelError
 from bot.serve import _links, _Runtime, _watch_telegram, serve
 from bot.telegram.application import initialized, open_bot
 from tests.bot.telegram.test_webhook import SECRET, pushed
-from tests.bot.telegram.world import OPERATOR, RHYTHM, BotWorld, bot_world
+from tests.bot.telegram.world import IMPATIENT, OPERATOR, RHYTHM, BotWorld, bot_world
 from tests.bot.world import QUICK, WEDNESDAY_NOON
 from tests.fakes import telegram_faults as faults
 from tests.fakes.telegram import TOKEN
@@ -40,7 +40,7 @@ def settings_for(here: BotWorld, method: str) -> dict[str, object]:
 async def test_a_telegram_that_is_away_at_the_start_is_waited_for(
     tmp_path: Path, method: str, fault: faults.Fault
 ) -> None:
-    async with bot_world(tmp_path, papers=0) as here:
+    async with bot_world(tmp_path, papers=0, rhythm=IMPATIENT) as here:
         user = here.telegram.user(1001)
         settings = settings_for(here, method)
         here.telegram.fail(fault, method=method, times=2 if method != "setMyCommands" else 1)
