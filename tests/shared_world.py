@@ -58,7 +58,7 @@ async def arxiv_year(*options: str) -> AsyncIterator[ArxivYear]:
         sys.executable, str(_PROGRAM), "--port", str(port), *options
     )
     try:
-        async with httpx.AsyncClient(timeout=30) as client:
+        async with httpx.AsyncClient(timeout=300) as client:
             year = ArxivYear(f"http://127.0.0.1:{port}", client)
             await _listening(year)
             yield year

@@ -50,7 +50,7 @@ async def serving(here: World, clock: Clock, relay: Postfix) -> AsyncIterator[st
     )
     task = asyncio.create_task(serve(settings, clock, stop, QUICK, RHYTHM))
     try:
-        async with httpx.AsyncClient(base_url=url) as web, asyncio.timeout(60):
+        async with httpx.AsyncClient(base_url=url, timeout=300) as web, asyncio.timeout(60):
             while not task.done():
                 with suppress(httpx.ConnectError):
                     assert (await web.get("/health/ready")).status_code == 200
@@ -117,7 +117,7 @@ async def test_from_the_form_to_the_first_edition_and_out_again_by_one_click(
         assert edition["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
         one_click = edition["List-Unsubscribe"].split(",")[0].strip("<>")
-        async with httpx.AsyncClient() as provider:
+        async with httpx.AsyncClient(timeout=300) as provider:
             assert (await provider.get(one_click)).status_code == 200  # a scanner looks, and changes nothing
             left = await provider.post(one_click, data={"List-Unsubscribe": "One-Click"})
             assert (left.status_code, left.cookies) == (200, httpx.Cookies())

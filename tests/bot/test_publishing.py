@@ -117,18 +117,18 @@ async def test_with_the_remote_down_for_two_days_everyone_is_served_both_days_an
         site.take_remote_away()
         async with here.running():
             await here.telegram.chats[chat].waits_for(
-                lambda message: "2026-02-11" in message.text, timeout=30
+                lambda message: "2026-02-11" in message.text, timeout=300
             )
-            await operator.chat.waits_for(lambda message: "发布失败" in message.text, timeout=30)
+            await operator.chat.waits_for(lambda message: "发布失败" in message.text)
             publish(here.machine.arxiv, 4, submitted=WEDNESDAY_NOON - 12 * HOUR)
             here.clock.forward(days=1)
             await here.telegram.chats[chat].waits_for(
-                lambda message: "2026-02-12" in message.text, timeout=30
+                lambda message: "2026-02-12" in message.text, timeout=300
             )
             assert site.posts.joinpath("2026-02-12-arxiv.md").exists()
             site.bring_remote_back()
             here.clock.forward(hours=2)
-            await operator.chat.waits_for(lambda message: "文章已发布" in message.text, timeout=30)
+            await operator.chat.waits_for(lambda message: "文章已发布" in message.text)
         assert site.pushed() == {"_posts/2026-02-11-arxiv.md", "_posts/2026-02-12-arxiv.md"}
         assert len([message for message in operator.chat.shown if "⚠️" in message.text]) == 1
 
@@ -263,7 +263,7 @@ async def test_an_edition_that_was_never_given_out_is_found_however_old_it_is(tm
         here.clock.forward(days=3)
         async with here.running():
             await here.telegram.chats[chat].waits_for(
-                lambda message: "2026-02-11" in message.text, timeout=30
+                lambda message: "2026-02-11" in message.text, timeout=300
             )
         async with here.machine.app(WEDNESDAY_NOON + 3 * DAY) as app:
             assert not await scheduler.give_out(app)
@@ -310,12 +310,12 @@ async def test_a_language_that_is_ready_waits_for_no_other(tmp_path: Path) -> No
         await subscribe(here, reader(chinese), reader(french, preferences=Preferences("fr")))
         async with here.running():
             await here.telegram.chats[chinese].waits_for(
-                lambda message: "2026-02-11" in message.text, timeout=30
+                lambda message: "2026-02-11" in message.text, timeout=300
             )
             assert here.telegram.chats[french].shown == []
             may_answer.set()
             await here.telegram.chats[french].waits_for(
-                lambda message: "2026-02-11" in message.text, timeout=30
+                lambda message: "2026-02-11" in message.text, timeout=300
             )
 
 
@@ -335,8 +335,11 @@ async def test_whoever_watches_sees_what_is_unpublished(
     ) as here:
         site.take_remote_away()
         operator = here.telegram.user(OPERATOR, started=True)
-        async with here.running(), httpx.AsyncClient(base_url=f"http://127.0.0.1:{unused_tcp_port}") as web:
-            await operator.chat.waits_for(lambda message: "⚠️" in message.text, timeout=30)
+        async with (
+            here.running(),
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{unused_tcp_port}", timeout=300) as web,
+        ):
+            await operator.chat.waits_for(lambda message: "⚠️" in message.text)
             ready, health = await web.get("/health/ready"), await web.get("/health")
             numbers = (await web.get("/metrics")).text
         assert (ready.status_code, health.status_code) == (200, 503)

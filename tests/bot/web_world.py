@@ -114,7 +114,10 @@ async def web_site(
                 app.engine, app.clock, lambda: made[0].woken.append(None), own
             )
             pages = channel_setup.open_pages(app, links, subscriptions, newsletter=newsletter)
-            async with serving(site(pages, checks, hook)) as url, httpx.AsyncClient(base_url=url) as web:
+            async with (
+                serving(site(pages, checks, hook)) as url,
+                httpx.AsyncClient(base_url=url, timeout=300) as web,
+            ):
                 links = Links(url + root, SECRET, lambda: clock[0])
                 made.append(Site(app, links, url, web, clock))
                 yield made[0]

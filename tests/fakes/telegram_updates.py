@@ -158,7 +158,7 @@ class Updates:
 
     async def _post_all(self, webhook: Webhook) -> None:
         headers = {"X-Telegram-Bot-Api-Secret-Token": webhook.secret} if webhook.secret else {}
-        async with httpx.AsyncClient(headers=headers, timeout=10, trust_env=False) as client:
+        async with httpx.AsyncClient(headers=headers, timeout=300, trust_env=False) as client:
             while True:
                 self._came.clear()
                 while self._queue:

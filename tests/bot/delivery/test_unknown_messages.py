@@ -111,13 +111,13 @@ class Fixture:
 
     async def drain(self) -> None:
         """Send what is due, as a new process; a kill of it leaves the tables as they are."""
-        await asyncio.wait_for(self.outbox().drain(), 30)
+        await asyncio.wait_for(self.outbox().drain(), 300)
 
     async def is_killed_at(self, *messages: str) -> None:
         """Kill a process while these messages are in flight: nothing more is marked."""
         self.channel.hangs, self.channel.hanging = set(messages), asyncio.Event()
         process = asyncio.create_task(self.drain())
-        await asyncio.wait_for(self.channel.hanging.wait(), 30)
+        await asyncio.wait_for(self.channel.hanging.wait(), 300)
         process.cancel()
         await asyncio.wait({process})
         self.channel.hangs = set()

@@ -87,7 +87,7 @@ class Api:
 
 @asynccontextmanager
 async def calling(fake: FakeTelegram) -> AsyncIterator[Api]:
-    async with httpx.AsyncClient(base_url=fake.url, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=fake.url, timeout=300, trust_env=False) as client:
         yield Api(client)
 
 

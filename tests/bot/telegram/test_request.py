@@ -92,7 +92,7 @@ async def talks_nonsense(_: asyncio.StreamReader, writer: asyncio.StreamWriter) 
 
 
 async def send(url: str, request: Request | None = None, *, chat: int = 1) -> Any:
-    request = request or Request(2, read_timeout=0.2)
+    request = request or Request(2, read_timeout=300)
     bot = Bot(TOKEN, base_url=url, request=request)
     async with request:
         return await bot.send_message(chat, "hello")
@@ -138,7 +138,7 @@ async def test_an_address_that_is_none_sent_nothing() -> None:
 @pytest.mark.parametrize("fault", [hangs, resets, closes, breaks_off, talks_nonsense])
 async def test_a_request_that_began_and_got_no_answer_is_unanswered(fault: Answer) -> None:
     async with server(fault) as url:
-        assert type(await failure(url)) is UnansweredRequestError
+        assert type(await failure(url, Request(2, read_timeout=0.2))) is UnansweredRequestError
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>Welcome</html>", b"[]", b'{"ok": true}', b'{"ok": fal'])
@@ -216,7 +216,7 @@ async def test_no_log_line_at_warning_or_above_shows_token_or_body(caplog: pytes
     caplog.set_level(logging.WARNING)
     for answer in (says(200, b"<html>hello</html>"), says(502, b"<html>hello</html>"), resets, hangs):
         async with server(answer) as url:
-            await failure(url)
+            await failure(url, Request(2, read_timeout=0.2))
     assert not caplog.records
 
 

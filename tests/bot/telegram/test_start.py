@@ -139,7 +139,7 @@ async def test_a_telegram_that_falls_silent_is_told_and_that_it_is_back(tmp_path
             house.joined.set()
             here.telegram.fail(faults.status(502), method="getMe", times=1_000)
             watching = asyncio.create_task(_watch_telegram(house, 0.01))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(300):
                 while not await app.alerts.lasting(AlertKind.CHANNEL_PAUSED):  # noqa: ASYNC110 - a row is no event
                     await asyncio.sleep(0.02)
                 here.telegram.mend()

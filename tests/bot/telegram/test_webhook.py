@@ -37,7 +37,10 @@ async def test_only_who_knows_the_secret_is_heard_and_nonsense_does_no_harm(tmp_
     async with bot_world(tmp_path, papers=0) as here:
         user = here.telegram.user(1001)
         url, settings = pushed(here)
-        async with here.running(listens_by="setWebhook", **settings), httpx.AsyncClient() as client:
+        async with (
+            here.running(listens_by="setWebhook", **settings),
+            httpx.AsyncClient(timeout=300) as client,
+        ):
 
             async def posts(body: bytes, secret: str = SECRET) -> int:
                 return (await client.post(url + PATH, content=body, headers={HEADER: secret})).status_code
@@ -80,7 +83,10 @@ async def test_an_update_that_comes_twice_is_acted_on_once(tmp_path: Path) -> No
             "entities": [{"type": "bot_command", "offset": 0, "length": 5}],
         }
         url, settings = pushed(here)
-        async with here.running(listens_by="setWebhook", **settings), httpx.AsyncClient() as client:
+        async with (
+            here.running(listens_by="setWebhook", **settings),
+            httpx.AsyncClient(timeout=300) as client,
+        ):
             for _ in range(2):
                 body = {"update_id": 777_000, "message": message}
                 assert (await client.post(url + PATH, json=body, headers={HEADER: SECRET})).status_code == 200

@@ -100,7 +100,7 @@ async def test_a_page_that_takes_too_long_is_given_up(monkeypatch: pytest.Monkey
         await asyncio.sleep(60)
 
     monkeypatch.setattr(app, "_ALL_SECONDS", 0.1)
-    async with serving(Protection(hangs, "", https=False)) as url, httpx.AsyncClient() as web:
+    async with serving(Protection(hangs, "", https=False)) as url, httpx.AsyncClient(timeout=300) as web:
         answer = await web.get(url)
         assert answer.status_code == 503
         assert "strict-transport-security" not in answer.headers
@@ -262,7 +262,7 @@ async def test_no_path_is_logged_by_the_server(caplog: pytest.LogCaptureFixture)
     caplog.set_level(logging.DEBUG)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    async with listening(Response("here"), "127.0.0.1", port), httpx.AsyncClient() as web:
+    async with listening(Response("here"), "127.0.0.1", port), httpx.AsyncClient(timeout=300) as web:
         answer = await web.get(f"http://127.0.0.1:{port}/confirm/secret")
     assert (answer.text, "server" in answer.headers) == ("here", False)
     assert not any(

@@ -405,7 +405,7 @@ def runs(process: int) -> bool:
 
 
 async def _under_way(marker: Path) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(300):
         while not os.path.exists(marker):  # noqa: ASYNC110, ASYNC240, PTH110 - a hook sends no notification
             await asyncio.sleep(0.01)
 

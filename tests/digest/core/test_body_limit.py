@@ -107,7 +107,9 @@ async def client(limit_bytes: int = MEGABYTE) -> AsyncIterator[httpx.AsyncClient
     def too_large() -> Exception:
         return OverflowError()
 
-    async with httpx.AsyncClient(event_hooks={"response": [BodyLimit(limit_bytes, too_large)]}) as made:
+    async with httpx.AsyncClient(
+        timeout=300, event_hooks={"response": [BodyLimit(limit_bytes, too_large)]}
+    ) as made:
         yield made
 
 
