@@ -24,6 +24,9 @@ class GlossaryError(DigestError):
     """A glossary file is invalid; the sentence names the file and, if one is at fault, the line."""
 
 
+Key = tuple[str, ...]
+"""The folded words of a term."""
+
 _HYPHENS = dict.fromkeys(map(ord, "-‐‑–·・ "))  # that translators set between the parts of a term
 
 
@@ -50,7 +53,7 @@ class Term:
 class Glossary:
     """Terms by the folded words of their source."""
 
-    terms: Mapping[tuple[str, ...], Term]
+    terms: Mapping[Key, Term]
 
     @cached_property
     def _longest(self) -> dict[str, int]:
@@ -70,7 +73,7 @@ class Glossary:
 
     def deciding(self, terms: Iterable[Term]) -> "Glossary":
         """Return a glossary in which `terms` are decided: their alternatives are no longer accepted."""
-        decided = {_key(term.source): replace(term, accepted=()) for term in terms}
+        decided = {key_of(term.source): replace(term, accepted=()) for term in terms}
         return Glossary({**self.terms, **decided})
 
     def decided(self, original: str, made: str) -> tuple[Term, ...]:
@@ -111,7 +114,7 @@ def _read(path: Path) -> str:
     return text
 
 
-def _terms(text: str, name: str) -> dict[tuple[str, ...], Term]:
+def _terms(text: str, name: str) -> dict[Key, Term]:
     try:
         rows = [*csv.reader(text.splitlines())]
     except csv.Error as error:
@@ -125,12 +128,12 @@ def _terms(text: str, name: str) -> dict[tuple[str, ...], Term]:
         term = _term(row)
         if term is None:
             raise GlossaryError(f"The glossary {name} lacks a term or a translation in line {number}.")
-        terms[_key(term.source)] = term
+        terms[key_of(term.source)] = term
     return terms
 
 
 def _term(row: list[str]) -> Term | None:
-    if len(row) != len(_HEAD) or not _key(row[0]):
+    if len(row) != len(_HEAD) or not key_of(row[0]):
         return None
     wordings = [wording.strip() for wording in row[1].split("|") if wording.strip()]
     return Term(row[0].strip(), wordings[0] if wordings else None, tuple(wordings[1:]))
@@ -150,7 +153,8 @@ def _bare(wording: str) -> str:
     return wording.lower().translate(_HYPHENS)
 
 
-def _key(source: str) -> tuple[str, ...]:
+def key_of(source: str) -> Key:
+    """Return the words of `source` by which a glossary finds it: without case, hyphens and plurals."""
     return tuple(_folded(source))
 
 

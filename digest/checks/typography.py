@@ -175,6 +175,12 @@ def foreign_character(made: str, language: str) -> str | None:
     )
 
 
+def is_all_chinese(made: str, language: str) -> bool:
+    """Return True if all letters of `made` are Chinese characters in the form of `language`, and there are some."""
+    letters = [sign for sign in made if sign.isalpha()]
+    return bool(letters) and {*letters} <= _repertoire("big5" if is_traditional(language) else "gb2312")
+
+
 def is_in_another_script(statement: str, language: str) -> bool:
     """Return True if a model's `statement` is certainly not in `language`. Only Chinese is checked."""
     if foreign_character(statement, language):

@@ -2,7 +2,8 @@
 
 `language.toml` holds the names of a language and the checks that its data carry, `lexicon.toml` the wordings of the
 concepts that the checks look for. Concepts have the same key in every language, which joins the original's language to
-that of the translation. `docs/languages.md` explains the format.
+that of the translation. `terms.toml`, which only English has, tells technical terms from other phrases.
+`docs/languages.md` explains the format.
 """
 
 import tomllib
@@ -12,10 +13,21 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 from digest.languages.language import Check, Language
-from digest.languages.lexicon import Bound, Lexicon, Numerals, Opposites, Rung, Superlative, Wordings
+from digest.languages.lexicon import (
+    Bound,
+    Chatter,
+    Lexicon,
+    Numerals,
+    Opposites,
+    Rung,
+    Superlative,
+    TermWords,
+    Wordings,
+)
 
 __all__ = [
     "Bound",
+    "Chatter",
     "Check",
     "Language",
     "Lexicon",
@@ -23,6 +35,7 @@ __all__ = [
     "Opposites",
     "Rung",
     "Superlative",
+    "TermWords",
     "Wordings",
     "known",
     "load",
@@ -74,6 +87,9 @@ def _read(folder: Traversable) -> Language:
     facts = _toml(folder.joinpath("language.toml"))
     bounded = {"bounded": facts.get("bounded_words")}
     material = {**facts, "tag": folder.name, "lexicon": _toml(folder.joinpath("lexicon.toml"))}
+    terms = folder.joinpath("terms.toml")
+    if terms.is_file():
+        material["term_words"] = _toml(terms)
     return Language.model_validate(material, context=bounded)
 
 

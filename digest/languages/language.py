@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from digest.languages.lexicon import Lexicon
+from digest.languages.lexicon import Lexicon, TermWords
 
 
 class Check(StrEnum):
@@ -52,6 +52,7 @@ class Language(BaseModel):
     excluded: tuple[str, ...] = ()
     checks: frozenset[Check]
     lexicon: Lexicon
+    term_words: TermWords = TermWords()
 
     @cached_property
     def answers_to(self) -> frozenset[str]:

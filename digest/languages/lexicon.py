@@ -203,3 +203,19 @@ class Lexicon(_Part):
     def opposite(self, concept: str) -> Opposites | None:
         """Return the pair of opposites of `concept`, or None."""
         return next((each for each in self.opposites if each.concept == concept), None)
+
+
+class TermWords(_Part):
+    """The words by which technical terms are told from other phrases; only the originals' language needs them.
+
+    A phrase ends before the words in `breaks`; a term neither begins with one of `not_first` nor ends with one of
+    `not_last`. Another term before one of `heads` is that term. `kept` are excepted from all of these, `never` are
+    phrases that are no terms.
+    """
+
+    breaks: Words = Wordings()
+    not_first: Words = Wordings()
+    not_last: Words = Wordings()
+    heads: Words = Wordings()
+    kept: Words = Wordings()
+    never: Words = Wordings()
