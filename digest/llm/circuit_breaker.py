@@ -19,7 +19,8 @@ from digest.llm.retry import RetryPolicy
 
 _log = structlog.get_logger()
 
-_CLOSING_ALL = {CallOutcome.QUOTA, CallOutcome.UNAUTHORISED, CallOutcome.REDIRECTED, CallOutcome.CERTIFICATE}
+_OF_THE_KEY = {CallOutcome.QUOTA, CallOutcome.UNAUTHORISED}
+_CLOSING_ALL = {*_OF_THE_KEY, CallOutcome.REDIRECTED, CallOutcome.CERTIFICATE}
 _CLOSING_MODEL = {CallOutcome.NO_MODEL}
 
 
@@ -77,9 +78,15 @@ class Availability:
         """Record that `model` answered; any answer shows that it is available."""
         self._troubles.pop(model, None)
 
-    def failed(self, model: str, paper: VersionId, fault: CallError) -> None:
-        """Record that a call to `model` for `paper` ended with `fault`."""
-        if fault.outcome in _CLOSING_ALL:
+    def failed(self, model: str, paper: VersionId, fault: CallError, *, is_judge: bool = False) -> None:
+        """Record that a call to `model` for `paper` ended with `fault`.
+
+        A key, or its credit, may be good for other models than that of a judge, which texts can go without. So what
+        they say to a judge closes its model alone.
+        """
+        if is_judge and fault.outcome in _OF_THE_KEY:
+            self._close(model, fault, self._patience.closed_seconds)
+        elif fault.outcome in _CLOSING_ALL:
             self._close(None, fault, self._patience.closed_seconds)
         elif fault.outcome in _CLOSING_MODEL:
             self._close(model, fault, self._patience.closed_seconds)

@@ -262,7 +262,8 @@ class Model:
             needed = tries.room_tokens if tries.is_cut_short else None
             await self._profiles.answered(model, used, observed_facts(question, reply.usage, fault, needed))
             return reply
-        self._availability.failed(model, question.version, fault)
+        is_judge = question.purpose is Purpose.JUDGEMENT
+        self._availability.failed(model, question.version, fault, is_judge=is_judge)
         if not await self._profiles.refused(model, used, fault, tokens) and fault.outcome.is_learned_from:
             return _Reply(CallError(CallOutcome.REFUSED, str(fault).rstrip(".")), reply.usage)
         return reply

@@ -162,18 +162,17 @@ class ReadingWriter:
         """The reading of the text or the notes in `material`."""
         answered = await self._ask(task, ReadingAnswer, material)
         said, corrections = answered.value.parts, _NOTHING
-        calls: tuple[Call, ...] = (answered.call,)
+        calls = await self._unrecorded(answered.call)
         grounds = await self._judged(task, said, task.grounds)
         failing = await asyncio.to_thread(reading_checks.failing, said, grounds)
         if failing:
-            await self._model.record(answered.call)
+            await self._record(calls)
             corrections, calls = await self._corrected(task, failing, material)
             grounds = await self._judged(task, corrections, grounds)
         kept, dropped = await asyncio.to_thread(reading_checks.mended, said, corrections, grounds)
         _log.info("reading_checked", paper=task.name, failing=len(failing), dropped=len(dropped))
         if not any(kept):
-            for call in calls:
-                await self._model.record(call)
+            await self._record(calls)
             raise MalformedAnswerError("Nothing that the model says of the paper rests on a passage of it.")
         doubts = await asyncio.to_thread(reading_checks.doubts, kept, task.paper.abstract or "")
         return Read(self._reading(task.paper, kept), (*dropped, *doubts), calls)
@@ -199,7 +198,18 @@ class ReadingWriter:
         except ModelError as error:
             _log.warning("reading_not_corrected", paper=task.name, error=str(error))
             return _NOTHING, ()
-        return answered.value.corrections, (answered.call,)
+        return answered.value.corrections, await self._unrecorded(answered.call)
+
+    async def _unrecorded(self, call: Call) -> tuple[Call, ...]:
+        """Return `call`, to be stored with the reading; with a judge store it, since the process may end meanwhile."""
+        if self._judge is None:
+            return (call,)
+        await self._model.record(call)
+        return ()
+
+    async def _record(self, calls: Sequence[Call]) -> None:
+        for call in calls:
+            await self._model.record(call)
 
     async def _ask(
         self, task: _Task, expected: type[_L], material: Mapping[str, object], *, aside: bool = False
