@@ -15,6 +15,7 @@ from digest.core.singleflight import Listeners
 from digest.core.verdicts import JudgedPair, Relation, Verdict
 from digest.judging.judge import Judge
 from digest.render import i18n
+from digest.render.stored_text import stored
 
 Screen = Callable[[Original, Translated, str], tuple[JudgedPair, ...]]
 """Chooses the pairs of a translation into a language (a BCP 47 tag) that are to be judged."""
@@ -102,14 +103,20 @@ def _is_summary(pair: JudgedPair, made: Translated) -> bool:
 def with_originals(
     original: Original, made: Translated, objections: Sequence[Objection], language: str
 ) -> Translated | None:
-    """Return `made` with the original in place of each sentence that is objected to; None if one is not found. Pure."""
+    """Return `made` with the original in place of each sentence that is objected to; None if one is not found. Pure.
+
+    Pairs are in the stored form, so `made` is searched and returned in it.
+    """
+    if not objections:
+        return made
+    made = Translated(stored(made.title or "") or None, stored(made.abstract), stored(made.summary or ""))
     mark = str(i18n.words("post", i18n.words_of("post", language)).original_mark)
     for objection in objections:
         found = _replaced(original, made, objection.pair, mark)
         if found is None:
             return None
         made = found
-    return replace(made, summary=None) if objections else made
+    return replace(made, summary=None)
 
 
 def _replaced(original: Original, made: Translated, pair: JudgedPair, mark: str) -> Translated | None:

@@ -48,9 +48,11 @@ class Draft:
         return not is_hard(self.findings)
 
     @property
-    def rank(self) -> tuple[int, int]:
-        """Sort key: the numbers of hard and of all findings; lower is better."""
-        return sum(finding.hard for finding in self.findings), len(self.findings)
+    def rank(self) -> tuple[int, int, int]:
+        """Sort key: the numbers of hard findings, of a judge's, and of all; lower is better."""
+        hard = sum(finding.hard for finding in self.findings)
+        judged = sum(finding.flaw is Flaw.MEANING for finding in self.findings)
+        return hard, judged, len(self.findings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,14 @@ from starlette.responses import Response
 from digest.checks import glossary
 from digest.checks.meaning import screened
 from digest.checks.translation import Original, Translated
-from digest.core.findings import Flaw
+from digest.core.findings import Flaw, finding
 from digest.core.models import Paper, Purpose, Translation
 from digest.core.verdicts import Doubt, JudgedPair, Relation, Verdict
 from digest.judging.judge import JudgementAnswer
 from digest.judging.translations import Objection, Reviewer, affordable, with_originals
 from digest.llm.prompts import PromptTemplate
 from digest.pipeline.translate import TranslationAnswer, TranslationAttempt, TranslationRules, Translator
+from digest.pipeline.translation_draft import Draft, DraftSheet
 from digest.render.stored_text import stored
 from tests.digest.judging.judge_world import JudgeWorld, judge_world
 from tests.fakes import model_faults as faults
@@ -250,6 +251,23 @@ def test_a_sentence_is_found_whatever_the_white_space_in_it() -> None:
     assert shown(objection("乙\n丙。")) == Translated(
         "题", "甲。\n\n[原文] Our method beats the baseline. 丁。", None
     )
+
+
+def test_a_sentence_is_found_if_the_model_wrote_it_in_tex() -> None:
+    original = Original("EchoNet-1: Hearing", " ".join(ENGLISH))
+    made = Translated("题", r"甲。\textbf{乙}优于丙。丁。", "总。")
+    found = with_originals(original, made, [objection("**乙**优于丙。")], "zh-CN")
+    assert found is not None
+    assert found.abstract == "甲。 [原文] Our method beats the baseline. 丁。"
+
+
+def test_a_repair_of_the_meaning_is_preferred_though_it_has_more_small_flaws() -> None:
+    flaws = {"wrong": [Flaw.MEANING], "repaired": [Flaw.TERM, Flaw.BRACKETS], "broken": [Flaw.FORMULA]}
+    drafts = {
+        name: Draft(DraftSheet("", name, ""), Translated(None, name, None), tuple(map(finding, some)))
+        for name, some in flaws.items()
+    }
+    assert sorted(drafts, key=lambda name: drafts[name].rank) == ["repaired", "wrong", "broken"]
 
 
 def test_a_wrong_title_is_replaced_and_a_wrong_summary_left_out() -> None:
