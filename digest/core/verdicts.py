@@ -62,6 +62,11 @@ class Relation(StrEnum):
         """True if the passage must not be shown as it is: reversed, stronger, added or missing."""
         return self in (Relation.REVERSED, Relation.STRONGER, Relation.ADDED, Relation.MISSING)
 
+    @property
+    def confirms(self) -> bool:
+        """True if the original says what the passage says, or more."""
+        return self in (Relation.SAME, Relation.WEAKER)
+
 
 @dataclass(frozen=True, slots=True)
 class JudgedPair:

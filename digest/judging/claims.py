@@ -17,7 +17,7 @@ from digest.checks.evidence import Searchable
 from digest.core.findings import Finding, Flaw, finding
 from digest.core.models import Statement, VersionId
 from digest.core.singleflight import Listeners
-from digest.core.verdicts import JudgedPair, Relation, Verdict
+from digest.core.verdicts import JudgedPair, Verdict
 from digest.judging.judge import MOST_CHARACTERS, MOST_PAIRS, Judge
 from digest.judging.trust import is_believable
 
@@ -48,12 +48,15 @@ async def findings(
     believed, the caller decides (`are_believable`).
     """
     pairs = await asyncio.to_thread(paired, claims, subject.text)
-    verdicts: dict[int, Verdict] = {}
-    for batch in batches(pairs)[:MOST_CALLS]:
-        judged = await judge.judge(
+    judged = (
+        judge.judge(
             batch, version=subject.version, language=subject.language, about="claims", listeners=listeners
         )
-        verdicts.update(judged.verdicts)
+        for batch in batches(pairs)[:MOST_CALLS]
+    )
+    verdicts: dict[int, Verdict] = {}
+    for each in await asyncio.gather(*judged):  # at once: somebody may wait, and a judge may hang
+        verdicts.update(each.verdicts)
     found = {
         claim: _finding(claim, verdicts[number])
         for number, claim in enumerate(claims, 1)
@@ -107,6 +110,6 @@ def _fits(pairs: Sequence[JudgedPair]) -> bool:
 
 
 def _finding(claim: Statement, verdict: Verdict) -> Finding | None:
-    if not verdict.relation.objects and verdict.relation is not Relation.OTHER:
+    if verdict.relation.confirms:
         return None
     return finding(Flaw.NOT_SAID, f"{verdict.relation}: {verdict.words or claim.text[: evidence.TOLD]}")

@@ -1,8 +1,8 @@
 """A judge: a second model that says whether passages mean what their originals say. It never rewrites.
 
 It is asked once for all passages of a text. Its answer is untrusted like that of any model: unknown ids, second
-verdicts on a pair, unknown relations, and objections without words of the pair are dropped. A judge that objects to
-nearly everything is not believed (`digest.judging.trust`). Its failure is never a fault of the text: a pair
+verdicts on a pair, unknown relations, and objections without words of the pair are dropped. A judge that confirms
+hardly anything is not believed (`digest.judging.trust`). Its failure is never a fault of the text: a pair
 without a verdict is as if nobody had asked.
 """
 
@@ -125,18 +125,26 @@ class Judge:
             _log.warning("judging_failed", paper=str(version), about=about, error=str(error))
             await self._failed(str(error), at_once=isinstance(error, BudgetSpentError))
             return Judgement(known)
+        return await self._heard(text, prompt, wanted, answered, known)
+
+    async def _heard(
+        self,
+        text: "_JudgeText",
+        prompt: Prompt,
+        wanted: Sequence[JudgedPair],
+        answered: Answered[JudgementAnswer],
+        known: Mapping[int, Verdict],
+    ) -> Judgement:
+        """Store the call and, if the judge is believed, its verdicts on the `wanted` pairs."""
         given = verdicts_of(answered.value, wanted)
         whole = {**known, **given}
-        is_believed = self._note(prompt, answered.call, given) and (
-            about
-            == "claims"  # of which a call may have but some of a text: whoever knows all of them decides
-            or is_believable(_objections(whole), len(whole))
-        )
+        self._note(prompt, answered.call, len(wanted), given)
+        is_believed = self._trust.doubt is None and _is_believable(text.about, whole)
         await self._store(text, answered.call, given if is_believed else {})
         _log.info(
             "text_judged",
-            paper=str(version),
-            about=about,
+            paper=str(text.version),
+            about=text.about,
             pairs=len(wanted),
             verdicts=len(given),
             objections=_objections(given),
@@ -190,12 +198,12 @@ class Judge:
             await model_calls.save_call(connection, call)
             await stored_verdicts.save(connection, text.version, text.language, fresh, self._clock())
 
-    def _note(self, prompt: Prompt, call: Call, given: Mapping[int, Verdict]) -> bool:
-        """Add the verdicts `given` to the judge's record; return True if it is believed."""
+    def _note(self, prompt: Prompt, call: Call, pairs: int, given: Mapping[int, Verdict]) -> None:
+        """Add the verdicts `given` on so many `pairs` to the judge's record."""
         expected = estimate_tokens(Purpose.JUDGEMENT, prompt.system + prompt.user)
         tokens = call.prompt_tokens + call.completion_tokens
-        self._trust.note(JudgedText(len(given), _objections(given), expected, tokens))
-        return self._trust.doubt is None
+        unconfirmed = sum(not verdict.relation.confirms for verdict in given.values())
+        self._trust.note(JudgedText(pairs, len(given), unconfirmed, expected, tokens))
 
     async def _answered(self, given: Mapping[int, Verdict]) -> None:
         if not given:
@@ -203,7 +211,10 @@ class Judge:
             return
         self._failures = 0
         doubt = self._trust.doubt
-        await self._say(doubt and f"{self._name} is not believed. {doubt}")
+        if doubt is not None:
+            await self._say(f"{self._name} is not believed. {doubt}")
+        elif self._is_told_over is not None or self._trust.is_known:  # an earlier process may have had doubts
+            await self._say(None)
 
     async def _failed(self, reason: str, *, at_once: bool = False) -> None:
         """Tell the operator of a failure, `at_once` or if it repeats."""
@@ -285,6 +296,11 @@ def _is_in(words: str, pair: JudgedPair) -> bool:
 def _plain(text: str) -> str:
     """Return `text` without case and white space."""
     return "".join(text.casefold().split()).strip(".,，。：:")
+
+
+def _is_believable(about: About, given: Mapping[int, Verdict]) -> bool:
+    """Return False if there are too many objections to one text; of claims a call may have but some of a text."""
+    return about == "claims" or is_believable(_objections(given), len(given))
 
 
 def _objections(given: Mapping[int, Verdict]) -> int:

@@ -1,8 +1,6 @@
 """Tests of readings and answers with a judge, through the whole program."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -11,7 +9,7 @@ from digest.core.models import Answer, Gap, Purpose
 from tests.bot.world import WEDNESDAY_NOON, World, world
 from tests.fakes import model_judges as judges
 from tests.fakes.model import FakeModel
-from tests.fakes.model_judges import AskedPair, Script
+from tests.fakes.model_judges import Script
 
 CLAIM = "第二部分处理标注。"
 OTHERS = ("既有方法难以解决", "效果因此受限", "第一部分处理")
@@ -33,14 +31,7 @@ async def test_a_claim_that_the_judge_does_not_find_in_its_passage_is_not_publis
         assert asked(here, Purpose.READING) == 2
 
 
-def everything(relation: str) -> Script:
-    def judge(pairs: Sequence[AskedPair]) -> dict[str, Any]:
-        return {"verdicts": [judges.verdict(pair, relation) for pair in pairs]}
-
-    return judge
-
-
-@pytest.mark.parametrize("judge", [everything("reversed"), everything("other"), judges.broken])
+@pytest.mark.parametrize("judge", [judges.objecting, judges.calling("other"), judges.broken])
 async def test_a_bad_judge_empties_no_reading(tmp_path: Path, judge: Script) -> None:
     async with world(tmp_path, FakeModel(judge=judge), papers=3, judge_model="judge") as here:
         await here.run()

@@ -42,9 +42,13 @@ def agreeing(pairs: Sequence[AskedPair]) -> dict[str, Any]:
     return {"verdicts": [verdict(pair) for pair in pairs]}
 
 
-def objecting(pairs: Sequence[AskedPair]) -> dict[str, Any]:
-    """Call every pair reversed."""
-    return {"verdicts": [verdict(pair, "reversed") for pair in pairs]}
+def calling(relation: str) -> Script:
+    """Call every pair that relation."""
+    return lambda pairs: {"verdicts": [verdict(pair, relation) for pair in pairs]}
+
+
+objecting = calling("reversed")
+"""Call every pair reversed."""
 
 
 def honest(faults: Mapping[str, str]) -> Script:

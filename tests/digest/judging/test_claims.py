@@ -1,5 +1,6 @@
 """Tests of claims that a judge holds against their passages: what is not said there reaches no reader."""
 
+import asyncio
 import json
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from digest.checks.evidence import searchable
 from digest.checks.glossary import Glossary
@@ -17,7 +19,7 @@ from digest.core.findings import Flaw
 from digest.core.models import Answer, Claim, Purpose, Statement
 from digest.core.singleflight import Listeners
 from digest.core.verdicts import JudgedPair
-from digest.judging.claims import PASSAGES_LIMIT, batches, paired
+from digest.judging.claims import PASSAGES_LIMIT, Subject, batches, findings, paired
 from digest.judging.judge import MOST_PAIRS
 from digest.pipeline.answering import Answerer
 from digest.pipeline.reading import Read, ReadingWriter
@@ -171,10 +173,7 @@ async def test_what_a_judge_finds_weaker_or_does_not_answer_stays(engine: AsyncE
 async def test_a_judge_that_objects_to_most_of_a_reading_is_not_believed(
     engine: AsyncEngine, relation: str
 ) -> None:
-    def judge(pairs: Sequence[AskedPair]) -> dict[str, Any]:
-        return {"verdicts": [judges.verdict(pair, relation) for pair in pairs]}
-
-    async with readers(engine, judge, says(*HONEST)) as it:
+    async with readers(engine, judges.calling(relation), says(*HONEST)) as it:
         made = await it.read()
         assert texts(made.reading.results) == honest()
         assert made.findings == ()
@@ -252,6 +251,26 @@ def test_all_claims_are_judged_in_calls_of_about_the_same_size() -> None:
     assert {len(batch) for batch in made} == {23, 24}
     assert len(batches([*pairs[:MOST_PAIRS]])) == 2  # by their characters
     assert batches([]) == []
+
+
+async def test_the_calls_for_one_text_run_at_once_because_somebody_may_wait(engine: AsyncEngine) -> None:
+    both = asyncio.Barrier(2)
+
+    class Late(Response):
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            await both.wait()
+            await super().__call__(scope, receive, send)
+
+    def late(asked: Asked) -> Response:
+        return Late(json.dumps(asked.completion), media_type="application/json")
+
+    claims = [
+        Statement(f"第{number}个房间的误差都下降。", ("Errors fall in every room.",)) for number in range(31)
+    ]
+    async with FakeModel(always=late) as fake, judge_world(fake, engine) as it:
+        subject = Subject(paper().version, "zh-CN", searchable(TEXT))
+        found = await findings(it.judge, claims, subject)
+    assert found == dict.fromkeys(claims)
 
 
 def test_the_passages_of_a_claim_are_bounded() -> None:

@@ -112,6 +112,16 @@ async def test_the_operator_hears_once_of_a_judge_that_keeps_failing_and_once_of
         assert len(it.failed) == 4
 
 
+async def test_an_alert_of_an_earlier_process_ends_once_the_judge_has_proved_itself(
+    engine: AsyncEngine,
+) -> None:
+    async with FakeModel() as fake, judge_world(fake, engine) as it:
+        await it.judged(*numbered(1, 6))
+        assert it.told == []
+        await it.judged(*numbered(2, 6), number=2)
+        assert it.told == [None]
+
+
 async def test_an_endpoint_that_fails_is_no_error_of_the_text(engine: AsyncEngine) -> None:
     async with FakeModel(always=faults.status(500)) as fake, judge_world(fake, engine) as it:
         assert await it.judged(*pairs(DOWN)) == judging.Judgement()
@@ -132,7 +142,7 @@ async def test_judging_stops_before_the_budget_of_translations_is_spent_and_says
 async def test_a_judge_that_objects_to_most_of_a_text_is_not_believed_there(engine: AsyncEngine) -> None:
     async with FakeModel(judge=judges.objecting) as fake, judge_world(fake, engine) as it:
         assert (await it.judged(*numbered(1, 4))).verdicts == {}
-        assert it.told == [None]  # one text says little about the judge
+        assert it.told == []  # one text says little about the judge
         async with database.reading(engine) as connection:
             assert len((await connection.execute(select(verdicts_table))).all()) == 0
 
@@ -142,21 +152,24 @@ async def test_a_short_text_may_be_wrong_as_a_whole(engine: AsyncEngine) -> None
         assert len((await it.judged(*pairs(UP, UP + UP))).verdicts) == 2
 
 
-async def test_a_judge_that_objects_to_everything_is_set_aside_until_it_does_not(engine: AsyncEngine) -> None:
-    async with FakeModel(judge=judges.objecting) as fake, judge_world(fake, engine) as it:
+@pytest.mark.parametrize("judge", [judges.objecting, judges.calling("other"), judges.about_others])
+async def test_a_judge_that_confirms_nothing_is_set_aside_until_it_does(
+    engine: AsyncEngine, judge: judges.Script
+) -> None:
+    async with FakeModel(judge=judge) as fake, judge_world(fake, engine) as it:
         for number in range(1, 39):
             await it.judged(*numbered(number, 2), number=number)
         made = await it.judged(*numbered(39, 2), number=39)
         assert made.verdicts == {}
-        [_, reason] = it.told
+        [reason] = it.told
         assert reason is not None
-        assert reason.startswith("fake-judge is not believed")
+        assert reason.startswith("fake-judge")
         assert calls(fake) < 20  # few texts are tried
         fake.judge = judges.agreeing
         for number in range(40, 40 + PROBE * TEXTS):
             made = await it.judged(*numbered(number, 2), number=number)
         assert len(made.verdicts) == 2
-        assert it.told[2:] == [None]
+        assert it.told[1:] == [None]
 
 
 def items(*given: Any) -> JudgementAnswer:
@@ -230,12 +243,21 @@ def test_doubtful_pairs_come_first_when_there_are_too_many() -> None:
 def test_a_judge_that_needs_far_more_tokens_than_its_answers_is_not_believed() -> None:
     trust = Trust()
     for _ in range(4):
-        trust.note(JudgedText(5, 0, 1_000, 9_000))
+        trust.note(JudgedText(5, 5, 0, 1_000, 9_000))
         assert trust.doubt is None
-    trust.note(JudgedText(5, 0, 1_000, 9_000))
+    trust.note(JudgedText(5, 5, 0, 1_000, 9_000))
     assert trust.doubt == "It needs 9 times the tokens that its answers should need."
     for _ in range(TEXTS):
-        trust.note(JudgedText(5, 0, 1_000, 1_200))
+        trust.note(JudgedText(5, 5, 0, 1_000, 1_200))
+    assert trust.doubt is None
+
+
+def test_a_judge_that_leaves_nearly_all_passages_out_is_not_believed() -> None:
+    trust = Trust()
+    trust.note(JudgedText(6, 0, 0, 1_000, 1_000))
+    trust.note(JudgedText(6, 1, 0, 1_000, 1_000))
+    assert trust.doubt == "It gives a usable verdict on 1 of the last 12 passages."
+    trust.note(JudgedText(6, 6, 0, 1_000, 1_000))
     assert trust.doubt is None
 
 
@@ -249,7 +271,7 @@ async def test_a_judge_that_is_measured_is_heard_whatever_it_says(engine: AsyncE
         assert (await it.judged(*numbered(1, 20))).verdicts == {}  # what was measured decides nothing
     assert calls(fake) == 2
     assert it.told == [
-        "fake-judge is not believed. It objects to 20 of the last 20 passages, more than half."
+        "fake-judge is not believed. It does not confirm 20 of the last 20 passages, more than half."
     ]
 
 
