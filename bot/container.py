@@ -104,7 +104,7 @@ async def open_app(
             models = await language_model.model(
                 settings, engine, connected, wall_clock, alerts, ends.model_retry_policy
             )
-            judge = language_model.judge(settings, models, engine, wall_clock, alerts)
+            judge = await language_model.judge(settings, models, engine, wall_clock, alerts)
         single_flight = SingleFlight()
         stack.push_async_callback(single_flight.close)
         dependencies = PaperSources(

@@ -67,11 +67,17 @@ async def model(
     )
 
 
-def judge(
+async def judge(
     settings: Settings, asked: Model, engine: AsyncEngine, clock: Clock, alerts: Alerts
 ) -> Judge | None:
-    """Create the judge of translations and claims; None if the operator wants none."""
+    """Create the judge of translations and claims; None if the operator wants none.
+
+    Alerts about a judge that is no longer asked are resolved.
+    """
     name = settings.judge
+    for alert in await alerts.lasting(AlertKind.JUDGE_STOPPED):
+        if alert.subject != name:
+            await alerts.resolve(AlertKind.JUDGE_STOPPED, alert.subject)
     if name is None:
         return None
 

@@ -289,7 +289,7 @@ class AlertKind(StrEnum):
     it does.
     """
     JUDGE_STOPPED = "judge-stopped"
-    """Translations are shown without being judged; the subject is the judge's model, the reason a sentence."""
+    """Texts are shown without being judged; the subject is the judge's model, the reason a sentence."""
     PAPERS_UNEXPLAINED = "papers-unexplained"
     """Announced papers are in no edition, without a reason; the reason is their number."""
     HIDDEN_INSTRUCTIONS = "hidden-instructions"

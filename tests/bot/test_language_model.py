@@ -3,6 +3,8 @@
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from bot import language_model, settings
 from bot.core.models import AlertKind
 from digest.core.models import Purpose
@@ -44,6 +46,17 @@ async def test_prompts_that_are_cut_in_silence_are_an_alert_until_the_settings_c
             assert int(alert.reason.replace(",", "")) > 2_000
         async with here.app(WEDNESDAY_NOON, openai_base_url="http://other.invalid/v1") as app:
             assert await app.alerts.lasting(AlertKind.PROMPTS_CUT) == []
+
+
+@pytest.mark.parametrize("other", ["second", "none"])
+async def test_an_alert_about_a_judge_ends_when_it_is_no_longer_asked(tmp_path: Path, other: str) -> None:
+    async with world(tmp_path, papers=0, judge_model="first") as here:
+        async with here.app(WEDNESDAY_NOON) as app:
+            await app.alerts.raise_(AlertKind.JUDGE_STOPPED, "first", "It does not answer.")
+        async with here.app(WEDNESDAY_NOON) as app:
+            assert len(await app.alerts.lasting(AlertKind.JUDGE_STOPPED)) == 1
+        async with here.app(WEDNESDAY_NOON, judge_model=other) as app:
+            assert await app.alerts.lasting(AlertKind.JUDGE_STOPPED) == []
 
 
 def test_fields_of_one_purpose_stand_before_those_of_all() -> None:
