@@ -23,25 +23,15 @@ from functools import cache
 from itertools import islice
 
 from digest.checks import opposites, quantities
-from digest.checks.quantities import Measure, Quantity, find_quantities
+from digest.checks.quantities import Quantity, find_quantities
 from digest.core.findings import Finding, Flaw, finding
+from digest.languages.units import Measure
 
 _TEX = re.compile(r"\{([,.])\}|\\[,;:! ]|\\(?=[%$#])|[_^](?:\{[^{}]*\}|[^\s{}])|\$")
 _DECIMAL_COMMA = re.compile(r"(?<=\d),(?=(?:\d{1,2}|\d{4,})(?!\d))")  # in French and German
 _PARTED = re.compile("(?<=\\d)[\u00a0\u202f](?=\\d{3})")
-_SCALED = re.compile(r"[十百千万亿]|hundred|thousand|million|billion|trillion|\d-?\s?(?:K|M|B|T|k|bn)\Z")
-_MONTHS = (
-    "january", "february", "march", "april", "", "june", "july", "august", "september", "october", "november",
-    "december",
-)  # fmt: skip # May is mostly another word
-_SAID = {  # words of a passage that a statement may write in digits
-    **dict.fromkeys(("one", "once", "single", "first"), (Decimal(1),)),
-    **dict.fromkeys(("two", "twice", "double", "doubles", "doubled", "second", "both"), (Decimal(2),)),
-    "half": (Decimal(50), Decimal("0.5")),
-    **{month: (Decimal(number),) for number, month in enumerate(_MONTHS, start=1)},
-}
+_SCALED = re.compile(rf"{quantities.SCALE}|\d-?\s?(?:K|M|B|T|k|bn)\Z")
 _DECADE = re.compile(r"(\d\d)\s*世纪\s*(\d)0\s*年代")
-_WORD = re.compile(r"[a-z]+")
 _NUMERAL = r"\d+(?:\.\d+)*\s*(?:\([a-z]\)|[a-z]\b)?"
 _POINTER = re.compile(
     rf"(?:(?<![代形模方样格列发谱意地企试视布流互正端])[图表式§]|公式|算法|附录|章节|定理|(?:table|figure|fig|section|sec|equation|eq|algorithm|appendix|chapter)s?\.?)"
@@ -83,7 +73,7 @@ def _values(passage: str) -> Iterator[Decimal]:
         yield from (each.bare, *(amount.value for amount in each.amounts))
     lower = passage.lower()
     yield from map(Decimal, (*quantities.english_numeral(lower), *quantities.hinted_numeral(lower)))
-    yield from (value for word in _WORD.findall(lower) for value in _SAID.get(word, ()))
+    yield from quantities.implied_numeral(lower)
 
 
 def _worth(one: Quantity) -> set[Decimal]:

@@ -10,23 +10,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from digest import languages
 from digest.checks import quantities
-from digest.checks.quantities import STRICT_UNITS, Measure, Quantity, find_quantities, same
+from digest.checks.quantities import STRICT_UNITS, Quantity, find_quantities, same
 from digest.core.findings import Finding, Flaw, finding
+from digest.languages.numbers import Meaning
+from digest.languages.units import Measure, Unit
 
+_ENGLISH, _CHINESE = (languages.shipped(tag).numbers for tag in (languages.SOURCE, languages.CHINESE))
 _DIGITS = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 _FORMULA = re.compile(r"\$[^$]*\$")
 _JOINED = re.compile(r"[A-Za-z]-(\d[\w.%]*)")  # any-to-192kHz, mid-2000s
-_MONTHS = (  # noqa: SIM905 - a list of words reads best as words
-    "january february march april may june july august september october november december"
-).split()
 _DECADE = re.compile(r"\b(?:1[89]|20)(\d)0s\b")
 _CENTURY = Decimal(20)
-_SHARES = {
-    Decimal(50): ("一半", "半数", "过半", "对半"),
-    Decimal(100): ("全部", "完全", "百分之百", "所有", "翻倍", "一倍"),
-}
-_IDIOMS = {Decimal(1): ("单", "首", "一次", "第一"), Decimal(2): ("两", "双", "倍"), Decimal("0.5"): ("半",)}
 _SURE = 3  # digits, zeros at the ends apart; a number with at least as many is never reworded
 _RANGE = re.compile(r"(\d{2,})[-–~至到](\d{2,})")
 
@@ -151,11 +147,12 @@ def _says(original: Quantity, made: Quantity) -> bool:
 
 def _is_spelled(one: Quantity, values: set[int], made: str) -> bool:
     """Return True if a number is written out in Chinese characters: 五种, 百分之五十, 一半."""
-    value = one.amounts[0].value
-    is_share = one.amounts[0].measure is Measure.SHARE
-    idioms = _SHARES if is_share else _IDIOMS if one.amounts[0].measure not in STRICT_UNITS else {}
-    if any(word in made for word in idioms.get(one.bare, ())):
-        return True
+    value, measure = one.amounts[0].value, one.amounts[0].measure
+    is_share = measure is Measure.SHARE
+    if is_share or measure not in STRICT_UNITS:
+        said = Meaning(one.bare, Unit.PERCENT if is_share else None)
+        if any(word in made for word in _CHINESE.words_for(said)):
+            return True
     return value in values or one.bare in values
 
 
@@ -204,7 +201,7 @@ def _loosely(everything: str) -> Iterator[Decimal]:
     lower = everything.lower()
     for digits in _DIGITS.findall(everything):
         yield Decimal(digits.replace(",", ""))
-    for month, name in enumerate(_MONTHS, start=1):
+    for month, name in enumerate(_ENGLISH.months, start=1):
         if name in lower:
             yield Decimal(month)
     for decade in _DECADE.findall(everything):

@@ -10,36 +10,39 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from enum import StrEnum
 
-_WORDS = (  # noqa: SIM905 - a list of words reads best as words
-    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen twenty"
-).split()
-_TENS = ["thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
-_VALUES = {word: at for at, word in enumerate(_WORDS, start=1)} | {
-    word: at * 10 for at, word in enumerate(_TENS, start=3)
-}
-_POWERS = {"hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9}
-_ENGLISH = re.compile(
-    rf"\b(?:({'|'.join(_VALUES)})(?:[- ]({'|'.join(_WORDS[:9])}))?)\b(?:[- ]({'|'.join(_POWERS)}))?"
-)
+from digest import languages
+from digest.languages.numbers import Meaning
+from digest.languages.units import Measure, Unit
+
+
+def _any_of(names: Iterable[str]) -> str:
+    return "|".join(sorted(map(re.escape, names), key=len, reverse=True))
+
+
+_ENGLISH, _CHINESE = languages.shipped(languages.SOURCE), languages.shipped(languages.CHINESE)
+_VALUES = {word: int(value) for word, value in _ENGLISH.lexicon.numerals.values.items() if value}
+_ONES = _any_of(word for word, value in _VALUES.items() if value < 10)
+_POWERS = {word: int(value) for word, value in _ENGLISH.lexicon.numerals.scales.items() if value >= 100}
+"""Not dozens, which are rarely exact."""
+_ANY_POWER = _any_of(_POWERS)
+_NUMERALS = re.compile(rf"\b(?:({_any_of(_VALUES)})(?:[- ]({_ONES}))?)\b(?:[- ]({_ANY_POWER}))?")
+_WORD = re.compile(r"[a-z]+")
 _NAME = re.compile(r"[A-Z]{2,}|[A-Z][a-z]+-[A-Z]")
-_STEMS = {
-    3: ("third", "tri", "triple"), 4: ("fourth", "quad", "quart"), 5: ("fifth", "penta", "quint"),
-    6: ("sixth", "hexa"), 7: ("seventh", "hepta"), 8: ("eighth", "oct"), 9: ("ninth",), 10: ("tenth", "deca"),
-}  # fmt: skip
+_STEMS = _ENGLISH.numbers.stems
 
-_DIGITS = {sign: value for value, sign in enumerate("零一二三四五六七八九")} | {"两": 2, "〇": 0}
-_PLACES = {"十": 10, "百": 100, "千": 1_000}
-_GROUPS = {"万": 10**4, "亿": 10**8}
+_WRITTEN, _NUMERAL = _CHINESE.numbers.characters, _CHINESE.lexicon.numerals
+_DIGITS = {sign: int(_NUMERAL.values[sign]) for sign in _WRITTEN.digits}
+_PLACES = {sign: int(_NUMERAL.scales[sign]) for sign in _WRITTEN.places}
+_GROUPS = {sign: int(_NUMERAL.scales[sign]) for sign in _WRITTEN.groups}
 _MULTIPLIERS = _PLACES | _GROUPS
+_SCALE_SIGN = f"[{''.join(_MULTIPLIERS)}]"
+SCALE = rf"{_SCALE_SIGN}|{_ANY_POWER}"
+"""A pattern for the words that multiply a number."""
 _MORE = "余多来几"  # between places: 三百余万
 _SIGNS = "".join([*_DIGITS, *_PLACES, *_GROUPS])
-_CHINESE = re.compile(f"[{_SIGNS}]+(?:[{_MORE}][{''.join(_GROUPS)}]+)?")
+_HAN_NUMERAL = re.compile(f"[{_SIGNS}]+(?:[{_MORE}][{''.join(_GROUPS)}]+)?")
 _WITHOUT_MORE = str.maketrans("", "", _MORE)
-_OF_SIZE = ("级", "量级", "规模")  # after a multiplier alone: 亿级
-_COUNTED = "个种项类名位条组次倍层阶维步段大轮篇份套对台款级路项"  # measure words: the number counts
 
 
 def english_numeral(text: str) -> Iterator[int]:
@@ -47,7 +50,7 @@ def english_numeral(text: str) -> Iterator[int]:
 
     A word in a name does not count: TEN-VAD.
     """
-    for found in _ENGLISH.finditer(text.lower()):
+    for found in _NUMERALS.finditer(text.lower()):
         tens, ones, power = found.groups()
         value = (_VALUES[tens] + (_VALUES[ones] if ones else 0)) * _POWERS.get(power, 1)
         if value > 2 and not _NAME.match(text, found.start()):
@@ -59,15 +62,20 @@ def hinted_numeral(text: str) -> set[int]:
     return {value for value, stems in _STEMS.items() if any(stem in text for stem in stems)}
 
 
+def implied_numeral(text: str) -> Iterator[Decimal]:
+    """Yield the values that words of `text` (lower case) imply, if not as a numeral: a single, both, in October."""
+    yield from (value for word in _WORD.findall(text) for value in _ENGLISH.numbers.implied_by.get(word, ()))
+
+
 def chinese_numeral(text: str) -> Iterator[tuple[int, bool]]:
     """Yield the values of the numerals in `text`, each with True if it counts things: 九种 does, 统一 does not."""
-    for found in _CHINESE.finditer(text):
+    for found in _HAN_NUMERAL.finditer(text):
         signs = found[0].translate(_WITHOUT_MORE)
         value = _value(signs)
-        if value is None and text.startswith(_OF_SIZE, found.end()):
+        if value is None and text.startswith(_WRITTEN.sizes, found.end()):
             value = multiplier(signs)
         if value is not None:
-            yield value, text[found.end() : found.end() + 1] in _COUNTED
+            yield value, text[found.end() : found.end() + 1] in _WRITTEN.counters
 
 
 def multiplier(signs: str) -> int:
@@ -99,65 +107,10 @@ def _value(signs: str) -> int | None:
     return total + group + digit
 
 
-class Measure(StrEnum):
-    """The kinds of quantities; the value is the common unit to which all units of the kind are converted."""
-
-    SHARE = "%"
-    LEVEL = "dB"
-    FREQUENCY = "Hz"
-    RATE = "bit/s"
-    TIME = "s"
-    RATIO = "x"
-    MEMORY = "byte"
-    MONTHS = "month"
-    YEARS = "year"
-    WIDTH = "bit"
-    LENGTH = "m"
-    ANGLE = "°"
-
-
-_TABLE = {
-    Measure.SHARE: {"1": "% percent per-cent percentage percentage-point percentage-points pp 百分点"},
-    Measure.LEVEL: {"1": "dB decibel decibels dBFS dBA dBm 分贝"},
-    Measure.FREQUENCY: {
-        "1": "Hz hz hertz 赫兹 赫",
-        "1e3": "kHz khz KHz 千赫兹 千赫",
-        "1e6": "MHz 兆赫兹 兆赫",
-        "1e9": "GHz 吉赫兹 吉赫",
-    },
-    Measure.RATE: {
-        "1": "bps bit/s bits/s b/s bit-per-second bits-per-second 比特每秒 比特/秒 bit/秒 位/秒",
-        "1e3": "kbps Kbps kb/s kbit/s kbits/s kilobit-per-second kilobits-per-second 千比特每秒 千比特/秒",
-        "1e6": "Mbps Mb/s Mbit/s 兆比特每秒 兆比特/秒",
-    },
-    Measure.TIME: {
-        "1e-6": "us microsecond microseconds 微秒",
-        "1e-3": "ms msec millisecond milliseconds 毫秒",
-        "1": "s sec secs second seconds 秒",
-        "60": "min mins minute minutes 分钟",
-        "3600": "h hr hrs hour hours 小时",
-        "86400": "day days 天",
-        "604800": "week weeks 周 星期",
-    },
-    Measure.RATIO: {"1": "x X times time fold folds 倍 次 重 折"},
-    Measure.MEMORY: {"1e3": "KB kB", "1e6": "MB", "1e9": "GB", "1e12": "TB"},
-    Measure.MONTHS: {"1": "month months 个月 月"},
-    Measure.YEARS: {"1": "year years 年 岁"},
-    Measure.WIDTH: {"1": "bit bits 比特 位"},
-    Measure.LENGTH: {
-        "1e-3": "mm millimeter millimeters 毫米",
-        "1e-2": "cm centimeter centimeters 厘米",
-        "1": "m meter meters metre metres 米",
-        "1e3": "km kilometer kilometers 公里 千米",
-    },
-    Measure.ANGLE: {"1": "° degree degrees 度"},
-}
-
 UNITS: dict[str, tuple[Measure, Decimal]] = {
-    name.replace("-", " "): (measure, Decimal(factor))
-    for measure, names in _TABLE.items()
-    for factor, listed in names.items()
-    for name in listed.split()
+    name: unit.worth
+    for unit in Unit
+    for name in (*unit.symbols, *_ENGLISH.numbers.units.get(unit, ()), *_CHINESE.numbers.units.get(unit, ()))
 }
 """The unit names, each with its kind and its factor to the common unit."""
 
@@ -177,10 +130,7 @@ _SHAPES = str.maketrans(
 _NUMERIC = re.compile(r"[\d²³¹⁰-₉¼-¾⅐-⅞]")
 _MINUS = re.compile(r"(?<![\w%)\]])–(?=\d)")
 _IN_A_NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.+-^")
-_SCALES = {
-    "hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9, "trillion": 10**12, "k": 1_000,
-    "m": 10**6, "b": 10**9, "bn": 10**9, "t": 10**12,
-}  # fmt: skip
+_SCALES = _POWERS | {"k": 1_000, "m": 10**6, "b": 10**9, "bn": 10**9, "t": 10**12}
 
 
 def _is_spelled(unit: str) -> bool:
@@ -188,26 +138,19 @@ def _is_spelled(unit: str) -> bool:
     return unit[-1].isascii() and unit[-1].isalpha()
 
 
-def _any_of(names: Iterable[str]) -> str:
-    return "|".join(sorted(map(re.escape, names), key=len, reverse=True))
-
-
-_ATTRIBUTE = (
-    "sampled|sampling|rate|long|level|scale|wide|bandwidth|duration|range|resolution"  # 16 kHz-sampled
-)
+_ATTRIBUTE = "|".join(_ENGLISH.numbers.attributes)
 _NO_UNIT = r"[A-Za-z^]|(?<=[xX]) ?\d|-[a-z]"  # what makes another word of a unit: 5 s-shaped, 640 x 128
 _SPELLED_UNITS = rf"(?:{_any_of(filter(_is_spelled, UNITS))})(?:(?!{_NO_UNIT})|(?=-(?:{_ATTRIBUTE})\b))"
 _OTHER_UNITS = _any_of(name for name in UNITS if not _is_spelled(name))
 _NUMBER = re.compile(
     r"(?P<digits>\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?[eE]-?\d{1,3}(?!\d)|\d+(?:\.\d+)*|(?<![^\s(=<>~])\.\d+)"
-    r"(?P<scale> ?-?(?:hundred|thousand|million|billion|trillion)(?![A-Za-z])"
-    r"|-?(?:K|M|B|T|k|bn)(?![A-Za-z])| [MBK](?![A-Za-z])| ?[余多]?[十百千万亿]+)?"
+    rf"(?P<scale> ?-?(?:{_ANY_POWER})(?![A-Za-z])"
+    rf"|-?(?:K|M|B|T|k|bn)(?![A-Za-z])| [MBK](?![A-Za-z])| ?[余多]?{_SCALE_SIGN}+)?"
     rf"\+?(?:[余多几]|[余多]?个)?(?:[ -]?(?P<unit>{_SPELLED_UNITS}|{_OTHER_UNITS}))?"
     r"(?P<suffix>(?<=\d)[A-Za-z]+)?"
 )
 _LINK = re.compile(
-    r"[ 、]?(?:-|–|~|/|至|到|、|,|;|and|or|to|x|versus|vs\.?|和|与|或|及|以及"
-    r"|增至|降至|升至|提升至|降低至|提高到|, ?and|, ?or)? ?-?"
+    rf"[ 、]?(?:-|–|~|/|、|,|;|{_any_of((*_ENGLISH.numbers.links, *_CHINESE.numbers.links))})? ?-?"
 )
 _ORDINARY = Decimal(1)
 _DECADE = re.compile(r"(?:1[89]|20)\d0s")  # no seconds
@@ -360,22 +303,18 @@ _COUNTS = {word: Decimal(value) for word, value in _VALUES.items()} | {
     "half an": Decimal("0.5"),
 }
 _WORDED = re.compile(
-    rf"\b({_any_of(_COUNTS)})(?:-({'|'.join(_WORDS[:9])}))?(?:[- ]({'|'.join(_POWERS)}))?"
+    rf"\b({_any_of(_COUNTS)})(?:-({_ONES}))?(?:[- ]({_ANY_POWER}))?"
     rf"(?:[- ]({_any_of(name for name in UNITS if name.isascii() and len(name) > 2)}))?\b"
 )
-_IDIOMS: tuple[tuple[re.Pattern[str], tuple[Amount, ...]], ...] = tuple(
-    (re.compile(rf"\b(?:{words})\b"), tuple(Amount(Decimal(value), measure) for value, measure in amounts))
-    for words, amounts in (
-        ("half|halves|halved|halving", (("50", Measure.SHARE), ("0.5", None), ("2", Measure.RATIO))),
-        ("twice|twofold|two-fold|double[sd]?|doubling", (("2", Measure.RATIO), ("100", Measure.SHARE))),
-        ("quarters?|one-fourth", (("25", Measure.SHARE), ("75", Measure.SHARE), ("4", None))),
-        (
-            "thirds?",
-            (("33", Measure.SHARE), ("33.3", Measure.SHARE), ("66.7", Measure.SHARE), ("67", Measure.SHARE)),
-        ),
-        ("orders? of magnitude", (("10", Measure.RATIO), ("100", Measure.RATIO), ("1000", Measure.RATIO))),
-        ("dozens?", (("12", None), ("10", None))),
-    )
+
+
+def _meant(meaning: Meaning) -> Amount:
+    return Amount(meaning.value, meaning.unit.worth[0] if meaning.unit else None)
+
+
+_IDIOMS = tuple(
+    (re.compile(rf"\b(?:{_any_of(idiom.words)})\b"), tuple(map(_meant, idiom.means)))
+    for idiom in _ENGLISH.numbers.idioms
 )
 
 

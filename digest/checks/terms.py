@@ -219,7 +219,7 @@ def _is_chat(translation: str, language: str) -> bool:
 @cache
 def _words() -> TermWords:
     language = languages.load(SOURCE)
-    return language.term_words if language else TermWords()
+    return language.terms if language else TermWords()
 
 
 @lru_cache(maxsize=20_000)

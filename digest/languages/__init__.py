@@ -1,9 +1,9 @@
 """Languages as data: one folder of TOML files for each language, named by its BCP 47 tag. Pure.
 
 `language.toml` holds the names of a language and the checks that its data carry, `lexicon.toml` the wordings of the
-concepts that the checks look for. Concepts have the same key in every language, which joins the original's language to
-that of the translation. `terms.toml`, which only English has, tells technical terms from other phrases.
-`docs/languages.md` explains the format.
+concepts that the checks look for, `numbers.toml` how it writes numbers. Concepts have the same key in every language,
+which joins the original's language to that of the translation. `terms.toml`, which only English has, tells technical
+terms from other phrases. `docs/languages.md` explains the format.
 """
 
 import tomllib
@@ -12,6 +12,9 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
 
+from pydantic import ValidationError
+
+from digest.core.errors import DigestError
 from digest.languages.language import Check, Language
 from digest.languages.lexicon import (
     Bound,
@@ -30,6 +33,7 @@ __all__ = [
     "Chatter",
     "Check",
     "Language",
+    "LanguageError",
     "Lexicon",
     "Numerals",
     "Opposites",
@@ -41,17 +45,30 @@ __all__ = [
     "load",
     "missing_checks",
     "names",
+    "read",
+    "shipped",
 ]
 
 SOURCE = "en"
 """The language of the originals."""
+
+CHINESE = "zh-CN"
+"""The language for whose numbers, hedges and sentences `digest.checks` has rules of its own."""
+
+_HEAD = "language"
+_PARTS = ("lexicon", "numbers", "terms")
+"""The files of a folder, without `.toml`; only the lexicon is required."""
+
+
+class LanguageError(DigestError):
+    """A language's folder is invalid; the sentence names the file and the key at fault."""
 
 
 @cache
 def known() -> tuple[Language, ...]:
     """Return all languages that have a folder, by their tag."""
     folders = (each for each in files(__name__).iterdir() if each.joinpath("language.toml").is_file())
-    return tuple(map(_read, sorted(folders, key=lambda each: each.name)))
+    return tuple(map(read, sorted(folders, key=lambda each: each.name)))
 
 
 @cache
@@ -72,6 +89,12 @@ def load(tag: str) -> Language | None:
     return None
 
 
+@cache
+def shipped(tag: str) -> Language:
+    """Return the language of the folder `tag`, one on which the program itself relies."""
+    return next(each for each in known() if each.tag == tag)
+
+
 def missing_checks(tag: str) -> tuple[Check, ...]:
     """Return the checks that are not made of texts in the language of `tag`; all of `Check` if it has no folder."""
     language = load(tag)
@@ -83,15 +106,32 @@ def names() -> str:
     return ", ".join(f"{each.tag} ({each.name})" for each in known())
 
 
-def _read(folder: Traversable) -> Language:
-    facts = _toml(folder.joinpath("language.toml"))
+def read(folder: Traversable) -> Language:
+    """Read the language of a `folder` that is named by its tag. Raises LanguageError."""
+    present = {file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml")}
+    if strange := present - {_HEAD, *_PARTS}:
+        raise LanguageError(f"{folder.name}/{min(strange)}.toml is none of the files that a language has.")
+    facts = _toml(folder, _HEAD)
+    parts = {part: _toml(folder, part) for part in _PARTS if part in present}
     bounded = {"bounded": facts.get("bounded_words")}
-    material = {**facts, "tag": folder.name, "lexicon": _toml(folder.joinpath("lexicon.toml"))}
-    terms = folder.joinpath("terms.toml")
-    if terms.is_file():
-        material["term_words"] = _toml(terms)
-    return Language.model_validate(material, context=bounded)
+    try:
+        return Language.model_validate({**facts, "tag": folder.name, **parts}, context=bounded)
+    except ValidationError as error:
+        raise LanguageError(f"{folder.name}/{_fault(error)}.") from error
 
 
-def _toml(file: Traversable) -> dict[str, Any]:
-    return tomllib.loads(file.read_text(encoding="utf-8"))
+def _fault(error: ValidationError) -> str:
+    """Return the first fault with its file and key: “numbers.toml: units.second: Input should be …”."""
+    fault = error.errors()[0]
+    part, *keys = map(str, fault["loc"] or [_HEAD])
+    file, key = (part, keys) if part in _PARTS and keys else (_HEAD, [part, *keys] if fault["loc"] else [])
+    return ": ".join(
+        filter(None, (f"{file}.toml", ".".join(key), fault["msg"].removeprefix("Value error, ")))
+    )
+
+
+def _toml(folder: Traversable, part: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(folder.joinpath(f"{part}.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise LanguageError(f"{folder.name}/{part}.toml cannot be read as TOML: {error}.") from error

@@ -2,11 +2,12 @@
 
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from digest.languages.lexicon import Lexicon, TermWords
+from digest.languages.lexicon import Bound, Lexicon, Rung, Superlative, TermWords
+from digest.languages.numbers import Numbers
 
 
 class Check(StrEnum):
@@ -33,6 +34,10 @@ class Check(StrEnum):
     """No sentence is missing."""
 
 
+_CHINESE_RULES = frozenset({Check.SCRIPT, Check.TYPOGRAPHY, Check.QUANTITY, Check.SENTENCE})
+"""The checks whose rules in `digest.checks` are about Chinese in simplified characters."""
+
+
 class Language(BaseModel):
     """A language that texts are translated into, or from.
 
@@ -52,7 +57,48 @@ class Language(BaseModel):
     excluded: tuple[str, ...] = ()
     checks: frozenset[Check]
     lexicon: Lexicon
-    term_words: TermWords = TermWords()
+    numbers: Numbers = Numbers()
+    terms: TermWords = TermWords()
+
+    @model_validator(mode="after")
+    def _carries_only_what_it_can(self) -> Self:
+        rules = _CHINESE_RULES & self.checks
+        if rules and self.script != "Hans":
+            raise ValueError(f"checks: the rules of “{min(rules)}” only exist for the script Hans")
+        lacking = [check for check in sorted(self.checks) if not self._has_data_for(check)]
+        if lacking:
+            raise ValueError(f"checks: there are no data for “{lacking[0]}”")
+        return self
+
+    @model_validator(mode="after")
+    def _signs_have_values(self) -> Self:
+        signs, numerals = self.numbers.characters, self.lexicon.numerals
+        for written, values in (
+            (signs.digits, numerals.values),
+            (signs.places + signs.groups, numerals.scales),
+        ):
+            if unknown := set(written) - values.keys():
+                raise ValueError(
+                    f"numerals: lexicon.toml has no value of {min(unknown)}, a sign in numbers.toml"
+                )
+        return self
+
+    def _has_data_for(self, check: Check) -> bool:
+        lexicon = self.lexicon
+        numerals = lexicon.numerals
+        needed: dict[Check, tuple[object, ...]] = {
+            Check.DIRECTION: (lexicon.opposites,),
+            Check.NEGATION: (lexicon.negation.words,),
+            Check.PERCENT_POINTS: (lexicon.percent.points, lexicon.percent.percent),
+            Check.SUPERLATIVE: tuple(map(lexicon.superlatives.get, Superlative)),
+            Check.HEDGE: tuple(map(lexicon.hedges.get, Rung)),
+            Check.BOUND: tuple(map(lexicon.bounds.get, Bound)),
+            Check.NUMERAL: (numerals.values, numerals.scales, numerals.factors),
+            Check.CHATTER: (lexicon.chatter.openers, lexicon.chatter.thinking),
+            Check.LABEL: (lexicon.chatter.labels,),
+            Check.QUANTITY: (self.numbers.units, self.numbers.characters.digits),
+        }
+        return all(needed.get(check, ()))
 
     @cached_property
     def answers_to(self) -> frozenset[str]:

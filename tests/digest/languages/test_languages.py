@@ -1,12 +1,14 @@
 """Tests of the languages as data: every folder is read, is consistent, and is found by its tags."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 from pydantic import BaseModel, ValidationError
 
 from digest import languages
-from digest.languages import Bound, Check, Language, Lexicon, Rung, Superlative, Wordings
+from digest.languages import Check, Language, LanguageError, Lexicon, Wordings
+from digest.languages.units import Unit
 
 KNOWN = languages.known()
 ENGLISH, CHINESE = languages.load("en"), languages.load("zh-CN")
@@ -40,21 +42,61 @@ def test_no_tag_means_two_languages() -> None:
     assert len(tags) == len(set(tags))
 
 
-@pytest.mark.parametrize("language", KNOWN, ids=lambda each: each.tag)
-def test_a_language_has_the_data_for_the_checks_that_it_carries(language: Language) -> None:
-    lexicon = language.lexicon
-    data = {
-        Check.DIRECTION: lexicon.opposites,
-        Check.NEGATION: lexicon.negation.words,
-        Check.PERCENT_POINTS: lexicon.percent.points and lexicon.percent.percent,
-        Check.SUPERLATIVE: len(lexicon.superlatives) == len(Superlative),
-        Check.HEDGE: len(lexicon.hedges) == len(Rung),
-        Check.BOUND: len(lexicon.bounds) == len(Bound),
-        Check.NUMERAL: lexicon.numerals.values and lexicon.numerals.scales and lexicon.numerals.factors,
-        Check.CHATTER: lexicon.chatter.openers and lexicon.chatter.thinking,
-        Check.LABEL: lexicon.chatter.labels,
-    }
-    assert not {check for check in language.checks if not data.get(check, True)}
+_HEAD = 'name = "Klingon"\nown_name = "tlhIngan Hol"\nscript = "Latn"\nbounded_words = true\n'
+
+
+def _folder(place: Path, *, checks: str = "[]", **parts: str) -> Path:
+    """Write the folder of a language with the texts of its files."""
+    folder = place / "tlh"
+    folder.mkdir()
+    for part, text in {"lexicon": "", **parts, "language": f"{_HEAD}checks = {checks}\n"}.items():
+        (folder / f"{part}.toml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_a_new_language_needs_only_a_folder_of_data(tmp_path: Path) -> None:
+    language = languages.read(
+        _folder(
+            tmp_path,
+            checks='["negation", "label"]',
+            lexicon='[negation]\nwords = ["ghobe"]\n[chatter]\nlabels = ["mughghach"]\n',
+            numbers='[units]\nsecond = ["lup"]\n',
+        )
+    )
+    assert language.tag == "tlh"
+    assert language.checks == {Check.NEGATION, Check.LABEL}
+    assert language.lexicon.negation.words.are_in("jatlh ghobe ghaH")
+    assert language.numbers.units == {Unit.SECOND: ("lup",)}
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ({"checks": '["negatoin"]'}, "tlh/language.toml: checks.0: Input should be "),
+        ({"checks": '["negation"]'}, "tlh/language.toml: checks: there are no data for “negation”."),
+        ({"checks": '["sentence"]'}, "tlh/language.toml: checks: the rules of “sentence” only exist for"),
+        ({"lexicon": "[bounds]\natleast = ['x']"}, "tlh/lexicon.toml: bounds.atleast"),
+        ({"lexicon": "ignored = []"}, "tlh/lexicon.toml: ignored: wordings are a list of at least one text."),
+        ({"lexicon": "ignored ="}, "tlh/lexicon.toml cannot be read as TOML: Invalid value (at"),
+        ({"numbers": "[units]\nseconds = ['lup']"}, "tlh/numbers.toml: units.seconds"),
+        ({"numbers": "months = ['jar']"}, "tlh/numbers.toml: months"),
+        (
+            {"numbers": "[[idioms]]\nwords = ['bID']\nmeans = ['50 procent']"},
+            "tlh/numbers.toml: idioms.0.means.0: “50 procent” is not a number, or a number and a unit.",
+        ),
+        (
+            {"numbers": "[characters]\ndigits = 'X'"},
+            "lexicon.toml has no value of X, a sign in numbers.toml.",
+        ),
+        ({"number": ""}, "tlh/number.toml is none of the files that a language has."),
+    ],
+)
+def test_a_fault_in_the_data_is_told_with_its_file_and_key(
+    tmp_path: Path, parts: dict[str, str], told: str
+) -> None:
+    with pytest.raises(LanguageError) as caught:
+        languages.read(_folder(tmp_path, **parts))
+    assert told in str(caught.value)
 
 
 @pytest.mark.parametrize("language", KNOWN, ids=lambda each: each.tag)
