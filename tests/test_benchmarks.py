@@ -11,6 +11,7 @@ from benchmarks import judge
 from benchmarks.__main__ import QUICK
 from benchmarks.labelled.pairs import load
 from benchmarks.results import Result, run
+from benchmarks.simulated.claims import claims
 from benchmarks.simulated.trial import planted, posts
 from digest.core.models import Price
 from tests.components import program
@@ -60,6 +61,17 @@ async def test_a_scripted_judge_is_measured_as_what_it_is(script: str) -> None:
     assert measured.right(measured.pairs).hits == right[script]
     assert "0 without a verdict" in str(measured)
     assert "cost: 0.00" in str(measured)
+
+
+def test_an_honest_judge_stops_claims_that_pass_the_checks() -> None:
+    measured = claims(2)
+    assert measured.undone == measured.broken == []
+    assert {judge: shown["reversed"].hits for judge, shown in measured.shown.items()} == {
+        "no judge": 1,
+        "honest judge": 0,
+        "one in ten wrong": 0,
+    }
+    assert {shown["sound"].total for shown in measured.shown.values()} == {18}
 
 
 def test_a_judge_without_verdicts_is_not_measured() -> None:
