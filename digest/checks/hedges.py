@@ -3,62 +3,31 @@
 import re
 from collections.abc import Iterator
 
+from digest import languages
+from digest.languages.part import any_of
+from digest.languages.sentences import Hedge
+
+_ENGLISH, _CHINESE = languages.shipped(languages.SOURCE), languages.shipped(languages.CHINESE)
+_SMALL = any_of(word for word, value in _ENGLISH.lexicon.numerals.values.items() if 2 <= value <= 10)
 _NUMBER = (
     r"(?=\s*(?:an? (?:factor|average|order)\b|about\s|[$~≈]?\s*\d"
-    r"|(?:two|three|four|five|six|seven|eight|nine|ten|half|twice)\b))"
+    rf"|(?:{_SMALL}|half|twice)\b))"
 )
-_WORD = r"\b(?! \d)"
-_HEDGES: tuple[tuple[tuple[str, ...], re.Pattern[str], re.Pattern[str]], ...] = tuple(
-    (tuple(phrases.split("|")), re.compile(f"(?:{phrases}){behind}"), re.compile(chinese))
-    for phrases, behind, chinese in (
-        (
-            "up to|as much as|as many as|at most|no more than|maximum of",
-            _NUMBER,
-            r"最|高达|多达|可达|至多|达|不超过|以内|上限",
-        ),
-        (
-            "over|more than|at least|exceeding|exceeds|exceed|above|greater than|no fewer than|no less than",
-            _NUMBER,
-            r"超|逾|多|以上|至少|不少于|不低于|不小于|大于|高于|优于|胜过|余",
-        ),
-        (
-            "less than|fewer than|below|under|within|no more than|as low as|as little as|as few as|only",
-            _NUMBER,
-            r"低于|不到|少于|不足|小于|以下|以内|之内|内|仅|只|低至|少至|未|下|短",
-        ),
-        (
-            "about|approximately|around|roughly|nearly|almost|close to|circa|~|≈|∼",
-            _NUMBER,
-            r"约|近|左右|大概|上下|接近|几乎|~|～|≈|∼",
-        ),
-        (
-            "may|might|could potentially|possibly|potentially|perhaps|likely",
-            _WORD,
-            r"可能|或许|也许|或|有望|潜|似乎|大概|容易|易|可|会|能",
-        ),
-        ("preliminary|tentatively|tentative", r"\b", r"初步|初|尝试|试探|暂"),
-        (
-            "typically|usually|generally|often|frequently|in most cases|mostly",
-            r"\b",
-            r"通常|往往|一般|常|大多|多数|普遍|频繁|多|总体|主要|易|经",
-        ),
-        ("sometimes|in some cases|occasionally", r"\b", r"有时|某些|部分|偶尔|一些|有些|时而"),
+_NO_DATE = r"\b(?! \d)"  # not in May 5
+_BEHIND_A_HEDGE = {kind: _NUMBER if kind.is_bound else r"\b" for kind in Hedge} | {Hedge.POSSIBLE: _NO_DATE}
+_HEDGES = tuple(
+    (
+        phrases,
+        re.compile(f"(?:{any_of(phrases)}){_BEHIND_A_HEDGE[kind]}"),
+        re.compile(any_of(_CHINESE.hedges.hedges[kind])),
     )
-)  # fmt: skip
-"""For each kind: the English phrases, the pattern that must follow them, and the Chinese wordings."""
-
-_COMPOUNDS = re.compile(
-    "最先进|最佳|最优|最新|最近|最终|最后|最强|最好|许多|众多|多种|多个|多项|多样|多模态|多语|多任务|多说话人|多通道|非常|正常|异常|神经|经过|已经"
-    "|性能|智能|功能|能力|能量|能耗|可控|可用|可扩展|可解释|可训练|可靠|可学习|社会|会议|或者|还是|下降|下游|内容|内部|内存|未来|未知"
+    for kind, phrases in _ENGLISH.hedges.hedges.items()
 )
-"""Words that contain a character which would be a hedge by itself."""
+"""For each kind: the English phrases, their pattern with what must follow, and the Chinese wordings."""
+
+_COMPOUNDS = re.compile(any_of(_CHINESE.hedges.compounds))
 _DIGITS = re.compile(r"\s*(?:an? (?:factor|average|order) of\s+|about\s+)?[$~≈]?\s*(\d[\d,]*(?:\.\d+)?)")
-_NO_BOUND = re.compile(
-    "相比|相较|较|比|在|跨|于|平均|历时|间|期|下|中"
-)  # over 3 baselines, under 12 conditions
-_PLACES = frozenset(
-    ("over", "under", "above", "below", "within")
-)  # words that are also prepositions of place
+_NO_BOUND = re.compile(any_of(_CHINESE.hedges.places))
 _BEFORE, _BEHIND = 16, 8  # characters before and after a number in which its bound must be
 _AROUND = 0.25  # share of the text before and after the expected position of an uncertainty
 
@@ -84,7 +53,7 @@ def _is_kept(found: re.Match[str], chinese: re.Pattern[str], made: str) -> bool:
     number = _DIGITS.match(found.string, found.end())
     if number:
         beside = _beside(number[1], made)
-        is_place = found[0] in _PLACES
+        is_place = found[0] in _ENGLISH.hedges.places
         return any(chinese.search(place) or (is_place and _NO_BOUND.search(place)) for place in beside)
     if found.re.pattern.endswith(_NUMBER):
         return chinese.search(made) is not None

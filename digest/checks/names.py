@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
+from digest import languages
 from digest.checks.quantities import UNITS
 
 _WORD = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]+(?:(?:[-_'’+&/]|(?<=\d)\.(?=\d))[A-Za-z0-9]+)*\+*", re.ASCII)
@@ -15,14 +16,7 @@ _DESCRIBED = re.compile(  # speech2text, 16kHz, v3; and words that spell an acro
     r"|[A-Z]{2}[a-z]{3,}|[a-z]{3,}[A-Z]{1,2}[a-z]+",
     re.ASCII,
 )
-_GENERIC = frozenset(
-    (  # noqa: SIM905 - a list of words reads best as words
-        "phd deepfake deepfakes wifi iphone lidar autoencoder autoencoders autocomplete wavelet mmwave "
-        "github gitlab youtube tiktok wechat mcnemar softmax macos openai powerpoint javascript linkedin facebook "
-        "postnet prenet convnet convnets resnet resnets convtranspose maxpool avgpool layernorm batchnorm dropout "
-        "multihead mixup cutmix timestep multitask crossentropy logmel melspec"
-    ).split()
-)
+_GENERIC = languages.shipped(languages.SOURCE).words.generic
 _ACRONYM = re.compile(r"\(([A-Za-z]*[A-Z][A-Za-z0-9]*[A-Z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*)(?:[,;][^()]*)?\)")
 _SHORTEST = 5  # letters of a coined name; shorter ones (MoE, QoS, IoT) are acronyms, which have translations
 

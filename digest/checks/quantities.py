@@ -7,26 +7,22 @@ name.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from digest import languages
 from digest.languages.numbers import Meaning
+from digest.languages.part import any_of
 from digest.languages.units import Measure, Unit
-
-
-def _any_of(names: Iterable[str]) -> str:
-    return "|".join(sorted(map(re.escape, names), key=len, reverse=True))
-
 
 _ENGLISH, _CHINESE = languages.shipped(languages.SOURCE), languages.shipped(languages.CHINESE)
 _VALUES = {word: int(value) for word, value in _ENGLISH.lexicon.numerals.values.items() if value}
-_ONES = _any_of(word for word, value in _VALUES.items() if value < 10)
+_ONES = any_of(word for word, value in _VALUES.items() if value < 10)
 _POWERS = {word: int(value) for word, value in _ENGLISH.lexicon.numerals.scales.items() if value >= 100}
 """Not dozens, which are rarely exact."""
-_ANY_POWER = _any_of(_POWERS)
-_NUMERALS = re.compile(rf"\b(?:({_any_of(_VALUES)})(?:[- ]({_ONES}))?)\b(?:[- ]({_ANY_POWER}))?")
+_ANY_POWER = any_of(_POWERS)
+_NUMERALS = re.compile(rf"\b(?:({any_of(_VALUES)})(?:[- ]({_ONES}))?)\b(?:[- ]({_ANY_POWER}))?")
 _WORD = re.compile(r"[a-z]+")
 _NAME = re.compile(r"[A-Z]{2,}|[A-Z][a-z]+-[A-Z]")
 _STEMS = _ENGLISH.numbers.stems
@@ -140,8 +136,8 @@ def _is_spelled(unit: str) -> bool:
 
 _ATTRIBUTE = "|".join(_ENGLISH.numbers.attributes)
 _NO_UNIT = r"[A-Za-z^]|(?<=[xX]) ?\d|-[a-z]"  # what makes another word of a unit: 5 s-shaped, 640 x 128
-_SPELLED_UNITS = rf"(?:{_any_of(filter(_is_spelled, UNITS))})(?:(?!{_NO_UNIT})|(?=-(?:{_ATTRIBUTE})\b))"
-_OTHER_UNITS = _any_of(name for name in UNITS if not _is_spelled(name))
+_SPELLED_UNITS = rf"(?:{any_of(filter(_is_spelled, UNITS))})(?:(?!{_NO_UNIT})|(?=-(?:{_ATTRIBUTE})\b))"
+_OTHER_UNITS = any_of(name for name in UNITS if not _is_spelled(name))
 _NUMBER = re.compile(
     r"(?P<digits>\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?[eE]-?\d{1,3}(?!\d)|\d+(?:\.\d+)*|(?<![^\s(=<>~])\.\d+)"
     rf"(?P<scale> ?-?(?:{_ANY_POWER})(?![A-Za-z])"
@@ -150,7 +146,7 @@ _NUMBER = re.compile(
     r"(?P<suffix>(?<=\d)[A-Za-z]+)?"
 )
 _LINK = re.compile(
-    rf"[ 、]?(?:-|–|~|/|、|,|;|{_any_of((*_ENGLISH.numbers.links, *_CHINESE.numbers.links))})? ?-?"
+    rf"[ 、]?(?:-|–|~|/|、|,|;|{any_of((*_ENGLISH.numbers.links, *_CHINESE.numbers.links))})? ?-?"
 )
 _ORDINARY = Decimal(1)
 _DECADE = re.compile(r"(?:1[89]|20)\d0s")  # no seconds
@@ -303,8 +299,8 @@ _COUNTS = {word: Decimal(value) for word, value in _VALUES.items()} | {
     "half an": Decimal("0.5"),
 }
 _WORDED = re.compile(
-    rf"\b({_any_of(_COUNTS)})(?:-({_ONES}))?(?:[- ]({_ANY_POWER}))?"
-    rf"(?:[- ]({_any_of(name for name in UNITS if name.isascii() and len(name) > 2)}))?\b"
+    rf"\b({any_of(_COUNTS)})(?:-({_ONES}))?(?:[- ]({_ANY_POWER}))?"
+    rf"(?:[- ]({any_of(name for name in UNITS if name.isascii() and len(name) > 2)}))?\b"
 )
 
 
@@ -313,7 +309,7 @@ def _meant(meaning: Meaning) -> Amount:
 
 
 _IDIOMS = tuple(
-    (re.compile(rf"\b(?:{_any_of(idiom.words)})\b"), tuple(map(_meant, idiom.means)))
+    (re.compile(rf"\b(?:{any_of(idiom.words)})\b"), tuple(map(_meant, idiom.means)))
     for idiom in _ENGLISH.numbers.idioms
 )
 

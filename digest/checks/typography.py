@@ -9,7 +9,9 @@ import re
 from collections.abc import Callable, Iterator
 from functools import cache
 
+from digest import languages
 from digest.checks.masking import FixedKind, fixed_parts
+from digest.languages.part import any_of
 
 _ADDRESS, _OTHER = "\ufdd0", "\ufdd1"  # stand for fixed parts: noncharacters, which no text contains
 _STANDINS = re.compile(f"[{_ADDRESS}{_OTHER}]")
@@ -48,9 +50,7 @@ def _stopped_word(found: re.Match[str]) -> str:
     return f"{found[0].rstrip()[:-1]}。"
 
 
-_ABBREVIATED = (
-    r"(?:al|etc|vs|cf|[Ff]igs?|[Ee]qs?|[Nn]o|[Dd]r|[Mm]rs?|[Mm]s|[Ss]ec|[Tt]ab|approx|resp|[A-Za-z])\."
-)
+_ABBREVIATED = rf"(?:{any_of(languages.shipped(languages.CHINESE).sentences.abbreviations)}|[A-Za-z])\."
 _RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
     (re.compile(r"\.{3,}|。{2,}|…+"), "……"),
     # Parentheses that contain Chinese or are beside it.
@@ -141,12 +141,7 @@ _LETTERS = re.compile(r"[A-Za-z]+")
 _LATIN_RUN = re.compile(r"[A-Za-z][A-Za-z0-9'’.-]*(?:[ ,]+[A-Za-z0-9$][A-Za-z0-9'’.%-]*){3,}")
 _PARENTHESES = re.compile(r"[（(][^（）()]{0,120}[）)]|[“\"‘][^“”\"‘’]{0,200}[”\"’]")
 _PLAIN_WORD = re.compile(r"\b[a-z]{3,}\b")
-_COMMON = frozenset(
-    (  # noqa: SIM905 - a list of words reads best as words
-        "a an and are as at be both by can for from has have in is it its not of on or our that the "
-        "their these this to using was we were which while with"
-    ).split()
-)
+_COMMON = languages.shipped(languages.SOURCE).words.function
 _LEAST_HAN = 0.5  # of the letters; published translations have 0.66 or more
 _LEAST_HAN_IN_A_TITLE = 0.15
 _MOST_FOREIGN = 0.01  # of the Chinese characters: a rare character in a name is not another script

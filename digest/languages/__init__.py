@@ -1,9 +1,8 @@
 """Languages as data: one folder of TOML files for each language, named by its BCP 47 tag. Pure.
 
 `language.toml` holds the names of a language and the checks that its data carry, `lexicon.toml` the wordings of the
-concepts that the checks look for, `numbers.toml` how it writes numbers. Concepts have the same key in every language,
-which joins the original's language to that of the translation. `terms.toml`, which only English has, tells technical
-terms from other phrases. `docs/languages.md` explains the format.
+concepts that the checks look for, and the other files what some checks need besides. Concepts have the same key in
+every language, which joins the original's language to that of the translation. `docs/languages.md` explains the format.
 """
 
 import tomllib
@@ -56,7 +55,7 @@ CHINESE = "zh-CN"
 """The language for whose numbers, hedges and sentences `digest.checks` has rules of its own."""
 
 _HEAD = "language"
-_PARTS = ("lexicon", "numbers", "terms")
+_PARTS = ("lexicon", "numbers", "sentences", "hedges", "words", "terms")
 """The files of a folder, without `.toml`; only the lexicon is required."""
 
 

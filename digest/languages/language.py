@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from digest.languages.lexicon import Bound, Lexicon, Rung, Superlative, TermWords
 from digest.languages.numbers import Numbers
+from digest.languages.sentences import Hedges, Sentences, WordKinds
 
 
 class Check(StrEnum):
@@ -58,6 +59,9 @@ class Language(BaseModel):
     checks: frozenset[Check]
     lexicon: Lexicon
     numbers: Numbers = Numbers()
+    sentences: Sentences = Sentences()
+    hedges: Hedges = Hedges()
+    words: WordKinds = WordKinds()
     terms: TermWords = TermWords()
 
     @model_validator(mode="after")
@@ -96,6 +100,7 @@ class Language(BaseModel):
             Check.NUMERAL: (numerals.values, numerals.scales, numerals.factors),
             Check.CHATTER: (lexicon.chatter.openers, lexicon.chatter.thinking),
             Check.LABEL: (lexicon.chatter.labels,),
+            Check.SENTENCE: (self.sentences.counterparts,),
             Check.QUANTITY: (self.numbers.units, self.numbers.characters.digits),
         }
         return all(needed.get(check, ()))

@@ -7,7 +7,9 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+
+from digest.languages.part import Part
 
 _GAP = r"[^\n.!?。！？]{0,20}?"
 _NEVER = re.compile(r"(?!)")
@@ -119,11 +121,7 @@ class Superlative(StrEnum):
     LOWEST = "lowest"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
-
-
-class Opposites(_Part):
+class Opposites(Part):
     """The wordings of a direction or comparison and those of its opposite; either may be empty in a language."""
 
     concept: str = Field(pattern=r"^[a-z_]+$")
@@ -131,7 +129,7 @@ class Opposites(_Part):
     down: Words = Wordings()
 
 
-class Negation(_Part):
+class Negation(Part):
     """Wordings that deny, and longer ones that contain such a wording and deny nothing: not only, 不仅.
 
     `implied` are wordings that a translator may render by a negation, or a negation by them: lack, 难以. `affixed` are
@@ -144,7 +142,7 @@ class Negation(_Part):
     harmless: Words = Wordings()
 
 
-class Percent(_Part):
+class Percent(Part):
     """Wordings for percent and percentage points, and those that call a change relative or absolute."""
 
     percent: Words = Wordings()
@@ -153,7 +151,7 @@ class Percent(_Part):
     absolute: Words = Wordings()
 
 
-class Numerals(_Part):
+class Numerals(Part):
     """Numbers as words: `values` stand alone or are added, `scales` multiply what stands before them.
 
     `factors` say how many times as much something is or becomes: half 0.5, twice 2.
@@ -164,7 +162,7 @@ class Numerals(_Part):
     factors: Mapping[str, float] = {}
 
 
-class Chatter(_Part):
+class Chatter(Part):
     """How models begin when they speak instead of translating, and how they think aloud about the task.
 
     `labels` are names of parts that stand in brackets or before a colon though the original has no such label.
@@ -175,7 +173,7 @@ class Chatter(_Part):
     labels: Words = Wordings()
 
 
-class Lexicon(_Part):
+class Lexicon(Part):
     """The wordings of a language.
 
     `ignored` are words that contain a wording without meaning it, such as 高斯 and "early exit": a wording within one
@@ -205,7 +203,7 @@ class Lexicon(_Part):
         return next((each for each in self.opposites if each.concept == concept), None)
 
 
-class TermWords(_Part):
+class TermWords(Part):
     """The words by which technical terms are told from other phrases; only the originals' language needs them.
 
     A phrase ends before the words in `breaks`; a term neither begins with one of `not_first` nor ends with one of

@@ -5,8 +5,9 @@ from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from typing import Annotated, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
+from digest.languages.part import Part, Word, WordList
 from digest.languages.units import Unit
 
 
@@ -28,22 +29,14 @@ def _meaning(raw: object) -> object:
         raise ValueError(f"“{raw}” is not a number, or a number and a unit") from error
 
 
-Word = Annotated[str, Field(min_length=1)]
-Words = Annotated[tuple[Word, ...], Field(min_length=1)]
+class Idiom(Part):
+    """WordList that say a number without being one, and what they may mean in digits: half is 50%, or 0.5."""
 
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Idiom(_Part):
-    """Words that say a number without being one, and what they may mean in digits: half is 50%, or 0.5."""
-
-    words: Words
+    words: WordList
     means: Annotated[tuple[Annotated[Meaning, BeforeValidator(_meaning)], ...], Field(min_length=1)]
 
 
-class Characters(_Part):
+class Characters(Part):
     """The signs of numbers written in characters; the numerals of the lexicon have their values.
 
     `places` multiply one digit and `groups` all that precedes them: 三千万. `sizes` follow a sign that stands alone:
@@ -57,7 +50,7 @@ class Characters(_Part):
     counters: str = ""
 
 
-class Numbers(_Part):
+class Numbers(Part):
     """The numbers of a language.
 
     `units` are names beside the symbols; `attributes` are words that a hyphen joins to a unit (16 kHz-sampled), and
@@ -65,13 +58,13 @@ class Numbers(_Part):
     `stems` are parts of words that may say the number, `implied` whole words.
     """
 
-    units: Mapping[Unit, Words] = {}
+    units: Mapping[Unit, WordList] = {}
     attributes: tuple[Word, ...] = ()
     links: tuple[Word, ...] = ()
     months: Annotated[tuple[Word, ...], Field(min_length=12, max_length=12)] | tuple[()] = ()
     ambiguous: tuple[Word, ...] = ()
-    stems: Mapping[int, Words] = {}
-    implied: Mapping[Decimal, Words] = {}
+    stems: Mapping[int, WordList] = {}
+    implied: Mapping[Decimal, WordList] = {}
     idioms: tuple[Idiom, ...] = ()
     characters: Characters = Characters()
 

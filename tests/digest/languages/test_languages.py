@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from digest import languages
 from digest.languages import Check, Language, LanguageError, Lexicon, Wordings
+from digest.languages.sentences import Hedge
 from digest.languages.units import Unit
 
 KNOWN = languages.known()
@@ -88,6 +89,9 @@ def test_a_new_language_needs_only_a_folder_of_data(tmp_path: Path) -> None:
             {"numbers": "[characters]\ndigits = 'X'"},
             "lexicon.toml has no value of X, a sign in numbers.toml.",
         ),
+        ({"sentences": "[counterparts]\nsound = []"}, "tlh/sentences.toml: counterparts.sound"),
+        ({"hedges": "[hedges]\nmaybe = ['chaq']"}, "tlh/hedges.toml: hedges.maybe"),
+        ({"words": "function = 'je'"}, "tlh/words.toml: function"),
         ({"number": ""}, "tlh/number.toml is none of the files that a language has."),
     ],
 )
@@ -97,6 +101,12 @@ def test_a_fault_in_the_data_is_told_with_its_file_and_key(
     with pytest.raises(LanguageError) as caught:
         languages.read(_folder(tmp_path, **parts))
     assert told in str(caught.value)
+
+
+def test_each_hedge_of_english_has_its_wordings_in_chinese() -> None:
+    assert ENGLISH
+    assert CHINESE
+    assert ENGLISH.hedges.hedges.keys() == CHINESE.hedges.hedges.keys() == {*Hedge}
 
 
 @pytest.mark.parametrize("language", KNOWN, ids=lambda each: each.tag)
