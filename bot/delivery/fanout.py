@@ -9,11 +9,12 @@ import asyncio
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Hashable
 from dataclasses import asdict, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache, partial
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -37,6 +38,7 @@ KEPT = timedelta(days=7)
 _BATCH = BATCH
 _BREATH_SECONDS = 0.01
 _IN_MEMORY = 64  # renderings; a day has few that are widely shared
+_EDITIONS = 4  # a day has one, in few languages
 _TRUSTED = timedelta(
     minutes=1
 )  # for cached values, because another process may have had an edition composed again
@@ -222,7 +224,10 @@ async def _release_some(engine: AsyncEngine, campaign: Campaign, at: datetime) -
 
 
 class Renderings:
-    """The messages of each campaign on `channel`, composed once for equal preferences and stored."""
+    """The messages of each campaign on `channel`, composed once for equal preferences and stored.
+
+    One is composed at a time, in the order in which they are asked for. Whoever asks for others waits for none of them.
+    """
 
     def __init__(
         self, engine: AsyncEngine, channel: Channel, contents: Contents, clock: Callable[[], datetime]
@@ -233,7 +238,9 @@ class Renderings:
         self._clock = clock
         self._numbers: OrderedDict[tuple[int, str], tuple[int, datetime]] = OrderedDict()
         self._parts: OrderedDict[int, tuple[Part, ...]] = OrderedDict()
-        self._making = asyncio.Lock()
+        self._editions: OrderedDict[tuple[int, int, str], tuple[Edition, datetime]] = OrderedDict()
+        self._locks: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
+        self._composing = asyncio.Lock()
 
     async def of(self, delivery: Delivery) -> tuple[int, tuple[Part, ...]]:
         """Return the id of the messages of `delivery` and the messages; none if there is nothing to send."""
@@ -248,54 +255,81 @@ class Renderings:
         """Return the id of the messages `number` with `instead` in place of `part`, made once for all deliveries."""
         parts = await self._stored(number)
         key = (delivery.campaign.id, f"{number} without {part}")
-        async with self._making:
+        async with self._only(key):
             if key not in self._numbers:
-                parts = (*parts[:part], *instead, *parts[part + 1 :])
-                async with database.writing(self._engine) as connection:
-                    kept = await campaigns.keep_rendering(connection, *key, parts, self._clock())
-                _remember(self._numbers, key, (kept, self._clock()))
+                await self._keep(key, (*parts[:part], *instead, *parts[part + 1 :]))
             return self._numbers[key][0]
 
     async def _number(self, campaign: Campaign, preferences: Preferences, *, quiet: bool) -> int:
         key = (campaign.id, _key(self._channel.name, preferences, campaign.revision, quiet=quiet))
         if not self._knows(key):
-            async with self._making:  # whoever waited finds it done
+            async with self._only(key):  # whoever waited finds it done
                 if not self._knows(key):
-                    number = await self._kept_or_made(campaign, preferences, key[1], quiet=quiet)
-                    _remember(self._numbers, key, (number, self._clock()))
+                    await self._find_or_make(campaign, preferences, key, quiet=quiet)
         self._numbers.move_to_end(key)
         return self._numbers[key][0]
 
     def _knows(self, key: tuple[int, str]) -> bool:
         return key in self._numbers and self._clock() - self._numbers[key][1] < _TRUSTED
 
-    async def _kept_or_made(
-        self, campaign: Campaign, preferences: Preferences, key: str, *, quiet: bool
-    ) -> int:
+    def _only(self, key: Hashable) -> asyncio.Lock:
+        """Return the lock of `key`, which exists as long as somebody holds it or waits."""
+        return self._locks.setdefault(key, asyncio.Lock())
+
+    async def _find_or_make(
+        self, campaign: Campaign, preferences: Preferences, key: tuple[int, str], *, quiet: bool
+    ) -> None:
         async with database.reading(self._engine) as connection:
-            known = await campaigns.rendering(connection, campaign.id, key)
-        if known is not None:
-            return known
-        parts = await self._make(campaign, preferences, quiet=quiet)
+            known = await campaigns.rendering(connection, *key)
+        if known is None:
+            await self._keep(key, await self._make(campaign, preferences, quiet=quiet))
+        else:
+            _remember(self._numbers, key, (known, self._clock()))
+
+    async def _keep(self, key: tuple[int, str], parts: tuple[Part, ...]) -> None:
         async with database.writing(self._engine) as connection:
-            return await campaigns.keep_rendering(connection, campaign.id, key, parts, self._clock())
+            number = await campaigns.keep_rendering(connection, *key, parts, self._clock())
+        _remember(self._numbers, key, (number, self._clock()))
 
     async def _make(self, campaign: Campaign, preferences: Preferences, *, quiet: bool) -> tuple[Part, ...]:
-        edition = None
-        if campaign.subject is Subject.EDITION and campaign.edition_date is not None:
-            edition = await self._contents(campaign.edition_date, preferences.language)
+        async with self._composing:
+            edition = await self._edition(campaign, preferences.language)
+            return await asyncio.to_thread(self._compose, campaign, edition, preferences, quiet=quiet)
+
+    def _compose(
+        self, campaign: Campaign, edition: Edition | None, preferences: Preferences, *, quiet: bool
+    ) -> tuple[Part, ...]:
+        if campaign.subject is Subject.EDITION:
             edition = matching(edition, preferences) if edition else None
             if edition is None or not (edition.entries or edition.replacements):
                 if not quiet:
                     return ()
                 campaign, edition = replace(campaign, subject=Subject.QUIET), None
-        return await asyncio.to_thread(self._channel.compose, campaign, edition, preferences)
+        return self._channel.compose(campaign, edition, preferences)
+
+    async def _edition(self, campaign: Campaign, language: str) -> Edition | None:
+        """Load the edition of `campaign`, at most once a minute.
+
+        An unchanged one stays the same object, so that what was rendered of its papers is found again.
+        """
+        if campaign.subject is not Subject.EDITION or campaign.edition_date is None:
+            return None
+        key = (campaign.id, campaign.revision, language)
+        known, at = self._editions.get(key, (None, None))
+        if at is not None and self._clock() - at < _TRUSTED:
+            return known
+        found = await self._contents(campaign.edition_date, language)
+        if found is not None:
+            found = known if known == found else found
+            _remember(self._editions, key, (found, self._clock()), _EDITIONS)
+        return found
 
     async def _stored(self, number: int) -> tuple[Part, ...]:
         if number not in self._parts:
-            async with self._making, database.reading(self._engine) as connection:
+            async with self._only(number):
                 if number not in self._parts:
-                    _remember(self._parts, number, await campaigns.parts(connection, number))
+                    async with database.reading(self._engine) as connection:
+                        _remember(self._parts, number, await campaigns.parts(connection, number))
         self._parts.move_to_end(number)
         return self._parts[number]
 
@@ -321,7 +355,7 @@ def _key(channel: str, preferences: Preferences, revision: int, *, quiet: bool) 
     return hashlib.sha256(form.encode()).hexdigest()
 
 
-def _remember(cache: OrderedDict[K, V], key: K, value: V) -> None:
+def _remember(cache: OrderedDict[K, V], key: K, value: V, most: int = _IN_MEMORY) -> None:
     cache[key] = value
-    while len(cache) > _IN_MEMORY:
+    while len(cache) > most:
         cache.popitem(last=False)

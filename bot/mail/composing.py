@@ -4,11 +4,14 @@ Subscribers with equal preferences share one newsletter, except for their person
 that no client clips it. The texts are templates for HTML and plain text, and the words of each language.
 """
 
+import re
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from functools import cache, lru_cache
+from itertools import islice
+from secrets import token_hex
 from typing import Any
 
 import css_inline
@@ -18,7 +21,8 @@ from markupsafe import Markup
 from bot.core.models import Campaign, Detail, Part, Preferences, Subject
 from bot.links import Links
 from bot.mail import message
-from digest.core.models import Edition, Entry, Gap
+from digest.core.identity import Identity
+from digest.core.models import Edition, Entry, Gap, Paper
 from digest.render import announcement, i18n, page
 
 
@@ -49,18 +53,20 @@ def longest(wanted: Sequence[ShownLength], fits: Callable[[ShownLengths], bool])
 def lessened(wanted: Sequence[ShownLength], steps: int) -> ShownLengths:
     """Return `wanted` after `steps` reductions, each of the last paper among those that show the most."""
     left = list(wanted)
-    most, at = max(left, default=ShownLength.NOTHING), len(left)
-    for _ in range(steps):
-        at = next(place for place in range(at - 1, -1, -1) if left[place] is most)
-        left[at] = ShownLength(most - 1)
-        if most not in left[:at]:
-            most, at = ShownLength(most - 1), len(left)
+    for most in sorted(ShownLength, reverse=True)[:-1]:
+        longest_ones = [at for at, amount in enumerate(left) if amount is most]
+        reduced = longest_ones[max(len(longest_ones) - steps, 0) :]
+        for at in reduced:
+            left[at] = ShownLength(most - 1)
+        steps -= len(reduced)
     return tuple(left)
 
 
 _FOLDER = "mail"
 _AUTHORS = 3  # authors listed before the rest is only counted
-_KEPT = 2048  # cached HTML texts: different selections, and attempts to shorten a mail, show the same ones
+_KEPT = (
+    2048  # cached papers and HTML texts: different selections, and attempts to shorten a mail, show the same
+)
 
 
 def words(language: str) -> Any:
@@ -84,13 +90,17 @@ def line(stored: str) -> str:
 
 
 def _render(environment: Environment, name: str, language: str, material: dict[str, Any]) -> str:
+    made = environment.get_template(f"{_FOLDER}/{name}")
+    return made.render(**_said(environment, language), **material)
+
+
+def _said(environment: Environment, language: str) -> dict[str, Any]:
     spoken = i18n.words_of(_FOLDER, language)
-    return environment.get_template(f"{_FOLDER}/{name}").render(
-        language=spoken,
-        words=environment.get_template(f"{_FOLDER}/{spoken}.j2").module,
-        post=i18n.words("post", i18n.words_of("post", language)),
-        **material,
-    )
+    return {
+        "language": spoken,
+        "words": environment.get_template(f"{_FOLDER}/{spoken}.j2").module,
+        "post": i18n.words("post", i18n.words_of("post", language)),
+    }
 
 
 @cache
@@ -103,6 +113,7 @@ def _pages() -> Environment:
         "paragraphs": lru_cache(_KEPT)(page.paragraphs),
         "authors": _authors,
     }
+    made.globals = {**made.globals, **ShownLength.__members__}
     return made
 
 
@@ -110,6 +121,7 @@ def _pages() -> Environment:
 def _texts() -> Environment:
     made = i18n.environment().overlay()
     made.filters = {**made.filters, "plain": page.plain, "line": line, "authors": _authors}
+    made.globals = {**made.globals, **ShownLength.__members__}
     return made
 
 
@@ -124,6 +136,7 @@ HTML_LIMIT = 90_000
 
 _ADDRESSES = 4_000  # maximum bytes of the sender's and recipient's addresses, escaped
 _PREHEADER = 150  # characters that clients show after the subject
+_PREHEADER_TITLES = 5
 _END = "<!--end-->"  # marks the beginning of the personal part in the templates
 _FEEDBACK_SENDER = "arxiv-daily"
 _WANTED = {
@@ -138,7 +151,7 @@ _INLINER = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=Fal
 class Item:
     """A paper in the mail; `link` leads to its full content."""
 
-    number: int
+    number: str
     entry: Entry
     amount: ShownLength
     link: str
@@ -146,8 +159,12 @@ class Item:
     @property
     def title(self) -> str:
         """The translated title, or the original one if there is none."""
-        translation, paper = self.entry.translation, self.entry.paper
-        return (None if isinstance(translation, Gap) else translation.title) or paper.title
+        return _title_of(self.entry)
+
+
+def _title_of(entry: Entry) -> str:
+    translated = None if isinstance(entry.translation, Gap) else entry.translation.title
+    return translated or entry.paper.title
 
 
 def compose(
@@ -214,43 +231,168 @@ def _edition(edition: Edition, preferences: Preferences, links: Links) -> Part:
         *(ShownLength.TITLE for _ in edition.replacements),
     )
     room = HTML_LIMIT - _ADDRESSES - 2 * len(links.preferences(2**63))
-
-    def shown(amounts: ShownLengths) -> dict[str, Any]:
-        return _shown(edition, amounts, language, links) | {"shortened": amounts != wanted}
-
-    @cache
-    def html(amounts: ShownLengths) -> str:
-        return _html("edition", language, shown(amounts))
-
-    amounts = longest(wanted, lambda tried: len(html(tried).encode()) <= room)
-    text = render_text("edition", language, **shown(amounts))
+    mail = _EditionMail(edition, wanted, language, links)
+    amounts = longest(wanted, lambda tried: mail.size(tried) <= room)
     feedback = _feedback(str(edition.date), language, "edition")
-    return _part(words(language).subject(edition), html(amounts), text, language, feedback)
+    html, text = mail.body(_Form.HTML, amounts), mail.body(_Form.TEXT, amounts)
+    return _part(words(language).subject(edition), html, text, language, feedback)
 
 
-def _shown(edition: Edition, amounts: ShownLengths, language: str, links: Links) -> dict[str, Any]:
-    """Build the context of an edition's templates; `amounts` are those of its entries, then of its replacements."""
-    count = len(edition.entries)
-    items = [
-        Item(number, entry, amount, links.paper(edition.date, language, entry.paper.version))
-        for number, (entry, amount) in enumerate(zip(edition.entries, amounts[:count], strict=True), start=1)
-        if amount
-    ]
-    replacements = [
-        paper for paper, amount in zip(edition.replacements, amounts[count:], strict=True) if amount
-    ]
-    return {
-        "subject": words(language).subject(edition),
-        "preheader": _cut(" · ".join(line(item.title) for item in items[:5])),
-        "edition": edition,
-        "web": links.post(edition.date) or links.edition(edition.date, language),
-        "listed": items,
-        "replacements": replacements,
-        "contents": any(item.amount > ShownLength.TITLE for item in items),
-        "more": len(amounts) - len(items) - len(replacements),
-        "personal": True,
-        **ShownLength.__members__,
-    }
+class _Form(StrEnum):
+    """The form of a body, as its templates end."""
+
+    HTML = "html"
+    TEXT = "txt"
+
+
+_PLACES = ("contents", "papers", "replacements", "more")
+_PART = "<!--part-->"
+_PLACE = re.compile(rf"<!--({'|'.join(_PLACES)})-->")
+_NUMBER = token_hex()
+"""It stands for the number of a paper in what is rendered once. Nobody can guess it and write it into a paper."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    """A part of a body, rendered once: as it stands between the numbers of its paper, and its size in bytes."""
+
+    pieces: tuple[str, ...]
+    size: int
+
+    @staticmethod
+    def of(text: str) -> "_Rendered":
+        pieces = tuple(text.split(_NUMBER))
+        return _Rendered(pieces, sum(len(piece.encode()) for piece in pieces))
+
+    def under(self, number: int) -> str:
+        """Return it with `number` as that of its paper."""
+        return str(number).join(self.pieces)
+
+    def size_under(self, number: int) -> int:
+        """Return its size with this number."""
+        return self.size + (len(self.pieces) - 1) * len(str(number))
+
+
+_Placed = tuple[str, int, _Rendered]
+"""A part with its place in the body, and the number of its paper."""
+
+
+class _EditionMail:
+    """The bodies of an edition, put together from its papers: each is rendered once for all selections and lengths."""
+
+    def __init__(self, edition: Edition, wanted: ShownLengths, language: str, links: Links) -> None:
+        self._edition, self._wanted, self._language = edition, wanted, language
+        self._links = [links.paper(edition.date, language, each.paper.version) for each in edition.entries]
+        self._web = links.post(edition.date) or links.edition(edition.date, language)
+        self._frame = cache(self._render_frame)
+        self._part = cache(self._render_part)
+
+    def size(self, amounts: ShownLengths) -> int:
+        """Return the size of the HTML in bytes, with so much of the entries and then of the replacements."""
+        parts = sum(part.size_under(number) for _, number, part in self._parts(_Form.HTML, amounts))
+        return parts + sum(len(each.encode()) for each in self._frame_of(_Form.HTML, amounts)[::2])
+
+    def body(self, form: _Form, amounts: ShownLengths) -> str:
+        """Return a body with so much of the entries and then of the replacements."""
+        filled: dict[str, list[str]] = {place: [] for place in _PLACES}
+        for place, number, part in self._parts(form, amounts):
+            filled[place].append(part.under(number))
+        frame = self._frame_of(form, amounts)
+        frame[1::2] = ("".join(filled[place]) for place in frame[1::2])
+        return "".join(frame)
+
+    def _parts(self, form: _Form, amounts: ShownLengths) -> Iterator[_Placed]:
+        count, has_contents = len(self._edition.entries), self._has_contents(amounts)
+        for at, amount in enumerate(amounts):
+            if amount and at >= count:
+                yield "replacements", 0, self._part(form, "replacement", at, amount)
+            elif amount:
+                if has_contents:
+                    yield "contents", at + 1, self._part(form, "content", at, ShownLength.TITLE)
+                yield "papers", at + 1, self._part(form, "paper", at, amount)
+        if left_out := amounts.count(ShownLength.NOTHING):
+            yield "more", 0, _more(form, self._language, left_out, self._web)
+
+    def _render_part(self, form: _Form, name: str, at: int, amount: ShownLength) -> _Rendered:
+        entries, replacements = self._edition.entries, self._edition.replacements
+        if at >= len(entries):
+            return _replacement(form, self._language, Identity(replacements[at - len(entries)]))
+        return _paper(form, name, self._language, Identity(entries[at]), amount, self._links[at])
+
+    def _has_contents(self, amounts: ShownLengths) -> bool:
+        return any(amount > ShownLength.TITLE for amount in amounts[: len(self._edition.entries)])
+
+    def _frame_of(self, form: _Form, amounts: ShownLengths) -> list[str]:
+        """Return the body around the parts, in turn with the names of their places."""
+        count = len(self._edition.entries)
+        titles = (
+            _title(Identity(each))
+            for each, amount in zip(self._edition.entries, amounts, strict=False)
+            if amount
+        )
+        return list(
+            self._frame(
+                form,
+                _cut(" · ".join(islice(titles, _PREHEADER_TITLES))),
+                shortened=amounts != self._wanted,
+                has_contents=self._has_contents(amounts),
+                has_replacements=any(amounts[count:]),
+            )
+        )
+
+    def _render_frame(self, form: _Form, preheader: str, **shown: bool) -> list[str]:
+        context = {
+            **shown,
+            **{place: Markup(f"<!--{place}-->") for place in _PLACES},  # noqa: S704 - our own
+            "subject": words(self._language).subject(self._edition),
+            "preheader": preheader,
+            "edition": self._edition,
+            "web": self._web,
+            "personal": True,
+        }
+        if form is _Form.HTML:
+            return _PLACE.split(_html("edition", self._language, context))
+        return _PLACE.split(render_text("edition", self._language, **context))
+
+
+@lru_cache(_KEPT)
+def _title(entry: Identity[Entry]) -> str:
+    return line(_title_of(entry.value))
+
+
+@lru_cache(4 * _KEPT)
+def _paper(
+    form: _Form, name: str, language: str, entry: Identity[Entry], amount: ShownLength, link: str
+) -> _Rendered:
+    return _rendered(form, name, language, Item(_NUMBER, entry.value, amount, link))
+
+
+@lru_cache(_KEPT)
+def _replacement(form: _Form, language: str, paper: Identity[Paper]) -> _Rendered:
+    return _rendered(form, "replacement", language, paper.value)
+
+
+@lru_cache(_KEPT)
+def _more(form: _Form, language: str, count: int, web: str) -> _Rendered:
+    return _rendered(form, "more", language, count, web)
+
+
+def _rendered(form: _Form, macro: str, language: str, *given: object) -> _Rendered:
+    """Render one of the macros in `templates/mail/papers`."""
+    environment = _pages() if form is _Form.HTML else _texts()
+    said = _said(environment, language)
+    module: Any = environment.get_template(f"{_FOLDER}/papers.{form}.j2").module
+    made = str(getattr(module, macro)(*given, said["words"], said["post"]))
+    return _Rendered.of(_inlined(made) if form is _Form.HTML else made)
+
+
+def _inlined(part: str) -> str:
+    """Return a part of a page with its styles, as it is in the whole page."""
+    style = _pages().get_template(f"{_FOLDER}/style.css").render()
+    page_ = (
+        f"<!DOCTYPE html><html><head><style>{style}</style></head><body>{_PART}{part}{_PART}</body></html>"
+    )
+    return _INLINER.inline(page_).split(_PART)[1]
 
 
 def _html(template: str, language: str, shown: dict[str, Any]) -> str:

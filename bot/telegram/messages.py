@@ -8,13 +8,17 @@ classic form, which replaces it if a single paper is too long for a rich one.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Protocol
 
 from bot.core.models import Campaign, Detail, Preferences, Subject
 from bot.telegram import templates
 from bot.telegram.templates import ENTITY_LIMIT, TEXT_LIMIT, Button, Message, Rows, rows
+from digest.core.identity import Identity
 from digest.core.models import Answer, Edition, Entry, Gap, Paper, Reading, Translation, VersionId
 from digest.render import announcement, telegram_html, telegram_split
+from digest.render.telegram_html import RichSize
+from digest.render.telegram_split import Fragment
 
 
 class MessageForm(Protocol):
@@ -156,15 +160,26 @@ def _formed(
 
 _SEPARATOR = "\n\n"
 _BUTTONS = 24  # buttons under one message; more do not fit on a phone
+_KEPT = 2048  # rendered papers in each form: different selections from an edition show the same ones
+
+
+@dataclass(frozen=True, slots=True)
+class _Rich:
+    """The rich form of a part of a digest: as it is sent, and the sizes of its template's output and of that."""
+
+    html: str
+    drafted: RichSize
+    size: RichSize
 
 
 @dataclass(frozen=True, slots=True)
 class _MessageBlock:
-    """One paper of a digest, and the button that opens more of it."""
+    """One paper of a digest, and the button that opens more of it; `alone` are its messages if it fits no message."""
 
-    html: str
-    rich: str
-    button: Button | None
+    classic: Fragment
+    alone: tuple[str, ...] = ()
+    rich: _Rich | None = None
+    button: Button | None = None
 
 
 def campaign_messages(
@@ -179,25 +194,94 @@ def campaign_messages(
 
 
 def digest(edition: Edition, preferences: Preferences) -> tuple[Message, ...]:
-    """Compose the edition in as few messages as possible. A paper is split only if it is too long for one message."""
-    head = templates.render("header", preferences.language, edition=edition)
+    """Compose the edition in as few messages as possible. A paper is split only if it is too long for one message.
+
+    Each paper is rendered once in each form, and only its number differs between selections.
+    """
+    language = preferences.language
     blocks = [_block(number, entry, preferences) for number, entry in enumerate(edition.entries, start=1)]
     if edition.replacements:
-        listed = templates.render("replacements", preferences.language, papers=edition.replacements)
-        rich = templates.render("replacements_rich", preferences.language, papers=edition.replacements)
-        blocks.append(_MessageBlock(listed, rich, None))
+        blocks.append(_replacements(Identity(edition.replacements), language))
     width = 8 if preferences.detail is Detail.TITLES else 3
+    head = _classic(templates.render("header", language, edition=edition))
     if preferences.rich:
-        rich_head = templates.render("header_rich", preferences.language, edition=edition)
-        return _richly((head, rich_head), blocks, width)
+        rich_head = _rich(templates.render("header_rich", language, edition=edition))
+        return _richly(replace(head, rich=rich_head), blocks, width)
     return _packed(head, blocks, width)
 
 
 def _block(number: int, entry: Entry, preferences: Preferences) -> _MessageBlock:
-    material = {"number": number, "entry": entry, "detail": preferences.detail}
-    html = templates.render("entry", preferences.language, **material)
-    rich = templates.render("entry_rich", preferences.language, **material) if preferences.rich else ""
-    return _MessageBlock(html, rich, _more(number, entry, preferences))
+    label, form = str(number), (Identity(entry), preferences.detail, preferences.language)
+    classic = _labelled(_classic_paper(*form), label)
+    return _MessageBlock(
+        classic,
+        _alone(*form, len(label), label) if not _fits(classic.size, classic.entities) else (),
+        _richly_labelled(_rich_paper(*form), label) if preferences.rich else None,
+        _more(number, entry, preferences),
+    )
+
+
+_LABEL, _CLASSIC_START, _RICH_START = "1", "<b>", "<h4>"  # papers are rendered with this number
+
+
+@lru_cache(_KEPT)
+def _classic_paper(entry: Identity[Entry], detail: Detail, language: str) -> Fragment:
+    return telegram_split.fragment(_render_paper("entry", entry.value, detail, language, _LABEL))
+
+
+@lru_cache(_KEPT)
+def _rich_paper(entry: Identity[Entry], detail: Detail, language: str) -> _Rich:
+    return _rich(_render_paper("entry_rich", entry.value, detail, language, _LABEL))
+
+
+@lru_cache(_KEPT)
+def _split_paper(entry: Identity[Entry], detail: Detail, language: str, digits: int) -> list[str]:
+    """Return the messages of a paper that is too long for one, under a number with so many digits."""
+    html = _render_paper("entry", entry.value, detail, language, _LABEL * digits)
+    return telegram_split.split(html, TEXT_LIMIT, ENTITY_LIMIT)
+
+
+def _render_paper(template: str, entry: Entry, detail: Detail, language: str, number: str) -> str:
+    return templates.render(template, language, number=number, entry=entry, detail=detail)
+
+
+def _labelled(made: Fragment, label: str) -> Fragment:
+    begin = len(_CLASSIC_START) + len(_LABEL)
+    inner, last = (f"{_CLASSIC_START}{label}{each[begin:]}" for each in (made.inner, made.last))
+    return Fragment(made.size + len(label) - len(_LABEL), made.entities, inner, last)
+
+
+def _richly_labelled(made: _Rich, label: str) -> _Rich:
+    more = RichSize(len(label) - len(_LABEL))
+    html = f"{_RICH_START}{label}{made.html[len(_RICH_START) + len(_LABEL) :]}"
+    return _Rich(html, made.drafted + more, made.size + more)
+
+
+def _alone(entry: Identity[Entry], detail: Detail, language: str, digits: int, label: str) -> tuple[str, ...]:
+    first, *others = _split_paper(entry, detail, language, digits)
+    return (f"{_CLASSIC_START}{label}{first[len(_CLASSIC_START) + digits :]}", *others)
+
+
+@lru_cache(_KEPT)
+def _replacements(papers: Identity[tuple[Paper, ...]], language: str) -> _MessageBlock:
+    listed = _classic(templates.render("replacements", language, papers=papers.value))
+    rich = templates.render("replacements_rich", language, papers=papers.value)
+    return replace(listed, rich=_rich(rich))
+
+
+def _classic(html: str) -> _MessageBlock:
+    made = telegram_split.fragment(html)
+    fits = _fits(made.size, made.entities)
+    return _MessageBlock(made, () if fits else tuple(telegram_split.split(html, TEXT_LIMIT, ENTITY_LIMIT)))
+
+
+def _rich(html: str) -> _Rich:
+    finished = telegram_split.finish(html)
+    return _Rich(finished, telegram_html.rich_size(html), telegram_html.rich_size(finished))
+
+
+def _fits(size: int, entities: int) -> bool:
+    return size <= TEXT_LIMIT and entities <= ENTITY_LIMIT
 
 
 def _more(number: int, entry: Entry, preferences: Preferences) -> Button | None:
@@ -209,13 +293,13 @@ def _more(number: int, entry: Entry, preferences: Preferences) -> Button | None:
     return Button(f"{number} · {says.reading}", page_data(version, 1, Place.BESIDE))
 
 
-def _packed(head: str, blocks: Sequence[_MessageBlock], width: int) -> tuple[Message, ...]:
+def _packed(head: _MessageBlock | None, blocks: Sequence[_MessageBlock], width: int) -> tuple[Message, ...]:
     made: list[Message] = []
     pending = _Pending(head)
     for block in blocks:
         if not pending.fits(block):
             made += pending.messages(width)
-            pending = _Pending("")
+            pending = _Pending(None)
         pending.add(block)
     return (*made, *pending.messages(width))
 
@@ -223,59 +307,60 @@ def _packed(head: str, blocks: Sequence[_MessageBlock], width: int) -> tuple[Mes
 class _Pending:
     """A message that is being filled with papers."""
 
-    def __init__(self, head: str) -> None:
-        self._pieces = [head] if head else []
+    def __init__(self, head: _MessageBlock | None) -> None:
+        self._blocks = [head] if head else []
         self._buttons: list[Button] = []
-        self._units, self._entities = telegram_split.measure(head)
+        self._size, self._entities = (head.classic.size, head.classic.entities) if head else (0, 0)
 
     def fits(self, block: _MessageBlock) -> bool:
-        units, entities = telegram_split.measure(block.html)
-        return (
-            self._units + len(_SEPARATOR) + units <= TEXT_LIMIT
-            and self._entities + entities <= ENTITY_LIMIT
-            and len(self._buttons) < _BUTTONS
-        )
+        size = self._size + len(_SEPARATOR) + block.classic.size
+        return _fits(size, self._entities + block.classic.entities) and len(self._buttons) < _BUTTONS
 
     def add(self, block: _MessageBlock) -> None:
-        units, entities = telegram_split.measure(block.html)
-        self._pieces.append(block.html)
-        self._units += len(_SEPARATOR) + units
-        self._entities += entities
+        self._blocks.append(block)
+        self._size += len(_SEPARATOR) + block.classic.size
+        self._entities += block.classic.entities
         if block.button is not None:
             self._buttons.append(block.button)
 
     def messages(self, width: int) -> list[Message]:
         """Return one message, or several if a single paper is too long for one. The buttons go under the last."""
-        texts = telegram_split.split(_SEPARATOR.join(self._pieces), TEXT_LIMIT, ENTITY_LIMIT)
+        if not self._blocks:
+            return []
+        *before, end = self._blocks
+        texts = end.alone or (_SEPARATOR.join([*(each.classic.inner for each in before), end.classic.last]),)
         return [
             Message(text, rows(self._buttons, width) if at == len(texts) else ())
             for at, text in enumerate(texts, start=1)
         ]
 
 
-def _richly(heads: tuple[str, str], blocks: Sequence[_MessageBlock], width: int) -> tuple[Message, ...]:
+def _richly(head: _MessageBlock, blocks: Sequence[_MessageBlock], width: int) -> tuple[Message, ...]:
     """Compose rich messages, each with its classic fallback. A paper that is too long for a rich message is sent as
     classic ones.
     """
-    classic_head, head = heads
     made: list[Message] = []
+    first: _MessageBlock | None = head
     for group in _groups(head, blocks):
-        classic = _packed(classic_head, group, width)
-        html = telegram_split.finish(head + "".join(block.rich for block in group))
+        classic = _packed(first, group, width)
+        parts = [each.rich for each in ([first, *group] if first else group) if each.rich]
         buttons = rows([block.button for block in group if block.button], width)
-        made += [Message("", buttons, html, classic)] if telegram_html.fits_rich_message(html) else classic
-        classic_head = head = ""
+        fits = sum((part.size for part in parts), RichSize()).fits
+        html = "".join(part.html for part in parts)
+        made += [Message("", buttons, html, classic)] if fits else classic
+        first = None
     return tuple(made)
 
 
-def _groups(head: str, blocks: Sequence[_MessageBlock]) -> Iterator[list[_MessageBlock]]:
+def _groups(head: _MessageBlock, blocks: Sequence[_MessageBlock]) -> Iterator[list[_MessageBlock]]:
     """Group `blocks` into messages below `head`. Each message takes as many whole blocks as fit."""
     group: list[_MessageBlock] = []
-    html = head
+    size = head.rich.drafted if head.rich else RichSize()
     for block in blocks:
-        if group and (len(group) >= _BUTTONS or not telegram_html.fits_rich_message(html + block.rich)):
+        drafted = block.rich.drafted if block.rich else RichSize()
+        if group and (len(group) >= _BUTTONS or not (size + drafted).fits):
             yield group
-            group, html = [], ""
+            group, size = [], RichSize()
         group.append(block)
-        html += block.rich
+        size += drafted
     yield group

@@ -17,6 +17,7 @@ _LANGUAGE_FILE = re.compile(r"telegram/([a-z]{2,3}(?:-[A-Za-z0-9]+)*)\.j2")
 _AUTHORS = 3  # authors listed before the rest is only counted
 
 
+@cache
 def languages() -> tuple[str, ...]:
     """Return the languages of the chat, one for each file of words."""
     found = map(_LANGUAGE_FILE.fullmatch, environment().list_templates())

@@ -3,12 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from digest.core import keywords
+from digest.core.identity import Identity
 from digest.core.keywords import Keyword
 from digest.core.models import Entry, Gap, LeftOut, Paper, Reason
 
 _TITLE_WEIGHT = 3  # a keyword in the title says more about a paper than one in the abstract
+_TEXTS, _FILTERS = 1024, 64  # kept in memory: the searchable papers of a few editions, and what filters found
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -48,25 +51,53 @@ def select(papers: Iterable[Paper], rules: SelectionRules) -> Selection:
     return Selection(tuple(sorted(shown, key=_newness, reverse=True)), (*left_out, *beyond))
 
 
-def matching(entries: Iterable[Entry], rules: SelectionRules) -> tuple[Entry, ...]:
-    """Return the `entries` that match `rules`; keywords are matched against translations too, and `cap` is ignored."""
-    return tuple(entry for entry in entries if _unwanted(entry.paper, rules, _translated(entry)) is None)
+def matching(entries: tuple[Entry, ...], rules: SelectionRules) -> tuple[Entry, ...]:
+    """Return the `entries` that match `rules`; keywords are matched against translations too, and `cap` is ignored.
+
+    The same filter finds the same tuple, as long as it is in memory.
+    """
+    return _matching(Identity(entries), rules)
 
 
-def _translated(entry: Entry) -> tuple[str, ...]:
-    made = entry.translation
-    return () if isinstance(made, Gap) else (made.title or "", made.abstract, made.summary or "")
+@lru_cache(_FILTERS)
+def _matching(entries: Identity[tuple[Entry, ...]], rules: SelectionRules) -> tuple[Entry, ...]:
+    return tuple(entry for entry in entries.value if _is_wanted(entry, rules))
 
 
-def _unwanted(paper: Paper, rules: SelectionRules, translated: tuple[str, ...] = ()) -> LeftOut | None:
+def _is_wanted(entry: Entry, rules: SelectionRules) -> bool:
+    if _out_of_scope(entry.paper, rules) is not None:
+        return False
+    return (
+        not (rules.include or rules.exclude)
+        or _by_keywords(entry.paper, rules, _searchable(Identity(entry))) is None
+    )
+
+
+@lru_cache(_TEXTS)
+def _searchable(entry: Identity[Entry]) -> "_MatchedText":
+    made = entry.value.translation
+    translated = () if isinstance(made, Gap) else (made.title or "", made.abstract, made.summary or "")
+    return _MatchedText.of(entry.value.paper, translated)
+
+
+def _unwanted(paper: Paper, rules: SelectionRules) -> LeftOut | None:
+    if (reason := _out_of_scope(paper, rules)) is not None:
+        return reason
+    if not rules.include and not rules.exclude:
+        return None
+    return _by_keywords(paper, rules, _MatchedText.of(paper))
+
+
+def _out_of_scope(paper: Paper, rules: SelectionRules) -> LeftOut | None:
     primary = paper.primary_category or ""
     if not set(paper.categories) & set(rules.categories):
         return LeftOut(paper.id, Reason.CATEGORY, primary)
     if rules.primary_only and primary not in rules.categories:
         return LeftOut(paper.id, Reason.PRIMARY, primary)
-    if not rules.include and not rules.exclude:
-        return None
-    text = _MatchedText.of(paper, translated)
+    return None
+
+
+def _by_keywords(paper: Paper, rules: SelectionRules, text: "_MatchedText") -> LeftOut | None:
     excluding = next((keyword for keyword in rules.exclude if text.weight(keyword)), None)
     if excluding is not None:
         return LeftOut(paper.id, Reason.EXCLUDED, excluding.text)

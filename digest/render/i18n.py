@@ -36,6 +36,7 @@ def environment() -> Environment:
     return made
 
 
+@cache
 def words_of(folder: str, language: str) -> str:
     """Return `language` if the templates in `folder` have words for it, else English."""
     return language if f"{folder}/{language}.j2" in environment().list_templates() else FALLBACK

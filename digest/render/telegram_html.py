@@ -7,6 +7,7 @@ their own, which are checked here.
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
@@ -100,7 +101,27 @@ _BLOCK = re.compile(r"<(?:h[1-6]|p|ul|li|blockquote|details|table|tr)\b")
 _HOLDING_TEXT = re.compile(r"<(?:li|blockquote)\b")  # its text is a paragraph, which counts as a block too
 
 
+@dataclass(frozen=True, slots=True)
+class RichSize:
+    """What counts of a rich message. Tags are counted as text, to be on the safe side."""
+
+    characters: int = 0
+    blocks: int = 0
+
+    def __add__(self, other: "RichSize") -> "RichSize":
+        return RichSize(self.characters + other.characters, self.blocks + other.blocks)
+
+    @property
+    def fits(self) -> bool:
+        """Return whether it is at most one message."""
+        return self.characters <= _CHARACTERS and self.blocks <= _BLOCKS
+
+
+def rich_size(html: str) -> RichSize:
+    """Measure `html`. The size of whole elements in a row is the sum of theirs."""
+    return RichSize(len(html), len(_BLOCK.findall(html)) + len(_HOLDING_TEXT.findall(html)))
+
+
 def fits_rich_message(html: str) -> bool:
-    """Return True if `html` fits one message. Tags are counted as text, to be on the safe side."""
-    blocks = len(_BLOCK.findall(html)) + len(_HOLDING_TEXT.findall(html))
-    return len(html) <= _CHARACTERS and blocks <= _BLOCKS
+    """Return True if `html` fits one message."""
+    return rich_size(html).fits

@@ -253,16 +253,33 @@ def split(html: str, limit: int = 4096, entities: int = 100) -> list[str]:
     messages, start = [], _next(shown, 0)
     while start < len(shown):
         end = _end(shown, upto, start, limit, entities)
-        messages.append(_source(shown[start:end]))
+        message = shown[start:end]
+        messages.append(_source(message[: _text_end(message)]))
         start = _next(shown, end)
     return messages
 
 
-def measure(html: str) -> tuple[int, int]:
-    """Return the number of UTF-16 units that `html` shows, including white space at its ends, and of its entities."""
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """A part of a message, measured: `size` in UTF-16 units with the white space at its ends, and its entities.
+
+    Its source is that which `split` returns for it: `inner` before other parts, `last` at the end of a message, where
+    white space is dropped. It begins with a character that is not white space.
+    """
+
+    size: int
+    entities: int
+    inner: str
+    last: str
+
+
+def fragment(html: str) -> Fragment:
+    """Measure `html` and prepare it to be joined with others into one message."""
     shown = units(html, len(html))
     opened = (_opened(tags, unit) for tags, unit in zip(_tags_before(shown), shown, strict=True))
-    return sum(unit.size for unit in shown), sum(opened)
+    inner, end = _source(shown), _text_end(shown)
+    last = inner if end == len(shown) else _source(shown[:end])
+    return Fragment(sum(unit.size for unit in shown), sum(opened), inner, last)
 
 
 def finish(html: str) -> str:
@@ -343,12 +360,16 @@ def _common(first: Sequence[Tag], second: Sequence[Tag]) -> int:
     return common
 
 
+def _text_end(shown: Sequence[Unit]) -> int:
+    """Return the index after the last unit that is not blank."""
+    return max((at for at, unit in enumerate(shown, start=1) if not unit.is_blank), default=0)
+
+
 def _source(shown: Sequence[Unit]) -> str:
-    """Return the HTML of one message."""
-    end = max(at for at, unit in enumerate(shown, start=1) if not unit.is_blank)
+    """Return the HTML of `shown`."""
     parts: list[str] = []
     open_: tuple[Tag, ...] = ()
-    for unit in shown[:end]:
+    for unit in shown:
         common = _common(open_, unit.tags)
         parts += [f"</{tag.name}>" for tag in reversed(open_[common:])]
         parts += [tag.source for tag in unit.tags[common:]]

@@ -69,7 +69,27 @@ def test_white_space_around_a_message_takes_no_room() -> None:
 def test_astral_characters_count_twice() -> None:
     assert texts("😀" * 5, 10) == ["😀" * 5]
     assert texts("😀" * 8, 11) == ["😀" * 5, "😀" * 3]
-    assert telegram_split.measure("<b>😀a</b>&lt;<x-f>x</x-f>") == (5, 1)
+    assert telegram_split.fragment("<b>😀a</b>&lt;<x-f>x</x-f>").size == 5
+
+
+FRAGMENTS = (
+    '<b>1. 标题</b>\n<a href="https://arxiv.org/abs/1">x &amp; y</a>',
+    "<b>bold <code>x</code> and <i>it </i> </b>",
+    "a.<x-f>α²</x-f>\n<blockquote expandable></blockquote>",
+    "e.g. &quot;quoted&quot; 《书》“引”…<blockquote>a\n\nb \n</blockquote>",
+    f"{FAMILY}{FLAG}{LETTER} <s>x</s>",
+)
+
+
+@given(st.lists(st.sampled_from(FRAGMENTS), min_size=1, max_size=8))
+def test_joined_fragments_are_the_message_that_splitting_makes(parts: list[str]) -> None:
+    made = list(map(telegram_split.fragment, parts))
+    joined = "\n\n".join([*(each.inner for each in made[:-1]), made[-1].last])
+    [message] = telegram_split.split("\n\n".join(parts))
+    assert joined == message
+    shown, entities = read(message)
+    assert entities <= sum(each.entities for each in made)
+    assert units(shown) <= sum(each.size for each in made) + 2 * len(made)
 
 
 @pytest.mark.parametrize("html", ["", " \n ", "<b> </b>\n<x-break/>", "<x-f></x-f>"])
