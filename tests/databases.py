@@ -136,7 +136,8 @@ class Cluster:
     def create(self, name: str, template: str) -> None:
         """Make a database as a copy of `template`."""
         names = sql.Identifier(name), sql.Identifier(template)
-        self._execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
+        # Copied as files: through the log, as is usual for small ones, it takes twice as long.
+        self._execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(*names))
 
     def url(self, name: str) -> str:
         """Return the URL for `DATABASE_URL`."""

@@ -19,7 +19,17 @@ import stamina
 
 _FAR_TOO_LONG_SECONDS = 300
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["tests.programs", "bot.cli.editions", "bot.cli.papers", "bot.cli.serve"])
+_USED_BY_ALMOST_ALL = (
+    "openai.resources.chat.completions",
+    "arxiv",
+    "httpcore",
+    "httpcore2",
+    "anyio._backends._asyncio",
+)
+"""What the program loads when it first needs it: half of the time of a short run."""
+_forks.set_forkserver_preload(
+    ["tests.programs", "bot.cli.editions", "bot.cli.papers", "bot.cli.serve", *_USED_BY_ALMOST_ALL]
+)
 
 
 @dataclass(frozen=True)

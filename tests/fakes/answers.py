@@ -3,17 +3,22 @@
 import asyncio
 import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import cache
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 Answer = Callable[[Request], Awaitable[Response]]
-_BOMB = gzip.compress(b'{"access_token": "' + b" " * 50_000_000 + b'"}')
 
 
 async def bomb(_: Request) -> Response:
     """Return 50 KB of gzip that hold 50 MB of JSON."""
-    return Response(_BOMB, headers={"Content-Encoding": "gzip", "Content-Type": "application/json"})
+    return Response(_bomb(), headers={"Content-Encoding": "gzip", "Content-Type": "application/json"})
+
+
+@cache
+def _bomb() -> bytes:
+    return gzip.compress(b'{"access_token": "' + b" " * 50_000_000 + b'"}')
 
 
 async def drip(_: Request) -> Response:

@@ -5,6 +5,8 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -303,21 +305,21 @@ def locked(user: str) -> bytes:
 @pytest.mark.parametrize(
     ("document", "reason"),
     [
-        (pdfs.pdf(b"q 600 0 0 800 0 0 cm /I1 Do Q"), NoTextReason.SCAN),
-        (pdfs.pdf(shown(["Withdrawn."])), NoTextReason.TOO_SHORT),
-        (pdfs.pdf(shown(["ÍâÏÔ×ÓºÍÎ¢ÎÀÐÇÔî 0/>.3 5811;2 »ùÒòÍâÏÔ×Ó"] * 40)), NoTextReason.GARBLED),
-        (b"", NoTextReason.DAMAGED),
-        (b"<html>Not a PDF</html>", NoTextReason.DAMAGED),
-        (pdfs.pdf(shown(BODY))[:-400].replace(b"endobj", b""), NoTextReason.DAMAGED),
-        (pdfs.pdf(b"0 0 m\n" * 20_000_000), NoTextReason.TOO_LARGE),
-        (pdfs.pdf(*[shown(prose(60))] * 300), NoTextReason.TOO_LARGE),
+        (lambda: pdfs.pdf(b"q 600 0 0 800 0 0 cm /I1 Do Q"), NoTextReason.SCAN),
+        (lambda: pdfs.pdf(shown(["Withdrawn."])), NoTextReason.TOO_SHORT),
+        (lambda: pdfs.pdf(shown(["ÍâÏÔ×ÓºÍÎ¢ÎÀÐÇÔî 0/>.3 5811;2 »ùÒòÍâÏÔ×Ó"] * 40)), NoTextReason.GARBLED),
+        (lambda: b"", NoTextReason.DAMAGED),
+        (lambda: b"<html>Not a PDF</html>", NoTextReason.DAMAGED),
+        (lambda: pdfs.pdf(shown(BODY))[:-400].replace(b"endobj", b""), NoTextReason.DAMAGED),
+        (lambda: pdfs.pdf(b"0 0 m\n" * 20_000_000), NoTextReason.TOO_LARGE),
+        (lambda: pdfs.pdf(*[shown(prose(60))] * 300), NoTextReason.TOO_LARGE),
     ],
     ids=["scan", "note", "garbled", "empty", "page", "cut", "bomb", "endless"],
 )
 async def test_a_pdf_without_text_gives_a_reason(
-    tmp_path: Path, document: bytes, reason: NoTextReason
+    tmp_path: Path, document: Callable[[], bytes], reason: NoTextReason
 ) -> None:
-    assert await text_of(tmp_path, document, Limits(text_characters=900_000)) is reason
+    assert await text_of(tmp_path, document(), Limits(text_characters=900_000)) is reason
 
 
 async def test_one_monstrous_page_does_not_cost_the_paper(tmp_path: Path) -> None:
@@ -326,26 +328,29 @@ async def test_one_monstrous_page_does_not_cost_the_paper(tmp_path: Path) -> Non
     assert len(text.splitlines()) == 10 * len(BODY)
 
 
-BUSY = pdfs.pdf(b"q Q " * 15_000_000)
+@cache
+def busy() -> bytes:
+    """Return a PDF whose one page takes long; to make it takes a while too."""
+    return pdfs.pdf(b"q Q " * 15_000_000)
 
 
 async def test_a_pdf_that_takes_too_much_of_the_processor_is_given_up(tmp_path: Path) -> None:
-    assert await text_of(tmp_path, BUSY, Limits(cpu_seconds=1)) is NoTextReason.TOO_SLOW
+    assert await text_of(tmp_path, busy(), Limits(cpu_seconds=1)) is NoTextReason.TOO_SLOW
 
 
 async def test_a_pdf_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
-    assert await text_of(tmp_path, BUSY, Limits(wall_seconds=0.7)) is NoTextReason.TOO_SLOW
+    assert await text_of(tmp_path, busy(), Limits(wall_seconds=0.7)) is NoTextReason.TOO_SLOW
 
 
 async def test_a_pdf_that_takes_too_much_memory_is_given_up(tmp_path: Path) -> None:
     limits = Limits(memory_bytes=200_000_000)
-    assert await text_of(tmp_path, BUSY, limits) is NoTextReason.TOO_LARGE
+    assert await text_of(tmp_path, busy(), limits) is NoTextReason.TOO_LARGE
 
 
 async def test_the_event_loop_never_waits_on_a_pdf(tmp_path: Path) -> None:
     async with asyncio.TaskGroup() as group:
         ticking = group.create_task(longest_pause())
-        assert await text_of(tmp_path, BUSY, Limits(wall_seconds=1)) is NoTextReason.TOO_SLOW
+        assert await text_of(tmp_path, busy(), Limits(wall_seconds=1)) is NoTextReason.TOO_SLOW
         ticking.cancel()
     assert PAUSES[-1] < 0.3
 
