@@ -32,6 +32,7 @@ from digest.llm.client import Model
 from digest.llm.endpoint import EndpointClient
 from digest.llm.retry import RetryPolicy
 from digest.pipeline.answering import Answerer
+from digest.pipeline.edition_terms import TermDecider
 from digest.pipeline.ingest import Sources
 from digest.pipeline.open_days import EditionPlan
 from digest.pipeline.papers import Generators, PaperService, PaperSources, Texts
@@ -188,6 +189,7 @@ def _generators(model: Model, settings: Settings, judge: Judge | None) -> Callab
     def hired(language: str) -> Generators:
         held_to = rules(settings, language)
         return Generators(
+            TermDecider(model, settings.translation_model, language, held_to.glossary),
             Translator(model, settings.translation_model, language, held_to, reviewer),
             ReadingWriter(model, settings.reading_model, language, spaced=held_to.spaced, judge=judge),
             Answerer(

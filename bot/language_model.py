@@ -103,8 +103,10 @@ async def _silent(_reason: str | None) -> None:
 def own_fields(settings: Settings) -> dict[Purpose, Mapping[str, Any]]:
     """Return the operator's extra fields of requests by purpose. Fields of a purpose override the common ones."""
     common, reading = settings.openai_extra_body, settings.reading_extra_body
+    translation = {**common, **settings.translation_extra_body}
     return {
-        Purpose.TRANSLATION: {**common, **settings.translation_extra_body},
+        Purpose.TRANSLATION: translation,
+        Purpose.TERM_LIST: translation,
         Purpose.READING: {**common, **reading},
         Purpose.ANSWER: {**common, **reading},
         Purpose.JUDGEMENT: {**common, **settings.judge_extra_body},

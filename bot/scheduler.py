@@ -131,13 +131,12 @@ def sentence(
 ) -> str:
     """Describe the most frequent failure of the calls `asked`, and its remedy, in one sentence. Pure.
 
-    `found` are the flaws of each translation that a model returned.
+    If no translation was asked for, another call has closed the endpoint: the edition's terms or a reading. `found` are
+    the flaws of each translation that a model returned.
     """
-    outcomes = Counter(
-        outcome
-        for call in asked
-        if call.purpose is Purpose.TRANSLATION and (outcome := _KNOWN.get(call.outcome))
-    )
+    known = [(call.purpose, outcome) for call in asked if (outcome := _KNOWN.get(call.outcome))]
+    translating = [outcome for purpose, outcome in known if purpose is Purpose.TRANSLATION]
+    outcomes = Counter(translating or [outcome for _, outcome in known if not outcome.of_the_paper])
     papers = f"{f'only {translated}' if translated else 'none'} of the {translated + failed} papers of {day}"
     begun = f"The language model translated {papers}"
     tested = "`arxiv-daily doctor` tests the endpoint, and the next run tries the missing papers again"

@@ -51,6 +51,7 @@ _TEX_SPACE = re.compile(r"\\[,;:! ]|(?<=[\w)])~(?=[A-Za-z(\\])|(?<=[A-Za-z.])~(?
 _CUT = re.compile(r"[\u4e00-\u9fff，、；：（]\Z")
 _DELIMITERS = re.compile(r"\A(?:\$\$?|\\[(\[])|(?:\$\$?|\\[)\]])\Z")
 _TEX = re.compile(r"\\[A-Za-z]+|(?<!\\)\$")
+_NO_TERMS = Glossary({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +72,27 @@ class Translated:
 
 
 def check_translation(
-    original: Original, made: Translated, language: str, glossary: Glossary
+    original: Original,
+    made: Translated,
+    language: str,
+    glossary: Glossary,
+    shared: Glossary = _NO_TERMS,
 ) -> tuple[Finding, ...]:
     """Check `made` as a translation of `original` into `language` (a BCP 47 tag); return findings without duplicates.
+
+    `shared` are the terms of the edition, which the glossary does not have.
 
     Hedges, sentences, words, units and script are checked for Chinese only; names, formulas, addresses, the digits of
     numbers, untranslated text, refusals, repetition and markup for every language.
     """
     title, abstract, made_abstract = map(_text, (original.title, original.abstract, made.abstract))
-    terms = [(_terms(title, glossary), made.title), (_terms(abstract, glossary), made.abstract)]
+    used = [
+        (flaw, _terms(text, wanted), written)
+        for flaw, wanted in ((Flaw.TERM, glossary), (Flaw.TERM_OF_EDITION, shared))
+        for text, written in ((title, made.title), (abstract, made.abstract))
+    ]
     known = _known(
-        title, abstract, " ".join(wording for some, _ in terms for term in some for wording in term.passing)
+        title, abstract, " ".join(wording for _, some, _ in used for term in some for wording in term.passing)
     )
     named = names.named_by(title.prose, abstract.prose)
     found = [*_as_a_whole(abstract, made_abstract, known, language, named)]
@@ -92,11 +103,11 @@ def check_translation(
     if is_chinese(language):
         found += _in_chinese(abstract, made_abstract)
     found += [
-        finding(Flaw.TERM, term.source)
-        for some, text in terms
-        if text
+        finding(flaw, term.source)
+        for flaw, some, written in used
+        if written
         for term in some
-        if not term.is_in(text)
+        if not term.is_in(written)
     ]
     return tuple(dict.fromkeys(found))
 

@@ -46,6 +46,8 @@ class Flaw(StrEnum):
     """A bound or an uncertainty is missing: the claim is stronger than the paper's."""
     TERM = "term"
     """A term is not translated as the glossary requires."""
+    TERM_OF_EDITION = "term-of-edition"
+    """A term is not translated as decided for the edition."""
     WORD = "word"
     """A word in Latin letters that the original does not have."""
     LENGTH = "length"
@@ -90,7 +92,8 @@ class Flaw(StrEnum):
 
 SOFT = frozenset(
     {Flaw.ACRONYM, Flaw.HEDGE, Flaw.TERM, Flaw.WORD, Flaw.BRACKETS, Flaw.SENTENCE_ADDED}
-    | {Flaw.DIRECTION, Flaw.OVER_HUNDRED, Flaw.DISAGREES, Flaw.MEANING, Flaw.ACRONYM_MISSING}
+    | {Flaw.DIRECTION, Flaw.OVER_HUNDRED, Flaw.DISAGREES, Flaw.MEANING}
+    | {Flaw.ACRONYM_MISSING, Flaw.TERM_OF_EDITION}
 )
 """Flaws that do not block a text; a translation with them gets one repair first.
 
@@ -98,7 +101,7 @@ All others are hard, unless a check finds that one of them is uncertain: at leas
 kind must be true on real translations, since a hard finding hides the whole text.
 """
 
-NOTED = frozenset({Flaw.ACRONYM_MISSING})
+NOTED = frozenset({Flaw.ACRONYM_MISSING, Flaw.TERM_OF_EDITION})
 """Flaws that are nearly always harmless: counted, but never sent to a model for repair."""
 
 

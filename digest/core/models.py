@@ -369,6 +369,8 @@ class Purpose(StrEnum):
     ANSWER = "answer"
     JUDGEMENT = "judgement"
     """To say whether a text means what its original says."""
+    TERM_LIST = "term-list"
+    """To decide the terms of an edition. The call counts as one about the first paper of the edition."""
 
 
 @dataclass(frozen=True, slots=True)

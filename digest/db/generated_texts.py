@@ -1,12 +1,13 @@
 """Texts made by models: translations and readings, one per version, language and origin, and an edition's terms.
 
 Of several rows, the operator's own text is shown first, then the one made with exactly the wanted model and prompt,
-then the newest in the language, because stored results are never paid for again. The first paper in an edition to
-translate a term decides for the others.
+then the newest in the language, because stored results are never paid for again. Of a term to which the glossary gives
+several translations, the first paper in an edition to translate it decides for the others; the terms that the glossary
+leaves open are decided for the whole edition.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Row, Table, select, tuple_
@@ -15,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from digest.core.findings import Finding
 from digest.core.models import BY_HAND, Basis, Origin, PaperId, Reading, Translation, VersionId
 from digest.db.bulk import add_missing, put, rows_among
-from digest.db.tables import edition_papers, readings, terms, translations
+from digest.db.tables import edition_papers, edition_terms, readings, terms, translations
 
 
 def key_of(made: Translation | Reading) -> dict[str, Any]:
@@ -172,17 +173,46 @@ async def save_terms(
     await add_missing(connection, terms, rows)
 
 
+async def save_edition_terms(
+    connection: AsyncConnection, day: date, language: str, decided: Mapping[str, str | None], at: datetime
+) -> None:
+    """Store the terms of the edition of `day` as `decided`; None for a term without a usable translation.
+
+    What was decided before stays.
+    """
+    key = {"edition_date": day, "language": language, "decided_at": at}
+    rows = [key | {"term": term, "translation": decided[term]} for term in sorted(decided)]
+    await add_missing(connection, edition_terms, rows)
+
+
+async def load_edition_terms(connection: AsyncConnection, day: date, language: str) -> dict[str, str | None]:
+    """Load the terms of the edition of `day`; None for those without a usable translation."""
+    query = select(edition_terms).where(
+        edition_terms.c.edition_date == day, edition_terms.c.language == language
+    )
+    return {row.term: row.translation for row in await connection.execute(query)}
+
+
 async def terms_of_edition(connection: AsyncConnection, paper: PaperId, language: str) -> dict[str, str]:
-    """Load the translations of terms chosen by the other papers in the edition of `paper`; the earliest one counts."""
-    day = select(edition_papers.c.edition_date).where(edition_papers.c.paper_id == str(paper))
+    """Load the translations of terms decided in the edition of `paper`: for all of it, and by its other papers.
+
+    Of what the papers chose, the earliest counts, also before what was decided for the edition.
+    """
+    day: date | None = await connection.scalar(
+        select(edition_papers.c.edition_date).where(edition_papers.c.paper_id == str(paper))
+    )
+    if day is None:
+        return {}
     query = (
         select(terms.c.term, terms.c.translation)
         .join(edition_papers, edition_papers.c.paper_id == terms.c.paper_id)
         .where(
-            edition_papers.c.edition_date == day.scalar_subquery(),
+            edition_papers.c.edition_date == day,
             terms.c.language == language,
             terms.c.paper_id != str(paper),
         )
         .order_by(terms.c.decided_at.desc(), terms.c.paper_id.desc())
     )
-    return {row.term: row.translation for row in await connection.execute(query)}
+    chosen = {row.term: row.translation for row in await connection.execute(query)}
+    shared = await load_edition_terms(connection, day, language)
+    return {**{term: made for term, made in shared.items() if made is not None}, **chosen}

@@ -237,6 +237,18 @@ terms = Table(
     _of_known_version(),
 )
 
+# The terms of an edition, which its papers share and the glossary leaves open, as a model decided them before the
+# translations. `translation` is null if its answer had no usable one: the term is not asked for again.
+edition_terms = Table(
+    "edition_terms",
+    metadata,
+    Column("edition_date", Date, ForeignKey("editions.date"), primary_key=True),
+    Column("language", Text, primary_key=True),
+    Column("term", PlainText, primary_key=True),
+    Column("translation", PlainText),
+    Column("decided_at", UtcDateTime, nullable=False),
+)
+
 editions = Table(
     "editions",
     metadata,

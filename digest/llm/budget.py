@@ -12,6 +12,7 @@ _SHARE = {
     Purpose.READING: 0.8,
     Purpose.ANSWER: 0.9,
     Purpose.JUDGEMENT: 0.9,
+    Purpose.TERM_LIST: 0.9,
 }
 """The share of the daily budget up to which calls for a purpose are allowed; calls for all purposes count."""
 
@@ -20,6 +21,7 @@ _ANSWER_TOKENS = {
     Purpose.READING: 6_000,
     Purpose.ANSWER: 2_000,
     Purpose.JUDGEMENT: 600,
+    Purpose.TERM_LIST: 2_000,
 }
 _CHARACTERS_A_TOKEN = 3
 _WIDE = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]")

@@ -60,9 +60,7 @@ async def make(
         found = await papers.load(connection, (*closed.versions, *closed.replacements))
     ordered = [found[version] for version in closed.versions]
     async with asyncio.TaskGroup() as group:
-        translated = group.create_task(
-            _each(ordered, paper_service.translation, concurrency, Stage.TRANSLATE, report)
-        )
+        translated = group.create_task(_translated(paper_service, closed, ordered, concurrency, report))
         read = group.create_task(
             _each(ordered, paper_service.reading, 2 * concurrency, Stage.READ, report)
             if extent is Extent.READINGS
@@ -72,6 +70,23 @@ async def make(
     return _edition(
         paper_service, closed, found, entries if at < closed.closed_at + WEEK else map(_final, entries)
     )
+
+
+async def _translated(
+    paper_service: PaperService,
+    closed: ClosedEdition,
+    ordered: Sequence[Paper],
+    concurrency: int,
+    report: Report,
+) -> list[Translation | Gap]:
+    """The translations, which wait for the terms of the edition."""
+    try:
+        await paper_service.decide_terms(closed, ordered)
+    except StoreError:
+        raise
+    except Exception:  # noqa: BLE001 - an edition can go without
+        _log.exception("terms_failed", edition=str(closed.date))
+    return await _each(ordered, paper_service.translation, concurrency, Stage.TRANSLATE, report)
 
 
 def _edition(

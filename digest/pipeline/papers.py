@@ -3,6 +3,7 @@
 Every result is committed as soon as it is available, so a crashed process repeats no finished call.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from digest.arxiv.query_api import QueryApi
+from digest.checks.glossary import key_of
 from digest.core.backoff import Backoff
 from digest.core.comments import is_withdrawn
 from digest.core.errors import BudgetSpentError, ModelError
@@ -19,6 +21,7 @@ from digest.core.ids import PaperRef
 from digest.core.models import (
     Answer,
     Call,
+    ClosedEdition,
     FullText,
     Gap,
     NoText,
@@ -38,9 +41,17 @@ from digest.db.fulltexts import FetchAttempt
 from digest.fulltext.fetch import FullTexts
 from digest.llm.errors import CallOutcome
 from digest.pipeline.answering import Answerer
+from digest.pipeline.edition_terms import TermDecider
 from digest.pipeline.reading import ReadingWriter
 from digest.pipeline.translate import TranslationAttempt, Translator
 from digest.render import stored_text
+
+TERMS_SECONDS = 30
+"""The longest time for which an edition's translations wait for its terms.
+
+The call takes about as long as a translation; one that takes longer is not worth a late edition. Meanwhile the readings
+use the model, so waiting costs little.
+"""
 
 _log = structlog.get_logger()
 _BACKOFF = Backoff(timedelta(minutes=30), timedelta(days=1))
@@ -126,6 +137,7 @@ def next_text_try(attempt: FetchAttempt) -> datetime:
 class Generators:
     """The generators that use a model, for one language."""
 
+    decider: TermDecider
     translator: Translator
     reader: ReadingWriter
     answerer: Answerer
@@ -173,6 +185,24 @@ class PaperService:
             if stored is not None and stored.abstract is not None:
                 return stored
         return await self._dependencies.single_flight.once(("paper", ref), lambda _: self._named(ref))
+
+    async def decide_terms(self, edition: ClosedEdition, ordered: Sequence[Paper]) -> None:
+        """Decide the terms that the papers of `edition`, `ordered`, share, unless that was done before.
+
+        Returns after `TERMS_SECONDS` at the latest; the call then goes on, for the translations that begin later.
+        """
+        if self._generators is None or is_original(self._language):
+            return
+        decider = self._generators.decider
+        try:
+            async with asyncio.timeout(TERMS_SECONDS):
+                await self._dependencies.single_flight.once(
+                    ("terms", self._language, edition.date),
+                    lambda listeners: self._decide(decider, edition, ordered, listeners),
+                    urgent=True,  # all translations wait for it
+                )
+        except TimeoutError:
+            _log.warning("terms_late", edition=str(edition.date), language=self._language)
 
     async def translation(self, paper: Paper, listener: Listener | None = None) -> Translation | Gap:
         """Return the translation of `paper`, or the reason why there is none."""
@@ -281,6 +311,42 @@ class PaperService:
         async with database.writing(self._engine) as connection:
             await papers.save(connection, [paper], self._clock())
         return paper
+
+    async def _decide(
+        self, decider: TermDecider, edition: ClosedEdition, ordered: Sequence[Paper], listeners: Listeners
+    ) -> None:
+        wanted = await self._open_terms(decider, edition, ordered)
+        if not wanted:
+            return
+        useless = await self._fruitless(Purpose.TERM_LIST, ordered[0], decider.origin)
+        if not is_asked_again([call for call in useless if call.outcome != CallOutcome.OK], self._clock()):
+            return
+        try:
+            made = await decider.decide(wanted, edition, listeners)
+        except ModelError as error:
+            _log.warning("terms_not_decided", edition=str(edition.date), error=str(error))
+            return
+        async with database.writing(self._engine) as connection:
+            await model_calls.save_call(connection, made.call)
+            await generated_texts.save_edition_terms(
+                connection, edition.date, self._language, made.translations, self._clock()
+            )
+        usable = sum(each is not None for each in made.translations.values())
+        _log.info("terms_decided", edition=str(edition.date), terms=len(wanted), usable=usable)
+
+    async def _open_terms(
+        self, decider: TermDecider, edition: ClosedEdition, ordered: Sequence[Paper]
+    ) -> list[str]:
+        """Return the terms that are not decided yet and occur in a paper without a translation."""
+        stored = await self.stored(ordered)
+        due = {place for place, paper in enumerate(ordered) if stored[paper.version][0] is None}
+        if not due:
+            return []
+        async with database.reading(self._engine) as connection:
+            known = await generated_texts.load_edition_terms(connection, edition.date, self._language)
+        decided = set(map(key_of, known))
+        found = await asyncio.to_thread(decider.open_terms, ordered)
+        return [each.source for each in found if key_of(each.source) not in decided and each.papers & due]
 
     async def _translate(
         self, translator: Translator, paper: Paper, listeners: Listeners

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from digest.checks import masking, translation
-from digest.checks.glossary import Glossary, Term
+from digest.checks.glossary import Glossary, Term, key_of
 from digest.checks.masking import Masked
 from digest.checks.translation import Original, Translated
 from digest.core.errors import DigestError
@@ -59,7 +59,8 @@ class Draft:
 class Source:
     """A paper as the model sees it, and the rules for its translation.
 
-    `spaced` puts a space between Chinese and Latin.
+    `glossary` is required; whether the `shared` terms of the edition are used is only noted. `spaced` puts a space
+    between Chinese and Latin.
     """
 
     original: Original
@@ -67,12 +68,14 @@ class Source:
     abstract: Masked
     language: str
     glossary: Glossary
+    shared: Glossary
     spaced: bool = False
 
     @property
     def terms(self) -> tuple[Term, ...]:
-        """The terms of the glossary that occur in the paper."""
-        return self.glossary.relevant(f"{self.original.title}\n{self.original.abstract}")
+        """The terms of the glossary and of the edition that occur in the paper."""
+        text = f"{self.original.title}\n{self.original.abstract}"
+        return (*self.glossary.relevant(text), *self.shared.relevant(text))
 
     def draft(self, sheet: DraftSheet) -> Draft:
         """Unmask, clean and check `sheet`."""
@@ -84,7 +87,7 @@ class Source:
             paragraphs(self._cleaned(abstract)),
             one_line(self._cleaned(summary)),
         )
-        found = translation.check_translation(self.original, made, self.language, self.glossary)
+        found = translation.check_translation(self.original, made, self.language, self.glossary, self.shared)
         return Draft(sheet, made, tuple(dict.fromkeys((*of_title, *of_abstract, *of_summary, *found))))
 
     def decided(self, draft: Draft) -> dict[str, str]:
@@ -100,20 +103,31 @@ class Source:
 def source(
     paper: Paper, language: str, glossary: Glossary, decided: Mapping[str, str], *, spaced: bool = False
 ) -> Source:
-    """Prepare `paper` for translation; `decided` are translations of terms already chosen in its edition."""
+    """Prepare `paper` for translation; `decided` are translations of terms already decided in its edition."""
     original = Original(stored(paper.title), stored(paper.abstract or ""))
     title, abstract = masking.mask_all((original.title, original.abstract))
-    return Source(original, title, abstract, language, _bound(glossary, decided), spaced)
+    bound = _bound(glossary, decided)
+    return Source(original, title, abstract, language, bound, _shared(bound, decided), spaced)
 
 
 def _bound(glossary: Glossary, decided: Mapping[str, str]) -> Glossary:
     """Return `glossary` with the `decided` terms that it still allows; the operator may have changed it since."""
-    still = (
-        Term(name, rendered)
-        for name, rendered in decided.items()
-        if any(rendered in term.passing for term in glossary.relevant(name))
+    known = ((glossary.terms.get(key_of(name)), rendered) for name, rendered in decided.items())
+    return glossary.deciding(
+        replace(term, target=rendered) for term, rendered in known if term and rendered in term.passing
     )
-    return glossary.deciding(still)
+
+
+def _shared(glossary: Glossary, decided: Mapping[str, str]) -> Glossary:
+    """Return the `decided` terms that `glossary` does not have, if they use what it requires for their parts."""
+    return Glossary(
+        {
+            key_of(name): Term(name, rendered)
+            for name, rendered in decided.items()
+            if key_of(name) not in glossary.terms
+            and all(term.is_in(rendered) for term in glossary.relevant(name))
+        }
+    )
 
 
 @dataclass(frozen=True, slots=True)

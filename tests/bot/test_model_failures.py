@@ -37,6 +37,12 @@ def test_the_sentence_says_what_failed_most_how_often_and_what_helps() -> None:
     )
 
 
+@pytest.mark.parametrize("purpose", [Purpose.TERM_LIST, Purpose.READING])
+def test_if_another_call_closed_the_endpoint_its_failure_is_named(purpose: Purpose) -> None:
+    asked = [call("ok", purpose), call(CallOutcome.BLANK, purpose), call(CallOutcome.UNAUTHORISED, purpose)]
+    assert "does not accept OPENAI_API_KEY (once)" in scheduler.sentence(DAY, 0, 3, asked)
+
+
 @pytest.mark.parametrize("outcome", CallOutcome)
 def test_there_is_one_sentence_for_each_fault(outcome: CallOutcome) -> None:
     said = scheduler.sentence(DAY, 0, 3, [call(outcome)])

@@ -28,7 +28,7 @@ from tests.fakes.server import serving
 
 KEY = "sk-fake-key"
 
-_PAPER = re.compile(r"^Paper arXiv:(\S+)$", re.MULTILINE)
+_PAPER = re.compile(r"^(?:Paper arXiv:|Edition of )([^\s,]+)", re.MULTILINE)
 
 
 class _Strict(BaseModel):
@@ -96,7 +96,11 @@ class FakeModel:
         self._formats = formats
         self._streams = streams
         self._fields = fields
-        self._seconds = {Purpose.TRANSLATION: translation_seconds, Purpose.READING: reading_seconds}
+        self._seconds = {
+            Purpose.TRANSLATION: translation_seconds,
+            Purpose.READING: reading_seconds,
+            Purpose.TERM_LIST: translation_seconds,  # as many tokens
+        }
         self._key = key
         self.judge = judge
         self._prefixes: set[str] = set()
@@ -218,6 +222,7 @@ _SIGNS = {
     '"background"': Purpose.READING,
     '"statements"': Purpose.ANSWER,
     '"verdicts"': Purpose.JUDGEMENT,
+    '"terms"': Purpose.TERM_LIST,
 }
 
 
@@ -228,7 +233,10 @@ def texts(body: dict[str, Any]) -> tuple[str, str]:
 
 
 def _subject(body: dict[str, Any]) -> tuple[Purpose, str]:
-    """Return the purpose and the paper of the prompt, recognised by its form, because the schema may not be sent."""
+    """Return the purpose of the prompt, and its paper or the day of its edition.
+
+    It is recognised by its form, because the schema may not be sent.
+    """
     system, user = texts(body)
     paper = _PAPER.search(user)
     purpose = next((each for sign, each in _SIGNS.items() if sign in system), Purpose.TRANSLATION)
@@ -239,6 +247,8 @@ def _sound(body: dict[str, Any], purpose: Purpose, paper: str, judge: Script) ->
     system, user = texts(body)
     if purpose is Purpose.JUDGEMENT:
         return judge(model_judges.pairs_of(user))
+    if purpose is Purpose.TERM_LIST:
+        return model_answers.term_list(system, user)
     if purpose is Purpose.READING:
         return model_answers.reading(user, paper)
     if purpose is Purpose.ANSWER:

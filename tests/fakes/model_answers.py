@@ -52,6 +52,22 @@ def translation(system: str, user: str) -> dict[str, Any]:
     return {name: in_chinese(text, known) for name, text in texts.items()}
 
 
+def term_list(system: str, user: str) -> dict[str, Any]:
+    """Return a translation of each term, which no translation of its words alone resembles."""
+    known = _terms(user)
+    wanted = user.partition("<material>")[2].partition("</material>")[0].split("\n")
+    in_language = _as_a_whole if "简体中文" in system else lambda term, _: in_french(term)
+    return {
+        "terms": [{"term": term, "translation": in_language(term, known)} for term in wanted if term.strip()]
+    }
+
+
+def _as_a_whole(term: str, parts: Mapping[str, str]) -> str:
+    required = [target for source, target in parts.items() if source.lower() in term.lower()]
+    digest = hashlib.sha256(term.lower().encode()).digest()
+    return "".join([*required, *(_HAN[byte % len(_HAN)] for byte in digest[:4])])
+
+
 def passages(user: str) -> dict[str, Any]:
     """Return new translations of the passages that need a repair."""
     known = _terms(user)

@@ -3,7 +3,7 @@
 import pytest
 
 from digest.checks import sentences
-from digest.checks.glossary import Glossary, load
+from digest.checks.glossary import Glossary, Term, load
 from digest.checks.translation import Original, Translated, check_translation, cleaned
 from digest.core.findings import Flaw
 
@@ -384,6 +384,16 @@ def test_sentences_may_be_joined_and_split() -> None:
     first, second, third, fourth = (sentence for _, sentence in _SENTENCES)
     assert findings(english, f"{first.rstrip('。')}，{second}{third}{fourth}") == NONE
     assert findings(english, f"{first}{second}{third}{fourth}".replace("中，", "中。")) == NONE
+
+
+def test_a_term_of_the_edition_that_is_not_used_is_only_noted() -> None:
+    shared = Glossary({("echo", "filter"): Term("echo filter", "回声滤波器")})
+    english, rooms = "We present an echo filter for rooms.", "我们提出一种用于房间的{}。"
+    for chinese, expected in (("回声滤波器", []), ("回波滤波器", [Flaw.TERM_OF_EDITION])):
+        made = Translated(None, rooms.format(chinese), None)
+        found = check_translation(Original("", english), made, "zh-CN", Glossary({}), shared)
+        assert [each.flaw for each in found] == expected
+        assert not any(each.hard or each.needs_repair for each in found)
 
 
 def test_the_glossary_is_obeyed_and_what_it_accepts_passes() -> None:

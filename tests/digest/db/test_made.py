@@ -229,6 +229,18 @@ async def test_the_first_paper_of_an_edition_decides_how_a_term_is_rendered(
         "codec": "乙",
         "only in 2": "乙",
     }
+    for shared in ({"codec": "丁", "new": "新", "unusable": None}, {"new": "别的"}):
+        await generated_texts.save_edition_terms(connection, day.date, "zh", shared, NOW)
+    assert await generated_texts.load_edition_terms(connection, day.date, "zh") == {
+        "codec": "丁",
+        "new": "新",
+        "unusable": None,
+    }
+    assert await generated_texts.terms_of_edition(connection, paper(1).id, "zh") == {
+        "codec": "乙",
+        "only in 2": "乙",
+        "new": "新",
+    }
     assert await generated_texts.terms_of_edition(connection, paper(3).id, "fr") == {}
     assert await generated_texts.terms_of_edition(connection, paper(4).id, "zh") == {}
 

@@ -23,6 +23,14 @@ def test_readings_stop_at_four_fifths_and_translations_go_on() -> None:
         budget.reserve(TRANSLATION, 1, NOON)
 
 
+def test_terms_of_an_edition_stop_before_translations() -> None:
+    budget = Budget(1000, SHANGHAI)
+    budget.reserve(Purpose.TERM_LIST, 900, NOON)
+    with pytest.raises(BudgetSpentError, match="further term-lists"):
+        budget.reserve(Purpose.TERM_LIST, 1, NOON)
+    budget.reserve(TRANSLATION, 100, NOON)
+
+
 def test_calls_under_way_count() -> None:
     budget = Budget(1000, SHANGHAI)
     for _ in range(8):

@@ -98,7 +98,20 @@ def test_what_the_edition_decided_binds_unless_the_glossary_has_changed_since() 
     assert [term.passing for term in source(open_, room="室").terms] == [("室",)]
     closed = Glossary({("room",): Term("room", "房间")})
     assert [term.passing for term in source(closed, room="室").terms] == [("房间",)]
-    assert source(Glossary({}), room="室").terms == ()
+    assert source(Glossary({}), room="室").glossary.terms == {}
+
+
+def test_terms_of_the_edition_stand_beside_the_glossary_which_they_must_not_contradict() -> None:
+    glossary = Glossary({("room",): Term("room", "房间"), ("shape",): Term("shape", "形状")})
+    decided = {"sounds of rooms": "房间声音", "shapes and sounds": "外形与声音", "room": "室"}
+    it = source(glossary, **decided)
+    assert [(term.source, term.target) for term in it.terms] == [
+        ("shape", "形状"),
+        ("room", "房间"),
+        ("sounds of rooms", "房间声音"),
+    ]
+    assert it.draft(SHEET).findings == (Finding(Flaw.TERM_OF_EDITION, "sounds of rooms", hard=False),)
+    assert it.decided(it.draft(SHEET)) == {}
 
 
 def test_a_draft_decides_the_terms_for_which_there_is_a_choice() -> None:
