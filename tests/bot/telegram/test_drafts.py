@@ -56,6 +56,25 @@ async def test_in_a_private_chat_the_reading_is_seen_as_it_grows_and_is_then_sen
         ]
 
 
+async def test_with_a_judge_the_status_says_that_it_is_being_read_and_nothing_unjudged_is_seen(
+    tmp_path: Path,
+) -> None:
+    async with talking(tmp_path, judge_model="judge") as here:
+        old_paper(here, 9)
+        user, is_told = here.telegram.user(1001), asyncio.Event()
+
+        async def seen(_: int) -> None:
+            await is_told.wait()
+
+        here.machine.model.always = reading(in_step(seen))
+        await user.says("2602.00009")
+        await user.chat.waits_for(lambda message: "正在解读" in message.text)
+        is_told.set()
+        await user.chat.waits_for(done(9))
+        assert not user.chat.drafts
+        assert here.machine.model.asked_for[Purpose.JUDGEMENT, "2602.00009v1"] > 0
+
+
 async def test_all_who_wait_see_it_and_a_group_does_not(tmp_path: Path) -> None:
     async with talking(tmp_path) as here:
         old_paper(here, 9)
