@@ -129,6 +129,13 @@ def is_hard(findings: tuple[Finding, ...]) -> bool:
     return any(each.hard for each in findings)
 
 
+def rank(findings: Sequence[Finding]) -> tuple[int, int, int]:
+    """Return the sort key of a text: its numbers of hard findings, of a judge's, and of all; lower is better."""
+    hard = sum(each.hard for each in findings)
+    judged = sum(each.flaw is Flaw.MEANING for each in findings)
+    return hard, judged, len(findings)
+
+
 _BACKOFF = Backoff(timedelta(minutes=15), timedelta(days=1))
 
 
@@ -172,7 +179,7 @@ def unfinished_attempt(tried: Sequence[Attempt]) -> Attempt | None:
     """
     first = max((place for place, each in enumerate(tried) if each.number == 1), default=0)
     passing = [each for each in tried[first:] if each.passes and each.abstract]
-    return min(reversed(passing), key=lambda each: len(each.findings), default=None)
+    return min(reversed(passing), key=lambda each: rank(each.findings), default=None)
 
 
 def is_asked_again(fruitless: Sequence[Call], now: datetime) -> bool:

@@ -41,6 +41,7 @@ MOST_CHARACTERS = 16_000
 MOST_WORDS = 200
 """The maximum number of characters of the words that a verdict rests on."""
 
+_MOST_ITEMS = 10 * MOST_PAIRS  # of an answer, which may repeat itself for megabytes
 _FAILURES = 3  # in a row, from which the operator is told
 _BREAK = re.compile(r"…|\.{3}|→|->|[/|;；\"“”‘’「」]")  # between passages in the words of a verdict
 _log = structlog.get_logger()
@@ -48,6 +49,10 @@ _log = structlog.get_logger()
 
 def _text(value: object) -> str:
     return str(value) if isinstance(value, str | int) else ""
+
+
+def _bounded(items: object) -> object:
+    return items[:_MOST_ITEMS] if isinstance(items, list) else items
 
 
 _Loose = Annotated[str, BeforeValidator(_text)]
@@ -64,7 +69,7 @@ class VerdictItem(BaseModel):
 class JudgementAnswer(BaseModel):
     """The answer that the judge is asked for."""
 
-    verdicts: list[VerdictItem]
+    verdicts: Annotated[list[VerdictItem], BeforeValidator(_bounded)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +280,7 @@ def verdicts_of(answer: JudgementAnswer, pairs: Sequence[JudgedPair]) -> dict[in
 
 def _verdict(item: VerdictItem, asked: Mapping[int, JudgedPair]) -> Iterator[Verdict]:
     """Yield the verdict that `item` stands for, if it is valid."""
-    number = item.id.strip()
+    number = item.id.strip(" #.")
     pair = asked.get(int(number)) if number.isascii() and number.isdecimal() and len(number) < 9 else None
     relation = item.relation.strip().lower()
     if pair is None or relation not in {*Relation}:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from digest.core.findings import Attempt, Finding, Flaw
+from digest.core.findings import Attempt, Finding, Flaw, rank
 from digest.core.models import (
     BY_HAND,
     Call,
@@ -59,7 +59,7 @@ class Checked:
         if self.standing is TextStatus.BY_HAND:
             return None
         passing = [attempt for attempt in self.attempts if attempt.passes]
-        return min(reversed(passing), key=lambda attempt: len(attempt.findings), default=None)
+        return min(reversed(passing), key=lambda attempt: rank(attempt.findings), default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from digest.checks.glossary import Glossary, Term, key_of
 from digest.checks.masking import Masked
 from digest.checks.translation import Original, Translated
 from digest.core.errors import DigestError
-from digest.core.findings import Finding, Flaw, is_hard
+from digest.core.findings import Finding, Flaw, is_hard, rank
 from digest.core.models import Paper
 from digest.llm.answer_text import one_line, paragraphs
 from digest.render.stored_text import stored
@@ -49,10 +49,8 @@ class Draft:
 
     @property
     def rank(self) -> tuple[int, int, int]:
-        """Sort key: the numbers of hard findings, of a judge's, and of all; lower is better."""
-        hard = sum(finding.hard for finding in self.findings)
-        judged = sum(finding.flaw is Flaw.MEANING for finding in self.findings)
-        return hard, judged, len(self.findings)
+        """The sort key of its findings; lower is better."""
+        return rank(self.findings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,10 +67,13 @@ def test_the_longer_a_model_gives_nothing_usable_the_less_it_is_asked(
 def test_a_text_that_passed_before_the_process_ended_is_taken_up_again() -> None:
     first, second = (replace(refused(1)[0], number=number) for number in (1, 2))
     soft, hard = finding(Flaw.HEDGE, "may"), finding(Flaw.NUMBER_MISSING, "12.5%")
+    meaning = finding(Flaw.MEANING, "reversed: 摘要")
     assert unfinished_attempt([]) is None
     assert unfinished_attempt([first]) == first
     assert unfinished_attempt([first, second]) == second
     assert unfinished_attempt([first, replace(second, findings=(soft,))]) == first
+    wrong, repaired = replace(first, findings=(meaning,)), replace(second, findings=(soft, soft))
+    assert unfinished_attempt([wrong, repaired]) == repaired  # however small its flaws
     assert unfinished_attempt([replace(first, findings=(hard,))]) is None
     assert unfinished_attempt([first, replace(first, findings=(hard,))]) is None  # of the last series
     assert unfinished_attempt([replace(first, abstract=None)]) is None  # pruned

@@ -224,6 +224,15 @@ def test_of_several_verdicts_on_a_pair_the_first_counts() -> None:
     }
 
 
+@pytest.mark.parametrize("number", [1, "1", " 1. ", "#1"])
+def test_a_number_may_have_the_marks_of_a_list(number: object) -> None:
+    assert list(verdicts_of(items(item(number)), pairs(UP))) == [1]
+
+
+def test_an_answer_that_repeats_itself_is_bounded() -> None:
+    assert len(items(*[item()] * 10_000).verdicts) == 10 * judging.MOST_PAIRS
+
+
 def test_words_that_are_not_of_the_pair_are_not_kept_with_a_harmless_verdict() -> None:
     assert verdicts_of(items(item(relation="Same", words="<b>all is well</b>")), pairs(UP)) == {
         1: Verdict(1, Relation.SAME)
