@@ -10,7 +10,7 @@ from typing import Annotated
 import click
 import typer
 
-from bot import command_line, daily_run, publishing
+from bot import command_line, daily_run, publishing, setting_values
 from bot.command_line import say
 from bot.container import App, open_app, rules
 from bot.core.run_report import RunReport
@@ -90,8 +90,12 @@ def edit(
     translation opens in $EDITOR. The checks warn, but do not refuse.
     """
     ref = _ref(name)
+    try:
+        tag = str(setting_values.language(language)) if language else ""
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--language") from None
     loaded = command_line.load()
-    asyncio.run(_edit(loaded, ref, language or loaded.target_language, file))
+    asyncio.run(_edit(loaded, ref, tag or loaded.target_language, file))
 
 
 def _ref(name: str) -> PaperRef:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+from digest import languages
 from digest.checks import (
     any_language,
     hedges,
@@ -23,6 +24,7 @@ from digest.checks.masking import FixedKind, FixedPart, fixed_parts
 from digest.checks.quantities import UNITS
 from digest.checks.typography import is_chinese, typeset
 from digest.core.findings import Finding, Flaw, finding
+from digest.languages import Check
 from digest.render.stored_text import stored
 from digest.render.tex import unicode
 
@@ -82,8 +84,9 @@ def check_translation(
 
     `shared` are the terms of the edition, which the glossary does not have.
 
-    Hedges, sentences, words, units and script are checked for Chinese only; names, formulas, addresses, the digits of
-    numbers, untranslated text, refusals, repetition and markup for every language.
+    Hedges, sentences and units are checked for a language that carries these checks (`digest.languages`); words and
+    script for Chinese only; names, formulas, addresses, the digits of numbers, untranslated text, refusals, repetition
+    and markup for every language.
     """
     title, abstract, made_abstract = map(_text, (original.title, original.abstract, made.abstract))
     used = [
@@ -100,7 +103,7 @@ def check_translation(
         found += _as_a_whole(title, _text(made.title), known, language, named)
     if made.summary is not None:
         found += _as_a_part(known, _text(made.summary), language)
-    if is_chinese(language):
+    if languages.carries(language, Check.SENTENCE):
         found += _in_chinese(abstract, made_abstract)
     found += [
         finding(flaw, term.source)
@@ -203,7 +206,7 @@ def _as_a_whole(
     yield from _parts(original, made)
     yield from _names(original, made, named)
     yield from _lengths(original, made, language)
-    if is_chinese(language):
+    if languages.carries(language, Check.QUANTITY):
         yield from numbers.find_missing(original.said, made.said, known.numbers)
     else:
         yield from any_language.missing_numbers(original.prose, made.prose, known.whole)
@@ -230,11 +233,14 @@ def _as_a_part(
     yield from _strange_parts(known, made)
     if is_chinese(language):
         yield from _strange_words(known, made)
+    if languages.carries(language, Check.QUANTITY):
         yield from numbers.find_invented(made.said, known.numbers)
+    else:
+        yield from any_language.invented_numbers(made.prose, known.whole)
+    if is_chinese(language):
         yield from _untranslated(made, needs_words=needs_words)
         yield from _brackets(made.whole)
     else:
-        yield from any_language.invented_numbers(made.prose, known.whole)
         for copied in any_language.copied_sentences(known.whole, made.prose):
             yield finding(Flaw.UNTRANSLATED, copied.strip()[:60])
 

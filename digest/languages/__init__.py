@@ -40,6 +40,7 @@ __all__ = [
     "Superlative",
     "TermWords",
     "Wordings",
+    "carries",
     "known",
     "load",
     "missing_checks",
@@ -94,10 +95,15 @@ def shipped(tag: str) -> Language:
     return next(each for each in known() if each.tag == tag)
 
 
+def carries(tag: str, check: Check) -> bool:
+    """Return True if `check` is made of texts in the language of `tag`."""
+    language = load(tag)
+    return language is not None and check in language.checks
+
+
 def missing_checks(tag: str) -> tuple[Check, ...]:
     """Return the checks that are not made of texts in the language of `tag`; all of `Check` if it has no folder."""
-    language = load(tag)
-    return tuple(check for check in Check if language is None or check not in language.checks)
+    return tuple(check for check in Check if not carries(tag, check))
 
 
 def names() -> str:

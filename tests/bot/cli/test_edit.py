@@ -137,7 +137,8 @@ async def test_what_cannot_be_edited_is_refused_in_a_sentence(tmp_path: Path, co
             told = await Operator(here, commands).call("edit", *arguments, piped=piped)
             assert told.status == 1
             assert sentence in told.sentence
-        assert (await Operator(here, commands).call("edit", "nonsense")).status == 2
+        for faulty in (("nonsense",), ("2602.00001", "--language", "../x")):
+            assert (await Operator(here, commands).call("edit", *faulty)).status == 2
 
 
 async def test_a_paper_of_no_edition_and_another_language_can_be_edited_too(

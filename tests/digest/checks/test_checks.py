@@ -355,6 +355,23 @@ def test_traditional_characters_are_right_where_they_are_asked_for() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("english", "traditional"),
+    [
+        ("We use 12,000 hours of speech.", "我們使用1.2萬小時的語音。"),
+        ("Models may fail in noise.", "模型或許會在雜訊中失敗。"),
+        (
+            "We propose a new method. It improves speech quality. Experiments show a clear gain. Code is available.",
+            "我們提出一種新方法。它改善了語音品質。實驗顯示出明顯的增益。程式碼已公開。",
+        ),
+    ],
+)
+def test_word_lists_of_simplified_chinese_are_not_used_for_traditional(
+    english: str, traditional: str
+) -> None:
+    assert findings(english, traditional, language="zh-TW") == NONE
+
+
 def test_an_abstract_without_words_has_nothing_to_translate() -> None:
     assert findings("10.1234/abcd.5678", "10.1234/abcd.5678") == NONE
 
