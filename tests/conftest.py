@@ -52,8 +52,8 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return two processes for each core: much of a test is waiting for servers and programs."""
-    return 2 * (os.cpu_count() or 1)
+    """Return three processes for each core: a test that runs the bot waits for half of its time."""
+    return 3 * (os.cpu_count() or 1)
 
 
 @pytest.fixture(autouse=True)

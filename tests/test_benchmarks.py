@@ -19,7 +19,7 @@ from tests.fakes.model import KEY
 from tests.shared import shared_data
 
 ROOT = Path(__file__).resolve().parents[1]
-LONG = {"database", "edition", "faults", "fidelity", "fulltext", "mail", "telegram"}
+LONG = {"coverage", "database", "edition", "faults", "fidelity", "fulltext", "judge", "mail", "telegram"}
 NO_PROGRAMS = {"__main__", "results", "virtual_time"}
 
 
@@ -74,6 +74,7 @@ def test_an_honest_judge_stops_claims_that_pass_the_checks() -> None:
     assert {shown["sound"].total for shown in measured.shown.values()} == {18}
 
 
+@pytest.mark.play
 def test_a_judge_without_verdicts_is_not_measured() -> None:
     ended = call("judge", "--scripted", "broken", "--pairs", "5")
     assert ended.returncode == 1

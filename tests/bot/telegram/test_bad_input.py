@@ -35,6 +35,8 @@ ARGUMENTS = {
     "commands": " /start /forget@daily_bot @daily_bot #tag",
     "lines": "\n\n1\n2\t3\r\n",
 }
+ALIKE = {"huge-and-wide", "markdown", "commands", "lines"}
+"""Those of which another is much like it."""
 WEIRD = ("<b>\u202eRTL</b>", "\u200b", "/start", "{{ 7*7 }}", "x" * 64)
 FORGED = (
     *(
@@ -65,7 +67,13 @@ FORGED = (
 )
 
 
-@pytest.mark.parametrize("arguments", ARGUMENTS.values(), ids=ARGUMENTS)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(text, id=name, marks=pytest.mark.play if name in ALIKE else ())
+        for name, text in ARGUMENTS.items()
+    ],
+)
 async def test_every_command_is_answered_whatever_stands_behind_it(tmp_path: Path, arguments: str) -> None:
     async with talking(tmp_path, papers=1) as here:
         users = [

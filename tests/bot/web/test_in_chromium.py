@@ -112,6 +112,7 @@ async def tab_to(page: Page, wanted: str) -> None:
     pytest.fail(f"Tab never comes to {wanted}")
 
 
+@pytest.mark.play
 async def test_what_was_typed_is_kept_where_something_is_to_be_mended(tmp_path: Path) -> None:
     async with web_site(tmp_path) as here, chromium() as browser, window(browser) as page:
         await page.goto(f"{here.url}/?language=en")
@@ -130,6 +131,7 @@ async def test_what_was_typed_is_kept_where_something_is_to_be_mended(tmp_path: 
         assert str(asked.mailbox) == "li@xn--fsqu00a.xn--fiqs8s"
 
 
+@pytest.mark.play
 async def test_data_are_downloaded_and_deleted_after_a_question(tmp_path: Path) -> None:
     async with web_site(tmp_path) as here, chromium() as browser, window(browser, locale="en") as page:
         reader = await here.subscribed()

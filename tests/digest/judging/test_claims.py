@@ -23,6 +23,7 @@ from digest.judging.claims import PASSAGES_LIMIT, Subject, batches, findings, pa
 from digest.judging.judge import MOST_PAIRS
 from digest.pipeline.answering import Answerer
 from digest.pipeline.reading import Read, ReadingWriter
+from tests.databases import ONE_DATABASE
 from tests.digest.judging.judge_world import judge_world
 from tests.digest.llm.llm_world import full_text
 from tests.fakes import model_faults as faults
@@ -111,6 +112,7 @@ def honest() -> list[str]:
 
 
 @pytest.mark.parametrize("relation", WRONG)
+@ONE_DATABASE
 async def test_a_claim_that_its_passage_does_not_say_goes_back_once_and_is_dropped(
     engine: AsyncEngine, relation: str
 ) -> None:
@@ -128,6 +130,7 @@ async def test_a_claim_that_its_passage_does_not_say_goes_back_once_and_is_dropp
         assert it.calls(Purpose.JUDGEMENT) == 1  # the same claim on the same passage is not judged again
 
 
+@ONE_DATABASE
 async def test_a_correction_is_judged_once_more(engine: AsyncEngine) -> None:
     again = WRONG["added"] | {"text": "即：该方法已在工业界部署。"}
     mended = {"text": "它优于WaveMap。", "quotes": ["It hears better than WaveMap does."]}
@@ -139,6 +142,7 @@ async def test_a_correction_is_judged_once_more(engine: AsyncEngine) -> None:
         assert it.calls(Purpose.JUDGEMENT) == it.calls(Purpose.READING) == 2
 
 
+@ONE_DATABASE
 async def test_the_judge_reads_the_sentences_around_a_quote(engine: AsyncEngine) -> None:
     seen: list[AskedPair] = []
 
@@ -159,6 +163,7 @@ async def test_the_judge_reads_the_sentences_around_a_quote(engine: AsyncEngine)
         ]
 
 
+@ONE_DATABASE
 async def test_what_a_judge_finds_weaker_or_does_not_answer_stays(engine: AsyncEngine) -> None:
     def judge(pairs: Sequence[AskedPair]) -> dict[str, Any]:
         return {"verdicts": [judges.verdict(pairs[0], "weaker")]}
@@ -170,6 +175,7 @@ async def test_what_a_judge_finds_weaker_or_does_not_answer_stays(engine: AsyncE
 
 
 @pytest.mark.parametrize("relation", ["reversed", "other"])
+@ONE_DATABASE
 async def test_a_judge_that_objects_to_most_of_a_reading_is_not_believed(
     engine: AsyncEngine, relation: str
 ) -> None:
@@ -181,6 +187,7 @@ async def test_a_judge_that_objects_to_most_of_a_reading_is_not_believed(
 
 
 @pytest.mark.parametrize("judge", [judges.broken, judges.about_others])
+@ONE_DATABASE
 async def test_without_verdicts_the_checks_decide(engine: AsyncEngine, judge: Script) -> None:
     unfounded = {"text": "没有出处。", "quotes": []}
     async with readers(engine, judge, says(*HONEST, unfounded), says(*HONEST[:1])) as it:
@@ -189,6 +196,7 @@ async def test_without_verdicts_the_checks_decide(engine: AsyncEngine, judge: Sc
         assert [each.flaw for each in made.findings] == [Flaw.UNFOUNDED]
 
 
+@ONE_DATABASE
 async def test_where_claims_are_judged_a_correction_must_be_confirmed(engine: AsyncEngine) -> None:
     """A judge that falls silent between the two does not let a claim pass to which it objected."""
     rounds = iter([judges.honest(FAULTS), judges.broken])
@@ -202,6 +210,7 @@ async def test_where_claims_are_judged_a_correction_must_be_confirmed(engine: As
         assert texts((await it.read()).reading.results) == honest()
 
 
+@ONE_DATABASE
 async def test_with_a_judge_nobody_sees_a_claim_before_all_are_judged(engine: AsyncEngine) -> None:
     async with readers(engine, judges.agreeing, says(*HONEST)) as it:
         seen: list[object] = []
@@ -213,6 +222,7 @@ async def test_with_a_judge_nobody_sees_a_claim_before_all_are_judged(engine: As
 
 
 @pytest.mark.parametrize("relation", WRONG)
+@ONE_DATABASE
 async def test_a_statement_of_an_answer_that_its_passage_does_not_say_is_dropped(
     engine: AsyncEngine, relation: str
 ) -> None:
@@ -221,6 +231,7 @@ async def test_a_statement_of_an_answer_that_its_passage_does_not_say_is_dropped
         assert len(it.fake.requests) == 2
 
 
+@ONE_DATABASE
 async def test_an_answer_of_which_nothing_is_said_is_asked_for_again_and_judged_again(
     engine: AsyncEngine,
 ) -> None:
@@ -231,6 +242,7 @@ async def test_an_answer_of_which_nothing_is_said_is_asked_for_again_and_judged_
         assert all(f"- {each['text']}\n  Wrong: its own quotes" in again for each in wrong)
 
 
+@ONE_DATABASE
 async def test_an_answer_of_which_nothing_is_said_twice_is_none(engine: AsyncEngine) -> None:
     answers = [states(*WRONG.values())] * 2
     async with readers(engine, judges.honest(FAULTS), *answers) as it:
@@ -239,6 +251,7 @@ async def test_an_answer_of_which_nothing_is_said_twice_is_none(engine: AsyncEng
         assert it.calls(Purpose.ANSWER) == 2
 
 
+@ONE_DATABASE
 async def test_a_broken_judge_costs_no_answer(engine: AsyncEngine) -> None:
     async with readers(engine, judges.broken, states(*HONEST)) as it:
         assert texts((await it.answer()).statements) == honest()
@@ -253,6 +266,7 @@ def test_all_claims_are_judged_in_calls_of_about_the_same_size() -> None:
     assert batches([]) == []
 
 
+@ONE_DATABASE
 async def test_the_calls_for_one_text_run_at_once_because_somebody_may_wait(engine: AsyncEngine) -> None:
     both = asyncio.Barrier(2)
 

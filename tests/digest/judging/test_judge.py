@@ -15,6 +15,7 @@ from digest.db.tables import verdicts as verdicts_table
 from digest.judging import judge as judging
 from digest.judging.judge import JudgementAnswer, limited, verdicts_of
 from digest.judging.trust import PROBE, TEXTS, JudgedText, Trust
+from tests.databases import ONE_DATABASE
 from tests.digest.judging.judge_world import judge_world, pairs
 from tests.digest.llm.llm_world import NOW
 from tests.fakes import model_faults as faults
@@ -48,6 +49,7 @@ async def test_each_pair_gets_its_verdict_and_the_words_it_rests_on(engine: Asyn
             assert await model_calls.of_versions(connection, [paper().version], "zh-CN") == [call]
 
 
+@ONE_DATABASE
 async def test_claims_are_judged_with_a_prompt_of_their_own(engine: AsyncEngine) -> None:
     async with FakeModel(judge=judges.honest({UP: "added"})) as fake, judge_world(fake, engine) as it:
         made = await it.judged(*pairs(DOWN, UP), about="claims")
@@ -76,6 +78,7 @@ async def test_old_verdicts_are_deleted(engine: AsyncEngine) -> None:
             assert len((await connection.execute(select(verdicts_table))).all()) == left
 
 
+@ONE_DATABASE
 async def test_a_paper_cannot_leave_its_place_in_the_prompt(engine: AsyncEngine) -> None:
     hostile = JudgedPair(
         1,
@@ -92,6 +95,7 @@ async def test_a_paper_cannot_leave_its_place_in_the_prompt(engine: AsyncEngine)
 
 
 @pytest.mark.parametrize("wrong", [judges.broken, judges.about_others, lambda _: "所有句子都正确。"])
+@ONE_DATABASE
 async def test_an_answer_that_is_not_usable_is_no_verdict_and_costs_one_call(
     engine: AsyncEngine, wrong: judges.Script
 ) -> None:
@@ -122,6 +126,7 @@ async def test_an_alert_of_an_earlier_process_ends_once_the_judge_has_proved_its
         assert it.told == [None]
 
 
+@ONE_DATABASE
 async def test_an_endpoint_that_fails_is_no_error_of_the_text(engine: AsyncEngine) -> None:
     async with FakeModel(always=faults.status(500)) as fake, judge_world(fake, engine) as it:
         assert await it.judged(*pairs(DOWN)) == judging.Judgement()
@@ -147,6 +152,7 @@ async def test_a_judge_that_objects_to_most_of_a_text_is_not_believed_there(engi
             assert len((await connection.execute(select(verdicts_table))).all()) == 0
 
 
+@ONE_DATABASE
 async def test_a_short_text_may_be_wrong_as_a_whole(engine: AsyncEngine) -> None:
     async with FakeModel(judge=judges.objecting) as fake, judge_world(fake, engine) as it:
         assert len((await it.judged(*pairs(UP, UP + UP))).verdicts) == 2
@@ -270,6 +276,7 @@ def test_a_judge_that_leaves_nearly_all_passages_out_is_not_believed() -> None:
     assert trust.doubt is None
 
 
+@ONE_DATABASE
 async def test_a_judge_that_is_measured_is_heard_whatever_it_says(engine: AsyncEngine) -> None:
     async with FakeModel(judge=judges.objecting) as fake, judge_world(fake, engine) as it:
         made = await it.judge.measure(
@@ -284,6 +291,7 @@ async def test_a_judge_that_is_measured_is_heard_whatever_it_says(engine: AsyncE
     ]
 
 
+@ONE_DATABASE
 async def test_a_judge_that_does_not_answer_cannot_be_measured(engine: AsyncEngine) -> None:
     async with FakeModel(always=faults.status(500)) as fake, judge_world(fake, engine) as it:
         with pytest.raises(ModelError):

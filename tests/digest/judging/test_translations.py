@@ -23,6 +23,7 @@ from digest.llm.prompts import PromptTemplate
 from digest.pipeline.translate import TranslationAnswer, TranslationAttempt, TranslationRules, Translator
 from digest.pipeline.translation_draft import Draft, DraftSheet
 from digest.render.stored_text import stored
+from tests.databases import ONE_DATABASE
 from tests.digest.judging.judge_world import JudgeWorld, judge_world
 from tests.fakes import model_faults as faults
 from tests.fakes import model_judges as judges
@@ -113,6 +114,7 @@ async def reviewing(engine: AsyncEngine, judge: judges.Script) -> AsyncIterator[
 FINDS_WORSE = judges.honest({WORSE: "reversed"})
 
 
+@ONE_DATABASE
 async def test_a_translation_that_is_right_costs_one_call_more(engine: AsyncEngine) -> None:
     async with reviewing(engine, judges.agreeing) as here:
         made = await here.translated(RIGHT)
@@ -122,6 +124,7 @@ async def test_a_translation_that_is_right_costs_one_call_more(engine: AsyncEngi
         assert [each.translation for each in here.tried] == [None, made]  # nobody sees it before it is judged
 
 
+@ONE_DATABASE
 async def test_what_the_judge_objects_to_is_repaired_and_only_that_is_judged_again(
     engine: AsyncEngine,
 ) -> None:
@@ -144,6 +147,7 @@ async def test_what_the_judge_objects_to_is_repaired_and_only_that_is_judged_aga
         assert again.made == RIGHT[2]
 
 
+@ONE_DATABASE
 async def test_a_sentence_that_stays_wrong_is_shown_in_english_with_a_mark(engine: AsyncEngine) -> None:
     async with reviewing(engine, FINDS_WORSE) as here:
         made = await here.translated(changed(s2=WORSE), changed(s2=WORSE))
@@ -157,6 +161,7 @@ async def test_a_sentence_that_stays_wrong_is_shown_in_english_with_a_mark(engin
         assert [each.flaw for each in here.tried[-1].attempt.findings] == [Flaw.MEANING]
 
 
+@ONE_DATABASE
 async def test_a_repair_that_makes_it_worse_is_shown_in_english_where_it_is_wrong(
     engine: AsyncEngine,
 ) -> None:
@@ -170,6 +175,7 @@ async def test_a_repair_that_makes_it_worse_is_shown_in_english_where_it_is_wron
 
 
 @pytest.mark.parametrize("relation", ["weaker", "other", "same"])
+@ONE_DATABASE
 async def test_a_small_difference_changes_nothing(engine: AsyncEngine, relation: str) -> None:
     async with reviewing(engine, judges.honest({WORSE: relation})) as here:
         made = await here.translated(changed(s2=WORSE))
@@ -181,6 +187,7 @@ async def test_a_small_difference_changes_nothing(engine: AsyncEngine, relation:
 @pytest.mark.parametrize(
     "judge", [judges.objecting, judges.broken, judges.about_others, lambda _: "所有句子都正确。"]
 )
+@ONE_DATABASE
 async def test_a_bad_judge_never_hides_a_translation(engine: AsyncEngine, judge: judges.Script) -> None:
     async with reviewing(engine, judge) as here:
         made = await here.translated(RIGHT)
@@ -189,6 +196,7 @@ async def test_a_bad_judge_never_hides_a_translation(engine: AsyncEngine, judge:
         assert here.asked == [TRANSLATED, JUDGED]
 
 
+@ONE_DATABASE
 async def test_a_repair_that_fails_leaves_the_first_text_with_the_sentence_in_english(
     engine: AsyncEngine,
 ) -> None:
@@ -199,6 +207,7 @@ async def test_a_repair_that_fails_leaves_the_first_text_with_the_sentence_in_en
         assert here.asked == [TRANSLATED, JUDGED, TRANSLATED]
 
 
+@ONE_DATABASE
 async def test_a_text_that_is_made_again_as_a_whole_is_not_judged_first(engine: AsyncEngine) -> None:
     async with reviewing(engine, judges.agreeing) as here:
         made = await here.translated(("The English came back, and it is not what was asked for.",), RIGHT)
@@ -206,6 +215,7 @@ async def test_a_text_that_is_made_again_as_a_whole_is_not_judged_first(engine: 
         assert here.asked == [TRANSLATED, TRANSLATED, JUDGED]
 
 
+@ONE_DATABASE
 async def test_a_summary_may_leave_things_out(engine: AsyncEngine) -> None:
     def with_summary(_original: Original, made: Translated, _language: str) -> tuple[JudgedPair, ...]:
         return (JudgedPair(1, PAPER.abstract or "", made.summary or "", (Doubt.SUPERLATIVE,)),)
@@ -222,6 +232,7 @@ async def test_a_summary_may_leave_things_out(engine: AsyncEngine) -> None:
             assert len(found) == objected
 
 
+@ONE_DATABASE
 async def test_a_stored_attempt_is_reviewed_without_being_made_again(engine: AsyncEngine) -> None:
     async with reviewing(engine, FINDS_WORSE) as here:
         await here.translated(changed(s2=WORSE), changed(s2=WORSE))

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from digest.core.verdicts import AuditedPair, Relation
 from digest.render import audit_page
 from tests.browser import chromium, overflows, window
@@ -35,6 +37,7 @@ def test_papers_models_and_judges_write_no_markup() -> None:
     assert 'name="7" value="reject"' in page
 
 
+@pytest.mark.play
 async def test_the_button_puts_the_labels_into_the_address_without_a_script(tmp_path: Path) -> None:
     file = tmp_path / "audit.html"
     file.write_text(audit_page.render([audited(7), audited(8), audited(9)]), "utf-8")
