@@ -6,7 +6,7 @@ means that the term stays untranslated.
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from importlib.resources import files
@@ -27,7 +27,7 @@ class GlossaryError(DigestError):
 Key = tuple[str, ...]
 """The folded words of a term."""
 
-_HYPHENS = dict.fromkeys(map(ord, "-‐‑–·・ "))  # that translators set between the parts of a term
+_HYPHENS = "-‐‑–·・ "  # that translators set between the parts of a term
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,7 @@ class Term:
 
     def is_in(self, made: str) -> bool:
         """Return True if `made` contains one of these wordings, regardless of case and hyphens: 音频-语言模型."""
-        lower = _bare(made)
-        return any(_bare(wording) in lower for wording in self.passing)
+        return not lacking((self,), made)
 
 
 @dataclass(frozen=True)
@@ -68,8 +67,7 @@ class Glossary:
 
         Case, hyphens and plurals make no difference.
         """
-        words = _folded(text)
-        return tuple(dict.fromkeys(self._found(words)))
+        return tuple(dict.fromkeys(self._found(_folded(text)))) if self.terms else ()
 
     def deciding(self, terms: Iterable[Term]) -> "Glossary":
         """Return a glossary in which `terms` are decided: their alternatives are no longer accepted."""
@@ -82,16 +80,22 @@ class Glossary:
         return tuple(Term(term.source, chosen) for term, chosen in choices if chosen is not None)
 
     def _found(self, words: list[str]) -> Iterator[Term]:
-        at = 0
-        while at < len(words):
-            for length in range(self._longest.get(words[at], 0), 0, -1):
+        begins, end = self._longest, 0
+        for at, word in enumerate(words):
+            if word not in begins or at < end:
+                continue
+            for length in range(begins[word], 0, -1):
                 term = self.terms.get(tuple(words[at : at + length]))
                 if term is not None:
                     yield term
-                    at += length
+                    end = at + length
                     break
-            else:
-                at += 1
+
+
+def lacking(terms: Sequence[Term], made: str) -> list[Term]:
+    """Return those of `terms` that are not in `made`."""
+    bare = _bare(made) if terms else ""
+    return [term for term in terms if not any(_bare_wording(each) in bare for each in term.passing)]
 
 
 def load(language: str, extra: Path | None = None) -> Glossary:
@@ -149,8 +153,16 @@ def _chosen(term: Term, made: str) -> str | None:
     return chosen[0] if len(chosen) == 1 and not chosen[0].isascii() else None
 
 
-def _bare(wording: str) -> str:
-    return wording.lower().translate(_HYPHENS)
+def _bare(text: str) -> str:
+    text = text.lower()
+    for sign in _HYPHENS:
+        text = text.replace(sign, "")
+    return text
+
+
+@lru_cache(maxsize=2_000)
+def _bare_wording(wording: str) -> str:
+    return _bare(wording)
 
 
 def key_of(source: str) -> Key:
@@ -159,7 +171,7 @@ def key_of(source: str) -> Key:
 
 
 def _folded(text: str) -> list[str]:
-    return [_singular(word) for word in _WORD.findall(text.lower())]
+    return [*map(_singular, _WORD.findall(text.lower()))]
 
 
 @lru_cache(maxsize=20_000)

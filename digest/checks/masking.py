@@ -58,21 +58,23 @@ _PARTS = re.compile(
     r"|(?P<macro>\\[A-Za-z]+\*?(?:\[[^\]{}]*\])?(?:\{[^{}]*\})*)",
     re.DOTALL,
 )
-_SUSPECTS = re.compile(r"[$\\`@]|://|\[\d|www\.|10\.|arXiv|\.(?:com|io|co|org)")
+_SUSPECTS = ("$", "\\", "`", "[", "@", "://", "www.", "10.", "arXiv", ".com", ".io", ".co", ".org")
+_HOSTS_AND_MAILS = ("@", "github.", "gitlab.com", "huggingface.co", "zenodo.org", "youtube.com", "osf.io")
+_BEGINNING = re.compile(r"\\|\$|`|\[|http|www\.|10\.|arXiv:")  # all but these literals are skipped fast
+_ANY_BEGINNING = re.compile(rf"{_BEGINNING.pattern}|(?<![A-Za-z0-9])[A-Za-z0-9._%+-]")
 _FORMULAS = {"display", "dollar", "round", "square"}
 _ADDRESSES = {"link", "host", "doi"}
 
 
 def fixed_parts(text: str) -> Iterator[FixedPart]:
     """Yield the fixed parts of `text`, in order."""
-    if not _SUSPECTS.search(text):
+    if not any(suspect in text for suspect in _SUSPECTS):
         return
-    at = 0
-    while found := _PARTS.search(text, at):
-        part = _part(found)
-        if part is None:
-            at = found.start() + 1  # a delimiter that opens nothing; the search continues after it
-        else:
+    is_named = any(name in text for name in _HOSTS_AND_MAILS)
+    beginning, at = _ANY_BEGINNING if is_named else _BEGINNING, 0
+    for begins in beginning.finditer(text):
+        found = _PARTS.match(text, begins.start()) if begins.start() >= at else None
+        if part := found and _part(found):  # else a delimiter that opens nothing
             yield part
             at = part.end
 

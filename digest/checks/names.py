@@ -7,7 +7,7 @@ from functools import lru_cache
 from digest import languages
 from digest.checks.quantities import UNITS
 
-_WORD = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]+(?:(?:[-_'’+&/]|(?<=\d)\.(?=\d))[A-Za-z0-9]+)*\+*", re.ASCII)
+_WORD = re.compile(r"[A-Za-z0-9]+(?:(?:[-_'’+&/]|(?<=\d)\.(?=\d))[A-Za-z0-9]+)*\+*", re.ASCII)
 _PART = re.compile(r"[A-Za-z0-9]+(?:\.\d+)*\+*")
 _CAMEL = re.compile(r"[a-z][A-Z]|[A-Z]{2}[a-z]{2}")
 _PLURAL = re.compile(r"(?<=[A-Z0-9])s\b")
@@ -21,14 +21,14 @@ _ACRONYM = re.compile(r"\(([A-Za-z]*[A-Z][A-Za-z0-9]*[A-Z][A-Za-z0-9]*(?:-[A-Za-
 _SHORTEST = 5  # letters of a coined name; shorter ones (MoE, QoS, IoT) are acronyms, which have translations
 
 
-def words(text: str) -> list[str]:
-    """Return the words in Latin letters in `text`, with their inner hyphens."""
-    return _WORD.findall(text)
+def words(text: str) -> tuple[str, ...]:
+    """Return the different words in Latin letters in `text`, with their inner hyphens."""
+    return tuple(dict.fromkeys(_WORD.findall(text)))
 
 
-def coined(text: str) -> tuple[str, ...]:
-    """Return the coined names in `text`, without duplicates: SteerMoE, wav2vec2, GPT-4, RT60."""
-    return tuple(dict.fromkeys(name for word in words(text) if (name := _name(word))))
+def coined(words: Iterable[str]) -> tuple[str, ...]:
+    """Return the coined names among `words`, without duplicates: SteerMoE, wav2vec2, GPT-4, RT60."""
+    return tuple(dict.fromkeys(filter(None, map(_name, words))))
 
 
 def named_by(title: str, abstract: str) -> str | None:
@@ -73,13 +73,13 @@ def occurrences(name: str, text: str) -> int:
     return count
 
 
-def known_forms(text: str) -> frozenset[str]:
-    """Return each word in `text`, its parts, and the parts joined; each also in lower case.
+def known_forms(words: Iterable[str]) -> frozenset[str]:
+    """Return each of `words`, its parts, and the parts joined; each also in lower case.
 
     The initials of words with capitals count: KL for Kullback-Leibler.
     """
     forms: set[str] = set()
-    for word in set(words(text)):
+    for word in words:
         if word.isalpha():
             forms.add(word)
             continue
@@ -87,12 +87,12 @@ def known_forms(text: str) -> frozenset[str]:
         forms.update((word, word.rstrip("+"), "".join(parts), *parts))
         if all(map(str.istitle, parts)):
             forms.add("".join(part[0] for part in parts))
-    return frozenset(forms | {form.lower() for form in forms})
+    return frozenset(forms.union("\n".join(forms).lower().split("\n")))  # faster than one by one
 
 
-def strange(text: str, known: frozenset[str]) -> Iterator[str]:
-    """Yield the words in `text` that are not among the `known` forms, neither as a whole nor in all of their parts."""
-    for word in words(text):
+def strange(words: Iterable[str], known: frozenset[str]) -> Iterator[str]:
+    """Yield those of `words` that are not among the `known` forms, neither as a whole nor in all of their parts."""
+    for word in words:
         if word[0].isdigit() or word in UNITS:  # checked as a number
             continue
         if not _is_known(word, known) and not all(_is_known(part, known) for part in _PART.findall(word)):

@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 
 from digest import languages
 from digest.checks import quantities
-from digest.checks.quantities import STRICT_UNITS, Quantity, find_quantities, same
+from digest.checks.quantities import STRICT_UNITS, Quantity, QuantityIndex, find_quantities
 from digest.core.findings import Finding, Flaw, finding
 from digest.languages.numbers import Meaning
 from digest.languages.units import Measure, Unit
@@ -27,25 +28,43 @@ _SURE = 3  # digits, zeros at the ends apart; a number with at least as many is 
 _RANGE = re.compile(r"(\d{2,})[-–~至到](\d{2,})")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StatedNumbers:
     """The numbers of a text in digits, and its prose, which may contain numbers in words."""
 
     quantities: Sequence[Quantity]
     prose: str
 
+    @cached_property
+    def index(self) -> QuantityIndex:
+        return QuantityIndex(self.quantities)
 
-@dataclass(frozen=True, slots=True)
+    @cached_property
+    def ranges(self) -> list[tuple[str, str]]:
+        """The ranges in a translation, whose dash arXiv may have lost in the original: 3060 seconds, 30-60秒."""
+        return [(start, end) for start, end in _RANGE.findall(self.prose) if int(start) < int(end)]
+
+
+@dataclass(frozen=True)
 class KnownNumbers:
     """All numbers that a translation may have: the paper's quantities, and the values of its digits and words."""
 
     quantities: Sequence[Quantity]
-    loosely: frozenset[Decimal]
     text: str
 
-    def says_in_words(self, made: Quantity) -> bool:
-        """Return True if the paper has a number in words, with a unit or as a share: one-second, half a million."""
-        return any(_says(each, made) for each in quantities.worded_quantities(self.text))
+    @cached_property
+    def index(self) -> QuantityIndex:
+        return QuantityIndex(self.quantities)
+
+    @cached_property
+    def worded(self) -> QuantityIndex:
+        """The numbers in words, with a unit or as a share, as they may be in digits: one-second, half a million."""
+        return QuantityIndex(quantities.worded_quantities(self.text))
+
+    @cached_property
+    def loosely(self) -> frozenset[Decimal]:
+        """The values of the paper's digits and words, which few translations need."""
+        return frozenset(_loosely(self.text))
 
 
 def stated(prose: str) -> StatedNumbers:
@@ -60,9 +79,7 @@ def allowed(texts: Sequence[StatedNumbers], everything: str) -> KnownNumbers:
     )
     found = [each for text in texts for each in text.quantities]
     joined = " ".join(_JOINED.findall(everything))
-    return KnownNumbers(
-        [*found, *find_quantities(f"{formulas} {joined}")], frozenset(_loosely(everything)), everything
-    )
+    return KnownNumbers([*found, *find_quantities(f"{formulas} {joined}")], everything)
 
 
 def find_missing(original: StatedNumbers, made: StatedNumbers, paper: KnownNumbers) -> Iterator[Finding]:
@@ -73,17 +90,22 @@ def find_missing(original: StatedNumbers, made: StatedNumbers, paper: KnownNumbe
     spelled = [*quantities.chinese_numeral(made.prose)]
     values = {value for value, _ in spelled}
     words = [*quantities.english_numeral(original.prose)]
-    is_replaced = bool(_strange(words, original, made, spelled, paper))
-    ranges = {Decimal(start + end) for start, end in _ranges(made)}
-    for each in original.quantities:
-        there = each.loose or each.bare in ranges or any(_says(each, other) for other in made.quantities)
-        if not there and not _is_spelled(each, values, made.prose):
-            alike = [other for other in made.quantities if each.bare == other.bare]
-            if alike:
-                yield Finding(Flaw.UNIT, each.written, hard=all(_contradicts(each, other) for other in alike))
-            else:
-                yield Finding(Flaw.NUMBER_MISSING, each.written, hard=is_replaced or _is_sure(each))
-    yield from _words_missing(words, made, values, hard=is_replaced)
+    ranges = {Decimal(start + end) for start, end in made.ranges}
+    lost = [
+        each
+        for each in dict.fromkeys(original.quantities)
+        if not (each.loose or each.bare in ranges or made.index.has(each))
+        and not _is_spelled(each, values, made.prose)
+    ]
+    words_lost = [*_words_missing(words, made, values)]
+    is_replaced = bool(lost or words_lost) and bool(_strange(words, original, made, spelled, paper))
+    for each in lost:
+        if alike := made.index.alike(each):
+            yield Finding(Flaw.UNIT, each.written, hard=all(_contradicts(each, other) for other in alike))
+        else:
+            yield Finding(Flaw.NUMBER_MISSING, each.written, hard=is_replaced or _is_sure(each))
+    for value in words_lost:
+        yield Finding(Flaw.NUMBER_MISSING, str(value), hard=is_replaced)
 
 
 def find_invented(made: StatedNumbers, paper: KnownNumbers) -> Iterator[Finding]:
@@ -93,23 +115,18 @@ def find_invented(made: StatedNumbers, paper: KnownNumbers) -> Iterator[Finding]
     """
     yield from _marks_astray(made, paper)
     bare = {each.bare for each in paper.quantities}
-    parted = {Decimal(end) for both in _ranges(made) if Decimal("".join(both)) in bare for end in both}
-    for each in made.quantities:
+    parted = {Decimal(end) for both in made.ranges if Decimal("".join(both)) in bare for end in both}
+    for each in dict.fromkeys(made.quantities):
         if each.bare in parted or each.marks or (each.loose and each.bare in paper.loosely):
             continue
         if _lacks_unit(each, paper):
             yield Finding(Flaw.UNIT, each.written, hard=False)
         elif not _is_known(each, paper):
-            alike = [other for other in paper.quantities if each.bare == other.bare]
+            alike = paper.index.alike(each)
             if alike:
                 yield Finding(Flaw.UNIT, each.written, hard=all(_contradicts(other, each) for other in alike))
             else:
                 yield finding(Flaw.NUMBER_INVENTED, each.written)
-
-
-def _ranges(made: StatedNumbers) -> list[tuple[str, str]]:
-    """Return the ranges in `made`, whose dash arXiv may have lost in the original: 3060 seconds, 30-60秒."""
-    return [(start, end) for start, end in _RANGE.findall(made.prose) if int(start) < int(end)]
 
 
 def _contradicts(original: Quantity, made: Quantity) -> bool:
@@ -137,12 +154,8 @@ def _lacks_unit(one: Quantity, paper: KnownNumbers) -> bool:
     """Return True if a number without a unit has one everywhere in the paper."""
     if any(amount.measure for amount in one.amounts) or one.amounts[0].value != one.bare:
         return False
-    alike = [other.amounts for other in paper.quantities if other.bare == one.bare]
-    return bool(alike) and all(all(amount.measure in STRICT_UNITS for amount in amounts) for amounts in alike)
-
-
-def _says(original: Quantity, made: Quantity) -> bool:
-    return any(same(one, other) for one in original.amounts for other in made.amounts)
+    alike = paper.index.alike(one)
+    return bool(alike) and all(amount.measure in STRICT_UNITS for other in alike for amount in other.amounts)
 
 
 def _is_spelled(one: Quantity, values: set[int], made: str) -> bool:
@@ -157,11 +170,7 @@ def _is_spelled(one: Quantity, values: set[int], made: str) -> bool:
 
 
 def _is_known(one: Quantity, paper: KnownNumbers) -> bool:
-    return (
-        any(_says(other, one) for other in paper.quantities)
-        or _is_loosely(one, paper)
-        or paper.says_in_words(one)
-    )
+    return paper.index.means(one) or _is_loosely(one, paper) or paper.worded.means(one)
 
 
 def _is_loosely(one: Quantity, paper: KnownNumbers) -> bool:
@@ -170,16 +179,14 @@ def _is_loosely(one: Quantity, paper: KnownNumbers) -> bool:
     return not is_strict and not paper.loosely.isdisjoint((one.bare, one.amounts[0].value))
 
 
-def _words_missing(
-    words: Sequence[int], made: StatedNumbers, spelled: set[int], *, hard: bool
-) -> Iterator[Finding]:
-    """Yield a finding for each number word whose value is missing."""
+def _words_missing(words: Sequence[int], made: StatedNumbers, spelled: set[int]) -> Iterator[int]:
+    """Yield the value of each number word that is missing."""
     values = {Decimal(value) for value in spelled}
     for each in made.quantities:
         values |= {each.bare, *(amount.value for amount in each.amounts)}
     for value in words:
         if value not in values:
-            yield Finding(Flaw.NUMBER_MISSING, str(value), hard=hard)
+            yield value
 
 
 def _strange(

@@ -7,7 +7,7 @@ name.
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -116,16 +116,20 @@ STRICT_UNITS = frozenset(
 """The kinds of units that must not be added to a bare number: 2024 may become 2024年, but 5 must not become 5%."""
 
 
-_SHAPES = str.maketrans(
+_SHAPES = (
     dict.fromkeys("−‐‑‒", "-")
     | dict.fromkeys("∼～〜", "~")
     | dict.fromkeys("①②③④⑤⑥⑦⑧⑨⑩—", " ")
-    | {"，": "、", "×": " x ", "μ": "u", "µ": "u"}
+    | {"×": " x ", "μ": "u", "µ": "u"}
     | {sign: f"^{power}" for power, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
 )
+_SHAPED = re.compile(f"[{''.join(_SHAPES)}]")
+_PUNCTUATION = dict(zip("，（）：；！？", "、():;!?", strict=True))
+"""The wide signs that most Chinese texts have; a text without any is normalized at once."""
 _NUMERIC = re.compile(r"[\d²³¹⁰-₉¼-¾⅐-⅞]")
 _MINUS = re.compile(r"(?<![\w%)\]])–(?=\d)")
-_IN_A_NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.+-^")
+_NAME_RUN = re.compile(r"[A-Za-z0-9_.+^-]+")
+_LONGEST_UNIT = max(map(len, UNITS)) + 1  # with a hyphen
 _SCALES = _POWERS | {"k": 1_000, "m": 10**6, "b": 10**9, "bn": 10**9, "t": 10**12}
 
 
@@ -139,7 +143,8 @@ _NO_UNIT = r"[A-Za-z^]|(?<=[xX]) ?\d|-[a-z]"  # what makes another word of a uni
 _SPELLED_UNITS = rf"(?:{any_of(filter(_is_spelled, UNITS))})(?:(?!{_NO_UNIT})|(?=-(?:{_ATTRIBUTE})\b))"
 _OTHER_UNITS = any_of(name for name in UNITS if not _is_spelled(name))
 _NUMBER = re.compile(
-    r"(?P<digits>\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?[eE]-?\d{1,3}(?!\d)|\d+(?:\.\d+)*|(?<![^\s(=<>~])\.\d+)"
+    r"(?P<digits>[\d.](?:(?<=\d)(?:\d{0,2}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d*(?:\.\d+)?[eE]-?\d{1,3}(?!\d)|\d*(?:\.\d+)*)"
+    r"|(?<=\.)(?<![^\s(=<>~]\.)\d+))"
     rf"(?P<scale> ?-?(?:{_ANY_POWER})(?![A-Za-z])"
     rf"|-?(?:K|M|B|T|k|bn)(?![A-Za-z])| [MBK](?![A-Za-z])| ?[余多]?{_SCALE_SIGN}+)?"
     rf"\+?(?:[余多几]|[余多]?个)?(?:[ -]?(?P<unit>{_SPELLED_UNITS}|{_OTHER_UNITS}))?"
@@ -183,8 +188,8 @@ def find_quantities(text: str) -> list[Quantity]:
     """Return the quantities in `text`, in order; `text` should contain no formulas or addresses."""
     if not _NUMERIC.search(text):
         return []
-    plain = unicodedata.normalize("NFKC", _MINUS.sub("-", text.replace("--", "~").translate(_SHAPES)))
-    found = [number for number in _NUMBER.finditer(plain) if not _is_of_a_name(number)]
+    plain = _in_ascii_shapes(text.replace("--", "~"))
+    found = [*_outside_names(plain)]
     made = [_quantity(number) for number in found]
     for at in range(len(found) - 2, -1, -1):
         if _LINK.fullmatch(plain, found[at].end(), found[at + 1].start()):
@@ -192,13 +197,36 @@ def find_quantities(text: str) -> list[Quantity]:
     return made
 
 
-def _is_of_a_name(found: re.Match[str]) -> bool:
-    """Return True if digits belong to a word that begins with a letter, as in GPT-4 and Qwen2.5-7B, not in 2 s-5 s."""
-    text, start = found.string, found.start()
-    while start and text[start - 1] in _IN_A_NAME:
+def _in_ascii_shapes(text: str) -> str:
+    """Return `text` with the variants of signs and digits as those of ASCII, where there are any."""
+    if text.isascii():
+        return text
+    if "–" in text:
+        text = _MINUS.sub("-", text)
+    for wide, narrow in _PUNCTUATION.items():
+        text = text.replace(wide, narrow)
+    return unicodedata.normalize("NFKC", _SHAPED.sub(lambda found: _SHAPES[found[0]], text))
+
+
+def _outside_names(text: str) -> Iterator[re.Match[str]]:
+    """Yield the numbers that are no part of a word that begins with a letter, as in GPT-4, Qwen2.5-7B, not 2 s-5 s."""
+    runs = _NAME_RUN.finditer(text)
+    run = next(runs, None)
+    for found in _NUMBER.finditer(text):
+        while run and run.end() <= found.start():
+            run = next(runs, None)
+        if run is None or not text[run.start()].isalpha() or _is_behind_a_unit(found, run.start()):
+            yield found
+
+
+def _is_behind_a_unit(found: re.Match[str], start: int) -> bool:
+    """Return True if there is but the unit of another number from `start` to the number, as from 2 in 2 s-5 s."""
+    text = found.string
+    if found.start() - start > _LONGEST_UNIT or text[start : found.start()].rstrip("-") not in UNITS:
+        return False
+    while start and text[start - 1].isspace():
         start -= 1
-    word = text[start : found.start()].rstrip("-")
-    return text[start].isalpha() and not (word in UNITS and text[:start].rstrip()[-1:].isdigit())
+    return text[start - 1 : start].isdigit()
 
 
 def _quantity(found: re.Match[str]) -> Quantity:
@@ -289,6 +317,30 @@ def same(one: Amount, other: Amount) -> bool:
         Measure.WIDTH,
         Measure.ANGLE,
     }
+
+
+class QuantityIndex:
+    """Quantities by their values, so that two texts with many numbers are compared in linear time."""
+
+    def __init__(self, quantities: Iterable[Quantity]) -> None:
+        self._amounts: dict[Decimal, set[Amount]] = {}
+        self._alike: dict[Decimal, dict[tuple[Amount, ...], Quantity]] = {}
+        for each in quantities:
+            self._alike.setdefault(each.bare, {}).setdefault(each.amounts, each)
+            for amount in each.amounts:
+                self._amounts.setdefault(amount.value, set()).add(amount)
+
+    def has(self, one: Quantity) -> bool:
+        """Return True if a quantity in here, of a translation, means the same as `one` of the original."""
+        return any(same(own, other) for own in one.amounts for other in self._amounts.get(own.value, ()))
+
+    def means(self, one: Quantity) -> bool:
+        """Return True if a quantity in here, of the original, means the same as `one` of a translation."""
+        return any(same(other, own) for own in one.amounts for other in self._amounts.get(own.value, ()))
+
+    def alike(self, one: Quantity) -> Collection[Quantity]:
+        """Return the quantities with the number of `one`, one of each meaning, whatever the unit."""
+        return self._alike.get(one.bare, {}).values()
 
 
 _COUNTS = {word: Decimal(value) for word, value in _VALUES.items()} | {

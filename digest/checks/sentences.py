@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
-from math import log
+from math import inf, log
+from typing import NamedTuple
 
 from digest import languages
 from digest.languages.part import any_of
@@ -32,6 +33,7 @@ def wordings(word: str) -> tuple[str, ...]:
 _ABBREVIATED = re.compile(
     rf"(?:\b(?:{any_of(languages.shipped(languages.SOURCE).sentences.abbreviations)})|\b[A-Z])\.$"
 )
+_LONGEST_ABBREVIATION = len(" approx.")
 _END = re.compile(r"[.!?]['\"’”)\]*]*\s+(?=[\"'“(\[*$]*[A-Z0-9])")
 _CHINESE_END = re.compile(r"(?<=[。！？])[”’）」』*]*|(?<=[a-z0-9)%][.!?])\s+(?=[\u4e00-\u9fffA-Z])|\n+")
 _CLAUSE_END = re.compile(rf"{_CHINESE_END.pattern}|(?<=[；：])")
@@ -67,7 +69,8 @@ def english(text: str) -> list[Sentence]:
     """Split an English text into sentences."""
     pieces, start = [], 0
     for end in _END.finditer(text):
-        if not _ABBREVIATED.search(text, start, end.start() + 1):
+        stop = end.start() + 1
+        if not _ABBREVIATED.search(text, max(start, stop - _LONGEST_ABBREVIATION), stop):
             pieces.append(text[start : end.end()])
             start = end.end()
     return [_sentence(piece) for piece in [*pieces, text[start:]] if piece.strip()]
@@ -141,27 +144,24 @@ def aligned(
 
 def _steps(many_left: int, few_left: int, unlike: "_Unlikeness") -> dict[tuple[int, int], tuple[int, int]]:
     """Return the last step of the cheapest path to each pair of positions: the numbers of sentences it aligns."""
-    costs = {(0, 0): 0.0}
+    costs = [[inf] * (few_left + 1) for _ in range(many_left + 1)]
+    costs[0][0] = 0.0
     steps: dict[tuple[int, int], tuple[int, int]] = {}
     strays = abs(many_left - few_left) + _STRAYS
-    for i in range(many_left + 1):
+    for i, row in enumerate(costs):
         for j in range(max(0, i - strays), min(few_left, i + strays) + 1):
-            ways = []
-            if (i - 1, j) in costs:
-                ways.append((costs[i - 1, j] + _ALONE, (1, 0)))
-            if (i, j - 1) in costs:
-                ways.append((costs[i, j - 1] + _ALONE, (0, 1)))
+            ways = [(costs[i - 1][j] + _ALONE, (1, 0))] if i else []
+            if j:
+                ways.append((row[j - 1] + _ALONE, (0, 1)))
             for many, few, price in _MOVES:
-                before = costs.get((i - many, j - few))
-                if before is not None:
+                if i >= many and j >= few and (before := costs[i - many][j - few]) < inf:
                     ways.append((before + price + unlike(i - many, many, j - few, few), (many, few)))
             if ways:
-                costs[i, j], steps[i, j] = min(ways)
+                row[j], steps[i, j] = min(ways)
     return steps
 
 
-@dataclass(frozen=True, slots=True)
-class _SentenceRun:
+class _SentenceRun(NamedTuple):
     """One or more sentences: their length on a logarithmic scale, and the bits of their clues."""
 
     length: float
@@ -174,10 +174,8 @@ class _Unlikeness:
     """The cost of aligning a run of sentences on one side with a run on the other."""
 
     def __init__(self, some: Sequence[Sentence], others: Sequence[Sentence]) -> None:
-        clues = {word: clue for each in some for word in each.words if (clue := _clue(word))}
-        bits = {clue: 1 << at for at, clue in enumerate(dict.fromkeys(clues.values()))}
-        of_words = {word: bits[clue] for word, clue in clues.items()}
-        said = [_union(of_words[word] for word in each.words if word in of_words) for each in some]
+        bits: dict[tuple[str, ...], int] = {}
+        said = [_bits(each.words, bits) for each in some]
         self._said = _runs([each.length * _SCALE for each in some], said)
         self._kept = _runs([each.length for each in others], _held(others, bits))
 
@@ -187,25 +185,33 @@ class _Unlikeness:
         return many == len(self._kept[1]) and all(self(at, 1, at, 1) < _ALIKE for at in range(many))
 
     def __call__(self, start: int, many: int, made_start: int, few: int) -> float:
-        said, made = self._said[many][start], self._kept[few][made_start]
-        strayed = made.length - said.length
-        lost = (said.bits & ~made.bits).bit_count() - said.expected
+        length, bits, expected = self._said[many][start]
+        made_length, made_bits, _ = self._kept[few][made_start]
+        strayed = made_length - length
+        lost = (bits & ~made_bits).bit_count() - expected
         return strayed * strayed / 2 + _LOST * lost
+
+
+def _bits(words: Iterable[str], bits: dict[tuple[str, ...], int]) -> int:
+    """Return the bits of the clues of `words`; a new clue gets the next of `bits`."""
+    union = 0
+    for word in words:
+        if clue := _clue(word):
+            union |= bits.setdefault(clue, 1 << len(bits))
+    return union
 
 
 def _runs(lengths: list[float], bits: list[int]) -> dict[int, list[_SentenceRun]]:
     """Return the runs of one, two and three sentences, by the index of their first sentence."""
-    return {
-        many: [
-            _run(sum(lengths[at : at + many]), _union(bits[at : at + many]))
-            for at in range(len(bits) - many + 1)
+    runs, long, union = {}, lengths, bits
+    for many in (1, 2, 3):
+        runs[many] = [
+            _SentenceRun(log(length + 2) / _SPREAD, each, _EXPECTED * each.bit_count())
+            for length, each in zip(long, union, strict=True)
         ]
-        for many in (1, 2, 3)
-    }
-
-
-def _run(length: float, bits: int) -> _SentenceRun:
-    return _SentenceRun(log(length + 2) / _SPREAD, bits, _EXPECTED * bits.bit_count())
+        long = [length + more for length, more in zip(long, lengths[many:], strict=False)]
+        union = [each | more for each, more in zip(union, bits[many:], strict=False)]
+    return runs
 
 
 @lru_cache(maxsize=20_000)
@@ -221,21 +227,15 @@ def _held(sentences: Sequence[Sentence], bits: Mapping[tuple[str, ...], int]) ->
     held = [0] * len(sentences)
     for clue, bit in bits.items():
         for wording in clue:
-            at = whole.find(wording)
+            at = whole.find(wording) if wording in whole else -1  # “in” is faster, and most are not
             while at >= 0:
                 held[bisect_right(ends, at)] |= bit
                 at = whole.find(wording, at + 1)
     return held
 
 
-def _union(sets: Iterable[int]) -> int:
-    union = 0
-    for each in sets:
-        union |= each
-    return union
-
-
 def _sentence(text: str) -> Sentence:
     words = _LATIN.findall(text)
-    length = sum(map(len, _HAN.findall(text))) / _HAN_PER_WORD + len(words)
+    han = 0 if text.isascii() else sum(map(len, _HAN.findall(text)))
+    length = han / _HAN_PER_WORD + len(words)
     return Sentence(text.strip(), length, tuple(words))

@@ -5,7 +5,7 @@ A language without checks of its own gets those of `any_language`.
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -19,7 +19,7 @@ from digest.checks import (
     sentences,
     typography,
 )
-from digest.checks.glossary import Glossary, Term
+from digest.checks.glossary import Glossary, Term, lacking
 from digest.checks.masking import FixedKind, FixedPart, fixed_parts
 from digest.checks.quantities import UNITS
 from digest.checks.typography import is_chinese, typeset
@@ -95,7 +95,7 @@ def check_translation(
         for text, written in ((title, made.title), (abstract, made.abstract))
     ]
     known = _known(
-        title, abstract, " ".join(wording for _, some, _ in used for term in some for wording in term.passing)
+        title, abstract, (wording for _, some, _ in used for term in some for wording in term.passing)
     )
     named = names.named_by(title.prose, abstract.prose)
     found = [*_as_a_whole(abstract, made_abstract, known, language, named)]
@@ -105,13 +105,7 @@ def check_translation(
         found += _as_a_part(known, _text(made.summary), language)
     if languages.carries(language, Check.SENTENCE):
         found += _in_chinese(abstract, made_abstract)
-    found += [
-        finding(flaw, term.source)
-        for flaw, some, written in used
-        if written
-        for term in some
-        if not term.is_in(written)
-    ]
+    found += [finding(flaw, term.source) for flaw, some, text in used if text for term in lacking(some, text)]
     return tuple(dict.fromkeys(found))
 
 
@@ -135,16 +129,34 @@ class _CheckedText:
     def said(self) -> numbers.StatedNumbers:
         return numbers.stated(self.prose)
 
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """The different words in Latin letters of the prose."""
+        return names.words(self.prose)
 
-@dataclass(frozen=True, slots=True)
+    @cached_property
+    def all_words(self) -> tuple[str, ...]:
+        """The different words in Latin letters of the whole text."""
+        return self.words if self.prose == self.whole else names.words(self.whole)
+
+    @cached_property
+    def coined(self) -> tuple[str, ...]:
+        return names.coined(self.words)
+
+
+@dataclass(frozen=True)
 class _KnownWords:
     """The content of the paper that a translation may contain."""
 
     whole: str
     prose: str
     formulas: frozenset[str]
-    forms: frozenset[str]
+    words: frozenset[str]
     numbers: numbers.KnownNumbers
+
+    @cached_property
+    def forms(self) -> frozenset[str]:
+        return names.known_forms(self.words)
 
 
 def _text(text: str) -> _CheckedText:
@@ -179,18 +191,18 @@ def _line(formula: str) -> str | None:
     return unicode(_DELIMITERS.sub("", formula))
 
 
-def _known(title: _CheckedText, abstract: _CheckedText, wordings: str) -> _KnownWords:
+def _known(title: _CheckedText, abstract: _CheckedText, wordings: Iterable[str]) -> _KnownWords:
     whole = f"{title.whole}\n{abstract.whole}"
-    forms = names.known_forms(f"{whole} {wordings}")
+    words = frozenset((*title.all_words, *abstract.all_words, *names.words(" ".join(wordings))))
     prose = f"{title.prose}\n{abstract.prose}"
     formulas = frozenset(map(_canonical, (*title.parts, *abstract.parts)))
-    return _KnownWords(whole, prose, formulas, forms, numbers.allowed((title.said, abstract.said), whole))
+    return _KnownWords(whole, prose, formulas, words, numbers.allowed((title.said, abstract.said), whole))
 
 
 def _terms(text: _CheckedText, glossary: Glossary) -> tuple[Term, ...]:
     """Return the terms in `text` except those within a coined name, such as the codec of SimWhisper-Codec."""
     words = text.whole
-    for name in names.coined(text.prose):
+    for name in text.coined:
         if "-" in name:
             words = words.replace(name, " ")
     return glossary.relevant(words)
@@ -304,7 +316,7 @@ def _names(original: _CheckedText, made: _CheckedText, named: str | None) -> Ite
 
     A name that occurs once mostly belongs to a thing that has a name in Chinese: an institution, a network's layer.
     """
-    wanted = names.coined(original.prose)
+    wanted = original.coined
     if named and named not in wanted and names.stands_in(named, original.prose):
         wanted = (named, *wanted)
     for name in wanted:
@@ -326,7 +338,8 @@ def _stands_apart(acronym: str, made: str) -> bool:
 
 def _strange_words(known: _KnownWords, made: _CheckedText) -> Iterator[Finding]:
     """Find words in Latin letters that the paper does not have; those that resemble names are invented names."""
-    for word in names.strange(made.prose, known.forms):
+    others = [word for word in made.words if word not in known.words]
+    for word in names.strange(others, known.forms) if others else ():
         if names.is_coined(word) or names.resembles(word, known.forms):
             yield finding(Flaw.NAME_INVENTED, word)
         elif len(word) > 1:

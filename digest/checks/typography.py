@@ -134,8 +134,9 @@ def _without_fixed(text: str) -> tuple[str, list[str]]:
     return "".join([*pieces, text[at:]]), sources
 
 
-HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
+HAN = re.compile(f"[{_HAN}]+")
 """A run of Chinese characters."""
+_HAN_CODES = (*range(0x3400, 0x4DC0), *range(0x4E00, 0xA000), *range(0xF900, 0xFB00))
 _KANA_OR_HANGUL = re.compile(r"[\u3041-\u3096\u30a1-\u30fa\uac00-\ud7af]")
 _LETTERS = re.compile(r"[A-Za-z]+")
 _LATIN_RUN = re.compile(r"[A-Za-z][A-Za-z0-9'’.-]*(?:[ ,]+[A-Za-z0-9$][A-Za-z0-9'’.%-]*){3,}")
@@ -162,12 +163,8 @@ def foreign_character(made: str, language: str) -> str | None:
     others = _KANA_OR_HANGUL.findall(made)
     if len(others) > _FEW:
         return str(others[0])
-    han = "".join(HAN.findall(made))
-    unusual = set(han) - _repertoire("big5" if is_traditional(language) else "gb2312")
-    times = sum(map(han.count, unusual))
-    return (
-        next(sign for sign in han if sign in unusual) if times > max(_FEW, _MOST_FOREIGN * len(han)) else None
-    )
+    unusual = _absent_from("big5" if is_traditional(language) else "gb2312").findall(made)
+    return unusual[0] if len(unusual) > max(_FEW, _MOST_FOREIGN * han_characters(made)) else None
 
 
 def is_all_chinese(made: str, language: str) -> bool:
@@ -216,3 +213,10 @@ def _repertoire(encoding: str) -> frozenset[str]:
     """Return the Chinese characters of a two-byte encoding."""
     pairs = (bytes((lead, trail)) for lead in range(0xA1, 0xFF) for trail in range(0x40, 0xFF))
     return frozenset(sign for pair in pairs for sign in pair.decode(encoding, "ignore") if HAN.match(sign))
+
+
+@cache
+def _absent_from(encoding: str) -> re.Pattern[str]:
+    """Return a pattern of the Chinese characters that a two-byte encoding lacks."""
+    known = _repertoire(encoding)
+    return re.compile(f"[{''.join(sign for sign in map(chr, _HAN_CODES) if sign not in known)}]")

@@ -291,7 +291,7 @@ _VERBATIM = re.compile(r"\\(?:verb|lstinline)\*?([|!+@])([^`\n]{1,200}?)\1")
 _FOOTNOTE = re.compile(r"\s?\\footnote\s?\{\s?((?:[^{}]|\{[^{}]{0,300}\}){1,1000}?)\.?\s?\}")
 _MARKDOWN_LINK = re.compile(r"!?\[([^\[\]\n]{0,300})\]\((https?://[^\s()<>]+)\)")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,8});")
-_SPECIAL = re.compile(r"[\\$`*~&]|http")  # a text without these needs no conversion
+_SPECIAL = ("\\", "$", "`", "*", "~", "&", "http")  # a text without these needs no conversion
 _QUOTED = re.compile(r"(?<!`)``(?=[^\s`\"])([^`\"]{1,300}?)(?:''(?!')|\")")
 _TIE = re.compile(r"(?:(?<=[A-Za-z][a-z])|(?<=[a-z]\.))~(?=[A-Za-z0-9])")  # Fig.~3; but not 5~6
 
@@ -303,7 +303,7 @@ def stored(text: str) -> str:
     `**so**`, `\texttt{so}` becomes code, `\'e` é, ``so'' “so”, Fig.~3 Fig. 3, &lt; <.
     Text in the stored form is not changed.
     """
-    if not _SPECIAL.search(text):
+    if not any(sign in text for sign in _SPECIAL):
         return text
     text = _ENTITY.sub(lambda entity: unescape(entity[0]), text)
     linked = _MARKDOWN_LINK.sub(_linked, links(text)) if "](http" in text else links(text)
