@@ -26,11 +26,11 @@ from tests.fakes.server import serving
 
 NOW = datetime(2026, 2, 9, tzinfo=UTC)
 MEGABYTE = 1024**2
-BOMB_MEGABYTES = 256
+BOMB_MEGABYTES = 128
 
 
 def bomb() -> bytes:
-    """Return a quarter of a megabyte that decompresses to `BOMB_MEGABYTES`."""
+    """Return an eighth of a megabyte that decompresses to `BOMB_MEGABYTES`."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
     pieces = [packer.compress(bytes(MEGABYTE)) for _ in range(BOMB_MEGABYTES)]
     return b"".join([*pieces, packer.flush()])
