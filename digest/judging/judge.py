@@ -28,7 +28,7 @@ from digest.db import verdicts as stored_verdicts
 from digest.db.verdicts import StoredVerdict
 from digest.judging.trust import JudgedText, Trust, is_believable
 from digest.llm.budget import estimate_tokens
-from digest.llm.client import Answered, Model
+from digest.llm.client import Answered, Model, PrioritySemaphore
 from digest.llm.prompts import Prompt, PromptTemplate
 
 About = Literal["translation", "claims"]
@@ -42,6 +42,9 @@ MOST_WORDS = 200
 """The maximum number of characters of the words that a verdict rests on."""
 
 _MOST_ITEMS = 10 * MOST_PAIRS  # of an answer, which may repeat itself for megabytes
+_AT_ONCE = (
+    4  # calls: one that hangs takes a place from the translations, and one that runs away is seen by its cost
+)
 _FAILURES = 3  # in a row, from which the operator is told
 _BREAK = re.compile(r"…|\.{3}|→|->|[/|;；\"“”‘’「」]")  # between passages in the words of a verdict
 _log = structlog.get_logger()
@@ -102,6 +105,7 @@ class Judge:
         self._clock = clock
         self._tell = tell
         self._trust = Trust()
+        self._slots = PrioritySemaphore(_AT_ONCE)
         self._failures = 0
         self._is_told_over: bool | None = None  # unknown: an earlier process may have told something
 
@@ -121,13 +125,28 @@ class Judge:
         text = _JudgeText(pairs, version, language, about, self._name)
         known = await self._known(text)
         wanted = limited([pair for pair in pairs if pair.id not in known])
-        if not wanted or not self._trust.asks():
+        if not wanted:
             return Judgement(known)
-        prompt = text.template.render(id=version, pairs=wanted)
+        await self._slots.enter(lambda: bool(listeners and listeners.is_urgent))
+        try:
+            return await self._judged(text, wanted, known, listeners)
+        finally:
+            self._slots.leave()
+
+    async def _judged(
+        self,
+        text: "_JudgeText",
+        wanted: Sequence[JudgedPair],
+        known: Mapping[int, Verdict],
+        listeners: Listeners | None,
+    ) -> Judgement:
+        if not self._trust.asks():
+            return Judgement(known)
+        prompt = text.template.render(id=text.version, pairs=wanted)
         try:
             answered = await self._ask(prompt, text, listeners)
         except ModelError as error:
-            _log.warning("judging_failed", paper=str(version), about=about, error=str(error))
+            _log.warning("judging_failed", paper=str(text.version), about=text.about, error=str(error))
             await self._failed(str(error), at_once=isinstance(error, BudgetSpentError))
             return Judgement(known)
         return await self._heard(text, prompt, wanted, answered, known)

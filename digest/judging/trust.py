@@ -18,6 +18,7 @@ _FEWEST_OBJECTIONS = (
 )
 _FEWEST_TEXTS = 5  # before the costs are compared
 _COSTS = 2  # times the tokens that were estimated, on the high side
+_RUNAWAY = 10  # times them, from which one text is enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ class Trust:
             return f"It does not confirm {unconfirmed} of the last {verdicts} passages, more than half."
         tokens = sum(text.tokens for text in self._texts)
         expected = sum(text.expected_tokens for text in self._texts)
-        if len(self._texts) >= _FEWEST_TEXTS and tokens > _COSTS * expected:
+        most = _COSTS if len(self._texts) >= _FEWEST_TEXTS else _RUNAWAY
+        if tokens > most * expected:
             return f"It needs {tokens / expected:.0f} times the tokens that its answers should need."
         return None
 

@@ -1,10 +1,12 @@
 """Tests of the judge: what it is asked, which verdicts count, and what happens when it fails or is not believed."""
 
+import asyncio
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.responses import Response
 
 from digest.core.errors import ModelError
 from digest.core.models import Purpose
@@ -21,6 +23,8 @@ from tests.digest.llm.llm_world import NOW
 from tests.fakes import model_faults as faults
 from tests.fakes import model_judges as judges
 from tests.fakes.model import FakeModel
+from tests.fakes.model_faults import Asked
+from tests.fakes.model_stream import told
 from tests.papers import paper
 
 UP, DOWN, FLAT = "误差上升。", "误差下降。", "误差不变。"
@@ -267,6 +271,12 @@ def test_a_judge_that_needs_far_more_tokens_than_its_answers_is_not_believed() -
     assert trust.doubt is None
 
 
+def test_a_judge_that_runs_away_is_not_believed_after_one_text() -> None:
+    trust = Trust()
+    trust.note(JudgedText(5, 5, 0, 1_000, 30_000))
+    assert trust.doubt == "It needs 30 times the tokens that its answers should need."
+
+
 def test_a_judge_that_leaves_nearly_all_passages_out_is_not_believed() -> None:
     trust = Trust()
     trust.note(JudgedText(6, 0, 0, 1_000, 1_000))
@@ -274,6 +284,20 @@ def test_a_judge_that_leaves_nearly_all_passages_out_is_not_believed() -> None:
     assert trust.doubt == "It gives a usable verdict on 1 of the last 12 passages."
     trust.note(JudgedText(6, 6, 0, 1_000, 1_000))
     assert trust.doubt is None
+
+
+@ONE_DATABASE
+async def test_a_judge_that_runs_away_is_stopped_while_other_texts_wait(engine: AsyncEngine) -> None:
+    def dear(asked: Asked) -> Response:
+        usage = {"prompt_tokens": 1_000, "completion_tokens": 50_000, "total_tokens": 51_000}
+        return told(asked, {**asked.completion, "usage": usage})
+
+    async with FakeModel(always=dear) as fake, judge_world(fake, engine) as it:
+        await asyncio.gather(*(it.judged(*numbered(number, 2), number=number) for number in range(1, 21)))
+        assert calls(fake) <= 4 + 20 // PROBE
+        [reason] = it.told
+        assert reason is not None
+        assert "times the tokens" in reason
 
 
 @ONE_DATABASE
