@@ -5,12 +5,14 @@ import csv
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
 import typer
+from sqlalchemy import RowMapping
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot import command_line
 from bot.command_line import say
@@ -47,8 +49,7 @@ def list_(
     ] = None,
 ) -> None:
     """List the known subscribers, one a line."""
-    found = asyncio.run(_listed(command_line.load(), channel, status))
-    say(terminal.render("subscribers", subscribers=found), nl=False)
+    asyncio.run(_list(command_line.load(), channel, status))
 
 
 @app.command()
@@ -58,17 +59,9 @@ def export(
     ] = None,
 ) -> None:
     """Write all stored data of all subscribers as CSV, with the time and kind of their consent."""
-    rows = asyncio.run(_listed(command_line.load(), None, None))
-    if file is None:
-        _write(sys.stdout, rows)
-        return
-    try:
-        # The file contains addresses, so only the operator may read it.
-        with open(file, "w", encoding="utf-8", newline="", opener=_private) as target:
-            _write(target, rows)
-    except OSError as error:
-        raise SubscribersError(f"{file} cannot be written: {error.strerror}.") from None
-    say(f"{len(rows)} subscribers in {file}")
+    count = asyncio.run(_export(command_line.load(), file))
+    if file is not None:
+        say(f"{count} subscribers in {file}")
 
 
 @app.command("import")
@@ -109,17 +102,52 @@ def remove(
     say("Deleted.")
 
 
-async def _listed(
-    loaded: Settings, channel: str | None, status: SubscriberStatus | None
-) -> list[Mapping[str, Any]]:
-    async with open_database(loaded) as engine, database.reading(engine) as connection:
-        return [dict(row) for row in await subscribers.listed(connection, channel, status)]
+async def _list(loaded: Settings, channel: ChannelName | None, status: SubscriberStatus | None) -> None:
+    count = 0
+    say(terminal.render("subscribers", heading=True, subscribers=(), total=None), nl=False)
+    async with open_database(loaded) as engine:
+        async for page in _pages(engine):
+            # Chosen here: a query that also names the channel sorts all its subscribers again for each page.
+            shown = [
+                row for row in page if channel in {None, row["channel"]} and status in {None, row["standing"]}
+            ]
+            say(terminal.render("subscribers", heading=False, subscribers=shown, total=None), nl=False)
+            count += len(shown)
+    say(terminal.render("subscribers", heading=False, subscribers=(), total=count), nl=False)
 
 
-def _write(target: TextIO, rows: Iterable[Mapping[str, Any]]) -> None:
+async def _export(loaded: Settings, file: Path | None) -> int:
+    """Write all subscribers to `file` or standard output; return their number. Raises SubscribersError."""
+    async with open_database(loaded) as engine:
+        if file is None:
+            return await _write(sys.stdout, _pages(engine))
+        try:
+            with await asyncio.to_thread(_opened, file) as target:
+                return await _write(target, _pages(engine))
+        except OSError as error:
+            raise SubscribersError(f"{file} cannot be written: {error.strerror}.") from None
+
+
+async def _pages(engine: AsyncEngine) -> AsyncIterator[Sequence[RowMapping]]:
+    """Yield the subscribers in pages, each read in a transaction of its own, so that a slow pager holds up nobody."""
+    last = 0
+    while True:
+        async with database.reading(engine) as connection:
+            page = await subscribers.listed(connection, last)
+        if not page:
+            return
+        yield page
+        last = page[-1]["id"]
+
+
+async def _write(target: TextIO, pages: AsyncIterator[Sequence[RowMapping]]) -> int:
     writer = csv.writer(target, lineterminator="\n")
     writer.writerow(table.columns.keys())
-    writer.writerows([_cell(value) for value in row.values()] for row in rows)
+    count = 0
+    async for page in pages:
+        writer.writerows([_cell(value) for value in row.values()] for row in page)
+        count += len(page)
+    return count
 
 
 def _cell(value: Any) -> str:
@@ -132,6 +160,11 @@ def _cell(value: Any) -> str:
             return value.isoformat()
     written = removed(str(value))
     return f"'{written}" if _FORMULA.match(written) else written
+
+
+def _opened(file: Path) -> TextIO:
+    # The file contains addresses, so only the operator may read it.
+    return open(file, "w", encoding="utf-8", newline="", opener=_private)
 
 
 def _private(path: str, flags: int) -> int:

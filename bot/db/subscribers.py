@@ -13,7 +13,7 @@ from bot.db import paper_requests, pending_answers
 from bot.db.tables import bounces, deliveries, signups, subscribers, unknown_messages, within_address
 from digest.core import keywords
 from digest.core.models import Extent
-from digest.db.bulk import insert_all, insert_into, rows_among
+from digest.db.bulk import BATCH, insert_all, insert_into, rows_among
 from digest.db.types import UtcDateTime
 
 
@@ -77,16 +77,10 @@ async def known(
     return {row.address: SubscriberStatus(row.standing) for row in rows}
 
 
-async def listed(
-    connection: AsyncConnection, channel: str | None = None, status: SubscriberStatus | None = None
-) -> list[RowMapping]:
-    """Return all stored fields of every subscriber, of those on `channel`, or of those with that `standing`, by id."""
-    query = select(subscribers).order_by(subscribers.c.id)
-    if channel is not None:
-        query = query.where(subscribers.c.channel == channel)
-    if status is not None:
-        query = query.where(subscribers.c.standing == status)
-    return list((await connection.execute(query)).mappings())
+async def listed(connection: AsyncConnection, after: int = 0) -> Sequence[RowMapping]:
+    """Return all stored fields of the next `BATCH` subscribers whose id is greater than `after`, by id."""
+    query = select(subscribers).where(subscribers.c.id > after).order_by(subscribers.c.id).limit(BATCH)
+    return (await connection.execute(query)).mappings().all()
 
 
 async def at_address(connection: AsyncConnection, address: str) -> list[Subscriber]:

@@ -7,6 +7,8 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from bot.container import open_database
 from bot.core.mailboxes import Mailbox
 from bot.core.models import MailPurpose, Preferences, SignUp, Subscriber, SubscriberStatus
@@ -89,6 +91,20 @@ def test_the_export_holds_everything_and_nothing_that_a_spreadsheet_would_run(co
     assert (reader["address"], reader["include"]) == ("'=1+1@example.org", "'@SUM(1), x")
     assert (reader["consented_at"], reader["consent"]) == ("2025-11-03T04:00:00+00:00", "form")
     assert commands.call("subscribers", "export", ".").sentence.startswith(". cannot be written: ")
+
+
+def test_lists_and_exports_of_several_pages_are_whole(
+    commands: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known(commands.folder, *(replace(LI, address=str(number)) for number in range(1001, 1006)))
+    whole = [commands.call("subscribers", command).out for command in ("list", "export")]
+    monkeypatch.setattr(subscribers, "BATCH", 2)
+    assert [commands.call("subscribers", command).out for command in ("list", "export")] == whole
+    assert [line.split()[0] for line in whole[0].splitlines()[1:6]] == ["1", "2", "3", "4", "5"]
+    assert whole[0].endswith("\n\n5 in total.\n")
+    assert [row["address"] for row in csv.DictReader(whole[1].splitlines())] == [
+        str(number) for number in range(1001, 1006)
+    ]
 
 
 def test_what_servers_said_gives_the_terminal_no_commands(commands: Commands) -> None:
