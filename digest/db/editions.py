@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from digest.core.errors import StoreError
 from digest.core.models import ClosedEdition, PaperId, VersionId, Window
+from digest.db import search_texts
 from digest.db.bulk import add_missing, insert_into, rows_among
 from digest.db.tables import edition_languages, edition_papers, edition_replacements, editions
 
@@ -32,6 +33,7 @@ async def close(connection: AsyncConnection, edition: ClosedEdition) -> bool:
         await add_missing(connection, edition_papers, _rows(edition.date, edition.versions))
         await add_missing(connection, edition_replacements, _rows(edition.date, edition.replacements))
         await _refuse_taken(connection, edition)
+        await search_texts.update(connection, (version.paper for version in edition.versions))
     return True
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from digest.core.findings import Finding
 from digest.core.models import BY_HAND, Basis, Origin, PaperId, Reading, Translation, VersionId
+from digest.db import search_texts
 from digest.db.bulk import add_missing, put, rows_among
 from digest.db.tables import edition_papers, edition_terms, readings, terms, translations
 
@@ -70,6 +71,7 @@ async def save_translation(connection: AsyncConnection, translation: Translation
         "made_at": at,
     }
     await put(connection, translations, [key_of(translation) | content])
+    await search_texts.update(connection, [translation.version.paper])
 
 
 async def find_translation(
@@ -114,6 +116,7 @@ async def save_reading(
         "made_at": at,
     }
     await put(connection, readings, [key_of(reading) | content])
+    await search_texts.update(connection, [reading.version.paper])
 
 
 async def find_reading(

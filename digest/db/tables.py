@@ -285,6 +285,16 @@ edition_papers = Table(
     _of_known_version(),
 )
 
+# The text of each paper of an edition in which words are searched, as `digest.db.search_texts` writes it. The migration
+# adds what SQLAlchemy does not know: an index of the text, and on SQLite the triggers that keep it.
+search_texts = Table(
+    "search_texts",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("paper_id", Text, ForeignKey("papers.id"), nullable=False, unique=True),
+    Column("text", PlainText, nullable=False),
+)
+
 edition_replacements = Table(
     "edition_replacements",
     metadata,

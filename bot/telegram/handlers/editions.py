@@ -22,9 +22,9 @@ from bot.telegram.context import BotContext
 from bot.telegram.incoming import Handler, IncomingMessage, incoming, on_command
 from bot.telegram.templates import ENTITY_LIMIT, TEXT_LIMIT, Button, rows
 from digest.core.invisible import removed
-from digest.db import editions, papers
+from digest.db import editions, search
 from digest.db import engine as database
-from digest.db.papers import SearchHit
+from digest.db.search import SearchHit
 from digest.render import telegram_split
 
 _PAGE = 20  # results; Telegram allows 50 (Bot API, answerInlineQuery)
@@ -45,7 +45,7 @@ async def offer_inline(context: BotContext, update: Update, _: ContextTypes.DEFA
     language = await context.language_of(query.from_user.id, query.from_user.language_code)
     offset = int(query.offset) if query.offset.isdecimal() and len(query.offset) < 6 else 0
     async with database.reading(context.engine) as connection:
-        hits = await papers.search(connection, removed(query.query[:_LONGEST]), language, _PAGE, offset)
+        hits = await search.search(connection, removed(query.query[:_LONGEST]), language, _PAGE, offset)
     await query.answer(
         [_article(hit, language) for hit in hits],
         cache_time=_CACHE_SECONDS,

@@ -23,8 +23,8 @@ from digest.core import ids
 from digest.core.ids import PaperRef
 from digest.core.models import VersionId
 from digest.db import engine as database
-from digest.db import papers
 from digest.db import papers as records
+from digest.db import search as past_editions
 
 _TAIL = r"[\s!！。.~～…)）\]】\"'”’」*_\U0001F000-\U0001FAFF\u2600-\u27BF\uFE0F\u200D]*"
 _ENDS = re.compile(rf"(?:[?？]|吗|呢|什么|怎么|为何|多少){_TAIL}\Z")
@@ -203,7 +203,7 @@ async def _find(context: BotContext, message: IncomingMessage, subscriber: Subsc
     language = subscriber.preferences.language
     sought = message.words[:_SOUGHT]
     async with database.reading(context.engine) as connection:
-        found = await papers.search(connection, sought, language, _FOUND)
+        found = await past_editions.search(connection, sought, language, _FOUND)
     buttons = [Button(str(number), f"p:{hit.version}") for number, hit in enumerate(found, start=1)]
     html = templates.render("found", language, hits=found, query=sought)
     await context.answer(message, html, rows(buttons, 8), public=True)

@@ -27,7 +27,7 @@ def recorded(engine: AsyncEngine) -> Iterator[list[Statement]]:
     statements: list[Statement] = []
 
     def note(_c: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
-        if statement.split(maxsplit=1)[0] in ("SELECT", "UPDATE", "DELETE", "INSERT"):
+        if statement.split(maxsplit=1)[0] in ("SELECT", "WITH", "UPDATE", "DELETE", "INSERT"):
             statements.append((statement, parameters[0] if many else parameters))
 
     event.listen(engine.sync_engine, "before_cursor_execute", note)
