@@ -23,6 +23,7 @@ QUICK = {
     "fulltext": ["--quick"],
     "judge": ["--pairs", "40"],
     "mail": ["--quick"],
+    "reading": ["--quick"],
     "telegram": ["--quick"],
 }
 """The programs, each with the arguments of its small size."""

@@ -19,7 +19,18 @@ from tests.fakes.model import KEY
 from tests.shared import shared_data
 
 ROOT = Path(__file__).resolve().parents[1]
-LONG = {"coverage", "database", "edition", "faults", "fidelity", "fulltext", "judge", "mail", "telegram"}
+LONG = {
+    "coverage",
+    "database",
+    "edition",
+    "faults",
+    "fidelity",
+    "fulltext",
+    "judge",
+    "mail",
+    "reading",
+    "telegram",
+}
 NO_PROGRAMS = {"__main__", "results", "virtual_time"}
 
 

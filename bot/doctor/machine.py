@@ -54,12 +54,23 @@ async def privacy(settings: Settings) -> str:
 
 
 async def tables(engine: AsyncEngine) -> str:
-    """Check that the database answers. Opening it has checked that it is up to date and writable."""
-    sqlite = engine.dialect.name == "sqlite"
-    query = text("SELECT sqlite_version()" if sqlite else "SHOW server_version")
+    """Check that the database answers. Opening it has checked that it is up to date and writable.
+
+    Raises UnsureError if PostgreSQL lacks the index of the search that needs an extension.
+    """
     async with database.reading(engine) as connection:
-        version = await connection.scalar(query)
-    return f"{'SQLite' if sqlite else 'PostgreSQL'} {version}, up to date"
+        if engine.dialect.name == "sqlite":
+            return f"SQLite {await connection.scalar(text('SELECT sqlite_version()'))}, up to date"
+        version = await connection.scalar(text("SHOW server_version"))
+        indexed = await connection.scalar(text("SELECT to_regclass('ix_search_texts_text')"))
+    if indexed is None:
+        raise UnsureError(
+            f"PostgreSQL {version}, up to date. It has no pg_trgm, so /search compares every text, which takes longer "
+            "the more there are. To change that, install PostgreSQL's contrib modules and run in this database as its "
+            "owner: CREATE EXTENSION pg_trgm; "
+            "CREATE INDEX ix_search_texts_text ON search_texts USING gin (text gin_trgm_ops);"
+        )
+    return f"PostgreSQL {version}, up to date"
 
 
 async def unpublished(engine: AsyncEngine) -> str:

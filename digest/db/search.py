@@ -22,6 +22,7 @@ from digest.db.tables import edition_papers, search_texts
 
 _MOST_WORDS = 8
 _WINDOW = 500  # papers: reading them takes some milliseconds
+_AT_ONCE = 100  # of them
 _WINDOW_SHARE = 20  # times the wanted papers, so that those of a later page are also found
 _GRAM = 3  # characters, of both databases' indexes
 _FIRST_CJK = "\u2e80"  # as in the function `search_pairs`
@@ -59,11 +60,18 @@ async def _among_newest(
 ) -> Sequence[Row[Any]]:
     columns = edition_papers.c
     count = max(_WINDOW, _WINDOW_SHARE * (limit + offset))
-    newest = select(edition_papers).order_by(columns.edition_date.desc(), columns.position).limit(count)
-    shown = newest.subquery()
-    query = select(shown).join(search_texts, search_texts.c.paper_id == shown.c.paper_id)
-    query = query.where(*_contains(sought)).order_by(shown.c.edition_date.desc(), shown.c.position)
-    return (await connection.execute(query.limit(limit).offset(offset))).all()
+    query = select(edition_papers).order_by(columns.edition_date.desc(), columns.position).limit(count)
+    newest = (await connection.execute(query)).all()
+    found: list[Row[Any]] = []
+    for start in range(0, len(newest), _AT_ONCE):
+        some = newest[start : start + _AT_ONCE]
+        named = search_texts.c.paper_id.in_([row.paper_id for row in some])
+        matching = await connection.scalars(select(search_texts.c.paper_id).where(named, *_contains(sought)))
+        papers_found = set(matching)
+        found += [row for row in some if row.paper_id in papers_found]
+        if len(found) >= limit + offset:
+            break
+    return found[offset : offset + limit]
 
 
 async def _among_all(

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from digest.core.models import BY_HAND, Claim, PaperId
 from digest.db.bulk import insert_all, insert_into, rows_among
-from digest.db.tables import edition_papers, readings, search_texts, translations, versions
+from digest.db.tables import edition_papers, papers, readings, search_texts, translations, versions
 from digest.db.types import storable
 
 Key = tuple[str, int]
@@ -22,21 +22,10 @@ Key = tuple[str, int]
 async def update(connection: AsyncConnection, changed: Iterable[PaperId]) -> None:
     """Write the texts of those of the `changed` papers that are in an edition."""
     wanted = {str(paper) for paper in changed}
-    shown = select(versions).join(
-        edition_papers,
-        and_(
-            edition_papers.c.paper_id == versions.c.paper_id, edition_papers.c.version == versions.c.version
-        ),
-    )
-    rows = await rows_among(connection, shown, edition_papers.c.paper_id, wanted)
-    found = {(row.paper_id, row.version): [row.title, row.abstract, *row.authors] for row in rows}
-    if not found:
-        return
-    papers = [paper for paper, _ in found]
-    for row in await _shown(connection, translations, papers):
-        found.get(_key(row), []).extend((row.title, row.abstract, row.summary))
-    for row in await _shown(connection, readings, papers):
-        found.get(_key(row), []).extend(_lines((*row.background, *row.method, *row.results)))
+    # Whoever writes another part of the same text meanwhile waits, and then reads this one.
+    lock = select(papers.c.id).order_by(papers.c.id).with_for_update(key_share=True)
+    await rows_among(connection, lock, papers.c.id, wanted)
+    found = await _parts(connection, wanted)
     new = [
         {"paper_id": paper, "text": "\n".join(folded(line) for line in lines if line) + "\n\n"}
         for (paper, _), lines in sorted(found.items())
@@ -55,9 +44,24 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFKC", storable(text)).casefold()
 
 
-async def _shown(connection: AsyncConnection, table: Table, papers: Sequence[str]) -> list[Row[Any]]:
+async def _parts(connection: AsyncConnection, wanted: Iterable[str]) -> dict[Key, list[str | None]]:
+    of_edition = and_(
+        edition_papers.c.paper_id == versions.c.paper_id, edition_papers.c.version == versions.c.version
+    )
+    query = select(versions).join(edition_papers, of_edition)
+    rows = await rows_among(connection, query, edition_papers.c.paper_id, wanted)
+    found: dict[Key, list[str | None]] = {_key(row): [row.title, row.abstract, *row.authors] for row in rows}
+    shown = [paper for paper, _ in found]
+    for row in await _shown(connection, translations, shown):
+        found.get(_key(row), []).extend((row.title, row.abstract, row.summary))
+    for row in await _shown(connection, readings, shown):
+        found.get(_key(row), []).extend(_lines((*row.background, *row.method, *row.results)))
+    return found
+
+
+async def _shown(connection: AsyncConnection, table: Table, wanted: Sequence[str]) -> list[Row[Any]]:
     """Return for each version and language the operator's row, else the newest."""
-    rows = await rows_among(connection, select(table), table.c.paper_id, papers)
+    rows = await rows_among(connection, select(table), table.c.paper_id, wanted)
     rows.sort(key=lambda row: ((row.model, row.prompt) == _BY_HAND, row.made_at, row.model, row.prompt))
     return list({(*_key(row), row.language): row for row in rows}.values())
 

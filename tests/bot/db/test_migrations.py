@@ -1,9 +1,12 @@
 """Tests of database migrations, on SQLite and PostgreSQL."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from alembic import command
@@ -22,6 +25,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Numeric,
+    delete,
     func,
     inspect,
     select,
@@ -33,11 +37,17 @@ from bot.db import campaigns, deliveries, subscribers, unknown_messages
 from bot.db.tables import metadata
 from bot.db.upgrade import _config, _migrations, check, upgrade
 from bot.delivery import fanout
+from bot.doctor import machine
+from bot.doctor.findings import UnsureError
 from digest.core.errors import StoreError
-from digest.core.models import Claim, Origin
-from digest.db import editions, generated_texts
+from digest.core.models import BY_HAND, Claim, Origin, Reading, Translation
+from digest.db import editions, generated_texts, search, search_texts
 from digest.db.engine import open_engine, reading, writing
-from tests.papers import paper
+from tests.databases import Cluster
+from tests.digest.db import test_searching
+from tests.papers import MONDAY_MORNING, paper
+
+EARLIER = MONDAY_MORNING - timedelta(days=1)
 
 Step = Callable[[AsyncEngine], Awaitable[None]]
 
@@ -300,6 +310,58 @@ async def test_the_settings_that_were_asked_for_are_asked_for_still(engine: Asyn
     async with reading(engine) as connection:
         found = [await subscribers.get(connection, number) for number in (1, 2, 3)]
     assert [each.awaited for each in found if each] == [{"include": 77, "hour": 80}, {"zone": 0}, {}]
+
+
+async def test_editions_of_an_older_program_can_be_searched(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The migration writes the same texts as the store."""
+    claims = (Claim("铃声", (Claim("在水下"),), ("a quote",)),)
+    async with writing(engine) as connection:
+        await connection.run_sync(_upgrade_to, "0027")
+        with monkeypatch.context() as older:
+            older.setattr(search_texts, "update", AsyncMock())
+            await test_searching.fill(connection)
+            made = Reading(paper(3).version, "zh", claims, (), claims, Origin("model", "prompt"))
+            await generated_texts.save_reading(connection, made, MONDAY_MORNING)
+            await generated_texts.save_reading(connection, replace(made, origin=BY_HAND), EARLIER)
+            translation = Translation(paper(3).version, "zh", "ＷＩＤＥ", "摘要", None, BY_HAND)
+            await generated_texts.save_translation(connection, translation, EARLIER)
+    await upgrade(engine)
+    written = metadata.tables["search_texts"]
+    query = select(written.c.paper_id, written.c.text).order_by(written.c.paper_id)
+    async with writing(engine) as connection:
+        assert [hit.version for hit in await search.search(connection, "水下 wide 铃", "zh", 9)] == [
+            paper(3).version
+        ]
+        migrated = (await connection.execute(query)).all()
+        await connection.execute(delete(written))
+        await search_texts.update(connection, [each.id for each in test_searching.PAPERS])
+        assert (await connection.execute(query)).all() == migrated
+    assert len(migrated) == len(test_searching.PAPERS)
+
+
+async def test_a_server_without_pg_trgm_is_upgraded_and_searched(cluster: Cluster) -> None:
+    """Only the owner of a database may add an extension to it."""
+    for url in cluster.database("template0"):
+        owner = open_engine(url)
+        async with writing(owner) as connection:
+            await connection.execute(text("CREATE ROLE guest LOGIN"))
+            await connection.execute(text("GRANT ALL ON SCHEMA public TO guest"))
+        guest = open_engine(url.replace("postgres@", "guest@"))
+        await upgrade(guest)
+        async with writing(guest) as connection:
+            await test_searching.fill(connection)
+        for words in ("echonet-3", "摘要 echonet-3"):
+            assert await test_searching.found(guest, words) == [paper(3).version]
+        with pytest.raises(UnsureError, match="CREATE EXTENSION pg_trgm") as told:
+            await machine.tables(guest)
+        async with writing(owner) as connection:
+            for statement in re.findall("(CREATE [^;]*);", str(told.value)):
+                await connection.execute(text(statement))
+        assert await machine.tables(guest) == await machine.tables(owner)
+        await guest.dispose()
+        await owner.dispose()
 
 
 _WORDS = {  # values that a column of text must have, by the name of the column

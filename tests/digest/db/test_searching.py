@@ -1,5 +1,6 @@
 """Tests of searching papers of past editions by their words, on both databases."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -124,6 +125,22 @@ async def test_what_replaced_a_text_is_found_and_the_text_no_longer(filled: Asyn
     async with writing(filled) as connection:
         await connection.execute(delete(search_texts).where(search_texts.c.paper_id == str(ODD.id)))
     assert await found(filled, "铃声响") == await found(filled, "水下") == []
+
+
+async def test_two_texts_of_a_paper_that_are_stored_at_once_are_both_found(filled: AsyncEngine) -> None:
+    async def read() -> None:
+        made = Reading(ODD.version, "zh", (Claim("铃声"),), (), (), BY_HAND)
+        async with writing(filled) as connection:
+            await generated_texts.save_reading(connection, made, MONDAY_MORNING)
+
+    made = Translation(ODD.version, "zh", "水下", "摘要", None, BY_HAND)
+    async with asyncio.TaskGroup() as group, writing(filled) as connection:
+        await generated_texts.save_translation(connection, made, MONDAY_MORNING)
+        group.create_task(read())
+        waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        while filled.dialect.name == "postgresql" and not await connection.scalar(waiting):
+            pass
+    assert await found(filled, "水下 铃声") == HIT
 
 
 async def test_a_search_of_a_rare_word_uses_the_index(filled: AsyncEngine) -> None:
