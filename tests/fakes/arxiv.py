@@ -205,10 +205,14 @@ def _stamp(moment: datetime | None) -> str:
 
 
 def holding(count: int, submitted: datetime, characters: int) -> FakeArxiv:
-    """Return an arXiv with `count` papers submitted in the minutes from `submitted` on; one in four has only a PDF."""
+    """Return an arXiv with `count` papers submitted in the minutes from `submitted` on; one in four has only a PDF.
+
+    They share a term.
+    """
     arxiv = FakeArxiv()
     for number in range(1, count + 1):
-        made = paper(number, submitted=submitted + timedelta(minutes=number))
+        abstract = f"We present EchoNet-{number}, which improves sound field estimation by up to 12.5%."
+        made = paper(number, abstract=abstract, submitted=submitted + timedelta(minutes=number))
         arxiv.papers.append(made)
         if number % 4:
             arxiv.html[str(made.version)] = html_page(made.title, number, characters)
