@@ -10,16 +10,19 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from digest import languages
+
 _N = r"(?<![A-Za-z0-9_.,])\d+(?:[.,]\d+)*"
-_RISE = (
-    r"上升|增加|增长|增大|升高|上涨|(?:增|(?<!提)升)[至到]"
-    r"|\b(?:ris(?:es?|en|ing)|rose|increas(?:es?|ed|ing)|grows?|grew|grown|growing)\b"
-)
-_FALL = (
-    r"下降|降低|减少|下跌|减小|缩短|下滑|[降减][至到]"
-    r"|\b(?:falls?|fell|fallen|falling|drop(?:s|ped|ping)?|decreas(?:es?|ed|ing)|declin(?:es?|ed|ing)"
-    r"|reduc(?:es?|ed|ing|tions?)|shrinks?|shrank|lower(?:s|ed|ing))\b"
-)
+
+
+def _wordings(name: str) -> str:
+    """Return a pattern of the wordings for one kind of claim in Chinese and English."""
+    claims = (languages.shipped(tag).lexicon.claims for tag in (languages.CHINESE, languages.SOURCE))
+    return "|".join(getattr(each, name).pattern.pattern for each in claims)
+
+
+_RISE = rf"(?<!提)(?:{_wordings('rises')})"  # 提升至 may improve an error rate
+_FALL = _wordings("falls")
 _EITHER = re.compile(f"{_RISE}|{_FALL}", re.IGNORECASE)
 _RISES = re.compile(_RISE, re.IGNORECASE)
 _CHANGE = re.compile(  # falls by 5, 下降了 5, a 5% reduction
@@ -31,18 +34,10 @@ _CHANGE = re.compile(  # falls by 5, 下降了 5, a 5% reduction
     r"(?P<noun>reduction|decrease|drop|decline|increase|rise)\b",
     re.IGNORECASE,
 )
-_BETTER = re.compile(
-    r"优于|胜过|好于|强于|超越|超过|\b(?:outperform(?:s|ed|ing)?|surpass(?:es|ed|ing)?"
-    r"|is (?:significantly |clearly |much )?(?:better|stronger) than)\b",
-    re.IGNORECASE,
-)
-_WORSE = re.compile(r"劣于|逊于|不如|弱于|\b(?:underperform(?:s|ed|ing)?|is worse than)\b", re.IGNORECASE)
+_BETTER = re.compile(_wordings("better"), re.IGNORECASE)
+_WORSE = re.compile(_wordings("worse"), re.IGNORECASE)
 _PASSIVE = re.compile(r"\s*by\b", re.IGNORECASE)
-_TURNED = re.compile(  # with these, a clause may mean the opposite of its verb
-    r"不(?!如)|未|没|无|并非|反而|而非|避免|防止|抑制|\b(?:not|no|nor|neither|never|without|fail\w*|avoid\w*|prevent\w*"
-    r"|instead|rather|unlike|whereas|while|but|although)\b|n't",
-    re.IGNORECASE,
-)
+_TURNED = re.compile(rf"(?!不如)(?:{_wordings('turned')}|n't)", re.IGNORECASE)
 _CLAUSE = re.compile(r"[，。；！？;!?]|[.,](?=\s|\Z)|\s\(|（")
 _NAME = re.compile(r"(?<![A-Za-z0-9])(?:[A-Z][\w+-]*|[a-z][\w.+-]*[A-Z0-9][\w+-]*)", re.ASCII)
 _NUMBER = re.compile(_N)

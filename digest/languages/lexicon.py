@@ -173,6 +173,20 @@ class Chatter(Part):
     labels: Words = Wordings()
 
 
+class Claims(Part):
+    """Words by which a statement plainly says the same as a passage, or the opposite.
+
+    Something `rises` or `falls`, or is `better` or `worse`. `turned` are words with which a clause may mean the
+    opposite of its verb.
+    """
+
+    rises: Words = Wordings()
+    falls: Words = Wordings()
+    better: Words = Wordings()
+    worse: Words = Wordings()
+    turned: Words = Wordings()
+
+
 class Lexicon(Part):
     """The wordings of a language.
 
@@ -189,6 +203,7 @@ class Lexicon(Part):
     percent: Percent = Percent()
     numerals: Numerals = Numerals()
     chatter: Chatter = Chatter()
+    claims: Claims = Claims()
 
     @field_validator("opposites")
     @classmethod

@@ -47,7 +47,11 @@ class Hedges(Part):
 
 
 class WordKinds(Part):
-    """Kinds of words in lower case: `function` words, and `generic` ones that are spelled like coined names."""
+    """Kinds of words in lower case: `function` words, and `generic` ones that are spelled like coined names.
+
+    `sections` are words of questions with the English headings of the sections that answer them.
+    """
 
     function: frozenset[Word] = frozenset()
     generic: frozenset[Word] = frozenset()
+    sections: Mapping[Word, WordList] = {}

@@ -14,6 +14,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator
 
+from digest import languages
 from digest.checks import evidence, typography
 from digest.checks.evidence import Searchable, searchable
 from digest.checks.glossary import Glossary
@@ -40,22 +41,8 @@ _BEGINNING = 20_000  # characters that are always included, because they say wha
 _PIECE = 800  # characters that are selected or left out together
 _LEFT_OUT = "\n[…]\n"
 _WORD = re.compile(r"[^\W_]+")
-_SECTIONS = {  # Chinese words of questions, and the headings of the sections that answer them
-    "局限": ("limitations", "discussion"),
-    "不足": ("limitations", "discussion"),
-    "未来": ("future", "conclusion"),
-    "结论": ("conclusion",),
-    "相关工作": ("related",),
-    "方法": ("method", "approach"),
-    "数据": ("data", "datasets", "corpora"),
-    "训练": ("training", "trained"),
-    "实验": ("experiments", "experimental"),
-    "评估": ("evaluation", "metrics"),
-    "指标": ("metrics",),
-    "结果": ("results",),
-    "消融": ("ablation",),
-    "代码": ("code", "github"),
-}
+_SECTIONS = {word: headings for each in languages.known() for word, headings in each.words.sections.items()}
+"""The words of questions, and the headings of the sections that answer them."""
 
 
 @dataclass(frozen=True, slots=True)
