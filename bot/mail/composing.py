@@ -9,8 +9,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from functools import cache, lru_cache
-from itertools import islice
+from functools import cache, cached_property, lru_cache
+from itertools import islice, pairwise
 from secrets import token_hex
 from typing import Any
 
@@ -53,11 +53,11 @@ def longest(wanted: Sequence[ShownLength], fits: Callable[[ShownLengths], bool])
 def lessened(wanted: Sequence[ShownLength], steps: int) -> ShownLengths:
     """Return `wanted` after `steps` reductions, each of the last paper among those that show the most."""
     left = list(wanted)
-    for most in sorted(ShownLength, reverse=True)[:-1]:
-        longest_ones = [at for at, amount in enumerate(left) if amount is most]
-        reduced = longest_ones[max(len(longest_ones) - steps, 0) :]
+    for most, less in pairwise(sorted(ShownLength, reverse=True)):
+        showing = [at for at, amount in enumerate(left) if amount is most]
+        reduced = showing[max(len(showing) - steps, 0) :]
         for at in reduced:
-            left[at] = ShownLength(most - 1)
+            left[at] = less
         steps -= len(reduced)
     return tuple(left)
 
@@ -254,46 +254,93 @@ _NUMBER = token_hex()
 
 @dataclass(frozen=True, slots=True)
 class _Rendered:
-    """A part of a body, rendered once: as it stands between the numbers of its paper, and its size in bytes."""
+    """A part of a body, rendered once: as it stands between the numbers of its paper, and the size of that in bytes."""
 
     pieces: tuple[str, ...]
     size: int
+    numbers: int
 
     @staticmethod
     def of(text: str) -> "_Rendered":
         pieces = tuple(text.split(_NUMBER))
-        return _Rendered(pieces, sum(len(piece.encode()) for piece in pieces))
+        return _Rendered(pieces, sum(len(piece.encode()) for piece in pieces), len(pieces) - 1)
 
     def under(self, number: int) -> str:
         """Return it with `number` as that of its paper."""
         return str(number).join(self.pieces)
-
-    def size_under(self, number: int) -> int:
-        """Return its size with this number."""
-        return self.size + (len(self.pieces) - 1) * len(str(number))
 
 
 _Placed = tuple[str, int, _Rendered]
 """A part with its place in the body, and the number of its paper."""
 
 
+class _EntryParts:
+    """The parts of an entry in one form, each rendered when it is needed first."""
+
+    def __init__(self, form: _Form, language: str, entry: Entry, link: str) -> None:
+        self._form, self._language, self._entry, self._link = form, language, entry, link
+        self._shown: list[_Rendered | None] = [None] * len(ShownLength)
+
+    def shown(self, amount: ShownLength) -> _Rendered:
+        """Return the paper with so much of it."""
+        made = self._shown[amount]
+        if made is None:
+            made = self._shown[amount] = self._rendered("paper", amount)
+        return made
+
+    @cached_property
+    def content(self) -> _Rendered:
+        """The line of the table of contents."""
+        return self._rendered("content", ShownLength.TITLE)
+
+    def _rendered(self, macro: str, amount: ShownLength) -> _Rendered:
+        return _rendered(self._form, self._language, macro, Item(_NUMBER, self._entry, amount, self._link))
+
+
+@lru_cache(2 * _KEPT)
+def _entry_parts(form: _Form, language: str, entry: Identity[Entry], link: str) -> _EntryParts:
+    return _EntryParts(form, language, entry.value, link)
+
+
+@lru_cache(_KEPT)
+def _replacement(form: _Form, language: str, paper: Identity[Paper]) -> _Rendered:
+    return _rendered(form, language, "replacement", paper.value)
+
+
+@lru_cache(_KEPT)
+def _more(form: _Form, language: str, count: int, web: str) -> _Rendered:
+    return _rendered(form, language, "more", count, web)
+
+
 class _EditionMail:
-    """The bodies of an edition, put together from its papers: each is rendered once for all selections and lengths."""
+    """The bodies of an edition, put together from its papers: each is rendered once for all selections and lengths.
+
+    Amounts are those of its entries, then of its replacements.
+    """
 
     def __init__(self, edition: Edition, wanted: ShownLengths, language: str, links: Links) -> None:
         self._edition, self._wanted, self._language = edition, wanted, language
-        self._links = [links.paper(edition.date, language, each.paper.version) for each in edition.entries]
         self._web = links.post(edition.date) or links.edition(edition.date, language)
+        self._entries = {
+            form: [
+                _entry_parts(
+                    form, language, Identity(each), links.paper(edition.date, language, each.paper.version)
+                )
+                for each in edition.entries
+            ]
+            for form in _Form
+        }
         self._frame = cache(self._render_frame)
-        self._part = cache(self._render_part)
 
     def size(self, amounts: ShownLengths) -> int:
-        """Return the size of the HTML in bytes, with so much of the entries and then of the replacements."""
-        parts = sum(part.size_under(number) for _, number, part in self._parts(_Form.HTML, amounts))
-        return parts + sum(len(each.encode()) for each in self._frame_of(_Form.HTML, amounts)[::2])
+        """Return the size of the HTML in bytes."""
+        return sum(len(each.encode()) for each in self._frame_of(_Form.HTML, amounts)[::2]) + sum(
+            part.size + part.numbers * len(str(number))
+            for _, number, part in self._parts(_Form.HTML, amounts)
+        )
 
     def body(self, form: _Form, amounts: ShownLengths) -> str:
-        """Return a body with so much of the entries and then of the replacements."""
+        """Return a body."""
         filled: dict[str, list[str]] = {place: [] for place in _PLACES}
         for place, number, part in self._parts(form, amounts):
             filled[place].append(part.under(number))
@@ -302,38 +349,32 @@ class _EditionMail:
         return "".join(frame)
 
     def _parts(self, form: _Form, amounts: ShownLengths) -> Iterator[_Placed]:
-        count, has_contents = len(self._edition.entries), self._has_contents(amounts)
-        for at, amount in enumerate(amounts):
-            if amount and at >= count:
-                yield "replacements", 0, self._part(form, "replacement", at, amount)
-            elif amount:
-                if has_contents:
-                    yield "contents", at + 1, self._part(form, "content", at, ShownLength.TITLE)
-                yield "papers", at + 1, self._part(form, "paper", at, amount)
+        has_contents, count = self._has_contents(amounts), len(self._edition.entries)
+        for number, (entry, amount) in enumerate(
+            zip(self._entries[form], amounts[:count], strict=True), start=1
+        ):
+            if not amount:
+                continue
+            if has_contents:
+                yield "contents", number, entry.content
+            yield "papers", number, entry.shown(amount)
+        for paper, amount in zip(self._edition.replacements, amounts[count:], strict=True):
+            if amount:
+                yield "replacements", 0, _replacement(form, self._language, Identity(paper))
         if left_out := amounts.count(ShownLength.NOTHING):
             yield "more", 0, _more(form, self._language, left_out, self._web)
 
-    def _render_part(self, form: _Form, name: str, at: int, amount: ShownLength) -> _Rendered:
-        entries, replacements = self._edition.entries, self._edition.replacements
-        if at >= len(entries):
-            return _replacement(form, self._language, Identity(replacements[at - len(entries)]))
-        return _paper(form, name, self._language, Identity(entries[at]), amount, self._links[at])
-
     def _has_contents(self, amounts: ShownLengths) -> bool:
-        return any(amount > ShownLength.TITLE for amount in amounts[: len(self._edition.entries)])
+        return max(amounts[: len(self._edition.entries)], default=ShownLength.NOTHING) > ShownLength.TITLE
 
     def _frame_of(self, form: _Form, amounts: ShownLengths) -> list[str]:
         """Return the body around the parts, in turn with the names of their places."""
         count = len(self._edition.entries)
-        titles = (
-            _title(Identity(each))
-            for each, amount in zip(self._edition.entries, amounts, strict=False)
-            if amount
-        )
+        listed = (each for each, amount in zip(self._edition.entries, amounts, strict=False) if amount)
         return list(
             self._frame(
                 form,
-                _cut(" · ".join(islice(titles, _PREHEADER_TITLES))),
+                _cut(" · ".join(_title(Identity(each)) for each in islice(listed, _PREHEADER_TITLES))),
                 shortened=amounts != self._wanted,
                 has_contents=self._has_contents(amounts),
                 has_replacements=any(amounts[count:]),
@@ -360,24 +401,7 @@ def _title(entry: Identity[Entry]) -> str:
     return line(_title_of(entry.value))
 
 
-@lru_cache(4 * _KEPT)
-def _paper(
-    form: _Form, name: str, language: str, entry: Identity[Entry], amount: ShownLength, link: str
-) -> _Rendered:
-    return _rendered(form, name, language, Item(_NUMBER, entry.value, amount, link))
-
-
-@lru_cache(_KEPT)
-def _replacement(form: _Form, language: str, paper: Identity[Paper]) -> _Rendered:
-    return _rendered(form, "replacement", language, paper.value)
-
-
-@lru_cache(_KEPT)
-def _more(form: _Form, language: str, count: int, web: str) -> _Rendered:
-    return _rendered(form, "more", language, count, web)
-
-
-def _rendered(form: _Form, macro: str, language: str, *given: object) -> _Rendered:
+def _rendered(form: _Form, language: str, macro: str, *given: object) -> _Rendered:
     """Render one of the macros in `templates/mail/papers`."""
     environment = _pages() if form is _Form.HTML else _texts()
     said = _said(environment, language)

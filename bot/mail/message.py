@@ -309,7 +309,7 @@ def _quoted(mailbox: Mailbox) -> str:
 
 def _canonical(body: str) -> str:
     """Convert line endings to those of mail (RFC 2045 §6.8)."""
-    return re.sub(r"\r\n?|\n", "\r\n", body)
+    return body.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
 
 
 def _lines(raw: bytes) -> bytes:

@@ -135,18 +135,22 @@ def _newness(paper: Paper) -> tuple[datetime, str]:
 
 @dataclass(frozen=True, slots=True)
 class _MatchedText:
-    """The searchable texts of a paper."""
+    """The searchable texts of a paper; `all_` are their words, which do not run from one text into the next."""
 
     title: keywords.Folded
     rest: tuple[keywords.Folded, ...]
+    all_: str
 
     @staticmethod
     def of(paper: Paper, translated: tuple[str, ...] = ()) -> "_MatchedText":
-        rest = (paper.abstract or "", *paper.authors, *translated)
-        return _MatchedText(keywords.fold(paper.title), tuple(map(keywords.fold, rest)))
+        title = keywords.fold(paper.title)
+        rest = tuple(map(keywords.fold, (paper.abstract or "", *paper.authors, *translated)))
+        return _MatchedText(title, rest, "\n".join(text.joined for text in (title, *rest)))
 
     def weight(self, keyword: Keyword) -> int:
         """Return the weight of `keyword` in the paper: higher in the title, 0 if it is nowhere."""
+        if keyword.key not in self.all_:
+            return 0
         if keywords.found_in(keyword, self.title):
             return _TITLE_WEIGHT
         return int(any(keywords.found_in(keyword, text) for text in self.rest))
