@@ -23,6 +23,7 @@ from bot.core.run_report import EditionCounts, RunReport
 from bot.daily_run import Work
 from bot.db import alerts, campaigns, deliveries, paper_requests, signups, telegram_state
 from bot.delivery import fanout
+from bot.delivery.fanout import Wake
 from digest.core.errors import DigestError, ModelError, StoreUnavailableError
 from digest.core.findings import Flaw
 from digest.core.models import Call, Edition, Gap, Purpose, VersionId
@@ -227,7 +228,7 @@ class Schedule:
     async def _keep_up(self, now: datetime) -> None:
         """Do the work that depends on no new edition."""
         await self._prune(now)
-        await fanout.resume(self.app.engine, now)
+        await fanout.resume(self.app.engine, now, self.wake)
         await self._ready()  # editions that were held back before
         calendar = self.app.plan.calendar
         async with database.reading(self.app.engine) as connection:
@@ -274,12 +275,11 @@ class Schedule:
         return await self.pause(time)
 
     async def _ready(self) -> None:
-        if await give_out(self.app):
-            self.wake()
+        await give_out(self.app, self.wake)
 
 
-async def give_out(app: App) -> bool:
-    """Create missing deliveries of editions that are made in the subscriber's language.
+async def give_out(app: App, wake: Wake | None = None) -> bool:
+    """Create missing deliveries of editions that are made in the subscriber's language; `wake` is told of them.
 
     This includes older editions: what an outage delayed goes out with today's, within the lifetime of a delivery.
     Returns whether there were any.
@@ -293,7 +293,7 @@ async def give_out(app: App) -> bool:
     for each, languages in wanted.items():
         ready = None if editions.ALL in made[each] else languages & made[each]
         anchor = max(calendar.anchor(each), calendar.anchor(today))
-        opened.append(await fanout.open_edition(app.engine, each, anchor, now, ready))
+        opened.append(await fanout.open_edition(app.engine, each, anchor, now, ready, wake))
     return any(opened)
 
 

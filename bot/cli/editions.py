@@ -138,7 +138,7 @@ class _CommandRun:
 
     async def _ready(self) -> None:
         if self.delivers:
-            await scheduler.give_out(self.parts)
+            await scheduler.give_out(self.parts, self.courier.wake if self.courier else None)
         if self.courier:
             self.courier.wake()
 

@@ -1,19 +1,34 @@
 """Deliveries of a campaign, made for its subscribers in segments, and held until their language is ready."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Select,
+    Text,
+    and_,
+    case,
+    column,
+    func,
+    literal,
+    select,
+    update,
+    values,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.models import Campaign, Sending, SubscriberStatus
 from bot.db.tables import deliveries, subscribers
 from digest.db.bulk import insert_into, parts
+from digest.db.types import UtcDateTime
 
 _COLUMNS = deliveries.c
+_MOMENTS = 300  # in one statement, with three variables each: below the limit of 999 of older SQLite versions
 ALL_CHANNELS = select(subscribers.c.channel).distinct().scalar_subquery()
 """The index starts with the channel, so queries over all deliveries name the channels."""
 
@@ -64,43 +79,73 @@ async def open_for(
     ready in the subscriber's language. Returns how many were created.
     """
     columns = subscribers.c
-    wanted = [columns.standing == SubscriberStatus.ACTIVE, among.condition()]
+    # Without the concatenation SQLite would read the index of all active subscribers for each segment.
+    wanted = [columns.standing.concat("") == SubscriberStatus.ACTIVE.value, among.condition()]
     if quiet:
         wanted.append(columns.quiet_line)
     if joined_until is not None:
         wanted.append(columns.joined <= joined_until)
-    named = select(columns.id, columns.channel, columns.language, columns.hour, columns.zone).where(*wanted)
-    # Read all rows at once, so that a change of the delivery time in the meantime is not lost. The lock makes a
-    # deletion of the subscriber wait, or skips a subscriber who is being deleted.
-    found = (
-        await connection.execute(named.order_by(columns.id).with_for_update(key_share=True, read=True))
-    ).all()
-    moments = {
-        (hour, zone): when(time.fromisoformat(hour) if hour else None, ZoneInfo(zone))
-        for hour, zone in {(row.hour, row.zone) for row in found}
-    }
-    rows = [_row(campaign, row, moments[row.hour, row.zone], at) for row in found]
-    if not rows:
-        return 0
-    insert = insert_into(connection, deliveries)
-    once = insert.on_conflict_do_nothing(index_elements=[_COLUMNS.dispatch_id, _COLUMNS.subscriber_id])
-    # Otherwise SQLAlchemy forgets the driver's row count of an INSERT.
-    result = await connection.execute(once.execution_options(preserve_rowcount=True), rows)
-    return result.rowcount
+    # The lock makes a deletion of the subscriber wait, or skips a subscriber who is being deleted.
+    locked = select(columns.hour, columns.zone).where(*wanted).order_by(columns.id)
+    each = locked.with_for_update(key_share=True, read=True).subquery().c
+    counted = select(each.hour, each.zone, func.count().label("subscribers")).group_by(each.hour, each.zone)
+    found = (await connection.execute(counted)).all()
+    moments = [
+        (
+            row.hour or "",
+            row.zone,
+            when(time.fromisoformat(row.hour) if row.hour else None, ZoneInfo(row.zone)),
+        )
+        for row in found
+    ]
+    created = 0
+    for start in range(0, len(moments), _MOMENTS):
+        some = _table(moments[start : start + _MOMENTS]).c
+        is_theirs = and_(func.coalesce(columns.hour, "") == some.hour, columns.zone == some.zone)
+        created += await _insert(connection, _given(campaign, some.due_at, at).where(*wanted, is_theirs))
+    if created < sum(row.subscribers for row in found):
+        # Some had one, or chose another delivery time just now: an attempt before it is postponed.
+        at_once = _given(campaign, literal(campaign.due_at, UtcDateTime), at).where(*wanted)
+        created += await _insert(connection, at_once)
+    return created
 
 
-def _row(campaign: Campaign, row: Any, due_at: datetime, at: datetime) -> dict[str, Any]:
-    return {
-        "dispatch_id": campaign.id,
-        "subscriber_id": row.id,
-        "channel": row.channel,
-        "state": Sending.DUE if campaign.is_ready_in(row.language) else Sending.HELD,
+def _table(moments: Sequence[tuple[str, str, datetime]]) -> CTE:
+    """Return a table of due moments by hour, empty if none was chosen, and zone."""
+    columns = column("hour", Text), column("zone", Text), column("due_at", UtcDateTime)
+    return values(*columns, name="moments").data(moments).cte("moments")
+
+
+def _given(campaign: Campaign, due_at: ColumnElement[datetime], at: datetime) -> Select[Any]:
+    """Select deliveries to subscribers that are due at `due_at`, in the order of the subscribers."""
+    columns = subscribers.c
+    state: ColumnElement[str] = literal(Sending.DUE.value)
+    if campaign.languages is not None:
+        is_ready = columns.language.in_(sorted(campaign.languages))
+        state = case((is_ready, Sending.DUE.value), else_=Sending.HELD.value)
+    row = {
+        "dispatch_id": literal(campaign.id),
+        "subscriber_id": columns.id,
+        "channel": columns.channel,
+        "state": state,
         "due_at": due_at,
         "next_at": due_at,
-        "changed_at": at,
-        "part": 0,
-        "tries": 0,
+        "changed_at": literal(at, UtcDateTime),
+        "part": literal(0),
+        "tries": literal(0),
     }
+    return select(*(value.label(name) for name, value in row.items())).order_by(columns.id)
+
+
+async def _insert(connection: AsyncConnection, given: Select[Any]) -> int:
+    """Insert the deliveries that do not exist yet, and return how many."""
+    insert = insert_into(connection, deliveries).from_select(list(given.selected_columns.keys()), given)
+    once = insert.on_conflict_do_nothing(index_elements=[_COLUMNS.dispatch_id, _COLUMNS.subscriber_id])
+    # Otherwise SQLAlchemy forgets the driver's row count of an INSERT.
+    count = (await connection.execute(once.execution_options(preserve_rowcount=True))).rowcount
+    if count < 0:  # SQLite's driver counts no rows of an INSERT after WITH
+        count = await connection.scalar(select(func.changes())) or 0
+    return count
 
 
 async def release(connection: AsyncConnection, campaign: Campaign, at: datetime, limit: int) -> int:

@@ -46,6 +46,9 @@ _log = structlog.get_logger()
 K = TypeVar("K")
 V = TypeVar("V")
 
+Wake = Callable[[], None]
+"""A callback that tells the senders of new deliveries."""
+
 Contents = Callable[[date, str], Awaitable[Edition | None]]
 """A function that returns the edition of a day in a language, as far as it is made."""
 
@@ -56,13 +59,15 @@ async def open_edition(
     anchor: datetime,
     at: datetime,
     languages: Collection[str] | None = None,
+    wake: Wake | None = None,
 ) -> Campaign | None:
     """Fan out the edition of `day`, due at its `anchor`, to subscribers who read one of `languages`; None means all.
 
     It is called again for languages that become ready later, and after interruptions. Returns None if another call has
     opened it in all of `languages`. Deliveries delayed by an outage beyond their lifetime are recorded, but not sent.
+    `wake` is called for each transaction with deliveries, so that the first are sent while others are created.
     """
-    return await _open(engine, Subject.EDITION, day, anchor, at, languages)
+    return await _open(engine, Subject.EDITION, day, anchor, at, languages, wake)
 
 
 async def open_quiet_day(engine: AsyncEngine, day: date, anchor: datetime, at: datetime) -> Campaign | None:
@@ -91,12 +96,12 @@ async def confirm_broadcast(engine: AsyncEngine, number: int, at: datetime) -> C
     return campaign
 
 
-async def resume(engine: AsyncEngine, at: datetime) -> None:
-    """Finish interrupted fan-outs."""
+async def resume(engine: AsyncEngine, at: datetime, wake: Wake | None = None) -> None:
+    """Finish interrupted fan-outs; `wake` as in `open_edition`."""
     async with database.reading(engine) as connection:
         unfinished = await campaigns.unfinished(connection)
     for campaign in unfinished:
-        await _give_out(engine, campaign, at)
+        await _give_out(engine, campaign, at, wake)
 
 
 async def languages_to_give(connection: AsyncConnection, since: date) -> dict[date, frozenset[str]]:
@@ -121,6 +126,7 @@ async def _open(
     due_at: datetime,
     at: datetime,
     languages: Collection[str] | None,
+    wake: Wake | None = None,
 ) -> Campaign | None:
     if await _is_given(engine, subject, day, languages):
         return None
@@ -130,7 +136,7 @@ async def _open(
         if known is None:
             raise AssertionError(f"the campaign of {day} is there")
         campaign = opened or await campaigns.add_languages(connection, known.id, languages)
-    await _give_out(engine, campaign, at)
+    await _give_out(engine, campaign, at, wake)
     return campaign if opened or campaign != known else None
 
 
@@ -161,12 +167,12 @@ def _ready(campaign: Campaign, languages: Collection[str]) -> list[str]:
     return [each for each in languages if campaign.is_ready_in(each)]
 
 
-async def _give_out(engine: AsyncEngine, campaign: Campaign, at: datetime) -> None:
+async def _give_out(engine: AsyncEngine, campaign: Campaign, at: datetime, wake: Wake | None = None) -> None:
     """Finish the fan-out of a campaign, and release held deliveries that are ready."""
-    count = await _all_of(partial(_give_to_some, engine, campaign.id, at))
+    count = await _all_of(partial(_give_to_some, engine, campaign.id, at), wake)
     released = 0
     if await _holds_some(engine, campaign):
-        released = await _all_of(partial(_release_some, engine, campaign, at))
+        released = await _all_of(partial(_release_some, engine, campaign, at), wake)
     if count or released:
         _log.info(
             "fanned_out",
@@ -178,11 +184,13 @@ async def _give_out(engine: AsyncEngine, campaign: Campaign, at: datetime) -> No
         )
 
 
-async def _all_of(step: Callable[[], Awaitable[int | None]]) -> int:
+async def _all_of(step: Callable[[], Awaitable[int | None]], wake: Wake | None) -> int:
     """Repeat `step` until it returns None, with pauses for other writers."""
     count = 0
     while (some := await step()) is not None:
         count += some
+        if some and wake is not None:
+            wake()
         await asyncio.sleep(_BREATH_SECONDS)
     return count
 

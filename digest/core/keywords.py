@@ -9,12 +9,14 @@ keywords match anywhere.
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
 from digest.core.errors import DigestError
 
 LONGEST = 100
 """The maximum length of a keyword, in characters."""
 
+_KEPT = 4096  # keywords of subscribers, which are read with each delivery
 _SEPARATORS = re.compile(r"[,;\n\r，、；]")
 _KANA = r"\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff"  # without the dot that separates words
 _CJK = _KANA + r"\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
@@ -61,6 +63,7 @@ class Folded:
     edges: frozenset[int]
 
 
+@lru_cache(_KEPT)
 def keyword(text: str) -> Keyword:
     """Parse `text` into a keyword. Raises InvalidKeywordError."""
     shown = " ".join(text.split())

@@ -22,6 +22,7 @@ from digest.db import engine as database
 from digest.db import fulltexts
 from digest.db.locks import exclusive
 from digest.pipeline.closing_rules import has_open_day, is_quiet
+from tests.bot.delivery.test_fanout import subscribe
 from tests.bot.world import QUICK, WEDNESDAY_NOON, World, publish, world
 from tests.fakes.model import FakeModel
 from tests.fakes.model_faults import Asked, status
@@ -133,10 +134,11 @@ async def ticking(folder: Path, papers: int = 2, model: FakeModel | None = None)
 
 async def test_an_edition_that_is_due_is_made_and_given_out_once(tmp_path: Path) -> None:
     async with ticking(tmp_path) as here:
+        await subscribe(here.schedule.app.engine, "zh-CN")
         for _ in range(3):
             await here.at(WEDNESDAY_NOON)
         assert await here.subjects() == [("edition", WEDNESDAY)]
-        assert here.woken
+        assert here.woken == 1
         assert await here.alerts() == []
         assert "EchoNet-2" in here.here.post("2026-02-11")
 

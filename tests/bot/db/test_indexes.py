@@ -83,6 +83,18 @@ async def test_a_fan_out_uses_its_indexes(given: AsyncEngine) -> None:
     assert await scans(given, statements) == []
 
 
+async def test_each_transaction_of_a_fan_out_reads_only_its_own_subscribers(given: AsyncEngine) -> None:
+    """Through the index of active subscribers it would read all of them each time."""
+    with recorded(given) as statements:
+        await fanout.open_edition(given, DAY, ANCHOR, NOW)
+    steps = []
+    async with reading(given) as connection:
+        for statement, parameters in statements:
+            steps += await plan(connection, statement, parameters)
+    assert any("subscribers" in step for step in steps)
+    assert not [step for step in steps if "ix_subscribers_standing" in step]
+
+
 async def test_readers_of_as_many_hours_are_given_it_in_as_few_statements(engine: AsyncEngine) -> None:
     """A transaction stays short whichever times the subscribers chose."""
     counts = []

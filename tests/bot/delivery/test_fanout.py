@@ -24,11 +24,12 @@ from bot.core.models import (
     Subscriber,
     SubscriberStatus,
 )
-from bot.db import campaigns, deliveries, subscribers
+from bot.db import campaigns, deliveries, fanouts, subscribers
 from bot.db.tables import deliveries as ledger
 from bot.db.tables import subscribers as readers
 from bot.delivery import fanout
 from bot.delivery.attempts import obstacle
+from bot.subscriptions.preferences import due_at
 from digest.core.errors import StoreError
 from digest.core.models import ClosedEdition, Edition, Window
 from digest.db import editions
@@ -331,6 +332,64 @@ async def test_of_a_large_audience_each_transaction_takes_a_part(
         assert await connection.scalar(select(func.count()).select_from(ledger)) == 25
         assert set(await connection.scalars(select(ledger.c.state).distinct())) == {Sending.DUE}
         assert len(await deliveries.due(connection, "telegram", NOW, 100)) == 25
+
+
+async def test_the_senders_are_told_of_the_first_deliveries_before_the_last_are_there(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await subscribe(engine, *["de"] * 5, *["fr"] * 20)
+    monkeypatch.setattr(fanout, "_BATCH", 10)
+    told: list[int] = []
+
+    def tell() -> None:
+        told.append(1)
+
+    async def opened(*languages: str) -> int:
+        told.clear()
+        await fanout.open_edition(engine, DAY, ANCHOR, NOW, languages, tell)
+        return len(told)
+
+    assert await opened("de") == 3
+    assert await opened("de", "fr") == 2  # those that were held
+    assert await opened("de", "fr") == 0
+
+
+async def test_each_delivery_is_due_at_its_own_hour_and_zone(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fanouts, "_MOMENTS", 2)
+    zones = ("Asia/Shanghai", "America/New_York", "UTC")
+    chosen = [(hour, ZoneInfo(zone)) for hour in (None, time(9), time(21, 30)) for zone in zones]
+    added = []
+    async with writing(engine) as connection:
+        for number, (hour, zone) in enumerate(chosen * 2):
+            language = Preferences(("de", "fr")[number % 2])
+            reader = replace(LI, address=str(number), preferences=language, hour=hour, zone=zone)
+            added.append(await subscribers.add(connection, reader, NOW))
+    campaign = await fanout.open_edition(engine, DAY, ANCHOR, NOW, ["fr"])
+    assert campaign is not None
+    async with reading(engine) as connection:
+        rows = (await connection.execute(select(ledger).order_by(ledger.c.id))).all()
+    assert {row.subscriber_id for row in rows} == {reader.id for reader in added}
+    for row in rows:
+        hour, zone = chosen[(row.subscriber_id - added[0].id) % len(chosen)]
+        assert row.due_at == row.next_at == due_at(campaign, hour, zone)
+    states_of = {row.subscriber_id: row.state for row in rows}
+    assert [states_of[reader.id] for reader in added] == [Sending.HELD, Sending.DUE] * len(chosen)
+
+
+async def test_who_changes_the_hour_in_between_is_given_it_at_once(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = fanouts._table
+    monkeypatch.setattr(
+        fanouts, "_table", lambda moments: table([("23:59", zone, at) for _, zone, at in moments])
+    )
+    await subscribe(engine, "de", "fr")
+    await fanout.open_edition(engine, DAY, ANCHOR, NOW)
+    assert await states(engine) == {"1": ["due"], "2": ["due"]}
+    async with reading(engine) as connection:
+        assert set(await connection.scalars(select(ledger.c.next_at))) == {ANCHOR}
 
 
 async def test_what_is_composed_after_a_correction_is_new_in_every_process(engine: AsyncEngine) -> None:
