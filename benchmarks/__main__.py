@@ -18,6 +18,7 @@ QUICK = {
     "coverage": ["--days", "14"],
     "database": ["--quick"],
     "edition": ["--papers", "4", "--concurrency=4", "--translation-seconds=0.2", "--reading-seconds=0.5"],
+    "fanout": ["--quick"],
     "faults": ["--quick"],
     "fidelity": ["--abstracts", "60"],
     "fulltext": ["--quick"],

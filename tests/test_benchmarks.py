@@ -23,6 +23,7 @@ LONG = {
     "coverage",
     "database",
     "edition",
+    "fanout",
     "faults",
     "fidelity",
     "fulltext",
