@@ -1,6 +1,6 @@
 """The detection rate, the false alarms and the running time of the checks of translations.
 
-    python benchmarks/fidelity.py [posts|pairs|planted|meaning|claims|speed …] [--abstracts 1000] [--show]
+    python benchmarks/fidelity.py [posts|pairs|planted|meaning|claims|speed|hostile …] [--abstracts 1000] [--show]
 
 posts    every finding in the published posts' translations
 pairs    the findings by kind in 250 real translations, the share of them that is refused without a true fault as judged
@@ -12,9 +12,11 @@ meaning  faults of meaning planted in real translations: those that the screens 
 claims   labelled faulty claims in readings (benchmarks/labelled): those that are shown without a judge, and with one
          who is honest, or wrong in one case of ten; and the sound claims that are kept
 speed    those abstracts checked on one core
+hostile  long runs of one kind of characters, and how the time grows with their length
 
 --show prints the planted faults that were missed and the clean texts that were flagged, of those not held back.
-The papers are the real ones beside the checkout (tests/shared.py); without them only claims can be measured.
+The papers are the real ones beside the checkout (tests/shared.py); without them only claims and hostile
+can be measured.
 """
 
 import argparse
@@ -31,6 +33,7 @@ import structlog
 
 from benchmarks.results import Result, run
 from benchmarks.simulated.claims import claims
+from benchmarks.simulated.hostile import hostile
 from benchmarks.simulated.meaning import meaning
 from benchmarks.simulated.pairs import pairs
 from benchmarks.simulated.trial import MANY, planted, posts, speed
@@ -47,6 +50,7 @@ def main() -> None:
         "meaning": lambda: meaning(show=asked.show),
         "claims": claims,
         "speed": lambda: speed(asked.abstracts),
+        "hostile": hostile,
     }
     parser.add_argument("parts", nargs="*", metavar="PART")
     parser.add_argument("--abstracts", type=int, default=MANY)

@@ -42,15 +42,20 @@ def lost(original: str, made: str) -> Iterator[str]:
     said = [each for each in _HEDGES if any(phrase in lower for phrase in each[0])]
     bare = _COMPOUNDS.sub(lambda found: "\ufffc" * len(found[0]), made) if said else made
     for _, english, chinese in said:
+        kept = set[tuple[str, str]]()  # a text may repeat one bound a thousand times
         for found in filter(_begins_a_word, english.finditer(lower)):
-            if not _is_kept(found, chinese, bare):
+            number = _DIGITS.match(found.string, found.end())
+            if number and (found[0], number[1]) in kept:
+                continue
+            if not _is_kept(found, number, chinese, bare):
                 yield found[0].strip()
                 break
+            if number:
+                kept.add((found[0], number[1]))
 
 
-def _is_kept(found: re.Match[str], chinese: re.Pattern[str], made: str) -> bool:
-    """Return True if `made` has the hedge that was `found` where it belongs."""
-    number = _DIGITS.match(found.string, found.end())
+def _is_kept(found: re.Match[str], number: re.Match[str] | None, chinese: re.Pattern[str], made: str) -> bool:
+    """Return True if `made` has the hedge that was `found`, before a `number` or not, where it belongs."""
     if number:
         beside = _beside(number[1], made)
         is_place = found[0] in _ENGLISH.hedges.places
@@ -72,7 +77,7 @@ def _positions(digits: str, made: str) -> Iterator[int]:
     """Yield the positions at which `digits` are a whole number."""
     at = made.find(digits)
     while at >= 0:
-        before, behind = made[at - 1 : at], made[at + len(digits) :][:2]
+        before, behind = made[at - 1 : at], made[at + len(digits) : at + len(digits) + 2]
         if not (before.isdigit() or before == "." or behind.removeprefix(".")[:1].isdigit()):
             yield at
         at = made.find(digits, at + 1)

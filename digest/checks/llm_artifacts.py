@@ -68,11 +68,11 @@ _SORRY = re.compile(r"\A\s*\W?(?:sorry|I['’]?m sorry|I can|as an AI)", re.IGNO
 _OF_REFUSALS = re.compile(r"sorry|apolog|refus|\bI can(?:no|['’])t\b|\bas an AI\b", re.IGNORECASE)
 _ECHO = re.compile(
     r"</?\s*(?:material|question|think)\b|JSON schema|\"(?:title|abstract|summary)\"\s*:|<\|(?:im_|end)"
-    r"|(?:\A|\n)\s*(?:Title|Abstract|Summary|摘要|标题|译文)\s*[：:]|```|~~~",
+    r"|(?:\A\s*|\n[^\S\n]*)(?:Title|Abstract|Summary|摘要|标题|译文)\s*[：:]|```|~~~",
     re.IGNORECASE,
 )
 _MARKUP = re.compile(
-    r"</?[a-zA-Z][a-zA-Z0-9-]*(?:\s[^<>]*)?/?>|<!--|\{\{|\{%|!\[[^\]]*\]\(|javascript:", re.IGNORECASE
+    r"</?[a-zA-Z][a-zA-Z0-9-]*(?:\s[^<>]*)?/?>|<!--|\{\{|\{%|!\[[^\]]{0,300}\]\(|javascript:", re.IGNORECASE
 )
 _PICTURE = re.compile("[\U0001f300-\U0001faff]")
 _PRAISE = re.compile(

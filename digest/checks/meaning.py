@@ -16,7 +16,7 @@ from digest.core.verdicts import Doubt, JudgedPair
 from digest.languages import SOURCE, load
 from digest.render.stored_text import stored
 
-_LABEL = re.compile(r"[【\[［]\s*([^】\]］\d]{1,20}?)\s*[】\]］]")
+_LABEL = re.compile(r"[【\[［]\s*([^】\]］\d\s](?:[^】\]］\d]{0,19}?))\s*[】\]］]")
 _EDGE = 80  # characters at both ends of a text in which a model speaks about its work
 
 

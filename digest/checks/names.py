@@ -17,7 +17,7 @@ _DESCRIBED = re.compile(  # speech2text, 16kHz, v3; and words that spell an acro
     re.ASCII,
 )
 _GENERIC = languages.shipped(languages.SOURCE).words.generic
-_ACRONYM = re.compile(r"\(([A-Za-z]*[A-Z][A-Za-z0-9]*[A-Z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*)(?:[,;][^()]*)?\)")
+_ACRONYM = re.compile(r"\(([a-z]*[A-Z][a-z0-9]*[A-Z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*)(?:[,;][^()]*)?\)")
 _SHORTEST = 5  # letters of a coined name; shorter ones (MoE, QoS, IoT) are acronyms, which have translations
 
 

@@ -25,7 +25,7 @@ _JOINED = re.compile(r"[A-Za-z]-(\d[\w.%]*)")  # any-to-192kHz, mid-2000s
 _DECADE = re.compile(r"\b(?:1[89]|20)(\d)0s\b")
 _CENTURY = Decimal(20)
 _SURE = 3  # digits, zeros at the ends apart; a number with at least as many is never reworded
-_RANGE = re.compile(r"(\d{2,})[-–~至到](\d{2,})")
+_RANGE = re.compile(r"(?<!\d)(\d{2,12})[-–~至到](\d{2,12})(?!\d)")
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ _MORE = "余多来几"  # between places: 三百余万
 _SIGNS = "".join([*_DIGITS, *_PLACES, *_GROUPS])
 _HAN_NUMERAL = re.compile(f"[{_SIGNS}]+(?:[{_MORE}][{''.join(_GROUPS)}]+)?")
 _WITHOUT_MORE = str.maketrans("", "", _MORE)
+_LONGEST_NUMERAL = 24  # characters; the value of thousands of them would be a number of thousands of digits
 
 
 def english_numeral(text: str) -> Iterator[int]:
@@ -66,7 +67,7 @@ def implied_numeral(text: str) -> Iterator[Decimal]:
 def chinese_numeral(text: str) -> Iterator[tuple[int, bool]]:
     """Yield the values of the numerals in `text`, each with True if it counts things: 九种 does, 统一 does not."""
     for found in _HAN_NUMERAL.finditer(text):
-        signs = found[0].translate(_WITHOUT_MORE)
+        signs = found[0].translate(_WITHOUT_MORE)[:_LONGEST_NUMERAL]
         value = _value(signs)
         if value is None and text.startswith(_WRITTEN.sizes, found.end()):
             value = multiplier(signs)
@@ -77,7 +78,7 @@ def chinese_numeral(text: str) -> Iterator[tuple[int, bool]]:
 def multiplier(signs: str) -> int:
     """Return the factor of the characters after digits: 万 in 1.2万, 百万, 十亿, 余万."""
     product = 1
-    for sign in signs.translate(_WITHOUT_MORE):
+    for sign in signs.translate(_WITHOUT_MORE)[:_LONGEST_NUMERAL]:
         product *= _MULTIPLIERS[sign]
     return product
 

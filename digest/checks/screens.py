@@ -5,10 +5,12 @@ raises a doubt than misses a fault, because a judge answers. `digest.checks.mean
 """
 
 import re
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 
 from digest.checks.quantities import (
     Amount,
@@ -59,6 +61,19 @@ class Passage:
     text: str
     found: Found | None
 
+    @cached_property
+    def quantities(self) -> list[Quantity]:
+        return find_quantities(self.text)
+
+    @cached_property
+    def values(self) -> list[str]:
+        return [f"{each.amounts[0].value.normalize():f}" for each in self.quantities]
+
+    @cached_property
+    def written(self) -> list[str]:
+        """The numbers in digits as they are written, without the signs between thousands."""
+        return [each.replace(",", "") for each in _NUMBER.findall(self.text)]
+
     def count(self, part: str, *names: str) -> int:
         """Return the number of places that have one of the concepts."""
         if self.found is None:
@@ -87,12 +102,12 @@ def bears_result(said: Passage) -> bool:
 
 def _is_reordered(said: Passage, made: Passage, whole: bool) -> bool:
     """Return True if the numbers that both sides have stand in another order, or have each other's units."""
-    stated, given = find_quantities(said.text), find_quantities(made.text)
-    marks = [each.bare for each in given if each.marks]
+    marks = [each.bare for each in made.quantities if each.marks]
     return whole and (
-        any(_order_differs(form(said.text), form(made.text)) for form in (_values, _written))
+        _order_differs(said.values, made.values)
+        or _order_differs(said.written, made.written)
         or marks != sorted(marks)
-        or _have_other_units(given, stated)
+        or _have_other_units(made.quantities, said.quantities)
     )
 
 
@@ -110,14 +125,6 @@ def _have_other_units(given: Sequence[Quantity], stated: Sequence[Quantity]) -> 
 def _is_swapped(said: Passage, made: Passage, whole: bool) -> bool:
     """Return True if the names that both sides have stand in another order."""
     return whole and _order_differs(*(_NAME.findall(each.text) for each in (said, made)))
-
-
-def _values(text: str) -> list[str]:
-    return [f"{each.amounts[0].value.normalize():f}" for each in find_quantities(text)]
-
-
-def _written(text: str) -> list[str]:
-    return [each.replace(",", "") for each in _NUMBER.findall(text)]
 
 
 def _order_differs(some: list[str], others: list[str]) -> bool:
@@ -246,13 +253,19 @@ def _bounds(passage: Passage) -> set[str]:
     if passage.found is None:
         return set()
     numbers = [found.span() for found in _NUMBER.finditer(passage.text)]
+    starts, ends = [start for start, _ in numbers], [end for _, end in numbers]
     return {
         hit.concept.name
         for hit in passage.found.of("bound")
-        if any(
-            start - _BESIDE <= hit.start < start or end <= hit.start < end + _BEHIND for start, end in numbers
-        )
+        if _has_any(starts, hit.start + 1, hit.start + _BESIDE)
+        or _has_any(ends, hit.start - _BEHIND + 1, hit.start)
     }
+
+
+def _has_any(places: Sequence[int], least: int, most: int) -> bool:
+    """Return True if one of the `places`, which are sorted, is between `least` and `most`, both included."""
+    at = bisect_left(places, least)
+    return at < len(places) and places[at] <= most
 
 
 def _miscounts(said: Passage, made: Passage, whole: bool) -> bool:
@@ -261,10 +274,10 @@ def _miscounts(said: Passage, made: Passage, whole: bool) -> bool:
         return False
     values = {hit.concept.name for hit in said.found.of("numeral")} - {"0", "1"}
     counted = {hit.concept.name for hit in made.found.of("numeral")}
-    digits = {*_values(made.text), *_written(made.text)}
+    digits = {*made.values, *made.written}
     if any(value not in counted and value not in digits for value in values if len(value) < 2):
         return True
-    return bool(_counted(made.text) - _countable(said.text))
+    return bool(_counted(made.text) - _countable(said))
 
 
 def _counted(text: str) -> set[int]:
@@ -272,10 +285,10 @@ def _counted(text: str) -> set[int]:
     return {value for value, counts in chinese_numeral(text) if counts and value > 2}
 
 
-def _countable(text: str) -> set[int]:
+def _countable(said: Passage) -> set[int]:
     """Return the numbers of an English text, in words or digits."""
-    lower = text.lower()
-    digits = {int(each.bare) for each in find_quantities(text) if each.bare == int(each.bare)}
+    lower = said.text.lower()
+    digits = {int(each.bare) for each in said.quantities if each.bare == int(each.bare)}
     return digits.union(english_numeral(lower), hinted_numeral(lower))
 
 

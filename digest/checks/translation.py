@@ -43,6 +43,7 @@ _LINKED = re.compile(  # evil.com, @evil and tg://user, which Telegram and mail 
     r"(?![\w-])|(?<![\w.@])@[A-Za-z]\w{3,}|\b[A-Za-z][A-Za-z0-9+]{1,12}://[^\s)）]+",
     re.ASCII | re.IGNORECASE,
 )
+_BESIDE = 20  # characters before an acronym
 _COORDINATED = re.compile(r"[、，和与及]\s*$")
 _UNIT = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))
 _SAID = re.compile(  # a formula that text says as well: numbers, signs, units
@@ -333,7 +334,8 @@ def _names(original: _CheckedText, made: _CheckedText, named: str | None) -> Ite
 def _stands_apart(acronym: str, made: str) -> bool:
     """Return True if an acronym is listed beside its full name as a separate thing (阿尔茨海默病、AD)."""
     explains = any(f"{opening}{acronym}" in made for opening in "（(")
-    return not explains and _COORDINATED.search(made[: made.find(acronym)]) is not None
+    at = made.find(acronym)
+    return not explains and _COORDINATED.search(made[max(0, at - _BESIDE) : max(0, at)]) is not None
 
 
 def _strange_words(known: _KnownWords, made: _CheckedText) -> Iterator[Finding]:

@@ -68,10 +68,10 @@ _RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
     (re.compile(rf"(?<=[{_LATIN}{_ADDRESS})\]])\.(?=[^\S\n]*$)(?<!\.\.)", re.MULTILINE), "。"),
     (re.compile(rf"(?P<mark>(?:^|[，。、；：？！（])[^\S\n]*(?<![0-9])[0-9]{{1,2}}\.[^\S\n]+(?=[{_HAN}]))"
                 rf"|(?<=[0-9%{_OTHER}{_ADDRESS}])\.[^\S\n]*(?=[{_HAN}])", re.MULTILINE), _stopped),
-    (re.compile(rf"(?<![A-Za-z.])(?!{_ABBREVIATED})[A-Za-z][A-Za-z0-9+-]*\.[^\S\n]+(?=[{_HAN}])"), _stopped_word),
+    (re.compile(rf"(?<![A-Za-z.])(?!{_ABBREVIATED})[A-Za-z][A-Za-z0-9+-]{{0,60}}\.[^\S\n]+(?=[{_HAN}])"), _stopped_word),  # noqa: E501 - one rule
     # No spaces beside full-width punctuation, or between two Chinese characters.
-    (re.compile(r"[^\S\n]+(?=[，。、；：？！）》」』”])|(?<=[，。、；：？！（《「『“])[^\S\n]+"), ""),
-    (re.compile(rf"[^\S\n]+(?=[（《「『“])|(?<=[）》」』”])[^\S\n]+(?=[{_WIDE}{_LATIN}])"), ""),
+    (re.compile(r"(?<![^\S\n])[^\S\n]+(?=[，。、；：？！）》」』”])|(?<=[，。、；：？！（《「『“])[^\S\n]+"), ""),
+    (re.compile(rf"(?<![^\S\n])[^\S\n]+(?=[（《「『“])|(?<=[）》」』”])[^\S\n]+(?=[{_WIDE}{_LATIN}])"), ""),
     (re.compile(rf"(?<=[{_HAN}])[^\S\n]+(?=[{_HAN}])"), ""),
 )  # fmt: skip
 _SEAM = re.compile(
@@ -139,7 +139,11 @@ HAN = re.compile(f"[{_HAN}]+")
 _HAN_CODES = (*range(0x3400, 0x4DC0), *range(0x4E00, 0xA000), *range(0xF900, 0xFB00))
 _KANA_OR_HANGUL = re.compile(r"[\u3041-\u3096\u30a1-\u30fa\uac00-\ud7af]")
 _LETTERS = re.compile(r"[A-Za-z]+")
-_LATIN_RUN = re.compile(r"[A-Za-z][A-Za-z0-9'’.-]*(?:[ ,]+[A-Za-z0-9$][A-Za-z0-9'’.%-]*){3,}")
+_LATIN_RUN = (
+    re.compile(  # only from the first letter of a word: from each, long words would take quadratic time
+        r"(?<![A-Za-z0-9'’.-])[0-9'’.-]*([A-Za-z][A-Za-z0-9'’.-]*(?:[ ,]+[A-Za-z0-9$][A-Za-z0-9'’.%-]*){3,})"
+    )
+)
 _PARENTHESES = re.compile(r"[（(][^（）()]{0,120}[）)]|[“\"‘][^“”\"‘’]{0,200}[”\"’]")
 _PLAIN_WORD = re.compile(r"\b[a-z]{3,}\b")
 _COMMON = languages.shipped(languages.SOURCE).words.function

@@ -5,11 +5,12 @@ that begin with the two characters at a position are tried there.
 """
 
 import re
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain
+from itertools import accumulate, chain
 from typing import NamedTuple
 
 from digest.languages import Language, Wordings, load
@@ -72,16 +73,17 @@ class WordingIndex:
     def find(self, text: str) -> Found:
         """Find the wordings in `text`, except those within ignored words."""
         hits = [*self._all(text)]
-        ignored = [hit for hit in hits if hit.concept == IGNORED]
-        harmless = [hit for hit in hits if hit.concept == _HARMLESS]
-        sure = [hit for hit in hits if hit.concept == NEGATION]
+        ignored, harmless, sure = (
+            _Cover([hit for hit in hits if hit.concept == concept])
+            for concept in (IGNORED, _HARMLESS, NEGATION)
+        )
         kept = tuple(
             hit
             for hit in hits
             if hit.concept not in (IGNORED, _HARMLESS)
-            and not _is_within(hit, ignored)
-            and not (hit.concept.part == NEGATION.part and _is_within(hit, harmless))
-            and not (hit.concept == AFFIXED_NEGATION and _is_within(hit, sure))
+            and not ignored.has(hit)
+            and not (hit.concept.part == NEGATION.part and harmless.has(hit))
+            and not (hit.concept == AFFIXED_NEGATION and sure.has(hit))
         )
         return Found(kept, Counter(hit.concept for hit in kept))
 
@@ -110,8 +112,17 @@ def _key(word: str, *, bounded: bool) -> str:
     return first if bounded and first.isalnum() else first[0]
 
 
-def _is_within(hit: Hit, others: list[Hit]) -> bool:
-    return any(other.start <= hit.start and hit.end <= other.end for other in others)
+class _Cover:
+    """The places that hits in the order of their starts cover."""
+
+    def __init__(self, hits: list[Hit]) -> None:
+        self._starts = [hit.start for hit in hits]
+        self._ends = [*accumulate((hit.end for hit in hits), max)]
+
+    def has(self, hit: Hit) -> bool:
+        """Return True if a place that begins at or before `hit` ends at or behind its end."""
+        before = bisect_right(self._starts, hit.start)
+        return before > 0 and self._ends[before - 1] >= hit.end
 
 
 def _concepts(language: Language) -> Iterator[tuple[Concept, Wordings]]:

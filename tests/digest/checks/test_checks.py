@@ -605,3 +605,7 @@ def test_a_parenthesis_without_its_partner_is_a_soft_finding(chinese: str) -> No
 
 def test_a_term_within_a_coined_name_is_part_of_the_name() -> None:
     assert findings("We train SimWhisper-Codec on speech.", "我们用语音训练 SimWhisper-Codec。") == NONE
+
+
+def test_numbers_of_thousands_of_digits_are_compared_too() -> None:
+    assert findings("We use speech.", f"我们使用语音{'1' * 5_000}-{'2' * 5_000}。")["number-invented"]
