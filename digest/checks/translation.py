@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property, lru_cache
 
 from digest import languages
@@ -49,6 +50,9 @@ _UNIT = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))
 _SAID = re.compile(  # a formula that text says as well: numbers, signs, units
     r"[\d.,%‰°±≈∼~×≤≥<>=→↑↓+−\-–/ ()²³]*"
     rf"(?:(?<![A-Za-z])(?:µ|μ|{_UNIT}|[kMGmnµμ]?[WVA]|[kKMBT])[²³]?)?"
+)
+_GIVEN = re.compile(  # N = 100, T₆₀ ≈ 0.5, n > 1,000
+    r"[^\W\d]\w{0,9} ?(?P<sign>[=≈∼~<>≤≥]) ?(?P<number>\d[\d,]{0,20}(?:\.\d{1,20})?)%?"
 )
 _TEX_SPACE = re.compile(r"\\[,;:! ]|(?<=[\w)])~(?=[A-Za-z(\\])|(?<=[A-Za-z.])~(?=\w)")
 _CUT = re.compile(r"[\u4e00-\u9fff，、；：（]\Z")
@@ -262,7 +266,7 @@ def _parts(original: _CheckedText, made: _CheckedText) -> Iterator[Finding]:
     """Check that formulas and addresses occur as in the original; a formula may be written with other TeX.
 
     A formula that occurs less often or more often is soft (a translator repeats a noun, or takes its place), and so is
-    one that only stood in parentheses after its name, and a citation.
+    one that only stood in parentheses after its name, a citation, and a bound such as n > 100 whose number text has.
     """
     wanted = Counter(map(_canonical, original.parts))
     given = Counter(map(_canonical, made.parts))
@@ -275,10 +279,36 @@ def _parts(original: _CheckedText, made: _CheckedText) -> Iterator[Finding]:
         if wanted[key] > given[key]:
             if given[key] or (part.kind is FixedKind.FORMULA and _is_written(key, made.prose)):
                 continue
+            relation = (
+                _told_by_number(key, wanted, original, made) if part.kind is FixedKind.FORMULA else None
+            )
+            if relation == "=":
+                continue
             is_aside = f"({part.source})" in original.whole or _is_cited(part)
-            yield Finding(flaw, part.source, hard=not is_aside)
+            yield Finding(flaw, part.source, hard=not is_aside and relation is None)
         elif part.kind is FixedKind.ADDRESS or (part.kind is FixedKind.FORMULA and not wanted[key]):
             yield finding(flaw, part.source)
+
+
+def _told_by_number(
+    line: str, wanted: Counter[str], original: _CheckedText, made: _CheckedText
+) -> str | None:
+    """Return the sign of a formula such as N = 100 if text has its number instead, as 100名用户 does; else None.
+
+    Text must have it once more than the original's own text does, for each formula that gives it.
+    """
+    found = _GIVEN.fullmatch(line)
+    if not found:
+        return None
+    value = _value_of(found)
+    of_formulas = sum(_value_of(each) == value for other in wanted if (each := _GIVEN.fullmatch(other)))
+    of_text = sum(each.bare == value for each in original.said.quantities)
+    there = sum(each.bare == value for each in made.said.quantities)
+    return found["sign"] if there >= of_text + of_formulas else None
+
+
+def _value_of(given: re.Match[str]) -> Decimal:
+    return Decimal(given["number"].replace(",", ""))
 
 
 def _canonical(part: FixedPart) -> str:

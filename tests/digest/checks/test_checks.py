@@ -609,3 +609,22 @@ def test_a_term_within_a_coined_name_is_part_of_the_name() -> None:
 
 def test_numbers_of_thousands_of_digits_are_compared_too() -> None:
     assert findings("We use speech.", f"我们使用语音{'1' * 5_000}-{'2' * 5_000}。")["number-invented"]
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese", "expected"),
+    [
+        ("We ask $N=100$ users.", "我们询问100名用户。", NONE),
+        ("We ask $N = 1{,}000$ users.", "我们询问1,000名用户。", NONE),
+        ("We use $k=5$ folds of 5 sets.", "我们用5折和5个数据集。", NONE),
+        ("We use $k=5$ folds of 5 sets.", "我们用折和5个数据集。", {"formula": HARD}),
+        ("We ask $N=100$ users.", "我们询问用户。", {"formula": HARD}),
+        ("We ask $N=100$ users.", "我们询问200名用户。", {"formula": HARD, "number-invented": HARD}),
+        ("We ask $n>100$ users.", "我们询问100名用户。", {"formula": SOFT}),
+        ("It takes $\\sim 3$ s.", "约需3秒。", NONE),
+    ],
+)
+def test_a_formula_that_gives_a_number_may_become_the_number(
+    english: str, chinese: str, expected: dict[str, bool]
+) -> None:
+    assert findings(english, chinese) == expected
