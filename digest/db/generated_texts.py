@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, Table, select, tuple_
+from sqlalchemy import Row, Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from digest.core.findings import Finding
@@ -40,8 +40,10 @@ async def rows_to_show(
 ) -> list[Row[Any]]:
     """Return the row to show for each of `versions` that has one, in no particular order."""
     query = select(table).where(table.c.language == language)
-    pair = tuple_(table.c.paper_id, table.c.version)
-    rows = await rows_among(connection, query, pair, [(str(v.paper), v.number) for v in versions])
+    named = set(versions)
+    # By the paper alone: for pairs of values SQLite goes through the whole table.
+    of_papers = await rows_among(connection, query, table.c.paper_id, [str(v.paper) for v in named])
+    rows = [row for row in of_papers if version_of(row) in named]
     rows.sort(
         key=lambda row: (
             origin_of(row) == BY_HAND,

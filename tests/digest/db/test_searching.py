@@ -162,6 +162,16 @@ async def test_a_search_of_a_rare_word_uses_the_index(filled: AsyncEngine) -> No
         assert "SCAN search_texts" not in steps
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_the_papers_found_are_loaded_by_their_keys(filled: AsyncEngine) -> None:
+    """SQLite goes through the whole table for several pairs of values."""
+    with recorded(filled) as statements:
+        assert len(await found(filled, "echonet")) == len(PAPERS)
+    async with reading(filled) as connection:
+        steps = [step for each in statements for step in await plan(connection, *each)]
+    assert not {"SCAN search_texts", "SCAN versions", "SCAN translations"} & {*steps}
+
+
 async def found(engine: AsyncEngine, words: str) -> list[VersionId]:
     async with reading(engine) as connection:
         return [hit.version for hit in await search.search(connection, words, "zh", 20)]
