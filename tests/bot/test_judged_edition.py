@@ -14,6 +14,7 @@ from starlette.responses import Response
 from digest.core.models import Purpose, Translation
 from tests.bot.cli.test_main import NOON, asked, environment, rows
 from tests.bot.world import WEDNESDAY_NOON, World, world
+from tests.cases import some_of
 from tests.fakes import model_faults as faults
 from tests.fakes import model_judges as judges
 from tests.fakes import model_stream
@@ -86,7 +87,7 @@ async def test_a_sentence_that_stays_wrong_is_published_in_english_with_its_mark
         assert "judgements by judge: 2 calls" in told.out
 
 
-@pytest.mark.parametrize("status", [401, 402, 403, 404, 500])
+@pytest.mark.parametrize("status", some_of([401, 402, 403, 404, 500], 1))
 async def test_an_endpoint_that_refuses_the_judge_alone_costs_no_paper(tmp_path: Path, status: int) -> None:
     """A key, or its credit, may be good for the other models."""
     refused = FakeModel(always=on_judge(faults.status(status)))
@@ -95,7 +96,7 @@ async def test_an_endpoint_that_refuses_the_judge_alone_costs_no_paper(tmp_path:
         assert rows(here, "SELECT kind, subject FROM alerts") == [("judge-stopped", "judge")]
 
 
-@pytest.mark.parametrize("judge", [judges.objecting, judges.broken, judges.about_others])
+@pytest.mark.parametrize("judge", some_of([judges.objecting, judges.broken, judges.about_others], 1))
 async def test_a_bad_judge_does_not_stop_the_edition(tmp_path: Path, judge: judges.Script) -> None:
     async with world(tmp_path, FakeModel(judge=judge), papers=8) as here:
         await edition(here, 8)

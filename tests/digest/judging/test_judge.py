@@ -162,6 +162,7 @@ async def test_a_short_text_may_be_wrong_as_a_whole(engine: AsyncEngine) -> None
         assert len((await it.judged(*pairs(UP, UP + UP))).verdicts) == 2
 
 
+@ONE_DATABASE
 @pytest.mark.parametrize("judge", [judges.objecting, judges.calling("other"), judges.about_others])
 async def test_a_judge_that_confirms_nothing_is_set_aside_until_it_does(
     engine: AsyncEngine, judge: judges.Script
