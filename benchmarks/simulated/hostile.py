@@ -24,6 +24,7 @@ _KINDS: dict[str, Callable[[int], str]] = {
     "ranges": lambda at: f"{at + 10}-{at + 11} ",
     "units": lambda at: f"{at} ms, {at}% and {at} dB, ",
     "bounds": lambda _: "over 5 超过5 ",
+    "comparisons": lambda _: "A than B, 与A相比B优于C ",
     "hyphens": lambda _: "-",
     "numbers and hyphens": lambda _: "1-",
     "words and hyphens": lambda _: "a-",

@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 Plant = Callable[[str, random.Random], str | None]
@@ -67,8 +67,12 @@ _TURNED = {
     "低于": "高于",
     "不足": "超过",
 }
-_COMPARED = re.compile(
-    r"(?P<one>[A-Z][A-Za-z0-9-]{1,20})(?P<than>[^。，；A-Za-z]{0,12}(?:优于|超过|超越|高于|胜过|低于)[^。，；A-Za-z]{0,8})(?P<other>[A-Z][A-Za-z0-9-]{1,20})"
+_NAME = re.compile(
+    r"(?<![A-Za-z0-9_.\\{$-])[A-Za-z]*[A-Z][A-Za-z0-9]*(?:[-.][A-Za-z0-9]+)*(?![A-Za-z0-9_}\\-])"
+)
+_COMPARING = re.compile(
+    r"优于|超越|超过(?!\d)|高于|低于|胜过|强于|好于|劣于|弱于|不及|不如|领先|相比|相较|(?<!对)比(?![例特赛率对如重值分较])|较(?![高低大小好强弱差为少多])"
+    r"|而非|而不是|取代|替代|代替|不同于|(?<=[A-Za-z0-9])(?:到|至|转)(?=[A-Z])"
 )
 _COUNTED = re.compile(r"(?P<count>[两三四五六七八九])(?=[个种项类阶层组套大])")
 _CLAIMED = ("，达到最先进水平", "，取得了当前最优性能", "，这是首个此类方法", "，属首次实现")
@@ -165,8 +169,23 @@ def bound_turned(text: str, chance: random.Random) -> str | None:
 
 
 def entities(text: str, chance: random.Random) -> str | None:
-    """Exchange the two sides of a comparison."""
-    return _sub(text, _COMPARED, lambda found: f"{found['other']}{found['than']}{found['one']}", chance)
+    """Exchange two names of a sentence that stand around a word that compares, or both behind it."""
+    places = [pair for sentence in _SENTENCE.finditer(text) for pair in _compared(text, *sentence.span())]
+    if not places:
+        return None
+    one, other = chance.choice(places)
+    return f"{text[: one.start()]}{other[0]}{text[one.end() : other.start()]}{one[0]}{text[other.end() :]}"
+
+
+def _compared(text: str, start: int, end: int) -> Iterator[tuple[re.Match[str], re.Match[str]]]:
+    """Yield the two names on both sides of each comparing word of a sentence, or the next two behind it."""
+    names = [*_NAME.finditer(text, start, end)]
+    for word in _COMPARING.finditer(text, start, end):
+        before = [name for name in names if name.end() <= word.start()][-1:]
+        behind = [name for name in names if name.start() >= word.end()]
+        around = [*before, *behind][:2]
+        if len(around) == 2 and around[0][0] != around[1][0] and behind:
+            yield around[0], around[1]
 
 
 def count(text: str, chance: random.Random) -> str | None:

@@ -51,8 +51,8 @@ def _doubts(said: str, written: str, language: str, *, whole: bool) -> Iterator[
 
 
 def _passage(text: str, language: str) -> Passage:
-    index = index_of(language)
-    return Passage(text, index.find(text) if index else None)
+    index, data = index_of(language), load(language)
+    return Passage(text, index.find(text) if index else None, data.lexicon.roles if data else {})
 
 
 def _pairs(original: Original, made: Translated, language: str) -> Iterator[tuple[str, str, bool]]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 
+from digest.checks import name_roles
+from digest.checks.name_roles import Mention, Roles
 from digest.checks.quantities import (
     Amount,
     Quantity,
@@ -26,7 +28,6 @@ from digest.core.verdicts import Doubt
 from digest.languages import Bound, Rung, Superlative
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_NAME = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]*[A-Z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*(?![A-Za-z0-9])")
 _BESIDE = 14  # characters before a number in which its bound stands
 _BEHIND = 5  # characters after it
 _FAINT = frozenset(
@@ -56,10 +57,11 @@ _WEAK = (Rung.POSSIBLE, Rung.LIKELY)
 
 @dataclass(frozen=True)
 class Passage:
-    """A text and what its language's lexicon finds in it; None for a language without data."""
+    """A text, what the lexicon of its language finds in it, and its words for roles; None and none without data."""
 
     text: str
     found: Found | None
+    roles: Roles
 
     @cached_property
     def quantities(self) -> list[Quantity]:
@@ -73,6 +75,11 @@ class Passage:
     def written(self) -> list[str]:
         """The numbers in digits as they are written, without the signs between thousands."""
         return [each.replace(",", "") for each in _NUMBER.findall(self.text)]
+
+    @cached_property
+    def mentions(self) -> list[Mention]:
+        """The names, each with its role."""
+        return name_roles.mentions(self.text, self.roles)
 
     def count(self, part: str, *names: str) -> int:
         """Return the number of places that have one of the concepts."""
@@ -123,8 +130,12 @@ def _have_other_units(given: Sequence[Quantity], stated: Sequence[Quantity]) -> 
 
 
 def _is_swapped(said: Passage, made: Passage, whole: bool) -> bool:
-    """Return True if the names that both sides have stand in another order."""
-    return whole and _order_differs(*(_NAME.findall(each.text) for each in (said, made)))
+    """Return True if names that both sides have, have other roles, or stand in another order within one role."""
+    common = name_roles.names(said.text) & name_roles.names(made.text) if whole else ()
+    return len(common) > 1 and (
+        name_roles.are_exchanged(said.mentions, made.mentions)
+        or any(_order_differs(*names) for names in name_roles.by_role(said.mentions, made.mentions))
+    )
 
 
 def _order_differs(some: list[str], others: list[str]) -> bool:

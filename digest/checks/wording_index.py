@@ -7,7 +7,7 @@ that begin with the two characters at a position are tried there.
 import re
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate, chain
@@ -74,16 +74,16 @@ class WordingIndex:
         """Find the wordings in `text`, except those within ignored words."""
         hits = [*self._all(text)]
         ignored, harmless, sure = (
-            _Cover([hit for hit in hits if hit.concept == concept])
+            Cover([hit[1:] for hit in hits if hit.concept == concept])
             for concept in (IGNORED, _HARMLESS, NEGATION)
         )
         kept = tuple(
             hit
             for hit in hits
             if hit.concept not in (IGNORED, _HARMLESS)
-            and not ignored.has(hit)
-            and not (hit.concept.part == NEGATION.part and harmless.has(hit))
-            and not (hit.concept == AFFIXED_NEGATION and sure.has(hit))
+            and not ignored.has(hit.start, hit.end)
+            and not (hit.concept.part == NEGATION.part and harmless.has(hit.start, hit.end))
+            and not (hit.concept == AFFIXED_NEGATION and sure.has(hit.start, hit.end))
         )
         return Found(kept, Counter(hit.concept for hit in kept))
 
@@ -112,17 +112,17 @@ def _key(word: str, *, bounded: bool) -> str:
     return first if bounded and first.isalnum() else first[0]
 
 
-class _Cover:
-    """The places that hits in the order of their starts cover."""
+class Cover:
+    """What places, each a start and an end, in the order of their starts, cover."""
 
-    def __init__(self, hits: list[Hit]) -> None:
-        self._starts = [hit.start for hit in hits]
-        self._ends = [*accumulate((hit.end for hit in hits), max)]
+    def __init__(self, places: Sequence[tuple[int, int]]) -> None:
+        self._starts = [start for start, _ in places]
+        self._ends = [*accumulate((end for _, end in places), max)]
 
-    def has(self, hit: Hit) -> bool:
-        """Return True if a place that begins at or before `hit` ends at or behind its end."""
-        before = bisect_right(self._starts, hit.start)
-        return before > 0 and self._ends[before - 1] >= hit.end
+    def has(self, start: int, end: int) -> bool:
+        """Return True if a place that begins at or before `start` ends at or behind `end`."""
+        before = bisect_right(self._starts, start)
+        return before > 0 and self._ends[before - 1] >= end
 
 
 def _concepts(language: Language) -> Iterator[tuple[Concept, Wordings]]:

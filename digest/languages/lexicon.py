@@ -121,6 +121,15 @@ class Superlative(StrEnum):
     LOWEST = "lowest"
 
 
+class Role(StrEnum):
+    """The part that a name plays in a sentence."""
+
+    STANDARD = "standard"
+    """Another is compared with it, or replaces it."""
+    PLACE = "place"
+    """Something is tried or measured on it."""
+
+
 class Opposites(Part):
     """The wordings of a direction or comparison and those of its opposite; either may be empty in a language."""
 
@@ -160,6 +169,19 @@ class Numerals(Part):
     values: Mapping[str, float] = {}
     scales: Mapping[str, float] = {}
     factors: Mapping[str, float] = {}
+
+
+class RoleWords(Part):
+    """The words that tell the role of names beside them.
+
+    The names stand `behind` a word, up to one of `ends`: “outperforms A on B”; or `before` one, behind the nearest of
+    `openers`: 与A相比.
+    """
+
+    behind: Words = Wordings()
+    before: Words = Wordings()
+    openers: Words = Wordings()
+    ends: Words = Wordings()
 
 
 class Chatter(Part):
@@ -202,6 +224,7 @@ class Lexicon(Part):
     superlatives: Mapping[Superlative, Words] = {}
     percent: Percent = Percent()
     numerals: Numerals = Numerals()
+    roles: Mapping[Role, RoleWords] = {}
     chatter: Chatter = Chatter()
     claims: Claims = Claims()
 

@@ -172,6 +172,76 @@ def test_a_sound_translation_is_not_doubted(doubt: Doubt, english: str, _faulty:
     assert _doubts(english, sound) <= {Doubt.RESULT}
 
 
+_COMPARED_IN_ENGLISH = [
+    "Alder outperforms Birch on long calls.",
+    "Alder is more accurate than Birch.",
+    "Compared with Birch, Alder is more accurate.",
+    "Alder improves accuracy over Birch.",
+    "Unlike Birch, Alder is accurate.",
+    "Alder is superior to Birch.",
+    "Relative to Birch, Alder gains 3 points.",
+    "On Cedar, Alder surpasses Birch.",
+    "Alder surpasses Birch on Cedar.",
+    "Alder is used instead of Birch.",
+    "We use Alder rather than Birch.",
+    "Alder replaces Birch.",
+    "We replace Birch with Alder.",
+]
+_COMPARED_IN_CHINESE = [
+    "Alder在长通话上优于Birch。",
+    "Alder比Birch更准确。",
+    "与Birch相比，Alder更准确。",
+    "相较于Birch，Alder提高了准确率。",
+    "Alder相比Birch提高了准确率。",
+    "与Birch不同，Alder是准确的。",
+    "不同于Birch，Alder是准确的。",
+    "在Cedar上，Alder超越Birch。",
+    "Alder在Cedar上超越了Birch。",
+    "使用Alder而非Birch。",
+    "我们使用Alder取代Birch。",
+    "Alder较Birch提升3个百分点。",
+    "我们将Birch替换为Alder。",
+]
+
+
+@pytest.mark.parametrize("english", _COMPARED_IN_ENGLISH)
+@pytest.mark.parametrize("chinese", _COMPARED_IN_CHINESE)
+def test_the_sides_of_a_comparison_are_told_in_any_order(english: str, chinese: str) -> None:
+    turned = chinese.replace("Alder", "@").replace("Birch", "Alder").replace("@", "Birch")
+    assert Doubt.SWAP not in _doubts(english, chinese)
+    assert Doubt.SWAP in _doubts(english, turned)
+
+
+@pytest.mark.parametrize(
+    ("english", "sound", "faulty"),
+    [
+        (
+            "Alder outperforms Birch, Cedar and Dogwood on Elm and Fir.",
+            "在Elm和Fir数据集上，Alder优于Birch、Cedar和Dogwood。",
+            "在Elm和Birch数据集上，Alder优于Fir、Cedar和Dogwood。",
+        ),
+        (
+            "We evaluate Alder on Birch.",
+            "我们在Birch上评估Alder。",
+            "我们在Alder上评估Birch。",
+        ),
+        (
+            "Compared with standard Alder and Birch, Cedar and Dogwood cut errors by 2% and 3%.",
+            "与标准Alder和Birch相比，Cedar和Dogwood将错误降低了2%和3%。",
+            "与标准Alder和Birch相比，Dogwood和Cedar将错误降低了2%和3%。",
+        ),
+        (
+            "Alder is transferred from Birch to Cedar.",
+            "Alder从Birch迁移到Cedar。",
+            "Alder从Cedar迁移到Birch。",
+        ),
+    ],
+)
+def test_names_are_compared_with_those_in_the_same_role(english: str, sound: str, faulty: str) -> None:
+    assert Doubt.SWAP not in _doubts(english, sound)
+    assert Doubt.SWAP in _doubts(english, faulty)
+
+
 def test_a_text_in_another_language_is_doubted() -> None:
     english = "We propose a method that improves the quality of speech in noisy rooms, and we show that it is stable."
     french = "Nous proposons une méthode qui améliore la qualité de la parole dans des salles bruyantes et stables."
