@@ -68,7 +68,7 @@ async def arxiv_year(*options: str) -> AsyncIterator[ArxivYear]:
 
 
 async def _listening(year: ArxivYear) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while True:
             try:
                 await year.stats()

@@ -313,7 +313,7 @@ async def test_after_the_digest_time_moves_no_day_closes_twice_and_nothing_is_lo
     async with world(tmp_path) as here:
         await here.run()
         publish(here.arxiv, 4, submitted=FOR_THURSDAY)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             await here.work(WEDNESDAY_NOON + 10 * HOUR, None, **moved)
             publish(here.arxiv, 5, submitted=FOR_THURSDAY + DAY)
             made = await here.work(WEDNESDAY_NOON + 2 * DAY, None, **moved)

@@ -33,7 +33,7 @@ class Run:
         self.courier.wake()
 
     async def until_faulty(self) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             while not (await self.courier.delivered([])).faults:  # noqa: ASYNC110 - another task makes it so
                 await asyncio.sleep(0.01)
 

@@ -50,7 +50,7 @@ async def serving(here: World, clock: Clock, relay: Postfix) -> AsyncIterator[st
     )
     task = asyncio.create_task(serve(settings, clock, stop, QUICK, RHYTHM))
     try:
-        async with httpx.AsyncClient(base_url=url, timeout=300) as web, asyncio.timeout(60):
+        async with httpx.AsyncClient(base_url=url, timeout=300) as web, asyncio.timeout(300):
             while not task.done():
                 with suppress(httpx.ConnectError):
                     assert (await web.get("/health/ready")).status_code == 200
@@ -64,7 +64,7 @@ async def serving(here: World, clock: Clock, relay: Postfix) -> AsyncIterator[st
 
 async def mails(relay: Postfix, name: str, count: int) -> list[EmailMessage]:
     """Wait until the mailbox holds that many mails, and return them in the order in which they were sent."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while len(found := relay.mail(name)) < count:  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.05)
     return sorted(found, key=lambda mail: parsedate_to_datetime(mail["Date"]))

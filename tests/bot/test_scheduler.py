@@ -238,7 +238,7 @@ async def test_an_edition_that_is_still_being_made_does_not_hold_up_the_next(tmp
 
 async def asked_for(here: Ticking, calls: int) -> None:
     """Wait until the model has been called that many times."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while len(here.here.model.requests) < calls:  # noqa: ASYNC110 - the fake sends no notification
             await asyncio.sleep(0.01)
 

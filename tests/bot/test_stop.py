@@ -86,7 +86,7 @@ async def test_a_process_in_which_a_thread_hangs_is_left_all_the_same() -> None:
         "threading.Thread(target=time.sleep, args=(600,)).start(); leave_within(0.05)"
     )
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stderr=asyncio.subprocess.PIPE)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         await process.communicate()
     assert process.returncode == 0
 
@@ -109,7 +109,7 @@ async def test_with_everything_under_way_and_nothing_answered_the_program_ends_a
         }  # fmt: skip
         async with here.serving(**mailed) as process:
             await here.telegram.user(77).says("/paper 2602.00001")
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(300):
                 while not (  # noqa: ASYNC110 - the fakes send no notification
                     smtp.met and here.machine.model.requests and here.telegram.methods["sendMessage"] > 9
                 ):

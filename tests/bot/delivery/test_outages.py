@@ -86,7 +86,7 @@ def away(url: str) -> Iterator[None]:
 @asynccontextmanager
 async def held_between(url: str) -> AsyncIterator[None]:
     """Hold the write lock, beginning between writes of this process."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while True:
             holding = held(url)
             try:
@@ -102,7 +102,7 @@ async def held_between(url: str) -> AsyncIterator[None]:
 
 async def until_noted(logs: Sequence[Mapping[str, object]], count: int = 1) -> None:
     """Wait until the log has that many waits for the database."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while sum(each["event"] == "database_unavailable" for each in logs) < count:  # noqa: ASYNC110 - a log is no event
             await asyncio.sleep(0.01)
 
@@ -188,12 +188,12 @@ async def test_an_outbox_waits_for_the_database_and_goes_on(
             assert fixture.channel.arrived == []
         await until_arrived(fixture, [*ALL, *ALL])
         stop.set()
-        await asyncio.wait_for(sending, 60)
+        await asyncio.wait_for(sending, 300)
     assert [state for state, _, _ in await fixture.states()] == ["sent", "sent"]
 
 
 async def until_arrived(fixture: Fixture, messages: list[str]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while sorted(fixture.channel.arrived) != sorted(messages):  # noqa: ASYNC110 - the channel has no event
             await asyncio.sleep(0.01)
 
@@ -204,14 +204,14 @@ async def test_what_was_sent_while_the_database_was_out_of_reach_is_marked_as_se
     await fixture.broadcast()
     fixture.channel.hangs, stop = {"zh-CN 0"}, asyncio.Event()
     sending = asyncio.create_task(send_until(stop, fixture.outbox()))
-    await asyncio.wait_for(fixture.channel.hanging.wait(), 60)
+    await asyncio.wait_for(fixture.channel.hanging.wait(), 300)
     with capture_logs() as logs:
         async with held_between(sqlite_url):
             fixture.channel.answer.set()
             await until_noted(logs, 2)
         await until_arrived(fixture, ALL)
     stop.set()
-    await asyncio.wait_for(sending, 60)
+    await asyncio.wait_for(sending, 300)
     assert [state for state, _, _ in await fixture.states()] == ["sent"]
 
 
@@ -222,11 +222,11 @@ async def test_a_stop_waits_for_no_database_that_is_out_of_reach(
     await fixture.broadcast(readers=3)
     fixture.channel.hangs, stop = {"zh-CN 0"}, asyncio.Event()
     sending = asyncio.create_task(send_until(stop, fixture.outbox()))
-    await asyncio.wait_for(fixture.channel.hanging.wait(), 60)
+    await asyncio.wait_for(fixture.channel.hanging.wait(), 300)
     async with held_between(sqlite_url):
         fixture.channel.answer.set()
         stop.set()
-        await asyncio.wait_for(sending, 60)
+        await asyncio.wait_for(sending, 300)
     await fixture.drain()
     states = await fixture.states()
     assert [state for state, _, _ in states].count("unknown") == 1
@@ -244,7 +244,7 @@ async def test_postgresql_that_ends_all_connections_ends_no_outbox(postgresql_ur
     await fanout.confirm_broadcast(engine, number, fixture.now)
     await until_arrived(fixture, [*ALL, *ALL])
     stop.set()
-    await asyncio.wait_for(sending, 60)
+    await asyncio.wait_for(sending, 300)
     await engine.dispose()
 
 
@@ -270,14 +270,14 @@ async def test_two_that_send_since_postgresql_dropped_their_lock_send_nothing_tw
     first, second = fixture.outbox(), Fixture(engines[1], fixture.channel).outbox()
     first.width = second.width = 10
     sending = asyncio.create_task(first.run())
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while len(fixture.channel.arrived) < 10:  # noqa: ASYNC110 - the fake has no event
             await asyncio.sleep(0.005)
     await end_all_connections(postgresql_url)
-    await asyncio.wait_for(second.drain(), 60)
+    await asyncio.wait_for(second.drain(), 300)
     first.close()
-    await asyncio.wait_for(sending, 60)
-    await asyncio.wait_for(second.drain(), 60)  # what the first gave up at its end
+    await asyncio.wait_for(sending, 300)
+    await asyncio.wait_for(second.drain(), 300)  # what the first gave up at its end
     assert len(fixture.channel.arrived) == len(set(fixture.channel.arrived))
     unknown = sum((await fixture.unknown()).values())
     assert 90 - unknown <= len(fixture.channel.arrived) <= 90
@@ -313,9 +313,9 @@ async def test_the_bot_outlasts_another_program_that_writes_for_long(
             monkeypatch.setattr(
                 database, "_LOCK_WAIT_SECONDS", 30
             )  # the test writes beside the bot from here on
-            await user.chat.waits_for(lambda message: "/today" in message.text, timeout=60)
+            await user.chat.waits_for(lambda message: "/today" in message.text, timeout=300)
             await broadcast(here, "Still there.")
-            await user.chat.waits_for(lambda message: "Still there." in message.text, timeout=60)
+            await user.chat.waits_for(lambda message: "Still there." in message.text, timeout=300)
 
 
 @pytest.mark.parametrize(

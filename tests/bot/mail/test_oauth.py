@@ -164,11 +164,18 @@ def test_settings_that_contradict_each_other_are_told(
         chosen(tmp_path, endpoint, **more)
 
 
-@pytest.mark.parametrize(("answer", "reason"), [(bomb, "ReadError"), (drip, "TimeoutError")])
+@pytest.mark.parametrize(
+    ("answer", "seconds", "reason"), [(bomb, 300.0, "ReadError"), (drip, 2.0, "TimeoutError")]
+)
 async def test_an_endpoint_that_floods_or_drips_is_given_up(
-    answer: Answer, reason: str, tmp_path: Path, endpoint: FakeTokens, monkeypatch: pytest.MonkeyPatch
+    answer: Answer,
+    seconds: float,
+    reason: str,
+    tmp_path: Path,
+    endpoint: FakeTokens,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(oauth, "_ANSWER_SECONDS", 2.0)
+    monkeypatch.setattr(oauth, "_ANSWER_SECONDS", seconds)
     async with serving(Starlette(routes=[Route("/token", answer, methods=["POST"])])) as address:
         loaded = chosen(tmp_path, endpoint, mail_oauth_token_url=f"{address}/token")
         with pytest.raises(TokenError, match=reason):

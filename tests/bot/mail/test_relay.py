@@ -41,7 +41,7 @@ async def fixture(
 
 async def delivered(relay: Postfix, name: str, count: int) -> None:
     """Wait until the mailbox holds that many mails."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while len(relay.mail(name)) < count:  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.05)
 

@@ -308,7 +308,7 @@ async def begun(fixture: MailFixture, smtp: FakeSmtp) -> AsyncIterator[None]:
     met = smtp.met
     async with fixture.outbox() as outbox:
         running = asyncio.create_task(outbox.run())
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             while smtp.met == met:  # noqa: ASYNC110 - another task makes it so
                 await asyncio.sleep(0.02)
         yield

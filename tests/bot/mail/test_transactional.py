@@ -128,9 +128,9 @@ async def test_letters_are_sent_as_they_come_until_the_end(engine: AsyncEngine) 
     task = asyncio.create_task(out.run())
     await sign_up(engine)
     out.wake()
-    await asyncio.wait_for(post.came.wait(), 60)
+    await asyncio.wait_for(post.came.wait(), 300)
     out.close()
-    await asyncio.wait_for(task, 60)
+    await asyncio.wait_for(task, 300)
 
 
 @pytest.mark.parametrize(

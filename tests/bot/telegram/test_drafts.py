@@ -22,7 +22,7 @@ END = "错误率最多下降12.5%"
 
 async def drafted(here: BotWorld, chat: Chat, count: int = 1) -> None:
     """Wait until the chat has seen that many drafts."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while len(chat.drafts) < count:
             await here.telegram.is_asked("sendMessageDraft", here.telegram.methods["sendMessageDraft"] + 1)
 

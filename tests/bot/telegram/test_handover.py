@@ -31,7 +31,7 @@ def sends(here: BotWorld, user: User) -> int:
 
 
 async def sent(here: BotWorld, user: User, times: int) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while sends(here, user) < times:
             await here.telegram.is_asked("sendMessage", here.telegram.methods["sendMessage"] + 1)
 

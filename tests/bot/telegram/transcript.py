@@ -41,7 +41,7 @@ def picture(chat: Chat, folder: Path, height: int = 4000) -> Path:
         f"--screenshot={target}",
         f"--user-data-dir={folder / 'browser'}",
     ]
-    subprocess.run([*command, source.as_uri()], check=True, capture_output=True, timeout=60)
+    subprocess.run([*command, source.as_uri()], check=True, capture_output=True, timeout=600)
     return target
 
 

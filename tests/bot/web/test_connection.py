@@ -35,7 +35,7 @@ async def call(port: int, said: bytes = b"") -> tuple[asyncio.StreamReader, asyn
 async def is_hung_up(reader: asyncio.StreamReader) -> bool:
     """Return whether the other side closes it before long."""
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             while await reader.read(1000):
                 pass
     except ConnectionError:

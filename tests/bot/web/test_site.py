@@ -280,7 +280,7 @@ async def status(url: str, *parts: bytes, times: int = 1) -> bytes:
     """Return the status line of the response to `parts`; the last is sent `times`, or until there is a response."""
     reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             with suppress(ConnectionError):
                 for part in (*parts[:-1], *parts[-1:] * times):
                     writer.write(part)

@@ -161,7 +161,7 @@ async def test_fifty_tasks_that_write_at_once_lose_nothing(engine: AsyncEngine) 
 
 async def test_a_reader_neither_waits_for_a_writer_nor_fails(engine: AsyncEngine) -> None:
     await save(engine, 1)
-    async with writing(engine) as connection, asyncio.timeout(60):
+    async with writing(engine) as connection, asyncio.timeout(300):
         await papers.save(connection, [paper(2)], MONDAY_MORNING)
         await generated_texts.save_translation(connection, translation(2), MONDAY_MORNING)
         assert await count(engine) == 1
@@ -169,7 +169,7 @@ async def test_a_reader_neither_waits_for_a_writer_nor_fails(engine: AsyncEngine
 
 
 async def test_a_writer_does_not_wait_for_a_reader(engine: AsyncEngine) -> None:
-    async with reading(engine) as connection, asyncio.timeout(60):
+    async with reading(engine) as connection, asyncio.timeout(300):
         await papers.latest(connection, paper(1).id)
         await save(engine, 1)
 
@@ -182,7 +182,7 @@ async def test_a_writer_that_is_cancelled_leaves_no_lock(engine: AsyncEngine) ->
         for task in waiting:
             task.cancel()
     await asyncio.wait(waiting)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         await save(engine, 2)
     assert await count(engine) == 1
 

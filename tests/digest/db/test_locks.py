@@ -93,7 +93,7 @@ async def break_the_holder(engine: AsyncEngine) -> None:
 
 
 async def test_the_second_is_refused_at_once_with_a_sentence(engine: AsyncEngine, database_url: str) -> None:
-    async with exclusive(engine, "editions"), another(database_url) as other, asyncio.timeout(60):
+    async with exclusive(engine, "editions"), another(database_url) as other, asyncio.timeout(300):
         for second in (engine, other):
             with pytest.raises(BusyError, match=r"^Another .* the editions of this database.*\.$"):
                 async with exclusive(second, "editions"):
@@ -164,7 +164,7 @@ async def test_it_is_free_after_a_cancellation_on_the_way_in(
 
 
 async def test_the_database_can_be_used_while_it_is_held(engine: AsyncEngine, database_url: str) -> None:
-    async with exclusive(engine, "editions"), another(database_url) as other, asyncio.timeout(60):
+    async with exclusive(engine, "editions"), another(database_url) as other, asyncio.timeout(300):
         for each in (engine, other):
             async with writing(each) as connection:
                 assert await connection.scalar(text("SELECT 1")) == 1

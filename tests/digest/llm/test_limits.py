@@ -23,7 +23,7 @@ from tests.papers import paper
 
 
 async def _until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while not true():  # noqa: ASYNC110 - the awaited state has no event
             await asyncio.sleep(0.01)
 
@@ -159,7 +159,7 @@ async def test_a_failing_paper_holds_back_no_other() -> None:
 async def test_calls_run_side_by_side_up_to_the_width_and_no_wider() -> None:
     async with FakeModel(translation_seconds=60) as fake, world(fake, concurrency=32) as it:
         calls = [asyncio.create_task(it.translate(paper(number))) for number in range(1, 65)]
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             while fake.most_at_once < 32:  # noqa: ASYNC110 - the fake counts, and tells nobody
                 await asyncio.sleep(0.01)
         for _ in range(1000):  # a call beyond the width would arrive meanwhile

@@ -31,7 +31,7 @@ async def first(app: App) -> Paper:
 
 async def asked(here: World, purpose: Purpose) -> None:
     """Wait until the model is at work."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while not here.model.asked_for[purpose, NAME]:  # noqa: ASYNC110 - the fake sends no notification
             await asyncio.sleep(0.01)
 
