@@ -235,7 +235,10 @@ def _is_surer(said: Passage, made: Passage, whole: bool) -> bool:
         return True
     if _proofs(made) > _proofs(said):
         return True
-    return whole and bool(said.count("hedge", *_WEAK)) and not made.count("hedge", *_WEAK)
+    return whole and (
+        said.count("hedge", *_WEAK) > made.count("hedge", *_WEAK)
+        or said.count("hedge", Rung.ABLE, *_WEAK) > made.count("hedge", Rung.ABLE, *_WEAK)
+    )
 
 
 def _proofs(passage: Passage) -> int:

@@ -83,6 +83,8 @@ Words = Annotated[Wordings, BeforeValidator(_wordings)]
 class Rung(StrEnum):
     """The rungs of the ladder of certainty, from the weakest."""
 
+    ABLE = "able"
+    """It can be, whether or not it is."""
     POSSIBLE = "possible"
     LIKELY = "likely"
     SUGGEST = "suggest"

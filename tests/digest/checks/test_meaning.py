@@ -142,6 +142,30 @@ _KINDS = [
         "回答提示存在偏见。",
     ),
     (
+        Doubt.HEDGE,
+        "Such rooms often echo, and the echo may confuse the listener.",
+        "这类房间常有回声，回声使听者混淆。",
+        "这类房间常有回声，回声可能使听者混淆。",
+    ),
+    (
+        Doubt.HEDGE,
+        "Models typically work within the latent space.",
+        "模型在潜在空间内工作。",
+        "模型通常在潜在空间内工作。",
+    ),
+    (
+        Doubt.HEDGE,
+        "Bad microphones can damage the recognition of words.",
+        "劣质麦克风损害词语的识别性能。",
+        "劣质麦克风会损害词语的识别性能。",
+    ),
+    (
+        Doubt.HEDGE,
+        "The experiments demonstrate a link between pitch and age.",
+        "实验证明音高与年龄必然存在联系。",
+        "实验证明音高与年龄存在联系。",
+    ),
+    (
         Doubt.CHATTER,
         "We tune pianos by ear.",
         "好的，以下是翻译：我们凭耳朵为钢琴调音。",
