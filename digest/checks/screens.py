@@ -23,13 +23,17 @@ from digest.checks.quantities import (
     hinted_numeral,
     same,
 )
-from digest.checks.wording_index import AFFIXED_NEGATION, IMPLIED_NEGATION, NEGATION, Found
+from digest.checks.wording_index import AFFIXED_NEGATION, IMPLIED_NEGATION, NEGATION, Found, Hit
 from digest.core.verdicts import Doubt
 from digest.languages import Bound, Rung, Superlative
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_BESIDE = 14  # characters before a number in which its bound stands
-_BEHIND = 5  # characters after it
+_MORE = re.compile(r"\+(?=[\sA-Za-z\u4e00-\u9fff-])|多(?=[个种名条首位项年天人次篇段类])")
+"""Behind a number, more than it: 100+ languages, 40多个; 多个 by itself is several."""
+_PAUSE = re.compile(r"[,;:()，。；：、（）]")
+_NEAR = 8  # characters between a bound and the number behind it
+_BESIDE = 2  # if the bound is a single character, which has other meanings too: 近, 约, 多
+_BEHIND = 4  # characters between a number and the bound behind it
 _FAINT = frozenset(
     {"with", "before", "known", "near", "succeed", "enable", "keep", "include", "positive", "easier"}
 )
@@ -50,6 +54,7 @@ _ADDED = (
 _LOST = _ADDED[:2]
 _LOWER = (Bound.AT_LEAST, Bound.MORE_THAN)
 _UPPER = (Bound.AT_MOST, Bound.LESS_THAN, Bound.UP_TO)
+_NO_LOWER = (*_UPPER, Bound.ABOUT, Bound.NEARLY)
 _FIRM = (*_LOWER, Bound.AT_MOST, Bound.ABOUT, Bound.NEARLY)
 """Bounds that are not added for style, as 仅 and 高达 are."""
 _WEAK = (Rung.POSSIBLE, Rung.LIKELY)
@@ -74,7 +79,7 @@ class Passage:
     @cached_property
     def written(self) -> list[str]:
         """The numbers in digits as they are written, without the signs between thousands."""
-        return [each.replace(",", "") for each in _NUMBER.findall(self.text)]
+        return [_plain(each) for each in _NUMBER.findall(self.text)]
 
     @cached_property
     def mentions(self) -> list[Mention]:
@@ -250,36 +255,70 @@ def _proofs(passage: Passage) -> int:
 
 
 def _is_bounded_otherwise(said: Passage, made: Passage, whole: bool) -> bool:
-    """Return True if the bounds of the numbers on both sides have nothing in common."""
+    """Return True if the bounds of the numbers on both sides, or those of one number, have nothing in common."""
+    if not made.written:
+        return False
     bounded, bounds = _bounds(said), _bounds(made)
-    if bounded & bounds or not _NUMBER.search(made.text):
+    numbers = _once(said) & _once(made)
+    pairs = [(bounded.get(each, set()), bounds.get(each, set())) for each in numbers]
+    pairs.append((set().union(*bounded.values()), set().union(*bounds.values())))
+    return any(_differ(*each, whole=whole) for each in pairs)
+
+
+def _differ(bounded: set[str], bounds: set[str], *, whole: bool) -> bool:
+    """Return True if a bound was lost, turned round, or added otherwise than for style."""
+    if bounded & bounds:
         return False
     turned = any(
         bounded.intersection(some) and bounds.intersection(others)
-        for some, others in ((_LOWER, _UPPER), (_UPPER, _LOWER))
+        for some, others in ((_LOWER, _NO_LOWER), (_NO_LOWER, _LOWER))
     )
     added = not bounded and bounds.intersection(_FIRM)
     return turned or bool(added) or (whole and bool(bounded) and not bounds)
 
 
-def _bounds(passage: Passage) -> set[str]:
-    """Return the kinds of bounds that stand beside a number."""
+def _once(passage: Passage) -> set[str]:
+    """Return the numbers in digits that a passage has once."""
+    return {number for number, times in Counter(passage.written).items() if times == 1}
+
+
+def _bounds(passage: Passage) -> dict[str, set[str]]:
+    """Return the kinds of bounds of each number in digits."""
+    bounds = defaultdict[str, set[str]](set)
     if passage.found is None:
-        return set()
-    numbers = [found.span() for found in _NUMBER.finditer(passage.text)]
-    starts, ends = [start for start, _ in numbers], [end for _, end in numbers]
-    return {
-        hit.concept.name
-        for hit in passage.found.of("bound")
-        if _has_any(starts, hit.start + 1, hit.start + _BESIDE)
-        or _has_any(ends, hit.start - _BEHIND + 1, hit.start)
-    }
+        return bounds
+    numbers = [*_NUMBER.finditer(passage.text)]
+    starts = [found.start() for found in numbers]
+    for each in numbers:
+        if _MORE.match(passage.text, each.end()):
+            bounds[_plain(each[0])].add(Bound.MORE_THAN)
+    for hit in passage.found.of("bound"):
+        at = bisect_left(starts, hit.end)
+        number = _nearest(hit, numbers[max(0, at - 1) : at + 1])
+        if number is not None:
+            bounds[_plain(number[0])].add(hit.concept.name)
+    return bounds
 
 
-def _has_any(places: Sequence[int], least: int, most: int) -> bool:
-    """Return True if one of the `places`, which are sorted, is between `least` and `most`, both included."""
-    at = bisect_left(places, least)
-    return at < len(places) and places[at] <= most
+def _nearest(hit: Hit, numbers: Sequence[re.Match[str]]) -> re.Match[str] | None:
+    """Return which of the `numbers`, those before and behind a bound, it belongs to; None if neither."""
+    is_word = hit.end - hit.start > 1
+    beside: list[tuple[int, re.Match[str]]] = []
+    for number in numbers:
+        if number.start() >= hit.end:
+            between, most = (hit.end, number.start()), _NEAR if is_word else _BESIDE
+        else:
+            between, most = (number.end(), hit.start), _BEHIND if is_word else 0
+            if not number.string[hit.start].isalnum():
+                continue
+        gap = between[1] - between[0]
+        if gap <= most and not _PAUSE.search(number.string, *between):
+            beside.append((gap, number))
+    return min(beside, key=lambda each: each[0])[1] if beside else None
+
+
+def _plain(number: str) -> str:
+    return number.replace(",", "")
 
 
 def _miscounts(said: Passage, made: Passage, whole: bool) -> bool:

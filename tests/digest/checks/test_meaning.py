@@ -196,6 +196,49 @@ def test_a_sound_translation_is_not_doubted(doubt: Doubt, english: str, _faulty:
     assert _doubts(english, sound) <= {Doubt.RESULT}
 
 
+_BOUNDS = [
+    ("at least 40", "至少40", "至多40"),
+    ("no fewer than 40", "不少于40", "约40"),
+    ("more than 40", "40多", "近40"),
+    ("40+", "40余", "约40"),
+    ("over 40", "超过40", "不到40"),
+    ("$\\geq$ 40", "40及以上", "不超过40"),
+    ("at most 40", "不超过40", "至少40"),
+    ("fewer than 40", "不到40", "超过40"),
+    ("up to 40", "多达40", "至少40"),
+    ("about 40", "40左右", "超过40"),
+    ("$\\sim$40", "约40", "超过40"),
+    ("nearly 40", "近40", "40余"),
+]
+
+
+@pytest.mark.parametrize(("english", "sound", "turned"), _BOUNDS)
+def test_each_number_keeps_its_bound(english: str, sound: str, turned: str) -> None:
+    original = f"The corpus grows from {english} to over 900 voices, which take about 3.5 hours."
+    made = "该语料库从{}个声音增至超过900个声音，时长约3.5小时。"
+    assert Doubt.BOUND not in _doubts(original, made.format(sound))
+    assert Doubt.BOUND in _doubts(original, made.format(turned))
+    assert Doubt.BOUND in _doubts(original, made.format("40"))
+
+
+def test_a_bound_of_a_number_in_characters_is_not_missed() -> None:
+    assert Doubt.BOUND not in _doubts("The corpus has over 5 million voices.", "该语料库有五百余万个声音。")
+
+
+@pytest.mark.parametrize(
+    "chinese",
+    [
+        "该模型超越基线，在40个声音上降低了错误。",
+        "该模型可绕过验证（40个声音）。",
+        "该模型有40个声音、16层多码本。",
+        "该模型有40个声音，接近饱和。",
+        "该模型平均余弦距离为40。",
+    ],
+)
+def test_a_character_with_other_meanings_is_no_bound(chinese: str) -> None:
+    assert Doubt.BOUND not in _doubts("The model has 40 voices and 16 layers.", chinese)
+
+
 _COMPARED_IN_ENGLISH = [
     "Alder outperforms Birch on long calls.",
     "Alder is more accurate than Birch.",
