@@ -155,6 +155,12 @@ _KINDS = [
     ),
     (
         Doubt.HEDGE,
+        "Models often follow this trend.",
+        "模型遵循这一趋势。",
+        "模型常遵循这一趋势。",
+    ),
+    (
+        Doubt.HEDGE,
         "Bad microphones can damage the recognition of words.",
         "劣质麦克风损害词语的识别性能。",
         "劣质麦克风会损害词语的识别性能。",
