@@ -281,11 +281,14 @@ class DeliveryWorker:
 
     async def _begin_more(self) -> bool:
         """Start deliveries if there is room. Returns whether there were any to start."""
-        width = 1 if self._trials.are_on else self.width
+        is_trial = self._trials.are_on
+        width = 1 if is_trial else self.width
         room = width - len(self._running)
         if self._is_ending or room < width // 4 + 1:
             return bool(self._running)
-        found = await (self._next_trial() if self._trials.are_on else self._next(room))
+        found = await (self._next_trial() if is_trial else self._next(room))
+        if self._trials.are_on and not is_trial:  # we were refused meanwhile: what comes next is a trial
+            return True
         for delivery in found:
             self._begin(delivery)
         return bool(found)

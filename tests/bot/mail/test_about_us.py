@@ -5,10 +5,13 @@ import shutil
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from bot.core.models import Delivery
+from bot.db import deliveries
 from bot.delivery.worker import ChannelError
 from digest.db.engine import open_engine
 from tests.bot.mail.mail_fixture import MailFixture
@@ -174,6 +177,28 @@ async def test_a_relay_that_refuses_us_is_asked_once_for_a_mailbox_however_much_
         await fixture.send()
     assert set(smtp.asked) == set(readers)
     assert max(smtp.asked.values()) <= 2
+
+
+async def test_what_was_looked_up_before_a_refusal_is_not_begun_after_it(
+    fixture: MailFixture, smtp: FakeSmtp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (reader,) = await subscribed(fixture, 1)
+    await fixture.broadcast("Tuesday")
+    smtp.fail(Stage.RCPT, Says("553 5.7.1 Sender address rejected: not owned by user"), times=1000)
+    look_up = deliveries.due
+
+    async with fixture.outbox() as outbox:
+
+        async def slow(*asked: Any, **named: Any) -> list[Delivery]:
+            found = await look_up(*asked, **named)
+            while outbox._running:  # noqa: ASYNC110 - it sends no notification
+                await asyncio.sleep(0.005)
+            return found
+
+        monkeypatch.setattr(deliveries, "due", slow)
+        with pytest.raises(ChannelError):
+            await outbox.run()
+    assert smtp.asked == {reader: 1}
 
 
 def half_dead(kind: str) -> tuple[list[str], list[str]]:
