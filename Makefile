@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE :=
 demo: $(READY)
 	$(VENV)/bin/arxiv-daily demo
 
-# In a few minutes, what everybody runs. It leaves out the tests that are marked `play`.
+# In a few minutes, what everybody runs. It leaves out what is marked `play`: slow tests, and most of many like cases.
 test: $(READY)
 	$(VENV)/bin/pytest
 

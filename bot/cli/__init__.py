@@ -74,7 +74,7 @@ _program = TyperGroup(
         _Command(
             "serve",
             "bot.cli.serve:serve",
-            "Run the whole bot in one process: Telegram, schedule, delivery. Stops cleanly on SIGTERM.",
+            "Run everything in one process: Telegram, mail, pages, schedule, delivery. Stops cleanly on SIGTERM.",
         ),
         _Command(
             "paper",

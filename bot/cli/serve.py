@@ -15,7 +15,7 @@ database = typer.Typer(help="The database.", no_args_is_help=True)
 
 
 def serve() -> None:
-    """Run the whole bot in one process: Telegram, schedule, delivery. Stops cleanly on SIGTERM."""
+    """Run everything in one process: Telegram, mail, pages, schedule, delivery. Stops cleanly on SIGTERM."""
     loaded = command_line.load()
     with asyncio.Runner(loop_factory=Loop) as runner:
         runner.run(_serve(loaded))
