@@ -89,9 +89,10 @@ def check_translation(
 
     `shared` are the terms of the edition, which the glossary does not have.
 
-    Hedges, sentences and units are checked for a language that carries these checks (`digest.languages`); words and
-    script for Chinese only; names, formulas, addresses, the digits of numbers, untranslated text, refusals, repetition
-    and markup for every language.
+    Units are checked for a language that carries Check.QUANTITY (`digest.languages`), sentences and hedges for one that
+    carries Check.SENTENCE: what carries Check.HEDGE is for the screens (`meaning`). Words, script and brackets are
+    checked for Chinese only, in both forms; names, formulas, addresses, the digits of numbers, untranslated text,
+    lengths, refusals, repetition and markup for every language.
     """
     title, abstract, made_abstract = map(_text, (original.title, original.abstract, made.abstract))
     used = [

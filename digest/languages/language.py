@@ -19,6 +19,7 @@ class Check(StrEnum):
     PERCENT_POINTS = "percent-points"
     SUPERLATIVE = "superlative"
     HEDGE = "hedge"
+    """The screens look for other certainty; that no hedge is lost is only checked with SENTENCE."""
     BOUND = "bound"
     NUMERAL = "numeral"
     CHATTER = "chatter"
@@ -26,7 +27,11 @@ class Check(StrEnum):
     LANGUAGE = "language"
     """The text is in the language asked for."""
     SCRIPT = "script"
-    """No characters of other scripts, or of the other form of Chinese."""
+    """No characters of other scripts, or of the other form of Chinese.
+
+    It and TYPOGRAPHY say what a language has. Their rules need none of its data, so `digest.checks.typography` goes by
+    the tag, and applies them to traditional characters too, which have no folder.
+    """
     TYPOGRAPHY = "typography"
     """Punctuation and spaces are set by the conventions of the language."""
     QUANTITY = "quantity"
