@@ -20,7 +20,7 @@ class Listeners:
 
     def __init__(self) -> None:
         self.is_urgent = False
-        """True if a person waits, not only the day's edition."""
+        """True if a person waits, or the rest of the day's edition."""
         self._hearers: list[Hear] = []
         self._written = ""
 

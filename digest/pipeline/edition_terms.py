@@ -14,7 +14,7 @@ from digest.checks import terms
 from digest.checks.glossary import Glossary, key_of
 from digest.checks.terms import OpenTerm
 from digest.checks.translation import Original
-from digest.core.models import Call, ClosedEdition, Origin, Paper, Purpose
+from digest.core.models import Call, ClosedEdition, Origin, Paper, Purpose, VersionId
 from digest.core.singleflight import Listeners
 from digest.llm.client import Model
 from digest.llm.prompts import PromptTemplate
@@ -70,7 +70,7 @@ class TermDecider:
             prompt,
             TermListAnswer,
             purpose=Purpose.TERM_LIST,
-            version=edition.versions[0],
+            version=booked_under(edition),
             language=self._language,
             model=self.origin.model,
             listeners=listeners,
@@ -79,6 +79,11 @@ class TermDecider:
         )
         made = usable(answered.value, wanted, self._language, self._glossary)
         return DecidedTerms({term: made.get(term) for term in wanted}, answered.call)
+
+
+def booked_under(edition: ClosedEdition) -> VersionId:
+    """Return the version under which the call for the terms of `edition` is stored, since each call is of a version."""
+    return edition.versions[0]
 
 
 def usable(

@@ -20,7 +20,6 @@ from digest.core.findings import is_asked_again, is_attempt_due, unfinished_atte
 from digest.core.ids import PaperRef
 from digest.core.models import (
     Answer,
-    Call,
     ClosedEdition,
     FullText,
     Gap,
@@ -41,7 +40,7 @@ from digest.db.fulltexts import FetchAttempt
 from digest.fulltext.fetch import FullTexts
 from digest.llm.errors import CallOutcome
 from digest.pipeline.answering import Answerer
-from digest.pipeline.edition_terms import TermDecider
+from digest.pipeline.edition_terms import TermDecider, booked_under
 from digest.pipeline.reading import ReadingWriter
 from digest.pipeline.translate import TranslationAttempt, Translator
 from digest.render import stored_text
@@ -318,8 +317,7 @@ class PaperService:
         wanted = await self._open_terms(decider, edition, ordered)
         if not wanted:
             return
-        useless = await self._fruitless(Purpose.TERM_LIST, ordered[0], decider.origin)
-        if not is_asked_again([call for call in useless if call.outcome != CallOutcome.OK], self._clock()):
+        if not await self._is_asked_again(Purpose.TERM_LIST, booked_under(edition), decider.origin):
             return
         try:
             made = await decider.decide(wanted, edition, listeners)
@@ -368,8 +366,7 @@ class PaperService:
             [each for each in refused if each.call.origin == translator.origin], self._clock()
         ):
             return Gap.UNFAITHFUL
-        useless = await self._fruitless(Purpose.TRANSLATION, paper, translator.origin)
-        if not is_asked_again([call for call in useless if call.outcome != CallOutcome.OK], self._clock()):
+        if not await self._is_asked_again(Purpose.TRANSLATION, paper.version, translator.origin):
             return Gap.MODEL
         try:
             made = await translator.translate(paper, self._keep, decided, listeners)
@@ -396,7 +393,8 @@ class PaperService:
         stored = (await self.stored([paper]))[paper.version][1]
         if stored is not None:
             return stored
-        if not is_asked_again(await self._fruitless(Purpose.READING, paper, reader.origin), self._clock()):
+        # An answer counts, too: if there is no reading after it, mostly none of its claims stood.
+        if not await self._is_asked_again(Purpose.READING, paper.version, reader.origin, answers_count=True):
             return Gap.MODEL
         try:
             made = await reader.read(paper, text, listeners)
@@ -408,15 +406,24 @@ class PaperService:
                 await model_calls.save_call(connection, call)
         return made.reading
 
-    async def _fruitless(self, purpose: Purpose, paper: Paper, origin: Origin) -> list[Call]:
-        """Return the calls for `purpose` on `paper` that `origin` answered or refused without a usable result."""
+    async def _is_asked_again(
+        self, purpose: Purpose, version: VersionId, origin: Origin, *, answers_count: bool = False
+    ) -> bool:
+        """Return True if `origin` is asked again for `purpose` on `version` after its calls without a usable result.
+
+        These are the calls that failed because of the paper, and with `answers_count` also those that were answered.
+        """
         async with database.reading(self._engine) as connection:
-            spent = await model_calls.of_versions(connection, [paper.version], self._language)
-        return [
+            spent = await model_calls.of_versions(connection, [version], self._language)
+        fruitless = [
             call
             for call in spent
-            if call.purpose is purpose and call.origin == origin and CallOutcome(call.outcome).of_the_paper
+            if call.purpose is purpose
+            and call.origin == origin
+            and CallOutcome(call.outcome).of_the_paper
+            and (answers_count or call.outcome != CallOutcome.OK)
         ]
+        return is_asked_again(fruitless, self._clock())
 
     async def _ask(
         self, answerer: Answerer, paper: Paper, question: str, listeners: Listeners
