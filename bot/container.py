@@ -33,9 +33,10 @@ from digest.llm.endpoint import EndpointClient
 from digest.llm.retry import RetryPolicy
 from digest.pipeline.answering import Answerer
 from digest.pipeline.edition_terms import TermDecider
+from digest.pipeline.full_texts import FullTextStore
 from digest.pipeline.ingest import Sources
 from digest.pipeline.open_days import EditionPlan
-from digest.pipeline.papers import Generators, PaperService, PaperSources, Texts
+from digest.pipeline.papers import Generators, PaperService, PaperSources
 from digest.pipeline.reading import ReadingWriter
 from digest.pipeline.selection import SelectionRules
 from digest.pipeline.translate import TranslationRules, Translator
@@ -111,7 +112,7 @@ async def open_app(
         dependencies = PaperSources(
             engine,
             api,
-            Texts(engine, _full_texts(arxiv_client, settings), clock, single_flight),
+            FullTextStore(engine, _full_texts(arxiv_client, settings), clock, single_flight),
             generators=_generators(models, settings, judge) if models else None,
             clock=clock,
             single_flight=single_flight,

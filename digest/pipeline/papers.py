@@ -6,14 +6,13 @@ Every result is committed as soon as it is available, so a crashed process repea
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from digest.arxiv.query_api import QueryApi
 from digest.checks.glossary import key_of
-from digest.core.backoff import Backoff
 from digest.core.comments import is_withdrawn
 from digest.core.errors import BudgetSpentError, ModelError
 from digest.core.findings import is_asked_again, is_attempt_due, unfinished_attempt
@@ -24,7 +23,6 @@ from digest.core.models import (
     FullText,
     Gap,
     NoText,
-    NoTextReason,
     Origin,
     Paper,
     Purpose,
@@ -35,12 +33,11 @@ from digest.core.models import (
 from digest.core.progress import Listener, Step
 from digest.core.singleflight import Listeners, SingleFlight
 from digest.db import engine as database
-from digest.db import fulltexts, generated_texts, model_calls, papers
-from digest.db.fulltexts import FetchAttempt
-from digest.fulltext.fetch import FullTexts
+from digest.db import generated_texts, model_calls, papers
 from digest.llm.errors import CallOutcome
 from digest.pipeline.answering import Answerer
 from digest.pipeline.edition_terms import TermDecider, booked_under
+from digest.pipeline.full_texts import FullTextStore
 from digest.pipeline.reading import ReadingWriter
 from digest.pipeline.translate import TranslationAttempt, Translator
 from digest.render import stored_text
@@ -53,83 +50,6 @@ use the model, so waiting costs little.
 """
 
 _log = structlog.get_logger()
-_BACKOFF = Backoff(timedelta(minutes=30), timedelta(days=1))
-
-
-class Texts:
-    """Full texts, kept in the database behind `engine`; those that it lacks come from `source`.
-
-    `clock` gives aware UTC; what is being fetched is shared by `single_flight`.
-    """
-
-    def __init__(
-        self,
-        engine: AsyncEngine,
-        source: FullTexts,
-        clock: Callable[[], datetime],
-        single_flight: SingleFlight,
-    ) -> None:
-        self._engine = engine
-        self._source = source
-        self._clock = clock
-        self._single_flight = single_flight
-
-    async def of(self, paper: Paper) -> FullText | NoText:
-        """The full text of `paper`, or why there is none; many who ask at once cost one download."""
-        known = await self._known(paper)
-        if known is not None:
-            return known
-        return await self._single_flight.once(("text", paper.version), lambda _: self._fetch(paper))
-
-    async def _known(self, paper: Paper) -> FullText | NoText | None:
-        """Return the stored outcome for `paper`; None if the source is to be asked."""
-        async with database.reading(self._engine) as connection:
-            stored = await fulltexts.find(connection, paper.version)
-        if stored is None or (_passes(stored) and self._clock() >= next_text_try(stored)):
-            return None
-        return stored.outcome
-
-    async def _fetch(self, paper: Paper) -> FullText | NoText:
-        known = await self._known(paper)
-        if known is not None:  # since the caller looked
-            return known
-        found = await self._source.fetch(paper.version)
-        if isinstance(found, NoText):
-            _log.info("no_text", paper=str(paper.version), reason=found.reason)
-        else:
-            _tell(found)
-        async with database.writing(self._engine) as connection:
-            await fulltexts.save(connection, found, self._clock())
-        return found
-
-
-def _tell(found: FullText) -> None:
-    _log.info(
-        "text_found",
-        paper=str(found.version),
-        source=found.source,
-        extractors=" ".join(found.extractors),
-        characters=len(found.text),
-    )
-    if not found.whole:
-        _log.warning("text_incomplete", paper=str(found.version), source=found.source)
-    if found.orders:
-        _log.warning("prompt_injection_found", paper=str(found.version), characters=len(found.orders))
-
-
-def _passes(attempt: FetchAttempt) -> bool:
-    """Return whether the text was missing for a reason that may pass."""
-    return isinstance(attempt.outcome, NoText) and attempt.outcome.reason.passes
-
-
-def next_text_try(attempt: FetchAttempt) -> datetime:
-    """When a full text that was missing or unreadable is asked for again.
-
-    The pauses double, from half an hour to a day. A text that arXiv did not answer for is asked for again at once.
-    """
-    if isinstance(attempt.outcome, NoText) and attempt.outcome.reason is not NoTextReason.UNREACHABLE:
-        return attempt.tried_at + _BACKOFF.pause(attempt.tries - 1)
-    return attempt.tried_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +72,7 @@ class PaperSources:
 
     engine: AsyncEngine
     api: QueryApi
-    texts: Texts
+    texts: FullTextStore
     generators: Callable[[str], Generators] | None
     clock: Callable[[], datetime]
     single_flight: SingleFlight
