@@ -16,6 +16,7 @@ from bot.container import App, open_app, rules
 from bot.core.run_report import RunReport
 from bot.db import campaigns
 from bot.settings import Settings
+from digest import languages
 from digest.checks import translation as translation_checks
 from digest.checks.translation import Translated
 from digest.core import ids
@@ -28,7 +29,7 @@ from digest.db import editions
 from digest.db import engine as database
 from digest.pipeline import translation_draft
 from digest.pipeline.answering import QUESTION_LIMIT
-from digest.pipeline.papers import PaperService, is_original
+from digest.pipeline.papers import PaperService
 from digest.pipeline.translation_draft import TranslationFile, TranslationFileError
 from digest.render import terminal
 
@@ -107,7 +108,7 @@ def _ref(name: str) -> PaperRef:
 
 
 async def _edit(loaded: Settings, ref: PaperRef, language: str, file: Path | None) -> None:
-    if is_original(language):
+    if languages.is_source(language):
         raise EditError(f"Nothing is translated into “{language}”: arXiv's own records are shown.")
     async with open_app(loaded, command_line.now) as parts:
         shown = await _shown(parts, ref)

@@ -45,6 +45,7 @@ __all__ = [
     "TermWords",
     "Wordings",
     "carries",
+    "is_source",
     "known",
     "load",
     "missing_checks",
@@ -97,6 +98,11 @@ def load(tag: str) -> Language | None:
 def shipped(tag: str) -> Language:
     """Return the language of the folder `tag`, one on which the program itself relies."""
     return next(each for each in known() if each.tag == tag)
+
+
+def is_source(tag: str) -> bool:
+    """Return True if `tag` is the language of arXiv's own titles and abstracts, in which nothing is translated."""
+    return tag.partition("-")[0].lower() == SOURCE
 
 
 def carries(tag: str, check: Check) -> bool:

@@ -11,6 +11,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from digest import languages
 from digest.arxiv.query_api import QueryApi
 from digest.checks.glossary import key_of
 from digest.core.comments import is_withdrawn
@@ -110,7 +111,7 @@ class PaperService:
 
         Returns after `TERMS_SECONDS` at the latest; the call then goes on, for the translations that begin later.
         """
-        if self._generators is None or is_original(self._language):
+        if self._generators is None or languages.is_source(self._language):
             return
         decider = self._generators.decider
         try:
@@ -194,7 +195,7 @@ class PaperService:
             read = await generated_texts.load_readings(
                 connection, versions, self._language, generators.reader.origin if generators else None
             )
-            if is_original(self._language):
+            if languages.is_source(self._language):
                 translated = {paper.version: _original(paper, self._language) for paper in wanted}
             else:
                 translated = dict(
@@ -364,11 +365,6 @@ class PaperService:
 def _show(listener: Listener | None, step: Step) -> None:
     if listener is not None:
         listener.sees(step)
-
-
-def is_original(language: str) -> bool:
-    """Return True if `language` is that of arXiv's own titles and abstracts, English."""
-    return language.partition("-")[0].lower() == "en"
 
 
 def _original(paper: Paper, language: str) -> Translation:
