@@ -14,9 +14,10 @@ from sqlalchemy import Row, Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from digest.core.findings import Finding
-from digest.core.models import BY_HAND, Basis, Origin, PaperId, Reading, Translation, VersionId
+from digest.core.models import Basis, Origin, PaperId, Reading, Translation, VersionId
 from digest.db import search_texts
 from digest.db.bulk import add_missing, put, rows_among
+from digest.db.origins import origin_of, rank
 from digest.db.tables import edition_papers, edition_terms, readings, terms, translations
 
 
@@ -44,24 +45,12 @@ async def rows_to_show(
     # By the paper alone: for pairs of values SQLite goes through the whole table.
     of_papers = await rows_among(connection, query, table.c.paper_id, [str(v.paper) for v in named])
     rows = [row for row in of_papers if version_of(row) in named]
-    rows.sort(
-        key=lambda row: (
-            origin_of(row) == BY_HAND,
-            origin_of(row) == wanted,
-            row.made_at,
-            row.model,
-            row.prompt,
-        )
-    )
+    rows.sort(key=lambda row: rank(row, wanted))
     return list({version_of(row): row for row in rows}.values())
 
 
 def version_of(row: Row[Any]) -> VersionId:
     return VersionId(PaperId(row.paper_id), row.version)
-
-
-def origin_of(row: Row[Any]) -> Origin:
-    return Origin(row.model, row.prompt)
 
 
 async def save_translation(connection: AsyncConnection, translation: Translation, at: datetime) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy import Row, Table, and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from digest.core.models import BY_HAND, Claim, PaperId
+from digest.core.models import Claim, PaperId
 from digest.db.bulk import insert_all, insert_into, rows_among
+from digest.db.origins import rank
 from digest.db.tables import edition_papers, papers, readings, search_texts, translations, versions
 from digest.db.types import storable
 
@@ -60,13 +61,10 @@ async def _parts(connection: AsyncConnection, wanted: Iterable[str]) -> dict[Key
 
 
 async def _shown(connection: AsyncConnection, table: Table, wanted: Sequence[str]) -> list[Row[Any]]:
-    """Return for each version and language the operator's row, else the newest."""
+    """Return for each version and language the operator's row, else the newest: a search knows no wanted origin."""
     rows = await rows_among(connection, select(table), table.c.paper_id, wanted)
-    rows.sort(key=lambda row: ((row.model, row.prompt) == _BY_HAND, row.made_at, row.model, row.prompt))
+    rows.sort(key=rank)
     return list({(*_key(row), row.language): row for row in rows}.values())
-
-
-_BY_HAND = (BY_HAND.model, BY_HAND.prompt)
 
 
 def _key(row: Row[Any]) -> Key:
