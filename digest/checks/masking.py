@@ -10,7 +10,7 @@ text, findings = abstract.restored(answer)
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -77,6 +77,15 @@ def fixed_parts(text: str) -> Iterator[FixedPart]:
         if part := found and _part(found):  # else a delimiter that opens nothing
             yield part
             at = part.end
+
+
+def replaced(text: str, by: Callable[[FixedPart], str]) -> str:
+    """Return `text` with what `by` returns in place of each fixed part."""
+    pieces, at = [], 0
+    for part in fixed_parts(text):
+        pieces += [text[at : part.start], by(part)]
+        at = part.end
+    return "".join([*pieces, text[at:]]) if pieces else text
 
 
 def _part(found: re.Match[str]) -> FixedPart | None:
@@ -156,18 +165,20 @@ def mask_all(texts: Sequence[str]) -> tuple[Masked, ...]:
     """Mask `texts` of one prompt with one form of placeholder and consecutive numbers."""
     form = _form(texts)
     known: dict[int, str] = {}
-    masked = []
-    for text in texts:
-        pieces: list[str] = []
-        spans: dict[int, str] = {}
-        at = 0
-        for part in fixed_parts(text):
-            number = len(known) + 1
-            known[number] = spans[number] = part.source
-            pieces += [text[at : part.start], form.placeholder(number)]
-            at = part.end
-        masked.append(("".join([*pieces, text[at:]]), spans))
+    masked = [_masked(text, form, known) for text in texts]
     return tuple(Masked(text, spans, form, known) for text, spans in masked)
+
+
+def _masked(text: str, form: MaskForm, known: dict[int, str]) -> tuple[str, dict[int, str]]:
+    """Return `text` with placeholders, numbered after those in `known`, and its fixed parts, which are added to it."""
+    spans: dict[int, str] = {}
+
+    def placeholder(part: FixedPart) -> str:
+        number = len(known) + 1
+        known[number] = spans[number] = part.source
+        return form.placeholder(number)
+
+    return replaced(text, placeholder), spans
 
 
 def _form(texts: Sequence[str]) -> MaskForm:

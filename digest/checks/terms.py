@@ -17,7 +17,7 @@ import regex
 from digest import languages
 from digest.checks import llm_artifacts, typography
 from digest.checks.glossary import Glossary, Key, key_of
-from digest.checks.masking import fixed_parts
+from digest.checks.masking import replaced
 from digest.checks.translation import Original
 from digest.languages import SOURCE, Chatter, TermWords, Wordings
 from digest.render.stored_text import stored
@@ -106,11 +106,7 @@ class _Run:
 
 def _prose(text: str) -> str:
     """Return `text` with a mark in place of each formula, address and the like."""
-    whole, pieces, at = stored(text), [], 0
-    for part in fixed_parts(whole):
-        pieces += [whole[at : part.start], " | "]
-        at = part.end
-    return "".join([*pieces, whole[at:]])
+    return replaced(stored(text), lambda _: " | ")
 
 
 def _runs(text: str, *, any_case: bool) -> Iterator[_Run]:

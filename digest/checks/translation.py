@@ -21,7 +21,7 @@ from digest.checks import (
     typography,
 )
 from digest.checks.glossary import Glossary, Term, lacking
-from digest.checks.masking import FixedKind, FixedPart, fixed_parts
+from digest.checks.masking import FixedKind, FixedPart, replaced
 from digest.checks.quantities import UNITS
 from digest.checks.typography import is_chinese, typeset
 from digest.core.findings import Finding, Flaw, finding
@@ -167,15 +167,16 @@ class _KnownWords:
 
 def _text(text: str) -> _CheckedText:
     whole = stored(text)
-    kept, pieces, at = [], [], 0
-    for part in fixed_parts(whole):
+    kept: list[FixedPart] = []
+
+    def prose(part: FixedPart) -> str:
         said = _said(part)
         if said is None:
             kept.append(part)
-        pieces += [whole[at : part.start], " " if said is None else said]
-        at = part.end
-    prose = "".join([*pieces, whole[at:]]) if pieces else whole
-    return _CheckedText(whole, tuple(kept), _spaced(prose))
+        return " " if said is None else said
+
+    spaced = _spaced(replaced(whole, prose))
+    return _CheckedText(whole, tuple(kept), spaced)
 
 
 def _spaced(prose: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 
 from digest import languages
-from digest.checks.masking import FixedKind, fixed_parts
+from digest.checks.masking import FixedKind, FixedPart, replaced
 from digest.languages.part import any_of
 
 _ADDRESS, _OTHER = "\ufdd0", "\ufdd1"  # stand for fixed parts: noncharacters, which no text contains
@@ -126,12 +126,13 @@ def _quoted(paragraph: str) -> str:
 
 def _without_fixed(text: str) -> tuple[str, list[str]]:
     """Return `text` with a stand-in character for each fixed part, and those parts."""
-    pieces, sources, at = [], [], 0
-    for part in fixed_parts(text):
-        pieces += [text[at : part.start], _ADDRESS if part.kind is FixedKind.ADDRESS else _OTHER]
+    sources: list[str] = []
+
+    def stand_in(part: FixedPart) -> str:
         sources.append(part.source)
-        at = part.end
-    return "".join([*pieces, text[at:]]), sources
+        return _ADDRESS if part.kind is FixedKind.ADDRESS else _OTHER
+
+    return replaced(text, stand_in), sources
 
 
 HAN = re.compile(f"[{_HAN}]+")
