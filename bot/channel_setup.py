@@ -15,7 +15,7 @@ from bot.container import App
 from bot.core.mailboxes import Mailbox
 from bot.core.models import Alert
 from bot.delivery.channel import Channel, DeliveryError
-from bot.delivery.fanout import Renderings
+from bot.delivery.renderings import Renderings
 from bot.delivery.worker import ChannelError, DeliveryWorker
 from bot.links import Links, open_links
 from bot.mail import composing
@@ -126,10 +126,10 @@ async def mail(
 
 
 def _outbox(app: App, channel: Channel, rhythm: Intervals, width: int | None = None) -> DeliveryWorker:
-    async def contents(wanted: date, language: str) -> Edition | None:
+    async def load_edition(wanted: date, language: str) -> Edition | None:
         return await daily_run.stored(app, wanted, language)
 
-    renderings = Renderings(app.engine, channel, contents, app.clock)
+    renderings = Renderings(app.engine, channel, load_edition, app.clock)
     outbox = DeliveryWorker(app.engine, channel, renderings, app.clock, look_seconds=rhythm.look_seconds)
     outbox.width = width or outbox.width
     return outbox

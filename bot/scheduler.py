@@ -22,7 +22,7 @@ from bot.core.models import AlertKind
 from bot.core.run_report import EditionCounts, RunReport
 from bot.daily_run import Work
 from bot.db import alerts, campaigns, deliveries, paper_requests, signups, telegram_state
-from bot.delivery import fanout
+from bot.delivery import fanout, renderings
 from bot.delivery.fanout import Wake
 from digest.core.errors import DigestError, ModelError, StoreUnavailableError
 from digest.core.findings import Flaw
@@ -60,7 +60,7 @@ def _steps(at: datetime) -> Iterator[_Step]:
     yield partial(paper_requests.prune, at=at)
     yield partial(signups.prune, at=at)
     yield partial(alerts.prune, at=at)
-    yield partial(campaigns.prune, at=at, age=fanout.KEPT)
+    yield partial(campaigns.prune, at=at, age=renderings.KEPT)
     yield partial(deliveries.prune, at=at)
     yield partial(campaigns.prune_texts, at=at)
 

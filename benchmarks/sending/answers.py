@@ -20,7 +20,7 @@ from benchmarks.results import Result, unmet
 from benchmarks.sending.crowd import CONNECTIONS, FIRST_CHAT, states, subscribe, telegram
 from bot import channel_setup
 from bot.container import open_app, open_database
-from bot.delivery.fanout import Renderings
+from bot.delivery.renderings import Renderings
 from bot.delivery.worker import DeliveryWorker
 from bot.subscriptions.service import SubscriptionService
 from bot.telegram import application

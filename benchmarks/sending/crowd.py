@@ -21,7 +21,7 @@ from benchmarks.results import unmet
 from bot import settings
 from bot.container import open_database
 from bot.delivery import fanout
-from bot.delivery.fanout import Renderings
+from bot.delivery.renderings import Renderings
 from bot.delivery.worker import DeliveryWorker
 from bot.settings import Settings
 from bot.telegram.channel import TelegramChannel

@@ -33,7 +33,7 @@ from bot.core.models import (
 from bot.db.subscribers import row_of
 from bot.db.tables import deliveries, subscribers
 from bot.delivery import fanout
-from bot.delivery.fanout import Renderings
+from bot.delivery.renderings import Renderings
 from bot.delivery.worker import DeliveryWorker
 from bot.telegram import messages
 from digest.core.models import Edition

@@ -24,7 +24,7 @@ from bot.container import open_database
 from bot.core.mailboxes import Mailbox, Sender
 from bot.core.models import Campaign, Preferences, Subject
 from bot.delivery import fanout
-from bot.delivery.fanout import Renderings
+from bot.delivery.renderings import Renderings
 from bot.delivery.worker import DeliveryWorker
 from bot.links import Links
 from bot.mail import channel, composing, message

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from benchmarks.results import Result, unmet
 from benchmarks.sending.crowd import ANCHOR
 from bot.core.models import Campaign, Detail, Part, Preferences, Subject
-from bot.delivery.fanout import matching
+from bot.delivery.renderings import matching
 from bot.links import Links
 from bot.mail import composing
 from bot.telegram import messages

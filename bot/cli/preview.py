@@ -21,7 +21,7 @@ from bot.core import mailboxes
 from bot.core.mailboxes import Mailbox, Sender
 from bot.core.models import Campaign, Preferences, Subject
 from bot.db import subscribers
-from bot.delivery.fanout import matching
+from bot.delivery.renderings import matching
 from bot.links import Links, open_links
 from bot.mail import channel as mail_channel
 from bot.mail import composing, message

@@ -30,8 +30,9 @@ from bot.delivery.channel import (
     UnansweredError,
     unsent,
 )
-from bot.delivery.fanout import DELIVERY_LIFETIME, Renderings
+from bot.delivery.fanout import DELIVERY_LIFETIME
 from bot.delivery.outages import outlasting
+from bot.delivery.renderings import Renderings
 from bot.subscriptions import preferences
 from digest.core.backoff import Backoff
 from digest.db import engine as database

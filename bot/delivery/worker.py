@@ -25,7 +25,7 @@ from bot.delivery.address_failures import AddressFailures
 from bot.delivery.attempts import DeliveryAttempts, DeliveryResults
 from bot.delivery.batched_writer import BatchedWriter, LedgerClosedError
 from bot.delivery.channel import Channel, HaltedError
-from bot.delivery.fanout import Renderings
+from bot.delivery.renderings import Renderings
 from digest.core.errors import DigestError, StoreUnavailableError
 from digest.db import engine as database
 from digest.db.locks import exclusive

@@ -16,7 +16,7 @@ from telegram.constants import ParseMode
 from telegram.ext import CallbackQueryHandler, ContextTypes, InlineQueryHandler
 
 from bot.core.models import Subscriber
-from bot.delivery.fanout import matching
+from bot.delivery.renderings import matching
 from bot.telegram import messages, templates
 from bot.telegram.context import BotContext
 from bot.telegram.incoming import Handler, IncomingMessage, incoming, on_command

@@ -29,6 +29,7 @@ from bot.db.tables import deliveries as ledger
 from bot.db.tables import subscribers as readers
 from bot.delivery import fanout
 from bot.delivery.attempts import obstacle
+from bot.delivery.renderings import Renderings
 from bot.subscriptions.preferences import due_at
 from digest.core.errors import StoreError
 from digest.core.models import ClosedEdition, Edition, Window
@@ -290,7 +291,7 @@ async def test_papers_of_a_quiet_day_that_turn_up_later_reach_everybody_once(
     found = await due(engine, channel)
     assert obstacle(found[untold, Subject.QUIET], NOW) == "belied"
     assert obstacle(found[untold, Subject.EDITION], NOW) is None
-    renderings = fanout.Renderings(engine, _Composes(channel), _nothing, lambda: NOW)
+    renderings = Renderings(engine, _Composes(channel), _nothing, lambda: NOW)
     made = [(await renderings.of(found[each, Subject.EDITION]))[1] for each in (told, untold)]
     assert made == [(), ({"subject": "quiet"},)]  # none of its papers is for them: one line is enough
 
@@ -395,9 +396,7 @@ async def test_who_changes_the_hour_in_between_is_given_it_at_once(
 async def test_what_is_composed_after_a_correction_is_new_in_every_process(engine: AsyncEngine) -> None:
     await subscribe(engine, "zh-CN")
     await open_edition(engine)
-    here, elsewhere = (
-        fanout.Renderings(engine, _Composes("telegram"), _nothing, lambda: NOW) for _ in range(2)
-    )
+    here, elsewhere = (Renderings(engine, _Composes("telegram"), _nothing, lambda: NOW) for _ in range(2))
     before = (await due(engine, "telegram"))["1", Subject.EDITION]
     old, _ = await here.of(before)
     assert (await elsewhere.of(before))[0] == old

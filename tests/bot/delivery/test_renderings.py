@@ -23,7 +23,7 @@ from bot.core.models import (
     SubscriberStatus,
 )
 from bot.db import campaigns
-from bot.delivery.fanout import Renderings
+from bot.delivery.renderings import Renderings
 from digest.core.models import Edition, Entry
 from digest.db.engine import writing
 from tests.editions import edition, entry

@@ -29,7 +29,7 @@ from bot.db.tables import deliveries as rows
 from bot.db.unknown_messages import Decision
 from bot.delivery import fanout, resuming, worker
 from bot.delivery.channel import DeliveryError, DeliveryRefusedError, FormRefusedError, UnansweredError
-from bot.delivery.fanout import Renderings
+from bot.delivery.renderings import KEPT, Renderings
 from bot.delivery.worker import DeliveryWorker
 from digest.core.models import Edition
 from digest.db.engine import reading, writing
@@ -313,11 +313,11 @@ async def test_messages_that_the_operator_may_send_again_are_kept(fixture: Fixtu
     await fixture.drain()
     later = NOW + timedelta(days=30)
     async with writing(fixture.engine) as connection:
-        await campaigns.prune(connection, later, fanout.KEPT)
+        await campaigns.prune(connection, later, KEPT)
         [rendering] = await connection.scalars(select(rows.c.rendering_id))
         assert len(await campaigns.parts(connection, rendering)) == 3
         await ledger.decide(connection, number, Decision.LEFT)
-        await campaigns.prune(connection, later, fanout.KEPT)
+        await campaigns.prune(connection, later, KEPT)
         assert list(await connection.scalars(select(rows.c.rendering_id))) == [None]
 
 

@@ -16,7 +16,7 @@ from bot.db import subscribers
 from bot.db.tables import deliveries
 from bot.db.tables import subscribers as readers
 from bot.delivery import fanout
-from bot.delivery.fanout import Renderings
+from bot.delivery.renderings import Renderings
 from bot.delivery.worker import DeliveryWorker
 from bot.links import Links
 from bot.mail import channel
