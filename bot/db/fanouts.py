@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import (
     CTE,
     ColumnElement,
+    Row,
     Select,
     Text,
     and_,
@@ -39,19 +40,15 @@ When = Callable[[time | None, ZoneInfo], datetime]
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Subscribers with ids after `after`, up to `upto`; None means to the last."""
+    """Subscribers with ids after `after`, up to `upto`."""
 
-    after: int = 0
-    upto: int | None = None
+    after: int
+    upto: int
 
     def condition(self) -> ColumnElement[bool]:
         """Match the rows of `subscribers` in this segment."""
         number = subscribers.c.id
-        behind = number > self.after
-        return behind if self.upto is None else and_(behind, number <= self.upto)
-
-
-EVERYONE = Segment()
+        return and_(number > self.after, number <= self.upto)
 
 
 async def segment(connection: AsyncConnection, after: int, size: int) -> Segment | None:
@@ -62,15 +59,15 @@ async def segment(connection: AsyncConnection, after: int, size: int) -> Segment
     return None if last is None else Segment(after, last)
 
 
-async def open_for(
+async def create_deliveries(
     connection: AsyncConnection,
     campaign: Campaign,
     when: When,
     at: datetime,
     *,
     quiet: bool,
-    among: Segment = EVERYONE,
-    joined_until: int | None = None,
+    among: Segment,
+    joined_until: int,
 ) -> int:
     """Create a delivery for each active subscriber of `among`; with `quiet`, only for those who want a notice on quiet
     days.
@@ -78,45 +75,68 @@ async def open_for(
     Subscribers who joined after `joined_until` get none, and nobody gets two. A delivery is held if the campaign is not
     ready in the subscriber's language. Returns how many were created.
     """
-    columns = subscribers.c
     # Without the concatenation SQLite would read the index of all active subscribers for each segment.
-    wanted = [columns.standing.concat("") == SubscriberStatus.ACTIVE.value, among.condition()]
+    is_active = subscribers.c.standing.concat("") == SubscriberStatus.ACTIVE.value
+    wanted = [is_active, among.condition(), subscribers.c.joined <= joined_until]
     if quiet:
-        wanted.append(columns.quiet_line)
-    if joined_until is not None:
-        wanted.append(columns.joined <= joined_until)
-    # The lock makes a deletion of the subscriber wait, or skips a subscriber who is being deleted.
+        wanted.append(subscribers.c.quiet_line)
+    chosen = await _lock(connection, wanted)
+    created = await _insert_at(connection, campaign, _moments(chosen, when), at, wanted)
+    if created < sum(row.subscribers for row in chosen):
+        # Some already had a delivery, or changed their delivery time in between: the worker postpones an attempt that
+        # comes before it.
+        at_once = _rows_of(campaign, literal(campaign.due_at, UtcDateTime), at).where(*wanted)
+        created += await _insert(connection, at_once)
+    return created
+
+
+async def _lock(connection: AsyncConnection, wanted: Sequence[ColumnElement[bool]]) -> Sequence[Row[Any]]:
+    """Lock the subscribers who are `wanted`, and count them by delivery time and zone.
+
+    The lock makes a deletion of the subscriber wait, or skips a subscriber who is being deleted.
+    """
+    columns = subscribers.c
     locked = select(columns.hour, columns.zone).where(*wanted).order_by(columns.id)
     each = locked.with_for_update(key_share=True, read=True).subquery().c
     counted = select(each.hour, each.zone, func.count().label("subscribers")).group_by(each.hour, each.zone)
-    found = (await connection.execute(counted)).all()
-    moments = [
+    return (await connection.execute(counted)).all()
+
+
+def _moments(chosen: Sequence[Row[Any]], when: When) -> list[tuple[str, str, datetime]]:
+    """Return the due moment of each hour, empty if none was chosen, and zone."""
+    return [
         (
             row.hour or "",
             row.zone,
             when(time.fromisoformat(row.hour) if row.hour else None, ZoneInfo(row.zone)),
         )
-        for row in found
+        for row in chosen
     ]
-    created = 0
+
+
+async def _insert_at(
+    connection: AsyncConnection,
+    campaign: Campaign,
+    moments: Sequence[tuple[str, str, datetime]],
+    at: datetime,
+    wanted: Sequence[ColumnElement[bool]],
+) -> int:
+    """Insert the deliveries to those who are `wanted` and have the hour and zone of one of `moments`."""
+    columns, created = subscribers.c, 0
     for start in range(0, len(moments), _MOMENTS):
         some = _table(moments[start : start + _MOMENTS]).c
         is_theirs = and_(func.coalesce(columns.hour, "") == some.hour, columns.zone == some.zone)
-        created += await _insert(connection, _given(campaign, some.due_at, at).where(*wanted, is_theirs))
-    if created < sum(row.subscribers for row in found):
-        # Some had one, or chose another delivery time just now: an attempt before it is postponed.
-        at_once = _given(campaign, literal(campaign.due_at, UtcDateTime), at).where(*wanted)
-        created += await _insert(connection, at_once)
+        created += await _insert(connection, _rows_of(campaign, some.due_at, at).where(*wanted, is_theirs))
     return created
 
 
 def _table(moments: Sequence[tuple[str, str, datetime]]) -> CTE:
-    """Return a table of due moments by hour, empty if none was chosen, and zone."""
+    """Return `moments` as a table."""
     columns = column("hour", Text), column("zone", Text), column("due_at", UtcDateTime)
     return values(*columns, name="moments").data(moments).cte("moments")
 
 
-def _given(campaign: Campaign, due_at: ColumnElement[datetime], at: datetime) -> Select[Any]:
+def _rows_of(campaign: Campaign, due_at: ColumnElement[datetime], at: datetime) -> Select[Any]:
     """Select deliveries to subscribers that are due at `due_at`, in the order of the subscribers."""
     columns = subscribers.c
     state: ColumnElement[str] = literal(Sending.DUE.value)

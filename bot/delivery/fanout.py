@@ -179,10 +179,10 @@ async def _give_to_some(engine: AsyncEngine, number: int, at: datetime) -> int |
         if fanout is None or fanout.is_done:
             return None
         segment = await fanouts.segment(connection, fanout.reached, _BATCH)
-        if segment is None or segment.upto is None:
+        if segment is None:
             await campaigns.note_given(connection, number, at)
             return None
-        count = await fanouts.open_for(
+        count = await fanouts.create_deliveries(
             connection,
             fanout.campaign,
             partial(due_at, fanout.campaign),

@@ -23,11 +23,12 @@ from bot.core.models import (
     Subscriber,
     SubscriberStatus,
 )
-from bot.db import campaigns, deliveries, fanouts, paper_requests, subscribers, telegram_state, totals
+from bot.db import campaigns, deliveries, paper_requests, subscribers, telegram_state, totals
 from bot.db.paper_requests import Day
 from bot.db.tables import spent
 from digest.core.keywords import keyword
 from digest.db.engine import reading, writing
+from tests.bot.fanouts import fan_out
 
 NOW = datetime(2026, 2, 11, 4, 0, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -66,7 +67,7 @@ async def give_out(connection: AsyncConnection, day: date = TODAY) -> Campaign:
     """Queue the edition of `day` for all who are subscribed, due now."""
     campaign = await campaigns.open_(connection, Subject.EDITION, day, NOW, NOW)
     assert campaign is not None
-    await fanouts.open_for(connection, campaign, at_once, NOW, quiet=False)
+    await fan_out(connection, campaign, at_once, NOW)
     return campaign
 
 
@@ -276,7 +277,7 @@ async def test_after_a_year_what_has_ended_goes_but_an_edition_is_still_given_ou
         assert draft is not None
         words = await campaigns.confirm(connection, draft.id, NOW)
         assert words is not None
-        await fanouts.open_for(connection, words, at_once, NOW, quiet=False)
+        await fan_out(connection, words, at_once, NOW)
         ended = [each.id for each in await due(connection)][1:]
         await deliveries.mark(connection, ended, Mark(Sending.SENT), NOW)
 
@@ -365,8 +366,8 @@ async def test_a_delivery_is_opened_for_each_who_is_subscribed_at_their_hour(eng
         def when(hour: time | None, zone: ZoneInfo) -> datetime:
             return hours[hour, zone]
 
-        assert await fanouts.open_for(connection, campaign, when, NOW, quiet=False) == 2
-        assert await fanouts.open_for(connection, campaign, when, NOW, quiet=False) == 0
+        assert await fan_out(connection, campaign, when, NOW) == 2
+        assert await fan_out(connection, campaign, when, NOW) == 0
         [now] = await due(connection)
         assert (now.subscriber, now.campaign, now.part, now.tries) == (prompt, campaign, 0, 0)
         assert [each.subscriber.address for each in await due(connection, LATER)] == ["1001", FULL.address]
@@ -378,7 +379,7 @@ async def test_a_quiet_day_is_for_those_who_asked_for_its_line(engine: AsyncEngi
         await subscribers.add(connection, replace(LI, address="1002", quiet_line=True), NOW)
         campaign = await campaigns.open_(connection, Subject.QUIET, TODAY, NOW, NOW)
         assert campaign is not None
-        assert await fanouts.open_for(connection, campaign, at_once, NOW, quiet=True) == 1
+        assert await fan_out(connection, campaign, at_once, NOW) == 1
         assert [each.subscriber.address for each in await due(connection)] == ["1002"]
 
 

@@ -6,9 +6,10 @@ from datetime import date, datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.core.models import ChatKind, Consent, Preferences, Subject, Subscriber, SubscriberStatus
-from bot.db import campaigns, deliveries, fanouts, subscribers
+from bot.db import campaigns, deliveries, subscribers
 from digest.db.engine import reading, writing
 from tests.bot.db.test_people import SHANGHAI, TODAY
+from tests.bot.fanouts import fan_out
 from tests.bot.mail.reports import NOW
 
 DAY = timedelta(days=1)
@@ -35,7 +36,7 @@ async def delivered(engine: AsyncEngine, day: date = TODAY) -> list[int]:
     async with writing(engine) as connection:
         campaign = await campaigns.open_(connection, Subject.EDITION, day, NOW, NOW)
         assert campaign is not None
-        await fanouts.open_for(connection, campaign, lambda _hour, _zone: NOW, NOW, quiet=False)
+        await fan_out(connection, campaign, lambda _hour, _zone: NOW, NOW)
         return [each.id for each in await deliveries.due(connection, "mail", NOW, 100)]
 
 

@@ -28,13 +28,14 @@ from bot.core.models import (
     Subscriber,
     SubscriberStatus,
 )
-from bot.db import campaigns, fanouts, signups, subscribers
+from bot.db import campaigns, signups, subscribers
 from bot.db.paper_requests import Day
 from bot.db.tables import deliveries as ledger
 from bot.subscriptions import preferences
 from bot.subscriptions.service import Imported, SubscriptionService
 from digest.core.keywords import keyword
 from digest.db.engine import reading, writing
+from tests.bot.fanouts import fan_out
 
 NOW = datetime(2026, 2, 11, 4, 0, tzinfo=UTC)
 LI = mailboxes.parse("li@example.org")
@@ -244,9 +245,7 @@ async def with_edition(engine: AsyncEngine, new: Subscriber) -> Subscriber:
         known = await subscribers.add(connection, new, ANCHOR)
         sent = await campaigns.open_(connection, Subject.EDITION, ANCHOR.date(), ANCHOR, ANCHOR)
         assert sent is not None
-        await fanouts.open_for(
-            connection, sent, lambda hour, zone: preferences.due_at(sent, hour, zone), ANCHOR, quiet=False
-        )
+        await fan_out(connection, sent, lambda hour, zone: preferences.due_at(sent, hour, zone), ANCHOR)
     return known
 
 

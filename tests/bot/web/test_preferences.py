@@ -7,10 +7,11 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from bot.core.models import Detail, MailPurpose, Mark, Preferences, Sending, Subject, SubscriberStatus
-from bot.db import campaigns, deliveries, fanouts, signups
+from bot.db import campaigns, deliveries, signups
 from bot.db.tables import deliveries as ledger
 from digest.core.keywords import keyword
 from digest.db import engine as database
+from tests.bot.fanouts import fan_out
 from tests.bot.web_world import NOON, WISHES, Site, web_site
 
 CHANGED = {key: value for key, value in WISHES.items() if key != "address"} | {
@@ -30,7 +31,7 @@ async def give_out(here: Site) -> None:
     async with database.writing(here.app.engine) as connection:
         sent = await campaigns.open_(connection, Subject.EDITION, date(2026, 2, 11), NOON, NOON)
         assert sent is not None
-        await fanouts.open_for(connection, sent, lambda _hour, _zone: NOON, NOON, quiet=False)
+        await fan_out(connection, sent, lambda _hour, _zone: NOON, NOON)
 
 
 async def test_all_that_was_chosen_is_shown_and_changed(tmp_path: Path) -> None:
