@@ -287,7 +287,7 @@ async def give_out(app: App, wake: Wake | None = None) -> bool:
     now, calendar = app.clock(), app.plan.calendar
     today = calendar.due(now)
     async with database.reading(app.engine) as connection:
-        wanted = await fanout.languages_to_give(connection, today - fanout.DELIVERY_LIFETIME)
+        wanted = await fanout.languages_to_fan_out(connection, today - fanout.DELIVERY_LIFETIME)
         made = await editions.languages(connection, wanted.keys())
     opened = []
     for each, languages in wanted.items():

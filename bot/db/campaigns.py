@@ -90,7 +90,7 @@ async def note_reached(connection: AsyncConnection, number: int, subscriber: int
     await connection.execute(update(dispatches).where(dispatches.c.id == number).values(reached=subscriber))
 
 
-async def note_given(connection: AsyncConnection, number: int, at: datetime) -> None:
+async def note_fanned_out(connection: AsyncConnection, number: int, at: datetime) -> None:
     """Record that the fan-out of the campaign `number` is complete."""
     await connection.execute(update(dispatches).where(dispatches.c.id == number).values(given_at=at))
 
@@ -101,7 +101,7 @@ async def unfinished(connection: AsyncConnection) -> list[Campaign]:
     return [campaign(row) for row in await connection.execute(query.order_by(dispatches.c.id))]
 
 
-async def never_given(connection: AsyncConnection, since: date) -> list[date]:
+async def not_fanned_out(connection: AsyncConnection, since: date) -> list[date]:
     """Return the days since `since` of closed editions that did not reach everybody, oldest first."""
     days = select(editions.c.date).outerjoin(dispatches, dispatches.c.edition_date == editions.c.date)
     open_ = days.where(editions.c.date >= since, dispatches.c.given_at.is_(None))

@@ -22,7 +22,6 @@ from digest.db.bulk import BATCH
 DELIVERY_LIFETIME = timedelta(days=3)
 """The time after its due time in which a delivery may be sent: an outage of two days loses none."""
 
-_BATCH = BATCH
 _BREATH_SECONDS = 0.01
 _log = structlog.get_logger()
 
@@ -38,11 +37,12 @@ async def open_edition(
     languages: Collection[str] | None = None,
     wake: Wake | None = None,
 ) -> Campaign | None:
-    """Fan out the edition of `day`, due at its `anchor`, to subscribers who read one of `languages`; None means all.
+    """Fan out the edition of `day`, due at its `anchor`; it is ready in `languages`, None means in all.
 
-    It is called again for languages that become ready later, and after interruptions. Returns None if another call has
-    opened it in all of `languages`. Deliveries delayed by an outage beyond their lifetime are recorded, but not sent.
-    `wake` is called for each transaction with deliveries, so that the first are sent while others are created.
+    Everybody gets a delivery; those in other languages are held. It is called again for languages that become ready
+    later, and after interruptions. Returns None if another call has opened it in all of `languages`. Deliveries delayed
+    by an outage beyond their lifetime are recorded, but not sent. `wake` is called for each transaction with
+    deliveries, so that the first are sent while others are created.
     """
     return await _open(engine, Subject.EDITION, day, anchor, at, languages, wake)
 
@@ -69,7 +69,7 @@ async def confirm_broadcast(engine: AsyncEngine, number: int, at: datetime) -> C
     async with database.writing(engine) as connection:
         campaign = await campaigns.confirm(connection, number, at)
     if campaign is not None:
-        await _give_out(engine, campaign, at)
+        await _fan_out(engine, campaign, at)
     return campaign
 
 
@@ -78,15 +78,15 @@ async def resume(engine: AsyncEngine, at: datetime, wake: Wake | None = None) ->
     async with database.reading(engine) as connection:
         unfinished = await campaigns.unfinished(connection)
     for campaign in unfinished:
-        await _give_out(engine, campaign, at, wake)
+        await _fan_out(engine, campaign, at, wake)
 
 
-async def languages_to_give(connection: AsyncConnection, since: date) -> dict[date, frozenset[str]]:
+async def languages_to_fan_out(connection: AsyncConnection, since: date) -> dict[date, frozenset[str]]:
     """Return the days since `since` whose closed edition is awaited, and the languages in which it is.
 
     For an edition without a fan-out, these are the languages of all active subscribers.
     """
-    days = await campaigns.never_given(connection, since)
+    days = await campaigns.not_fanned_out(connection, since)
     everyone = frozenset(await subscribers.languages(connection)) if days else frozenset()
     found = dict.fromkeys(days, everyone)
     for number, languages in (await fanouts.held_languages(connection)).items():
@@ -105,7 +105,7 @@ async def _open(
     languages: Collection[str] | None,
     wake: Wake | None = None,
 ) -> Campaign | None:
-    if await _is_given(engine, subject, day, languages):
+    if await _is_fanned_out(engine, subject, day, languages):
         return None
     async with database.writing(engine) as connection:
         opened = await campaigns.open_(connection, subject, day, due_at, at, languages=languages)
@@ -113,14 +113,17 @@ async def _open(
         if known is None:
             raise AssertionError(f"the campaign of {day} is there")
         campaign = opened or await campaigns.add_languages(connection, known.id, languages)
-    await _give_out(engine, campaign, at, wake)
+    await _fan_out(engine, campaign, at, wake)
     return campaign if opened or campaign != known else None
 
 
-async def _is_given(
+async def _is_fanned_out(
     engine: AsyncEngine, subject: Subject, day: date, languages: Collection[str] | None
 ) -> bool:
-    """Return whether `day` was fanned out to all who read it in `languages`, or there are no languages."""
+    """Return True if nothing is left to fan out: everybody has a delivery of `day`, and none that is ready is held.
+
+    So it is if there are no `languages`, and for a quiet day that has an edition meanwhile.
+    """
     if languages is not None and not languages:
         return True
     async with database.reading(engine) as connection:
@@ -131,7 +134,9 @@ async def _is_given(
             return False
         fanout = await campaigns.fanout(connection, known.id)
         held = (await fanouts.held_languages(connection)).get(known.id, set())
-    return fanout is not None and fanout.is_done and _covers(known, languages) and not _ready(known, held)
+    return (
+        fanout is not None and fanout.is_done and _covers(known, languages) and not _is_any_ready(known, held)
+    )
 
 
 def _covers(campaign: Campaign, languages: Collection[str] | None) -> bool:
@@ -140,13 +145,13 @@ def _covers(campaign: Campaign, languages: Collection[str] | None) -> bool:
     return all(map(campaign.is_ready_in, languages))
 
 
-def _ready(campaign: Campaign, languages: Collection[str]) -> list[str]:
-    return [each for each in languages if campaign.is_ready_in(each)]
+def _is_any_ready(campaign: Campaign, languages: Collection[str]) -> bool:
+    return any(map(campaign.is_ready_in, languages))
 
 
-async def _give_out(engine: AsyncEngine, campaign: Campaign, at: datetime, wake: Wake | None = None) -> None:
+async def _fan_out(engine: AsyncEngine, campaign: Campaign, at: datetime, wake: Wake | None = None) -> None:
     """Finish the fan-out of a campaign, and release held deliveries that are ready."""
-    count = await _all_of(partial(_give_to_some, engine, campaign.id, at), wake)
+    count = await _all_of(partial(_fan_out_some, engine, campaign.id, at), wake)
     released = 0
     if await _holds_some(engine, campaign):
         released = await _all_of(partial(_release_some, engine, campaign, at), wake)
@@ -172,15 +177,15 @@ async def _all_of(step: Callable[[], Awaitable[int | None]], wake: Wake | None) 
     return count
 
 
-async def _give_to_some(engine: AsyncEngine, number: int, at: datetime) -> int | None:
+async def _fan_out_some(engine: AsyncEngine, number: int, at: datetime) -> int | None:
     """Do one transaction of the fan-out. Returns the number of rows, or None if nothing is left to do."""
     async with database.writing(engine) as connection:
         fanout = await campaigns.fanout(connection, number, lock=True)
         if fanout is None or fanout.is_done:
             return None
-        segment = await fanouts.segment(connection, fanout.reached, _BATCH)
+        segment = await fanouts.segment(connection, fanout.reached, BATCH)
         if segment is None:
-            await campaigns.note_given(connection, number, at)
+            await campaigns.note_fanned_out(connection, number, at)
             return None
         count = await fanouts.create_deliveries(
             connection,
@@ -199,10 +204,10 @@ async def _holds_some(engine: AsyncEngine, campaign: Campaign) -> bool:
     """Return whether deliveries are held that are ready."""
     async with database.reading(engine) as connection:
         held = (await fanouts.held_languages(connection)).get(campaign.id, set())
-    return bool(_ready(campaign, held))
+    return _is_any_ready(campaign, held)
 
 
 async def _release_some(engine: AsyncEngine, campaign: Campaign, at: datetime) -> int | None:
     """Release one transaction's worth of deliveries. Returns None if there were none."""
     async with database.writing(engine) as connection:
-        return await fanouts.release(connection, campaign, at, _BATCH) or None
+        return await fanouts.release(connection, campaign, at, BATCH) or None

@@ -102,7 +102,7 @@ async def test_who_changes_their_language_in_between_gets_the_edition_once(engin
     await chooses(engine, german, "zh-CN")
     await chooses(engine, chinese, "de")
     async with reading(engine) as connection:
-        assert await fanout.languages_to_give(connection, DAY) == {DAY: frozenset({"zh-CN"})}
+        assert await fanout.languages_to_fan_out(connection, DAY) == {DAY: frozenset({"zh-CN"})}
     await open_edition(engine, "zh-CN")
     assert await states(engine) == {"1": ["due"], "2": ["due"]}
     await open_edition(engine, "de")
@@ -118,7 +118,7 @@ async def test_no_language_that_is_ready_is_nothing_to_give_out(engine: AsyncEng
 async def test_who_subscribes_or_returns_after_the_fan_out_began_waits_for_the_next(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fanout, "_BATCH", 1)
+    monkeypatch.setattr(fanout, "BATCH", 1)
     _, _, left, gone = await subscribe(engine, "de", "de", "de", "de")
     for each in (left, gone):
         async with writing(engine) as connection:
@@ -156,12 +156,12 @@ async def cut_off_after(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, ba
 async def test_a_fan_out_that_was_cut_off_goes_on_where_it_was(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fanout, "_BATCH", 2)
+    monkeypatch.setattr(fanout, "BATCH", 2)
     await subscribe(engine, "de", "de", "zh-CN", "de", "de")
     await cut_off_after(engine, monkeypatch, batches=2)
     async with writing(engine) as connection:
         await close(connection, DAY)
-        assert await fanout.languages_to_give(connection, DAY) == {DAY: frozenset({"de", "zh-CN"})}
+        assert await fanout.languages_to_fan_out(connection, DAY) == {DAY: frozenset({"de", "zh-CN"})}
     assert len(await states(engine)) == 4
     await fanout.resume(engine, NOW)
     assert await states(engine) == {"1": ["due"], "2": ["due"], "3": ["held"], "4": ["due"], "5": ["due"]}
@@ -172,7 +172,7 @@ async def test_a_fan_out_that_was_cut_off_goes_on_where_it_was(
 async def test_a_broadcast_that_was_cut_off_reaches_the_others_too(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fanout, "_BATCH", 1)
+    monkeypatch.setattr(fanout, "BATCH", 1)
     await subscribe(engine, "de", "zh-CN")
     number = await fanout.draft_broadcast(engine, "Words", NOW)
     await fanout.resume(engine, NOW)
@@ -186,7 +186,7 @@ async def test_a_broadcast_that_was_cut_off_reaches_the_others_too(
 async def test_two_processes_side_by_side_do_one_fan_out(
     engine: AsyncEngine, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fanout, "_BATCH", 3)
+    monkeypatch.setattr(fanout, "BATCH", 3)
     languages = ["de", "zh-CN"] * 10
     await subscribe(engine, *languages)
     others = [open_engine(database_url) for _ in range(2)]
@@ -202,7 +202,7 @@ async def test_two_processes_side_by_side_do_one_fan_out(
 async def test_each_gets_it_at_their_hour_in_whatever_batch_they_are(
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fanout, "_BATCH", 2)
+    monkeypatch.setattr(fanout, "BATCH", 2)
     hours = [None, time(9, 0), time(18, 30), None, time(18, 30)]
     async with writing(engine) as connection:
         for number, hour in enumerate(hours):
@@ -284,7 +284,7 @@ async def test_papers_of_a_quiet_day_that_turn_up_later_reach_everybody_once(
     async with writing(engine) as connection:
         await deliveries.mark(connection, [line.id], Mark(Sending.SENT), NOW)
         await close(connection, DAY)
-        assert await fanout.languages_to_give(connection, DAY) == {DAY: frozenset({"zh-CN"})}
+        assert await fanout.languages_to_fan_out(connection, DAY) == {DAY: frozenset({"zh-CN"})}
     assert await open_edition(engine)
     assert not await open_edition(engine)
     assert await states(engine) == {"1001": ["due"], told: ["sent", "due"], untold: ["due", "due"]}
@@ -305,11 +305,14 @@ async def test_an_edition_that_was_never_given_out_is_found_however_old_it_is(en
     await open_edition(engine, "zh-CN")
     both = frozenset({"zh-CN", "de"})
     async with reading(engine) as connection:
-        assert await fanout.languages_to_give(connection, days[0]) == {
+        assert await fanout.languages_to_fan_out(connection, days[0]) == {
             **dict.fromkeys(days[:3], both),
             DAY: frozenset({"de"}),
         }
-        assert await fanout.languages_to_give(connection, days[2]) == {days[2]: both, DAY: frozenset({"de"})}
+        assert await fanout.languages_to_fan_out(connection, days[2]) == {
+            days[2]: both,
+            DAY: frozenset({"de"}),
+        }
 
 
 async def test_of_a_large_audience_each_transaction_takes_a_part(
@@ -318,15 +321,15 @@ async def test_of_a_large_audience_each_transaction_takes_a_part(
     """The transactions stay short, so that no other waits long for the database."""
     sizes: Counter[int] = Counter()
     await subscribe(engine, *["de"] * 25)
-    monkeypatch.setattr(fanout, "_BATCH", 10)
-    give = fanout._give_to_some
+    monkeypatch.setattr(fanout, "BATCH", 10)
+    some = fanout._fan_out_some
 
     async def counted(*args: object) -> int | None:
-        count = await give(*args)  # type: ignore[arg-type]
+        count = await some(*args)  # type: ignore[arg-type]
         sizes[count or 0] += 1
         return count
 
-    monkeypatch.setattr(fanout, "_give_to_some", counted)
+    monkeypatch.setattr(fanout, "_fan_out_some", counted)
     await open_edition(engine)
     assert sizes == {10: 2, 5: 1, 0: 1}
     async with reading(engine) as connection:
@@ -339,7 +342,7 @@ async def test_the_senders_are_told_of_the_first_deliveries_before_the_last_are_
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await subscribe(engine, *["de"] * 5, *["fr"] * 20)
-    monkeypatch.setattr(fanout, "_BATCH", 10)
+    monkeypatch.setattr(fanout, "BATCH", 10)
     told: list[int] = []
 
     def tell() -> None:
