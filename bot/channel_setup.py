@@ -23,10 +23,10 @@ from bot.mail.channel import Mail, open_mail
 from bot.settings import Settings
 from bot.subscriptions.service import SubscriptionService
 from bot.telegram import application
-from bot.telegram import channel as telegram_channel
 from bot.telegram.channel import TelegramChannel
 from bot.telegram.context import BotContext, Quotas
 from bot.telegram.handlers.admin import OperatorChats
+from bot.telegram.learned_rate import keep_rate
 from bot.web.pages import Pages
 from digest.core.models import Edition
 
@@ -75,7 +75,7 @@ async def telegram(
     bot = application.open_bot(token, settings, rhythm.answer_seconds, limiter)
     async with (
         application.initialized(bot, rhythm.patience_seconds),
-        telegram_channel.keep_rate(app.engine, token, limiter, app.clock),
+        keep_rate(app.engine, token, limiter, app.clock),
     ):
         outgoing = TelegramChannel(bot)
         yield outgoing, _outbox(app, outgoing, rhythm)

@@ -8,8 +8,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from telegram.error import RetryAfter
 
-from bot.telegram.channel import keep_rate
 from bot.telegram.http import FloodError
+from bot.telegram.learned_rate import keep_rate
 from bot.telegram.pacing import AdaptiveRate
 from bot.telegram.rate_limiter import RateLimiter
 from digest.db import engine as database
