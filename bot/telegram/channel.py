@@ -33,7 +33,6 @@ from digest.core.models import Edition
 
 _log = structlog.get_logger()
 _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
-_FORUM = "topic-"
 
 Alert = Callable[[str, str], Awaitable[None]]
 """A callback that tells the operators about an address: the address and the reason."""
@@ -253,7 +252,7 @@ class TelegramChannel:
 
     async def _tell(self, subscriber: Subscriber, error: DeliveryError) -> None:
         """Tell the operators that a topic is gone, because its members cannot tell the bot."""
-        if self.alert and isinstance(error, EndedError) and str(error).startswith(_FORUM):
+        if self.alert and isinstance(error, EndedError) and http.is_of_topic(str(error)):
             await self.alert(subscriber.address, str(error))
 
 

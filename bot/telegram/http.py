@@ -344,7 +344,12 @@ def is_topic_gone(error: TelegramError) -> bool:
     After the update of May 2026, Bot API servers did not find topics of private chats that they had named themselves
     (https://github.com/tdlib/telegram-bot-api/issues/847).
     """
-    return isinstance(error, BadRequest) and (_ended(error) or "").startswith("topic-")
+    return isinstance(error, BadRequest) and is_of_topic(_ended(error) or "")
+
+
+def is_of_topic(reason: str) -> bool:
+    """Return whether a subscription that ended for this `reason` was in a topic that is closed or deleted."""
+    return reason.startswith("topic-")
 
 
 def is_missing_method(error: TelegramError) -> bool:
