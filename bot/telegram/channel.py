@@ -25,8 +25,7 @@ from telegram.ext import ExtBot
 from bot.core.models import Campaign, Delivery, Part, Preferences, Subscriber
 from bot.delivery.channel import DeliveryError, EndedError, FormRefusedError
 from bot.telegram import http, messages
-from bot.telegram import incoming as addresses
-from bot.telegram.incoming import Address
+from bot.telegram.incoming import Address, parse_address
 from bot.telegram.rate_limiter import Bulk, LimitArgs
 from bot.telegram.templates import Message, keyboard, message, plainer
 from digest.core.models import Edition
@@ -67,14 +66,14 @@ class TelegramChannel:
         Raises a DeliveryError, or FormRefusedError with the messages in a plainer form.
         """
         subscriber = delivery.subscriber
-        to, what = addresses.parse_address(subscriber.address), message(part)
+        to, what = parse_address(subscriber.address), message(part)
         try:
             await self._send_bulk(to, what, Bulk(before), silent=subscriber.silent or not first)
         except TelegramError as error:
             if instead := self._instead(what, error):
                 raise FormRefusedError(_cause(error), tuple(each.part() for each in instead)) from error
             meant = http.delivery_error(error)
-            await self._tell(subscriber, meant)
+            await self._report_lost_topic(subscriber, meant)
             raise meant from error
 
     async def say(
@@ -104,9 +103,9 @@ class TelegramChannel:
             instead = self._instead(what, error)
             if not instead:
                 raise
-        number = 0
-        for each in instead:
-            number = await self.say(to, each, reply_to=reply_to, silent=silent or number > 0, limits=limits)
+        number = await self.say(to, instead[0], reply_to=reply_to, silent=silent, limits=limits)
+        for each in instead[1:]:
+            number = await self.say(to, each, reply_to=reply_to, silent=True, limits=limits)
         return number
 
     async def change(self, to: Address, number: int, what: Message) -> None:
@@ -171,7 +170,7 @@ class TelegramChannel:
         prompt: bool = False,
         limits: LimitArgs | None = None,
     ) -> int:
-        """Send one message in one request."""
+        """Send one message in one request. A rich message asks for no reply: `prompt` is for the other forms."""
         if what.rich is not None:
             return await self._send_rich(to, what, silent=silent, reply_to=reply_to, limits=limits)
         sent = await self.bot.send_message(
@@ -199,13 +198,13 @@ class TelegramChannel:
             "reply_markup": keyboard(what.buttons),
         }
         given = {name: value for name, value in given.items() if value is not None}
-        limits = self._where_known(limits or LimitArgs())
-        with self._learning():
+        limits = self._if_rich(limits or LimitArgs())
+        with self._learning_support():
             sent = await self.bot.do_api_request("sendRichMessage", given, rate_limit_args=limits)
         return int(sent["message_id"])
 
     @contextmanager
-    def _learning(self) -> Iterator[None]:
+    def _learning_support(self) -> Iterator[None]:
         """Learn from the answer to sendRichMessage whether the server knows the method."""
         try:
             yield
@@ -223,7 +222,7 @@ class TelegramChannel:
         if what.rich is None:
             text, limits, more = what.html if what.text is None else what.text, None, None
         else:
-            text, limits, more = None, self._where_known(LimitArgs()), {"rich_message": {"html": what.rich}}
+            text, limits, more = None, self._if_rich(LimitArgs()), {"rich_message": {"html": what.rich}}
         await self.bot.edit_message_text(
             text,  # type: ignore[arg-type]  # the library knows no message without a text
             to.chat,
@@ -235,23 +234,23 @@ class TelegramChannel:
             api_kwargs=more,
         )
 
-    def _where_known(self, limits: LimitArgs) -> LimitArgs:
+    def _if_rich(self, limits: LimitArgs) -> LimitArgs:
         """Extend `limits` to refuse a rich message, also while it waits, if the server does not support them."""
-        self._refuse_unknown()
+        self._refuse_unsupported()
 
         async def before() -> None:
-            self._refuse_unknown()
+            self._refuse_unsupported()
             if limits.before is not None:
                 await limits.before()
 
         return replace(limits, before=before)
 
-    def _refuse_unknown(self) -> None:
+    def _refuse_unsupported(self) -> None:
         if self._knows_rich is False:
             raise EndPointNotFound("The server does not know rich messages.")
 
-    async def _tell(self, subscriber: Subscriber, error: DeliveryError) -> None:
-        """Tell the operators that a topic is gone, because its members cannot tell the bot."""
+    async def _report_lost_topic(self, subscriber: Subscriber, error: DeliveryError) -> None:
+        """Tell the operators if `error` means that a topic is gone, because its members cannot tell the bot."""
         if self.alert and isinstance(error, EndedError) and http.is_of_topic(str(error)):
             await self.alert(subscriber.address, str(error))
 
