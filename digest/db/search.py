@@ -23,10 +23,10 @@ from digest.db.tables import edition_papers, search_texts
 _MOST_WORDS = 8
 _WINDOW = 500  # papers: reading them takes some milliseconds
 _AT_ONCE = 100  # of them
-_WINDOW_SHARE = 20  # times the wanted papers, so that those of a later page are also found
+_WINDOW_PER_HIT = 20  # papers looked through for each that is wanted, so that a later page is also found
 _GRAM = 3  # characters, of both databases' indexes
 _FIRST_CJK = "\u2e80"  # as in the function `search_pairs`
-_FEW = 5_000  # occurrences of a short word that are looked up in some milliseconds
+_MOST_LOOKED_UP = 5_000  # occurrences of a short word that are looked up in some milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ async def search(
 ) -> list[SearchHit]:
     """Find the papers that contain all of `words`, in any language; newest editions first, titles in `language`.
 
-    Case and width make no difference. Words after the eighth are ignored.
+    Case and width make no difference. Words after the eighth are ignored. Without words these are the newest papers.
     """
     sought = folded(words).split()[:_MOST_WORDS]
     rows = await _among_newest(connection, sought, limit, offset)
@@ -59,7 +59,7 @@ async def _among_newest(
     connection: AsyncConnection, sought: Sequence[str], limit: int, offset: int
 ) -> Sequence[Row[Any]]:
     columns = edition_papers.c
-    count = max(_WINDOW, _WINDOW_SHARE * (limit + offset))
+    count = max(_WINDOW, _WINDOW_PER_HIT * (limit + offset))
     query = select(edition_papers).order_by(columns.edition_date.desc(), columns.position).limit(count)
     newest = (await connection.execute(query)).all()
     found: list[Row[Any]] = []
@@ -80,7 +80,8 @@ async def _among_all(
     if connection.dialect.name == "sqlite":
         indexed = await _by_grams(connection, sought)
     else:
-        # The planner takes reading and comparing a long text for as cheap as a number.
+        # The planner takes reading and comparing a long text for as cheap as a number. This also holds for the queries
+        # after it in the transaction, which load the papers found by their keys.
         await connection.execute(text("SET LOCAL enable_seqscan = off"))
         indexed = _by_pairs(sought)
     # Found first, sorted afterwards: a planner that walks the editions instead compares every text.
@@ -98,7 +99,7 @@ def _contains(sought: Sequence[str]) -> list[ColumnElement[bool]]:
 
 async def _by_grams(connection: AsyncConnection, sought: Sequence[str]) -> list[ColumnElement[bool]]:
     """Return conditions that SQLite's index meets quickly, and every paper that contains the words."""
-    grams = [gram.replace('"', '""') for word in sought for gram in _parts(word, _GRAM)]
+    grams = [gram.replace('"', '""') for word in sought for gram in _grams(word, _GRAM)]
     if grams:
         query = " AND ".join(f'"{gram}"' for gram in grams)
         matching = select(_GRAMS.c.rowid).where(column("search_grams").bool_op("MATCH")(query))
@@ -107,7 +108,7 @@ async def _by_grams(connection: AsyncConnection, sought: Sequence[str]) -> list[
     counts = {word: await _occurrences(connection, word) for word in sought}
     rarest = min(counts, key=counts.__getitem__)
     beginning = select(_ENTRIES.c.doc).where(_begins_with(rarest))
-    return [search_texts.c.id.in_(beginning)] if counts[rarest] < _FEW else []
+    return [search_texts.c.id.in_(beginning)] if counts[rarest] < _MOST_LOOKED_UP else []
 
 
 _GRAMS = table("search_grams", column("rowid"))
@@ -119,14 +120,14 @@ def _begins_with(word: str) -> ColumnElement[bool]:
 
 
 async def _occurrences(connection: AsyncConnection, word: str) -> int:
-    """Return how often `word` occurs, `_FEW` at most."""
-    some = select(_ENTRIES.c.doc).where(_begins_with(word)).limit(_FEW)
+    """Return how often `word` occurs, `_MOST_LOOKED_UP` at most."""
+    some = select(_ENTRIES.c.doc).where(_begins_with(word)).limit(_MOST_LOOKED_UP)
     return int(await connection.scalar(select(func.count()).select_from(some.subquery())) or 0)
 
 
 def _by_pairs(sought: Sequence[str]) -> list[ColumnElement[bool]]:
     """Return the condition on the pairs in the words that PostgreSQL's index contains, if there are any."""
-    pairs = {pair for word in sought for pair in _parts(word, 2) if pair >= _FIRST_CJK}
+    pairs = {pair for word in sought for pair in _grams(word, 2) if pair >= _FIRST_CJK}
     beginnings = {word for word in sought if len(word) == 1 and word >= _FIRST_CJK}
     lexemes = [*map(_quoted, sorted(pairs)), *(f"{_quoted(each)}:*" for each in sorted(beginnings))]
     indexed = func.search_pairs(search_texts.c.text)
@@ -138,7 +139,7 @@ def _quoted(lexeme: str) -> str:
     return f"'{escaped}'"
 
 
-def _parts(word: str, length: int) -> list[str]:
+def _grams(word: str, length: int) -> list[str]:
     """Return each part of `word` that has this length."""
     return [word[start : start + length] for start in range(len(word) - length + 1)]
 

@@ -18,6 +18,7 @@ from digest.db.tables import edition_papers, papers, readings, search_texts, tra
 from digest.db.types import storable
 
 Key = tuple[str, int]
+_END = "\n\n"  # the indexes have entries of three characters; with it the last two begin some, too
 
 
 async def update(connection: AsyncConnection, changed: Iterable[PaperId]) -> None:
@@ -26,9 +27,9 @@ async def update(connection: AsyncConnection, changed: Iterable[PaperId]) -> Non
     # Whoever writes another part of the same text meanwhile waits, and then reads this one.
     lock = select(papers.c.id).order_by(papers.c.id).with_for_update(key_share=True)
     await rows_among(connection, lock, papers.c.id, wanted)
-    found = await _parts(connection, wanted)
+    found = await _searched_lines(connection, wanted)
     new = [
-        {"paper_id": paper, "text": "\n".join(folded(line) for line in lines if line) + "\n\n"}
+        {"paper_id": paper, "text": "\n".join(folded(line) for line in lines if line) + _END}
         for (paper, _), lines in sorted(found.items())
     ]
     insert = insert_into(connection, search_texts)
@@ -45,7 +46,7 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFKC", storable(text)).casefold()
 
 
-async def _parts(connection: AsyncConnection, wanted: Iterable[str]) -> dict[Key, list[str | None]]:
+async def _searched_lines(connection: AsyncConnection, wanted: Iterable[str]) -> dict[Key, list[str | None]]:
     of_edition = and_(
         edition_papers.c.paper_id == versions.c.paper_id, edition_papers.c.version == versions.c.version
     )

@@ -55,7 +55,7 @@ async def fill(connection: AsyncConnection, apart: timedelta = timedelta(hours=1
 def window(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Find words among the newest papers, or by the index, because there is only the newest one to look through."""
     monkeypatch.setattr(search, "_WINDOW", request.param)
-    monkeypatch.setattr(search, "_WINDOW_SHARE", min(request.param, 20) // 20)
+    monkeypatch.setattr(search, "_WINDOW_PER_HIT", min(request.param, 20) // 20)
 
 
 @pytest_asyncio.fixture
