@@ -1,8 +1,10 @@
 """Extracts the technical terms of several English papers that a glossary leaves open. Pure.
 
-Verbs, function words, punctuation, names and numbers cut a text into phrases. A phrase is a term if it stands alone in
-lower case somewhere, begins and ends as terms do (`digest/languages/en/terms.toml` has the word lists), and is used by
-two papers or many times by one.
+Verbs, function words, punctuation, names and numbers cut a text into phrases. A phrase is a term if
+
+- somewhere it stands alone: nothing else is in its phrase, in lower case, and no name or number beside it,
+- it begins and ends as terms do (`digest/languages/en/terms.toml` has the word lists), and
+- two papers use it, or one many times.
 """
 
 import re
@@ -115,11 +117,11 @@ def _runs(text: str, *, any_case: bool) -> Iterator[_Run]:
     end, is_whole = 0, True
     for token in _TOKEN.finditer(text):
         word = _plain(token["word"], any_case=any_case) if token["word"] else None
-        if word and not _is_break(word):
+        if word is not None and not _is_break(word):
             words.append(word)
             end = token.end()
             continue
-        is_name = word == "" and not _is_break(token[0].lower())
+        is_name = token["word"] is not None and word is None and not _is_break(token[0].lower())
         if words:
             yield _Run(tuple(words), is_whole and not is_name, end)
         words, is_whole = [], not is_name
@@ -127,13 +129,13 @@ def _runs(text: str, *, any_case: bool) -> Iterator[_Run]:
         yield _Run(tuple(words), is_whole, end)
 
 
-def _plain(word: str, *, any_case: bool) -> str:
-    """Return a plain `word` in lower case; an empty text for a name, an acronym or a number."""
+def _plain(word: str, *, any_case: bool) -> str | None:
+    """Return a plain `word` in lower case; None for a name, an acronym or a number."""
     parts = _HYPHEN.split(word)
     if any_case:
         parts = [part.lower() if part.istitle() else part for part in parts]
     is_plain = all(part.isascii() and part.isalpha() and part.islower() for part in parts)
-    return "-".join(parts) if is_plain else ""
+    return "-".join(parts) if is_plain else None
 
 
 def _phrases(text: str) -> Iterator[tuple[str, ...]]:
@@ -155,7 +157,7 @@ def _spelled(words: tuple[str, ...], acronym: str) -> Iterator[tuple[str, ...]]:
 
 
 def _is_term(key: Key, known: AbstractSet[Key]) -> bool:
-    """Return False for a phrase that is none, and for a term among `known` with one more word, such as its system."""
+    """Return True if the phrase `key` is a term, and not one of `known` with a head: a speech recognition system."""
     words, phrase = _words(), " ".join(key)
     if len(phrase) > LONGEST_TERM or words.never.pattern.fullmatch(phrase):
         return False
@@ -220,7 +222,7 @@ def _words() -> TermWords:
 
 @lru_cache(maxsize=20_000)
 def _is_break(word: str) -> bool:
-    return len(word) == 1 or (_is_among(word, _words().breaks) and not ("-" in word and word.endswith("ed")))
+    return len(word) == 1 or _is_among(word, _words().breaks)
 
 
 @lru_cache(maxsize=20_000)
