@@ -391,12 +391,12 @@ def _lengths(original: _CheckedText, made: _CheckedText, language: str) -> Itera
         return
     if is_chinese(language):
         characters = typography.han_characters(made.prose) + 2 * len(_WORD.findall(made.prose))
-        least, most = (bound * words for bound in _LENGTHS)
+        size, bounds = words, _LENGTHS
     else:
         characters = len(made.prose)
-        least, most = (bound * len(original.prose) for bound in _ANY_LENGTHS)
-    if not least <= characters <= most:
-        yield finding(Flaw.LENGTH, f"{characters / words:.1f}")
+        size, bounds = len(original.prose), _ANY_LENGTHS
+    if not bounds[0] * size <= characters <= bounds[1] * size:
+        yield finding(Flaw.LENGTH, f"{characters / size:.1f}")
 
 
 def _untranslated(made: _CheckedText, *, needs_words: bool) -> Iterator[Finding]:

@@ -348,6 +348,16 @@ def test_what_is_no_text_for_a_reader_is_a_hard_finding(chinese: str, flaw: Flaw
     assert findings("We study speech recognition models in depth.", chinese).get(flaw) is HARD
 
 
+@pytest.mark.parametrize(
+    ("made", "language", "ratio"),
+    [("语音模型" * 20, "zh-CN", "5.7"), ("Wir untersuchen es. " * 20, "de", "5.6")],
+)
+def test_a_length_is_reported_in_the_measure_of_its_language(made: str, language: str, ratio: str) -> None:
+    english = "We study the models of speech that others made, and ask what they know."
+    found = check_translation(Original("", english), Translated(None, made, None), language, Glossary({}))
+    assert [each.detail for each in found if each.flaw is Flaw.LENGTH] == [ratio]
+
+
 def test_traditional_characters_are_right_where_they_are_asked_for() -> None:
     assert findings("We study speech models.", "我們研究語音模型與網絡。", language="zh-TW") == NONE
     assert findings("We study speech models.", "我们研究语音模型与网络识别。", language="zh-TW") == {
