@@ -24,7 +24,7 @@ QUICK = {
     "fulltext": ["--quick"],
     "judge": ["--pairs", "40"],
     "mail": ["--quick"],
-    "reading": ["--quick"],
+    "queries": ["--quick"],
     "telegram": ["--quick"],
 }
 """The programs, each with the arguments of its small size."""

@@ -29,7 +29,7 @@ LONG = {
     "fulltext",
     "judge",
     "mail",
-    "reading",
+    "queries",
     "telegram",
 }
 NO_PROGRAMS = {"__main__", "results", "virtual_time"}

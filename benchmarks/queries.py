@@ -1,6 +1,6 @@
 """The time of `/search` in 50,000 papers on both databases, and the memory of lists of a million subscribers.
 
-    python benchmarks/reading.py [--papers 50000] [--subscribers 1000000] [sqlite|postgresql|export …]
+    python benchmarks/queries.py [--papers 50000] [--subscribers 1000000] [sqlite|postgresql|export …]
 
 The papers are made of words as frequent as those of a language, and each has a Chinese translation and a reading. Each
 search is made several times; the fastest counts, beside a comparison of every text.
