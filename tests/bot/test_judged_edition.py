@@ -38,12 +38,17 @@ def finds_it(pairs: Sequence[AskedPair]) -> dict[str, Any]:
     }
 
 
-async def edition(here: World, papers: int = 1, **others: str) -> Ended:
-    """Make the edition, with that abstract for each paper; `others` are further variables."""
+def describe(here: World, abstract: str = ABSTRACT) -> None:
+    """Give each paper that abstract."""
     here.arxiv.papers[:] = [
-        replace(paper, abstract=ABSTRACT.replace("EchoNet-1", f"EchoNet-{number}"))
+        replace(paper, abstract=abstract.replace("EchoNet-1", f"EchoNet-{number}"))
         for number, paper in enumerate(here.arxiv.papers, 1)
     ]
+
+
+async def edition(here: World, papers: int = 1, abstract: str = ABSTRACT, **others: str) -> Ended:
+    """Make the edition, with that abstract for each paper; `others` are further variables."""
+    describe(here, abstract)
     told = await call(here.folder, "run", *NOON, **environment(here, JUDGE_MODEL="judge", **others))
     assert told.status == 0
     assert f"papers {papers} · translated {papers} · read {papers}" in told.out
@@ -98,8 +103,12 @@ async def test_an_endpoint_that_refuses_the_judge_alone_costs_no_paper(tmp_path:
 
 @pytest.mark.parametrize("judge", some_of([judges.objecting, judges.broken, judges.about_others], 1))
 async def test_a_bad_judge_does_not_stop_the_edition(tmp_path: Path, judge: judges.Script) -> None:
+    negated = f"{WRONG} It is not slower than RoomNet. It does not need more data than SoundNet."
+    abstract = (
+        f"We present EchoNet-1, a model of rooms. {negated} It never fails in room 2. It is not public."
+    )
     async with world(tmp_path, FakeModel(judge=judge), papers=8) as here:
-        await edition(here, 8)
+        await edition(here, 8, abstract)
         post = here.post("2026-02-11")
         assert post.count("\n## EchoNet-") == 8
         assert "not perform worse" not in post
@@ -110,6 +119,7 @@ async def test_what_was_paid_for_is_counted_if_the_process_is_killed_while_it_is
     tmp_path: Path,
 ) -> None:
     async with world(tmp_path, FakeModel(always=on_judge(faults.hang)), papers=1) as here:
+        describe(here)
         variables = environment(here, JUDGE_MODEL="judge")
         program = await start(here.folder, "run", *NOON, env=variables)
         await asked(here.model, 4)  # of them two to the judge
