@@ -5,131 +5,25 @@ that no client clips it. The texts are templates for HTML and plain text, and th
 """
 
 import re
-from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from functools import cache, cached_property, lru_cache
-from itertools import islice, pairwise
+from itertools import islice
 from secrets import token_hex
 from typing import Any
 
 import css_inline
-from jinja2 import Environment
 from markupsafe import Markup
 
 from bot.core.models import Campaign, Detail, Part, Preferences, Subject
 from bot.links import Links
 from bot.mail import message
+from bot.mail.shortening import ShownLength, ShownLengths, longest
+from bot.mail.templates import CACHED, line, render_html, render_macro, render_text, style, words
 from digest.core.identity import Identity
 from digest.core.models import Edition, Entry, Gap, Paper
-from digest.render import announcement, i18n, page
-
-
-class ShownLength(IntEnum):
-    """The amount shown of a paper; each includes those before it. Below READING there is a link to the rest."""
-
-    NOTHING = 0
-    TITLE = 1
-    SUMMARY = 2
-    ABSTRACT = 3
-    READING = 4
-
-
-ShownLengths = tuple[ShownLength, ...]
-
-
-def longest(wanted: Sequence[ShownLength], fits: Callable[[ShownLengths], bool]) -> ShownLengths:
-    """Return the most of `wanted` that `fits`. The last papers are shortened first, and all by one step before any by
-    two.
-    """
-    whole = tuple(wanted)
-    if fits(whole):
-        return whole
-    steps = bisect_left(range(sum(whole)), True, key=lambda taken: fits(lessened(whole, taken)))
-    return lessened(whole, steps)
-
-
-def lessened(wanted: Sequence[ShownLength], steps: int) -> ShownLengths:
-    """Return `wanted` after `steps` reductions, each of the last paper among those that show the most."""
-    left = list(wanted)
-    for most, less in pairwise(sorted(ShownLength, reverse=True)):
-        showing = [at for at, amount in enumerate(left) if amount is most]
-        reduced = showing[max(len(showing) - steps, 0) :]
-        for at in reduced:
-            left[at] = less
-        steps -= len(reduced)
-    return tuple(left)
-
-
-_FOLDER = "mail"
-_AUTHORS = 3  # authors listed before the rest is only counted
-_KEPT = (
-    2048  # cached papers and HTML texts: different selections, and attempts to shorten a mail, show the same
-)
-
-
-def words(language: str) -> Any:
-    """Return the words of `language`, or the English ones, as attributes, for plain text."""
-    return i18n.words(_FOLDER, i18n.words_of(_FOLDER, language))
-
-
-def render_html(template: str, language: str, **material: Any) -> str:
-    """Render a mail of `templates/mail` as HTML. Its context is escaped."""
-    return _render(_pages(), f"{template}.html.j2", language, material)
-
-
-def render_text(template: str, language: str, **material: Any) -> str:
-    """Render a mail of `templates/mail` as plain text."""
-    return _render(_texts(), f"{template}.txt.j2", language, material)
-
-
-def line(stored: str) -> str:
-    """Return stored text on one line, without markup."""
-    return " ".join(page.plain(stored).split())
-
-
-def _render(environment: Environment, name: str, language: str, material: dict[str, Any]) -> str:
-    made = environment.get_template(f"{_FOLDER}/{name}")
-    return made.render(**_said(environment, language), **material)
-
-
-def _said(environment: Environment, language: str) -> dict[str, Any]:
-    spoken = i18n.words_of(_FOLDER, language)
-    return {
-        "language": spoken,
-        "words": environment.get_template(f"{_FOLDER}/{spoken}.j2").module,
-        "post": i18n.words("post", i18n.words_of("post", language)),
-    }
-
-
-@cache
-def _pages() -> Environment:
-    made = i18n.environment().overlay(autoescape=True)
-    made.filters = {
-        **made.filters,
-        "html": lru_cache(_KEPT)(page.html),
-        "phrase": lru_cache(_KEPT)(page.phrase),
-        "paragraphs": lru_cache(_KEPT)(page.paragraphs),
-        "authors": _authors,
-    }
-    made.globals = {**made.globals, **ShownLength.__members__}
-    return made
-
-
-@cache
-def _texts() -> Environment:
-    made = i18n.environment().overlay()
-    made.filters = {**made.filters, "plain": page.plain, "line": line, "authors": _authors}
-    made.globals = {**made.globals, **ShownLength.__members__}
-    return made
-
-
-def _authors(names: tuple[str, ...], said: Any) -> str:
-    """Format the first of `names`, and the total if some are left out."""
-    shown = ", ".join(map(line, names[:_AUTHORS]))
-    return shown if len(names) <= _AUTHORS else f"{shown} {said.and_others(len(names))}"
-
+from digest.render import announcement
 
 HTML_LIMIT = 90_000
 """Bytes of HTML, including the personal end. Gmail clips mails over about 102,000 bytes."""
@@ -297,17 +191,17 @@ class _EntryParts:
         return _rendered(self._form, self._language, macro, Item(_NUMBER, self._entry, amount, self._link))
 
 
-@lru_cache(2 * _KEPT)
+@lru_cache(2 * CACHED)
 def _entry_parts(form: _Form, language: str, entry: Identity[Entry], link: str) -> _EntryParts:
     return _EntryParts(form, language, entry.value, link)
 
 
-@lru_cache(_KEPT)
+@lru_cache(CACHED)
 def _replacement(form: _Form, language: str, paper: Identity[Paper]) -> _Rendered:
     return _rendered(form, language, "replacement", paper.value)
 
 
-@lru_cache(_KEPT)
+@lru_cache(CACHED)
 def _more(form: _Form, language: str, count: int, web: str) -> _Rendered:
     return _rendered(form, language, "more", count, web)
 
@@ -396,25 +290,21 @@ class _EditionMail:
         return _PLACE.split(render_text("edition", self._language, **context))
 
 
-@lru_cache(_KEPT)
+@lru_cache(CACHED)
 def _title(entry: Identity[Entry]) -> str:
     return line(_title_of(entry.value))
 
 
 def _rendered(form: _Form, language: str, macro: str, *given: object) -> _Rendered:
     """Render one of the macros in `templates/mail/papers`."""
-    environment = _pages() if form is _Form.HTML else _texts()
-    said = _said(environment, language)
-    module: Any = environment.get_template(f"{_FOLDER}/papers.{form}.j2").module
-    made = str(getattr(module, macro)(*given, said["words"], said["post"]))
+    made = render_macro(f"papers.{form}", macro, language, *given)
     return _Rendered.of(_inlined(made) if form is _Form.HTML else made)
 
 
 def _inlined(part: str) -> str:
     """Return a part of a page with its styles, as it is in the whole page."""
-    style = _pages().get_template(f"{_FOLDER}/style.css").render()
     page_ = (
-        f"<!DOCTYPE html><html><head><style>{style}</style></head><body>{_PART}{part}{_PART}</body></html>"
+        f"<!DOCTYPE html><html><head><style>{style()}</style></head><body>{_PART}{part}{_PART}</body></html>"
     )
     return _INLINER.inline(page_).split(_PART)[1]
 

@@ -7,7 +7,7 @@ import pytest
 
 from bot import scheduler
 from bot.core.models import Preferences
-from bot.mail import composing as mail
+from bot.mail import templates as mail
 from bot.telegram import messages as chat
 from digest.core.models import Call, Edition, Gap, Origin, Purpose
 from digest.llm.errors import CallOutcome

@@ -7,7 +7,7 @@ from lxml import html as documents
 
 from bot.core.models import Detail, Part, Preferences, Subject
 from bot.links import Links
-from bot.mail import composing
+from bot.mail import composing, templates
 from bot.mail.composing import HTML_LIMIT
 from digest.core.models import Edition, Gap, Reading
 from tests.bot.mail.parts import DAY, HOSTILE, LINKS, edition, entry, html, motley, of_day, part, text
@@ -236,7 +236,7 @@ def test_an_edition_that_fits_says_nothing_of_being_shortened() -> None:
 @pytest.mark.parametrize("language", ["zh-CN", "en"])
 def test_a_quiet_day_is_a_short_letter_with_the_way_out(language: str) -> None:
     (made,) = composing.compose(of_day(Subject.QUIET), None, Preferences(language), LINKS)
-    said = composing.words(language)
+    said = templates.words(language)
     assert said.quiet(DAY) in visible(made)
     assert made["subject"] == said.quiet_subject(DAY)
     assert WAY_OUT in hrefs(made)

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.mail.composing import ShownLength, lessened, longest
+from bot.mail.shortening import ShownLength, lessened, longest
 
 AMOUNTS = st.lists(st.sampled_from(ShownLength), max_size=12)
 
